@@ -10,7 +10,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 TOOLS := $(CURDIR)/.tools/bin
 # Conformance, chaos and measurements have targets of their own.
 # The packages that take longest come first.
-TESTED ?= ./services/sink/... ./services/capture/... ./tests/usecase/... ./services/... ./libs/... ./examples/... ./tests/install/... ./tests/report/... ./tests/reference/...
+TESTED ?= ./services/sink/... ./services/capture/... ./tests/usecase/... ./services/... ./libs/... ./examples/... ./tests/install/... ./tests/report/... ./tests/reference/... ./tests/walls/...
 # Packages that are tested at a time: more than there are cores, since tests with real servers wait most of the time.
 TESTED_AT_ONCE ?= 4
 # Given to every `go test`, for example TESTFLAGS='-run Snapshot -count=5'.

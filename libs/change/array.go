@@ -10,7 +10,8 @@ import (
 )
 
 // withoutArrays are the element types whose arrays Debezium leaves out even with unknown types included.
-var withoutArrays = map[string]bool{"money": true, "name": true, "interval": true, "varbit": true, "xml": true, "point": true, "refcursor": true}
+var withoutArrays = map[string]bool{"money": true, "name": true, "interval": true, "varbit": true, "xml": true,
+	"point": true, "refcursor": true}
 
 // array is the codec of arrays. Rows and streamed changes alike pass through the JDBC driver's array class, which makes
 // java.sql dates and times of the elements: what these cannot hold is lost.
@@ -29,7 +30,8 @@ func (k *compiler) array(t *Type, mod int32) (codec, bool) {
 		// The schema is that of one element, which no array fits.
 		e := k.bits(element.Name, elementMod)
 		return codec{schema: e.schema, encode: encodeNothing}, true
-	case element.Kind == BaseType && withoutArrays[element.Name] || element.Kind == RangeType && element.Schema != "pg_catalog" || element.Kind == DomainType:
+	case element.Kind == BaseType && withoutArrays[element.Name] || element.Kind == RangeType &&
+		element.Schema != "pg_catalog" || element.Kind == DomainType:
 		if element.Kind == BaseType && !k.cfg.UnknownAsText {
 			return codec{}, false
 		}
@@ -227,8 +229,8 @@ func (r *arrayReader) next() (arrayElement, bool, error) {
 	return e, true, nil
 }
 
-// unquote reads a string in double quotes with backslash escapes and returns its length in the text. It copies only where
-// there are escapes.
+// unquote reads a string in double quotes with backslash escapes and returns its length in the
+// text. It copies only where there are escapes.
 func unquote(text []byte) (value []byte, length int, ok bool) {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {

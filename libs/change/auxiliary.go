@@ -53,16 +53,19 @@ func NewAuxiliary(cfg *Config) *Auxiliary {
 	if cfg.Binary != BinaryBytes && cfg.Binary != "" {
 		content.Type = record.String
 	}
-	message := common("io.debezium.connector.postgresql.Message", 1, field("prefix", optionalText), field("content", content))
+	message := common("io.debezium.connector.postgresql.Message", 1, field("prefix", optionalText),
+		field("content", content))
 	return &Auxiliary{
 		cfg: cfg, p: pipeline{cfg: cfg}, source: newSourceBlock(cfg, "", "", decoded),
 		heartbeatKey:   common("io.debezium.connector.common.ServerNameKey", 1, field("serverName", text)),
 		heartbeatValue: common("io.debezium.connector.common.Heartbeat", 1, field("ts_ms", number)),
 		transactionKey: common("io.debezium.connector.common.TransactionMetadataKey", 1, field("id", text)),
-		transactionValue: common("io.debezium.connector.common.TransactionMetadataValue", 1, field("status", text), field("id", text),
+		transactionValue: common("io.debezium.connector.common.TransactionMetadataValue", 1, field("status", text),
+			field("id", text),
 			field("event_count", optionalNumber), field("data_collections", counts.AsOptional(true)), field("ts_ms", number)),
 		messageKey: common("io.debezium.connector.postgresql.MessageKey", 1, field("prefix", optionalText)),
-		messageValue: common("io.debezium.connector.postgresql.MessageValue", 1, field("op", text), field("ts_ms", optionalNumber),
+		messageValue: common("io.debezium.connector.postgresql.MessageValue", 1, field("op", text),
+			field("ts_ms", optionalNumber),
 			field("source", sourceSchema()), field("transaction", transactionSchema()), field("message", message)),
 	}
 }
@@ -76,7 +79,8 @@ func (a *Auxiliary) append(b *Batch, topic string, ks *record.Schema, key any, v
 func (a *Auxiliary) AppendHeartbeat(b *Batch, now int64) error {
 	key := structOf(a.heartbeatKey, a.cfg.Prefix)
 	value := structOf(a.heartbeatValue, floorDiv(now, 1e6))
-	r := &record.Record{Topic: a.cfg.HeartbeatTopicName(), Partition: 0, Offset: -1, KeySchema: a.heartbeatKey, Key: key, ValueSchema: a.heartbeatValue, Value: value}
+	r := &record.Record{Topic: a.cfg.HeartbeatTopicName(), Partition: 0, Offset: -1, KeySchema: a.heartbeatKey, Key: key,
+		ValueSchema: a.heartbeatValue, Value: value}
 	return a.p.append(b, r)
 }
 
@@ -85,8 +89,8 @@ func (a *Auxiliary) AppendBegin(b *Batch, xid, lsn uint64, commitTime int64) err
 	return a.appendBoundary(b, "BEGIN", transactionID(xid, lsn), nil, nil, commitTime)
 }
 
-// AppendEnd appends the record that a transaction ended, with the counts of its events, which are given in the order in which its
-// tables came first and are written in that of Debezium's hash map.
+// AppendEnd appends the record that a transaction ended, with the counts of its events, which are
+// given in the order in which its tables came first and are written in that of Debezium's hash map.
 func (a *Auxiliary) AppendEnd(b *Batch, xid, lsn uint64, commitTime int64, counts []CollectionCount) error {
 	total := int64(0)
 	item := a.transactionValue.Fields[a.transactionValue.Index("data_collections")].Schema.Items
@@ -118,7 +122,8 @@ func hashMapOrder[T any](all []T, key func(T) string) []T {
 
 func (a *Auxiliary) appendBoundary(b *Batch, status, id string, count, collections any, commitTime int64) error {
 	value := structOf(a.transactionValue, status, id, count, collections, floorDiv(commitTime, 1000))
-	if err := a.append(b, a.cfg.TransactionTopicName(), a.transactionKey, structOf(a.transactionKey, id), a.transactionValue, value); err != nil {
+	if err := a.append(b, a.cfg.TransactionTopicName(), a.transactionKey, structOf(a.transactionKey, id),
+		a.transactionValue, value); err != nil {
 		return fmt.Errorf("write the %s of transaction %s: %w", status, id, err)
 	}
 	return nil
@@ -153,11 +158,14 @@ func (a *Auxiliary) AppendMessage(b *Batch, m *LogicalMessage) (bool, error) {
 	}
 	var tx any
 	if t := m.Transaction; t != nil {
-		tx = structOf(a.messageValue.Fields[a.messageValue.Index("transaction")].Schema, t.ID, t.TotalOrder, t.CollectionOrder)
+		tx = structOf(a.messageValue.Fields[a.messageValue.Index("transaction")].Schema, t.ID, t.TotalOrder,
+			t.CollectionOrder)
 	}
-	message := structOf(a.messageValue.Fields[a.messageValue.Index("message")].Schema, m.Prefix, a.cfg.binaryValue(m.Content))
+	message := structOf(a.messageValue.Fields[a.messageValue.Index("message")].Schema, m.Prefix,
+		a.cfg.binaryValue(m.Content))
 	value := structOf(a.messageValue, "m", floorDiv(m.Now, 1e6), source, tx, message)
-	if err := a.append(b, a.cfg.MessageTopicName(), a.messageKey, structOf(a.messageKey, m.Prefix), a.messageValue, value); err != nil {
+	if err := a.append(b, a.cfg.MessageTopicName(), a.messageKey, structOf(a.messageKey, m.Prefix), a.messageValue,
+		value); err != nil {
 		return false, fmt.Errorf("write the logical message with prefix %q: %w", m.Prefix, err)
 	}
 	return true, nil

@@ -5,8 +5,8 @@ import "github.com/twmb/franz-go/pkg/kgo"
 const (
 	// chunkSize is how many bytes a Batch asks for at a time.
 	chunkSize = 256 << 10
-	// chunkRoom is the least room a chunk must have left for a record to be started in it. A larger record still fits: it moves
-	// to an array of its own.
+	// chunkRoom is the least room a chunk must have left for a record to be started in it. A larger
+	// record still fits: it moves to an array of its own.
 	chunkRoom = 8 << 10
 )
 
@@ -71,8 +71,8 @@ func (b *Batch) Mark() Mark { return Mark{len(b.Records), b.Size} }
 // Since returns the records appended since m.
 func (b *Batch) Since(m Mark) []kgo.Record { return b.Records[m.records:] }
 
-// Rollback takes the records back that were appended since m. Their bytes stay in the arena until Reset, so that copies of the
-// records stay good for Put.
+// Rollback takes the records back that were appended since m. Their bytes stay in the arena until
+// Reset, so that copies of the records stay good for Put.
 func (b *Batch) Rollback(m Mark) {
 	clear(b.Records[m.records:])
 	b.Records, b.Size = b.Records[:m.records], m.size

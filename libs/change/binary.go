@@ -102,8 +102,8 @@ func hexDigits(text []byte) ([]byte, error) {
 // unboundedBits is the length that the JDBC driver gives a varbit without one.
 const unboundedBits = 2147483647
 
-// bits is the codec of bit and varbit: a boolean where there is one bit, else bytes in little-endian order, as many as the
-// highest bit that is set needs.
+// bits is the codec of bit and varbit: a boolean where there is one bit, else bytes in
+// little-endian order, as many as the highest bit that is set needs.
 func (k *compiler) bits(name string, mod int32) codec {
 	length := int(mod)
 	if mod == -1 {

@@ -78,7 +78,8 @@ func uncertain(s *record.Schema) *record.Schema {
 }
 
 func (e *Encoder) envelopeSchema() *record.Schema {
-	s := &record.Schema{Type: record.Struct, Version: 2, Name: e.cfg.SchemaNameAdjustment.SchemaName(e.topic + ".Envelope"),
+	s := &record.Schema{Type: record.Struct, Version: 2,
+		Name: e.cfg.SchemaNameAdjustment.SchemaName(e.topic + ".Envelope"),
 		Fields: []record.Field{
 			field("before", e.schemas.before), field("after", e.schemas.row), field("source", sourceSchema()),
 			field("transaction", transactionSchema()), field("op", record.Of(stringType)),
@@ -135,8 +136,9 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 	return p, s, nil
 }
 
-// nullOf returns the JSON that stands for NULL: the default where JsonConverter replaces null by it or the column is NOT
-// NULL, else null, else the fallback that Debezium invents for values it does not know; nil if there is none.
+// nullOf returns the JSON that stands for NULL: the default where JsonConverter replaces null by it
+// or the column is NOT NULL, else null, else the fallback that Debezium invents for values it does
+// not know; nil if there is none.
 func nullOf(c *codec, json *record.JSON) ([]byte, error) {
 	switch {
 	case c.masked != nil:

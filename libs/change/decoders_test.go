@@ -58,13 +58,15 @@ func TestValuesOfTheSourcesOfDebeziumAreEncodedAsThereStated(t *testing.T) {
 		{"time", 3, "13:51:30.123", "49890123", nil},
 		{"timetz", -1, "13:51:30.123789+02", `"11:51:30.123789Z"`, nil},
 		{"interval", -1, "1 year 2 mons 3 days 04:05:06.78", "37091106780000", nil},
-		{"interval", -1, "1 year 2 mons 3 days 04:05:06.78", `"P1Y2M3DT4H5M6.78S"`, []string{"interval.handling.mode", "string"}},
+		{"interval", -1, "1 year 2 mons 3 days 04:05:06.78", `"P1Y2M3DT4H5M6.78S"`,
+			[]string{"interval.handling.mode", "string"}},
 		{"bytea", -1, `\x010203`, `"AQID"`, nil},
 		{"bytea", -1, `\x010203`, `"010203"`, []string{"binary.handling.mode", "hex"}},
 		{"bit", 7, "1000000", `"QA=="`, nil},
 		{"varbit", -1, "101", `"BQ=="`, nil},
 		{"hstore", -1, `"key1"=>"val1", "key2"=>NULL`, `"{\"key1\":\"val1\",\"key2\":null}"`, nil},
-		{"geometry", -1, "0101000020E6100000000000000000F03F000000000000F03F", `{"wkb":"AQEAACDmEAAAAAAAAAAA8D8AAAAAAADwPw==","srid":4326}`, nil},
+		{"geometry", -1, "0101000020E6100000000000000000F03F000000000000F03F",
+			`{"wkb":"AQEAACDmEAAAAAAAAAAA8D8AAAAAAADwPw==","srid":4326}`, nil},
 		{"vector", -1, "[1,2.5,-3]", `[1.0,2.5,-3.0]`, nil},
 		{"sparsevec", -1, "{1:0.5,3:2}/5", `{"dimensions":5,"vector":[[1,0.5],[3,2.0]]}`, nil},
 	} {
@@ -86,7 +88,8 @@ func TestATimestampEqualsWhatTheStandardLibraryReckons(t *testing.T) {
 		if err != nil || string(got) != strconv.FormatInt(at.UnixMicro(), 10) {
 			t.Fatalf("%s: %s (%v), want %d", text, got, err, at.UnixMicro())
 		}
-		if got, err = iso.encode(nil, []byte(text+"+00")); err != nil || string(got) != at.Format(`"2006-01-02T15:04:05.000000Z"`) {
+		if got, err = iso.encode(nil, []byte(text+"+00")); err != nil ||
+			string(got) != at.Format(`"2006-01-02T15:04:05.000000Z"`) {
 			t.Fatalf("%s: %s (%v)", text, got, err)
 		}
 	})
@@ -114,22 +117,28 @@ func TestADecimalKeepsEveryDigit(t *testing.T) {
 }
 
 // fuzzedTypes are all types whose text is decoded.
-var fuzzedTypes = []string{"bool", "int4", "float4", "float8", "numeric", "money", "bytea", "bit", "varbit", "date", "time", "timetz",
-	"timestamp", "timestamptz", "interval", "hstore", "point", "geometry", "vector", "sparsevec", "text", "_int4", "_text", "_numeric", "_timestamptz",
+var fuzzedTypes = []string{"bool", "int4", "float4", "float8", "numeric", "money", "bytea", "bit", "varbit", "date",
+	"time", "timetz",
+	"timestamp", "timestamptz", "interval", "hstore", "point", "geometry", "vector", "sparsevec", "text", "_int4", "_text",
+	"_numeric", "_timestamptz",
 	"_timetz", "_bytea", "_hstore", "_date"}
 
 func FuzzDecodersWriteJSONOrRefuse(f *testing.F) {
-	for _, seed := range []string{"1", "-1.50", "NaN", "infinity", "2020-01-01 00:00:00+00 BC", "1 year -00:00:01", `\x00ff`, "101", `"a"=>"b", "c"=>NULL`,
+	for _, seed := range []string{"1", "-1.50", "NaN", "infinity", "2020-01-01 00:00:00+00 BC", "1 year -00:00:01",
+		`\x00ff`, "101", `"a"=>"b", "c"=>NULL`,
 		"{1,NULL,\"a\\\"b\",{2}}", "[0:1]={1,2}", "(1,2)", "$1.00", "", "{", "\"", "\xff", "24:00:00", "[1,2]", "{1:2}/3"} {
 		f.Add(seed)
 	}
 	var codecs []codec
-	for _, mode := range [][]string{nil, {"decimal.handling.mode", "string", "time.precision.mode", "isostring", "interval.handling.mode", "string",
-		"binary.handling.mode", "hex", "hstore.handling.mode", "map"}, {"decimal.handling.mode", "double", "time.precision.mode", "nanoseconds"}} {
+	for _, mode := range [][]string{nil, {"decimal.handling.mode", "string", "time.precision.mode", "isostring",
+		"interval.handling.mode", "string",
+		"binary.handling.mode", "hex", "hstore.handling.mode", "map"},
+		{"decimal.handling.mode", "double", "time.precision.mode", "nanoseconds"}} {
 		for _, name := range fuzzedTypes {
 			codecs = append(codecs, typed(f, name, -1, mode...))
 		}
-		codecs = append(codecs, typed(f, "numeric", 10<<16|2+4, mode...), typed(f, "bit", 5, mode...), typed(f, "timestamp", 3, mode...))
+		codecs = append(codecs, typed(f, "numeric", 10<<16|2+4, mode...), typed(f, "bit", 5, mode...),
+			typed(f, "timestamp", 3, mode...))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, c := range codecs {
@@ -154,9 +163,11 @@ func FuzzDecodersWriteJSONOrRefuse(f *testing.F) {
 
 func TestARowIsWhatTheSlowConverterWrites(t *testing.T) {
 	rel := &Relation{Schema: "s", Name: "t", Key: []int{0}, Columns: []Column{
-		{Name: "id", Type: baseType("int8"), TypeMod: -1, NotNull: true}, {Name: `q"uoted é`, Type: baseType("text"), TypeMod: -1},
+		{Name: "id", Type: baseType("int8"), TypeMod: -1, NotNull: true},
+		{Name: `q"uoted é`, Type: baseType("text"), TypeMod: -1},
 		{Name: "f", Type: baseType("float8"), TypeMod: -1}, {Name: "n", Type: baseType("numeric"), TypeMod: 12<<16 | 3 + 4},
-		{Name: "b", Type: baseType("bytea"), TypeMod: -1}, {Name: "d", Type: baseType("text"), TypeMod: -1, Default: "'dflt'::text"},
+		{Name: "b", Type: baseType("bytea"), TypeMod: -1},
+		{Name: "d", Type: baseType("text"), TypeMod: -1, Default: "'dflt'::text"},
 	}}
 	for _, schemas := range []string{"true", "false"} {
 		e, err := NewEncoder(rel, mustConfig(t, plainSettings("value.converter.schemas.enable", schemas)))
@@ -167,12 +178,14 @@ func TestARowIsWhatTheSlowConverterWrites(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			number, text := rapid.Int64().Draw(t, "id"), rapid.String().Draw(t, "text")
 			float := rapid.Float64().Draw(t, "float")
-			tuple := textTuple(strconv.FormatInt(number, 10), text, strconv.FormatFloat(float, 'g', -1, 64), "1.500", `\x00ff`, text)
+			tuple := textTuple(strconv.FormatInt(number, 10), text, strconv.FormatFloat(float, 'g', -1, 64),
+				"1.500", `\x00ff`, text)
 			if rapid.Bool().Draw(t, "null") {
 				tuple[1], tuple[5] = Datum{Kind: Null}, Datum{Kind: Null}
 			}
-			ev := &Event{Op: Create, After: tuple, Now: 1e18, Source: Source{Snapshot: NotSnapshot, CommitTime: number % 1e15, LSN: 7, HasLSN: true,
-				Origin: text, LastCommit: 3}}
+			ev := &Event{Op: Create, After: tuple, Now: 1e18,
+				Source: Source{Snapshot: NotSnapshot, CommitTime: number % 1e15, LSN: 7, HasLSN: true,
+					Origin: text, LastCommit: 3}}
 			var b Batch
 			if _, err := e.Append(&b, ev); err != nil {
 				t.Fatal(err)

@@ -7,10 +7,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// defaultOfFunction are the types whose column defaults become schema defaults, with the text that stands for a default that
-// a function computes.
+// defaultOfFunction are the types whose column defaults become schema defaults, with the text that
+// stands for a default that a function computes.
 var defaultOfFunction = map[string]string{
-	"bool": "f", "bit": "0", "varbit": "0", "bpchar": "", "varchar": "", "text": "", "json": "{}", "jsonb": "{}", "xml": "",
+	"bool": "f", "bit": "0", "varbit": "0", "bpchar": "", "varchar": "", "text": "", "json": "{}",
+	"jsonb": "{}", "xml": "",
 	"int2": "0", "int4": "0", "int8": "0", "float4": "0", "float8": "0", "numeric": "0.0",
 	"uuid": "00000000-0000-0000-0000-000000000000", "date": "1970-01-01", "time": "00:00:00",
 	"timestamp": "1970-01-01 00:00:00", "timestamptz": "1970-01-01 00:00:00+00", "interval": "00:00:00",
@@ -111,8 +112,8 @@ func enumDefault(t *Type, expr string) (string, bool) {
 	return label[1 : len(label)-1], true
 }
 
-// infiniteDefault gives infinite dates and timestamps the values that java.time's greatest and least ones have, which they
-// become on their way to a schema.
+// infiniteDefault gives infinite dates and timestamps the values that java.time's greatest and
+// least ones have, which they become on their way to a schema.
 func infiniteDefault(typeName, text string, s *record.Schema) (value any, special bool) {
 	if text != infinity && text != negativeInfinity || typeName != "date" && typeName != "timestamp" {
 		return nil, false
@@ -151,11 +152,13 @@ func endOfDay(s *record.Schema) any {
 }
 
 // clockText are dates and timestamps as the JDBC driver reads them: either part may be missing.
-var clockText = regexp.MustCompile(`^\s*(?:(\d+-\d+-\d+)\s*)?(?:(\d+:\d+:\d+(?:\.\d+)?)\s*)?([-+]\d+(?::\d+){0,2})?\s*(AD|BC)?$`)
+var clockText = regexp.MustCompile(
+	`^\s*(?:(\d+-\d+-\d+)\s*)?(?:(\d+:\d+:\d+(?:\.\d+)?)\s*)?([-+]\d+(?::\d+){0,2})?\s*(AD|BC)?$`)
 
-// readDefault writes the text of a default as PostgreSQL writes values of the column's type, since Debezium reads more than
-// that: the literal of a default may be of another type ('2020-01-01'::date + '1 day'::interval), and of bits only the ones
-// count. It is false for what Debezium cannot read.
+// readDefault writes the text of a default as PostgreSQL writes values of the column's type, since
+// Debezium reads more than that: the literal of a default may be of another type
+// ('2020-01-01'::date + '1 day'::interval), and of bits only the ones count. It is false for what
+// Debezium cannot read.
 func readDefault(typeName, text string) (string, bool) {
 	switch typeName {
 	case "numeric":

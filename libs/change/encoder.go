@@ -12,9 +12,10 @@ import (
 
 // Encoder turns the events of one version of one relation into Kafka records.
 //
-// It is compiled once: names, schemas, the constant parts of the envelope and one function a column are precomputed,
-// so that a row costs no allocation and no lookup. A new version of the relation needs a new Encoder. An Encoder is used
-// by one goroutine at a time, since it keeps scratch space and the last source block.
+// It is compiled once: names, schemas, the constant parts of the envelope and one function a column
+// are precomputed, so that a row costs no allocation and no lookup. A new version of the relation
+// needs a new Encoder. An Encoder is used by one goroutine at a time, since it keeps scratch space
+// and the last source block.
 type Encoder struct {
 	rel   *Relation
 	cfg   *Config
@@ -58,9 +59,10 @@ func (e *Encoder) Relation() *Relation { return e.rel }
 // HasKey reports whether the relation's records have keys.
 func (e *Encoder) HasKey() bool { return e.schemas.key != nil }
 
-// Append appends the records of one event: none if it is skipped by configuration, one, or with a tombstone two; an update
-// that changes the key becomes a delete, its tombstone and a create. It returns how many change events (without
-// tombstones) that were, by which the order counters of a transaction advance. On an error nothing is appended.
+// Append appends the records of one event: none if it is skipped by configuration, one, or with a
+// tombstone two; an update that changes the key becomes a delete, its tombstone and a create. It
+// returns how many change events (without tombstones) that were, by which the order counters of a
+// transaction advance. On an error nothing is appended.
 func (e *Encoder) Append(b *Batch, ev *Event) (int, error) {
 	before := b.Mark()
 	n, err := e.appendEvent(b, ev)
@@ -111,7 +113,8 @@ func (e *Encoder) appendEvent(b *Batch, ev *Event) (int, error) {
 	return 0, fmt.Errorf("operation %q is not a change of a table", ev.Op)
 }
 
-// appendRekeyed splits an update that changes the key: consumers that partition or compact by key must see the old one end.
+// appendRekeyed splits an update that changes the key: consumers that partition or compact by key
+// must see the old one end.
 func (e *Encoder) appendRekeyed(b *Batch, ev *Event) (int, error) {
 	n := 0
 	if !e.cfg.Skipped.Has(Delete) {
@@ -155,7 +158,8 @@ func (e *Encoder) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) 
 }
 
 // appendChange appends one record. offset is how many change events of ev have gone before it.
-func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after Tuple, headers []kgo.RecordHeader, offset int64) error {
+func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after Tuple, headers []kgo.RecordHeader,
+	offset int64) error {
 	if e.generic != nil {
 		return e.generic.appendChange(b, ev, op, before, after, headers, offset)
 	}
@@ -247,7 +251,8 @@ func appendClock(dst []byte, nanos int64) []byte {
 	return append(append(dst, `,"ts_ns":`...), ns...)
 }
 
-// keyChanged reports whether an update gives its row another key. Without an old tuple PostgreSQL says that it does not.
+// keyChanged reports whether an update gives its row another key. Without an old tuple PostgreSQL
+// says that it does not.
 func (e *Encoder) keyChanged(ev *Event) (bool, error) {
 	if ev.Before == nil || !e.HasKey() {
 		return false, nil

@@ -14,7 +14,8 @@ func ordersRelation() *Relation {
 	int4 := &Type{OID: 23, Schema: "pg_catalog", Name: "int4", Kind: BaseType}
 	varchar := &Type{OID: 1043, Schema: "pg_catalog", Name: "varchar", Kind: BaseType}
 	return &Relation{OID: 1, Schema: "retail", Name: "orders_info", ReplicaIdentity: 'd', Key: []int{0}, Columns: []Column{
-		{Name: "orderid", Type: int4, TypeMod: -1, NotNull: true, InIdentity: true, Default: "nextval('retail.orders_info_orderid_seq'::regclass)"},
+		{Name: "orderid", Type: int4, TypeMod: -1, NotNull: true, InIdentity: true,
+			Default: "nextval('retail.orders_info_orderid_seq'::regclass)"},
 		{Name: "custid", Type: int4, TypeMod: -1, NotNull: true},
 		{Name: "amount", Type: int4, TypeMod: -1, NotNull: true},
 		{Name: "city", Type: varchar, TypeMod: 259, NotNull: true},
@@ -49,8 +50,10 @@ func plainSettings(more ...string) map[string]string {
 }
 
 func insertOrder() *Event {
-	return &Event{Op: Create, After: textTuple("4", "533", "116", "Cleveland", "2020-10-09 07:10:42"), Now: 1795410999485829846,
-		Source: Source{Snapshot: NotSnapshot, CommitTime: 1795410999469881, TxID: 3753, HasTx: true, LSN: 527806928, HasLSN: true}}
+	return &Event{Op: Create, After: textTuple("4", "533", "116", "Cleveland", "2020-10-09 07:10:42"),
+		Now: 1795410999485829846,
+		Source: Source{Snapshot: NotSnapshot, CommitTime: 1795410999469881, TxID: 3753, HasTx: true,
+			LSN: 527806928, HasLSN: true}}
 }
 
 func TestAnInsertIsWrittenAsDebeziumWritesIt(t *testing.T) {
@@ -109,7 +112,8 @@ func docs(identity byte) *Relation {
 
 func appended(t *testing.T, rel *Relation, ev *Event, more ...string) []string {
 	t.Helper()
-	e, err := NewEncoder(rel, mustConfig(t, plainSettings(append([]string{"extended.headers.enabled", "false"}, more...)...)))
+	e, err := NewEncoder(rel,
+		mustConfig(t, plainSettings(append([]string{"extended.headers.enabled", "false"}, more...)...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,8 +159,10 @@ func TestUnchangedColumnsAreListedOnRequest(t *testing.T) {
 }
 
 func TestATOASTedValueIsTakenFromTheOldRowIfItIsThere(t *testing.T) {
-	before := Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Text, Data: []byte("old")}, {Kind: Text, Data: []byte("1")}, {Kind: Null}}
-	equalLines(t, appended(t, docs('f'), &Event{Op: Update, Before: before, After: toasted}, "unchanged.columns.list", "true"),
+	before := Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Text, Data: []byte("old")},
+		{Kind: Text, Data: []byte("1")}, {Kind: Null}}
+	equalLines(t, appended(t, docs('f'), &Event{Op: Update, Before: before, After: toasted},
+		"unchanged.columns.list", "true"),
 		`{"id":1} {"before":{"id":1,"body":"old","bits":"AQ=="},"after":{"id":1,"body":"old","bits":"AQ=="},"unchanged":[]}`)
 }
 
@@ -169,15 +175,18 @@ func TestBeforeHoldsFallbacksUnlessOnlyWhatIsKnownIsWanted(t *testing.T) {
 }
 
 func TestATypeThatDebeziumDoesNotKnowIsBytesOrTextOnRequest(t *testing.T) {
-	after := Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Text, Data: []byte("b")}, {Kind: Null}, {Kind: Text, Data: []byte("[1.5,2)")}}
+	after := Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Text, Data: []byte("b")}, {Kind: Null},
+		{Kind: Text, Data: []byte("[1.5,2)")}}
 	equalLines(t, appended(t, docs('d'), &Event{Op: Create, After: after}, "include.unknown.datatypes", "true"),
 		`{"id":1} {"before":null,"after":{"id":1,"body":"b","bits":null,"range":"WzEuNSwyKQ=="}`)
-	equalLines(t, appended(t, docs('d'), &Event{Op: Create, After: after}, "include.unknown.datatypes", "true", "unknown.datatypes.as.text", "true"),
+	equalLines(t, appended(t, docs('d'), &Event{Op: Create, After: after}, "include.unknown.datatypes", "true",
+		"unknown.datatypes.as.text", "true"),
 		`{"id":1} {"before":null,"after":{"id":1,"body":"b","bits":null,"range":"[1.5,2)"}`)
 }
 
 func TestAnUpdateThatChangesTheKeyBecomesDeleteTombstoneCreate(t *testing.T) {
-	ev := &Event{Op: Update, After: textTuple("2", "b", "1", "x"), Before: Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Absent}, {Kind: Absent}, {Kind: Absent}},
+	ev := &Event{Op: Update, After: textTuple("2", "b", "1", "x"),
+		Before:  Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Absent}, {Kind: Absent}, {Kind: Absent}},
 		Headers: []kgo.RecordHeader{{Key: "traceparent", Value: []byte("00-1")}}}
 	equalLines(t, appended(t, docs('d'), ev),
 		`{"id":1} {"before":{"id":1,"body":"","bits":null},"after":null __debezium.newkey={"id":2} traceparent=00-1`,
@@ -206,11 +215,14 @@ func TestHeadersOfTwoKeyChangesInABatchStayApart(t *testing.T) {
 
 func TestSkippedOperationsMakeNoRecords(t *testing.T) {
 	row := textTuple("1", "b", "1", "x")
-	for op, ev := range map[string]*Event{"c": {Op: Create, After: row}, "u": {Op: Update, After: row}, "d": {Op: Delete, Before: row}, "t": {Op: Truncate}} {
+	for op, ev := range map[string]*Event{"c": {Op: Create, After: row}, "u": {Op: Update, After: row},
+		"d": {Op: Delete, Before: row}, "t": {Op: Truncate}} {
 		equalLines(t, appended(t, docs('d'), ev, "skipped.operations", op))
 	}
-	equalLines(t, appended(t, docs('d'), &Event{Op: Truncate}, "skipped.operations", "none"), ` {"before":null,"after":null`)
-	equalLines(t, appended(t, docs('f'), &Event{Op: Update, Before: row, After: row}, "skip.messages.without.change", "true"))
+	equalLines(t, appended(t, docs('d'), &Event{Op: Truncate}, "skipped.operations", "none"),
+		` {"before":null,"after":null`)
+	equalLines(t, appended(t, docs('f'), &Event{Op: Update, Before: row, After: row},
+		"skip.messages.without.change", "true"))
 }
 
 func TestAFailedConversionIsNullOrAnErrorAsConfigured(t *testing.T) {
@@ -221,7 +233,8 @@ func TestAFailedConversionIsNullOrAnErrorAsConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b Batch
-	if _, err := e.Append(&b, &Event{Op: Create, After: textTuple("NaN")}); !errors.Is(err, errUnrepresentable) || len(b.Records) != 0 {
+	if _, err := e.Append(&b, &Event{Op: Create, After: textTuple("NaN")}); !errors.Is(err, errUnrepresentable) ||
+		len(b.Records) != 0 {
 		t.Errorf("got %v and %d records", err, len(b.Records))
 	}
 }
@@ -232,14 +245,16 @@ func TestARowOfAnotherVersionOfTheTableIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b Batch
-	if _, err := e.Append(&b, &Event{Op: Create, After: textTuple("1")}); err == nil || !strings.Contains(err.Error(), "s.docs") {
+	if _, err := e.Append(&b, &Event{Op: Create, After: textTuple("1")}); err == nil ||
+		!strings.Contains(err.Error(), "s.docs") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestTopicNamesKeepWhatKafkaAllows(t *testing.T) {
 	cfg := mustConfig(t, plainSettings())
-	for table, want := range map[string]string{"t": "p.s.t", "T a-b": "p.s.T_a-b", "ü日": "p.s.__", "😀": "p.s.__", "x.y": "p.s.x.y", strings.Repeat("l", 300): "p.s." + strings.Repeat("l", 245)} {
+	for table, want := range map[string]string{"t": "p.s.t", "T a-b": "p.s.T_a-b", "ü日": "p.s.__", "😀": "p.s.__",
+		"x.y": "p.s.x.y", strings.Repeat("l", 300): "p.s." + strings.Repeat("l", 245)} {
 		if got := cfg.TableTopic("s", table); got != want {
 			t.Errorf("%s: %s, want %s", table, got, want)
 		}
@@ -253,14 +268,17 @@ func TestAHeartbeatIsWrittenAsDebeziumWritesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := b.Records[0]
-	if r.Topic != "__debezium-heartbeat.p" || string(r.Key) != `{"serverName":"p"}` || string(r.Value) != `{"ts_ms":1577872800123}` {
+	if r.Topic != "__debezium-heartbeat.p" || string(r.Key) != `{"serverName":"p"}` ||
+		string(r.Value) != `{"ts_ms":1577872800123}` {
 		t.Errorf("%s %s %s", r.Topic, r.Key, r.Value)
 	}
 }
 
 func TestWrongSettingsAreNamed(t *testing.T) {
-	for key, value := range map[string]string{"decimal.handling.mode": "exact", "skipped.operations": "x", "column.include.list": "(", "message.key.columns": "t",
-		"tombstones.on.delete": "maybe", "money.fraction.digits": "two", "value.converter": "Custom", "transforms": "x", "unavailable.value.placeholder": "hex:zz"} {
+	for key, value := range map[string]string{"decimal.handling.mode": "exact", "skipped.operations": "x",
+		"column.include.list": "(", "message.key.columns": "t",
+		"tombstones.on.delete": "maybe", "money.fraction.digits": "two", "value.converter": "Custom", "transforms": "x",
+		"unavailable.value.placeholder": "hex:zz"} {
 		if _, err := ConfigFrom(plainSettings(key, value)); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s=%s: %v", key, value, err)
 		}
@@ -294,19 +312,25 @@ func BenchmarkAppendInsert(b *testing.B) {
 func TestVectorsOfIntegersAreListsOfThem(t *testing.T) {
 	numbers, ids := baseType("int2vector"), baseType("oidvector")
 	rel := &Relation{Schema: "s", Name: "a", ReplicaIdentity: 'd', Columns: []Column{
-		{Name: "n", Type: numbers, TypeMod: -1, NotNull: true}, {Name: "o", Type: ids, TypeMod: -1}, {Name: "l", Type: &Type{Name: "_int2vector", Kind: ArrayType, Elem: numbers}, TypeMod: -1}}}
+		{Name: "n", Type: numbers, TypeMod: -1, NotNull: true}, {Name: "o", Type: ids, TypeMod: -1},
+		{Name: "l", Type: &Type{Name: "_int2vector", Kind: ArrayType, Elem: numbers}, TypeMod: -1}}}
 	equalLines(t, appended(t, rel, &Event{Op: Create, After: textTuple("1 -2 3", "4294967295 7", `{"1 2",3}`)}),
 		` {"before":null,"after":{"n":[1,-2,3],"o":[4294967295,7],"l":[[1,2],[3]]}`)
-	equalLines(t, appended(t, rel, &Event{Op: Create, After: Tuple{{Kind: Text}, {Kind: Null}, {Kind: Null}}}), ` {"before":null,"after":{"n":[],"o":null,"l":null}`)
-	equalLines(t, appended(t, rel, &Event{Op: Delete, Before: Tuple{{Kind: Absent}, {Kind: Absent}, {Kind: Absent}}}, "tombstones.on.delete", "false"),
+	equalLines(t, appended(t, rel, &Event{Op: Create, After: Tuple{{Kind: Text}, {Kind: Null}, {Kind: Null}}}),
+		` {"before":null,"after":{"n":[],"o":null,"l":null}`)
+	equalLines(t, appended(t, rel, &Event{Op: Delete, Before: Tuple{{Kind: Absent}, {Kind: Absent}, {Kind: Absent}}},
+		"tombstones.on.delete", "false"),
 		` {"before":{"n":[],"o":null,"l":null},"after":null`)
 }
 
 // So that all changes of such a table are in one partition, in their order; recorded from Debezium.
 func TestAKeyOfColumnsWithoutARepresentationIsEmptyAndNotNull(t *testing.T) {
 	rel := &Relation{Schema: "s", Name: "a", ReplicaIdentity: 'd', Key: []int{0}, Columns: []Column{
-		{Name: "q", Type: baseType("tsquery"), TypeMod: -1, NotNull: true, InIdentity: true}, {Name: "n", Type: baseType("int4"), TypeMod: -1}}}
+		{Name: "q", Type: baseType("tsquery"), TypeMod: -1, NotNull: true, InIdentity: true},
+		{Name: "n", Type: baseType("int4"), TypeMod: -1}}}
 	equalLines(t, appended(t, rel, &Event{Op: Create, After: textTuple("'a'", "1")}), `{} {"before":null,"after":{"n":1}`)
-	equalLines(t, appended(t, rel, &Event{Op: Update, Before: textTuple("'a'", "1"), After: textTuple("'b'", "1")}), `{} {"before":{"n":1},"after":{"n":1}`)
-	equalLines(t, appended(t, rel, &Event{Op: Delete, Before: Tuple{{Kind: Text, Data: []byte("'b'")}, {Kind: Absent}}}), `{} {"before":{"n":null},"after":null`, "{} null")
+	equalLines(t, appended(t, rel, &Event{Op: Update, Before: textTuple("'a'", "1"), After: textTuple("'b'", "1")}),
+		`{} {"before":{"n":1},"after":{"n":1}`)
+	equalLines(t, appended(t, rel, &Event{Op: Delete, Before: Tuple{{Kind: Text, Data: []byte("'b'")}, {Kind: Absent}}}),
+		`{} {"before":{"n":null},"after":null`, "{} null")
 }

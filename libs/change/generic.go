@@ -9,8 +9,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// generic is the path of records that go through transforms or a converter other than JSON. It builds each record from the
-// JSON that the direct path writes, so that there is one description of every type; it allocates.
+// generic is the path of records that go through transforms or a converter other than JSON. It
+// builds each record from the JSON that the direct path writes, so that there is one description of
+// every type; it allocates.
 type generic struct {
 	e *Encoder
 	p pipeline
@@ -18,7 +19,8 @@ type generic struct {
 
 func newGeneric(e *Encoder) *generic { return &generic{e: e, p: pipeline{cfg: e.cfg}} }
 
-func (g *generic) appendChange(b *Batch, ev *Event, op Op, before, after Tuple, headers []kgo.RecordHeader, offset int64) error {
+func (g *generic) appendChange(b *Batch, ev *Event, op Op, before, after Tuple, headers []kgo.RecordHeader,
+	offset int64) error {
 	r, err := g.change(ev, op, before, after, headers, offset)
 	if err != nil {
 		return err
@@ -47,11 +49,13 @@ func (g *generic) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) 
 }
 
 // change makes the record of a change event.
-func (g *generic) change(ev *Event, op Op, before, after Tuple, headers []kgo.RecordHeader, offset int64) (*record.Record, error) {
+func (g *generic) change(ev *Event, op Op, before, after Tuple, headers []kgo.RecordHeader,
+	offset int64) (*record.Record, error) {
 	r := &record.Record{Topic: g.e.topic, Partition: -1, Offset: -1}
 	for _, list := range [][]kgo.RecordHeader{headers, g.e.context, ev.Headers} {
 		for _, h := range list {
-			r.Headers = append(r.Headers, record.Header{Key: h.Key, Schema: record.OptionalOf(record.String), Value: string(h.Value)})
+			r.Headers = append(r.Headers, record.Header{Key: h.Key, Schema: record.OptionalOf(record.String),
+				Value: string(h.Value)})
 		}
 	}
 	of, old := after, ev.Before

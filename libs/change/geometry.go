@@ -128,9 +128,11 @@ func (k *compiler) vector(name string) codec {
 
 // sparseVector is the codec of pgvector's sparsevec, which prints as {1:0.5,3:2}/5.
 func (k *compiler) sparseVector() codec {
-	s := &record.Schema{Type: record.Struct, Name: "io.debezium.data.SparseDoubleVector", Version: 1, Doc: "Sparse double vector",
-		Fields: []record.Field{field("dimensions", record.Of(record.Int16)), field("vector", &record.Schema{Type: record.MapType,
-			Keys: record.Of(record.Int16), Values: record.Of(record.Float64)})}}
+	s := &record.Schema{Type: record.Struct, Name: "io.debezium.data.SparseDoubleVector", Version: 1,
+		Doc: "Sparse double vector",
+		Fields: []record.Field{field("dimensions", record.Of(record.Int16)),
+			field("vector", &record.Schema{Type: record.MapType,
+				Keys: record.Of(record.Int16), Values: record.Of(record.Float64)})}}
 	encodeIndex := intEncoder(16)
 	return codec{schema: s, encode: func(dst, text []byte) ([]byte, error) {
 		elements, dimensions, ok := bytes.Cut(text, []byte("}/"))

@@ -29,7 +29,8 @@ func (k *compiler) hstore() codec {
 				return appendPairs(dst, pairs, record.AppendString), err
 			}}
 	}
-	placeholder := appendPairs(nil, []pair{{key: k.cfg.unavailable(), value: k.cfg.unavailable()}}, record.AppendCharacters)
+	placeholder := appendPairs(nil, []pair{{key: k.cfg.unavailable(), value: k.cfg.unavailable()}},
+		record.AppendCharacters)
 	return codec{schema: semantic(record.String, "io.debezium.data.Json"), fallback: "{}", unchanged: string(placeholder),
 		encode: func(dst, text []byte) ([]byte, error) {
 			pairs, err := parseHStore(text)

@@ -6,9 +6,10 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// AppendIdentity appends, as JSON, what tells a row of the table from its other rows; old supplies TOASTed values that t does not
-// carry, and may be nil. That is not the key of the row's records, which message.key.columns may have made common to many rows, and
-// which does not tell rows apart where it has NULLs. Only rows of one relation version's columns can be compared.
+// AppendIdentity appends, as JSON, what tells a row of the table from its other rows; old supplies
+// TOASTed values that t does not carry, and may be nil. That is not the key of the row's records,
+// which message.key.columns may have made common to many rows, and which does not tell rows apart
+// where it has NULLs. Only rows of one relation version's columns can be compared.
 func (e *Encoder) AppendIdentity(dst []byte, t, old Tuple) ([]byte, error) {
 	if e.identity == nil {
 		plan, _, err := e.plan(identityColumns(e.rel), "", &record.JSON{KeepNull: true}, false)
@@ -20,8 +21,9 @@ func (e *Encoder) AppendIdentity(dst []byte, t, old Tuple) ([]byte, error) {
 	return e.identity.append(dst, t, old, false)
 }
 
-// identityColumns are the columns of the replica identity's index, whose values every change carries and which are NOT NULL; else
-// those of a key that is NOT NULL; else all that the stream brings, which generated columns are not among.
+// identityColumns are the columns of the replica identity's index, whose values every change
+// carries and which are NOT NULL; else those of a key that is NOT NULL; else all that the stream
+// brings, which generated columns are not among.
 func identityColumns(rel *Relation) (columns []int) {
 	if rel.ReplicaIdentity == 'd' || rel.ReplicaIdentity == 'i' {
 		for i := range rel.Columns {

@@ -15,21 +15,23 @@ const daysPerMonth = 365.25 / 12.0
 // interval is the codec of interval.
 func (k *compiler) interval() codec {
 	if k.cfg.Interval == IntervalString {
-		return codec{schema: timeSchema(record.String, "Interval"), fallback: "P0Y0M0DT0H0M0S", encode: func(dst, text []byte) ([]byte, error) {
+		return codec{schema: timeSchema(record.String, "Interval"), fallback: "P0Y0M0DT0H0M0S",
+			encode: func(dst, text []byte) ([]byte, error) {
+				v, err := parseInterval(text)
+				if err != nil {
+					return dst, err
+				}
+				return append(v.appendISO(append(dst, '"')), '"'), nil
+			}}
+	}
+	return codec{schema: timeSchema(record.Int64, "MicroDuration"), fallback: int64(0),
+		encode: func(dst, text []byte) ([]byte, error) {
 			v, err := parseInterval(text)
 			if err != nil {
 				return dst, err
 			}
-			return append(v.appendISO(append(dst, '"')), '"'), nil
+			return strconv.AppendInt(dst, v.micros(), 10), nil
 		}}
-	}
-	return codec{schema: timeSchema(record.Int64, "MicroDuration"), fallback: int64(0), encode: func(dst, text []byte) ([]byte, error) {
-		v, err := parseInterval(text)
-		if err != nil {
-			return dst, err
-		}
-		return strconv.AppendInt(dst, v.micros(), 10), nil
-	}}
 }
 
 // span is an interval in the fields of the JDBC driver's PGInterval. All parts carry their own sign.
@@ -38,7 +40,8 @@ type span struct {
 	seconds                             float64
 }
 
-// parseInterval reads an interval as PostgreSQL prints it with IntervalStyle postgres: "1 year 2 mons -3 days +04:05:06.7".
+// parseInterval reads an interval as PostgreSQL prints it with IntervalStyle postgres: "1 year 2
+// mons -3 days +04:05:06.7".
 func parseInterval(text []byte) (v span, err error) {
 	rest := text
 	for len(rest) > 0 {
@@ -46,7 +49,8 @@ func parseInterval(text []byte) (v span, err error) {
 		word, rest, _ = bytes.Cut(rest, []byte{' '})
 		if bytes.IndexByte(word, ':') >= 0 {
 			if err := v.clock(word); err != nil || len(rest) > 0 {
-				return v, fmt.Errorf("%q is no interval in PostgreSQL's style; set intervalstyle = postgres for the connector's role", text)
+				return v,
+					fmt.Errorf("%q is no interval in PostgreSQL's style; set intervalstyle = postgres for the connector's role", text)
 			}
 			return v, nil
 		}
@@ -63,7 +67,8 @@ func parseInterval(text []byte) (v span, err error) {
 			nerr = strconv.ErrSyntax
 		}
 		if nerr != nil {
-			return v, fmt.Errorf("%q is no interval in PostgreSQL's style; set intervalstyle = postgres for the connector's role", text)
+			return v,
+				fmt.Errorf("%q is no interval in PostgreSQL's style; set intervalstyle = postgres for the connector's role", text)
 		}
 	}
 	return v, nil

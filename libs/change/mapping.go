@@ -58,8 +58,8 @@ func withParams(s *record.Schema, params ...record.Param) *record.Schema {
 	return &c
 }
 
-// rewriter replaces the text of a value that becomes a JSON string. It returns text itself, or space it owns until the next
-// call.
+// rewriter replaces the text of a value that becomes a JSON string. It returns text itself, or
+// space it owns until the next call.
 type rewriter func(text []byte) []byte
 
 // rewrite puts a rewriter behind the codec where values are strings, and applies it to what stands for missing ones.
@@ -95,7 +95,8 @@ func (c *codec) rewrite(f rewriter) {
 	}
 }
 
-// cutBytes cuts values that are plain bytes, but not the placeholder. Decimals and bits are Bytes too, but no byte buffers in Debezium.
+// cutBytes cuts values that are plain bytes, but not the placeholder. Decimals and bits are Bytes
+// too, but no byte buffers in Debezium.
 func (c *codec) cutBytes(n int) {
 	if c.schema.Type != record.Bytes || c.schema.Name != "" {
 		return
@@ -151,11 +152,14 @@ type hasher struct {
 }
 
 func newHasher(m *HashMapping) (*hasher, error) {
-	algorithms := map[string]func() hash.Hash{"MD5": md5.New, "SHA-1": sha1.New, "SHA": sha1.New, "SHA1": sha1.New, "SHA-224": sha256.New224,
-		"SHA-256": sha256.New, "SHA-384": sha512.New384, "SHA-512": sha512.New, "SHA-512/224": sha512.New512_224, "SHA-512/256": sha512.New512_256}
+	algorithms := map[string]func() hash.Hash{"MD5": md5.New, "SHA-1": sha1.New, "SHA": sha1.New, "SHA1": sha1.New,
+		"SHA-224": sha256.New224,
+		"SHA-256": sha256.New, "SHA-384": sha512.New384, "SHA-512": sha512.New, "SHA-512/224": sha512.New512_224,
+		"SHA-512/256": sha512.New512_256}
 	newDigest := algorithms[strings.ToUpper(m.Algorithm)]
 	if newDigest == nil {
-		return nil, fmt.Errorf("the hash algorithm %s is unknown: use MD5, SHA-1, SHA-224, SHA-256, SHA-384 or SHA-512", m.Algorithm)
+		return nil, fmt.Errorf("the hash algorithm %s is unknown: use MD5, SHA-1, SHA-224, SHA-256, SHA-384 or SHA-512",
+			m.Algorithm)
 	}
 	return &hasher{digest: newDigest(), salt: []byte(m.Salt), v2: m.V2}, nil
 }
@@ -210,8 +214,8 @@ func javaUTF(text []byte) []byte {
 	return out
 }
 
-// isCharacter reports whether the JDBC driver calls the column's type a character type. citext is none: Debezium does not
-// mask it.
+// isCharacter reports whether the JDBC driver calls the column's type a character type. citext is
+// none: Debezium does not mask it.
 func isCharacter(col *Column) bool {
 	switch t, _ := resolveDomain(col.Type, col.TypeMod); t.Name {
 	case "varchar", "bpchar", "text", "name", "char":
@@ -250,8 +254,8 @@ var serialNames = map[string]string{"int2": "smallserial", "int4": "serial", "in
 // unboundedLength is what the JDBC driver reports for a type without a length.
 const unboundedLength = 2147483647
 
-// jdbcSize is COLUMN_SIZE and DECIMAL_DIGITS of the JDBC driver's metadata; scale is -1 if there is none. An array has its
-// element's.
+// jdbcSize is COLUMN_SIZE and DECIMAL_DIGITS of the JDBC driver's metadata; scale is -1 if there is
+// none. An array has its element's.
 func jdbcSize(col *Column, streamed bool) (length, scale int) {
 	t, mod := resolveDomain(col.Type, col.TypeMod)
 	array := t.Kind == ArrayType && t.Elem != nil

@@ -78,8 +78,8 @@ type Column struct {
 	NotNull bool
 	// InIdentity says that the column belongs to the replica identity.
 	InIdentity bool
-	// Default is the default expression as pg_get_expr prints it, that of a generated column the one which generates it; empty if
-	// there is none.
+	// Default is the default expression as pg_get_expr prints it, that of a generated column the
+	// one which generates it; empty if there is none.
 	Default string
 	// Generated says that the column is GENERATED ALWAYS AS (…) STORED; Identity that it is an identity column.
 	Generated bool

@@ -44,8 +44,8 @@ func orDefault(s, def string) string {
 	return s
 }
 
-// SanitizeTopic makes a topic name of any name as Debezium does: other characters than Kafka allows become "_", each half of
-// a character outside the basic plane by itself.
+// SanitizeTopic makes a topic name of any name as Debezium does: other characters than Kafka allows
+// become "_", each half of a character outside the basic plane by itself.
 func SanitizeTopic(name string) string {
 	out := make([]byte, 0, len(name))
 	for _, u := range utf16.Encode([]rune(name)) {

@@ -25,13 +25,18 @@ const (
 )
 
 // notificationData are the names of a notification's data, in the order of Debezium's hash maps.
-var notificationData = []string{"scanned_collection", "current_collection_in_progress", "connector_name", "total_rows_scanned", "maximum_key", "last_processed_key", "data_collections", "status"}
+var notificationData = []string{"scanned_collection", "current_collection_in_progress", "connector_name",
+	"total_rows_scanned", "maximum_key", "last_processed_key", "data_collections", "status"}
 
 var (
-	notificationKey   = &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.NotificationKey", Version: 1, Fields: []record.Field{field("id", record.Of(record.String))}}
-	notificationValue = &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.Notification", Version: 1, Fields: []record.Field{
-		field("id", record.Of(record.String)), field("type", record.Of(record.String)), field("aggregate_type", record.Of(record.String)),
-		field("additional_data", &record.Schema{Type: record.MapType, Optional: true, Keys: record.Of(record.String), Values: record.Of(record.String)}), field("timestamp", record.Of(record.Int64))}}
+	notificationKey = &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.NotificationKey",
+		Version: 1, Fields: []record.Field{field("id", record.Of(record.String))}}
+	notificationValue = &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.Notification", Version: 1,
+		Fields: []record.Field{
+			field("id", record.Of(record.String)), field("type", record.Of(record.String)),
+			field("aggregate_type", record.Of(record.String)),
+			field("additional_data", &record.Schema{Type: record.MapType, Optional: true, Keys: record.Of(record.String),
+				Values: record.Of(record.String)}), field("timestamp", record.Of(record.Int64))}}
 )
 
 // AppendNotification appends a notification for a topic.

@@ -37,21 +37,23 @@ func intEncoder(bits int) encodeFunc {
 // isVector says whether a type is one of the catalogs' lists of integers, whose text has spaces between them.
 func isVector(t *Type) bool { return t.Name == "int2vector" || t.Name == "oidvector" }
 
-// integers is the codec of such a list. Debezium has the schema, but takes the text for an array's, of which nothing is left.
+// integers is the codec of such a list. Debezium has the schema, but takes the text for an array's,
+// of which nothing is left.
 func integers(element record.Type, bits int) codec {
 	encode := intEncoder(bits)
-	return codec{schema: record.ArrayOf(record.Of(element)), fallback: []any{}, encode: func(dst, text []byte) (_ []byte, err error) {
-		dst = append(dst, '[')
-		for i, number := range bytes.Fields(text) {
-			if i > 0 {
-				dst = append(dst, ',')
+	return codec{schema: record.ArrayOf(record.Of(element)), fallback: []any{},
+		encode: func(dst, text []byte) (_ []byte, err error) {
+			dst = append(dst, '[')
+			for i, number := range bytes.Fields(text) {
+				if i > 0 {
+					dst = append(dst, ',')
+				}
+				if dst, err = encode(dst, number); err != nil {
+					return dst, err
+				}
 			}
-			if dst, err = encode(dst, number); err != nil {
-				return dst, err
-			}
-		}
-		return append(dst, ']'), nil
-	}}
+			return append(dst, ']'), nil
+		}}
 }
 
 func encodeBool(dst, text []byte) ([]byte, error) {

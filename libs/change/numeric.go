@@ -197,10 +197,11 @@ func parseAnyNumeric(text []byte) (record.Decimal, error) {
 	return record.ParseDecimal(string(text))
 }
 
-// variableScale is the codec of a numeric without precision as a struct of scale and unscaled value, without trailing zeros
-// and never with a negative scale.
+// variableScale is the codec of a numeric without precision as a struct of scale and unscaled
+// value, without trailing zeros and never with a negative scale.
 func variableScale() codec {
-	s := &record.Schema{Type: record.Struct, Name: "io.debezium.data.VariableScaleDecimal", Version: 1, Doc: "Variable scaled decimal",
+	s := &record.Schema{Type: record.Struct, Name: "io.debezium.data.VariableScaleDecimal", Version: 1,
+		Doc:    "Variable scaled decimal",
 		Fields: []record.Field{field("scale", record.Of(record.Int32)), field("value", record.Of(record.Bytes))}}
 	return codec{schema: s, fallback: structOf(s, int32(0), []byte{0}), encode: func(dst, text []byte) ([]byte, error) {
 		if point := bytes.IndexByte(text, '.'); point > 0 {
@@ -231,8 +232,8 @@ func variableScale() codec {
 	}}
 }
 
-// money is the codec of money, whose text output follows lc_monetary. The point before the last digits must be the decimal
-// one; everything but digits, point and sign is decoration.
+// money is the codec of money, whose text output follows lc_monetary. The point before the last
+// digits must be the decimal one; everything but digits, point and sign is decoration.
 func (k *compiler) money() codec {
 	digits := k.cfg.MoneyFractionDigits
 	zero := record.Decimal{Value: new(big.Int), Scale: digits}
@@ -243,10 +244,11 @@ func (k *compiler) money() codec {
 			return encodeFloat64(dst, plainMoney(plain[:0], text))
 		}}
 	case DecimalString:
-		return codec{schema: record.Of(record.String), fallback: zero.String(), encode: func(dst, text []byte) ([]byte, error) {
-			dst = plainMoney(append(dst, '"'), text)
-			return append(dst, '"'), nil
-		}}
+		return codec{schema: record.Of(record.String), fallback: zero.String(),
+			encode: func(dst, text []byte) ([]byte, error) {
+				dst = plainMoney(append(dst, '"'), text)
+				return append(dst, '"'), nil
+			}}
 	}
 	exact := k.decimalEncoder(digits)
 	return codec{schema: decimalSchema(digits), fallback: zero, encode: func(dst, text []byte) ([]byte, error) {

@@ -60,13 +60,15 @@ func (p *rowPlan) append(dst []byte, t, old Tuple, snapshot bool) ([]byte, error
 			}
 		case Unchanged:
 			if c.unchanged == nil {
-				return dst, fmt.Errorf("column %s is NOT NULL, its value was not sent since the update did not change it, and its type "+
-					"has no placeholder: set unchanged.columns.list=true, or give the table REPLICA IDENTITY FULL", c.column.Name)
+				return dst,
+					fmt.Errorf("column %s is NOT NULL, its value was not sent since the update did not change it, and its type "+
+						"has no placeholder: set unchanged.columns.list=true, or give the table REPLICA IDENTITY FULL", c.column.Name)
 			}
 			dst = append(dst, c.unchanged...)
 		default:
 			if c.null == nil {
-				return dst, fmt.Errorf("column %s is NOT NULL, the change carries no value and its type has no fallback", c.column.Name)
+				return dst, fmt.Errorf("column %s is NOT NULL, the change carries no value and its type has no fallback",
+					c.column.Name)
 			}
 			dst = append(dst, c.null...)
 		}
@@ -80,13 +82,17 @@ func (p *rowPlan) append(dst []byte, t, old Tuple, snapshot bool) ([]byte, error
 // failed decides about a value that could not be converted (event.converting.failure.handling.mode).
 func (p *rowPlan) failed(dst []byte, c *columnPlan, err error) ([]byte, error) {
 	if p.cfg.FailOnConversion {
-		return dst, fmt.Errorf("convert a value of column %s (%s): %w. %s, or set event.converting.failure.handling.mode=warn, which sends null where the column may be null",
-			c.column.Name, c.column.Type.Name, err, c.column.convertible())
+		return dst,
+			fmt.Errorf(
+				"convert a value of column %s (%s): %w. %s, or set event.converting.failure.handling.mode=warn, which sends null where the column may be null",
+				c.column.Name, c.column.Type.Name, err, c.column.convertible())
 	}
 	if c.column.NotNull && c.codec.schema.Default == nil {
-		return dst, fmt.Errorf("convert a value of column %s (%s), which is NOT NULL so that null cannot stand for it: %w. %s, or let it be null (ALTER COLUMN %s DROP NOT NULL). "+
-			"Changes that are in the stream already are passed over with event.processing.failure.handling.mode=warn",
-			c.column.Name, c.column.Type.Name, err, c.column.convertible(), c.column.Name)
+		return dst,
+			fmt.Errorf(
+				"convert a value of column %s (%s), which is NOT NULL so that null cannot stand for it: %w. %s, or let it be null (ALTER COLUMN %s DROP NOT NULL). "+
+					"Changes that are in the stream already are passed over with event.processing.failure.handling.mode=warn",
+				c.column.Name, c.column.Type.Name, err, c.column.convertible(), c.column.Name)
 	}
 	if p.cfg.OnConversionFailure != nil {
 		p.cfg.OnConversionFailure(c.column, err)
@@ -94,8 +100,9 @@ func (p *rowPlan) failed(dst []byte, c *columnPlan, err error) ([]byte, error) {
 	return append(dst, c.null...), nil
 }
 
-// convertible says what makes the values of a column convertible. A representation as double or text has what no number of the default
-// one stands for; arrays of enums, bits and composites have none at all.
+// convertible says what makes the values of a column convertible. A representation as double or
+// text has what no number of the default one stands for; arrays of enums, bits and composites have
+// none at all.
 func (c *Column) convertible() string {
 	of, _ := resolveDomain(c.Type, c.TypeMod)
 	if of.Kind == ArrayType && of.Elem != nil {
@@ -106,7 +113,8 @@ func (c *Column) convertible() string {
 	case "numeric":
 		return "Set decimal.handling.mode=string or double, which have NaN and infinities; or l" + leave[1:]
 	case "timestamp":
-		return "Set time.precision.mode=isostring or microseconds, which have times that nanoseconds do not reach; or l" + leave[1:]
+		return "Set time.precision.mode=isostring or microseconds, which have times that nanoseconds do not reach; or l" +
+			leave[1:]
 	}
 	return leave
 }

@@ -22,21 +22,26 @@ import (
 )
 
 // otherSuites are cases that need a whole connector: signals, snapshots, publications.
-var otherSuites = []string{"incremental", "snapshot-modes", "snapshot-select", "snapshot-empty-last", "snapshot-empty-one", "snapshot-inherit", "skip-updates", "heartbeat", "incremental-types", "snapshot-override-types", "snapshot-no-data", "snapshot-repeatable",
+var otherSuites = []string{"incremental", "snapshot-modes", "snapshot-select", "snapshot-empty-last",
+	"snapshot-empty-one", "snapshot-inherit", "skip-updates", "heartbeat", "incremental-types", "snapshot-override-types",
+	"snapshot-no-data", "snapshot-repeatable",
 	"incremental-generated", "notifications"}
 
-// TestRecordsEqualThoseOfDebezium replays the recorded cases against a real PostgreSQL: the rows of setup.sql as a snapshot,
-// changes.sql through pgoutput; and compares with what Debezium wrote, but for what differs from run to run.
+// TestRecordsEqualThoseOfDebezium replays the recorded cases against a real PostgreSQL: the rows of
+// setup.sql as a snapshot, changes.sql through pgoutput; and compares with what Debezium wrote, but
+// for what differs from run to run.
 func TestRecordsEqualThoseOfDebezium(t *testing.T) {
 	var cases []string
-	for _, root := range append([]string{"testdata/conformance"}, filepath.SplitList(os.Getenv("CALYPSO_CONFORMANCE_CASES"))...) {
+	for _, root := range append([]string{"testdata/conformance"},
+		filepath.SplitList(os.Getenv("CALYPSO_CONFORMANCE_CASES"))...) {
 		found, err := filepath.Glob(filepath.Join(root, "*", "expected.jsonl"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		cases = append(cases, found...)
 	}
-	pg := testenv.RunPostgres(t, testenv.PostgresConfig{Settings: []string{"max_replication_slots = 100", "max_wal_senders = 100"}})
+	pg := testenv.RunPostgres(t,
+		testenv.PostgresConfig{Settings: []string{"max_replication_slots = 100", "max_wal_senders = 100"}})
 	for _, path := range cases {
 		dir := filepath.Dir(path)
 		name := filepath.Base(dir)
@@ -65,14 +70,16 @@ func replay(t *testing.T, pg *testenv.Postgres, name, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.RuntimeParams = map[string]string{"timezone": "UTC", "datestyle": "ISO", "intervalstyle": "postgres", "bytea_output": "hex", "extra_float_digits": "1"}
+	options.RuntimeParams = map[string]string{"timezone": "UTC", "datestyle": "ISO", "intervalstyle": "postgres",
+		"bytea_output": "hex", "extra_float_digits": "1"}
 	conn, err := pgx.ConnectConfig(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	r := &replayer{t: t, ctx: ctx, conn: conn, cfg: &cfg, settings: settings, encoders: map[*change.Relation]*change.Encoder{},
-		aux: change.NewAuxiliary(&cfg)}
+	r := &replayer{t: t, ctx: ctx, conn: conn, cfg: &cfg, settings: settings,
+		encoders: map[*change.Relation]*change.Encoder{},
+		aux:      change.NewAuxiliary(&cfg)}
 	r.catalog = pgrepl.NewCatalog(ctx, pgrepl.Query(conn), r.captured)
 	r.openSlot(id)
 	if settings["snapshot.mode"] != "no_data" {
@@ -190,7 +197,8 @@ func (r *replayer) snapshot() {
 	var rows []row
 	for _, oid := range oids {
 		rel := r.catalog.Relation(oid)
-		res, err := r.conn.Query(r.ctx, "select * from "+pgx.Identifier{rel.Schema, rel.Name}.Sanitize(), pgx.QueryExecModeSimpleProtocol)
+		res, err := r.conn.Query(r.ctx, "select * from "+pgx.Identifier{rel.Schema, rel.Name}.Sanitize(),
+			pgx.QueryExecModeSimpleProtocol)
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -224,7 +232,8 @@ func (r *replayer) snapshot() {
 			mark = change.SnapshotFirstInTable
 		}
 		src := change.Source{Snapshot: mark, CommitTime: 1, TxID: 1, HasTx: true, LSN: 1, HasLSN: true}
-		if _, err := r.encoder(row.rel).Append(&r.batch, &change.Event{Op: change.Read, After: row.tuple, Source: src, Now: 1e18}); err != nil {
+		if _, err := r.encoder(row.rel).Append(&r.batch,
+			&change.Event{Op: change.Read, After: row.tuple, Source: src, Now: 1e18}); err != nil {
 			r.t.Error(err)
 		}
 	}
@@ -232,7 +241,8 @@ func (r *replayer) snapshot() {
 
 // drain decodes what the slot holds.
 func (r *replayer) drain(stream *pgrepl.Pgoutput, id string) {
-	rows, err := r.conn.Query(r.ctx, `select (lsn - '0/0')::bigint, data from pg_logical_slot_get_binary_changes($1::text, null, null,
+	rows, err := r.conn.Query(r.ctx,
+		`select (lsn - '0/0')::bigint, data from pg_logical_slot_get_binary_changes($1::text, null, null,
 		'proto_version', '1', 'publication_names', $1::text, 'messages', 'true')`, id)
 	if err != nil {
 		r.t.Fatal(err)
@@ -292,7 +302,8 @@ func (r *replayer) handle(m *pgrepl.Message) error {
 }
 
 func (r *replayer) source(m *pgrepl.Message) change.Source {
-	return change.Source{Snapshot: change.NotSnapshot, CommitTime: r.begin.CommitTime, TxID: uint64(r.begin.XID), HasTx: true,
+	return change.Source{Snapshot: change.NotSnapshot, CommitTime: r.begin.CommitTime,
+		TxID: uint64(r.begin.XID), HasTx: true,
 		LSN: uint64(m.LSN), HasLSN: true, LastCommit: r.lastCommit, Origin: m.Origin, OriginLSN: uint64(m.OriginLSN)}
 }
 
@@ -301,7 +312,8 @@ func (r *replayer) change(m *pgrepl.Message, rel *change.Relation, op change.Op)
 		return nil
 	}
 	collection := rel.Schema + "." + rel.Name
-	ev := &change.Event{Op: op, Before: m.Old, After: m.New, Source: r.source(m), Now: 1e18, Transaction: r.transaction(m, collection)}
+	ev := &change.Event{Op: op, Before: m.Old, After: m.New, Source: r.source(m), Now: 1e18,
+		Transaction: r.transaction(m, collection)}
 	n, err := r.encoder(rel).Append(&r.batch, ev)
 	r.count(collection, int64(n))
 	return err
@@ -312,7 +324,8 @@ func (r *replayer) transaction(m *pgrepl.Message, collection string) *change.Tra
 	if !r.cfg.TransactionMetadata {
 		return nil
 	}
-	t := &change.Transaction{ID: fmt.Sprintf("%d:%d", r.begin.XID, uint64(m.LSN)), TotalOrder: r.total + 1, CollectionOrder: 1}
+	t := &change.Transaction{ID: fmt.Sprintf("%d:%d", r.begin.XID, uint64(m.LSN)), TotalOrder: r.total + 1,
+		CollectionOrder: 1}
 	for _, c := range r.counts {
 		if c.Collection == collection {
 			t.CollectionOrder = c.Events + 1

@@ -20,14 +20,18 @@ func field(name string, s *record.Schema) record.Field { return record.Field{Nam
 func sourceSchema() *record.Schema {
 	required, optional := record.Of(stringType), record.OptionalOf(stringType)
 	number := record.OptionalOf(int64Type)
-	snapshot := &record.Schema{Type: stringType, Optional: true, Name: "io.debezium.data.Enum", Version: 1, Default: "false",
-		Params: []record.Param{{Name: "allowed", Value: "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"}}}
-	return &record.Schema{Type: record.Struct, Name: "io.debezium.connector.postgresql.Source", Version: 1, Fields: []record.Field{
-		field("version", required), field("connector", required), field("name", required), field("ts_ms", record.Of(int64Type)),
-		field("snapshot", snapshot), field("db", required), field("sequence", optional), field("ts_us", number),
-		field("ts_ns", number), field("schema", required), field("table", required), field("txId", number),
-		field("lsn", number), field("xmin", number), field("origin", optional), field("origin_lsn", number),
-	}}
+	snapshot := &record.Schema{Type: stringType, Optional: true, Name: "io.debezium.data.Enum", Version: 1,
+		Default: "false",
+		Params: []record.Param{{Name: "allowed",
+			Value: "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"}}}
+	return &record.Schema{Type: record.Struct, Name: "io.debezium.connector.postgresql.Source", Version: 1,
+		Fields: []record.Field{
+			field("version", required), field("connector", required), field("name", required),
+			field("ts_ms", record.Of(int64Type)),
+			field("snapshot", snapshot), field("db", required), field("sequence", optional), field("ts_us", number),
+			field("ts_ns", number), field("schema", required), field("table", required), field("txId", number),
+			field("lsn", number), field("xmin", number), field("origin", optional), field("origin_lsn", number),
+		}}
 }
 
 // transactionSchema is the schema of the envelope's transaction block.

@@ -13,7 +13,8 @@ type SentColumn struct {
 	KeyPlace int
 }
 
-// SentColumns returns the columns of a relation whose values go into its records (before transforms), in the order of the table.
+// SentColumns returns the columns of a relation whose values go into its records (before
+// transforms), in the order of the table.
 func (c *Config) SentColumns(rel *Relation) []SentColumn {
 	var key []int
 	k := compiler{cfg: c, json: &record.JSON{}}

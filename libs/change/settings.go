@@ -84,9 +84,10 @@ func choice[T ~string](s *settings, key string, allowed ...T) T {
 	return allowed[0]
 }
 
-// ConfigFrom reads the Config from connector settings, whose keys and defaults are Debezium's; record.ConverterFrom names the
-// converter keys, transform.FromSettings those of transforms. Keys of our own are unchanged.columns.list, before.known.only
-// and unknown.datatypes.as.text (all false by default). Task and Run are left for the caller.
+// ConfigFrom reads the Config from connector settings, whose keys and defaults are Debezium's;
+// record.ConverterFrom names the converter keys, transform.FromSettings those of transforms. Keys
+// of our own are unchanged.columns.list, before.known.only and unknown.datatypes.as.text (all false
+// by default). Task and Run are left for the caller.
 func ConfigFrom(given map[string]string) (Config, error) {
 	s := &settings{given: given}
 	c := Config{
@@ -98,25 +99,28 @@ func ConfigFrom(given map[string]string) (Config, error) {
 		HeartbeatName:    s.text("topic.heartbeat.name", ""),
 
 		Decimal: choice(s, "decimal.handling.mode", DecimalPrecise, DecimalDouble, DecimalString),
-		Time: choice(s, "time.precision.mode", TimeAdaptive, TimeAdaptiveMicroseconds, TimeConnect, TimeISOString, TimeMicroseconds,
+		Time: choice(s, "time.precision.mode", TimeAdaptive, TimeAdaptiveMicroseconds, TimeConnect, TimeISOString,
+			TimeMicroseconds,
 			TimeNanoseconds),
-		Interval:             choice(s, "interval.handling.mode", IntervalNumeric, IntervalString),
-		Binary:               choice(s, "binary.handling.mode", BinaryBytes, BinaryBase64, BinaryBase64URLSafe, BinaryHex),
-		HStore:               choice(s, "hstore.handling.mode", HStoreJSON, HStoreMap),
-		MoneyFractionDigits:  s.number("money.fraction.digits", 2),
-		IncludeUnknown:       s.flag("include.unknown.datatypes", false),
-		UnknownAsText:        s.flag("unknown.datatypes.as.text", false),
-		TombstonesOnDelete:   s.flag("tombstones.on.delete", true),
-		SkipUnchanged:        s.flag("skip.messages.without.change", false),
-		TransactionMetadata:  s.flag("provide.transaction.metadata", false),
-		ExtendedHeaders:      s.flag("extended.headers.enabled", true),
-		SchemaNameAdjustment: choice(s, "schema.name.adjustment.mode", record.AdjustNone, record.AdjustAvro, record.AdjustAvroUnicode),
-		FieldNameAdjustment:  choice(s, "field.name.adjustment.mode", record.AdjustNone, record.AdjustAvro, record.AdjustAvroUnicode),
-		ListUnchanged:        s.flag("unchanged.columns.list", false),
-		KnownBefore:          s.flag("before.known.only", false),
-		FailOnConversion:     choice(s, "event.converting.failure.handling.mode", "warn", "fail", "skip") == "fail",
-		MessageInclude:       s.patterns("message.prefix.include.list"),
-		MessageExclude:       s.patterns("message.prefix.exclude.list"),
+		Interval:            choice(s, "interval.handling.mode", IntervalNumeric, IntervalString),
+		Binary:              choice(s, "binary.handling.mode", BinaryBytes, BinaryBase64, BinaryBase64URLSafe, BinaryHex),
+		HStore:              choice(s, "hstore.handling.mode", HStoreJSON, HStoreMap),
+		MoneyFractionDigits: s.number("money.fraction.digits", 2),
+		IncludeUnknown:      s.flag("include.unknown.datatypes", false),
+		UnknownAsText:       s.flag("unknown.datatypes.as.text", false),
+		TombstonesOnDelete:  s.flag("tombstones.on.delete", true),
+		SkipUnchanged:       s.flag("skip.messages.without.change", false),
+		TransactionMetadata: s.flag("provide.transaction.metadata", false),
+		ExtendedHeaders:     s.flag("extended.headers.enabled", true),
+		SchemaNameAdjustment: choice(s, "schema.name.adjustment.mode", record.AdjustNone, record.AdjustAvro,
+			record.AdjustAvroUnicode),
+		FieldNameAdjustment: choice(s, "field.name.adjustment.mode", record.AdjustNone, record.AdjustAvro,
+			record.AdjustAvroUnicode),
+		ListUnchanged:    s.flag("unchanged.columns.list", false),
+		KnownBefore:      s.flag("before.known.only", false),
+		FailOnConversion: choice(s, "event.converting.failure.handling.mode", "warn", "fail", "skip") == "fail",
+		MessageInclude:   s.patterns("message.prefix.include.list"),
+		MessageExclude:   s.patterns("message.prefix.exclude.list"),
 	}
 	c.Unavailable = s.placeholder()
 	c.Skipped = s.skipped()
@@ -176,8 +180,8 @@ var (
 	hashKey     = regexp.MustCompile(`^column\.mask\.hash\.(v2\.)?([^.]+)\.with\.salt\.(.+)$`)
 )
 
-// columns reads the column filters and mappings. Among mappings the order of kinds is Debezium's: truncate, mask, propagate,
-// hash; the first that matches a column is the only one that acts on it.
+// columns reads the column filters and mappings. Among mappings the order of kinds is Debezium's:
+// truncate, mask, propagate, hash; the first that matches a column is the only one that acts on it.
 func (s *settings) columns() ColumnRules {
 	rules := ColumnRules{
 		Include: s.patterns(firstKey(s.given, "column.include.list", "column.whitelist")),
@@ -205,13 +209,15 @@ func (s *settings) columns() ColumnRules {
 			stars := strings.Repeat("*", n)
 			mask = append(mask, ColumnMapping{Columns: s.patterns(k), Mask: &stars})
 		} else if m := hashKey.FindStringSubmatch(k); m != nil {
-			hash = append(hash, ColumnMapping{Columns: s.patterns(k), Hash: &HashMapping{Algorithm: m[2], Salt: m[3], V2: m[1] != ""}})
+			hash = append(hash, ColumnMapping{Columns: s.patterns(k),
+				Hash: &HashMapping{Algorithm: m[2], Salt: m[3], V2: m[1] != ""}})
 		}
 	}
 	rules.Mappings = append(truncate, mask...)
 	for _, k := range []string{"column.propagate.source.type", "datatype.propagate.source.type"} {
 		if ps := s.patterns(k); len(ps) > 0 {
-			rules.Mappings = append(rules.Mappings, ColumnMapping{Columns: ps, ByType: strings.HasPrefix(k, "datatype"), Propagate: true})
+			rules.Mappings = append(rules.Mappings, ColumnMapping{Columns: ps, ByType: strings.HasPrefix(k, "datatype"),
+				Propagate: true})
 		}
 	}
 	rules.Mappings = append(rules.Mappings, hash...)

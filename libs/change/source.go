@@ -6,8 +6,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// sourceBlock writes the source member of a table's envelopes. What the rows of one transaction share is kept from row to
-// row, so that only the LSN is formatted anew.
+// sourceBlock writes the source member of a table's envelopes. What the rows of one transaction
+// share is kept from row to row, so that only the LSN is formatted anew.
 type sourceBlock struct {
 	// start, middle and end are constant for the table: up to the value of ts_ms, between snapshot and sequence, and from
 	// schema to txId.
@@ -34,9 +34,10 @@ func newSourceBlock(cfg *Config, schema, table string, json *record.JSON) source
 	}
 	return sourceBlock{
 		streamed: streamed,
-		start:    []byte(`"source":{"version":` + text(version) + `,"connector":"postgresql","name":` + text(cfg.Prefix) + `,"ts_ms":`),
-		middle:   []byte(`,"db":` + text(cfg.Database) + `,"sequence":`),
-		end:      []byte(`,"schema":` + text(schema) + `,"table":` + text(table) + `,"txId":`),
+		start: []byte(`"source":{"version":` + text(version) + `,"connector":"postgresql","name":` +
+			text(cfg.Prefix) + `,"ts_ms":`),
+		middle: []byte(`,"db":` + text(cfg.Database) + `,"sequence":`),
+		end:    []byte(`,"schema":` + text(schema) + `,"table":` + text(table) + `,"txId":`),
 	}
 }
 

@@ -14,8 +14,8 @@ const (
 	microsPerDay  = secondsPerDay * microsPerSec
 )
 
-// Infinite dates and timestamps under the numbers that Debezium gives them. Read by SQL, an infinite date passes through
-// java.sql.Date, which makes other numbers of it.
+// Infinite dates and timestamps under the numbers that Debezium gives them. Read by SQL, an
+// infinite date passes through java.sql.Date, which makes other numbers of it.
 const (
 	infinity, negativeInfinity = "infinity", "-infinity"
 
@@ -116,7 +116,8 @@ func (r *clockReader) offset() int64 {
 // done reports what is wrong with text after reading it.
 func (r *clockReader) done(text []byte) error {
 	if r.bad || len(r.text) > 0 {
-		return fmt.Errorf("%q is no date or time in PostgreSQL's ISO style; set datestyle = ISO for the connector's role", text)
+		return fmt.Errorf("%q is no date or time in PostgreSQL's ISO style; set datestyle = ISO for the connector's role",
+			text)
 	}
 	return nil
 }
@@ -132,8 +133,9 @@ func days(year, month, day int64) int64 {
 	return era*146097 + yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear - 719468
 }
 
-// julianDays returns the days from the Unix epoch to a date as java.util's calendar understands it: of the Julian calendar
-// before 1582-10-05. The ten days that this calendar then leaves out are taken as they are; Java moves them.
+// julianDays returns the days from the Unix epoch to a date as java.util's calendar understands it:
+// of the Julian calendar before 1582-10-05. The ten days that this calendar then leaves out are
+// taken as they are; Java moves them.
 func julianDays(year, month, day int64) int64 {
 	if year > 1582 || year == 1582 && (month > 10 || month == 10 && day >= 5) {
 		return days(year, month, day)
@@ -212,8 +214,8 @@ func momentOfMicros(micros int64) moment {
 	return moment{s, micros - s*microsPerSec}
 }
 
-// appendISO appends the moment in ISO 8601, in UTC, as java.time prints it: the year with a sign outside of 0 to 9999; with
-// width digits of fraction, or as many as needed if width is 0.
+// appendISO appends the moment in ISO 8601, in UTC, as java.time prints it: the year with a sign
+// outside of 0 to 9999; with width digits of fraction, or as many as needed if width is 0.
 func (m moment) appendISO(dst []byte, width int) []byte {
 	day := floorDiv(m.seconds, secondsPerDay)
 	dst = appendDate(dst, day)
@@ -362,10 +364,11 @@ func (k *compiler) time(mod int32) codec {
 	}
 	switch mode := k.cfg.Time; {
 	case mode == TimeISOString:
-		return codec{schema: timeSchema(record.String, "IsoTime"), fallback: "00:00:00Z", encode: func(dst, text []byte) ([]byte, error) {
-			t, err := read(text)
-			return append(appendTime(append(dst, '"'), t, 0), 'Z', '"'), err
-		}}
+		return codec{schema: timeSchema(record.String, "IsoTime"), fallback: "00:00:00Z",
+			encode: func(dst, text []byte) ([]byte, error) {
+				t, err := read(text)
+				return append(appendTime(append(dst, '"'), t, 0), 'Z', '"'), err
+			}}
 	case mode == TimeConnect:
 		return integer(semantic(record.Int32, record.TimeName), int32(0), 1, 1000)
 	case mode == TimeNanoseconds:
@@ -395,7 +398,8 @@ func parseTimetz(text []byte) (int64, error) {
 
 // timestamp is the codec of timestamp without zone, which is taken for UTC.
 func (k *compiler) timestamp(mod int32, days calendar) codec {
-	write := func(s *record.Schema, finite func([]byte, moment) ([]byte, error), infinite func(dst []byte, positive bool) []byte, fallback any) codec {
+	write := func(s *record.Schema, finite func([]byte, moment) ([]byte, error),
+		infinite func(dst []byte, positive bool) []byte, fallback any) codec {
 		c := codec{schema: s, fallback: fallback, encode: func(dst, text []byte) ([]byte, error) {
 			if text[0] > '9' || text[0] == '-' {
 				return appendInfinite(dst, text, func(positive bool) []byte { return infinite(dst, positive) })
@@ -446,20 +450,21 @@ func (k *compiler) timestamp(mod int32, days calendar) codec {
 	return write(timeSchema(record.Int64, "MicroTimestamp"), micros, likeFinite(micros), int64(0))
 }
 
-// timestamptz is the codec of timestamp with zone: ISO 8601 in UTC in every mode, with as many digits of fraction as the
-// column has.
+// timestamptz is the codec of timestamp with zone: ISO 8601 in UTC in every mode, with as many
+// digits of fraction as the column has.
 func (k *compiler) timestamptz(mod int32) codec {
 	width := 6
 	if mod >= 0 && mod <= 6 {
 		width = int(mod)
 	}
-	c := codec{schema: timeSchema(record.String, "ZonedTimestamp"), fallback: "1970-01-01T00:00:00Z", encode: func(dst, text []byte) ([]byte, error) {
-		if text[0] > '9' || text[0] == '-' {
-			return appendInfinite(dst, text, func(bool) []byte { return append(append(append(dst, '"'), text...), '"') })
-		}
-		m, err := parseTimestamp(text, true, days)
-		return append(m.appendISO(append(dst, '"'), width), 'Z', '"'), err
-	}}
+	c := codec{schema: timeSchema(record.String, "ZonedTimestamp"), fallback: "1970-01-01T00:00:00Z",
+		encode: func(dst, text []byte) ([]byte, error) {
+			if text[0] > '9' || text[0] == '-' {
+				return appendInfinite(dst, text, func(bool) []byte { return append(append(append(dst, '"'), text...), '"') })
+			}
+			m, err := parseTimestamp(text, true, days)
+			return append(m.appendISO(append(dst, '"'), width), 'Z', '"'), err
+		}}
 	c.guardEmpty()
 	return c
 }

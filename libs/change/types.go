@@ -13,7 +13,8 @@ func (k *compiler) column(c *Column) (codec, bool) {
 	case ArrayType:
 		return k.array(t, mod)
 	case EnumType:
-		s := semantic(record.String, "io.debezium.data.Enum", record.Param{Name: "allowed", Value: strings.Join(t.Labels, ",")})
+		s := semantic(record.String, "io.debezium.data.Enum",
+			record.Param{Name: "allowed", Value: strings.Join(t.Labels, ",")})
 		return k.text(s), true
 	}
 	if c, ok := k.base(t, mod); ok {
@@ -24,14 +25,16 @@ func (k *compiler) column(c *Column) (codec, bool) {
 
 // textTypes are the types whose text output is their value, by their semantic names.
 var textTypes = map[string]string{
-	"text": "", "varchar": "", "bpchar": "", "char": "", "citext": "", "isbn": "", "inet": "", "cidr": "", "macaddr": "", "macaddr8": "",
+	"text": "", "varchar": "", "bpchar": "", "char": "", "citext": "", "isbn": "", "inet": "", "cidr": "",
+	"macaddr": "", "macaddr8": "",
 	"int4range": "", "int8range": "", "numrange": "", "tsrange": "", "tstzrange": "", "daterange": "",
-	"json": "io.debezium.data.Json", "jsonb": "io.debezium.data.Json", "xml": "io.debezium.data.Xml", "uuid": "io.debezium.data.Uuid",
+	"json": "io.debezium.data.Json", "jsonb": "io.debezium.data.Json", "xml": "io.debezium.data.Xml",
+	"uuid":  "io.debezium.data.Uuid",
 	"ltree": "io.debezium.data.Ltree", "tsvector": "io.debezium.data.Tsvector",
 }
 
-// base is the codec of a type that is neither array, enum nor domain. Types are told by name, as Debezium tells those of
-// extensions, whose OIDs differ from database to database.
+// base is the codec of a type that is neither array, enum nor domain. Types are told by name, as
+// Debezium tells those of extensions, whose OIDs differ from database to database.
 func (k *compiler) base(t *Type, mod int32) (codec, bool) {
 	if name, ok := textTypes[t.Name]; ok {
 		if name == "" {
@@ -92,8 +95,8 @@ func (k *compiler) base(t *Type, mod int32) (codec, bool) {
 	return codec{}, false
 }
 
-// nameType is the codec of name. Debezium knows the type in snapshots but takes a streamed value for one of an unknown type:
-// unless those are included it is lost.
+// nameType is the codec of name. Debezium knows the type in snapshots but takes a streamed value
+// for one of an unknown type: unless those are included it is lost.
 func (k *compiler) nameType() codec {
 	c := k.text(record.Of(record.String))
 	if !k.cfg.IncludeUnknown {

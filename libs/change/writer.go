@@ -5,8 +5,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
-// Writer writes records that are not change events, such as rows that a query returned: through transforms and converters.
-// It is used by one goroutine at a time.
+// Writer writes records that are not change events, such as rows that a query returned: through
+// transforms and converters. It is used by one goroutine at a time.
 type Writer struct{ p pipeline }
 
 // NewWriter makes a Writer. transforms may be nil.

@@ -7,11 +7,12 @@
 //	Brokers  []string      `name:"bootstrap-servers" env:"BOOTSTRAP_SERVERS" default:"localhost:9092" help:"Kafka brokers, …"`
 //	Password config.Secret `name:"sasl-password" help:"…"`
 //
-// The flag is --<name>. The environment variable is CALYPSO_<NAME> with underscores; env lists further names, which are
-// asked after it. A value that is given in a file is read from the path in <VARIABLE>_FILE. A Secret has no flag of its own, since
-// command lines are visible to others; it has --<name>-file, and the variables. A struct field without a name tag is
-// a section: its fields are settings too, under the prefix of its prefix tag, if any. A settings struct, or a section
-// of it, may have a method Validate() error, whose faults are joined to the others.
+// The flag is --<name>. The environment variable is CALYPSO_<NAME> with underscores; env lists
+// further names, which are asked after it. A value that is given in a file is read from the path in
+// <VARIABLE>_FILE. A Secret has no flag of its own, since command lines are visible to others; it
+// has --<name>-file, and the variables. A struct field without a name tag is a section: its fields
+// are settings too, under the prefix of its prefix tag, if any. A settings struct, or a section of
+// it, may have a method Validate() error, whose faults are joined to the others.
 package config
 
 import (
@@ -150,7 +151,8 @@ func declaredIn(structure reflect.Value, prefix string) (settings []setting, sec
 			}
 			continue
 		}
-		s := setting{name: prefix + name, help: field.Tag.Get("help"), value: structure.Field(i), secret: field.Type == reflect.TypeFor[Secret]()}
+		s := setting{name: prefix + name, help: field.Tag.Get("help"), value: structure.Field(i),
+			secret: field.Type == reflect.TypeFor[Secret]()}
 		s.initial, s.hasInit = field.Tag.Lookup("default")
 		s.variables = []string{variable(s.name)}
 		if more := field.Tag.Get("env"); more != "" {
@@ -195,7 +197,9 @@ func parseFlags(settings []setting, args []string) (given map[string]string, fau
 		alone, known := names[name]
 		switch {
 		case !known && hasKey(names, name+"-file"):
-			faults = append(faults, fmt.Errorf("--%s: secrets are not taken from the command line, which others can see; use --%s-file or %s", name, name, variable(name)))
+			faults = append(faults,
+				fmt.Errorf("--%s: secrets are not taken from the command line, which others can see; use --%s-file or %s", name,
+					name, variable(name)))
 			if !assigned && i+1 < len(args) {
 				i++
 			}

@@ -54,10 +54,12 @@ func load(t *testing.T, environment map[string]string, args ...string) (settings
 
 func TestAFlagWinsOverTheEnvironmentAndThatOverTheDefault(t *testing.T) {
 	s, _, err := load(t, nil)
-	if err != nil || s.Listen != "localhost:7071" || s.Kafka.Brokers[0] != "localhost:9092" || s.Interval != 500*time.Millisecond || s.Memory != 64<<20 {
+	if err != nil || s.Listen != "localhost:7071" || s.Kafka.Brokers[0] != "localhost:9092" ||
+		s.Interval != 500*time.Millisecond || s.Memory != 64<<20 {
 		t.Errorf("defaults: %+v, %v", s, err)
 	}
-	environment := map[string]string{"CALYPSO_GRPC_LISTEN": ":1", "BOOTSTRAP_SERVERS": "a:1, b:2", "CALYPSO_INSECURE_NO_AUTH": "true", "CALYPSO_TASKS": ""}
+	environment := map[string]string{"CALYPSO_GRPC_LISTEN": ":1", "BOOTSTRAP_SERVERS": "a:1, b:2",
+		"CALYPSO_INSECURE_NO_AUTH": "true", "CALYPSO_TASKS": ""}
 	s, _, err = load(t, environment)
 	if err != nil || s.Listen != ":1" || fmt.Sprint(s.Kafka.Brokers) != "[a:1 b:2]" || !s.Insecure || s.Tasks != 1 {
 		t.Errorf("environment: %+v, %v", s, err)
@@ -73,11 +75,14 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheDefault(t *testing.T) {
 }
 
 func TestEveryFaultIsReportedAtOnce(t *testing.T) {
-	_, _, err := load(t, map[string]string{"CALYPSO_TASKS": "many", "CALYPSO_MEMORY": "lots"}, "--grpc-lisen=:1", "--interval=5", "stray", "--rate")
+	_, _, err := load(t, map[string]string{"CALYPSO_TASKS": "many", "CALYPSO_MEMORY": "lots"}, "--grpc-lisen=:1",
+		"--interval=5", "stray", "--rate")
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"CALYPSO_TASKS", `"many" is not a whole number`, "CALYPSO_MEMORY", "did you mean --grpc-listen?", "--interval", `"stray" is not a flag`, "--rate: the value is missing", "capture --help"} {
+	for _, want := range []string{"CALYPSO_TASKS", `"many" is not a whole number`, "CALYPSO_MEMORY",
+		"did you mean --grpc-listen?", "--interval", `"stray" is not a flag`, "--rate: the value is missing",
+		"capture --help"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}
@@ -85,7 +90,8 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 }
 
 func TestASectionIsValidated(t *testing.T) {
-	if _, _, err := load(t, map[string]string{"BOOTSTRAP_SERVERS": " , "}); err == nil || !strings.Contains(err.Error(), "at least one broker") {
+	if _, _, err := load(t, map[string]string{"BOOTSTRAP_SERVERS": " , "}); err == nil ||
+		!strings.Contains(err.Error(), "at least one broker") {
 		t.Errorf("%v", err)
 	}
 }
@@ -117,7 +123,8 @@ func TestASecretComesFromAFileOrTheEnvironmentAndNeverFromTheCommandLine(t *test
 	if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "--sasl-password-file") {
 		t.Errorf("on the command line: %v", err)
 	}
-	if _, _, err = load(t, map[string]string{"CALYPSO_SASL_PASSWORD_FILE": "/no/such/file"}); err == nil || !strings.Contains(err.Error(), "CALYPSO_SASL_PASSWORD_FILE") {
+	if _, _, err = load(t, map[string]string{"CALYPSO_SASL_PASSWORD_FILE": "/no/such/file"}); err == nil ||
+		!strings.Contains(err.Error(), "CALYPSO_SASL_PASSWORD_FILE") {
 		t.Errorf("missing file: %v", err)
 	}
 	pipe := filepath.Join(t.TempDir(), "pipe")
@@ -131,7 +138,8 @@ func TestASecretComesFromAFileOrTheEnvironmentAndNeverFromTheCommandLine(t *test
 			},
 			"--sasl-password-file": func() (settings, []string, error) { return load(t, nil, "--sasl-password-file", endless) },
 		} {
-			if _, _, err := try(); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "read "+endless+": it is not a regular file") {
+			if _, _, err := try(); err == nil || !strings.Contains(err.Error(), name) ||
+				!strings.Contains(err.Error(), "read "+endless+": it is not a regular file") {
 				t.Errorf("%s as %s: %v", endless, name, err)
 			}
 		}
@@ -139,7 +147,8 @@ func TestASecretComesFromAFileOrTheEnvironmentAndNeverFromTheCommandLine(t *test
 }
 
 func TestAVariableThatIsNearlyASettingIsWarnedOf(t *testing.T) {
-	_, warnings, err := load(t, map[string]string{"CALYPSO_GRPC_LISTNE": ":1", "CALYPSO_SOMETHING_OF_ANOTHER_SERVICE": "x"})
+	_, warnings, err := load(t, map[string]string{"CALYPSO_GRPC_LISTNE": ":1",
+		"CALYPSO_SOMETHING_OF_ANOTHER_SERVICE": "x"})
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "CALYPSO_GRPC_LISTEN?") {
 		t.Errorf("%v %v", warnings, err)
 	}
@@ -147,11 +156,13 @@ func TestAVariableThatIsNearlyASettingIsWarnedOf(t *testing.T) {
 
 func TestHelpTeachesEverySetting(t *testing.T) {
 	var out strings.Builder
-	program := config.Program{Name: "capture", About: "Captures changes.", Examples: []string{"capture --bootstrap-servers=kafka:9092"}, Output: &out}
+	program := config.Program{Name: "capture", About: "Captures changes.",
+		Examples: []string{"capture --bootstrap-servers=kafka:9092"}, Output: &out}
 	if _, err := program.Load(&settings{}, []string{"--help"}); !errors.Is(err, config.ErrHelp) {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"--bootstrap-servers=a,b,…   (CALYPSO_BOOTSTRAP_SERVERS, BOOTSTRAP_SERVERS)", "Default: localhost:9092", "--sasl-password-file=path", "--memory=size", "Examples:"} {
+	for _, want := range []string{"--bootstrap-servers=a,b,…   (CALYPSO_BOOTSTRAP_SERVERS, BOOTSTRAP_SERVERS)",
+		"Default: localhost:9092", "--sasl-password-file=path", "--memory=size", "Examples:"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, out.String())
 		}
@@ -176,7 +187,8 @@ func TestADeclarationThatCannotWorkIsAnError(t *testing.T) {
 }
 
 func TestSizesAreReadAndWrittenWithUnits(t *testing.T) {
-	for text, want := range map[string]config.Size{"0": 0, "10": 10, "10B": 10, "512KiB": 512 << 10, "1MB": 1e6, " 3 GiB ": 3 << 30} {
+	for text, want := range map[string]config.Size{"0": 0, "10": 10, "10B": 10, "512KiB": 512 << 10, "1MB": 1e6,
+		" 3 GiB ": 3 << 30} {
 		var size config.Size
 		if err := size.UnmarshalText([]byte(text)); err != nil || size != want {
 			t.Errorf("%q = %d, %v", text, size, err)

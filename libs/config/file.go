@@ -12,8 +12,8 @@ import (
 // MaxFile bounds a file that a setting names, in bytes. Certificates, keys and users are far smaller.
 const MaxFile = 1 << 20
 
-// ReadFile reads a file that a setting names: a regular one of at most MaxFile bytes. A device has no end, and a pipe that nobody writes
-// to makes its reader wait for ever.
+// ReadFile reads a file that a setting names: a regular one of at most MaxFile bytes. A device has
+// no end, and a pipe that nobody writes to makes its reader wait for ever.
 func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err := regular(path, info, err); err != nil {

@@ -37,7 +37,8 @@ func TestOnlyARegularFileOfOneMegabyteIsRead(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		write("large", config.MaxFile+1): "larger", "/dev/zero": "regular", pipe: "regular", dir: "regular", filepath.Join(dir, "none"): "no such file",
+		write("large", config.MaxFile+1): "larger", "/dev/zero": "regular", pipe: "regular", dir: "regular",
+		filepath.Join(dir, "none"): "no such file",
 	} {
 		if content, err := config.ReadFile(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s gives %d bytes and error %v, want one with %q", path, len(content), err, want)

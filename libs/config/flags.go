@@ -20,7 +20,8 @@ func Flags(into any) []Flag {
 	}
 	flags := make([]Flag, len(settings))
 	for i, s := range settings {
-		flags[i] = Flag{Name: s.name, Help: s.help, Default: s.initial, Variables: s.variables, Alone: s.value.Kind() == reflect.Bool}
+		flags[i] = Flag{Name: s.name, Help: s.help, Default: s.initial, Variables: s.variables,
+			Alone: s.value.Kind() == reflect.Bool}
 		if s.secret {
 			flags[i].Name += "-file"
 			flags[i].Help += " The flag names a file that holds it."

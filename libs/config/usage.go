@@ -16,8 +16,9 @@ func (p Program) Usage(into any) {
 	}
 	out := p.Output
 	fmt.Fprintf(out, "Usage: %s [--setting=value …]\n\n%s\n\n", p.Name, wrap(p.About, ""))
-	fmt.Fprintf(out, "%s\n", wrap("Settings come from flags, else from environment variables, else from the defaults shown. "+
-		"Any variable may instead be named with _FILE at its end and hold the path of a file with the value.", ""))
+	fmt.Fprintf(out, "%s\n",
+		wrap("Settings come from flags, else from environment variables, else from the defaults shown. "+
+			"Any variable may instead be named with _FILE at its end and hold the path of a file with the value.", ""))
 	for _, s := range settings {
 		flag := "--" + s.name
 		if s.secret {

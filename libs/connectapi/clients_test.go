@@ -73,7 +73,8 @@ func (c *cluster) awaitState(t testing.TB, name, connectorState string, tasks ..
 const sinkClass = "org.apache.kafka.connect.file.FileStreamSinkConnector"
 
 func sinkBody(name string) string {
-	return `{"name":"` + name + `","config":{"connector.class":"` + sinkClass + `","topics":"t1","file":"/data/out.txt","tasks.max":1}}`
+	return `{"name":"` + name + `","config":{"connector.class":"` + sinkClass +
+		`","topics":"t1","file":"/data/out.txt","tasks.max":1}}`
 }
 
 // The library is the one that Redpanda Console is built on.
@@ -81,19 +82,23 @@ func TestRedpandaConsoleDrivesConnectors(t *testing.T) {
 	c := startCluster(t)
 	ctx := t.Context()
 	client := connect.NewClient(connect.WithHost(c.url), connect.WithUserAgent("Redpanda Console"))
-	if root, err := client.GetRoot(ctx); err != nil || root.Version != "4.3.1" || root.KafkaClusterID == "" || !strings.HasPrefix(root.Commit, "calypso-") {
+	if root, err := client.GetRoot(ctx); err != nil || root.Version != "4.3.1" || root.KafkaClusterID == "" ||
+		!strings.HasPrefix(root.Commit, "calypso-") {
 		t.Fatalf("root: %+v, %v", root, err)
 	}
 	plugins, err := client.GetConnectorPlugins(ctx)
 	if err != nil || len(plugins) != 2 || plugins[0].Class != sinkClass {
 		t.Fatalf("plugins: %+v, %v", plugins, err)
 	}
-	validation, err := client.PutValidateConnectorConfig(ctx, sinkClass, connect.ValidateConnectorConfigOptions{Config: map[string]any{"connector.class": sinkClass, "name": "q"}})
-	if err != nil || validation.ErrorCount != 0 || len(validation.Configs) < 20 || !slices.Contains(validation.Groups, "Common") {
+	validation, err := client.PutValidateConnectorConfig(ctx, sinkClass,
+		connect.ValidateConnectorConfigOptions{Config: map[string]any{"connector.class": sinkClass, "name": "q"}})
+	if err != nil || validation.ErrorCount != 0 || len(validation.Configs) < 20 ||
+		!slices.Contains(validation.Groups, "Common") {
 		t.Fatalf("validation: %+v, %v", validation, err)
 	}
 	for _, config := range validation.Configs {
-		for _, field := range []string{"name", "type", "required", "default_value", "importance", "documentation", "group", "order", "order_in_group", "width", "display_name", "dependents"} {
+		for _, field := range []string{"name", "type", "required", "default_value", "importance", "documentation", "group",
+			"order", "order_in_group", "width", "display_name", "dependents"} {
 			if _, there := config.Definition[field]; !there {
 				t.Errorf("definition of %v has no %s", config.Definition["name"], field)
 			}
@@ -105,15 +110,18 @@ func TestRedpandaConsoleDrivesConnectors(t *testing.T) {
 		}
 	}
 	config := map[string]any{"connector.class": "FileStreamSink", "file": "/data/rp1.txt", "tasks.max": 1, "topics": "t1"}
-	if info, err := client.CreateConnector(ctx, connect.CreateConnectorRequest{Name: "rp1", Config: config}); err != nil || info.Type != "sink" || info.Config["tasks.max"] != "1" {
+	if info, err := client.CreateConnector(ctx, connect.CreateConnectorRequest{Name: "rp1", Config: config}); err != nil ||
+		info.Type != "sink" || info.Config["tasks.max"] != "1" {
 		t.Fatalf("create: %+v, %v", info, err)
 	}
 	var refused connect.ApiError
-	if _, err := client.CreateConnector(ctx, connect.CreateConnectorRequest{Name: "rp1", Config: config}); !errors.As(err, &refused) || refused.ErrorCode != http.StatusConflict {
+	if _, err := client.CreateConnector(ctx, connect.CreateConnectorRequest{Name: "rp1", Config: config}); !errors.As(err,
+		&refused) || refused.ErrorCode != http.StatusConflict {
 		t.Errorf("second create: %v", err)
 	}
 	c.awaitState(t, "rp1", "RUNNING", "RUNNING")
-	if info, err := client.PutConnectorConfig(ctx, "rp1", connect.PutConnectorConfigOptions{Config: config}); err != nil || info.Name != "rp1" {
+	if info, err := client.PutConnectorConfig(ctx, "rp1", connect.PutConnectorConfigOptions{Config: config}); err != nil ||
+		info.Name != "rp1" {
 		t.Errorf("put: %+v, %v", info, err)
 	}
 	for i, call := range []func() error{
@@ -137,7 +145,8 @@ func TestRedpandaConsoleDrivesConnectors(t *testing.T) {
 	if err := client.DeleteConnector(ctx, "rp1"); err != nil {
 		t.Error(err)
 	}
-	if _, err := client.GetConnectorStatus(ctx, "rp1"); !errors.As(err, &refused) || refused.ErrorCode != http.StatusNotFound {
+	if _, err := client.GetConnectorStatus(ctx, "rp1"); !errors.As(err, &refused) ||
+		refused.ErrorCode != http.StatusNotFound {
 		t.Errorf("status after delete: %v", err)
 	}
 }
@@ -146,7 +155,8 @@ func TestTheConsoleShowsWhatIsWrongAtTheTargetInItsForm(t *testing.T) {
 	c := startCluster(t)
 	answer := c.want(t, http.StatusOK, "PUT", "/connector-plugins/FileStreamSink/config/validate",
 		`{"connector.class":"FileStreamSink","name":"q","file":"/nonexistent/x","file.name":"y","topics":"t1"}`)
-	for _, want := range []string{`"error_count":1`, `"Checks"`, "the directory is missing. Make it.", `"Compatibility"`, "file.name is not a known configuration key"} {
+	for _, want := range []string{`"error_count":1`, `"Checks"`, "the directory is missing. Make it.", `"Compatibility"`,
+		"file.name is not a known configuration key"} {
 		if !strings.Contains(answer, want) {
 			t.Errorf("%s is missing in %s", want, answer)
 		}
@@ -163,7 +173,8 @@ func TestKcctlAppliesPatchesAndDescribes(t *testing.T) {
 	// apply: GET and POST with a slash at the end; PUT without the name.
 	c.want(t, http.StatusOK, "GET", "/connectors/", "")
 	c.want(t, http.StatusCreated, "POST", "/connectors/", sinkBody("k1"))
-	c.want(t, http.StatusOK, "PUT", "/connectors/k1/config", `{"connector.class":"`+sinkClass+`","topics":"t1","file":"/data/out.txt","sasl.password":"canary"}`)
+	c.want(t, http.StatusOK, "PUT", "/connectors/k1/config",
+		`{"connector.class":"`+sinkClass+`","topics":"t1","file":"/data/out.txt","sasl.password":"canary"}`)
 	// patch: GET config, merge, PUT the whole back. The mask that stands for the secret must not become the secret.
 	config := decode[map[string]string](t, c.want(t, http.StatusOK, "GET", "/connectors/k1/config", ""))
 	if config["sasl.password"] != "********" {
@@ -172,27 +183,36 @@ func TestKcctlAppliesPatchesAndDescribes(t *testing.T) {
 	config["tasks.max"] = "2"
 	merged, _ := json.Marshal(config)
 	c.want(t, http.StatusOK, "PUT", "/connectors/k1/config", string(merged))
-	if after := decode[map[string]string](t, c.want(t, http.StatusOK, "GET", "/connectors/k1/config", "")); after["tasks.max"] != "2" || after["sasl.password"] != "********" {
+	if after := decode[map[string]string](t, c.want(t, http.StatusOK, "GET", "/connectors/k1/config",
+		"")); after["tasks.max"] != "2" || after["sasl.password"] != "********" {
 		t.Errorf("after the patch: %v", after)
 	}
 	// A mask with no secret behind it is refused instead of stored.
-	if answer := c.want(t, http.StatusBadRequest, "PUT", "/connectors/k2/config", string(merged)); strings.Contains(answer, "canary") {
+	if answer := c.want(t, http.StatusBadRequest, "PUT", "/connectors/k2/config",
+		string(merged)); strings.Contains(answer, "canary") {
 		t.Errorf("the secret is shown: %s", answer)
 	}
 	// describe
-	for _, path := range []string{"/connectors/k1", "/connectors/k1/status", "/connectors/k1/config", "/connectors/k1/topics", "/connectors/k1/tasks", "/connectors?expand=status", "/connector-plugins?connectorsOnly=false", "/admin/loggers"} {
+	for _, path := range []string{"/connectors/k1", "/connectors/k1/status", "/connectors/k1/config",
+		"/connectors/k1/topics", "/connectors/k1/tasks", "/connectors?expand=status",
+		"/connector-plugins?connectorsOnly=false", "/admin/loggers"} {
 		c.want(t, http.StatusOK, "GET", path, "")
 	}
 	// Without error_code kcctl ends in a NullPointerException.
-	for _, wrong := range [][2]string{{"GET", "/connectors/none"}, {"GET", "/no/such/path"}, {"DELETE", "/connectors"}, {"PUT", "/connectors/k1/config"}, {"POST", "/connectors/none/restart"}, {"GET", "/connector-plugins/none/config"}, {"PUT", "/admin/loggers/x"}} {
+	for _, wrong := range [][2]string{{"GET", "/connectors/none"}, {"GET", "/no/such/path"}, {"DELETE", "/connectors"},
+		{"PUT", "/connectors/k1/config"}, {"POST", "/connectors/none/restart"}, {"GET", "/connector-plugins/none/config"},
+		{"PUT", "/admin/loggers/x"}} {
 		response, body := c.send(t, wrong[0], wrong[1], "text/plain", "x")
-		if problem := errorProblem(response.StatusCode, body); problem != "" || response.Header.Get("Content-Type") != jsonType {
+		if problem := errorProblem(response.StatusCode, body); problem != "" ||
+			response.Header.Get("Content-Type") != jsonType {
 			t.Errorf("%v: %s", wrong, problem)
 		}
 	}
 	// The last line is cut off by its text.
-	answer := decode[map[string]any](t, c.want(t, http.StatusBadRequest, "POST", "/connectors", `{"name":"x","config":{"connector.class":"FileStreamSource"}}`))
-	if message := answer["message"].(string); !strings.HasSuffix(message, "\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`") {
+	answer := decode[map[string]any](t, c.want(t, http.StatusBadRequest, "POST", "/connectors",
+		`{"name":"x","config":{"connector.class":"FileStreamSource"}}`))
+	if message := answer["message"].(string); !strings.HasSuffix(message,
+		"\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`") {
 		t.Errorf("message: %s", message)
 	}
 }
@@ -205,7 +225,8 @@ func TestKafkaUIListsEditsAndRestarts(t *testing.T) {
 	}
 	c.want(t, http.StatusCreated, "POST", "/connectors", sinkBody("ui"))
 	c.awaitState(t, "ui", "RUNNING", "RUNNING")
-	known := []string{"RUNNING", "PAUSED", "FAILED", "UNASSIGNED", "RESTARTING", "STOPPED"} // its enums have no other cases
+	// its enums have no other cases
+	known := []string{"RUNNING", "PAUSED", "FAILED", "UNASSIGNED", "RESTARTING", "STOPPED"}
 	all := decode[map[string]struct {
 		Status statusAnswer `json:"status"`
 	}](t, c.want(t, http.StatusOK, "GET", "/connectors?expand=info&expand=status", ""))
@@ -214,7 +235,8 @@ func TestKafkaUIListsEditsAndRestarts(t *testing.T) {
 			t.Errorf("%s: %+v", name, entry)
 		}
 	}
-	for _, path := range []string{"/connectors/ui/topics", "/connectors/ui/tasks", "/connectors/ui/tasks/0/status", "/connector-plugins"} {
+	for _, path := range []string{"/connectors/ui/topics", "/connectors/ui/tasks", "/connectors/ui/tasks/0/status",
+		"/connector-plugins"} {
 		c.want(t, http.StatusOK, "GET", path, "")
 	}
 	c.want(t, http.StatusNoContent, "POST", "/connectors/ui/restart?includeTasks=false&onlyFailed=false", "")
@@ -232,7 +254,8 @@ func TestStrimziFindsWhatItWroteAndExactCodes(t *testing.T) {
 	c := startCluster(t)
 	// It reconfigures for ever if a value that is read differs from the one that was written.
 	wanted := map[string]string{"connector.class": sinkClass, "topics": " t1 ", "file": "/Data/Out.txt", "tasks.max": "01",
-		"database.password": "${env:PG_PASSWORD}", "errors.tolerance": " all ", "empty": "", "unicode": "größer <&> \"quoted\""}
+		"database.password": "${env:PG_PASSWORD}", "errors.tolerance": " all ", "empty": "",
+		"unicode": "größer <&> \"quoted\""}
 	body, _ := json.Marshal(map[string]any{"name": "st", "config": wanted, "initial_state": "stopped"})
 	answer := c.want(t, http.StatusBadRequest, "POST", "/connectors", string(body)) // the variable is not allowed
 	if !strings.Contains(answer, "${env:PG_PASSWORD}") {
@@ -242,7 +265,8 @@ func TestStrimziFindsWhatItWroteAndExactCodes(t *testing.T) {
 	body, _ = json.Marshal(map[string]any{"name": "st", "config": wanted, "initial_state": "stopped"})
 	c.want(t, http.StatusCreated, "POST", "/connectors", string(body))
 	wanted["name"] = "st"
-	if got := decode[map[string]string](t, c.want(t, http.StatusOK, "GET", "/connectors/st/config", "")); !maps.Equal(got, wanted) {
+	if got := decode[map[string]string](t, c.want(t, http.StatusOK, "GET", "/connectors/st/config", "")); !maps.Equal(got,
+		wanted) {
 		t.Errorf("read    %q\nwritten %q", got, wanted)
 	}
 	c.awaitState(t, "st", "STOPPED")
@@ -252,7 +276,8 @@ func TestStrimziFindsWhatItWroteAndExactCodes(t *testing.T) {
 	c.want(t, http.StatusAccepted, "POST", "/connectors/st/restart?includeTasks=true&onlyFailed=true", "")
 	c.want(t, http.StatusNoContent, "PUT", "/connectors/st/stop", "")
 	c.awaitState(t, "st", "STOPPED")
-	c.want(t, http.StatusOK, "PATCH", "/connectors/st/offsets", `{"offsets":[{"partition":{"kafka_topic":"t1","kafka_partition":0},"offset":{"kafka_offset":7}}]}`)
+	c.want(t, http.StatusOK, "PATCH", "/connectors/st/offsets",
+		`{"offsets":[{"partition":{"kafka_topic":"t1","kafka_partition":0},"offset":{"kafka_offset":7}}]}`)
 	offsets := c.want(t, http.StatusOK, "GET", "/connectors/st/offsets", "")
 	if offsets != `{"offsets":[{"partition":{"kafka_partition":0,"kafka_topic":"t1"},"offset":{"kafka_offset":7}}]}` {
 		t.Errorf("offsets: %s", offsets)
@@ -265,27 +290,32 @@ func TestStrimziFindsWhatItWroteAndExactCodes(t *testing.T) {
 
 func TestTerraformSeesNoDriftAndTheEndOfADelete(t *testing.T) {
 	c := startCluster(t)
-	config := map[string]string{"connector.class": "FileStreamSink", "file": "/data/tf1.txt", "name": "tf1", "tasks.max": "1", "topics": "t1"}
+	config := map[string]string{"connector.class": "FileStreamSink", "file": "/data/tf1.txt", "name": "tf1",
+		"tasks.max": "1", "topics": "t1"}
 	body, _ := json.Marshal(map[string]any{"name": "tf1", "config": config})
-	if response, answer := c.send(t, "POST", "/connectors", "application/json; charset=utf-8", string(body)); response.StatusCode != http.StatusCreated {
+	if response, answer := c.send(t, "POST", "/connectors", "application/json; charset=utf-8",
+		string(body)); response.StatusCode != http.StatusCreated {
 		t.Fatalf("create: %d %s", response.StatusCode, answer)
 	}
 	c.want(t, http.StatusOK, "GET", "/connectors/tf1", "")
 	put, _ := json.Marshal(config)
-	if response, answer := c.send(t, "PUT", "/connectors/tf1/config", "application/json; charset=utf-8", string(put)); response.StatusCode != http.StatusOK {
+	if response, answer := c.send(t, "PUT", "/connectors/tf1/config", "application/json; charset=utf-8",
+		string(put)); response.StatusCode != http.StatusOK {
 		t.Fatalf("put: %d %s", response.StatusCode, answer)
 	}
-	if got := decode[map[string]string](t, c.want(t, http.StatusOK, "GET", "/connectors/tf1/config", "")); !reflect.DeepEqual(got, config) {
+	if got := decode[map[string]string](t, c.want(t, http.StatusOK, "GET", "/connectors/tf1/config",
+		"")); !reflect.DeepEqual(got, config) {
 		t.Errorf("drift: %v", got)
 	}
 	c.want(t, http.StatusNoContent, "DELETE", "/connectors/tf1", "")
 	c.want(t, http.StatusNotFound, "GET", "/connectors/tf1", "")
 }
 
-// The provider writes a configuration, and then reads it until it is what was sent (connectors.go of its client, IsUpToDate), for two
-// minutes; what the write answered is its state.
+// The provider writes a configuration, and then reads it until it is what was sent (connectors.go
+// of its client, IsUpToDate), for two minutes; what the write answered is its state.
 func TestTerraformReadsTheSecretsItWroteWhereWorkersAllowIt(t *testing.T) {
-	config := map[string]string{"connector.class": "FileStreamSink", "file": "/data/tf1.txt", "name": "tf1", "tasks.max": "1", "topics": "t1", "my.password": "s3cret", "url": "jdbc:postgresql://h/d?password=s3cret"}
+	config := map[string]string{"connector.class": "FileStreamSink", "file": "/data/tf1.txt", "name": "tf1",
+		"tasks.max": "1", "topics": "t1", "my.password": "s3cret", "url": "jdbc:postgresql://h/d?password=s3cret"}
 	for _, reveals := range []bool{true, false} {
 		c := startCluster(t, func(w *runtime.Config) { w.RevealSecrets = reveals })
 		seen := func(body string) bool {
@@ -315,8 +345,9 @@ func TestTerraformReadsTheSecretsItWroteWhereWorkersAllowIt(t *testing.T) {
 	}
 }
 
-// The calls are those of the provider's resources for a connector and its state, in the types that its client decodes them to: there every
-// value about the connector in a status is a text, and an absent connector a code.
+// The calls are those of the provider's resources for a connector and its state, in the types that
+// its client decodes them to: there every value about the connector in a status is a text, and an
+// absent connector a code.
 func TestTerraformMakesPausesRestartsAndImportsConnectors(t *testing.T) {
 	c := startCluster(t)
 	type connectorAnswer struct {
@@ -336,9 +367,11 @@ func TestTerraformMakesPausesRestartsAndImportsConnectors(t *testing.T) {
 			State, Trace, WorkerID string
 		} `json:"tasks"`
 	}
-	config := map[string]string{"name": "tf2", "connector.class": "FileStreamSink", "file": "/data/tf2.txt", "tasks.max": "1", "topics": "t1"}
+	config := map[string]string{"name": "tf2", "connector.class": "FileStreamSink", "file": "/data/tf2.txt",
+		"tasks.max": "1", "topics": "t1"}
 	body, _ := json.Marshal(map[string]any{"name": "tf2", "config": config})
-	if made := decode[connectorAnswer](t, c.want(t, http.StatusCreated, "POST", "/connectors", string(body))); !maps.Equal(made.Config, config) {
+	if made := decode[connectorAnswer](t, c.want(t, http.StatusCreated, "POST", "/connectors",
+		string(body))); !maps.Equal(made.Config, config) {
 		t.Errorf("made with %v", made.Config)
 	}
 	state := func(want string) {
@@ -363,24 +396,28 @@ func TestTerraformMakesPausesRestartsAndImportsConnectors(t *testing.T) {
 	c.want(t, http.StatusNoContent, "POST", "/connectors/tf2/restart", "")
 	state("RUNNING")
 	// An import reads what was made; an update that takes a key away is read back without it.
-	if read := decode[connectorAnswer](t, c.want(t, http.StatusOK, "GET", "/connectors/tf2", "")); read.Name != "tf2" || !maps.Equal(read.Config, config) || len(read.Tasks) != 1 {
+	if read := decode[connectorAnswer](t, c.want(t, http.StatusOK, "GET", "/connectors/tf2", "")); read.Name != "tf2" ||
+		!maps.Equal(read.Config, config) || len(read.Tasks) != 1 {
 		t.Errorf("imported as %+v", read)
 	}
 	delete(config, "tasks.max")
 	put, _ := json.Marshal(config)
 	c.want(t, http.StatusOK, "PUT", "/connectors/tf2/config", string(put))
-	if read := decode[map[string]string](t, c.want(t, http.StatusOK, "GET", "/connectors/tf2/config", "")); !maps.Equal(read, config) {
+	if read := decode[map[string]string](t, c.want(t, http.StatusOK, "GET", "/connectors/tf2/config",
+		"")); !maps.Equal(read, config) {
 		t.Errorf("updated to %v", read)
 	}
 	c.want(t, http.StatusNoContent, "DELETE", "/connectors/tf2", "")
-	if gone := decode[connectorAnswer](t, c.want(t, http.StatusNotFound, "GET", "/connectors/tf2", "")); gone.ErrorCode != http.StatusNotFound {
+	if gone := decode[connectorAnswer](t, c.want(t, http.StatusNotFound, "GET", "/connectors/tf2",
+		"")); gone.ErrorCode != http.StatusNotFound {
 		t.Errorf("gone: %+v", gone)
 	}
 }
 
 func TestAKeyThatResemblesAKnownOneIsNamedInTheAnswerOfPOST(t *testing.T) {
 	c := startCluster(t)
-	response, answer := c.send(t, "POST", "/connectors", "application/json", `{"name":"w","config":{"connector.class":"FileStreamSink","file":"/d","topics":"t1","topcs.regex":"a\u00e9","task.max":"1"}}`)
+	response, answer := c.send(t, "POST", "/connectors", "application/json",
+		`{"name":"w","config":{"connector.class":"FileStreamSink","file":"/d","topics":"t1","topcs.regex":"a\u00e9","task.max":"1"}}`)
 	if response.StatusCode != http.StatusCreated {
 		t.Fatalf("%d %s", response.StatusCode, answer)
 	}
@@ -395,17 +432,21 @@ func TestAKeyThatResemblesAKnownOneIsNamedInTheAnswerOfPOST(t *testing.T) {
 // What Kafka Connect 4.3.1 answers to keys that are null.
 func TestAKeyThatIsNullIsRefusedAsByKafkaConnect(t *testing.T) {
 	c := startCluster(t)
-	const null, valid = "Null value can not be supplied as the configuration value.", `"connector.class":"FileStreamSink","file":"/d","topics":"t1"`
+	const null, valid = "Null value can not be supplied as the configuration value.",
+		`"connector.class":"FileStreamSink","file":"/d","topics":"t1"`
 	for body, said := range map[string]string{
-		valid + `,"a":null`:                    "1 error(s):\n" + null + "\n",
-		valid + `,"a":null,"tasks.max":null`:   "2 error(s):\n" + null + "\n" + null + "\n",
-		valid + `,"a":null,"tasks.max":"many"`: "2 error(s):\n" + null + "\nInvalid value many for configuration tasks.max: Not a number of type INT\n",
-		`"connector.class":"None","a":null`:    "Failed to find any class that implements Connector and which name matches None",
-		`"connector.class":null,"a":null`:      "contains no connector type",
+		valid + `,"a":null`:                  "1 error(s):\n" + null + "\n",
+		valid + `,"a":null,"tasks.max":null`: "2 error(s):\n" + null + "\n" + null + "\n",
+		valid + `,"a":null,"tasks.max":"many"`: "2 error(s):\n" + null +
+			"\nInvalid value many for configuration tasks.max: Not a number of type INT\n",
+		`"connector.class":"None","a":null`: "Failed to find any class that implements Connector and which name matches None",
+		`"connector.class":null,"a":null`:   "contains no connector type",
 	} {
-		for _, call := range [][3]string{{"POST", "/connectors", `{"name":"n","config":{` + body + `}}`}, {"PUT", "/connectors/n/config", `{` + body + `}`}} {
+		for _, call := range [][3]string{{"POST", "/connectors", `{"name":"n","config":{` + body + `}}`},
+			{"PUT", "/connectors/n/config", `{` + body + `}`}} {
 			response, answer := c.send(t, call[0], call[1], jsonType, call[2])
-			if message := decode[struct{ Message string }](t, answer).Message; response.StatusCode != http.StatusBadRequest || !strings.Contains(message, said) {
+			if message := decode[struct{ Message string }](t, answer).Message; response.StatusCode != http.StatusBadRequest ||
+				!strings.Contains(message, said) {
 				t.Errorf("%s of %s: %d %q, want %q", call[0], body, response.StatusCode, message, said)
 			}
 		}
@@ -423,7 +464,8 @@ func TestAKeyThatIsNullIsRefusedAsByKafkaConnect(t *testing.T) {
 			}
 		}
 	}
-	answer := c.want(t, http.StatusOK, "PUT", "/connector-plugins/FileStreamSink/config/validate", `{"name":"n",`+valid+`,"foo":null,"tasks.max":null}`)
+	answer := c.want(t, http.StatusOK, "PUT", "/connector-plugins/FileStreamSink/config/validate",
+		`{"name":"n",`+valid+`,"foo":null,"tasks.max":null}`)
 	if err := json.Unmarshal([]byte(answer), &infos); err != nil {
 		t.Fatal(err)
 	}
@@ -441,8 +483,10 @@ func TestAKeyThatIsNullIsRefusedAsByKafkaConnect(t *testing.T) {
 
 func TestTheSlipThatExplainsWhatIsMissingIsNamedInTheRefusal(t *testing.T) {
 	c := startCluster(t)
-	response, answer := c.send(t, "POST", "/connectors", jsonType, `{"name":"w","config":{"connector.class":"FileStreamSource","file":"/d","topc":"t1"}}`)
-	if said := strings.Join(response.Header.Values("Warning"), "\n"); response.StatusCode != http.StatusBadRequest || !strings.Contains(said, "did you mean topic?") {
+	response, answer := c.send(t, "POST", "/connectors", jsonType,
+		`{"name":"w","config":{"connector.class":"FileStreamSource","file":"/d","topc":"t1"}}`)
+	if said := strings.Join(response.Header.Values("Warning"), "\n"); response.StatusCode != http.StatusBadRequest ||
+		!strings.Contains(said, "did you mean topic?") {
 		t.Errorf("%d %s, and headers say: %s", response.StatusCode, answer, said)
 	}
 }
@@ -450,7 +494,9 @@ func TestTheSlipThatExplainsWhatIsMissingIsNamedInTheRefusal(t *testing.T) {
 func TestABodyThatTheServerCutIsTooLarge(t *testing.T) {
 	c := startCluster(t)
 	body := `{"name":"` + strings.Repeat("x", 2<<20) + `"}`
-	if answer := ask(http.MaxBytesHandler(c.api, 1<<20), "POST", "/connectors", body); answer.Code != http.StatusRequestEntityTooLarge || !strings.Contains(answer.Body.String(), "more than the 1048576 bytes") {
+	if answer := ask(http.MaxBytesHandler(c.api, 1<<20), "POST", "/connectors",
+		body); answer.Code != http.StatusRequestEntityTooLarge ||
+		!strings.Contains(answer.Body.String(), "more than the 1048576 bytes") {
 		t.Errorf("%d %.300s", answer.Code, answer.Body)
 	}
 }

@@ -55,9 +55,10 @@ func startCluster(t testing.TB, options ...func(*runtime.Config)) *cluster {
 	}
 	t.Cleanup(kafka.Close)
 	config := runtime.Config{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(kafka.ListenAddrs()...)}, GroupID: "fleet", WorkerID: workerID, Partitions: 3, ReplicationFactor: 1,
-		Plugins: []connector.Plugin{fileStream(t, connector.Source), fileStream(t, connector.Sink)},
-		Logger:  slog.New(slog.DiscardHandler),
+		Kafka: []kgo.Opt{kgo.SeedBrokers(kafka.ListenAddrs()...)}, GroupID: "fleet", WorkerID: workerID, Partitions: 3,
+		ReplicationFactor: 1,
+		Plugins:           []connector.Plugin{fileStream(t, connector.Source), fileStream(t, connector.Sink)},
+		Logger:            slog.New(slog.DiscardHandler),
 	}
 	for _, option := range options {
 		option(&config)
@@ -115,8 +116,10 @@ func fileStream(t testing.TB, kind connector.Type) connector.Plugin {
 	if kind == connector.Source {
 		framework, class = catalogue.SourceFramework(), "org.apache.kafka.connect.file.FileStreamSourceConnector"
 		keys = append(keys,
-			catalogue.Key{Name: "topic", Type: catalogue.String, Required: true, Importance: catalogue.High, Doc: "The topic to publish data to"},
-			catalogue.Key{Name: "batch.size", Type: catalogue.Int, Default: catalogue.Default("2000"), Importance: catalogue.Low, Doc: "The maximum number of records"})
+			catalogue.Key{Name: "topic", Type: catalogue.String, Required: true, Importance: catalogue.High,
+				Doc: "The topic to publish data to"},
+			catalogue.Key{Name: "batch.size", Type: catalogue.Int, Default: catalogue.Default("2000"), Importance: catalogue.Low,
+				Doc: "The maximum number of records"})
 	}
 	known, err := catalogue.New(framework, keys)
 	if err != nil {
@@ -133,7 +136,8 @@ func fileStream(t testing.TB, kind connector.Type) connector.Plugin {
 		},
 		Offset: func(_ catalogue.Values, _, offset []byte) *catalogue.Problem {
 			if bytes.Contains(offset, []byte(`"position":-`)) {
-				return &catalogue.Problem{Key: "offset.position", Message: "The value for the 'position' key in the offset should be a non-negative value"}
+				return &catalogue.Problem{Key: "offset.position",
+					Message: "The value for the 'position' key in the offset should be a non-negative value"}
 			}
 			return nil
 		},
@@ -178,7 +182,8 @@ func (task fileTask) produce(ctx context.Context, file string) error {
 	}
 	defer client.Close()
 	return client.ProduceSync(ctx, &kgo.Record{
-		Topic: task.env.OffsetsTopic, Key: connector.OffsetKey(task.env.Connector, map[string]any{"filename": file}), Value: []byte(`{"position":51}`),
+		Topic: task.env.OffsetsTopic, Key: connector.OffsetKey(task.env.Connector, map[string]any{"filename": file}),
+		Value: []byte(`{"position":51}`),
 	}).FirstErr()
 }
 
@@ -196,7 +201,8 @@ func (task fileTask) consume(ctx context.Context) error {
 		}
 		offsets.AddOffset(topic, 0, 40, -1)
 	}
-	committed, err := kadm.NewClient(client).CommitOffsets(ctx, connector.ConsumerGroup(task.env.Connector, task.values), offsets)
+	committed, err := kadm.NewClient(client).CommitOffsets(ctx,
+		connector.ConsumerGroup(task.env.Connector, task.values), offsets)
 	if err == nil {
 		err = committed.Error()
 	}

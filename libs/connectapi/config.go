@@ -19,8 +19,9 @@ type Config struct {
 	Version string
 	// Loggers is what /admin/loggers shows and sets; empty if nil.
 	Loggers *Loggers
-	// Allow says why the caller may not make a call that changes something, named as the method of ConnectorService that the
-	// handler will call, or SetLoggerLevel, which it does by itself; nil if they may. Everybody may if it is nil.
+	// Allow says why the caller may not make a call that changes something, named as the method of
+	// ConnectorService that the handler will call, or SetLoggerLevel, which it does by itself; nil
+	// if they may. Everybody may if it is nil.
 	Allow func(ctx context.Context, call string) error
 	// Changed is told what the handler changed by itself: which call it was, of what, and how it is now.
 	Changed func(ctx context.Context, call, of, detail string)

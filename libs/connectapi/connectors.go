@@ -112,15 +112,17 @@ func (s *connectors) create(r *request) (*answer, error) {
 	if err := s.refuseNull(r, name, config, null); err != nil {
 		return nil, err
 	}
-	response, err := s.client.CreateConnector(r.Context(), &connectorv1.CreateConnectorRequest{Name: name, Config: config, InitialState: initial})
+	response, err := s.client.CreateConnector(r.Context(),
+		&connectorv1.CreateConnectorRequest{Name: name, Config: config, InitialState: initial})
 	if err != nil {
 		return nil, err
 	}
 	return created(r, s.asGiven(r, response.GetConnector())).warned(response.GetWarnings()), nil
 }
 
-// refuseNull refuses a whole configuration in which keys are null, together with what else is wrong with it, as Kafka Connect does. The
-// name may be null, and of a class that is null or unknown the worker says what there is to say.
+// refuseNull refuses a whole configuration in which keys are null, together with what else is wrong
+// with it, as Kafka Connect does. The name may be null, and of a class that is null or unknown the
+// worker says what there is to say.
 func (s *connectors) refuseNull(r *request, name string, config map[string]string, null []string) error {
 	null = slices.DeleteFunc(null, func(key string) bool { return key == "name" })
 	class := config["connector.class"]
@@ -129,7 +131,8 @@ func (s *connectors) refuseNull(r *request, name string, config map[string]strin
 	}
 	named := maps.Clone(config)
 	named["name"] = name
-	response, err := s.client.ValidateConfig(r.Context(), &connectorv1.ValidateConfigRequest{Plugin: class, Config: named, Offline: true})
+	response, err := s.client.ValidateConfig(r.Context(),
+		&connectorv1.ValidateConfigRequest{Plugin: class, Config: named, Offline: true})
 	if status.Code(err) == codes.NotFound {
 		return nil
 	}
@@ -144,7 +147,8 @@ func (s *connectors) refuseNull(r *request, name string, config map[string]strin
 		said, warnings = append(said, value.GetErrors()...), append(warnings, value.GetWarnings()...)
 	}
 	return &apiError{code: http.StatusBadRequest, warnings: warnings,
-		message: fmt.Sprintf("Connector configuration is invalid and contains the following %d error(s):\n%s%s", len(said), strings.Join(said, "\n"), listedAlsoAt)}
+		message: fmt.Sprintf("Connector configuration is invalid and contains the following %d error(s):\n%s%s", len(said),
+			strings.Join(said, "\n"), listedAlsoAt)}
 }
 
 // nullValue is Kafka Connect's error of a key that is null.
@@ -187,15 +191,19 @@ func connectorOf(r *request, client connectorv1.ConnectorServiceClient) (*connec
 	return response.GetConnector(), nil
 }
 
-// asGiven is a connector that was just written with the configuration as a read of it shows it, for tools that compare the two: whoever
-// may see literal secrets sees them in both. Where it cannot be read yet, secrets stay masked.
+// asGiven is a connector that was just written with the configuration as a read of it shows it, for
+// tools that compare the two: whoever may see literal secrets sees them in both. Where it cannot be
+// read yet, secrets stay masked.
 func (s *connectors) asGiven(r *request, written *connectorv1.Connector) *connectorv1.Connector {
-	response, err := s.client.GetConnector(r.Context(), &connectorv1.GetConnectorRequest{Name: written.GetName(), Reveal: true})
+	response, err := s.client.GetConnector(r.Context(),
+		&connectorv1.GetConnectorRequest{Name: written.GetName(), Reveal: true})
 	if err != nil {
 		return written
 	}
 	read := response.GetConnector().GetConfig()
-	if maps.EqualFunc(written.GetConfig(), read, func(written, read string) bool { return written == read || strings.Contains(written, catalogue.Mask) }) {
+	if maps.EqualFunc(written.GetConfig(), read, func(written, read string) bool {
+		return written == read || strings.Contains(written, catalogue.Mask)
+	}) {
 		written.Config = read
 	}
 	return written
@@ -225,7 +233,8 @@ func (s *connectors) putConfig(r *request) (*answer, error) {
 	if err := s.refuseNull(r, r.connector(), config, null); err != nil {
 		return nil, err
 	}
-	response, err := s.client.UpdateConnectorConfig(r.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: r.connector(), Config: config})
+	response, err := s.client.UpdateConnectorConfig(r.Context(),
+		&connectorv1.UpdateConnectorConfigRequest{Name: r.connector(), Config: config})
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +250,8 @@ func (s *connectors) patchConfig(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := s.client.PatchConnectorConfig(r.Context(), &connectorv1.PatchConnectorConfigRequest{Name: r.connector(), Config: config, Remove: remove})
+	response, err := s.client.PatchConnectorConfig(r.Context(),
+		&connectorv1.PatchConnectorConfigRequest{Name: r.connector(), Config: config, Remove: remove})
 	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
@@ -249,7 +259,8 @@ func (s *connectors) patchConfig(r *request) (*answer, error) {
 }
 
 func (s *connectors) delete(r *request) (*answer, error) {
-	if _, err := s.client.DeleteConnector(r.Context(), &connectorv1.DeleteConnectorRequest{Name: r.connector()}); err != nil {
+	if _, err := s.client.DeleteConnector(r.Context(),
+		&connectorv1.DeleteConnectorRequest{Name: r.connector()}); err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
 	return empty(http.StatusNoContent), nil

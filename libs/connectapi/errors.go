@@ -63,7 +63,8 @@ func failed(logger *slog.Logger, r *http.Request, err error) *answer {
 	switch s.Code() {
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
 		code = http.StatusBadRequest
-		if connector.ReasonOf(err) == connector.ReasonConfigInvalid && strings.HasPrefix(message, "Connector configuration is invalid") {
+		if connector.ReasonOf(err) == connector.ReasonConfigInvalid &&
+			strings.HasPrefix(message, "Connector configuration is invalid") {
 			message += listedAlsoAt
 		}
 	case codes.NotFound:

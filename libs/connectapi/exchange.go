@@ -34,7 +34,8 @@ func (r *request) flag(name string, absent bool) (bool, error) {
 	return value, nil
 }
 
-// byteOrderMark begins files that editors of Windows write, and bodies that are sent of them; Kafka Connect passes over it.
+// byteOrderMark begins files that editors of Windows write, and bodies that are sent of them; Kafka
+// Connect passes over it.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // object reads the body as a JSON object. Numbers keep their digits (json.Number).
@@ -49,7 +50,8 @@ func (r *request) object() (map[string]any, error) {
 	case err != nil && !errors.As(err, &larger):
 		return nil, badRequest("the body could not be read: %v", err)
 	case larger != nil || len(body) > maxBody:
-		return nil, &apiError{code: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("The body has more than the %d bytes that are allowed", maxBody)}
+		return nil, &apiError{code: http.StatusRequestEntityTooLarge,
+			message: fmt.Sprintf("The body has more than the %d bytes that are allowed", maxBody)}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))
 	decoder.UseNumber()
@@ -126,7 +128,8 @@ func configOf(object map[string]any) (config map[string]string, null []string, e
 		case nil:
 			null = append(null, key)
 		default:
-			return nil, nil, badRequest("config key %.200q must be a string, a number or a boolean, not an object or a list", key)
+			return nil, nil, badRequest("config key %.200q must be a string, a number or a boolean, not an object or a list",
+				key)
 		}
 	}
 	slices.Sort(null)

@@ -41,7 +41,8 @@ func readRecorded(t *testing.T, file string) []recorded {
 		exchange := recorded{title: command, method: http.MethodGet, header: http.Header{}}
 		arguments, path, _ := strings.Cut(command, recordedHost)
 		exchange.path = path
-		if method, rest, ok := strings.Cut(strings.TrimPrefix(arguments, "-X "), " "); ok && strings.HasPrefix(arguments, "-X ") {
+		if method, rest, ok := strings.Cut(strings.TrimPrefix(arguments, "-X "), " "); ok &&
+			strings.HasPrefix(arguments, "-X ") {
 			exchange.method, arguments = method, rest
 		}
 		if _, rest, ok := strings.Cut(arguments, "-H Content-Type: "); ok {

@@ -34,12 +34,14 @@ func TestHealthIsStartingThenHealthyThenUnhealthy(t *testing.T) {
 		want    string
 	}{
 		{failure, http.StatusServiceUnavailable, `"status":"starting"`},
-		{nil, http.StatusOK, `{"status":"healthy","message":"Worker has completed startup and is ready to handle requests."}`},
+		{nil, http.StatusOK,
+			`{"status":"healthy","message":"Worker has completed startup and is ready to handle requests."}`},
 		{failure, http.StatusInternalServerError, `"status":"unhealthy"`},
 		{nil, http.StatusOK, `"status":"healthy"`},
 	} {
 		failure = step.failure
-		if answer := ask(handler, "GET", "/health", ""); answer.Code != step.code || !strings.Contains(answer.Body.String(), step.want) {
+		if answer := ask(handler, "GET", "/health", ""); answer.Code != step.code ||
+			!strings.Contains(answer.Body.String(), step.want) {
 			t.Errorf("%d %s, want %d %s", answer.Code, answer.Body, step.code, step.want)
 		}
 	}
@@ -51,18 +53,23 @@ type failing struct {
 	err error
 }
 
-func (f failing) ListConnectors(context.Context, *connectorv1.ListConnectorsRequest, ...grpc.CallOption) (*connectorv1.ListConnectorsResponse, error) {
+func (f failing) ListConnectors(context.Context, *connectorv1.ListConnectorsRequest,
+	...grpc.CallOption) (*connectorv1.ListConnectorsResponse, error) {
 	return nil, f.err
 }
 
 func TestErrorsOfTheServiceHaveTheCodesThatClientsActOn(t *testing.T) {
 	for code, want := range map[codes.Code]int{
-		codes.InvalidArgument: 400, codes.FailedPrecondition: 400, codes.Unauthenticated: 401, codes.PermissionDenied: 403, codes.NotFound: 404,
-		codes.AlreadyExists: 409, codes.Aborted: 409, codes.ResourceExhausted: 429, codes.Internal: 500, codes.DeadlineExceeded: 500, codes.Unavailable: 503,
+		codes.InvalidArgument: 400, codes.FailedPrecondition: 400, codes.Unauthenticated: 401, codes.PermissionDenied: 403,
+		codes.NotFound:      404,
+		codes.AlreadyExists: 409, codes.Aborted: 409, codes.ResourceExhausted: 429, codes.Internal: 500,
+		codes.DeadlineExceeded: 500, codes.Unavailable: 503,
 	} {
-		handler := connectapi.NewHandler(connectapi.Config{Client: failing{err: status.Error(code, "why")}, Logger: slog.New(slog.DiscardHandler)})
+		handler := connectapi.NewHandler(connectapi.Config{Client: failing{err: status.Error(code, "why")},
+			Logger: slog.New(slog.DiscardHandler)})
 		answer := ask(handler, "GET", "/connectors", "")
-		if answer.Code != want || errorProblem(want, answer.Body.String()) != "" || !strings.Contains(answer.Body.String(), "why") {
+		if answer.Code != want || errorProblem(want, answer.Body.String()) != "" ||
+			!strings.Contains(answer.Body.String(), "why") {
 			t.Errorf("%s: %d %s, want %d", code, answer.Code, answer.Body, want)
 		}
 	}
@@ -71,7 +78,8 @@ func TestErrorsOfTheServiceHaveTheCodesThatClientsActOn(t *testing.T) {
 func TestTheRootAnswersWhileKafkaCannotBeReached(t *testing.T) {
 	handler := connectapi.NewHandler(connectapi.Config{Version: "1.0", Logger: slog.New(slog.DiscardHandler),
 		ClusterID: func(context.Context) (string, error) { return "", errors.New("no broker") }})
-	if answer := ask(handler, "GET", "/", ""); answer.Code != 200 || answer.Body.String() != `{"version":"4.3.1","commit":"calypso-1.0","kafka_cluster_id":null}` {
+	if answer := ask(handler, "GET", "/", ""); answer.Code != 200 ||
+		answer.Body.String() != `{"version":"4.3.1","commit":"calypso-1.0","kafka_cluster_id":null}` {
 		t.Errorf("%d %s", answer.Code, answer.Body)
 	}
 }
@@ -79,10 +87,13 @@ func TestTheRootAnswersWhileKafkaCannotBeReached(t *testing.T) {
 func TestAnUnknownMethodIsAnsweredWithTheKnownOnes(t *testing.T) {
 	handler := connectapi.NewHandler(connectapi.Config{})
 	for path, want := range map[string]string{
-		"/connectors": "HEAD,POST,GET,OPTIONS", "/connectors/x": "HEAD,DELETE,GET,OPTIONS", "/connectors/x/pause": "OPTIONS,PUT",
-		"/connectors/x/config": "HEAD,GET,OPTIONS,PUT,PATCH", "/connectors/x/offsets": "HEAD,DELETE,GET,OPTIONS,PATCH", "/connectors/x/tasks": "HEAD,POST,GET,OPTIONS", "/admin/loggers/x": "HEAD,GET,OPTIONS,PUT", "/": "HEAD,GET,OPTIONS",
+		"/connectors": "HEAD,POST,GET,OPTIONS", "/connectors/x": "HEAD,DELETE,GET,OPTIONS",
+		"/connectors/x/pause":  "OPTIONS,PUT",
+		"/connectors/x/config": "HEAD,GET,OPTIONS,PUT,PATCH", "/connectors/x/offsets": "HEAD,DELETE,GET,OPTIONS,PATCH",
+		"/connectors/x/tasks": "HEAD,POST,GET,OPTIONS", "/admin/loggers/x": "HEAD,GET,OPTIONS,PUT", "/": "HEAD,GET,OPTIONS",
 	} {
-		if answer := ask(handler, "TRACE", path, ""); answer.Code != http.StatusMethodNotAllowed || answer.Header().Get("Allow") != want {
+		if answer := ask(handler, "TRACE", path, ""); answer.Code != http.StatusMethodNotAllowed ||
+			answer.Header().Get("Allow") != want {
 			t.Errorf("%s: %d, Allow %q, want %q", path, answer.Code, answer.Header().Get("Allow"), want)
 		}
 		if answer := ask(handler, "OPTIONS", path, ""); answer.Code != http.StatusOK || answer.Header().Get("Allow") != want {
@@ -94,10 +105,12 @@ func TestAnUnknownMethodIsAnsweredWithTheKnownOnes(t *testing.T) {
 func TestLevelsAreSetForALoggerAndAllBelowIt(t *testing.T) {
 	levels := map[string]*slog.LevelVar{"root": {}, "capture": {}, "capture.slot": {}, "sink": {}}
 	handler := connectapi.NewHandler(connectapi.Config{Loggers: connectapi.NewLoggers(levels)})
-	if answer := ask(handler, "GET", "/admin/loggers/sink", ""); answer.Body.String() != `{"level":"INFO","last_modified":null}` {
+	if answer := ask(handler, "GET", "/admin/loggers/sink",
+		""); answer.Body.String() != `{"level":"INFO","last_modified":null}` {
 		t.Errorf("%s", answer.Body)
 	}
-	if answer := ask(handler, "PUT", "/admin/loggers/capture", `{"level":"debug"}`); answer.Body.String() != `["capture","capture.slot"]` {
+	if answer := ask(handler, "PUT", "/admin/loggers/capture",
+		`{"level":"debug"}`); answer.Body.String() != `["capture","capture.slot"]` {
 		t.Errorf("%d %s", answer.Code, answer.Body)
 	}
 	if levels["capture.slot"].Level() != slog.LevelDebug || levels["sink"].Level() != slog.LevelInfo {
@@ -109,7 +122,8 @@ func TestLevelsAreSetForALoggerAndAllBelowIt(t *testing.T) {
 			t.Errorf("%s is %s after root was set", name, level.Level())
 		}
 	}
-	if answer := ask(handler, "GET", "/admin/loggers/root", ""); !strings.HasPrefix(answer.Body.String(), `{"level":"ERROR","last_modified":1`) {
+	if answer := ask(handler, "GET", "/admin/loggers/root", ""); !strings.HasPrefix(answer.Body.String(),
+		`{"level":"ERROR","last_modified":1`) {
 		t.Errorf("%s", answer.Body)
 	}
 }

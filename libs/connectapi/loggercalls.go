@@ -36,7 +36,8 @@ func (l *loggerCalls) set(r *request) (*answer, error) {
 	if !known {
 		return nil, notFound("invalid log level '%.100s'.", name)
 	}
-	l.config.Changed(r.Context(), "SetLoggerLevel", "", fmt.Sprintf("logger %.300s: %s", r.path["logger"], strings.ToUpper(name)))
+	l.config.Changed(r.Context(), "SetLoggerLevel", "",
+		fmt.Sprintf("logger %.300s: %s", r.path["logger"], strings.ToUpper(name)))
 	switch scope := r.URL.Query().Get("scope"); strings.ToLower(scope) {
 	case "", "worker":
 		return ok(changed), nil

@@ -38,7 +38,8 @@ func NewLoggers(levels map[string]*slog.LevelVar) *Loggers {
 
 // levelNames are log4j's levels. OFF is above everything.
 var levelNames = map[string]slog.Level{
-	"ALL": math.MinInt, "TRACE": slog.LevelDebug - 4, "DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo, "WARN": slog.LevelWarn,
+	"ALL": math.MinInt, "TRACE": slog.LevelDebug - 4, "DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo,
+	"WARN":  slog.LevelWarn,
 	"ERROR": slog.LevelError, "FATAL": slog.LevelError + 4, "OFF": math.MaxInt,
 }
 
@@ -86,8 +87,8 @@ func (l *Loggers) all() map[string]loggerLevel {
 	return shown
 }
 
-// Set changes a logger and all below it to a level by its name in any case, and returns the names of those that had another; known is
-// false for a level that there is not.
+// Set changes a logger and all below it to a level by its name in any case, and returns the names
+// of those that had another; known is false for a level that there is not.
 func (l *Loggers) Set(name, level string) (changed []string, known bool) {
 	to, known := levelNames[strings.ToUpper(level)]
 	if !known {

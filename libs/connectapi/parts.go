@@ -27,8 +27,10 @@ func keysOf(p parts.Part) []configKey {
 		if k.Hidden {
 			continue
 		}
-		key := configKey{Name: k.Name, Type: string(k.Type), Required: k.Required, DefaultValue: k.Default, Importance: string(k.Importance), Documentation: k.Doc,
-			OrderInGroup: k.Place, Order: k.Place, Width: string(k.Width), DisplayName: k.DisplayName, Dependents: append([]string{}, k.Dependents...)}
+		key := configKey{Name: k.Name, Type: string(k.Type), Required: k.Required, DefaultValue: k.Default,
+			Importance: string(k.Importance), Documentation: k.Doc,
+			OrderInGroup: k.Place, Order: k.Place, Width: string(k.Width), DisplayName: k.DisplayName,
+			Dependents: append([]string{}, k.Dependents...)}
 		if k.Type == catalogue.Password && k.Default != nil {
 			hidden := "[hidden]"
 			key.DefaultValue = &hidden
@@ -41,8 +43,8 @@ func keysOf(p parts.Part) []configKey {
 	return keys
 }
 
-// stepInfos are the definitions of the transformations and predicates that a configuration lists, which Kafka Connect shows in a
-// group for each.
+// stepInfos are the definitions of the transformations and predicates that a configuration lists,
+// which Kafka Connect shows in a group for each.
 func stepInfos(config map[string]string) []configInfo {
 	var infos []configInfo
 	for _, use := range parts.Of(config) {
@@ -55,14 +57,18 @@ func stepInfos(config map[string]string) []configInfo {
 		}
 		kind := string(use.Kind)
 		group := title + ": " + use.Alias
-		keys := []configKey{{Name: "type", Type: "CLASS", Required: true, Importance: "HIGH", Documentation: fmt.Sprintf("Class for the '%s' %s.", use.Alias, kind), Width: "LONG",
+		keys := []configKey{{Name: "type", Type: "CLASS", Required: true, Importance: "HIGH",
+			Documentation: fmt.Sprintf("Class for the '%s' %s.", use.Alias, kind), Width: "LONG",
 			DisplayName: fmt.Sprintf("%s type for %s", strings.ToUpper(kind[:1])+kind[1:], use.Alias)}}
 		keys = append(keys, keysOf(use.Part)...)
 		if use.Kind == parts.Transformation {
 			no := "false"
 			keys = append(keys,
-				configKey{Name: "negate", Type: "BOOLEAN", DefaultValue: &no, Importance: "MEDIUM", Documentation: "Whether the configured predicate should be negated.", Width: "NONE", DisplayName: "negate"},
-				configKey{Name: "predicate", Type: "STRING", Importance: "MEDIUM", Documentation: "The alias of a predicate used to determine whether to apply this transformation.", Width: "NONE", DisplayName: "predicate"})
+				configKey{Name: "negate", Type: "BOOLEAN", DefaultValue: &no, Importance: "MEDIUM",
+					Documentation: "Whether the configured predicate should be negated.", Width: "NONE", DisplayName: "negate"},
+				configKey{Name: "predicate", Type: "STRING", Importance: "MEDIUM",
+					Documentation: "The alias of a predicate used to determine whether to apply this transformation.", Width: "NONE",
+					DisplayName: "predicate"})
 		}
 		for i, key := range keys {
 			key.Group, key.OrderInGroup, key.Order = &group, int32(i), int32(i)
@@ -99,18 +105,20 @@ func converterInfos(config map[string]string) []configInfo {
 func infoOfKey(prefix string, key configKey, config map[string]string) configInfo {
 	key.Name = prefix + key.Name
 	key.Dependents = append([]string{}, key.Dependents...)
-	value := configValue{Name: key.Name, Value: key.DefaultValue, RecommendedValues: []string{}, Errors: []string{}, Visible: true}
+	value := configValue{Name: key.Name, Value: key.DefaultValue, RecommendedValues: []string{},
+		Errors: []string{}, Visible: true}
 	if given, ok := config[key.Name]; ok {
 		value.Value = &given
 	}
 	return configInfo{key, value}
 }
 
-// withParts adds to a validation which converters there are to choose from, and the keys of those parts that are chosen:
-// transformations and predicates after the framework's keys, converters at the end, as Kafka Connect has them. What was found wrong
-// with a key stays.
+// withParts adds to a validation which converters there are to choose from, and the keys of those
+// parts that are chosen: transformations and predicates after the framework's keys, converters at
+// the end, as Kafka Connect has them. What was found wrong with a key stays.
 func withParts(infos []configInfo, config map[string]string) []configInfo {
-	framework := []string{"Common", "Transforms", "Predicates", "Error Handling", "Topic Creation", "Exactly Once Support", "offsets.topic"}
+	framework := []string{"Common", "Transforms", "Predicates", "Error Handling", "Topic Creation", "Exactly Once Support",
+		"offsets.topic"}
 	steps, converters := stepInfos(config), converterInfos(config)
 	for _, added := range [][]configInfo{steps, converters} {
 		for i := range added {

@@ -13,13 +13,15 @@ import (
 func TestEveryTransformationAndPredicateThatIsListedCanBeConfigured(t *testing.T) {
 	c := startCluster(t)
 	var plugins []struct{ Class, Type, Version string }
-	if err := json.Unmarshal([]byte(c.want(t, http.StatusOK, "GET", "/connector-plugins?connectorsOnly=false", "")), &plugins); err != nil {
+	if err := json.Unmarshal([]byte(c.want(t, http.StatusOK, "GET", "/connector-plugins?connectorsOnly=false", "")),
+		&plugins); err != nil {
 		t.Fatal(err)
 	}
 	types := map[string]int{}
 	for _, plugin := range plugins {
 		types[plugin.Type]++
-		answer := c.want(t, http.StatusOK, "GET", "/connector-plugins/"+strings.ReplaceAll(plugin.Class, "$", "%24")+"/config", "")
+		answer := c.want(t, http.StatusOK, "GET", "/connector-plugins/"+strings.ReplaceAll(plugin.Class, "$",
+			"%24")+"/config", "")
 		var keys []struct{ Name string }
 		if err := json.Unmarshal([]byte(answer), &keys); err != nil || strings.Contains(answer, `"dependents":null`) {
 			t.Errorf("%s: %v %.200s", plugin.Class, err, answer)
@@ -42,8 +44,9 @@ func TestEveryTransformationAndPredicateThatIsListedCanBeConfigured(t *testing.T
 	}
 }
 
-// The groups and the keys of steps and converters are those that Kafka Connect 4.3.1 answered the same request with, but for the
-// versions of plugins; the order of a converter's keys is that of a hash table there.
+// The groups and the keys of steps and converters are those that Kafka Connect 4.3.1 answered the
+// same request with, but for the versions of plugins; the order of a converter's keys is that of a
+// hash table there.
 func TestAValidationShowsTheKeysOfTransformationsPredicatesAndConverters(t *testing.T) {
 	c := startCluster(t)
 	var answer struct {
@@ -61,35 +64,42 @@ func TestAValidationShowsTheKeysOfTransformationsPredicatesAndConverters(t *test
 	}
 	body := `{"name":"x","connector.class":"FileStreamSink","topics":"t1","transforms":"u","transforms.u.type":"org.apache.kafka.connect.transforms.HoistField$Value","transforms.u.predicate":"p","predicates":"p",
 		"predicates.p.type":"org.apache.kafka.connect.transforms.predicates.TopicNameMatches","key.converter":"org.apache.kafka.connect.storage.StringConverter","value.converter":"org.apache.kafka.connect.json.JsonConverter"}`
-	if err := json.Unmarshal([]byte(c.want(t, http.StatusOK, "PUT", "/connector-plugins/FileStreamSink/config/validate", body)), &answer); err != nil {
+	if err := json.Unmarshal([]byte(c.want(t, http.StatusOK, "PUT", "/connector-plugins/FileStreamSink/config/validate",
+		body)), &answer); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"Common", "Transforms", "Predicates", "Error Handling", "Transforms: u", "Predicates: p", "Schemas", "Serialization"}; !slices.Equal(answer.Groups, want) {
+	if want := []string{"Common", "Transforms", "Predicates", "Error Handling", "Transforms: u", "Predicates: p",
+		"Schemas", "Serialization"}; !slices.Equal(answer.Groups, want) {
 		t.Errorf("groups %q, want %q", answer.Groups, want)
 	}
 	var names []string
 	values := map[string]string{}
 	for _, config := range answer.Configs {
 		name := config.Definition.Name
-		if strings.Contains(name, ".u.") || strings.Contains(name, ".p.") || strings.Contains(name, ".converter.") && !strings.HasSuffix(name, "plugin.version") {
+		if strings.Contains(name, ".u.") || strings.Contains(name, ".p.") || strings.Contains(name, ".converter.") &&
+			!strings.HasSuffix(name, "plugin.version") {
 			names = append(names, name)
 		}
 		if config.Value.Value != nil {
 			values[name] = *config.Value.Value
 		}
-		if slices.Contains([]string{"key.converter", "value.converter", "header.converter", "transforms.u.type", "predicates.p.type"}, name) && len(config.Value.Recommended) == 0 {
+		if slices.Contains([]string{"key.converter", "value.converter", "header.converter", "transforms.u.type",
+			"predicates.p.type"}, name) && len(config.Value.Recommended) == 0 {
 			t.Errorf("nothing is recommended for %s", name)
 		}
 	}
-	want := []string{"transforms.u.type", "transforms.u.field", "transforms.u.negate", "transforms.u.predicate", "predicates.p.type", "predicates.p.pattern",
-		"key.converter.converter.type", "key.converter.converter.encoding", "value.converter.decimal.format", "value.converter.converter.type", "value.converter.schemas.cache.size",
+	want := []string{"transforms.u.type", "transforms.u.field", "transforms.u.negate", "transforms.u.predicate",
+		"predicates.p.type", "predicates.p.pattern",
+		"key.converter.converter.type", "key.converter.converter.encoding", "value.converter.decimal.format",
+		"value.converter.converter.type", "value.converter.schemas.cache.size",
 		"value.converter.replace.null.with.default", "value.converter.schemas.enable", "value.converter.schema.content"}
 	slices.Sort(names)
 	slices.Sort(want)
 	if !slices.Equal(names, want) {
 		t.Errorf("keys %q, want %q", names, want)
 	}
-	for name, value := range map[string]string{"transforms.u.predicate": "p", "transforms.u.negate": "false", "key.converter.converter.type": "key", "value.converter.schemas.enable": "true"} {
+	for name, value := range map[string]string{"transforms.u.predicate": "p", "transforms.u.negate": "false",
+		"key.converter.converter.type": "key", "value.converter.schemas.enable": "true"} {
 		if values[name] != value {
 			t.Errorf("%s is %q, want %q", name, values[name], value)
 		}

@@ -88,7 +88,8 @@ func definitionOf(key *connectorv1.ConfigKey) configKey {
 }
 
 func (p *plugins) config(r *request) (*answer, error) {
-	if p, known := parts.Find(r.path["plugin"], parts.Transformation, parts.Predicate, parts.Converter, parts.HeaderConverter); known {
+	if p, known := parts.Find(r.path["plugin"], parts.Transformation, parts.Predicate, parts.Converter,
+		parts.HeaderConverter); known {
 		return ok(keysOf(p)), nil
 	}
 	response, err := p.client.GetPluginConfig(r.Context(), &connectorv1.GetPluginConfigRequest{Plugin: r.path["plugin"]})
@@ -140,7 +141,8 @@ func (p *plugins) validate(r *request) (*answer, error) {
 		}
 		return nil, badRequest("Connector config {%.300s} contains no connector type", named)
 	}
-	response, err := p.client.ValidateConfig(r.Context(), &connectorv1.ValidateConfigRequest{Plugin: plugin, Config: config})
+	response, err := p.client.ValidateConfig(r.Context(),
+		&connectorv1.ValidateConfigRequest{Plugin: plugin, Config: config})
 	if err != nil {
 		return nil, orNotFound(err, "Unknown plugin %.300s.", plugin)
 	}
@@ -169,7 +171,8 @@ func (p *plugins) validate(r *request) (*answer, error) {
 				Errors: []string{strings.TrimSpace(check.GetDetail() + " " + check.GetRemedy())}},
 		})
 	}
-	infos := configInfos{Name: config["connector.class"], ErrorCount: response.GetErrorCount() + int32(len(null)), Groups: []string{}, Configs: all}
+	infos := configInfos{Name: config["connector.class"], ErrorCount: response.GetErrorCount() + int32(len(null)),
+		Groups: []string{}, Configs: all}
 	seen := map[string]bool{"": true}
 	for _, info := range all {
 		if group := info.Definition.Group; group != nil && !seen[*group] {
@@ -187,7 +190,8 @@ func withNull(all []configInfo, null []string) []configInfo {
 		if i < 0 {
 			i = len(all)
 			all = append(all, configInfo{
-				configKey{Name: key, Type: "STRING", Importance: "LOW", OrderInGroup: -1, Order: -1, Width: "NONE", DisplayName: key, Dependents: []string{}},
+				configKey{Name: key, Type: "STRING", Importance: "LOW", OrderInGroup: -1, Order: -1, Width: "NONE",
+					DisplayName: key, Dependents: []string{}},
 				configValue{Name: key, RecommendedValues: []string{}, Visible: true},
 			})
 		}

@@ -21,7 +21,8 @@ type route struct {
 // longestPath is that of an escaped path in bytes, as in Kafka Connect.
 const longestPath = 8 << 10
 
-// ambiguous refuses paths that one reader may take for another path than the next, in the words of Kafka Connect's server.
+// ambiguous refuses paths that one reader may take for another path than the next, in the words of
+// Kafka Connect's server.
 func ambiguous(path string) error {
 	if len(path) > longestPath {
 		return &apiError{code: http.StatusRequestURITooLong, message: "URI Too Long"}
@@ -34,7 +35,8 @@ func ambiguous(path string) error {
 		text, err := url.PathUnescape(segment)
 		name, _, parameters := strings.Cut(text, ";")
 		switch {
-		case err != nil, strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }), !utf8.ValidString(text):
+		case err != nil, strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }),
+			!utf8.ValidString(text):
 			return badRequest("Bad URI")
 		case strings.ContainsAny(text, `/\`) && text != segment:
 			return badRequest("Ambiguous URI path separator")
@@ -101,8 +103,8 @@ func (t route) match(path []string) (values map[string]string, ok bool) {
 	return values, true
 }
 
-// consumes reports whether a request may have the media type, whether or not it has a body: JSON, none said, or any (*/*). The
-// root and the health take everything.
+// consumes reports whether a request may have the media type, whether or not it has a body: JSON,
+// none said, or any (*/*). The root and the health take everything.
 func (t route) consumes(contentType string) bool {
 	if contentType == "" || len(t.segments) == 0 || t.segments[0] == "health" {
 		return true
@@ -114,7 +116,8 @@ func (t route) consumes(contentType string) bool {
 // allow lists the methods of a path in Kafka Connect's order.
 func (t route) allow() []string {
 	var methods []string
-	for _, method := range []string{http.MethodHead, http.MethodDelete, http.MethodPost, http.MethodGet, http.MethodOptions, http.MethodPut, http.MethodPatch} {
+	for _, method := range []string{http.MethodHead, http.MethodDelete, http.MethodPost, http.MethodGet,
+		http.MethodOptions, http.MethodPut, http.MethodPatch} {
 		served := method
 		if method == http.MethodHead {
 			served = http.MethodGet

@@ -45,13 +45,16 @@ func (s *service) health(r *request) (*answer, error) {
 		s.started.Store(true)
 		return ok(status{"healthy", "Worker has completed startup and is ready to handle requests."}), nil
 	case !s.started.Load():
-		return &answer{code: http.StatusServiceUnavailable, body: status{"starting", "Worker is still starting up: " + err.Error()}}, nil
+		return &answer{code: http.StatusServiceUnavailable,
+			body: status{"starting", "Worker is still starting up: " + err.Error()}}, nil
 	}
-	return &answer{code: http.StatusInternalServerError, body: status{"unhealthy", "Worker was unable to handle this request and may be unable to handle other requests: " + err.Error()}}, nil
+	return &answer{code: http.StatusInternalServerError,
+		body: status{"unhealthy", "Worker was unable to handle this request and may be unable to handle other requests: " +
+			err.Error()}}, nil
 }
 
-// internal is asked by Kafka Connect's workers among each other, who sign what they ask. Calypso's workers do not call each
-// other, so no caller has the key.
+// internal is asked by Kafka Connect's workers among each other, who sign what they ask. Calypso's
+// workers do not call each other, so no caller has the key.
 func internal(*request) (*answer, error) {
 	return nil, badRequest("Internal request missing required signature")
 }

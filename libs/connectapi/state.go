@@ -41,7 +41,8 @@ func statusOf(s *connectorv1.ConnectorStatus) connectorStatus {
 }
 
 func taskStatusOf(task *connectorv1.TaskStatus) taskStatus {
-	return taskStatus{task.GetId(), state{stateName(task.GetState()), task.GetWorkerId(), task.GetVersion(), task.GetTrace()}}
+	return taskStatus{task.GetId(), state{stateName(task.GetState()), task.GetWorkerId(), task.GetVersion(),
+		task.GetTrace()}}
 }
 
 func stateName(s connectorv1.State) string {
@@ -102,7 +103,8 @@ func (s *states) restart(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := s.client.RestartConnector(r.Context(), &connectorv1.RestartConnectorRequest{Name: r.connector(), IncludeTasks: includeTasks, OnlyFailed: onlyFailed})
+	response, err := s.client.RestartConnector(r.Context(),
+		&connectorv1.RestartConnectorRequest{Name: r.connector(), IncludeTasks: includeTasks, OnlyFailed: onlyFailed})
 	if err != nil {
 		return nil, orNotFound(err, "Unknown connector: %.300s", r.connector())
 	}

@@ -94,7 +94,8 @@ func (t *tasks) restart(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := t.client.RestartTask(r.Context(), &connectorv1.RestartTaskRequest{Name: r.connector(), Task: number}); err != nil {
+	if _, err := t.client.RestartTask(r.Context(), &connectorv1.RestartTaskRequest{Name: r.connector(),
+		Task: number}); err != nil {
 		if connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
 			return nil, orNotFound(err, "Unknown connector: %.300s", r.connector())
 		}

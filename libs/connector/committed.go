@@ -7,8 +7,9 @@ import (
 
 const committedNote = "COMMITTED."
 
-// CommittedNote is the name of the note that a sink keeps of a partition before it first commits an offset of it. Brokers forget the offsets of
-// a group without members (offsets.retention.minutes); the note tells such a partition from one that was never read.
+// CommittedNote is the name of the note that a sink keeps of a partition before it first commits an
+// offset of it. Brokers forget the offsets of a group without members (offsets.retention.minutes);
+// the note tells such a partition from one that was never read.
 func CommittedNote(topic string, partition int32) string {
 	return fmt.Sprintf("%s%s/%d", committedNote, topic, partition)
 }

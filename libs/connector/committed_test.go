@@ -15,7 +15,8 @@ func TestWhoRemovesASinksOffsetsOnPurposeHasItForgottenThatTheyWereCommitted(t *
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Sink, "w1:1")
 	create(t, w, "a", "connector.class", "test.BoardSinkConnector", "topics", "orders")
 	env := environment(t, w, "a")
-	for _, name := range []string{"A.orders", connector.CommittedNote("orders", 0), connector.CommittedNote("orders", 1), connector.CommittedNote("items", 1)} {
+	for _, name := range []string{"A.orders", connector.CommittedNote("orders", 0), connector.CommittedNote("orders", 1),
+		connector.CommittedNote("items", 1)} {
 		if err := env.Note(t.Context(), name, json.RawMessage(`{}`)); err != nil {
 			t.Fatal(err)
 		}
@@ -28,10 +29,13 @@ func TestWhoRemovesASinksOffsetsOnPurposeHasItForgottenThatTheyWereCommitted(t *
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.AlterOffsets(t.Context(), &connectorv1.AlterOffsetsRequest{Name: "a", Offsets: []*connectorv1.Offset{{Partition: partition}}}); err != nil {
+	if _, err := w.AlterOffsets(t.Context(), &connectorv1.AlterOffsetsRequest{Name: "a",
+		Offsets: []*connectorv1.Offset{{Partition: partition}}}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(slices.Sorted(maps.Keys(env.Notes()))), fmt.Sprint([]string{"A.orders", connector.CommittedNote("items", 1), connector.CommittedNote("orders", 0)}); got != want {
+	if got, want := fmt.Sprint(slices.Sorted(maps.Keys(env.Notes()))),
+		fmt.Sprint([]string{"A.orders", connector.CommittedNote("items", 1),
+			connector.CommittedNote("orders", 0)}); got != want {
 		t.Errorf("after one partition's offset was removed: %s, want %s", got, want)
 	}
 	if _, err := w.ResetOffsets(t.Context(), &connectorv1.ResetOffsetsRequest{Name: "a"}); err != nil {

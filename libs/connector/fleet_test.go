@@ -38,10 +38,12 @@ const patience = 30 * time.Second
 func broker(t *testing.T) []kgo.Opt {
 	t.Helper()
 	if os.Getenv("CALYPSO_TEST_REAL_KAFKA") != "" {
-		kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true, Properties: []string{"group.min.session.timeout.ms=1000"}})
+		kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true,
+			Properties: []string{"group.min.session.timeout.ms=1000"}})
 		return []kgo.Opt{kgo.SeedBrokers(kafka.Bootstrap)}
 	}
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "1000"}))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1),
+		kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "1000"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +64,8 @@ type board struct {
 }
 
 func newBoard() *board {
-	return &board{running: map[string]string{}, starts: map[string]int{}, fail: map[string]error{}, seen: map[string]map[string]string{}}
+	return &board{running: map[string]string{}, starts: map[string]int{}, fail: map[string]error{},
+		seen: map[string]map[string]string{}}
 }
 
 func (b *board) begin(task, worker string, config map[string]string) error {
@@ -161,17 +164,21 @@ func boardPlugin(t testing.TB, b *board, kind connector.Type) connector.Plugin {
 		framework = catalogue.SinkFramework()
 	}
 	keys, err := catalogue.New(framework, []catalogue.Key{
-		{Name: "behaviour", Type: catalogue.String, Default: catalogue.Default("run"), Allowed: []string{"run", "panic", "linger"}, Doc: "What the task does."},
+		{Name: "behaviour", Type: catalogue.String, Default: catalogue.Default("run"),
+			Allowed: []string{"run", "panic", "linger"}, Doc: "What the task does."},
 		{Name: "topics", Type: catalogue.List, Doc: "Topics that the task says it uses."},
-		{Name: "batch.size", Aliases: []string{"batch.length"}, Type: catalogue.Int, Default: catalogue.Default("2000"), Doc: "Size."},
+		{Name: "batch.size", Aliases: []string{"batch.length"}, Type: catalogue.Int,
+			Default: catalogue.Default("2000"), Doc: "Size."},
 		{Name: "password", Type: catalogue.Password, Doc: "Password."},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	class := map[connector.Type]string{connector.Source: "test.BoardSourceConnector", connector.Sink: "test.BoardSinkConnector"}[kind]
+	class := map[connector.Type]string{connector.Source: "test.BoardSourceConnector",
+		connector.Sink: "test.BoardSinkConnector"}[kind]
 	return connector.Plugin{
-		Class: class, Aliases: []string{"io.example." + string(kind) + ".OtherNameConnector"}, Type: kind, Version: "1.2.3", Catalogue: keys,
+		Class: class, Aliases: []string{"io.example." + string(kind) + ".OtherNameConnector"}, Type: kind, Version: "1.2.3",
+		Catalogue: keys,
 		Tasks: func(values catalogue.Values) (int, error) {
 			if tasks := values.Int("tasks.max"); tasks <= 100 {
 				return tasks, nil
@@ -181,7 +188,8 @@ func boardPlugin(t testing.TB, b *board, kind connector.Type) connector.Plugin {
 		Check: func(ctx context.Context, values catalogue.Values) []connector.Check {
 			switch values.Int("batch.size") {
 			case 13:
-				return []connector.Check{{Name: "luck", Detail: "13 is refused for " + values.String("password"), Remedy: "Take 14."}}
+				return []connector.Check{{Name: "luck", Detail: "13 is refused for " + values.String("password"),
+					Remedy: "Take 14."}}
 			case 14:
 				<-ctx.Done()
 			case 15:
@@ -235,7 +243,8 @@ func startWorker(t *testing.T, kafka []kgo.Opt, b *board, kind connector.Type, i
 	return &worker{api.New(w), w, stop}
 }
 
-func startReadyWorker(t *testing.T, kafka []kgo.Opt, b *board, kind connector.Type, id string, options ...option) *worker {
+func startReadyWorker(t *testing.T, kafka []kgo.Opt, b *board, kind connector.Type, id string,
+	options ...option) *worker {
 	t.Helper()
 	w := startWorker(t, kafka, b, kind, id, options...)
 	eventually(t, "worker "+id+" is ready", func() error { return w.Ready() })
@@ -266,7 +275,8 @@ func eventually(t *testing.T, what string, check func() error) {
 
 func create(t *testing.T, w *worker, name string, more ...string) {
 	t.Helper()
-	if _, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: name, Config: config(more...)}); err != nil {
+	if _, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: name,
+		Config: config(more...)}); err != nil {
 		t.Fatalf("create %s: %v", name, err)
 	}
 }

@@ -16,18 +16,25 @@ import (
 // garbage is what something else than a worker may have written to the topics of the workers.
 var garbage = map[string][]string{
 	"calypso-configs": {
-		"connector-", "connector-huge", "connector-negative", "connector-null", "connector-text", "connector-list", "connector-huge-max",
-		"target-state-orders", "restart-connector-orders", "restart-task-orders-0", "config-version-1-orders", "config-version-", "task-orders-0", "commit-orders", "",
+		"connector-", "connector-huge", "connector-negative", "connector-null", "connector-text", "connector-list",
+		"connector-huge-max",
+		"target-state-orders", "restart-connector-orders", "restart-task-orders-0", "config-version-1-orders",
+		"config-version-", "task-orders-0", "commit-orders", "",
 	},
-	"calypso-status":  {"status-connector-orders", "status-task-orders-0", "status-task-orders--1", "status-task-orders-99999999999999999999", "status-topic-:connector-orders", "status-", ""},
-	"calypso-offsets": {`["orders"`, `["orders",1]`, `["orders",{"server":"x"},1]`, `[["orders"],{}]`, `["orders",` + strings.Repeat(`[`, 20_000), "orders", ""},
+	"calypso-status": {"status-connector-orders", "status-task-orders-0", "status-task-orders--1",
+		"status-task-orders-99999999999999999999", "status-topic-:connector-orders", "status-", ""},
+	"calypso-offsets": {`["orders"`, `["orders",1]`, `["orders",{"server":"x"},1]`, `[["orders"],{}]`,
+		`["orders",` + strings.Repeat(`[`, 20_000), "orders", ""},
 }
 
 var garbageValues = []string{
 	"", "\x00\xff", "null", "[]", `"text"`, "{", strings.Repeat("[", 100_000), strings.Repeat(`{"a":`, 100_000),
-	`{"properties":null,"tasks":1}`, `{"properties":{"connector.class":"BoardSource"},"tasks":4611686018427387904}`, `{"properties":{"connector.class":"BoardSource"},"tasks":-9223372036854775808}`,
-	`{"properties":{"connector.class":"BoardSource","tasks.max":"2147483647"}}`, `{"properties":{"connector.class":"BoardSource"},"version":9223372036854775807}`,
-	`{"state":"EXPLODED","state.v2":"EXPLODED"}`, `{"state":-1}`, `{"connector":"orders","task":-1,"include-tasks":true}`, `{"connector":"orders","task":4611686018427387904}`,
+	`{"properties":null,"tasks":1}`, `{"properties":{"connector.class":"BoardSource"},"tasks":4611686018427387904}`,
+	`{"properties":{"connector.class":"BoardSource"},"tasks":-9223372036854775808}`,
+	`{"properties":{"connector.class":"BoardSource","tasks.max":"2147483647"}}`,
+	`{"properties":{"connector.class":"BoardSource"},"version":9223372036854775807}`,
+	`{"state":"EXPLODED","state.v2":"EXPLODED"}`, `{"state":-1}`, `{"connector":"orders","task":-1,"include-tasks":true}`,
+	`{"connector":"orders","task":4611686018427387904}`,
 	`{"state":"EXPLODED","worker_id":"x","generation":-1,"quarantined":true}`, `{"server":null}`,
 }
 
@@ -41,7 +48,8 @@ func TestGarbageInTheTopicsOfWorkersHarmsNoConnector(t *testing.T) {
 	offsets.write(t, "orders", "x", `{"n":1}`)
 	offsets.end(t, kgo.TryCommit)
 
-	writer, err := kgo.NewClient(append(append([]kgo.Opt{}, kafka...), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
+	writer, err := kgo.NewClient(append(append([]kgo.Opt{}, kafka...),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +62,8 @@ func TestGarbageInTheTopicsOfWorkersHarmsNoConnector(t *testing.T) {
 		}
 	}
 	// The configuration that such a name has last is one that a worker can take.
-	writer.Produce(t.Context(), &kgo.Record{Topic: "calypso-configs", Key: []byte("connector-huge-max"), Value: []byte(`{"properties":{"connector.class":"BoardSource","tasks.max":"2147483647"}}`)}, nil)
+	writer.Produce(t.Context(), &kgo.Record{Topic: "calypso-configs", Key: []byte("connector-huge-max"),
+		Value: []byte(`{"properties":{"connector.class":"BoardSource","tasks.max":"2147483647"}}`)}, nil)
 	if err := writer.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +74,8 @@ func TestGarbageInTheTopicsOfWorkersHarmsNoConnector(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if tasks := got.GetStatus().GetTasks(); len(tasks) != 2 || tasks[0].GetState() != connectorv1.State_STATE_RUNNING || tasks[1].GetState() != connectorv1.State_STATE_RUNNING {
+			if tasks := got.GetStatus().GetTasks(); len(tasks) != 2 || tasks[0].GetState() != connectorv1.State_STATE_RUNNING ||
+				tasks[1].GetState() != connectorv1.State_STATE_RUNNING {
 				return fmt.Errorf("%v", tasks)
 			}
 			huge, err := w.GetConnectorStatus(t.Context(), &connectorv1.GetConnectorStatusRequest{Name: "huge-max"})

@@ -29,7 +29,8 @@ func TestWhatATaskSeesIsAnEventOfItsWorker(t *testing.T) {
 			return err
 		}
 		for _, e := range r.Events {
-			if e.Action == "SchemaChanged" && e.Actor == "worker w1:1" && e.Connector == "a" && e.Detail == "table public.t is version 2" && time.Since(e.Time.AsTime()) < time.Hour {
+			if e.Action == "SchemaChanged" && e.Actor == "worker w1:1" && e.Connector == "a" &&
+				e.Detail == "table public.t is version 2" && time.Since(e.Time.AsTime()) < time.Hour {
 				return nil
 			}
 		}
@@ -51,14 +52,16 @@ func TestATopicIsReadToTheEndsOfItsPartitions(t *testing.T) {
 	}
 	defer client.Close()
 	read := func(topic string) (values []string, err error) {
-		err = testenv.ReadTopic(t.Context(), env.Kafka, topic, func(r *kgo.Record) { values = append(values, string(r.Value)) })
+		err = testenv.ReadTopic(t.Context(), env.Kafka, topic,
+			func(r *kgo.Record) { values = append(values, string(r.Value)) })
 		return values, err
 	}
 	if _, err := read("none"); !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		t.Errorf("reading a topic that does not exist: %v", err)
 	}
 	for i := range 100 {
-		if err := client.ProduceSync(context.WithoutCancel(t.Context()), &kgo.Record{Topic: env.OffsetsTopic, Key: fmt.Append(nil, i), Value: fmt.Append(nil, i)}).FirstErr(); err != nil {
+		if err := client.ProduceSync(context.WithoutCancel(t.Context()),
+			&kgo.Record{Topic: env.OffsetsTopic, Key: fmt.Append(nil, i), Value: fmt.Append(nil, i)}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -20,8 +20,10 @@ func TestNoRequestFailsTheService(t *testing.T) {
 	create(t, w, "there")
 	blamed := []codes.Code{codes.OK, codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition}
 	name := rapid.OneOf(rapid.SampledFrom([]string{"there", "", "a", "../x", strings.Repeat("n", 300)}), rapid.String())
-	key := rapid.OneOf(rapid.SampledFrom([]string{"name", "connector.class", "tasks.max", "batch.size", "password", "transforms", "topics"}), rapid.String())
-	value := rapid.OneOf(rapid.SampledFrom([]string{"BoardSource", "1", "-1", "********", "${env:HOME}", "${file:/etc/passwd:root}", "${dir:/:etc}"}), rapid.String())
+	key := rapid.OneOf(rapid.SampledFrom([]string{"name", "connector.class", "tasks.max", "batch.size", "password",
+		"transforms", "topics"}), rapid.String())
+	value := rapid.OneOf(rapid.SampledFrom([]string{"BoardSource", "1", "-1", "********", "${env:HOME}",
+		"${file:/etc/passwd:root}", "${dir:/:etc}"}), rapid.String())
 	rapid.Check(t, func(t *rapid.T) {
 		utf8 := func(text string) string { return strings.ToValidUTF8(text, "?") } // what gRPC lets through
 		config := map[string]string{"connector.class": "BoardSource"}
@@ -32,7 +34,8 @@ func TestNoRequestFailsTheService(t *testing.T) {
 		ctx := t.Context()
 		calls := map[string]func() error{
 			"create": func() error {
-				_, err := w.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: n, Config: config, InitialState: connectorv1.State(rapid.Int32Range(-1, 9).Draw(t, "state"))})
+				_, err := w.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: n, Config: config,
+					InitialState: connectorv1.State(rapid.Int32Range(-1, 9).Draw(t, "state"))})
 				return err
 			},
 			"update": func() error {
@@ -40,7 +43,8 @@ func TestNoRequestFailsTheService(t *testing.T) {
 				return err
 			},
 			"patch": func() error {
-				_, err := w.PatchConnectorConfig(ctx, &connectorv1.PatchConnectorConfigRequest{Name: n, Config: config, Remove: []string{n}})
+				_, err := w.PatchConnectorConfig(ctx, &connectorv1.PatchConnectorConfigRequest{Name: n, Config: config,
+					Remove: []string{n}})
 				return err
 			},
 			"validate": func() error {
@@ -56,7 +60,8 @@ func TestNoRequestFailsTheService(t *testing.T) {
 				return err
 			},
 			"rollback": func() error {
-				_, err := w.RollbackConnectorConfig(ctx, &connectorv1.RollbackConnectorConfigRequest{Name: n, Version: rapid.Int64().Draw(t, "version")})
+				_, err := w.RollbackConnectorConfig(ctx, &connectorv1.RollbackConnectorConfigRequest{Name: n,
+					Version: rapid.Int64().Draw(t, "version")})
 				return err
 			},
 			"restart": func() error {
@@ -65,7 +70,8 @@ func TestNoRequestFailsTheService(t *testing.T) {
 			},
 			"offsets": func() error {
 				object := &structpb.Struct{Fields: map[string]*structpb.Value{n: structpb.NewStringValue(n), "null": nil}}
-				_, err := w.AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: n, Offsets: []*connectorv1.Offset{nil, {Partition: object, Offset: object}}})
+				_, err := w.AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: n,
+					Offsets: []*connectorv1.Offset{nil, {Partition: object, Offset: object}}})
 				return err
 			},
 			"delete": func() error {
@@ -73,7 +79,8 @@ func TestNoRequestFailsTheService(t *testing.T) {
 				return err
 			},
 		}
-		what := rapid.SampledFrom([]string{"create", "update", "patch", "validate", "plan", "versions", "rollback", "restart", "offsets", "delete"}).Draw(t, "call")
+		what := rapid.SampledFrom([]string{"create", "update", "patch", "validate", "plan", "versions", "rollback", "restart",
+			"offsets", "delete"}).Draw(t, "call")
 		err := calls[what]()
 		if !slices.Contains(blamed, status.Code(err)) {
 			t.Fatalf("%s: %v", what, err)

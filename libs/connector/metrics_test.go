@@ -16,11 +16,13 @@ func TestEveryMetricOfAWorkerMoves(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 	b := newBoard()
-	w := startReadyWorker(t, broker(t), b, connector.Source, "w1:1", func(c *runtime.Config) { c.Meter = meters.Meter("test") })
+	w := startReadyWorker(t, broker(t), b, connector.Source, "w1:1",
+		func(c *runtime.Config) { c.Meter = meters.Meter("test") })
 	b.failNext("a-1", errors.New("as told"))
 	create(t, w, "a", "tasks.max", "3")
 	awaitStates(t, w, "a", "RUNNING RUNNING FAILED RUNNING")
-	want := map[string]int64{"calypso.connector.tasks.running": 2, "calypso.connector.task.starts": 3, "calypso.connector.task.failures": 1}
+	want := map[string]int64{"calypso.connector.tasks.running": 2, "calypso.connector.task.starts": 3,
+		"calypso.connector.task.failures": 1}
 	eventually(t, "the metrics have moved", func() error {
 		var collected metricdata.ResourceMetrics
 		if err := reader.Collect(t.Context(), &collected); err != nil {

@@ -86,7 +86,8 @@ func withExactNumbers(value any) any {
 			return float64(n)
 		}
 		f, err := value.Float64()
-		if err != nil || strconv.FormatFloat(f, 'f', -1, 64) != value.String() && strconv.FormatFloat(f, 'g', -1, 64) != value.String() {
+		if err != nil || strconv.FormatFloat(f, 'f', -1, 64) != value.String() &&
+			strconv.FormatFloat(f, 'g', -1, 64) != value.String() {
 			return map[string]any{largeNumber: value.String()}
 		}
 		return f

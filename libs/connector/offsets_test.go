@@ -44,7 +44,9 @@ func TestLargeNumbersKeepTheirDigitsThroughAMessage(t *testing.T) {
 
 func TestAnyObjectOfIntegersAndTextSurvivesAMessage(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		object := rapid.MapOf(rapid.StringMatching(`[a-z_]{1,8}`), rapid.OneOf(rapid.Int64().AsAny(), rapid.StringMatching(`[a-z ]*`).AsAny(), rapid.StringMatching(`-?[0-9]{1,25}`).AsAny(), rapid.Uint64().AsAny(), rapid.Bool().AsAny())).Draw(t, "object")
+		object := rapid.MapOf(rapid.StringMatching(`[a-z_]{1,8}`),
+			rapid.OneOf(rapid.Int64().AsAny(), rapid.StringMatching(`[a-z ]*`).AsAny(),
+				rapid.StringMatching(`-?[0-9]{1,25}`).AsAny(), rapid.Uint64().AsAny(), rapid.Bool().AsAny())).Draw(t, "object")
 		encoded, _ := json.Marshal(object)
 		message, err := connector.OffsetStruct(encoded)
 		if err != nil {

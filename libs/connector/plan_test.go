@@ -16,7 +16,8 @@ func TestAPlanSaysWhatWouldChangeAndWhatFollows(t *testing.T) {
 	create(t, w, "c", "batch.size", "1", "password", "canary-1", "transforms", "a", "transforms.a.type", "Filter")
 	plan := func(more ...string) *connectorv1.PlanConnectorConfigResponse {
 		t.Helper()
-		response, err := w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "c", Config: config(more...)})
+		response, err := w.PlanConnectorConfig(t.Context(),
+			&connectorv1.PlanConnectorConfigRequest{Name: "c", Config: config(more...)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +56,8 @@ func TestAPlanSaysWhatWouldChangeAndWhatFollows(t *testing.T) {
 		t.Errorf("what is so already: %v", same)
 	}
 	p := plan("batch.size", "2", "password", "canary-2", "batch.sise", "3")
-	if got, want := changes(p), []string{"batch.sise - 3", "batch.size 1 2", "password ******** ********", "transforms a -", "transforms.a.type Filter -"}; !slices.Equal(got, want) {
+	if got, want := changes(p), []string{"batch.sise - 3", "batch.size 1 2", "password ******** ********",
+		"transforms a -", "transforms.a.type Filter -"}; !slices.Equal(got, want) {
 		t.Errorf("changes %q, want %q", got, want)
 	}
 	if got, want := effects(p), []string{"TASKS_RESTART ", "ROWS_CHANGE transforms"}; !slices.Equal(got, want) {
@@ -64,7 +66,8 @@ func TestAPlanSaysWhatWouldChangeAndWhatFollows(t *testing.T) {
 	if len(p.GetWarnings()) != 1 || !strings.Contains(p.GetWarnings()[0], "did you mean batch.size") {
 		t.Errorf("warnings %v", p.GetWarnings())
 	}
-	if tasks := plan("batch.size", "1", "password", "********", "transforms", "a", "transforms.a.type", "Filter", "tasks.max", "3").GetConsequences()[0].GetDetail(); !strings.Contains(tasks, "3 instead of 1") {
+	if tasks := plan("batch.size", "1", "password", "********", "transforms", "a", "transforms.a.type", "Filter",
+		"tasks.max", "3").GetConsequences()[0].GetDetail(); !strings.Contains(tasks, "3 instead of 1") {
 		t.Errorf("more tasks: %s", tasks)
 	}
 	if got := versions(t, w, "c"); len(got) != 1 {
@@ -74,20 +77,27 @@ func TestAPlanSaysWhatWouldChangeAndWhatFollows(t *testing.T) {
 	if _, err := w.StopConnector(t.Context(), &connectorv1.StopConnectorRequest{Name: "c"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := effects(plan("batch.size", "2", "password", "********", "transforms", "a", "transforms.a.type", "Filter")); !slices.Equal(got, []string{"NO_EFFECT_YET "}) {
+	if got := effects(plan("batch.size", "2", "password", "********", "transforms", "a", "transforms.a.type",
+		"Filter")); !slices.Equal(got, []string{"NO_EFFECT_YET "}) {
 		t.Errorf("of a stopped connector: %q", got)
 	}
-	created, err := w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "new", Config: config()})
+	created, err := w.PlanConnectorConfig(t.Context(),
+		&connectorv1.PlanConnectorConfigRequest{Name: "new", Config: config()})
 	if err != nil || !created.GetCreates() || len(created.GetChanges())+len(created.GetConsequences()) > 0 {
 		t.Errorf("a new connector: %v %v", created, err)
 	}
-	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "c", Config: config("batch.size", "x")})
+	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "c",
+		Config: config("batch.size", "x")})
 	assertError(t, "a wrong value", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.batch.size")
-	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "c", Config: map[string]string{"batch.size": "7"}})
-	assertError(t, "changed keys alone", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.connector.class")
-	if err == nil || !strings.Contains(err.Error(), "wants the whole configuration") || !strings.Contains(err.Error(), "calypsoctl export c") {
+	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "c",
+		Config: map[string]string{"batch.size": "7"}})
+	assertError(t, "changed keys alone", err, codes.InvalidArgument, connector.ReasonConfigInvalid,
+		"config.connector.class")
+	if err == nil || !strings.Contains(err.Error(), "wants the whole configuration") ||
+		!strings.Contains(err.Error(), "calypsoctl export c") {
 		t.Errorf("a plan of changed keys alone says %v", err)
 	}
-	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "new", Config: config("password", "********")})
+	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "new",
+		Config: config("password", "********")})
 	assertError(t, "a mask without a secret", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.password")
 }

@@ -35,11 +35,13 @@ type Plugin struct {
 	Tasks func(catalogue.Values) (int, error)
 	// Check looks at the source or target without changing anything; nil if there is nothing to look at.
 	Check func(context.Context, catalogue.Values) []Check
-	// Topics are those that a connector reads, those that it writes, and what the names of further ones begin with that it makes and writes,
-	// as far as the configuration says; nil if it says nothing. They are asked for rights before the start.
+	// Topics are those that a connector reads, those that it writes, and what the names of further
+	// ones begin with that it makes and writes, as far as the configuration says; nil if it says
+	// nothing. They are asked for rights before the start.
 	Topics func(catalogue.Values) UsedTopics
-	// Offset says why an offset that a user sets for a source would not be taken up, naming the field (partition, offset.lsn);
-	// nil if it would. Both are canonical JSON objects. Without the function every offset is set. Offsets may always be removed.
+	// Offset says why an offset that a user sets for a source would not be taken up, naming the
+	// field (partition, offset.lsn); nil if it would. Both are canonical JSON objects. Without the
+	// function every offset is set. Offsets may always be removed.
 	Offset func(values catalogue.Values, partition, offset []byte) *catalogue.Problem
 	// Repeats says what comes again, and where it is twice then, once offsets are moved back or removed, a sentence each.
 	Repeats []string
@@ -103,29 +105,32 @@ type TaskEnv struct {
 	Schemas Schemas
 	// Offsets reads the source offsets of this connector, read_committed, up to the end of the topic at the call.
 	Offsets func(context.Context) (map[string][]byte, error) // canonical JSON of the partition -> JSON of the offset
-	// Started says that the task has done what a start costs. Few tasks start at once, so a task that says it early lets the next one
-	// begin; one that does not counts for a second. It may be called more than once.
+	// Started says that the task has done what a start costs. Few tasks start at once, so a task
+	// that says it early lets the next one begin; one that does not counts for a second. It may be
+	// called more than once.
 	Started func()
-	// Doing says what the task is about, such as "the batches of shop.orders/0", in case it is told to stop and that takes a while:
-	// then the log and the timeline say what it waits for.
+	// Doing says what the task is about, such as "the batches of shop.orders/0", in case it is told
+	// to stop and that takes a while: then the log and the timeline say what it waits for.
 	Doing func(what string)
-	// UsedTopic notes a topic that the connector writes or reads, for /topics. Call it once a topic, before its first record; it
-	// is cheap. It refuses the runtime's own topics: who may configure a connector may not read through it the secrets of others, nor
-	// change their state.
+	// UsedTopic notes a topic that the connector writes or reads, for /topics. Call it once a
+	// topic, before its first record; it is cheap. It refuses the runtime's own topics: who may
+	// configure a connector may not read through it the secrets of others, nor change their state.
 	UsedTopic func(topic string) error
 	// InternalTopics are those that UsedTopic refuses, for subscriptions by regular expression to leave out.
 	InternalTopics []string
 	// Retrying is called when the task waits to try again what failed with err (shown by the richer services, logged
 	// rate-limited); with nil when it works again. The state stays RUNNING, as Kafka Connect has it.
 	Retrying func(err error)
-	// Happened adds to the timeline (ListEvents) what the task saw or did by itself, such as "SchemaChanged". It returns at once; an
-	// event that cannot be written is logged.
+	// Happened adds to the timeline (ListEvents) what the task saw or did by itself, such as
+	// "SchemaChanged". It returns at once; an event that cannot be written is logged.
 	Happened func(action, detail string)
-	// Note keeps a note of the connector's in the status topic, for as long as the connector is there or until it is nil, and returns when
-	// that is durable. Notes are all that there are, by their names, as far as this worker has read the topic.
+	// Note keeps a note of the connector's in the status topic, for as long as the connector is
+	// there or until it is nil, and returns when that is durable. Notes are all that there are, by
+	// their names, as far as this worker has read the topic.
 	Note  func(ctx context.Context, name string, note json.RawMessage) error
 	Notes func() map[string]json.RawMessage
-	// Hide takes the secrets of the configuration, and what is behind its references, out of a text that is shown: see Hidden.
+	// Hide takes the secrets of the configuration, and what is behind its references, out of a text
+	// that is shown: see Hidden.
 	Hide func(text string) string
 	// Logger hides them by itself.
 	Logger *slog.Logger

@@ -88,8 +88,9 @@ func (task deadlyTask) Run(ctx context.Context) error {
 	return nil
 }
 
-// watched is how long a start alone is watched. Until then a task that ends the process must have done so, also on a busy
-// machine: filling memory takes a second there, and whoever starts next would be blamed.
+// watched is how long a start alone is watched. Until then a task that ends the process must have
+// done so, also on a busy machine: filling memory takes a second there, and whoever starts next
+// would be blamed.
 const watched = 5 * time.Second
 
 // growingTask takes memory without end, and counts it.
@@ -146,14 +147,17 @@ func runWorkerProcess() {
 		return plugin(class, func(env connector.TaskEnv) connector.Task { return deadlyTask{env, end} })
 	}
 	worker, err := runtime.New(runtime.Config{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", WorkerID: address, Partitions: 12, ReplicationFactor: 1, Logger: logger,
+		Kafka: []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", WorkerID: address, Partitions: 12,
+		ReplicationFactor: 1, Logger: logger,
 		CrashDir: os.Getenv(crashVariable), AloneFor: watched,
-		Plugins: []connector.Plugin{deadly("test.OverflowSourceConnector", func() { _ = overflow(0) }), deadly("test.StrangerSourceConnector", func() {
-			// as a library's goroutine that was not started for this task
-			pprof.SetGoroutineLabels(context.Background())
-			panic("a fault of a library, with password=hidden1234")
-		}),
-			deadly("test.BurstSourceConnector", func() { goruntime.KeepAlive(bytes.Repeat([]byte{1}, 8<<30)) }), // as for one hostile record
+		Plugins: []connector.Plugin{deadly("test.OverflowSourceConnector", func() { _ = overflow(0) }),
+			deadly("test.StrangerSourceConnector", func() {
+				// as a library's goroutine that was not started for this task
+				pprof.SetGoroutineLabels(context.Background())
+				panic("a fault of a library, with password=hidden1234")
+			}),
+			// as for one hostile record
+			deadly("test.BurstSourceConnector", func() { goruntime.KeepAlive(bytes.Repeat([]byte{1}, 8<<30)) }),
 			plugin("test.GrowingSourceConnector", func(env connector.TaskEnv) connector.Task {
 				env.Started()
 				return new(growingTask)
@@ -201,7 +205,8 @@ func (f processFleet) startAt(t *testing.T, address string) *testenv.Process {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "worker.log")
 	process, err := testenv.StartProcess(testenv.Command{Path: os.Args[0], Log: log,
-		Env: []string{workerVariable + "=" + address, brokersVariable + "=" + f.kafka, locksVariable + "=" + f.locks, crashVariable + "=" + f.crashes, memoryVariable + "=" + f.memory}})
+		Env: []string{workerVariable + "=" + address, brokersVariable + "=" + f.kafka, locksVariable + "=" + f.locks,
+			crashVariable + "=" + f.crashes, memoryVariable + "=" + f.memory}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +308,8 @@ func TestAWorkerTakesFiveHundredTasksOfAnotherAndGoesOnWithItsOwn(t *testing.T) 
 	}
 	defer writer.Close()
 	for n := range 500_000 {
-		writer.Produce(t.Context(), &kgo.Record{Topic: "calypso-offsets", Key: connector.OffsetKey(fmt.Sprintf("c%d", n%connectors), map[string]any{"n": n % 1000}),
+		writer.Produce(t.Context(), &kgo.Record{Topic: "calypso-offsets",
+			Key:   connector.OffsetKey(fmt.Sprintf("c%d", n%connectors), map[string]any{"n": n % 1000}),
 			Value: fmt.Appendf(nil, `{"n":%d}`, n)}, nil)
 	}
 	if err := writer.Flush(t.Context()); err != nil {
@@ -328,7 +334,8 @@ func TestAWorkerTakesFiveHundredTasksOfAnotherAndGoesOnWithItsOwn(t *testing.T) 
 	if more := strings.Count(survivor.Log(), "task started") - started; more != taken {
 		t.Errorf("%d tasks were started to take over %d", more, taken)
 	}
-	if stopped := strings.Count(survivor.Log(), "task stopped"); stopped > 0 && strings.Contains(survivor.Log(), "tasks stop, since others may take them over") {
+	if stopped := strings.Count(survivor.Log(), "task stopped"); stopped > 0 &&
+		strings.Contains(survivor.Log(), "tasks stop, since others may take them over") {
 		t.Errorf("the survivor stopped %d tasks", stopped)
 	}
 	if err != nil || peak > 512<<20 && !testenv.RaceDetector {
@@ -380,7 +387,9 @@ func TestThreeWorkerProcessesReplaceWhicheverIsKilled(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := client.PatchConnectorConfig(t.Context(), &connectorv1.PatchConnectorConfigRequest{Name: "c0", Config: map[string]string{"errors.tolerance": "all"}}); err != nil {
+	if _, err := client.PatchConnectorConfig(t.Context(),
+		&connectorv1.PatchConnectorConfigRequest{Name: "c0",
+			Config: map[string]string{"errors.tolerance": "all"}}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range members {
@@ -406,8 +415,10 @@ func TestThreeWorkerProcessesReplaceWhicheverIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer later.Close()
-	kept, err := connectorv1.NewConnectorServiceClient(later).ListConfigVersions(t.Context(), &connectorv1.ListConfigVersionsRequest{Name: "c0"})
-	if err != nil || len(kept.GetVersions()) != 2 || kept.GetVersions()[0].GetConfig()["errors.tolerance"] != "all" || kept.GetVersions()[1].GetConfig()["errors.tolerance"] != "" {
+	kept, err := connectorv1.NewConnectorServiceClient(later).ListConfigVersions(t.Context(),
+		&connectorv1.ListConfigVersionsRequest{Name: "c0"})
+	if err != nil || len(kept.GetVersions()) != 2 || kept.GetVersions()[0].GetConfig()["errors.tolerance"] != "all" ||
+		kept.GetVersions()[1].GetConfig()["errors.tolerance"] != "" {
 		t.Errorf("after all three were killed the versions are %v (%v)", kept, err)
 	}
 	for i := range members {

@@ -52,7 +52,8 @@ func (s *supervised) eventually(t *testing.T, what string, check func(context.Co
 func (s *supervised) create(t *testing.T, name, class string) {
 	t.Helper()
 	s.eventually(t, name+" is created", func(ctx context.Context) error {
-		_, err := s.client.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: name, Config: map[string]string{"connector.class": class, "tasks.max": "1"}})
+		_, err := s.client.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: name,
+			Config: map[string]string{"connector.class": class, "tasks.max": "1"}})
 		if connector.ReasonOf(err) == connector.ReasonConnectorExists {
 			return nil
 		}
@@ -128,7 +129,8 @@ func TestAConnectorThatEndsTheProcessAgainAndAgainIsQuarantined(t *testing.T) {
 			worker.process.Kill()
 			worker.awaitQuarantine(t, "guilty", says, "a", "z")
 			before := worker.starts
-			if _, err := worker.client.RestartConnector(t.Context(), &connectorv1.RestartConnectorRequest{Name: "guilty", IncludeTasks: true, OnlyFailed: true}); err != nil {
+			if _, err := worker.client.RestartConnector(t.Context(),
+				&connectorv1.RestartConnectorRequest{Name: "guilty", IncludeTasks: true, OnlyFailed: true}); err != nil {
 				t.Fatal(err)
 			}
 			worker.eventually(t, "a restart by hand starts the task", func(context.Context) error {
@@ -152,7 +154,9 @@ func TestAConnectorThatEndsTheProcessAgainAndAgainIsQuarantined(t *testing.T) {
 				return fmt.Errorf("%v", events)
 			})
 			// Another configuration is another chance.
-			if _, err := worker.client.PatchConnectorConfig(t.Context(), &connectorv1.PatchConnectorConfigRequest{Name: "guilty", Config: map[string]string{"connector.class": "LockSource"}}); err != nil {
+			if _, err := worker.client.PatchConnectorConfig(t.Context(),
+				&connectorv1.PatchConnectorConfigRequest{Name: "guilty",
+					Config: map[string]string{"connector.class": "LockSource"}}); err != nil {
 				t.Fatal(err)
 			}
 			worker.eventually(t, "it runs with another configuration", func(ctx context.Context) error {
@@ -161,7 +165,8 @@ func TestAConnectorThatEndsTheProcessAgainAndAgainIsQuarantined(t *testing.T) {
 				}
 				return nil
 			})
-			if _, err := worker.client.DeleteConnector(t.Context(), &connectorv1.DeleteConnectorRequest{Name: "guilty"}); err != nil {
+			if _, err := worker.client.DeleteConnector(t.Context(),
+				&connectorv1.DeleteConnectorRequest{Name: "guilty"}); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -213,7 +218,8 @@ func TestAWorkerThatIsKilledAgainAndAgainQuarantinesNobody(t *testing.T) {
 		worker.process.Kill()
 	}
 	run()
-	if log := worker.process.Log(); strings.Contains(log, "quarantined") || strings.Contains(log, "did not end in good order") {
+	if log := worker.process.Log(); strings.Contains(log, "quarantined") ||
+		strings.Contains(log, "did not end in good order") {
 		t.Errorf("the worker takes being killed for a crash:\n%s", log)
 	}
 }

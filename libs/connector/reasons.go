@@ -44,7 +44,8 @@ func ReasonOf(err error) Reason {
 // UnknownClass is the error of a configuration whose connector.class is none of those that there are.
 func UnknownClass(class string, available []string) error {
 	return rpc.Invalid(string(ReasonPluginNotFound), "config.connector.class", fmt.Sprintf(
-		"Failed to find any class that implements Connector and which name matches %.300s, available connectors are: %s", class, strings.Join(available, ", ")))
+		"Failed to find any class that implements Connector and which name matches %.300s, available connectors are: %s",
+		class, strings.Join(available, ", ")))
 }
 
 // WarningsOf are those of a configuration that was refused.

@@ -44,7 +44,8 @@ func TestAWorkerRefusesToKeepConnectorsInATopicThatForgetsThem(t *testing.T) {
 	}
 	defer client.Close()
 	deleted := "delete"
-	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &deleted}, "calypso-offsets"); err != nil {
+	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &deleted},
+		"calypso-offsets"); err != nil {
 		t.Fatal(err)
 	}
 	w := startWorker(t, options, newBoard(), connector.Source, "w1:1")
@@ -63,7 +64,8 @@ func TestAWorkerRefusesToKeepConnectorsInATopicThatForgetsThem(t *testing.T) {
 }
 
 func TestAWorkerNeedsNotMakeTopicsThatAreThere(t *testing.T) {
-	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true, Properties: []string{"auto.create.topics.enable=false"}})
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true,
+		Properties: []string{"auto.create.topics.enable=false"}})
 	hubs := eventhubs.Run(t, kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true})
 	own, err := kgo.NewClient(kgo.SeedBrokers(kafka.Bootstrap))
 	if err != nil {
@@ -74,13 +76,15 @@ func TestAWorkerNeedsNotMakeTopicsThatAreThere(t *testing.T) {
 	w := startWorker(t, options, newBoard(), connector.Source, "w1:1")
 	for _, topic := range []string{"calypso-configs", "calypso-status", "calypso-offsets"} {
 		eventually(t, "the worker says which topic to make", func() error {
-			if err := w.Ready(); err == nil || !strings.Contains(err.Error(), topic) || !strings.Contains(err.Error(), "make it yourself") {
+			if err := w.Ready(); err == nil || !strings.Contains(err.Error(), topic) ||
+				!strings.Contains(err.Error(), "make it yourself") {
 				return fmt.Errorf("it says %w", err)
 			}
 			return nil
 		})
 		compact := "compact"
-		if made, err := kadm.NewClient(own).CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &compact}, topic); err != nil || made.Err != nil {
+		if made, err := kadm.NewClient(own).CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &compact},
+			topic); err != nil || made.Err != nil {
 			t.Fatal(err, made.Err)
 		}
 	}

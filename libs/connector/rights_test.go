@@ -49,18 +49,27 @@ func TestEachRightThatAWorkerLacksIsNamedBeforeTheStart(t *testing.T) {
 	}
 	rights := []struct {
 		acl func() *kadm.ACLBuilder
-		// check is the name of the check that says that the right is missing, ok whether the connector may be created all the same.
+		// check is the name of the check that says that the right is missing, ok whether the
+		// connector may be created all the same.
 		kind           connector.Type
 		check, command string
 		ok             bool
 	}{
-		{func() *kadm.ACLBuilder { return acl(prefixed, kadm.OpWrite).TransactionalIDs("calypso-") }, connector.Source, "kafka transactions", "--operation Write --transactional-id calypso- --resource-pattern-type prefixed", true},
-		{func() *kadm.ACLBuilder { return acl(prefixed, kadm.OpCreate).Topics("shop.") }, connector.Source, "topic creation", "--operation Create --topic shop. --resource-pattern-type prefixed", true},
-		{func() *kadm.ACLBuilder { return acl(prefixed, kadm.OpWrite).Topics("shop.") }, connector.Source, "right Write on each topic whose name begins with shop.", "--operation Write --topic shop. --resource-pattern-type prefixed", true},
-		{func() *kadm.ACLBuilder { return acl(literal, kadm.OpWrite).Topics("calypso-offsets") }, connector.Source, "right Write on topic calypso-offsets", "--operation Write --topic calypso-offsets", false},
-		{func() *kadm.ACLBuilder { return acl(literal, kadm.OpRead).Topics("orders") }, connector.Sink, "right Read on topic orders", "--operation Read --topic orders", false},
-		{func() *kadm.ACLBuilder { return acl(literal, kadm.OpWrite).Topics("dead") }, connector.Sink, "right Write on topic dead", "--operation Write --topic dead", false},
-		{func() *kadm.ACLBuilder { return acl(prefixed, kadm.OpRead).Groups("connect-") }, connector.Sink, "right Read on group connect-a", "--operation Read --group connect-a", false},
+		{func() *kadm.ACLBuilder { return acl(prefixed, kadm.OpWrite).TransactionalIDs("calypso-") }, connector.Source,
+			"kafka transactions", "--operation Write --transactional-id calypso- --resource-pattern-type prefixed", true},
+		{func() *kadm.ACLBuilder { return acl(prefixed, kadm.OpCreate).Topics("shop.") }, connector.Source, "topic creation",
+			"--operation Create --topic shop. --resource-pattern-type prefixed", true},
+		{func() *kadm.ACLBuilder { return acl(prefixed, kadm.OpWrite).Topics("shop.") }, connector.Source,
+			"right Write on each topic whose name begins with shop.",
+			"--operation Write --topic shop. --resource-pattern-type prefixed", true},
+		{func() *kadm.ACLBuilder { return acl(literal, kadm.OpWrite).Topics("calypso-offsets") }, connector.Source,
+			"right Write on topic calypso-offsets", "--operation Write --topic calypso-offsets", false},
+		{func() *kadm.ACLBuilder { return acl(literal, kadm.OpRead).Topics("orders") }, connector.Sink,
+			"right Read on topic orders", "--operation Read --topic orders", false},
+		{func() *kadm.ACLBuilder { return acl(literal, kadm.OpWrite).Topics("dead") }, connector.Sink,
+			"right Write on topic dead", "--operation Write --topic dead", false},
+		{func() *kadm.ACLBuilder { return acl(prefixed, kadm.OpRead).Groups("connect-") }, connector.Sink,
+			"right Read on group connect-a", "--operation Read --group connect-a", false},
 	}
 	for _, r := range rights {
 		allow(r.acl())
@@ -76,7 +85,8 @@ func TestEachRightThatAWorkerLacksIsNamedBeforeTheStart(t *testing.T) {
 	workers := map[connector.Type]*worker{}
 	classes := map[connector.Type]string{connector.Source: "BoardSource", connector.Sink: "BoardSink"}
 	for kind := range classes {
-		options := []kgo.Opt{kgo.SeedBrokers(kafka.SecuredBootstrap), kgo.SASL(plain.Auth{User: "worker", Pass: "secret"}.AsMechanism())}
+		options := []kgo.Opt{kgo.SeedBrokers(kafka.SecuredBootstrap),
+			kgo.SASL(plain.Auth{User: "worker", Pass: "secret"}.AsMechanism())}
 		workers[kind] = startReadyWorker(t, options, newBoard(), kind, string(kind)+":1", func(c *runtime.Config) {
 			c.Plugins[0].Topics = func(catalogue.Values) connector.UsedTopics {
 				if kind == connector.Source {
@@ -90,7 +100,8 @@ func TestEachRightThatAWorkerLacksIsNamedBeforeTheStart(t *testing.T) {
 		t.Helper()
 		settings := config(append(more, "name", "a")...)
 		settings["connector.class"] = classes[kind]
-		response, err := workers[kind].ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: classes[kind], Config: settings})
+		response, err := workers[kind].ValidateConfig(t.Context(),
+			&connectorv1.ValidateConfigRequest{Plugin: classes[kind], Config: settings})
 		if err != nil {
 			t.Fatal(err)
 		}

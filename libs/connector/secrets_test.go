@@ -26,14 +26,17 @@ func TestAReferenceIsRefusedWhereAValueNamesKeys(t *testing.T) {
 	}
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1", environment)
 	for _, key := range []string{"transforms", "predicates", "topic.creation.groups"} {
-		config := map[string]string{"connector.class": "test.BoardSourceConnector", key: "a,${env:PG_X}", "transforms.a.type": "x"}
+		config := map[string]string{"connector.class": "test.BoardSourceConnector", key: "a,${env:PG_X}",
+			"transforms.a.type": "x"}
 		_, err := w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "p", Config: config})
 		assertError(t, key, err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config."+key)
-		if text := fmt.Sprint(err, status.Convert(err).Details()); strings.Contains(text, "canary") || !strings.Contains(text, "names other keys") {
+		if text := fmt.Sprint(err, status.Convert(err).Details()); strings.Contains(text, "canary") ||
+			!strings.Contains(text, "names other keys") {
 			t.Errorf("%s: %s", key, text)
 		}
 		config["name"] = "p"
-		v, err := w.ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "test.BoardSourceConnector", Config: config})
+		v, err := w.ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "test.BoardSourceConnector",
+			Config: config})
 		if err != nil || strings.Contains(v.String(), "canary") || v.ErrorCount == 0 {
 			t.Errorf("%s: %v %v", key, v, err)
 		}
@@ -50,13 +53,16 @@ func TestWhatAReferenceStandsForIsNotInTheNameOfAFaultsField(t *testing.T) {
 		c.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary", true }}
 		c.Plugins = []connector.Plugin{{Class: "test.NamingConnector", Type: connector.Source, Catalogue: keys,
 			Tasks: func(v catalogue.Values) (int, error) {
-				return 0, catalogue.Problem{Key: "override." + v.List("tables")[0], Message: "override." + v.List("tables")[0] + " is missing"}
+				return 0, catalogue.Problem{Key: "override." + v.List("tables")[0],
+					Message: "override." + v.List("tables")[0] + " is missing"}
 			},
 			NewTask: func(connector.TaskEnv, catalogue.Values) (connector.Task, error) { return nil, errors.New("no") }}}
 	}
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1", plugin)
-	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "p", Config: map[string]string{"connector.class": "test.NamingConnector", "tables": "${env:PG_X}"}})
-	if text := fmt.Sprint(err, status.Convert(err).Details()); strings.Contains(text, "canary") || !strings.Contains(text, "override.********") {
+	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "p",
+		Config: map[string]string{"connector.class": "test.NamingConnector", "tables": "${env:PG_X}"}})
+	if text := fmt.Sprint(err, status.Convert(err).Details()); strings.Contains(text, "canary") ||
+		!strings.Contains(text, "override.********") {
 		t.Error(text)
 	}
 }
@@ -73,7 +79,8 @@ func TestSecretsWithinValuesAreHiddenInAnswersErrorsVersionsAndLogs(t *testing.T
 		"kusto": "Data Source=https://c;Application Key=canary-kusto;Authority Id=t",
 		"blob":  "https://a/c?sv=1&sig=canary-blob",
 	}
-	b.failNext("a-0", errors.New("parse "+strings.Join([]string{values["jdbc"], values["jaas"], values["hub"], values["kusto"], values["blob"]}, ", ")))
+	b.failNext("a-0", errors.New("parse "+strings.Join([]string{values["jdbc"], values["jaas"], values["hub"],
+		values["kusto"], values["blob"]}, ", ")))
 	var pairs []string
 	for key, value := range values {
 		pairs = append(pairs, key, value)
@@ -92,13 +99,16 @@ func TestSecretsWithinValuesAreHiddenInAnswersErrorsVersionsAndLogs(t *testing.T
 	shown("status", s, err)
 	versions, err := w.ListConfigVersions(t.Context(), &connectorv1.ListConfigVersionsRequest{Name: "a"})
 	shown("versions", versions, err)
-	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "p", Config: map[string]string{"connector.class": "test.BoardSourceConnector", "behaviour": values["jdbc"], "batch.size": "password=abc"}})
+	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "p",
+		Config: map[string]string{"connector.class": "test.BoardSourceConnector", "behaviour": values["jdbc"],
+			"batch.size": "password=abc"}})
 	shown("a fault", status.Convert(err).Proto(), nil)
 	if strings.Contains(fmt.Sprint(err), "=abc") {
 		t.Errorf("a short password is quoted: %v", err)
 	}
 	// What is read may be written back.
-	if _, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "a", Config: got.Connector.Config}); err != nil {
+	if _, err := w.UpdateConnectorConfig(t.Context(),
+		&connectorv1.UpdateConnectorConfigRequest{Name: "a", Config: got.Connector.Config}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the task has the secrets", func() error {
@@ -123,13 +133,16 @@ func TestReferencesToProvidersThatAreNotThereAreNamedInAWarning(t *testing.T) {
 	}
 	references := func(c *runtime.Config) { c.References = secret.References{Paths: []string{dir}} }
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1", references)
-	made, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "a", Config: map[string]string{"connector.class": "test.BoardSourceConnector",
-		"password": "${azkv:vault:name}", "topics": "${secrets:x}", "other": "$${a} ${routing} ${file:" + dir + "/p:k}", "topic": "${topic}-${timestamp}"}})
+	made, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "a",
+		Config: map[string]string{"connector.class": "test.BoardSourceConnector",
+			"password": "${azkv:vault:name}", "topics": "${secrets:x}", "other": "$${a} ${routing} ${file:" + dir + "/p:k}",
+			"topic": "${topic}-${timestamp}"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	warnings := strings.Join(made.Warnings, "\n")
-	for _, want := range []string{"password: ${azkv:vault:name} is taken as it stands", "topics: ${secrets:x} is taken as it stands", "there are dir, env and file"} {
+	for _, want := range []string{"password: ${azkv:vault:name} is taken as it stands",
+		"topics: ${secrets:x} is taken as it stands", "there are dir, env and file"} {
 		if !strings.Contains(warnings, want) {
 			t.Errorf("no warning says %q: %s", want, warnings)
 		}

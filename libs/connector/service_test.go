@@ -55,14 +55,22 @@ func TestErrorsNameTheReasonAndTheField(t *testing.T) {
 	assertError(t, "taken", createError("there", config()), codes.AlreadyExists, connector.ReasonConnectorExists, "")
 	assertError(t, "no name", createError(" ", config()), codes.InvalidArgument, connector.ReasonConfigInvalid, "name")
 	assertError(t, "bad name", createError("a/b", config()), codes.InvalidArgument, connector.ReasonConfigInvalid, "name")
-	assertError(t, "two names", createError("a", config("name", "b")), codes.InvalidArgument, connector.ReasonConfigInvalid, "config.name")
-	assertError(t, "no class", createError("a", map[string]string{}), codes.InvalidArgument, connector.ReasonConfigInvalid, "config.connector.class")
-	assertError(t, "unknown class", createError("a", map[string]string{"connector.class": "x"}), codes.InvalidArgument, connector.ReasonPluginNotFound, "config.connector.class")
-	assertError(t, "wrong value", createError("a", config("batch.size", "x")), codes.InvalidArgument, connector.ReasonConfigInvalid, "config.batch.size")
-	assertError(t, "too many tasks", createError("a", config("tasks.max", "1000")), codes.InvalidArgument, connector.ReasonConfigInvalid, "config.tasks.max")
-	assertError(t, "mask without a secret", createError("a", config("password", "********")), codes.InvalidArgument, connector.ReasonConfigInvalid, "config.password")
-	assertError(t, "reference that is not allowed", createError("a", config("password", "${env:HOME}")), codes.InvalidArgument, connector.ReasonConfigInvalid, "config.password")
-	_, err := w.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: "a", Config: config(), InitialState: connectorv1.State_STATE_FAILED})
+	assertError(t, "two names", createError("a", config("name", "b")), codes.InvalidArgument,
+		connector.ReasonConfigInvalid, "config.name")
+	assertError(t, "no class", createError("a", map[string]string{}), codes.InvalidArgument, connector.ReasonConfigInvalid,
+		"config.connector.class")
+	assertError(t, "unknown class", createError("a", map[string]string{"connector.class": "x"}), codes.InvalidArgument,
+		connector.ReasonPluginNotFound, "config.connector.class")
+	assertError(t, "wrong value", createError("a", config("batch.size", "x")), codes.InvalidArgument,
+		connector.ReasonConfigInvalid, "config.batch.size")
+	assertError(t, "too many tasks", createError("a", config("tasks.max", "1000")), codes.InvalidArgument,
+		connector.ReasonConfigInvalid, "config.tasks.max")
+	assertError(t, "mask without a secret", createError("a", config("password", "********")), codes.InvalidArgument,
+		connector.ReasonConfigInvalid, "config.password")
+	assertError(t, "reference that is not allowed", createError("a", config("password", "${env:HOME}")),
+		codes.InvalidArgument, connector.ReasonConfigInvalid, "config.password")
+	_, err := w.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: "a", Config: config(),
+		InitialState: connectorv1.State_STATE_FAILED})
 	assertError(t, "initial state", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "initial_state")
 
 	for name, call := range map[string]func() error{
@@ -94,7 +102,11 @@ func TestErrorsNameTheReasonAndTheField(t *testing.T) {
 			_, err := w.RestartConnector(ctx, &connectorv1.RestartConnectorRequest{Name: "none"})
 			return err
 		},
-		"restart task": func() error { _, err := w.RestartTask(ctx, &connectorv1.RestartTaskRequest{Name: "none"}); return err },
+		"restart task": func() error {
+			_, err := w.RestartTask(ctx,
+				&connectorv1.RestartTaskRequest{Name: "none"})
+			return err
+		},
 		"status": func() error {
 			_, err := w.GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: "none"})
 			return err
@@ -125,19 +137,23 @@ func TestErrorsNameTheReasonAndTheField(t *testing.T) {
 
 func TestEveryNameOfAClassSelectsIt(t *testing.T) {
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1")
-	for i, class := range []string{"test.BoardSourceConnector", "BoardSourceConnector", "BoardSource", "io.example.source.OtherNameConnector", "OtherName"} {
+	for i, class := range []string{"test.BoardSourceConnector", "BoardSourceConnector", "BoardSource",
+		"io.example.source.OtherNameConnector", "OtherName"} {
 		create(t, w, fmt.Sprintf("c%d", i), "connector.class", class)
 	}
 	plugins, err := w.ListPlugins(t.Context(), &connectorv1.ListPluginsRequest{})
-	if err != nil || len(plugins.Plugins) != 1 || plugins.Plugins[0].Version != "1.2.3" || len(plugins.Plugins[0].Aliases) != 1 {
+	if err != nil || len(plugins.Plugins) != 1 || plugins.Plugins[0].Version != "1.2.3" ||
+		len(plugins.Plugins[0].Aliases) != 1 {
 		t.Errorf("%v %v", plugins, err)
 	}
 }
 
 func TestWarningsNameLegacyAndUnknownKeys(t *testing.T) {
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1")
-	response, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "a", Config: config("batch.length", "7", "batch.sizes", "8")})
-	if err != nil || len(response.Warnings) != 2 || !strings.Contains(response.Warnings[0], "older name of batch.size") || !strings.Contains(response.Warnings[1], "did you mean batch.size?") {
+	response, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "a",
+		Config: config("batch.length", "7", "batch.sizes", "8")})
+	if err != nil || len(response.Warnings) != 2 || !strings.Contains(response.Warnings[0], "older name of batch.size") ||
+		!strings.Contains(response.Warnings[1], "did you mean batch.size?") {
 		t.Errorf("%v %v", response, err)
 	}
 	if response.Connector.Config["batch.length"] != "7" {
@@ -165,11 +181,13 @@ func TestASecretIsKeptWhenItsMaskComesBack(t *testing.T) {
 	awaitStates(t, w, "a", "RUNNING RUNNING")
 	changed := got.Connector.Config
 	changed["batch.size"] = "6"
-	updated, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "a", Config: changed})
+	updated, err := w.UpdateConnectorConfig(t.Context(),
+		&connectorv1.UpdateConnectorConfigRequest{Name: "a", Config: changed})
 	if err != nil || strings.Contains(updated.String(), "canary") {
 		t.Fatalf("%v %v", updated, err)
 	}
-	if _, err := w.PatchConnectorConfig(t.Context(), &connectorv1.PatchConnectorConfigRequest{Name: "a", Config: map[string]string{"batch.size": "9"}, Remove: []string{"some.token"}}); err != nil {
+	if _, err := w.PatchConnectorConfig(t.Context(), &connectorv1.PatchConnectorConfigRequest{Name: "a",
+		Config: map[string]string{"batch.size": "9"}, Remove: []string{"some.token"}}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the task has the secret and the new size", func() error {
@@ -193,12 +211,14 @@ func TestAPasswordWithinAURLIsHiddenAndKeptWhenItsMaskComesBack(t *testing.T) {
 	if err != nil || got.Connector.Config["registry"] != "http://me:********@registry:8081,http://other:1" {
 		t.Fatalf("%v %v", got, err)
 	}
-	if s, err := w.GetConnectorStatus(t.Context(), &connectorv1.GetConnectorStatusRequest{Name: "a"}); err != nil || strings.Contains(s.String(), "canary") || !strings.Contains(s.String(), "401") {
+	if s, err := w.GetConnectorStatus(t.Context(), &connectorv1.GetConnectorStatusRequest{Name: "a"}); err != nil ||
+		strings.Contains(s.String(), "canary") || !strings.Contains(s.String(), "401") {
 		t.Errorf("%v %v", s, err)
 	}
 	changed := got.Connector.Config
 	changed["batch.size"] = "6"
-	if _, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "a", Config: changed}); err != nil {
+	if _, err := w.UpdateConnectorConfig(t.Context(),
+		&connectorv1.UpdateConnectorConfigRequest{Name: "a", Config: changed}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the task has the password and the new size", func() error {
@@ -210,7 +230,9 @@ func TestAPasswordWithinAURLIsHiddenAndKeptWhenItsMaskComesBack(t *testing.T) {
 		return nil
 	})
 	changed["registry"] = "http://me:********@elsewhere:1"
-	if _, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "a", Config: changed}); err == nil || !strings.Contains(err.Error(), "mask") {
+	if _, err := w.UpdateConnectorConfig(t.Context(),
+		&connectorv1.UpdateConnectorConfigRequest{Name: "a", Config: changed}); err == nil ||
+		!strings.Contains(err.Error(), "mask") {
 		t.Errorf("a mask in another URL: %v", err)
 	}
 }
@@ -218,7 +240,9 @@ func TestAPasswordWithinAURLIsHiddenAndKeptWhenItsMaskComesBack(t *testing.T) {
 func TestASecretOfAFailedTaskIsNotInItsTrace(t *testing.T) {
 	b := newBoard()
 	references := func(c *runtime.Config) {
-		c.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary-from-env", true }}
+		c.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) {
+			return "canary-from-env", true
+		}}
 	}
 	w := startReadyWorker(t, broker(t), b, connector.Source, "w1:1", references)
 	b.failNext("a-0", errors.New("connect to postgres://u:canary-literal@db and then canary-from-env: refused"))
@@ -235,9 +259,11 @@ func TestASecretOfAFailedTaskIsNotInItsTrace(t *testing.T) {
 }
 
 func TestValidationChecksKeysThenTheTarget(t *testing.T) {
-	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1", func(c *runtime.Config) { c.CheckTimeout = 100 * time.Millisecond })
+	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1",
+		func(c *runtime.Config) { c.CheckTimeout = 100 * time.Millisecond })
 	validate := func(offline bool, more ...string) *connectorv1.ValidateConfigResponse {
-		response, err := w.ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "BoardSource", Config: config(append(more, "name", "a")...), Offline: offline})
+		response, err := w.ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "BoardSource",
+			Config: config(append(more, "name", "a")...), Offline: offline})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -269,13 +295,16 @@ func TestValidationChecksKeysThenTheTarget(t *testing.T) {
 	if v := value(right, "unknown"); v.Key.Group != "Compatibility" || len(v.Warnings) != 1 {
 		t.Errorf("unknown: %v", v)
 	}
-	if v := value(right, "behaviour"); v.GetValue() != "run" || !slices.Equal(v.Key.RecommendedValues, []string{"run", "panic", "linger"}) {
+	if v := value(right, "behaviour"); v.GetValue() != "run" ||
+		!slices.Equal(v.Key.RecommendedValues, []string{"run", "panic", "linger"}) {
 		t.Errorf("behaviour: %v", v)
 	}
-	if wrong := validate(false, "batch.size", "x"); wrong.ErrorCount != 1 || len(value(wrong, "batch.size").Errors) != 1 || len(wrong.Checks) != 0 {
+	if wrong := validate(false, "batch.size", "x"); wrong.ErrorCount != 1 || len(value(wrong, "batch.size").Errors) != 1 ||
+		len(wrong.Checks) != 0 {
 		t.Errorf("%v", wrong)
 	}
-	if refused := validate(false, "batch.size", "13", "password", "canary"); refused.ErrorCount != 1 || target(refused).Remedy != "Take 14." || strings.Contains(refused.String(), "canary") {
+	if refused := validate(false, "batch.size", "13", "password", "canary"); refused.ErrorCount != 1 ||
+		target(refused).Remedy != "Take 14." || strings.Contains(refused.String(), "canary") {
 		t.Errorf("%v", refused)
 	}
 	if late := validate(false, "batch.size", "14"); late.ErrorCount != 1 || target(late).Ok {
@@ -287,14 +316,16 @@ func TestValidationChecksKeysThenTheTarget(t *testing.T) {
 	if offline := validate(true, "batch.size", "13"); offline.ErrorCount != 0 || len(offline.Checks) != 0 {
 		t.Errorf("%v", offline)
 	}
-	_, err := w.ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "BoardSource", Config: map[string]string{"connector.class": "Other"}})
+	_, err := w.ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "BoardSource",
+		Config: map[string]string{"connector.class": "Other"}})
 	assertError(t, "other class", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.connector.class")
 }
 
 func TestAConnectorThatIsToBeCheckedIsCreatedOnlyIfEveryCheckIsOK(t *testing.T) {
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1")
 	create := func(check bool, size string) error {
-		_, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "a", Config: config("batch.size", size, "password", "canary"), Check: check,
+		_, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "a",
+			Config: config("batch.size", size, "password", "canary"), Check: check,
 			InitialState: connectorv1.State_STATE_STOPPED})
 		return err
 	}
@@ -306,16 +337,19 @@ func TestAConnectorThatIsToBeCheckedIsCreatedOnlyIfEveryCheckIsOK(t *testing.T) 
 			violations = failed.Violations
 		}
 	}
-	if len(violations) != 1 || violations[0].Subject != "luck" || !strings.HasSuffix(violations[0].Description, "Take 14.") || strings.Contains(fmt.Sprint(err, violations), "canary") {
+	if len(violations) != 1 || violations[0].Subject != "luck" ||
+		!strings.HasSuffix(violations[0].Description, "Take 14.") || strings.Contains(fmt.Sprint(err, violations), "canary") {
 		t.Errorf("%v: %v", err, violations)
 	}
-	assertError(t, "a wrong key comes first", create(true, "x"), codes.InvalidArgument, connector.ReasonConfigInvalid, "config.batch.size")
+	assertError(t, "a wrong key comes first", create(true, "x"), codes.InvalidArgument, connector.ReasonConfigInvalid,
+		"config.batch.size")
 	_, err = w.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: "a"})
 	assertError(t, "nothing was created", err, codes.NotFound, connector.ReasonConnectorNotFound, "")
 	if err := create(true, "3"); err != nil {
 		t.Fatal(err)
 	}
-	assertError(t, "a name that is taken needs no check", create(true, "13"), codes.AlreadyExists, connector.ReasonConnectorExists, "")
+	assertError(t, "a name that is taken needs no check", create(true, "13"), codes.AlreadyExists,
+		connector.ReasonConnectorExists, "")
 }
 
 func TestOffsetsOfAStoppedSourceAreAlteredAndReset(t *testing.T) {
@@ -333,7 +367,8 @@ func TestOffsetsOfAStoppedSourceAreAlteredAndReset(t *testing.T) {
 		if err := client.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
-		record := &kgo.Record{Topic: "calypso-offsets", Key: connector.OffsetKey("a", map[string]any{"server": "x"}), Value: []byte(`{"lsn":` + lsn + `}`)}
+		record := &kgo.Record{Topic: "calypso-offsets", Key: connector.OffsetKey("a", map[string]any{"server": "x"}),
+			Value: []byte(`{"lsn":` + lsn + `}`)}
 		if err := client.ProduceSync(ctx, record).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
@@ -371,14 +406,16 @@ func TestOffsetsOfAStoppedSourceAreAlteredAndReset(t *testing.T) {
 		return message
 	}
 	_, err = w.AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: "a", Offsets: []*connectorv1.Offset{
-		{Partition: object(`{"server":"x"}`), Offset: object(`{"lsn":5}`)}, {Partition: object(`{"server":"y"}`), Offset: object(`{"lsn":9007199254740995}`)}}})
+		{Partition: object(`{"server":"x"}`), Offset: object(`{"lsn":5}`)},
+		{Partition: object(`{"server":"y"}`), Offset: object(`{"lsn":9007199254740995}`)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := offsets(); got != `{"server":"x"}{"lsn":5} {"server":"y"}{"lsn":9007199254740995}` {
 		t.Errorf("altered: %s", got)
 	}
-	if _, err := w.AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: "a", Offsets: []*connectorv1.Offset{{Partition: object(`{"server":"x"}`)}}}); err != nil {
+	if _, err := w.AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: "a",
+		Offsets: []*connectorv1.Offset{{Partition: object(`{"server":"x"}`)}}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := offsets(); got != `{"server":"y"}{"lsn":9007199254740995}` {

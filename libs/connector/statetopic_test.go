@@ -168,17 +168,19 @@ func TestTheOffsetsOfAllConnectorsAreWhatAConsumerOfCommittedRecordsReads(t *tes
 func TestManyTasksThatStartAtOnceShareTheReadingOfOffsetsAndVersions(t *testing.T) {
 	kafka := broker(t)
 	var dialled atomic.Int64
-	counted := append(append([]kgo.Opt{}, kafka...), kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
-		dialled.Add(1)
-		return (&net.Dialer{}).DialContext(ctx, network, address)
-	}))
+	counted := append(append([]kgo.Opt{}, kafka...),
+		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+			dialled.Add(1)
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		}))
 	w := startReadyWorker(t, counted, newBoard(), connector.Source, "w1:1")
 	create(t, w, "a")
 	env := environment(t, w, "a")
 	writer := newOffsetWriter(t, kafka, "a")
 	writer.begin(t)
 	writer.write(t, "a", "x", `{"n":1}`)
-	if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: env.OffsetsTopic, Key: []byte("no key of ours")}).FirstErr(); err != nil {
+	if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: env.OffsetsTopic,
+		Key: []byte("no key of ours")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	writer.end(t, kgo.TryCommit)

@@ -24,7 +24,8 @@ func TestATaskThatIsSlowToStopSaysWhatItWaitsFor(t *testing.T) {
 			return err
 		}
 		for _, e := range r.Events {
-			if e.Action == "StopWaits" && strings.Contains(e.Detail, "task 0 was told to stop") && strings.Contains(e.Detail, "waits for its last batch") {
+			if e.Action == "StopWaits" && strings.Contains(e.Detail, "task 0 was told to stop") &&
+				strings.Contains(e.Detail, "waits for its last batch") {
 				return nil
 			}
 		}

@@ -27,19 +27,24 @@ func TestAConnectorThatWasStoredGoesOnAndNewOnesLikeItAreRefused(t *testing.T) {
 		key, read string
 		states    string
 	}{
-		"no-boolean":   {map[string]string{"value.converter": "JsonConverter", "value.converter.schemas.enable": "no"}, 2, "value.converter.schemas.enable", "", "RUNNING RUNNING RUNNING"},
+		"no-boolean": {map[string]string{"value.converter": "JsonConverter", "value.converter.schemas.enable": "no"}, 2,
+			"value.converter.schemas.enable", "", "RUNNING RUNNING RUNNING"},
 		"many-tasks":   {map[string]string{"tasks.max": "5000"}, 1, "tasks.max", "1000", "RUNNING RUNNING"},
 		"blank-number": {map[string]string{"tasks.max": " "}, 0, "tasks.max", "", "RUNNING RUNNING"},
-		"short-class": {map[string]string{"transforms": "u", "transforms.u.type": "Cast$Value", "transforms.u.spec": "a:int8"}, 1, "transforms.u.type",
+		"short-class": {map[string]string{"transforms": "u", "transforms.u.type": "Cast$Value",
+			"transforms.u.spec": "a:int8"}, 1, "transforms.u.type",
 			apache + "Cast$Value", "RUNNING RUNNING"},
 		"capitals": {map[string]string{"errors.tolerance": "ALL"}, 1, "errors.tolerance", "all", "RUNNING RUNNING"},
 		"twice": {map[string]string{"transforms": "u, ,u", "transforms.u.type": apache + "Filter"}, 1, "transforms",
 			"u", "RUNNING RUNNING"},
-		"blank-class":  {map[string]string{"key.converter": ""}, 1, "key.converter", "", "RUNNING RUNNING"},
-		"negated":      {map[string]string{"transforms": "u", "transforms.u.type": apache + "Filter", "transforms.u.negate": "true"}, 1, "transforms.u.negate", "", "RUNNING RUNNING"},
-		"cache-size":   {map[string]string{"value.converter": "JsonConverter", "value.converter.schemas.cache.size": ""}, 1, "value.converter.schemas.cache.size", "", "RUNNING RUNNING"},
+		"blank-class": {map[string]string{"key.converter": ""}, 1, "key.converter", "", "RUNNING RUNNING"},
+		"negated": {map[string]string{"transforms": "u", "transforms.u.type": apache + "Filter",
+			"transforms.u.negate": "true"}, 1, "transforms.u.negate", "", "RUNNING RUNNING"},
+		"cache-size": {map[string]string{"value.converter": "JsonConverter", "value.converter.schemas.cache.size": ""}, 1,
+			"value.converter.schemas.cache.size", "", "RUNNING RUNNING"},
 		"not-a-number": {map[string]string{"tasks.max": "many"}, 1, "tasks.max", "", "RUNNING FAILED"},
-		"other-bytes": {map[string]string{"value.converter": "StringConverter", "value.converter.converter.encoding": "ISO-8859-1"}, 1, "value.converter.converter.encoding",
+		"other-bytes": {map[string]string{"value.converter": "StringConverter",
+			"value.converter.converter.encoding": "ISO-8859-1"}, 1, "value.converter.converter.encoding",
 			"", "RUNNING FAILED"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +63,8 @@ func TestAConnectorThatWasStoredGoesOnAndNewOnesLikeItAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer writer.Close()
-			if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: "calypso-configs", Key: []byte("connector-" + name), Value: value}).FirstErr(); err != nil {
+			if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: "calypso-configs", Key: []byte("connector-" + name),
+				Value: value}).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
 			w := startReadyWorker(t, kafka, b, connector.Source, "w-"+name+":1")
@@ -84,7 +90,8 @@ func TestAConnectorThatWasStoredGoesOnAndNewOnesLikeItAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if warnings := strings.Join(got.GetConnector().GetWarnings(), "\n"); !strings.HasSuffix(c.states, "FAILED") && (!strings.Contains(warnings, c.key) || !strings.Contains(warnings, "new")) {
+			if warnings := strings.Join(got.GetConnector().GetWarnings(), "\n"); !strings.HasSuffix(c.states, "FAILED") &&
+				(!strings.Contains(warnings, c.key) || !strings.Contains(warnings, "new")) {
 				t.Errorf("warnings %q do not say that new ones with %s are refused", warnings, c.key)
 			}
 			_, err = w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: name + "-new", Config: config})
@@ -107,7 +114,8 @@ func TestAWorkerReadsTopicsThatEndInTheMarkerOfATransaction(t *testing.T) {
 	for _, how := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
 		err := writer.BeginTransaction()
 		for _, topic := range []string{"calypso-configs", "calypso-status"} {
-			err = errors.Join(err, writer.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Key: []byte("session-key"), Value: []byte(`{}`)}).FirstErr())
+			err = errors.Join(err, writer.ProduceSync(t.Context(),
+				&kgo.Record{Topic: topic, Key: []byte("session-key"), Value: []byte(`{}`)}).FirstErr())
 		}
 		if err = errors.Join(err, writer.EndTransaction(t.Context(), how)); err != nil {
 			t.Fatal(err)

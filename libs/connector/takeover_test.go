@@ -28,18 +28,19 @@ type network struct {
 func newNetwork() *network { return &network{connections: map[net.Conn]struct{}{}} }
 
 func (n *network) options(kafka []kgo.Opt) []kgo.Opt {
-	return append(append([]kgo.Opt{}, kafka...), kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		if n.cut {
-			return nil, errors.New("the network is cut")
-		}
-		connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		if err == nil {
-			n.connections[connection] = struct{}{}
-		}
-		return connection, err
-	}))
+	return append(append([]kgo.Opt{}, kafka...),
+		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			if n.cut {
+				return nil, errors.New("the network is cut")
+			}
+			connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err == nil {
+				n.connections[connection] = struct{}{}
+			}
+			return connection, err
+		}))
 }
 
 func (n *network) set(cut bool) {
@@ -185,7 +186,8 @@ func TestFleetsShareTopicsAndLeaveEachOthersConnectorsAlone(t *testing.T) {
 	if running := b.workers(); running["a-0"] != "capture:1" || running["b-0"] != "sink:1" || len(running) != 2 {
 		t.Errorf("running: %v", running)
 	}
-	if _, err := source.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: "b"}); connector.ReasonOf(err) != connector.ReasonConnectorNotFound {
+	if _, err := source.GetConnector(t.Context(),
+		&connectorv1.GetConnectorRequest{Name: "b"}); connector.ReasonOf(err) != connector.ReasonConnectorNotFound {
 		t.Errorf("the other fleet's connector: %v", err)
 	}
 	eventually(t, "a name is taken for both fleets", func() error {
@@ -195,7 +197,8 @@ func TestFleetsShareTopicsAndLeaveEachOthersConnectorsAlone(t *testing.T) {
 		}
 		return nil
 	})
-	_, err := source.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "b", Config: config()})
+	_, err := source.UpdateConnectorConfig(t.Context(),
+		&connectorv1.UpdateConnectorConfigRequest{Name: "b", Config: config()})
 	if connector.ReasonOf(err) != connector.ReasonConnectorExists {
 		t.Errorf("put over the other fleet's connector: %v", err)
 	}
@@ -208,7 +211,8 @@ func TestFleetsShareTopicsAndLeaveEachOthersConnectorsAlone(t *testing.T) {
 func TestWhileKafkaIsDownCallsSayItAndEverythingComesBackByItself(t *testing.T) {
 	kafka, b, cable := broker(t), newBoard(), newNetwork()
 	cable.set(true)
-	w := startWorker(t, cable.options(kafka), b, connector.Source, "w1:1", shortSession, func(c *runtime.Config) { c.StoreTimeout = time.Second })
+	w := startWorker(t, cable.options(kafka), b, connector.Source, "w1:1", shortSession,
+		func(c *runtime.Config) { c.StoreTimeout = time.Second })
 	_, err := w.ListConnectors(t.Context(), &connectorv1.ListConnectorsRequest{})
 	if connector.ReasonOf(err) != connector.ReasonStoreUnavailable || w.Ready() == nil {
 		t.Errorf("before Kafka was reached: %v", err)
@@ -219,7 +223,8 @@ func TestWhileKafkaIsDownCallsSayItAndEverythingComesBackByItself(t *testing.T) 
 	awaitStates(t, w, "a", "RUNNING RUNNING")
 
 	cable.set(true)
-	if _, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "b", Config: config()}); connector.ReasonOf(err) != connector.ReasonStoreUnavailable {
+	if _, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "b",
+		Config: config()}); connector.ReasonOf(err) != connector.ReasonStoreUnavailable {
 		t.Errorf("create while Kafka is down: %v", err)
 	} else if !strings.Contains(err.Error(), "the network is cut") {
 		t.Errorf("the error hides why Kafka cannot be reached: %v", err)

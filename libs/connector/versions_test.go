@@ -23,7 +23,8 @@ func by(t *testing.T, user string) context.Context {
 
 func update(t *testing.T, w *worker, user, name string, more ...string) {
 	t.Helper()
-	if _, err := w.UpdateConnectorConfig(by(t, user), &connectorv1.UpdateConnectorConfigRequest{Name: name, Config: config(more...)}); err != nil {
+	if _, err := w.UpdateConnectorConfig(by(t, user),
+		&connectorv1.UpdateConnectorConfigRequest{Name: name, Config: config(more...)}); err != nil {
 		t.Fatalf("update %s: %v", name, err)
 	}
 }
@@ -37,7 +38,8 @@ func versions(t *testing.T, w *worker, name string) []string {
 	}
 	var all []string
 	for _, v := range response.GetVersions() {
-		all = append(all, fmt.Sprintf("%d %s %s %s %s", v.GetVersion(), v.GetActor(), strings.Join(v.GetChangedKeys(), ","), v.GetConfig()["batch.size"], v.GetConfig()["password"]))
+		all = append(all, fmt.Sprintf("%d %s %s %s %s", v.GetVersion(), v.GetActor(), strings.Join(v.GetChangedKeys(), ","),
+			v.GetConfig()["batch.size"], v.GetConfig()["password"]))
 		if v.GetTime().AsTime().Year() < 2020 {
 			t.Errorf("version %d was made at %s", v.GetVersion(), v.GetTime().AsTime())
 		}
@@ -52,7 +54,9 @@ func TestEarlierConfigurationsAreKeptAndCanBeTakenAgain(t *testing.T) {
 	update(t, w1, "ann", "c", "batch.size", "1", "password", "first")
 	update(t, w1, "ann", "c", "batch.size", "1", "password", "first") // no change
 	update(t, w1, "bob", "c", "batch.size", "1", "password", "second")
-	if _, err := w1.PatchConnectorConfig(by(t, "eve"), &connectorv1.PatchConnectorConfigRequest{Name: "c", Config: map[string]string{"batch.size": "3"}, Remove: []string{"password"}}); err != nil {
+	if _, err := w1.PatchConnectorConfig(by(t, "eve"),
+		&connectorv1.PatchConnectorConfigRequest{Name: "c", Config: map[string]string{"batch.size": "3"},
+			Remove: []string{"password"}}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -70,8 +74,10 @@ func TestEarlierConfigurationsAreKeptAndCanBeTakenAgain(t *testing.T) {
 	if got := versions(t, w2, "c"); !slices.Equal(got, want) {
 		t.Errorf("after a restart: versions %q, want %q", got, want)
 	}
-	rolled, err := w2.RollbackConnectorConfig(by(t, "ann"), &connectorv1.RollbackConnectorConfigRequest{Name: "c", Version: 1})
-	if err != nil || rolled.GetConnector().GetConfig()["batch.size"] != "1" || rolled.GetConnector().GetConfig()["password"] != "********" {
+	rolled, err := w2.RollbackConnectorConfig(by(t, "ann"),
+		&connectorv1.RollbackConnectorConfigRequest{Name: "c", Version: 1})
+	if err != nil || rolled.GetConnector().GetConfig()["batch.size"] != "1" ||
+		rolled.GetConnector().GetConfig()["password"] != "********" {
 		t.Fatalf("%v %v", rolled, err)
 	}
 	if got := versions(t, w2, "c")[0]; got != "4 ann batch.size,password 1 ********" {
@@ -85,7 +91,8 @@ func TestEarlierConfigurationsAreKeptAndCanBeTakenAgain(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := w2.RollbackConnectorConfig(t.Context(), &connectorv1.RollbackConnectorConfigRequest{Name: "c", Version: 4}); err != nil {
+	if _, err := w2.RollbackConnectorConfig(t.Context(),
+		&connectorv1.RollbackConnectorConfigRequest{Name: "c", Version: 4}); err != nil {
 		t.Error(err)
 	}
 	if got := len(versions(t, w2, "c")); got != 4 {
@@ -119,7 +126,8 @@ func TestOnlyTheLast20ConfigurationsAreKept(t *testing.T) {
 	}
 	_, err := w.RollbackConnectorConfig(t.Context(), &connectorv1.RollbackConnectorConfigRequest{Name: "c", Version: 25})
 	assertError(t, "a version that is no longer kept", err, codes.NotFound, connector.ReasonVersionNotFound, "")
-	if _, err := w.RollbackConnectorConfig(t.Context(), &connectorv1.RollbackConnectorConfigRequest{Name: "c", Version: 26}); err != nil {
+	if _, err := w.RollbackConnectorConfig(t.Context(),
+		&connectorv1.RollbackConnectorConfigRequest{Name: "c", Version: 26}); err != nil {
 		t.Error(err)
 	}
 	if got := versions(t, w, "c"); len(got) != 20 || got[0] != "46  batch.size 26 " || got[19] != "27 ann batch.size 27 " {
@@ -132,21 +140,25 @@ func TestAChangeIsMadeOnlyIfItsChecksAreOkWhereThatIsAskedFor(t *testing.T) {
 	create(t, w, "c", "batch.size", "1", "password", "canary")
 	calls := map[string]func(size string, check bool) error{
 		"update": func(size string, check bool) error {
-			_, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "c", Config: config("batch.size", size, "password", "********"), Check: check})
+			_, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "c",
+				Config: config("batch.size", size, "password", "********"), Check: check})
 			return err
 		},
 		"patch": func(size string, check bool) error {
-			_, err := w.PatchConnectorConfig(t.Context(), &connectorv1.PatchConnectorConfigRequest{Name: "c", Config: map[string]string{"batch.size": size}, Check: check})
+			_, err := w.PatchConnectorConfig(t.Context(), &connectorv1.PatchConnectorConfigRequest{Name: "c",
+				Config: map[string]string{"batch.size": size}, Check: check})
 			return err
 		},
 	}
 	for what, call := range calls {
 		err := call("13", true)
 		assertError(t, what, err, codes.FailedPrecondition, connector.ReasonCheckFailed, "")
-		if !strings.Contains(err.Error(), "Nothing was changed") || !strings.Contains(err.Error(), "luck: 13 is refused") || !strings.Contains(err.Error(), "Take 14.") || strings.Contains(err.Error(), "canary") {
+		if !strings.Contains(err.Error(), "Nothing was changed") || !strings.Contains(err.Error(), "luck: 13 is refused") ||
+			!strings.Contains(err.Error(), "Take 14.") || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", what, err)
 		}
-		assertError(t, what+" of what is not right", call("x", true), codes.InvalidArgument, connector.ReasonConfigInvalid, "config.batch.size")
+		assertError(t, what+" of what is not right", call("x", true), codes.InvalidArgument, connector.ReasonConfigInvalid,
+			"config.batch.size")
 		if got := len(versions(t, w, "c")); got != 1 {
 			t.Fatalf("%s: %d versions after refusals", what, got)
 		}
@@ -159,7 +171,8 @@ func TestAChangeIsMadeOnlyIfItsChecksAreOkWhereThatIsAskedFor(t *testing.T) {
 			t.Errorf("%s with checks that are ok: %v", what, err)
 		}
 	}
-	_, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "new", Config: config("batch.size", "13"), Check: true})
+	_, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "new",
+		Config: config("batch.size", "13"), Check: true})
 	assertError(t, "update that would create", err, codes.FailedPrecondition, connector.ReasonCheckFailed, "")
 	_, err = w.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: "new"})
 	assertError(t, "what was refused", err, codes.NotFound, connector.ReasonConnectorNotFound, "")

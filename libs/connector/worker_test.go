@@ -39,7 +39,8 @@ func TestAConnectorRunsThroughItsWholeLife(t *testing.T) {
 	}
 	awaitStates(t, w, "orders", "RUNNING RUNNING RUNNING")
 
-	update, err := w.UpdateConnectorConfig(ctx, &connectorv1.UpdateConnectorConfigRequest{Name: "orders", Config: config("tasks.max", "1", "batch.size", "77")})
+	update, err := w.UpdateConnectorConfig(ctx, &connectorv1.UpdateConnectorConfigRequest{Name: "orders",
+		Config: config("tasks.max", "1", "batch.size", "77")})
 	if err != nil || update.Created {
 		t.Fatalf("update: %v %v", update, err)
 	}
@@ -57,7 +58,9 @@ func TestAConnectorRunsThroughItsWholeLife(t *testing.T) {
 	if _, err := w.DeleteConnector(ctx, &connectorv1.DeleteConnectorRequest{Name: "orders"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: "orders"}); connector.ReasonOf(err) != connector.ReasonConnectorNotFound {
+	if _, err := w.GetConnectorStatus(ctx,
+		&connectorv1.GetConnectorStatusRequest{Name: "orders"}); connector.ReasonOf(
+		err) != connector.ReasonConnectorNotFound {
 		t.Errorf("status after delete: %v", err)
 	}
 	eventually(t, "the task ends", func() error {
@@ -80,11 +83,14 @@ func TestAFailedTaskSaysWhyAndRestartsWhenAsked(t *testing.T) {
 		t.Errorf("trace = %q", got)
 	}
 	before := b.startsOf("orders-0")
-	restarted, err := w.RestartConnector(t.Context(), &connectorv1.RestartConnectorRequest{Name: "orders", IncludeTasks: true, OnlyFailed: true})
+	restarted, err := w.RestartConnector(t.Context(),
+		&connectorv1.RestartConnectorRequest{Name: "orders", IncludeTasks: true, OnlyFailed: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := restarted.Status; s.State != connectorv1.State_STATE_RUNNING || s.Tasks[0].State != connectorv1.State_STATE_RUNNING || s.Tasks[1].State != connectorv1.State_STATE_RESTARTING || s.Tasks[1].Trace == "" {
+	if s := restarted.Status; s.State != connectorv1.State_STATE_RUNNING ||
+		s.Tasks[0].State != connectorv1.State_STATE_RUNNING || s.Tasks[1].State != connectorv1.State_STATE_RESTARTING ||
+		s.Tasks[1].Trace == "" {
 		t.Errorf("answer to restart: %v", s)
 	}
 	awaitStates(t, w, "orders", "RUNNING RUNNING RUNNING")
@@ -100,7 +106,8 @@ func TestAFailedTaskSaysWhyAndRestartsWhenAsked(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := w.RestartTask(t.Context(), &connectorv1.RestartTaskRequest{Name: "orders", Task: 9}); connector.ReasonOf(err) != connector.ReasonTaskNotFound {
+	if _, err := w.RestartTask(t.Context(), &connectorv1.RestartTaskRequest{Name: "orders",
+		Task: 9}); connector.ReasonOf(err) != connector.ReasonTaskNotFound {
 		t.Errorf("restart of an unknown task: %v", err)
 	}
 }

@@ -1,9 +1,10 @@
-// Package contain keeps a panic to what panicked: a panic in any goroutine that nothing recovers ends the process, and with it every
-// connector that the process runs.
+// Package contain keeps a panic to what panicked: a panic in any goroutine that nothing recovers
+// ends the process, and with it every connector that the process runs.
 //
-// Each goroutine that works for a connector, a call or a loop of its own is started here, under a name, so that its panic becomes an
-// error of the one who waits for it. What cannot be recovered (memory that ran out, a stack that overflowed, a map written by
-// two goroutines) still ends the process; the connector runtime notices that (see connector's crashes).
+// Each goroutine that works for a connector, a call or a loop of its own is started here, under a
+// name, so that its panic becomes an error of the one who waits for it. What cannot be recovered
+// (memory that ran out, a stack that overflowed, a map written by two goroutines) still ends the
+// process; the connector runtime notices that (see connector's crashes).
 package contain
 
 import (
@@ -55,8 +56,8 @@ func Run(name string, f func(), failed func(error)) {
 	}
 }
 
-// Again runs f until it returns or ctx ends, and begins it anew after a panic, which is given to failed: a loop that works for all
-// connectors is not to stop for what one of them brought.
+// Again runs f until it returns or ctx ends, and begins it anew after a panic, which is given to
+// failed: a loop that works for all connectors is not to stop for what one of them brought.
 func Again(ctx context.Context, name string, f func() error, failed func(error)) error {
 	for {
 		err := Call(name, f)

@@ -38,7 +38,8 @@ func TestAPanicIsTheErrorOfWhoWaitsForIt(t *testing.T) {
 		},
 		"again": func() error {
 			ctx, cancel := context.WithCancel(t.Context())
-			if err := Again(ctx, "it", func() error { boom(); return nil }, func(err error) { fail(err); cancel() }); err != nil {
+			if err := Again(ctx, "it", func() error { boom(); return nil },
+				func(err error) { fail(err); cancel() }); err != nil {
 				return fmt.Errorf("the loop ended with %w", err)
 			}
 			return failed
@@ -50,7 +51,8 @@ func TestAPanicIsTheErrorOfWhoWaitsForIt(t *testing.T) {
 	} {
 		failed = nil
 		p, ok := errors.AsType[*Panic](run())
-		if !ok || p.Name != "it" || !strings.Contains(p.Error(), "it panicked") || !strings.Contains(p.Error(), "contain_test.go") {
+		if !ok || p.Name != "it" || !strings.Contains(p.Error(), "it panicked") ||
+			!strings.Contains(p.Error(), "contain_test.go") {
 			t.Errorf("%s: the error is %v", name, p)
 		}
 	}
@@ -71,7 +73,8 @@ func TestEveryGoroutineIsContained(t *testing.T) {
 	const root = "../.."
 	for _, dir := range []string{"libs", "services/capture", "services/sink", "services/admin", "services/calypso"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testenv") {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+				strings.Contains(path, "testenv") {
 				return err
 			}
 			name, err := filepath.Rel(root, path)
@@ -102,8 +105,9 @@ func TestEveryGoroutineIsContained(t *testing.T) {
 	}
 }
 
-// uncontained names what starts a goroutine otherwise: the statement, or Go of an errgroup.Group or a sync.WaitGroup, which takes a
-// function only. Timers are left alone whose function is a value, such as a context's cancel.
+// uncontained names what starts a goroutine otherwise: the statement, or Go of an errgroup.Group or
+// a sync.WaitGroup, which takes a function only. Timers are left alone whose function is a value,
+// such as a context's cancel.
 func uncontained(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.GoStmt:

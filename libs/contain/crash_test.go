@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// crashingDir, in the environment, makes the test binary a process that ends by itself, or by a kill if crashingKill is set.
+// crashingDir, in the environment, makes the test binary a process that ends by itself, or by a
+// kill if crashingKill is set.
 const (
 	crashingDir  = "CONTAIN_TEST_DIR"
 	crashingKill = "CONTAIN_TEST_KILL"
@@ -53,7 +54,8 @@ func TestEachPartOfAProcessLearnsWhatEndedTheLastOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if end != "" && last != "" || end == "" && (!strings.HasPrefix(last, "panic: a fault") || !strings.Contains(last, `labels:{"who": "the one"}`)) {
+			if end != "" && last != "" || end == "" && (!strings.HasPrefix(last, "panic: a fault") ||
+				!strings.Contains(last, `labels:{"who": "the one"}`)) {
 				t.Errorf("after an end by %q part %s learns %q", end, part, last)
 			}
 			release()

@@ -92,7 +92,8 @@ type comparison struct {
 func Compare(ctx context.Context, source, target Table, o Options) (Result, error) {
 	c := &comparison{Options: o, source: source, target: target, pending: map[string]*candidate{}}
 	if o.MaxDifferences < 1 || o.Interval <= 0 {
-		return c.result, fmt.Errorf("compare tables: MaxDifferences is %d and Interval %v; both must be positive", o.MaxDifferences, o.Interval)
+		return c.result, fmt.Errorf("compare tables: MaxDifferences is %d and Interval %v; both must be positive",
+			o.MaxDifferences, o.Interval)
 	}
 	if err := c.extents(ctx); err != nil {
 		return c.result, err
@@ -179,7 +180,8 @@ func (c *comparison) report() error {
 	if c.Progress == nil {
 		return nil
 	}
-	return c.Progress(Progress{Rows: c.compared, Total: c.result.Source.Rows, Pending: len(c.pending), Differences: c.result.Differences})
+	return c.Progress(Progress{Rows: c.compared, Total: c.result.Source.Rows, Pending: len(c.pending),
+		Differences: c.result.Differences})
 }
 
 // list compares the rows of a span one by one; those that differ become candidates.

@@ -28,7 +28,8 @@ func (m *memory) set(key int64, value string) { m.mu.Lock(); m.values[key] = val
 
 func row(key int64, value string) Row {
 	sum := md5.Sum(fmt.Appendf(nil, "%d\x1f%s", key, value))
-	return Row{Place: key, Key: fmt.Sprint(key), A: int64(binary.BigEndian.Uint32(sum[:])), B: int64(binary.BigEndian.Uint32(sum[4:]))}
+	return Row{Place: key, Key: fmt.Sprint(key), A: int64(binary.BigEndian.Uint32(sum[:])),
+		B: int64(binary.BigEndian.Uint32(sum[4:]))}
 }
 
 func (m *memory) Extent(context.Context) (e Extent, _ error) {

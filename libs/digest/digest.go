@@ -1,15 +1,17 @@
 // Package digest compares a table of PostgreSQL with its copy in Azure Data Explorer without moving the rows.
 //
-// Model. Both stores compute the same thing of the same row: a canonical text of the chosen columns (Form), and its MD5. A row
-// has a place on a line of whole numbers, which follows from its key: the key itself where it is one whole number, else the
-// first 60 bits of the MD5 of the key's text. A Span of that line is summed up by a Digest: how many rows, and the sums of two
-// parts of their hashes. Compare asks both sides for the digests of the same spans and descends into those that differ, until
-// few enough rows are left to be listed.
+// Model. Both stores compute the same thing of the same row: a canonical text of the chosen columns
+// (Form), and its MD5. A row has a place on a line of whole numbers, which follows from its key:
+// the key itself where it is one whole number, else the first 60 bits of the MD5 of the key's text.
+// A Span of that line is summed up by a Digest: how many rows, and the sums of two parts of their
+// hashes. Compare asks both sides for the digests of the same spans and descends into those that
+// differ, until few enough rows are left to be listed.
 //
-// Guarantees. Equal digests of different rows need two sums of 32 bits to agree by chance. What is compared is in flight while
-// rows change: a difference counts only if it is still there after the patience that the caller gives to the pipeline, during
-// which the source's row has not changed. Memory is bounded by the rows of one leaf and of the candidates, whatever the tables'
-// size. NULL and the empty text are equal, since a string of Kusto is never null.
+// Guarantees. Equal digests of different rows need two sums of 32 bits to agree by chance. What is
+// compared is in flight while rows change: a difference counts only if it is still there after the
+// patience that the caller gives to the pipeline, during which the source's row has not changed.
+// Memory is bounded by the rows of one leaf and of the candidates, whatever the tables' size. NULL
+// and the empty text are equal, since a string of Kusto is never null.
 package digest
 
 import (
@@ -19,8 +21,8 @@ import (
 	"strings"
 )
 
-// Column is a column of one store, and the text in which it is compared. Type is the store's own name of its type. Encoding and
-// Scale are those of the source's column, on both sides.
+// Column is a column of one store, and the text in which it is compared. Type is the store's own
+// name of its type. Encoding and Scale are those of the source's column, on both sides.
 type Column struct {
 	Name     string
 	Type     string
@@ -121,8 +123,8 @@ type Description struct {
 	Key []string
 	// Envelope says of a source's table that the topic's records hold its rows within change envelopes.
 	Envelope bool
-	// Repeated is how many rows of a copy are there besides the first of those that were made of one record; nil where rows do not
-	// say of which.
+	// Repeated is how many rows of a copy are there besides the first of those that were made of
+	// one record; nil where rows do not say of which.
 	Repeated *int64
 	// Removable says of a copy that its tables are Removers.
 	Removable bool
@@ -134,25 +136,27 @@ type Description struct {
 type Remover interface {
 	// Versions are those of the present rows of keys at places; of keys without a row there are none.
 	Versions(ctx context.Context, places []int64, keys []string) (map[string]int64, error)
-	// Remove writes deletions of rows at places, each if the row has still the version that is given, and returns how many it wrote. A
-	// deletion's version is the row's and one.
+	// Remove writes deletions of rows at places, each if the row has still the version that is
+	// given, and returns how many it wrote. A deletion's version is the row's and one.
 	Remove(ctx context.Context, places []int64, versions map[string]int64) (int64, error)
 }
 
-// DescribedColumn is a column and the field of the topic's rows that carries it: of a source, the field into which its values go
-// as Encoding says; of a target, the field that the column holds.
+// DescribedColumn is a column and the field of the topic's rows that carries it: of a source, the
+// field into which its values go as Encoding says; of a target, the field that the column holds.
 type DescribedColumn struct {
 	Name, Type, Field string
 	Encoding          Encoding
-	// Precision is how many digits a number may have, 0 if that is not limited; Scale how many of them follow the point. Of a
-	// time in text, Scale is how many digits its fraction of a second has, 0 for as many as it needs.
+	// Precision is how many digits a number may have, 0 if that is not limited; Scale how many of
+	// them follow the point. Of a time in text, Scale is how many digits its fraction of a second
+	// has, 0 for as many as it needs.
 	Precision, Scale int
 	// Withheld says why no field carries the column's values; empty if one does.
 	Withheld string
 }
 
-// RefuseShared says of tables whose rows lie in one place, a topic or a copy, that they cannot be compared, since the rows of one cannot
-// be told from the others' there. of names a table's place and what the place holds of it.
+// RefuseShared says of tables whose rows lie in one place, a topic or a copy, that they cannot be
+// compared, since the rows of one cannot be told from the others' there. of names a table's place
+// and what the place holds of it.
 func RefuseShared(tables []Description, of func(Description) (place, tenant string)) {
 	tenants := map[string][]string{}
 	for _, t := range tables {
@@ -162,15 +166,16 @@ func RefuseShared(tables []Description, of func(Description) (place, tenant stri
 	for i := range tables {
 		place, _ := of(tables[i])
 		if all := tenants[place]; len(all) > 1 && tables[i].Failure == "" {
-			tables[i].Failure = fmt.Sprintf("%s holds the rows of %s, which cannot be told apart", place, strings.Join(all, ", "))
+			tables[i].Failure = fmt.Sprintf("%s holds the rows of %s, which cannot be told apart", place,
+				strings.Join(all, ", "))
 		}
 	}
 }
 
 // Reader reads the tables of one source or target over one connection. It is used by one goroutine at a time.
 type Reader interface {
-	// Tables are those of a source, or the copies of the tables that the reader was opened with; each copy has the topic that its
-	// table was described with.
+	// Tables are those of a source, or the copies of the tables that the reader was opened with;
+	// each copy has the topic that its table was described with.
 	Tables() []Description
 	// Table reads one of Tables, by its name; an error if there is none.
 	Table(name string, selection Selection) (Table, error)

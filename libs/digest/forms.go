@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// Encoding is how the rows of events hold a column's values. It follows from the column's type and the connector's configuration
-// (time.precision.mode, decimal.handling.mode, binary.handling.mode, interval.handling.mode).
+// Encoding is how the rows of events hold a column's values. It follows from the column's type and
+// the connector's configuration (time.precision.mode, decimal.handling.mode, binary.handling.mode,
+// interval.handling.mode).
 type Encoding string
 
 const (
@@ -25,8 +26,8 @@ const (
 	Nanoseconds  Encoding = "nanoseconds"
 	// ISO is the text of ISO 8601.
 	ISO Encoding = "iso8601"
-	// Number is a Decimal of Kafka Connect whose schema the records carry, so that the sink knows its digits; without a schema it is
-	// Unscaled: base64, or a number of JSON.
+	// Number is a Decimal of Kafka Connect whose schema the records carry, so that the sink knows
+	// its digits; without a schema it is Unscaled: base64, or a number of JSON.
 	Number   Encoding = "decimal"
 	Unscaled Encoding = "unscaled"
 	// Base64 to Hex are bytes as text.
@@ -52,20 +53,22 @@ const (
 	Date      Form = "date"
 	// Duration is a length of time as 1d36000000000: whole days, rounded down, and the rest in units of 100 ns.
 	Duration Form = "duration"
-	// Real is a number of 64 bits as -4503599627370497p-52: its significand as a whole number and the power of two it is multiplied
-	// by, which both stores find without rounding. Zero has no sign. Single is a number of 32 bits: the one nearest to the target's.
+	// Real is a number of 64 bits as -4503599627370497p-52: its significand as a whole number and
+	// the power of two it is multiplied by, which both stores find without rounding. Zero has no
+	// sign. Single is a number of 32 bits: the one nearest to the target's.
 	Real   Form = "real"
 	Single Form = "single"
-	// Decimal is a number with Column.Scale digits after the point, as its floor and what is above the floor in units of the last
-	// digit: -3.75 for -2.25.
+	// Decimal is a number with Column.Scale digits after the point, as its floor and what is above
+	// the floor in units of the last digit: -3.75 for -2.25.
 	Decimal Form = "decimal"
 )
 
 // maxDigits is how many decimal digits always fit a whole number of 64 bits.
 const maxDigits = 18
 
-// FormOf is the form in which a column of the source and its copy of a type of Kusto are compared. The error says why they cannot
-// be: values are left out rather than compared by texts that the stores write differently.
+// FormOf is the form in which a column of the source and its copy of a type of Kusto are compared.
+// The error says why they cannot be: values are left out rather than compared by texts that the
+// stores write differently.
 func FormOf(c DescribedColumn, kusto string) (Form, error) {
 	if c.Withheld != "" {
 		return "", fmt.Errorf("%s", c.Withheld)
@@ -73,7 +76,8 @@ func FormOf(c DescribedColumn, kusto string) (Form, error) {
 	if f, ok := formOf(c, kusto); ok {
 		return f, nil
 	}
-	return "", fmt.Errorf("%s, %s in events, and %s have no text in common that both stores write alike", c.Type, spoken(c.Encoding), kusto)
+	return "", fmt.Errorf("%s, %s in events, and %s have no text in common that both stores write alike", c.Type,
+		spoken(c.Encoding), kusto)
 }
 
 func spoken(e Encoding) string {

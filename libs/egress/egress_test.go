@@ -13,7 +13,8 @@ import (
 
 func TestLinkLocalAndMetadataAddressesAreRefusedInEveryForm(t *testing.T) {
 	for _, address := range []string{
-		"169.254.169.254:80", "169.254.0.1:5432", "[::ffff:169.254.169.254]:80", "[::ffff:a9fe:a9fe]:80", "[64:ff9b::a9fe:a9fe]:80",
+		"169.254.169.254:80", "169.254.0.1:5432", "[::ffff:169.254.169.254]:80", "[::ffff:a9fe:a9fe]:80",
+		"[64:ff9b::a9fe:a9fe]:80",
 		"[fe80::1]:443", "[fe80::1%eth0]:443", "[febf::1]:443", "168.63.129.16:80", "100.100.100.200:80", "192.0.0.192:80",
 		"[fd00:ec2::254]:80", "[fd20:ce::254]:80", "224.0.0.1:80", "[ff02::1]:80",
 	} {
@@ -25,7 +26,8 @@ func TestLinkLocalAndMetadataAddressesAreRefusedInEveryForm(t *testing.T) {
 }
 
 func TestLoopbackPrivateAndPublicAddressesAreAllowed(t *testing.T) {
-	for _, address := range []string{"127.0.0.1:5432", "[::1]:5432", "10.0.0.1:9092", "172.16.0.1:1", "192.168.1.1:443", "[fd12::1]:443", "20.1.2.3:443",
+	for _, address := range []string{"127.0.0.1:5432", "[::1]:5432", "10.0.0.1:9092", "172.16.0.1:1", "192.168.1.1:443",
+		"[fd12::1]:443", "20.1.2.3:443",
 		"169.253.255.255:1", "169.255.0.0:1", "[fec0::1]:1", "/var/run/postgresql/.s.PGSQL.5432"} {
 		if err := egress.Control("tcp", address, nil); err != nil {
 			t.Errorf("%s: %v", address, err)
@@ -65,9 +67,10 @@ func TestANameIsRefusedByTheAddressThatItHasWhenItIsDialled(t *testing.T) {
 		_ = server.Close()
 		<-answered
 	}()
-	dialer := net.Dialer{Control: egress.Control, Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", server.LocalAddr().String())
-	}}}
+	dialer := net.Dialer{Control: egress.Control, Resolver: &net.Resolver{PreferGo: true,
+		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "udp", server.LocalAddr().String())
+		}}}
 	var refused *egress.Refused
 	if conn, err := dialer.DialContext(t.Context(), "tcp4", "innocent.example.:80"); !errors.As(err, &refused) {
 		t.Errorf("connection %v, %v", conn, err)

@@ -1,5 +1,6 @@
-// Package entra takes access tokens of Microsoft Entra by the identity that a process has: a service principal of its environment, the
-// workload identity of a pod, the managed identity of a machine, or who is signed in to the Azure CLI, in this order.
+// Package entra takes access tokens of Microsoft Entra by the identity that a process has: a
+// service principal of its environment, the workload identity of a pod, the managed identity of a
+// machine, or who is signed in to the Azure CLI, in this order.
 //
 // A token is kept and renewed before its end by the Azure SDK, so a Source may be asked at every connection.
 package entra
@@ -41,8 +42,9 @@ type government struct {
 	cloud  cloud.Configuration
 }
 
-// governing is the cloud that one of hosts is in by its name, or that the environment names for hosts whose names do not tell, such as
-// addresses of a private network. There is none for the public cloud.
+// governing is the cloud that one of hosts is in by its name, or that the environment names for
+// hosts whose names do not tell, such as addresses of a private network. There is none for the
+// public cloud.
 func governing(hosts []string) (government, bool) {
 	authority := strings.TrimSuffix(strings.ToLower(os.Getenv(authorityVariable)), "/")
 	at := slices.IndexFunc(governments, func(g government) bool {
@@ -59,8 +61,9 @@ func governing(hosts []string) (government, bool) {
 	return governments[at], true
 }
 
-// PostgresScope is the scope of tokens for Azure Database for PostgreSQL at one of hosts ("Use Microsoft Entra ID for authentication with
-// Azure Database for PostgreSQL" in Microsoft's manual; "National clouds").
+// PostgresScope is the scope of tokens for Azure Database for PostgreSQL at one of hosts ("Use
+// Microsoft Entra ID for authentication with Azure Database for PostgreSQL" in Microsoft's manual;
+// "National clouds").
 func PostgresScope(hosts ...string) string {
 	if g, ok := governing(hosts); ok {
 		return "https://ossrdbms-aad.database" + g.domain + "/.default"
@@ -71,10 +74,12 @@ func PostgresScope(hosts ...string) string {
 // EventHubsScope is the scope of tokens for an Event Hubs namespace, by its host.
 func EventHubsScope(host string) string { return "https://" + host + "/.default" }
 
-// For makes a source of tokens of a scope for a service at one of hosts, whose domains say which of Azure's clouds it is in.
+// For makes a source of tokens of a scope for a service at one of hosts, whose domains say which of
+// Azure's clouds it is in.
 func For(scope string, hosts ...string) Source {
 	source := From(scope, func() (azcore.TokenCredential, error) {
-		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Cloud: cloudOf(hosts)}})
+		return azidentity.NewDefaultAzureCredential(
+			&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Cloud: cloudOf(hosts)}})
 	})
 	return func(ctx context.Context) (string, error) {
 		if err := CheckFiles(); err != nil {
@@ -84,8 +89,9 @@ func For(scope string, hosts ...string) Source {
 	}
 }
 
-// CheckFiles says what is wrong with the files that the environment names for the SDK, which reads them without bounds, those of tokens
-// again and again: a pipe would keep it waiting for ever. A file that is not there is the SDK's to judge: it may not need it.
+// CheckFiles says what is wrong with the files that the environment names for the SDK, which reads
+// them without bounds, those of tokens again and again: a pipe would keep it waiting for ever. A
+// file that is not there is the SDK's to judge: it may not need it.
 func CheckFiles() error {
 	for _, variable := range []string{"AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"} {
 		path := os.Getenv(variable)
@@ -127,7 +133,8 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.err }
 
-// Passing says whether waiting can mend it: who gives tokens did not answer, or is too busy to. Whatever else is answered is about the identity.
+// Passing says whether waiting can mend it: who gives tokens did not answer, or is too busy to.
+// Whatever else is answered is about the identity.
 func (f *Failure) Passing() bool {
 	failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](f.err)
 	if !ok {
@@ -135,7 +142,8 @@ func (f *Failure) Passing() bool {
 		return ok
 	}
 	answer := failed.RawResponse
-	return answer == nil || answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= http.StatusInternalServerError
+	return answer == nil || answer.StatusCode == http.StatusTooManyRequests ||
+		answer.StatusCode >= http.StatusInternalServerError
 }
 
 // cloudOf is zero for the public cloud, and where the environment names the authority.

@@ -56,7 +56,8 @@ func TestAManagedIdentityGivesTokens(t *testing.T) {
 	asked := 0
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
-		if r.Header.Get("X-IDENTITY-HEADER") != "of this machine" || r.URL.Query().Get("resource") != "https://shop.servicebus.windows.net" {
+		if r.Header.Get("X-IDENTITY-HEADER") != "of this machine" ||
+			r.URL.Query().Get("resource") != "https://shop.servicebus.windows.net" {
 			t.Errorf("asked for %s with %v", r.URL, r.Header)
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -95,7 +96,8 @@ func TestFilesOfTheEnvironmentAreReadWithinBoundsAlsoOnceTheyAreReplaced(t *test
 		make func() error
 		says string
 	}{
-		{func() error { return syscall.Mkfifo(token, 0o600) }, "AZURE_FEDERATED_TOKEN_FILE: read " + token + ": it is not a regular file"},
+		{func() error { return syscall.Mkfifo(token, 0o600) },
+			"AZURE_FEDERATED_TOKEN_FILE: read " + token + ": it is not a regular file"},
 		{func() error { return os.Symlink("/dev/zero", token) }, "it is not a regular file"},
 		{func() error { return os.WriteFile(token, make([]byte, config.MaxFile+1), 0o600) }, "it is larger than"},
 		{func() error { return os.WriteFile(token, []byte("a.b.c"), 0o600) }, "take a token"}, // it is used
@@ -124,7 +126,8 @@ func (f failing) GetToken(context.Context, policy.TokenRequestOptions) (azcore.A
 func TestATokenThatCannotBeGivenNowIsToldFromAnIdentityThatGetsNone(t *testing.T) {
 	answered := func(status int) error {
 		request := httptest.NewRequest(http.MethodPost, "https://login.microsoftonline.com/token", nil)
-		return &azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: status, Status: strconv.Itoa(status), Request: request, Body: http.NoBody}}
+		return &azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: status,
+			Status: strconv.Itoa(status), Request: request, Body: http.NoBody}}
 	}
 	for _, c := range []struct {
 		err     error

@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// Variable is the environment variable that sets a failpoint: <name>[:<n>] names the place and how often it is passed unharmed.
+// Variable is the environment variable that sets a failpoint: <name>[:<n>] names the place and how
+// often it is passed unharmed.
 const Variable = "CALYPSO_FAILPOINT"
 
 // Set is what kills the process. A nil Set has no failpoint.

@@ -32,7 +32,8 @@ func (f *Flags) Config(fleet string, tel *telemetry.Telemetry) (Config, error) {
 		return Config{}, err
 	}
 	return Config{
-		Kafka: client, WorkerID: f.WorkerID, ConfigTopic: f.ConfigTopic, StatusTopic: f.StatusTopic, OffsetsTopic: f.OffsetsTopic, SchemasTopic: f.SchemasTopic, ReplicationFactor: f.ReplicationFactor,
+		Kafka: client, WorkerID: f.WorkerID, ConfigTopic: f.ConfigTopic, StatusTopic: f.StatusTopic,
+		OffsetsTopic: f.OffsetsTopic, SchemasTopic: f.SchemasTopic, ReplicationFactor: f.ReplicationFactor,
 		RevealSecrets: f.RevealSecrets, CrashDir: f.CrashDir,
 		References: secret.References{Paths: f.ReferencePaths, Env: f.ReferenceEnv}, TLS: f.TLS, Telemetry: tel,
 	}, nil

@@ -62,8 +62,10 @@ func (c Config) NewWorker(fleet string, meter metric.Meter, plugins ...connector
 	}
 	worker, err := runtime.New(runtime.Config{
 		Kafka: c.Kafka, GroupID: c.GroupID, WorkerID: c.WorkerID, Plugins: plugins,
-		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, SchemasTopic: c.SchemasTopic, ReplicationFactor: c.ReplicationFactor,
-		References: c.References, RevealSecrets: c.RevealSecrets, CrashDir: c.CrashDir, Logger: c.Telemetry.Logger, Meter: meter,
+		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, SchemasTopic: c.SchemasTopic,
+		ReplicationFactor: c.ReplicationFactor,
+		References:        c.References, RevealSecrets: c.RevealSecrets, CrashDir: c.CrashDir,
+		Logger: c.Telemetry.Logger, Meter: meter,
 	})
 	if err != nil {
 		return nil, err

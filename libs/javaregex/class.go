@@ -276,7 +276,8 @@ var unicodeClasses = map[string]predicate{
 	"WORD":  unicodeWord, "ASSIGNED": assigned,
 	"IDEOGRAPHIC": in(unicode.Ideographic),
 	"JOINCONTROL": joinControl, "JOIN_CONTROL": joinControl,
-	"NONCHARACTERCODEPOINT": in(unicode.Noncharacter_Code_Point), "NONCHARACTER_CODE_POINT": in(unicode.Noncharacter_Code_Point),
+	"NONCHARACTERCODEPOINT":   in(unicode.Noncharacter_Code_Point),
+	"NONCHARACTER_CODE_POINT": in(unicode.Noncharacter_Code_Point),
 }
 
 func unicodeHex(c rune) bool { return unicode.In(c, unicode.Nd, unicode.Hex_Digit) }
@@ -298,7 +299,8 @@ var javaClasses = map[string]predicate{
 	},
 	"UnicodeIdentifierStart": func(c rune) bool { return identStart(c) || unicode.Is(unicode.Other_ID_Start, c) },
 	"UnicodeIdentifierPart": func(c rune) bool {
-		return identStart(c) || ignorable(c) || unicode.In(c, unicode.Other_ID_Start, unicode.Other_ID_Continue, unicode.Pc, unicode.Nd, unicode.Mn, unicode.Mc)
+		return identStart(c) || ignorable(c) || unicode.In(c, unicode.Other_ID_Start, unicode.Other_ID_Continue, unicode.Pc,
+			unicode.Nd, unicode.Mn, unicode.Mc)
 	},
 }
 

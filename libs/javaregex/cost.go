@@ -10,8 +10,8 @@ const (
 	perAttempt = 256
 	// maxWays bounds in how many ways the parts of a pattern with back-references may match a usual text.
 	maxWays = 1 << 20
-	// usualText is the length that every pattern takes: the longest name of a topic has 249 characters, schema.table.column of PostgreSQL
-	// 191.
+	// usualText is the length that every pattern takes: the longest name of a topic has 249
+	// characters, schema.table.column of PostgreSQL 191.
 	usualText = 256
 )
 
@@ -35,7 +35,8 @@ func (c cost) steps(text int) float64 {
 	return attempts * (float64(c.work)*float64(within(c.longest)+1) + perAttempt)
 }
 
-// places are the places of a text, counted from where a match begins, between the first and the last; the last may be unbounded.
+// places are the places of a text, counted from where a match begins, between the first and the
+// last; the last may be unbounded.
 type places struct{ first, last int }
 
 // after are the places behind a part of these lengths.

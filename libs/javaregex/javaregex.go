@@ -1,14 +1,20 @@
-// Package javaregex is the regular expressions of java.util.regex, in which the users of Debezium and Kafka Connect write their
-// lists of tables and columns, their topics and their routes. A pattern that is accepted means here what it means there.
+// Package javaregex is the regular expressions of java.util.regex, in which the users of Debezium
+// and Kafka Connect write their lists of tables and columns, their topics and their routes. A
+// pattern that is accepted means here what it means there.
 //
-// Model. An expression is parsed to a tree, the tree is compiled to a program, and the program is run by backtracking with Java's
-// preferences, so that groups hold what Java's hold. Without back-references a state (instruction and position) is visited at most
-// once within the whole and within each part that is matched for itself, so that the steps of a match are bounded by the pattern and
-// the length of the text: see cost. A pattern that could need too many for a name is refused, and so is a text that is too long for its pattern
-// (Takes). A pattern with back-references, for which there is no such bound, is refused if its parts can match in too many ways.
+// Model. An expression is parsed to a tree, the tree is compiled to a program, and the program is
+// run by backtracking with Java's preferences, so that groups hold what Java's hold. Without
+// back-references a state (instruction and position) is visited at most once within the whole and
+// within each part that is matched for itself, so that the steps of a match are bounded by the
+// pattern and the length of the text: see cost. A pattern that could need too many for a name is
+// refused, and so is a text that is too long for its pattern (Takes). A pattern with
+// back-references, for which there is no such bound, is refused if its parts can match in too many
+// ways.
 //
-// Taken besides: looking behind for what has no greatest length, which Java refuses in some forms. Not taken: (?c), \X, \b{g}, \N{name}, Unicode blocks (\p{InGreek}), \p{javaMirrored}, and patterns that are larger than the limits
-// below. Characters are those of Unicode as Go knows them. Positions are characters, not UTF-16 units.
+// Taken besides: looking behind for what has no greatest length, which Java refuses in some forms.
+// Not taken: (?c), \X, \b{g}, \N{name}, Unicode blocks (\p{InGreek}), \p{javaMirrored}, and
+// patterns that are larger than the limits below. Characters are those of Unicode as Go knows them.
+// Positions are characters, not UTF-16 units.
 package javaregex
 
 import (
@@ -55,9 +61,13 @@ func compile(expression string, f flags) (*Pattern, error) {
 	case c.err != nil:
 		return nil, c.err
 	case p.refers && ways(root) > maxWays:
-		return nil, fmt.Errorf("a pattern with back-references may not have this many alternatives and repetitions: it could take hours to match; write it with fewer, or without the back-reference")
+		return nil,
+			fmt.Errorf(
+				"a pattern with back-references may not have this many alternatives and repetitions: it could take hours to match; write it with fewer, or without the back-reference")
 	case !c.pattern.takes(usualText):
-		return nil, fmt.Errorf("the pattern is too large, with what it looks ahead and behind for and its independent and possessive parts: it could take minutes to match; write it with fewer of these")
+		return nil,
+			fmt.Errorf(
+				"the pattern is too large, with what it looks ahead and behind for and its independent and possessive parts: it could take minutes to match; write it with fewer of these")
 	}
 	return c.pattern, nil
 }
@@ -73,7 +83,8 @@ func (p *Pattern) Takes(text string) error {
 	if len(text) <= usualText || p.takes(utf8.RuneCountInString(text)) {
 		return nil
 	}
-	return fmt.Errorf("a text of %d bytes is too long for the regular expression %.200s: it could take minutes to match", len(text), p.text)
+	return fmt.Errorf("a text of %d bytes is too long for the regular expression %.200s: it could take minutes to match",
+		len(text), p.text)
 }
 
 func (p *Pattern) takes(length int) bool {
@@ -102,8 +113,9 @@ func (p *Pattern) match(text string) (*matcher, bool) {
 	return m, m.matchAt(0, true)
 }
 
-// ReplaceFirst replaces the first part of a text that the pattern matches (Matcher.replaceFirst), which need not be the whole text even
-// where the pattern matches that. A text that it does not take stays.
+// ReplaceFirst replaces the first part of a text that the pattern matches (Matcher.replaceFirst),
+// which need not be the whole text even where the pattern matches that. A text that it does not
+// take stays.
 func (p *Pattern) ReplaceFirst(text string, with *Replacement) string {
 	if p.Takes(text) != nil {
 		return text

@@ -95,7 +95,8 @@ func askJava(t *testing.T, questions []question) []string {
 	if err != nil {
 		t.Skip("there is no Java to compare with")
 	}
-	if version, err := exec.Command(java, "-version").CombinedOutput(); err != nil || !strings.Contains(string(version), `version "17.`) {
+	if version, err := exec.Command(java, "-version").CombinedOutput(); err != nil ||
+		!strings.Contains(string(version), `version "17.`) {
 		t.Skipf("the package means what Java 17 means, and this is another: %s %v", version, err)
 	}
 	var in bytes.Buffer
@@ -127,7 +128,8 @@ func same(q question, want, got string) bool {
 	if strings.Contains(got, "!") && strings.HasPrefix(want, "false\t"+encoded(q.text)) {
 		return strings.HasPrefix(got, "false\t!")
 	}
-	return strings.HasPrefix(got, "refused\t") && strings.Contains(got, ours) || strings.HasPrefix(want, "refused\tLook-behind group")
+	return strings.HasPrefix(got, "refused\t") && strings.Contains(got, ours) ||
+		strings.HasPrefix(want, "refused\tLook-behind group")
 }
 
 // The answers are Java 17's.
@@ -140,7 +142,8 @@ func TestAPatternMeansWhatItMeansInJava(t *testing.T) {
 		for i, answer := range askJava(t, questions) {
 			q := questions[i]
 			// Of what does not match, and of what is refused, one of a kind is enough.
-			if told := strings.HasPrefix(answer, "true\t") || answer != "false\t"+encoded(q.text) && !strings.HasPrefix(answer, "refused\t"); told || last.pattern != q.pattern || last.fold != q.fold {
+			if told := strings.HasPrefix(answer, "true\t") || answer != "false\t"+encoded(q.text) &&
+				!strings.HasPrefix(answer, "refused\t"); told || last.pattern != q.pattern || last.fold != q.fold {
 				out.WriteString(q.line() + "\t" + answer + "\n")
 			}
 			last = q
@@ -175,9 +178,11 @@ func TestRandomPatternsMeanWhatTheyMeanInJava(t *testing.T) {
 		if strings.HasPrefix(want, "refused") && strings.HasPrefix(got, "refused") {
 			continue // in other words, where several things are wrong
 		}
-		if !same(q, want, got) && !strings.HasPrefix(got, "refused\ta pattern with back-references") && !strings.HasPrefix(got, "refused\tthe pattern is too large") {
+		if !same(q, want, got) && !strings.HasPrefix(got, "refused\ta pattern with back-references") &&
+			!strings.HasPrefix(got, "refused\tthe pattern is too large") {
 			if wrong++; wrong <= 30 {
-				t.Errorf("seed %d: %q (fold %v) on %q with %q: %q, Java says %q", *seed, q.pattern, q.fold, q.text, q.replacement, got, want)
+				t.Errorf("seed %d: %q (fold %v) on %q with %q: %q, Java says %q", *seed, q.pattern, q.fold, q.text,
+					q.replacement, got, want)
 			}
 		}
 	}
@@ -187,9 +192,12 @@ func TestRandomPatternsMeanWhatTheyMeanInJava(t *testing.T) {
 }
 
 var atoms = []string{
-	"a", "b", "c", "A", "B", "1", "_", ".", "\\.", "[ab]", "[^a]", "[a-c]", "[a-c&&[^b]]", "[a-c&&b-z]", "[a[bc]]", "[^a[bc]]", "\\w", "\\d", "\\s", "\\W",
-	"\\h", "\\p{Lower}", "\\p{Upper}", "\\p{Alpha}", "\\P{Lower}", "\\p{Lu}", "\\p{L}", "\\p{javaUpperCase}", "\\p{IsAlphabetic}", "\\Qa.b\\E", "ab", "\\R", "^", "$", "\\b", "\\B",
-	"[\\w&&[^b1]]", "[^\\w]", "[a&&b]", "[.]", "[-a]", "[a-]", "é", "É", "[à-ü]", "\n", "\\n", "\\x61", "\\u0062", "\\A", "\\z", "\\Z", "\\1", "\\2", "\\k<n>", "(?i)", "(?s)", "(?m)", "",
+	"a", "b", "c", "A", "B", "1", "_", ".", "\\.", "[ab]", "[^a]", "[a-c]", "[a-c&&[^b]]", "[a-c&&b-z]", "[a[bc]]",
+	"[^a[bc]]", "\\w", "\\d", "\\s", "\\W",
+	"\\h", "\\p{Lower}", "\\p{Upper}", "\\p{Alpha}", "\\P{Lower}", "\\p{Lu}", "\\p{L}", "\\p{javaUpperCase}",
+	"\\p{IsAlphabetic}", "\\Qa.b\\E", "ab", "\\R", "^", "$", "\\b", "\\B",
+	"[\\w&&[^b1]]", "[^\\w]", "[a&&b]", "[.]", "[-a]", "[a-]", "é", "É", "[à-ü]", "\n", "\\n", "\\x61", "\\u0062", "\\A",
+	"\\z", "\\Z", "\\1", "\\2", "\\k<n>", "(?i)", "(?s)", "(?m)", "",
 }
 
 func random(r *rand.Rand) question {
@@ -219,7 +227,8 @@ func random(r *rand.Rand) question {
 				}
 			}
 			b.WriteString(part)
-			if part != "" && !strings.HasPrefix(part, "(?i)") && !strings.HasPrefix(part, "(?s)") && !strings.HasPrefix(part, "(?m)") && r.IntN(3) == 0 {
+			if part != "" && !strings.HasPrefix(part, "(?i)") && !strings.HasPrefix(part, "(?s)") &&
+				!strings.HasPrefix(part, "(?m)") && r.IntN(3) == 0 {
 				counts := []string{"?", "{2}", "{1,2}", "{0,3}", "*", "+", "{1,}"}
 				if behind > 0 { // without end, which Java miscounts
 					counts = counts[:4]
@@ -253,34 +262,61 @@ func random(r *rand.Rand) question {
 func table() []question {
 	var all []question
 	for _, pattern := range []string{
-		"a", "a|ab", "ab|a", "(a|ab)(c|bcd)(d*)", "a*?b", "(a*)*", "(a*)+", "(a|b)*", "(?:(a)|b)*", "((a)|b)*?c", "(a?)*?b", "(?:a?){3}", "(a{2}){2,3}", "a{2}{3}", "{1}", "a{,3}", "a{3,1}", "a{", "a{x}", "a**", "*a", "a|*", "(", ")", "a)", "[", "[]", "[]a]", "[^]a]", "[a", "\\", "[a\\", "(?<n", "(?<1>a)", "(?<n>a)(?<n>b)", "\\k<m>", "(?<=a*)b", "(?<=a{1,3})b", "(?z)", "(?", "a(?i)b|c", "(?i:a)b", "(?-i)a", "(?i-s)a.",
-		`[a-z&&[^x]]`, `[a-z&&[^x-z]]+`, `[a-b[x]]`, `[a-c[x-z]]+`, `[^a-b[x]]`, `[a-z&&[def]]`, `[a-z&&[^bc]&&[^d]]`, `[a&&]`, `[&&a]`, `[&&]`, `[a&b]+`, `[a&&&b]`, `[a-d&&c-f]+`, `[^a-d&&c-f]+`, `[[a-d]&&[c-f]]+`, `[\w&&[^\d]]+`, `[\p{Lower}\d]+`, `[^\p{Lower}]`, `[-a]`, `[a-]`, `[a-c-e]`, `[z-a]`, `[\d-z]`, `[a-\d]`, `[+--]`, `[\]]`, `[\[a]`, `[a[b[c]]]+`, `[\Qa-c\E]+`, `[\x61-\x63]+`,
-		`a++b`, `a*+a`, `a?+a`, `(?:ab|a)++b`, `(?:a|ab){2}+`, `a{1,2}+a`, `(?>a|ab)c`, `(?>a*)a`, `(a++)(b*+)`, `(?=a)\w+`, `(?!a)\w+`, `(?!secret\.).*`, `^(?!public\.tmp_).*$`, `public\.(?!tmp_|old_)\w+`, `.*(?<!_log)`, `.*(?<!_log|_tmp)$`, `(?<=a)b`, `a(?<=a)b`, `(?<=\w{2})c`, `(?<!b)c`, `(\w+)\.\1`, `(?<n>\w)\k<n>`, `(a)\1`, `(?i)(a)\1`, `\1(a)`, `(a)(b)\2\1`, `(a)\11`, `\8`,
-		`\p{Lower}+`, `\p{Upper}+`, `\p{Alpha}`, `\p{Alnum}+`, `\p{Punct}`, `\p{Space}`, `\p{XDigit}+`, `\p{ASCII}+`, `\p{L}+`, `\p{Lu}`, `\p{IsL}`, `\p{IsLatin}+`, `\p{IsGreek}`, `\p{IsAlphabetic}+`, `\p{IsUppercase}`, `\p{javaLowerCase}+`, `\p{javaUpperCase}`, `\p{javaLetterOrDigit}+`, `\p{javaJavaIdentifierStart}\p{javaJavaIdentifierPart}*`, `\p{sc=Latin}`, `\p{gc=Lu}`, `\p{gc=X}`, `\p{Nope}`, `\p{IsNope}`, `\pL`, `\PL`, `\p{`, `\p{}`, `\P{Alpha}`, `(?U)\w+`, `(?U)\p{Lower}`, `(?iu)É`, `(?i)é`, `(?u)é`,
-		`\Qa.b\E`, `\Q[a]*\E`, `a\Qb`, `\Q\E`, `\Qa\Eb+`, `\Q1\E`, `a\E`, `\h`, `\H`, `\v`, `\V`, `[\v]`, `\R`, `a\Rb`, `\s`, `\S+`, `\d+`, `\D`, `\w+`, `\W`, `\t`, `\x41`, `\x{41}`, `\x4`, `\u0041`, `\u00`, `\0101`, `\08`, `\cA`, `\a`, `\e`, `\q`, `\i`, `\_`, `\-`, `\.`, `\/`,
-		`^a$`, `a$`, `a\Z`, `a\z`, `\Aa`, `\Ga`, `(?m)^a$`, `(?m)a$\n^b`, `(?d)a.b`, `(?s)a.b`, `a.b`, `\ba\b`, `\Bb`, `a\b`, `(?x) a b # c`, `(?x)a\ b`, `(?x)[a b]`, `(?x)a # c`,
-		`.*`, `.+`, `(.*)`, `(.*?)`, `([^.]+)\.([^.]+)\.([^.]+)`, `(?<schema>\w+)\.(?<table>\w+)`, `.*\.(orders|items)`, `public\..*`, `PUBLIC\.ORDERS`, `Straße`, `ſ`, `K`, `[k]`, `[j-l]`, `[J-L]`, `😀`, `[😀-😂]`, `.😀`,
+		"a", "a|ab", "ab|a", "(a|ab)(c|bcd)(d*)", "a*?b", "(a*)*", "(a*)+", "(a|b)*", "(?:(a)|b)*", "((a)|b)*?c", "(a?)*?b",
+		"(?:a?){3}", "(a{2}){2,3}", "a{2}{3}", "{1}", "a{,3}", "a{3,1}", "a{", "a{x}", "a**", "*a", "a|*", "(", ")", "a)",
+		"[", "[]", "[]a]", "[^]a]", "[a", "\\", "[a\\", "(?<n", "(?<1>a)", "(?<n>a)(?<n>b)", "\\k<m>", "(?<=a*)b",
+		"(?<=a{1,3})b", "(?z)", "(?", "a(?i)b|c", "(?i:a)b", "(?-i)a", "(?i-s)a.",
+		`[a-z&&[^x]]`, `[a-z&&[^x-z]]+`, `[a-b[x]]`, `[a-c[x-z]]+`, `[^a-b[x]]`, `[a-z&&[def]]`, `[a-z&&[^bc]&&[^d]]`,
+		`[a&&]`, `[&&a]`, `[&&]`, `[a&b]+`, `[a&&&b]`, `[a-d&&c-f]+`, `[^a-d&&c-f]+`, `[[a-d]&&[c-f]]+`, `[\w&&[^\d]]+`,
+		`[\p{Lower}\d]+`, `[^\p{Lower}]`, `[-a]`, `[a-]`, `[a-c-e]`, `[z-a]`, `[\d-z]`, `[a-\d]`, `[+--]`, `[\]]`, `[\[a]`,
+		`[a[b[c]]]+`, `[\Qa-c\E]+`, `[\x61-\x63]+`,
+		`a++b`, `a*+a`, `a?+a`, `(?:ab|a)++b`, `(?:a|ab){2}+`, `a{1,2}+a`, `(?>a|ab)c`, `(?>a*)a`, `(a++)(b*+)`, `(?=a)\w+`,
+		`(?!a)\w+`, `(?!secret\.).*`, `^(?!public\.tmp_).*$`, `public\.(?!tmp_|old_)\w+`, `.*(?<!_log)`, `.*(?<!_log|_tmp)$`,
+		`(?<=a)b`, `a(?<=a)b`, `(?<=\w{2})c`, `(?<!b)c`, `(\w+)\.\1`, `(?<n>\w)\k<n>`, `(a)\1`, `(?i)(a)\1`, `\1(a)`,
+		`(a)(b)\2\1`, `(a)\11`, `\8`,
+		`\p{Lower}+`, `\p{Upper}+`, `\p{Alpha}`, `\p{Alnum}+`, `\p{Punct}`, `\p{Space}`, `\p{XDigit}+`, `\p{ASCII}+`,
+		`\p{L}+`, `\p{Lu}`, `\p{IsL}`, `\p{IsLatin}+`, `\p{IsGreek}`, `\p{IsAlphabetic}+`, `\p{IsUppercase}`,
+		`\p{javaLowerCase}+`, `\p{javaUpperCase}`, `\p{javaLetterOrDigit}+`,
+		`\p{javaJavaIdentifierStart}\p{javaJavaIdentifierPart}*`, `\p{sc=Latin}`, `\p{gc=Lu}`, `\p{gc=X}`, `\p{Nope}`,
+		`\p{IsNope}`, `\pL`, `\PL`, `\p{`, `\p{}`, `\P{Alpha}`, `(?U)\w+`, `(?U)\p{Lower}`, `(?iu)É`, `(?i)é`, `(?u)é`,
+		`\Qa.b\E`, `\Q[a]*\E`, `a\Qb`, `\Q\E`, `\Qa\Eb+`, `\Q1\E`, `a\E`, `\h`, `\H`, `\v`, `\V`, `[\v]`, `\R`, `a\Rb`, `\s`,
+		`\S+`, `\d+`, `\D`, `\w+`, `\W`, `\t`, `\x41`, `\x{41}`, `\x4`, `\u0041`, `\u00`, `\0101`, `\08`, `\cA`, `\a`, `\e`,
+		`\q`, `\i`, `\_`, `\-`, `\.`, `\/`,
+		`^a$`, `a$`, `a\Z`, `a\z`, `\Aa`, `\Ga`, `(?m)^a$`, `(?m)a$\n^b`, `(?d)a.b`, `(?s)a.b`, `a.b`, `\ba\b`, `\Bb`, `a\b`,
+		`(?x) a b # c`, `(?x)a\ b`, `(?x)[a b]`, `(?x)a # c`,
+		`.*`, `.+`, `(.*)`, `(.*?)`, `([^.]+)\.([^.]+)\.([^.]+)`, `(?<schema>\w+)\.(?<table>\w+)`, `.*\.(orders|items)`,
+		`public\..*`, `PUBLIC\.ORDERS`, `Straße`, `ſ`, `K`, `[k]`, `[j-l]`, `[J-L]`, `😀`, `[😀-😂]`, `.😀`,
 	} {
 		for _, fold := range []bool{false, true} {
-			for _, text := range []string{"", "a", "b", "x", "A", "ab", "aab", "abc", "aba", "abcd", "aaaa", "aaaaaa", "c", "abcbc", "a.b", "a1", "1", "a\n", "a\nb", "a\r\nb", "a b", "é", "É", "Aé", "public.orders", "public.tmp_x", "Public.Orders", "secret.keys", "s.t_log", "ab.ab", "-", "&", "[a]*", "😀", "a😀", "ß", "K", "k", "α", " ", "]", "Straße"} {
+			for _, text := range []string{"", "a", "b", "x", "A", "ab", "aab", "abc", "aba", "abcd", "aaaa", "aaaaaa", "c",
+				"abcbc", "a.b", "a1", "1", "a\n", "a\nb", "a\r\nb", "a b", "é", "É", "Aé", "public.orders", "public.tmp_x",
+				"Public.Orders", "secret.keys", "s.t_log", "ab.ab", "-", "&", "[a]*", "😀", "a😀", "ß", "K", "k", "α", " ",
+				"]", "Straße"} {
 				all = append(all, question{fold, pattern, text, "<$0>"})
 			}
 		}
 	}
 	return append(all, []question{
-		{false, `(.*)\.(.*)`, "a.b", "$2_$1"}, {false, `(.*)\.(.*)`, "a.b", `\$1`}, {false, `(.*)\.(.*)`, "a.b", "$12"}, {false, `(.*)\.(.*)`, "a.b", "$3"}, {false, `a`, "a", "$"}, {false, `a`, "a", `\`}, {false, `a`, "a", "$x"},
-		{false, `(?<n>a)b`, "ab", "${n}c"}, {false, `(?<n>a)b`, "ab", "${m}"}, {false, `a`, "a", "${}"}, {false, `(?<n>a)`, "a", "${n"}, {false, `a`, "a", "${1}"}, {false, `(a)|b`, "b", "[$1]"}, {false, `a|ab`, "ab", "x"}, {false, `a`, "b", "$9"},
-		{false, `(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)(k)`, "abcdefghijk", "$11$10$1"}, {false, `(a)`, "a", `\\$1\a`}, {false, `dbserver1\.(.*)\.(.*)`, "dbserver1.inventory.customers", "$1-$2"},
+		{false, `(.*)\.(.*)`, "a.b", "$2_$1"}, {false, `(.*)\.(.*)`, "a.b", `\$1`}, {false, `(.*)\.(.*)`, "a.b", "$12"},
+		{false, `(.*)\.(.*)`, "a.b", "$3"}, {false, `a`, "a", "$"}, {false, `a`, "a", `\`}, {false, `a`, "a", "$x"},
+		{false, `(?<n>a)b`, "ab", "${n}c"}, {false, `(?<n>a)b`, "ab", "${m}"}, {false, `a`, "a", "${}"},
+		{false, `(?<n>a)`, "a", "${n"}, {false, `a`, "a", "${1}"}, {false, `(a)|b`, "b", "[$1]"}, {false, `a|ab`, "ab", "x"},
+		{false, `a`, "b", "$9"},
+		{false, `(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)(k)`, "abcdefghijk", "$11$10$1"}, {false, `(a)`, "a", `\\$1\a`},
+		{false, `dbserver1\.(.*)\.(.*)`, "dbserver1.inventory.customers", "$1-$2"},
 	}...)
 }
 
 func TestHostilePatternsEnd(t *testing.T) {
 	text := strings.Repeat("a", 249)
 	for _, pattern := range []string{
-		`(a+)+b`, `(a*)*b`, `((a*)*)*b`, `(a|a)*b`, `(a|aa)+b`, `(.*)*(.*)*(.*)*b`, `(?:a?){200}a{200}b`, `((((a++)++)++)++)b`, `(?=(a+)+b)a`, `(?:(?=(a*)*b)a)*`, `(?<=(?:a|aa){1,20})b`, `(?:(?<=a{0,30})a)*b`,
+		`(a+)+b`, `(a*)*b`, `((a*)*)*b`, `(a|a)*b`, `(a|aa)+b`, `(.*)*(.*)*(.*)*b`, `(?:a?){200}a{200}b`,
+		`((((a++)++)++)++)b`, `(?=(a+)+b)a`, `(?:(?=(a*)*b)a)*`, `(?<=(?:a|aa){1,20})b`, `(?:(?<=a{0,30})a)*b`,
 		`(?>(?>(?>a*)*)*)*b`, `(?:(?!(a|aa)+b)a)*b`, `(a+)\1b`, `(.{0,50})(.{0,50})(.{0,50})\3b`,
-		times("(?:", 240) + "a" + times(")*", 240) + "b", times("(?>", 240) + "a" + times("|b)", 240) + "b", times("(?=", 240) + "a" + times("*)", 240) + "b",
-		"(?:(?:" + times("a|", 70) + "a)" + times("()", 700) + ")*b", "(?:[" + times("c-d", 2000) + "a]a?)*b", "(?:(?:(?=a)){5000}a)*b", "(?:(?=a*b)a)*b",
+		times("(?:", 240) + "a" + times(")*", 240) + "b", times("(?>", 240) + "a" + times("|b)", 240) + "b",
+		times("(?=", 240) + "a" + times("*)", 240) + "b",
+		"(?:(?:" + times("a|", 70) + "a)" + times("()", 700) + ")*b", "(?:[" + times("c-d", 2000) + "a]a?)*b",
+		"(?:(?:(?=a)){5000}a)*b", "(?:(?=a*b)a)*b",
 		// Of the kinds that are refused, those that people write are not.
 		"(?:(?!(?:" + times("some_table_name|", 500) + "x)).)*b", `.*(?<!_log|_tmp|_very_long_table_name)b`,
 	} {
@@ -295,14 +331,17 @@ func TestHostilePatternsEnd(t *testing.T) {
 	}
 	// Each of these took minutes, or hundreds of megabytes.
 	for _, pattern := range []string{
-		"(?:" + times("(?=a)", 1600) + "a)*b", "(?:(?=" + times("(?=a)", 1600) + ")a)*b", "(?:(?<=a{0,200})a)*b" + times("()", 3000), "(?:" + times("(?<=a{0,200})", 20) + "a)*b",
-		"(?:" + times("(?<=(?<=a{0,10})a{0,20})", 100) + "a)*b", "(?:" + times("a|", 1500) + "a)" + times(`\b`, 3000), "(?:[" + times("c-d", 1000) + "a]a?){2000}b",
+		"(?:" + times("(?=a)", 1600) + "a)*b", "(?:(?=" + times("(?=a)", 1600) + ")a)*b",
+		"(?:(?<=a{0,200})a)*b" + times("()", 3000), "(?:" + times("(?<=a{0,200})", 20) + "a)*b",
+		"(?:" + times("(?<=(?<=a{0,10})a{0,20})", 100) + "a)*b", "(?:" + times("a|", 1500) + "a)" + times(`\b`, 3000),
+		"(?:[" + times("c-d", 1000) + "a]a?){2000}b",
 	} {
 		if _, err := javaregex.Compile(pattern); err == nil || !strings.Contains(err.Error(), "too large") {
 			t.Errorf("%.60s: %v", pattern, err)
 		}
 	}
-	for _, pattern := range []string{`(a+)+\1`, `(a*)(a*)(a*)(a*)\1b`, `(a|a)*\1`, `(a{1000}){1000}`, strings.Repeat("(", 1000) + strings.Repeat(")", 1000), strings.Repeat("a", 20_000), strings.Repeat("[", 1000)} {
+	for _, pattern := range []string{`(a+)+\1`, `(a*)(a*)(a*)(a*)\1b`, `(a|a)*\1`, `(a{1000}){1000}`,
+		strings.Repeat("(", 1000) + strings.Repeat(")", 1000), strings.Repeat("a", 20_000), strings.Repeat("[", 1000)} {
 		if _, err := javaregex.Compile(pattern); err == nil {
 			t.Errorf("%.30s is accepted", pattern)
 		}
@@ -312,7 +351,8 @@ func TestHostilePatternsEnd(t *testing.T) {
 func times(text string, n int) string { return strings.Repeat(text, n) }
 
 func TestATextThatIsTooLongForItsPatternIsRefused(t *testing.T) {
-	for pattern, longest := range map[string]int{`.*`: 1 << 18, `(a+)+b`: 1 << 18, `(?:(?=a*b)a)*b`: 1 << 10, `(\w+)\.\1`: 256, `(?<!x).*`: 1 << 18} {
+	for pattern, longest := range map[string]int{`.*`: 1 << 18, `(a+)+b`: 1 << 18, `(?:(?=a*b)a)*b`: 1 << 10,
+		`(\w+)\.\1`: 256, `(?<!x).*`: 1 << 18} {
 		p, err := javaregex.Compile(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -334,7 +374,8 @@ func TestATextThatIsTooLongForItsPatternIsRefused(t *testing.T) {
 // The lists are split as Debezium 3.6.3 splits them.
 func TestListsAreSplitAsDebeziumSplitsThem(t *testing.T) {
 	for list, want := range map[string]string{
-		"a,b": "a|b", " a , b ": "a|b", `a\,b`: "a,b", `a\\,b`: `a\\|b`, "": "", ",a,,b,": "a|b", `a.*\,x, \\,y`: `a.*,x|\\|y`,
+		"a,b": "a|b", " a , b ": "a|b", `a\,b`: "a,b", `a\\,b`: `a\\|b`, "": "", ",a,,b,": "a|b",
+		`a.*\,x, \\,y`: `a.*,x|\\|y`,
 	} {
 		if got := strings.Join(javaregex.Split(list), "|"); got != want {
 			t.Errorf("%q: %q, want %q", list, got, want)
@@ -344,7 +385,8 @@ func TestListsAreSplitAsDebeziumSplitsThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"public.orders": true, "PUBLIC.Orders": true, "public.tmp_x": false, "shop.abc": true, "shop.axc": false, "xpublic.orders": false} {
+	for name, want := range map[string]bool{"public.orders": true, "PUBLIC.Orders": true, "public.tmp_x": false,
+		"shop.abc": true, "shop.axc": false, "xpublic.orders": false} {
 		if l.Match(name) != want {
 			t.Errorf("%s: %v", name, !want)
 		}

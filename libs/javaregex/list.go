@@ -9,8 +9,9 @@ import (
 // List is a list of patterns, of which one must match a whole name.
 type List []*Pattern
 
-// ParseList reads a list as Debezium does (Strings.setOfRegex with CASE_INSENSITIVE): commas separate the patterns, but for those
-// after a backslash, and white space around a pattern does not count. An empty list is nil.
+// ParseList reads a list as Debezium does (Strings.setOfRegex with CASE_INSENSITIVE): commas
+// separate the patterns, but for those after a backslash, and white space around a pattern does not
+// count. An empty list is nil.
 func ParseList(list string) (List, error) {
 	var patterns List
 	for _, text := range Split(list) {

@@ -13,8 +13,8 @@ type matcher struct {
 	undo []change
 	// end is where the match ends.
 	end int
-	// known are the outcomes of parts that are matched for themselves, where there are no back-references, so that they depend on
-	// nothing but the place.
+	// known are the outcomes of parts that are matched for themselves, where there are no
+	// back-references, so that they depend on nothing but the place.
 	known map[attempt]outcome
 	// seen are the states that lead to no match, whatever the place where one begins.
 	seen *visits
@@ -37,7 +37,8 @@ type outcome struct {
 const anywhere = -1
 
 func newMatcher(p *Pattern, text string) *matcher {
-	return &matcher{pattern: p, text: []rune(text), groups: make([]int, 2*p.groups), marks: make([]int, p.marks), known: map[attempt]outcome{}}
+	return &matcher{pattern: p, text: []rune(text), groups: make([]int, 2*p.groups), marks: make([]int, p.marks),
+		known: map[attempt]outcome{}}
 }
 
 func (m *matcher) matchAt(start int, whole bool) bool {
@@ -96,8 +97,9 @@ func (v *visits) first(state, at int) bool {
 
 type branch struct{ pc, at, undo int }
 
-// run runs the program from an instruction to the next opAccept, which must be reached at until if it is not anywhere. Where nothing
-// matches, groups and marks are as before. seen is nil where groups decide what matches.
+// run runs the program from an instruction to the next opAccept, which must be reached at until if
+// it is not anywhere. Where nothing matches, groups and marks are as before. seen is nil where
+// groups decide what matches.
 func (m *matcher) run(pc, at, until int, seen *visits) (end int, matched bool) {
 	begun := len(m.undo)
 	last := until // an independent part may match beyond it

@@ -433,7 +433,8 @@ func (p *parser) repeated(body node) node {
 	return r
 }
 
-// parseCount reads a number; one that is too large for a pattern is so for Java or for the program that follows from it.
+// parseCount reads a number; one that is too large for a pattern is so for Java or for the program
+// that follows from it.
 func parseCount(p *parser) int {
 	n := 0
 	for ; asciiDigit(p.raw(p.at)); p.at++ {

@@ -39,8 +39,8 @@ type compiler struct {
 	err     error
 	// Of each instruction: what it costs, and to which part's costs that adds.
 	weights, owners []int
-	// Of the part that is being emitted: which it is, how many states it has, its groups, and the places where what comes next can
-	// begin.
+	// Of the part that is being emitted: which it is, how many states it has, its groups, and the
+	// places where what comes next can begin.
 	part    int
 	states  int
 	groups  []int
@@ -78,8 +78,8 @@ func (c *compiler) emitWhole(root node) {
 	}
 }
 
-// addWork adds the steps at each place to the costs of the parts: those from its beginning, and from each side of its splits, to the
-// next split or the end.
+// addWork adds the steps at each place to the costs of the parts: those from its beginning, and
+// from each side of its splits, to the next split or the end.
 func (c *compiler) addWork() {
 	p := c.pattern
 	steps := make([]int, len(p.code)+1) // from an instruction to the next split or the end
@@ -254,8 +254,8 @@ func (c *compiler) emitRepetition(r repetition) {
 	}
 }
 
-// emitOnce emits one time of a repetition, at whose end stands an opLoop: one in which nothing was matched is the last, also where
-// there have not been enough.
+// emitOnce emits one time of a repetition, at whose end stands an opLoop: one in which nothing was
+// matched is the last, also where there have not been enough.
 func (c *compiler) emitOnce(body node) (loop int) {
 	mark := c.mark()
 	c.emit(instruction{op: opMark, number: mark})

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Replacement is the text that takes the place of a match: $1 and ${name} stand for groups, a backslash takes the meaning from what
-// follows it.
+// Replacement is the text that takes the place of a match: $1 and ${name} stand for groups, a
+// backslash takes the meaning from what follows it.
 type Replacement struct{ parts []replacementPart }
 
 type replacementPart struct {

@@ -8,8 +8,9 @@ import (
 	"github.com/twmb/franz-go/plugin/kslog"
 )
 
-// clientLog is the log of a client, whose news are for debugging: it tells of every transaction, and would push what a service has to
-// say out of a log of bounded size. Its warnings and errors stay what they are.
+// clientLog is the log of a client, whose news are for debugging: it tells of every transaction,
+// and would push what a service has to say out of a log of bounded size. Its warnings and errors
+// stay what they are.
 func clientLog(logger *slog.Logger) kgo.Logger {
 	return kslog.New(slog.New(newsForDebugging{logger.Handler()}))
 }

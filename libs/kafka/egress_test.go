@@ -14,7 +14,8 @@ import (
 
 func TestBrokersOfPropertiesAreNoMetadataServices(t *testing.T) {
 	for _, protocol := range []string{"PLAINTEXT", "SSL"} {
-		options, _, err := kafka.FromProperties(map[string]string{"bootstrap.servers": "169.254.169.254:80", "security.protocol": protocol})
+		options, _, err := kafka.FromProperties(map[string]string{"bootstrap.servers": "169.254.169.254:80",
+			"security.protocol": protocol})
 		if err != nil {
 			t.Fatal(err)
 		}

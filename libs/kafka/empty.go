@@ -12,8 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Empty says whether the offsets of a partition from from to before until hold no committed records, as compaction leaves them. A reader cannot
-// tell that from records that are only late: it gets nothing in either case. The error is why it is not known, such as that the partition's
+// Empty says whether the offsets of a partition from from to before until hold no committed
+// records, as compaction leaves them. A reader cannot tell that from records that are only late: it
+// gets nothing in either case. The error is why it is not known, such as that the partition's
 // committed records end before until.
 //
 // What a transaction wrote that was rolled back counts as records: the marker after it is one that readers can see.
@@ -21,7 +22,8 @@ func Empty(ctx context.Context, client *kgo.Client, topic string, partition int3
 	for from < until {
 		batches, err := fetch(ctx, client, topic, partition, from, until)
 		if err != nil {
-			return false, fmt.Errorf("looking for records from offset %d of partition %d of topic %s on: %w", from, partition, topic, err)
+			return false, fmt.Errorf("looking for records from offset %d of partition %d of topic %s on: %w", from,
+				partition, topic, err)
 		}
 		if len(batches) == 0 {
 			return true, nil
@@ -56,7 +58,8 @@ func fetch(ctx context.Context, client *kgo.Client, topic string, partition int3
 		return nil, cmp.Or(topics[topic].Err, error(kerr.UnknownTopicOrPartition))
 	}
 	p := kmsg.NewFetchRequestTopicPartition()
-	p.Partition, p.FetchOffset, p.PartitionMaxBytes = partition, from, 1 // of the first batch all is sent, however large it is
+	// of the first batch all is sent, however large it is
+	p.Partition, p.FetchOffset, p.PartitionMaxBytes = partition, from, 1
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID, t.Partitions = topic, topics[topic].ID, append(t.Partitions, p)
 	request := kmsg.NewPtrFetchRequest()
@@ -97,9 +100,11 @@ func spansOf(batches []byte) (spans []span, err error) {
 			return nil, fmt.Errorf("the broker sends %d bytes of a batch, which say nothing", len(batches))
 		}
 		first, length := int64(binary.BigEndian.Uint64(batches)), int64(int32(binary.BigEndian.Uint32(batches[8:])))
-		delta, records, magic := int32(binary.BigEndian.Uint32(batches[23:])), int32(binary.BigEndian.Uint32(batches[57:])), batches[16]
+		delta, records, magic := int32(binary.BigEndian.Uint32(batches[23:])),
+			int32(binary.BigEndian.Uint32(batches[57:])), batches[16]
 		if magic != 2 || first < 0 || delta < 0 || records < 0 || length < headerLength-12 || first+int64(delta) < first {
-			return nil, fmt.Errorf("the broker sends a batch of version %d from offset %d with %d records, which cannot be read", magic, first, records)
+			return nil, fmt.Errorf("the broker sends a batch of version %d from offset %d with %d records, which cannot be read",
+				magic, first, records)
 		}
 		spans = append(spans, span{first, first + int64(delta), records})
 		batches = batches[min(int64(len(batches)), 12+length):]

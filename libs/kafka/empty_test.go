@@ -22,7 +22,8 @@ func TestOffsetsThatCompactionEmptiedAreToldFromThoseThatHaveRecordsOrWillHave(t
 		t.Fatal(err)
 	}
 	defer client.Close()
-	settings := map[string]*string{"cleanup.policy": new("compact"), "segment.ms": new("100"), "min.cleanable.dirty.ratio": new("0.0001"), "delete.retention.ms": new("0")}
+	settings := map[string]*string{"cleanup.policy": new("compact"), "segment.ms": new("100"),
+		"min.cleanable.dirty.ratio": new("0.0001"), "delete.retention.ms": new("0")}
 	if _, err := kadm.NewClient(client).CreateTopics(ctx, 1, 1, settings, "compacted"); err != nil {
 		t.Fatal(err)
 	}

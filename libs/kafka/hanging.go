@@ -14,8 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// HangingTransaction is one that a partition holds open while no coordinator of transactions knows of it (KIP-664): nobody will ever end it,
-// and readers of committed records stop before it. It is an error to whoever waits for its end.
+// HangingTransaction is one that a partition holds open while no coordinator of transactions knows
+// of it (KIP-664): nobody will ever end it, and readers of committed records stop before it. It is
+// an error to whoever waits for its end.
 type HangingTransaction struct {
 	Topic     string
 	Partition int32
@@ -36,21 +37,24 @@ func (h *HangingTransaction) Error() string {
 
 // Summary says what hangs.
 func (h *HangingTransaction) Summary() string {
-	return fmt.Sprintf("partition %d of topic %s has a transaction of producer %d that is open since %s (offset %d) and that no coordinator knows of, so that it never ends and readers of committed records wait before it",
+	return fmt.Sprintf(
+		"partition %d of topic %s has a transaction of producer %d that is open since %s (offset %d) and that no coordinator knows of, so that it never ends and readers of committed records wait before it",
 		h.Partition, h.Topic, h.ProducerID, h.LastWrite.UTC().Format(time.RFC3339), h.Start)
 }
 
 // Remedy is how to end it.
 func (h *HangingTransaction) Remedy() string {
-	return fmt.Sprintf("calypsoctl transactions abort %s %d --producer %d rolls it back", h.Topic, h.Partition, h.ProducerID)
+	return fmt.Sprintf("calypsoctl transactions abort %s %d --producer %d rolls it back", h.Topic,
+		h.Partition, h.ProducerID)
 }
 
-// hangingAfter is how long ago the last record of a transaction must have been written: a coordinator that has moved may not know yet what
-// it will.
+// hangingAfter is how long ago the last record of a transaction must have been written: a
+// coordinator that has moved may not know yet what it will.
 const hangingAfter = time.Minute
 
-// FindHanging looks for hanging transactions in the partitions of topics that exist, sorted. What the brokers do not answer for is not found: an
-// error says that they cannot be asked at all, such as kerr.UnsupportedVersion before Kafka 3.0.
+// FindHanging looks for hanging transactions in the partitions of topics that exist, sorted. What
+// the brokers do not answer for is not found: an error says that they cannot be asked at all, such
+// as kerr.UnsupportedVersion before Kafka 3.0.
 func FindHanging(ctx context.Context, admin *kadm.Client, topics ...string) ([]*HangingTransaction, error) {
 	candidates, err := openIn(ctx, admin, topics)
 	if err != nil || len(candidates) == 0 {
@@ -78,7 +82,8 @@ func FindHanging(ctx context.Context, admin *kadm.Client, topics ...string) ([]*
 		}
 	}
 	slices.SortFunc(hanging, func(a, b *HangingTransaction) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.ProducerID, b.ProducerID))
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition),
+			cmp.Compare(a.ProducerID, b.ProducerID))
 	})
 	return hanging, nil
 }
@@ -115,7 +120,8 @@ func openIn(ctx context.Context, admin *kadm.Client, topics []string) (map[place
 	described.EachProducer(func(p kadm.DescribedProducer) {
 		wrote := time.UnixMilli(p.LastTimestamp)
 		if p.CurrentTxnStartOffset >= 0 && time.Since(wrote) >= hangingAfter {
-			open[place{p.Topic, p.Partition, p.ProducerID}] = &HangingTransaction{Topic: p.Topic, Partition: p.Partition, ProducerID: p.ProducerID, ProducerEpoch: p.ProducerEpoch,
+			open[place{p.Topic, p.Partition, p.ProducerID}] = &HangingTransaction{Topic: p.Topic, Partition: p.Partition,
+				ProducerID: p.ProducerID, ProducerEpoch: p.ProducerEpoch,
 				CoordinatorEpoch: p.CoordinatorEpoch, Start: p.CurrentTxnStartOffset, LastWrite: wrote}
 		}
 	})
@@ -140,7 +146,8 @@ func haveCoordinators(ctx context.Context, admin *kadm.Client) error {
 	}
 	for _, p := range topic.Partitions {
 		if p.Err != nil || p.Leader < 0 {
-			return fmt.Errorf("look up the coordinators of transactions: partition %d of %s has no leader", p.Partition, transactionState)
+			return fmt.Errorf("look up the coordinators of transactions: partition %d of %s has no leader", p.Partition,
+				transactionState)
 		}
 	}
 	return nil
@@ -181,17 +188,20 @@ func dropCoordinated(ctx context.Context, admin *kadm.Client, candidates map[pla
 	return nil
 }
 
-// AbortHanging ends a hanging transaction as rolled back, as kafka-transactions.sh abort does. It must have been found just now.
+// AbortHanging ends a hanging transaction as rolled back, as kafka-transactions.sh abort does. It
+// must have been found just now.
 func AbortHanging(ctx context.Context, client *kgo.Client, h *HangingTransaction) error {
 	req := kmsg.NewPtrWriteTxnMarkersRequest()
 	marker := kmsg.NewWriteTxnMarkersRequestMarker()
-	marker.ProducerID, marker.ProducerEpoch, marker.CoordinatorEpoch = h.ProducerID, h.ProducerEpoch, max(h.CoordinatorEpoch, 0)
+	marker.ProducerID, marker.ProducerEpoch, marker.CoordinatorEpoch = h.ProducerID, h.ProducerEpoch,
+		max(h.CoordinatorEpoch, 0)
 	topic := kmsg.NewWriteTxnMarkersRequestMarkerTopic()
 	topic.Topic, topic.Partitions = h.Topic, []int32{h.Partition}
 	marker.Topics = append(marker.Topics, topic)
 	req.Markers = append(req.Markers, marker)
 	failed := func(err error) error {
-		return fmt.Errorf("roll back the transaction of producer %d in partition %d of topic %s: %w", h.ProducerID, h.Partition, h.Topic, err)
+		return fmt.Errorf("roll back the transaction of producer %d in partition %d of topic %s: %w", h.ProducerID,
+			h.Partition, h.Topic, err)
 	}
 	resp, err := req.RequestWith(ctx, client)
 	if err != nil {

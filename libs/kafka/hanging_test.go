@@ -16,7 +16,8 @@ func TestTransactionsThatNoCoordinatorKnowsAreFoundAndRolledBackAndNoOthers(t *t
 	ctx := t.Context()
 	client := func(options ...kgo.Opt) *kgo.Client {
 		t.Helper()
-		c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers.Bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner())}, options...)...)
+		c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers.Bootstrap),
+			kgo.RecordPartitioner(kgo.ManualPartitioner())}, options...)...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,19 +47,23 @@ func TestTransactionsThatNoCoordinatorKnowsAreFoundAndRolledBackAndNoOthers(t *t
 		t.Fatal(err)
 	}
 	for partition := range int32(2) {
-		if err := known.ProduceSync(ctx, &kgo.Record{Topic: "held", Partition: partition, Value: []byte("v"), Timestamp: longAgo}).FirstErr(); err != nil {
+		if err := known.ProduceSync(ctx, &kgo.Record{Topic: "held", Partition: partition, Value: []byte("v"),
+			Timestamp: longAgo}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	producer, err := brokers.LeaveTransactionOpen(ctx, &kgo.Record{Topic: "held", Partition: 1, Value: []byte("lost"), Timestamp: longAgo})
+	producer, err := brokers.LeaveTransactionOpen(ctx,
+		&kgo.Record{Topic: "held", Partition: 1, Value: []byte("lost"), Timestamp: longAgo})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := brokers.LeaveTransactionOpen(ctx, &kgo.Record{Topic: "held", Partition: 0, Value: []byte("young"), Timestamp: time.Now()}); err != nil {
+	if _, err := brokers.LeaveTransactionOpen(ctx, &kgo.Record{Topic: "held", Partition: 0, Value: []byte("young"),
+		Timestamp: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	found := find()
-	if len(found) != 1 || found[0].Topic != "held" || found[0].Partition != 1 || found[0].ProducerID != producer || !found[0].LastWrite.Equal(longAgo) || found[0].Start != 1 {
+	if len(found) != 1 || found[0].Topic != "held" || found[0].Partition != 1 || found[0].ProducerID != producer ||
+		!found[0].LastWrite.Equal(longAgo) || found[0].Start != 1 {
 		t.Fatalf("found %+v", found)
 	}
 	if err := kafka.AbortHanging(ctx, c, found[0]); err != nil {
@@ -70,7 +75,8 @@ func TestTransactionsThatNoCoordinatorKnowsAreFoundAndRolledBackAndNoOthers(t *t
 	if err := known.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		t.Fatal(err)
 	}
-	reader := client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"held": {1: kgo.NewOffset().AtStart()}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	reader := client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"held": {1: kgo.NewOffset().AtStart()}}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if fetches := reader.PollRecords(ctx, 1); fetches.Err() != nil || string(fetches.Records()[0].Value) != "v" {
 		t.Errorf("read %v", fetches)
 	}

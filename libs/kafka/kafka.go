@@ -88,7 +88,8 @@ func (c Config) Validate() error {
 			fault("kafka-oauth-entra: leave out kafka-oauth-token-file and kafka-oauth-token-url, or this")
 		case c.Entra, c.TokenFile != "":
 		case c.TokenURL == "" || c.ClientID == "" || c.ClientSecret == "":
-			fault("kafka-sasl-mechanism: OAUTHBEARER needs kafka-oauth-entra, kafka-oauth-token-file, or kafka-oauth-token-url, kafka-oauth-client-id and kafka-oauth-client-secret")
+			fault(
+				"kafka-sasl-mechanism: OAUTHBEARER needs kafka-oauth-entra, kafka-oauth-token-file, or kafka-oauth-token-url, kafka-oauth-client-id and kafka-oauth-client-secret")
 		case !strings.HasPrefix(c.TokenURL, "https://"):
 			fault("kafka-oauth-token-url: %q is not an https address; the client's secret would be sent in clear", c.TokenURL)
 		}

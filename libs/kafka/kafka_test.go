@@ -14,13 +14,14 @@ import (
 
 func TestEveryFaultOfTheSettingsIsNamed(t *testing.T) {
 	for want, config := range map[string]kafka.Config{
-		"at least one broker":               {},
-		`"kafka" is not host:port`:          {Brokers: []string{"kafka"}},
-		"must be set together":              {Brokers: []string{"k:1"}, CertFile: "c"},
-		"but no mechanism":                  {Brokers: []string{"k:1"}, Username: "u"},
-		"needs kafka-sasl-username":         {Brokers: []string{"k:1"}, Mechanism: "PLAIN"},
-		"OAUTHBEARER needs":                 {Brokers: []string{"k:1"}, Mechanism: "OAUTHBEARER"},
-		"is not an https address":           {Brokers: []string{"k:1"}, Mechanism: "OAUTHBEARER", TokenURL: "http://t", ClientID: "c", ClientSecret: "canary"},
+		"at least one broker":       {},
+		`"kafka" is not host:port`:  {Brokers: []string{"kafka"}},
+		"must be set together":      {Brokers: []string{"k:1"}, CertFile: "c"},
+		"but no mechanism":          {Brokers: []string{"k:1"}, Username: "u"},
+		"needs kafka-sasl-username": {Brokers: []string{"k:1"}, Mechanism: "PLAIN"},
+		"OAUTHBEARER needs":         {Brokers: []string{"k:1"}, Mechanism: "OAUTHBEARER"},
+		"is not an https address": {Brokers: []string{"k:1"}, Mechanism: "OAUTHBEARER", TokenURL: "http://t",
+			ClientID: "c", ClientSecret: "canary"},
 		`"GSSAPI" is not one of PLAIN, SCR`: {Brokers: []string{"k:1"}, Mechanism: "GSSAPI"},
 	} {
 		err := config.Validate()
@@ -32,12 +33,14 @@ func TestEveryFaultOfTheSettingsIsNamed(t *testing.T) {
 
 func TestClientsAuthenticateAsConfigured(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(),
-		kfake.Superuser("PLAIN", "plain", "secret"), kfake.Superuser("SCRAM-SHA-256", "scram256", "secret"), kfake.Superuser("SCRAM-SHA-512", "scram512", "secret"))
+		kfake.Superuser("PLAIN", "plain", "secret"), kfake.Superuser("SCRAM-SHA-256", "scram256", "secret"),
+		kfake.Superuser("SCRAM-SHA-512", "scram512", "secret"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cluster.Close()
-	for mechanism, user := range map[string]string{"PLAIN": "plain", "SCRAM-SHA-256": "scram256", "SCRAM-SHA-512": "scram512"} {
+	for mechanism, user := range map[string]string{"PLAIN": "plain", "SCRAM-SHA-256": "scram256",
+		"SCRAM-SHA-512": "scram512"} {
 		right := kafka.Config{Brokers: cluster.ListenAddrs(), Mechanism: mechanism, Username: user, Password: "secret"}
 		if err := ping(t, right); err != nil {
 			t.Errorf("%s: %v", mechanism, err)

@@ -10,7 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TopicLimits knows how large a batch of records each topic takes at most, in bytes before compression. It is safe for concurrent use.
+// TopicLimits knows how large a batch of records each topic takes at most, in bytes before
+// compression. It is safe for concurrent use.
 type TopicLimits struct {
 	// planned is the max.message.bytes that a topic will be made with, if that is set.
 	planned func(topic string) *string
@@ -37,8 +38,8 @@ const (
 	limitTimeout = 10 * time.Second
 )
 
-// NewTopicLimits knows nothing yet. planned gives the max.message.bytes that a topic will be made with, nil for the broker's default; set is
-// a limit for all topics, 0 for each topic's own.
+// NewTopicLimits knows nothing yet. planned gives the max.message.bytes that a topic will be made
+// with, nil for the broker's default; set is a limit for all topics, 0 for each topic's own.
 func NewTopicLimits(planned func(topic string) *string, set int) *TopicLimits {
 	return &TopicLimits{planned: planned, set: set, known: make(map[string]topicLimit)}
 }
@@ -149,8 +150,8 @@ func configValue(configs kadm.ResourceConfigs, name string) (int, bool) {
 	return 0, false
 }
 
-// RecordSize is an upper bound of a record's size in a batch of its own (Kafka's message format version 2): 61 bytes of the
-// batch's head, lengths and deltas of the record, its parts.
+// RecordSize is an upper bound of a record's size in a batch of its own (Kafka's message format
+// version 2): 61 bytes of the batch's head, lengths and deltas of the record, its parts.
 func RecordSize(r *kgo.Record) int {
 	const head, lengths, perHeader = 61, 36, 10
 	n := head + lengths + len(r.Key) + len(r.Value)

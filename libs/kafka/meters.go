@@ -14,8 +14,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Meters measures clients by OpenTelemetry's conventions for messaging (semantic-conventions v1.44, Messaging metrics). It is a hook,
-// kgo.WithHooks, of any number of clients. It is called once a request and once a batch, never for a record.
+// Meters measures clients by OpenTelemetry's conventions for messaging (semantic-conventions v1.44,
+// Messaging metrics). It is a hook, kgo.WithHooks, of any number of clients. It is called once a
+// request and once a batch, never for a record.
 type Meters struct {
 	duration       metric.Float64Histogram
 	sent, consumed metric.Int64Counter
@@ -40,10 +41,12 @@ func NewMeters(meter metric.Meter) (*Meters, error) {
 	}}
 	var errs [3]error
 	m.duration, errs[0] = meter.Float64Histogram("messaging.client.operation.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time of a request to a broker, by operation: send, poll (which waits for records) and commit."),
+		metric.WithDescription(
+			"Time of a request to a broker, by operation: send, poll (which waits for records) and commit."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10))
 	m.sent, errs[1] = meter.Int64Counter("messaging.client.sent.messages", metric.WithUnit("{message}"),
-		metric.WithDescription("Records that brokers acknowledged, by topic; those of a transaction that is rolled back as well."))
+		metric.WithDescription(
+			"Records that brokers acknowledged, by topic; those of a transaction that is rolled back as well."))
 	m.consumed, errs[2] = meter.Int64Counter("messaging.client.consumed.messages", metric.WithUnit("{message}"),
 		metric.WithDescription("Records that were fetched, by topic; those that are fetched again as well."))
 	return m, errors.Join(errs[:]...)

@@ -26,7 +26,8 @@ func TestClientsAreMeasuredByTheConventionsForMessaging(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("orders"), kgo.WithHooks(meters))
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("orders"),
+		kgo.WithHooks(meters))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,8 @@ func TestClientsAreMeasuredByTheConventionsForMessaging(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"messaging.client.sent.messages", "messaging.client.consumed.messages", "messaging.client.operation.duration send", "messaging.client.operation.duration poll",
+		"messaging.client.sent.messages", "messaging.client.consumed.messages", "messaging.client.operation.duration send",
+		"messaging.client.operation.duration poll",
 		"messaging.client.operation.duration _OTHER", "messaging.client.operation.duration REQUEST_TIMED_OUT",
 	} {
 		if !seen[want] {

@@ -20,8 +20,10 @@ import (
 
 // connecting are the names of properties that say how to connect, producing those of a producer.
 var (
-	connecting = []string{"bootstrap.servers", "client.id", "security.protocol", "sasl.mechanism", "sasl.jaas.config", "ssl.endpoint.identification.algorithm",
-		"ssl.truststore.type", "ssl.truststore.location", "ssl.truststore.certificates", "ssl.keystore.type", "ssl.keystore.location", "ssl.keystore.certificate.chain", "ssl.keystore.key"}
+	connecting = []string{"bootstrap.servers", "client.id", "security.protocol", "sasl.mechanism", "sasl.jaas.config",
+		"ssl.endpoint.identification.algorithm",
+		"ssl.truststore.type", "ssl.truststore.location", "ssl.truststore.certificates", "ssl.keystore.type",
+		"ssl.keystore.location", "ssl.keystore.certificate.chain", "ssl.keystore.key"}
 	producer = []string{"compression.type", "linger.ms", "max.request.size"}
 )
 
@@ -37,11 +39,13 @@ func wrong(name, format string, args ...any) error {
 	return &PropertyError{name, fmt.Errorf(format, args...).Error()}
 }
 
-// FromProperties makes options of the properties of a Java client, by the names of Kafka's documentation: bootstrap.servers,
-// client.id, security.protocol, sasl.mechanism and sasl.jaas.config (PLAIN and SCRAM), ssl.truststore and ssl.keystore in PEM,
-// compression.type, linger.ms and max.request.size. ignored are the names of those that have no counterpart here, sorted; one that
-// would change what a connection trusts or proves is an error instead. Errors of properties are a PropertyError; none shows a secret. Connections are bounded by package
-// egress, also those to the brokers that the first ones name.
+// FromProperties makes options of the properties of a Java client, by the names of Kafka's
+// documentation: bootstrap.servers, client.id, security.protocol, sasl.mechanism and
+// sasl.jaas.config (PLAIN and SCRAM), ssl.truststore and ssl.keystore in PEM, compression.type,
+// linger.ms and max.request.size. ignored are the names of those that have no counterpart here,
+// sorted; one that would change what a connection trusts or proves is an error instead. Errors of
+// properties are a PropertyError; none shows a secret. Connections are bounded by package egress,
+// also those to the brokers that the first ones name.
 func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []string, err error) {
 	c := Config{Brokers: list(properties["bootstrap.servers"])}
 	if len(c.Brokers) == 0 {
@@ -57,7 +61,8 @@ func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []
 	case "SASL_SSL":
 		secured, authenticated = true, true
 	default:
-		return nil, nil, wrong("security.protocol", "security.protocol: %q is not one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL", protocol)
+		return nil, nil, wrong("security.protocol",
+			"security.protocol: %q is not one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL", protocol)
 	}
 	if authenticated {
 		if err := c.authenticate(properties); err != nil {
@@ -134,7 +139,8 @@ func (c *Config) authenticate(properties map[string]string) error {
 func tlsOf(properties map[string]string) (*tls.Config, error) {
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
 	if name, set := properties["ssl.endpoint.identification.algorithm"]; set && !strings.EqualFold(name, "https") {
-		return nil, wrong("ssl.endpoint.identification.algorithm", "ssl.endpoint.identification.algorithm: the names in brokers' certificates are always checked; leave it out")
+		return nil, wrong("ssl.endpoint.identification.algorithm",
+			"ssl.endpoint.identification.algorithm: the names in brokers' certificates are always checked; leave it out")
 	}
 	trusted, err := pem(properties, "ssl.truststore", "ssl.truststore.certificates")
 	if err != nil {
@@ -174,7 +180,8 @@ func pem(properties map[string]string, store, inline string) (string, error) {
 		return "", nil
 	}
 	if kind := properties[store+".type"]; !strings.EqualFold(kind, "PEM") {
-		return "", wrong(store+".type", "%s.type: only PEM can be read; export the certificates of %s (keytool -exportcert -rfc, openssl pkcs12) and set PEM", store, file)
+		return "", wrong(store+".type",
+			"%s.type: only PEM can be read; export the certificates of %s (keytool -exportcert -rfc, openssl pkcs12) and set PEM", store, file)
 	}
 	text, err := config.ReadFile(file)
 	if err != nil {
@@ -194,7 +201,8 @@ func producing(name, value string) (option kgo.Opt, known bool, err error) {
 	}
 	switch name {
 	case "compression.type":
-		codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
+		codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(),
+			"snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
 		codec, ok := codecs[value]
 		if !ok {
 			return nil, true, fmt.Errorf("%q is not none, gzip, snappy, lz4 or zstd", value)

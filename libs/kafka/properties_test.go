@@ -14,15 +14,18 @@ import (
 )
 
 func TestPropertiesOfAJavaClientConnectAndAuthenticate(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "us\"er", "canary"))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(),
+		kfake.Superuser("SCRAM-SHA-256", "us\"er", "canary"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cluster.Close()
 	properties := map[string]string{
-		"bootstrap.servers": strings.Join(cluster.ListenAddrs(), ","), "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-256",
+		"bootstrap.servers": strings.Join(cluster.ListenAddrs(), ","), "security.protocol": "SASL_PLAINTEXT",
+		"sasl.mechanism":   "SCRAM-SHA-256",
 		"sasl.jaas.config": `org.apache.kafka.common.security.scram.ScramLoginModule required username="us\"er" password="canary";`,
-		"compression.type": "lz4", "linger.ms": "5", "max.request.size": "2000000", "acks": "all", "delivery.timeout.ms": "1000",
+		"compression.type": "lz4", "linger.ms": "5", "max.request.size": "2000000", "acks": "all",
+		"delivery.timeout.ms": "1000",
 	}
 	options, ignored, err := kafka.FromProperties(properties)
 	if err != nil || !slices.Equal(ignored, []string{"acks", "delivery.timeout.ms"}) {
@@ -52,7 +55,8 @@ func TestPropertiesThatCannotBeHonouredAreRefusedByName(t *testing.T) {
 		"compression.type":                      {"compression.type", "brotli"},
 		"linger.ms":                             {"linger.ms", "-1"},
 	} {
-		properties := map[string]string{"bootstrap.servers": "k:1", "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.jaas.config": `x required username="u" password="canary";`}
+		properties := map[string]string{"bootstrap.servers": "k:1", "security.protocol": "SASL_SSL",
+			"sasl.mechanism": "PLAIN", "sasl.jaas.config": `x required username="u" password="canary";`}
 		properties[change[0]] = change[1]
 		_, _, err := kafka.FromProperties(properties)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), `"canary"`) {

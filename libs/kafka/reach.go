@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Reach knows why the brokers cannot be connected to. Clients wait such times out and in the end say only that the time is over. It is a
-// hook, kgo.WithHooks, of any number of clients.
+// Reach knows why the brokers cannot be connected to. Clients wait such times out and in the end
+// say only that the time is over. It is a hook, kgo.WithHooks, of any number of clients.
 type Reach struct {
 	mu  sync.Mutex
 	why error // guarded by mu; nil if the last connection was made

@@ -20,10 +20,13 @@ const (
 	readPatience = 30 * time.Second
 )
 
-// ReadUntil reads partitions of a topic, each from an offset to before another one, and returns when it has all records that are left there:
-// retention and compaction, which also go on meanwhile, may have taken any of them, the last ones as well. Offsets from which on records are
-// gone are passed over. each gets the records of a partition in their order, the markers of transactions among them. connect makes the client.
-func ReadUntil(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error), topic string, from, until map[int32]int64, each func(*kgo.Record), options ...kgo.Opt) error {
+// ReadUntil reads partitions of a topic, each from an offset to before another one, and returns
+// when it has all records that are left there: retention and compaction, which also go on
+// meanwhile, may have taken any of them, the last ones as well. Offsets from which on records are
+// gone are passed over. each gets the records of a partition in their order, the markers of
+// transactions among them. connect makes the client.
+func ReadUntil(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error), topic string, from,
+	until map[int32]int64, each func(*kgo.Record), options ...kgo.Opt) error {
 	next, starts := map[int32]int64{}, map[int32]kgo.Offset{}
 	for partition, end := range until {
 		if from[partition] < end {
@@ -33,7 +36,8 @@ func ReadUntil(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error
 	if len(next) == 0 {
 		return nil
 	}
-	client, err := connect(append(slices.Clone(options), kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	client, err := connect(append(slices.Clone(options), kgo.KeepControlRecords(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: starts}))...)
 	if err != nil {
 		return err

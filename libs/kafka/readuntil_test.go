@@ -27,7 +27,8 @@ func TestATopicIsReadToAnEndWhoseLastRecordsWereCompactedOrRemovedMeanwhile(t *t
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	if _, err := admin.CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": new("compact")}, "state"); err != nil {
+	if _, err := admin.CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": new("compact")},
+		"state"); err != nil {
 		t.Fatal(err)
 	}
 	write := func(how kgo.TransactionEndTry, keys ...string) {
@@ -46,11 +47,12 @@ func TestATopicIsReadToAnEndWhoseLastRecordsWereCompactedOrRemovedMeanwhile(t *t
 	}
 	read := func(from, until int64) (seen []string) {
 		t.Helper()
-		err := kafka.ReadUntil(t.Context(), connect, "state", map[int32]int64{0: from}, map[int32]int64{0: until}, func(r *kgo.Record) {
-			if key := fmt.Sprintf("%d %s", r.Offset, r.Key); !r.Attrs.IsControl() {
-				seen = append(seen, key)
-			}
-		})
+		err := kafka.ReadUntil(t.Context(), connect, "state", map[int32]int64{0: from}, map[int32]int64{0: until},
+			func(r *kgo.Record) {
+				if key := fmt.Sprintf("%d %s", r.Offset, r.Key); !r.Attrs.IsControl() {
+					seen = append(seen, key)
+				}
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +77,8 @@ func TestATopicIsReadToAnEndWhoseLastRecordsWereCompactedOrRemovedMeanwhile(t *t
 	if got := read(8, 8); len(got) > 0 {
 		t.Errorf("nothing: %q", got)
 	}
-	if _, err := admin.DeleteRecords(t.Context(), kadm.Offsets{"state": {0: {Topic: "state", Partition: 0, At: 6}}}); err != nil {
+	if _, err := admin.DeleteRecords(t.Context(),
+		kadm.Offsets{"state": {0: {Topic: "state", Partition: 0, At: 6}}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(0, 7); !slices.Equal(got, []string{"6 d"}) {

@@ -15,22 +15,24 @@ import (
 
 // Restrictions are what brokers do not take that Apache Kafka takes. The zero value has none.
 type Restrictions struct {
-	// Uncompressed says that batches must not be compressed. Event Hubs refuses every codec in its tier Standard, and all but gzip
-	// in the others.
+	// Uncompressed says that batches must not be compressed. Event Hubs refuses every codec in its
+	// tier Standard, and all but gzip in the others.
 	Uncompressed bool
 	// MaxRequest is the size of a request, in bytes, above which the connection is closed; 0 for no limit.
 	MaxRequest int
-	// WithoutEpochs says not to look at the epochs of partitions' leaders: where the brokers' answers about them are wrong, records seem to be
-	// lost that are there.
+	// WithoutEpochs says not to look at the epochs of partitions' leaders: where the brokers'
+	// answers about them are wrong, records seem to be lost that are there.
 	WithoutEpochs bool
-	// Patience is how long a write may take: a service that throttles holds requests back, and refuses those that it would have to hold back for
-	// longer than they allow. The client's default if 0.
+	// Patience is how long a write may take: a service that throttles holds requests back, and
+	// refuses those that it would have to hold back for longer than they allow. The client's
+	// default if 0.
 	Patience time.Duration
 }
 
 // eventHubs is what the Kafka endpoint of Azure Event Hubs does not take
-// (https://learn.microsoft.com/azure/event-hubs/apache-kafka-configurations). The size of a request is what is documented, 1,046,528 bytes,
-// less what the client does not count; request.timeout.ms is to be 60 s there.
+// (https://learn.microsoft.com/azure/event-hubs/apache-kafka-configurations). The size of a request
+// is what is documented, 1,046,528 bytes, less what the client does not count; request.timeout.ms
+// is to be 60 s there.
 var eventHubs = Restrictions{Uncompressed: true, WithoutEpochs: true, MaxRequest: 1_040_000, Patience: time.Minute}
 
 // Options make a client keep to the restrictions. They must follow the options that they bound.
@@ -40,7 +42,8 @@ func (r Restrictions) Options() []kgo.Opt {
 		options = append(options, kgo.ProducerBatchCompression(kgo.NoCompression()))
 	}
 	if r.MaxRequest > 0 {
-		options = append(options, kgo.BrokerMaxWriteBytes(int32(r.MaxRequest)), kgo.ProducerBatchMaxBytes(int32(r.MaxRequest-batchOverhead)))
+		options = append(options, kgo.BrokerMaxWriteBytes(int32(r.MaxRequest)),
+			kgo.ProducerBatchMaxBytes(int32(r.MaxRequest-batchOverhead)))
 	}
 	if r.WithoutEpochs {
 		versions := kversion.Stable()
@@ -53,21 +56,26 @@ func (r Restrictions) Options() []kgo.Opt {
 	return options
 }
 
-// batchOverhead is what a produce request holds besides its batches: names of topics and clients, at most 249 bytes each.
+// batchOverhead is what a produce request holds besides its batches: names of topics and clients,
+// at most 249 bytes each.
 const batchOverhead = 8 << 10
 
-// Probe finds the restrictions of brokers by writing to them: only their answer says whether they take compressed batches, since a proxy
-// or a private endpoint hides their names. connect makes a client with the options for the brokers; the record that is
-// written has the given topic and partition, the key "calypso-probe", and a value that means nothing.
-func Probe(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error), topic string, partition int32) (Restrictions, error) {
-	client, err := connect(kgo.ProducerBatchCompression(kgo.SnappyCompression()), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableIdempotentWrite(), kgo.ProducerLinger(0))
+// Probe finds the restrictions of brokers by writing to them: only their answer says whether they
+// take compressed batches, since a proxy or a private endpoint hides their names. connect makes a
+// client with the options for the brokers; the record that is written has the given topic and
+// partition, the key "calypso-probe", and a value that means nothing.
+func Probe(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error), topic string,
+	partition int32) (Restrictions, error) {
+	client, err := connect(kgo.ProducerBatchCompression(kgo.SnappyCompression()),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableIdempotentWrite(), kgo.ProducerLinger(0))
 	if err != nil {
 		return Restrictions{}, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
 	// A batch that does not get smaller is sent as it is.
 	compressible := bytes.Repeat([]byte{' '}, 512)
-	err = client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: partition, Key: []byte("calypso-probe"), Value: compressible}).FirstErr()
+	err = client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: partition, Key: []byte("calypso-probe"),
+		Value: compressible}).FirstErr()
 	switch {
 	case errors.Is(err, kerr.UnsupportedForMessageFormat), errors.Is(err, kerr.UnsupportedCompressionType):
 		return eventHubs, nil

@@ -32,14 +32,18 @@ func TestWrongAnswersAboutEpochsMakeNoRecordsSeemLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := maker.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Value: []byte("v")}, &kgo.Record{Topic: "orders", Value: []byte("v")}).FirstErr(); err != nil {
+	if err := maker.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Value: []byte("v")},
+		&kgo.Record{Topic: "orders", Value: []byte("v")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	// lost says whether a reader believes that records were lost, once leaders have moved.
 	lost := func(options ...kgo.Opt) bool {
 		t.Helper()
-		reader, err := connect(append([]kgo.Opt{kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"orders": {0: kgo.NewOffset().At(0)}}), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-			kgo.MetadataMinAge(10 * time.Millisecond), kgo.MetadataMaxAge(200 * time.Millisecond), kgo.FetchMaxWait(100 * time.Millisecond)}, options...)...)
+		reader, err := connect(
+			append([]kgo.Opt{kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"orders": {0: kgo.NewOffset().At(0)}}),
+				kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+				kgo.MetadataMinAge(10 * time.Millisecond), kgo.MetadataMaxAge(200 * time.Millisecond),
+				kgo.FetchMaxWait(100 * time.Millisecond)}, options...)...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,9 @@ func (r Right) Command() string {
 	if r.Prefixed {
 		pattern = " --resource-pattern-type prefixed"
 	}
-	return fmt.Sprintf("kafka-acls.sh --bootstrap-server <brokers> --add --allow-principal User:<worker> --operation %v --%s %s%s", r.Operation, r.Resource, r.Name, pattern)
+	return fmt.Sprintf(
+		"kafka-acls.sh --bootstrap-server <brokers> --add --allow-principal User:<worker> --operation %v --%s %s%s",
+		r.Operation, r.Resource, r.Name, pattern)
 }
 
 // Rights asks the brokers what a client may do, without doing it. What brokers do not tell is taken for granted.
@@ -84,7 +86,8 @@ func (r *Rights) Close() { r.client.Close() }
 const operationsUnknown = math.MinInt32
 
 // MissingOnTopic are the operations that are not allowed on a topic. Of one that is not there only Write can be asked.
-func (r *Rights) MissingOnTopic(ctx context.Context, topic string, operations ...Operation) (missing []Right, err error) {
+func (r *Rights) MissingOnTopic(ctx context.Context, topic string,
+	operations ...Operation) (missing []Right, err error) {
 	req := kmsg.NewPtrMetadataRequest()
 	req.IncludeTopicAuthorizedOperations = true
 	wanted := kmsg.NewMetadataRequestTopic()
@@ -143,7 +146,8 @@ func (r *Rights) writeDenied(ctx context.Context, topic string) (bool, error) {
 	return false, nil
 }
 
-// MayReadGroup says whether a consumer may join a group: brokers look at the right before they look for the member, which is none.
+// MayReadGroup says whether a consumer may join a group: brokers look at the right before they look
+// for the member, which is none.
 func (r *Rights) MayReadGroup(ctx context.Context, group string) (bool, error) {
 	req := kmsg.NewPtrHeartbeatRequest()
 	req.Group, req.MemberID = group, "calypso-check"
@@ -154,14 +158,16 @@ func (r *Rights) MayReadGroup(ctx context.Context, group string) (bool, error) {
 	switch {
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		return false, nil
-	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.GroupIDNotFound), err == nil:
+	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.IllegalGeneration),
+		errors.Is(err, kerr.GroupIDNotFound), err == nil:
 		return true, nil
 	}
 	return true, fmt.Errorf("ask for the right to read group %s: %w", group, err)
 }
 
-// MayWriteTransactions says whether a producer may have a transactional id. The transaction that is ended is of a producer that there cannot be,
-// so that one that has the id is not disturbed. The error is an answer that is not about rights, such as that of a service that knows the request and
+// MayWriteTransactions says whether a producer may have a transactional id. The transaction that is
+// ended is of a producer that there cannot be, so that one that has the id is not disturbed. The
+// error is an answer that is not about rights, such as that of a service that knows the request and
 // has no transactions.
 func (r *Rights) MayWriteTransactions(ctx context.Context, id string) (may bool, err error) {
 	req := kmsg.NewPtrEndTxnRequest()
@@ -171,7 +177,8 @@ func (r *Rights) MayWriteTransactions(ctx context.Context, id string) (may bool,
 		err = kerr.ErrorForCode(resp.ErrorCode)
 	}
 	switch {
-	case err == nil, errors.Is(err, kerr.InvalidProducerIDMapping), errors.Is(err, kerr.InvalidTxnState), errors.Is(err, kerr.InvalidProducerEpoch), errors.Is(err, kerr.ProducerFenced):
+	case err == nil, errors.Is(err, kerr.InvalidProducerIDMapping), errors.Is(err, kerr.InvalidTxnState),
+		errors.Is(err, kerr.InvalidProducerEpoch), errors.Is(err, kerr.ProducerFenced):
 		return true, nil
 	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
 		return false, nil

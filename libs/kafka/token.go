@@ -45,7 +45,8 @@ func (s *tokenSource) token(ctx context.Context) (string, error) {
 	if s.current != "" && s.now().Before(s.expires.Add(-renewBefore)) {
 		return s.current, nil
 	}
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {s.config.ClientID}, "client_secret": {s.config.ClientSecret.Reveal()}}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {s.config.ClientID},
+		"client_secret": {s.config.ClientSecret.Reveal()}}
 	if s.config.Scope != "" {
 		form.Set("scope", s.config.Scope)
 	}
@@ -83,7 +84,8 @@ type noToken struct {
 }
 
 func (n *noToken) Error() string {
-	text := fmt.Sprintf("get a token for Kafka: %s answered %d %s %.100q", n.url, n.status, http.StatusText(n.status), n.said)
+	text := fmt.Sprintf("get a token for Kafka: %s answered %d %s %.100q", n.url, n.status,
+		http.StatusText(n.status), n.said)
 	if n.Passing() {
 		return text
 	}

@@ -16,7 +16,8 @@ func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
-		if r.FormValue("grant_type") != "client_credentials" || r.FormValue("client_secret") != "canary" || r.FormValue("scope") != "kafka" {
+		if r.FormValue("grant_type") != "client_credentials" || r.FormValue("client_secret") != "canary" ||
+			r.FormValue("scope") != "kafka" {
 			w.WriteHeader(http.StatusUnauthorized)
 			fmt.Fprint(w, `{"error":"invalid_client"}`)
 			return
@@ -25,7 +26,8 @@ func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 	}))
 	defer server.Close()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	source := newTokenSource(Config{TokenURL: server.URL, ClientID: "me", ClientSecret: "canary", Scope: "kafka"}, func() time.Time { return now })
+	source := newTokenSource(Config{TokenURL: server.URL, ClientID: "me", ClientSecret: "canary", Scope: "kafka"},
+		func() time.Time { return now })
 	for _, step := range []struct {
 		after time.Duration
 		want  string
@@ -37,13 +39,15 @@ func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 		}
 	}
 	source = newTokenSource(Config{TokenURL: server.URL, ClientID: "me", ClientSecret: "wrong-canary"}, time.Now)
-	if _, err := source.token(t.Context()); err == nil || !strings.Contains(err.Error(), "invalid_client") || strings.Contains(err.Error(), "canary") {
+	if _, err := source.token(t.Context()); err == nil || !strings.Contains(err.Error(), "invalid_client") ||
+		strings.Contains(err.Error(), "canary") {
 		t.Errorf("refused credentials: %v", err)
 	}
 }
 
 func TestATokenEndpointThatIsOutOfOrderIsToldFromRefusedCredentials(t *testing.T) {
-	for status, passes := range map[int]bool{http.StatusServiceUnavailable: true, http.StatusTooManyRequests: true, http.StatusUnauthorized: false, http.StatusOK: false} {
+	for status, passes := range map[int]bool{http.StatusServiceUnavailable: true, http.StatusTooManyRequests: true,
+		http.StatusUnauthorized: false, http.StatusOK: false} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
 			fmt.Fprint(w, `{"error":"said"}`)
@@ -54,14 +58,17 @@ func TestATokenEndpointThatIsOutOfOrderIsToldFromRefusedCredentials(t *testing.T
 			error
 			Passing() bool
 		}](err)
-		if !ok || refused.Passing() != passes || strings.Contains(err.Error(), "check kafka-oauth-client-id") == passes || !strings.Contains(err.Error(), "said") {
+		if !ok || refused.Passing() != passes || strings.Contains(err.Error(), "check kafka-oauth-client-id") == passes ||
+			!strings.Contains(err.Error(), "said") {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
 }
 
 func TestTheSecretDoesNotFollowARedirect(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the redirect was followed")
+	}))
 	defer elsewhere.Close()
 	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
 	defer server.Close()
@@ -75,7 +82,8 @@ func TestAClientShowsItsTokenWithTheExtensionsThatAreAskedFor(t *testing.T) {
 	if err := os.WriteFile(file, []byte("a-token\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	config := Config{Brokers: []string{"k:9092"}, Mechanism: "OAUTHBEARER", TokenFile: file, Extensions: []string{"logicalCluster=lkc-1", "identityPoolId=pool-2"}}
+	config := Config{Brokers: []string{"k:9092"}, Mechanism: "OAUTHBEARER", TokenFile: file,
+		Extensions: []string{"logicalCluster=lkc-1", "identityPoolId=pool-2"}}
 	if err := config.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -93,10 +101,12 @@ func TestAClientShowsItsTokenWithTheExtensionsThatAreAskedFor(t *testing.T) {
 	if err := config.Validate(); err == nil || !strings.Contains(err.Error(), "kafka-oauth-extensions") {
 		t.Errorf("an extension without value: %v", err)
 	}
-	if err := (Config{Brokers: []string{"k:9092"}, Mechanism: "OAUTHBEARER", Entra: true, TokenFile: file}).Validate(); err == nil {
+	if err := (Config{Brokers: []string{"k:9092"}, Mechanism: "OAUTHBEARER", Entra: true,
+		TokenFile: file}).Validate(); err == nil {
 		t.Error("two sources of tokens were accepted")
 	}
-	if err := (Config{Brokers: []string{"shop.servicebus.windows.net:9093"}, Mechanism: "OAUTHBEARER", Entra: true}).Validate(); err != nil {
+	if err := (Config{Brokers: []string{"shop.servicebus.windows.net:9093"}, Mechanism: "OAUTHBEARER",
+		Entra: true}).Validate(); err != nil {
 		t.Error(err)
 	}
 }

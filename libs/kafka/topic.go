@@ -9,10 +9,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// MakeTopic makes a topic, with the broker's defaults where partitions or replication are -1. The error has what the broker says beside its
-// code, such as that the name is too like another topic's; it is TOPIC_ALREADY_EXISTS of a topic that is there, also where brokers do not
-// let this client make any, or have no request for it, as Event Hubs by its documentation.
-func MakeTopic(ctx context.Context, admin *kadm.Client, topic string, partitions int32, replication int16, settings map[string]*string) (kadm.CreateTopicResponse, error) {
+// MakeTopic makes a topic, with the broker's defaults where partitions or replication are -1. The
+// error has what the broker says beside its code, such as that the name is too like another
+// topic's; it is TOPIC_ALREADY_EXISTS of a topic that is there, also where brokers do not let this
+// client make any, or have no request for it, as Event Hubs by its documentation.
+func MakeTopic(ctx context.Context, admin *kadm.Client, topic string, partitions int32, replication int16,
+	settings map[string]*string) (kadm.CreateTopicResponse, error) {
 	made, err := admin.CreateTopic(ctx, partitions, replication, settings, topic)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		if found, look := admin.ListTopics(ctx, topic); look == nil && found.Has(topic) && found[topic].Err == nil {

@@ -5,8 +5,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Transactions says whether a broker has transactions, by the requests that it knows: InitProducerId alone, which Event Hubs' tier Standard
-// knows too, makes idempotent producers.
+// Transactions says whether a broker has transactions, by the requests that it knows:
+// InitProducerId alone, which Event Hubs' tier Standard knows too, makes idempotent producers.
 func Transactions(broker kadm.BrokerApiVersions) bool {
 	for _, needed := range []kmsg.Key{kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.EndTxn} {
 		if _, known := broker.KeyMaxVersion(needed.Int16()); !known {

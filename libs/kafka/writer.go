@@ -10,8 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Writer appends records to topics by a client of its own, in batches that the topics take. It is safe for concurrent use; writes follow one
-// another, since what is written at once may share a batch.
+// Writer appends records to topics by a client of its own, in batches that the topics take. It is
+// safe for concurrent use; writes follow one another, since what is written at once may share a
+// batch.
 type Writer struct {
 	client *kgo.Client
 	limits *TopicLimits
@@ -40,7 +41,8 @@ type TooLargeError struct {
 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("a record of %d bytes is too large for topic %s, which takes %d bytes: raise its max.message.bytes (kafka-configs.sh --alter --entity-type topics --entity-name %[2]s --add-config max.message.bytes=%d): %v",
+	return fmt.Sprintf(
+		"a record of %d bytes is too large for topic %s, which takes %d bytes: raise its max.message.bytes (kafka-configs.sh --alter --entity-type topics --entity-name %[2]s --add-config max.message.bytes=%d): %v",
 		RecordSize(e.Record), e.Record.Topic, e.Limit, RecordSize(e.Record)+RecordSize(e.Record)/8, e.Err)
 }
 
@@ -73,8 +75,8 @@ func (w *Writer) Write(ctx context.Context, records ...*kgo.Record) error {
 	return nil
 }
 
-// write sends records that may share a batch. Where the topic takes less than was thought, since its limit may not be asked or was lowered,
-// they are halved.
+// write sends records that may share a batch. Where the topic takes less than was thought, since
+// its limit may not be asked or was lowered, they are halved.
 func (w *Writer) write(ctx context.Context, records []*kgo.Record, limit int) error {
 	var failure error
 	refused := map[*kgo.Record]bool{}

@@ -36,7 +36,8 @@ func TestRecordsThatTogetherExceedWhatTheirTopicTakesAreAllWrittenInOrder(t *tes
 	writer := kafka.NewWriter(client)
 	set := func(topic, limit string) {
 		t.Helper()
-		if changed, err := admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, topic); err != nil || changed[0].Err != nil {
+		if changed, err := admin.AlterTopicConfigs(t.Context(),
+			[]kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, topic); err != nil || changed[0].Err != nil {
 			t.Fatal(err, changed)
 		}
 	}
@@ -66,8 +67,10 @@ func TestRecordsThatTogetherExceedWhatTheirTopicTakesAreAllWrittenInOrder(t *tes
 	if err := writer.Write(t.Context(), shrinking); err != nil {
 		t.Error(err)
 	}
-	err = writer.Write(t.Context(), append(records(1, 1), &kgo.Record{Topic: "letters", Key: []byte("large"), Value: noise(200_000)})...)
-	if large, ok := errors.AsType[*kafka.TooLargeError](err); !ok || string(large.Record.Key) != "large" || !strings.Contains(err.Error(), "kafka-configs.sh") {
+	err = writer.Write(t.Context(), append(records(1, 1),
+		&kgo.Record{Topic: "letters", Key: []byte("large"), Value: noise(200_000)})...)
+	if large, ok := errors.AsType[*kafka.TooLargeError](err); !ok || string(large.Record.Key) != "large" ||
+		!strings.Contains(err.Error(), "kafka-configs.sh") {
 		t.Errorf("a record that the topic does not take: %v", err)
 	}
 	// Several at once do not share a batch that is too large.

@@ -20,7 +20,8 @@ func bounded(r *http.Request, answer *http.Response) *http.Response {
 	if strings.HasSuffix(r.URL.Path, "/rest/mgmt") || strings.HasSuffix(r.URL.Path, "/rest/query") {
 		most = mostResult
 	}
-	answer.Body = &boundedBody{ReadCloser: answer.Body, left: most, failure: fmt.Errorf("the answer of %s to %s %s has more than %d bytes", r.URL.Host, r.Method, r.URL.Path, most)}
+	answer.Body = &boundedBody{ReadCloser: answer.Body, left: most,
+		failure: fmt.Errorf("the answer of %s to %s %s has more than %d bytes", r.URL.Host, r.Method, r.URL.Path, most)}
 	return answer
 }
 

@@ -50,7 +50,8 @@ func (e *endless) Read(p []byte) (int, error) { e.read += int64(len(p)); return 
 func (e *endless) Close() error               { return nil }
 
 func TestAResultMayBeLargerThanOtherAnswersAndHasABoundToo(t *testing.T) {
-	for path, most := range map[string]int64{"/v1/rest/mgmt": mostResult, "/v2/rest/query": mostResult, "/v1/rest/auth/metadata": mostAnswer, "/tenant/oauth2/v2.0/token": mostAnswer, "/queue/messages": mostAnswer} {
+	for path, most := range map[string]int64{"/v1/rest/mgmt": mostResult, "/v2/rest/query": mostResult,
+		"/v1/rest/auth/metadata": mostAnswer, "/tenant/oauth2/v2.0/token": mostAnswer, "/queue/messages": mostAnswer} {
 		for _, length := range []int64{most, most + 1} {
 			request, err := http.NewRequest(http.MethodGet, "https://x.kusto.windows.net"+path, nil)
 			if err != nil {

@@ -46,7 +46,8 @@ func Strategies() []string {
 // Auth is how to prove who one is. Its secrets are in no error and no log.
 type Auth struct {
 	Strategy Strategy
-	// AppID is the application's or the user-assigned identity's client id; "system" or empty is the system-assigned identity.
+	// AppID is the application's or the user-assigned identity's client id; "system" or empty is
+	// the system-assigned identity.
 	AppID string
 	// AppKey is the application's secret.
 	AppKey string
@@ -126,7 +127,8 @@ func (a Auth) connection(endpoint string, hc *http.Client) (*azkustodata.Connect
 }
 
 // watched makes a connection with a credential whose files are looked at now and before each token.
-func (Auth) watched(k *azkustodata.ConnectionStringBuilder, hc *http.Client, check func() error, open func(azcore.ClientOptions) (azcore.TokenCredential, error)) (*azkustodata.ConnectionStringBuilder, error) {
+func (Auth) watched(k *azkustodata.ConnectionStringBuilder, hc *http.Client, check func() error,
+	open func(azcore.ClientOptions) (azcore.TokenCredential, error)) (*azkustodata.ConnectionStringBuilder, error) {
 	if err := check(); err != nil {
 		return nil, err
 	}

@@ -19,15 +19,18 @@ func storageAt(t *testing.T, storage string) *Client {
 		var body struct{ CSL string }
 		_ = json.NewDecoder(r.Body).Decode(&body)
 		if strings.Contains(body.CSL, "identity token") {
-			fmt.Fprint(w, `{"Tables":[{"TableName":"Table_0","Columns":[{"ColumnName":"AuthorizationContext","DataType":"String","ColumnType":"string"}],"Rows":[["token"]]}]}`)
+			fmt.Fprint(w,
+				`{"Tables":[{"TableName":"Table_0","Columns":[{"ColumnName":"AuthorizationContext","DataType":"String","ColumnType":"string"}],"Rows":[["token"]]}]}`)
 			return
 		}
 		var rows [][]string
-		for kind, path := range map[string]string{"TempStorage": "c", "SecuredReadyForAggregationQueue": "q", "IngestionsStatusTable": "t"} {
+		for kind, path := range map[string]string{"TempStorage": "c", "SecuredReadyForAggregationQueue": "q",
+			"IngestionsStatusTable": "t"} {
 			rows = append(rows, []string{kind, storage + "/account/" + path + "?sv=1&sig=SECRET"})
 		}
 		text, _ := json.Marshal(rows)
-		fmt.Fprintf(w, `{"Tables":[{"TableName":"Table_0","Columns":[{"ColumnName":"ResourceTypeName","DataType":"String","ColumnType":"string"},{"ColumnName":"StorageRoot","DataType":"String","ColumnType":"string"}],"Rows":%s}]}`, text)
+		fmt.Fprintf(w,
+			`{"Tables":[{"TableName":"Table_0","Columns":[{"ColumnName":"ResourceTypeName","DataType":"String","ColumnType":"string"},{"ColumnName":"StorageRoot","DataType":"String","ColumnType":"string"}],"Rows":%s}]}`, text)
 	})
 }
 
@@ -55,9 +58,11 @@ func TestAnUploadThatFailsSaysWhereAndWhy(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 			defer cancel()
-			_, err := storageAt(t, c.storage).Enqueue(ctx, &Blob{Database: "d", Table: "t", Format: "multijson", Data: []byte{1}, RawSize: 1})
+			_, err := storageAt(t, c.storage).Enqueue(ctx, &Blob{Database: "d", Table: "t", Format: "multijson",
+				Data: []byte{1}, RawSize: 1})
 			host := strings.Split(c.storage, "//")[1]
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), host) || strings.Contains(err.Error(), "SECRET") || Permanent(err) {
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), host) ||
+				strings.Contains(err.Error(), "SECRET") || Permanent(err) {
 				t.Errorf("%v, want that it names %s and %q", err, host, c.want)
 			}
 			if c.want != "" && strings.Count(err.Error(), c.want) != 1 {
@@ -85,7 +90,8 @@ func TestACauseIsSaidOnceWhateverCallFails(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
 	_, err = client.Query(ctx, "d", "T")
-	if err == nil || strings.Count(err.Error(), "connection refused") != 1 || !strings.Contains(err.Error(), refusing.Addr().String()) {
+	if err == nil || strings.Count(err.Error(), "connection refused") != 1 ||
+		!strings.Contains(err.Error(), refusing.Addr().String()) {
 		t.Errorf("%v, want that it says once why nobody answers", err)
 	}
 }
@@ -96,8 +102,10 @@ func TestWhatStorageSaysIsPartOfTheError(t *testing.T) {
 		code, body string
 		want       string
 	}{
-		"localadx, whose disk is full": {http.StatusInsufficientStorage, "InsufficientStorage", `<?xml version="1.0"?><Error><Code>InsufficientStorage</Code><Message>the disk has 3 MB left: make room</Message></Error>`, "the disk has 3 MB left: make room (InsufficientStorage) [HTTP 507]"},
-		"Azure, with the request's id": {http.StatusConflict, "", "\ufeff<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>BlobArchived</Code><Message>This operation is not permitted on an archived blob.\nRequestId:1\nTime:2</Message></Error>", "This operation is not permitted on an archived blob. (BlobArchived) [HTTP 409]"},
+		"localadx, whose disk is full": {http.StatusInsufficientStorage, "InsufficientStorage",
+			`<?xml version="1.0"?><Error><Code>InsufficientStorage</Code><Message>the disk has 3 MB left: make room</Message></Error>`, "the disk has 3 MB left: make room (InsufficientStorage) [HTTP 507]"},
+		"Azure, with the request's id": {http.StatusConflict, "",
+			"\ufeff<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>BlobArchived</Code><Message>This operation is not permitted on an archived blob.\nRequestId:1\nTime:2</Message></Error>", "This operation is not permitted on an archived blob. (BlobArchived) [HTTP 409]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -111,7 +119,8 @@ func TestWhatStorageSaysIsPartOfTheError(t *testing.T) {
 			t.Cleanup(storage.Close)
 			client := storageAt(t, storage.URL)
 			client.http.Transport.(*transport).next = storage.Client().Transport
-			_, err := client.Enqueue(t.Context(), &Blob{Database: "d", Table: "t", Format: "multijson", Data: []byte{1}, RawSize: 1})
+			_, err := client.Enqueue(t.Context(), &Blob{Database: "d", Table: "t", Format: "multijson",
+				Data: []byte{1}, RawSize: 1})
 			if err == nil || !strings.HasSuffix(err.Error(), ": "+c.want) {
 				t.Errorf("%v, want that it ends with %s", err, c.want)
 			}

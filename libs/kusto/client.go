@@ -25,8 +25,8 @@ type Config struct {
 	Proxy string
 	// Application names the caller in the cluster's own records; no default.
 	Application string
-	// StatusInterval is how often the final status of a queued ingestion is asked for; default 2 s, 100 ms for a server on this
-	// machine.
+	// StatusInterval is how often the final status of a queued ingestion is asked for; default 2 s,
+	// 100 ms for a server on this machine.
 	StatusInterval time.Duration
 }
 
@@ -86,7 +86,9 @@ func New(cfg Config) (*Client, error) {
 	if c.stream, err = azkustoingest.NewStreaming(engine, options...); err != nil {
 		return nil, fmt.Errorf("making a streaming client of %s: %w", cfg.Endpoints.Query, err)
 	}
-	if c.queued, err = newQueue(func() (*azkustoingest.Ingestion, error) { return azkustoingest.New(dm, options...) }); err != nil {
+	if c.queued, err = newQueue(func() (*azkustoingest.Ingestion, error) {
+		return azkustoingest.New(dm, options...)
+	}); err != nil {
 		return nil, fmt.Errorf("making an ingestion client of %s: %w", cfg.Endpoints.Ingest, err)
 	}
 	return c, nil
@@ -200,7 +202,8 @@ func firstWords(command string) string {
 	return "'" + command[:min(n, 80)] + "'"
 }
 
-// SendsCredentials says whether any credentials would be sent: not over http, and not to this machine unless they are a token.
+// SendsCredentials says whether any credentials would be sent: not over http, and not to this
+// machine unless they are a token.
 func (c Config) SendsCredentials() bool {
 	e := c.Endpoints.Query
 	return c.Auth.Strategy != "" && c.Auth.Strategy != NoAuth && secure(e) && (c.Auth.Strategy == Token || !Loopback(e))

@@ -11,8 +11,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// watchedCredential is a credential that reads a file again and again, without bounds: before each token it is looked at what the file
-// has become, since one that was replaced by a pipe would keep all that need the token waiting for ever.
+// watchedCredential is a credential that reads a file again and again, without bounds: before each
+// token it is looked at what the file has become, since one that was replaced by a pipe would keep
+// all that need the token waiting for ever.
 type watchedCredential struct {
 	check func() error
 	open  func(azcore.ClientOptions) (azcore.TokenCredential, error)
@@ -26,7 +27,8 @@ type watchedCredential struct {
 }
 
 // GetToken implements azcore.TokenCredential.
-func (c *watchedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+func (c *watchedCredential) GetToken(ctx context.Context,
+	options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	if err := c.check(); err != nil {
 		return azcore.AccessToken{}, err
 	}
@@ -47,7 +49,8 @@ func (c *watchedCredential) credential() (azcore.TokenCredential, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.opened, err = c.open(azcore.ClientOptions{Transport: c.http, Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: info.LoginEndpoint}})
+	c.opened, err = c.open(azcore.ClientOptions{Transport: c.http,
+		Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: info.LoginEndpoint}})
 	if err != nil {
 		c.opened = nil
 	}

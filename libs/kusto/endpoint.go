@@ -17,8 +17,9 @@ type Endpoints struct {
 
 const ingestPrefix = "ingest-"
 
-// azureSuffixes are the DNS suffixes of Azure's clusters, where the data management service answers on the engine's name with
-// "ingest-" before it. The list is that of the SDKs' well-known Kusto endpoints, sovereign clouds and Fabric included.
+// azureSuffixes are the DNS suffixes of Azure's clusters, where the data management service answers
+// on the engine's name with "ingest-" before it. The list is that of the SDKs' well-known Kusto
+// endpoints, sovereign clouds and Fabric included.
 func azureSuffixes() []string {
 	return []string{
 		".kusto.windows.net", ".kustomfa.windows.net", ".kustodev.windows.net",
@@ -31,11 +32,14 @@ func azureSuffixes() []string {
 	}
 }
 
-// DeriveEndpoints makes both addresses from the ones given; either may be empty, not both. An Azure cluster's engine and
-// ingestion names follow from one another; any other server is taken to answer for both on one address.
+// DeriveEndpoints makes both addresses from the ones given; either may be empty, not both. An Azure
+// cluster's engine and ingestion names follow from one another; any other server is taken to answer
+// for both on one address.
 func DeriveEndpoints(query, ingest string) (Endpoints, error) {
 	if query == "" && ingest == "" {
-		return Endpoints{}, fmt.Errorf("no address of a cluster: give kusto.ingestion.url (https://ingest-<cluster>.<region>.kusto.windows.net) or kusto.query.url (https://<cluster>.<region>.kusto.windows.net)")
+		return Endpoints{},
+			fmt.Errorf(
+				"no address of a cluster: give kusto.ingestion.url (https://ingest-<cluster>.<region>.kusto.windows.net) or kusto.query.url (https://<cluster>.<region>.kusto.windows.net)")
 	}
 	var e Endpoints
 	for _, given := range []struct {
@@ -71,13 +75,14 @@ func parseEndpoint(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("cluster address %q has no host name", redact(raw))
 	}
 	if u.User != nil {
-		return nil, fmt.Errorf("cluster address with host %s carries a user name: give credentials in the aad.auth keys", u.Host)
+		return nil, fmt.Errorf("cluster address with host %s carries a user name: give credentials in the aad.auth keys",
+			u.Host)
 	}
 	return u, nil
 }
 
-// correct gives the engine's (ingest false) or the data management service's (ingest true) address of an Azure cluster, and any
-// other address as it is.
+// correct gives the engine's (ingest false) or the data management service's (ingest true) address
+// of an Azure cluster, and any other address as it is.
 func correct(u *url.URL, ingest bool) string {
 	host := strings.ToLower(u.Host)
 	if hasAzureSuffix(u.Hostname()) {

@@ -87,11 +87,13 @@ func NotFound(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	// The storage behind ingestion has codes of its own (ContainerNotFound, QueueNotFound): it has moved, and the table has not.
+	// The storage behind ingestion has codes of its own (ContainerNotFound, QueueNotFound): it has
+	// moved, and the table has not.
 	if e.Code != "" && !strings.HasPrefix(e.Code, "BadRequest_") && !strings.HasPrefix(e.Code, "General_") {
 		return false
 	}
-	return strings.Contains(e.Code, "NotFound") || strings.Contains(e.Code, "NotExist") || strings.Contains(e.Message, "was not found") || strings.Contains(e.Message, "could not be found")
+	return strings.Contains(e.Code, "NotFound") || strings.Contains(e.Code, "NotExist") ||
+		strings.Contains(e.Message, "was not found") || strings.Contains(e.Message, "could not be found")
 }
 
 // AlreadyThere says that what was to be made exists.
@@ -103,15 +105,17 @@ func AlreadyThere(err error) bool {
 // Unsupported says that the server does not know the command: the Kusto emulator has no data management service.
 func Unsupported(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && (strings.Contains(e.Code, "SyntaxError") || strings.Contains(e.Code, "NotSupported") || strings.Contains(e.Code, "Syntax"))
+	return errors.As(err, &e) && (strings.Contains(e.Code, "SyntaxError") || strings.Contains(e.Code, "NotSupported") ||
+		strings.Contains(e.Code, "Syntax"))
 }
 
 // wrongEndpoint is the code of commands that are for another endpoint, as its type names it.
 const wrongEndpoint = "AdminCommandWrongEndpoint"
 
-// Unmanaged says that a server has no data management service, as the Kusto emulator and the query endpoint of a cluster have none. Both say so
-// of the question where to queue: as of an unknown command (Azure/azure-kusto-go#293, Azure/azure-kusto-python#171), or as of one for
-// another endpoint (Azure/azure-kusto-python#313).
+// Unmanaged says that a server has no data management service, as the Kusto emulator and the query
+// endpoint of a cluster have none. Both say so of the question where to queue: as of an unknown
+// command (Azure/azure-kusto-go#293, Azure/azure-kusto-python#171), or as of one for another
+// endpoint (Azure/azure-kusto-python#313).
 func Unmanaged(err error) bool {
 	var e *Error
 	return Unsupported(err) || errors.As(err, &e) && e.Code == wrongEndpoint

@@ -62,7 +62,8 @@ func TestEachFileOfTheSettingsIsReadWithinBounds(t *testing.T) {
 			refused := false
 			for _, strategy := range Strategies() {
 				endpoint := "https://x.kusto.windows.net"
-				cfg := Config{Endpoints: Endpoints{Query: endpoint, Ingest: endpoint}, Auth: Auth{Strategy: Strategy(strategy), AppID: "a", Authority: "t", AccessToken: "x"}}
+				cfg := Config{Endpoints: Endpoints{Query: endpoint, Ingest: endpoint},
+					Auth: Auth{Strategy: Strategy(strategy), AppID: "a", Authority: "t", AccessToken: "x"}}
 				if strategy == string(Application) && name != "CertificateFile" {
 					cfg.Auth.AppKey = "k"
 				}
@@ -89,21 +90,25 @@ func TestEachFileOfTheSettingsIsReadWithinBounds(t *testing.T) {
 	}
 }
 
-// entraStub answers as a cluster without metadata, and as Entra, which gives a token for the assertion that a file held.
+// entraStub answers as a cluster without metadata, and as Entra, which gives a token for the
+// assertion that a file held.
 type entraStub struct{ assertions []string }
 
 func (e *entraStub) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := func(code int, body string) (*http.Response, error) {
-		return &http.Response{StatusCode: code, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		return &http.Response{StatusCode: code, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 	}
 	const tenant = "https://login.microsoftonline.com/t"
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/auth/metadata"):
 		return answer(http.StatusNotFound, "")
 	case strings.Contains(r.URL.Path, "/discovery/instance"):
-		return answer(http.StatusOK, `{"tenant_discovery_endpoint":"`+tenant+`/v2.0/.well-known/openid-configuration","metadata":[]}`)
+		return answer(http.StatusOK, `{"tenant_discovery_endpoint":"`+tenant+
+			`/v2.0/.well-known/openid-configuration","metadata":[]}`)
 	case strings.HasSuffix(r.URL.Path, "/openid-configuration"):
-		return answer(http.StatusOK, `{"authorization_endpoint":"`+tenant+`/a","token_endpoint":"`+tenant+`/token","issuer":"`+tenant+`/v2.0"}`)
+		return answer(http.StatusOK, `{"authorization_endpoint":"`+tenant+`/a","token_endpoint":"`+tenant+
+			`/token","issuer":"`+tenant+`/v2.0"}`)
 	case strings.HasSuffix(r.URL.Path, "/token"):
 		if err := r.ParseForm(); err != nil {
 			return nil, err
@@ -118,21 +123,24 @@ func TestATokenFileThatIsReplacedIsReadWithinBounds(t *testing.T) {
 	for _, strategy := range []Strategy{WorkloadIdentity, DefaultCredential} {
 		t.Run(string(strategy), func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "token")
-			for name, value := range map[string]string{"AZURE_FEDERATED_TOKEN_FILE": file, "AZURE_CLIENT_ID": "a", "AZURE_TENANT_ID": "t", "AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential"} {
+			for name, value := range map[string]string{"AZURE_FEDERATED_TOKEN_FILE": file, "AZURE_CLIENT_ID": "a",
+				"AZURE_TENANT_ID": "t", "AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential"} {
 				t.Setenv(name, value)
 			}
 			if err := os.WriteFile(file, []byte("assertion"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			stub := &entraStub{}
-			k, err := Auth{Strategy: strategy, AppID: "a", Authority: "t"}.connection("https://"+strings.ToLower(string(strategy))+".kusto.windows.net", &http.Client{Transport: stub})
+			k, err := Auth{Strategy: strategy, AppID: "a", Authority: "t"}.connection("https://"+
+				strings.ToLower(string(strategy))+".kusto.windows.net", &http.Client{Transport: stub})
 			if err != nil {
 				t.Fatal(err)
 			}
 			token := func() (string, error) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				got, err := k.TokenCredential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{"https://kusto.kusto.windows.net/.default"}})
+				got, err := k.TokenCredential.GetToken(ctx,
+					policy.TokenRequestOptions{Scopes: []string{"https://kusto.kusto.windows.net/.default"}})
 				return got.Token, err
 			}
 			if got, err := token(); err != nil || got != "token" || !slices.Equal(stub.assertions, []string{"assertion"}) {
@@ -145,7 +153,8 @@ func TestATokenFileThatIsReplacedIsReadWithinBounds(t *testing.T) {
 				if err := os.Symlink(path, file); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := token(); (err == nil || !strings.Contains(err.Error(), says)) && !(strategy == DefaultCredential && says == "no such file") {
+				if _, err := token(); (err == nil || !strings.Contains(err.Error(), says)) &&
+					!(strategy == DefaultCredential && says == "no such file") {
 					t.Errorf("%s: %v, want that it is %s", filepath.Base(path), err, says)
 				}
 			}

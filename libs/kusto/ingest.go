@@ -42,8 +42,8 @@ type Blob struct {
 	Plain bool
 	// RawSize is the size before compression in bytes; without it the service would have to look, and could not batch.
 	RawSize int64
-	// Tag makes the ingestion happen once: it is put on the extent as ingest-by:<Tag>, and the service skips the blob if the
-	// table has an extent with it. Empty for none. Not for streaming.
+	// Tag makes the ingestion happen once: it is put on the extent as ingest-by:<Tag>, and the
+	// service skips the blob if the table has an extent with it. Empty for none. Not for streaming.
 	Tag string
 	// RequestID becomes x-ms-client-request-id.
 	RequestID string
@@ -53,7 +53,8 @@ func (b *Blob) op() string { return fmt.Sprintf("ingesting into %s.%s", b.Databa
 
 // Formats returns the names of the formats that blobs can have.
 func Formats() []string {
-	return []string{"json", "singlejson", "multijson", "csv", "tsv", "tsve", "psv", "scsv", "sohsv", "txt", "raw", "avro", "apacheavro", "parquet", "orc", "w3clogfile"}
+	return []string{"json", "singlejson", "multijson", "csv", "tsv", "tsve", "psv", "scsv", "sohsv", "txt", "raw", "avro",
+		"apacheavro", "parquet", "orc", "w3clogfile"}
 }
 
 func dataFormat(name string) (azkustoingest.DataFormat, error) {
@@ -126,8 +127,8 @@ func (b *Blob) options() ([]azkustoingest.FileOption, error) {
 	return append(options, azkustoingest.FileFormat(format)), nil
 }
 
-// Stream ingests a blob and returns when its rows can be queried. At least once: a lost answer leaves open whether they are in.
-// The service takes 4 MB at most.
+// Stream ingests a blob and returns when its rows can be queried. At least once: a lost answer
+// leaves open whether they are in. The service takes 4 MB at most.
 func (c *Client) Stream(ctx context.Context, b *Blob) error {
 	options, err := b.options()
 	if err != nil {
@@ -181,8 +182,8 @@ type Ending struct {
 	Status, Code, FailureStatus, Details string
 }
 
-// Enqueue uploads a blob and queues its ingestion. When it returns without error the service has accepted the blob; whether
-// the rows came in is what Wait tells.
+// Enqueue uploads a blob and queues its ingestion. When it returns without error the service has
+// accepted the blob; whether the rows came in is what Wait tells.
 func (c *Client) Enqueue(ctx context.Context, b *Blob) (*Queued, error) {
 	options, err := b.options()
 	if err != nil {
@@ -194,7 +195,8 @@ func (c *Client) Enqueue(ctx context.Context, b *Blob) (*Queued, error) {
 		if err != nil {
 			return nil, err
 		}
-		options = append(options, azkustoingest.Tags([]string{"ingest-by:" + b.Tag}), azkustoingest.IfNotExists(string(exists)))
+		options = append(options, azkustoingest.Tags([]string{"ingest-by:" + b.Tag}),
+			azkustoingest.IfNotExists(string(exists)))
 	}
 	if b.RequestID != "" {
 		ctx = WithClientRequestID(ctx, b.RequestID)
@@ -211,11 +213,13 @@ func (c *Client) Enqueue(ctx context.Context, b *Blob) (*Queued, error) {
 		}
 		return nil, err
 	}
-	return &Queued{op: b.op(), result: result, interval: c.cfg.StatusInterval, moved: func() error { return c.queued.renew(client) }}, nil
+	return &Queued{op: b.op(), result: result, interval: c.cfg.StatusInterval,
+		moved: func() error { return c.queued.renew(client) }}, nil
 }
 
-// detach runs call and returns its result, or ctx's end if that is sooner: the SDK sleeps up to 40 s in fixed pauses that look at
-// no context when the ingestion resources cannot be fetched. The call left behind ends by itself.
+// detach runs call and returns its result, or ctx's end if that is sooner: the SDK sleeps up to 40
+// s in fixed pauses that look at no context when the ingestion resources cannot be fetched. The
+// call left behind ends by itself.
 func detach[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	type answer struct {
 		value T
@@ -246,11 +250,15 @@ const (
 	unreadable   = 5
 )
 
-// Wait returns when the service has finished the ingestion; the result has the service's words also where there is an error. VerdictOf tells what an error means. A drop because of the tag comes as the status
-// Skipped, or as Failed with a code of its own: the service does both (Azure/azure-kusto-spark, FinalizeHelper.scala).
+// Wait returns when the service has finished the ingestion; the result has the service's words also
+// where there is an error. VerdictOf tells what an error means. A drop because of the tag comes as
+// the status Skipped, or as Failed with a code of its own: the service does both
+// (Azure/azure-kusto-spark, FinalizeHelper.scala).
 //
-// The table of statuses is not made for many requests (learn.microsoft.com/kusto/api/netfx/kusto-ingest-client-status), so the longer an
-// ingestion takes, the longer are the pauses: a quarter of the time that it has taken, and not the same for all.
+// The table of statuses is not made for many requests
+// (learn.microsoft.com/kusto/api/netfx/kusto-ingest-client-status), so the longer an ingestion
+// takes, the longer are the pauses: a quarter of the time that it has taken, and not the same for
+// all.
 func (q *Queued) Wait(ctx context.Context) (Result, error) {
 	begun, failures := time.Now(), 0
 	rest(ctx, q.pause(0))
@@ -286,8 +294,9 @@ func rest(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// look asks for the status once and returns it if it is final, or nil after a pause. The SDK looks on until it has a final one, so it is stopped
-// after the pause, and it takes a result that was given up for ended, so each look is at a copy.
+// look asks for the status once and returns it if it is final, or nil after a pause. The SDK looks
+// on until it has a final one, so it is stopped after the pause, and it takes a result that was
+// given up for ended, so each look is at a copy.
 func (q *Queued) look(ctx context.Context, pause time.Duration) (record, err error) {
 	looking, cancel := context.WithTimeout(ctx, lookPatience+pause)
 	defer cancel()
@@ -298,7 +307,8 @@ func (q *Queued) look(ctx context.Context, pause time.Duration) (record, err err
 		time.AfterFunc(pause, cancel)
 	}
 	result := *q.result
-	record = <-result.Wait(looking, azkustoingest.WithImmediateFirst(), azkustoingest.WithInterval(time.Hour), azkustoingest.WithRetryBackoffDelay())
+	record = <-result.Wait(looking, azkustoingest.WithImmediateFirst(), azkustoingest.WithInterval(time.Hour),
+		azkustoingest.WithRetryBackoffDelay())
 	if record == nil {
 		return errSucceeded, nil
 	}
@@ -327,7 +337,8 @@ func (q *Queued) final(record error) (Result, error) {
 	status, _ := azkustoingest.GetIngestionStatus(record)
 	code, _ := azkustoingest.GetErrorCode(record)
 	failure, _ := azkustoingest.GetIngestionFailureStatus(record)
-	result := Result{Ending: Ending{Status: string(status), Code: said(code), FailureStatus: said(string(failure)), Details: said(redact(detailsOf(record)))}}
+	result := Result{Ending: Ending{Status: string(status), Code: said(code), FailureStatus: said(string(failure)),
+		Details: said(redact(detailsOf(record)))}}
 	switch status {
 	case azkustoingest.Skipped:
 		result.Skipped = true
@@ -336,7 +347,8 @@ func (q *Queued) final(record error) (Result, error) {
 		// Some of the rows are in the table, so that neither halves of them nor another tag may be sent.
 		code = string(azkustoingest.PartiallySucceeded)
 	}
-	failed := &Error{Op: q.op, Code: code, Message: fmt.Sprintf("the service ended the ingestion as %s: %s", status, redact(detailsOf(record)))}
+	failed := &Error{Op: q.op, Code: code, Message: fmt.Sprintf("the service ended the ingestion as %s: %s", status,
+		redact(detailsOf(record)))}
 	if VerdictOf(failed) == Present {
 		result.Skipped = true
 		return result, nil
@@ -367,14 +379,15 @@ func detailsOf(err error) string {
 	return strings.Trim(strings.TrimSpace(text), `"`)
 }
 
-// CanQueue asks whether the cluster takes queued ingestion. The Kusto emulator has no data management service and does not.
+// CanQueue asks whether the cluster takes queued ingestion. The Kusto emulator has no data
+// management service and does not.
 func (c *Client) CanQueue(ctx context.Context) error {
 	_, err := manage(ctx, c.dm, "NetDefaultDB", ".get ingestion resources")
 	return err
 }
 
-// Inline ingests rows of text within a command, synchronously: for servers that take no queued ingestion. Each record must be
-// one line. With a tag it happens once, as in Enqueue.
+// Inline ingests rows of text within a command, synchronously: for servers that take no queued
+// ingestion. Each record must be one line. With a tag it happens once, as in Enqueue.
 func (c *Client) Inline(ctx context.Context, b *Blob, text []byte) error {
 	properties := []string{"format='" + b.Format + "'"}
 	if b.Mapping != "" {
@@ -391,7 +404,8 @@ func (c *Client) Inline(ctx context.Context, b *Blob, text []byte) error {
 		}
 		properties = append(properties, "tags="+QuoteString(string(tags)), "ingestIfNotExists="+QuoteString(string(exists)))
 	}
-	command := ".ingest inline into table " + QuoteName(b.Table) + " with (" + strings.Join(properties, ", ") + ") <|\n" + string(text)
+	command := ".ingest inline into table " + QuoteName(b.Table) + " with (" + strings.Join(properties,
+		", ") + ") <|\n" + string(text)
 	_, err := c.Manage(ctx, b.Database, command)
 	if err = ofIngestion(err); b.Tag != "" && VerdictOf(err) == Present {
 		return nil

@@ -14,12 +14,17 @@ import (
 
 func TestEitherEndpointGivesTheOther(t *testing.T) {
 	for _, c := range []struct{ query, ingest, wantQuery, wantIngest string }{
-		{"", "https://ingest-shop.southeastasia.kusto.windows.net", "https://shop.southeastasia.kusto.windows.net", "https://ingest-shop.southeastasia.kusto.windows.net"},
-		{"", "https://shop.southeastasia.kusto.windows.net/", "https://shop.southeastasia.kusto.windows.net", "https://ingest-shop.southeastasia.kusto.windows.net"},
-		{"shop.kusto.chinacloudapi.cn", "", "https://shop.kusto.chinacloudapi.cn", "https://ingest-shop.kusto.chinacloudapi.cn"},
-		{"https://trd-x.z0.kusto.fabric.microsoft.com", "", "https://trd-x.z0.kusto.fabric.microsoft.com", "https://ingest-trd-x.z0.kusto.fabric.microsoft.com"},
+		{"", "https://ingest-shop.southeastasia.kusto.windows.net", "https://shop.southeastasia.kusto.windows.net",
+			"https://ingest-shop.southeastasia.kusto.windows.net"},
+		{"", "https://shop.southeastasia.kusto.windows.net/", "https://shop.southeastasia.kusto.windows.net",
+			"https://ingest-shop.southeastasia.kusto.windows.net"},
+		{"shop.kusto.chinacloudapi.cn", "", "https://shop.kusto.chinacloudapi.cn",
+			"https://ingest-shop.kusto.chinacloudapi.cn"},
+		{"https://trd-x.z0.kusto.fabric.microsoft.com", "", "https://trd-x.z0.kusto.fabric.microsoft.com",
+			"https://ingest-trd-x.z0.kusto.fabric.microsoft.com"},
 		{"", "http://localhost:8082", "http://localhost:8082", "http://localhost:8082"},
-		{"https://a.kusto.windows.net", "https://private.example:8443", "https://a.kusto.windows.net", "https://private.example:8443"},
+		{"https://a.kusto.windows.net", "https://private.example:8443", "https://a.kusto.windows.net",
+			"https://private.example:8443"},
 	} {
 		got, err := DeriveEndpoints(c.query, c.ingest)
 		if err != nil || got.Query != c.wantQuery || got.Ingest != c.wantIngest {
@@ -37,8 +42,10 @@ func TestEitherEndpointGivesTheOther(t *testing.T) {
 
 func TestOnlyKnownHostsAreTrusted(t *testing.T) {
 	for host, trusted := range map[string]bool{
-		"https://a.b.kusto.windows.net": true, "http://localhost:8082": true, "http://127.0.0.1:1": true, "http://[::1]:1": true,
-		"https://kusto.windows.net.evil.example": false, "https://evilkusto.windows.net": false, "https://localadx:8443": true, "https://x.corp.example": true, "https://corp.example": false,
+		"https://a.b.kusto.windows.net": true, "http://localhost:8082": true, "http://127.0.0.1:1": true,
+		"http://[::1]:1":                         true,
+		"https://kusto.windows.net.evil.example": false, "https://evilkusto.windows.net": false,
+		"https://localadx:8443": true, "https://x.corp.example": true, "https://corp.example": false,
 	} {
 		err := CheckTrust(host, []string{"localadx", ".corp.example"})
 		var untrusted *UntrustedHostError
@@ -49,13 +56,15 @@ func TestOnlyKnownHostsAreTrusted(t *testing.T) {
 }
 
 func TestAStrategySaysWhatItLacks(t *testing.T) {
-	for _, a := range []Auth{{Strategy: Application, AppID: "a", Authority: "t"}, {Strategy: Application, AppKey: "secret"}, {Strategy: Token}, {Strategy: "KERBEROS"}} {
+	for _, a := range []Auth{{Strategy: Application, AppID: "a", Authority: "t"},
+		{Strategy: Application, AppKey: "secret"}, {Strategy: Token}, {Strategy: "KERBEROS"}} {
 		err := a.Validate()
 		if err == nil || !strings.Contains(err.Error(), "aad.auth.") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", a.Strategy, err)
 		}
 	}
-	for _, a := range []Auth{{Strategy: NoAuth}, {Strategy: ManagedIdentity}, {Strategy: Application, AppID: "a", Authority: "t", CertificateFile: "f"}, {Strategy: AzureCLI}} {
+	for _, a := range []Auth{{Strategy: NoAuth}, {Strategy: ManagedIdentity},
+		{Strategy: Application, AppID: "a", Authority: "t", CertificateFile: "f"}, {Strategy: AzureCLI}} {
 		if err := a.Validate(); err != nil {
 			t.Error(err)
 		}
@@ -64,12 +73,14 @@ func TestAStrategySaysWhatItLacks(t *testing.T) {
 
 func TestCredentialsAreNotSentInClearOrToThisMachine(t *testing.T) {
 	app := Auth{Strategy: Application, AppID: "a", AppKey: "k", Authority: "t"}
-	for endpoint, sends := range map[string]bool{"http://localadx:8082": false, "https://localhost:8443": false, "https://x.kusto.windows.net": true} {
+	for endpoint, sends := range map[string]bool{"http://localadx:8082": false, "https://localhost:8443": false,
+		"https://x.kusto.windows.net": true} {
 		if got := (Config{Auth: app, Endpoints: Endpoints{Query: endpoint}}).SendsCredentials(); got != sends {
 			t.Errorf("%s: %v", endpoint, got)
 		}
 	}
-	if !(Config{Auth: Auth{Strategy: Token, AccessToken: "x"}, Endpoints: Endpoints{Query: "https://localhost:8443"}}).SendsCredentials() {
+	if !(Config{Auth: Auth{Strategy: Token, AccessToken: "x"},
+		Endpoints: Endpoints{Query: "https://localhost:8443"}}).SendsCredentials() {
 		t.Error("a token given for a local server is sent to it")
 	}
 }
@@ -100,10 +111,12 @@ func serve(t *testing.T, answer http.HandlerFunc) *Client {
 func TestErrorsKeepWhatTheServiceSaid(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprint(w, `{"error":{"code":"BadRequest_EntityNotFound","message":"Request is invalid","@message":"Entity ID 'T' of kind 'Table' was not found.","@permanent":true}}`)
+		fmt.Fprint(w,
+			`{"error":{"code":"BadRequest_EntityNotFound","message":"Request is invalid","@message":"Entity ID 'T' of kind 'Table' was not found.","@permanent":true}}`)
 	})
 	_, err := c.Manage(t.Context(), "db", ".show table ['T'] cslschema")
-	if !Permanent(err) || !NotFound(err) || Unauthorized(err) || !strings.Contains(err.Error(), "'.show table ['T'] cslschema'") || !strings.Contains(err.Error(), "Entity ID 'T'") {
+	if !Permanent(err) || !NotFound(err) || Unauthorized(err) ||
+		!strings.Contains(err.Error(), "'.show table ['T'] cslschema'") || !strings.Contains(err.Error(), "Entity ID 'T'") {
 		t.Errorf("%v", err)
 	}
 	c = serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -126,7 +139,8 @@ func TestACallEndsWithItsContextAlthoughTheSDKSleeps(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		fmt.Fprint(w, `{"Tables":[{"TableName":"Table_0","Columns":[{"ColumnName":"AuthorizationContext","DataType":"String","ColumnType":"string"}],"Rows":[["token"]]}]}`)
+		fmt.Fprint(w,
+			`{"Tables":[{"TableName":"Table_0","Columns":[{"ColumnName":"AuthorizationContext","DataType":"String","ColumnType":"string"}],"Rows":[["token"]]}]}`)
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -159,7 +173,8 @@ func TestTheClientRequestIDGoesWithTheRequest(t *testing.T) {
 
 func TestSignaturesAndTokensAreNotInTexts(t *testing.T) {
 	got := redact(`Put "https://a.blob.core.windows.net/c/b.gz?sv=1&sig=SECRET": dial; Authorization: Bearer abc.def-ghi`)
-	if strings.Contains(got, "SECRET") || strings.Contains(got, "abc.def") || !strings.Contains(got, "https://a.blob.core.windows.net/c/b.gz") {
+	if strings.Contains(got, "SECRET") || strings.Contains(got, "abc.def") ||
+		!strings.Contains(got, "https://a.blob.core.windows.net/c/b.gz") {
 		t.Error(got)
 	}
 }
@@ -171,7 +186,8 @@ func TestNamesAndStringsAreQuoted(t *testing.T) {
 }
 
 func TestANameThatNoColumnCanHaveBecomesOneThatItCan(t *testing.T) {
-	for name, like := range map[string]string{"__op": "_op", "__a__": "_a_", "___": "_", "price$": "price_", "a#b/c:d": "a_b_c_d", "b__": "b_"} {
+	for name, like := range map[string]string{"__op": "_op", "__a__": "_a_", "___": "_", "price$": "price_",
+		"a#b/c:d": "a_b_c_d", "b__": "b_"} {
 		if NameFault(name) == "" || NameLike(name) != like || NameFault(like) != "" {
 			t.Errorf("%s: %q, like %s: %q", name, NameFault(name), NameLike(name), NameFault(NameLike(name)))
 		}
@@ -203,7 +219,8 @@ func TestASchemaIsReadAndWritten(t *testing.T) {
 }
 
 func TestMappingsOfBothFormsAreRead(t *testing.T) {
-	m, err := ParseMapping("m", "json", `[{"column":"a","Properties":{"Path":"$.x","Transform":"DateTimeFromUnixSeconds"}},{"name":"b","path":"$['y z']","datatype":"long"},{"Column":"c","Properties":{"ConstValue":"k","Ordinal":"2"}},{"column":"d","path":"$.a.b"}]`)
+	m, err := ParseMapping("m", "json",
+		`[{"column":"a","Properties":{"Path":"$.x","Transform":"DateTimeFromUnixSeconds"}},{"name":"b","path":"$['y z']","datatype":"long"},{"Column":"c","Properties":{"ConstValue":"k","Ordinal":"2"}},{"column":"d","path":"$.a.b"}]`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,7 +94,8 @@ type Step struct {
 	Index int
 }
 
-// Steps takes a path apart: $.a.b, $['a b'][0]. It says false of paths that do not lead to one value, as those with wildcards.
+// Steps takes a path apart: $.a.b, $['a b'][0]. It says false of paths that do not lead to one
+// value, as those with wildcards.
 func (m Mapped) Steps() ([]Step, bool) {
 	rest, ok := strings.CutPrefix(m.Path, "$")
 	var steps []Step
@@ -143,7 +144,8 @@ func (m *Mapping) JSON() string {
 	}
 	elements := make([]element, len(m.Columns))
 	for i, c := range m.Columns {
-		elements[i] = element{Column: c.Column, DataType: c.DataType, Properties: properties{Path: c.Path, Const: c.Const, Transform: c.Transform}}
+		elements[i] = element{Column: c.Column, DataType: c.DataType,
+			Properties: properties{Path: c.Path, Const: c.Const, Transform: c.Transform}}
 		if m.Kind == "csv" && c.Const == "" {
 			ordinal := c.Ordinal
 			elements[i].Properties.Ordinal = &ordinal
@@ -175,6 +177,7 @@ func (c *Client) MappingOf(ctx context.Context, db, table, kind, name string) (*
 
 // PutMapping makes or replaces a table's ingestion mapping.
 func (c *Client) PutMapping(ctx context.Context, db, table string, m *Mapping) error {
-	_, err := c.Manage(ctx, db, ".create-or-alter table "+QuoteName(table)+" ingestion "+m.Kind+" mapping "+QuoteString(m.Name)+" "+QuoteString(m.JSON()))
+	_, err := c.Manage(ctx, db, ".create-or-alter table "+QuoteName(table)+" ingestion "+m.Kind+" mapping "+
+		QuoteString(m.Name)+" "+QuoteString(m.JSON()))
 	return err
 }

@@ -32,7 +32,8 @@ func ObstacleOf(err error) Obstacle {
 		return Unrelated
 	}
 	switch verdict := VerdictOf(e); {
-	case e.Status == http.StatusTooManyRequests, strings.Contains(e.Code, "Throttl"), strings.Contains(e.Code, "TooManyRequests"), e.Code == "ServerBusy":
+	case e.Status == http.StatusTooManyRequests, strings.Contains(e.Code, "Throttl"),
+		strings.Contains(e.Code, "TooManyRequests"), e.Code == "ServerBusy":
 		return Throttling
 	case verdict == AccessDenied, strings.HasPrefix(e.Code, signInCode):
 		return Denial

@@ -7,8 +7,8 @@ import (
 	"github.com/Azure/azure-kusto-go/azkustoingest"
 )
 
-// queue is the SDK's client of queued ingestion. The SDK asks once an hour where to put blobs and messages, and goes on with what it
-// knows when that is gone; a new client asks at once.
+// queue is the SDK's client of queued ingestion. The SDK asks once an hour where to put blobs and
+// messages, and goes on with what it knows when that is gone; a new client asks at once.
 type queue struct {
 	connect func() (*azkustoingest.Ingestion, error)
 
@@ -29,8 +29,8 @@ func (q *queue) client() *azkustoingest.Ingestion {
 	return q.current
 }
 
-// renew puts a new client in the place of one whose storage has moved, unless that has been done. Ingestions that the old one has
-// queued are not concerned.
+// renew puts a new client in the place of one whose storage has moved, unless that has been done.
+// Ingestions that the old one has queued are not concerned.
 func (q *queue) renew(old *azkustoingest.Ingestion) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -29,7 +29,8 @@ func newMoving(t *testing.T) (*moving, *Client) {
 	m.storage = httptest.NewTLSServer(http.HandlerFunc(m.store))
 	t.Cleanup(m.storage.Close)
 	caFile := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.storage.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.storage.Certificate().Raw}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	engine := httptest.NewServer(http.HandlerFunc(m.command))
@@ -62,14 +63,16 @@ func (m *moving) command(w http.ResponseWriter, r *http.Request) {
 	}
 	m.asked.Add(1)
 	var rows []string
-	for kind, name := range map[string]string{"TempStorage": "container", "SecuredReadyForAggregationQueue": "account/queue", "IngestionsStatusTable": "table"} {
+	for kind, name := range map[string]string{"TempStorage": "container",
+		"SecuredReadyForAggregationQueue": "account/queue", "IngestionsStatusTable": "table"} {
 		rows = append(rows, fmt.Sprintf(`[%q,"%s/%s%d?sig=x"]`, kind, m.storage.URL, name, m.place.Load()))
 	}
 	fmt.Fprintf(w, table, column("ResourceTypeName")+","+column("StorageRoot"), strings.Join(rows, ","))
 }
 
 func (m *moving) store(w http.ResponseWriter, r *http.Request) {
-	for kind, code := range map[string]string{"container": "ContainerNotFound", "queue": "QueueNotFound", "table": "TableNotFound"} {
+	for kind, code := range map[string]string{"container": "ContainerNotFound", "queue": "QueueNotFound",
+		"table": "TableNotFound"} {
 		if strings.Contains(r.URL.Path, kind) && !strings.Contains(r.URL.Path, fmt.Sprintf("%s%d", kind, m.place.Load())) {
 			m.gone <- code
 			w.Header().Set("x-ms-error-code", code)

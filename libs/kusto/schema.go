@@ -79,7 +79,8 @@ func (c *Client) Schema(ctx context.Context, db, table string) (*TableSchema, er
 		return nil, err
 	}
 	if len(t.Rows) == 0 {
-		return nil, &Error{Op: "reading the schema of " + db + "." + table, Code: "BadRequest_EntityNotFound", Permanent: true, Message: "the table was not found"}
+		return nil, &Error{Op: "reading the schema of " + db + "." + table, Code: "BadRequest_EntityNotFound",
+			Permanent: true, Message: "the table was not found"}
 	}
 	s := &TableSchema{Database: db, Table: table}
 	if s.Columns, err = ParseColumns(t.Value(0, "Schema")); err != nil {
@@ -130,7 +131,8 @@ func Declaration(columns []Column) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
-// ClearStreamingCache has all nodes forget by which schema and mappings they stream into a table. The error names what a node said if one did not.
+// ClearStreamingCache has all nodes forget by which schema and mappings they stream into a table.
+// The error names what a node said if one did not.
 func (c *Client) ClearStreamingCache(ctx context.Context, db, table string) error {
 	answer, err := c.Manage(ctx, db, ".clear table "+QuoteName(table)+" cache streamingingestion schema")
 	if err != nil {
@@ -138,14 +140,16 @@ func (c *Client) ClearStreamingCache(ctx context.Context, db, table string) erro
 	}
 	for i := range answer.Rows {
 		if status := answer.Value(i, "Status"); !strings.EqualFold(status, "Succeeded") {
-			return fmt.Errorf("clear the cache of streaming for %s.%s: node %s answered %s", db, table, answer.Value(i, "NodeId"), status)
+			return fmt.Errorf("clear the cache of streaming for %s.%s: node %s answered %s", db, table,
+				answer.Value(i, "NodeId"), status)
 		}
 	}
 	return nil
 }
 
-// CreateMerge makes the table, or adds the columns it lacks at its end. It changes no column that is there: a column of the same
-// name and another type is an error of the service, since altering the type would wipe the data in it.
+// CreateMerge makes the table, or adds the columns it lacks at its end. It changes no column that
+// is there: a column of the same name and another type is an error of the service, since altering
+// the type would wipe the data in it.
 func (c *Client) CreateMerge(ctx context.Context, s *TableSchema) error {
 	_, err := c.Manage(ctx, s.Database, ".create-merge table "+QuoteName(s.Table)+" "+Declaration(s.Columns))
 	return err

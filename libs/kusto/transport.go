@@ -23,8 +23,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
-// outcome collects what the transport saw while one call ran: the SDK flattens answers to text and loses the code, the permanence
-// and Retry-After. It travels in the call's context. A call may make several exchanges; the last failed one counts.
+// outcome collects what the transport saw while one call ran: the SDK flattens answers to text and
+// loses the code, the permanence and Retry-After. It travels in the call's context. A call may make
+// several exchanges; the last failed one counts.
 type outcome struct {
 	mu        sync.Mutex
 	status    int
@@ -77,11 +78,13 @@ type transport struct {
 	identity http.RoundTripper
 }
 
-// asksMachine recognizes the requests of credentials for this machine's own identity: to Azure's instance metadata service, and to
-// that of App Service. Both give a token only with a header that no setting and no answer of a cluster can set; the first is also
-// asked without it, for whether it is there.
+// asksMachine recognizes the requests of credentials for this machine's own identity: to Azure's
+// instance metadata service, and to that of App Service. Both give a token only with a header that
+// no setting and no answer of a cluster can set; the first is also asked without it, for whether it
+// is there.
 func asksMachine(r *http.Request) bool {
-	return r.URL.Host == "169.254.169.254" && r.URL.Path == "/metadata/identity/oauth2/token" || r.Header.Get("X-Identity-Header") != ""
+	return r.URL.Host == "169.254.169.254" && r.URL.Path == "/metadata/identity/oauth2/token" ||
+		r.Header.Get("X-Identity-Header") != ""
 }
 
 const maxErrorBody = 64 << 10 // bytes of an error's body that are looked at
@@ -125,9 +128,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// loan is what a request's body is given to http's transport on: until RoundTrip returns. The transport may go on reading later, as after an
-// answer that came before all was sent or a context that has ended, but the SDK takes its body back then: it sends it anew, and unmaps its
-// memory (azblob, UploadStream), of which a read ends the process.
+// loan is what a request's body is given to http's transport on: until RoundTrip returns. The
+// transport may go on reading later, as after an answer that came before all was sent or a context
+// that has ended, but the SDK takes its body back then: it sends it anew, and unmaps its memory
+// (azblob, UploadStream), of which a read ends the process.
 type loan struct {
 	mu    sync.Mutex
 	ended bool
@@ -212,8 +216,8 @@ func (o *outcome) answered(r *http.Request, err error) {
 	}
 }
 
-// Watch sees what the calls under a context wait for while they have not returned: within one call the SDK tries again for up to
-// 40 s and says nothing.
+// Watch sees what the calls under a context wait for while they have not returned: within one call
+// the SDK tries again for up to 40 s and says nothing.
 type Watch struct {
 	current atomic.Pointer[outcome]
 	// hosts are those that answered.
@@ -228,7 +232,8 @@ func WithWatch(ctx context.Context) (context.Context, *Watch) {
 	return context.WithValue(ctx, watchKey{}, w), w
 }
 
-// Unanswered says that the last exchange had no answer, and why, or has waited for one for longer than patience; nil if neither.
+// Unanswered says that the last exchange had no answer, and why, or has waited for one for longer
+// than patience; nil if neither.
 func (w *Watch) Unanswered(patience time.Duration) error {
 	o := w.current.Load()
 	if o == nil {
@@ -287,7 +292,8 @@ func (o *outcome) silentHost() string {
 func (o *outcome) note(resp *http.Response, body []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.status, o.code, o.message, o.permanent, o.known = resp.StatusCode, resp.Header.Get("x-ms-error-code"), "", false, false
+	o.status, o.code, o.message, o.permanent, o.known = resp.StatusCode, resp.Header.Get("x-ms-error-code"),
+		"", false, false
 	o.after = retryAfter(resp.Header)
 	var doc struct {
 		Error struct {

@@ -13,11 +13,12 @@ import (
 type UntrustedHostError struct{ Host string }
 
 func (e *UntrustedHostError) Error() string {
-	return fmt.Sprintf("the host %s is not a known Azure Data Explorer address, so nothing is sent to it: mend the address, or name the host in kusto.trusted.hosts", e.Host)
+	return fmt.Sprintf(
+		"the host %s is not a known Azure Data Explorer address, so nothing is sent to it: mend the address, or name the host in kusto.trusted.hosts", e.Host)
 }
 
-// CheckTrust refuses an endpoint whose host is neither Azure's, nor this machine, nor among allowed. An entry of allowed is a
-// host name, or a suffix that starts with a dot.
+// CheckTrust refuses an endpoint whose host is neither Azure's, nor this machine, nor among
+// allowed. An entry of allowed is a host name, or a suffix that starts with a dot.
 func CheckTrust(endpoint string, allowed []string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -40,8 +41,9 @@ func hostIn(host string, allowed []string) bool {
 	return false
 }
 
-// sdkTrust hands the hosts that a user allowed to the SDK, whose own list is one a process and has no lock. The override is set
-// once, before the first client exists, and reads allowed hosts from here.
+// sdkTrust hands the hosts that a user allowed to the SDK, whose own list is one a process and has
+// no lock. The override is set once, before the first client exists, and reads allowed hosts from
+// here.
 type sdkTrust struct {
 	once  sync.Once
 	hosts sync.Map // host name -> struct{}

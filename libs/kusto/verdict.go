@@ -11,11 +11,13 @@ import (
 type Verdict int
 
 const (
-	// Again says nothing against the rows or the target: the same rows are to be sent again under the same tag. It is also what is not known.
+	// Again says nothing against the rows or the target: the same rows are to be sent again under
+	// the same tag. It is also what is not known.
 	Again Verdict = iota
 	// Present says that the table has rows under this tag already.
 	Present
-	// RowsRefused says that the service has read the rows and cannot take them, while it may take some of them without the others.
+	// RowsRefused says that the service has read the rows and cannot take them, while it may take
+	// some of them without the others.
 	RowsRefused
 	// TargetMissing says that there is no such database, table or mapping.
 	TargetMissing
@@ -25,36 +27,43 @@ const (
 	AccessDenied
 	// TargetRefused says that the database or the table is set up so that it takes nothing, whatever the rows.
 	TargetRefused
-	// Unstreamable says that the table, the cluster or the size of the request rules streaming out, which queued ingestion does not share.
+	// Unstreamable says that the table, the cluster or the size of the request rules streaming out,
+	// which queued ingestion does not share.
 	Unstreamable
-	// StorageMoved says that the storage in front of queued ingestion, of which the service hands out the addresses, has others now.
+	// StorageMoved says that the storage in front of queued ingestion, of which the service hands
+	// out the addresses, has others now.
 	StorageMoved
 )
 
 // String is the verdict for logs.
 func (v Verdict) String() string {
-	return [...]string{"again", "present", "rows refused", "target missing", "mapping refused", "access denied", "target refused", "unstreamable", "storage moved"}[v]
+	return [...]string{"again", "present", "rows refused", "target missing", "mapping refused", "access denied",
+		"target refused", "unstreamable", "storage moved"}[v]
 }
 
-// lasts says whether the same request would get the same answer. A role takes minutes to arrive, and new storage has to be asked for.
+// lasts says whether the same request would get the same answer. A role takes minutes to arrive,
+// and new storage has to be asked for.
 func (v Verdict) lasts() bool { return v != Again && v != AccessDenied && v != StorageMoved }
 
-// meaning is what an answer means, and whether it refuses a streamed request for a reason that a queued one does not share: those that
-// azure-kusto-java falls back to the queue for.
+// meaning is what an answer means, and whether it refuses a streamed request for a reason that a
+// queued one does not share: those that azure-kusto-java falls back to the queue for.
 type meaning struct {
 	verdict Verdict
 	queues  bool
 }
 
-// byCode are the meanings of error codes; * stands for any text, and the first that matches counts. A code's word of itself, permanent or
-// not, is not enough: access that is denied and a cluster that gave up after its own tries are called permanent too. Sources:
-// learn.microsoft.com/azure/data-explorer/error-codes, in its editions of 2020 and 2026; the codes that azure-kusto-java and
-// azure-kusto-spark look for; learn.microsoft.com/rest/api/storageservices, the error codes of blobs, queues and tables.
+// byCode are the meanings of error codes; * stands for any text, and the first that matches counts.
+// A code's word of itself, permanent or not, is not enough: access that is denied and a cluster
+// that gave up after its own tries are called permanent too. Sources:
+// learn.microsoft.com/azure/data-explorer/error-codes, in its editions of 2020 and 2026; the codes
+// that azure-kusto-java and azure-kusto-spark look for;
+// learn.microsoft.com/rest/api/storageservices, the error codes of blobs, queues and tables.
 var byCode = []struct {
 	code string
 	meaning
 }{
-	{"Skipped_IngestByTagAlreadyExists", meaning{Present, true}}, // of a streamed request, which has no tag, it says nothing,
+	// of a streamed request, which has no tag, it says nothing,
+	{"Skipped_IngestByTagAlreadyExists", meaning{Present, true}},
 	{"BlobAlreadyReceived_BlobAlreadyFoundInBatch", meaning{Present, true}},
 	{"BadRequest_InvalidBlob", meaning{RowsRefused, false}},
 	{"BadRequest_EmptyBlob", meaning{RowsRefused, false}},
@@ -110,8 +119,8 @@ var byCode = []struct {
 	{"AuthenticationFailed", meaning{StorageMoved, false}}, // of a signature that has ended or whose key was changed
 }
 
-// byStatus are the meanings of HTTP statuses that came without a code that is known. 404 is a cluster that does not stream, or a way to it
-// that is not there for the moment.
+// byStatus are the meanings of HTTP statuses that came without a code that is known. 404 is a
+// cluster that does not stream, or a way to it that is not there for the moment.
 var byStatus = map[int]meaning{
 	http.StatusUnauthorized:          {AccessDenied, false},
 	http.StatusForbidden:             {AccessDenied, false},
@@ -138,7 +147,8 @@ func meaningOf(e *Error) (m meaning, known bool) {
 	return m, known
 }
 
-// VerdictOf says what err means, which the service gave to an ingestion. nil is Present, and what is not known is Again.
+// VerdictOf says what err means, which the service gave to an ingestion. nil is Present, and what
+// is not known is Again.
 func VerdictOf(err error) Verdict {
 	var e *Error
 	switch {
@@ -161,8 +171,8 @@ func QueueInstead(err error) bool {
 	return m.queues
 }
 
-// ofIngestion makes Permanent of an ingestion's error say what its verdict is: of a code that is not known, what the service says of it is
-// not enough.
+// ofIngestion makes Permanent of an ingestion's error say what its verdict is: of a code that is
+// not known, what the service says of it is not enough.
 func ofIngestion(err error) error {
 	var e *Error
 	if errors.As(err, &e) {

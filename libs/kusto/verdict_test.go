@@ -50,7 +50,8 @@ func TestEachCodeOfAnIngestionMeansOneThing(t *testing.T) {
 		{&Error{Code: "ContainerNotFound", Status: 404, Message: "The specified container was not found."}, StorageMoved},
 		{&Error{Code: "QueueNotFound", Status: 404}, StorageMoved},
 		{&Error{Code: "AuthenticationFailed", Status: 403}, StorageMoved},
-		{&Error{Err: fmt.Errorf("queueing: %w", &net.DNSError{Name: "old.blob.core.windows.net", IsNotFound: true})}, StorageMoved},
+		{&Error{Err: fmt.Errorf("queueing: %w", &net.DNSError{Name: "old.blob.core.windows.net", IsNotFound: true})},
+			StorageMoved},
 		{&Error{Status: 404}, Again},
 		{&Error{Code: "PartiallySucceeded"}, Again},
 		{&Error{Code: "Something_New", Permanent: true}, Again},
@@ -61,7 +62,8 @@ func TestEachCodeOfAnIngestionMeansOneThing(t *testing.T) {
 			t.Errorf("%v is %s, want %s", c.err, got, c.want)
 		}
 		var e *Error
-		if errors.As(ofIngestion(c.err), &e) && e.Permanent != (c.want != Again && c.want != AccessDenied && c.want != StorageMoved) {
+		if errors.As(ofIngestion(c.err), &e) && e.Permanent != (c.want != Again && c.want != AccessDenied &&
+			c.want != StorageMoved) {
 			t.Errorf("%v: permanent is %t", c.err, e.Permanent)
 		}
 	}
@@ -99,7 +101,8 @@ func TestACommandIsTriedAgainAfterWhatPasses(t *testing.T) {
 		code      string
 		permanent bool
 	}{
-		{400, "BadRequest_SyntaxError", true}, {400, "BadRequest_EntityNotFound", true}, {400, "General_RetryAttemptsExceeded", true},
+		{400, "BadRequest_SyntaxError", true}, {400, "BadRequest_EntityNotFound", true},
+		{400, "General_RetryAttemptsExceeded", true},
 		{403, "Forbidden", false}, {403, "", false}, {401, "", false}, {404, "", false}, {409, "", false}, {429, "", false},
 	} {
 		client := serve(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -1,5 +1,5 @@
-// Package latency keeps how long the changes of the last minutes took, as a distribution that can be added to those of other
-// workers. It has no clock and no locks: its users bring both.
+// Package latency keeps how long the changes of the last minutes took, as a distribution that can
+// be added to those of other workers. It has no clock and no locks: its users bring both.
 package latency
 
 import (
@@ -19,7 +19,8 @@ const (
 	// slots is into how many parts the span is divided, which are forgotten one by one.
 	slots = 10
 	slot  = Span / slots
-	// perOctave is how many buckets lie between a duration and its double: a bucket's end is 2^(1/8), 9 %, above its start.
+	// perOctave is how many buckets lie between a duration and its double: a bucket's end is
+	// 2^(1/8), 9 %, above its start.
 	perOctave = 8
 	// shortest is the end of the first bucket, longest of the last.
 	shortest = 100 * time.Microsecond
@@ -99,7 +100,8 @@ func summarize(counts map[time.Duration]int64) *latencyv1.Latency {
 	return l
 }
 
-// quantile is the upper bound of the bucket that holds the change of that rank, the first whose rank is at least q·count.
+// quantile is the upper bound of the bucket that holds the change of that rank, the first whose
+// rank is at least q·count.
 func quantile(l *latencyv1.Latency, q float64) *durationpb.Duration {
 	rank := int64(math.Ceil(q * float64(l.Count)))
 	for _, b := range l.Buckets {

@@ -23,7 +23,8 @@ func TestAQuantileIsNeverBelowTheTrueOneAndAtMostTenPercentAbove(t *testing.T) {
 		}
 		slices.Sort(took)
 		l := w.Summary(noon)
-		for q, got := range map[float64]time.Duration{.5: l.P50.AsDuration(), .95: l.P95.AsDuration(), .99: l.P99.AsDuration(), 1: l.Max.AsDuration()} {
+		for q, got := range map[float64]time.Duration{.5: l.P50.AsDuration(), .95: l.P95.AsDuration(),
+			.99: l.P99.AsDuration(), 1: l.Max.AsDuration()} {
 			want := float64(took[int(math.Ceil(q*float64(len(took))))-1])
 			if f := float64(got); f < want-float64(time.Microsecond) || f > want*1.1 {
 				t.Fatalf("quantile %v of %v is %v", q, took, got)

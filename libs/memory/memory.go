@@ -143,7 +143,8 @@ func (s *Source) used(g group) (int64, error) {
 // askedFor is what this process has asked the system for and not touched yet: a large piece of memory is filled
 // faster than it is looked at.
 func askedFor(root string) int64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"}}
 	metrics.Read(sample)
 	asked := int64(sample[0].Value.Uint64() - sample[1].Value.Uint64() - sample[2].Value.Uint64())
 	text, err := os.ReadFile(filepath.Join(root, "proc/self/statm"))

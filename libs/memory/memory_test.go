@@ -39,16 +39,24 @@ func TestWhatLimitsAProcessIsFoundWhereItIsFullest(t *testing.T) {
 		files       map[string]string
 		used, limit int64
 	}{
-		"no groups":                 {nil, 200_000 << 10, 1_000_000 << 10},
-		"a group without a limit":   {map[string]string{"proc/self/cgroup": "0::/a\n", v2 + "a/memory.max": "max\n"}, 200_000 << 10, 1_000_000 << 10},
-		"a limit beyond all memory": {map[string]string{"proc/self/cgroup": "4:memory:/\n", v1 + "memory.limit_in_bytes": "9223372036854771712\n"}, 200_000 << 10, 1_000_000 << 10},
-		"a container": {map[string]string{"proc/self/cgroup": "0::/\n", v2 + "memory.max": "100" + mb, v2 + "memory.current": "90" + mb,
-			v2 + "memory.stat": "file 9\ninactive_file 20" + mb + "\n"}, 70_000_000, 100_000_000},
+		"no groups": {nil, 200_000 << 10, 1_000_000 << 10},
+		"a group without a limit": {map[string]string{"proc/self/cgroup": "0::/a\n", v2 + "a/memory.max": "max\n"},
+			200_000 << 10, 1_000_000 << 10},
+		"a limit beyond all memory": {map[string]string{"proc/self/cgroup": "4:memory:/\n",
+			v1 + "memory.limit_in_bytes": "9223372036854771712\n"}, 200_000 << 10, 1_000_000 << 10},
+		"a container": {map[string]string{"proc/self/cgroup": "0::/\n", v2 + "memory.max": "100" + mb,
+			v2 + "memory.current": "90" + mb,
+			v2 + "memory.stat":    "file 9\ninactive_file 20" + mb + "\n"}, 70_000_000, 100_000_000},
 		"a container that sees the machine's path": {map[string]string{"proc/self/cgroup": "5:cpu:/docker/x\n4:memory:/docker/x\n", v1 + "memory.limit_in_bytes": "100" + mb,
-			v1 + "memory.usage_in_bytes": "90" + mb, v1 + "memory.stat": "inactive_file 1\ntotal_inactive_file 10" + mb}, 80_000_000, 100_000_000},
-		"the group around it is fuller": {map[string]string{"proc/self/cgroup": "0::/pod/c\n", v2 + "pod/memory.max": "100" + mb, v2 + "pod/memory.current": "95" + mb, v2 + "pod/memory.stat": "inactive_file 0",
-			v2 + "pod/c/memory.max": "80" + mb, v2 + "pod/c/memory.current": "30" + mb, v2 + "pod/c/memory.stat": "inactive_file 0"}, 95_000_000, 100_000_000},
-		"the machine is fuller": {map[string]string{"proc/meminfo": "MemTotal: 1000 kB\nMemAvailable: 10 kB\n", "proc/self/cgroup": "0::/\n", v2 + "memory.max": "100" + mb, v2 + "memory.current": "30" + mb}, 990 << 10, 1000 << 10},
+			v1 + "memory.usage_in_bytes": "90" + mb, v1 + "memory.stat": "inactive_file 1\ntotal_inactive_file 10" + mb},
+			80_000_000, 100_000_000},
+		"the group around it is fuller": {map[string]string{"proc/self/cgroup": "0::/pod/c\n",
+			v2 + "pod/memory.max": "100" + mb, v2 + "pod/memory.current": "95" + mb, v2 + "pod/memory.stat": "inactive_file 0",
+			v2 + "pod/c/memory.max": "80" + mb, v2 + "pod/c/memory.current": "30" + mb,
+			v2 + "pod/c/memory.stat": "inactive_file 0"}, 95_000_000, 100_000_000},
+		"the machine is fuller": {map[string]string{"proc/meminfo": "MemTotal: 1000 kB\nMemAvailable: 10 kB\n",
+			"proc/self/cgroup": "0::/\n", v2 + "memory.max": "100" + mb, v2 + "memory.current": "30" + mb},
+			990 << 10, 1000 << 10},
 	} {
 		source, err := memory.Find(machine(t, c.files))
 		if err != nil {
@@ -71,9 +79,10 @@ func TestMemoryRanOutIfTheKernelEndedAProcessSinceAndLittleWasLeft(t *testing.T)
 		last, now memory.Reading
 		want      bool
 	}{
-		"killed by the kernel":            {last, memory.Reading{Boot: "b1", Kills: 4}, true},
-		"killed by somebody":              {last, memory.Reading{Boot: "b1", Kills: 3}, false},
-		"another process was killed":      {memory.Reading{Boot: "b1", Kills: 3, Used: 50, Limit: 100}, memory.Reading{Boot: "b1", Kills: 4}, false},
+		"killed by the kernel": {last, memory.Reading{Boot: "b1", Kills: 4}, true},
+		"killed by somebody":   {last, memory.Reading{Boot: "b1", Kills: 3}, false},
+		"another process was killed": {memory.Reading{Boot: "b1", Kills: 3, Used: 50, Limit: 100},
+			memory.Reading{Boot: "b1", Kills: 4}, false},
 		"the machine was started anew":    {last, memory.Reading{Boot: "b2", Kills: 4}, false},
 		"nothing is known of the last":    {memory.Reading{}, memory.Reading{Boot: "b1", Kills: 4}, false},
 		"nothing is known of the machine": {last, memory.Reading{}, false},

@@ -38,14 +38,16 @@ func (c Config) BackendOf(ctx context.Context, conn *pgx.Conn) (b Backend, err e
 // ErrBackendGone says that the process that served a connection has ended: nothing will ever come over the connection.
 var ErrBackendGone = errors.New("the server's process has ended")
 
-// Doing asks the server, over another connection, what the process is doing: part of a sentence, and a remedy. Both are empty if the other
-// connection has come to another server.
+// Doing asks the server, over another connection, what the process is doing: part of a sentence,
+// and a remedy. Both are empty if the other connection has come to another server.
 func (b Backend) Doing(ctx context.Context, conn *pgx.Conn) (what, remedy string, err error) {
 	var server, event string
 	var state *string
 	var there bool
 	var blockers []int32
-	err = conn.QueryRow(ctx, "SELECT "+thisServer+", a.pid IS NOT NULL, a.state, coalesce(a.wait_event_type || ' ' || a.wait_event, ''), pg_blocking_pids(p.pid) FROM (SELECT $1::int AS pid) p LEFT JOIN pg_stat_activity a ON a.pid = p.pid", b.PID).
+	err = conn.QueryRow(ctx,
+		"SELECT "+thisServer+
+			", a.pid IS NOT NULL, a.state, coalesce(a.wait_event_type || ' ' || a.wait_event, ''), pg_blocking_pids(p.pid) FROM (SELECT $1::int AS pid) p LEFT JOIN pg_stat_activity a ON a.pid = p.pid", b.PID).
 		Scan(&server, &there, &state, &event, &blockers)
 	switch {
 	case err != nil:
@@ -58,7 +60,8 @@ func (b Backend) Doing(ctx context.Context, conn *pgx.Conn) (what, remedy string
 	what, ends := fmt.Sprintf("its process %d is ", b.PID), b.PID
 	switch {
 	case len(blockers) > 0 && blockers[0] == 0:
-		return what + "held up by a lock of a prepared transaction", "Find it with SELECT * FROM pg_prepared_xacts; and COMMIT PREPARED or ROLLBACK PREPARED it, as its coordinator decides.", nil
+		return what + "held up by a lock of a prepared transaction",
+			"Find it with SELECT * FROM pg_prepared_xacts; and COMMIT PREPARED or ROLLBACK PREPARED it, as its coordinator decides.", nil
 	case len(blockers) > 0:
 		what, ends = what+fmt.Sprintf("held up by a lock of process %d", blockers[0]), blockers[0]
 	case event != "":

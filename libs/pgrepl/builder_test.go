@@ -63,7 +63,8 @@ type plainRelations struct{ known map[string]*change.Relation }
 func (plainRelations) Resolve(s RelationShape) (*change.Relation, error) {
 	r := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity}
 	for _, c := range s.Columns {
-		r.Columns = append(r.Columns, change.Column{Name: c.Name, TypeMod: c.TypeMod, InIdentity: c.InIdentity, Type: &change.Type{OID: c.TypeOID, Kind: change.BaseType}})
+		r.Columns = append(r.Columns, change.Column{Name: c.Name, TypeMod: c.TypeMod, InIdentity: c.InIdentity,
+			Type: &change.Type{OID: c.TypeOID, Kind: change.BaseType}})
 	}
 	return r, nil
 }

@@ -8,9 +8,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A slot keeps the output plugin that it was made with; a copy of it may have another one, at the same position
-// (pg_copy_logical_replication_slot). That carries a slot over to pgoutput, with all changes that it still has, if its publication was
-// there all the time: pgoutput looks for the publication, and for what it holds, in the catalog as of each change.
+// A slot keeps the output plugin that it was made with; a copy of it may have another one, at the
+// same position (pg_copy_logical_replication_slot). That carries a slot over to pgoutput, with all
+// changes that it still has, if its publication was there all the time: pgoutput looks for the
+// publication, and for what it holds, in the catalog as of each change.
 
 // carried is the name of the copy that a slot is carried over by, while it is.
 func carried(slot string) string {
@@ -18,10 +19,11 @@ func carried(slot string) string {
 	return slot[:min(len(slot), 63-len(suffix))] + suffix
 }
 
-// TrySlot returns the *Error that keeps the role from reading a slot with its plugin; nil if nothing does or if it cannot be known. It
-// copies the slot for a moment, which waits for nobody.
+// TrySlot returns the *Error that keeps the role from reading a slot with its plugin; nil if
+// nothing does or if it cannot be known. It copies the slot for a moment, which waits for nobody.
 func TrySlot(ctx context.Context, conn *pgx.Conn, slot *SlotState, user string) error {
-	_, err := conn.Exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_copy_logical_replication_slot($1, 'calypso_probe_' || pg_backend_pid(), true)", slot.Name)
+	_, err := conn.Exec(ctx,
+		"SELECT pg_drop_replication_slot(slot_name) FROM pg_copy_logical_replication_slot($1, 'calypso_probe_' || pg_backend_pid(), true)", slot.Name)
 	if err == nil {
 		return nil
 	}
@@ -32,7 +34,8 @@ func TrySlot(ctx context.Context, conn *pgx.Conn, slot *SlotState, user string) 
 	return nil
 }
 
-// Carriable returns why a slot of another plugin cannot be carried over to pgoutput with this publication without a gap; nil if it can.
+// Carriable returns why a slot of another plugin cannot be carried over to pgoutput with this
+// publication without a gap; nil if it can.
 func (p Publication) Carriable(ctx context.Context, conn *pgx.Conn, server Server, slot *SlotState) error {
 	// A row of the catalog that is older than all that the slot reads the catalog for is the same for each of its changes.
 	rows := "SELECT p.oid AS of, p.xmin FROM pg_publication p UNION ALL SELECT prpubid, xmin FROM pg_publication_rel"
@@ -45,11 +48,15 @@ func (p Publication) Carriable(ctx context.Context, conn *pgx.Conn, server Serve
 		lists = "EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL))"
 	}
 	var late, partial, filtered, viaRoot bool
-	err := conn.QueryRow(ctx, fmt.Sprintf(`SELECT s.catalog_xmin IS NULL OR EXISTS (SELECT FROM (%s) r WHERE r.of = p.oid AND age(r.xmin) <= age(s.catalog_xmin)),
+	err := conn.QueryRow(ctx,
+		fmt.Sprintf(
+			`SELECT s.catalog_xmin IS NULL OR EXISTS (SELECT FROM (%s) r WHERE r.of = p.oid AND age(r.xmin) <= age(s.catalog_xmin)),
 		NOT (p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate), %s, %s
-		FROM pg_publication p CROSS JOIN pg_replication_slots s WHERE p.pubname = $1 AND s.slot_name = $2`, rows, lists, root), p.Name, slot.Name).Scan(&late, &partial, &filtered, &viaRoot)
+		FROM pg_publication p CROSS JOIN pg_replication_slots s WHERE p.pubname = $1 AND s.slot_name = $2`, rows, lists,
+			root), p.Name, slot.Name).Scan(&late, &partial, &filtered, &viaRoot)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("there is no publication %q, and one that is made now does not count for changes that were made before", p.Name)
+		return fmt.Errorf(
+			"there is no publication %q, and one that is made now does not count for changes that were made before", p.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("look at publication %q: %w", p.Name, err)
@@ -68,7 +75,8 @@ func (p Publication) Carriable(ctx context.Context, conn *pgx.Conn, server Serve
 	return nil
 }
 
-// CarrySlot makes a slot that nobody reads one of pgoutput's, at the same position. A crash amid it is mended by ResumeCarrying.
+// CarrySlot makes a slot that nobody reads one of pgoutput's, at the same position. A crash amid it
+// is mended by ResumeCarrying.
 func CarrySlot(ctx context.Context, conn *pgx.Conn, slot string) error {
 	for _, step := range []struct {
 		sql  string
@@ -86,12 +94,17 @@ func CarrySlot(ctx context.Context, conn *pgx.Conn, slot string) error {
 	return nil
 }
 
-// ResumeCarrying ends a CarrySlot that a crash has cut short: a slot that is gone is made of its copy again, and the copy goes.
+// ResumeCarrying ends a CarrySlot that a crash has cut short: a slot that is gone is made of its
+// copy again, and the copy goes.
 func ResumeCarrying(ctx context.Context, conn *pgx.Conn, slot string) error {
-	_, err := conn.Exec(ctx, `SELECT pg_copy_logical_replication_slot(slot_name, $1, false, 'pgoutput') FROM pg_replication_slots
-		WHERE slot_name = $2 AND plugin = 'pgoutput' AND NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)`, slot, carried(slot))
+	_, err := conn.Exec(ctx,
+		`SELECT pg_copy_logical_replication_slot(slot_name, $1, false, 'pgoutput') FROM pg_replication_slots
+		WHERE slot_name = $2 AND plugin = 'pgoutput' AND NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)`,
+		slot, carried(slot))
 	if err == nil {
-		_, err = conn.Exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active", carried(slot))
+		_, err = conn.Exec(ctx,
+			"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active",
+			carried(slot))
 	}
 	if err != nil {
 		return fmt.Errorf("end the carrying of replication slot %q over to pgoutput: %w", slot, err)

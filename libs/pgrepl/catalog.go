@@ -22,8 +22,9 @@ type Table struct {
 // String is schema.table, unquoted: the form that filters match and Debezium's data collections have.
 func (t Table) String() string { return t.Schema + "." + t.Name }
 
-// Catalog knows tables and types. It reads all captured tables with a fixed number of queries at the start and a table
-// again when the stream describes it, which is before its first change and after what may have altered it. It is used by one goroutine.
+// Catalog knows tables and types. It reads all captured tables with a fixed number of queries at
+// the start and a table again when the stream describes it, which is before its first change and
+// after what may have altered it. It is used by one goroutine.
 type Catalog struct {
 	query func(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	ctx   context.Context
@@ -40,9 +41,12 @@ type tableEntry struct {
 	shaped *change.Relation
 }
 
-// NewCatalog makes an empty catalog that reads through query, which is what Query makes of a connection, until ctx ends.
-func NewCatalog(ctx context.Context, query func(context.Context, string, ...any) (pgx.Rows, error), captured func(Table) bool) *Catalog {
-	return &Catalog{query: query, ctx: ctx, captured: captured, tables: make(map[uint32]*tableEntry), types: make(map[uint32]*change.Type)}
+// NewCatalog makes an empty catalog that reads through query, which is what Query makes of a
+// connection, until ctx ends.
+func NewCatalog(ctx context.Context, query func(context.Context, string, ...any) (pgx.Rows, error),
+	captured func(Table) bool) *Catalog {
+	return &Catalog{query: query, ctx: ctx, captured: captured, tables: make(map[uint32]*tableEntry),
+		types: make(map[uint32]*change.Type)}
 }
 
 // FoundTable is a table that exists, with what decides how it can be captured.
@@ -69,9 +73,11 @@ type FoundTable struct {
 	Policies bool
 }
 
-// Find lists the tables and partition roots that match, sorted by name; system schemas and temporary tables are left out.
+// Find lists the tables and partition roots that match, sorted by name; system schemas and
+// temporary tables are left out.
 func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
-	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text, c.relkind::text, c.relispartition,
+	rows, err := c.query(c.ctx,
+		`SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text, c.relkind::text, c.relispartition,
 		c.reltuples::bigint, c.relpages::bigint, EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
 		c.relpersistence = 'u', has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid),
 		pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE')
@@ -84,7 +90,8 @@ func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
 	var out []FoundTable
 	var t FoundTable
 	var identity, kind string
-	_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &identity, &kind, &t.Partition, &t.RowEstimate, &t.Pages, &t.HasKey, &t.Unlogged, &t.Readable, &t.Policies, &t.Owner, &t.Owned}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &identity, &kind, &t.Partition, &t.RowEstimate,
+		&t.Pages, &t.HasKey, &t.Unlogged, &t.Readable, &t.Policies, &t.Owner, &t.Owned}, func() error {
 		if match(t.Table) {
 			t.ReplicaIdentity, t.Kind = identity[0], kind[0]
 			out = append(out, t)
@@ -144,7 +151,8 @@ func (c *Catalog) FindUncaptured(match func(Table) bool) ([]Uncaptured, error) {
 
 // Unreadable lists the columns of a table that the role may not read, in the table's order.
 func (c *Catalog) Unreadable(oid uint32) ([]string, error) {
-	rows, err := c.query(c.ctx, `SELECT attname::text FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
+	rows, err := c.query(c.ctx,
+		`SELECT attname::text FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
 		AND NOT has_column_privilege(attrelid, attnum, 'SELECT') ORDER BY attnum`, oid)
 	if err != nil {
 		return nil, fmt.Errorf("look at the role's rights to columns: %w", err)
@@ -209,7 +217,8 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 		schema, name, identity, root, expr, c2 string
 		col                                    change.Column
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &schema, &name, &identity, &root, &col.Name, &typ, &col.TypeMod, &col.NotNull, &col.Generated, &col.Identity, &expr, &c2, &col.Number, &col.Declared, &col.Toasted}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &schema, &name, &identity, &root, &col.Name, &typ, &col.TypeMod,
+		&col.NotNull, &col.Generated, &col.Identity, &expr, &c2, &col.Number, &col.Declared, &col.Toasted}, func() error {
 		e := into[oid]
 		if e == nil {
 			e = &tableEntry{rel: change.Relation{OID: oid, Schema: schema, Name: name, ReplicaIdentity: identity[0], Root: root}}
@@ -316,7 +325,8 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 		var t change.Type
 		var kind, delimiter string
 		var elem uint32
-		_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &kind, &t.TypeMod, &elem, &t.Labels, &t.OffPath, &delimiter}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &kind, &t.TypeMod, &elem, &t.Labels, &t.OffPath,
+			&delimiter}, func() error {
 			n := t
 			n.Kind, n.Labels, n.Delimiter = change.TypeKind(kind[0]), slices.Clone(t.Labels), delimiter[0]
 			if n.Kind == 'p' { // a pseudo-type cannot be a column's
@@ -357,11 +367,13 @@ func (c *Catalog) Relation(oid uint32) *change.Relation {
 	return nil
 }
 
-// Resolve implements Relations. Columns, types and order are the stream's, the rest is the catalog's as of now: where the
-// two disagree, because the table changed after the change at hand, the stream wins.
+// Resolve implements Relations. Columns, types and order are the stream's, the rest is the
+// catalog's as of now: where the two disagree, because the table changed after the change at hand,
+// the stream wins.
 func (c *Catalog) Resolve(s RelationShape) (*change.Relation, error) {
 	if !c.captured(Table{s.Schema, s.Name}) {
-		rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity, Columns: make([]change.Column, len(s.Columns))}
+		rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity,
+			Columns: make([]change.Column, len(s.Columns))}
 		for i, col := range s.Columns {
 			rel.Columns[i] = change.Column{Name: col.Name, TypeMod: col.TypeMod, InIdentity: col.InIdentity}
 		}
@@ -416,12 +428,15 @@ func (c *Catalog) shape(e *tableEntry, s RelationShape) (*change.Relation, error
 	if err != nil {
 		return nil, err
 	}
-	rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity, Root: e.rel.Root, Streamed: true, Columns: make([]change.Column, len(s.Columns))}
+	rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity,
+		Root: e.rel.Root, Streamed: true, Columns: make([]change.Column, len(s.Columns))}
 	var identity []int
 	for i, col := range s.Columns {
-		n := change.Column{Name: col.Name, Type: c.types[col.TypeOID], TypeMod: col.TypeMod, InIdentity: col.InIdentity, Declared: declared[i]}
+		n := change.Column{Name: col.Name, Type: c.types[col.TypeOID], TypeMod: col.TypeMod, InIdentity: col.InIdentity,
+			Declared: declared[i]}
 		if n.Type == nil { // dropped since: its text output is all there is
-			n.Type = &change.Type{OID: col.TypeOID, Name: fmt.Sprintf("dropped type %d", col.TypeOID), Kind: change.BaseType, TypeMod: -1}
+			n.Type = &change.Type{OID: col.TypeOID, Name: fmt.Sprintf("dropped type %d", col.TypeOID),
+				Kind: change.BaseType, TypeMod: -1}
 		}
 		if k := e.column(col.Name); k != nil {
 			n.NotNull, n.Default, n.Generated, n.Identity, n.Comment = k.NotNull, k.Default, k.Generated, k.Identity, k.Comment
@@ -442,8 +457,8 @@ func (c *Catalog) shape(e *tableEntry, s RelationShape) (*change.Relation, error
 	return rel, nil
 }
 
-// declared writes the types of a shape's columns as SQL does. Only for types that the table does not have any more is the server
-// asked.
+// declared writes the types of a shape's columns as SQL does. Only for types that the table does
+// not have any more is the server asked.
 func (c *Catalog) declared(e *tableEntry, s RelationShape) ([]string, error) {
 	out := make([]string, len(s.Columns))
 	var types, mods []string
@@ -453,12 +468,14 @@ func (c *Catalog) declared(e *tableEntry, s RelationShape) ([]string, error) {
 			out[i] = k.Declared
 			continue
 		}
-		types, mods, asked = append(types, strconv.FormatUint(uint64(col.TypeOID), 10)), append(mods, strconv.Itoa(int(col.TypeMod))), append(asked, i)
+		types, mods, asked = append(types, strconv.FormatUint(uint64(col.TypeOID), 10)),
+			append(mods, strconv.Itoa(int(col.TypeMod))), append(asked, i)
 	}
 	if len(asked) == 0 {
 		return out, nil
 	}
-	rows, err := c.query(c.ctx, `SELECT format_type(t, m) FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY u(t, m, n) ORDER BY n`,
+	rows, err := c.query(c.ctx,
+		`SELECT format_type(t, m) FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY u(t, m, n) ORDER BY n`,
 		"{"+strings.Join(types, ",")+"}", "{"+strings.Join(mods, ",")+"}")
 	if err != nil {
 		return nil, fmt.Errorf("ask for the names of types: %w", err)

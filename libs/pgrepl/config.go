@@ -38,8 +38,8 @@ type Config struct {
 	KeepAlive bool
 	// InitialStatements run on each connection that is not a replication connection.
 	InitialStatements []string
-	// Token makes the password of each new connection where passwords expire (Microsoft Entra ID); nil otherwise. An error that waiting can
-	// mend is a Passing one.
+	// Token makes the password of each new connection where passwords expire (Microsoft Entra ID);
+	// nil otherwise. An error that waiting can mend is a Passing one.
 	Token func(context.Context) (string, error)
 	// ApplicationName is shown in pg_stat_activity.
 	ApplicationName string
@@ -95,7 +95,8 @@ func (c Config) dsn(replication bool) string {
 	}
 	set := [][2]string{
 		{"host", strings.Join(hosts, ",")}, {"port", strings.Join(ports, ",")}, {"user", c.User}, {"dbname", c.Database},
-		{"sslmode", mode}, {"sslcert", c.SSLCert}, {"sslkey", c.SSLKey}, {"sslpassword", c.SSLPassword}, {"sslrootcert", c.SSLRootCert},
+		{"sslmode", mode}, {"sslcert", c.SSLCert}, {"sslkey", c.SSLKey}, {"sslpassword", c.SSLPassword},
+		{"sslrootcert", c.SSLRootCert},
 		{"connect_timeout", strconv.Itoa(int(c.connectTime().Seconds()))}, {"application_name", c.ApplicationName},
 		// What poolers take, too: they know these settings of each client.
 		{"client_encoding", "UTF8"}, {"DateStyle", "ISO, MDY"}, {"TimeZone", "UTC"}, {"standard_conforming_strings", "on"},
@@ -120,12 +121,14 @@ func (c Config) dsn(replication bool) string {
 
 // checkFiles reads the files of TLS as the driver will, with the bounds that it does not have.
 func (c Config) checkFiles() error {
-	for _, f := range []struct{ key, path string }{{"database.sslrootcert", c.SSLRootCert}, {"database.sslcert", c.SSLCert}, {"database.sslkey", c.SSLKey}} {
+	for _, f := range []struct{ key, path string }{{"database.sslrootcert", c.SSLRootCert},
+		{"database.sslcert", c.SSLCert}, {"database.sslkey", c.SSLKey}} {
 		if f.path == "" || f.path == "system" && f.key == "database.sslrootcert" {
 			continue
 		}
 		if _, err := config.ReadFile(f.path); err != nil {
-			return &Error{ReasonTLS, "read the file that " + f.key + " names", err, "Set " + f.key + " to a readable file (PEM) of at most 1 MB."}
+			return &Error{ReasonTLS, "read the file that " + f.key + " names", err,
+				"Set " + f.key + " to a readable file (PEM) of at most 1 MB."}
 		}
 	}
 	return nil
@@ -137,10 +140,12 @@ func (c Config) password(ctx context.Context) (string, error) {
 	}
 	p, err := c.Token(ctx)
 	if passes, ok := errors.AsType[Passing](err); ok && passes.Passing() {
-		return "", &Error{ReasonUnreachable, "get an access token for PostgreSQL user " + c.User, err, "Who gives the tokens does not answer; the connector keeps trying."}
+		return "", &Error{ReasonUnreachable, "get an access token for PostgreSQL user " + c.User, err,
+			"Who gives the tokens does not answer; the connector keeps trying."}
 	}
 	if err != nil {
-		return "", &Error{ReasonAuthentication, "get an access token for PostgreSQL user " + c.User, err, "Check the credential that the worker runs with."}
+		return "", &Error{ReasonAuthentication, "get an access token for PostgreSQL user " + c.User, err,
+			"Check the credential that the worker runs with."}
 	}
 	return p, nil
 }
@@ -153,7 +158,8 @@ func (c Config) connectTime() time.Duration {
 	return max(time.Second, c.ConnectTimeout.Truncate(time.Second))
 }
 
-// prompt runs what the server does at once if it does anything at all, of which no more is to be waited for than of a connection.
+// prompt runs what the server does at once if it does anything at all, of which no more is to be
+// waited for than of a connection.
 func (c Config) prompt(ctx context.Context, op string, ask func(context.Context) error) error {
 	asked, cancel := context.WithTimeout(ctx, c.connectTime())
 	defer cancel()
@@ -161,7 +167,9 @@ func (c Config) prompt(ctx context.Context, op string, ask func(context.Context)
 	if err == nil || asked.Err() == nil || ctx.Err() != nil {
 		return err
 	}
-	return &Error{ReasonUnreachable, op, fmt.Errorf("PostgreSQL at %s has not answered for %s (database.connection.timeout.ms)", c.Addresses(), c.connectTime()),
+	return &Error{ReasonUnreachable, op,
+		fmt.Errorf("PostgreSQL at %s has not answered for %s (database.connection.timeout.ms)", c.Addresses(),
+			c.connectTime()),
 		"It is stopped or overloaded, or something on the way drops what is sent; the connector keeps trying."}
 }
 
@@ -184,7 +192,9 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, connectError(c, err)
 	}
 	connected(conn.PgConn().Conn())
-	if err := c.prompt(ctx, "set up the connection", func(ctx context.Context) error { return liftLimits(ctx, conn.PgConn()) }); err != nil {
+	if err := c.prompt(ctx, "set up the connection", func(ctx context.Context) error {
+		return liftLimits(ctx, conn.PgConn())
+	}); err != nil {
 		Disconnect(conn)
 		return nil, err
 	}

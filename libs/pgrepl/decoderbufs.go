@@ -119,7 +119,8 @@ func (d *Decoderbufs) decode(f *Frame, handle Handler) error {
 		return d.commit(f, handle)
 	}
 	if !d.open {
-		return errors.New("a row outside a transaction: the server's decoderbufs library is older than version 1.0; update it, or set plugin.name=pgoutput with a new slot")
+		return errors.New(
+			"a row outside a transaction: the server's decoderbufs library is older than version 1.0; update it, or set plugin.name=pgoutput with a new slot")
 	}
 	return d.options.Spool.Add(spoolTx, spoolTx, f.Start, f.Data)
 }
@@ -190,8 +191,9 @@ func (d *Decoderbufs) emit(handle Handler) error {
 	return handle(m)
 }
 
-// describe finds the table of a row as the row has it. The catalog is read again when a row has other columns or types, or another
-// replica identity, than the one before; where the catalog is further than the row, the row wins.
+// describe finds the table of a row as the row has it. The catalog is read again when a row has
+// other columns or types, or another replica identity, than the one before; where the catalog is
+// further than the row, the row wins.
 func (d *Decoderbufs) describe(r *decoderbufsRow) (*described, error) {
 	t := d.last
 	if t == nil || !bytes.Equal(r.table, d.lastName) {
@@ -215,7 +217,8 @@ func (d *Decoderbufs) describe(r *decoderbufsRow) (*described, error) {
 		return nil, err
 	}
 	if known == nil {
-		return nil, &Error{ReasonTableMissing, fmt.Sprintf("find table %s as the change saw it", t.table), errors.New("it was dropped or renamed since the change"),
+		return nil, &Error{ReasonTableMissing, fmt.Sprintf("find table %s as the change saw it", t.table),
+			errors.New("it was dropped or renamed since the change"),
 			"The decoderbufs plugin does not say which table it was: set plugin.name=pgoutput with a new slot, which does."}
 	}
 	shape := RelationShape{OID: known.OID, Schema: known.Schema, Name: known.Name, ReplicaIdentity: known.ReplicaIdentity}

@@ -23,7 +23,8 @@ func row(op uint64, table string) rowMessage {
 }
 
 // datum appends a column to the new (5) or old (6) row; value is nil, an integer, a float, a string or bytes.
-func (m rowMessage) datum(tuple protowire.Number, name string, typ uint64, field protowire.Number, value any) rowMessage {
+func (m rowMessage) datum(tuple protowire.Number, name string, typ uint64, field protowire.Number,
+	value any) rowMessage {
 	d := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), name)
 	d = protowire.AppendVarint(protowire.AppendTag(d, 2, protowire.VarintType), typ)
 	switch v := value.(type) {
@@ -42,14 +43,17 @@ func (m rowMessage) datum(tuple protowire.Number, name string, typ uint64, field
 func newTestDecoderbufs(types ...uint32) *Decoderbufs {
 	rel := &change.Relation{OID: 9, Schema: "public", Name: "t", ReplicaIdentity: 'd'}
 	for i, oid := range types {
-		rel.Columns = append(rel.Columns, change.Column{Name: string(rune('a' + i)), InIdentity: i == 0, TypeMod: -1, Type: &change.Type{OID: oid, Kind: change.BaseType}})
+		rel.Columns = append(rel.Columns, change.Column{Name: string(rune('a' + i)), InIdentity: i == 0, TypeMod: -1,
+			Type: &change.Type{OID: oid, Kind: change.BaseType}})
 	}
-	return NewDecoderbufs(DecoderbufsOptions{Captured: func(t Table) bool { return t.Name != "other" }, Spool: NewSpool("", 1<<20), Unidentified: func(Table) {}},
+	return NewDecoderbufs(DecoderbufsOptions{Captured: func(t Table) bool { return t.Name != "other" },
+		Spool: NewSpool("", 1<<20), Unidentified: func(Table) {}},
 		plainRelations{map[string]*change.Relation{"public.t": rel}})
 }
 
 func TestADecoderbufsValueBecomesPostgreSQLsText(t *testing.T) {
-	point := string(protowire.AppendFixed64(protowire.AppendTag(protowire.AppendFixed64(protowire.AppendTag(nil, 1, protowire.Fixed64Type), math.Float64bits(1.5)), 2, protowire.Fixed64Type), math.Float64bits(-2)))
+	point := string(protowire.AppendFixed64(protowire.AppendTag(protowire.AppendFixed64(protowire.AppendTag(nil, 1,
+		protowire.Fixed64Type), math.Float64bits(1.5)), 2, protowire.Fixed64Type), math.Float64bits(-2)))
 	for _, c := range []struct {
 		typ   uint64
 		field protowire.Number
@@ -57,23 +61,33 @@ func TestADecoderbufsValueBecomesPostgreSQLsText(t *testing.T) {
 		want  string
 	}{
 		{16, datumBool, int64(1), "t"}, {16, datumBool, int64(0), "f"},
-		{23, datumInt32, int64(-5), "-5"}, {20, datumInt64, int64(math.MinInt64), "-9223372036854775808"}, {26, datumInt64, int64(math.MaxUint32), "4294967295"},
-		{700, datumFloat, float32(1.1), "1.1"}, {701, datumDouble, 1e-300, "1e-300"}, {701, datumDouble, math.NaN(), "NaN"}, {701, datumDouble, math.Inf(-1), "-Infinity"},
-		{1700, datumString, "NaN", "NaN"}, {25, datumString, "", ""}, {17, datumBytes, "\x01\xff", `\x01ff`}, {17, datumBytes, "", `\x`}, {1007, datumBytes, "{1,NULL}", "{1,NULL}"},
+		{23, datumInt32, int64(-5), "-5"}, {20, datumInt64, int64(math.MinInt64), "-9223372036854775808"},
+		{26, datumInt64, int64(math.MaxUint32), "4294967295"},
+		{700, datumFloat, float32(1.1), "1.1"}, {701, datumDouble, 1e-300, "1e-300"}, {701, datumDouble, math.NaN(), "NaN"},
+		{701, datumDouble, math.Inf(-1), "-Infinity"},
+		{1700, datumString, "NaN", "NaN"}, {25, datumString, "", ""}, {17, datumBytes, "\x01\xff", `\x01ff`},
+		{17, datumBytes, "", `\x`}, {1007, datumBytes, "{1,NULL}", "{1,NULL}"},
 		{oidDate, datumInt32, int64(18263), "2020-01-02"}, {oidDate, datumInt32, int64(-735160), "0044-03-15 BC"},
 		{oidDate, datumInt32, int64(-2147472692), "infinity"}, {oidDate, datumInt32, int64(-2147472691), "-infinity"},
 		{oidTime, datumInt64, int64(86_400_000_000), "24:00:00"}, {oidTime, datumInt64, int64(36_672_500_000), "10:11:12.5"},
 		{oidTimeTZ, datumDouble, 29472500000.0, "08:11:12.5+00"}, {oidTimeTZ, datumDouble, -3600e6, "23:00:00+00"},
-		{oidTimestamp, datumInt64, int64(1577840523456000), "2020-01-01 01:02:03.456"}, {oidTimestamp, datumInt64, int64(math.MaxInt64), "infinity"},
-		{oidTimestamp, datumInt64, int64(-1), "1969-12-31 23:59:59.999999"}, {oidTimestampTZ, datumInt64, int64(1577833323000000), "2019-12-31 23:02:03+00"},
-		{oidTimestampTZ, datumInt64, int64(math.MinInt64), "-infinity"}, {oidTimestamp, datumInt64, int64(math.MaxInt64 - 1), "294247-01-10 04:00:54.775806"},
-		{oidTimestamp, datumInt64, int64(math.MinInt64 + 1), "294247-01-10 04:00:54.775809"}, {oidTimestamp, datumInt64, int64(-9222426057709551616 - 1), "294276-12-31 23:59:59.999999"},
-		{oidTimestampTZ, datumInt64, int64(-9222426057709551616 - 1), "294276-12-31 23:59:59.999999+00"}, {oidTimestamp, datumInt64, int64(-210866803200000000), "4714-11-24 00:00:00 BC"},
+		{oidTimestamp, datumInt64, int64(1577840523456000), "2020-01-01 01:02:03.456"},
+		{oidTimestamp, datumInt64, int64(math.MaxInt64), "infinity"},
+		{oidTimestamp, datumInt64, int64(-1), "1969-12-31 23:59:59.999999"},
+		{oidTimestampTZ, datumInt64, int64(1577833323000000), "2019-12-31 23:02:03+00"},
+		{oidTimestampTZ, datumInt64, int64(math.MinInt64), "-infinity"},
+		{oidTimestamp, datumInt64, int64(math.MaxInt64 - 1), "294247-01-10 04:00:54.775806"},
+		{oidTimestamp, datumInt64, int64(math.MinInt64 + 1), "294247-01-10 04:00:54.775809"},
+		{oidTimestamp, datumInt64, int64(-9222426057709551616 - 1), "294276-12-31 23:59:59.999999"},
+		{oidTimestampTZ, datumInt64, int64(-9222426057709551616 - 1), "294276-12-31 23:59:59.999999+00"},
+		{oidTimestamp, datumInt64, int64(-210866803200000000), "4714-11-24 00:00:00 BC"},
 		{oidInterval, datumString, "1 year 2 mons", "1 year 2 mons"}, {oidInterval, datumDouble, -5_500_000.0, "-00:00:05.5"},
-		{oidMoney, datumInt64, int64(123450), "1234.50"}, {oidMoney, datumInt64, int64(-5), "-0.05"}, {600, datumPoint, point, "(1.5,-2)"},
+		{oidMoney, datumInt64, int64(123450), "1234.50"}, {oidMoney, datumInt64, int64(-5), "-0.05"},
+		{600, datumPoint, point, "(1.5,-2)"},
 	} {
 		d := newTestDecoderbufs(uint32(c.typ))
-		got := decode(t, d, message(row(opBegin, "")), message(row(opInsert, "public.t").datum(5, "a", c.typ, c.field, c.value)), message(row(opCommit, "")))
+		got := decode(t, d, message(row(opBegin, "")),
+			message(row(opInsert, "public.t").datum(5, "a", c.typ, c.field, c.value)), message(row(opCommit, "")))
 		if want := `I public.t new=("` + strings.ReplaceAll(c.want, `\`, `\\`) + `")`; got[1] != want {
 			t.Errorf("type %d: %s, want %s", c.typ, got[1], want)
 		}
@@ -82,9 +96,12 @@ func TestADecoderbufsValueBecomesPostgreSQLsText(t *testing.T) {
 
 func TestADecoderbufsTransactionComesWholeAfterItsCommit(t *testing.T) {
 	d := newTestDecoderbufs(23, 25)
-	if got := decode(t, d, message(row(opBegin, "")), message(row(opInsert, "public.t").datum(5, "a", 23, datumInt32, int64(1)).datum(5, "b", 25, 0, nil)),
-		message(row(opUpdate, "public.t").datum(6, "a", 23, datumInt32, int64(1)).datum(6, "b", 25, 0, nil).datum(5, "a", 23, datumInt32, int64(2)).datum(5, "b", 25, datumMissing, int64(1))),
-		message(row(opDelete, `public."t"`).datum(6, "a", 23, datumInt32, int64(2)).datum(6, `"b"`, 25, 0, nil)), message(row(opInsert, "public.other").datum(5, "x", 23, 0, nil))); got != nil {
+	if got := decode(t, d, message(row(opBegin, "")),
+		message(row(opInsert, "public.t").datum(5, "a", 23, datumInt32, int64(1)).datum(5, "b", 25, 0, nil)),
+		message(row(opUpdate, "public.t").datum(6, "a", 23, datumInt32, int64(1)).datum(6, "b", 25, 0, nil).datum(5, "a", 23,
+			datumInt32, int64(2)).datum(5, "b", 25, datumMissing, int64(1))),
+		message(row(opDelete, `public."t"`).datum(6, "a", 23, datumInt32, int64(2)).datum(6, `"b"`, 25, 0, nil)),
+		message(row(opInsert, "public.other").datum(5, "x", 23, 0, nil))); got != nil {
 		t.Errorf("before the commit came %v", got)
 	}
 	if !d.InTransaction() {
@@ -109,7 +126,8 @@ func TestAChangeOfAnUnidentifiedRowIsReported(t *testing.T) {
 	d := newTestDecoderbufs(23)
 	var told []string
 	d.options.Unidentified = func(t Table) { told = append(told, t.String()) }
-	got := decode(t, d, message(row(opBegin, "")), message(row(opUpdate, "public.t")), message(row(opDelete, "public.t")), message(row(opCommit, "")))
+	got := decode(t, d, message(row(opBegin, "")), message(row(opUpdate, "public.t")), message(row(opDelete, "public.t")),
+		message(row(opCommit, "")))
 	if len(got) != 2 || len(told) != 2 {
 		t.Errorf("messages %v, reported %v", got, told)
 	}
@@ -129,7 +147,8 @@ func TestAStreamThatResumesAmidADecoderbufsTransactionIsInIt(t *testing.T) {
 
 func TestNamesInDecoderbufsAreUnquoted(t *testing.T) {
 	for name, want := range map[string]Table{
-		`public.t`: {"public", "t"}, `"Sché m"."T é"`: {"Sché m", "T é"}, `"a.b"."c""d"`: {"a.b", `c"d`}, `s."x.y"`: {"s", "x.y"},
+		`public.t`: {"public", "t"}, `"Sché m"."T é"`: {"Sché m", "T é"}, `"a.b"."c""d"`: {"a.b", `c"d`},
+		`s."x.y"`: {"s", "x.y"},
 	} {
 		schema, rest := splitIdent(name)
 		table, rest := splitIdent(rest)
@@ -137,7 +156,8 @@ func TestNamesInDecoderbufsAreUnquoted(t *testing.T) {
 			t.Errorf("%s is %v and %q, want %v", name, got, rest, want)
 		}
 	}
-	for written, want := range map[string]int32{"numeric(6,2)": 6<<16 + 2 + 4, "numeric(5,-2)": 5<<16 | 2046 + 4, "numeric": -1} {
+	for written, want := range map[string]int32{"numeric(6,2)": 6<<16 + 2 + 4, "numeric(5,-2)": 5<<16 | 2046 + 4,
+		"numeric": -1} {
 		if got := typeModifier(1700, written, -1); got != want {
 			t.Errorf("modifier of %s is %d, want %d", written, got, want)
 		}
@@ -151,8 +171,11 @@ func TestNamesInDecoderbufsAreUnquoted(t *testing.T) {
 }
 
 func FuzzDecoderbufsNeverPanics(f *testing.F) {
-	f.Add([]byte(row(opBegin, "")), []byte(row(opInsert, "public.t").datum(5, "a", 23, datumInt32, int64(1))), []byte(row(opCommit, "")))
-	f.Add([]byte(row(opBegin, "")), []byte(row(opUpdate, `"public"."t"`).datum(6, "a", 23, datumInt32, int64(1)).datum(5, "a", 600, datumPoint, "\x09")), []byte(row(opCommit, "")))
+	f.Add([]byte(row(opBegin, "")), []byte(row(opInsert, "public.t").datum(5, "a", 23, datumInt32, int64(1))),
+		[]byte(row(opCommit, "")))
+	f.Add([]byte(row(opBegin, "")),
+		[]byte(row(opUpdate, `"public"."t"`).datum(6, "a", 23, datumInt32, int64(1)).datum(5, "a", 600, datumPoint, "\x09")),
+		[]byte(row(opCommit, "")))
 	f.Fuzz(func(t *testing.T, first, second, third []byte) {
 		d := newTestDecoderbufs(23)
 		defer d.options.Spool.Close()

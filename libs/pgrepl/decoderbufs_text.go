@@ -29,8 +29,9 @@ const (
 	dateMinInfinity = math.MinInt32 + 10957
 )
 
-// microsTo2000 are the microseconds from 1970 to 2000, from which PostgreSQL counts. The plugin adds them, with overflow: past 294247-01-10
-// to what reads as long before the first year that PostgreSQL has.
+// microsTo2000 are the microseconds from 1970 to 2000, from which PostgreSQL counts. The plugin
+// adds them, with overflow: past 294247-01-10 to what reads as long before the first year that
+// PostgreSQL has.
 const microsTo2000 = 946684800_000_000
 
 // appendText appends a value as PostgreSQL's text output.

@@ -45,10 +45,12 @@ func connected(c net.Conn) {
 	}
 }
 
-// serverConn is a connection to a server, which it lets have the last word while the connection is made. One that refuses a client says
-// why and closes the connection, for instance after it has seen the client's certificate, which with TLS 1.3 is after the client's side of
-// the handshake. A client that writes only then finds the connection reset, though the reason has come and waits to be read. So that it
-// is read, such a write succeeds: nothing that is written is known to arrive anyhow.
+// serverConn is a connection to a server, which it lets have the last word while the connection is
+// made. One that refuses a client says why and closes the connection, for instance after it has
+// seen the client's certificate, which with TLS 1.3 is after the client's side of the handshake. A
+// client that writes only then finds the connection reset, though the reason has come and waits to
+// be read. So that it is read, such a write succeeds: nothing that is written is known to arrive
+// anyhow.
 type serverConn struct {
 	net.Conn
 	connected bool // set once, before anything else than the one who connects uses it
@@ -82,7 +84,8 @@ func (c *serverConn) SyscallConn() (syscall.RawConn, error) {
 	return raw.SyscallConn()
 }
 
-// WaitsSince is since when a connection that Connect opened has waited for the server; zero while it does not, as where nothing was asked.
+// WaitsSince is since when a connection that Connect opened has waited for the server; zero while
+// it does not, as where nothing was asked.
 func WaitsSince(conn *pgx.Conn) time.Time {
 	if s := dialed(conn.PgConn().Conn()); s != nil {
 		if at := s.reading.Load(); at != 0 {

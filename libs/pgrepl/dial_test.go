@@ -62,7 +62,8 @@ func TestAnAddressThatRefusesIsNamedOnceAlthoughTLSAndPlainAreTried(t *testing.T
 		t.Fatal(err)
 	}
 	_, err = OpenSession(t.Context(), Config{Host: "127.0.0.1", Port: uint16(port), User: "u", Database: "d"})
-	if ReasonOf(err) != ReasonUnreachable || strings.Count(err.Error(), "connection refused") != 1 || strings.Contains(err.Error(), "\n") {
+	if ReasonOf(err) != ReasonUnreachable || strings.Count(err.Error(), "connection refused") != 1 ||
+		strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
 }

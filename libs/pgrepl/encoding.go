@@ -12,10 +12,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// PostgreSQL converts what it sends to UTF-8 from every encoding that a database can have, but for three cases. Of a database in
-// SQL_ASCII it only checks that the bytes are UTF-8; since one row that is not would end the whole reading without being named, rows are
-// asked for as they are and checked here. A character of another encoding may have no equivalent. And for MULE_INTERNAL there is no
-// conversion at all.
+// PostgreSQL converts what it sends to UTF-8 from every encoding that a database can have, but for
+// three cases. Of a database in SQL_ASCII it only checks that the bytes are UTF-8; since one row
+// that is not would end the whole reading without being named, rows are asked for as they are and
+// checked here. A character of another encoding may have no equivalent. And for MULE_INTERNAL there
+// is no conversion at all.
 
 // sqlASCII is the encoding of databases whose texts may be in any.
 const sqlASCII = "SQL_ASCII"
@@ -36,10 +37,13 @@ func sendRaw(ctx context.Context, conn *pgconn.PgConn) error {
 
 // Raw asks for texts in the database's encoding, whatever that is.
 func (s *Session) Raw(ctx context.Context) error {
-	return s.cfg.prompt(ctx, "set client_encoding", func(ctx context.Context) error { return setEncoding(ctx, s.conn, sqlASCII) })
+	return s.cfg.prompt(ctx, "set client_encoding", func(ctx context.Context) error {
+		return setEncoding(ctx, s.conn, sqlASCII)
+	})
 }
 
-// Copy runs a COPY … TO STDOUT with TextSettings and hands its rows to w, one each Write, as the database has them (see Unchecked).
+// Copy runs a COPY … TO STDOUT with TextSettings and hands its rows to w, one each Write, as the
+// database has them (see Unchecked).
 func Copy(ctx context.Context, conn *pgconn.PgConn, w interface{ Write([]byte) (int, error) }, sql string) error {
 	if err := sendRaw(ctx, conn); err != nil {
 		return err
@@ -75,9 +79,13 @@ func Misencoded(t Table, column, key string, value []byte) error {
 	}
 	table, name := QuoteTable(t.Schema, t.Name), QuoteIdent(column)
 	return &Error{ReasonEncoding, fmt.Sprintf("read column %s of table %s, row %s", column, t, key),
-		fmt.Errorf("byte %d of its value is 0x%02X, which is not UTF-8; the database's encoding %s does not say what the bytes mean", at+1, value[at], sqlASCII),
-		fmt.Sprintf("If the value is in LATIN1, for instance: UPDATE %s SET %s = convert_from(convert(convert_to(%[2]s, 'SQL_ASCII'), 'LATIN1', 'UTF8'), 'SQL_ASCII') WHERE …; or leave the column out by column.exclude.list. "+
-			"A change that is in the stream already is passed over with event.processing.failure.handling.mode=warn.", table, name)}
+		fmt.Errorf(
+			"byte %d of its value is 0x%02X, which is not UTF-8; the database's encoding %s does not say what the bytes mean",
+			at+1, value[at], sqlASCII),
+		fmt.Sprintf(
+			"If the value is in LATIN1, for instance: UPDATE %s SET %s = convert_from(convert(convert_to(%[2]s, 'SQL_ASCII'), 'LATIN1', 'UTF8'), 'SQL_ASCII') WHERE …; or leave the column out by column.exclude.list. "+
+				"A change that is in the stream already is passed over with event.processing.failure.handling.mode=warn.", table,
+			name)}
 }
 
 // unsendable is the server's error of a text that it cannot send as UTF-8; nil if err is another.
@@ -88,8 +96,9 @@ func unsendable(err error) *pgconn.PgError {
 	return nil
 }
 
-// UnsendableAt is the position of the change that a stream ended at because the server cannot send its text as UTF-8; false if it ended
-// for another reason. The position is 0 if the server does not say it.
+// UnsendableAt is the position of the change that a stream ended at because the server cannot send
+// its text as UTF-8; false if it ended for another reason. The position is 0 if the server does not
+// say it.
 func UnsendableAt(err error) (LSN, bool) {
 	pg := unsendable(err)
 	if pg == nil {
@@ -102,12 +111,14 @@ func UnsendableAt(err error) (LSN, bool) {
 // anLSN finds the position in an error's context, which is in the server's language.
 var anLSN = regexp.MustCompile(`\b[0-9A-F]+/[0-9A-F]+\b`)
 
-// Inconvertible gives the error of text that the server cannot send as UTF-8 its reason; other errors pass. What says what was being read.
+// Inconvertible gives the error of text that the server cannot send as UTF-8 its reason; other
+// errors pass. What says what was being read.
 func Inconvertible(err error, encoding, what, remedy string) error {
 	if unsendable(err) == nil {
 		return err
 	}
-	return &Error{ReasonEncoding, what, fmt.Errorf("%w: the database's encoding is %s, and events are UTF-8", err, encoding), remedy}
+	return &Error{ReasonEncoding, what, fmt.Errorf("%w: the database's encoding is %s, and events are UTF-8", err,
+		encoding), remedy}
 }
 
 // encodingRefused gives the refusal of a connection its reason where the database's encoding has no conversion.
@@ -117,7 +128,9 @@ func encodingRefused(op string, pg *pgconn.PgError) error {
 		return nil
 	}
 	encoding, _, _ := strings.Cut(from, " ")
-	return &Error{ReasonEncoding, op, fmt.Errorf("%s (SQLSTATE %s): PostgreSQL cannot send the texts of a database in %s as UTF-8, which events are", pg.Message, pg.Code, encoding),
+	return &Error{ReasonEncoding, op,
+		fmt.Errorf("%s (SQLSTATE %s): PostgreSQL cannot send the texts of a database in %s as UTF-8, which events are",
+			pg.Message, pg.Code, encoding),
 		"Move the data into a database in UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0; then pg_dump --encoding of the old one's real encoding, and psql."}
 }
 

@@ -31,7 +31,8 @@ func TestAUserOfASingleServerIsToldToLeaveOutTheServer(t *testing.T) {
 			config.Token = func(context.Context) (string, error) { return "", nil }
 		}
 		// The words of PostgreSQL 15 to a role that it does not know.
-		err := connectError(config, &pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "` + c.user + `"`, Routine: "auth_failed"})
+		err := connectError(config, &pgconn.PgError{Code: "28P01",
+			Message: `password authentication failed for user "` + c.user + `"`, Routine: "auth_failed"})
 		if ReasonOf(err) != ReasonAuthentication || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s at %s: %v, want a word about %s", c.user, c.host, err, c.says)
 		}
@@ -47,7 +48,9 @@ func TestWhatAProvidersProxyCannotReachIsWaitedFor(t *testing.T) {
 	}{
 		{"Couldn't connect to compute node", ReasonUnreachable, "keeps trying"}, // Neon, while a compute starts
 		{"Control plane request failed", ReasonUnreachable, "keeps trying"},
-		{"MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size", ReasonUnreachable, "keeps trying"}, // Supabase
+		// Supabase
+		{"MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size",
+			ReasonUnreachable, "keeps trying"},
 		{"Tenant or user not found", ReasonAuthentication, "<role>.<project>"},
 		{"(ENOTFOUND) tenant/user postgres.abc not found", ReasonAuthentication, "<role>.<project>"},
 	} {
@@ -69,8 +72,10 @@ func TestWhatAProvidersProxyCannotReachIsWaitedFor(t *testing.T) {
 				_ = conn.Close()
 			}
 		}()
-		_, err = OpenSession(t.Context(), Config{Host: "127.0.0.1", Port: uint16(l.Addr().(*net.TCPAddr).Port), User: "u", Database: "d", SSLMode: "disable"})
-		if ReasonOf(err) != c.reason || !strings.Contains(err.Error(), c.says) || Transient(err) != (c.reason == ReasonUnreachable) {
+		_, err = OpenSession(t.Context(), Config{Host: "127.0.0.1", Port: uint16(l.Addr().(*net.TCPAddr).Port), User: "u",
+			Database: "d", SSLMode: "disable"})
+		if ReasonOf(err) != c.reason || !strings.Contains(err.Error(), c.says) ||
+			Transient(err) != (c.reason == ReasonUnreachable) {
 			t.Errorf("%s: %v", c.message, err)
 		}
 		_ = l.Close()
@@ -79,7 +84,8 @@ func TestWhatAProvidersProxyCannotReachIsWaitedFor(t *testing.T) {
 
 func TestAnAddressThatThisMachineHasNoWayToIsSaidToBeSo(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.ENETUNREACH, syscall.EADDRNOTAVAIL} {
-		err := connectError(Config{Host: "db.abc.supabase.co", User: "u", Database: "d"}, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)})
+		err := connectError(Config{Host: "db.abc.supabase.co", User: "u", Database: "d"},
+			&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)})
 		if ReasonOf(err) != ReasonUnreachable || !strings.Contains(err.Error(), "IPv6") || !Transient(err) {
 			t.Errorf("%v: %v", errno, err)
 		}
@@ -89,7 +95,8 @@ func TestAnAddressThatThisMachineHasNoWayToIsSaidToBeSo(t *testing.T) {
 func TestWhatAServerLacksForNowIsWaitedForUnlessItIsASettingOfIts(t *testing.T) {
 	for code, want := range map[string]bool{"53100": true, "53200": true, "53300": true, "53400": false, "58030": true} {
 		// As PostgreSQL 15's walsender says it where it cannot keep a large transaction on disk.
-		if got := Transient(fmt.Errorf("stream: %w", &pgconn.PgError{Code: code, Message: "could not write to data file for XID 733: No space left on device"})); got != want {
+		if got := Transient(fmt.Errorf("stream: %w", &pgconn.PgError{Code: code,
+			Message: "could not write to data file for XID 733: No space left on device"})); got != want {
 			t.Errorf("%s: %t, want %t", code, got, want)
 		}
 	}

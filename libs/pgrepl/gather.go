@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// A server that decodes a backlog writes every row to the socket by itself. A reader that keeps up with it would be woken for
-// each, which costs both of them more than the row itself. So after hastyReads reads of less than gatherBytes, with less
-// than hastyGap between them, the reader lets rows gather for gatherTime before each read, until one brings less than
-// sparseBytes. A transaction of a few rows never waits.
+// A server that decodes a backlog writes every row to the socket by itself. A reader that keeps up
+// with it would be woken for each, which costs both of them more than the row itself. So after
+// hastyReads reads of less than gatherBytes, with less than hastyGap between them, the reader lets
+// rows gather for gatherTime before each read, until one brings less than sparseBytes. A
+// transaction of a few rows never waits.
 const (
 	hastyReads  = 16
 	hastyGap    = 500 * time.Microsecond
@@ -20,8 +21,9 @@ const (
 
 // gatherer decides before each read of a socket whether to let bytes gather. The zero value never does.
 //
-// A pause alone is not enough: the runtime polls sockets edge-triggered, and every row that arrives would wake a thread of
-// it though nobody reads. While rows gather the socket is told, by SO_RCVLOWAT, not to count as readable for so few bytes.
+// A pause alone is not enough: the runtime polls sockets edge-triggered, and every row that arrives
+// would wake a thread of it though nobody reads. While rows gather the socket is told, by
+// SO_RCVLOWAT, not to count as readable for so few bytes.
 type gatherer struct {
 	socket syscall.RawConn // nil where there is none to tell
 	// hasty counts reads in a row that each brought little soon after the one before, which began at last. From

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// Bounds of what a server may send besides data, in bytes: the driver allocates a message as large as its header says, and keeps every
-// parameter that the server reports.
+// Bounds of what a server may send besides data, in bytes: the driver allocates a message as large
+// as its header says, and keeps every parameter that the server reports.
 const (
 	maxGreeting   = 1 << 20  // all messages before the server is ready for the first query
 	maxGreetings  = 4096     // the number of such messages, each of which may be a question that the driver answers
@@ -16,8 +16,9 @@ const (
 	maxNotice     = 16 << 20 // any message that is no row
 )
 
-// guard is what a connection is read through. It follows the frames of PostgreSQL's protocol and ends a connection whose server exceeds
-// the bounds. Data is not its business: a row is as large as it is.
+// guard is what a connection is read through. It follows the frames of PostgreSQL's protocol and
+// ends a connection whose server exceeds the bounds. Data is not its business: a row is as large as
+// it is.
 type guard struct {
 	r io.Reader
 	// head is the type and length of the message that begins, of which have bytes have come.
@@ -78,11 +79,14 @@ func (g *guard) follow(b []byte) []byte {
 	case g.left < 0:
 		g.err = fmt.Errorf("the server sent a message of type %q with a length of %d", g.head[0], g.left+4)
 	case !g.ready && g.greetings > maxGreetings:
-		g.err = fmt.Errorf("the server sent %d messages before it was ready for a query; the limit is %d", g.greetings, maxGreetings)
+		g.err = fmt.Errorf("the server sent %d messages before it was ready for a query; the limit is %d",
+			g.greetings, maxGreetings)
 	case !g.ready && g.greeting > maxGreeting:
-		g.err = fmt.Errorf("the server sent messages of %d bytes before it was ready for a query; the limit is %d", g.greeting, maxGreeting)
+		g.err = fmt.Errorf("the server sent messages of %d bytes before it was ready for a query; the limit is %d",
+			g.greeting, maxGreeting)
 	case g.head[0] != 'D' && g.head[0] != 'd' && g.left > maxNotice:
-		g.err = fmt.Errorf("the server sent a message of type %q with %d bytes; the limit is %d", g.head[0], g.left, maxNotice)
+		g.err = fmt.Errorf("the server sent a message of type %q with %d bytes; the limit is %d", g.head[0],
+			g.left, maxNotice)
 	case g.head[0] == 'S' && g.left > maxParameters:
 		g.err = fmt.Errorf("the server reported a parameter of %d bytes; the limit is %d for all", g.left, maxParameters)
 	case g.left == 0:
@@ -101,7 +105,8 @@ func (g *guard) end() {
 		g.size += len(g.report) - g.parameters[string(name)]
 		g.parameters[string(name)] = len(g.report)
 		if g.size > maxParameters {
-			g.err = fmt.Errorf("the server reported %d parameters of %d bytes; the limit is %d", len(g.parameters), g.size, maxParameters)
+			g.err = fmt.Errorf("the server reported %d parameters of %d bytes; the limit is %d", len(g.parameters),
+				g.size, maxParameters)
 		}
 		g.report = g.report[:0]
 	}

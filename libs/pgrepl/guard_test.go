@@ -36,7 +36,8 @@ func hostile(t *testing.T, say func(send func(string) bool)) pgrepl.Config {
 			}
 			go func() {
 				defer c.Close()
-				// What the client says first, its start, has come before the server says anything, and a query before what says "asked".
+				// What the client says first, its start, has come before the server says anything,
+				// and a query before what says "asked".
 				said := make([]byte, 1<<12)
 				_, _ = c.Read(said)
 				say(func(s string) bool {
@@ -50,7 +51,8 @@ func hostile(t *testing.T, say func(send func(string) bool)) pgrepl.Config {
 			}()
 		}
 	}()
-	return pgrepl.Config{Host: "127.0.0.1", Port: uint16(l.Addr().(*net.TCPAddr).Port), User: "u", Database: "d", SSLMode: "disable"}
+	return pgrepl.Config{Host: "127.0.0.1", Port: uint16(l.Addr().(*net.TCPAddr).Port), User: "u", Database: "d",
+		SSLMode: "disable"}
 }
 
 func TestAServerThatSendsWithoutBoundsIsLeft(t *testing.T) {

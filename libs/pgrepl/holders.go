@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Holder is a transaction that is still open: a slot cannot be made before it ends, and the server keeps all log since it began for
-// every slot that there is.
+// Holder is a transaction that is still open: a slot cannot be made before it ends, and the server
+// keeps all log since it began for every slot that there is.
 type Holder struct {
 	// What says which it is, for a sentence.
 	What string
@@ -33,7 +33,9 @@ const maxHolders = 10
 
 // Holders lists the transactions of the whole cluster that have been open for at least so long, oldest first.
 func Holders(ctx context.Context, conn *pgx.Conn, atLeast time.Duration) ([]Holder, error) {
-	rows, err := conn.Query(ctx, fmt.Sprintf(`SELECT true, gid, 0, owner::text, database::text, prepared, '' FROM pg_prepared_xacts WHERE prepared <= clock_timestamp() - interval '%[1]d ms'
+	rows, err := conn.Query(ctx,
+		fmt.Sprintf(
+			`SELECT true, gid, 0, owner::text, database::text, prepared, '' FROM pg_prepared_xacts WHERE prepared <= clock_timestamp() - interval '%[1]d ms'
 		UNION ALL SELECT false, '', pid, coalesce(usename::text, ''), coalesce(datname::text, ''), xact_start, coalesce(state, '')
 			FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND (xact_start IS NULL OR xact_start <= clock_timestamp() - interval '%[1]d ms')
 		ORDER BY 6 NULLS LAST LIMIT %[2]d`, atLeast.Milliseconds(), maxHolders))
@@ -52,7 +54,8 @@ func Holders(ctx context.Context, conn *pgx.Conn, atLeast time.Duration) ([]Hold
 		}
 		if prepared {
 			h.What = fmt.Sprintf("prepared transaction %s of %s in database %s", QuoteLiteral(gid), owner, database)
-			h.Remedy = fmt.Sprintf("In database %s, as its coordinator decides: COMMIT PREPARED %s; or ROLLBACK PREPARED %[2]s;", database, QuoteLiteral(gid))
+			h.Remedy = fmt.Sprintf("In database %s, as its coordinator decides: COMMIT PREPARED %s; or ROLLBACK PREPARED %[2]s;",
+				database, QuoteLiteral(gid))
 		} else {
 			h.What = fmt.Sprintf("transaction of process %d (%s, %s) in database %s", pid, owner, state, database)
 			h.Remedy = "Let it end, or: SELECT pg_terminate_backend(" + strconv.Itoa(pid) + ");"
@@ -79,14 +82,16 @@ func IdleSlots(ctx context.Context, conn *pgx.Conn, server Server, but string) (
 	if server.InRecovery {
 		now = "pg_last_wal_receive_lsn()"
 	}
-	rows, err := conn.Query(ctx, fmt.Sprintf(`SELECT slot_name::text, coalesce(database::text, ''), pg_wal_lsn_diff(%s, restart_lsn)::bigint AS kept
+	rows, err := conn.Query(ctx,
+		fmt.Sprintf(`SELECT slot_name::text, coalesce(database::text, ''), pg_wal_lsn_diff(%s, restart_lsn)::bigint AS kept
 		FROM pg_replication_slots WHERE NOT active AND restart_lsn IS NOT NULL AND slot_name <> $1 ORDER BY kept DESC LIMIT %d`, now, maxHolders), but)
 	if err != nil {
 		return nil, fmt.Errorf("look for slots that nobody reads: %w", err)
 	}
 	var out []IdleSlot
 	var one IdleSlot
-	_, err = pgx.ForEachRow(rows, []any{&one.Name, &one.Database, &one.Retained}, func() error { out = append(out, one); return nil })
+	_, err = pgx.ForEachRow(rows, []any{&one.Name, &one.Database, &one.Retained},
+		func() error { out = append(out, one); return nil })
 	if err != nil {
 		return nil, fmt.Errorf("look for slots that nobody reads: %w", err)
 	}

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// jsonScanner reads JSON in one pass without building anything. Depth is bounded, so that hostile input cannot exhaust the
-// stack.
+// jsonScanner reads JSON in one pass without building anything. Depth is bounded, so that hostile
+// input cannot exhaust the stack.
 type jsonScanner struct {
 	b     []byte
 	i     int

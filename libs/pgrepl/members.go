@@ -10,17 +10,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Member is one of the tables that a SELECT of a table reads: the table itself, or one that inherits from it (a partition, a child, a
-// chunk of a hypertable), however far below.
+// Member is one of the tables that a SELECT of a table reads: the table itself, or one that
+// inherits from it (a partition, a child, a chunk of a hypertable), however far below.
 type Member struct {
 	Table
 	Pages, RowEstimate int64
-	// Direct says that the member's rows can be read from it alone, by ctid: not from foreign tables, nor where the role has no right of
-	// its own to the member or policies would hide other rows than through the parent.
+	// Direct says that the member's rows can be read from it alone, by ctid: not from foreign
+	// tables, nor where the role has no right of its own to the member or policies would hide other
+	// rows than through the parent.
 	Direct bool
 }
 
-// Members lists for each given table that others inherit from what its SELECT reads, in the order in which the server reads it.
+// Members lists for each given table that others inherit from what its SELECT reads, in the order
+// in which the server reads it.
 func (c *Catalog) Members(oids []uint32) (map[uint32][]Member, error) {
 	rows, err := c.query(c.ctx, `WITH RECURSIVE tree(root, member) AS (
 			SELECT DISTINCT inhparent, inhparent FROM pg_inherits WHERE inhparent = ANY($1::oid[])
@@ -51,15 +53,17 @@ func (c *Catalog) Members(oids []uint32) (map[uint32][]Member, error) {
 	return out, nil
 }
 
-// order sorts the members of a table as a SELECT of it reads them: partitions by their bounds, others by depth and age, which the
-// server's plan says. What the plan leaves out comes last.
+// order sorts the members of a table as a SELECT of it reads them: partitions by their bounds,
+// others by depth and age, which the server's plan says. What the plan leaves out comes last.
 func (c *Catalog) order(root uint32, members []Member) error {
 	if len(members) < 2 {
 		return nil
 	}
 	text, err := c.plan(root)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && !Transient(pg) {
-		return nil // a role without the right to the table, or too many partitions to lock at once: the order is of no consequence
+		// a role without the right to the table, or too many partitions to lock at once: the order
+		// is of no consequence
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("ask for the order in which table %d is read: %w", root, err)

@@ -58,8 +58,8 @@ type Message struct {
 // Handler takes messages in order. An error ends the stream.
 type Handler func(*Message) error
 
-// Decoder turns frames of one output plugin into Messages. It is used by one goroutine and holds the state of one stream:
-// a new stream needs a new Decoder.
+// Decoder turns frames of one output plugin into Messages. It is used by one goroutine and holds
+// the state of one stream: a new stream needs a new Decoder.
 type Decoder interface {
 	// Decode reads one frame and calls handle for each message in it, in order.
 	Decode(f *Frame, handle Handler) error
@@ -90,7 +90,8 @@ type ColumnShape struct {
 
 // Relations answers what the catalog knows about a table that the stream names.
 type Relations interface {
-	// Resolve completes a shape with what the stream does not tell (type names, labels, defaults, key), as the catalog has it now.
+	// Resolve completes a shape with what the stream does not tell (type names, labels, defaults,
+	// key), as the catalog has it now.
 	Resolve(RelationShape) (*change.Relation, error)
 	// Named returns the current version of a table, for plugins whose stream does not describe tables. With refresh it
 	// reads the catalog again.

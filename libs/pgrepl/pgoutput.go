@@ -49,7 +49,8 @@ func NewPgoutput(o PgoutputOptions, relations Relations) *Pgoutput {
 
 // PluginArgs implements Decoder.
 func (p *Pgoutput) PluginArgs() []string {
-	args := []string{"proto_version " + QuoteLiteral(strconv.Itoa(max(1, p.options.Protocol))), "publication_names " + QuoteLiteral(QuoteIdent(p.options.Publication))}
+	args := []string{"proto_version " + QuoteLiteral(strconv.Itoa(max(1, p.options.Protocol))),
+		"publication_names " + QuoteLiteral(QuoteIdent(p.options.Publication))}
 	if p.options.Messages {
 		args = append(args, "messages 'true'")
 	}
@@ -187,7 +188,8 @@ func (p *Pgoutput) describe(r *wire) error {
 	n := int(r.uint16())
 	s.Columns = make([]ColumnShape, 0, min(n, maxColumns))
 	for i := 0; i < n && !r.bad; i++ {
-		s.Columns = append(s.Columns, ColumnShape{InIdentity: r.byte()&1 != 0, Name: r.string(), TypeOID: r.uint32(), TypeMod: int32(r.uint32())})
+		s.Columns = append(s.Columns, ColumnShape{InIdentity: r.byte()&1 != 0, Name: r.string(), TypeOID: r.uint32(),
+			TypeMod: int32(r.uint32())})
 	}
 	if err := r.done(); err != nil {
 		return err

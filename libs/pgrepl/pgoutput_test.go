@@ -75,8 +75,10 @@ func TestARowOfEachKindIsDecoded(t *testing.T) {
 		append(message("M").u8(1).u64(5).str("p").u32(2), "hi"...),
 		commitMessage(0x100, 0x180))
 	want := []string{
-		"B xid=7 commit=0/100", `I public.t new=("1" n "b")`, `U public.t new=("1" "c" u)`, `U public.t old=("1" a a) new=("2" "c" u)`,
-		`U public.t old=("2" "c" "b") new=("2" n "b")`, `D public.t old=("2" a a)`, "T tables=1", "M p=hi transactional=true", "C end=0/180",
+		"B xid=7 commit=0/100", `I public.t new=("1" n "b")`, `U public.t new=("1" "c" u)`,
+		`U public.t old=("1" a a) new=("2" "c" u)`,
+		`U public.t old=("2" "c" "b") new=("2" n "b")`, `D public.t old=("2" a a)`, "T tables=1",
+		"M p=hi transactional=true", "C end=0/180",
 	}
 	if g, w := strings.Join(got, "\n"), strings.Join(want, "\n"); g != w {
 		t.Errorf("got\n%s\nwant\n%s", g, w)
@@ -101,7 +103,8 @@ func TestARowCostsTheDecoderNoAllocation(t *testing.T) {
 func TestDamagedMessagesAreErrorsAndNeverSkipped(t *testing.T) {
 	for name, m := range map[string]message{
 		"unknown relation": insertMessage(9, "1"), "unknown type": message("Z"), "too few columns": insertMessage(1, "1"),
-		"binary value": message("I").u32(1).u8('N').u16(2).u8('b').u32(1).u8(0).u8('n'), "trailing bytes": append(insertMessage(1, "1", "2"), 0),
+		"binary value":          message("I").u32(1).u8('N').u16(2).u8('b').u32(1).u8(0).u8('n'),
+		"trailing bytes":        append(insertMessage(1, "1", "2"), 0),
 		"length beyond the end": message("I").u32(1).u8('N').u16(2).u8('t').u32(99).u8('x').u8('n'), "empty": {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,8 +181,10 @@ func TestStreamedTransactions(t *testing.T) {
 }
 
 func FuzzPgoutputNeverPanicsAndAgreesWithPglogrepl(f *testing.F) {
-	for _, m := range []message{beginMessage(1, 2), commitMessage(1, 2), relationMessage(1, "id", "x"), insertMessage(1, "1", nil), message("U").u32(1).u8('K').tuple("1", nil).u8('N').tuple("2", unchanged),
-		message("D").u32(1).u8('O').tuple("1", "b"), message("T").u32(1).u8(0).u32(1), append(message("M").u8(1).u64(5).str("p").u32(2), "hi"...)} {
+	for _, m := range []message{beginMessage(1, 2), commitMessage(1, 2), relationMessage(1, "id", "x"),
+		insertMessage(1, "1", nil), message("U").u32(1).u8('K').tuple("1", nil).u8('N').tuple("2", unchanged),
+		message("D").u32(1).u8('O').tuple("1", "b"), message("T").u32(1).u8(0).u32(1),
+		append(message("M").u8(1).u64(5).str("p").u32(2), "hi"...)} {
 		f.Add([]byte(m))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -187,7 +192,8 @@ func FuzzPgoutputNeverPanicsAndAgreesWithPglogrepl(f *testing.F) {
 		decode(t, d, relationMessage(1, "id", "x"))
 		var got *Message
 		frame := Frame{Data: bytes.Clone(b)}
-		if err := d.Decode(&frame, func(m *Message) error { got = m; return nil }); err != nil || got == nil || (got.Kind != Insert && got.Kind != Update && got.Kind != Delete) {
+		if err := d.Decode(&frame, func(m *Message) error { got = m; return nil }); err != nil || got == nil ||
+			(got.Kind != Insert && got.Kind != Update && got.Kind != Delete) {
 			return
 		}
 		theirs, err := pglogrepl.Parse(b)
@@ -200,7 +206,8 @@ func FuzzPgoutputNeverPanicsAndAgreesWithPglogrepl(f *testing.F) {
 			}
 			for i, d := range ours {
 				c := theirs.Columns[i]
-				if d.Kind == change.Text && (c.DataType != 't' || !bytes.Equal(c.Data, d.Data)) || d.Kind != change.Text && c.DataType == 't' {
+				if d.Kind == change.Text && (c.DataType != 't' || !bytes.Equal(c.Data, d.Data)) || d.Kind != change.Text &&
+					c.DataType == 't' {
 					t.Fatalf("column %d is %c %q, pglogrepl has %c %q", i, d.Kind, d.Data, c.DataType, c.Data)
 				}
 			}
@@ -239,7 +246,8 @@ func FuzzWal2JSONNeverPanics(f *testing.F) {
 		f.Add([]byte(s), 2)
 		f.Add([]byte(s), 1)
 	}
-	rel := plainRelations{map[string]*change.Relation{"public.t": {Schema: "public", Name: "t", Columns: []change.Column{{Name: "id"}}}}}
+	rel := plainRelations{map[string]*change.Relation{"public.t": {Schema: "public", Name: "t",
+		Columns: []change.Column{{Name: "id"}}}}}
 	f.Fuzz(func(t *testing.T, b []byte, format int) {
 		d := NewWal2JSON(Wal2JSONOptions{Format: format, Captured: func(Table) bool { return true }}, rel)
 		frame := Frame{Data: b}

@@ -18,17 +18,18 @@ func ParseLSN(s string) (LSN, error) { return pglogrepl.ParseLSN(s) }
 // Position is the first change that is not delivered yet: all changes of transactions whose commit record lies before
 // Commit are delivered, and of the transaction whose commit record lies at Commit the first Ordinal changes are.
 //
-// Transactions arrive in the order of their commit records, so positions of one server are totally ordered. A row's own
-// LSN is no position: rows of one multi-row INSERT or COPY share it, and rows of overlapping transactions are not in its
-// order.
+// Transactions arrive in the order of their commit records, so positions of one server are totally
+// ordered. A row's own LSN is no position: rows of one multi-row INSERT or COPY share it, and rows
+// of overlapping transactions are not in its order.
 type Position struct {
 	// SystemID and Timeline say which server history the LSN belongs to (IDENTIFY_SYSTEM).
 	SystemID string
 	Timeline int32
 	Commit   LSN
 	Ordinal  uint64
-	// Delivered is a point of the log that has all of the transactions before it of which something was delivered; 0 if it is not known.
-	// Commit may be further, since it also moves over what others write.
+	// Delivered is a point of the log that has all of the transactions before it of which something
+	// was delivered; 0 if it is not known. Commit may be further, since it also moves over what
+	// others write.
 	Delivered LSN
 }
 
@@ -62,8 +63,9 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s+%d", p.Commit, p.Ordinal)
 }
 
-// PositionJSON is a position as the value of a source offset, or a part of one. It has Debezium's names of source offset fields where they mean the same, so that tools which read or alter
-// offsets know them: lsn_commit is the end of the last delivered commit.
+// PositionJSON is a position as the value of a source offset, or a part of one. It has Debezium's
+// names of source offset fields where they mean the same, so that tools which read or alter offsets
+// know them: lsn_commit is the end of the last delivered commit.
 type PositionJSON struct {
 	LSN      uint64 `json:"lsn"`
 	Commit   uint64 `json:"lsn_commit"`
@@ -78,7 +80,8 @@ type PositionJSON struct {
 // JSON is the form that the position is written in.
 func (p Position) JSON() PositionJSON {
 	c := uint64(p.Commit)
-	return PositionJSON{LSN: c, Commit: c, Proc: c, Ordinal: p.Ordinal, SystemID: p.SystemID, Timeline: p.Timeline, Delivered: uint64(p.Delivered)}
+	return PositionJSON{LSN: c, Commit: c, Proc: c, Ordinal: p.Ordinal, SystemID: p.SystemID, Timeline: p.Timeline,
+		Delivered: uint64(p.Delivered)}
 }
 
 // MarshalJSON writes the position as the value of a source offset.
@@ -110,6 +113,7 @@ func (p *Position) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("read position: lsn %q is not an unsigned integer", n)
 	}
-	*p = Position{SystemID: v.SystemID, Timeline: v.Timeline, Commit: LSN(lsn), Ordinal: v.Ordinal, Delivered: LSN(v.Delivered)}
+	*p = Position{SystemID: v.SystemID, Timeline: v.Timeline, Commit: LSN(lsn), Ordinal: v.Ordinal,
+		Delivered: LSN(v.Delivered)}
 	return nil
 }

@@ -79,20 +79,23 @@ func EnsurePublication(ctx context.Context, conn *pgx.Conn, p Publication) (note
 		return nil, nil
 	}
 	if p.Mode == PublishDisabled || p.Mode == PublishAll || p.OnStandby {
-		note := fmt.Sprintf("Publication %q does not hold %s: their changes do not arrive. %s ALTER PUBLICATION %s ADD TABLE %s;", p.Name, names(absent), p.where(), QuoteIdent(p.Name), quoted(absent))
+		note := fmt.Sprintf(
+			"Publication %q does not hold %s: their changes do not arrive. %s ALTER PUBLICATION %s ADD TABLE %s;", p.Name,
+			names(absent), p.where(), QuoteIdent(p.Name), quoted(absent))
 		if !p.OnStandby {
 			note += " or set publication.autocreate.mode=filtered."
 		}
 		return []string{note}, nil
 	}
-	if err := p.exec(ctx, conn, op, fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", QuoteIdent(p.Name), quoted(absent))); err != nil {
+	if err := p.exec(ctx, conn, op, fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", QuoteIdent(p.Name),
+		quoted(absent))); err != nil {
 		return nil, err
 	}
 	return []string{fmt.Sprintf("Added %s to publication %q.", names(absent), p.Name)}, nil
 }
 
-// Missing lists the captured tables that an existing publication does not hold, so that their changes have not been sent
-// so far; none if the publication does not exist.
+// Missing lists the captured tables that an existing publication does not hold, so that their
+// changes have not been sent so far; none if the publication does not exist.
 func (p Publication) Missing(ctx context.Context, conn *pgx.Conn) ([]FoundTable, error) {
 	var all bool
 	err := conn.QueryRow(ctx, `SELECT puballtables FROM pg_publication WHERE pubname = $1`, p.Name).Scan(&all)
@@ -113,12 +116,14 @@ type Restriction struct {
 	Columns []string
 }
 
-// Restrictions finds what an existing publication keeps back: of tables by their oids (PostgreSQL 15), and of all of them the operations
-// that it does not send.
-func (p Publication) Restrictions(ctx context.Context, conn *pgx.Conn, server Server) (tables map[uint32]Restriction, operations []string, err error) {
+// Restrictions finds what an existing publication keeps back: of tables by their oids (PostgreSQL
+// 15), and of all of them the operations that it does not send.
+func (p Publication) Restrictions(ctx context.Context, conn *pgx.Conn, server Server) (tables map[uint32]Restriction,
+	operations []string, err error) {
 	op := fmt.Sprintf("look at what publication %q sends", p.Name)
 	var insert, update, del, truncate bool
-	err = conn.QueryRow(ctx, `SELECT pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_publication WHERE pubname = $1`, p.Name).Scan(&insert, &update, &del, &truncate)
+	err = conn.QueryRow(ctx, `SELECT pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_publication WHERE pubname = $1`,
+		p.Name).Scan(&insert, &update, &del, &truncate)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil, nil
 	}
@@ -193,10 +198,12 @@ func (p Publication) create(ctx context.Context, conn *pgx.Conn, op string) ([]s
 		}
 		p.Mode = PublishFiltered
 		notes, err := p.create(ctx, conn, op)
-		return append([]string{fmt.Sprintf("Only a superuser may publish all tables: publication %q is made of the captured tables, as publication.autocreate.mode=filtered does.", p.Name)}, notes...), err
+		return append([]string{fmt.Sprintf(
+			"Only a superuser may publish all tables: publication %q is made of the captured tables, as publication.autocreate.mode=filtered does.", p.Name)}, notes...), err
 	}
 	if len(p.Tables) == 0 {
-		return []string{fmt.Sprintf("Created publication %q without tables: no table matches the filters yet.", p.Name)}, p.exec(ctx, conn, op, head+tail)
+		return []string{fmt.Sprintf("Created publication %q without tables: no table matches the filters yet.", p.Name)},
+			p.exec(ctx, conn, op, head+tail)
 	}
 	if err := p.exec(ctx, conn, op, head+" FOR TABLE "+quoted(p.Tables)+tail); err != nil {
 		return nil, err
@@ -236,14 +243,17 @@ func (p Publication) exec(ctx context.Context, conn *pgx.Conn, op, sql string) e
 
 // makeRemedy says who may run a statement that makes or widens the publication, and how the role comes to that right.
 func (p Publication) makeRemedy(c *pgx.ConnConfig, sql string) string {
-	remedy := fmt.Sprintf("Run as the tables' owner or a superuser: %s; or let the role do it: GRANT CREATE ON DATABASE %s TO %s;", sql, QuoteIdent(c.Database), QuoteIdent(c.User))
+	remedy := fmt.Sprintf(
+		"Run as the tables' owner or a superuser: %s; or let the role do it: GRANT CREATE ON DATABASE %s TO %s;", sql,
+		QuoteIdent(c.Database), QuoteIdent(c.User))
 	for _, owner := range p.Owners() {
 		remedy += fmt.Sprintf(" GRANT %s TO %s;", QuoteIdent(owner), QuoteIdent(c.User))
 	}
 	return remedy
 }
 
-// Owners are the roles that own captured tables and that the connector's role may not act for. Only an owner may publish a table.
+// Owners are the roles that own captured tables and that the connector's role may not act for. Only
+// an owner may publish a table.
 func (p Publication) Owners() (out []string) {
 	for _, t := range p.publishable().Tables {
 		if !t.Owned && !slices.Contains(out, t.Owner) {
@@ -255,7 +265,8 @@ func (p Publication) Owners() (out []string) {
 
 // absent are the captured tables that the publication does not hold, a partition counting as held by its ancestors.
 func (p Publication) absent(ctx context.Context, conn *pgx.Conn) ([]FoundTable, error) {
-	rows, err := conn.Query(ctx, `SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1
+	rows, err := conn.Query(ctx,
+		`SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1
 		UNION SELECT t.relid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid CROSS JOIN LATERAL pg_partition_tree(r.prrelid) t WHERE p.pubname = $1
 		UNION SELECT c.oid FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE t.pubname = $1`, p.Name)
 	if err != nil {

@@ -34,7 +34,8 @@ func InspectServer(ctx context.Context, conn *pgx.Conn) (Server, error) {
 	var num string
 	var timeoutMS int64
 	err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num'), current_setting('wal_level'),
-		(SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'), pg_is_in_recovery()`).Scan(&num, &s.WALLevel, &timeoutMS, &s.InRecovery)
+		(SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'), pg_is_in_recovery()`).Scan(&num,
+		&s.WALLevel, &timeoutMS, &s.InRecovery)
 	if err != nil {
 		return s, fmt.Errorf("read the server's settings: %w", err)
 	}
@@ -60,9 +61,12 @@ func (s Server) CheckStandby(slot *SlotState) error {
 	const op = "capture from a standby"
 	switch {
 	case s.InRecovery && s.Major() < 16:
-		return &Error{ReasonStandby, op, fmt.Errorf("the server is in recovery, and PostgreSQL %d decodes its log on primaries only (standbys do from 16 on)", s.Major()), primaryRemedy}
+		return &Error{ReasonStandby, op,
+			fmt.Errorf("the server is in recovery, and PostgreSQL %d decodes its log on primaries only (standbys do from 16 on)",
+				s.Major()), primaryRemedy}
 	case s.InRecovery && slot != nil && slot.Synced:
-		return &Error{ReasonStandby, op, fmt.Errorf("slot %q is the primary's, which this standby keeps for its promotion", slot.Name), primaryRemedy + " To capture the standby itself, set slot.name to a slot of its own."}
+		return &Error{ReasonStandby, op, fmt.Errorf("slot %q is the primary's, which this standby keeps for its promotion",
+			slot.Name), primaryRemedy + " To capture the standby itself, set slot.name to a slot of its own."}
 	}
 	return nil
 }
@@ -100,8 +104,8 @@ type SlotState struct {
 
 // SlotStatistics is a row of pg_stat_replication_slots: what decoding has cost since the statistics were reset.
 type SlotStatistics struct {
-	// Spilled transactions went to disk since logical_decoding_work_mem was full, streamed ones were sent while they ran. Times is how
-	// often.
+	// Spilled transactions went to disk since logical_decoding_work_mem was full, streamed ones
+	// were sent while they ran. Times is how often.
 	SpilledTransactions, SpillTimes, SpilledBytes    int64
 	StreamedTransactions, StreamTimes, StreamedBytes int64
 	// TotalTransactions and TotalBytes are those of everything that was sent.
@@ -117,9 +121,11 @@ func InspectSlotStatistics(ctx context.Context, conn *pgx.Conn, server Server, n
 	}
 	var s SlotStatistics
 	var reset *time.Time
-	err := conn.QueryRow(ctx, `SELECT spill_txns, spill_count, spill_bytes, stream_txns, stream_count, stream_bytes, total_txns, total_bytes, stats_reset
+	err := conn.QueryRow(ctx,
+		`SELECT spill_txns, spill_count, spill_bytes, stream_txns, stream_count, stream_bytes, total_txns, total_bytes, stats_reset
 		FROM pg_stat_replication_slots WHERE slot_name = $1`, name).Scan(
-		&s.SpilledTransactions, &s.SpillTimes, &s.SpilledBytes, &s.StreamedTransactions, &s.StreamTimes, &s.StreamedBytes, &s.TotalTransactions, &s.TotalBytes, &reset)
+		&s.SpilledTransactions, &s.SpillTimes, &s.SpilledBytes, &s.StreamedTransactions, &s.StreamTimes, &s.StreamedBytes,
+		&s.TotalTransactions, &s.TotalBytes, &reset)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -151,12 +157,16 @@ func InspectSlot(ctx context.Context, conn *pgx.Conn, server Server, name string
 	var s SlotState
 	var restart, confirmed string
 	var since *time.Time
-	err := conn.QueryRow(ctx, fmt.Sprintf(`SELECT slot_name::text, coalesce(plugin::text, ''), coalesce(database::text, ''), active, coalesce(active_pid, 0),
+	err := conn.QueryRow(ctx,
+		fmt.Sprintf(
+			`SELECT slot_name::text, coalesce(plugin::text, ''), coalesce(database::text, ''), active, coalesce(active_pid, 0),
 		coalesce(restart_lsn::text, '0/0'), coalesce(confirmed_flush_lsn::text, '0/0'), %s, %s, coalesce(pg_wal_lsn_diff(%s, restart_lsn), 0)::bigint, %s, %s, %s, %s,
 		coalesce((SELECT a.wait_event_type || ':' || a.wait_event FROM pg_stat_activity a WHERE a.pid = active_pid), ''),
 		coalesce((SELECT concat_ws(' at ', nullif(a.application_name, ''), host(a.client_addr)) FROM pg_stat_activity a WHERE a.pid = active_pid), '')
-		FROM pg_replication_slots WHERE slot_name = $1`, status, safe, now, failover, synced, conflicting, inactive), name).Scan(
-		&s.Name, &s.Plugin, &s.Database, &s.Active, &s.ActivePID, &restart, &confirmed, &s.WALStatus, &s.SafeWAL, &s.Retained, &s.Failover, &s.Synced, &s.Conflicting, &since, &s.WaitEvent, &s.Reader)
+		FROM pg_replication_slots WHERE slot_name = $1`, status, safe, now, failover, synced, conflicting, inactive),
+		name).Scan(
+		&s.Name, &s.Plugin, &s.Database, &s.Active, &s.ActivePID, &restart, &confirmed, &s.WALStatus, &s.SafeWAL, &s.Retained,
+		&s.Failover, &s.Synced, &s.Conflicting, &since, &s.WaitEvent, &s.Reader)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -182,20 +192,23 @@ type SlotName struct {
 	Database string
 }
 
-// Resume compares a slot and a server with the position reached before. It returns the position from which the stream goes on with nothing
-// lost or repeated, or the *Error that says why there is none. A nil slot is missing. timelines are the server's history where it is on
-// another timeline than the position.
+// Resume compares a slot and a server with the position reached before. It returns the position
+// from which the stream goes on with nothing lost or repeated, or the *Error that says why there is
+// none. A nil slot is missing. timelines are the server's history where it is on another timeline
+// than the position.
 func Resume(want SlotName, slot *SlotState, system System, timelines Timelines, at Position) (Position, error) {
 	op := fmt.Sprintf("resume from slot %q at %s", want.Name, at)
 	if at.SystemID != "" && at.SystemID != system.ID {
-		return at, &Error{ReasonSystemID, op, fmt.Errorf("the server's system identifier is %s, the position belongs to %s", system.ID, at.SystemID),
+		return at, &Error{ReasonSystemID, op, fmt.Errorf("the server's system identifier is %s, the position belongs to %s",
+			system.ID, at.SystemID),
 			"This is another server (restored, upgraded or swapped): point the connector back to the old one, or read all tables of this one: calypsoctl offsets reset <connector>."}
 	}
 	promoted := Promoted(system, at)
 	if slot == nil {
 		missing := slotMissing(op, want.Name, errors.New("there is no such slot"))
 		if promoted {
-			missing.Err = fmt.Errorf("there is no such slot since a standby was promoted (timeline %d, before %d)", system.Timeline, at.Timeline)
+			missing.Err = fmt.Errorf("there is no such slot since a standby was promoted (timeline %d, before %d)",
+				system.Timeline, at.Timeline)
 			missing.Remedy += " Against a repetition let standbys keep the slot: " + failoverRemedy
 		}
 		return at, missing
@@ -206,13 +219,17 @@ func Resume(want SlotName, slot *SlotState, system System, timelines Timelines, 
 	if promoted {
 		fork, known := timelines.left(at.Timeline)
 		if !known {
-			return at, &Error{ReasonTimeline, op, fmt.Errorf("the server is on timeline %d, whose history has no timeline %d, which the position belongs to", system.Timeline, at.Timeline),
+			return at, &Error{ReasonTimeline, op,
+				fmt.Errorf("the server is on timeline %d, whose history has no timeline %d, which the position belongs to",
+					system.Timeline, at.Timeline),
 				"The server was restored, or is a primary from before a promotion: point the connector to the one that goes on. To go on here set offset.mismatch.strategy=trust_slot, after which changes since the slot's position may come twice; or read all tables again: calypsoctl offsets reset <connector>, which says first what comes twice."}
 		}
 		if end := at.delivered(); end > fork {
-			cause := fmt.Errorf("a standby was promoted that had the log up to %s only (timeline %d, before %d), and changes up to %s were delivered", fork, system.Timeline, at.Timeline, end)
+			cause := fmt.Errorf(
+				"a standby was promoted that had the log up to %s only (timeline %d, before %d), and changes up to %s were delivered", fork, system.Timeline, at.Timeline, end)
 			if end == UnknownEnd {
-				cause = fmt.Errorf("a standby was promoted (timeline %d, before %d), and of a transaction that was delivered in part it is not known whether it had it", system.Timeline, at.Timeline)
+				cause = fmt.Errorf(
+					"a standby was promoted (timeline %d, before %d), and of a transaction that was delivered in part it is not known whether it had it", system.Timeline, at.Timeline)
 			}
 			return at, &Error{ReasonTimeline, op, cause,
 				"What was delivered beyond it never happened for this server. To go on where the histories part, with nothing of this server lost or repeated, set offset.mismatch.strategy=trust_greater_lsn; the changes that the promotion undid stay in the topics (calypsoctl verify names the rows). " +
@@ -243,8 +260,8 @@ func (s *SlotState) CheckUsable(want SlotName) error {
 	return s.check(fmt.Sprintf("use replication slot %q", want.Name), want)
 }
 
-// CheckFree returns the *Error that says who reads the slot; nil if nobody does. A connector asks before it compares positions,
-// which the other reader moves on.
+// CheckFree returns the *Error that says who reads the slot; nil if nobody does. A connector asks
+// before it compares positions, which the other reader moves on.
 func (s *SlotState) CheckFree() error {
 	if !s.Active {
 		return nil
@@ -261,10 +278,12 @@ func (s *SlotState) check(op string, want SlotName) error {
 		return slotLost(op, want.Name, errors.New("wal_status is \"lost\""))
 	}
 	if s.Database != want.Database {
-		return &Error{ReasonSlotDatabase, op, fmt.Errorf("the slot belongs to database %q", s.Database), "Set slot.name to a slot of this connector's own."}
+		return &Error{ReasonSlotDatabase, op, fmt.Errorf("the slot belongs to database %q", s.Database),
+			"Set slot.name to a slot of this connector's own."}
 	}
 	if s.Plugin != want.Plugin {
-		return &Error{ReasonSlotPlugin, op, fmt.Errorf("the slot's output plugin is %s, the connector wants %s", s.Plugin, want.Plugin),
+		return &Error{ReasonSlotPlugin, op, fmt.Errorf("the slot's output plugin is %s, the connector wants %s",
+			s.Plugin, want.Plugin),
 			fmt.Sprintf("Set plugin.name=%s, or slot.name to a slot of this connector's own.", s.Plugin)}
 	}
 	return nil

@@ -33,25 +33,46 @@ func TestASlotIsComparedWithThePositionBeforeItIsRead(t *testing.T) {
 		{"missing", nil, at, ReasonSlotMissing, "snapshot", at},
 		{"lost", slot(func(s *SlotState) { s.WALStatus = "lost" }), at, ReasonSlotLost, "max_slot_wal_keep_size", at},
 		{"ahead", slot(confirmed(101)), at, ReasonSlotAhead, "offset.mismatch.strategy=trust_greater_lsn", at},
-		{"another server", slot(as), Position{SystemID: "9", Timeline: 3, Commit: 100}, ReasonSystemID, "another server", Position{}},
-		{"another server without the slot", nil, Position{SystemID: "9", Timeline: 3, Commit: 100}, ReasonSystemID, "another server", Position{}},
+		{"another server", slot(as), Position{SystemID: "9", Timeline: 3, Commit: 100}, ReasonSystemID,
+			"another server", Position{}},
+		{"another server without the slot", nil, Position{SystemID: "9", Timeline: 3, Commit: 100}, ReasonSystemID,
+			"another server", Position{}},
 		{"another database", slot(func(s *SlotState) { s.Database = "e" }), at, ReasonSlotDatabase, "slot.name", at},
-		{"another plugin", slot(func(s *SlotState) { s.Plugin = "wal2json" }), at, ReasonSlotPlugin, "plugin.name=wal2json", at},
+		{"another plugin", slot(func(s *SlotState) { s.Plugin = "wal2json" }), at, ReasonSlotPlugin,
+			"plugin.name=wal2json", at},
 
-		{"promoted, all before the fork", slot(as), Position{SystemID: "1", Timeline: 2, Commit: 119, Delivered: 119}, "", "", Position{SystemID: "1", Timeline: 3, Commit: 119, Delivered: 119}},
-		{"promoted, up to the fork", slot(as), Position{SystemID: "1", Timeline: 2, Commit: 120}, "", "", Position{SystemID: "1", Timeline: 3, Commit: 120}},
-		{"promoted twice", slot(as), Position{SystemID: "1", Timeline: 1, Commit: 89, Delivered: 85}, "", "", Position{SystemID: "1", Timeline: 3, Commit: 89, Delivered: 85}},
-		{"promoted twice, beyond the first fork", slot(as), Position{SystemID: "1", Timeline: 1, Commit: 100}, ReasonTimeline, "trust_greater_lsn", Position{}},
-		{"promoted, beyond the fork with nothing delivered of it", slot(as), Position{SystemID: "1", Timeline: 1, Commit: 110, Delivered: 90}, "", "", Position{SystemID: "1", Timeline: 3, Commit: 90, Delivered: 90}},
-		{"promoted, beyond the fork with something delivered of it", slot(as), Position{SystemID: "1", Timeline: 1, Commit: 110, Delivered: 91}, ReasonTimeline, "up to 0/5A only", Position{}},
-		{"promoted amid a transaction before the fork", slot(as), Position{SystemID: "1", Timeline: 1, Commit: 89, Ordinal: 7, Delivered: 90}, "", "", Position{SystemID: "1", Timeline: 3, Commit: 89, Ordinal: 7, Delivered: 90}},
-		{"promoted amid a transaction beyond the fork", slot(as), Position{SystemID: "1", Timeline: 1, Commit: 90, Ordinal: 7, Delivered: 91}, ReasonTimeline, "trust_greater_lsn", Position{}},
-		{"promoted amid a transaction whose end is not known", slot(as), Position{SystemID: "1", Timeline: 1, Commit: 85, Ordinal: 7, Delivered: UnknownEnd}, ReasonTimeline, "in part", Position{}},
-		{"promoted amid a transaction of an older version's position", slot(as), Position{SystemID: "1", Timeline: 1, Commit: 85, Ordinal: 7}, ReasonTimeline, "in part", Position{}},
-		{"promoted, with a slot that was advanced since", slot(confirmed(121)), Position{SystemID: "1", Timeline: 2, Commit: 119}, ReasonSlotAhead, "trust_greater_lsn", Position{}},
-		{"promoted without the slot", nil, Position{SystemID: "1", Timeline: 2, Commit: 119}, ReasonSlotMissing, "sync_replication_slots", Position{}},
-		{"captured from a standby before", slot(as), Position{SystemID: "1", Commit: 119, Delivered: 119}, "", "", Position{SystemID: "1", Commit: 119, Delivered: 119}},
-		{"on a timeline that is no part of the history", slot(as), Position{SystemID: "1", Timeline: 4, Commit: 100}, ReasonTimeline, "no timeline 4", Position{}},
+		{"promoted, all before the fork", slot(as), Position{SystemID: "1", Timeline: 2, Commit: 119, Delivered: 119}, "", "",
+			Position{SystemID: "1", Timeline: 3, Commit: 119, Delivered: 119}},
+		{"promoted, up to the fork", slot(as), Position{SystemID: "1", Timeline: 2, Commit: 120}, "", "",
+			Position{SystemID: "1", Timeline: 3, Commit: 120}},
+		{"promoted twice", slot(as), Position{SystemID: "1", Timeline: 1, Commit: 89, Delivered: 85}, "", "",
+			Position{SystemID: "1", Timeline: 3, Commit: 89, Delivered: 85}},
+		{"promoted twice, beyond the first fork", slot(as), Position{SystemID: "1", Timeline: 1, Commit: 100}, ReasonTimeline,
+			"trust_greater_lsn", Position{}},
+		{"promoted, beyond the fork with nothing delivered of it", slot(as),
+			Position{SystemID: "1", Timeline: 1, Commit: 110, Delivered: 90}, "", "",
+			Position{SystemID: "1", Timeline: 3, Commit: 90, Delivered: 90}},
+		{"promoted, beyond the fork with something delivered of it", slot(as),
+			Position{SystemID: "1", Timeline: 1, Commit: 110, Delivered: 91}, ReasonTimeline, "up to 0/5A only", Position{}},
+		{"promoted amid a transaction before the fork", slot(as),
+			Position{SystemID: "1", Timeline: 1, Commit: 89, Ordinal: 7, Delivered: 90}, "", "",
+			Position{SystemID: "1", Timeline: 3, Commit: 89, Ordinal: 7, Delivered: 90}},
+		{"promoted amid a transaction beyond the fork", slot(as),
+			Position{SystemID: "1", Timeline: 1, Commit: 90, Ordinal: 7, Delivered: 91}, ReasonTimeline,
+			"trust_greater_lsn", Position{}},
+		{"promoted amid a transaction whose end is not known", slot(as),
+			Position{SystemID: "1", Timeline: 1, Commit: 85, Ordinal: 7, Delivered: UnknownEnd}, ReasonTimeline,
+			"in part", Position{}},
+		{"promoted amid a transaction of an older version's position", slot(as),
+			Position{SystemID: "1", Timeline: 1, Commit: 85, Ordinal: 7}, ReasonTimeline, "in part", Position{}},
+		{"promoted, with a slot that was advanced since", slot(confirmed(121)),
+			Position{SystemID: "1", Timeline: 2, Commit: 119}, ReasonSlotAhead, "trust_greater_lsn", Position{}},
+		{"promoted without the slot", nil, Position{SystemID: "1", Timeline: 2, Commit: 119}, ReasonSlotMissing,
+			"sync_replication_slots", Position{}},
+		{"captured from a standby before", slot(as), Position{SystemID: "1", Commit: 119, Delivered: 119}, "", "",
+			Position{SystemID: "1", Commit: 119, Delivered: 119}},
+		{"on a timeline that is no part of the history", slot(as), Position{SystemID: "1", Timeline: 4, Commit: 100},
+			ReasonTimeline, "no timeline 4", Position{}},
 	} {
 		next, err := Resume(want, c.slot, system, history, c.at)
 		if ReasonOf(err) != c.reason || err != nil && !strings.Contains(err.Error(), c.says) {
@@ -67,11 +88,13 @@ func TestASlotIsComparedWithThePositionBeforeItIsRead(t *testing.T) {
 }
 
 func TestAHistoryOfTimelinesIsReadAsPostgreSQLWritesIt(t *testing.T) {
-	got, err := parseTimelines([]byte("# comment\n\n1\t0/3000148\tno recovery target specified\n\n2\t1/A0000028\tbefore 2000-01-01 00:00:00+00\n"))
+	got, err := parseTimelines(
+		[]byte("# comment\n\n1\t0/3000148\tno recovery target specified\n\n2\t1/A0000028\tbefore 2000-01-01 00:00:00+00\n"))
 	if want := (Timelines{{1, 0x3000148}, {2, 0x1A0000028}}); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v; want %v", got, err, want)
 	}
-	for _, wrong := range []string{"1", "x 0/1 y", "1 here", "2 0/1\n1 0/2", "1 0/2\n2 0/1", "1 0/1\n1 0/1", "99999999999 0/1"} {
+	for _, wrong := range []string{"1", "x 0/1 y", "1 here", "2 0/1\n1 0/2", "1 0/2\n2 0/1", "1 0/1\n1 0/1",
+		"99999999999 0/1"} {
 		if got, err := parseTimelines([]byte(wrong)); err == nil {
 			t.Errorf("%q is read as %v", wrong, got)
 		}

@@ -80,8 +80,8 @@ type SlotOptions struct {
 	Temporary bool
 }
 
-// CreateSlot creates a logical slot with CREATE_REPLICATION_SLOT and exports its snapshot. It waits for all transactions
-// that run at the time.
+// CreateSlot creates a logical slot with CREATE_REPLICATION_SLOT and exports its snapshot. It waits
+// for all transactions that run at the time.
 func (s *Session) CreateSlot(ctx context.Context, name string, o SlotOptions) (NewSlot, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE_REPLICATION_SLOT %s", QuoteIdent(name))
@@ -91,7 +91,8 @@ func (s *Session) CreateSlot(ctx context.Context, name string, o SlotOptions) (N
 	fmt.Fprintf(&b, " LOGICAL %s EXPORT_SNAPSHOT", QuoteIdent(o.Plugin))
 	r, err := pglogrepl.ParseCreateReplicationSlot(s.conn.Exec(ctx, b.String()))
 	if err != nil {
-		return NewSlot{}, slotError(fmt.Sprintf("create replication slot %q with plugin %s", name, o.Plugin), name, o.Plugin, s.cfg.User, err)
+		return NewSlot{}, slotError(fmt.Sprintf("create replication slot %q with plugin %s", name, o.Plugin), name, o.Plugin,
+			s.cfg.User, err)
 	}
 	start, err := ParseLSN(r.ConsistentPoint)
 	if err != nil {
@@ -102,17 +103,20 @@ func (s *Session) CreateSlot(ctx context.Context, name string, o SlotOptions) (N
 
 // DropSlot drops a slot that nobody uses.
 func (s *Session) DropSlot(ctx context.Context, name string) error {
-	if err := pglogrepl.DropReplicationSlot(ctx, s.conn, QuoteIdent(name), pglogrepl.DropReplicationSlotOptions{}); err != nil {
+	if err := pglogrepl.DropReplicationSlot(ctx, s.conn, QuoteIdent(name),
+		pglogrepl.DropReplicationSlotOptions{}); err != nil {
 		return fmt.Errorf("drop replication slot %q: %w", name, err)
 	}
 	return nil
 }
 
-// KeepOnStandbys makes a slot that nobody reads one that standbys with sync_replication_slots keep as well (PostgreSQL 17).
+// KeepOnStandbys makes a slot that nobody reads one that standbys with sync_replication_slots keep
+// as well (PostgreSQL 17).
 func (s *Session) KeepOnStandbys(ctx context.Context, slot string) error {
 	op := fmt.Sprintf("have standbys keep replication slot %q", slot)
 	return s.cfg.prompt(ctx, op, func(ctx context.Context) error {
-		if err := s.conn.Exec(ctx, fmt.Sprintf("ALTER_REPLICATION_SLOT %s (FAILOVER true)", QuoteIdent(slot))).Close(); err != nil {
+		if err := s.conn.Exec(ctx, fmt.Sprintf("ALTER_REPLICATION_SLOT %s (FAILOVER true)",
+			QuoteIdent(slot))).Close(); err != nil {
 			return slotError(op, slot, "", s.cfg.User, err)
 		}
 		return nil
@@ -124,7 +128,8 @@ func (s *Session) KeepOnStandbys(ctx context.Context, slot string) error {
 func (s *Session) Start(ctx context.Context, slot string, at LSN, pluginArgs []string) (*Stream, error) {
 	op := fmt.Sprintf("start replication from slot %q at %s", slot, at)
 	err := s.cfg.prompt(ctx, op, func(ctx context.Context) error {
-		err := pglogrepl.StartReplication(ctx, s.conn, QuoteIdent(slot), at, pglogrepl.StartReplicationOptions{Mode: pglogrepl.LogicalReplication, PluginArgs: pluginArgs})
+		err := pglogrepl.StartReplication(ctx, s.conn, QuoteIdent(slot), at,
+			pglogrepl.StartReplicationOptions{Mode: pglogrepl.LogicalReplication, PluginArgs: pluginArgs})
 		if err != nil {
 			return slotError(op, slot, "", s.cfg.User, err)
 		}
@@ -142,8 +147,10 @@ func (s *Session) Start(ctx context.Context, slot string, at LSN, pluginArgs []s
 }
 
 func slotInUse(op, slot string, cause error) error {
-	return &Error{ReasonSlotInUse, op, cause, fmt.Sprintf("If that is another connector, stop it, or set slot.name to a slot of this connector's own. If it is this connector's last connection, as of a worker that is frozen or whose machine is gone, "+
-		"the server lets it go by itself after wal_sender_timeout; at once: SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s;", QuoteLiteral(slot))}
+	return &Error{ReasonSlotInUse, op, cause,
+		fmt.Sprintf(
+			"If that is another connector, stop it, or set slot.name to a slot of this connector's own. If it is this connector's last connection, as of a worker that is frozen or whose machine is gone, "+
+				"the server lets it go by itself after wal_sender_timeout; at once: SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s;", QuoteLiteral(slot))}
 }
 
 // StreamError gives what ends a stream from a slot its reason.
@@ -151,8 +158,8 @@ func StreamError(slot string, err error) error {
 	return slotError(fmt.Sprintf("stream from slot %q", slot), slot, "", "", err)
 }
 
-// slotError gives a failed slot command its reason. PostgreSQL has one SQLSTATE for many refusals: where no text or place of origin
-// tells which one it is, no reason is made up.
+// slotError gives a failed slot command its reason. PostgreSQL has one SQLSTATE for many refusals:
+// where no text or place of origin tells which one it is, no reason is made up.
 func slotError(op, slot, plugin, user string, err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -165,36 +172,47 @@ func slotError(op, slot, plugin, user string, err error) error {
 	case pg.Code == "42704" && strings.Contains(pg.Message, "replication slot"):
 		return slotMissing(op, slot, cause)
 	case pg.Code == "42704" && strings.Contains(pg.Message, "publication"):
-		return &Error{ReasonPublication, op, cause, fmt.Sprintf("The server looks for the publication in its catalog as of each change: one that was dropped, or was made later than the first change that the slot still holds, stays missing for these changes, also once it is made again. "+
-			"To go on without them: calypsoctl stop <connector>; SELECT pg_drop_replication_slot(%s); calypsoctl offsets reset <connector>, which says first what comes twice; calypsoctl resume <connector>, which makes publication and slot and reads all tables again.", QuoteLiteral(slot))}
+		return &Error{ReasonPublication, op, cause,
+			fmt.Sprintf(
+				"The server looks for the publication in its catalog as of each change: one that was dropped, or was made later than the first change that the slot still holds, stays missing for these changes, also once it is made again. "+
+					"To go on without them: calypsoctl stop <connector>; SELECT pg_drop_replication_slot(%s); calypsoctl offsets reset <connector>, which says first what comes twice; calypsoctl resume <connector>, which makes publication and slot and reads all tables again.", QuoteLiteral(slot))}
 	case pg.Code == "58P01" || (pg.Code == "XX000" && strings.Contains(pg.Message, "could not access file")):
-		return &Error{ReasonPluginMissing, op, cause, fmt.Sprintf("The server has no output plugin %q: set plugin.name=pgoutput, which every server has.", plugin)}
-	case pg.Code == "55000" && (strings.Contains(pg.Message, "can no longer get changes") || strings.Contains(pg.Message, "invalidated")):
+		return &Error{ReasonPluginMissing, op, cause,
+			fmt.Sprintf("The server has no output plugin %q: set plugin.name=pgoutput, which every server has.", plugin)}
+	case pg.Code == "55000" && (strings.Contains(pg.Message, "can no longer get changes") ||
+		strings.Contains(pg.Message, "invalidated")):
 		return slotLost(op, slot, cause)
-	case pg.Code == "55000" && strings.Contains(pg.Message, "requested WAL segment"), strings.Contains(pg.Message, "has already been removed"):
+	case pg.Code == "55000" && strings.Contains(pg.Message, "requested WAL segment"),
+		strings.Contains(pg.Message, "has already been removed"):
 		return slotLost(op, slot, cause)
-	case pg.Code == "55000" && (strings.Contains(pg.Message, "wal_level") || strings.Contains(pg.Message, "effective_wal_level")):
+	case pg.Code == "55000" && (strings.Contains(pg.Message, "wal_level") ||
+		strings.Contains(pg.Message, "effective_wal_level")):
 		return walLevel(op, cause)
 	case refusesPlugin(pg):
 		return pluginRefused(op, plugin, user, cause)
 	case pg.Code == "42501" && (pg.Routine == "CheckSlotPermissions" || strings.Contains(pg.Message, "replication")):
 		return &Error{ReasonReplication, op, cause, replicationRemedy(user)}
 	case pg.Code == "53400" || (pg.Code == "55000" && strings.Contains(pg.Message, "max_replication_slots")):
-		return fmt.Errorf("%s: %w. Raise max_replication_slots or drop a slot that nobody uses (SELECT pg_drop_replication_slot(…))", op, cause)
+		return fmt.Errorf(
+			"%s: %w. Raise max_replication_slots or drop a slot that nobody uses (SELECT pg_drop_replication_slot(…))", op,
+			cause)
 	}
 	return fmt.Errorf("%s: %w", op, err)
 }
 
 func slotMissing(op, slot string, cause error) *Error {
-	return &Error{ReasonSlotMissing, op, cause, fmt.Sprintf("The slot %q is gone and with it the record of which changes were not read yet. "+
-		"To accept the gap and read all tables again: calypsoctl offsets reset <connector> (DELETE /connectors/<name>/offsets of a stopped one), which says first what comes twice; snapshot.mode=when_needed does that by itself.", slot)}
+	return &Error{ReasonSlotMissing, op, cause,
+		fmt.Sprintf("The slot %q is gone and with it the record of which changes were not read yet. "+
+			"To accept the gap and read all tables again: calypsoctl offsets reset <connector> (DELETE /connectors/<name>/offsets of a stopped one), which says first what comes twice; snapshot.mode=when_needed does that by itself.", slot)}
 }
 
 func slotLost(op, slot string, cause error) error {
-	return &Error{ReasonSlotLost, op, cause, fmt.Sprintf("The server removed write-ahead log that slot %q still needed (max_slot_wal_keep_size). "+
-		"Drop it with SELECT pg_drop_replication_slot(%s);, then calypsoctl offsets reset <connector> to read all tables again, which says first what comes twice; raise max_slot_wal_keep_size against a repetition.", slot, QuoteLiteral(slot))}
+	return &Error{ReasonSlotLost, op, cause,
+		fmt.Sprintf("The server removed write-ahead log that slot %q still needed (max_slot_wal_keep_size). "+
+			"Drop it with SELECT pg_drop_replication_slot(%s);, then calypsoctl offsets reset <connector> to read all tables again, which says first what comes twice; raise max_slot_wal_keep_size against a repetition.", slot, QuoteLiteral(slot))}
 }
 
 func walLevel(op string, cause error) error {
-	return &Error{ReasonWALLevel, op, cause, "Run ALTER SYSTEM SET wal_level = logical; and restart the server (on Azure Database for PostgreSQL set the server parameter wal_level, on Amazon RDS rds.logical_replication = 1)."}
+	return &Error{ReasonWALLevel, op, cause,
+		"Run ALTER SYSTEM SET wal_level = logical; and restart the server (on Azure Database for PostgreSQL set the server parameter wal_level, on Amazon RDS rds.logical_replication = 1)."}
 }

@@ -126,8 +126,9 @@ func (s *Spool) Abort(xid, sub uint32) {
 	t.aborted[sub] = true
 }
 
-// Replay calls each for every message of a transaction in order. Messages of rolled-back savepoints are left out, but for
-// those that describe tables: the server describes a table once in a transaction, whatever becomes of the savepoint.
+// Replay calls each for every message of a transaction in order. Messages of rolled-back savepoints
+// are left out, but for those that describe tables: the server describes a table once in a
+// transaction, whatever becomes of the savepoint.
 func (s *Spool) Replay(xid uint32, each func(at LSN, message []byte) error) error {
 	t := s.txs[xid]
 	if t == nil {

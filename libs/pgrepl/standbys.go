@@ -11,17 +11,19 @@ import (
 type Standbys struct {
 	// Connected says that somebody reads the whole log.
 	Connected bool
-	// Synchronised is synchronized_standby_slots (PostgreSQL 17): the physical slots of those that get each change before a logical slot's
-	// reader does.
+	// Synchronised is synchronized_standby_slots (PostgreSQL 17): the physical slots of those that
+	// get each change before a logical slot's reader does.
 	Synchronised string
-	// FailoverSlots says that the extension pg_failover_slots is known to be loaded; roles without pg_read_all_settings cannot see that.
+	// FailoverSlots says that the extension pg_failover_slots is known to be loaded; roles without
+	// pg_read_all_settings cannot see that.
 	FailoverSlots bool
 }
 
 // InspectStandbys asks a server about its standbys.
 func InspectStandbys(ctx context.Context, conn *pgx.Conn) (Standbys, error) {
 	var s Standbys
-	err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_replication r WHERE NOT EXISTS (SELECT FROM pg_replication_slots l WHERE l.active_pid = r.pid AND l.slot_type = 'logical')),
+	err := conn.QueryRow(ctx,
+		`SELECT EXISTS (SELECT FROM pg_stat_replication r WHERE NOT EXISTS (SELECT FROM pg_replication_slots l WHERE l.active_pid = r.pid AND l.slot_type = 'logical')),
 		coalesce((SELECT setting FROM pg_settings WHERE name = 'synchronized_standby_slots'), ''),
 		EXISTS (SELECT FROM pg_settings WHERE name LIKE 'pg_failover_slots.%' OR name = 'shared_preload_libraries' AND setting LIKE '%pg_failover_slots%')`).Scan(&s.Connected, &s.Synchronised, &s.FailoverSlots)
 	if err != nil {

@@ -14,10 +14,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
-// Stream is a replication connection that streams. Next is called by one goroutine; Confirm, Interrupt and Close by any.
+// Stream is a replication connection that streams. Next is called by one goroutine; Confirm,
+// Interrupt and Close by any.
 //
-// A goroutine of the Stream's own writes the standby statuses: it is the only writer of the socket, so a reader that waits
-// for Kafka never lets the server's wal_sender_timeout pass.
+// A goroutine of the Stream's own writes the standby statuses: it is the only writer of the socket,
+// so a reader that waits for Kafka never lets the server's wal_sender_timeout pass.
 type Stream struct {
 	conn net.Conn
 	r    io.Reader
@@ -58,7 +59,8 @@ type StatusTimes struct {
 }
 
 func newStream(conn net.Conn, r io.Reader, at LSN) *Stream {
-	s := &Stream{conn: conn, r: r, gather: newGatherer(conn), buf: make([]byte, readBufferSize), status: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &Stream{conn: conn, r: r, gather: newGatherer(conn), buf: make([]byte, readBufferSize),
+		status: make(chan struct{}, 1), done: make(chan struct{})}
 	s.confirmed.Store(uint64(at))
 	s.received.Store(uint64(at))
 	s.room.Store(readBufferSize)
@@ -118,7 +120,8 @@ func (s *Stream) fill() error {
 	if need := s.frameSize(); s.off+need > len(s.buf) {
 		into := s.buf
 		// Beyond what is cheap the buffer grows with the bytes that have come, not by what their header claims.
-		if grown := min(need, max(2*len(into), claimedFrameSize)); grown > len(into) && (need <= claimedFrameSize || 2*(s.end-s.off) > len(into)) {
+		if grown := min(need, max(2*len(into), claimedFrameSize)); grown > len(into) &&
+			(need <= claimedFrameSize || 2*(s.end-s.off) > len(into)) {
 			into = make([]byte, grown)
 		}
 		if s.off > 0 || len(into) > len(s.buf) {
@@ -247,8 +250,9 @@ func (s *Stream) silence() time.Duration {
 	return time.Since(time.Unix(0, since))
 }
 
-// Unanswered is for how long the server has left a status unanswered that asks for a reply; 0 if it has not, or while the reader does
-// not listen. A server answers at once, unless it decodes a large transaction.
+// Unanswered is for how long the server has left a status unanswered that asks for a reply; 0 if it
+// has not, or while the reader does not listen. A server answers at once, unless it decodes a large
+// transaction.
 func (s *Stream) Unanswered() time.Duration {
 	asked := s.asked.Load()
 	if asked == 0 {

@@ -80,7 +80,8 @@ func TestWhatAHeaderClaimsIsNotAllocatedBeforeItComes(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	go func() { ended <- s.Next(new(Frame)) }()
-	for _, part := range [][]byte{message("d").u32(maxFrameSize), {'w'}} { // what comes second is read into the room made for the first
+	for _, part := range [][]byte{message("d").u32(maxFrameSize), {'w'}} {
+		// what comes second is read into the room made for the first
 		if _, err := server.Write(part); err != nil {
 			t.Fatal(err)
 		}
@@ -100,11 +101,13 @@ func TestAFrameLargerThanTheRoomThatIsMadeForClaimsComesWhole(t *testing.T) {
 	const size = 3*claimedFrameSize + 12345
 	sent := make(chan error, 1)
 	go func() {
-		_, err := server.Write(append(xlogData(1, 2, bytes.Repeat([]byte("0123456789abcdef"), size/16)), xlogData(3, 4, []byte("next"))...))
+		_, err := server.Write(append(xlogData(1, 2, bytes.Repeat([]byte("0123456789abcdef"), size/16)),
+			xlogData(3, 4, []byte("next"))...))
 		sent <- err
 	}()
 	var f Frame
-	if err := s.Next(&f); err != nil || len(f.Data) != size/16*16 || !bytes.HasSuffix(f.Data, []byte("abcdef")) || f.End != 2 {
+	if err := s.Next(&f); err != nil || len(f.Data) != size/16*16 ||
+		!bytes.HasSuffix(f.Data, []byte("abcdef")) || f.End != 2 {
 		t.Errorf("%d bytes up to %s: %v", len(f.Data), f.End, err)
 	}
 	if held := s.Holds(); held < size {
@@ -193,7 +196,9 @@ func TestAPositionSurvivesItsJSON(t *testing.T) {
 	if err := q.UnmarshalJSON(b); err != nil || q != p {
 		t.Errorf("%s read as %+v, %v", b, q, err)
 	}
-	if err := q.UnmarshalJSON([]byte(`{"lsn_proc":34220200,"messageType":"INSERT","lsn_commit":34219880,"lsn":34220200,"txId":653}`)); err != nil || q.Commit != 34219880 {
+	if err := q.UnmarshalJSON(
+		[]byte(`{"lsn_proc":34220200,"messageType":"INSERT","lsn_commit":34219880,"lsn":34220200,"txId":653}`)); err != nil ||
+		q.Commit != 34219880 {
 		t.Errorf("Debezium's offset read as %+v, %v", q, err)
 	}
 }
@@ -203,7 +208,8 @@ func TestACopyRowIsSplitAndUnescaped(t *testing.T) {
 	if err != nil || len(row) != 4 {
 		t.Fatalf("%v, %v", row, err)
 	}
-	if string(row[0].Data) != "1" || row[1].Kind != 'n' || string(row[2].Data) != "a\tb\\\n" || row[3].Kind != 't' || len(row[3].Data) != 0 {
+	if string(row[0].Data) != "1" || row[1].Kind != 'n' || string(row[2].Data) != "a\tb\\\n" || row[3].Kind != 't' ||
+		len(row[3].Data) != 0 {
 		t.Errorf("row %q", row)
 	}
 }

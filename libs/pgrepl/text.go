@@ -10,15 +10,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// What values and defaults look like as text depends on settings, which roles, databases and whoever used a pooler's connection before
-// may have set otherwise. A pooler takes few of them when a connection starts, and where each transaction may run on another connection
-// of the server those that a session sets are lost, or left to somebody else. So they are set in the transaction that reads text.
+// What values and defaults look like as text depends on settings, which roles, databases and
+// whoever used a pooler's connection before may have set otherwise. A pooler takes few of them when
+// a connection starts, and where each transaction may run on another connection of the server those
+// that a session sets are lost, or left to somebody else. So they are set in the transaction that
+// reads text.
 var textSettings = [][2]string{
-	{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"}, {"extra_float_digits", "3"}, {"bytea_output", "hex"}, {"quote_all_identifiers", "off"},
+	{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"}, {"extra_float_digits", "3"},
+	{"bytea_output", "hex"}, {"quote_all_identifiers", "off"},
 }
 
-// TextSettings are statements that fix the text of values until the transaction ends. They go before the statement that reads, in the same
-// message where there is no transaction, which makes one of them.
+// TextSettings are statements that fix the text of values until the transaction ends. They go
+// before the statement that reads, in the same message where there is no transaction, which makes
+// one of them.
 var TextSettings = func() string {
 	var b strings.Builder
 	for _, s := range textSettings {

@@ -33,7 +33,8 @@ type Wal2JSON struct {
 	relations Relations
 	// last is the relation of the row before.
 	last *change.Relation
-	// types are the columns' types as rows had them last, which changes when the table's columns do; lastTypes are those of last.
+	// types are the columns' types as rows had them last, which changes when the table's columns
+	// do; lastTypes are those of last.
 	types     map[Table]*rowTypes
 	lastTypes *rowTypes
 	// others are the tables that are not captured.
@@ -51,14 +52,15 @@ type Wal2JSON struct {
 
 // NewWal2JSON makes the decoder of one stream.
 func NewWal2JSON(o Wal2JSONOptions, relations Relations) *Wal2JSON {
-	return &Wal2JSON{options: o, relations: relations, others: make(map[Table]*change.Relation), types: make(map[Table]*rowTypes)}
+	return &Wal2JSON{options: o, relations: relations, others: make(map[Table]*change.Relation),
+		types: make(map[Table]*rowTypes)}
 }
 
 // rowTypes are types by column, of rows and of what identifies them.
 type rowTypes struct{ columns, identity map[string]string }
 
-// changed notes the types of a row and says whether any is another than before. The first row's are: the catalog may have been read
-// before they changed.
+// changed notes the types of a row and says whether any is another than before. The first row's
+// are: the catalog may have been read before they changed.
 func (t *rowTypes) changed(r *wal2jsonRow) bool {
 	columns, identity := note(t.columns, r.columns), note(t.identity, r.identity)
 	return columns || identity
@@ -80,7 +82,8 @@ func (w *Wal2JSON) PluginArgs() []string {
 	if w.options.Format == 1 {
 		format = "1"
 	}
-	args := []string{`"format-version" '` + format + `'`, `"include-xids" 'true'`, `"include-timestamp" 'true'`, `"include-lsn" 'true'`}
+	args := []string{`"format-version" '` + format + `'`, `"include-xids" 'true'`, `"include-timestamp" 'true'`,
+		`"include-lsn" 'true'`}
 	if !w.options.PlainNumbers {
 		args = append(args, `"numeric-data-types-as-string" 'true'`)
 	}
@@ -223,15 +226,17 @@ func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
 
 func sameIdentity(old, new change.Tuple) bool {
 	for i, d := range old {
-		if d.Kind != change.Absent && (d.Kind != new[i].Kind || string(d.Data) != string(new[i].Data)) && new[i].Kind != change.Unchanged {
+		if d.Kind != change.Absent && (d.Kind != new[i].Kind || string(d.Data) != string(new[i].Data)) &&
+			new[i].Kind != change.Unchanged {
 			return false
 		}
 	}
 	return true
 }
 
-// relation finds the table of a row. Where the row has a column that the catalog's version lacks, or types that the row
-// before had not, the catalog is read again; what it does not know even then, since the table changed after the row, is an error and never left out.
+// relation finds the table of a row. Where the row has a column that the catalog's version lacks,
+// or types that the row before had not, the catalog is read again; what it does not know even then,
+// since the table changed after the row, is an error and never left out.
 func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (*change.Relation, error) {
 	rel := w.last
 	var err error
@@ -244,12 +249,14 @@ func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (
 		}
 		w.lastTypes = w.typesOf(Table{string(r.schema), string(r.table)})
 	}
-	if w.lastTypes.changed(r) || rel == nil || !covers(rel, columns) || !covers(rel, identity) || (r.action == 'I' && lacks(rel, columns)) {
+	if w.lastTypes.changed(r) || rel == nil || !covers(rel, columns) || !covers(rel, identity) ||
+		(r.action == 'I' && lacks(rel, columns)) {
 		if rel, err = w.relations.Named(string(r.schema), string(r.table), true); err != nil {
 			return nil, err
 		}
 		if rel == nil || !covers(rel, columns) || !covers(rel, identity) {
-			return nil, &Error{ReasonTableMissing, fmt.Sprintf("find table %s.%s as the change saw it", r.schema, r.table), errors.New("it was dropped, or columns of it were, since the change"),
+			return nil, &Error{ReasonTableMissing, fmt.Sprintf("find table %s.%s as the change saw it", r.schema, r.table),
+				errors.New("it was dropped, or columns of it were, since the change"),
 				"The wal2json plugin does not describe tables: set plugin.name=pgoutput with a new slot, which does."}
 		}
 	}
@@ -283,7 +290,8 @@ func covers(rel *change.Relation, values []wal2jsonValue) bool {
 	return true
 }
 
-// lacks says whether an inserted row has no value for some column that is not generated: the row is older than the column.
+// lacks says whether an inserted row has no value for some column that is not generated: the row is
+// older than the column.
 func lacks(rel *change.Relation, values []wal2jsonValue) bool {
 	n := 0
 	for i := range rel.Columns {
@@ -306,7 +314,8 @@ func columnFrom(rel *change.Relation, name []byte, guess int) int {
 }
 
 // tuple puts values where their columns are; missing is what the other columns are.
-func (w *Wal2JSON) tuple(t change.Tuple, rel *change.Relation, values []wal2jsonValue, missing change.Kind) (change.Tuple, error) {
+func (w *Wal2JSON) tuple(t change.Tuple, rel *change.Relation, values []wal2jsonValue,
+	missing change.Kind) (change.Tuple, error) {
 	for range rel.Columns {
 		t = append(t, change.Datum{Kind: missing})
 	}
@@ -356,7 +365,8 @@ var (
 )
 
 func (r *wal2jsonRow) reset() {
-	*r = wal2jsonRow{columns: r.columns[:0], identity: r.identity[:0], names: r.names[:0], types: r.types[:0], values: r.values[:0],
+	*r = wal2jsonRow{columns: r.columns[:0], identity: r.identity[:0], names: r.names[:0], types: r.types[:0],
+		values:   r.values[:0],
 		oldNames: r.oldNames[:0], oldTypes: r.oldTypes[:0], oldValues: r.oldValues[:0]}
 }
 
@@ -493,8 +503,9 @@ func (w *Wal2JSON) number() (uint64, error) {
 	return strconv.ParseUint(string(v.raw), 10, 64)
 }
 
-// decodeTransaction reads a message of format 1: {"xid":…,"nextlsn":…,"timestamp":…,"change":[{"kind":"insert",…},…]}. What
-// identifies the transaction comes before its changes.
+// decodeTransaction reads a message of format 1:
+// {"xid":…,"nextlsn":…,"timestamp":…,"change":[{"kind":"insert",…},…]}. What identifies the
+// transaction comes before its changes.
 func (w *Wal2JSON) decodeTransaction(f *Frame, handle Handler) error {
 	var head wal2jsonRow
 	begun := false

@@ -1,9 +1,10 @@
 // Package pgserver runs a PostgreSQL server of our own as a child process, from the machine's server binaries.
 //
-// Model. Start makes the data directory if it is new (initdb), starts the server on loopback with wal_level=logical and
-// the output plugins of connectors allowed, and returns when it takes connections. Stop shuts it down; the data stays, and Start goes on from there. The server is in a
-// process group of its own, so that Ctrl-C in a terminal reaches only its parent, which stops it in order; on Linux it
-// also stops when its parent dies.
+// Model. Start makes the data directory if it is new (initdb), starts the server on loopback with
+// wal_level=logical and the output plugins of connectors allowed, and returns when it takes
+// connections. Stop shuts it down; the data stays, and Start goes on from there. The server is in a
+// process group of its own, so that Ctrl-C in a terminal reaches only its parent, which stops it in
+// order; on Linux it also stops when its parent dies.
 //
 // PostgreSQL refuses to run as root: root runs it as the user postgres, else nobody.
 package pgserver
@@ -28,7 +29,8 @@ import (
 )
 
 // ErrNoBinaries says that the machine has no PostgreSQL server binaries.
-var ErrNoBinaries = errors.New("no PostgreSQL server binaries (initdb, postgres) in PATH or /usr/lib/postgresql: install the package postgresql")
+var ErrNoBinaries = errors.New(
+	"no PostgreSQL server binaries (initdb, postgres) in PATH or /usr/lib/postgresql: install the package postgresql")
 
 // User is the superuser of every server that Start makes.
 const User = "postgres"
@@ -251,7 +253,8 @@ func (s *Server) await(ctx context.Context) error {
 
 // URL is the connection string of User to a database. It holds the password.
 func (s *Server) URL(database string) string {
-	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", User, s.config.Password.Reveal(), s.config.Port, database)
+	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", User, s.config.Password.Reveal(),
+		s.config.Port, database)
 }
 
 // Done is closed when the server has ended, by Stop or by itself; Ending then says how.
@@ -300,5 +303,7 @@ func AccountToRunAs() (Account, error) {
 		gid, err2 := strconv.Atoi(u.Gid)
 		return Account{Name: name, UID: uid, GID: gid, Switches: true}, errors.Join(err1, err2)
 	}
-	return Account{}, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: start as another user")
+	return Account{},
+		errors.New(
+			"PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: start as another user")
 }

@@ -29,7 +29,8 @@ func config(t *testing.T) pgserver.Config {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return pgserver.Config{Dir: filepath.Join(dir, "made", "by", "start"), Bin: bin, Port: testenv.Port(t), Password: "made-for-the-test", Log: t.Output()}
+	return pgserver.Config{Dir: filepath.Join(dir, "made", "by", "start"), Bin: bin, Port: testenv.Port(t),
+		Password: "made-for-the-test", Log: t.Output()}
 }
 
 func start(t *testing.T, cfg pgserver.Config) *pgserver.Server {
@@ -72,7 +73,8 @@ func TestDataSurvivesARestart(t *testing.T) {
 }
 
 func TestAServerThatSomebodyElseStopsSaysHowItEnded(t *testing.T) {
-	for how, c := range map[string]struct{ signal, want string }{"in order": {"INT", "exit status 0"}, "killed": {"KILL", "signal: killed"}} {
+	for how, c := range map[string]struct{ signal, want string }{"in order": {"INT", "exit status 0"},
+		"killed": {"KILL", "signal: killed"}} {
 		cfg := config(t)
 		s := start(t, cfg)
 		pid, err := os.ReadFile(filepath.Join(cfg.Dir, "postmaster.pid"))
@@ -97,7 +99,8 @@ func TestAWrongPasswordIsSaidAtOnce(t *testing.T) {
 	}
 	cfg.Password = "another"
 	_, err := pgserver.Start(t.Context(), cfg)
-	if err == nil || !strings.Contains(err.Error(), "does not take the password") || strings.Contains(err.Error(), "another-") {
+	if err == nil || !strings.Contains(err.Error(), "does not take the password") ||
+		strings.Contains(err.Error(), "another-") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -149,7 +152,8 @@ func TestConnectorsMayUseTheirPluginsBesidesThoseThatTheConfigurationAllows(t *t
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
-	if _, err := conn.Exec(t.Context(), `ALTER SYSTEM SET output_plugin_libraries = '$libdir/my, own', pgoutput`); err != nil {
+	if _, err := conn.Exec(t.Context(),
+		`ALTER SYSTEM SET output_plugin_libraries = '$libdir/my, own', pgoutput`); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Stop(); err != nil {
@@ -174,7 +178,8 @@ func TestTheContainersServerIsStartedWithTheConnectorsPluginsWhereItListsThem(t 
 		t.Fatal(err)
 	}
 	tools := t.TempDir()
-	if err := os.WriteFile(filepath.Join(tools, "docker-entrypoint.sh"), []byte("#!/bin/sh\nprintf '%s|' \"$@\"\n"), 0o700); err != nil {
+	if err := os.WriteFile(filepath.Join(tools, "docker-entrypoint.sh"), []byte("#!/bin/sh\nprintf '%s|' \"$@\"\n"),
+		0o700); err != nil {
 		t.Fatal(err)
 	}
 	run := func(args ...string) string {
@@ -207,7 +212,8 @@ func TestTheContainersServerIsStartedWithTheConnectorsPluginsWhereItListsThem(t 
 	if name == "" {
 		return
 	}
-	if err := os.WriteFile(filepath.Join(cfg.Dir, "postgresql.auto.conf"), []byte(name+" = 'pgoutput, mine'\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(cfg.Dir, "postgresql.auto.conf"), []byte(name+" = 'pgoutput, mine'\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := run("postgres"), "postgres|-c|"+name+"=pgoutput, mine, wal2json, decoderbufs|"; got != want {

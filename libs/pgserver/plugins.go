@@ -12,16 +12,18 @@ import (
 	"strings"
 )
 
-// pluginList is the parameter of PostgreSQL 14.24, 15.19, 16.15, 17.11, 18.6 and later that names the output plugins which may be
-// used. Older servers allow every plugin that they find, and do not start with a parameter that they do not know.
+// pluginList is the parameter of PostgreSQL 14.24, 15.19, 16.15, 17.11, 18.6 and later that names
+// the output plugins which may be used. Older servers allow every plugin that they find, and do not
+// start with a parameter that they do not know.
 const pluginList = "output_plugin_libraries"
 
 // connectorPlugins are the plugins that connectors may ask for and that the parameter does not name by default.
 var connectorPlugins = []string{"wal2json", "decoderbufs"}
 
-// AllowPlugins is the setting, name and value, that lets connectors use their plugins on a server with these binaries, besides those
-// that the configuration in the data directory dir names; no name where the server has no such setting. A dir without configuration
-// stands for the server's default.
+// AllowPlugins is the setting, name and value, that lets connectors use their plugins on a server
+// with these binaries, besides those that the configuration in the data directory dir names; no
+// name where the server has no such setting. A dir without configuration stands for the server's
+// default.
 func AllowPlugins(ctx context.Context, bin, dir string) (name, value string, err error) {
 	server := filepath.Join(bin, "postgres")
 	known, err := output(exec.CommandContext(ctx, server, "--describe-config"))
@@ -39,7 +41,8 @@ func AllowPlugins(ctx context.Context, bin, dir string) (name, value string, err
 			return "", "", fmt.Errorf("asking for %s in the configuration in %s: %w", pluginList, dir, err)
 		}
 	}
-	plugins := slices.DeleteFunc(append([]string{strings.TrimSpace(value)}, connectorPlugins...), func(p string) bool { return p == "" })
+	plugins := slices.DeleteFunc(append([]string{strings.TrimSpace(value)}, connectorPlugins...),
+		func(p string) bool { return p == "" })
 	return pluginList, strings.Join(plugins, ", "), nil
 }
 

@@ -35,21 +35,29 @@ func ADX(ctx context.Context, client *kusto.Client, database string, o Options) 
 
 func (p *adx) experiments() []experiment {
 	all := []experiment{
-		{"a blob whose tag is there already", "the second blob adds no row, and ends as Skipped, or as Failed with a code that begins with Skipped_", p.twice},
+		{"a blob whose tag is there already",
+			"the second blob adds no row, and ends as Skipped, or as Failed with a code that begins with Skipped_", p.twice},
 		{"equal blobs at once", "of two blobs with one tag that are queued at the same time one adds its row", p.atOnce},
-		{"time until the final status", "each ingestion has its final status within ingestion.status.timeout.ms (30 minutes by default)", p.times},
+		{"time until the final status",
+			"each ingestion has its final status within ingestion.status.timeout.ms (30 minutes by default)", p.times},
 	}
 	streamed := p.streamed()
 	all = append(all,
-		experiment{"a row streamed directly after a column was added", "the row is taken; its value in the new column may be lost for up to five minutes", streamed.before},
-		experiment{"a row streamed after the schema cache was cleared", "the row is taken with its value in the new column", streamed.after},
+		experiment{"a row streamed directly after a column was added",
+			"the row is taken; its value in the new column may be lost for up to five minutes", streamed.before},
+		experiment{"a row streamed after the schema cache was cleared", "the row is taken with its value in the new column",
+			streamed.after},
 	)
 	for _, name := range []string{"__op", "op__", "$x"} {
-		all = append(all, experiment{"a column named " + name, "refused, for the name " + kusto.NameFault(name), func(ctx context.Context) (outcome, error) { return p.named(ctx, name) }})
+		all = append(all, experiment{"a column named " + name, "refused, for the name " + kusto.NameFault(name),
+			func(ctx context.Context) (outcome, error) { return p.named(ctx, name) }})
 	}
 	return append(all,
-		experiment{"a materialized view without backfill", "it lacks the rows that the table had before it", func(ctx context.Context) (outcome, error) { return p.view(ctx, false) }},
-		experiment{"a materialized view with backfill", "it has the rows that the table had before it, and those that came later", func(ctx context.Context) (outcome, error) { return p.view(ctx, true) }},
+		experiment{"a materialized view without backfill", "it lacks the rows that the table had before it",
+			func(ctx context.Context) (outcome, error) { return p.view(ctx, false) }},
+		experiment{"a materialized view with backfill",
+			"it has the rows that the table had before it, and those that came later",
+			func(ctx context.Context) (outcome, error) { return p.view(ctx, true) }},
 	)
 }
 
@@ -104,7 +112,8 @@ func (p *adx) blob(table, tag string, rows ...map[string]any) (*kusto.Blob, erro
 	w := gzip.NewWriter(&zipped)
 	_, err := w.Write(plain.Bytes())
 	err = errors.Join(err, w.Close())
-	return &kusto.Blob{Database: p.database, Table: table, Format: "multijson", Data: zipped.Bytes(), RawSize: int64(plain.Len()), Tag: tag}, err
+	return &kusto.Blob{Database: p.database, Table: table, Format: "multijson", Data: zipped.Bytes(),
+		RawSize: int64(plain.Len()), Tag: tag}, err
 }
 
 // ended is how a queued blob ended.
@@ -116,7 +125,8 @@ type ended struct {
 
 func (e ended) String() string {
 	said := []string{e.Ending.Status}
-	for _, field := range []struct{ name, value string }{{"code", e.Ending.Code}, {"failure status", e.Ending.FailureStatus}, {"details", e.Ending.Details}} {
+	for _, field := range []struct{ name, value string }{{"code", e.Ending.Code},
+		{"failure status", e.Ending.FailureStatus}, {"details", e.Ending.Details}} {
 		if field.value != "" {
 			said = append(said, field.name+" "+field.value)
 		}
@@ -133,7 +143,8 @@ func (p *adx) queue(ctx context.Context, table, tag, key string) (ended, error) 
 	if err != nil {
 		return ended{}, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, statusPatience, fmt.Errorf("the blob has no final status after %s", statusPatience))
+	ctx, cancel := context.WithTimeoutCause(ctx, statusPatience,
+		fmt.Errorf("the blob has no final status after %s", statusPatience))
 	defer cancel()
 	begun := time.Now()
 	queued, err := p.client.Enqueue(ctx, blob)
@@ -171,9 +182,12 @@ func (p *adx) twice(ctx context.Context) (outcome, error) {
 	o := expected("the first ended as %s; the second as %s; rows: %s", first, second, rows)
 	switch {
 	case rows != "1":
-		o.verdict, o.follows = Otherwise, "A batch that is sent again after a crash is there twice: do not rely on delivery.guarantee=exactly_once here. Please attach this report to an issue."
+		o.verdict, o.follows = Otherwise,
+			"A batch that is sent again after a crash is there twice: do not rely on delivery.guarantee=exactly_once here. Please attach this report to an issue."
 	case !second.Skipped:
-		o.verdict, o.follows = Otherwise, fmt.Sprintf("Calypso does not know this end of a batch that was sent again and takes it for %q. Please attach this report to an issue.", kusto.VerdictOf(second.err))
+		o.verdict, o.follows = Otherwise,
+			fmt.Sprintf(
+				"Calypso does not know this end of a batch that was sent again and takes it for %q. Please attach this report to an issue.", kusto.VerdictOf(second.err))
 	}
 	return o, nil
 }
@@ -190,7 +204,8 @@ func (p *adx) atOnce(ctx context.Context) (outcome, error) {
 	ends, errs := make([]ended, 2*pairs), make([]error, 2*pairs)
 	for i := range ends {
 		key := fmt.Sprint(i / 2)
-		wait.Go("a blob of the probe", func() { ends[i], errs[i] = p.queue(ctx, table, "probe-"+key, key) }, func(err error) { errs[i] = err })
+		wait.Go("a blob of the probe", func() { ends[i], errs[i] = p.queue(ctx, table, "probe-"+key, key) },
+			func(err error) { errs[i] = err })
 	}
 	wait.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -220,9 +235,11 @@ func (p *adx) atOnce(ctx context.Context) (outcome, error) {
 	o := expected("%d pairs ended (%s); rows: %s, of which different: %s", pairs, strings.Join(said, ", "), rows, keys)
 	switch {
 	case keys != fmt.Sprint(pairs):
-		o.verdict, o.follows = Otherwise, "A batch can be missing that was sent twice at once: use delivery.guarantee=at_least_once, and attach this report to an issue."
+		o.verdict, o.follows = Otherwise,
+			"A batch can be missing that was sent twice at once: use delivery.guarantee=at_least_once, and attach this report to an issue."
 	case rows != keys:
-		o.verdict, o.follows = Otherwise, "The check of tags is not atomic: a batch that is sent again while its first request is still queued can be there twice. Calypso looks for such batches and says so in the sink's notices. Please attach this report to an issue."
+		o.verdict, o.follows = Otherwise,
+			"The check of tags is not atomic: a batch that is sent again while its first request is still queued can be there twice. Calypso looks for such batches and says so in the sink's notices. Please attach this report to an issue."
 	}
 	return o, nil
 }
@@ -233,7 +250,8 @@ func (p *adx) times(context.Context) (outcome, error) {
 	}
 	slices.Sort(p.took)
 	round := func(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
-	o := expected("%d ingestions: the fastest after %s, half of them within %s, the slowest after %s", len(p.took), round(p.took[0]), round(p.took[len(p.took)/2]), round(p.took[len(p.took)-1]))
+	o := expected("%d ingestions: the fastest after %s, half of them within %s, the slowest after %s", len(p.took),
+		round(p.took[0]), round(p.took[len(p.took)/2]), round(p.took[len(p.took)-1]))
 	o.follows = "A row can be queried flush.interval.ms and this time after it was written to Kafka."
 	return o, nil
 }
@@ -254,13 +272,15 @@ func (s *streamed) before(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if _, err := s.client.Manage(ctx, s.database, ".alter table "+kusto.QuoteName(table)+" policy streamingingestion enable"); err != nil {
+	if _, err := s.client.Manage(ctx, s.database, ".alter table "+kusto.QuoteName(table)+
+		" policy streamingingestion enable"); err != nil {
 		return outcome{}, err
 	}
 	if err := s.stream(ctx, table, "old"); err != nil {
 		return outcome{}, err
 	}
-	if err := s.client.CreateMerge(ctx, &kusto.TableSchema{Database: s.database, Table: table, Columns: []kusto.Column{{Name: "added", Type: kusto.String}}}); err != nil {
+	if err := s.client.CreateMerge(ctx, &kusto.TableSchema{Database: s.database, Table: table,
+		Columns: []kusto.Column{{Name: "added", Type: kusto.String}}}); err != nil {
 		return outcome{}, err
 	}
 	s.table = table
@@ -276,11 +296,13 @@ func (s *streamed) after(ctx context.Context) (outcome, error) {
 		return outcome{}, errors.New("no column could be added to a table that is streamed into")
 	}
 	if err := s.client.ClearStreamingCache(ctx, s.database, s.table); err != nil {
-		return outcome{fmt.Sprintf("the cache could not be cleared: %v", err), Otherwise, "Calypso queues rows for five minutes after it has added a column."}, nil
+		return outcome{fmt.Sprintf("the cache could not be cleared: %v", err), Otherwise,
+			"Calypso queues rows for five minutes after it has added a column."}, nil
 	}
 	o, err := s.look(ctx, "cleared")
 	if err == nil && !strings.HasPrefix(o.seen, fmt.Sprintf("%d of", streamedRows)) {
-		o.verdict, o.follows = Otherwise, "Values of a column that was just added can be lost in streaming: use ingestion.mode=queued where columns are added. Please attach this report to an issue."
+		o.verdict, o.follows = Otherwise,
+			"Values of a column that was just added can be lost in streaming: use ingestion.mode=queued where columns are added. Please attach this report to an issue."
 	}
 	return o, err
 }
@@ -314,16 +336,20 @@ func (s *streamed) look(ctx context.Context, key string) (outcome, error) {
 	}
 	o := expected("%s of %d rows have their value in the new column; rows in the table: %s", filled, streamedRows, all)
 	if all != fmt.Sprint(streamedRows) {
-		o.verdict, o.follows = Otherwise, "Streamed rows are not all in the table after the service took them: use ingestion.mode=queued, and attach this report to an issue."
+		o.verdict, o.follows = Otherwise,
+			"Streamed rows are not all in the table after the service took them: use ingestion.mode=queued, and attach this report to an issue."
 	}
 	return o, nil
 }
 
 func (p *adx) named(ctx context.Context, column string) (outcome, error) {
-	_, err := p.table(ctx, fmt.Sprintf("_named%d", len(p.made)), kusto.Declaration([]kusto.Column{{Name: column, Type: kusto.String}}))
+	_, err := p.table(ctx, fmt.Sprintf("_named%d", len(p.made)),
+		kusto.Declaration([]kusto.Column{{Name: column, Type: kusto.String}}))
 	switch {
 	case err == nil:
-		return outcome{"the cluster made the table", Otherwise, "Nothing breaks: Calypso brings such a field to the column " + kusto.NameLike(column) + ", although this cluster would take its name."}, nil
+		return outcome{"the cluster made the table", Otherwise,
+			"Nothing breaks: Calypso brings such a field to the column " + kusto.NameLike(column) +
+				", although this cluster would take its name."}, nil
 	case kusto.Unauthorized(err) || !kusto.Permanent(err):
 		return outcome{}, err
 	}
@@ -351,7 +377,8 @@ func (p *adx) view(ctx context.Context, backfill bool) (outcome, error) {
 	view, source := kusto.QuoteName(table+"_view"), kusto.QuoteName(table)
 	drop := ".drop materialized-view " + view
 	p.remember("materialized view "+table+"_view: "+drop, func(ctx context.Context) error { return p.drop(ctx, drop) })
-	answer, err := p.client.Manage(ctx, p.database, ".create"+form+" materialized-view"+options+" "+view+" on table "+source+" { "+source+" | summarize arg_max(v, *) by k }")
+	answer, err := p.client.Manage(ctx, p.database, ".create"+form+" materialized-view"+options+" "+view+" on table "+
+		source+" { "+source+" | summarize arg_max(v, *) by k }")
 	p.refused(err)
 	if err != nil {
 		return outcome{}, err
@@ -372,12 +399,15 @@ func (p *adx) view(ctx context.Context, backfill bool) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	o := expected("of 3 rows that were there before the view, and 1 that came later, it has %s, of which later: %s", rows, later)
+	o := expected("of 3 rows that were there before the view, and 1 that came later, it has %s, of which later: %s", rows,
+		later)
 	switch {
 	case later != "1":
-		o.verdict, o.follows = Otherwise, "The view does not have what was just ingested: <table>_current of current.state=true lags behind its table. Please attach this report to an issue."
+		o.verdict, o.follows = Otherwise,
+			"The view does not have what was just ingested: <table>_current of current.state=true lags behind its table. Please attach this report to an issue."
 	case backfill && rows != "4":
-		o.verdict, o.follows = Otherwise, "<table>_current of current.state=true lacks rows that were in the table before it: switch current.state on before the first row, and attach this report to an issue."
+		o.verdict, o.follows = Otherwise,
+			"<table>_current of current.state=true lacks rows that were in the table before it: switch current.state on before the first row, and attach this report to an issue."
 	case !backfill && rows != "1":
 		o.verdict, o.follows = Otherwise, "Nothing breaks: Calypso asks for backfill where a table has rows."
 	}

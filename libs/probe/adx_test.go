@@ -23,9 +23,11 @@ func localadx(t *testing.T, more ...string) *kusto.Client {
 		t.Fatal(err)
 	}
 	dir, port, secure := t.TempDir(), testenv.Port(t), testenv.Port(t)
-	process, err := testenv.StartProcess(testenv.Command{Path: binary, Log: filepath.Join(dir, "log"), Args: append([]string{
-		"--http", fmt.Sprintf("localhost:%d", port), "--https", fmt.Sprintf("localhost:%d", secure), "--data", filepath.Join(dir, "data"), "--database", "shop", "--log-level", "warn",
-	}, more...)})
+	process, err := testenv.StartProcess(testenv.Command{Path: binary, Log: filepath.Join(dir, "log"),
+		Args: append([]string{
+			"--http", fmt.Sprintf("localhost:%d", port), "--https", fmt.Sprintf("localhost:%d", secure), "--data",
+			filepath.Join(dir, "data"), "--database", "shop", "--log-level", "warn",
+		}, more...)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +40,8 @@ func localadx(t *testing.T, more ...string) *kusto.Client {
 	var client *kusto.Client
 	testenv.Eventually(t, time.Minute, "localadx", func(ctx context.Context) (err error) {
 		if client == nil {
-			if client, err = kusto.New(kusto.Config{Endpoints: endpoints, CAFile: ca, Auth: kusto.Auth{Strategy: kusto.NoAuth}}); err != nil {
+			if client, err = kusto.New(kusto.Config{Endpoints: endpoints, CAFile: ca,
+				Auth: kusto.Auth{Strategy: kusto.NoAuth}}); err != nil {
 				return err
 			}
 		}
@@ -77,9 +80,10 @@ func options() probe.Options { return probe.Options{Version: "test", Told: func(
 func TestAProbeOfADXTellsTheFormsOfTheServiceApart(t *testing.T) {
 	const (
 		twice, once, times = "a blob whose tag is there already", "equal blobs at once", "time until the final status"
-		before, after      = "a row streamed directly after a column was added", "a row streamed after the schema cache was cleared"
-		reserved, dollar   = "a column named __op", "a column named $x"
-		late, whole        = "a materialized view without backfill", "a materialized view with backfill"
+		before, after      = "a row streamed directly after a column was added",
+			"a row streamed after the schema cache was cleared"
+		reserved, dollar = "a column named __op", "a column named $x"
+		late, whole      = "a materialized view without backfill", "a materialized view with backfill"
 	)
 	type want struct {
 		verdict probe.Verdict
@@ -90,18 +94,24 @@ func TestAProbeOfADXTellsTheFormsOfTheServiceApart(t *testing.T) {
 		want      map[string]want
 	}{
 		"as it runs locally": {nil, map[string]want{
-			twice: {probe.AsExpected, "the second as Skipped, details"}, once: {probe.AsExpected, "5 pairs ended (5 as Skipped, 5 as Succeeded); rows: 5, of which different: 5"}, times: {probe.AsExpected, "12 ingestions"},
+			twice:  {probe.AsExpected, "the second as Skipped, details"},
+			once:   {probe.AsExpected, "5 pairs ended (5 as Skipped, 5 as Succeeded); rows: 5, of which different: 5"},
+			times:  {probe.AsExpected, "12 ingestions"},
 			before: {probe.AsExpected, "10 of 10 rows have"}, after: {probe.AsExpected, "10 of 10 rows have"},
 			reserved: {probe.Otherwise, "made the table"}, dollar: {probe.AsExpected, "may not contain"},
 			late: {probe.Otherwise, "it has 4, of which later: 1"}, whole: {probe.AsExpected, "it has 4, of which later: 1"},
 		}},
-		"as the service is": {[]string{"--like-adx", "skipped-as-failed,streaming-cache,reserved-names,views-from-creation"}, map[string]want{
-			twice: {probe.AsExpected, "the second as Failed, code Skipped_IngestByTagAlreadyExists, failure status Permanent, details"},
-			once:  {probe.AsExpected, "5 pairs ended (5 as Failed Skipped_IngestByTagAlreadyExists, 5 as Succeeded); rows: 5, of which different: 5"}, times: {probe.AsExpected, "12 ingestions"},
-			before: {probe.AsExpected, "0 of 10 rows have"}, after: {probe.AsExpected, "10 of 10 rows have"},
-			reserved: {probe.AsExpected, "reserved"}, dollar: {probe.AsExpected, "may not contain"},
-			late: {probe.AsExpected, "it has 1, of which later: 1"}, whole: {probe.AsExpected, "it has 4, of which later: 1"},
-		}},
+		"as the service is": {[]string{"--like-adx", "skipped-as-failed,streaming-cache,reserved-names,views-from-creation"},
+			map[string]want{
+				twice: {probe.AsExpected,
+					"the second as Failed, code Skipped_IngestByTagAlreadyExists, failure status Permanent, details"},
+				once: {probe.AsExpected,
+					"5 pairs ended (5 as Failed Skipped_IngestByTagAlreadyExists, 5 as Succeeded); rows: 5, of which different: 5"},
+				times:  {probe.AsExpected, "12 ingestions"},
+				before: {probe.AsExpected, "0 of 10 rows have"}, after: {probe.AsExpected, "10 of 10 rows have"},
+				reserved: {probe.AsExpected, "reserved"}, dollar: {probe.AsExpected, "may not contain"},
+				late: {probe.AsExpected, "it has 1, of which later: 1"}, whole: {probe.AsExpected, "it has 4, of which later: 1"},
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := localadx(t, c.arguments...)
@@ -173,7 +183,8 @@ func TestAProbeOfTheEmulatorSaysWhatItHasNot(t *testing.T) {
 			client := localadx(t, "--emulator", way)
 			report := probe.ADX(t.Context(), client, "shop", options())
 			found := told(report)
-			for _, name := range []string{"a blob whose tag is there already", "equal blobs at once", "time until the final status", "a row streamed directly after a column was added"} {
+			for _, name := range []string{"a blob whose tag is there already", "equal blobs at once",
+				"time until the final status", "a row streamed directly after a column was added"} {
 				if f := found[name]; f.Verdict != probe.Untried || f.Seen == "" {
 					t.Errorf("%s: %+v", name, f)
 				}

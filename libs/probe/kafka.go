@@ -50,7 +50,8 @@ func (k Kafka) Probe(ctx context.Context, o Options) (*Report, error) {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
-	p := &brokers{Kafka: k, client: client, admin: kadm.NewClient(client), name: "calypso-probe-" + unique(), lab: o.lab("Kafka", k.Target)}
+	p := &brokers{Kafka: k, client: client, admin: kadm.NewClient(client), name: "calypso-probe-" + unique(),
+		lab: o.lab("Kafka", k.Target)}
 	return p.run(ctx, p.experiments()), nil
 }
 
@@ -62,35 +63,45 @@ func (p *brokers) experiments() []experiment {
 	for _, c := range []struct {
 		name  string
 		codec kgo.CompressionCodec
-	}{{"no", kgo.NoCompression()}, {"gzip", kgo.GzipCompression()}, {"snappy", kgo.SnappyCompression()}, {"lz4", kgo.Lz4Compression()}, {"zstd", kgo.ZstdCompression()}} {
-		all = append(all, experiment{"a batch with " + c.name + " compression", "taken", func(ctx context.Context) (outcome, error) { return p.compressed(ctx, c.name, c.codec) }})
+	}{{"no", kgo.NoCompression()}, {"gzip", kgo.GzipCompression()}, {"snappy", kgo.SnappyCompression()},
+		{"lz4", kgo.Lz4Compression()}, {"zstd", kgo.ZstdCompression()}} {
+		all = append(all, experiment{"a batch with " + c.name + " compression", "taken",
+			func(ctx context.Context) (outcome, error) { return p.compressed(ctx, c.name, c.codec) }})
 	}
 	all = append(all, p.sized()...)
 	for _, n := range []int{1024, 3900} {
-		all = append(all, experiment{fmt.Sprintf("a commit with %d bytes of metadata", n), "taken", func(ctx context.Context) (outcome, error) { return p.commit(ctx, n) }})
+		all = append(all, experiment{fmt.Sprintf("a commit with %d bytes of metadata", n), "taken",
+			func(ctx context.Context) (outcome, error) { return p.commit(ctx, n) }})
 	}
 	all = append(all,
-		experiment{"transactions", "the brokers offer them, name a coordinator and give a producer id to a transactional id that begins with " + p.TransactionalPrefix, p.transactions},
-		experiment{"a whole transaction", "committed records are read, and those of a transaction that is rolled back never", p.transaction},
+		experiment{"transactions",
+			"the brokers offer them, name a coordinator and give a producer id to a transactional id that begins with " +
+				p.TransactionalPrefix, p.transactions},
+		experiment{"a whole transaction", "committed records are read, and those of a transaction that is rolled back never",
+			p.transaction},
 	)
 	for _, topic := range p.Compacted {
-		all = append(all, experiment{"topic " + topic, "it is not there yet, or has cleanup.policy=compact", func(ctx context.Context) (outcome, error) { return p.policy(ctx, topic) }})
+		all = append(all, experiment{"topic " + topic, "it is not there yet, or has cleanup.policy=compact",
+			func(ctx context.Context) (outcome, error) { return p.policy(ctx, topic) }})
 	}
 	return all
 }
 
 func (p *brokers) topic(ctx context.Context) (outcome, error) {
-	p.remember("topic "+p.name+": kafka-topics.sh --bootstrap-server <brokers> --delete --topic "+p.name, func(ctx context.Context) error {
-		return p.deleteTopic(ctx)
-	})
+	p.remember("topic "+p.name+": kafka-topics.sh --bootstrap-server <brokers> --delete --topic "+p.name,
+		func(ctx context.Context) error {
+			return p.deleteTopic(ctx)
+		})
 	compact := "compact"
-	if made, err := p.admin.CreateTopic(ctx, 1, -1, map[string]*string{"cleanup.policy": &compact}, p.name); err != nil || made.Err != nil {
+	if made, err := p.admin.CreateTopic(ctx, 1, -1, map[string]*string{"cleanup.policy": &compact}, p.name); err != nil ||
+		made.Err != nil {
 		return outcome{}, fmt.Errorf("make topic %s: %w", p.name, errors.Join(err, made.Err))
 	}
 	return p.policy(ctx, p.name)
 }
 
-// deleteTopic returns when the brokers do not tell of the topic any more, which may be some time after they have taken the deletion.
+// deleteTopic returns when the brokers do not tell of the topic any more, which may be some time
+// after they have taken the deletion.
 func (p *brokers) deleteTopic(ctx context.Context) error {
 	for {
 		gone, err := p.admin.DeleteTopic(ctx, p.name)
@@ -129,24 +140,28 @@ func (p *brokers) policy(ctx context.Context, topic string) (outcome, error) {
 	policy := found.Configs[at].MaybeValue()
 	o := expected("cleanup.policy=%s", policy)
 	if policy != "compact" {
-		o.verdict, o.follows = Otherwise, "Connectors and positions that are kept in such a topic vanish with its retention: set cleanup.policy=compact."
+		o.verdict, o.follows = Otherwise,
+			"Connectors and positions that are kept in such a topic vanish with its retention: set cleanup.policy=compact."
 	}
 	return o, nil
 }
 
 func (p *brokers) compressed(ctx context.Context, name string, codec kgo.CompressionCodec) (outcome, error) {
-	client, err := p.Connect(kgo.ProducerBatchCompression(codec), kgo.DisableIdempotentWrite(), kgo.RecordRetries(1), kgo.RecordDeliveryTimeout(answerPatience))
+	client, err := p.Connect(kgo.ProducerBatchCompression(codec), kgo.DisableIdempotentWrite(), kgo.RecordRetries(1),
+		kgo.RecordDeliveryTimeout(answerPatience))
 	if err != nil {
 		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
 	// A batch that does not get smaller is sent as it is.
-	err = client.ProduceSync(ctx, &kgo.Record{Topic: p.name, Key: []byte("probe"), Value: bytes.Repeat([]byte{' '}, 512)}).FirstErr()
+	err = client.ProduceSync(ctx, &kgo.Record{Topic: p.name, Key: []byte("probe"),
+		Value: bytes.Repeat([]byte{' '}, 512)}).FirstErr()
 	switch {
 	case err == nil:
 		return expected("taken"), nil
 	case errors.Is(err, kerr.UnsupportedForMessageFormat), errors.Is(err, kerr.UnsupportedCompressionType):
-		o := outcome{fmt.Sprintf("refused: %v", err), Otherwise, "Calypso finds this out when a worker starts, and writes without compression."}
+		o := outcome{fmt.Sprintf("refused: %v", err), Otherwise,
+			"Calypso finds this out when a worker starts, and writes without compression."}
 		if codec == kgo.NoCompression() {
 			o.follows = "Nothing can be written here. Please attach this report to an issue."
 		}
@@ -155,8 +170,9 @@ func (p *brokers) compressed(ctx context.Context, name string, codec kgo.Compres
 	return outcome{}, fmt.Errorf("write a batch with %s compression: %w", name, err)
 }
 
-// sized are writes around the size of a request that Event Hubs documents as its largest, above which it closes the connection. The larger
-// is still below what an Apache Kafka takes in a batch by default, 1,048,588 bytes.
+// sized are writes around the size of a request that Event Hubs documents as its largest, above
+// which it closes the connection. The larger is still below what an Apache Kafka takes in a batch
+// by default, 1,048,588 bytes.
 func (p *brokers) sized() []experiment {
 	const closes = "Batches, and requests of several, must stay below this size. Calypso finds that out where brokers take no compressed batches, and keeps them below 1,040,000 bytes."
 	var all []experiment
@@ -164,10 +180,12 @@ func (p *brokers) sized() []experiment {
 		bytes   int
 		follows string
 	}{
-		{1_030_000, "Calypso writes requests of this size. Set producer.override.max.request.size to less, and attach this report to an issue."},
+		{1_030_000,
+			"Calypso writes requests of this size. Set producer.override.max.request.size to less, and attach this report to an issue."},
 		{1_047_500, closes},
 	} {
-		all = append(all, experiment{fmt.Sprintf("a request of %d bytes", e.bytes), "taken", func(ctx context.Context) (outcome, error) { return p.large(ctx, e.bytes, e.follows) }})
+		all = append(all, experiment{fmt.Sprintf("a request of %d bytes", e.bytes), "taken",
+			func(ctx context.Context) (outcome, error) { return p.large(ctx, e.bytes, e.follows) }})
 	}
 	return all
 }
@@ -175,33 +193,38 @@ func (p *brokers) sized() []experiment {
 // large writes one record that makes a request of about so many bytes.
 func (p *brokers) large(ctx context.Context, size int, follows string) (outcome, error) {
 	const around = 200 // a batch and a request have around a record, and names
-	client, err := p.Connect(kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableIdempotentWrite(), kgo.RecordRetries(1), kgo.RecordDeliveryTimeout(answerPatience), kgo.ProducerBatchMaxBytes(int32(size)+around))
+	client, err := p.Connect(kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableIdempotentWrite(),
+		kgo.RecordRetries(1), kgo.RecordDeliveryTimeout(answerPatience), kgo.ProducerBatchMaxBytes(int32(size)+around))
 	if err != nil {
 		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
-	err = client.ProduceSync(ctx, &kgo.Record{Topic: p.name, Key: []byte("probe"), Value: bytes.Repeat([]byte{' '}, size-around)}).FirstErr()
+	err = client.ProduceSync(ctx, &kgo.Record{Topic: p.name, Key: []byte("probe"),
+		Value: bytes.Repeat([]byte{' '}, size-around)}).FirstErr()
 	switch {
 	case err == nil:
 		return expected("taken"), nil
 	case ctx.Err() != nil:
 		return outcome{}, err
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
-		return outcome{fmt.Sprintf("refused: %v", err), Otherwise, "The brokers take smaller batches (message.max.bytes, max.message.bytes of a topic): records of this size stop a connector, unless its topics get a larger max.message.bytes or oversized.records.mode says otherwise."}, nil
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, kgo.ErrRecordRetries), errors.Is(err, kgo.ErrRecordTimeout):
+		return outcome{fmt.Sprintf("refused: %v", err), Otherwise,
+			"The brokers take smaller batches (message.max.bytes, max.message.bytes of a topic): records of this size stop a connector, unless its topics get a larger max.message.bytes or oversized.records.mode says otherwise."}, nil
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE), errors.Is(err, kgo.ErrRecordRetries), errors.Is(err, kgo.ErrRecordTimeout):
 		return outcome{fmt.Sprintf("not taken, without an answer that says why: %v", err), Otherwise, follows}, nil
 	}
 	return outcome{}, fmt.Errorf("write a record: %w", err)
 }
 
 func (p *brokers) commit(ctx context.Context, size int) (outcome, error) {
-	p.remember("group "+p.name+": kafka-consumer-groups.sh --bootstrap-server <brokers> --delete --group "+p.name, func(ctx context.Context) error {
-		gone, err := p.admin.DeleteGroup(ctx, p.name)
-		if err = errors.Join(err, gone.Err); errors.Is(err, kerr.GroupIDNotFound) {
-			return nil
-		}
-		return err
-	})
+	p.remember("group "+p.name+": kafka-consumer-groups.sh --bootstrap-server <brokers> --delete --group "+p.name,
+		func(ctx context.Context) error {
+			gone, err := p.admin.DeleteGroup(ctx, p.name)
+			if err = errors.Join(err, gone.Err); errors.Is(err, kerr.GroupIDNotFound) {
+				return nil
+			}
+			return err
+		})
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: p.name, Partition: 0, At: 1, LeaderEpoch: -1, Metadata: strings.Repeat("x", size)})
 	err := patiently(ctx, func(ctx context.Context) error {
@@ -212,14 +235,16 @@ func (p *brokers) commit(ctx context.Context, size int) (outcome, error) {
 	case err == nil:
 		return expected("taken"), nil
 	case errors.Is(err, kerr.OffsetMetadataTooLarge):
-		return outcome{fmt.Sprintf("refused: %v", err), Otherwise, "A sink keeps to what the brokers take. A partition has fewer batches under way beside one that is halved for a bad record."}, nil
+		return outcome{fmt.Sprintf("refused: %v", err), Otherwise,
+			"A sink keeps to what the brokers take. A partition has fewer batches under way beside one that is halved for a bad record."}, nil
 	}
 	return outcome{}, fmt.Errorf("commit an offset of group %s: %w", p.name, err)
 }
 
 func (p *brokers) transactions(ctx context.Context) (outcome, error) {
 	without := func(format string, args ...any) (outcome, error) {
-		return outcome{fmt.Sprintf(format, args...), Otherwise, "PostgreSQL → Kafka is at least once here: after a crash the last batch may be written again. Connectors with exactly.once.support=required do not start."}, nil
+		return outcome{fmt.Sprintf(format, args...), Otherwise,
+			"PostgreSQL → Kafka is at least once here: after a crash the last batch may be written again. Connectors with exactly.once.support=required do not start."}, nil
 	}
 	versions, err := p.admin.ApiVersions(ctx)
 	if err != nil {
@@ -278,9 +303,11 @@ func (p *brokers) transaction(ctx context.Context) (outcome, error) {
 		if ctx.Err() != nil || kerr.IsRetriable(err) {
 			return outcome{}, err
 		}
-		return outcome{err.Error(), Otherwise, "PostgreSQL → Kafka cannot be exactly once here: run capture with --exactly-once-source-support=disabled if connectors fail with this error."}, nil
+		return outcome{err.Error(), Otherwise,
+			"PostgreSQL → Kafka cannot be exactly once here: run capture with --exactly-once-source-support=disabled if connectors fail with this error."}, nil
 	}
-	client, err := p.Connect(kgo.TransactionalID(p.TransactionalPrefix+p.name), kgo.TransactionTimeout(answerPatience), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordDeliveryTimeout(answerPatience))
+	client, err := p.Connect(kgo.TransactionalID(p.TransactionalPrefix+p.name), kgo.TransactionTimeout(answerPatience),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordDeliveryTimeout(answerPatience))
 	if err != nil {
 		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
 	}
@@ -292,7 +319,8 @@ func (p *brokers) transaction(ctx context.Context) (outcome, error) {
 		if err := client.BeginTransaction(); err != nil {
 			return without(fmt.Errorf("begin a transaction: %w", err))
 		}
-		if err := client.ProduceSync(ctx, &kgo.Record{Topic: p.name, Key: []byte(e.key), Value: []byte("probe")}).FirstErr(); err != nil {
+		if err := client.ProduceSync(ctx, &kgo.Record{Topic: p.name, Key: []byte(e.key),
+			Value: []byte("probe")}).FirstErr(); err != nil {
 			return without(fmt.Errorf("write in a transaction: %w", err))
 		}
 		if err := client.EndTransaction(ctx, e.end); err != nil {
@@ -304,12 +332,15 @@ func (p *brokers) transaction(ctx context.Context) (outcome, error) {
 
 // committed reads the topic until the record of the committed transaction.
 func (p *brokers) committed(ctx context.Context) (outcome, error) {
-	client, err := p.Connect(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{p.name: {0: kgo.NewOffset().AtStart()}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	client, err := p.Connect(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{p.name: {0: kgo.NewOffset().AtStart()}}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
 		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeoutCause(ctx, answerPatience, fmt.Errorf("the committed record was not read within %s", answerPatience))
+	ctx, cancel := context.WithTimeoutCause(ctx, answerPatience,
+		fmt.Errorf("the committed record was not read within %s", answerPatience))
 	defer cancel()
 	seen := map[string]int{}
 	for seen["committed"] == 0 {
@@ -322,14 +353,17 @@ func (p *brokers) committed(ctx context.Context) (outcome, error) {
 		}
 		fetched.EachRecord(func(r *kgo.Record) { seen[string(r.Key)]++ })
 	}
-	o := expected("read of the committed transaction: %d, of the one that was rolled back: %d", seen["committed"], seen["rolled back"])
+	o := expected("read of the committed transaction: %d, of the one that was rolled back: %d", seen["committed"],
+		seen["rolled back"])
 	if seen["committed"] != 1 || seen["rolled back"] != 0 {
-		o.verdict, o.follows = Otherwise, "Transactions do not do here what Kafka promises: a crash can repeat rows or show some that come again. Please attach this report to an issue."
+		o.verdict, o.follows = Otherwise,
+			"Transactions do not do here what Kafka promises: a crash can repeat rows or show some that come again. Please attach this report to an issue."
 	}
 	return o, nil
 }
 
-// patiently asks again while the answer is that a later one may be another: the first transaction, or group, has brokers make a topic and load it.
+// patiently asks again while the answer is that a later one may be another: the first transaction,
+// or group, has brokers make a topic and load it.
 func patiently(ctx context.Context, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()

@@ -33,8 +33,10 @@ func TestAProbeOfKafkaTellsServicesApart(t *testing.T) {
 		transactions, metadata, large probe.Verdict
 	}{
 		{"Apache Kafka", broker.Bootstrap, codecs, probe.AsExpected, probe.AsExpected, probe.AsExpected},
-		{"Event Hubs Standard", eventhubs.Run(t, broker.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard}).Addr, nil, probe.Otherwise, probe.Otherwise, probe.Otherwise},
-		{"Event Hubs Premium", eventhubs.Run(t, broker.Bootstrap, eventhubs.Config{Tier: eventhubs.Premium}).Addr, []string{"gzip"}, probe.AsExpected, probe.Otherwise, probe.Otherwise},
+		{"Event Hubs Standard", eventhubs.Run(t, broker.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard}).Addr, nil,
+			probe.Otherwise, probe.Otherwise, probe.Otherwise},
+		{"Event Hubs Premium", eventhubs.Run(t, broker.Bootstrap, eventhubs.Config{Tier: eventhubs.Premium}).Addr,
+			[]string{"gzip"}, probe.AsExpected, probe.Otherwise, probe.Otherwise},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			report, err := probe.Kafka{
@@ -48,7 +50,8 @@ func TestAProbeOfKafkaTellsServicesApart(t *testing.T) {
 			}
 			found := told(report)
 			want := map[string]probe.Verdict{
-				"making a topic": probe.AsExpected, "a batch with no compression": probe.AsExpected, "transactions": c.transactions, "a whole transaction": c.transactions,
+				"making a topic": probe.AsExpected, "a batch with no compression": probe.AsExpected, "transactions": c.transactions,
+				"a whole transaction":        c.transactions,
 				"a request of 1030000 bytes": probe.AsExpected, "a request of 1047500 bytes": c.large,
 				"a commit with 1024 bytes of metadata": probe.AsExpected, "a commit with 3900 bytes of metadata": c.metadata,
 				"topic of-hand": probe.Otherwise, "topic not-there": probe.AsExpected,

@@ -21,23 +21,28 @@ type postgres struct {
 
 // PostgreSQL probes a server, or a pooler before one.
 func PostgreSQL(ctx context.Context, cfg pgrepl.Config, o Options) *Report {
-	p := &postgres{lab: o.lab("PostgreSQL", fmt.Sprintf("%s, database %s, user %s", cfg.Addresses(), cfg.Database, cfg.User)), cfg: cfg, name: "calypso_probe_" + unique()}
+	p := &postgres{lab: o.lab("PostgreSQL", fmt.Sprintf("%s, database %s, user %s", cfg.Addresses(), cfg.Database,
+		cfg.User)), cfg: cfg, name: "calypso_probe_" + unique()}
 	return p.run(ctx, p.experiments())
 }
 
 func (p *postgres) experiments() []experiment {
 	all := []experiment{
 		{"the way to the server", "connections reach the server itself", p.direct},
-		{"the server's log", "wal_level is logical, and the server is a primary or a standby of PostgreSQL 16 or later", p.log},
+		{"the server's log", "wal_level is logical, and the server is a primary or a standby of PostgreSQL 16 or later",
+			p.log},
 		{"a replication connection", "taken, and the role may replicate", p.replication},
 	}
 	for _, plugin := range []string{"pgoutput", "decoderbufs", "wal2json"} {
-		all = append(all, experiment{"the output plugin " + plugin, "the role may use it", func(ctx context.Context) (outcome, error) { return p.plugin(ctx, plugin) }})
+		all = append(all, experiment{"the output plugin " + plugin, "the role may use it",
+			func(ctx context.Context) (outcome, error) { return p.plugin(ctx, plugin) }})
 	}
 	return append(all,
 		experiment{"a slot that standbys keep", "it can be made on a primary of PostgreSQL 17 or later", p.failover},
-		experiment{"a publication of all tables", "the role may make one", func(ctx context.Context) (outcome, error) { return p.publication(ctx, " FOR ALL TABLES") }},
-		experiment{"a publication", "the role may make one", func(ctx context.Context) (outcome, error) { return p.publication(ctx, "") }},
+		experiment{"a publication of all tables", "the role may make one",
+			func(ctx context.Context) (outcome, error) { return p.publication(ctx, " FOR ALL TABLES") }},
+		experiment{"a publication", "the role may make one",
+			func(ctx context.Context) (outcome, error) { return p.publication(ctx, "") }},
 	)
 }
 
@@ -59,14 +64,16 @@ func (p *postgres) direct(ctx context.Context) (outcome, error) {
 			return outcome{}, fmt.Errorf("ask for the process that serves the connection: %w", err)
 		}
 		if pid != conn.PgConn().PID() {
-			return outcome{"a pooler is between: the server's process is another than the one that answered the connection", Otherwise,
+			return outcome{"a pooler is between: the server's process is another than the one that answered the connection",
+				Otherwise,
 				"Connectors that read the log need the server itself, as may be on another port: set database.hostname and database.port. Polling connectors may stay behind the pooler."}, nil
 		}
 		return expected("the server's process answers itself"), nil
 	})
 }
 
-// refused is the outcome of what the server refuses for a reason that Calypso knows; other errors are left to the caller.
+// refused is the outcome of what the server refuses for a reason that Calypso knows; other errors
+// are left to the caller.
 func refused(err error) (outcome, error) {
 	known, ok := errors.AsType[*pgrepl.Error](err)
 	if !ok || known.Reason == pgrepl.ReasonUnreachable {
@@ -84,7 +91,8 @@ func (p *postgres) log(ctx context.Context) (outcome, error) {
 		if err := errors.Join(server.CheckWAL(), server.CheckStandby(nil)); err != nil {
 			return refused(err)
 		}
-		return expected("PostgreSQL %d, wal_level=%s, standby: %t, encoding %s", server.Major(), server.WALLevel, server.InRecovery, server.Encoding), nil
+		return expected("PostgreSQL %d, wal_level=%s, standby: %t, encoding %s", server.Major(), server.WALLevel,
+			server.InRecovery, server.Encoding), nil
 	})
 }
 
@@ -125,7 +133,8 @@ func (p *postgres) failover(ctx context.Context) (outcome, error) {
 			return outcome{}, err
 		}
 		if !server.KeepsSlots() {
-			return outcome{fmt.Sprintf("PostgreSQL %d, standby: %t, has no such slots; pg_failover_slots seen: %t", server.Major(), server.InRecovery, standbys.FailoverSlots), Otherwise,
+			return outcome{fmt.Sprintf("PostgreSQL %d, standby: %t, has no such slots; pg_failover_slots seen: %t",
+				server.Major(), server.InRecovery, standbys.FailoverSlots), Otherwise,
 				"After a failover the slot is gone unless pg_failover_slots or Patroni's permanent slots keep it; the connector then says SLOT_MISSING and does not go on by itself."}, nil
 		}
 		session, err := pgrepl.OpenSession(ctx, p.cfg)
@@ -133,7 +142,8 @@ func (p *postgres) failover(ctx context.Context) (outcome, error) {
 			return refused(err)
 		}
 		defer session.Close(ctx)
-		p.remember("replication slot "+p.name+": SELECT pg_drop_replication_slot("+pgrepl.QuoteLiteral(p.name)+");", p.dropSlot)
+		p.remember("replication slot "+p.name+": SELECT pg_drop_replication_slot("+pgrepl.QuoteLiteral(p.name)+");",
+			p.dropSlot)
 		if _, err := session.CreateSlot(ctx, p.name, pgrepl.SlotOptions{Plugin: "pgoutput"}); err != nil {
 			return refused(err)
 		}
@@ -146,7 +156,8 @@ func (p *postgres) failover(ctx context.Context) (outcome, error) {
 
 func (p *postgres) dropSlot(ctx context.Context) error {
 	_, err := p.connected(ctx, func(conn *pgx.Conn) (outcome, error) {
-		_, err := conn.Exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = "+pgrepl.QuoteLiteral(p.name))
+		_, err := conn.Exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = "+
+			pgrepl.QuoteLiteral(p.name))
 		return outcome{}, err
 	})
 	return err
@@ -164,7 +175,8 @@ func (p *postgres) publication(ctx context.Context, of string) (outcome, error) 
 			return outcome{}, fmt.Errorf("roll back a publication: %w", end)
 		}
 		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
-			o := outcome{pg.Message, Otherwise, "Calypso makes a publication of the captured tables in its place, for which the role must own them and may make publications."}
+			o := outcome{pg.Message, Otherwise,
+				"Calypso makes a publication of the captured tables in its place, for which the role must own them and may make publications."}
 			if of == "" {
 				o.follows = "Let an administrator make the publication and set publication.autocreate.mode=disabled, or GRANT CREATE ON DATABASE … to the role."
 			}

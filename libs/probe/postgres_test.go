@@ -16,10 +16,12 @@ func TestAProbeOfPostgreSQLTellsAPoolerAndMissingRightsFromAServer(t *testing.T)
 	if err := server.Exec(t.Context(), "postgres", "CREATE ROLE little LOGIN PASSWORD 'little'"); err != nil {
 		t.Fatal(err)
 	}
-	super := pgrepl.Config{Host: server.Host, Port: uint16(server.Port), User: testenv.PostgresUser, Password: testenv.PostgresPassword, Database: "postgres", SSLMode: "disable"}
+	super := pgrepl.Config{Host: server.Host, Port: uint16(server.Port), User: testenv.PostgresUser,
+		Password: testenv.PostgresPassword, Database: "postgres", SSLMode: "disable"}
 	little, pooled := super, super
 	little.User, little.Password = "little", "little"
-	pooled.Port = uint16(server.RunPgBouncer(t, testenv.PgBouncerConfig{PoolMode: "session", Role: testenv.PostgresUser, Password: testenv.PostgresPassword, Settings: []string{"ignore_startup_parameters = extra_float_digits"}}))
+	pooled.Port = uint16(server.RunPgBouncer(t, testenv.PgBouncerConfig{PoolMode: "session", Role: testenv.PostgresUser,
+		Password: testenv.PostgresPassword, Settings: []string{"ignore_startup_parameters = extra_float_digits"}}))
 	testenv.Eventually(t, time.Minute, "PgBouncer", func(ctx context.Context) error {
 		conn, err := pooled.Connect(ctx)
 		pgrepl.Disconnect(conn)
@@ -35,16 +37,23 @@ func TestAProbeOfPostgreSQLTellsAPoolerAndMissingRightsFromAServer(t *testing.T)
 		want map[string]want
 	}{
 		{"a superuser", super, map[string]want{
-			"the way to the server": {probe.AsExpected, "itself"}, "the server's log": {probe.AsExpected, "wal_level=logical"}, "a replication connection": {probe.AsExpected, "timeline 1"},
-			"the output plugin pgoutput": {probe.AsExpected, "could be made"}, "a publication of all tables": {probe.AsExpected, "rolled back"}, "a publication": {probe.AsExpected, "rolled back"},
+			"the way to the server": {probe.AsExpected, "itself"}, "the server's log": {probe.AsExpected, "wal_level=logical"},
+			"a replication connection":    {probe.AsExpected, "timeline 1"},
+			"the output plugin pgoutput":  {probe.AsExpected, "could be made"},
+			"a publication of all tables": {probe.AsExpected, "rolled back"}, "a publication": {probe.AsExpected, "rolled back"},
 		}},
 		{"a role without rights", little, map[string]want{
-			"the way to the server": {probe.AsExpected, "itself"}, "a replication connection": {probe.Otherwise, string(pgrepl.ReasonReplication)},
-			"the output plugin pgoutput": {probe.Otherwise, string(pgrepl.ReasonReplication)}, "a publication of all tables": {probe.Otherwise, ""}, "a publication": {probe.Otherwise, "permission denied"},
+			"the way to the server":       {probe.AsExpected, "itself"},
+			"a replication connection":    {probe.Otherwise, string(pgrepl.ReasonReplication)},
+			"the output plugin pgoutput":  {probe.Otherwise, string(pgrepl.ReasonReplication)},
+			"a publication of all tables": {probe.Otherwise, ""}, "a publication": {probe.Otherwise, "permission denied"},
 		}},
 		{"a pooler", pooled, map[string]want{
-			"the way to the server": {probe.Otherwise, "a pooler is between"}, "the server's log": {probe.AsExpected, "wal_level=logical"}, "a replication connection": {probe.Otherwise, string(pgrepl.ReasonPooler)},
-			"the output plugin pgoutput": {probe.AsExpected, "could be made"}, "a publication": {probe.AsExpected, "rolled back"},
+			"the way to the server":      {probe.Otherwise, "a pooler is between"},
+			"the server's log":           {probe.AsExpected, "wal_level=logical"},
+			"a replication connection":   {probe.Otherwise, string(pgrepl.ReasonPooler)},
+			"the output plugin pgoutput": {probe.AsExpected, "could be made"},
+			"a publication":              {probe.AsExpected, "rolled back"},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -61,7 +70,8 @@ func TestAProbeOfPostgreSQLTellsAPoolerAndMissingRightsFromAServer(t *testing.T)
 			}
 			defer pgrepl.Disconnect(conn)
 			var left int
-			err = conn.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM pg_replication_slots) + (SELECT count(*) FROM pg_publication)").Scan(&left)
+			err = conn.QueryRow(t.Context(),
+				"SELECT (SELECT count(*) FROM pg_replication_slots) + (SELECT count(*) FROM pg_publication)").Scan(&left)
 			if err != nil || left > 0 || len(report.Left) > 0 {
 				t.Errorf("%d slots and publications are left, the report says %v (%v)", left, report.Left, err)
 			}

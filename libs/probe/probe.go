@@ -1,8 +1,9 @@
-// Package probe tries on a user's own services what Calypso takes for true of them and could not be verified: by small experiments in
-// names of their own, which are removed at the end.
+// Package probe tries on a user's own services what Calypso takes for true of them and could not be
+// verified: by small experiments in names of their own, which are removed at the end.
 //
-// Model. A probe of a service is a list of experiments. Each becomes a Finding: what Calypso expects, what was seen, and what follows. An experiment
-// that cannot be made says why and stops no other. Findings are data; Report writes them.
+// Model. A probe of a service is a list of experiments. Each becomes a Finding: what Calypso
+// expects, what was seen, and what follows. An experiment that cannot be made says why and stops no
+// other. Findings are data; Report writes them.
 package probe
 
 import (
@@ -118,7 +119,8 @@ type made struct {
 	remove func(context.Context) error
 }
 
-// remember has something removed at the end. It is to be called before the thing is made: whether it was is not known where the answer is lost.
+// remember has something removed at the end. It is to be called before the thing is made: whether
+// it was is not known where the answer is lost.
 func (l *lab) remember(what string, remove func(context.Context) error) {
 	l.made = append(l.made, made{what, remove})
 }

@@ -10,10 +10,13 @@ import (
 // Markdown writes a report to be read and attached to an issue.
 func (r *Report) Markdown() []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Calypso's probe of %s\n\n%s, Calypso %s, begun %s: %d as expected, %d otherwise, %d could not be tried.\n",
-		r.Service, inline(r.Target), inline(r.Version), r.Begun.UTC().Format(time.RFC3339), r.Count(AsExpected), r.Count(Otherwise), r.Count(Untried))
+	fmt.Fprintf(&b,
+		"# Calypso's probe of %s\n\n%s, Calypso %s, begun %s: %d as expected, %d otherwise, %d could not be tried.\n",
+		r.Service, inline(r.Target), inline(r.Version), r.Begun.UTC().Format(time.RFC3339), r.Count(AsExpected),
+		r.Count(Otherwise), r.Count(Untried))
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "\n## %s: %s\n\n- Calypso expects: %s\n- Seen: %s\n- What follows: %s\n", f.Name, f.Verdict, f.Expected, inline(f.Seen), f.Follows)
+		fmt.Fprintf(&b, "\n## %s: %s\n\n- Calypso expects: %s\n- Seen: %s\n- What follows: %s\n", f.Name, f.Verdict,
+			f.Expected, inline(f.Seen), f.Follows)
 	}
 	if len(r.Left) > 0 {
 		b.WriteString("\n## Left behind\n\n")

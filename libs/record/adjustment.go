@@ -6,7 +6,8 @@ import (
 	"unicode/utf16"
 )
 
-// Adjustment is Debezium's schema.name.adjustment.mode and field.name.adjustment.mode: how names become such as Avro takes.
+// Adjustment is Debezium's schema.name.adjustment.mode and field.name.adjustment.mode: how names
+// become such as Avro takes.
 type Adjustment string
 
 const (
@@ -29,7 +30,8 @@ func (a Adjustment) adjust(name string, dots bool) string {
 	for i, u := range utf16.Encode([]rune(name)) {
 		c := byte(u)
 		digit := u < 0x80 && c >= '0' && c <= '9'
-		letter := u < 0x80 && ((c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || digit) || c == '_' && a == AdjustAvro || c == '.' && dots)
+		letter := u < 0x80 && ((c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || digit) || c == '_' && a == AdjustAvro ||
+			c == '.' && dots)
 		switch {
 		case letter && !(i == 0 && (digit || c == '.')):
 			b.WriteByte(c)

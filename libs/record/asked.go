@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
-// asked are values that somebody else is asked for: at most once at a time for each key, however many want it. That something is not to be had is
-// remembered for refusalLife, so that a topic full of records that name it does not ask as often, and that the other is Unavailable for
-// awayLife, so that a list of such records does not wait as often. The zero value is empty, and safe for concurrent use.
+// asked are values that somebody else is asked for: at most once at a time for each key, however
+// many want it. That something is not to be had is remembered for refusalLife, so that a topic full
+// of records that name it does not ask as often, and that the other is Unavailable for awayLife, so
+// that a list of such records does not wait as often. The zero value is empty, and safe for
+// concurrent use.
 type asked[K comparable, V any] struct {
 	remembered[K, V]
 

@@ -14,14 +14,16 @@ import (
 	"github.com/twmb/avro"
 )
 
-// Avro is io.confluent.connect.avro.AvroConverter: Avro in Confluent's wire format (a zero byte, the schema's id in four,
-// the value), with schemas in a registry under the subjects <topic>-key and <topic>-value. It is safe for concurrent use.
+// Avro is io.confluent.connect.avro.AvroConverter: Avro in Confluent's wire format (a zero byte,
+// the schema's id in four, the value), with schemas in a registry under the subjects <topic>-key
+// and <topic>-value. It is safe for concurrent use.
 type Avro struct {
 	// Registry keeps the schemas.
 	Registry *Registry
 	// Key says that the converter is for keys.
 	Key bool
-	// Lookup uses the schema that the registry has under the subject instead of registering one (auto.register.schemas=false).
+	// Lookup uses the schema that the registry has under the subject instead of registering one
+	// (auto.register.schemas=false).
 	Lookup bool
 
 	mu      sync.Mutex
@@ -90,8 +92,9 @@ func (c *Avro) id(subject string, s *Schema) (int, error) {
 	return id, nil
 }
 
-// maxSchemas is how many schemas a converter remembers (schemas.cache.size of Kafka Connect), and maxSchemaBytes how many bytes their
-// texts may have: who writes the records also writes their schemas.
+// maxSchemas is how many schemas a converter remembers (schemas.cache.size of Kafka Connect), and
+// maxSchemaBytes how many bytes their texts may have: who writes the records also writes their
+// schemas.
 const (
 	maxSchemas     = 1000
 	maxSchemaBytes = 16 << 20
@@ -115,7 +118,9 @@ func AvroSchema(s *Schema) (string, error) {
 		return "", err
 	}
 	if _, err := avro.Parse(string(text)); err != nil {
-		return "", fmt.Errorf("make an Avro schema: %w; set schema.name.adjustment.mode and field.name.adjustment.mode to avro if names are at fault", err)
+		return "",
+			fmt.Errorf(
+				"make an Avro schema: %w; set schema.name.adjustment.mode and field.name.adjustment.mode to avro if names are at fault", err)
 	}
 	return string(text), nil
 }
@@ -332,7 +337,9 @@ func appendAvro(dst []byte, s *Schema, value any) ([]byte, error) {
 		b := v.Unscaled()
 		return append(binary.AppendVarint(dst, int64(len(b))), b...), nil
 	case []any:
-		return appendAvroBlocks(dst, len(v), func(dst []byte, i int) ([]byte, error) { return appendAvro(dst, s.Items, v[i]) })
+		return appendAvroBlocks(dst, len(v), func(dst []byte, i int) ([]byte, error) {
+			return appendAvro(dst, s.Items, v[i])
+		})
 	case Map:
 		return appendAvroBlocks(dst, len(v), func(dst []byte, i int) ([]byte, error) {
 			dst, err := appendAvro(dst, s.Keys, v[i].Key)

@@ -17,8 +17,8 @@ import (
 const (
 	// maxAvroDepth bounds how deep a schema nests, and with it how deep reading a value goes.
 	maxAvroDepth = 128
-	// maxAvroTypes bounds the types of a schema with each reference replaced by what it names: definitions that each name another
-	// twice double with every level.
+	// maxAvroTypes bounds the types of a schema with each reference replaced by what it names:
+	// definitions that each name another twice double with every level.
 	maxAvroTypes = 10_000
 )
 
@@ -194,15 +194,16 @@ func (p *avroParser) mapping(n *avro.SchemaNode, namespace string) (*avroType, e
 	if err != nil {
 		return nil, err
 	}
-	t := &avroType{connect: &Schema{Type: MapType, Keys: Of(String), Values: values.connect}, read: func(in *avroInput) any {
-		in.begin()
-		out := Map{}
-		in.blocks(func() {
-			key := in.string()
-			out = append(out, Entry{Key: key, Value: values.read(in)})
-		})
-		return out
-	}}
+	t := &avroType{connect: &Schema{Type: MapType, Keys: Of(String), Values: values.connect},
+		read: func(in *avroInput) any {
+			in.begin()
+			out := Map{}
+			in.blocks(func() {
+				key := in.string()
+				out = append(out, Entry{Key: key, Value: values.read(in)})
+			})
+			return out
+		}}
 	withConnectProperties(t.connect, n.Props)
 	return t, nil
 }
@@ -240,8 +241,8 @@ func (p *avroParser) record(n *avro.SchemaNode) (*avroType, error) {
 	return t, nil
 }
 
-// union reads unions: one of null and one type is an optional value, any other a struct that has a member for each type, as Confluent's
-// converter makes of it (AvroData, toConnectSchema).
+// union reads unions: one of null and one type is an optional value, any other a struct that has a
+// member for each type, as Confluent's converter makes of it (AvroData, toConnectSchema).
 func (p *avroParser) union(n *avro.SchemaNode, namespace string) (*avroType, error) {
 	if len(n.Branches) == 2 && (n.Branches[0].Type == "null") != (n.Branches[1].Type == "null") {
 		return p.optional(n, namespace)
@@ -291,8 +292,8 @@ func (p *avroParser) union(n *avro.SchemaNode, namespace string) (*avroType, err
 	return t, nil
 }
 
-// memberOf is what the member for a type is called in the struct of its union: a record and an enum by their name without the namespace, all
-// others by their type.
+// memberOf is what the member for a type is called in the struct of its union: a record and an enum
+// by their name without the namespace, all others by their type.
 func memberOf(n *avro.SchemaNode) string {
 	switch n.Type {
 	case "record", "error", "enum":
@@ -381,8 +382,9 @@ func fromInt(t *avroType, connectType any) {
 	}
 }
 
-// annotated gives a type what its schema says of it besides: its name in Connect, which Avro's logical types have as well, as far as the
-// converter of Confluent knows them (AvroData, toConnectSchema): others, such as microseconds, are the numbers that they are made of.
+// annotated gives a type what its schema says of it besides: its name in Connect, which Avro's
+// logical types have as well, as far as the converter of Confluent knows them (AvroData,
+// toConnectSchema): others, such as microseconds, are the numbers that they are made of.
 func annotated(n *avro.SchemaNode, t *avroType) (*avroType, error) {
 	withConnectProperties(t.connect, n.Props)
 	if logical := logicalOf(n, t.connect); logical != "" {
@@ -397,7 +399,8 @@ func annotated(n *avro.SchemaNode, t *avroType) (*avroType, error) {
 	return t, nil
 }
 
-// logicalOf finds the name that Connect has for a type's logical type, and notes what a Decimal has besides; empty if it has none.
+// logicalOf finds the name that Connect has for a type's logical type, and notes what a Decimal has
+// besides; empty if it has none.
 func logicalOf(n *avro.SchemaNode, s *Schema) string {
 	switch logical := strings.ToLower(n.LogicalType); {
 	case s.Type == Bytes && logical == "decimal":

@@ -36,7 +36,8 @@ func doubling(levels int) string {
 	field := func(name, schema string) string { return fmt.Sprintf(`{"name":%q,"type":%s}`, name, schema) }
 	schema := `{"type":"record","name":"R0","fields":[{"name":"x","type":"int"}]}`
 	for i := 1; i <= levels; i++ {
-		schema = fmt.Sprintf(`{"type":"record","name":"R%d","fields":[%s,%s]}`, i, field("a", schema), field("b", fmt.Sprintf(`"R%d"`, i-1)))
+		schema = fmt.Sprintf(`{"type":"record","name":"R%d","fields":[%s,%s]}`, i, field("a", schema),
+			field("b", fmt.Sprintf(`"R%d"`, i-1)))
 	}
 	return schema
 }
@@ -48,12 +49,13 @@ func TestAHostileAvroRecordIsAnErrorAndTakesNoMoreMemoryThanItsBytes(t *testing.
 		schema string
 		record []byte
 	}{
-		"a fixed of 2^40 bytes":                   {`{"type":"fixed","name":"F","size":1099511627776}`, wire(1, 2, 3)},
-		"a string of 2^62 bytes":                  {`"string"`, wire(long(huge)...)},
-		"bytes of a negative length":              {`"bytes"`, wire(long(-1)...)},
-		"a block of 2^62 records without fields":  {empty, wire(long(huge)...)},
-		"a block of 2^20 records without fields":  {empty, wire(join(long(1<<20), long(0))...)},
-		"many blocks of records without fields":   {empty, wire(join([]byte(strings.Repeat(string(long(60000)), 20)), long(0))...)},
+		"a fixed of 2^40 bytes":                  {`{"type":"fixed","name":"F","size":1099511627776}`, wire(1, 2, 3)},
+		"a string of 2^62 bytes":                 {`"string"`, wire(long(huge)...)},
+		"bytes of a negative length":             {`"bytes"`, wire(long(-1)...)},
+		"a block of 2^62 records without fields": {empty, wire(long(huge)...)},
+		"a block of 2^20 records without fields": {empty, wire(join(long(1<<20), long(0))...)},
+		"many blocks of records without fields": {empty,
+			wire(join([]byte(strings.Repeat(string(long(60000)), 20)), long(0))...)},
 		"a block of the smallest number":          {empty, wire(join(long(-1<<63), long(1))...)},
 		"a block of 2^62 numbers":                 {`{"type":"array","items":"int"}`, wire(long(huge)...)},
 		"a map of 2^62 entries":                   {`{"type":"map","values":"int"}`, wire(long(huge)...)},
@@ -66,15 +68,20 @@ func TestAHostileAvroRecordIsAnErrorAndTakesNoMoreMemoryThanItsBytes(t *testing.
 		"a number of eleven bytes":                {`"long"`, wire([]byte(strings.Repeat("\xff", 11))...)},
 		"an int of 40 bits":                       {`"int"`, wire(long(1 << 40)...)},
 		"a number too large for its Connect type": {`{"type":"int","connect.type":"int8"}`, wire(long(1000)...)},
-		"a decimal of scale 2^31":                 {`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"2147483648"}}`, wire(2, 1)},
-		"a decimal of scale -2^31":                {`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"-2147483648"}}`, wire(2, 1)},
-		"a decimal whose scale is no number":      {`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"many"}}`, wire(2, 1)},
-		"a decimal of a million bytes":            {`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"0"}}`, wire(append(long(1_000_000), make([]byte, 1_000_000)...)...)},
-		"a union of unions":                       {`["null",["null","int"]]`, wire(2, 2, 2)},
-		"many values of a union of many types":    {`{"type":"array","items":[` + manyRecords(5000) + `]}`, wire(append(append(long(1000), make([]byte, 1000)...), 0)...)},
-		"a name that nothing has":                 {`"Nobody"`, wire(2)},
-		"no schema at all":                        {``, wire(2)},
-		"a record that ends early":                {`{"type":"record","name":"R","fields":[{"name":"a","type":"double"},{"name":"b","type":"string"}]}`, wire(1, 2, 3, 4, 5, 6, 7, 8, 20, 'x')},
+		"a decimal of scale 2^31": {`{"type":"bytes","connect.name":"` + DecimalName +
+			`","connect.parameters":{"scale":"2147483648"}}`, wire(2, 1)},
+		"a decimal of scale -2^31": {`{"type":"bytes","connect.name":"` + DecimalName +
+			`","connect.parameters":{"scale":"-2147483648"}}`, wire(2, 1)},
+		"a decimal whose scale is no number": {`{"type":"bytes","connect.name":"` + DecimalName +
+			`","connect.parameters":{"scale":"many"}}`, wire(2, 1)},
+		"a decimal of a million bytes": {`{"type":"bytes","connect.name":"` + DecimalName +
+			`","connect.parameters":{"scale":"0"}}`, wire(append(long(1_000_000), make([]byte, 1_000_000)...)...)},
+		"a union of unions": {`["null",["null","int"]]`, wire(2, 2, 2)},
+		"many values of a union of many types": {`{"type":"array","items":[` + manyRecords(5000) + `]}`,
+			wire(append(append(long(1000), make([]byte, 1000)...), 0)...)},
+		"a name that nothing has":  {`"Nobody"`, wire(2)},
+		"no schema at all":         {``, wire(2)},
+		"a record that ends early": {`{"type":"record","name":"R","fields":[{"name":"a","type":"double"},{"name":"b","type":"string"}]}`, wire(1, 2, 3, 4, 5, 6, 7, 8, 20, 'x')},
 	} {
 		t.Run(name, func(t *testing.T) {
 			converter, fake := newAvro(t)
@@ -100,7 +107,8 @@ func TestAvroOfAllFormsIsReadAsAnotherEncoderWroteIt(t *testing.T) {
 		{"name":"again","type":["null","F"]},{"name":"full","type":"a.b.E"},{"name":"last","type":["int","null"]},
 		{"name":"m","type":{"type":"map","values":"double"}},{"name":"rs","type":{"type":"array","items":{"type":"record","name":"In","fields":[{"name":"t","type":"boolean"}]}}}]}`
 	body, err := avro.MustParse(schema).Encode(map[string]any{
-		"e": "Y", "f": []byte{1, 2, 3}, "again": []byte{4, 5, 6}, "full": "X", "last": nil, "m": map[string]any{"k": 1.5}, "rs": []any{map[string]any{"t": true}, map[string]any{"t": false}},
+		"e": "Y", "f": []byte{1, 2, 3}, "again": []byte{4, 5, 6}, "full": "X", "last": nil, "m": map[string]any{"k": 1.5},
+		"rs": []any{map[string]any{"t": true}, map[string]any{"t": false}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +137,8 @@ func TestARegistryThatDoesNotAnswerIsToldFromOneThatRefuses(t *testing.T) {
 	}
 	converter := &Avro{Registry: client}
 	var away *Unavailable
-	if _, _, err := converter.Decode("topic", wire(0)); !errors.As(err, &away) || !strings.Contains(err.Error(), "not now") {
+	if _, _, err := converter.Decode("topic", wire(0)); !errors.As(err, &away) ||
+		!strings.Contains(err.Error(), "not now") {
 		t.Errorf("503: %v", err)
 	}
 	status = http.StatusNotFound
@@ -155,7 +164,8 @@ func manyRecords(n int) string {
 func FuzzAvro(f *testing.F) {
 	f.Add(`{"type":"array","items":{"type":"record","name":"E","fields":[]}}`, []byte{2, 0})
 	f.Add(doubling(3), []byte(strings.Repeat("\x02", 16)))
-	f.Add(`{"type":"record","name":"L","fields":[{"name":"m","type":["null",{"type":"map","values":{"type":"fixed","name":"F","size":2}}]}]}`, []byte{2, 2, 2, 'k', 1, 2, 0})
+	f.Add(
+		`{"type":"record","name":"L","fields":[{"name":"m","type":["null",{"type":"map","values":{"type":"fixed","name":"F","size":2}}]}]}`, []byte{2, 2, 2, 'k', 1, 2, 0})
 	f.Fuzz(func(t *testing.T, schema string, data []byte) {
 		if len(schema)+len(data) > 64<<10 {
 			return

@@ -7,9 +7,9 @@ import (
 	"math"
 )
 
-// avroInput reads Avro's binary encoding from bytes of unknown origin. Nothing is allocated that the bytes left cannot fill, and what
-// takes no bytes at all, such as a record without fields, is counted: a few bytes can claim 2^62 of them. After the first error all reads
-// give zero values.
+// avroInput reads Avro's binary encoding from bytes of unknown origin. Nothing is allocated that
+// the bytes left cannot fill, and what takes no bytes at all, such as a record without fields, is
+// counted: a few bytes can claim 2^62 of them. After the first error all reads give zero values.
 type avroInput struct {
 	data []byte
 	// values is how many values may still be read.
@@ -18,7 +18,8 @@ type avroInput struct {
 }
 
 const (
-	// freeValues and valuesPerByte bound how many values a record may hold: so many, and so many more for each of its bytes.
+	// freeValues and valuesPerByte bound how many values a record may hold: so many, and so many
+	// more for each of its bytes.
 	freeValues    = 64 << 10
 	valuesPerByte = 16
 )

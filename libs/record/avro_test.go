@@ -77,18 +77,22 @@ func newAvro(t *testing.T) (*Avro, *fakeRegistry) {
 
 // everyType is a struct with a field of each type, optional and not, and defaults.
 func everyType() (*Schema, *StructValue) {
-	inner := &Schema{Type: Struct, Name: "s.Inner", Version: 1, Optional: true, Fields: []Field{{"x", Of(Float64)}, {"b", OptionalOf(Bytes)}}}
-	decimal := &Schema{Type: Bytes, Name: DecimalName, Version: 1, Params: []Param{{"scale", "2"}, {"connect.decimal.precision", "10"}}}
+	inner := &Schema{Type: Struct, Name: "s.Inner", Version: 1, Optional: true,
+		Fields: []Field{{"x", Of(Float64)}, {"b", OptionalOf(Bytes)}}}
+	decimal := &Schema{Type: Bytes, Name: DecimalName, Version: 1,
+		Params: []Param{{"scale", "2"}, {"connect.decimal.precision", "10"}}}
 	s := &Schema{Type: Struct, Name: "s.Every", Version: 3, Doc: "all of them", Fields: []Field{
 		{"i8", Of(Int8)}, {"i16", OptionalOf(Int16).WithDefault(int16(7))}, {"i32", Of(Int32)}, {"i64", OptionalOf(Int64)},
 		{"f32", Of(Float32)}, {"f64", OptionalOf(Float64)}, {"b", Of(Boolean)}, {"s", OptionalOf(String)}, {"by", Of(Bytes)},
-		{"dec", decimal}, {"arr", ArrayOf(OptionalOf(Int32))}, {"m", &Schema{Type: MapType, Keys: Of(String), Values: OptionalOf(String)}},
+		{"dec", decimal}, {"arr", ArrayOf(OptionalOf(Int32))},
+		{"m", &Schema{Type: MapType, Keys: Of(String), Values: OptionalOf(String)}},
 		{"day", &Schema{Type: Int32, Name: DateName, Version: 1}}, {"in", inner}, {"again", inner}, {"none", inner},
 	}}
 	v := NewStruct(s)
 	in := &StructValue{Schema: inner, Values: []any{1.5, nil}}
 	v.Values = []any{int8(-1), nil, int32(1 << 30), int64(-1 << 60), float32(0.5), 2.25, true, "té😀", []byte{0, 255},
-		Decimal{Value: big.NewInt(-12345), Scale: 2}, []any{int32(1), nil}, Map{{"k", "v"}, {"n", nil}}, int32(18000), in, in, nil}
+		Decimal{Value: big.NewInt(-12345), Scale: 2}, []any{int32(1), nil}, Map{{"k", "v"}, {"n", nil}},
+		int32(18000), in, in, nil}
 	return s, v
 }
 
@@ -162,8 +166,9 @@ func TestAvroOfAnUnknownSchemaOrFormatIsAnError(t *testing.T) {
 	}
 }
 
-// What AvroData of Confluent's schema registry makes of a schema without connect.name (toConnectSchema): decimal, date, time-millis and
-// timestamp-millis are types of Connect, whatever their case, and all others are what they are made of.
+// What AvroData of Confluent's schema registry makes of a schema without connect.name
+// (toConnectSchema): decimal, date, time-millis and timestamp-millis are types of Connect, whatever
+// their case, and all others are what they are made of.
 func TestAvrosLogicalTypesAreThoseThatConfluentsConverterKnows(t *testing.T) {
 	decimal := func(more ...Param) []Param { return append([]Param{{"scale", "2"}}, more...) }
 	for avroType, want := range map[string]struct {
@@ -173,24 +178,42 @@ func TestAvrosLogicalTypesAreThoseThatConfluentsConverterKnows(t *testing.T) {
 		params []Param
 		value  string
 	}{
-		`{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}`:                                            {[]byte{4, 0x30, 0x39}, Bytes, DecimalName, decimal(Param{"connect.decimal.precision", "10"}), `"MDk="`},
-		`{"type":"bytes","logicalType":"decimal","precision":64,"scale":2}`:                                            {[]byte{4, 0x30, 0x39}, Bytes, DecimalName, decimal(), `"MDk="`},
-		`{"type":"fixed","name":"f","size":3,"logicalType":"DECIMAL","precision":6,"scale":2}`:                         {[]byte{0xff, 0xff, 0xfe}, Bytes, DecimalName, decimal(Param{"connect.decimal.precision", "6"}), `"/g=="`},
-		`["null",{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}]`:                                   {[]byte{2, 4, 0x30, 0x39}, Bytes, DecimalName, decimal(Param{"connect.decimal.precision", "10"}), `"MDk="`},
-		`{"type":"int","logicalType":"date"}`:                                                                          {[]byte{4}, Int32, DateName, nil, `2`},
-		`{"type":"int","logicalType":"Time-Millis"}`:                                                                   {[]byte{4}, Int32, TimeName, nil, `2`},
-		`{"type":"long","logicalType":"timestamp-millis"}`:                                                             {[]byte{4}, Int64, TimestampName, nil, `2`},
-		`{"type":"long","logicalType":"timestamp-millis","connect.name":"` + TimestampName + `"}`:                      {[]byte{4}, Int64, TimestampName, nil, `2`},
-		`{"type":"long","logicalType":"timestamp-micros"}`:                                                             {[]byte{4}, Int64, "", nil, `2`},
-		`{"type":"long","logicalType":"local-timestamp-millis"}`:                                                       {[]byte{4}, Int64, "", nil, `2`},
-		`{"type":"long","logicalType":"time-micros"}`:                                                                  {[]byte{4}, Int64, "", nil, `2`},
-		`{"type":"string","logicalType":"uuid"}`:                                                                       {[]byte{2, 'x'}, String, "", nil, `"x"`},
-		`{"type":"long","logicalType":"date"}`:                                                                         {[]byte{4}, Int64, "", nil, `2`},
-		`{"type":"int","logicalType":"timestamp-millis"}`:                                                              {[]byte{4}, Int32, "", nil, `2`},
-		`{"type":"int","logicalType":"something"}`:                                                                     {[]byte{4}, Int32, "", nil, `2`},
-		`{"type":"long","connect.name":"io.debezium.time.MicroTimestamp","connect.version":1}`:                         {[]byte{4}, Int64, "io.debezium.time.MicroTimestamp", nil, `2`},
-		`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"2"}}`:                     {[]byte{4, 0x30, 0x39}, Bytes, DecimalName, decimal(), `"MDk="`},
-		`{"type":"fixed","name":"d","size":2,"connect.name":"` + DecimalName + `","connect.parameters":{"scale":"2"}}`: {[]byte{0x30, 0x39}, Bytes, DecimalName, decimal(), `"MDk="`},
+		`{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}`: {[]byte{4, 0x30, 0x39}, Bytes,
+			DecimalName, decimal(Param{"connect.decimal.precision", "10"}), `"MDk="`},
+		`{"type":"bytes","logicalType":"decimal","precision":64,"scale":2}`: {[]byte{4, 0x30, 0x39}, Bytes,
+			DecimalName, decimal(), `"MDk="`},
+		`{"type":"fixed","name":"f","size":3,"logicalType":"DECIMAL","precision":6,"scale":2}`: {[]byte{0xff, 0xff, 0xfe},
+			Bytes, DecimalName, decimal(Param{"connect.decimal.precision", "6"}), `"/g=="`},
+		`["null",{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}]`: {[]byte{2, 4, 0x30, 0x39},
+			Bytes, DecimalName, decimal(Param{"connect.decimal.precision", "10"}), `"MDk="`},
+		`{"type":"int","logicalType":"date"}`: {[]byte{4}, Int32,
+			DateName, nil, `2`},
+		`{"type":"int","logicalType":"Time-Millis"}`: {[]byte{4}, Int32,
+			TimeName, nil, `2`},
+		`{"type":"long","logicalType":"timestamp-millis"}`: {[]byte{4}, Int64,
+			TimestampName, nil, `2`},
+		`{"type":"long","logicalType":"timestamp-millis","connect.name":"` + TimestampName +
+			`"}`: {[]byte{4}, Int64, TimestampName, nil, `2`},
+		`{"type":"long","logicalType":"timestamp-micros"}`: {[]byte{4},
+			Int64, "", nil, `2`},
+		`{"type":"long","logicalType":"local-timestamp-millis"}`: {[]byte{4},
+			Int64, "", nil, `2`},
+		`{"type":"long","logicalType":"time-micros"}`: {[]byte{4},
+			Int64, "", nil, `2`},
+		`{"type":"string","logicalType":"uuid"}`: {[]byte{2, 'x'}, String,
+			"", nil, `"x"`},
+		`{"type":"long","logicalType":"date"}`: {[]byte{4},
+			Int64, "", nil, `2`},
+		`{"type":"int","logicalType":"timestamp-millis"}`: {[]byte{4},
+			Int32, "", nil, `2`},
+		`{"type":"int","logicalType":"something"}`: {[]byte{4},
+			Int32, "", nil, `2`},
+		`{"type":"long","connect.name":"io.debezium.time.MicroTimestamp","connect.version":1}`: {[]byte{4}, Int64,
+			"io.debezium.time.MicroTimestamp", nil, `2`},
+		`{"type":"bytes","connect.name":"` + DecimalName +
+			`","connect.parameters":{"scale":"2"}}`: {[]byte{4, 0x30, 0x39}, Bytes, DecimalName, decimal(), `"MDk="`},
+		`{"type":"fixed","name":"d","size":2,"connect.name":"` + DecimalName +
+			`","connect.parameters":{"scale":"2"}}`: {[]byte{0x30, 0x39}, Bytes, DecimalName, decimal(), `"MDk="`},
 	} {
 		got, err := parseAvro(avroType)
 		if err != nil {
@@ -204,14 +227,17 @@ func TestAvrosLogicalTypesAreThoseThatConfluentsConverterKnows(t *testing.T) {
 			t.Errorf("%s: read %s, want %s: %v %v", avroType, text, want.value, in.err, err)
 		}
 		version := 0
-		if want.name != "" && (strings.HasPrefix(want.name, "org") && strings.Contains(avroType, "logicalType") || strings.Contains(avroType, "version")) {
+		if want.name != "" && (strings.HasPrefix(want.name, "org") && strings.Contains(avroType, "logicalType") ||
+			strings.Contains(avroType, "version")) {
 			version = 1
 		}
-		if c := got.connect; c.Type != want.typ || c.Name != want.name || !reflect.DeepEqual(c.Params, want.params) || c.Version != version {
+		if c := got.connect; c.Type != want.typ || c.Name != want.name || !reflect.DeepEqual(c.Params, want.params) ||
+			c.Version != version {
 			t.Errorf("%s became %+v", avroType, *c)
 		}
 	}
-	for _, avroType := range []string{`{"type":"int","logicalType":"date","connect.name":"io.debezium.time.Date"}`, `{"type":"bytes","logicalType":"decimal","precision":4,"scale":2,"connect.name":"x"}`} {
+	for _, avroType := range []string{`{"type":"int","logicalType":"date","connect.name":"io.debezium.time.Date"}`,
+		`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2,"connect.name":"x"}`} {
 		if _, err := parseAvro(avroType); err == nil || !strings.Contains(err.Error(), "connect.name") {
 			t.Errorf("%s: %v", avroType, err) // which AvroData refuses as mismatched names
 		}
@@ -242,7 +268,8 @@ func TestARegistryIsAskedOnceForASchemaThatManyWantAndForOneThatItDoesNotHave(t 
 		readers.Go(func() {
 			id := byte(1 + i%2)
 			_, value, err := c.Decode("t", []byte{0, 0, 0, 0, id, 14})
-			if id == 1 && (err != nil || value != int64(7)) || id == 2 && (err == nil || !strings.Contains(err.Error(), "Schema not found")) {
+			if id == 1 && (err != nil || value != int64(7)) || id == 2 &&
+				(err == nil || !strings.Contains(err.Error(), "Schema not found")) {
 				t.Errorf("schema %d: %v, %v", id, value, err)
 			}
 		})
@@ -311,7 +338,8 @@ func TestAUnionOfSeveralTypesIsAStructWithAMemberForEachAsConfluentsConverterMak
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u := got.connect.Fields[0].Schema; u.Name != "io.confluent.connect.avro.Union" || !u.Optional || len(u.Fields) != 4 || !u.Fields[0].Schema.Optional {
+	if u := got.connect.Fields[0].Schema; u.Name != "io.confluent.connect.avro.Union" || !u.Optional ||
+		len(u.Fields) != 4 || !u.Fields[0].Schema.Optional {
 		t.Errorf("%+v", u)
 	}
 	for wire, want := range map[string]string{
@@ -331,7 +359,9 @@ func TestAUnionOfSeveralTypesIsAStructWithAMemberForEachAsConfluentsConverterMak
 	if got.read(in); in.err == nil {
 		t.Error("a branch that the union does not have was read")
 	}
-	if _, err := parseAvro(`["string",{"type":"record","name":"a.S","fields":[]},{"type":"record","name":"b.S","fields":[]}]`); err == nil || !strings.Contains(err.Error(), "both called S") {
+	if _, err := parseAvro(
+		`["string",{"type":"record","name":"a.S","fields":[]},{"type":"record","name":"b.S","fields":[]}]`); err == nil ||
+		!strings.Contains(err.Error(), "both called S") {
 		t.Errorf("%v", err) // as AvroData
 	}
 }

@@ -16,8 +16,9 @@ type SettingError struct{ Key, Message string }
 
 func (e *SettingError) Error() string { return e.Message }
 
-// ConverterFrom makes the converter that settings name under prefix (key.converter or value.converter): a class or its last
-// part, with options under "<prefix>.". The default is JSON with schemas. An error is a SettingError.
+// ConverterFrom makes the converter that settings name under prefix (key.converter or
+// value.converter): a class or its last part, with options under "<prefix>.". The default is JSON
+// with schemas. An error is a SettingError.
 func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Converter, error) {
 	option := func(name, def string) string {
 		if v, ok := settings[prefix+"."+name]; ok {
@@ -49,7 +50,8 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 		if url == "" {
 			return nil, &SettingError{prefix + registryURL, prefix + registryURL + " is required with AvroConverter"}
 		}
-		user, password, _ := strings.Cut(option("basic.auth.user.info", option("schema.registry.basic.auth.user.info", "")), ":")
+		user, password, _ := strings.Cut(option("basic.auth.user.info", option("schema.registry.basic.auth.user.info", "")),
+			":")
 		url, _, _ = strings.Cut(url, ",")
 		client, err := NewRegistry(strings.TrimSpace(url), &http.Client{
 			Transport: egress.Transport(), Timeout: 10 * time.Second,
@@ -59,7 +61,8 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 		if err != nil {
 			return nil, &SettingError{prefix + registryURL, fmt.Sprintf("%s%s: %v", prefix, registryURL, err)}
 		}
-		return &Avro{Registry: client, Key: isKey, Lookup: strings.EqualFold(option("auto.register.schemas", "true"), "false")}, nil
+		return &Avro{Registry: client, Key: isKey,
+			Lookup: strings.EqualFold(option("auto.register.schemas", "true"), "false")}, nil
 	}
 	return nil, &SettingError{prefix, fmt.Sprintf("%s: nothing makes %s", prefix, class)}
 }
@@ -75,13 +78,15 @@ const (
 	HeaderConverterClass    = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
 )
 
-// ConverterClass is the full name of the converter that a configuration names, by that name or its last part; JSONConverterClass if
-// it names none. Its error is Kafka Connect's, with the converters that there are.
+// ConverterClass is the full name of the converter that a configuration names, by that name or its
+// last part; JSONConverterClass if it names none. Its error is Kafka Connect's, with the converters
+// that there are.
 func ConverterClass(name string) (string, error) {
 	if name = strings.TrimSpace(name); name == "" {
 		return JSONConverterClass, nil
 	}
-	return classNamed(name, "Converter", JSONConverterClass, StringConverterClass, ByteArrayConverterClass, AvroConverterClass)
+	return classNamed(name, "Converter", JSONConverterClass, StringConverterClass, ByteArrayConverterClass,
+		AvroConverterClass)
 }
 
 // HeaderConverter is ConverterClass for header.converter.
@@ -95,7 +100,7 @@ func HeaderConverter(name string) (string, error) {
 func classNamed(name, suffix string, classes ...string) (string, error) {
 	full, ok := classname.Find(name, suffix, slices.Values(classes))
 	if !ok {
-		//nolint:staticcheck,revive // Kafka Connect's words
+		//nolint:staticcheck // Kafka Connect's words
 		return "", fmt.Errorf("Class %.200s could not be found. Calypso has %s.", name, strings.Join(classes, ", "))
 	}
 	return full, nil

@@ -8,7 +8,8 @@ import (
 	"strconv"
 )
 
-// Decode reads JSON with schema ({"schema":…,"payload":…}) where Schemas is set, else a bare value, whose schema is nil.
+// Decode reads JSON with schema ({"schema":…,"payload":…}) where Schemas is set, else a bare value,
+// whose schema is nil.
 func (c *JSON) Decode(_ string, data []byte) (*Schema, any, error) {
 	if data == nil {
 		return nil, nil, nil
@@ -120,7 +121,8 @@ func (m Map) get(key string) any {
 	return nil
 }
 
-// plain turns a tree into the values that JsonConverter gives without a schema: whole numbers are int64, others float64.
+// plain turns a tree into the values that JsonConverter gives without a schema: whole numbers are
+// int64, others float64.
 func plain(tree any) any {
 	switch v := tree.(type) {
 	case number:

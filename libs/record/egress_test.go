@@ -10,7 +10,8 @@ import (
 
 func TestASchemaRegistryIsNoMetadataService(t *testing.T) {
 	converter, err := record.ConverterFrom(map[string]string{
-		"value.converter": "io.confluent.connect.avro.AvroConverter", "value.converter.schema.registry.url": "http://[::ffff:169.254.169.254]:80/latest",
+		"value.converter":                     "io.confluent.connect.avro.AvroConverter",
+		"value.converter.schema.registry.url": "http://[::ffff:169.254.169.254]:80/latest",
 	}, "value.converter", false)
 	if err != nil {
 		t.Fatal(err)

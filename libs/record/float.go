@@ -7,10 +7,11 @@ import (
 	"strconv"
 )
 
-// Kafka Connect prints numbers with Double.toString and Float.toString. Until Java 19 (JDK-4511638) these do not always
-// give the shortest text that reads back: 2e23 is 1.9999999999999998E23. The digits are part of the bytes that consumers
-// have seen, so this file generates digits by the same method: Steele and White's free-format algorithm with a
-// symmetric half-unit bound, at least two digits in scientific form, and whole numbers below 2^63 printed directly.
+// Kafka Connect prints numbers with Double.toString and Float.toString. Until Java 19 (JDK-4511638)
+// these do not always give the shortest text that reads back: 2e23 is 1.9999999999999998E23. The
+// digits are part of the bytes that consumers have seen, so this file generates digits by the same
+// method: Steele and White's free-format algorithm with a symmetric half-unit bound, at least two
+// digits in scientific form, and whole numbers below 2^63 printed directly.
 
 // AppendFloat64 appends f as Java's Double.toString writes it, NaN and the infinities as JSON strings.
 func AppendFloat64(dst []byte, f float64) []byte {
@@ -71,7 +72,8 @@ func appendSpecial(dst []byte, f float64) []byte {
 	return append(dst, "0.0"...)
 }
 
-// appendJavaDigits writes fraction × 2^(exp-52), whose bit 52 is set and of which that many leading bits are significant.
+// appendJavaDigits writes fraction × 2^(exp-52), whose bit 52 is set and of which that many leading
+// bits are significant.
 func appendJavaDigits(dst []byte, fraction uint64, exp, significant int) []byte {
 	var space [32]byte
 	digits := space[:0]
@@ -178,8 +180,8 @@ func (g *generator) append(dst, digits []byte, fraction uint64, width int) []byt
 // oneDigitEnough reports whether the form of the number has a place for no more than one digit.
 func (g *generator) oneDigitEnough() bool { return g.decimal >= -3 && g.decimal < 8 }
 
-// small generates digits in machine words. limit is the largest value of the word that Java uses here: its overflow of the
-// half unit ends the digits.
+// small generates digits in machine words. limit is the largest value of the word that Java uses
+// here: its overflow of the half unit ends the digits.
 func (g *generator) small(digits []byte, fraction uint64, limit int64) (_ []byte, high, low bool, tie int) {
 	b := int64(fraction*pow5[g.b5]) << g.b2
 	s := int64(pow5[g.s5]) << g.s2
@@ -271,7 +273,8 @@ func (g *generator) roundUp(digits []byte) []byte {
 	return digits
 }
 
-// layOut writes d.ddd × 10^exp: plain between 10^-3 and 10^7, else in scientific form, always with a digit after the point.
+// layOut writes d.ddd × 10^exp: plain between 10^-3 and 10^7, else in scientific form, always with
+// a digit after the point.
 func layOut(dst, digits []byte, exp int) []byte {
 	switch {
 	case exp >= 0 && exp < 7:

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// HeaderBytes returns a header's value as Kafka Connect's SimpleHeaderConverter writes it: a string as it is, a struct, map
-// or array in a form like JSON, other values as Java prints them. nil is null. s may be nil.
+// HeaderBytes returns a header's value as Kafka Connect's SimpleHeaderConverter writes it: a string
+// as it is, a struct, map or array in a form like JSON, other values as Java prints them. nil is
+// null. s may be nil.
 func HeaderBytes(s *Schema, value any) []byte {
 	if value == nil {
 		return nil

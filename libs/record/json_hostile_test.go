@@ -17,29 +17,36 @@ func TestAHostileJSONRecordIsAnErrorAndTakesNoMoreMemoryThanItsBytes(t *testing.
 	}
 	const million = 1_000_000
 	for name, c := range map[string]struct{ record, says string }{
-		"arrays within arrays":                     {enveloped("null", strings.Repeat("[", million)+strings.Repeat("]", million)), "deeper"},
-		"objects within objects":                   {enveloped("null", strings.Repeat(`{"a":`, million)+"1"+strings.Repeat("}", million)), "deeper"},
-		"schemas within schemas":                   {enveloped(strings.Repeat(`{"type":"array","items":`, million)+`{"type":"int8"}`+strings.Repeat("}", million), "[]"), "deeper"},
-		"a decimal of a million digits":            {enveloped(decimal("0"), strings.Repeat("9", million)), "1000000 characters"},
+		"arrays within arrays": {enveloped("null",
+			strings.Repeat("[", million)+strings.Repeat("]", million)), "deeper"},
+		"objects within objects": {enveloped("null",
+			strings.Repeat(`{"a":`, million)+"1"+strings.Repeat("}", million)), "deeper"},
+		"schemas within schemas": {enveloped(strings.Repeat(`{"type":"array","items":`,
+			million)+`{"type":"int8"}`+strings.Repeat("}", million), "[]"), "deeper"},
+		"a decimal of a million digits": {enveloped(decimal("0"), strings.Repeat("9", million)),
+			"1000000 characters"},
 		"a decimal with a great exponent":          {enveloped(decimal("0"), "1e999999999"), "exponent"},
 		"a decimal with a great negative exponent": {enveloped(decimal("0"), "1e-999999999"), "exponent"},
 		"a decimal of scale 2^31":                  {enveloped(decimal("2147483648"), `"AQ=="`), "scale"},
 		"a decimal of scale -2^31":                 {enveloped(decimal("-2147483648"), `"AQ=="`), "scale"},
 		"a decimal whose scale is no number":       {enveloped(decimal("many"), `"AQ=="`), "many"},
-		"a decimal of a million bytes":             {enveloped(decimal("0"), `"`+strings.Repeat("QUFB", million/3)+`"`), "bytes"},
-		"a number too large for its type":          {enveloped(`{"type":"int64"}`, strings.Repeat("9", million)), "range"},
-		"a double too large":                       {enveloped(`{"type":"double"}`, "1e999999999"), "range"},
-		"a version too large":                      {enveloped(`{"type":"int8","version":1e999999999}`, "1"), "1e999999999"},
-		"an array without items":                   {enveloped(`{"type":"array"}`, "[1]"), "without items"},
-		"a map without keys":                       {enveloped(`{"type":"map","values":{"type":"int8"}}`, "{}"), "without keys"},
-		"a type that there is not":                 {enveloped(`{"type":"record"}`, "{}"), "record"},
-		"a schema that is no object":               {enveloped(`[]`, "{}"), "no object"},
-		"a default that does not fit":              {enveloped(`{"type":"int8","optional":true,"default":[]}`, "null"), "does not fit"},
-		"a payload that does not fit":              {enveloped(`{"type":"struct","fields":[]}`, "[]"), "does not fit"},
-		"a byte order mark":                        {"\ufeff" + enveloped("null", "1"), "schemas.enable"},
-		"a NUL":                                    {"\x00", "schemas.enable"},
-		"a NUL in a string":                        {enveloped("null", "\"\x00\""), "control character"},
-		"a surrogate cut off":                      {enveloped("null", `"\ud8"`), "escape"},
+		"a decimal of a million bytes": {enveloped(decimal("0"), `"`+strings.Repeat("QUFB", million/3)+`"`),
+			"bytes"},
+		"a number too large for its type": {enveloped(`{"type":"int64"}`, strings.Repeat("9", million)), "range"},
+		"a double too large":              {enveloped(`{"type":"double"}`, "1e999999999"), "range"},
+		"a version too large":             {enveloped(`{"type":"int8","version":1e999999999}`, "1"), "1e999999999"},
+		"an array without items":          {enveloped(`{"type":"array"}`, "[1]"), "without items"},
+		"a map without keys": {enveloped(`{"type":"map","values":{"type":"int8"}}`, "{}"),
+			"without keys"},
+		"a type that there is not":   {enveloped(`{"type":"record"}`, "{}"), "record"},
+		"a schema that is no object": {enveloped(`[]`, "{}"), "no object"},
+		"a default that does not fit": {enveloped(`{"type":"int8","optional":true,"default":[]}`, "null"),
+			"does not fit"},
+		"a payload that does not fit": {enveloped(`{"type":"struct","fields":[]}`, "[]"), "does not fit"},
+		"a byte order mark":           {"\ufeff" + enveloped("null", "1"), "schemas.enable"},
+		"a NUL":                       {"\x00", "schemas.enable"},
+		"a NUL in a string":           {enveloped("null", "\"\x00\""), "control character"},
+		"a surrogate cut off":         {enveloped("null", `"\ud8"`), "escape"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := []byte(c.record)
@@ -82,7 +89,8 @@ func TestAStructWithManyFieldsIsReadInAnyOrder(t *testing.T) {
 		schema = append(schema, fmt.Sprintf(`{"type":"int32","field":"f%d"}`, i))
 		payload = append(payload, fmt.Sprintf(`"f%d":%d`, fields-1-i, fields-1-i))
 	}
-	_, value, err := (&JSON{Schemas: true}).Decode("topic", []byte(enveloped(`{"type":"struct","fields":[`+strings.Join(schema, ",")+`]}`, `{`+strings.Join(payload, ",")+`}`)))
+	_, value, err := (&JSON{Schemas: true}).Decode("topic",
+		[]byte(enveloped(`{"type":"struct","fields":[`+strings.Join(schema, ",")+`]}`, `{`+strings.Join(payload, ",")+`}`)))
 	if err != nil {
 		t.Fatal(err)
 	}

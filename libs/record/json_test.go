@@ -43,12 +43,14 @@ func TestTheSameSchemaIsReadOnce(t *testing.T) {
 }
 
 func TestJSONWithoutSchemaIsReadAsItIs(t *testing.T) {
-	_, v, err := (&JSON{}).Decode("t", []byte(` {"b":[1,2.5,null,true,"\u00e9\ud83d\ude00"],"a":{"x":-9223372036854775808}} `))
+	_, v, err := (&JSON{}).Decode("t",
+		[]byte(` {"b":[1,2.5,null,true,"\u00e9\ud83d\ude00"],"a":{"x":-9223372036854775808}} `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := (&JSON{}).AppendValue(nil, nil, v)
-	if want := `{"b":[1,2.5,null,true,"é\uD83D\uDE00"],"a":{"x":-9223372036854775808}}`; err != nil || string(got) != want {
+	if want := `{"b":[1,2.5,null,true,"é\uD83D\uDE00"],"a":{"x":-9223372036854775808}}`; err != nil ||
+		string(got) != want {
 		t.Errorf("%s (%v), want %s", got, err, want)
 	}
 }
@@ -81,9 +83,12 @@ func TestRequiredNullAndMalformedInputAreErrors(t *testing.T) {
 	if _, err := (&JSON{}).AppendValue(nil, Of(Int32), nil); err == nil {
 		t.Error("null was written for a required value")
 	}
-	for _, text := range []string{``, `{`, `{}`, `{"schema":null}`, `{"schema":{"type":"int32"},"payload":"x"}`, `{"schema":{"type":"nope"},"payload":1}`,
-		`{"schema":{"type":"struct","fields":[{"type":"int32","field":"a"}]},"payload":{}}`, `{"schema":null,"payload":1}x`, `{"payload":1,"schema":null,"z":1}`,
-		`{"schema":{"type":"array"},"payload":[]}`, `[` + strings.Repeat("[", 600), `{"schema":{"type":"int8","optional":false},"payload":300}`} {
+	for _, text := range []string{``, `{`, `{}`, `{"schema":null}`, `{"schema":{"type":"int32"},"payload":"x"}`,
+		`{"schema":{"type":"nope"},"payload":1}`,
+		`{"schema":{"type":"struct","fields":[{"type":"int32","field":"a"}]},"payload":{}}`, `{"schema":null,"payload":1}x`,
+		`{"payload":1,"schema":null,"z":1}`,
+		`{"schema":{"type":"array"},"payload":[]}`, `[` + strings.Repeat("[", 600),
+		`{"schema":{"type":"int8","optional":false},"payload":300}`} {
 		if s, v, err := (&JSON{Schemas: true}).Decode("t", []byte(text)); err == nil {
 			t.Errorf("%q was read as %v of %v", text, v, s)
 		}
@@ -91,14 +96,17 @@ func TestRequiredNullAndMalformedInputAreErrors(t *testing.T) {
 }
 
 func TestNumbersArePrintedAsJavaPrintsThem(t *testing.T) {
-	for in, want := range map[float64]string{0: "0.0", 1: "1.0", -2.5: "-2.5", 0.001: "0.001", 0.0001: "1.0E-4", 1e7: "1.0E7", 9999999: "9999999.0",
-		2e23: "1.9999999999999998E23", 8.41e21: "8.409999999999999E21", 4.9e-324: "4.9E-324", math.MaxFloat64: "1.7976931348623157E308",
-		123456789.125: "1.23456789125E8", math.Inf(-1): `"-Infinity"`} {
+	for in, want := range map[float64]string{0: "0.0", 1: "1.0", -2.5: "-2.5", 0.001: "0.001", 0.0001: "1.0E-4",
+		1e7: "1.0E7", 9999999: "9999999.0",
+		2e23: "1.9999999999999998E23", 8.41e21: "8.409999999999999E21", 4.9e-324: "4.9E-324",
+		math.MaxFloat64: "1.7976931348623157E308",
+		123456789.125:   "1.23456789125E8", math.Inf(-1): `"-Infinity"`} {
 		if got := string(AppendFloat64(nil, in)); got != want {
 			t.Errorf("%v: %s, want %s", in, got, want)
 		}
 	}
-	for in, want := range map[float32]string{0.1: "0.1", 16777216: "1.6777216E7", 3.4028235e38: "3.4028235E38", 1e-45: "1.4E-45", 1e-30: "1.0E-30"} {
+	for in, want := range map[float32]string{0.1: "0.1", 16777216: "1.6777216E7", 3.4028235e38: "3.4028235E38",
+		1e-45: "1.4E-45", 1e-30: "1.0E-30"} {
 		if got := string(AppendFloat32(nil, in)); got != want {
 			t.Errorf("%v: %s, want %s", in, got, want)
 		}
@@ -106,9 +114,11 @@ func TestNumbersArePrintedAsJavaPrintsThem(t *testing.T) {
 }
 
 func TestHeadersAreWrittenAsKafkaConnectWritesThem(t *testing.T) {
-	s := &Schema{Type: Struct, Fields: []Field{{"a", Of(Int32)}, {"t", OptionalOf(String)}, {"day", &Schema{Type: Int32, Name: DateName}}}}
+	s := &Schema{Type: Struct, Fields: []Field{{"a", Of(Int32)}, {"t", OptionalOf(String)},
+		{"day", &Schema{Type: Int32, Name: DateName}}}}
 	v := &StructValue{Schema: s, Values: []any{int32(1), `q"\`, int32(18262)}}
-	for want, value := range map[string]any{`{"a":1,"t":"q\"\\","day":2020-01-01}`: v, "plain": "plain", "5": int64(5), "true": true, "[1,null]": []any{int32(1), nil}} {
+	for want, value := range map[string]any{`{"a":1,"t":"q\"\\","day":2020-01-01}`: v, "plain": "plain", "5": int64(5),
+		"true": true, "[1,null]": []any{int32(1), nil}} {
 		if got := string(HeaderBytes(nil, value)); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}

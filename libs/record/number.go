@@ -12,7 +12,8 @@ type Decimal struct {
 	Scale int
 }
 
-// Unscaled returns the unscaled value in big-endian two's complement of the least length: java.math.BigInteger.toByteArray.
+// Unscaled returns the unscaled value in big-endian two's complement of the least length:
+// java.math.BigInteger.toByteArray.
 func (d Decimal) Unscaled() []byte { return TwosComplement(nil, d.Value) }
 
 // TwosComplement appends v in big-endian two's complement of the least length, at least one byte.
@@ -74,7 +75,8 @@ func appendZeros(dst []byte, n int) []byte {
 
 func (d Decimal) String() string { return string(d.Append(nil)) }
 
-// Bounds of decimal numbers, which are written out digit by digit: PostgreSQL's numeric has no greater exponents, and fewer digits.
+// Bounds of decimal numbers, which are written out digit by digit: PostgreSQL's numeric has no
+// greater exponents, and fewer digits.
 const (
 	maxExponent = 1 << 17
 	maxDigits   = 1 << 18
@@ -84,10 +86,12 @@ const (
 // DecimalOf makes the decimal number whose unscaled value is given in two's complement.
 func DecimalOf(unscaled []byte, scale int) (Decimal, error) {
 	if len(unscaled) > maxUnscaled {
-		return Decimal{}, fmt.Errorf("read a decimal number: its unscaled value has %d bytes; the limit is %d", len(unscaled), maxUnscaled)
+		return Decimal{}, fmt.Errorf("read a decimal number: its unscaled value has %d bytes; the limit is %d",
+			len(unscaled), maxUnscaled)
 	}
 	if scale > maxExponent || scale < -maxExponent {
-		return Decimal{}, fmt.Errorf("read a decimal number: its scale %d is no number from -%d to %d", scale, maxExponent, maxExponent)
+		return Decimal{}, fmt.Errorf("read a decimal number: its scale %d is no number from -%d to %d", scale,
+			maxExponent, maxExponent)
 	}
 	return Decimal{Value: FromTwosComplement(unscaled), Scale: scale}, nil
 }
@@ -97,14 +101,16 @@ func ParseDecimal(text string) (Decimal, error) {
 	digits, scale := make([]byte, 0, len(text)), 0
 	point := false
 	if len(text) > maxDigits {
-		return Decimal{}, fmt.Errorf("read the decimal number %.50q…: it has %d characters; the limit is %d", text, len(text), maxDigits)
+		return Decimal{}, fmt.Errorf("read the decimal number %.50q…: it has %d characters; the limit is %d", text,
+			len(text), maxDigits)
 	}
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case (c == 'e' || c == 'E') && len(digits) > 0:
 			exponent, err := strconv.Atoi(text[i+1:])
 			if err != nil || exponent > maxExponent || exponent < -maxExponent {
-				return Decimal{}, fmt.Errorf("read the decimal number %q: its exponent is no number from -%d to %d", text, maxExponent, maxExponent)
+				return Decimal{}, fmt.Errorf("read the decimal number %q: its exponent is no number from -%d to %d", text,
+					maxExponent, maxExponent)
 			}
 			scale -= exponent
 			i = len(text)

@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// Registry is a client of Confluent's schema registry: the three calls that converters make. It is safe for concurrent use.
+// Registry is a client of Confluent's schema registry: the three calls that converters make. It is
+// safe for concurrent use.
 type Registry struct {
 	base           string
 	client         *http.Client
@@ -46,8 +47,9 @@ type Unavailable struct{ error }
 
 func (e *Unavailable) Unwrap() error { return e.error }
 
-// Schema returns the text of the schema with an id. That there is none is for the registry to say, in its own form: whatever else answers in its
-// place, such as a proxy or a page that asks for a password, says nothing of the id, so it is Unavailable.
+// Schema returns the text of the schema with an id. That there is none is for the registry to say,
+// in its own form: whatever else answers in its place, such as a proxy or a page that asks for a
+// password, says nothing of the id, so it is Unavailable.
 func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
 	var answer struct {
 		Schema     string `json:"schema"`
@@ -120,7 +122,8 @@ func (r *Registry) call(ctx context.Context, method, path string, body, answer a
 		return errTooLarge
 	case response.StatusCode >= 300:
 		err := refusalOf(response.StatusCode, text)
-		if response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusRequestTimeout {
+		if response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests ||
+			response.StatusCode == http.StatusRequestTimeout {
 			return &Unavailable{err}
 		}
 		return err

@@ -2,8 +2,8 @@ package record
 
 import "sync"
 
-// remembered are the schemas that a converter has read. When there are too many of them it begins anew: a topic's records have few.
-// The zero value is empty, and safe for concurrent use.
+// remembered are the schemas that a converter has read. When there are too many of them it begins
+// anew: a topic's records have few. The zero value is empty, and safe for concurrent use.
 type remembered[K comparable, V any] struct {
 	mu    sync.Mutex
 	all   map[K]V

@@ -39,8 +39,9 @@ func AppendString(dst, s []byte) []byte {
 	}
 }
 
-// AppendCharacters appends s as a JSON string the way Jackson writes to a character stream, which Debezium does for JSON
-// within a string: as AppendString, but characters outside the basic plane as they are.
+// AppendCharacters appends s as a JSON string the way Jackson writes to a character stream, which
+// Debezium does for JSON within a string: as AppendString, but characters outside the basic plane
+// as they are.
 func AppendCharacters(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	for {

@@ -84,7 +84,9 @@ func (ByteArrayConverter) Encode(dst []byte, _ string, s *Schema, value any) ([]
 		}
 		return append(dst, v...), nil
 	}
-	return dst, fmt.Errorf("write bytes as they are: the value is a %T, and ByteArrayConverter takes only bytes; use another converter", value)
+	return dst,
+		fmt.Errorf(
+			"write bytes as they are: the value is a %T, and ByteArrayConverter takes only bytes; use another converter", value)
 }
 
 // Decode returns the bytes.

@@ -47,7 +47,8 @@ func TestAStringIsWrittenAsJacksonWritesIt(t *testing.T) {
 
 func TestAStringEqualsTheSlowReferenceAndReadsBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		in := rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.RuneFrom([]rune("ab\"\\\n\x00\x1f é😀")), 0, 40, -1)).Draw(t, "text")
+		in := rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.RuneFrom([]rune("ab\"\\\n\x00\x1f é😀")), 0, 40, -1)).Draw(t,
+			"text")
 		got := string(AppendString(nil, []byte(in)))
 		if want := slowString(in); got != want {
 			t.Fatalf("got %s, want %s", got, want)

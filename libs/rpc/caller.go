@@ -14,8 +14,8 @@ func WithCaller(ctx context.Context, name string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, CallerKey, name)
 }
 
-// Caller is the user that the calling service named; empty if it named none. It proves nothing: only who may reach a service's
-// port can say so.
+// Caller is the user that the calling service named; empty if it named none. It proves nothing:
+// only who may reach a service's port can say so.
 func Caller(ctx context.Context) string {
 	if values := metadata.ValueFromIncomingContext(ctx, CallerKey); len(values) > 0 {
 		return values[0]

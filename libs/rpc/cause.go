@@ -16,5 +16,6 @@ var preface = regexp.MustCompile(`error reading server preface: .*(?:i/o timeout
 // Cause is the reason of a call's error, without gRPC's own words around it.
 func Cause(err error) string {
 	text := wrapping.ReplaceAllString(status.Convert(err).Message(), "$1")
-	return strings.TrimSpace(preface.ReplaceAllString(text, "it takes connections and does not answer, as a process does that is frozen"))
+	return strings.TrimSpace(preface.ReplaceAllString(text,
+		"it takes connections and does not answer, as a process does that is frozen"))
 }

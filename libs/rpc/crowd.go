@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// maxConnections bounds the connections of a server. With more, the one that was silent for longest is closed: whoever is there answers
-// pings, and a client that is closed by it connects again.
+// maxConnections bounds the connections of a server. With more, the one that was silent for longest
+// is closed: whoever is there answers pings, and a client that is closed by it connects again.
 const maxConnections = 1000
 
 // crowd is a listener whose connections are bounded.

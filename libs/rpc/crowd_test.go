@@ -40,7 +40,8 @@ func TestAnyNumberOfSilentConnectionsKeepsNobodyOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		asked, end := context.WithTimeout(t.Context(), patience)
-		if _, err := healthv1.NewHealthClient(connection).Check(asked, &healthv1.HealthCheckRequest{Service: rpc.Liveness}); err != nil {
+		if _, err := healthv1.NewHealthClient(connection).Check(asked,
+			&healthv1.HealthCheckRequest{Service: rpc.Liveness}); err != nil {
 			t.Error(err)
 		}
 		end()

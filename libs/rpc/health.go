@@ -49,8 +49,8 @@ func Healthy(ctx context.Context, connection grpc.ClientConnInterface) error {
 // CheckHealth is Healthy of the service at address (host:port), in plaintext, over a connection of its own.
 func CheckHealth(ctx context.Context, address string) error { return TLS{}.CheckHealth(ctx, address) }
 
-// CheckHealth is Healthy of the service at address (host:port) over a connection of its own: what the command healthcheck of a
-// service does for a container, with the service's own certificate.
+// CheckHealth is Healthy of the service at address (host:port) over a connection of its own: what
+// the command healthcheck of a service does for a container, with the service's own certificate.
 func (t TLS) CheckHealth(ctx context.Context, address string) error {
 	connection, err := grpc.NewClient("dns:///"+address, t.Dial())
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package rpc composes the gRPC server that every service runs: health, reflection, tracing, recovery from panics, limits
-// and an orderly stop, so that the services differ only in what they register.
+// Package rpc composes the gRPC server that every service runs: health, reflection, tracing,
+// recovery from panics, limits and an orderly stop, so that the services differ only in what they
+// register.
 //
 // A service's Run is then
 //
@@ -36,7 +37,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Names that probes may ask the health service for, beside "" and the names of services, which answer as Readiness does.
+// Names that probes may ask the health service for, beside "" and the names of services, which
+// answer as Readiness does.
 const (
 	// Liveness is SERVING for as long as the process answers: one that does not is to be restarted.
 	Liveness = "liveness"
@@ -67,7 +69,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Tracers makes a span for each call but health questions; no spans if nil.
 	Tracers trace.TracerProvider
-	// Meters measures calls but health questions by OpenTelemetry's conventions (rpc.server.call.duration); no metrics if nil.
+	// Meters measures calls but health questions by OpenTelemetry's conventions
+	// (rpc.server.call.duration); no metrics if nil.
 	Meters metric.MeterProvider
 }
 
@@ -95,10 +98,12 @@ func NewServer(config Config) *Server {
 	s := &Server{config: config, health: health.NewServer()}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	options := []grpc.ServerOption{
-		grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(config.Tracers), otelgrpc.WithMeterProvider(config.Meters),
+		grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(config.Tracers),
+			otelgrpc.WithMeterProvider(config.Meters),
 			otelgrpc.WithFilter(filters.Not(filters.HealthCheck())))),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.recoverUnary}, config.Unary...)...),
-		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.recoverStream, s.endWithServer}, config.Stream...)...),
+		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.recoverStream, s.endWithServer},
+			config.Stream...)...),
 		// A connection that shows neither HTTP/2 nor TLS by then ends.
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.MaxRecvMsgSize(maxMessage),
@@ -169,12 +174,14 @@ func (s *Server) reportReadiness() {
 	}
 }
 
-func (s *Server) recoverUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
+func (s *Server) recoverUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
+	handle grpc.UnaryHandler) (resp any, err error) {
 	defer s.recoverPanic(info.FullMethod, &err)
 	return handle(ctx, req)
 }
 
-func (s *Server) recoverStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+func (s *Server) recoverStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo,
+	handle grpc.StreamHandler) (err error) {
 	defer s.recoverPanic(info.FullMethod, &err)
 	return handle(server, stream)
 }
@@ -186,7 +193,8 @@ func (s *Server) recoverPanic(method string, err *error) {
 	}
 }
 
-func (s *Server) endWithServer(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+func (s *Server) endWithServer(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo,
+	handle grpc.StreamHandler) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	defer context.AfterFunc(s.stopping, cancel)()

@@ -32,7 +32,8 @@ type panicking struct {
 	ordersv1.UnimplementedOrdersServiceServer
 }
 
-func (panicking) GetStatistics(context.Context, *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse, error) {
+func (panicking) GetStatistics(context.Context, *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse,
+	error) {
 	panic("canary")
 }
 
@@ -89,7 +90,8 @@ func TestHealthFollowsReadinessForTheServerAndEachService(t *testing.T) {
 	await("", healthv1.HealthCheckResponse_NOT_SERVING)
 	await("readiness", healthv1.HealthCheckResponse_NOT_SERVING)
 	await("liveness", healthv1.HealthCheckResponse_SERVING)
-	if err := rpc.Healthy(t.Context(), connection); !errors.Is(err, rpc.ErrNotServing) || !strings.Contains(err.Error(), "not yet") {
+	if err := rpc.Healthy(t.Context(), connection); !errors.Is(err, rpc.ErrNotServing) ||
+		!strings.Contains(err.Error(), "not yet") {
 		t.Errorf("the health of a server that is not ready hides why: %v", err)
 	}
 	ready.Store(true)
@@ -139,7 +141,8 @@ func TestServicesAreListedByReflection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}); err != nil {
+	if err := stream.Send(
+		&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}); err != nil {
 		t.Fatal(err)
 	}
 	response, err := stream.Recv()

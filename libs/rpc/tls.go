@@ -17,11 +17,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/config"
 )
 
-// TLS is the section of a service's settings about TLS between Calypso's services: PEM files that are read again when they change,
-// so that certificates are renewed without a restart. The zero value means plaintext.
+// TLS is the section of a service's settings about TLS between Calypso's services: PEM files that
+// are read again when they change, so that certificates are renewed without a restart. The zero
+// value means plaintext.
 //
-// A service that has Cert and Key serves TLS 1.3 only. With CA its callers must show a certificate that CA signed (mutual TLS), and
-// it trusts CA when it calls others itself, with its own certificate.
+// A service that has Cert and Key serves TLS 1.3 only. With CA its callers must show a certificate
+// that CA signed (mutual TLS), and it trusts CA when it calls others itself, with its own
+// certificate.
 type TLS struct {
 	Cert string `name:"tls-cert" env:"TLS_CERT" help:"File of this service's PEM certificate (with its chain), for TLS between Calypso's services; plaintext if empty. Read again when it changes."`
 	Key  string `name:"tls-key" env:"TLS_KEY" help:"File of the PEM key of that certificate."`
@@ -54,8 +56,9 @@ func (t TLS) CheckAddress(address string) error {
 	if loopback || t.InsecureNoAuth || t.Enabled() && t.CA != "" {
 		return nil
 	}
-	return fmt.Errorf("%s can be reached from other machines and nobody would be asked who they are: give --tls-cert, --tls-key and --tls-ca, "+
-		"so that callers must show a certificate, or say --insecure-no-auth if something else guards the address", address)
+	return fmt.Errorf(
+		"%s can be reached from other machines and nobody would be asked who they are: give --tls-cert, --tls-key and --tls-ca, "+
+			"so that callers must show a certificate, or say --insecure-no-auth if something else guards the address", address)
 }
 
 // IsLoopback reports whether only this machine reaches an address, host:port.
@@ -88,7 +91,8 @@ func (t TLS) Server(clients tls.ClientAuthType) *tls.Config {
 			if err != nil {
 				return nil, err
 			}
-			config := &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{read.certificate}}
+			config := &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"},
+				Certificates: []tls.Certificate{read.certificate}}
 			if read.authorities != nil {
 				config.ClientAuth, config.ClientCAs = clients, read.authorities
 			}
@@ -132,8 +136,8 @@ func (t TLS) Dial() grpc.DialOption {
 	return grpc.WithTransportCredentials(credentials.NewTLS(config))
 }
 
-// tlsFiles reads the files again when one of them has changed. What cannot be read leaves what was read before in use, so that a
-// renewal that is half done breaks nothing. Safe for concurrent use.
+// tlsFiles reads the files again when one of them has changed. What cannot be read leaves what was
+// read before in use, so that a renewal that is half done breaks nothing. Safe for concurrent use.
 type tlsFiles struct {
 	TLS
 

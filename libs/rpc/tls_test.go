@@ -70,7 +70,8 @@ func TestServicesKnowEachOtherByCertificatesThatAreRenewedWithoutARestart(t *tes
 		t.Error("plaintext is answered")
 	}
 
-	// The authority and all certificates change while the server runs; a renewal that is half done leaves the old ones in use.
+	// The authority and all certificates change while the server runs; a renewal that is half done
+	// leaves the old ones in use.
 	if err := os.WriteFile(files.Cert, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}

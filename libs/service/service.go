@@ -87,8 +87,8 @@ type Endpoints struct {
 	// GRPCAddress serves what Register registers, with health and reflection.
 	GRPCAddress string
 	Register    func(*rpc.Server)
-	// TLS secures gRPC; plaintext if it is zero, which is refused beyond loopback unless it says InsecureNoAuth. HTTP is for machines
-	// beside the service and stays plaintext.
+	// TLS secures gRPC; plaintext if it is zero, which is refused beyond loopback unless it says
+	// InsecureNoAuth. HTTP is for machines beside the service and stays plaintext.
 	TLS rpc.TLS
 	// HTTPAddress serves /metrics, /healthz and /readyz; nothing if empty.
 	HTTPAddress string
@@ -108,7 +108,8 @@ func Serve(ctx context.Context, tel *telemetry.Telemetry, e Endpoints, work func
 		if err != nil {
 			return fmt.Errorf("listening for gRPC: %w", err)
 		}
-		server := rpc.NewServer(rpc.Config{TLS: e.TLS.ServerOfServices(), Ready: e.Ready, Logger: tel.Logger, Tracers: tel.Tracers, Meters: tel.Meters})
+		server := rpc.NewServer(rpc.Config{TLS: e.TLS.ServerOfServices(), Ready: e.Ready, Logger: tel.Logger,
+			Tracers: tel.Tracers, Meters: tel.Meters})
 		e.Register(server)
 		return server.Serve(ctx, listener)
 	})

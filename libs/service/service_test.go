@@ -50,7 +50,8 @@ func TestAServiceAnswersForItsHealthUntilItIsStopped(t *testing.T) {
 		return p.Execute(ctx, append([]string{"healthcheck"}, args...))
 	})
 	testenv.Eventually(t, 30*time.Second, "/readyz", func(ctx context.Context) error {
-		answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + httpAddress + "/readyz")
+		answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" +
+			httpAddress + "/readyz")
 		if err != nil {
 			return err
 		}

@@ -9,9 +9,10 @@ import (
 // longest bounds the names compared, in bytes: a longer one is no slip of the keyboard.
 const longest = 100
 
-// Nearest is the candidate that differs least from name without regard to case, if at most one letter in three would have to change, and
-// no whole word between dots; else empty. One that goes on where the name ends, or ends where it goes on, is nearer than one with
-// other letters. Of equally near ones it is the first.
+// Nearest is the candidate that differs least from name without regard to case, if at most one
+// letter in three would have to change, and no whole word between dots; else empty. One that goes
+// on where the name ends, or ends where it goes on, is nearer than one with other letters. Of
+// equally near ones it is the first.
 func Nearest(name string, candidates iter.Seq[string]) string {
 	if len(name) > longest {
 		return ""

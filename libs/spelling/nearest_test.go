@@ -9,7 +9,8 @@ import (
 )
 
 func TestTheNearestNameIsFoundAndADistantOneIsNot(t *testing.T) {
-	names := slices.Values([]string{"table.include.list", "table.exclude.list", "database.port", "database.hostname", "database.user", "database.server.name", "slot.name"})
+	names := slices.Values([]string{"table.include.list", "table.exclude.list", "database.port", "database.hostname",
+		"database.user", "database.server.name", "slot.name"})
 	for given, want := range map[string]string{
 		"table.includ.list":       "table.include.list",
 		"Database.Prot":           "database.port",

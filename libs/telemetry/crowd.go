@@ -13,9 +13,10 @@ import (
 // maxConnections bounds the connections of one HTTP server.
 const maxConnections = 1000
 
-// crowd bounds the connections of a server without making new ones wait: where there are too many, the one that has owed the
-// rest of a request for the longest time is closed. So callers that send half a request, or nothing, keep nobody out, least of all
-// a probe. Connections whose request is being answered are left alone, for watches last.
+// crowd bounds the connections of a server without making new ones wait: where there are too many,
+// the one that has owed the rest of a request for the longest time is closed. So callers that send
+// half a request, or nothing, keep nobody out, least of all a probe. Connections whose request is
+// being answered are left alone, for watches last.
 type crowd struct {
 	most int
 

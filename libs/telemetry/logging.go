@@ -17,8 +17,8 @@ const repeatInterval = 10 * time.Second
 // NewLogger returns a logger that writes one JSON object a line to w.
 //
 //   - trace_id and span_id of the context's span are added where there is one.
-//   - Of equal warnings and errors (same level, message and attributes but for Passing ones) only one is written each ten
-//     seconds; the next one says in "repeated" how many were held back.
+//   - Of equal warnings and errors (same level, message and attributes but for Passing ones) only
+//     one is written each ten seconds; the next one says in "repeated" how many were held back.
 //   - The value of an attribute whose key names a secret (password, token, appkey, …) is masked. This is the second
 //     line of defence: values that are secret have type Secret.
 func NewLogger(w io.Writer, level slog.Leveler) *slog.Logger {
@@ -39,7 +39,8 @@ func levelFromEnvironment() slog.Level {
 // mask is what is logged instead of a secret.
 const mask = "********"
 
-var secretKey = regexp.MustCompile(`(?i)(password|passphrase|secret|token|credential|appkey|connection.?string|sasl\.jaas\.config)$`)
+var secretKey = regexp.MustCompile(
+	`(?i)(password|passphrase|secret|token|credential|appkey|connection.?string|sasl\.jaas\.config)$`)
 
 func maskSecrets(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindString && a.Value.String() != "" && secretKey.MatchString(a.Key) {

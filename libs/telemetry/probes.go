@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Handler serves what machines ask a service: /metrics, /livez and its older name /healthz (the process lives) and /readyz (ready
-// returns nil; else 503 with its error, which must hold no secret).
+// Handler serves what machines ask a service: /metrics, /livez and its older name /healthz (the
+// process lives) and /readyz (ready returns nil; else 503 with its error, which must hold no
+// secret).
 func (t *Telemetry) Handler(ready func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", t.MetricsHandler())
@@ -36,9 +37,10 @@ const (
 	shutdownTimeout = 5 * time.Second
 )
 
-// ServeHTTP answers requests on listener, which it closes, with h until ctx ends; then it lets requests under way end
-// within five seconds. It returns nil after such an end. Requests that do not arrive in time end, and callers that hold connections
-// with parts of requests keep no others out.
+// ServeHTTP answers requests on listener, which it closes, with h until ctx ends; then it lets
+// requests under way end within five seconds. It returns nil after such an end. Requests that do
+// not arrive in time end, and callers that hold connections with parts of requests keep no others
+// out.
 func ServeHTTP(ctx context.Context, listener net.Listener, h http.Handler) error {
 	connections := newCrowd(maxConnections)
 	server := &http.Server{

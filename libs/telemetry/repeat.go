@@ -10,14 +10,16 @@ import (
 	"time"
 )
 
-// maxRepeats bounds how many different lines are watched for repetition, of each of which only a hash is kept. When it is
-// reached the memory is cleared, which lets at most that many lines through once more.
+// maxRepeats bounds how many different lines are watched for repetition, of each of which only a
+// hash is kept. When it is reached the memory is cleared, which lets at most that many lines
+// through once more.
 const maxRepeats = 1024
 
 // repeatHandler holds back warnings and errors that were written a moment ago. Lower levels pass untouched.
 //
-// A line is a repetition if it says the same of the same: its message and all its attributes count, so that what happens to
-// another table or connector is another line. Only Passing attributes do not count.
+// A line is a repetition if it says the same of the same: its message and all its attributes count,
+// so that what happens to another table or connector is another line. Only Passing attributes do
+// not count.
 type repeatHandler struct {
 	next slog.Handler
 	// bound stands for the attributes and groups of With.
@@ -30,8 +32,8 @@ type passing struct{ value slog.Value }
 
 func (p passing) LogValue() slog.Value { return p.value }
 
-// Passing is an attribute that differs from time to time although a line says the same again, as a count of attempts or a
-// position does: lines that differ in such attributes only are repetitions.
+// Passing is an attribute that differs from time to time although a line says the same again, as a
+// count of attempts or a position does: lines that differ in such attributes only are repetitions.
 func Passing(key string, value any) slog.Attr {
 	return slog.Any(key, passing{slog.AnyValue(value)})
 }

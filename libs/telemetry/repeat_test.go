@@ -56,7 +56,10 @@ func TestWhatIsSaidOfOthersIsNoRepetition(t *testing.T) {
 		"groups":       {func(i int) { log.Warn("in a group", slog.Group("of", "table", i)) }, 20},
 		"bound":        {func(i int) { log.With("connector", i).Warn("bound") }, 20},
 		"attempts":     {func(i int) { log.Warn("tries again", "table", "public.t", Passing("attempts", i)) }, 1},
-		"shifted":      {func(i int) { log.Warn("shifted", "a", "b=1;", "c", "d"); log.Warn("shifted", "a", "", "b", "1;c=d") }, 2},
+		"shifted": {func(i int) {
+			log.Warn("shifted", "a", "b=1;", "c", "d")
+			log.Warn("shifted", "a", "", "b", "1;c=d")
+		}, 2},
 	} {
 		out.Reset()
 		for i := range 20 {
@@ -77,7 +80,8 @@ func TestALineIsARepetitionUnderAnyTrace(t *testing.T) {
 	var out bytes.Buffer
 	log := NewLogger(&out, slog.LevelInfo)
 	for i := range 5 {
-		id := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{byte(i + 1)}, SpanID: trace.SpanID{byte(i + 1)}})
+		id := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{byte(i + 1)},
+			SpanID: trace.SpanID{byte(i + 1)}})
 		log.WarnContext(trace.ContextWithSpanContext(context.Background(), id), "tries again")
 	}
 	if n := strings.Count(out.String(), "\n"); n != 1 || !strings.Contains(out.String(), "trace_id") {

@@ -45,8 +45,8 @@ type Telemetry struct {
 	// cdc_build_info{version}.
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
-	// Level is the least level that Logger writes: that of the variable LOG_LEVEL (debug, info, warn, error), else info. It may be
-	// changed at any time.
+	// Level is the least level that Logger writes: that of the variable LOG_LEVEL (debug, info,
+	// warn, error), else info. It may be changed at any time.
 	Level *slog.LevelVar
 	// Audit writes who changed what to the same place, whatever the level.
 	Audit *slog.Logger

@@ -106,10 +106,12 @@ func TestATraceparentSurvivesTheWayThroughAString(t *testing.T) {
 	ctx, span := tel.Tracers.Tracer("test").Start(context.Background(), "INSERT")
 	defer span.End()
 	sc, ok := telemetry.SpanContext(telemetry.Traceparent(ctx))
-	if !ok || sc.TraceID() != span.SpanContext().TraceID() || sc.SpanID() != span.SpanContext().SpanID() || !sc.IsSampled() {
+	if !ok || sc.TraceID() != span.SpanContext().TraceID() || sc.SpanID() != span.SpanContext().SpanID() ||
+		!sc.IsSampled() {
 		t.Errorf("%v became %v", span.SpanContext(), sc)
 	}
-	for _, bad := range []string{"", "00-xyz", "00-00000000000000000000000000000000-0000000000000000-01", strings.Repeat("0", 10000)} {
+	for _, bad := range []string{"", "00-xyz", "00-00000000000000000000000000000000-0000000000000000-01",
+		strings.Repeat("0", 10000)} {
 		if _, ok := telemetry.SpanContext(bad); ok {
 			t.Errorf("%.60q is taken for a traceparent", bad)
 		}
@@ -137,7 +139,8 @@ func TestSecretsAreMaskedByTheirKeysAndTheirType(t *testing.T) {
 	var out bytes.Buffer
 	log := telemetry.NewLogger(&out, slog.LevelDebug)
 	type settings struct{ Password config.Secret }
-	log.Info("connecting", "password", canary, "aad.auth.appkey", canary, "settings", settings{canary}, "value", config.Secret(canary))
+	log.Info("connecting", "password", canary, "aad.auth.appkey", canary, "settings", settings{canary}, "value",
+		config.Secret(canary))
 	if strings.Contains(out.String(), canary) {
 		t.Errorf("a secret was logged: %s", out.String())
 	}
@@ -156,7 +159,8 @@ func TestReadinessSaysWhyNot(t *testing.T) {
 		t.Errorf("ready, but %d", code)
 	}
 	notReady = errors.New("waiting for the database")
-	if code, body := get("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "waiting for the database") {
+	if code, body := get("/readyz"); code != http.StatusServiceUnavailable ||
+		!strings.Contains(body, "waiting for the database") {
 		t.Errorf("not ready, but %d %s", code, body)
 	}
 	if code, _ := get("/healthz"); code != http.StatusOK {

@@ -28,8 +28,9 @@ func NewAuthority(t testing.TB) *Authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"},
+		NotAfter: time.Now().Add(time.Hour),
+		IsCA:     true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -41,15 +42,17 @@ func NewAuthority(t testing.TB) *Authority {
 	return &Authority{key, cert}
 }
 
-// Issue writes cert.pem, key.pem and ca.pem into dir, for a subject with the common name on the hosts, or on localhost and
-// 127.0.0.1 if none is named. The files are newer than those that were there.
+// Issue writes cert.pem, key.pem and ca.pem into dir, for a subject with the common name on the
+// hosts, or on localhost and 127.0.0.1 if none is named. The files are newer than those that were
+// there.
 func (a *Authority) Issue(t testing.TB, dir, name string, hosts ...string) (certFile, keyFile, caFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotAfter: time.Now().Add(time.Hour),
 		DNSNames: hosts, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	if len(hosts) == 0 {
 		template.DNSNames, template.IPAddresses = []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}
@@ -75,5 +78,6 @@ func (a *Authority) Issue(t testing.TB, dir, name string, hosts ...string) (cert
 		}
 		return path
 	}
-	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "EC PRIVATE KEY", secret), write("ca.pem", "CERTIFICATE", a.cert.Raw)
+	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "EC PRIVATE KEY", secret),
+		write("ca.pem", "CERTIFICATE", a.cert.Raw)
 }

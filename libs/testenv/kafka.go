@@ -27,8 +27,9 @@ type KafkaConfig struct {
 	// Proxied adds a listener that is advertised at a fault proxy (Kafka.Proxy), so that all that clients do, not only
 	// their first connection, goes through it. Apache Kafka only.
 	Proxied bool
-	// Users are those of a listener with SASL/PLAIN (Kafka.SecuredBootstrap), by name with their passwords. Each may do what it is given
-	// by ACLs; who comes by the other listeners may do everything, and give ACLs. Apache Kafka only.
+	// Users are those of a listener with SASL/PLAIN (Kafka.SecuredBootstrap), by name with their
+	// passwords. Each may do what it is given by ACLs; who comes by the other listeners may do
+	// everything, and give ACLs. Apache Kafka only.
 	Users map[string]string
 	// RealOnly refuses the in-memory broker where Apache Kafka cannot run.
 	RealOnly bool
@@ -66,7 +67,8 @@ func StartKafka(ctx context.Context, cfg KafkaConfig) (*Kafka, error) {
 	if ferr != nil {
 		return nil, fmt.Errorf("start the in-memory broker: %w", ferr)
 	}
-	return &Kafka{Bootstrap: fake.ListenAddrs()[0], fake: fake, Notice: "an in-memory broker (kfake) stands in for Apache Kafka: " + err.Error()}, nil
+	return &Kafka{Bootstrap: fake.ListenAddrs()[0], fake: fake,
+		Notice: "an in-memory broker (kfake) stands in for Apache Kafka: " + err.Error()}, nil
 }
 
 func startApacheKafka(ctx context.Context, cfg KafkaConfig) (_ *Kafka, err error) {
@@ -118,7 +120,8 @@ func startApacheKafka(ctx context.Context, cfg KafkaConfig) (_ *Kafka, err error
 		"inter.broker.listener.name=INTERNAL", "controller.listener.names=CONTROLLER",
 		"log.dirs=" + filepath.Join(k.dir, "data"),
 		"offsets.topic.replication.factor=1", "offsets.topic.num.partitions=4",
-		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=4",
+		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1",
+		"transaction.state.log.num.partitions=4",
 		"share.coordinator.state.topic.replication.factor=1", "share.coordinator.state.topic.min.isr=1",
 		"group.initial.rebalance.delay.ms=0", // the default waits 3 s for members that a test does not have
 		"num.network.threads=2", "num.io.threads=4",
@@ -128,7 +131,8 @@ func startApacheKafka(ctx context.Context, cfg KafkaConfig) (_ *Kafka, err error
 		return nil, fmt.Errorf("write server.properties: %w", err)
 	}
 	classes := "--class-path=" + filepath.Join(jars, "*")
-	format := exec.CommandContext(ctx, java, "-XX:TieredStopAtLevel=1", classes, "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", conf)
+	format := exec.CommandContext(ctx, java, "-XX:TieredStopAtLevel=1", classes, "kafka.tools.StorageTool", "format", "-t",
+		clusterID, "-c", conf)
 	format.SysProcAttr = childAttributes(-1, 0, syscall.SIGKILL)
 	if out, err := format.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("format the broker's storage: %w\n%s", err, out)
@@ -158,7 +162,8 @@ func (cfg KafkaConfig) secured() []string {
 
 // Start starts a stopped broker on its ports and returns when it takes requests.
 func (k *Kafka) Start(ctx context.Context) (err error) {
-	if k.process, err = StartProcess(Command{Path: k.java[0], Args: k.java[1:], Dir: k.dir, Log: filepath.Join(k.dir, "server.log")}); err != nil {
+	if k.process, err = StartProcess(Command{Path: k.java[0], Args: k.java[1:], Dir: k.dir,
+		Log: filepath.Join(k.dir, "server.log")}); err != nil {
 		return err
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.Bootstrap))
@@ -208,7 +213,8 @@ func (k *Kafka) Close() error {
 	return os.RemoveAll(k.dir)
 }
 
-// RunKafka is StartKafka for a test. Where Apache Kafka cannot run, the test gets the in-memory broker and its log says so.
+// RunKafka is StartKafka for a test. Where Apache Kafka cannot run, the test gets the in-memory
+// broker and its log says so.
 func RunKafka(t testing.TB, cfg KafkaConfig) *Kafka {
 	t.Helper()
 	cfg.RealOnly = cfg.RealOnly || strings.Contains(os.Getenv("CALYPSO_TEST_REQUIRE"), "kafka")

@@ -24,8 +24,9 @@ var brokerVersion = regexp.MustCompile(`kafka_2\.13</artifactId>\s*<version>([^<
 // KafkaVersion is the version of Apache Kafka that StartKafka runs.
 func KafkaVersion() string { return string(brokerVersion.FindSubmatch(broker)[1]) }
 
-// KafkaJars returns a folder with the jars of an Apache Kafka broker: that named by CALYPSO_TEST_KAFKA_JARS, else one in
-// the user's cache, which Maven fills the first time (45 jars, 44 MB).
+// KafkaJars returns a folder with the jars of an Apache Kafka broker: that named by
+// CALYPSO_TEST_KAFKA_JARS, else one in the user's cache, which Maven fills the first time (45 jars,
+// 44 MB).
 func KafkaJars(ctx context.Context) (string, error) {
 	if dir := os.Getenv("CALYPSO_TEST_KAFKA_JARS"); dir != "" {
 		return dir, nil
@@ -37,19 +38,20 @@ func KafkaJars(ctx context.Context) (string, error) {
 	return jars, nil
 }
 
-// debezium is the Maven project of a Kafka Connect worker with its transforms and Debezium's PostgreSQL connector: one place for the
-// versions that recorded answers are of.
+// debezium is the Maven project of a Kafka Connect worker with its transforms and Debezium's
+// PostgreSQL connector: one place for the versions that recorded answers are of.
 //
 //go:embed debezium.xml
 var debezium []byte
 
-// DebeziumJars returns a folder in the user's cache with the jars of a Kafka Connect worker and Debezium, which Maven fills the first time.
+// DebeziumJars returns a folder in the user's cache with the jars of a Kafka Connect worker and
+// Debezium, which Maven fills the first time.
 func DebeziumJars(ctx context.Context) (string, error) {
 	return MavenJars(ctx, "debezium-3.6.3", debezium)
 }
 
-// MavenJars returns the folder of this name in the user's cache, which holds the jars that a Maven project depends on. The
-// first time Maven fetches them.
+// MavenJars returns the folder of this name in the user's cache, which holds the jars that a Maven
+// project depends on. The first time Maven fetches them.
 func MavenJars(ctx context.Context, name string, pom []byte) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -74,7 +76,8 @@ func MavenJars(ctx context.Context, name string, pom []byte) (string, error) {
 	if err := os.WriteFile(filepath.Join(work, "pom.xml"), pom, 0o644); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, mvn, "-B", "-q", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=jars")
+	cmd := exec.CommandContext(ctx, mvn, "-B", "-q", "dependency:copy-dependencies", "-DincludeScope=runtime",
+		"-DoutputDirectory=jars")
 	cmd.Dir = work
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("fetch the jars: %w\n%s", err, out)

@@ -24,8 +24,8 @@ type PgBouncerConfig struct {
 	Settings []string
 }
 
-// RunPgBouncer runs a PgBouncer before the cluster until the test's end and returns its port on 127.0.0.1. Where there is none the test
-// is left out.
+// RunPgBouncer runs a PgBouncer before the cluster until the test's end and returns its port on
+// 127.0.0.1. Where there is none the test is left out.
 func (p *Postgres) RunPgBouncer(t testing.TB, cfg PgBouncerConfig) int {
 	t.Helper()
 	path, err := exec.LookPath("pgbouncer")
@@ -43,7 +43,8 @@ func (p *Postgres) RunPgBouncer(t testing.TB, cfg PgBouncerConfig) int {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	lines := append([]string{
 		"[databases]", fmt.Sprintf("* = host=%s port=%d user=%s password=%s", p.Host, p.Port, cfg.Role, cfg.Password),
-		"[pgbouncer]", "listen_addr = 127.0.0.1", fmt.Sprintf("listen_port = %d", port), "unix_socket_dir =", "auth_type = any", "pool_mode = " + cfg.PoolMode,
+		"[pgbouncer]", "listen_addr = 127.0.0.1", fmt.Sprintf("listen_port = %d", port), "unix_socket_dir =",
+		"auth_type = any", "pool_mode = " + cfg.PoolMode,
 	}, cfg.Settings...)
 	file := filepath.Join(dir, "pgbouncer.ini")
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
@@ -54,12 +55,14 @@ func (p *Postgres) RunPgBouncer(t testing.TB, cfg PgBouncerConfig) int {
 			t.Fatal(err)
 		}
 	}
-	process, err := StartProcess(Command{Path: path, Args: []string{file}, Dir: dir, Log: filepath.Join(dir, "log"), UID: p.uid, GID: p.gid})
+	process, err := StartProcess(Command{Path: path, Args: []string{file}, Dir: dir, Log: filepath.Join(dir, "log"),
+		UID: p.uid, GID: p.gid})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(process.Kill)
-	u := url.URL{Scheme: "postgres", User: url.User("u"), Host: fmt.Sprintf("127.0.0.1:%d", port), Path: "postgres", RawQuery: "sslmode=disable"}
+	u := url.URL{Scheme: "postgres", User: url.User("u"), Host: fmt.Sprintf("127.0.0.1:%d", port), Path: "postgres",
+		RawQuery: "sslmode=disable"}
 	Eventually(t, time.Minute, "PgBouncer answers", func(ctx context.Context) error {
 		if err := process.Running(); err != nil {
 			return fmt.Errorf("%w: %s", err, process.Tail(5))

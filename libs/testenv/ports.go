@@ -19,8 +19,8 @@ const (
 	ports     = 22000
 )
 
-// claims are the ports that this process has been given. A port stays claimed until the process ends, since a server that
-// is stopped comes back on its port.
+// claims are the ports that this process has been given. A port stays claimed until the process
+// ends, since a server that is stopped comes back on its port.
 var claims struct {
 	sync.Mutex
 	mine map[int]bool
@@ -29,13 +29,14 @@ var claims struct {
 	file *os.File
 }
 
-// FreePort returns a TCP port of 127.0.0.1 that was free a moment ago and that no other caller is given, in this process or
-// in the others that run tests on the machine.
+// FreePort returns a TCP port of 127.0.0.1 that was free a moment ago and that no other caller is
+// given, in this process or in the others that run tests on the machine.
 func FreePort() (int, error) {
 	claims.Lock()
 	defer claims.Unlock()
 	if claims.file == nil {
-		f, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("calypso-test-ports-%d", os.Getuid())), os.O_RDWR|os.O_CREATE, 0o600)
+		f, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("calypso-test-ports-%d", os.Getuid())),
+			os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return 0, fmt.Errorf("claim a free port: %w", err)
 		}
@@ -48,7 +49,8 @@ func FreePort() (int, error) {
 			continue
 		}
 		lock := syscall.Flock_t{Type: syscall.F_WRLCK, Whence: io.SeekStart, Start: int64(port), Len: 1}
-		if err := syscall.FcntlFlock(claims.file.Fd(), syscall.F_SETLK, &lock); errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
+		if err := syscall.FcntlFlock(claims.file.Fd(), syscall.F_SETLK, &lock); errors.Is(err, syscall.EAGAIN) ||
+			errors.Is(err, syscall.EACCES) {
 			last = fmt.Errorf("port %d belongs to another process", port)
 			continue
 		} else if err != nil {

@@ -19,7 +19,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 )
 
-// PostgresConfig says how to run a PostgreSQL cluster. The zero value is a cluster ready for logical replication with any plugin.
+// PostgresConfig says how to run a PostgreSQL cluster. The zero value is a cluster ready for
+// logical replication with any plugin.
 type PostgresConfig struct {
 	// Settings are added to postgresql.conf, one "name = value" each; the last of a name wins.
 	Settings []string
@@ -127,7 +128,9 @@ func (p *Postgres) init(ctx context.Context, cfg PostgresConfig) error {
 		"max_wal_senders = 30",
 		"max_replication_slots = 30",
 		"max_connections = 100",
-		"fsync = off", // the machine's crash is not what these tests are about; kill -9 of the server loses nothing without it
+		// the machine's crash is not what these tests are about; kill -9 of the server loses
+		// nothing without it
+		"fsync = off",
 		"full_page_writes = off",
 		"timezone = 'UTC'",
 		"log_timezone = 'UTC'",
@@ -224,8 +227,9 @@ func (p *Postgres) Exec(ctx context.Context, database, sql string) error {
 	return nil
 }
 
-// Streaming says why nobody streams from a slot; nil if somebody does. A slot in use is not enough: it is in use also while it is
-// created, before a connector's snapshot, and what is committed then comes as a row of the snapshot and not as a change.
+// Streaming says why nobody streams from a slot; nil if somebody does. A slot in use is not enough:
+// it is in use also while it is created, before a connector's snapshot, and what is committed then
+// comes as a row of the snapshot and not as a change.
 func (p *Postgres) Streaming(ctx context.Context, slot string) error {
 	c, err := pgx.Connect(ctx, p.URL("postgres"))
 	if err != nil {
@@ -233,7 +237,8 @@ func (p *Postgres) Streaming(ctx context.Context, slot string) error {
 	}
 	defer c.Close(ctx)
 	var streams bool
-	err = c.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
+	err = c.QueryRow(ctx,
+		`SELECT EXISTS (SELECT FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
 		WHERE s.slot_name = $1 AND r.state IN ('catchup', 'streaming'))`, slot).Scan(&streams)
 	if err == nil && !streams {
 		err = errors.New("nobody streams from it")

@@ -100,8 +100,8 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// Stop asks the process to end with sig, waits up to patience, then kills it. It returns an error if it had to be killed
-// or ended with another status than 0.
+// Stop asks the process to end with sig, waits up to patience, then kills it. It returns an error
+// if it had to be killed or ended with another status than 0.
 func (p *Process) Stop(sig os.Signal, patience time.Duration) error {
 	if err := p.Signal(sig); err != nil {
 		return err
@@ -110,7 +110,8 @@ func (p *Process) Stop(sig os.Signal, patience time.Duration) error {
 	case <-p.done:
 	case <-time.After(patience):
 		p.Kill()
-		return fmt.Errorf("%s did not end within %v of %v; the end of its log:\n%s", filepath.Base(p.cmd.Path), patience, sig, p.Tail(20))
+		return fmt.Errorf("%s did not end within %v of %v; the end of its log:\n%s", filepath.Base(p.cmd.Path), patience,
+			sig, p.Tail(20))
 	}
 	if p.err != nil {
 		return fmt.Errorf("%s ended with %w; the end of its log:\n%s", filepath.Base(p.cmd.Path), p.err, p.Tail(20))
@@ -189,14 +190,14 @@ func Root() (string, error) {
 	}
 }
 
-// LikeADX is the environment variable by which every localadx that a test runs takes over traits of Azure's service; see localadx
-// --like-adx.
+// LikeADX is the environment variable by which every localadx that a test runs takes over traits of
+// Azure's service; see localadx --like-adx.
 const LikeADX = "LOCALADX_LIKE_ADX"
 
 var building sync.Mutex // go build of one package twice at once would write the same file
 
-// Build builds services/<service> and returns the path of its binary. CALYPSO_BIN names a folder of ready binaries, which
-// are then used as they are.
+// Build builds services/<service> and returns the path of its binary. CALYPSO_BIN names a folder of
+// ready binaries, which are then used as they are.
 func Build(ctx context.Context, service string) (string, error) {
 	if dir := os.Getenv("CALYPSO_BIN"); dir != "" {
 		path := filepath.Join(dir, service)

@@ -52,7 +52,8 @@ func StartProxy(target string) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the proxy of %s: %w", target, err)
 	}
-	p := &Proxy{Addr: l.Addr().String(), target: target, listen: l, conns: map[net.Conn]struct{}{}, lost: map[int]bool{}, changed: make(chan struct{}), fault: fault{budget: -1}}
+	p := &Proxy{Addr: l.Addr().String(), target: target, listen: l, conns: map[net.Conn]struct{}{}, lost: map[int]bool{},
+		changed: make(chan struct{}), fault: fault{budget: -1}}
 	p.wg.Add(1)
 	go p.accept()
 	return p, nil
@@ -81,8 +82,8 @@ func (p *Proxy) Cut() {
 // Stall lets connections open but moves no byte until Heal, as a half-open network does.
 func (p *Proxy) Stall() { p.set(fault{stall: true, budget: -1}) }
 
-// Abandon lets the connections that are open stay so but moves no byte over them any more, as something on the way does that forgot them;
-// new ones work.
+// Abandon lets the connections that are open stay so but moves no byte over them any more, as
+// something on the way does that forgot them; new ones work.
 func (p *Proxy) Abandon() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +92,8 @@ func (p *Proxy) Abandon() {
 	p.changed = make(chan struct{})
 }
 
-// LoseAt abandons each connection over which a client sends the words, which still arrive, until Heal; those that are lost stay so.
+// LoseAt abandons each connection over which a client sends the words, which still arrive, until
+// Heal; those that are lost stay so.
 func (p *Proxy) LoseAt(words string) { p.set(fault{loses: words, budget: -1}) }
 
 // Slow delays each chunk by latency and passes at most chunk bytes at once (0: any number).

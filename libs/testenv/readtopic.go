@@ -8,10 +8,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ReadTopic reads the committed records of a topic up to the end that it has at the call, each partition in its order. An
-// open transaction there is waited for. client makes clients. A topic that does not exist is
-// kerr.UnknownTopicOrPartition.
-func ReadTopic(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error), topic string, each func(*kgo.Record)) error {
+// ReadTopic reads the committed records of a topic up to the end that it has at the call, each
+// partition in its order. An open transaction there is waited for. client makes clients. A topic
+// that does not exist is kerr.UnknownTopicOrPartition.
+func ReadTopic(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error), topic string,
+	each func(*kgo.Record)) error {
 	failed := func(err error) error { return fmt.Errorf("read topic %s: %w", topic, err) }
 	c, err := client(
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -29,8 +30,9 @@ func ReadTopic(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error)
 	if err != nil {
 		return failed(err)
 	}
-	// The end of what is written, not of what is stable: an open transaction of another writer holds the stable end back, and
-	// behind it may lie records that are committed. Reading on waits until that transaction ends.
+	// The end of what is written, not of what is stable: an open transaction of another writer
+	// holds the stable end back, and behind it may lie records that are committed. Reading on waits
+	// until that transaction ends.
 	ends, err := admin.ListEndOffsets(ctx, topic)
 	if err == nil {
 		err = ends.Error()

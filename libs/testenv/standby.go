@@ -14,8 +14,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// StartStandby makes and starts a physical standby of p, which is stopped for that moment, since its folder is copied. The standby streams
-// from the slot StandbySlot, and keeps the logical slots that are synchronised to standbys where its version does that.
+// StartStandby makes and starts a physical standby of p, which is stopped for that moment, since
+// its folder is copied. The standby streams from the slot StandbySlot, and keeps the logical slots
+// that are synchronised to standbys where its version does that.
 func (p *Postgres) StartStandby(ctx context.Context, settings ...string) (_ *Postgres, err error) {
 	if err := p.Exec(ctx, "postgres", "SELECT pg_create_physical_replication_slot('"+StandbySlot+"', true)"); err != nil {
 		return nil, err
@@ -50,8 +51,10 @@ func (p *Postgres) StartStandby(ctx context.Context, settings ...string) (_ *Pos
 		return nil, err
 	}
 	conf := append([]string{
-		fmt.Sprintf("primary_conninfo = 'host=%s port=%d user=%s password=%s dbname=postgres application_name=standby'", p.Host, p.Port, PostgresUser, PostgresPassword),
-		"primary_slot_name = '" + StandbySlot + "'", "hot_standby_feedback = on", "wal_receiver_status_interval = 1s", "wal_retrieve_retry_interval = 100ms",
+		fmt.Sprintf("primary_conninfo = 'host=%s port=%d user=%s password=%s dbname=postgres application_name=standby'",
+			p.Host, p.Port, PostgresUser, PostgresPassword),
+		"primary_slot_name = '" + StandbySlot + "'", "hot_standby_feedback = on", "wal_receiver_status_interval = 1s",
+		"wal_retrieve_retry_interval = 100ms",
 	}, settings...)
 	if version >= 170000 {
 		conf = append(conf, "sync_replication_slots = on")
@@ -108,7 +111,8 @@ func (p *Postgres) Promote(ctx context.Context) error {
 // CaughtUp says why a standby has not replayed what the primary has flushed; nil if it has.
 func (p *Postgres) CaughtUp(ctx context.Context, primary *Postgres) error {
 	// The primary may itself be a standby, from which this one cascades.
-	end, err := primary.lsn(ctx, "(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END)")
+	end, err := primary.lsn(ctx,
+		"(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END)")
 	if err != nil {
 		return err
 	}
@@ -119,7 +123,9 @@ func (p *Postgres) CaughtUp(ctx context.Context, primary *Postgres) error {
 	defer c.Close(ctx)
 	var there bool
 	var at string
-	if err := c.QueryRow(ctx, "SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn, coalesce(pg_last_wal_replay_lsn()::text, '')", end).Scan(&there, &at); err != nil {
+	if err := c.QueryRow(ctx,
+		"SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn, coalesce(pg_last_wal_replay_lsn()::text, '')", end).Scan(&there,
+		&at); err != nil {
 		return err
 	}
 	if !there {

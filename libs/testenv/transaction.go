@@ -13,22 +13,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// HangingTransactions is what a broker must be started with for LeaveTransactionOpen: brokers that verify transactions (KIP-890, part 1) were made
-// against what it does.
+// HangingTransactions is what a broker must be started with for LeaveTransactionOpen: brokers that
+// verify transactions (KIP-890, part 1) were made against what it does.
 const HangingTransactions = "transaction.partition.verification.enable=false"
 
-// LeaveTransactionOpen writes a record to a partition in a transaction that no coordinator knows of, as brokers before KIP-890 are left with
-// when a coordinator loses what it knew (KIP-664), and returns the id of its producer. The record's time is r.Timestamp.
+// LeaveTransactionOpen writes a record to a partition in a transaction that no coordinator knows
+// of, as brokers before KIP-890 are left with when a coordinator loses what it knew (KIP-664), and
+// returns the id of its producer. The record's time is r.Timestamp.
 func (k *Kafka) LeaveTransactionOpen(ctx context.Context, r *kgo.Record) (producer int64, err error) {
 	versions := kversion.Stable()
-	versions.SetMaxKeyVersion(kmsg.Produce.Int16(), 9) // names topics, and does not make the broker add the partition itself
+	// names topics, and does not make the broker add the partition itself
+	versions.SetMaxKeyVersion(kmsg.Produce.Int16(), 9)
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.Bootstrap), kgo.MaxVersions(versions))
 	if err != nil {
 		return 0, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
 	init := kmsg.NewPtrInitProducerIDRequest()
-	init.TransactionalID, init.TransactionTimeoutMillis = kmsg.StringPtr(fmt.Sprintf("lost-%d", time.Now().UnixNano())), 60_000
+	init.TransactionalID, init.TransactionTimeoutMillis = kmsg.StringPtr(fmt.Sprintf("lost-%d", time.Now().UnixNano())),
+		60_000
 	begun, err := init.RequestWith(ctx, client)
 	if err == nil {
 		err = kerr.ErrorForCode(begun.ErrorCode)

@@ -20,10 +20,12 @@ import (
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
-var recording = flag.Bool("record", false, "ask the classes of Kafka Connect and Debezium again, and write testdata/answers.jsonl")
+var recording = flag.Bool("record", false,
+	"ask the classes of Kafka Connect and Debezium again, and write testdata/answers.jsonl")
 
-// question is what a transform is asked: what it makes of a record of topic t, or Of, partition 3, offset 9 and time 1600000000123,
-// which JsonConverter reads, with or without schemas; headers always with.
+// question is what a transform is asked: what it makes of a record of topic t, or Of, partition 3,
+// offset 9 and time 1600000000123, which JsonConverter reads, with or without schemas; headers
+// always with.
 type question struct {
 	Class  string            `json:"class"`
 	Config map[string]string `json:"config"`
@@ -80,7 +82,8 @@ func (h *header) UnmarshalJSON(text []byte) error {
 
 func (h header) MarshalJSON() ([]byte, error) { return json.Marshal([]any{h.name, h.value, h.text}) }
 
-// answered is a question with its answer: a line of testdata/answers.jsonl. The first line there has the texts that others name.
+// answered is a question with its answer: a line of testdata/answers.jsonl. The first line there
+// has the texts that others name.
 type answered struct {
 	question
 	answer
@@ -201,7 +204,8 @@ func ask(t *testing.T, questions []question) []answered {
 	return all
 }
 
-// debezium24 is the Maven project of the last Debezium whose ExtractNewRecordState has delete.handling.mode and drop.tombstones alone.
+// debezium24 is the Maven project of the last Debezium whose ExtractNewRecordState has
+// delete.handling.mode and drop.tombstones alone.
 //
 //go:embed testdata/debezium-2.4.xml
 var debezium24 []byte
@@ -218,7 +222,8 @@ func askJava(t *testing.T, jars []string, questions []question) []answer {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "java", "--class-path="+strings.Join(path, string(os.PathListSeparator)), "testdata/Answer.java")
+	cmd := exec.CommandContext(t.Context(), "java", "--class-path="+strings.Join(path, string(os.PathListSeparator)),
+		"testdata/Answer.java")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = &in, &out, &said
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("ask Java: %v: %.2000s", err, said.String())

@@ -23,11 +23,13 @@ type cast struct {
 }
 
 // castTypes are the types to cast to, by their names in the option spec.
-var castTypes = map[string]record.Type{"int8": record.Int8, "int16": record.Int16, "int32": record.Int32, "int64": record.Int64,
+var castTypes = map[string]record.Type{"int8": record.Int8, "int16": record.Int16, "int32": record.Int32,
+	"int64":   record.Int64,
 	"float32": record.Float32, "float64": record.Float64, "boolean": record.Boolean, "string": record.String}
 
 func newCast(o *options, on part) (Transform, error) {
-	t := &cast{on: on, fields: map[string]record.Type{}, orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}
+	t := &cast{on: on, fields: map[string]record.Type{}, orDefault: o.flag("replace.null.with.default", true),
+		schemas: schemaCache{}}
 	o.required("spec")
 	for _, item := range o.list("spec") {
 		name, typeName, isField := strings.Cut(item, ":")
@@ -64,7 +66,8 @@ func (t *cast) Apply(r *record.Record) (*record.Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, err = changed(m, slices.Sorted(maps.Keys(t.fields)), func(name string, v any) (any, error) { return castTo(nil, v, t.fields[name]) })
+		m, err = changed(m, slices.Sorted(maps.Keys(t.fields)),
+			func(name string, v any) (any, error) { return castTo(nil, v, t.fields[name]) })
 		if err != nil {
 			return nil, fmt.Errorf("cast %w", err)
 		}
@@ -105,8 +108,9 @@ func (t *cast) derive(s *record.Schema) *record.Schema {
 	return d
 }
 
-// castTo converts a scalar of a schema, which may be nil, as Java converts the numbers: what is too large for an integer is cut to its
-// lowest bits, but a floating-point number to the nearest one first.
+// castTo converts a scalar of a schema, which may be nil, as Java converts the numbers: what is too
+// large for an integer is cut to its lowest bits, but a floating-point number to the nearest one
+// first.
 func castTo(s *record.Schema, v any, to record.Type) (any, error) {
 	switch v.(type) {
 	case nil:

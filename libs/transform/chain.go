@@ -52,8 +52,9 @@ func (e *StepError) Error() string {
 
 func (e *StepError) Unwrap() error { return e.Err }
 
-// FromSettings builds the chain that the keys transforms, transforms.<name>.…, predicates and predicates.<name>.… describe;
-// nil if there is none. What Kafka Connect has words for is a catalogue.Problem.
+// FromSettings builds the chain that the keys transforms, transforms.<name>.…, predicates and
+// predicates.<name>.… describe; nil if there is none. What Kafka Connect has words for is a
+// catalogue.Problem.
 func FromSettings(settings map[string]string) (*Chain, error) {
 	predicates := map[string]Predicate{}
 	for _, name := range splitList(settings["predicates"]) {

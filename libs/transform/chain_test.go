@@ -45,7 +45,8 @@ func envelope(t *testing.T, payload string) *record.Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &record.Record{Topic: "p.s.t", Partition: 2, Offset: 7, Timestamp: 1577872800123, KeySchema: record.Of(record.String), Key: "k", ValueSchema: s, Value: v}
+	return &record.Record{Topic: "p.s.t", Partition: 2, Offset: 7, Timestamp: 1577872800123,
+		KeySchema: record.Of(record.String), Key: "k", ValueSchema: s, Value: v}
 }
 
 func replaceOnce(s, old, with string) string {
@@ -83,7 +84,8 @@ func TestADeleteBecomesWhatTheModeSays(t *testing.T) {
 		{[]string{"delete.tombstone.handling.mode", "drop"}, "", false, false},
 		{[]string{"delete.tombstone.handling.mode", "delete-to-tombstone"}, "null", false, false},
 		{[]string{"delete.tombstone.handling.mode", "rewrite"}, `{"id":1,"a":"x","__deleted":"true"}`, true, false},
-		{[]string{"delete.tombstone.handling.mode", "rewrite-with-tombstone"}, `{"id":1,"a":"x","__deleted":"true"}`, true, true},
+		{[]string{"delete.tombstone.handling.mode", "rewrite-with-tombstone"},
+			`{"id":1,"a":"x","__deleted":"true"}`, true, true},
 		{[]string{"delete.handling.mode", "rewrite"}, `{"id":1,"a":"x","__deleted":"true"}`, true, false},
 		{[]string{"drop.tombstones", "false"}, "", false, true},
 		{[]string{"delete.handling.mode", "none", "drop.tombstones", "false", "add.fields", "op"}, "null", true, true},
@@ -111,7 +113,8 @@ func TestADeleteBecomesWhatTheModeSays(t *testing.T) {
 }
 
 func TestAddedFieldsAndHeadersComeFromTheEnvelope(t *testing.T) {
-	out := apply(t, unwrap("add.fields", "op,table,source.lsn:pos,nosuch", "add.headers", "op,lsn", "replace.null.with.default", "false"), envelope(t, created))
+	out := apply(t, unwrap("add.fields", "op,table,source.lsn:pos,nosuch", "add.headers", "op,lsn",
+		"replace.null.with.default", "false"), envelope(t, created))
 	if got := jsonOf(t, out.ValueSchema, out.Value); got != `{"id":1,"a":null,"__op":"c","__table":"t","__pos":5}` {
 		t.Error(got)
 	}
@@ -129,7 +132,8 @@ func TestAnAddedFieldNamedAsAColumnIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = chain.Apply(envelope(t, created))
-	for _, part := range []string{"Cannot create field because of field name duplication a", "add.fields=op:NAME", "add.fields.prefix"} {
+	for _, part := range []string{"Cannot create field because of field name duplication a", "add.fields=op:NAME",
+		"add.fields.prefix"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("the error is %v, want %q in it", err, part)
 		}
@@ -153,7 +157,8 @@ func TestHeadersOfADeleteGoToItsTombstoneToo(t *testing.T) {
 }
 
 func TestARecordThatIsNoChangeEventPassesUnwrapUnchanged(t *testing.T) {
-	r := &record.Record{Topic: "h", ValueSchema: &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.Heartbeat"}, Value: &record.StructValue{}}
+	r := &record.Record{Topic: "h", ValueSchema: &record.Schema{Type: record.Struct,
+		Name: "io.debezium.connector.common.Heartbeat"}, Value: &record.StructValue{}}
 	if apply(t, unwrap(), r) != r {
 		t.Error("a heartbeat was changed")
 	}
@@ -161,9 +166,11 @@ func TestARecordThatIsNoChangeEventPassesUnwrapUnchanged(t *testing.T) {
 
 // simple is a record with a struct of two fields.
 func simple() *record.Record {
-	s := &record.Schema{Type: record.Struct, Name: "n", Fields: []record.Field{{Name: "a", Schema: record.Of(record.Int32)},
-		{Name: "b", Schema: record.OptionalOf(record.String).WithDefault("dflt")}}}
-	return &record.Record{Topic: "t", Partition: 3, Offset: 9, Timestamp: 1577872800123, ValueSchema: s, Value: &record.StructValue{Schema: s, Values: []any{int32(5), nil}}}
+	s := &record.Schema{Type: record.Struct, Name: "n",
+		Fields: []record.Field{{Name: "a", Schema: record.Of(record.Int32)},
+			{Name: "b", Schema: record.OptionalOf(record.String).WithDefault("dflt")}}}
+	return &record.Record{Topic: "t", Partition: 3, Offset: 9, Timestamp: 1577872800123, ValueSchema: s,
+		Value: &record.StructValue{Schema: s, Values: []any{int32(5), nil}}}
 }
 
 func TestFieldTransformsChangeStructs(t *testing.T) {
@@ -173,7 +180,8 @@ func TestFieldTransformsChangeStructs(t *testing.T) {
 		options map[string]string
 		want    string
 	}{
-		{"InsertField$Value", map[string]string{"topic.field": "tp", "offset.field": "o!", "static.field": "s", "static.value": "v"}, `{"a":5,"b":"dflt","tp":"t","o":9,"s":"v"}`},
+		{"InsertField$Value", map[string]string{"topic.field": "tp", "offset.field": "o!", "static.field": "s",
+			"static.value": "v"}, `{"a":5,"b":"dflt","tp":"t","o":9,"s":"v"}`},
 		{"ReplaceField$Value", map[string]string{"exclude": "b", "renames": "a:z"}, `{"z":5}`},
 		{"ReplaceField$Value", map[string]string{"include": "b", "replace.null.with.default": "false"}, `{"b":null}`},
 		{"MaskField$Value", map[string]string{"fields": "a,b"}, `{"a":0,"b":""}`},
@@ -200,11 +208,13 @@ func TestFieldTransformsChangeMapsWithoutSchema(t *testing.T) {
 		options map[string]string
 		want    string
 	}{
-		"InsertField$Value":        {map[string]string{"static.field": "s", "static.value": "v"}, `{"a":5,"n":{"x":1},"s":"v"}`},
-		"ReplaceField$Value":       {map[string]string{"exclude": "n"}, `{"a":5}`},
-		"Flatten$Value":            {nil, `{"a":5,"n.x":1}`},
-		"TimestampConverter$Value": {map[string]string{"field": "a", "target.type": "string", "format": "yyyy-MM-dd'T'HH:mm:ss.SSS"}, `{"a":"1970-01-01T00:00:00.005","n":{"x":1}}`},
-		"ExtractField$Value":       {map[string]string{"field": "n.x", "field.syntax.version": "V2"}, `1`},
+		"InsertField$Value": {map[string]string{"static.field": "s", "static.value": "v"},
+			`{"a":5,"n":{"x":1},"s":"v"}`},
+		"ReplaceField$Value": {map[string]string{"exclude": "n"}, `{"a":5}`},
+		"Flatten$Value":      {nil, `{"a":5,"n.x":1}`},
+		"TimestampConverter$Value": {map[string]string{"field": "a", "target.type": "string",
+			"format": "yyyy-MM-dd'T'HH:mm:ss.SSS"}, `{"a":"1970-01-01T00:00:00.005","n":{"x":1}}`},
+		"ExtractField$Value": {map[string]string{"field": "n.x", "field.syntax.version": "V2"}, `1`},
 	} {
 		_, v, err := (&record.JSON{}).Decode("t", []byte(`{"a":5,"n":{"x":1}}`))
 		if err != nil {
@@ -222,8 +232,10 @@ func TestFieldTransformsChangeMapsWithoutSchema(t *testing.T) {
 }
 
 func TestAPredicateDecidesWhetherAStepApplies(t *testing.T) {
-	settings := map[string]string{"transforms": "f", "transforms.f.type": "org.apache.kafka.connect.transforms.Filter", "transforms.f.predicate": "p",
-		"predicates": "p", "predicates.p.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches", "predicates.p.pattern": "a.*"}
+	settings := map[string]string{"transforms": "f", "transforms.f.type": "org.apache.kafka.connect.transforms.Filter",
+		"transforms.f.predicate": "p",
+		"predicates":             "p", "predicates.p.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
+		"predicates.p.pattern": "a.*"}
 	for _, negate := range []string{"false", "true"} {
 		settings["transforms.f.negate"] = negate
 		for _, topic := range []string{"ab", "ba"} {
@@ -240,7 +252,8 @@ func TestRoutersRenameTopics(t *testing.T) {
 		"new.t":      {"type": "RegexRouter", "regex": "(?<pre>p)\\.(.*)", "replacement": "new.t"},
 		"s.t-p":      {"type": "RegexRouter", "regex": "(?<pre>p)\\.(.*)", "replacement": "$2-${pre}"},
 		"p.s.t-2020": {"type": "TimestampRouter", "timestamp.format": "yyyy"},
-		"p.all":      {"type": "io.debezium.transforms.ByLogicalTableRouter", "topic.regex": "(p)\\..*", "topic.replacement": "$1.all"},
+		"p.all": {"type": "io.debezium.transforms.ByLogicalTableRouter", "topic.regex": "(p)\\..*",
+			"topic.replacement": "$1.all"},
 	} {
 		settings := map[string]string{"transforms": "r"}
 		for k, v := range s {
@@ -262,8 +275,10 @@ func TestWhatIsWrongInTheSettingsIsNamed(t *testing.T) {
 		{"transforms": "x", "transforms.x.type": "RegexRouter", "transforms.x.regex": "a", "transforms.x.predicate": "none"},
 		{"transforms": "x", "transforms.x.type": "io.debezium.transforms.Filter", "transforms.x.condition": "true"},
 		{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.MaskField$Value"},
-		{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.Cast$Value", "transforms.x.spec": "a:uint8"},
-		{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.TimestampConverter$Value", "transforms.x.target.type": "string", "transforms.x.format": "QQQ"},
+		{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.Cast$Value",
+			"transforms.x.spec": "a:uint8"},
+		{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.TimestampConverter$Value",
+			"transforms.x.target.type": "string", "transforms.x.format": "QQQ"},
 		{"predicates": "p", "predicates.p.type": "Maybe"},
 	} {
 		if _, err := FromSettings(s); err == nil {
@@ -273,7 +288,8 @@ func TestWhatIsWrongInTheSettingsIsNamed(t *testing.T) {
 }
 
 func TestAnErrorOfAStepNamesTheStepAndTheTopic(t *testing.T) {
-	c, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.Cast$Value", "transforms.x.spec": "b:int32"})
+	c, err := FromSettings(map[string]string{"transforms": "x",
+		"transforms.x.type": "org.apache.kafka.connect.transforms.Cast$Value", "transforms.x.spec": "b:int32"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,29 +309,43 @@ func TestNoTransformsMeansNoChain(t *testing.T) {
 // The words are those of Kafka Connect 4.3.1 (ConfigDef.parseType); what follows them is ours.
 func TestAClassOfAnotherPackageIsNotRunAsOurs(t *testing.T) {
 	for _, class := range []string{
-		"io.confluent.connect.transforms.Filter$Value", "io.confluent.connect.transforms.ReplaceField$Value", "com.acme.ReplaceField$Value", "com.acme.Filter", "Filter$Value", "RegexRouter$Key",
-		"org.apache.kafka.connect.transforms.Filter$Value", "org.apache.kafka.connect.RegexRouter", "transforms.RegexRouter", "org.apache.kafka.connect.transforms.ReplaceField$Other", "io.debezium.transforms.RegexRouter",
-		"io.debezium.connector.postgresql.transforms.timescaledb.TimescaleDb", "org.apache.kafka.connect.transforms.ExtractNewRecordState", "io.debezium.transforms.EventRouter", "io.confluent.connect.transforms.MessageTimestampRouter", "io.confluent.connect.transforms.GzipDecompress", "regexrouter",
+		"io.confluent.connect.transforms.Filter$Value", "io.confluent.connect.transforms.ReplaceField$Value",
+		"com.acme.ReplaceField$Value", "com.acme.Filter", "Filter$Value", "RegexRouter$Key",
+		"org.apache.kafka.connect.transforms.Filter$Value", "org.apache.kafka.connect.RegexRouter", "transforms.RegexRouter",
+		"org.apache.kafka.connect.transforms.ReplaceField$Other", "io.debezium.transforms.RegexRouter",
+		"io.debezium.connector.postgresql.transforms.timescaledb.TimescaleDb",
+		"org.apache.kafka.connect.transforms.ExtractNewRecordState", "io.debezium.transforms.EventRouter",
+		"io.confluent.connect.transforms.MessageTimestampRouter",
+		"io.confluent.connect.transforms.GzipDecompress", "regexrouter",
 	} {
-		_, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": class, "transforms.x.regex": "a", "transforms.x.replacement": "b", "transforms.x.exclude": "after"})
-		if err == nil || !strings.HasPrefix(err.Error(), "Invalid value "+class+" for configuration transforms.x.type: Class "+class+" could not be found.") {
+		_, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": class, "transforms.x.regex": "a",
+			"transforms.x.replacement": "b", "transforms.x.exclude": "after"})
+		if err == nil || !strings.HasPrefix(err.Error(),
+			"Invalid value "+class+" for configuration transforms.x.type: Class "+class+" could not be found.") {
 			t.Errorf("%s: %v", class, err)
 		}
-		if (strings.HasPrefix(class, "io.confluent.") || strings.HasPrefix(class, "io.debezium.")) && !strings.Contains(err.Error(), "Calypso does not have this transform; ") {
+		if (strings.HasPrefix(class, "io.confluent.") || strings.HasPrefix(class, "io.debezium.")) &&
+			!strings.Contains(err.Error(), "Calypso does not have this transform; ") {
 			t.Errorf("%s: no way out: %v", class, err)
 		}
 	}
-	for _, class := range []string{"com.acme.TopicNameMatches", "org.apache.kafka.connect.transforms.TopicNameMatches", "com.acme.RecordIsTombstone"} {
-		if _, err := FromSettings(map[string]string{"predicates": "x", "predicates.x.type": class, "predicates.x.pattern": "a"}); err == nil || !strings.Contains(err.Error(), "Class "+class+" could not be found.") {
+	for _, class := range []string{"com.acme.TopicNameMatches", "org.apache.kafka.connect.transforms.TopicNameMatches",
+		"com.acme.RecordIsTombstone"} {
+		if _, err := FromSettings(map[string]string{"predicates": "x", "predicates.x.type": class,
+			"predicates.x.pattern": "a"}); err == nil || !strings.Contains(err.Error(), "Class "+class+" could not be found.") {
 			t.Errorf("%s: %v", class, err)
 		}
 	}
 	for _, class := range []string{" org.apache.kafka.connect.transforms.RegexRouter ", "RegexRouter"} {
-		if _, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": class, "transforms.x.regex": "a", "transforms.x.replacement": "b"}); err != nil {
+		if _, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": class, "transforms.x.regex": "a",
+			"transforms.x.replacement": "b"}); err != nil {
 			t.Errorf("%q: %v", class, err)
 		}
 	}
-	if _, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.Cast"}); err == nil || !strings.Contains(err.Error(), "This class is abstract and cannot be created. Did you mean org.apache.kafka.connect.transforms.Cast$") {
+	if _, err := FromSettings(map[string]string{"transforms": "x",
+		"transforms.x.type": "org.apache.kafka.connect.transforms.Cast"}); err == nil ||
+		!strings.Contains(err.Error(),
+			"This class is abstract and cannot be created. Did you mean org.apache.kafka.connect.transforms.Cast$") {
 		t.Errorf("%v", err)
 	}
 }
@@ -337,8 +367,10 @@ func TestConfluentsTransformsDoAsDocumented(t *testing.T) {
 		{"ExtractTopic$Key", nil, record.Record{Topic: "t", Key: "k"}, "k"},
 		{"ExtractTopic$Value", map[string]string{"field": "f"}, record.Record{Topic: "t", Value: row}, "topic-f"},
 		{"ExtractTopic$Value", map[string]string{"field": "n"}, record.Record{Topic: "t", Value: row}, "!"},
-		{"ExtractTopic$Value", map[string]string{"field": "none", "skip.missing.or.null": "true"}, record.Record{Topic: "t", Value: row}, "t"},
-		{"ExtractTopic$Header", map[string]string{"field": "h"}, record.Record{Topic: "t", Headers: []record.Header{{Key: "h", Value: "from-h"}}}, "from-h"},
+		{"ExtractTopic$Value", map[string]string{"field": "none", "skip.missing.or.null": "true"},
+			record.Record{Topic: "t", Value: row}, "t"},
+		{"ExtractTopic$Header", map[string]string{"field": "h"},
+			record.Record{Topic: "t", Headers: []record.Header{{Key: "h", Value: "from-h"}}}, "from-h"},
 		{"Drop$Value", nil, record.Record{Topic: "t", Value: row}, "t"},
 	} {
 		settings := map[string]string{"transforms": "x", "transforms.x.type": class + c.name}
@@ -368,14 +400,19 @@ func TestConfluentsTransformsDoAsDocumented(t *testing.T) {
 
 // Kafka Connect's ConfigDef trims every value before it is read.
 func TestWhiteSpaceAroundTheOptionsOfTransformsDoesNotCount(t *testing.T) {
-	c, err := FromSettings(map[string]string{"transforms": " r , i ", "transforms.r.type": " org.apache.kafka.connect.transforms.RegexRouter\n", "transforms.r.regex": " (.*) ", "transforms.r.replacement": " new-$1\t",
-		"transforms.r.predicate": " p ", "transforms.r.negate": " False ", "predicates": " p", "predicates.p.type": " TopicNameMatches ", "predicates.p.pattern": " t.* ",
-		"transforms.i.type": "org.apache.kafka.connect.transforms.InsertField$Value ", "transforms.i.static.field": " f ", "transforms.i.static.value": " v "})
+	c, err := FromSettings(map[string]string{"transforms": " r , i ",
+		"transforms.r.type": " org.apache.kafka.connect.transforms.RegexRouter\n", "transforms.r.regex": " (.*) ",
+		"transforms.r.replacement": " new-$1\t",
+		"transforms.r.predicate":   " p ", "transforms.r.negate": " False ", "predicates": " p",
+		"predicates.p.type": " TopicNameMatches ", "predicates.p.pattern": " t.* ",
+		"transforms.i.type": "org.apache.kafka.connect.transforms.InsertField$Value ", "transforms.i.static.field": " f ",
+		"transforms.i.static.value": " v "})
 	if err != nil {
 		t.Fatal(err)
 	}
 	out, err := c.Apply(&record.Record{Topic: "t1", Value: record.Map{}})
-	if err != nil || out.Topic != "new-t1" || len(out.Value.(record.Map)) != 1 || out.Value.(record.Map)[0] != (record.Entry{Key: "f", Value: "v"}) {
+	if err != nil || out.Topic != "new-t1" || len(out.Value.(record.Map)) != 1 ||
+		out.Value.(record.Map)[0] != (record.Entry{Key: "f", Value: "v"}) {
 		t.Errorf("%+v %v", out, err)
 	}
 }

@@ -26,8 +26,12 @@ var transforms = map[string]func(*options) (Transform, error){
 	apache + "TimestampRouter": newTimestampRouter,
 	apache + "ValueToKey":      newValueToKey,
 
-	debezium + "ByLogicalTableRouter":  func(o *options) (Transform, error) { return newLogicalRouter(o, "__dbz__physicalTableIdentifier") },
-	debezium + "ToLogicalTopicRouter":  func(o *options) (Transform, error) { return newLogicalRouter(o, "__dbz__sourceIdentifier") },
+	debezium + "ByLogicalTableRouter": func(o *options) (Transform, error) {
+		return newLogicalRouter(o, "__dbz__physicalTableIdentifier")
+	},
+	debezium + "ToLogicalTopicRouter": func(o *options) (Transform, error) {
+		return newLogicalRouter(o, "__dbz__sourceIdentifier")
+	},
 	debezium + "ExtractNewRecordState": newExtractNewRecordState,
 	debezium + "outbox.EventRouter":    newEventRouter,
 
@@ -53,9 +57,13 @@ var partTransforms = map[string]func(*options, part) (Transform, error){
 }
 
 var predicates = map[string]func(*options) (Predicate, error){
-	apache + "predicates.TopicNameMatches":  func(o *options) (Predicate, error) { return topicNameMatches{o.regex("pattern", "")}, o.err },
+	apache + "predicates.TopicNameMatches": func(o *options) (Predicate, error) {
+		return topicNameMatches{o.regex("pattern", "")}, o.err
+	},
 	apache + "predicates.RecordIsTombstone": func(o *options) (Predicate, error) { return recordIsTombstone{}, nil },
-	apache + "predicates.HasHeaderKey":      func(o *options) (Predicate, error) { return hasHeaderKey{o.required("name")}, o.err },
+	apache + "predicates.HasHeaderKey": func(o *options) (Predicate, error) {
+		return hasHeaderKey{o.required("name")}, o.err
+	},
 }
 
 func init() {
@@ -67,9 +75,10 @@ func init() {
 
 // instead says what to do where a class that users have is not there.
 var instead = map[string]string{
-	debezium + "Filter":                        "it runs scripts: take " + apache + "Filter with a predicate",
-	debezium + "ContentBasedRouter":            "it runs scripts: take " + apache + "RegexRouter with a predicate",
-	confluent + "Filter":                       "take " + apache + "Filter with a predicate, or a row filter of the publication",
+	debezium + "Filter":             "it runs scripts: take " + apache + "Filter with a predicate",
+	debezium + "ContentBasedRouter": "it runs scripts: take " + apache + "RegexRouter with a predicate",
+	confluent + "Filter": "take " + apache +
+		"Filter with a predicate, or a row filter of the publication",
 	confluent + "MessageTimestampRouter":       "take " + apache + "TimestampRouter, which goes by the record's timestamp",
 	confluent + "GzipDecompress":               "values that are compressed in themselves are delivered as they are",
 	confluent + "ReplaceField":                 "take the class of Apache Kafka, " + apache + "ReplaceField",
@@ -77,8 +86,8 @@ var instead = map[string]string{
 	"io.debezium.transforms.TimezoneConverter": "convert times where they are read",
 }
 
-// Class is the full name of the transform that a configuration names. Its error is Kafka Connect's, with what to take instead where
-// that is known.
+// Class is the full name of the transform that a configuration names. Its error is Kafka Connect's,
+// with what to take instead where that is known.
 func Class(name string) (string, error) {
 	full, ok := classname.Find(name, "Transformation", maps.Keys(transforms))
 	switch _, two := partTransforms[name]; {
@@ -124,7 +133,8 @@ func (o *options) class(named func(string) (string, error)) string {
 	name := o.required("type")
 	full, err := named(name)
 	if err != nil {
-		o.keep(catalogue.Problemf(o.prefix+"type", "Invalid value %.200s for configuration %s: %v", name, o.prefix+"type", err))
+		o.keep(catalogue.Problemf(o.prefix+"type", "Invalid value %.200s for configuration %s: %v", name,
+			o.prefix+"type", err))
 	}
 	return full
 }
@@ -136,7 +146,8 @@ func notFound(class string) error {
 	switch way, known := instead[base]; {
 	case way != "":
 		said += " Calypso does not have this transform; " + way + "."
-	case known, strings.HasPrefix(class, confluent), strings.HasPrefix(class, "io.debezium."), strings.HasPrefix(class, apache):
+	case known, strings.HasPrefix(class, confluent), strings.HasPrefix(class, "io.debezium."),
+		strings.HasPrefix(class, apache):
 		said += " Calypso does not have this transform; GET /connector-plugins?connectorsOnly=false lists those that it has."
 	}
 	return errors.New(said)

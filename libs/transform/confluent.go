@@ -49,7 +49,8 @@ func (t *drop) Apply(r *record.Record) (*record.Record, error) {
 	return t.on.set(r, s, nil), nil
 }
 
-// extractTopic is Confluent's ExtractTopic: it takes the topic's name from the record, from the whole key or value or a field of it.
+// extractTopic is Confluent's ExtractTopic: it takes the topic's name from the record, from the
+// whole key or value or a field of it.
 type extractTopic struct {
 	from func(*record.Record) (any, error)
 	skip bool
@@ -112,7 +113,9 @@ func (t *extractTopic) Apply(r *record.Record) (*record.Record, error) {
 		if t.skip {
 			return r, nil
 		}
-		return nil, fmt.Errorf("extract the topic: what should name it is missing, null or empty; set skip.missing.or.null to keep the topic then")
+		return nil,
+			fmt.Errorf(
+				"extract the topic: what should name it is missing, null or empty; set skip.missing.or.null to keep the topic then")
 	}
 	out := *r
 	out.Topic = topic

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// dateFormat is a pattern of Java's SimpleDateFormat, in UTC and English. It reads as leniently as that does: a field may be larger than
-// its unit has parts, and what comes after the last field does not count.
+// dateFormat is a pattern of Java's SimpleDateFormat, in UTC and English. It reads as leniently as
+// that does: a field may be larger than its unit has parts, and what comes after the last field
+// does not count.
 type dateFormat []dateField
 
 // dateField is a run of one letter, or text that stands for itself.
@@ -173,7 +174,8 @@ func civil(t time.Time) (year int, month time.Month, day, yearDay int) {
 	return year, month, day, days - julianDays(year, 1, 1) + 1
 }
 
-// julianDays are the days from 1970 to a date of the Julian calendar, whose month and day may be beyond their year and month.
+// julianDays are the days from 1970 to a date of the Julian calendar, whose month and day may be
+// beyond their year and month.
 func julianDays(year, month, day int) int {
 	years := floorDiv(int64(month-1), 12)
 	year, month = year+int(years), month-12*int(years)
@@ -235,7 +237,8 @@ func (d *parsedDate) read(field dateField, text string, width int) (rest string,
 	}
 	switch {
 	case field.letter == 'M' && !field.numeric():
-		at, rest, ok := name("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+		at, rest, ok := name("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+			"November", "December")
 		d.month = at + 1
 		return rest, ok
 	case field.letter == 'E':

@@ -36,7 +36,8 @@ func newInsertField(o *options, on part) (Transform, error) {
 		}
 		return &newField{name: strings.TrimSuffix(text, "?"), optional: true}
 	}
-	t := &insertField{on: on, topic: fieldOf("topic.field"), partition: fieldOf("partition.field"), offset: fieldOf("offset.field"),
+	t := &insertField{on: on, topic: fieldOf("topic.field"), partition: fieldOf("partition.field"),
+		offset:    fieldOf("offset.field"),
 		timestamp: fieldOf("timestamp.field"), static: fieldOf("static.field"), staticValue: o.text("static.value", ""),
 		orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}
 	if t.topic == nil && t.partition == nil && t.offset == nil && t.timestamp == nil && t.static == nil {
@@ -128,7 +129,8 @@ func newReplaceField(o *options, on part) (Transform, error) {
 		}
 		return m
 	}
-	t := &replaceField{on: on, include: set("include", "whitelist"), exclude: set("exclude", "blacklist"), renames: map[string]string{},
+	t := &replaceField{on: on, include: set("include", "whitelist"), exclude: set("exclude", "blacklist"),
+		renames:   map[string]string{},
 		orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}
 	for _, pair := range o.list("renames") {
 		from, to, ok := strings.Cut(pair, ":")
@@ -224,7 +226,8 @@ func (t *maskField) Apply(r *record.Record) (*record.Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, err = changed(m, slices.Sorted(maps.Keys(t.fields)), func(_ string, v any) (any, error) { return t.masked(nil, v) })
+		m, err = changed(m, slices.Sorted(maps.Keys(t.fields)),
+			func(_ string, v any) (any, error) { return t.masked(nil, v) })
 		if err != nil {
 			return nil, fmt.Errorf("mask %w", err)
 		}
@@ -277,7 +280,8 @@ type valueToKey struct {
 
 func newValueToKey(o *options) (Transform, error) {
 	o.required("fields")
-	return &valueToKey{fields: once(o.list("fields")), orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}, o.err
+	return &valueToKey{fields: once(o.list("fields")), orDefault: o.flag("replace.null.with.default", true),
+		schemas: schemaCache{}}, o.err
 }
 
 func (t *valueToKey) Apply(r *record.Record) (*record.Record, error) {
@@ -356,7 +360,8 @@ func newExtractField(o *options, on part) (Transform, error) {
 	return t, o.err
 }
 
-// fieldPath takes a path apart at its dots, but for those within backticks that begin a step (Kafka Connect's SingleFieldPath).
+// fieldPath takes a path apart at its dots, but for those within backticks that begin a step (Kafka
+// Connect's SingleFieldPath).
 func fieldPath(text string) ([]string, error) {
 	var path []string
 	for rest := text; ; {
@@ -492,7 +497,8 @@ func (t *flatten) fields(out []record.Field, prefix string, s *record.Schema, op
 			out = t.fields(out, t.join(prefix, f.Name), f.Schema, optional || f.Schema.Optional)
 			continue
 		}
-		out = append(out, record.Field{Name: t.join(prefix, f.Name), Schema: f.Schema.AsOptional(optional || f.Schema.Optional)})
+		out = append(out, record.Field{Name: t.join(prefix, f.Name),
+			Schema: f.Schema.AsOptional(optional || f.Schema.Optional)})
 	}
 	return out
 }
@@ -523,7 +529,8 @@ type setSchemaMetadata struct {
 }
 
 func newSetSchemaMetadata(o *options, on part) (Transform, error) {
-	t := &setSchemaMetadata{on: on, name: o.text("schema.name", ""), orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}
+	t := &setSchemaMetadata{on: on, name: o.text("schema.name", ""), orDefault: o.flag("replace.null.with.default", true),
+		schemas: schemaCache{}}
 	if !o.has("schema.name") && !o.has("schema.version") {
 		return nil, fmt.Errorf("neither schema.name nor schema.version is configured")
 	}
@@ -543,7 +550,8 @@ func (t *setSchemaMetadata) Apply(r *record.Record) (*record.Record, error) {
 	case s == nil && v == nil:
 		return r, nil
 	case s == nil || s.Type != record.Struct:
-		return nil, fmt.Errorf("set a schema's name or version: only structs with a schema are supported, the value is a %T", v)
+		return nil, fmt.Errorf("set a schema's name or version: only structs with a schema are supported, the value is a %T",
+			v)
 	}
 	derived := t.schemas.get(s, func() *record.Schema {
 		d := *s

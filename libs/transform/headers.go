@@ -21,8 +21,9 @@ func newInsertHeader(o *options) (Transform, error) {
 	return &insertHeader{h}, o.err
 }
 
-// literal is what Kafka Connect takes a text for (its Values.parseString): null, a boolean, a number of the least type that holds it, a
-// date or time, else text. Lists and maps stay text, which is what most converters of headers write of them.
+// literal is what Kafka Connect takes a text for (its Values.parseString): null, a boolean, a
+// number of the least type that holds it, a date or time, else text. Lists and maps stay text,
+// which is what most converters of headers write of them.
 func literal(text string) (*record.Schema, any) {
 	switch text {
 	case "null":
@@ -35,9 +36,12 @@ func literal(text string) (*record.Schema, any) {
 		schema record.Schema
 		value  func(time.Time) any
 	}{
-		{"2006-01-02", record.Schema{Type: record.Int32, Name: record.DateName, Version: 1}, func(t time.Time) any { return int32(t.Unix() / 86400) }},
-		{"15:04:05.000Z", record.Schema{Type: record.Int32, Name: record.TimeName, Version: 1}, func(t time.Time) any { return int32(t.Sub(t.Truncate(24 * time.Hour)).Milliseconds()) }},
-		{"2006-01-02T15:04:05.000Z", record.Schema{Type: record.Int64, Name: record.TimestampName, Version: 1}, func(t time.Time) any { return t.UnixMilli() }},
+		{"2006-01-02", record.Schema{Type: record.Int32, Name: record.DateName, Version: 1},
+			func(t time.Time) any { return int32(t.Unix() / 86400) }},
+		{"15:04:05.000Z", record.Schema{Type: record.Int32, Name: record.TimeName, Version: 1},
+			func(t time.Time) any { return int32(t.Sub(t.Truncate(24 * time.Hour)).Milliseconds()) }},
+		{"2006-01-02T15:04:05.000Z", record.Schema{Type: record.Int64, Name: record.TimestampName, Version: 1},
+			func(t time.Time) any { return t.UnixMilli() }},
 	} {
 		if at, err := time.Parse(form.layout, text); err == nil {
 			return &form.schema, form.value(at)
@@ -49,7 +53,8 @@ func literal(text string) (*record.Schema, any) {
 	return record.Of(record.String), text
 }
 
-// aNumber is what begins with a digit or a sign, as Kafka Connect's parser has it. Its length bounds what the digits of an exponent could make.
+// aNumber is what begins with a digit or a sign, as Kafka Connect's parser has it. Its length
+// bounds what the digits of an exponent could make.
 var aNumber = regexp.MustCompile(`^([0-9]+\.?[0-9]*|[+-]([0-9]+\.?[0-9]*|\.[0-9]+))([eE][+-]?[0-9]{1,4})?$`)
 
 func numeric(text string) (*record.Schema, any) {
@@ -79,7 +84,8 @@ func numeric(text string) (*record.Schema, any) {
 			return record.Of(record.Float64), f
 		}
 	}
-	return &record.Schema{Type: record.Bytes, Name: record.DecimalName, Version: 1, Params: []record.Param{{Name: "scale", Value: strconv.Itoa(d.Scale)}}}, d
+	return &record.Schema{Type: record.Bytes, Name: record.DecimalName, Version: 1,
+		Params: []record.Param{{Name: "scale", Value: strconv.Itoa(d.Scale)}}}, d
 }
 
 // wholeNumber is a decimal as a number of 64 bits, if it is one.
@@ -131,7 +137,8 @@ type headerFrom struct {
 }
 
 func newHeaderFrom(o *options, on part) (Transform, error) {
-	t := &headerFrom{on: on, fields: o.someOf("fields"), header: o.someOf("headers"), orDefault: o.flag("replace.null.with.default", true)}
+	t := &headerFrom{on: on, fields: o.someOf("fields"), header: o.someOf("headers"),
+		orDefault: o.flag("replace.null.with.default", true)}
 	switch o.required("operation") {
 	case "move":
 		t.move = true
@@ -140,7 +147,8 @@ func newHeaderFrom(o *options, on part) (Transform, error) {
 		o.fail("operation", "String must be one of: move, copy")
 	}
 	if len(t.fields) != len(t.header) {
-		o.keep(catalogue.Problemf(o.prefix+"fields", "'%[1]sfields' config must have the same number of elements as '%[1]sheaders' config.", o.prefix))
+		o.keep(catalogue.Problemf(o.prefix+"fields",
+			"'%[1]sfields' config must have the same number of elements as '%[1]sheaders' config.", o.prefix))
 	}
 	t.rest = &replaceField{on: on, exclude: map[string]bool{}, orDefault: t.orDefault, schemas: schemaCache{}}
 	for _, name := range t.fields {

@@ -11,27 +11,30 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// Lineage is what a chain makes of the records of one table: where they go, and which fields of their rows still carry what was
-// in the row that came in.
+// Lineage is what a chain makes of the records of one table: where they go, and which fields of
+// their rows still carry what was in the row that came in.
 type Lineage struct {
 	Topic string
 	// Envelope says that the rows are still within change envelopes.
 	Envelope bool
-	// Carriers maps a field of the row that came in to the field of the row that comes out with the same values and of the same
-	// type. Fields that the chain drops or changes are missing.
+	// Carriers maps a field of the row that came in to the field of the row that comes out with the
+	// same values and of the same type. Fields that the chain drops or changes are missing.
 	Carriers map[string]string
 }
 
 // Errors of Chain.Lineage.
 var (
 	ErrDropped   = errors.New("the transforms drop the table's records")
-	ErrScattered = errors.New("the transforms choose the topic by what is in a record or by its time, so that a table has no topic of its own")
+	ErrScattered = errors.New(
+		"the transforms choose the topic by what is in a record or by its time, so that a table has no topic of its own")
 )
 
-// Lineage follows the rows of a table through the chain; a nil chain changes nothing. schema is that of the records' values: of
-// change envelopes, or of rows. The chain is asked with made-up creates: with one row, and for each field with the same row but
-// for that field. What comes out differently follows from that field, so nothing needs to be known of the transforms. An error that
-// is neither ErrDropped nor ErrScattered is a transform's, which cannot do with the made-up values.
+// Lineage follows the rows of a table through the chain; a nil chain changes nothing. schema is
+// that of the records' values: of change envelopes, or of rows. The chain is asked with made-up
+// creates: with one row, and for each field with the same row but for that field. What comes out
+// differently follows from that field, so nothing needs to be known of the transforms. An error
+// that is neither ErrDropped nor ErrScattered is a transform's, which cannot do with the made-up
+// values.
 func (c *Chain) Lineage(topic string, schema *record.Schema, headers []record.Header) (*Lineage, error) {
 	l := lineage{chain: c, topic: topic, schema: schema, headers: headers}
 	row := l.rowSchema()
@@ -94,7 +97,8 @@ type traced struct {
 
 // apply sends the create of a row through the chain, at a time after an arbitrary one.
 func (l *lineage) apply(row *record.StructValue, after time.Duration) (traced, error) {
-	r := &record.Record{Topic: l.topic, Partition: -1, Offset: -1, Headers: append([]record.Header(nil), l.headers...), ValueSchema: l.schema, Value: row,
+	r := &record.Record{Topic: l.topic, Partition: -1, Offset: -1, Headers: append([]record.Header(nil), l.headers...),
+		ValueSchema: l.schema, Value: row,
 		Timestamp: time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC).Add(after).UnixMilli()}
 	if row.Schema != l.schema {
 		envelope := sample(l.schema, 0).(*record.StructValue)
@@ -153,8 +157,8 @@ func carrier(base, seen traced, f record.Field, first, second any) (string, bool
 	return "", false
 }
 
-// sample makes a value of a schema up. The two variants differ, also in every part; neither is the zero of its type, which
-// transforms put in the place of what they hide, but for booleans.
+// sample makes a value of a schema up. The two variants differ, also in every part; neither is the
+// zero of its type, which transforms put in the place of what they hide, but for booleans.
 func sample(s *record.Schema, variant int) any {
 	n := variant + 1
 	switch s.Type {

@@ -17,12 +17,14 @@ func customers() (row, envelope *record.Schema) {
 		{Name: "vip", Schema: record.OptionalOf(record.Boolean)},
 		{Name: "banned", Schema: record.OptionalOf(record.Boolean)},
 		{Name: "born", Schema: &record.Schema{Type: record.Int32, Name: record.DateName, Version: 1, Optional: true}},
-		{Name: "credit", Schema: &record.Schema{Type: record.Bytes, Name: record.DecimalName, Version: 1, Optional: true, Params: []record.Param{{Name: "scale", Value: "2"}}}},
+		{Name: "credit", Schema: &record.Schema{Type: record.Bytes, Name: record.DecimalName, Version: 1, Optional: true,
+			Params: []record.Param{{Name: "scale", Value: "2"}}}},
 		{Name: "tags", Schema: record.ArrayOf(record.Of(record.String)).AsOptional(true)},
 	}}
 	return row, &record.Schema{Type: record.Struct, Name: "shop.public.customers.Envelope", Fields: []record.Field{
 		{Name: "before", Schema: row}, {Name: "after", Schema: row},
-		{Name: "source", Schema: &record.Schema{Type: record.Struct, Fields: []record.Field{{Name: "lsn", Schema: record.OptionalOf(record.Int64)}}}},
+		{Name: "source", Schema: &record.Schema{Type: record.Struct,
+			Fields: []record.Field{{Name: "lsn", Schema: record.OptionalOf(record.Int64)}}}},
 		{Name: "op", Schema: record.Of(record.String)}, {Name: "ts_ms", Schema: record.OptionalOf(record.Int64)},
 	}}
 }
@@ -53,7 +55,8 @@ func chainOf(t *testing.T, steps ...string) *Chain {
 }
 
 func TestLineageSaysWhereRowsGoAndWhichFieldsCarryThem(t *testing.T) {
-	all := map[string]string{"id": "id", "name": "name", "vip": "vip", "banned": "banned", "born": "born", "credit": "credit", "tags": "tags"}
+	all := map[string]string{"id": "id", "name": "name", "vip": "vip", "banned": "banned", "born": "born",
+		"credit": "credit", "tags": "tags"}
 	without := func(names ...string) map[string]string {
 		m := maps.Clone(all)
 		for _, n := range names {
@@ -80,16 +83,28 @@ func TestLineageSaysWhereRowsGoAndWhichFieldsCarryThem(t *testing.T) {
 	}{
 		{"no transforms", nil, topic, true, all},
 		{"a renamed topic", []string{`RegexRouter regex=shop\.public\.(.*) replacement=crm-$1`}, "crm-customers", true, all},
-		{"a logical table", []string{`ByLogicalTableRouter topic.regex=(.*)customers topic.replacement=$1people`}, "shop.public.people", true, all},
+		{"a logical table", []string{`ByLogicalTableRouter topic.regex=(.*)customers topic.replacement=$1people`},
+			"shop.public.people", true, all},
 		{"rows without envelopes", []string{unwrap + " add.fields=op,source.lsn"}, topic, false, all},
-		{"dropped and renamed fields", []string{unwrap, "org.apache.kafka.connect.transforms.ReplaceField$Value renames=name:full_name,vip:banned_not"}, topic, false, renamed},
-		{"excluded fields", []string{unwrap, "org.apache.kafka.connect.transforms.ReplaceField$Value exclude=credit,tags"}, topic, false, without("credit", "tags")},
-		{"masked fields of every type", []string{unwrap, "org.apache.kafka.connect.transforms.MaskField$Value fields=id,name,vip"}, topic, false, without("id", "name", "vip")},
-		{"a mask that looks like the value", []string{unwrap, "org.apache.kafka.connect.transforms.MaskField$Value fields=name replacement=1"}, topic, false, without("name")},
-		{"fields of another type", []string{unwrap, "org.apache.kafka.connect.transforms.Cast$Value spec=id:int64,name:int32"}, topic, false, without("id", "name")},
-		{"converted times", []string{unwrap, "org.apache.kafka.connect.transforms.TimestampConverter$Value field=born target.type=Timestamp"}, topic, false, without("born")},
+		{"dropped and renamed fields",
+			[]string{unwrap, "org.apache.kafka.connect.transforms.ReplaceField$Value renames=name:full_name,vip:banned_not"},
+			topic, false, renamed},
+		{"excluded fields", []string{unwrap, "org.apache.kafka.connect.transforms.ReplaceField$Value exclude=credit,tags"},
+			topic, false, without("credit", "tags")},
+		{"masked fields of every type", []string{unwrap,
+			"org.apache.kafka.connect.transforms.MaskField$Value fields=id,name,vip"}, topic, false,
+			without("id", "name", "vip")},
+		{"a mask that looks like the value", []string{unwrap,
+			"org.apache.kafka.connect.transforms.MaskField$Value fields=name replacement=1"}, topic, false, without("name")},
+		{"fields of another type",
+			[]string{unwrap, "org.apache.kafka.connect.transforms.Cast$Value spec=id:int64,name:int32"}, topic, false,
+			without("id", "name")},
+		{"converted times", []string{unwrap,
+			"org.apache.kafka.connect.transforms.TimestampConverter$Value field=born target.type=Timestamp"}, topic, false,
+			without("born")},
 		{"flat envelopes", []string{"org.apache.kafka.connect.transforms.Flatten$Value delimiter=_"}, topic, false, flat},
-		{"keys that change", []string{"ValueToKey fields=after", "org.apache.kafka.connect.transforms.ExtractField$Key field=after", unwrap}, topic, false, all},
+		{"keys that change", []string{"ValueToKey fields=after",
+			"org.apache.kafka.connect.transforms.ExtractField$Key field=after", unwrap}, topic, false, all},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, envelope := customers()
@@ -110,7 +125,8 @@ func TestLineageSaysWhereRowsGoAndWhichFieldsCarryThem(t *testing.T) {
 
 func TestLineageOfRowsWithoutEnvelopes(t *testing.T) {
 	row, _ := customers()
-	got, err := chainOf(t, "org.apache.kafka.connect.transforms.HoistField$Value field=inner", "org.apache.kafka.connect.transforms.ExtractField$Value field=inner").Lineage("t", row, nil)
+	got, err := chainOf(t, "org.apache.kafka.connect.transforms.HoistField$Value field=inner",
+		"org.apache.kafka.connect.transforms.ExtractField$Value field=inner").Lineage("t", row, nil)
 	if err != nil || got.Envelope || len(got.Carriers) != len(row.Fields) {
 		t.Errorf("%+v %v", got, err)
 	}
@@ -127,7 +143,9 @@ func TestTopicsThatFollowFromContentOrTimeHaveNoLineage(t *testing.T) {
 			t.Errorf("%s: %v, want %v", step, err, want)
 		}
 	}
-	if _, err := chainOf(t, "ExtractNewRecordState", "org.apache.kafka.connect.transforms.TimestampConverter$Value field=name target.type=unix format=yyyy-MM-dd").Lineage("t", envelope, nil); err == nil || errors.Is(err, ErrDropped) {
+	if _, err := chainOf(t, "ExtractNewRecordState",
+		"org.apache.kafka.connect.transforms.TimestampConverter$Value field=name target.type=unix format=yyyy-MM-dd").Lineage(
+		"t", envelope, nil); err == nil || errors.Is(err, ErrDropped) {
 		t.Errorf("a transform that cannot read the made-up values: %v", err)
 	}
 }

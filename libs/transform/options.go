@@ -22,7 +22,8 @@ func missing(key string) error {
 }
 
 func (o *options) fail(name, problem string) {
-	o.keep(catalogue.Problemf(o.prefix+name, "Invalid value %.200s for configuration %s%s: %s", o.given[o.prefix+name], o.prefix, name, problem))
+	o.keep(catalogue.Problemf(o.prefix+name, "Invalid value %.200s for configuration %s%s: %s", o.given[o.prefix+name],
+		o.prefix, name, problem))
 }
 
 // keep keeps the first error.
@@ -98,7 +99,8 @@ func (o *options) regex(name, def string) *javaregex.Pattern {
 	}
 	p, err := javaregex.Compile(expr)
 	if err != nil {
-		o.keep(catalogue.Problemf(o.prefix+name, "Invalid value %.200s for configuration %s: Invalid regex: %v", expr, o.prefix+name, err))
+		o.keep(catalogue.Problemf(o.prefix+name, "Invalid value %.200s for configuration %s: Invalid regex: %v", expr,
+			o.prefix+name, err))
 	}
 	return p
 }

@@ -48,7 +48,8 @@ func newEventRouter(o *options) (Transform, error) {
 		byPayload:        map[string]*record.Schema{}, byVersion: map[int32]*record.Schema{},
 	}
 	o.verbatim = false // the topic is made by Kafka Connect's RegexRouter
-	t.topic = o.renaming("route.topic.regex", "(?<routedByValue>.*)", "route.topic.replacement", o.text("route.topic.replacement", "outbox.event.${routedByValue}"))
+	t.topic = o.renaming("route.topic.regex", "(?<routedByValue>.*)", "route.topic.replacement",
+		o.text("route.topic.replacement", "outbox.event.${routedByValue}"))
 	for _, item := range o.list("table.fields.additional.placement") {
 		parts := strings.Split(item, ":")
 		if len(parts) < 2 || len(parts) > 3 {
@@ -156,7 +157,8 @@ func isEmptyPayload(v any) bool {
 }
 
 // place puts the payload and the additional columns where they belong.
-func (t *eventRouter) place(out *record.Record, row *record.StructValue, payloadSchema *record.Schema, payload any, topic string) error {
+func (t *eventRouter) place(out *record.Record, row *record.StructValue, payloadSchema *record.Schema, payload any,
+	topic string) error {
 	fields := []record.Field{{Name: "payload", Schema: payloadSchema}}
 	values := []any{payload}
 	for _, f := range t.additional {
@@ -250,14 +252,17 @@ func (t *eventRouter) time(envelope, row *record.StructValue) (int64, error) {
 		return 0, err
 	}
 	n, ok := v.(int64)
-	unit := map[string]int64{"io.debezium.time.Timestamp": 1, "io.debezium.time.MicroTimestamp": 1e3, "io.debezium.time.NanoTimestamp": 1e6}[s.Name]
+	unit := map[string]int64{"io.debezium.time.Timestamp": 1, "io.debezium.time.MicroTimestamp": 1e3,
+		"io.debezium.time.NanoTimestamp": 1e6}[s.Name]
 	switch {
 	case unit != 0 && v == nil:
 		return processed, nil
 	case unit != 0:
 		return n / unit, nil
 	}
-	return 0, fmt.Errorf("the column %s, which holds the event's time, must be a timestamp without time zone (its schema is %q, a number: %t)", t.timestamp, s.Name, ok)
+	return 0,
+		fmt.Errorf(
+			"the column %s, which holds the event's time, must be a timestamp without time zone (its schema is %q, a number: %t)", t.timestamp, s.Name, ok)
 }
 
 // expanded turns JSON text into a struct; text that is no JSON object stays as it is.

@@ -39,8 +39,8 @@ func basics(s *record.Schema, t record.Type) *record.Schema {
 	return &record.Schema{Type: t, Name: s.Name, Version: s.Version, Doc: s.Doc, Params: s.Params}
 }
 
-// schemaCache keeps schemas derived from others. It is emptied when it holds cacheLimit, which happens only where schemas
-// are made anew for each record.
+// schemaCache keeps schemas derived from others. It is emptied when it holds cacheLimit, which
+// happens only where schemas are made anew for each record.
 type schemaCache map[*record.Schema]*record.Schema
 
 const cacheLimit = 256

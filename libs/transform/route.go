@@ -46,8 +46,8 @@ func (t *timestampRouter) Apply(r *record.Record) (*record.Record, error) {
 	return r, nil
 }
 
-// logicalRouter is ByLogicalTableRouter: it sends the events of several tables to one topic, and tells their keys apart by a
-// field that names the table.
+// logicalRouter is ByLogicalTableRouter: it sends the events of several tables to one topic, and
+// tells their keys apart by a field that names the table.
 type logicalRouter struct {
 	topic     *renaming
 	keyField  string // empty: keys are left as they are
@@ -92,7 +92,8 @@ func (t *logicalRouter) Apply(r *record.Record) (*record.Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := cacheFor(t.keys, topic).distinct(old.Schema, func() *record.Schema { return t.keySchema(old.Schema, topic) })
+		s, err := cacheFor(t.keys, topic).distinct(old.Schema,
+			func() *record.Schema { return t.keySchema(old.Schema, topic) })
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +121,8 @@ func (t *logicalRouter) Apply(r *record.Record) (*record.Record, error) {
 	envelope := record.NewStruct(s)
 	copy(envelope.Values, old.Values)
 	for i, f := range s.Fields {
-		if row, isRow := envelope.Values[i].(*record.StructValue); isRow && row != nil && (f.Name == "before" || f.Name == "after") {
+		if row, isRow := envelope.Values[i].(*record.StructValue); isRow && row != nil &&
+			(f.Name == "before" || f.Name == "after") {
 			envelope.Values[i] = &record.StructValue{Schema: f.Schema, Values: row.Values}
 		}
 	}

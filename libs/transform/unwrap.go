@@ -51,9 +51,11 @@ func newExtractNewRecordState(o *options) (Transform, error) {
 	}
 	if old := o.has("delete.handling.mode") || o.has("drop.tombstones"); old && !o.has("delete.tombstone.handling.mode") {
 		t.tombstones = !o.flag("drop.tombstones", true)
-		t.deletes = deleteMode(o.choice("delete.handling.mode", string(deleteDrop), string(deleteRewrite), string(deletePass)))
+		t.deletes = deleteMode(o.choice("delete.handling.mode", string(deleteDrop), string(deleteRewrite),
+			string(deletePass)))
 	} else {
-		switch mode := o.choice("delete.tombstone.handling.mode", "tombstone", "drop", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone"); mode {
+		switch mode := o.choice("delete.tombstone.handling.mode", "tombstone", "drop", "rewrite", "rewrite-with-tombstone",
+			"delete-to-tombstone"); mode {
 		case "rewrite-with-tombstone":
 			t.deletes, t.tombstones = deleteRewrite, true
 		default:
@@ -136,7 +138,8 @@ func optionalBasics(s *record.Schema) *record.Schema {
 
 // isEnvelope reports whether the record is a change event of Debezium's.
 func isEnvelope(r *record.Record) bool {
-	return r.ValueSchema != nil && (strings.HasSuffix(r.ValueSchema.Name, ".Envelope") || strings.HasSuffix(r.ValueSchema.Name, "_Envelope"))
+	return r.ValueSchema != nil && (strings.HasSuffix(r.ValueSchema.Name, ".Envelope") ||
+		strings.HasSuffix(r.ValueSchema.Name, "_Envelope"))
 }
 
 func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) {
@@ -202,7 +205,8 @@ func rows(envelope *record.StructValue) (after, before *record.StructValue, err 
 }
 
 // deleted turns a delete into what the mode says.
-func (t *extractNewRecordState) deleted(r *record.Record, envelope, before *record.StructValue) (*record.Record, error) {
+func (t *extractNewRecordState) deleted(r *record.Record, envelope,
+	before *record.StructValue) (*record.Record, error) {
 	if t.deletes == deleteDrop {
 		return nil, nil
 	}
@@ -258,7 +262,8 @@ func (t *extractNewRecordState) mark(row *record.StructValue, deleted string) (*
 	}
 	s := t.markedSchemas.get(row.Schema, func() *record.Schema {
 		m := basics(row.Schema, record.Struct)
-		m.Fields = append(append([]record.Field(nil), row.Schema.Fields...), record.Field{Name: deletedField, Schema: record.OptionalOf(record.String)})
+		m.Fields = append(append([]record.Field(nil), row.Schema.Fields...),
+			record.Field{Name: deletedField, Schema: record.OptionalOf(record.String)})
 		return m
 	})
 	out := record.NewStruct(s)
@@ -282,7 +287,8 @@ func (t *extractNewRecordState) add(row, envelope *record.StructValue) (*record.
 		for i := range t.fields {
 			if fs, _ := t.fields[i].find(envelope); fs != nil {
 				if err := unused(s, t.fields[i].as); err != nil {
-					return nil, fmt.Errorf("%w: name the added field otherwise (add.fields=%s:NAME), or set add.fields.prefix", err, t.fields[i].field)
+					return nil, fmt.Errorf("%w: name the added field otherwise (add.fields=%s:NAME), or set add.fields.prefix", err,
+						t.fields[i].field)
 				}
 				s.Fields = append(s.Fields, record.Field{Name: t.fields[i].as, Schema: optionalBasics(fs)})
 			}

@@ -12,9 +12,11 @@ import (
 	"github.com/Azure/azure-kusto-go/azkustodata/value"
 )
 
-// ADX reads a table of an Azure Data Explorer database as Creates: its rows have no order and no history. columns are the
-// ones to read, all if none are given; key names the columns that make the identity.
-func ADX(ctx context.Context, client *azkustodata.Client, database, table string, key []string, columns ...string) ([]Change, error) {
+// ADX reads a table of an Azure Data Explorer database as Creates: its rows have no order and no
+// history. columns are the ones to read, all if none are given; key names the columns that make the
+// identity.
+func ADX(ctx context.Context, client *azkustodata.Client, database, table string, key []string,
+	columns ...string) ([]Change, error) {
 	query := kql.New("").AddTable(table)
 	if len(columns) > 0 {
 		query.AddLiteral(" | project ")
@@ -47,7 +49,8 @@ func ADX(ctx context.Context, client *azkustodata.Client, database, table string
 	return changes, nil
 }
 
-// plain makes a Kusto value comparable with PostgreSQL's text: times as "2006-01-02 15:04:05" with a fraction if there is one.
+// plain makes a Kusto value comparable with PostgreSQL's text: times as "2006-01-02 15:04:05" with
+// a fraction if there is one.
 func plain(v value.Kusto) any {
 	switch x := v.GetValue().(type) {
 	case nil:

@@ -118,7 +118,8 @@ func begin(want, got []Change) (next int, begun bool) {
 	return places[len(places)-1], true
 }
 
-// find returns the index of the committed change that g is: the first at or after next, else the last before it, else -1.
+// find returns the index of the committed change that g is: the first at or after next, else the
+// last before it, else -1.
 func find(want []Change, g Change, next int) int {
 	for i := next; i < len(want); i++ {
 		if same(want[i], g) {
@@ -149,8 +150,9 @@ func hasRead(got []Change, row Row) bool {
 	return slices.ContainsFunc(got, func(g Change) bool { return g.Op == Read && g.Row == row })
 }
 
-// Rows compares two sets of rows without regard to order, as an append-only target holds them: each row as often as it is
-// expected (ExactlyOnce), or at least so often (AtLeastOnce). Deletes carry no row and are left out on both sides.
+// Rows compares two sets of rows without regard to order, as an append-only target holds them: each
+// row as often as it is expected (ExactlyOnce), or at least so often (AtLeastOnce). Deletes carry
+// no row and are left out on both sides.
 func Rows(expected, got []Change, guarantee Guarantee) Report {
 	r := Report{guarantee: guarantee}
 	balance := map[Row]int{}

@@ -14,7 +14,8 @@ import (
 // Topic reads the change events of a topic from its beginning to its end at the time of the call: what a read_committed
 // consumer sees of it. The events are Debezium envelopes in JSON, with or without schema; tombstones are left out.
 func Topic(ctx context.Context, brokers, topic string) ([]Change, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond),
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.KeepControlRecords()) // the end may be a transaction marker
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)

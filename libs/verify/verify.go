@@ -1,10 +1,11 @@
 // Package verify compares what PostgreSQL committed with what arrived in Kafka and in Azure Data Explorer: by identity,
 // change by change, never by count, since a loss and a repetition would cancel each other out.
 //
-// Model. A Change is one committed change of one row, whichever store it was read from. The truth is a Witness: triggers
-// that note every change in a table of the same database, inside the same transaction, so that what is rolled back was
-// never noted, savepoints included. Topic reads the change topics, ADX a table. Changes compares ordered histories key by
-// key, Rows compares unordered rows, State compares the table itself with the one rebuilt from the topic.
+// Model. A Change is one committed change of one row, whichever store it was read from. The truth
+// is a Witness: triggers that note every change in a table of the same database, inside the same
+// transaction, so that what is rolled back was never noted, savepoints included. Topic reads the
+// change topics, ADX a table. Changes compares ordered histories key by key, Rows compares
+// unordered rows, State compares the table itself with the one rebuilt from the topic.
 //
 // All values are compared as text ("42", "true", "2006-01-02 15:04:05"), so that stores with different
 // types can be compared; floating-point and nested values should be left out by choosing columns.
@@ -34,7 +35,8 @@ const (
 // rows are equal strings. A deleted row is "".
 type Row string
 
-// NewRow makes the canonical form of a row's values: strings, json.Number, bool and nil; anything else is written as JSON.
+// NewRow makes the canonical form of a row's values: strings, json.Number, bool and nil; anything
+// else is written as JSON.
 func NewRow(values map[string]any) Row {
 	var b bytes.Buffer
 	b.WriteByte('{')

@@ -58,16 +58,22 @@ func TestAKeysChangesAreComparedInOrder(t *testing.T) {
 		{name: "a snapshot in the middle", committed: "c1 u2 u3", got: "r2 u3", exactlyOnce: true, atLeastOnce: true},
 		{name: "a snapshot of everything", committed: "c1 u2", got: "r2", exactlyOnce: true, atLeastOnce: true},
 		{name: "a snapshot with a gap behind it", committed: "c1 u2 u3 u4", got: "r2 u4", lost: 1},
-		{name: "a row that became again what the snapshot read", committed: "c1 u2 u1 u3", got: "r1 u2 u1 u3", exactlyOnce: true, atLeastOnce: true},
-		{name: "a row read when it had become again what it was", committed: "c1 u2 u1 u3", got: "r1 u3", exactlyOnce: true, atLeastOnce: true},
-		{name: "a row read twice that became again what it was", committed: "c1 u2 u1 u3", got: "r1 r1 u2 u1 u3", repeated: 1, atLeastOnce: true},
-		{name: "two equal updates behind a snapshot", committed: "c1 u2 u2", got: "r1 u2 u2", exactlyOnce: true, atLeastOnce: true},
-		{name: "one of two equal updates behind a snapshot came twice", committed: "c1 u2 u3 u3", got: "r2 u3 u3 u3", repeated: 1, atLeastOnce: true},
+		{name: "a row that became again what the snapshot read", committed: "c1 u2 u1 u3", got: "r1 u2 u1 u3",
+			exactlyOnce: true, atLeastOnce: true},
+		{name: "a row read when it had become again what it was", committed: "c1 u2 u1 u3", got: "r1 u3", exactlyOnce: true,
+			atLeastOnce: true},
+		{name: "a row read twice that became again what it was", committed: "c1 u2 u1 u3", got: "r1 r1 u2 u1 u3", repeated: 1,
+			atLeastOnce: true},
+		{name: "two equal updates behind a snapshot", committed: "c1 u2 u2", got: "r1 u2 u2", exactlyOnce: true,
+			atLeastOnce: true},
+		{name: "one of two equal updates behind a snapshot came twice", committed: "c1 u2 u3 u3", got: "r2 u3 u3 u3",
+			repeated: 1, atLeastOnce: true},
 		{name: "made again as it was", committed: "c1 d c1 u3", got: "c1 d c1 u3", exactlyOnce: true, atLeastOnce: true},
 		{name: "gone before the snapshot", committed: "c1 d", got: "", exactlyOnce: true, atLeastOnce: true},
 		{name: "made again after the snapshot", committed: "c1 d c2 u3", got: "c2 u3", exactlyOnce: true, atLeastOnce: true},
 		{name: "there at the snapshot and missing", committed: "c1 u2", got: "", lost: 2},
-		{name: "an incremental snapshot of what is known", committed: "c1 u2 u3", got: "c1 u2 r2 u3", exactlyOnce: true, atLeastOnce: true},
+		{name: "an incremental snapshot of what is known", committed: "c1 u2 u3", got: "c1 u2 r2 u3", exactlyOnce: true,
+			atLeastOnce: true},
 		{name: "a ghost of an incremental snapshot", committed: "c1 u2 u3", got: "c1 u2 u3 r1", disordered: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -79,7 +85,8 @@ func TestAKeysChangesAreComparedInOrder(t *testing.T) {
 			if (r.Err() == nil) != c.exactlyOnce {
 				t.Errorf("exactly once: %v", r.Err())
 			}
-			if r := verify.Changes(changes(c.committed), changes(c.got), verify.AtLeastOnce, c.fromStart); (r.Err() == nil) != c.atLeastOnce {
+			if r := verify.Changes(changes(c.committed), changes(c.got), verify.AtLeastOnce,
+				c.fromStart); (r.Err() == nil) != c.atLeastOnce {
 				t.Errorf("at least once: %v", r.Err())
 			}
 		})

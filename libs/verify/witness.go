@@ -65,7 +65,8 @@ func Watch(ctx context.Context, conn *pgx.Conn, tables ...string) error {
 
 // History returns what was noted of a table since Watch, in commit order for each key.
 func History(ctx context.Context, conn *pgx.Conn, table string) ([]Change, error) {
-	rows, err := conn.Query(ctx, "select seq, key::text, op::text, row::text from witness.history where relation = $1 order by seq", table)
+	rows, err := conn.Query(ctx,
+		"select seq, key::text, op::text, row::text from witness.history where relation = $1 order by seq", table)
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %s: %w", table, err)
 	}
@@ -122,7 +123,8 @@ func Current(ctx context.Context, conn *pgx.Conn, table string) ([]Change, error
 
 // primaryKey returns the names of a table's key columns.
 func primaryKey(ctx context.Context, conn *pgx.Conn, table string) ([]string, error) {
-	rows, err := conn.Query(ctx, `select a.attname::text from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+	rows, err := conn.Query(ctx,
+		`select a.attname::text from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
 		where i.indrelid = $1::text::regclass and i.indisprimary`, identifier(table))
 	if err != nil {
 		return nil, fmt.Errorf("find the primary key of %s: %w", table, err)

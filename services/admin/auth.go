@@ -33,9 +33,9 @@ var roles = map[string]Role{"viewer": Viewer, "operator": Operator, "admin": Adm
 // Users are those whom admin lets in: the lines of a file, name:role:bcrypt-hash (htpasswd -nbB makes name and hash).
 // Empty lines and lines that start with # are skipped. The file is read again when it changes. Safe for concurrent use.
 //
-// A caller shows who it is by HTTP basic authentication, or by the bearer token "name:password"; both are checked
-// against the same hash. Over mutual TLS a certificate with the user's name as its common name does as well, and is the only way
-// for a user whose hash is the word certificate.
+// A caller shows who it is by HTTP basic authentication, or by the bearer token "name:password";
+// both are checked against the same hash. Over mutual TLS a certificate with the user's name as its
+// common name does as well, and is the only way for a user whose hash is the word certificate.
 type Users struct {
 	path string
 
@@ -67,7 +67,8 @@ const (
 )
 
 // ErrUnauthenticated says that a caller did not show who it is.
-var ErrUnauthenticated = errors.New("authentication is needed: send HTTP basic authentication or a bearer token name:password")
+var ErrUnauthenticated = errors.New(
+	"authentication is needed: send HTTP basic authentication or a bearer token name:password")
 
 // ReadUsers reads the file of users.
 func ReadUsers(path string) (*Users, error) {
@@ -144,8 +145,8 @@ func (u *Users) named(name string) (user, error) {
 	return user{}, ErrUnauthenticated
 }
 
-// certified returns the user whose name is the common name of the certificate that a connection was made with. Only certificates
-// that the authority of TLS signed are in the verified chains.
+// certified returns the user whose name is the common name of the certificate that a connection was
+// made with. Only certificates that the authority of TLS signed are in the verified chains.
 func (u *Users) certified(state *tls.ConnectionState) (user, error) {
 	if state == nil || len(state.VerifiedChains) == 0 {
 		return user{}, ErrUnauthenticated
@@ -156,8 +157,8 @@ func (u *Users) certified(state *tls.ConnectionState) (user, error) {
 // nobody's hash is compared when the name is unknown, so that the time of an answer does not tell who exists.
 var nobody = []byte("$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
 
-// authenticate returns the user that an Authorization header shows. from is the machine that sent it; errTooManyFailures if it
-// must wait.
+// authenticate returns the user that an Authorization header shows. from is the machine that sent
+// it; errTooManyFailures if it must wait.
 func (u *Users) authenticate(header, from string) (user, error) {
 	name, password, ok := credentials(header)
 	if !ok {
@@ -191,8 +192,9 @@ func (u *Users) authenticate(header, from string) (user, error) {
 	return found, nil
 }
 
-// compare is whether a password has a hash, which is empty for a user who does not exist, and errTooManyFailures for a machine that
-// must wait. Of many requests at once a few are compared; by the time that others have their turn, their machine may have to wait.
+// compare is whether a password has a hash, which is empty for a user who does not exist, and
+// errTooManyFailures for a machine that must wait. Of many requests at once a few are compared; by
+// the time that others have their turn, their machine may have to wait.
 func (u *Users) compare(from string, hash []byte, password string) (right bool, err error) {
 	if err := u.throttle.admit(from); err != nil {
 		return false, err
@@ -241,11 +243,12 @@ func required(fullMethod string) Role {
 	case service == "calypso.orders.v1.OrdersService":
 		return Operator
 	case strings.HasPrefix(method, "Pause"), strings.HasPrefix(method, "Resume"), strings.HasPrefix(method, "Stop"),
-		strings.HasPrefix(method, "Restart"), strings.HasPrefix(method, "Plan"), strings.HasPrefix(method, "Verify"), strings.HasPrefix(method, "Repair"),
+		strings.HasPrefix(method, "Restart"), strings.HasPrefix(method, "Plan"), strings.HasPrefix(method, "Verify"),
+		strings.HasPrefix(method, "Repair"),
 		strings.HasPrefix(method, "Replay"), strings.HasPrefix(method, "Signal"), strings.HasPrefix(method, "Acknowledge"):
 		return Operator
 	}
-	// Among the rest is Validate, although it changes nothing: its checks connect to the servers that the configuration names, with
-	// the secrets that it refers to or that its masks stand for.
+	// Among the rest is Validate, although it changes nothing: its checks connect to the servers
+	// that the configuration names, with the secrets that it refers to or that its masks stand for.
 	return Admin
 }

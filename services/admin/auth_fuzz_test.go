@@ -6,7 +6,8 @@ import (
 )
 
 func FuzzAnAuthorizationHeaderNeverLetsANamelessCallerIn(f *testing.F) {
-	for _, seed := range []string{"", "Basic Og==", "Basic YTpi", "Bearer a:b", "Bearer :", "basic  YTpi", "Basic", "Bearer a", "\x00 \xff"} {
+	for _, seed := range []string{"", "Basic Og==", "Basic YTpi", "Bearer a:b", "Bearer :", "basic  YTpi", "Basic",
+		"Bearer a", "\x00 \xff"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
@@ -22,7 +23,8 @@ func FuzzAnAuthorizationHeaderNeverLetsANamelessCallerIn(f *testing.F) {
 
 func FuzzAFileOfUsersIsReadOrRefused(f *testing.F) {
 	const hash = "$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
-	for _, seed := range []string{"", "a:admin:" + hash, "#\n\n a:viewer:" + hash + "\r\n", "a:b", "::", "a:operator:$2a$99$x"} {
+	for _, seed := range []string{"", "a:admin:" + hash, "#\n\n a:viewer:" + hash + "\r\n", "a:b", "::",
+		"a:operator:$2a$99$x"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, content string) {

@@ -22,8 +22,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
-// authorizer lets gRPC calls through that their caller may make, and notes those that change something, in the log and in the
-// timeline. users is nil where everybody may do everything.
+// authorizer lets gRPC calls through that their caller may make, and notes those that change
+// something, in the log and in the timeline. users is nil where everybody may do everything.
 type authorizer struct {
 	users *Users
 	// inside says that callers are admin's own HTTP side, which has asked who calls and says so.
@@ -45,7 +45,8 @@ func (a authorizer) allow(ctx context.Context, method string) (user, error) {
 		return user{}, authenticationError(err)
 	}
 	if caller.role < need {
-		return caller, rpc.Error(codes.PermissionDenied, "ROLE_INSUFFICIENT", fmt.Sprintf("user %s may not call %s", caller.name, method))
+		return caller, rpc.Error(codes.PermissionDenied, "ROLE_INSUFFICIENT",
+			fmt.Sprintf("user %s may not call %s", caller.name, method))
 	}
 	return caller, nil
 }
@@ -90,7 +91,8 @@ func hostOf(ctx context.Context) string {
 // changes reports whether a call changes anything. Validations, plans and comparisons change nothing.
 func changes(method string) bool {
 	name := method[strings.LastIndexByte(method, '/')+1:]
-	return required(method) > Viewer && !strings.HasPrefix(name, "Validate") && !strings.HasPrefix(name, "Plan") && !strings.HasPrefix(name, "Verify")
+	return required(method) > Viewer && !strings.HasPrefix(name, "Validate") && !strings.HasPrefix(name, "Plan") &&
+		!strings.HasPrefix(name, "Verify")
 }
 
 // onlyAsks reports whether a request of a call that changes something asks only what would follow.
@@ -104,7 +106,8 @@ func onlyAsks(q any) bool {
 	return false
 }
 
-func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo,
+	handle grpc.UnaryHandler) (any, error) {
 	caller, err := a.allow(ctx, info.FullMethod)
 	if err != nil {
 		a.denied(ctx, caller, info.FullMethod, connectorOf(q), err)
@@ -129,7 +132,8 @@ func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo
 
 // note writes down that a caller changed something, or tried to.
 func (a authorizer) note(ctx context.Context, caller user, method, connector, detail string, err error) {
-	event := &connectorv1.Event{Actor: caller.name, Action: method[strings.LastIndexByte(method, '/')+1:], Connector: connector, Detail: detail}
+	event := &connectorv1.Event{Actor: caller.name, Action: method[strings.LastIndexByte(method, '/')+1:],
+		Connector: connector, Detail: detail}
 	if err != nil {
 		event.Error = status.Convert(err).Message()
 	}
@@ -137,7 +141,8 @@ func (a authorizer) note(ctx context.Context, caller user, method, connector, de
 	a.timeline.note(event)
 }
 
-// ofConnect is a method's full name by its name in the API of Kafka Connect, among them what that API changes by itself.
+// ofConnect is a method's full name by its name in the API of Kafka Connect, among them what that
+// API changes by itself.
 func ofConnect(call string) string { return "/calypso.connector.v1.ConnectorService/" + call }
 
 // allowHTTP is allow for what HTTP does before a call, or without one.
@@ -149,7 +154,8 @@ func (a authorizer) allowHTTP(ctx context.Context, call string) error {
 	return err
 }
 
-// denied logs that a caller tried to change what they may not. It is not in the timeline, which who may do nothing could fill.
+// denied logs that a caller tried to change what they may not. It is not in the timeline, which who
+// may do nothing could fill.
 func (a authorizer) denied(ctx context.Context, caller user, method, connector string, err error) {
 	if status.Code(err) == codes.PermissionDenied && changes(method) {
 		a.audit(ctx, caller, method, connector, err)
@@ -157,7 +163,8 @@ func (a authorizer) denied(ctx context.Context, caller user, method, connector s
 }
 
 func (a authorizer) audit(ctx context.Context, caller user, method, connector string, err error) {
-	a.log.InfoContext(ctx, "audit", "user", caller.name, "method", method, "connector", connector, "outcome", status.Code(err).String())
+	a.log.InfoContext(ctx, "audit", "user", caller.name, "method", method, "connector", connector, "outcome",
+		status.Code(err).String())
 }
 
 // noteHTTP notes what HTTP changed without a call.
@@ -167,7 +174,8 @@ func (a authorizer) noteHTTP(ctx context.Context, call, of, detail string) {
 	}
 }
 
-func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamServerInfo,
+	handle grpc.StreamHandler) error {
 	caller, err := a.allow(s.Context(), info.FullMethod)
 	if err != nil {
 		a.denied(s.Context(), caller, info.FullMethod, "", err)
@@ -179,7 +187,8 @@ func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamSer
 	heard := &heard{ServerStream: s}
 	err = handle(server, heard)
 	if !onlyAsks(heard.asked) {
-		a.note(s.Context(), caller, info.FullMethod, connectorOf(heard.asked), detailOf(heard.asked, nil, heard.answered), err)
+		a.note(s.Context(), caller, info.FullMethod, connectorOf(heard.asked),
+			detailOf(heard.asked, nil, heard.answered), err)
 	}
 	return err
 }
@@ -247,7 +256,8 @@ func connectorOf(q any) string {
 // configBefore is the configuration that a request is about to change, with secrets masked; nil if there is none.
 func (a authorizer) configBefore(ctx context.Context, q any, name string) map[string]string {
 	switch q.(type) {
-	case *connectorv1.UpdateConnectorConfigRequest, *connectorv1.PatchConnectorConfigRequest, *connectorv1.RollbackConnectorConfigRequest:
+	case *connectorv1.UpdateConnectorConfigRequest, *connectorv1.PatchConnectorConfigRequest,
+		*connectorv1.RollbackConnectorConfigRequest:
 		r, err := a.router.GetConnector(ctx, &connectorv1.GetConnectorRequest{Name: name})
 		if err == nil {
 			return r.Connector.Config

@@ -25,8 +25,9 @@ type Config struct {
 	// than loopback unless TLS.InsecureNoAuth says that something else guards them.
 	UsersFile string
 
-	// TLS secures admin's gRPC and HTTP, and is what admin shows to the workers; plaintext if it is zero. Where it has a CA, a user
-	// may also be known by a certificate that the CA signed, whose common name is the user's name.
+	// TLS secures admin's gRPC and HTTP, and is what admin shows to the workers; plaintext if it is
+	// zero. Where it has a CA, a user may also be known by a certificate that the CA signed, whose
+	// common name is the user's name.
 	TLS rpc.TLS
 
 	// Version is shown by the web page.

@@ -41,7 +41,8 @@ func TestAConnectorIsDescribedWhileKafkaIsAway(t *testing.T) {
 	s.await(t, "src", connectorv1.State_STATE_RUNNING)
 	s.broker.Close()
 	out, code := s.ctl(t, "", "describe", "src")
-	if code != 0 || !strings.Contains(out, "Verdict") || !strings.Contains(out, "topic.prefix") || !strings.Contains(out, "Events") || !strings.Contains(out, "cannot be read") {
+	if code != 0 || !strings.Contains(out, "Verdict") || !strings.Contains(out, "topic.prefix") ||
+		!strings.Contains(out, "Events") || !strings.Contains(out, "cannot be read") {
 		t.Errorf("%d %s", code, out)
 	}
 }
@@ -59,10 +60,12 @@ config: {connector.class: test.SinkConnector, topics: shop.retail.orders_info, t
 
 func TestAFileIsAppliedOnceAndThenHasNoDifference(t *testing.T) {
 	s := start(t, nil)
-	if out, code := s.ctl(t, twoConnectors, "diff", "-f", "-"); code != ctl.ExitDifferent || !strings.Contains(out, "+ connector src") {
+	if out, code := s.ctl(t, twoConnectors, "diff", "-f", "-"); code != ctl.ExitDifferent ||
+		!strings.Contains(out, "+ connector src") {
 		t.Errorf("diff before: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, twoConnectors, "apply", "-f", "-"); code != 0 || !strings.Contains(out, "src created") || !strings.Contains(out, "adx created") {
+	if out, code := s.ctl(t, twoConnectors, "apply", "-f", "-"); code != 0 || !strings.Contains(out, "src created") ||
+		!strings.Contains(out, "adx created") {
 		t.Fatalf("apply: %d %s", code, out)
 	}
 	s.await(t, "adx", connectorv1.State_STATE_RUNNING)
@@ -73,11 +76,13 @@ func TestAFileIsAppliedOnceAndThenHasNoDifference(t *testing.T) {
 	if code != 0 || strings.Contains(exported, "canary-31") {
 		t.Fatalf("export: %d %s", code, exported)
 	}
-	if out, code := s.ctl(t, exported, "apply", "-f", "-"); code != 0 || !strings.Contains(out, "src unchanged") || !strings.Contains(out, "adx unchanged") {
+	if out, code := s.ctl(t, exported, "apply", "-f", "-"); code != 0 || !strings.Contains(out, "src unchanged") ||
+		!strings.Contains(out, "adx unchanged") {
 		t.Errorf("applying what was exported: %d %s", code, out)
 	}
 	changed := strings.Replace(twoConnectors, "shop.retail.orders_info", "shop.retail.returns", 1)
-	if out, code := s.ctl(t, changed, "diff", "-f", "-"); code != ctl.ExitDifferent || !strings.Contains(out, "~ topics: shop.retail.orders_info -> shop.retail.returns") ||
+	if out, code := s.ctl(t, changed, "diff", "-f", "-"); code != ctl.ExitDifferent ||
+		!strings.Contains(out, "~ topics: shop.retail.orders_info -> shop.retail.returns") ||
 		strings.Contains(out, "canary-31") {
 		t.Errorf("diff of a change: %d %s", code, out)
 	}
@@ -86,10 +91,13 @@ func TestAFileIsAppliedOnceAndThenHasNoDifference(t *testing.T) {
 func TestAJSONFileOfKafkaConnectIsApplied(t *testing.T) {
 	s := start(t, nil)
 	path := filepath.Join(t.TempDir(), "sink.json")
-	if err := os.WriteFile(path, []byte(`{"name": "adx", "config": {"connector.class": "test.SinkConnector", "topics": "a", "tasks.max": 2}}`), 0o600); err != nil {
+	if err := os.WriteFile(path,
+		[]byte(`{"name": "adx", "config": {"connector.class": "test.SinkConnector", "topics": "a", "tasks.max": 2}}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, code := s.ctl(t, "", "apply", "--dry-run", "-f", path); code != 0 || !strings.Contains(out, "adx would be created") {
+	if out, code := s.ctl(t, "", "apply", "--dry-run", "-f", path); code != 0 ||
+		!strings.Contains(out, "adx would be created") {
 		t.Errorf("dry run: %d %s", code, out)
 	}
 	if out, code := s.ctl(t, "", "apply", "-f", path); code != 0 || !strings.Contains(out, "adx created") {
@@ -113,7 +121,8 @@ func TestStatesAreShownAndChanged(t *testing.T) {
 	if out, code := s.ctl(t, "", "get", "connectors"); code != 0 || !strings.Contains(out, "PAUSED") {
 		t.Errorf("get connectors: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, "", "watch", "--times", "1"); code != 0 || !strings.Contains(out, "connector src is paused") || strings.Contains(out, "\x1b") {
+	if out, code := s.ctl(t, "", "watch", "--times", "1"); code != 0 ||
+		!strings.Contains(out, "connector src is paused") || strings.Contains(out, "\x1b") {
 		t.Errorf("watch: %d %s", code, out)
 	}
 	// Events are written behind the calls.
@@ -123,12 +132,14 @@ func TestStatesAreShownAndChanged(t *testing.T) {
 		}
 		return nil
 	})
-	if out, code := s.ctl(t, "", "describe", "src"); code != 0 || !strings.Contains(out, "Verdict") || !strings.Contains(out, "PauseConnector") {
+	if out, code := s.ctl(t, "", "describe", "src"); code != 0 || !strings.Contains(out, "Verdict") ||
+		!strings.Contains(out, "PauseConnector") {
 		t.Errorf("describe: %d %s", code, out)
 	}
 	out, code := s.ctl(t, "", "get", "pipelines", "-o", "json")
 	var answer struct{ Pipelines []struct{ Verdict string } }
-	if err := json.Unmarshal([]byte(out), &answer); err != nil || code != 0 || len(answer.Pipelines) != 1 || answer.Pipelines[0].Verdict != "VERDICT_PAUSED" {
+	if err := json.Unmarshal([]byte(out), &answer); err != nil || code != 0 || len(answer.Pipelines) != 1 ||
+		answer.Pipelines[0].Verdict != "VERDICT_PAUSED" {
 		t.Errorf("get pipelines: %d %s", code, out)
 	}
 	if out, code := s.ctl(t, "", "__complete", "resume", ""); code != 0 || !strings.Contains(out, "src") {
@@ -146,18 +157,24 @@ func TestAWatchShowsWhatIsWrongAndWhatToDoAboutIt(t *testing.T) {
 	for _, name := range []string{"src", "adx"} {
 		s.await(t, name, connectorv1.State_STATE_RUNNING)
 	}
-	ages := &latencyv1.Latency{Window: durationpb.New(time.Minute), Count: 1, P50: durationpb.New(1200 * time.Millisecond), P99: durationpb.New(time.Minute),
+	ages := &latencyv1.Latency{Window: durationpb.New(time.Minute), Count: 1, P50: durationpb.New(1200 * time.Millisecond),
+		P99:     durationpb.New(time.Minute),
 		Buckets: []*latencyv1.LatencyBucket{{UpperBound: durationpb.New(1200 * time.Millisecond), Count: 1}}}
-	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING, CommitToKafkaLatency: ages, Slot: &capturev1.Slot{Name: "debezium", Active: true, SafeWalBytes: -1}})
-	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", RowsDeadLettered: 2, CommitToQueryableLatency: ages,
-		Partitions: []*sinkv1.PartitionProgress{{Topic: "shop.retail.orders_info", TargetDatabase: "shop", TargetTable: "Orders", Committed: 1, End: 3, RowsIngested: 1}}})
+	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING, CommitToKafkaLatency: ages,
+		Slot: &capturev1.Slot{Name: "debezium", Active: true, SafeWalBytes: -1}})
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", RowsDeadLettered: 2,
+		CommitToQueryableLatency: ages,
+		Partitions: []*sinkv1.PartitionProgress{{Topic: "shop.retail.orders_info", TargetDatabase: "shop",
+			TargetTable: "Orders", Committed: 1, End: 3, RowsIngested: 1}}})
 	for command, wanted := range map[string][]string{
-		"watch --times 2 --interval 500ms": {"degraded", "1.2s", "dead_letters", "2 rows of adx are dead letters", "calypsoctl dead-letters list adx"},
-		"watch src --times 1":              {"dead_letters"},
-		"watch src --times 1 -o json":      {`"checks"`, `"CHECK_STATE_WARNING"`},
-		"describe src":                     {"Commit to Kafka", "p50 1.2s", "Commit to queryable in adx", "source_state", "dead_letters", "slot", "calypsoctl dead-letters"},
-		"get tables src":                   {"retail.orders_info", "shop.Orders", "shop.retail.orders_info"},
-		"get pipelines":                    {"P99", "1.2s"},
+		"watch --times 2 --interval 500ms": {"degraded", "1.2s", "dead_letters", "2 rows of adx are dead letters",
+			"calypsoctl dead-letters list adx"},
+		"watch src --times 1":         {"dead_letters"},
+		"watch src --times 1 -o json": {`"checks"`, `"CHECK_STATE_WARNING"`},
+		"describe src": {"Commit to Kafka", "p50 1.2s", "Commit to queryable in adx", "source_state",
+			"dead_letters", "slot", "calypsoctl dead-letters"},
+		"get tables src": {"retail.orders_info", "shop.Orders", "shop.retail.orders_info"},
+		"get pipelines":  {"P99", "1.2s"},
 	} {
 		out, code := s.ctl(t, "", strings.Fields(command)...)
 		for _, want := range wanted {
@@ -167,7 +184,8 @@ func TestAWatchShowsWhatIsWrongAndWhatToDoAboutIt(t *testing.T) {
 		}
 	}
 	for command, want := range map[string]int{
-		"watch nope": ctl.ExitNotFound, "watch --interval 1ms": ctl.ExitUsage, "watch a b": ctl.ExitUsage, "get tables": ctl.ExitUsage, "get tables nope": ctl.ExitNotFound,
+		"watch nope": ctl.ExitNotFound, "watch --interval 1ms": ctl.ExitUsage, "watch a b": ctl.ExitUsage,
+		"get tables": ctl.ExitUsage, "get tables nope": ctl.ExitNotFound,
 	} {
 		if out, code := s.ctl(t, "", strings.Fields(command)...); code != want {
 			t.Errorf("%s: %d %s", command, code, out)
@@ -183,8 +201,11 @@ func TestAKeyThatDoesNotExistIsNamedWithTheOneThatIsMeant(t *testing.T) {
 		s.await(t, name, connectorv1.State_STATE_RUNNING)
 	}
 	for command, wanted := range map[string][]string{
-		"describe src": {"Warning", "topics.prefix is not a known configuration key", "notice", "configuration", "did you mean topic.prefix", "did you mean topics.regex"}, // of all its pipeline
-		"describe adx": {"Warning", "topcs.regex is not a known configuration key and has no effect; did you mean topics.regex?"},
+		// of all its pipeline
+		"describe src": {"Warning", "topics.prefix is not a known configuration key", "notice", "configuration",
+			"did you mean topic.prefix", "did you mean topics.regex"},
+		"describe adx": {"Warning",
+			"topcs.regex is not a known configuration key and has no effect; did you mean topics.regex?"},
 	} {
 		out, code := s.ctl(t, "", strings.Fields(command)...)
 		for _, want := range wanted {
@@ -199,7 +220,8 @@ func TestSnapshotsAreStartedPausedResumedAndStopped(t *testing.T) {
 	s := start(t, nil)
 	s.captures.set(&capturev1.Capture{Connector: "src"})
 	for _, step := range []struct{ args, want string }{
-		{"snapshot start src --table retail.orders_info --where amount>5", "retail.orders_info  incremental  reading  0     unknown   at key 4 of 9"},
+		{"snapshot start src --table retail.orders_info --where amount>5",
+			"retail.orders_info  incremental  reading  0     unknown   at key 4 of 9"},
 		{"snapshot pause src", "paused"},
 		{"snapshot resume src", "reading"},
 		{"snapshot progress src", "initial      completed"},
@@ -221,17 +243,20 @@ func TestTheSlotOfAConnectorIsDescribed(t *testing.T) {
 	s := start(t, nil)
 	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
 	for want, slot := range map[string]*capturev1.Slot{
-		"read by process 77, which waits for Client:WalSenderWaitForWal, kept on standbys": {Name: "shop", Active: true, ActivePid: 77, WaitEvent: "Client:WalSenderWaitForWal", Failover: true},
+		"read by process 77, which waits for Client:WalSenderWaitForWal, kept on standbys": {Name: "shop", Active: true,
+			ActivePid: 77, WaitEvent: "Client:WalSenderWaitForWal", Failover: true},
 		"read by process 78": {Name: "shop", Active: true, ActivePid: 78},
 		"nobody reads it, lost to a conflict with recovery": {Name: "shop", Conflicting: true},
 		"nobody reads it since 20":                          {Name: "shop", InactiveSince: timestamppb.Now()},
-		"Slot spilled  3 transactions  2.0 KiB":             {Name: "shop", Statistics: &capturev1.SlotStatistics{SpilledTransactions: 3, SpilledBytes: 2048}},
-		"the server has no such slot":                       {Name: "shop", Missing: true},
+		"Slot spilled  3 transactions  2.0 KiB": {Name: "shop",
+			Statistics: &capturev1.SlotStatistics{SpilledTransactions: 3, SpilledBytes: 2048}},
+		"the server has no such slot": {Name: "shop", Missing: true},
 	} {
 		s.captures.set(&capturev1.Capture{Connector: "src", Slot: slot})
 		testenv.Eventually(t, time.Minute, want, func(context.Context) error {
 			// Columns are as wide as the widest cell.
-			if out, code := s.ctl(t, "", "describe", "src"); code != 0 || !strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(want), " ")) {
+			if out, code := s.ctl(t, "", "describe", "src"); code != 0 ||
+				!strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(want), " ")) {
 				return fmt.Errorf("describe: %d %s", code, out)
 			}
 			return nil
@@ -281,35 +306,44 @@ func TestTablesAndTheirVersionsAreListed(t *testing.T) {
 			t.Errorf("%s: %d %s", step.args, code, out)
 		}
 	}
-	for args, want := range map[string]int{"get schemas nobody": ctl.ExitNotFound, "get tables nobody": ctl.ExitNotFound, "get schemas": ctl.ExitUsage, "get schemas a b c": ctl.ExitUsage, "get tables": ctl.ExitUsage} {
+	for args, want := range map[string]int{"get schemas nobody": ctl.ExitNotFound, "get tables nobody": ctl.ExitNotFound,
+		"get schemas": ctl.ExitUsage, "get schemas a b c": ctl.ExitUsage, "get tables": ctl.ExitUsage} {
 		if out, code := s.ctl(t, "", strings.Fields(args)...); code != want {
 			t.Errorf("%s: %d %s", args, code, out)
 		}
 	}
-	if code, body, _ := s.request(t, "GET", "/v1/captures/src/schema-versions?table=retail.none", ""); code != 200 || !strings.Contains(body, `"versions":[]`) {
+	if code, body, _ := s.request(t, "GET", "/v1/captures/src/schema-versions?table=retail.none", ""); code != 200 ||
+		!strings.Contains(body, `"versions":[]`) {
 		t.Errorf("versions over HTTP: %d %s", code, body)
 	}
-	if code, body, _ := s.request(t, "GET", "/v1/captures/src/tables", ""); code != 200 || !strings.Contains(body, `"STATE_STREAMING"`) {
+	if code, body, _ := s.request(t, "GET", "/v1/captures/src/tables", ""); code != 200 ||
+		!strings.Contains(body, `"STATE_STREAMING"`) {
 		t.Errorf("tables over HTTP: %d %s", code, body)
 	}
 }
 
 func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 	s := start(t, nil)
-	s.sinks.letters = []*sinkv1.DeadLetter{{Id: "0/1", Topic: "shop.orders", Partition: 2, Offset: 3, Reason: "forever"}, {Id: "0/2", Reason: "mended"}, {Id: "0/3", Reason: "old"}}
-	if out, code := s.ctl(t, "", "dead-letters", "list", "adx"); code != 0 || !strings.Contains(out, "shop.orders/2@3") || !strings.Contains(out, "forever") {
+	s.sinks.letters = []*sinkv1.DeadLetter{{Id: "0/1", Topic: "shop.orders", Partition: 2, Offset: 3, Reason: "forever"},
+		{Id: "0/2", Reason: "mended"}, {Id: "0/3", Reason: "old"}}
+	if out, code := s.ctl(t, "", "dead-letters", "list", "adx"); code != 0 || !strings.Contains(out, "shop.orders/2@3") ||
+		!strings.Contains(out, "forever") {
 		t.Errorf("list: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, "", "dead-letters", "replay", "adx", "--id", "0/2"); code != 0 || !strings.Contains(out, "1 replayed, 0 refused again") {
+	if out, code := s.ctl(t, "", "dead-letters", "replay", "adx", "--id", "0/2"); code != 0 ||
+		!strings.Contains(out, "1 replayed, 0 refused again") {
 		t.Errorf("replay of one: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, "", "dead-letters", "discard", "adx", "--id", "0/3"); code != 0 || !strings.Contains(out, "1 discarded") {
+	if out, code := s.ctl(t, "", "dead-letters", "discard", "adx", "--id", "0/3"); code != 0 ||
+		!strings.Contains(out, "1 discarded") {
 		t.Errorf("discard: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, "", "dead-letters", "replay", "adx", "--all"); code != ctl.ExitDifferent || !strings.Contains(out, "1 refused again") {
+	if out, code := s.ctl(t, "", "dead-letters", "replay", "adx", "--all"); code != ctl.ExitDifferent ||
+		!strings.Contains(out, "1 refused again") {
 		t.Errorf("replay of all: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, "", "dead-letters", "list", "adx", "-o", "json"); code != 0 || !strings.Contains(out, `"total"`) {
+	if out, code := s.ctl(t, "", "dead-letters", "list", "adx", "-o", "json"); code != 0 ||
+		!strings.Contains(out, `"total"`) {
 		t.Errorf("list as JSON: %d %s", code, out)
 	}
 }
@@ -317,20 +351,24 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 func TestNoticesAreAcknowledgedByTheirKindAndTopic(t *testing.T) {
 	s := start(t, nil)
 	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", Notices: []*sinkv1.SinkNotice{
-		{Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: "a"}, {Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: "b"}, {Kind: sinkv1.SinkNotice_KIND_BATCH_DOUBLED, Topic: "a"},
+		{Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: "a"}, {Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: "b"},
+		{Kind: sinkv1.SinkNotice_KIND_BATCH_DOUBLED, Topic: "a"},
 	}})
 	for line, want := range map[string]string{
-		"acknowledge adx": "3 acknowledged", "acknowledge adx --topic a": "2 acknowledged", "acknowledge adx --kind truncated": "2 acknowledged",
+		"acknowledge adx": "3 acknowledged", "acknowledge adx --topic a": "2 acknowledged",
+		"acknowledge adx --kind truncated":               "2 acknowledged",
 		"acknowledge adx --kind batch_doubled --topic b": "0 acknowledged",
 	} {
 		if out, code := s.ctl(t, "", strings.Fields(line)...); code != 0 || !strings.Contains(out, want) {
 			t.Errorf("%s: %d %s", line, code, out)
 		}
 	}
-	if out, code := s.ctl(t, "", "acknowledge", "adx", "--kind", "table_changing"); code != ctl.ExitUsage || !strings.Contains(out, "batch_doubled") {
+	if out, code := s.ctl(t, "", "acknowledge", "adx", "--kind", "table_changing"); code != ctl.ExitUsage ||
+		!strings.Contains(out, "batch_doubled") {
 		t.Errorf("a kind that passes by itself: %d %s", code, out)
 	}
-	if code, body, _ := s.request(t, "POST", "/v1/sinks/adx/notices:acknowledge", `{"kind":"KIND_TRUNCATED"}`, "Content-Type: application/json"); code != http.StatusOK || !strings.Contains(body, `"acknowledged":"2"`) {
+	if code, body, _ := s.request(t, "POST", "/v1/sinks/adx/notices:acknowledge", `{"kind":"KIND_TRUNCATED"}`,
+		"Content-Type: application/json"); code != http.StatusOK || !strings.Contains(body, `"acknowledged":"2"`) {
 		t.Errorf("over HTTP: %d %s", code, body)
 	}
 }
@@ -338,35 +376,42 @@ func TestNoticesAreAcknowledgedByTheirKindAndTopic(t *testing.T) {
 func TestADeadLetterIsShownAndReplayedWithAnotherValueThatOnlyItsTopicHolds(t *testing.T) {
 	s := start(t, nil)
 	s.sinks.letters = []*sinkv1.DeadLetter{
-		{Id: "0/1", Topic: "shop.orders", Reason: "forever", Class: sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_REFUSED, ErrorCode: "BadRequest_InvalidBlob", Permanent: true, TraceId: "0af7",
-			Decoded: &sinkv1.DecodedRecord{Key: `{"id":7}`, Op: "u", Before: `{"id":7,"amount":1}`, After: `{"id":7,"amount":"x"}`}},
+		{Id: "0/1", Topic: "shop.orders", Reason: "forever", Class: sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_REFUSED,
+			ErrorCode: "BadRequest_InvalidBlob", Permanent: true, TraceId: "0af7",
+			Decoded: &sinkv1.DecodedRecord{Key: `{"id":7}`, Op: "u", Before: `{"id":7,"amount":1}`,
+				After: `{"id":7,"amount":"x"}`}},
 		{Id: "0/2", Reason: "forever", Class: sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_MISFIT},
 	}
 	out, code := s.ctl(t, "", "dead-letters", "list", "adx", "--id", "0/1")
-	for _, want := range []string{"BadRequest_InvalidBlob, permanent: true", `{"id":7}`, `{"id":7,"amount":1}`, `{"id":7,"amount":"x"}`, "refused", "0af7"} {
+	for _, want := range []string{"BadRequest_InvalidBlob, permanent: true", `{"id":7}`, `{"id":7,"amount":1}`,
+		`{"id":7,"amount":"x"}`, "refused", "0af7"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("list of one lacks %s: %d %s", want, code, out)
 		}
 	}
-	if out, code := s.ctl(t, "", "dead-letters", "list", "adx", "--class", "misfit"); code != 0 || !strings.Contains(out, "0/2") || strings.Contains(out, "0/1") {
+	if out, code := s.ctl(t, "", "dead-letters", "list", "adx", "--class", "misfit"); code != 0 ||
+		!strings.Contains(out, "0/2") || strings.Contains(out, "0/1") {
 		t.Errorf("list of a class: %d %s", code, out)
 	}
 	file := filepath.Join(t.TempDir(), "value.json")
 	if err := os.WriteFile(file, []byte(`{"id":7,"amount":41521}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, wrong := range [][]string{{"--class", "odd", "--all"}, {"--all", "--value", "x"}, {"--id", "0/1", "--id", "0/2", "--value", "x"}, {"--id", "0/1", "--value", "@/nonexistent"}} {
+	for _, wrong := range [][]string{{"--class", "odd", "--all"}, {"--all", "--value", "x"},
+		{"--id", "0/1", "--id", "0/2", "--value", "x"}, {"--id", "0/1", "--value", "@/nonexistent"}} {
 		if out, code := s.ctl(t, "", append([]string{"dead-letters", "replay", "adx"}, wrong...)...); code != ctl.ExitUsage {
 			t.Errorf("%v: %d %s", wrong, code, out)
 		}
 	}
-	if out, code := s.ctl(t, "", "dead-letters", "replay", "adx", "--id", "0/1", "--value", "@"+file); code != 0 || !strings.Contains(out, "1 replayed") {
+	if out, code := s.ctl(t, "", "dead-letters", "replay", "adx", "--id", "0/1", "--value", "@"+file); code != 0 ||
+		!strings.Contains(out, "1 replayed") {
 		t.Errorf("with a file: %d %s", code, out)
 	}
 	if out, code := s.ctl(t, `{"id":8}`, "dead-letters", "replay", "adx", "--id", "0/2", "--value", "-"); code != 0 {
 		t.Errorf("with standard input: %d %s", code, out)
 	}
-	if e := s.sinks.edits; len(e) != 2 || e[0].Id != "0/1" || string(e[0].Value) != `{"id":7,"amount":41521}` || string(e[1].Value) != `{"id":8}` {
+	if e := s.sinks.edits; len(e) != 2 || e[0].Id != "0/1" || string(e[0].Value) != `{"id":7,"amount":41521}` ||
+		string(e[1].Value) != `{"id":8}` {
 		t.Errorf("the values that were given are %v", e)
 	}
 	testenv.Eventually(t, time.Minute, "the timeline", func(context.Context) error {
@@ -411,7 +456,8 @@ func TestExitStatusesSayWhatWentWrong(t *testing.T) {
 		{[]string{"apply", "-f", "-"}, "name: a\nconfig: {b: [1]}", ctl.ExitUsage},
 		{[]string{"apply", "-f", "-"}, "nam: a", ctl.ExitUsage},
 		{[]string{"apply", "-f", "-"}, "", ctl.ExitUsage},
-		{[]string{"apply", "-f", "-"}, "name: a\nconfig: {connector.class: test.SinkConnector, tasks.max: many, topics: x}", ctl.ExitInvalid},
+		{[]string{"apply", "-f", "-"}, "name: a\nconfig: {connector.class: test.SinkConnector, tasks.max: many, topics: x}",
+			ctl.ExitInvalid},
 		{[]string{"orders", "rate", "fast"}, "", ctl.ExitUsage},
 	} {
 		if out, code := s.ctl(t, test.stdin, test.args...); code != test.want {
@@ -424,7 +470,8 @@ func TestExitStatusesSayWhatWentWrong(t *testing.T) {
 	if out, _ := s.ctl(t, "", "pause"); !strings.Contains(out, "want calypsoctl pause CONNECTOR") {
 		t.Errorf("a name is missing: %s", out)
 	}
-	if out, code := s.ctl(t, "", "get", "connectors", "--address", "127.0.0.1:1"); code != ctl.ExitUnavailable || !strings.Contains(out, "admin at 127.0.0.1:1 does not answer: ") || !strings.Contains(out, "--address") {
+	if out, code := s.ctl(t, "", "get", "connectors", "--address", "127.0.0.1:1"); code != ctl.ExitUnavailable ||
+		!strings.Contains(out, "admin at 127.0.0.1:1 does not answer: ") || !strings.Contains(out, "--address") {
 		t.Errorf("no admin: %d %s", code, out)
 	}
 	s.stop["sink"]()
@@ -445,7 +492,8 @@ func TestOffsetsAreMovedOnlyAfterItWasSaidWhatComesTwice(t *testing.T) {
 	if out, code := s.ctl(t, "", "offsets", "get", "src"); code != 0 || strings.Contains(out, "lsn") {
 		t.Errorf("nothing was to be changed: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, moved, "offsets", "set", "src", "-f", "-", "--yes"); code != 0 || !strings.Contains(out, "altered successfully") {
+	if out, code := s.ctl(t, moved, "offsets", "set", "src", "-f", "-", "--yes"); code != 0 ||
+		!strings.Contains(out, "altered successfully") {
 		t.Fatalf("set: %d %s", code, out)
 	}
 	s.await(t, "src", connectorv1.State_STATE_RUNNING)
@@ -460,7 +508,8 @@ func TestOffsetsAreMovedOnlyAfterItWasSaidWhatComesTwice(t *testing.T) {
 		t.Fatalf("pause: %d %s", code, out)
 	}
 	s.await(t, "src", connectorv1.State_STATE_PAUSED)
-	if out, code := s.ctl(t, "", "offsets", "reset", "src", "--yes"); code != 0 || !strings.Contains(out, "reset successfully") || !strings.Contains(out, "rows come twice into a table") {
+	if out, code := s.ctl(t, "", "offsets", "reset", "src", "--yes"); code != 0 ||
+		!strings.Contains(out, "reset successfully") || !strings.Contains(out, "rows come twice into a table") {
 		t.Errorf("reset: %d %s", code, out)
 	}
 	s.await(t, "src", connectorv1.State_STATE_PAUSED)
@@ -473,7 +522,8 @@ func TestOffsetsAreMovedOnlyAfterItWasSaidWhatComesTwice(t *testing.T) {
 	if out, code := s.ctl(t, "", "offsets", "get", "src"); code != 0 || !strings.Contains(out, `"lsn":9007199254740993`) {
 		t.Errorf("get of what was written back: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, "", "offsets", "reset", "src", "--topic", "none"); code != ctl.ExitUsage || !strings.Contains(out, "no offsets of topic none") {
+	if out, code := s.ctl(t, "", "offsets", "reset", "src", "--topic", "none"); code != ctl.ExitUsage ||
+		!strings.Contains(out, "no offsets of topic none") {
 		t.Errorf("reset of a topic that it has not: %d %s", code, out)
 	}
 	if out, code := s.ctl(t, "", "offsets", "reset", "nobody"); code != ctl.ExitNotFound {
@@ -486,13 +536,15 @@ func TestLevelsOfTheLogAreShownAndSet(t *testing.T) {
 	if out, code := s.ctl(t, "", "logs", "levels"); code != 0 || !strings.Contains(out, "root    INFO   -") {
 		t.Errorf("levels: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, "", "logs", "set", "root", "debug"); code != 0 || !strings.Contains(out, "From DEBUG on is written: root") {
+	if out, code := s.ctl(t, "", "logs", "set", "root", "debug"); code != 0 ||
+		!strings.Contains(out, "From DEBUG on is written: root") {
 		t.Errorf("set: %d %s", code, out)
 	}
 	if out, code := s.ctl(t, "", "logs", "levels"); code != 0 || !strings.Contains(out, "root    DEBUG  20") {
 		t.Errorf("levels: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, "", "logs", "set", "root", "LOUD"); code != ctl.ExitInvalid || !strings.Contains(out, `"LOUD" is no level`) {
+	if out, code := s.ctl(t, "", "logs", "set", "root", "LOUD"); code != ctl.ExitInvalid ||
+		!strings.Contains(out, `"LOUD" is no level`) {
 		t.Errorf("set to no level: %d %s", code, out)
 	}
 }
@@ -502,7 +554,8 @@ func TestADeletedSourceNamesTheSlotThatItLeaves(t *testing.T) {
 	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
 	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
 	s.captures.set(&capturev1.Capture{Connector: "src", Slot: &capturev1.Slot{Name: "debezium"}})
-	if out, code := s.ctl(t, "", "delete", "src"); code != 0 || !strings.Contains(out, "src is deleted") || !strings.Contains(out, "SELECT pg_drop_replication_slot('debezium');") {
+	if out, code := s.ctl(t, "", "delete", "src"); code != 0 || !strings.Contains(out, "src is deleted") ||
+		!strings.Contains(out, "SELECT pg_drop_replication_slot('debezium');") {
 		t.Errorf("%d %s", code, out)
 	}
 	if out, code := s.ctl(t, "", "delete", "adx"); code != 0 || out != "adx is deleted\n" {

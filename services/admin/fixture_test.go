@@ -80,7 +80,8 @@ func startWith(t *testing.T, files rpc.TLS, change func(*Config)) *system {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	s := &system{tls: files, broker: broker, captures: &captures{}, sinks: &sinks{}, stop: map[string]func(){}, log: &lockedBuffer{}}
+	s := &system{tls: files, broker: broker, captures: &captures{}, sinks: &sinks{}, stop: map[string]func(){},
+		log: &lockedBuffer{}}
 	s.capture = s.runFleet(t, broker, "capture", connector.Source, "test.SourceConnector", func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, s.captures)
 		tablev1.RegisterTableServiceServer(server, comparables{names: []string{"a", "broken", "z"}})
@@ -144,7 +145,8 @@ func (s *system) create(t *testing.T, name, class string, config map[string]stri
 	for k, v := range config {
 		full[k] = v
 	}
-	if _, err := s.connectors().CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: name, Config: full}); err != nil {
+	if _, err := s.connectors().CreateConnector(t.Context(),
+		&connectorv1.CreateConnectorRequest{Name: name, Config: full}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -157,7 +159,8 @@ func (s *system) await(t *testing.T, name string, state connectorv1.State) {
 		if err != nil {
 			return err
 		}
-		if r.Status.State != state || state == connectorv1.State_STATE_RUNNING && (len(r.Status.Tasks) != 1 || r.Status.Tasks[0].State != state) {
+		if r.Status.State != state || state == connectorv1.State_STATE_RUNNING &&
+			(len(r.Status.Tasks) != 1 || r.Status.Tasks[0].State != state) {
 			return fmt.Errorf("status is %v", r.Status)
 		}
 		return nil
@@ -165,9 +168,11 @@ func (s *system) await(t *testing.T, name string, state connectorv1.State) {
 }
 
 // runFleet runs one worker whose connectors wait until they are stopped.
-func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind connector.Type, class string, register func(*rpc.Server)) string {
+func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind connector.Type, class string,
+	register func(*rpc.Server)) string {
 	t.Helper()
-	keys := append([]catalogue.Key{{Name: "topic.prefix", Type: catalogue.String}, {Name: "secret.password", Type: catalogue.Password}}, catalogue.SourceFramework()...)
+	keys := append([]catalogue.Key{{Name: "topic.prefix", Type: catalogue.String},
+		{Name: "secret.password", Type: catalogue.Password}}, catalogue.SourceFramework()...)
 	if kind == connector.Sink {
 		keys = catalogue.SinkFramework()
 	}
@@ -176,10 +181,12 @@ func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind
 		t.Fatal(err)
 	}
 	worker, err := runtime.New(runtime.Config{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(broker.ListenAddrs()...)}, GroupID: "calypso-" + name, WorkerID: name + ":1", Partitions: 4, RevealSecrets: true,
+		Kafka: []kgo.Opt{kgo.SeedBrokers(broker.ListenAddrs()...)}, GroupID: "calypso-" + name, WorkerID: name + ":1",
+		Partitions: 4, RevealSecrets: true,
 		Plugins: []connector.Plugin{{
-			Class: class, Aliases: []string{"alias." + class}, Type: kind, Version: "test", Catalogue: c, Repeats: []string{"rows come twice into a table"},
-			Tasks: func(catalogue.Values) (int, error) { return 1, nil },
+			Class: class, Aliases: []string{"alias." + class}, Type: kind, Version: "test", Catalogue: c,
+			Repeats: []string{"rows come twice into a table"},
+			Tasks:   func(catalogue.Values) (int, error) { return 1, nil },
 			NewTask: func(connector.TaskEnv, catalogue.Values) (connector.Task, error) {
 				return waiting{}, nil
 			},
@@ -240,7 +247,8 @@ type captures struct {
 
 func (c *captures) set(all ...*capturev1.Capture) { c.mu.Lock(); c.all = all; c.mu.Unlock() }
 
-func (c *captures) GetCapture(_ context.Context, q *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse, error) {
+func (c *captures) GetCapture(_ context.Context, q *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse,
+	error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, one := range c.all {
@@ -251,14 +259,16 @@ func (c *captures) GetCapture(_ context.Context, q *capturev1.GetCaptureRequest)
 	return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND", "no such capture")
 }
 
-func (c *captures) ListCaptures(context.Context, *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
+func (c *captures) ListCaptures(context.Context, *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse,
+	error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return &capturev1.ListCapturesResponse{Captures: c.all}, nil
 }
 
 // SignalSnapshot shows the tables of the signal as what is being read.
-func (c *captures) SignalSnapshot(ctx context.Context, q *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
+func (c *captures) SignalSnapshot(ctx context.Context,
+	q *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
 	if _, err := c.GetCapture(ctx, &capturev1.GetCaptureRequest{Connector: q.Connector}); err != nil {
 		return nil, err
 	}
@@ -283,22 +293,28 @@ func (c *captures) SignalSnapshot(ctx context.Context, q *capturev1.SignalSnapsh
 	return &capturev1.SignalSnapshotResponse{Incremental: c.snapshot}, nil
 }
 
-func (c *captures) GetSnapshotProgress(context.Context, *capturev1.GetSnapshotProgressRequest) (*capturev1.GetSnapshotProgressResponse, error) {
+func (c *captures) GetSnapshotProgress(context.Context,
+	*capturev1.GetSnapshotProgressRequest) (*capturev1.GetSnapshotProgressResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return &capturev1.GetSnapshotProgressResponse{Initial: []*capturev1.TableSnapshot{{Table: "retail.orders_info", RowsDone: 12, Completed: true}}, Incremental: c.snapshot}, nil
+	return &capturev1.GetSnapshotProgressResponse{Initial: []*capturev1.TableSnapshot{{Table: "retail.orders_info",
+		RowsDone: 12, Completed: true}}, Incremental: c.snapshot}, nil
 }
 
 // ListCapturedTables and ListSchemaVersions show one table that has changed once.
-func (c *captures) ListCapturedTables(ctx context.Context, q *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
+func (c *captures) ListCapturedTables(ctx context.Context,
+	q *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
 	if _, err := c.GetCapture(ctx, &capturev1.GetCaptureRequest{Connector: q.Connector}); err != nil {
 		return nil, err
 	}
-	return &capturev1.ListCapturedTablesResponse{Tables: []*capturev1.CapturedTable{{Table: "retail.orders_info", Topic: "shop.retail.orders_info",
-		State: capturev1.CapturedTable_STATE_STREAMING, RowsInserted: 7, SchemaVersion: 2, ReplicaIdentity: "DEFAULT", Warnings: []string{"It has no key."}}}}, nil
+	return &capturev1.ListCapturedTablesResponse{Tables: []*capturev1.CapturedTable{{Table: "retail.orders_info",
+		Topic: "shop.retail.orders_info",
+		State: capturev1.CapturedTable_STATE_STREAMING, RowsInserted: 7, SchemaVersion: 2, ReplicaIdentity: "DEFAULT",
+		Warnings: []string{"It has no key."}}}}, nil
 }
 
-func (c *captures) ListSchemaVersions(ctx context.Context, q *capturev1.ListSchemaVersionsRequest) (*capturev1.ListSchemaVersionsResponse, error) {
+func (c *captures) ListSchemaVersions(ctx context.Context,
+	q *capturev1.ListSchemaVersionsRequest) (*capturev1.ListSchemaVersionsResponse, error) {
 	if _, err := c.GetCapture(ctx, &capturev1.GetCaptureRequest{Connector: q.Connector}); err != nil {
 		return nil, err
 	}
@@ -307,8 +323,10 @@ func (c *captures) ListSchemaVersions(ctx context.Context, q *capturev1.ListSche
 	}
 	return &capturev1.ListSchemaVersionsResponse{Versions: []*capturev1.SchemaVersion{
 		{Table: "retail.orders_info", Version: 2, Lsn: "0/2A", Compatibility: capturev1.Compatibility_COMPATIBILITY_BREAKING,
-			Changes: []*capturev1.SchemaChange{{Kind: capturev1.SchemaChange_KIND_COLUMN_DROPPED, Column: "city", From: "text", Breaking: true}}},
-		{Table: "retail.orders_info", Version: 1, Lsn: "0/10", Columns: []*capturev1.SchemaColumn{{Name: "orderid", Type: "integer", KeyPlace: 1}}},
+			Changes: []*capturev1.SchemaChange{{Kind: capturev1.SchemaChange_KIND_COLUMN_DROPPED, Column: "city", From: "text",
+				Breaking: true}}},
+		{Table: "retail.orders_info", Version: 1, Lsn: "0/10",
+			Columns: []*capturev1.SchemaColumn{{Name: "orderid", Type: "integer", KeyPlace: 1}}},
 	}}, nil
 }
 
@@ -320,13 +338,16 @@ type sinks struct {
 	edits   []*sinkv1.DeadLetterEdit
 }
 
-// ListDeadLetters, ReplayDeadLetters and DiscardDeadLetters know ids only. A replay refuses a letter whose reason is "forever".
-func (c *sinks) ListDeadLetters(_ context.Context, q *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
+// ListDeadLetters, ReplayDeadLetters and DiscardDeadLetters know ids only. A replay refuses a
+// letter whose reason is "forever".
+func (c *sinks) ListDeadLetters(_ context.Context,
+	q *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := &sinkv1.ListDeadLettersResponse{}
 	for _, l := range c.letters {
-		if f := q.GetFilter(); (f.GetClass() == 0 || f.GetClass() == l.Class) && (len(f.GetIds()) == 0 || slices.Contains(f.GetIds(), l.Id)) {
+		if f := q.GetFilter(); (f.GetClass() == 0 || f.GetClass() == l.Class) &&
+			(len(f.GetIds()) == 0 || slices.Contains(f.GetIds(), l.Id)) {
 			r.Letters = append(r.Letters, l)
 		}
 	}
@@ -347,7 +368,8 @@ func (c *sinks) take(f *sinkv1.DeadLetterFilter, all bool) (taken []*sinkv1.Dead
 	return taken
 }
 
-func (c *sinks) ReplayDeadLetters(_ context.Context, q *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
+func (c *sinks) ReplayDeadLetters(_ context.Context,
+	q *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
 	r := &sinkv1.ReplayDeadLettersResponse{}
 	for _, l := range c.take(q.Filter, q.All) {
 		if l.Reason == "forever" && len(q.Edits) == 0 {
@@ -363,12 +385,14 @@ func (c *sinks) ReplayDeadLetters(_ context.Context, q *sinkv1.ReplayDeadLetters
 	return r, nil
 }
 
-func (c *sinks) DiscardDeadLetters(_ context.Context, q *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
+func (c *sinks) DiscardDeadLetters(_ context.Context,
+	q *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
 	return &sinkv1.DiscardDeadLettersResponse{Discarded: int64(len(c.take(q.Filter, q.All)))}, nil
 }
 
 // AcknowledgeNotices says how many notices there are that are meant, and takes none back.
-func (c *sinks) AcknowledgeNotices(_ context.Context, q *sinkv1.AcknowledgeNoticesRequest) (*sinkv1.AcknowledgeNoticesResponse, error) {
+func (c *sinks) AcknowledgeNotices(_ context.Context,
+	q *sinkv1.AcknowledgeNoticesRequest) (*sinkv1.AcknowledgeNoticesResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := &sinkv1.AcknowledgeNoticesResponse{}

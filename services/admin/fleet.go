@@ -40,15 +40,16 @@ type fleet struct {
 type worker struct {
 	address    string
 	connection *grpc.ClientConn
-	// silent says that it did not answer when it was last asked for its health, as a process does that is stopped or starved. Nothing else
-	// is asked of it then: however many questions a look is made of, none waits for it. readiness asks for its health again and again.
+	// silent says that it did not answer when it was last asked for its health, as a process does
+	// that is stopped or starved. Nothing else is asked of it then: however many questions a look
+	// is made of, none waits for it. readiness asks for its health again and again.
 	silent atomic.Bool
 	// unready is why it could not work when it was last asked for its health; empty if it could.
 	unready atomic.Pointer[string]
 }
 
-// keepAlive ends the connections to workers that have gone silent, and with them the calls that have no deadline. Workers take
-// questions every ten seconds and no more often.
+// keepAlive ends the connections to workers that have gone silent, and with them the calls that
+// have no deadline. Workers take questions every ten seconds and no more often.
 var keepAlive = keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second, PermitWithoutStream: true}
 
 // dialFleet makes connections, which open when they are first used, to the workers at addresses (host:port).
@@ -118,8 +119,10 @@ func (w *worker) within(ctx context.Context, ask func(context.Context) error) er
 	if err != nil && ctx.Err() != nil {
 		return err // whoever asks has waited long enough, which says nothing about the worker
 	}
-	if err != nil && (asking.Err() != nil || status.Code(err) == codes.DeadlineExceeded) { // the worker may notice the deadline first
-		return status.Errorf(codes.Unavailable, "%s does not answer, at least not within %v%s", w.address, askTimeout, w.trouble())
+	if err != nil && (asking.Err() != nil || status.Code(err) == codes.DeadlineExceeded) {
+		// the worker may notice the deadline first
+		return status.Errorf(codes.Unavailable, "%s does not answer, at least not within %v%s", w.address,
+			askTimeout, w.trouble())
 	}
 	return err
 }
@@ -128,7 +131,8 @@ func (w *worker) noAnswer() error {
 	return status.Errorf(codes.Unavailable, "%s does not answer", w.address)
 }
 
-// trouble is what keeps a worker from its work, as the end of a sentence; a worker that lets a question wait may itself wait for Kafka.
+// trouble is what keeps a worker from its work, as the end of a sentence; a worker that lets a
+// question wait may itself wait for Kafka.
 func (w *worker) trouble() string {
 	if why := w.unready.Load(); why != nil && *why != "" {
 		return ": " + *why
@@ -163,7 +167,8 @@ func (w *worker) ready(ctx context.Context) error {
 	}
 }
 
-// anyWorker makes calls to whichever worker of a fleet answers, each time another first. It implements grpc.ClientConnInterface.
+// anyWorker makes calls to whichever worker of a fleet answers, each time another first. It
+// implements grpc.ClientConnInterface.
 type anyWorker struct {
 	fleet *fleet
 	turn  *atomic.Uint32
@@ -189,8 +194,8 @@ func (a anyWorker) inTurn() []*worker {
 	return turn
 }
 
-// Invoke implements grpc.ClientConnInterface. What only reads is asked of one worker after the other until one answers. What changes
-// something is told to one worker, which may take its time.
+// Invoke implements grpc.ClientConnInterface. What only reads is asked of one worker after the
+// other until one answers. What changes something is told to one worker, which may take its time.
 func (a anyWorker) Invoke(ctx context.Context, method string, q, answer any, options ...grpc.CallOption) error {
 	var failed []string
 	for _, w := range a.inTurn() {
@@ -200,7 +205,9 @@ func (a anyWorker) Invoke(ctx context.Context, method string, q, answer any, opt
 				return w.connection.Invoke(ctx, method, q, answer, options...)
 			}
 		} else {
-			err = w.within(ctx, func(ctx context.Context) error { return w.connection.Invoke(ctx, method, q, answer, options...) })
+			err = w.within(ctx, func(ctx context.Context) error {
+				return w.connection.Invoke(ctx, method, q, answer, options...)
+			})
 		}
 		if status.Code(err) != codes.Unavailable || len(status.Convert(err).Details()) > 0 {
 			return err
@@ -211,7 +218,8 @@ func (a anyWorker) Invoke(ctx context.Context, method string, q, answer any, opt
 }
 
 // NewStream implements grpc.ClientConnInterface.
-func (a anyWorker) NewStream(ctx context.Context, d *grpc.StreamDesc, method string, options ...grpc.CallOption) (grpc.ClientStream, error) {
+func (a anyWorker) NewStream(ctx context.Context, d *grpc.StreamDesc, method string,
+	options ...grpc.CallOption) (grpc.ClientStream, error) {
 	var failed []string
 	for _, w := range a.inTurn() {
 		err := w.ready(ctx)
@@ -261,7 +269,8 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	}
 	if len(values) > 0 || len(failed) == 0 {
 		if len(unanswered) > 0 {
-			_ = grpc.SetHeader(ctx, metadata.Pairs(unansweredHeader, strings.Join(unanswered, ", "))) // nobody to tell within admin
+			// nobody to tell within admin
+			_ = grpc.SetHeader(ctx, metadata.Pairs(unansweredHeader, strings.Join(unanswered, ", ")))
 		}
 		return values, nil
 	}
@@ -270,8 +279,8 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	return nil, failed[0]
 }
 
-// askOwner asks one worker after the other until one knows the connector. Without such a worker the answer is that of the last, or
-// that a worker could not be asked.
+// askOwner asks one worker after the other until one knows the connector. Without such a worker the
+// answer is that of the last, or that a worker could not be asked.
 func askOwner[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
 	return fromOwner(f, func(w *worker) (answer T, err error) {
 		err = w.within(ctx, func(ctx context.Context) (err error) {
@@ -282,8 +291,10 @@ func askOwner[T any](ctx context.Context, f *fleet, ask func(context.Context, *g
 	})
 }
 
-// tellOwner is askOwner for what changes something: it must reach only the worker that runs the connector, which may take its time.
-func tellOwner[T any](ctx context.Context, f *fleet, tell func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
+// tellOwner is askOwner for what changes something: it must reach only the worker that runs the
+// connector, which may take its time.
+func tellOwner[T any](ctx context.Context, f *fleet,
+	tell func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
 	return fromOwner(f, func(w *worker) (T, error) {
 		if err := w.ready(ctx); err != nil {
 			var none T

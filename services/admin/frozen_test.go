@@ -16,7 +16,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// frozen is the address of a worker that takes connections and calls and answers none, as a process does that is stopped (SIGSTOP).
+// frozen is the address of a worker that takes connections and calls and answers none, as a process
+// does that is stopped (SIGSTOP).
 func frozen(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -96,7 +97,8 @@ func TestAFleetOfWhichAllWorkersFreezeIsNamedAndItsPipelinesAreStillShown(t *tes
 	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
 	s.await(t, "src", connectorv1.State_STATE_RUNNING)
 	s.await(t, "adx", connectorv1.State_STATE_RUNNING)
-	if code, body, _ := s.request(t, "GET", "/v1/pipelines", ""); code != http.StatusOK || !strings.Contains(body, `"adx"`) {
+	if code, body, _ := s.request(t, "GET", "/v1/pipelines", ""); code != http.StatusOK ||
+		!strings.Contains(body, `"adx"`) {
 		t.Fatalf("before: %d %s", code, body)
 	}
 	sinks.Stall()

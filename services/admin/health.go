@@ -24,7 +24,8 @@ func (s *service) GetHealth(ctx context.Context, _ *adminv1.GetHealthRequest) (*
 	return health, nil
 }
 
-// askFleets asks all workers of all fleets at once for their health, and returns the answers by fleet in the order of the workers.
+// askFleets asks all workers of all fleets at once for their health, and returns the answers by
+// fleet in the order of the workers.
 func askFleets(ctx context.Context, fleets []*fleet) map[string][]*adminv1.ServiceHealth {
 	answers := map[string][]chan *adminv1.ServiceHealth{}
 	for _, f := range fleets {

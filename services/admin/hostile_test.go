@@ -26,11 +26,15 @@ func TestNoCallOfTheOpenAPIDocumentBreaksOnHostileValues(t *testing.T) {
 	if err := json.Unmarshal(gen.OpenAPI, &document); err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"x", "..", "a b", "%00", "\u202e\U0001f4a5", "'; DROP TABLE retail.orders_info; --", strings.Repeat("n", 5000)}
+	names := []string{"x", "..", "a b", "%00", "\u202e\U0001f4a5", "'; DROP TABLE retail.orders_info; --",
+		strings.Repeat("n", 5000)}
 	bodies := []string{
-		`{}`, `[]`, `null`, `"x"`, `{"name":1}`, `{"name":"","config":null}`, `{"config":{"a":{"b":"c"}}}`, `{"rate":"NaN"}`, `{"rate":-1e308}`,
-		`{"orders":"9223372036854775808"}`, `{"orders":-1}`, `{"task":2147483648}`, `{"offsets":[{"partition":[],"offset":1}]}`, `{"unknown":true}`,
-		`{"name":"` + strings.Repeat("x", 100_000) + `"}`, strings.Repeat(`{"config":`, 5000), "\xff\xfe", `{"name":"a\u0000b","config":{"connector.class":"\ud800"}}`,
+		`{}`, `[]`, `null`, `"x"`, `{"name":1}`, `{"name":"","config":null}`, `{"config":{"a":{"b":"c"}}}`, `{"rate":"NaN"}`,
+		`{"rate":-1e308}`,
+		`{"orders":"9223372036854775808"}`, `{"orders":-1}`, `{"task":2147483648}`,
+		`{"offsets":[{"partition":[],"offset":1}]}`, `{"unknown":true}`,
+		`{"name":"` + strings.Repeat("x", 100_000) + `"}`, strings.Repeat(`{"config":`, 5000), "\xff\xfe",
+		`{"name":"a\u0000b","config":{"connector.class":"\ud800"}}`,
 	}
 	calls := 0
 	for template, methods := range document.Paths {
@@ -181,11 +185,13 @@ func TestEveryFieldOfEveryBodyIsRefusedByNameIfItsTypeIsWrong(t *testing.T) {
 				tried++
 				code, answer, _ := s.request(t, o.method, o.path, p.body(value), "Content-Type: application/json")
 				var said refusal
-				if err := json.Unmarshal([]byte(answer), &said); err != nil || code != http.StatusBadRequest || len(said.Details) != 2 || len(said.Details[1].FieldViolations) != 1 {
+				if err := json.Unmarshal([]byte(answer), &said); err != nil || code != http.StatusBadRequest ||
+					len(said.Details) != 2 || len(said.Details[1].FieldViolations) != 1 {
 					t.Errorf("%s %s with %s = %s: %d %.300s", o.method, o.path, p.path, value, code, answer)
 					continue
 				}
-				if field := said.Details[1].FieldViolations[0].Field; !strings.HasPrefix(field, p.path) || !strings.Contains(said.Message, field) {
+				if field := said.Details[1].FieldViolations[0].Field; !strings.HasPrefix(field, p.path) ||
+					!strings.Contains(said.Message, field) {
 					t.Errorf("%s %s with %s = %s: field %s is named: %s", o.method, o.path, p.path, value, field, said.Message)
 				}
 			}
@@ -203,14 +209,16 @@ func TestEveryParameterOfEveryQueryIsRefusedByNameIfItIsWrong(t *testing.T) {
 		for _, p := range o.query {
 			values := []string{"%FF"}
 			switch {
-			case p.call.Type == "integer" || p.call.Type == "number" || p.call.Type == "boolean" || p.call.Format != "" || p.call.Enum != nil:
+			case p.call.Type == "integer" || p.call.Type == "number" || p.call.Type == "boolean" || p.call.Format != "" ||
+				p.call.Enum != nil:
 				values = append(values, "x", "1.5e", "99999999999999999999", "'%3B--")
 			}
 			for _, value := range values {
 				tried++
 				code, answer, _ := s.request(t, o.method, o.path+"?"+p.path+"="+value, "")
 				var said refusal
-				if err := json.Unmarshal([]byte(answer), &said); err != nil || code != http.StatusBadRequest || !strings.Contains(said.Message, p.path) {
+				if err := json.Unmarshal([]byte(answer), &said); err != nil || code != http.StatusBadRequest ||
+					!strings.Contains(said.Message, p.path) {
 					t.Errorf("%s %s with %s = %s: %d %.300s", o.method, o.path, p.path, value, code, answer)
 				}
 			}
@@ -223,7 +231,9 @@ func TestEveryParameterOfEveryQueryIsRefusedByNameIfItIsWrong(t *testing.T) {
 
 func TestHostileValuesOfTheRightTypeBreakNothing(t *testing.T) {
 	s := start(t, nil)
-	values := []string{`""`, `"` + strings.Repeat("x", 70_000) + `"`, `"\u0000\u202e'; DROP TABLE x; --"`, `"${file:/etc/passwd:root}"`, `"../../etc/passwd"`, `null`, `-1`, `1e308`, `"9223372036854775807"`, `{}`, `[]`, `true`}
+	values := []string{`""`, `"` + strings.Repeat("x", 70_000) + `"`, `"\u0000\u202e'; DROP TABLE x; --"`,
+		`"${file:/etc/passwd:root}"`, `"../../etc/passwd"`, `null`, `-1`, `1e308`, `"9223372036854775807"`,
+		`{}`, `[]`, `true`}
 	for _, o := range operations(t) {
 		for _, p := range o.body {
 			for _, value := range values {
@@ -265,10 +275,12 @@ func TestEveryParameterOfAWatchIsUsedOrRefusedWithAReason(t *testing.T) {
 			continue
 		}
 		for _, parameter := range methods["get"].Parameters {
-			for _, value := range []string{"1", "-1s", "1e9s", "NaN", "{}", "\x00", "\xff", "'; DROP TABLE retail.orders_info; --", strings.Repeat("9", 5000)} {
+			for _, value := range []string{"1", "-1s", "1e9s", "NaN", "{}", "\x00", "\xff",
+				"'; DROP TABLE retail.orders_info; --", strings.Repeat("9", 5000)} {
 				tried++
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				q, err := http.NewRequestWithContext(ctx, http.MethodGet, s.http+path+"?"+url.Values{parameter.Name: {value}}.Encode(), nil)
+				q, err := http.NewRequestWithContext(ctx, http.MethodGet,
+					s.http+path+"?"+url.Values{parameter.Name: {value}}.Encode(), nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -278,7 +290,8 @@ func TestEveryParameterOfAWatchIsUsedOrRefusedWithAReason(t *testing.T) {
 				}
 				// The first line: an error, or the first message of a stream that goes on.
 				line, err := bufio.NewReader(answer.Body).ReadString('\n')
-				if refused := answer.StatusCode >= 400 && answer.StatusCode < 500 && strings.Contains(line, `"reason"`); !refused && (answer.StatusCode != http.StatusOK || err != nil) {
+				if refused := answer.StatusCode >= 400 && answer.StatusCode < 500 && strings.Contains(line, `"reason"`); !refused &&
+					(answer.StatusCode != http.StatusOK || err != nil) {
 					t.Errorf("%s?%s=%.40q: %d %.300s %v", path, parameter.Name, value, answer.StatusCode, line, err)
 				}
 				cancel()

@@ -55,8 +55,8 @@ func (l *inside) Addr() net.Addr { return insideAddr{} }
 // httpCaller is the key of the user's name in the context of an HTTP request.
 type httpCaller struct{}
 
-// naming says to the server inside who the user is. What a request itself says in that place, which the gateway would pass on, is
-// taken away.
+// naming says to the server inside who the user is. What a request itself says in that place, which
+// the gateway would pass on, is taken away.
 func naming(ctx context.Context) context.Context {
 	said, _ := metadata.FromOutgoingContext(ctx)
 	said = said.Copy()
@@ -76,10 +76,12 @@ func incoming(ctx context.Context) context.Context {
 // namingOptions make every call of a connection say who the user is.
 func namingOptions() []grpc.DialOption {
 	return []grpc.DialOption{
-		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, q, answer any, c *grpc.ClientConn, call grpc.UnaryInvoker, o ...grpc.CallOption) error {
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, q, answer any, c *grpc.ClientConn,
+			call grpc.UnaryInvoker, o ...grpc.CallOption) error {
 			return call(naming(ctx), method, q, answer, c, o...)
 		}),
-		grpc.WithStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, method string, open grpc.Streamer, o ...grpc.CallOption) (grpc.ClientStream, error) {
+		grpc.WithStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, method string,
+			open grpc.Streamer, o ...grpc.CallOption) (grpc.ClientStream, error) {
 			return open(naming(ctx), d, c, method, o...)
 		}),
 	}

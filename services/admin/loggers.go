@@ -27,13 +27,16 @@ func (s *service) ListLoggers(context.Context, *adminv1.ListLoggersRequest) (*ad
 	return r, nil
 }
 
-func (s *service) SetLoggerLevel(_ context.Context, q *adminv1.SetLoggerLevelRequest) (*adminv1.SetLoggerLevelResponse, error) {
+func (s *service) SetLoggerLevel(_ context.Context,
+	q *adminv1.SetLoggerLevelRequest) (*adminv1.SetLoggerLevelResponse, error) {
 	if q.Logger == "" || len(q.Logger) > maxLoggerName {
-		return nil, rpc.InvalidField("logger", fmt.Sprintf("a logger's name has 1 to %d bytes; root is the one above all", maxLoggerName))
+		return nil, rpc.InvalidField("logger",
+			fmt.Sprintf("a logger's name has 1 to %d bytes; root is the one above all", maxLoggerName))
 	}
 	changed, known := s.loggers.Set(q.Logger, q.Level)
 	if !known {
-		return nil, rpc.Error(codes.InvalidArgument, "LEVEL_UNKNOWN", fmt.Sprintf("%.100q is no level: ALL, TRACE, DEBUG, INFO, WARN, ERROR, FATAL or OFF", q.Level))
+		return nil, rpc.Error(codes.InvalidArgument, "LEVEL_UNKNOWN",
+			fmt.Sprintf("%.100q is no level: ALL, TRACE, DEBUG, INFO, WARN, ERROR, FATAL or OFF", q.Level))
 	}
 	return &adminv1.SetLoggerLevelResponse{Changed: changed}, nil
 }

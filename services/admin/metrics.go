@@ -18,7 +18,8 @@ import (
 // DeclareMetrics registers admin's metrics at a meter, without values: for their documentation.
 func DeclareMetrics(meter metric.Meter) error { return newObserver(time.Now).measure(meter) }
 
-// gauge is a metric of the pipeline view. of emits its values for one pipeline, which labels tell apart; the pipeline's name is added.
+// gauge is a metric of the pipeline view. of emits its values for one pipeline, which labels tell
+// apart; the pipeline's name is added.
 type gauge struct {
 	name, unit, help string
 	of               func(p *adminv1.Pipeline, emit emitter)
@@ -46,7 +47,8 @@ func (o *observer) measure(meter metric.Meter) error {
 		for _, p := range o.recent() {
 			for i, g := range gauges {
 				g.of(p, func(value float64, labels ...attribute.KeyValue) {
-					out.ObserveFloat64(instruments[i], value, metric.WithAttributes(append(labels, attribute.String("pipeline", p.Source))...))
+					out.ObserveFloat64(instruments[i], value,
+						metric.WithAttributes(append(labels, attribute.String("pipeline", p.Source))...))
 				})
 			}
 		}
@@ -70,76 +72,91 @@ func judgementGauges() []gauge {
 		return labels
 	}
 	return []gauge{
-		{"cdc_pipeline_verdict", "", "1 healthy, 2 snapshotting, 3 paused, 4 degraded, 5 broken.", func(p *adminv1.Pipeline, emit emitter) { emit(float64(p.Verdict)) }},
-		{"cdc_pipeline_check", "", "State of each check: 1 ok, 2 notice, 3 warning, 4 error.", func(p *adminv1.Pipeline, emit emitter) {
-			for _, c := range p.Checks {
-				emit(float64(c.State), attribute.String("check", c.Name), attribute.String("subject", c.Subject))
-			}
-		}},
-		{"cdc_pipeline_checks", "{check}", "Checks by state: ok, notice, warning, error.", func(p *adminv1.Pipeline, emit emitter) {
-			counts := map[adminv1.CheckState]int64{}
-			for _, c := range p.Checks {
-				counts[c.State]++
-			}
-			for state := adminv1.CheckState_CHECK_STATE_OK; state <= adminv1.CheckState_CHECK_STATE_ERROR; state++ {
-				emit.number(counts[state], attribute.String("state", strings.ToLower(strings.TrimPrefix(state.String(), "CHECK_STATE_"))))
-			}
-		}},
-		{"cdc_pipeline_check_since_timestamp_seconds", "s", "Unix time since which each check has its state.", func(p *adminv1.Pipeline, emit emitter) {
-			for _, c := range p.Checks {
-				if c.Since != nil {
-					emit.number(c.Since.Seconds, attribute.String("check", c.Name), attribute.String("subject", c.Subject))
+		{"cdc_pipeline_verdict", "", "1 healthy, 2 snapshotting, 3 paused, 4 degraded, 5 broken.",
+			func(p *adminv1.Pipeline, emit emitter) { emit(float64(p.Verdict)) }},
+		{"cdc_pipeline_check", "", "State of each check: 1 ok, 2 notice, 3 warning, 4 error.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				for _, c := range p.Checks {
+					emit(float64(c.State), attribute.String("check", c.Name), attribute.String("subject", c.Subject))
 				}
-			}
-		}},
-		{"cdc_pipeline_lag_seconds", "s", "How late a segment is: commit_to_capture, capture_to_kafka, kafka_to_sink, sink_to_queryable.", func(p *adminv1.Pipeline, emit emitter) {
-			for s, l := range lag.Segments(p) {
-				emit(l.Time.AsDuration().Seconds(), segment(s)...)
-			}
-		}},
-		{"cdc_pipeline_lag_bytes", "By", "Log that a segment has still to pass on: commit_to_capture, capture_to_kafka.", func(p *adminv1.Pipeline, emit emitter) {
-			for s, l := range lag.Segments(p) {
-				if s.Sink == "" {
-					emit.number(l.Bytes, segment(s)...)
+			}},
+		{"cdc_pipeline_checks", "{check}", "Checks by state: ok, notice, warning, error.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				counts := map[adminv1.CheckState]int64{}
+				for _, c := range p.Checks {
+					counts[c.State]++
 				}
-			}
-		}},
-		{"cdc_pipeline_lag_records", "{record}", "Records that a segment has still to pass on: kafka_to_sink, sink_to_queryable.", func(p *adminv1.Pipeline, emit emitter) {
-			for s, l := range lag.Segments(p) {
-				if s.Sink != "" {
-					emit.number(l.Records, segment(s)...)
+				for state := adminv1.CheckState_CHECK_STATE_OK; state <= adminv1.CheckState_CHECK_STATE_ERROR; state++ {
+					emit.number(counts[state], attribute.String("state",
+						strings.ToLower(strings.TrimPrefix(state.String(), "CHECK_STATE_"))))
 				}
-			}
-		}},
-		{"cdc_pipeline_latency_seconds", "s", "Quantiles (0.5, 0.95, 0.99, 1) of the age of the changes of the last five minutes: commit_to_kafka, commit_to_queryable, produce_to_queryable. None where nothing changed.", func(p *adminv1.Pipeline, emit emitter) {
-			eachLatency(p, func(l *latencyv1.Latency, labels ...attribute.KeyValue) {
-				if l.GetCount() == 0 {
-					return
+			}},
+		{"cdc_pipeline_check_since_timestamp_seconds", "s", "Unix time since which each check has its state.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				for _, c := range p.Checks {
+					if c.Since != nil {
+						emit.number(c.Since.Seconds, attribute.String("check", c.Name), attribute.String("subject", c.Subject))
+					}
 				}
-				emit(l.P50.AsDuration().Seconds(), append(labels, attribute.String("quantile", "0.5"))...)
-				emit(l.P95.AsDuration().Seconds(), append(labels, attribute.String("quantile", "0.95"))...)
-				emit(l.P99.AsDuration().Seconds(), append(labels, attribute.String("quantile", "0.99"))...)
-				emit(l.Max.AsDuration().Seconds(), append(labels, attribute.String("quantile", "1"))...)
-			})
-		}},
-		{"cdc_pipeline_latency_changes", "{change}", "How many changes those quantiles are of.", func(p *adminv1.Pipeline, emit emitter) {
-			eachLatency(p, func(l *latencyv1.Latency, labels ...attribute.KeyValue) { emit.number(l.GetCount(), labels...) })
-		}},
-		{"cdc_pipeline_slot_retained_bytes", "By", "Log that the server keeps for the slot.", func(p *adminv1.Pipeline, emit emitter) {
-			if p.SlotForecast != nil {
-				emit.number(p.SlotForecast.RetainedBytes)
-			}
-		}},
-		{"cdc_pipeline_slot_growth", "By/s", "Growth of that log over the last minutes.", func(p *adminv1.Pipeline, emit emitter) {
-			if p.SlotForecast != nil {
-				emit(p.SlotForecast.GrowthBytesPerSecond)
-			}
-		}},
-		{"cdc_pipeline_slot_full_seconds", "s", "When max_slot_wal_keep_size is reached at the present rate.", func(p *adminv1.Pipeline, emit emitter) {
-			if p.SlotForecast.GetTimeToFull() != nil {
-				emit(p.SlotForecast.TimeToFull.AsDuration().Seconds())
-			}
-		}},
+			}},
+		{"cdc_pipeline_lag_seconds", "s",
+			"How late a segment is: commit_to_capture, capture_to_kafka, kafka_to_sink, sink_to_queryable.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				for s, l := range lag.Segments(p) {
+					emit(l.Time.AsDuration().Seconds(), segment(s)...)
+				}
+			}},
+		{"cdc_pipeline_lag_bytes", "By", "Log that a segment has still to pass on: commit_to_capture, capture_to_kafka.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				for s, l := range lag.Segments(p) {
+					if s.Sink == "" {
+						emit.number(l.Bytes, segment(s)...)
+					}
+				}
+			}},
+		{"cdc_pipeline_lag_records", "{record}",
+			"Records that a segment has still to pass on: kafka_to_sink, sink_to_queryable.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				for s, l := range lag.Segments(p) {
+					if s.Sink != "" {
+						emit.number(l.Records, segment(s)...)
+					}
+				}
+			}},
+		{"cdc_pipeline_latency_seconds", "s",
+			"Quantiles (0.5, 0.95, 0.99, 1) of the age of the changes of the last five minutes: commit_to_kafka, commit_to_queryable, produce_to_queryable. None where nothing changed.", func(p *adminv1.Pipeline, emit emitter) {
+				eachLatency(p, func(l *latencyv1.Latency, labels ...attribute.KeyValue) {
+					if l.GetCount() == 0 {
+						return
+					}
+					emit(l.P50.AsDuration().Seconds(), append(labels, attribute.String("quantile", "0.5"))...)
+					emit(l.P95.AsDuration().Seconds(), append(labels, attribute.String("quantile", "0.95"))...)
+					emit(l.P99.AsDuration().Seconds(), append(labels, attribute.String("quantile", "0.99"))...)
+					emit(l.Max.AsDuration().Seconds(), append(labels, attribute.String("quantile", "1"))...)
+				})
+			}},
+		{"cdc_pipeline_latency_changes", "{change}", "How many changes those quantiles are of.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				eachLatency(p, func(l *latencyv1.Latency, labels ...attribute.KeyValue) { emit.number(l.GetCount(), labels...) })
+			}},
+		{"cdc_pipeline_slot_retained_bytes", "By", "Log that the server keeps for the slot.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				if p.SlotForecast != nil {
+					emit.number(p.SlotForecast.RetainedBytes)
+				}
+			}},
+		{"cdc_pipeline_slot_growth", "By/s", "Growth of that log over the last minutes.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				if p.SlotForecast != nil {
+					emit(p.SlotForecast.GrowthBytesPerSecond)
+				}
+			}},
+		{"cdc_pipeline_slot_full_seconds", "s", "When max_slot_wal_keep_size is reached at the present rate.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				if p.SlotForecast.GetTimeToFull() != nil {
+					emit(p.SlotForecast.TimeToFull.AsDuration().Seconds())
+				}
+			}},
 	}
 }
 

@@ -88,7 +88,8 @@ func TestEveryNumberOfThePipelineViewIsAMetric(t *testing.T) {
 			// States of tasks are counted by state.
 			strings.HasSuffix(field, "tasks.state"),
 			// Segments have either.
-			strings.HasSuffix(field, "_kafka.records"), strings.HasSuffix(field, "_capture.records"), strings.HasSuffix(field, "_to_sink.bytes"), strings.HasSuffix(field, "_queryable.bytes"),
+			strings.HasSuffix(field, "_kafka.records"), strings.HasSuffix(field, "_capture.records"),
+			strings.HasSuffix(field, "_to_sink.bytes"), strings.HasSuffix(field, "_queryable.bytes"),
 			// The slot as of the forecast.
 			field == "pipeline.capture.slot.retained_bytes",
 			// Each notice is a check, which is a metric.

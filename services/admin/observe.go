@@ -17,8 +17,9 @@ const (
 	forgetAfter = 10 * time.Minute
 )
 
-// observer remembers where the pipelines were, so that their lags become times, and shows each number as a metric. It is the only
-// memory of admin, and nothing is lost with it. Safe for concurrent use.
+// observer remembers where the pipelines were, so that their lags become times, and shows each
+// number as a metric. It is the only memory of admin, and nothing is lost with it. Safe for
+// concurrent use.
 type observer struct {
 	now func() time.Time
 
@@ -38,7 +39,8 @@ func newObserver(now func() time.Time) *observer {
 	return &observer{now: now, seen: map[string]*observed{}}
 }
 
-// observe judges a pipeline that has just been asked for: it sets lags, checks and verdict. The pipeline is not changed any more then.
+// observe judges a pipeline that has just been asked for: it sets lags, checks and verdict. The
+// pipeline is not changed any more then.
 func (o *observer) observe(v checks.View) {
 	p := v.Pipeline
 	o.mu.Lock()

@@ -42,7 +42,8 @@ type service struct {
 	captured map[string]capturedTables
 }
 
-func (s *service) ListPipelines(ctx context.Context, _ *adminv1.ListPipelinesRequest) (*adminv1.ListPipelinesResponse, error) {
+func (s *service) ListPipelines(ctx context.Context,
+	_ *adminv1.ListPipelinesRequest) (*adminv1.ListPipelinesResponse, error) {
 	all, err := s.views.within(ctx, 0)
 	if err != nil {
 		return nil, err
@@ -50,7 +51,8 @@ func (s *service) ListPipelines(ctx context.Context, _ *adminv1.ListPipelinesReq
 	return &adminv1.ListPipelinesResponse{Pipelines: all}, nil
 }
 
-func (s *service) GetPipeline(ctx context.Context, q *adminv1.GetPipelineRequest) (*adminv1.GetPipelineResponse, error) {
+func (s *service) GetPipeline(ctx context.Context,
+	q *adminv1.GetPipelineRequest) (*adminv1.GetPipelineResponse, error) {
 	seen, err := s.pipeline(ctx, q.Source)
 	if err != nil {
 		return nil, err
@@ -92,7 +94,8 @@ func sourceNamed(all []*connectorv1.Connector, name string) (*connectorv1.Connec
 }
 
 func noSource(name string) error {
-	return rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("Source connector %.300s not found", name))
+	return rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound),
+		fmt.Sprintf("Source connector %.300s not found", name))
 }
 
 // look is what all pipelines are made of: the answers to the questions that are asked once for all of them.
@@ -106,11 +109,12 @@ type look struct {
 // lookAtOnce is how many pipelines are asked about at once.
 const lookAtOnce = 8
 
-// look asks for everything about all pipelines, sorted by source. It fails only if it is not known which there are: else what cannot
-// be asked is left out, and the check of the fleet says so.
+// look asks for everything about all pipelines, sorted by source. It fails only if it is not known
+// which there are: else what cannot be asked is left out, and the check of the fleet says so.
 func (s *service) look(ctx context.Context) ([]*adminv1.Pipeline, error) {
 	capture, sink := s.capture.fleet, s.sink.fleet
-	l := look{workers: askFleets(ctx, []*fleet{capture, sink}), captures: map[string]*capturev1.Capture{}, ingestions: map[string]*sinkv1.Sink{}}
+	l := look{workers: askFleets(ctx, []*fleet{capture, sink}), captures: map[string]*capturev1.Capture{},
+		ingestions: map[string]*sinkv1.Sink{}}
 	var err error
 	if l.sources, err = s.connectorsOf(ctx, capture); err != nil {
 		return nil, err
@@ -166,12 +170,14 @@ func (s *service) connectorsOf(ctx context.Context, f *fleet) ([]*connectorv1.Co
 // lookAt makes the pipeline of one source connector; nil if the connector was deleted since it was listed.
 func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector, l *look) (*adminv1.Pipeline, error) {
 	p := &adminv1.Pipeline{Source: source.Name, Capture: l.captures[source.Name]}
-	view := checks.View{Pipeline: p, Source: source.Config, Sinks: map[string]map[string]string{}, Warnings: map[string][]string{source.Name: source.Warnings}, Workers: l.workers}
+	view := checks.View{Pipeline: p, Source: source.Config, Sinks: map[string]map[string]string{},
+		Warnings: map[string][]string{source.Name: source.Warnings}, Workers: l.workers}
 	var err error
 	if p.SourceStatus, err = statusOf(ctx, s.capture.fleet, source); p.SourceStatus == nil {
 		return nil, err
 	}
-	topics, err := clientOf(s.capture.fleet).GetConnectorTopics(ctx, &connectorv1.GetConnectorTopicsRequest{Name: source.Name})
+	topics, err := clientOf(s.capture.fleet).GetConnectorTopics(ctx,
+		&connectorv1.GetConnectorTopicsRequest{Name: source.Name})
 	if err := tolerated(err); err != nil {
 		return nil, err
 	}
@@ -209,7 +215,8 @@ type capturedTables struct {
 	tables []*capturev1.CapturedTable
 }
 
-// tablesMaxAge is how old the tables may be that a look judges. They may be thousands, and what they lack changes seldom.
+// tablesMaxAge is how old the tables may be that a look judges. They may be thousands, and what
+// they lack changes seldom.
 const tablesMaxAge = 30 * time.Second
 
 // recentTables are the tables of a source that is captured; nil if they are not known.
@@ -236,8 +243,8 @@ func (s *service) recentTables(ctx context.Context, source string) ([]*capturev1
 	return answer.GetTables(), nil
 }
 
-// statusOf asks for a connector's state. It has only the name if the fleet cannot be asked, and is nil if there is no such connector
-// any more.
+// statusOf asks for a connector's state. It has only the name if the fleet cannot be asked, and is
+// nil if there is no such connector any more.
 func statusOf(ctx context.Context, f *fleet, c *connectorv1.Connector) (*connectorv1.ConnectorStatus, error) {
 	answer, err := clientOf(f).GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: c.Name})
 	switch {
@@ -259,8 +266,8 @@ func tolerated(err error) error {
 	return err
 }
 
-// reads reports whether a sink reads topics of a source: ones that the source has used, or ones that carry its prefix (it may not have
-// written yet).
+// reads reports whether a sink reads topics of a source: ones that the source has used, or ones
+// that carry its prefix (it may not have written yet).
 func reads(sink, source map[string]string, used []string) bool {
 	prefix := checks.Prefix(source)
 	for topic := range strings.SplitSeq(sink["topics"], ",") {

@@ -15,7 +15,8 @@ import (
 )
 
 // ListPipelineTables joins what capture and the sinks say of each topic.
-func (s *service) ListPipelineTables(ctx context.Context, q *adminv1.ListPipelineTablesRequest) (*adminv1.ListPipelineTablesResponse, error) {
+func (s *service) ListPipelineTables(ctx context.Context,
+	q *adminv1.ListPipelineTablesRequest) (*adminv1.ListPipelineTablesResponse, error) {
 	p, err := s.pipeline(ctx, q.Source)
 	if err != nil {
 		return nil, err
@@ -32,7 +33,8 @@ func (s *service) ListPipelineTables(ctx context.Context, q *adminv1.ListPipelin
 	if err := tolerated(err); err != nil {
 		return nil, err
 	}
-	return &adminv1.ListPipelineTablesResponse{Tables: tablesOf(p, captured.GetTables(), checks.Prefix(connector.Config))}, nil
+	return &adminv1.ListPipelineTablesResponse{Tables: tablesOf(p, captured.GetTables(), checks.Prefix(connector.Config))},
+		nil
 }
 
 // tablesOf are the tables of a pipeline, whose topics begin with prefix, sorted by topic.
@@ -94,7 +96,8 @@ func targetsOf(p *adminv1.Pipeline, sink string, parts []*sinkv1.PartitionProgre
 		})
 		if i < 0 {
 			i = len(all)
-			all = append(all, &adminv1.PipelineTableSink{Sink: sink, TargetDatabase: part.TargetDatabase, TargetTable: part.TargetTable})
+			all = append(all, &adminv1.PipelineTableSink{Sink: sink, TargetDatabase: part.TargetDatabase,
+				TargetTable: part.TargetTable})
 		}
 		t := all[i]
 		t.Partitions = append(t.Partitions, part)

@@ -24,18 +24,23 @@ type captureProxy struct {
 	fleet *fleet
 }
 
-func (p captureProxy) GetCapture(ctx context.Context, q *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse, error) {
-	answers, err := askAll(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.GetCaptureResponse, error) {
+func (p captureProxy) GetCapture(ctx context.Context,
+	q *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse, error) {
+	answers, err := askAll(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*capturev1.GetCaptureResponse, error) {
 		return capturev1.NewCaptureServiceClient(c).GetCapture(ctx, q)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return slices.MaxFunc(answers, func(a, b *capturev1.GetCaptureResponse) int { return newer(a.Capture, b.Capture) }), nil
+	return slices.MaxFunc(answers, func(a, b *capturev1.GetCaptureResponse) int { return newer(a.Capture, b.Capture) }),
+		nil
 }
 
-func (p captureProxy) ListCaptures(ctx context.Context, q *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
-	answers, err := askAll(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.ListCapturesResponse, error) {
+func (p captureProxy) ListCaptures(ctx context.Context,
+	q *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
+	answers, err := askAll(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*capturev1.ListCapturesResponse, error) {
 		return capturev1.NewCaptureServiceClient(c).ListCaptures(ctx, q)
 	})
 	if err != nil {
@@ -56,32 +61,41 @@ func (p captureProxy) ListCaptures(ctx context.Context, q *capturev1.ListCapture
 	return all, nil
 }
 
-func (p captureProxy) GetSnapshotProgress(ctx context.Context, q *capturev1.GetSnapshotProgressRequest) (*capturev1.GetSnapshotProgressResponse, error) {
-	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.GetSnapshotProgressResponse, error) {
+func (p captureProxy) GetSnapshotProgress(ctx context.Context,
+	q *capturev1.GetSnapshotProgressRequest) (*capturev1.GetSnapshotProgressResponse, error) {
+	return askOwner(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*capturev1.GetSnapshotProgressResponse, error) {
 		return capturev1.NewCaptureServiceClient(c).GetSnapshotProgress(ctx, q)
 	})
 }
 
-func (p captureProxy) SignalSnapshot(ctx context.Context, q *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
-	return tellOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.SignalSnapshotResponse, error) {
+func (p captureProxy) SignalSnapshot(ctx context.Context,
+	q *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
+	return tellOwner(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*capturev1.SignalSnapshotResponse, error) {
 		return capturev1.NewCaptureServiceClient(c).SignalSnapshot(ctx, q)
 	})
 }
 
-func (p captureProxy) ListCapturedTables(ctx context.Context, q *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
-	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.ListCapturedTablesResponse, error) {
+func (p captureProxy) ListCapturedTables(ctx context.Context,
+	q *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
+	return askOwner(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*capturev1.ListCapturedTablesResponse, error) {
 		return capturev1.NewCaptureServiceClient(c).ListCapturedTables(ctx, q)
 	})
 }
 
 // ListSchemaVersions is answered by any worker: the versions of all tables are in one topic.
-func (p captureProxy) ListSchemaVersions(ctx context.Context, q *capturev1.ListSchemaVersionsRequest) (*capturev1.ListSchemaVersionsResponse, error) {
-	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.ListSchemaVersionsResponse, error) {
+func (p captureProxy) ListSchemaVersions(ctx context.Context,
+	q *capturev1.ListSchemaVersionsRequest) (*capturev1.ListSchemaVersionsResponse, error) {
+	return askOwner(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*capturev1.ListSchemaVersionsResponse, error) {
 		return capturev1.NewCaptureServiceClient(c).ListSchemaVersions(ctx, q)
 	})
 }
 
-// newer orders two reports about one connector, of which a worker that lost it may still give the older, or may only watch its slot.
+// newer orders two reports about one connector, of which a worker that lost it may still give the
+// older, or may only watch its slot.
 func newer(a, b *capturev1.Capture) int {
 	runs := func(c *capturev1.Capture) int { return int(min(c.GetPhase(), 1)) }
 	return cmp.Or(runs(a)-runs(b), a.GetLastCommitTime().AsTime().Compare(b.GetLastCommitTime().AsTime()))
@@ -129,32 +143,39 @@ func (p sinkProxy) ListSinks(ctx context.Context, q *sinkv1.ListSinksRequest) (*
 
 // The dead letters of a connector are in one topic, which any worker with a task of the connector reads and writes.
 
-func (p sinkProxy) ListDeadLetters(ctx context.Context, q *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
+func (p sinkProxy) ListDeadLetters(ctx context.Context,
+	q *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
 	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.ListDeadLettersResponse, error) {
 		return sinkv1.NewSinkServiceClient(c).ListDeadLetters(ctx, q)
 	})
 }
 
-func (p sinkProxy) ReplayDeadLetters(ctx context.Context, q *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
-	return tellOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.ReplayDeadLettersResponse, error) {
+func (p sinkProxy) ReplayDeadLetters(ctx context.Context,
+	q *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
+	return tellOwner(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*sinkv1.ReplayDeadLettersResponse, error) {
 		return sinkv1.NewSinkServiceClient(c).ReplayDeadLetters(ctx, q)
 	})
 }
 
-func (p sinkProxy) DiscardDeadLetters(ctx context.Context, q *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
-	return tellOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.DiscardDeadLettersResponse, error) {
+func (p sinkProxy) DiscardDeadLetters(ctx context.Context,
+	q *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
+	return tellOwner(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*sinkv1.DiscardDeadLettersResponse, error) {
 		return sinkv1.NewSinkServiceClient(c).DiscardDeadLetters(ctx, q)
 	})
 }
 
-func (p sinkProxy) AcknowledgeNotices(ctx context.Context, q *sinkv1.AcknowledgeNoticesRequest) (*sinkv1.AcknowledgeNoticesResponse, error) {
-	return tellOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.AcknowledgeNoticesResponse, error) {
+func (p sinkProxy) AcknowledgeNotices(ctx context.Context,
+	q *sinkv1.AcknowledgeNoticesRequest) (*sinkv1.AcknowledgeNoticesResponse, error) {
+	return tellOwner(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*sinkv1.AcknowledgeNoticesResponse, error) {
 		return sinkv1.NewSinkServiceClient(c).AcknowledgeNotices(ctx, q)
 	})
 }
 
-// sum joins what several workers say about one sink connector; parts has at least one element. Where some run tasks of it, what the one
-// knows that does not is among it.
+// sum joins what several workers say about one sink connector; parts has at least one element.
+// Where some run tasks of it, what the one knows that does not is among it.
 func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 	if running := slices.DeleteFunc(slices.Clone(parts), checks.Idle); len(running) > 0 {
 		parts = running
@@ -225,10 +246,13 @@ type ordersProxy struct {
 	fleet *fleet
 }
 
-func toGenerator[Request, Response any](ctx context.Context, p ordersProxy, q Request, call func(ordersv1.OrdersServiceClient, context.Context, Request, ...grpc.CallOption) (Response, error)) (Response, error) {
+func toGenerator[Request, Response any](ctx context.Context, p ordersProxy, q Request,
+	call func(ordersv1.OrdersServiceClient, context.Context, Request, ...grpc.CallOption) (Response, error)) (Response,
+	error) {
 	if p.fleet == nil {
 		var none Response
-		return none, rpc.Error(codes.FailedPrecondition, "NO_GENERATOR", "this installation has no orders-generator; start admin with --orders <host:port> if there is one")
+		return none, rpc.Error(codes.FailedPrecondition, "NO_GENERATOR",
+			"this installation has no orders-generator; start admin with --orders <host:port> if there is one")
 	}
 	response, err := call(ordersv1.NewOrdersServiceClient(p.fleet.any), ctx, q)
 	return response, p.fleet.unreachable(err)
@@ -254,6 +278,7 @@ func (p ordersProxy) SetMix(ctx context.Context, q *ordersv1.SetMixRequest) (*or
 	return toGenerator(ctx, p, q, ordersv1.OrdersServiceClient.SetMix)
 }
 
-func (p ordersProxy) GetStatistics(ctx context.Context, q *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse, error) {
+func (p ordersProxy) GetStatistics(ctx context.Context,
+	q *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse, error) {
 	return toGenerator(ctx, p, q, ordersv1.OrdersServiceClient.GetStatistics)
 }

@@ -12,8 +12,9 @@ import (
 // readinessInterval is how often the workers are asked: probes get the last answer, so that they cost nothing.
 const readinessInterval = time.Second
 
-// readiness knows whether admin can do its work, which is to hand calls on: some worker of some fleet is ready. With one fleet away admin
-// still serves the other, and is what people ask which one is away. Nobody is asked for PostgreSQL or Azure Data Explorer.
+// readiness knows whether admin can do its work, which is to hand calls on: some worker of some
+// fleet is ready. With one fleet away admin still serves the other, and is what people ask which
+// one is away. Nobody is asked for PostgreSQL or Azure Data Explorer.
 type readiness struct {
 	// all fleets are asked, so that it is known which workers are silent; needed are those that run connectors.
 	all, needed []*fleet

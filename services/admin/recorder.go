@@ -20,7 +20,8 @@ const (
 	recordRetry = time.Second
 )
 
-// recorder adds events to the timeline, which the workers keep in Kafka, in the order of the calls and without holding them up.
+// recorder adds events to the timeline, which the workers keep in Kafka, in the order of the calls
+// and without holding them up.
 type recorder struct {
 	fleets []*fleet
 	log    *slog.Logger
@@ -37,7 +38,8 @@ func (r *recorder) note(event *connectorv1.Event) {
 	select {
 	case r.queue <- event:
 	default:
-		r.log.Warn("the timeline is not written fast enough; an event is only in this log", "user", event.Actor, "method", event.Action, "connector", event.Connector)
+		r.log.Warn("the timeline is not written fast enough; an event is only in this log", "user", event.Actor, "method",
+			event.Action, "connector", event.Connector)
 	}
 }
 
@@ -73,7 +75,8 @@ func (r *recorder) write(ctx context.Context, event *connectorv1.Event) {
 			return
 		}
 		if !rpc.Temporary(err) || !pause(ctx, recordRetry) {
-			r.log.Warn("an event could not be added to the timeline and is only in this log", "user", event.Actor, "method", event.Action, "connector", event.Connector, "err", err)
+			r.log.Warn("an event could not be added to the timeline and is only in this log", "user", event.Actor, "method",
+				event.Action, "connector", event.Connector, "err", err)
 			return
 		}
 	}

@@ -27,17 +27,19 @@ import (
 //   - the comparison found its key in the copy and, for the caller's patience, not in the source,
 //   - the copy says which version of the row it has,
 //   - the source has no row of the key, after that: so that version is older than what the source has,
-//   - the sink has brought in all that its topics had by then: so a change of the key that is yet to come has a later version.
+//   - the sink has brought in all that its topics had by then: so a change of the key that is yet
+//     to come has a later version.
 //
-// The deletion takes the version after the row's. That might be the next change's own only where the row's record is the very last of a
-// partition; such a row is left.
+// The deletion takes the version after the row's. That might be the next change's own only where
+// the row's record is the very last of a partition; such a row is left.
 type repair struct {
 	*verification
 	q   *adminv1.RepairPipelineRequest
 	out grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]
 	// others are the sinks besides the one whose copies are repaired.
 	others []*connectorv1.Connector
-	// found are the keys of the table under comparison that are in the copy alone, by key; missing counts those in the source alone.
+	// found are the keys of the table under comparison that are in the copy alone, by key; missing
+	// counts those in the source alone.
 	found    map[string]int64
 	missing  int64
 	removals int64
@@ -53,13 +55,17 @@ type comparisonOut struct {
 }
 
 func (o comparisonOut) Send(r *adminv1.VerifyPipelineResponse) error {
-	return o.repair.out.Send(&adminv1.RepairPipelineResponse{Event: &adminv1.RepairPipelineResponse_Comparison{Comparison: r}})
+	return o.repair.out.Send(
+		&adminv1.RepairPipelineResponse{Event: &adminv1.RepairPipelineResponse_Comparison{Comparison: r}})
 }
 
-// RepairPipeline compares every captured table with its copies, and has the copies that keep changes forget the rows that the source lost.
-func (s *service) RepairPipeline(q *adminv1.RepairPipelineRequest, out grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]) error {
+// RepairPipeline compares every captured table with its copies, and has the copies that keep
+// changes forget the rows that the source lost.
+func (s *service) RepairPipeline(q *adminv1.RepairPipelineRequest,
+	out grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]) error {
 	r := &repair{q: q, out: out}
-	v, err := s.verification(&adminv1.VerifyPipelineRequest{Source: q.Source, Sink: q.Sink, Tables: q.Tables, Patience: q.Patience, MaxDifferences: q.MaxDifferences}, comparisonOut{repair: r})
+	v, err := s.verification(&adminv1.VerifyPipelineRequest{Source: q.Source, Sink: q.Sink, Tables: q.Tables,
+		Patience: q.Patience, MaxDifferences: q.MaxDifferences}, comparisonOut{repair: r})
 	if err != nil {
 		return err
 	}
@@ -91,7 +97,8 @@ func (s *service) RepairPipeline(q *adminv1.RepairPipelineRequest, out grpc.Serv
 		summary.Reason = rows + " would be removed from the present state; nothing was written"
 	}
 	if v.failed > 0 {
-		summary.Reason += fmt.Sprintf("; %s could not be compared, or not repaired", checks.Plural(v.failed, "table", "tables"))
+		summary.Reason += fmt.Sprintf("; %s could not be compared, or not repaired",
+			checks.Plural(v.failed, "table", "tables"))
 	}
 	return out.Send(&adminv1.RepairPipelineResponse{Event: &adminv1.RepairPipelineResponse_Summary{Summary: summary}})
 }
@@ -110,13 +117,15 @@ func (r *repair) note(d digest.Difference) {
 }
 
 // table repairs one copy after its comparison.
-func (r *repair) table(ctx context.Context, outcome *adminv1.TableVerification, from *tablev1.Table, source, target digest.Table, to *tablev1.Table) error {
+func (r *repair) table(ctx context.Context, outcome *adminv1.TableVerification, from *tablev1.Table, source,
+	target digest.Table, to *tablev1.Table) error {
 	found, missing := r.found, r.missing
 	r.found, r.missing = nil, 0
 	if len(found) == 0 && missing == 0 {
 		return nil
 	}
-	done := &adminv1.TableRepair{Table: outcome.Table, Sink: outcome.Sink, Target: outcome.Target, Left: int64(len(found)), Missing: missing}
+	done := &adminv1.TableRepair{Table: outcome.Table, Sink: outcome.Sink, Target: outcome.Target, Left: int64(len(found)),
+		Missing: missing}
 	if missing > 0 {
 		done.Refill = "calypsoctl snapshot start " + r.q.Source + " --table " + outcome.Table
 	}
@@ -146,7 +155,8 @@ func (r *repair) hindrance(to *tablev1.Table, outcome *adminv1.TableVerification
 }
 
 // remove finds the versions that may be removed, shows them, and removes them if that is asked for.
-func (r *repair) remove(ctx context.Context, done *adminv1.TableRepair, found map[string]int64, source digest.Table, target remoteTable, topic string) error {
+func (r *repair) remove(ctx context.Context, done *adminv1.TableRepair, found map[string]int64, source digest.Table,
+	target remoteTable, topic string) error {
 	versions := map[string]int64{}
 	for keys := range slices.Chunk(slices.Sorted(maps.Keys(found)), placesAtOnce) {
 		some, err := target.Versions(keys, placesOf(found, keys))
@@ -176,12 +186,15 @@ func (r *repair) remove(ctx context.Context, done *adminv1.TableRepair, found ma
 		}
 	}
 	if last > 0 {
-		done.Reason = fmt.Sprintf("%s may be the last record of a partition: repair again when a later change has come", checks.Plural(last, "row", "rows"))
+		done.Reason = fmt.Sprintf("%s may be the last record of a partition: repair again when a later change has come",
+			checks.Plural(last, "row", "rows"))
 	}
 	for keys := range slices.Chunk(slices.Sorted(maps.Keys(versions)), placesAtOnce) {
 		for _, key := range keys {
-			if err := r.out.Send(&adminv1.RepairPipelineResponse{Event: &adminv1.RepairPipelineResponse_Removal{Removal: &adminv1.RowRemoval{
-				Table: done.Table, Sink: done.Sink, Target: done.Target, Key: strings.Split(key, "\x1f"), Version: versions[key], DeletionVersion: versions[key] + 1}}}); err != nil {
+			if err := r.out.Send(
+				&adminv1.RepairPipelineResponse{Event: &adminv1.RepairPipelineResponse_Removal{Removal: &adminv1.RowRemoval{
+					Table: done.Table, Sink: done.Sink, Target: done.Target, Key: strings.Split(key, "\x1f"), Version: versions[key],
+					DeletionVersion: versions[key] + 1}}}); err != nil {
 				return err
 			}
 		}
@@ -244,7 +257,9 @@ func (r *repair) caughtUp(ctx context.Context, sink, topic string) ([]int64, err
 			return ends, nil
 		}
 		if time.Now().After(deadline) {
-			return nil, rpc.Error(codes.FailedPrecondition, "PIPELINE_LAGS", fmt.Sprintf("%d records of topic %s are not in the target of %s yet, or it does not run, so nothing was removed: repair again when they are", waiting, topic, sink))
+			return nil, rpc.Error(codes.FailedPrecondition, "PIPELINE_LAGS",
+				fmt.Sprintf(
+					"%d records of topic %s are not in the target of %s yet, or it does not run, so nothing was removed: repair again when they are", waiting, topic, sink))
 		}
 		select {
 		case <-ctx.Done():

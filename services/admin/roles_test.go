@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// connectCalls are the calls of Kafka Connect's REST API that change something, or connect somewhere, with the least role that may
-// make them (the paths are those of Kafka's documentation, "Kafka Connect, REST API").
+// connectCalls are the calls of Kafka Connect's REST API that change something, or connect
+// somewhere, with the least role that may make them (the paths are those of Kafka's documentation,
+// "Kafka Connect, REST API").
 var connectCalls = map[string]string{
 	"POST /connectors":                                 "admin",
 	"DELETE /connectors/src":                           "admin",
@@ -35,10 +36,14 @@ var connectCalls = map[string]string{
 
 // connectPaths are all paths of that API.
 var connectPaths = []string{
-	"/", "/health", "/connectors", "/connectors/src", "/connectors/src/config", "/connectors/src/status", "/connectors/src/restart", "/connectors/src/fence",
-	"/connectors/src/pause", "/connectors/src/resume", "/connectors/src/stop", "/connectors/src/tasks", "/connectors/src/tasks/0/status",
-	"/connectors/src/tasks/0/restart", "/connectors/src/topics", "/connectors/src/topics/reset", "/connectors/src/offsets", "/connector-plugins",
-	"/connector-plugins/SomeClass/config", "/connector-plugins/SomeClass/config/validate", "/admin/loggers", "/admin/loggers/root", "/admin/loggers/no.such.logger",
+	"/", "/health", "/connectors", "/connectors/src", "/connectors/src/config", "/connectors/src/status",
+	"/connectors/src/restart", "/connectors/src/fence",
+	"/connectors/src/pause", "/connectors/src/resume", "/connectors/src/stop", "/connectors/src/tasks",
+	"/connectors/src/tasks/0/status",
+	"/connectors/src/tasks/0/restart", "/connectors/src/topics", "/connectors/src/topics/reset", "/connectors/src/offsets",
+	"/connector-plugins",
+	"/connector-plugins/SomeClass/config", "/connector-plugins/SomeClass/config/validate", "/admin/loggers",
+	"/admin/loggers/root", "/admin/loggers/no.such.logger",
 }
 
 func TestEveryCallOfConnectThatChangesSomethingIsForItsRoleOnly(t *testing.T) {
@@ -56,7 +61,8 @@ func TestEveryCallOfConnectThatChangesSomethingIsForItsRoleOnly(t *testing.T) {
 					if listed && rank >= ranks[least] && role == "admin" && path == "/admin/loggers/root" {
 						continue // the next test does
 					}
-					code, body, _ := s.request(t, method, path+slash, "{}", "Content-Type: application/json", "Authorization: Bearer "+role+"-1:"+role+"-pw")
+					code, body, _ := s.request(t, method, path+slash, "{}", "Content-Type: application/json",
+						"Authorization: Bearer "+role+"-1:"+role+"-pw")
 					reads := method == "GET" || method == "HEAD" || method == "OPTIONS"
 					switch refused := code == http.StatusForbidden; {
 					case refused != (listed && rank < ranks[least]):
@@ -82,7 +88,8 @@ func TestWhoSwitchesTheLogOffIsInIt(t *testing.T) {
 		{"PUT", "/admin/loggers/root", `{"level":"OFF"}`},
 		{"PUT", "/connectors/src/pause", ""},
 	} {
-		s.request(t, call.method, call.path, call.body, "Content-Type: application/json", "Authorization: Bearer admin-1:admin-pw")
+		s.request(t, call.method, call.path, call.body, "Content-Type: application/json",
+			"Authorization: Bearer admin-1:admin-pw")
 	}
 	for _, want := range []string{`"msg":"audit","user":"admin-1","method":"/calypso.connector.v1.ConnectorService/SetLoggerLevel"`,
 		`"msg":"audit","user":"admin-1","method":"/calypso.connector.v1.ConnectorService/PauseConnector","connector":"src","outcome":"NotFound"`} {
@@ -96,13 +103,17 @@ func TestWhoTriesWhatTheyMayNotIsInTheLog(t *testing.T) {
 	users := usersFile(t)
 	s := start(t, func(c *Config) { c.UsersFile = users })
 	for _, call := range []struct{ method, path, body string }{
-		{"DELETE", "/v1/connectors/src", ""}, {"PUT", "/admin/loggers/root", `{"level":"OFF"}`}, {"POST", "/v1/connectors/src:pause", "{}"}, {"GET", "/connectors", ""},
+		{"DELETE", "/v1/connectors/src", ""}, {"PUT", "/admin/loggers/root", `{"level":"OFF"}`},
+		{"POST", "/v1/connectors/src:pause", "{}"}, {"GET", "/connectors", ""},
 	} {
-		s.request(t, call.method, call.path, call.body, "Content-Type: application/json", "Authorization: Bearer viewer-1:viewer-pw")
+		s.request(t, call.method, call.path, call.body, "Content-Type: application/json",
+			"Authorization: Bearer viewer-1:viewer-pw")
 	}
 	log := strings.ReplaceAll(s.log.String(), `"service":"admin",`, "")
-	for method, connector := range map[string]string{"DeleteConnector": "src", "SetLoggerLevel": "", "PauseConnector": "src"} {
-		want := `"msg":"audit","user":"viewer-1","method":"/calypso.connector.v1.ConnectorService/` + method + `","connector":"` + connector + `","outcome":"PermissionDenied"`
+	for method, connector := range map[string]string{"DeleteConnector": "src", "SetLoggerLevel": "",
+		"PauseConnector": "src"} {
+		want := `"msg":"audit","user":"viewer-1","method":"/calypso.connector.v1.ConnectorService/` + method +
+			`","connector":"` + connector + `","outcome":"PermissionDenied"`
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %s:\n%s", want, log)
 		}
@@ -122,7 +133,8 @@ func TestStrangersWhoSendHalfARequestAreSentAwayAndKeepNobodyOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		fmt.Fprintf(c, "POST /connectors HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+		fmt.Fprintf(c,
+			"POST /connectors HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
 		if n > 0 {
 			continue
 		}

@@ -24,8 +24,8 @@ type router struct {
 	overall
 }
 
-// unrouted answers the calls that the others do not route, such as AppendEvent, which only admin itself makes. It lies a level
-// deeper than they, so that theirs go first.
+// unrouted answers the calls that the others do not route, such as AppendEvent, which only admin
+// itself makes. It lies a level deeper than they, so that theirs go first.
 type unrouted struct {
 	connectorv1.UnimplementedConnectorServiceServer
 }
@@ -40,11 +40,13 @@ func clientOf(f *fleet) connectorv1.ConnectorServiceClient {
 }
 
 // method is a call of ConnectorService, as a method expression of its client.
-type method[Request, Response any] func(connectorv1.ConnectorServiceClient, context.Context, Request, ...grpc.CallOption) (Response, error)
+type method[Request, Response any] func(connectorv1.ConnectorServiceClient, context.Context, Request,
+	...grpc.CallOption) (Response, error)
 
 // toOwner asks one fleet after the other until one does not answer with the reason unknown. If a fleet cannot be
 // reached and no other knows the thing, the answer is that the fleet cannot be reached.
-func toOwner[Request, Response any](ctx context.Context, fleets []*fleet, unknown connector.Reason, request Request, call method[Request, Response]) (Response, error) {
+func toOwner[Request, Response any](ctx context.Context, fleets []*fleet, unknown connector.Reason, request Request,
+	call method[Request, Response]) (Response, error) {
 	var response Response
 	var failure error
 	for _, f := range fleets {
@@ -64,13 +66,15 @@ func toOwner[Request, Response any](ctx context.Context, fleets []*fleet, unknow
 }
 
 // byName sends a call about a connector to the fleet that knows the name.
-func byName[Request, Response any](ctx context.Context, fleets []*fleet, request Request, call method[Request, Response]) (Response, error) {
+func byName[Request, Response any](ctx context.Context, fleets []*fleet, request Request,
+	call method[Request, Response]) (Response, error) {
 	return toOwner(ctx, fleets, connector.ReasonConnectorNotFound, request, call)
 }
 
-// byClass sends a call to the fleet that runs the class of a configuration. One without a class goes to the first, so that the error is a
-// worker's.
-func byClass[Request, Response any](ctx context.Context, fleets []*fleet, config map[string]string, request Request, call method[Request, Response]) (Response, error) {
+// byClass sends a call to the fleet that runs the class of a configuration. One without a class
+// goes to the first, so that the error is a worker's.
+func byClass[Request, Response any](ctx context.Context, fleets []*fleet, config map[string]string, request Request,
+	call method[Request, Response]) (Response, error) {
 	class := strings.TrimSpace(config["connector.class"])
 	var available []string
 	var unreachable error
@@ -106,9 +110,10 @@ func selects(class string, p *connectorv1.Plugin) bool {
 	})
 }
 
-// fromEither asks the first fleet that can be reached: the fleets keep their connectors and the timeline in one Kafka cluster,
-// so either can answer.
-func fromEither[Request, Response any](ctx context.Context, fleets []*fleet, request Request, call method[Request, Response]) (response Response, err error) {
+// fromEither asks the first fleet that can be reached: the fleets keep their connectors and the
+// timeline in one Kafka cluster, so either can answer.
+func fromEither[Request, Response any](ctx context.Context, fleets []*fleet, request Request,
+	call method[Request, Response]) (response Response, err error) {
 	for _, f := range fleets {
 		response, err = call(clientOf(f), ctx, request)
 		if status.Code(err) != codes.Unavailable {

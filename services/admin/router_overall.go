@@ -19,7 +19,8 @@ type overall struct {
 }
 
 // ListConnectors fails if a fleet cannot be asked: a shorter list would say that its connectors are gone.
-func (o overall) ListConnectors(ctx context.Context, q *connectorv1.ListConnectorsRequest) (*connectorv1.ListConnectorsResponse, error) {
+func (o overall) ListConnectors(ctx context.Context,
+	q *connectorv1.ListConnectorsRequest) (*connectorv1.ListConnectorsResponse, error) {
 	all := &connectorv1.ListConnectorsResponse{}
 	for _, f := range o.fleets {
 		part, err := clientOf(f).ListConnectors(ctx, q)
@@ -32,7 +33,8 @@ func (o overall) ListConnectors(ctx context.Context, q *connectorv1.ListConnecto
 	return all, nil
 }
 
-func (o overall) ListPlugins(ctx context.Context, q *connectorv1.ListPluginsRequest) (*connectorv1.ListPluginsResponse, error) {
+func (o overall) ListPlugins(ctx context.Context, q *connectorv1.ListPluginsRequest) (*connectorv1.ListPluginsResponse,
+	error) {
 	all := &connectorv1.ListPluginsResponse{}
 	for _, f := range o.fleets {
 		part, err := clientOf(f).ListPlugins(ctx, q)
@@ -44,25 +46,30 @@ func (o overall) ListPlugins(ctx context.Context, q *connectorv1.ListPluginsRequ
 	return all, nil
 }
 
-func (o overall) GetCluster(ctx context.Context, q *connectorv1.GetClusterRequest) (*connectorv1.GetClusterResponse, error) {
+func (o overall) GetCluster(ctx context.Context, q *connectorv1.GetClusterRequest) (*connectorv1.GetClusterResponse,
+	error) {
 	return fromEither(ctx, o.fleets, q, connectorv1.ConnectorServiceClient.GetCluster)
 }
 
-func (o overall) ListEvents(ctx context.Context, q *connectorv1.ListEventsRequest) (*connectorv1.ListEventsResponse, error) {
+func (o overall) ListEvents(ctx context.Context, q *connectorv1.ListEventsRequest) (*connectorv1.ListEventsResponse,
+	error) {
 	return fromEither(ctx, o.fleets, q, connectorv1.ConnectorServiceClient.ListEvents)
 }
 
-func (o overall) ListHangingTransactions(ctx context.Context, q *connectorv1.ListHangingTransactionsRequest) (*connectorv1.ListHangingTransactionsResponse, error) {
+func (o overall) ListHangingTransactions(ctx context.Context,
+	q *connectorv1.ListHangingTransactionsRequest) (*connectorv1.ListHangingTransactionsResponse, error) {
 	return fromEither(ctx, o.fleets, q, connectorv1.ConnectorServiceClient.ListHangingTransactions)
 }
 
-func (o overall) AbortHangingTransaction(ctx context.Context, q *connectorv1.AbortHangingTransactionRequest) (*connectorv1.AbortHangingTransactionResponse, error) {
+func (o overall) AbortHangingTransaction(ctx context.Context,
+	q *connectorv1.AbortHangingTransactionRequest) (*connectorv1.AbortHangingTransactionResponse, error) {
 	return fromEither(ctx, o.fleets, q, connectorv1.ConnectorServiceClient.AbortHangingTransaction)
 }
 
 // WatchConnectors merges what both fleets report. It ends with the first fleet that ends: the caller watches again and
 // gets all states from the beginning.
-func (o overall) WatchConnectors(q *connectorv1.WatchConnectorsRequest, out grpc.ServerStreamingServer[connectorv1.WatchConnectorsResponse]) error {
+func (o overall) WatchConnectors(q *connectorv1.WatchConnectorsRequest,
+	out grpc.ServerStreamingServer[connectorv1.WatchConnectorsResponse]) error {
 	if q.Name != "" {
 		named := &connectorv1.GetConnectorRequest{Name: q.Name}
 		if _, err := byName(out.Context(), o.fleets, named, connectorv1.ConnectorServiceClient.GetConnector); err != nil {

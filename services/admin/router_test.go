@@ -22,7 +22,8 @@ func TestAConnectorGoesToTheFleetThatRunsItsClass(t *testing.T) {
 	s := start(t, nil)
 	s.create(t, "orders-source", sourceClass, map[string]string{"topic.prefix": "shop"})
 	s.create(t, "by-short-name", " Sink ", map[string]string{"topics": "shop.retail.orders_info"})
-	if _, err := s.connectors().DeleteConnector(t.Context(), &connectorv1.DeleteConnectorRequest{Name: "by-short-name"}); err != nil {
+	if _, err := s.connectors().DeleteConnector(t.Context(),
+		&connectorv1.DeleteConnectorRequest{Name: "by-short-name"}); err != nil {
 		t.Error(err)
 	}
 	s.create(t, "orders-sink", "alias."+sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
@@ -33,7 +34,8 @@ func TestAConnectorGoesToTheFleetThatRunsItsClass(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all.Connectors) != 2 || all.Connectors[0].Name != "orders-sink" || all.Connectors[0].Type != connectorv1.ConnectorType_CONNECTOR_TYPE_SINK ||
+	if len(all.Connectors) != 2 || all.Connectors[0].Name != "orders-sink" ||
+		all.Connectors[0].Type != connectorv1.ConnectorType_CONNECTOR_TYPE_SINK ||
 		all.Connectors[1].Type != connectorv1.ConnectorType_CONNECTOR_TYPE_SOURCE {
 		t.Errorf("connectors are %v", all.Connectors)
 	}
@@ -83,7 +85,8 @@ func TestAFleetThatIsDownIsNamedAndDoesNotHideTheOther(t *testing.T) {
 	s := start(t, nil)
 	s.create(t, "orders-source", sourceClass, map[string]string{"topic.prefix": "shop"})
 	s.stop["sink"]()
-	if _, err := s.connectors().GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: "orders-source"}); err != nil {
+	if _, err := s.connectors().GetConnector(t.Context(),
+		&connectorv1.GetConnectorRequest{Name: "orders-source"}); err != nil {
 		t.Errorf("the connector of the fleet that is up: %v", err)
 	}
 	for what, err := range map[string]error{
@@ -125,7 +128,8 @@ func TestAWatchShowsTheConnectorsOfBothFleets(t *testing.T) {
 func TestAWorkerThatRunsACaptureKnowsMoreOfItThanOneThatOnlyWatchesItsSlot(t *testing.T) {
 	idle := &capturev1.Capture{Connector: "c", Reason: "Its task does not run; its slot is watched."}
 	began := &capturev1.Capture{Connector: "c", Phase: capturev1.Phase_PHASE_CONNECTING}
-	committed := &capturev1.Capture{Connector: "c", Phase: capturev1.Phase_PHASE_STREAMING, LastCommitTime: timestamppb.Now()}
+	committed := &capturev1.Capture{Connector: "c", Phase: capturev1.Phase_PHASE_STREAMING,
+		LastCommitTime: timestamppb.Now()}
 	for i, c := range []struct{ older, newer *capturev1.Capture }{{idle, began}, {idle, committed}, {began, committed}} {
 		if newer(c.newer, c.older) <= 0 || newer(c.older, c.newer) >= 0 {
 			t.Errorf("case %d: %v is not taken before %v", i, c.newer, c.older)

@@ -33,7 +33,9 @@ func (r *remoteTables) open(ctx context.Context) (err error) {
 		return r.fleet.unreachable(err)
 	}
 	r.ended = false
-	response, err := r.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Open{Open: &tablev1.Open{Connector: r.connector, Sources: r.sources}}})
+	response, err := r.ask(
+		&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Open{Open: &tablev1.Open{Connector: r.connector,
+			Sources: r.sources}}})
 	if err != nil {
 		return err
 	}
@@ -71,19 +73,25 @@ func (r *remoteTables) table(name string, s digest.Selection) digest.Table {
 func selected(columns []digest.Column) []*tablev1.SelectedColumn {
 	all := make([]*tablev1.SelectedColumn, len(columns))
 	for i, c := range columns {
-		all[i] = &tablev1.SelectedColumn{Name: c.Name, Type: c.Type, Form: string(c.Form), Encoding: string(c.Encoding), Scale: int32(c.Scale)}
+		all[i] = &tablev1.SelectedColumn{Name: c.Name, Type: c.Type, Form: string(c.Form), Encoding: string(c.Encoding),
+			Scale: int32(c.Scale)}
 	}
 	return all
 }
 
 func (t remoteTable) Extent(context.Context) (digest.Extent, error) {
-	response, err := t.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Extent{Extent: &tablev1.Extent{Selection: t.selection}}})
+	response, err := t.ask(
+		&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Extent{
+			Extent: &tablev1.Extent{Selection: t.selection}}})
 	e := response.GetExtent()
-	return digest.Extent{Rows: e.GetRows(), Low: e.GetSpan().GetLow(), High: e.GetSpan().GetHigh(), LowKey: e.GetLowKey(), HighKey: e.GetHighKey()}, err
+	return digest.Extent{Rows: e.GetRows(), Low: e.GetSpan().GetLow(), High: e.GetSpan().GetHigh(), LowKey: e.GetLowKey(),
+		HighKey: e.GetHighKey()}, err
 }
 
 func (t remoteTable) Digests(_ context.Context, span digest.Span) ([]digest.Digest, error) {
-	response, err := t.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Digests{Digests: &tablev1.Digests{Selection: t.selection, Span: spanOf(span)}}})
+	response, err := t.ask(
+		&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Digests{
+			Digests: &tablev1.Digests{Selection: t.selection, Span: spanOf(span)}}})
 	var digests []digest.Digest
 	for _, d := range response.GetDigests().GetDigests() {
 		digests = append(digests, digest.Digest{Bucket: d.Bucket, Rows: d.Rows, A: d.A, B: d.B})
@@ -110,7 +118,9 @@ func (t remoteTable) rows(q *tablev1.Rows) ([]digest.Row, error) {
 
 // Versions asks which versions the present rows of keys have.
 func (t remoteTable) Versions(keys []string, places []int64) (map[string]int64, error) {
-	response, err := t.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Versions{Versions: &tablev1.Versions{Selection: t.selection, Places: places, Keys: keys}}})
+	response, err := t.ask(
+		&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Versions{
+			Versions: &tablev1.Versions{Selection: t.selection, Places: places, Keys: keys}}})
 	versions := map[string]int64{}
 	for _, v := range response.GetVersions().GetVersions() {
 		versions[v.Key] = v.Version
@@ -130,8 +140,9 @@ func (t remoteTable) Remove(keys []string, places []int64, versions map[string]i
 
 func spanOf(s digest.Span) *tablev1.Span { return &tablev1.Span{Low: s.Low, High: s.High} }
 
-// selectBoth chooses what is compared of a table of the source and its copy: columns correspond where the copy holds the field
-// of the source's column. leftOut names the other columns with the reason. The error says why nothing can be compared.
+// selectBoth chooses what is compared of a table of the source and its copy: columns correspond
+// where the copy holds the field of the source's column. leftOut names the other columns with the
+// reason. The error says why nothing can be compared.
 func selectBoth(source, target *tablev1.Table) (s, t digest.Selection, leftOut []string, err error) {
 	if len(source.Key) == 0 {
 		return s, t, nil, fmt.Errorf("table %s has no primary key, by which its rows could be found again", source.Name)
@@ -160,7 +171,8 @@ func selectBoth(source, target *tablev1.Table) (s, t digest.Selection, leftOut [
 	for _, name := range source.Key {
 		pair, ok := pairs[name]
 		if !ok {
-			return s, t, nil, fmt.Errorf("column %s of the key of table %s cannot be compared: %s", name, source.Name, reasons[name])
+			return s, t, nil, fmt.Errorf("column %s of the key of table %s cannot be compared: %s", name,
+				source.Name, reasons[name])
 		}
 		isKey[name] = true
 		s.Key, t.Key = append(s.Key, pair[0]), append(t.Key, pair[1])

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// freeFailures is how many wrong passwords in a row a machine may send before it must wait; each further one doubles the
-	// wait, from a second to a minute.
+	// freeFailures is how many wrong passwords in a row a machine may send before it must wait;
+	// each further one doubles the wait, from a second to a minute.
 	freeFailures = 5
 	longestWait  = time.Minute
 	// maxHosts bounds the memory; when it is reached all is forgotten.
@@ -23,8 +23,9 @@ const (
 // errTooManyFailures says that a machine sent too many wrong passwords.
 var errTooManyFailures = errors.New("too many wrong passwords came from this machine: wait a minute and try again")
 
-// throttle makes machines wait that send wrong passwords, by their address. Credentials that are known to be right do not pass
-// it, so that others behind the same proxy are not locked out. Safe for concurrent use.
+// throttle makes machines wait that send wrong passwords, by their address. Credentials that are
+// known to be right do not pass it, so that others behind the same proxy are not locked out. Safe
+// for concurrent use.
 type throttle struct {
 	now func() time.Time
 
@@ -41,8 +42,8 @@ func newThrottle(now func() time.Time) *throttle {
 	return &throttle{now: now, hosts: map[string]failures{}}
 }
 
-// neighbourhood is what failures are counted by: an address, of IPv6 the 64 bits that name a network, in which a machine has as many
-// addresses as it likes.
+// neighbourhood is what failures are counted by: an address, of IPv6 the 64 bits that name a
+// network, in which a machine has as many addresses as it likes.
 func neighbourhood(host string) string {
 	address, err := netip.ParseAddr(host)
 	if err != nil || address.Unmap().Is4() {

@@ -40,16 +40,21 @@ func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 		return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+name+"-1:"+name+"-pw")
 	}
 	if _, err := s.connectors().CreateConnector(as("admin"), &connectorv1.CreateConnectorRequest{Name: "src",
-		Config: map[string]string{"connector.class": sourceClass, "topic.prefix": "shop", "secret.password": "canary-77"}}); err != nil {
+		Config: map[string]string{"connector.class": sourceClass, "topic.prefix": "shop",
+			"secret.password": "canary-77"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.connectors().PatchConnectorConfig(as("admin"), &connectorv1.PatchConnectorConfigRequest{Name: "src", Config: map[string]string{"topic.prefix": "store"}}); err != nil {
+	if _, err := s.connectors().PatchConnectorConfig(as("admin"),
+		&connectorv1.PatchConnectorConfigRequest{Name: "src",
+			Config: map[string]string{"topic.prefix": "store"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.connectors().PauseConnector(as("operator"), &connectorv1.PauseConnectorRequest{Name: "src"}); err != nil {
+	if _, err := s.connectors().PauseConnector(as("operator"),
+		&connectorv1.PauseConnectorRequest{Name: "src"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.connectors().DeleteConnector(as("admin"), &connectorv1.DeleteConnectorRequest{Name: "nobody"}); err == nil {
+	if _, err := s.connectors().DeleteConnector(as("admin"),
+		&connectorv1.DeleteConnectorRequest{Name: "nobody"}); err == nil {
 		t.Fatal("nobody was deleted")
 	}
 	// What only asks what would follow changes nothing, and is not said to have.
@@ -59,7 +64,8 @@ func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 			return err
 		},
 		func() error {
-			_, err := s.connectors().AlterOffsets(as("admin"), &connectorv1.AlterOffsetsRequest{Name: "nobody", ValidateOnly: true})
+			_, err := s.connectors().AlterOffsets(as("admin"),
+				&connectorv1.AlterOffsetsRequest{Name: "nobody", ValidateOnly: true})
 			return err
 		},
 		func() error { return repairs(as("operator"), s, &adminv1.RepairPipelineRequest{Source: "src"}) },
@@ -71,7 +77,8 @@ func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 	if err := repairs(as("operator"), s, &adminv1.RepairPipelineRequest{Source: "nobody", Write: true}); err == nil {
 		t.Fatal("nobody was repaired")
 	}
-	if _, err := s.connectors().ResumeConnector(as("operator"), &connectorv1.ResumeConnectorRequest{Name: "src"}); err != nil {
+	if _, err := s.connectors().ResumeConnector(as("operator"),
+		&connectorv1.ResumeConnectorRequest{Name: "src"}); err != nil {
 		t.Fatal(err)
 	}
 	var said []string
@@ -95,7 +102,8 @@ func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 		`admin-1 DeleteConnector nobody "" "Connector nobody not found"`,
 		`operator-1 PauseConnector src "" ""`,
 		`admin-1 PatchConnectorConfig src "~ topic.prefix: shop -> store" ""`,
-		`admin-1 CreateConnector src "+ connector.class: ` + sourceClass + `\n+ name: src\n+ secret.password: ********\n+ topic.prefix: shop" ""`,
+		`admin-1 CreateConnector src "+ connector.class: ` + sourceClass +
+			`\n+ name: src\n+ secret.password: ********\n+ topic.prefix: shop" ""`,
 	}
 	if strings.Join(said, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the timeline is\n%s\nwant\n%s", strings.Join(said, "\n"), strings.Join(want, "\n"))
@@ -103,11 +111,13 @@ func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 	if strings.Contains(s.log.String(), "canary-77") {
 		t.Error("the secret was logged")
 	}
-	r, err := s.connectors().ListEvents(as("viewer"), &connectorv1.ListEventsRequest{Connectors: []string{"src"}, PageSize: 1})
+	r, err := s.connectors().ListEvents(as("viewer"),
+		&connectorv1.ListEventsRequest{Connectors: []string{"src"}, PageSize: 1})
 	if err != nil || len(r.Events) != 1 || r.Events[0].Action != "ResumeConnector" {
 		t.Errorf("the newest of src is %v %v", r, err)
 	}
-	if _, err := s.connectors().ListEvents(as("viewer"), &connectorv1.ListEventsRequest{PageSize: 100_000}); connector.ReasonOf(err) != "REQUEST_INVALID" {
+	if _, err := s.connectors().ListEvents(as("viewer"),
+		&connectorv1.ListEventsRequest{PageSize: 100_000}); connector.ReasonOf(err) != "REQUEST_INVALID" {
 		t.Errorf("a page that is too large: %v", err)
 	}
 }
@@ -117,22 +127,29 @@ func TestAPipelineShowsWhereItsRecordsAre(t *testing.T) {
 	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
 	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
 	s.await(t, "adx", connectorv1.State_STATE_RUNNING)
-	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING, ReceivedLsn: "0/150", DurableLsn: "0/120",
-		Slot: &capturev1.Slot{RestartLsn: "0/100", RetainedBytes: 0x80, SafeWalBytes: -1}, Snapshots: []*capturev1.TableSnapshot{{Table: "retail.orders_info", RowsDone: 12}}})
-	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", RowsDeadLettered: 2, Partitions: []*sinkv1.PartitionProgress{{End: 50, Position: 40, Committed: 10}}})
-	r, err := adminv1.NewAdminServiceClient(s.connection).GetPipeline(t.Context(), &adminv1.GetPipelineRequest{Source: "src"})
+	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING, ReceivedLsn: "0/150",
+		DurableLsn: "0/120",
+		Slot:       &capturev1.Slot{RestartLsn: "0/100", RetainedBytes: 0x80, SafeWalBytes: -1},
+		Snapshots:  []*capturev1.TableSnapshot{{Table: "retail.orders_info", RowsDone: 12}}})
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", RowsDeadLettered: 2,
+		Partitions: []*sinkv1.PartitionProgress{{End: 50, Position: 40, Committed: 10}}})
+	r, err := adminv1.NewAdminServiceClient(s.connection).GetPipeline(t.Context(),
+		&adminv1.GetPipelineRequest{Source: "src"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := r.Pipeline
-	if p.CommitToCapture.Bytes != 0x30 || p.CaptureToKafka.Bytes != 0x30 || p.Sinks[0].KafkaToSink.Records != 10 || p.Sinks[0].SinkToQueryable.Records != 30 ||
+	if p.CommitToCapture.Bytes != 0x30 || p.CaptureToKafka.Bytes != 0x30 || p.Sinks[0].KafkaToSink.Records != 10 ||
+		p.Sinks[0].SinkToQueryable.Records != 30 ||
 		p.SlotForecast.RetainedBytes != 0x80 || !strings.Contains(p.SlotForecast.Limit, "max_slot_wal_keep_size") {
 		t.Errorf("the pipeline is %v", p)
 	}
 	_, metrics, _ := s.request(t, "GET", "/metrics", "")
 	for _, want := range []string{
-		`cdc_pipeline_verdict{`, `pipeline="src"`, `segment="commit_to_capture"`, `segment="capture_to_kafka"`, `segment="kafka_to_sink"`, `segment="sink_to_queryable"`,
-		`cdc_pipeline_slot_retained_bytes{`, `cdc_pipeline_slot_growth_bytes_per_second{`, `cdc_pipeline_snapshot_rows{`, `cdc_pipeline_dead_letters{`,
+		`cdc_pipeline_verdict{`, `pipeline="src"`, `segment="commit_to_capture"`, `segment="capture_to_kafka"`,
+		`segment="kafka_to_sink"`, `segment="sink_to_queryable"`,
+		`cdc_pipeline_slot_retained_bytes{`, `cdc_pipeline_slot_growth_bytes_per_second{`, `cdc_pipeline_snapshot_rows{`,
+		`cdc_pipeline_dead_letters{`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("%s is not among the metrics", want)
@@ -181,7 +198,8 @@ func TestTooManyWrongPasswordsAre429AndResourceExhausted(t *testing.T) {
 		}
 	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer viewer-1:wrong")
-	if _, err := s.connectors().ListConnectors(ctx, &connectorv1.ListConnectorsRequest{}); connector.ReasonOf(err) != "TOO_MANY_FAILURES" {
+	if _, err := s.connectors().ListConnectors(ctx,
+		&connectorv1.ListConnectorsRequest{}); connector.ReasonOf(err) != "TOO_MANY_FAILURES" {
 		t.Errorf("over gRPC: %v, want %v", err, codes.ResourceExhausted)
 	}
 }
@@ -193,7 +211,8 @@ func TestOnlyAdminsReadLiteralSecretsWhereWorkersAllowIt(t *testing.T) {
 		return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+name+"-1:"+name+"-pw")
 	}
 	if _, err := s.connectors().CreateConnector(as("admin"), &connectorv1.CreateConnectorRequest{Name: "src",
-		Config: map[string]string{"connector.class": sourceClass, "topic.prefix": "shop", "secret.password": "canary-77"}}); err != nil {
+		Config: map[string]string{"connector.class": sourceClass, "topic.prefix": "shop",
+			"secret.password": "canary-77"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, role := range []string{"viewer", "operator", "admin"} {

@@ -38,7 +38,8 @@ func TestWithTLSAllPartsKnowEachOtherAndUsersMayShowCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nameless.connection.Close()
-	if _, err := nameless.connectors().ListConnectors(t.Context(), &connectorv1.ListConnectorsRequest{}); status.Code(err) != codes.Unauthenticated {
+	if _, err := nameless.connectors().ListConnectors(t.Context(),
+		&connectorv1.ListConnectorsRequest{}); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("a caller without a certificate: %v", err)
 	}
 
@@ -54,7 +55,8 @@ func TestWithTLSAllPartsKnowEachOtherAndUsersMayShowCertificates(t *testing.T) {
 	}
 	get := func(path string, certificates ...tls.Certificate) int {
 		t.Helper()
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: certificates}}}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+			TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: certificates}}}
 		answer, err := client.Get(strings.Replace(s.http, "http:", "https:", 1) + path)
 		if err != nil {
 			t.Fatal(err)

@@ -29,11 +29,13 @@ func TestOnlyAdminsRollTransactionsBackAndItIsInTheTimeline(t *testing.T) {
 	if out, code := as("admin", abort...); code != ctl.ExitNotFound || !strings.Contains(out, "producer 7") {
 		t.Errorf("of one that there is not: %d %s", code, out)
 	}
-	if out, code := as("admin", "transactions", "abort", "calypso-offsets", "first", "--producer", "7"); code != ctl.ExitUsage {
+	if out, code := as("admin", "transactions", "abort", "calypso-offsets", "first", "--producer",
+		"7"); code != ctl.ExitUsage {
 		t.Errorf("of no partition: %d %s", code, out)
 	}
 	testenv.Eventually(t, time.Minute, "the event", func(context.Context) error {
-		if out, code := as("admin", "get", "events"); code != 0 || !strings.Contains(out, "AbortHangingTransaction") || !strings.Contains(out, "admin-1") {
+		if out, code := as("admin", "get", "events"); code != 0 || !strings.Contains(out, "AbortHangingTransaction") ||
+			!strings.Contains(out, "admin-1") {
 			return fmt.Errorf("get events: %d %s", code, out)
 		}
 		return nil

@@ -39,7 +39,8 @@ type verification struct {
 	most     int
 	// note is told each difference, after each table that was compared; nil tells nobody.
 	note  func(digest.Difference)
-	after func(ctx context.Context, outcome *adminv1.TableVerification, from *tablev1.Table, source, target digest.Table, to *tablev1.Table) error
+	after func(ctx context.Context, outcome *adminv1.TableVerification, from *tablev1.Table, source, target digest.Table,
+		to *tablev1.Table) error
 	// compared counts the pairs of tables that were compared, different those that differ, failed those that could not be.
 	compared, different, failed int
 	// repeated counts the rows of copies that are there again, in so many tables.
@@ -48,7 +49,8 @@ type verification struct {
 }
 
 // VerifyPipeline compares every captured table with its copy in every sink that reads it, one after the other.
-func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest, out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) error {
+func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest,
+	out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) error {
 	v, err := s.verification(q, out)
 	if err != nil {
 		return err
@@ -59,8 +61,10 @@ func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest, out grpc.Serv
 }
 
 // verification checks what is asked for.
-func (s *service) verification(q *adminv1.VerifyPipelineRequest, out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) (*verification, error) {
-	v := &verification{service: s, q: q, out: out, patience: defaultPatience, most: cmp.Or(int(q.MaxDifferences), defaultDifferences)}
+func (s *service) verification(q *adminv1.VerifyPipelineRequest,
+	out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) (*verification, error) {
+	v := &verification{service: s, q: q, out: out, patience: defaultPatience,
+		most: cmp.Or(int(q.MaxDifferences), defaultDifferences)}
 	if q.Patience != nil {
 		v.patience = q.Patience.AsDuration()
 	}
@@ -111,8 +115,8 @@ func (v *verification) run(ctx context.Context) error {
 	return v.summary()
 }
 
-// shareOut gives each sink the tables to compare with it: those whose topic it reads, and those whose topic none of the sinks reads, of which
-// each says why it cannot compare them.
+// shareOut gives each sink the tables to compare with it: those whose topic it reads, and those
+// whose topic none of the sinks reads, of which each says why it cannot compare them.
 func shareOut(tables []*tablev1.Table, sinks []*connectorv1.Connector) [][]*tablev1.Table {
 	out := make([][]*tablev1.Table, len(sinks))
 	var readers []func(string) bool
@@ -131,17 +135,21 @@ func shareOut(tables []*tablev1.Table, sinks []*connectorv1.Connector) [][]*tabl
 }
 
 // sinksOf returns the sinks that read topics of a source, or only the one that is asked for.
-func sinksOf(all []*connectorv1.Connector, source *connectorv1.Connector, used []string, only string) (sinks []*connectorv1.Connector, err error) {
+func sinksOf(all []*connectorv1.Connector, source *connectorv1.Connector, used []string,
+	only string) (sinks []*connectorv1.Connector, err error) {
 	for _, c := range all {
-		if c.Type == connectorv1.ConnectorType_CONNECTOR_TYPE_SINK && reads(c.Config, source.Config, used) && (only == "" || c.Name == only) {
+		if c.Type == connectorv1.ConnectorType_CONNECTOR_TYPE_SINK && reads(c.Config, source.Config, used) &&
+			(only == "" || c.Name == only) {
 			sinks = append(sinks, c)
 		}
 	}
 	if len(sinks) == 0 && only != "" {
-		return nil, rpc.Error(codes.NotFound, "SINK_NOT_FOUND", fmt.Sprintf("Sink connector %.300s does not read the topics of %s", only, source.Name))
+		return nil, rpc.Error(codes.NotFound, "SINK_NOT_FOUND",
+			fmt.Sprintf("Sink connector %.300s does not read the topics of %s", only, source.Name))
 	}
 	if len(sinks) == 0 {
-		return nil, rpc.Error(codes.FailedPrecondition, "NO_SINK", "no sink connector reads the topics of "+source.Name+", so there is nothing to compare with")
+		return nil, rpc.Error(codes.FailedPrecondition, "NO_SINK",
+			"no sink connector reads the topics of "+source.Name+", so there is nothing to compare with")
 	}
 	return sinks, nil
 }
@@ -155,7 +163,8 @@ func choose(tables []*tablev1.Table, q *adminv1.VerifyPipelineRequest) ([]*table
 	for at, name := range q.Tables {
 		i := slices.IndexFunc(tables, func(t *tablev1.Table) bool { return t.Name == name })
 		if i < 0 {
-			return nil, rpc.Error(codes.NotFound, "TABLE_NOT_FOUND", fmt.Sprintf("tables[%d]: %s captures no table %.300q", at, q.Source, name))
+			return nil, rpc.Error(codes.NotFound, "TABLE_NOT_FOUND",
+				fmt.Sprintf("tables[%d]: %s captures no table %.300q", at, q.Source, name))
 		}
 		chosen = append(chosen, tables[i])
 	}
@@ -193,7 +202,8 @@ func (v *verification) sink(ctx context.Context, sink string, source *remoteTabl
 		case !outcome.Equal:
 			v.different++
 		}
-		if err := v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Table{Table: outcome}}); err != nil {
+		if err := v.out.Send(
+			&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Table{Table: outcome}}); err != nil {
 			return err
 		}
 	}
@@ -201,7 +211,8 @@ func (v *verification) sink(ctx context.Context, sink string, source *remoteTabl
 }
 
 // table compares one table with its copy and fills the outcome.
-func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerification, source *remoteTables, from *tablev1.Table, target *remoteTables, to *tablev1.Table) error {
+func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerification, source *remoteTables,
+	from *tablev1.Table, target *remoteTables, to *tablev1.Table) error {
 	outcome.Target, outcome.RepeatedRows = to.Name, to.RepeatedRows
 	if outcome.Failure = cmp.Or(from.Failure, to.Failure); outcome.Failure != "" {
 		return nil
@@ -219,21 +230,26 @@ func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerifica
 	r, err := digest.Compare(ctx, original, copied, digest.Options{
 		Patience: v.patience, Interval: settleInterval, MaxDifferences: v.most,
 		Progress: func(p digest.Progress) error {
-			return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Progress{Progress: &adminv1.VerifyProgress{
-				Table: from.Name, Sink: outcome.Sink, RowsCompared: p.Rows, RowsTotal: p.Total, Pending: int32(p.Pending), Differences: int32(p.Differences)}}})
+			return v.out.Send(
+				&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Progress{Progress: &adminv1.VerifyProgress{
+					Table: from.Name, Sink: outcome.Sink, RowsCompared: p.Rows, RowsTotal: p.Total, Pending: int32(p.Pending),
+					Differences: int32(p.Differences)}}})
 		},
 		Found: func(d digest.Difference) error {
 			if v.note != nil {
 				v.note(d)
 			}
-			return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Difference{Difference: &adminv1.RowDifference{
-				Table: from.Name, Sink: outcome.Sink, Key: strings.Split(d.Key, "\x1f"), Kind: kindOf(d.Kind)}}})
+			return v.out.Send(
+				&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Difference{
+					Difference: &adminv1.RowDifference{
+						Table: from.Name, Sink: outcome.Sink, Key: strings.Split(d.Key, "\x1f"), Kind: kindOf(d.Kind)}}})
 		},
 	})
 	if err != nil {
 		return err
 	}
-	outcome.Equal, outcome.Differences, outcome.Truncated, outcome.Unsettled = r.Equal(), int32(r.Differences), r.Truncated, int32(r.Unsettled)
+	outcome.Equal, outcome.Differences, outcome.Truncated, outcome.Unsettled = r.Equal(), int32(r.Differences),
+		r.Truncated, int32(r.Unsettled)
 	outcome.SourceExtent, outcome.TargetExtent = extentOf(r.Source), extentOf(r.Target)
 	if v.after != nil {
 		return v.after(ctx, outcome, from, original, copied, to)
@@ -243,7 +259,8 @@ func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerifica
 
 func kindOf(k digest.Kind) adminv1.RowDifference_Kind {
 	return map[digest.Kind]adminv1.RowDifference_Kind{
-		digest.Missing: adminv1.RowDifference_KIND_MISSING, digest.Extra: adminv1.RowDifference_KIND_EXTRA, digest.Different: adminv1.RowDifference_KIND_DIFFERENT,
+		digest.Missing: adminv1.RowDifference_KIND_MISSING, digest.Extra: adminv1.RowDifference_KIND_EXTRA,
+		digest.Different: adminv1.RowDifference_KIND_DIFFERENT,
 	}[k]
 }
 
@@ -252,17 +269,21 @@ func extentOf(e digest.Extent) *adminv1.TableExtent {
 }
 
 func (v *verification) summary() error {
-	s := &adminv1.VerifySummary{Equal: v.different == 0 && v.failed == 0, Failures: int32(v.failed), RepeatedRows: v.repeated}
+	s := &adminv1.VerifySummary{Equal: v.different == 0 && v.failed == 0, Failures: int32(v.failed),
+		RepeatedRows: v.repeated}
 	switch {
 	case s.Equal:
 		s.Reason = checks.Plural(v.compared, "table is equal to its copy", "tables are equal to their copies")
 	case v.failed > 0:
-		s.Reason = fmt.Sprintf("%d of %s could not be compared, %s", v.failed, checks.Plural(v.compared, "table", "tables"), checks.Plural(v.different, "differs", "differ"))
+		s.Reason = fmt.Sprintf("%d of %s could not be compared, %s", v.failed, checks.Plural(v.compared, "table", "tables"),
+			checks.Plural(v.different, "differs", "differ"))
 	default:
-		s.Reason = fmt.Sprintf("%d of %s", v.different, checks.Plural(v.compared, "table differs from its copy", "tables differ from their copies"))
+		s.Reason = fmt.Sprintf("%d of %s", v.different, checks.Plural(v.compared, "table differs from its copy",
+			"tables differ from their copies"))
 	}
 	if v.repeated > 0 {
-		s.Reason += fmt.Sprintf(" by the latest row of each key, but %s of %s came more than once", checks.Plural(int(v.repeated), "row", "rows"), checks.Plural(v.repeatedInTables, "table", "tables"))
+		s.Reason += fmt.Sprintf(" by the latest row of each key, but %s of %s came more than once",
+			checks.Plural(int(v.repeated), "row", "rows"), checks.Plural(v.repeatedInTables, "table", "tables"))
 	}
 	return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Summary{Summary: s}})
 }

@@ -11,13 +11,15 @@ import (
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
-// comparables is a fleet's tables shop.public.<name> without rows; a question for one called broken fails, and the stream with it.
+// comparables is a fleet's tables shop.public.<name> without rows; a question for one called broken
+// fails, and the stream with it.
 type comparables struct {
 	tablev1.UnimplementedTableServiceServer
 	names []string
 }
 
-func (c comparables) ReadTables(stream grpc.BidiStreamingServer[tablev1.ReadTablesRequest, tablev1.ReadTablesResponse]) error {
+func (c comparables) ReadTables(stream grpc.BidiStreamingServer[tablev1.ReadTablesRequest,
+	tablev1.ReadTablesResponse]) error {
 	for {
 		q, err := stream.Recv()
 		if err != nil {
@@ -28,7 +30,8 @@ func (c comparables) ReadTables(stream grpc.BidiStreamingServer[tablev1.ReadTabl
 		case q.GetOpen() != nil:
 			opened := &tablev1.OpenResult{}
 			for _, name := range c.names {
-				opened.Tables = append(opened.Tables, &tablev1.Table{Name: "public." + name, Topic: "shop.public." + name, Key: []string{"id"},
+				opened.Tables = append(opened.Tables, &tablev1.Table{Name: "public." + name, Topic: "shop.public." + name,
+					Key:     []string{"id"},
 					Columns: []*tablev1.TableColumn{{Name: "id", Type: "int", Field: "id", Encoding: "integer"}}})
 			}
 			answer.Response = &tablev1.ReadTablesResponse_Open{Open: opened}
@@ -54,13 +57,15 @@ func TestATableThatCannotBeReadDoesNotEndTheComparisonOfTheOthers(t *testing.T) 
 	found := map[string]string{}
 	for line := range strings.Lines(out) {
 		for _, name := range []string{"public.a", "public.broken", "public.z"} {
-			if strings.Contains(line, `"table"`) && strings.Contains(line, `"`+name+`"`) && strings.Contains(line, `"sink"`) && !strings.Contains(line, `"progress"`) {
+			if strings.Contains(line, `"table"`) && strings.Contains(line, `"`+name+`"`) && strings.Contains(line, `"sink"`) &&
+				!strings.Contains(line, `"progress"`) {
 				found[name] = line
 			}
 		}
 	}
 	if len(found) != 3 || !strings.Contains(found["public.broken"], "permission denied for table broken") ||
-		strings.Contains(found["public.a"]+found["public.z"], "failure") || !strings.Contains(out, "1 of 3 tables could not be compared") {
+		strings.Contains(found["public.a"]+found["public.z"], "failure") ||
+		!strings.Contains(out, "1 of 3 tables could not be compared") {
 		t.Errorf("verify says\n%s", out)
 	}
 }

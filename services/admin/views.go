@@ -14,8 +14,8 @@ import (
 // lookTimeout bounds one look at all pipelines.
 const lookTimeout = 10 * time.Second
 
-// views shares looks at the pipelines: however many watch, the fleets are asked by one look at a time. It has no goroutine; whoever
-// needs a newer look takes it. Safe for concurrent use.
+// views shares looks at the pipelines: however many watch, the fleets are asked by one look at a
+// time. It has no goroutine; whoever needs a newer look takes it. Safe for concurrent use.
 type views struct {
 	now  func() time.Time
 	look func(context.Context) ([]*adminv1.Pipeline, error)
@@ -49,7 +49,9 @@ func (v *views) within(ctx context.Context, age time.Duration) ([]*adminv1.Pipel
 	begun := v.now()
 	all, err := v.look(bounded)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		err = rpc.Error(codes.DeadlineExceeded, "LOOK_TIMEOUT", fmt.Sprintf("capture and sink did not say within %v what all pipelines do; calypsoctl get health shows which worker is at fault", lookTimeout))
+		err = rpc.Error(codes.DeadlineExceeded, "LOOK_TIMEOUT",
+			fmt.Sprintf(
+				"capture and sink did not say within %v what all pipelines do; calypsoctl get health shows which worker is at fault", lookTimeout))
 	}
 	if err != nil {
 		return nil, err

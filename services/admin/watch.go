@@ -21,9 +21,10 @@ const (
 	longestWatchInterval  = time.Minute
 )
 
-// WatchPipelines sends what changed since it last sent something. It looks again only when the watcher has taken that, so one that
-// reads slowly holds nothing but its own stream.
-func (s *service) WatchPipelines(q *adminv1.WatchPipelinesRequest, out grpc.ServerStreamingServer[adminv1.WatchPipelinesResponse]) error {
+// WatchPipelines sends what changed since it last sent something. It looks again only when the
+// watcher has taken that, so one that reads slowly holds nothing but its own stream.
+func (s *service) WatchPipelines(q *adminv1.WatchPipelinesRequest,
+	out grpc.ServerStreamingServer[adminv1.WatchPipelinesResponse]) error {
 	interval, err := watchInterval(q.Interval)
 	if err != nil {
 		return err
@@ -77,7 +78,8 @@ func watchInterval(d *durationpb.Duration) (time.Duration, error) {
 	if interval := d.AsDuration(); interval >= shortestWatchInterval && interval <= longestWatchInterval {
 		return interval, nil
 	}
-	return 0, rpc.InvalidField("interval", "interval must be between "+shortestWatchInterval.String()+" and "+longestWatchInterval.String())
+	return 0, rpc.InvalidField("interval", "interval must be between "+shortestWatchInterval.String()+" and "+
+		longestWatchInterval.String())
 }
 
 // sentPipelines is what a watcher knows, by source.

@@ -30,7 +30,8 @@ import (
 var quick = durationpb.New(shortestWatchInterval)
 
 // nextWith receives until a pipeline comes that fits.
-func nextWith(t *testing.T, watch adminv1.AdminService_WatchPipelinesClient, fits func(*adminv1.WatchPipelinesResponse) bool) *adminv1.WatchPipelinesResponse {
+func nextWith(t *testing.T, watch adminv1.AdminService_WatchPipelinesClient,
+	fits func(*adminv1.WatchPipelinesResponse) bool) *adminv1.WatchPipelinesResponse {
 	t.Helper()
 	for {
 		got, err := watch.Recv()
@@ -60,9 +61,11 @@ func TestAWatchGivesAllPipelinesThenThoseThatChangeAndThoseThatGo(t *testing.T) 
 	if err != nil || len(first.Pipelines) != 2 || first.Pipelines[0].Source != "other" || first.Time == nil {
 		t.Fatalf("the first message is %v, %v", first, err)
 	}
-	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_RETRYING, Reason: "connection refused"})
+	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_RETRYING,
+		Reason: "connection refused"})
 	got := nextWith(t, watch, func(r *adminv1.WatchPipelinesResponse) bool {
-		return len(r.Pipelines) == 1 && r.Pipelines[0].Source == "src" && r.Pipelines[0].Verdict == adminv1.Verdict_VERDICT_DEGRADED
+		return len(r.Pipelines) == 1 && r.Pipelines[0].Source == "src" &&
+			r.Pipelines[0].Verdict == adminv1.Verdict_VERDICT_DEGRADED
 	})
 	if !strings.Contains(got.Pipelines[0].Reason, "connection refused") || got.Pipelines[0].Checks[0].Since == nil {
 		t.Errorf("the change is %v", got)
@@ -70,7 +73,9 @@ func TestAWatchGivesAllPipelinesThenThoseThatChangeAndThoseThatGo(t *testing.T) 
 	if _, err := s.connectors().DeleteConnector(ctx, &connectorv1.DeleteConnectorRequest{Name: "other"}); err != nil {
 		t.Fatal(err)
 	}
-	nextWith(t, watch, func(r *adminv1.WatchPipelinesResponse) bool { return len(r.Deleted) == 1 && r.Deleted[0] == "other" })
+	nextWith(t, watch, func(r *adminv1.WatchPipelinesResponse) bool {
+		return len(r.Deleted) == 1 && r.Deleted[0] == "other"
+	})
 }
 
 func TestAWatchOfOnePipelineShowsNoOther(t *testing.T) {
@@ -142,7 +147,8 @@ func TestAWatchOverHTTPIsALineAMessageAndEndsWithItsClient(t *testing.T) {
 		t.Error("the stream goes on without its client")
 	}
 	for path, want := range map[string]string{
-		"?interval=fast": "", "?interval=1h": `"field":"interval"`, "?interval=-1s": `"field":"interval"`, "?source=nope": "CONNECTOR_NOT_FOUND", "?source=%00%ff": "",
+		"?interval=fast": "", "?interval=1h": `"field":"interval"`, "?interval=-1s": `"field":"interval"`,
+		"?source=nope": "CONNECTOR_NOT_FOUND", "?source=%00%ff": "",
 	} {
 		code, body, _ := s.request(t, "GET", "/v1/pipelines:watch"+path, "")
 		if code < 400 || code >= 500 || !strings.Contains(body, want) || !strings.Contains(body, `"reason"`) {
@@ -234,11 +240,16 @@ func TestTablesAreJoinedOverCaptureAndSinks(t *testing.T) {
 	s := start(t, nil)
 	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
 	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info,shop.retail.returns"})
-	s.captures.set(&capturev1.Capture{Connector: "src", Snapshots: []*capturev1.TableSnapshot{{Table: "retail.orders_info", RowsDone: 4}, {Table: "retail.customers", RowsDone: 2}}})
+	s.captures.set(&capturev1.Capture{Connector: "src",
+		Snapshots: []*capturev1.TableSnapshot{{Table: "retail.orders_info", RowsDone: 4},
+			{Table: "retail.customers", RowsDone: 2}}})
 	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", Partitions: []*sinkv1.PartitionProgress{
-		{Topic: "shop.retail.orders_info", Partition: 0, TargetDatabase: "shop", TargetTable: "Orders", Committed: 3, End: 5, RowsIngested: 3},
-		{Topic: "shop.retail.orders_info", Partition: 1, TargetDatabase: "shop", TargetTable: "Orders", Committed: -1, End: 7, RowsIngested: 0},
-		{Topic: "shop.retail.returns", Partition: 0, TargetDatabase: "shop", TargetTable: "Returns", Committed: 1, End: 1, RowsIngested: 1}}})
+		{Topic: "shop.retail.orders_info", Partition: 0, TargetDatabase: "shop", TargetTable: "Orders", Committed: 3, End: 5,
+			RowsIngested: 3},
+		{Topic: "shop.retail.orders_info", Partition: 1, TargetDatabase: "shop", TargetTable: "Orders", Committed: -1, End: 7,
+			RowsIngested: 0},
+		{Topic: "shop.retail.returns", Partition: 0, TargetDatabase: "shop", TargetTable: "Returns", Committed: 1, End: 1,
+			RowsIngested: 1}}})
 	client := adminv1.NewAdminServiceClient(s.connection)
 	testenv.Eventually(t, time.Minute, "the tables", func(ctx context.Context) error {
 		got, err := client.ListPipelineTables(ctx, &adminv1.ListPipelineTablesRequest{Source: "src"})
@@ -247,9 +258,11 @@ func TestTablesAreJoinedOverCaptureAndSinks(t *testing.T) {
 		}
 		var said []string
 		for _, table := range got.Tables {
-			line := fmt.Sprintf("%s %s %d/%d", table.Topic, table.Table, table.Snapshot.GetRowsDone(), table.Captured.GetRowsInserted())
+			line := fmt.Sprintf("%s %s %d/%d", table.Topic, table.Table, table.Snapshot.GetRowsDone(),
+				table.Captured.GetRowsInserted())
 			for _, to := range table.Sinks {
-				line += fmt.Sprintf(" %s:%s.%s/%d waiting=%d ingested=%d", to.Sink, to.TargetDatabase, to.TargetTable, len(to.Partitions), to.RecordsWaiting, to.RowsIngested)
+				line += fmt.Sprintf(" %s:%s.%s/%d waiting=%d ingested=%d", to.Sink, to.TargetDatabase, to.TargetTable,
+					len(to.Partitions), to.RecordsWaiting, to.RowsIngested)
 			}
 			said = append(said, line)
 		}
@@ -261,10 +274,12 @@ func TestTablesAreJoinedOverCaptureAndSinks(t *testing.T) {
 		}
 		return nil
 	})
-	if code, body, _ := s.request(t, "GET", "/v1/pipelines/src/tables", ""); code != http.StatusOK || !strings.Contains(body, `"targetTable":"Orders"`) {
+	if code, body, _ := s.request(t, "GET", "/v1/pipelines/src/tables", ""); code != http.StatusOK ||
+		!strings.Contains(body, `"targetTable":"Orders"`) {
 		t.Errorf("over HTTP: %d %s", code, body)
 	}
-	if code, body, _ := s.request(t, "GET", "/v1/pipelines/nope/tables", ""); code != http.StatusNotFound || !strings.Contains(body, "CONNECTOR_NOT_FOUND") {
+	if code, body, _ := s.request(t, "GET", "/v1/pipelines/nope/tables", ""); code != http.StatusNotFound ||
+		!strings.Contains(body, "CONNECTOR_NOT_FOUND") {
 		t.Errorf("of an unknown pipeline: %d %s", code, body)
 	}
 }
@@ -284,7 +299,8 @@ func TestAPipelineStaysInSightWhileAFleetIsAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := got.Pipeline
-		if len(p.Sinks) != 1 || p.Sinks[0].Status.GetName() != "adx" || p.Verdict != adminv1.Verdict_VERDICT_BROKEN || p.Checks[0].Name != "fleet" || p.Checks[0].Subject != subject ||
+		if len(p.Sinks) != 1 || p.Sinks[0].Status.GetName() != "adx" || p.Verdict != adminv1.Verdict_VERDICT_BROKEN ||
+			p.Checks[0].Name != "fleet" || p.Checks[0].Subject != subject ||
 			p.Checks[0].Remedy == "" || p.Reason != p.Checks[0].Summary {
 			t.Errorf("without %s: %v", subject, p)
 		}
@@ -307,7 +323,8 @@ func TestAPipelineStaysInSightWhileAFleetIsAway(t *testing.T) {
 		fleets = append(fleets, f)
 	}
 	later := newService(fleets)
-	if _, err := later.ListPipelines(t.Context(), &adminv1.ListPipelinesRequest{}); status.Code(err) != codes.Unavailable || len(status.Convert(err).Details()) == 0 {
+	if _, err := later.ListPipelines(t.Context(),
+		&adminv1.ListPipelinesRequest{}); status.Code(err) != codes.Unavailable || len(status.Convert(err).Details()) == 0 {
 		t.Errorf("without any memory: %v", err)
 	}
 }

@@ -28,7 +28,8 @@ const maxBody = 1 << 20
 var webFiles embed.FS
 
 // newHandler serves everything that is HTTP. Connect's paths are at the root, as its clients expect; ours beside them.
-func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.ClientConn, ready func() error, loggers *connectapi.Loggers) (http.Handler, error) {
+func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.ClientConn, ready func() error,
+	loggers *connectapi.Loggers) (http.Handler, error) {
 	api, err := gateway.New(ctx, own)
 	if err != nil {
 		return nil, err
@@ -75,7 +76,8 @@ func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.Cli
 	root.Handle("/", authenticateHTTP(guard.users, guarded))
 	unclean := authenticateHTTP(guard.users, connect)
 	unambiguous := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The mux would redirect to another path, and with it a call that changes something. Kafka Connect answers or refuses these.
+		// The mux would redirect to another path, and with it a call that changes something. Kafka
+		// Connect answers or refuses these.
 		if clean := path.Clean("/" + r.URL.Path); strings.TrimSuffix(r.URL.Path, "/") != strings.TrimSuffix(clean, "/") {
 			unclean.ServeHTTP(w, r)
 			return
@@ -131,7 +133,8 @@ func onlyLocalNames(next http.Handler) http.Handler {
 		}
 		ip := net.ParseIP(strings.Trim(host, "[]"))
 		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			writeError(w, http.StatusForbidden, "without a file of users only localhost is answered; name the users with --users-file")
+			writeError(w, http.StatusForbidden,
+				"without a file of users only localhost is answered; name the users with --users-file")
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -63,7 +63,8 @@ func TestAPipelineIsOneObjectWithAVerdictOverJSON(t *testing.T) {
 		s.await(t, name, connectorv1.State_STATE_RUNNING)
 	}
 	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING})
-	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", Partitions: []*sinkv1.PartitionProgress{{Committed: 3, End: 5}}})
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once",
+		Partitions: []*sinkv1.PartitionProgress{{Committed: 3, End: 5}}})
 
 	code, body, _ := s.request(t, "GET", "/v1/pipelines", "")
 	var list struct {
@@ -83,7 +84,8 @@ func TestAPipelineIsOneObjectWithAVerdictOverJSON(t *testing.T) {
 		len(p.Sinks) != 1 || p.Sinks[0].Status.Name != "adx" {
 		t.Errorf("the pipeline is %+v", p)
 	}
-	if code, body, _ := s.request(t, "GET", "/v1/pipelines/nope", ""); code != http.StatusNotFound || !strings.Contains(body, "CONNECTOR_NOT_FOUND") {
+	if code, body, _ := s.request(t, "GET", "/v1/pipelines/nope", ""); code != http.StatusNotFound ||
+		!strings.Contains(body, "CONNECTOR_NOT_FOUND") {
 		t.Errorf("an unknown pipeline: %d %s", code, body)
 	}
 }
@@ -101,7 +103,8 @@ func TestHealthNamesTheServiceThatIsMissing(t *testing.T) {
 	}
 	s.stop["capture"]()
 	h, err = client.GetHealth(t.Context(), &adminv1.GetHealthRequest{})
-	if err != nil || h.Verdict != adminv1.Verdict_VERDICT_BROKEN || !strings.Contains(h.Reason, "capture") || len(h.Services) != 4 {
+	if err != nil || h.Verdict != adminv1.Verdict_VERDICT_BROKEN || !strings.Contains(h.Reason, "capture") ||
+		len(h.Services) != 4 {
 		t.Errorf("without capture: %v, %v", h, err)
 	}
 	// What is left works, and whoever asks what is missing must get an answer.
@@ -111,7 +114,8 @@ func TestHealthNamesTheServiceThatIsMissing(t *testing.T) {
 	s.stop["sink"]()
 	testenv.Eventually(t, time.Minute, "not to be ready without any fleet", func(ctx context.Context) error {
 		code, body, _ := s.request(t, "GET", "/readyz", "")
-		if code != http.StatusServiceUnavailable || !strings.Contains(body, "capture at") || !strings.Contains(body, "sink at") {
+		if code != http.StatusServiceUnavailable || !strings.Contains(body, "capture at") ||
+			!strings.Contains(body, "sink at") {
 			return fmt.Errorf("/readyz: %d %s", code, body)
 		}
 		if err := s.tls.CheckHealth(ctx, s.grpc); !errors.Is(err, rpc.ErrNotServing) {
@@ -154,14 +158,19 @@ func TestAWorkerThatIsGoneDegradesItsFleetAndHidesNothing(t *testing.T) {
 func TestASinkIsTheSumOfItsWorkers(t *testing.T) {
 	notice := &sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, Topic: "t", Column: "city"}
 	total := sum([]*sinkv1.Sink{
-		{Connector: "adx", RowsIngested: 5, Retries: 1, Partitions: []*sinkv1.PartitionProgress{{Topic: "t", Partition: 1}}, Notices: []*sinkv1.SinkNotice{notice}},
-		{Connector: "adx", RowsIngested: 3, LastError: "throttled", LastErrorObstacle: sinkv1.Sink_OBSTACLE_THROTTLED, LastErrorTime: timestamppb.Now(), Partitions: []*sinkv1.PartitionProgress{{Topic: "t"}},
-			TryingAgain: "throttled", TryingAgainObstacle: sinkv1.Sink_OBSTACLE_THROTTLED, Notices: []*sinkv1.SinkNotice{notice, {Kind: notice.Kind, Topic: "t", Column: "town"}}},
+		{Connector: "adx", RowsIngested: 5, Retries: 1, Partitions: []*sinkv1.PartitionProgress{{Topic: "t", Partition: 1}},
+			Notices: []*sinkv1.SinkNotice{notice}},
+		{Connector: "adx", RowsIngested: 3, LastError: "throttled", LastErrorObstacle: sinkv1.Sink_OBSTACLE_THROTTLED,
+			LastErrorTime: timestamppb.Now(), Partitions: []*sinkv1.PartitionProgress{{Topic: "t"}},
+			TryingAgain: "throttled", TryingAgainObstacle: sinkv1.Sink_OBSTACLE_THROTTLED,
+			Notices: []*sinkv1.SinkNotice{notice, {Kind: notice.Kind, Topic: "t", Column: "town"}}},
 	})
-	if len(total.Notices) != 2 || total.TryingAgainObstacle != sinkv1.Sink_OBSTACLE_THROTTLED || total.LastErrorObstacle != sinkv1.Sink_OBSTACLE_THROTTLED {
+	if len(total.Notices) != 2 || total.TryingAgainObstacle != sinkv1.Sink_OBSTACLE_THROTTLED ||
+		total.LastErrorObstacle != sinkv1.Sink_OBSTACLE_THROTTLED {
 		t.Errorf("the sum is %v", total)
 	}
-	if total.RowsIngested != 8 || total.Retries != 1 || total.LastError != "throttled" || len(total.Partitions) != 2 || total.Partitions[0].Partition != 0 {
+	if total.RowsIngested != 8 || total.Retries != 1 || total.LastError != "throttled" || len(total.Partitions) != 2 ||
+		total.Partitions[0].Partition != 0 {
 		t.Errorf("the sum is %v", total)
 	}
 }
@@ -173,7 +182,8 @@ func TestTheOrdersGeneratorIsControlledOverJSON(t *testing.T) {
 		t.Errorf("%d %s", code, body)
 	}
 	without := start(t, func(c *Config) { c.Orders = "" })
-	if code, body, _ := without.request(t, "GET", "/v1/orders/statistics", ""); code != http.StatusBadRequest || !strings.Contains(body, "NO_GENERATOR") {
+	if code, body, _ := without.request(t, "GET", "/v1/orders/statistics", ""); code != http.StatusBadRequest ||
+		!strings.Contains(body, "NO_GENERATOR") {
 		t.Errorf("without a generator: %d %s", code, body)
 	}
 }
@@ -190,8 +200,10 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"a wrong type", "POST", "/v1/orders:rate", `{"rate":"fast"}`, []string{"Content-Type: application/json"}, 400},
 		{"an unknown path", "GET", "/v1/nope", "", nil, 404},
 		{"a wrong method", "PUT", "/v1/health", "", nil, 405},
-		{"a huge body", "POST", "/v1/connectors", `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, []string{"Content-Type: application/json"}, 413},
-		{"another origin", "POST", "/v1/orders:stop", "{}", []string{"Content-Type: application/json", "Sec-Fetch-Site: cross-site"}, 403},
+		{"a huge body", "POST", "/v1/connectors", `{"name":"` + strings.Repeat("x", 2<<20) + `"}`,
+			[]string{"Content-Type: application/json"}, 413},
+		{"another origin", "POST", "/v1/orders:stop", "{}",
+			[]string{"Content-Type: application/json", "Sec-Fetch-Site: cross-site"}, 403},
 		{"another name for this machine", "GET", "/v1/health", "", []string{"Host: evil.example:9090"}, 403},
 	} {
 		if code, body, _ := s.request(t, test.method, test.path, test.body, test.header...); code != test.want {
@@ -204,25 +216,29 @@ func TestDocumentsAndPagesAreServed(t *testing.T) {
 	s := start(t, nil)
 	code, body, _ := s.request(t, "GET", "/openapi.json", "")
 	var document struct{ Paths map[string]any }
-	if err := json.Unmarshal([]byte(body), &document); err != nil || code != http.StatusOK || document.Paths["/v1/pipelines"] == nil {
+	if err := json.Unmarshal([]byte(body), &document); err != nil || code != http.StatusOK ||
+		document.Paths["/v1/pipelines"] == nil {
 		t.Errorf("/openapi.json: %d %.200s", code, body)
 	}
 	code, body, header := s.request(t, "GET", "/", "", "Accept: text/html")
 	if code != http.StatusOK || !strings.Contains(body, s.http+"/connectors") || !strings.Contains(body, s.grpc) ||
-		!strings.Contains(header.Get("Content-Security-Policy"), "default-src 'self'") || header.Get("Access-Control-Allow-Origin") != "" {
+		!strings.Contains(header.Get("Content-Security-Policy"), "default-src 'self'") ||
+		header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("the page: %d %s %v", code, body, header)
 	}
 	if code, _, _ := s.request(t, "GET", "/web/style.css", ""); code != http.StatusOK {
 		t.Errorf("its style: %d", code)
 	}
-	if code, body, _ := s.request(t, "GET", "/metrics", ""); code != http.StatusOK || !strings.Contains(body, "cdc_build_info") {
+	if code, body, _ := s.request(t, "GET", "/metrics", ""); code != http.StatusOK ||
+		!strings.Contains(body, "cdc_build_info") {
 		t.Errorf("/metrics: %d", code)
 	}
 }
 
 func TestTheConnectAPIServesTheConnectorsOfBothFleetsOnEveryAddress(t *testing.T) {
 	s := start(t, nil)
-	code, body, header := s.request(t, "POST", "/connectors", `{"name":"src","config":{"connector.class":"`+sourceClass+`","topic.prefix":"shop","secret.password":"canary-77"}}`,
+	code, body, header := s.request(t, "POST", "/connectors",
+		`{"name":"src","config":{"connector.class":"`+sourceClass+`","topic.prefix":"shop","secret.password":"canary-77"}}`,
 		"Content-Type: application/json")
 	if code != http.StatusCreated || !strings.HasSuffix(header.Get("Location"), "/connectors/src") {
 		t.Fatalf("creating: %d %s %v", code, body, header)
@@ -232,18 +248,23 @@ func TestTheConnectAPIServesTheConnectorsOfBothFleetsOnEveryAddress(t *testing.T
 		s.await(t, name, connectorv1.State_STATE_RUNNING)
 	}
 	code, body, _ = s.request(t, "GET", "/connectors?expand=status&expand=info", "")
-	if code != http.StatusOK || !strings.Contains(body, `"type":"source"`) || !strings.Contains(body, `"type":"sink"`) || strings.Contains(body, "canary-77") {
+	if code != http.StatusOK || !strings.Contains(body, `"type":"source"`) || !strings.Contains(body, `"type":"sink"`) ||
+		strings.Contains(body, "canary-77") {
 		t.Errorf("listing: %d %s", code, body)
 	}
-	if code, body, _ := s.request(t, "GET", "/", "", "Accept: */*"); code != http.StatusOK || !strings.Contains(body, `"version"`) {
+	if code, body, _ := s.request(t, "GET", "/", "", "Accept: */*"); code != http.StatusOK ||
+		!strings.Contains(body, `"version"`) {
 		t.Errorf("the root for Connect's clients: %d %s", code, body)
 	}
-	if code, body, _ := s.request(t, "GET", "/nope", ""); code != http.StatusNotFound || !strings.Contains(body, `"error_code":404`) {
+	if code, body, _ := s.request(t, "GET", "/nope", ""); code != http.StatusNotFound ||
+		!strings.Contains(body, `"error_code":404`) {
 		t.Errorf("an unknown path: %d %s", code, body)
 	}
 	// As Kafka Connect, which sends nobody to another path.
-	for path, want := range map[string]int{"/connectors/..": 404, "/connectors/.": 404, "/connectors/../connectors": 404, "/v1/../connectors": 404, "/connectors/src/../adx": 404,
-		"//connectors": 400, "/connectors//": 400, "/connectors/%2e%2e": 400, "/connectors/a%2Fb": 400, "/..": 400, "/connectors/": 200} {
+	for path, want := range map[string]int{"/connectors/..": 404, "/connectors/.": 404, "/connectors/../connectors": 404,
+		"/v1/../connectors": 404, "/connectors/src/../adx": 404,
+		"//connectors": 400, "/connectors//": 400, "/connectors/%2e%2e": 400, "/connectors/a%2Fb": 400, "/..": 400,
+		"/connectors/": 200} {
 		if code, body, _ := s.request(t, "GET", path, ""); code != want {
 			t.Errorf("%s: %d %s, want %d", path, code, body, want)
 		}
@@ -302,7 +323,8 @@ func TestEachRoleMayDoWhatItIsFor(t *testing.T) {
 		{"operator", "POST", "/v1/connectors/src:pause", `{}`, 200},
 		{"operator", "POST", "/v1/plugins/" + sourceClass + ":validate", `{"config":{"name":"src"}}`, 403},
 		{"admin", "POST", "/v1/plugins/" + sourceClass + ":validate", `{"config":{"name":"src"}}`, 200},
-		{"operator", "PUT", "/connector-plugins/" + sourceClass + "/config/validate", `{"connector.class":"` + sourceClass + `"}`, 403},
+		{"operator", "PUT", "/connector-plugins/" + sourceClass + "/config/validate",
+			`{"connector.class":"` + sourceClass + `"}`, 403},
 		{"viewer", "POST", "/v1/connectors/src:resume", `{}`, 403},
 		{"operator", "DELETE", "/v1/connectors/src", "", 403},
 		{"admin", "DELETE", "/v1/connectors/src", "", 200},
@@ -311,7 +333,8 @@ func TestEachRoleMayDoWhatItIsFor(t *testing.T) {
 			t.Errorf("%s %s %s: %d %s", test.role, test.method, test.path, code, body)
 		}
 	}
-	if !strings.Contains(s.log.String(), `"user":"admin-1","method":"/calypso.connector.v1.ConnectorService/CreateConnector","connector":"src"`) {
+	if !strings.Contains(s.log.String(),
+		`"user":"admin-1","method":"/calypso.connector.v1.ConnectorService/CreateConnector","connector":"src"`) {
 		t.Errorf("the audit lacks the creation: %s", s.log)
 	}
 }
@@ -324,7 +347,8 @@ func TestWhoeverDoesNotShowWhoTheyAreIsRefused(t *testing.T) {
 		"an unknown user": "Bearer root:admin-pw", "no base64": "Basic !", "another scheme": "Digest admin-1:admin-pw",
 	} {
 		code, body, header := s.request(t, "GET", "/v1/connectors", "", "Authorization: "+authorization)
-		if code != http.StatusUnauthorized || header.Get("WWW-Authenticate") == "" || !strings.Contains(body, `"error_code":401`) {
+		if code != http.StatusUnauthorized || header.Get("WWW-Authenticate") == "" ||
+			!strings.Contains(body, `"error_code":401`) {
 			t.Errorf("%s over HTTP: %d %s", what, code, body)
 		}
 		ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", authorization)
@@ -338,12 +362,14 @@ func TestWhoeverDoesNotShowWhoTheyAreIsRefused(t *testing.T) {
 		if code, body, _ := s.request(t, "GET", "/v1/connectors", "", name+": admin-1"); code != http.StatusUnauthorized {
 			t.Errorf("with %s: %d %s", name, code, body)
 		}
-		if code, body, _ := s.request(t, "POST", "/v1/orders:rate", `{"rate":1}`, name+": admin-1", "Authorization: Bearer viewer-1:viewer-pw", "Content-Type: application/json"); code != http.StatusForbidden {
+		if code, body, _ := s.request(t, "POST", "/v1/orders:rate", `{"rate":1}`, name+": admin-1",
+			"Authorization: Bearer viewer-1:viewer-pw", "Content-Type: application/json"); code != http.StatusForbidden {
 			t.Errorf("a viewer with %s: %d %s", name, code, body)
 		}
 	}
 	forged := metadata.AppendToOutgoingContext(t.Context(), userKey, "admin-1")
-	if _, err := s.connectors().ListConnectors(forged, &connectorv1.ListConnectorsRequest{}); status.Code(err) != codes.Unauthenticated {
+	if _, err := s.connectors().ListConnectors(forged,
+		&connectorv1.ListConnectorsRequest{}); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("over gRPC: %v", err)
 	}
 	if strings.Contains(s.log.String(), "-pw") {
@@ -392,14 +418,16 @@ func TestAFileOfUsersThatIsWrongIsRefusedByItsLine(t *testing.T) {
 		"\n#\na:admin:plain-text":                "line 3",
 		"a:admin:" + hash + "\na:viewer:" + hash: "twice",
 	} {
-		if _, err := parseUsers(content); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "plain-text") {
+		if _, err := parseUsers(content); err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "plain-text") {
 			t.Errorf("%q: %v", content, err)
 		}
 	}
 }
 
 func TestAnAddressOutsideNeedsUsersOrAWordThatItDoesNot(t *testing.T) {
-	base := Config{GRPCAddress: "127.0.0.1:7070", HTTPAddresses: []string{"localhost:9090", "[::1]:8080"}, Capture: []string{"c:1"}, Sink: []string{"s:1"}}
+	base := Config{GRPCAddress: "127.0.0.1:7070", HTTPAddresses: []string{"localhost:9090", "[::1]:8080"},
+		Capture: []string{"c:1"}, Sink: []string{"s:1"}}
 	if err := base.Validate(); err != nil {
 		t.Errorf("loopback: %v", err)
 	}

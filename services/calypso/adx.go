@@ -14,12 +14,12 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx"
 )
 
-// Batches of queued ingestion wait this long in the local ADX, whatever a table's policy says: nobody watches a first run
-// for minutes.
+// Batches of queued ingestion wait this long in the local ADX, whatever a table's policy says:
+// nobody watches a first run for minutes.
 const localBatchingTime = time.Second
 
-// localMemory bounds the query engine of the local ADX, and besideMemory what the process may have beside it, since all else is a part
-// of the same process.
+// localMemory bounds the query engine of the local ADX, and besideMemory what the process may have
+// beside it, since all else is a part of the same process.
 const (
 	localMemory  = "512MB"
 	besideMemory = 3 << 30
@@ -42,7 +42,8 @@ type target struct {
 func newLocalADX(ctx context.Context, s *Settings, log *slog.Logger) (*localadx.Server, error) {
 	server, err := localadx.New(ctx, localadx.Config{
 		HTTPAddr: local(s.ADXPort), HTTPSAddr: local(s.ADXTLSPort), DataDir: filepath.Join(s.Data, "adx"),
-		Databases: []string{s.ADXDatabase}, MemoryLimit: localMemory, MemoryBeside: besideMemory, MaxBatchingTime: localBatchingTime, Log: log,
+		Databases: []string{s.ADXDatabase}, MemoryLimit: localMemory, MemoryBeside: besideMemory,
+		MaxBatchingTime: localBatchingTime, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("opening the local Azure Data Explorer: %w", err)
@@ -59,7 +60,8 @@ func openTarget(s *Settings) (_ *target, err error) {
 		t.URL = fmt.Sprintf("http://127.0.0.1:%d", s.ADXPort)
 		ca = filepath.Join(s.Data, "adx", "ca.pem")
 	case s.ADXAppID != "":
-		t.auth = kusto.Auth{Strategy: kusto.Application, AppID: s.ADXAppID, AppKey: s.ADXAppKey.Reveal(), Authority: s.ADXTenant}
+		t.auth = kusto.Auth{Strategy: kusto.Application, AppID: s.ADXAppID, AppKey: s.ADXAppKey.Reveal(),
+			Authority: s.ADXTenant}
 	}
 	if ca != "" {
 		if t.caFile, err = filepath.Abs(ca); err != nil {
@@ -73,7 +75,8 @@ func openTarget(s *Settings) (_ *target, err error) {
 	if u, err := url.Parse(endpoints.Query); err == nil {
 		t.trusted = []string{u.Hostname()} // by whoever gave its address to this process
 	}
-	if t.client, err = kusto.New(kusto.Config{Endpoints: endpoints, Auth: t.auth, CAFile: t.caFile, TrustedHosts: t.trusted, Application: "calypso"}); err != nil {
+	if t.client, err = kusto.New(kusto.Config{Endpoints: endpoints, Auth: t.auth, CAFile: t.caFile,
+		TrustedHosts: t.trusted, Application: "calypso"}); err != nil {
 		return nil, fmt.Errorf("connecting to Azure Data Explorer at %s: %w", t.URL, err)
 	}
 	return t, nil

@@ -76,7 +76,9 @@ func TestAStepThatAsksAServerFailsWhereNobodyAnswersAndClaimsNothingWhereNobodyW
 		s := settings(t, c.args...)
 		var out bytes.Buffer
 		sys := &system{settings: &s, progress: newProgress(&out)}
-		err := sys.progress.step("Azure Data Explorer", func(note func(string)) (string, error) { return sys.startADX(context.WithoutCancel(t.Context()), note) })
+		err := sys.progress.step("Azure Data Explorer", func(note func(string)) (string, error) {
+			return sys.startADX(context.WithoutCancel(t.Context()), note)
+		})
 		said := fmt.Sprint(out.String(), err)
 		if !strings.HasPrefix(strings.TrimSpace(out.String()), c.mark) || !strings.Contains(said, c.want) {
 			t.Errorf("%v: %s", c.args, said)

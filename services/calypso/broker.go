@@ -13,7 +13,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
 )
 
-// brokerReserve is how many bytes of the broker's disk records leave free: what ends transactions and notes offsets is written still.
+// brokerReserve is how many bytes of the broker's disk records leave free: what ends transactions
+// and notes offsets is written still.
 const brokerReserve = 64 << 20
 
 // broker is a Kafka broker inside this process: franz-go's kfake with its data on disk. It has transactions, consumer
@@ -23,8 +24,9 @@ type broker struct {
 	address string
 }
 
-// startBroker serves Kafka at 127.0.0.1:port with what dir holds from the last time. With less than reserve bytes left on the disk it takes no
-// records and says what a broker of Kafka's does then, upon which clients try again; by itself kfake would say that nobody knows why.
+// startBroker serves Kafka at 127.0.0.1:port with what dir holds from the last time. With less than
+// reserve bytes left on the disk it takes no records and says what a broker of Kafka's does then,
+// upon which clients try again; by itself kfake would say that nobody knows why.
 func startBroker(dir string, port int, reserve int64) (*broker, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the broker's data directory: %w", err)

@@ -98,7 +98,8 @@ func TestTheBrokerSaysThatItsDiskIsFull(t *testing.T) {
 	}
 	defer b.stop()
 	producer := client(t, b, kgo.DefaultProduceTopic("orders"), kgo.AllowAutoTopicCreation(), kgo.RecordRetries(1))
-	if err := producer.ProduceSync(t.Context(), kgo.StringRecord("one")).FirstErr(); !errors.Is(err, kerr.KafkaStorageError) {
+	if err := producer.ProduceSync(t.Context(), kgo.StringRecord("one")).FirstErr(); !errors.Is(err,
+		kerr.KafkaStorageError) {
 		t.Errorf("writing on a disk without room: %v", err)
 	}
 	if !kerr.IsRetriable(kerr.KafkaStorageError) {

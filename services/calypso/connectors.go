@@ -51,7 +51,8 @@ func sourceFile(s *source) (connectorFile, error) {
 
 // withNativeEvents sets the keys under which capture's events hold what PostgreSQL has where Debezium's do not.
 func (f connectorFile) withNativeEvents() connectorFile {
-	for _, key := range []string{"unchanged.columns.list", "before.known.only", "include.unknown.datatypes", "unknown.datatypes.as.text"} {
+	for _, key := range []string{"unchanged.columns.list", "before.known.only", "include.unknown.datatypes",
+		"unknown.datatypes.as.text"} {
 		f.Config[key] = "true"
 	}
 	return f
@@ -79,11 +80,13 @@ func sinkFile(t *target) (connectorFile, error) {
 // places are the keys that say where source and target are: they follow the settings of each start.
 var places = []string{"database.hostname", "database.port", "kusto.url"}
 
-// register posts a connector to the Kafka Connect API at base. If it is there already, its configuration stays as it is,
-// but for the addresses of source and target. register tries again while the API answers that it is not ready.
+// register posts a connector to the Kafka Connect API at base. If it is there already, its
+// configuration stays as it is, but for the addresses of source and target. register tries again
+// while the API answers that it is not ready.
 func register(ctx context.Context, base string, f connectorFile) error {
 	code, answer, err := call(ctx, http.MethodPost, base+"/connectors", f)
-	for attempt := 0; err == nil && (code == http.StatusServiceUnavailable || code == http.StatusInternalServerError) && attempt < 60; attempt++ {
+	for attempt := 0; err == nil && (code == http.StatusServiceUnavailable || code == http.StatusInternalServerError) &&
+		attempt < 60; attempt++ {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -18,7 +18,8 @@ func TestNoPlaceholderIsLeftInTheConnectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := sinkFile(&target{URL: "http://127.0.0.1:8082", Database: "db", caFile: "ca.pem", auth: kusto.Auth{Strategy: kusto.NoAuth}})
+	to, err := sinkFile(&target{URL: "http://127.0.0.1:8082", Database: "db", caFile: "ca.pem",
+		auth: kusto.Auth{Strategy: kusto.NoAuth}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,12 +77,14 @@ func TestAConnectorThatIsThereKeepsItsConfigurationButFollowsTheAddresses(t *tes
 		}
 	}))
 	defer api.Close()
-	f := connectorFile{Name: "c", Config: map[string]any{"database.port": "5432", "database.hostname": "h", "flush.interval.ms": json.Number("30000")}}
+	f := connectorFile{Name: "c", Config: map[string]any{"database.port": "5432", "database.hostname": "h",
+		"flush.interval.ms": json.Number("30000")}}
 	if err := register(context.Background(), api.URL, f); err != nil || patched != nil {
 		t.Errorf("nothing moved, but %v was patched: %v", patched, err)
 	}
 	f.Config["database.port"] = "5433"
-	if err := register(context.Background(), api.URL, f); err != nil || len(patched) != 1 || patched["database.port"] != "5433" {
+	if err := register(context.Background(), api.URL, f); err != nil || len(patched) != 1 ||
+		patched["database.port"] != "5433" {
 		t.Errorf("patched %v: %v", patched, err)
 	}
 }
@@ -93,7 +96,8 @@ func TestARefusalSaysWhyInTheAPIsWords(t *testing.T) {
 	}))
 	defer api.Close()
 	err := register(context.Background(), api.URL, connectorFile{Name: "c"})
-	if err == nil || !strings.Contains(err.Error(), "The 'topics' value is invalid") || !strings.Contains(err.Error(), "connector c") {
+	if err == nil || !strings.Contains(err.Error(), "The 'topics' value is invalid") ||
+		!strings.Contains(err.Error(), "connector c") {
 		t.Errorf("error is %v", err)
 	}
 }

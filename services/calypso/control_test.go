@@ -32,7 +32,8 @@ const canary = "canary5a7c0de"
 func TestTheControlPlaneOfARunningSystem(t *testing.T) {
 	traces := serveReceiver(t)
 	secrets := t.TempDir()
-	if err := os.WriteFile(filepath.Join(secrets, "source.properties"), []byte("password="+canary+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(secrets, "source.properties"), []byte("password="+canary+"\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("CANARY_PASSWORD", canary)
@@ -89,8 +90,10 @@ func readmeCommandsWork(t *testing.T, s *Settings) {
 	}
 	_, section, _ := strings.Cut(string(readme), "\n## Control\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	ports := strings.NewReplacer(":7070", fmt.Sprintf(":%d", s.AdminPort), ":7071", fmt.Sprintf(":%d", s.CapturePort), ":7072", fmt.Sprintf(":%d", s.SinkGRPCPort),
-		":7073", fmt.Sprintf(":%d", s.OrdersPort), ":9090", fmt.Sprintf(":%d", s.SourcePort), ":8080", fmt.Sprintf(":%d", s.SinkPort))
+	ports := strings.NewReplacer(":7070", fmt.Sprintf(":%d", s.AdminPort), ":7071", fmt.Sprintf(":%d", s.CapturePort),
+		":7072", fmt.Sprintf(":%d", s.SinkGRPCPort),
+		":7073", fmt.Sprintf(":%d", s.OrdersPort), ":9090", fmt.Sprintf(":%d", s.SourcePort), ":8080",
+		fmt.Sprintf(":%d", s.SinkPort))
 	ran := 0
 	for line := range strings.Lines(section) {
 		command, isCode := strings.CutPrefix(strings.TrimRight(line, "\n"), "    ")
@@ -150,7 +153,9 @@ func checksAreNamed(t *testing.T, s *Settings) {
 		return validateLike(t, s, class, like, change)
 	}
 	source := validate("PostgresConnector", "pg-orders-source", nil)
-	for _, name := range []string{"kafka", "topic creation", "kafka transactions", "connection", "server", "wal_level", "replication right", "replication connection", "tables", "replica identity", "slot", "max_replication_slots", "max_wal_senders"} {
+	for _, name := range []string{"kafka", "topic creation", "kafka transactions", "connection", "server", "wal_level",
+		"replication right", "replication connection", "tables", "replica identity", "slot", "max_replication_slots",
+		"max_wal_senders"} {
 		if c, ok := source[name]; !ok || !c.OK {
 			t.Errorf("check %q of the source is %+v", name, c)
 		}
@@ -161,18 +166,25 @@ func checksAreNamed(t *testing.T, s *Settings) {
 			t.Errorf("check %q of the sink is %+v", name, c)
 		}
 	}
-	wrong := validate("PostgresConnector", "pg-orders-source", map[string]string{"plugin.name": "pgoutput", "publication.autocreate.mode": "disabled", "publication.name": "none", "table.whitelist": "retail.none"})
+	wrong := validate("PostgresConnector", "pg-orders-source",
+		map[string]string{"plugin.name": "pgoutput", "publication.autocreate.mode": "disabled", "publication.name": "none",
+			"table.whitelist": "retail.none"})
 	for _, name := range []string{"tables", "publication"} {
 		if c := wrong[name]; c.OK || c.Remedy == "" {
 			t.Errorf("check %q of a source that cannot work is %+v", name, c)
 		}
 	}
 	file := filepath.Join(t.TempDir(), "wrong.yaml")
-	if err := os.WriteFile(file, []byte("name: wrong\nconfig: {connector.class: PostgresConnector, database.hostname: 127.0.0.1, database.port: "+strconv.Itoa(s.PostgresPort)+
-		", database.user: postgres, database.password: "+canary+", database.dbname: none, topic.prefix: wrong}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file,
+		[]byte("name: wrong\nconfig: {connector.class: PostgresConnector, database.hostname: 127.0.0.1, database.port: "+
+			strconv.Itoa(s.PostgresPort)+
+			", database.user: postgres, database.password: "+canary+", database.dbname: none, topic.prefix: wrong}\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said, code := calypsoctl(t, s, "apply", "-f", file); code != ctl.ExitInvalid || !strings.Contains(said, "Nothing was created, since 1 of") || !strings.Contains(said, "\nconnection: ") || strings.Contains(said, canary) {
+	if said, code := calypsoctl(t, s, "apply", "-f", file); code != ctl.ExitInvalid ||
+		!strings.Contains(said, "Nothing was created, since 1 of") || !strings.Contains(said, "\nconnection: ") ||
+		strings.Contains(said, canary) {
 		t.Errorf("applying what cannot work: %d %s", code, said)
 	}
 	if said, code := calypsoctl(t, s, "get", "connectors"); code != ctl.ExitOK || strings.Contains(said, "wrong") {
@@ -193,7 +205,8 @@ func run(t *testing.T, name string, args ...string) (string, error) {
 
 // faultMetrics count what a healthy system does not do; the suites that break it look at them.
 var faultMetrics = []string{
-	"cdc_capture_decode_errors_total", "cdc_sink_refused_records_total", "cdc_sink_ingest_skips_total", "cdc_sink_doubled_batches_total", "cdc_sink_ingest_failures_total",
+	"cdc_capture_decode_errors_total", "cdc_sink_refused_records_total", "cdc_sink_ingest_skips_total",
+	"cdc_sink_doubled_batches_total", "cdc_sink_ingest_failures_total",
 	// Kafka keeps up with the embedded server, which decodes these transactions in memory.
 	"cdc_orders_errors_total", "cdc_capture_backpressure_seconds_total", "cdc_capture_spill_bytes_total",
 	// The embedded server sets no max_slot_wal_keep_size.
@@ -210,7 +223,8 @@ func documentedMetricsMove(t *testing.T, s *Settings) {
 		t.Fatal(err)
 	}
 	// A session that ends makes capture connect again; a task that fails is counted too.
-	if _, err := postgres(t, s).Exec(t.Context(), "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active"); err != nil {
+	if _, err := postgres(t, s).Exec(t.Context(),
+		"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active"); err != nil {
 		t.Fatal(err)
 	}
 	failing(t, s)
@@ -239,7 +253,8 @@ func documentedMetricsMove(t *testing.T, s *Settings) {
 				missing = append(missing, name+" is not there")
 			case kind == "counter" && value == 0:
 				missing = append(missing, name+" is 0")
-			case kind == "histogram" || slices.Contains(moving, name) || name == "cdc_capture_rows_total" || name == "cdc_orders_changes_total" || name == "cdc_sink_records_total":
+			case kind == "histogram" || slices.Contains(moving, name) || name == "cdc_capture_rows_total" ||
+				name == "cdc_orders_changes_total" || name == "cdc_sink_records_total":
 				if value <= before[name] {
 					missing = append(missing, name+" stands still")
 				}
@@ -256,10 +271,13 @@ func documentedMetricsMove(t *testing.T, s *Settings) {
 func failing(t *testing.T, s *Settings) {
 	t.Helper()
 	config := map[string]string{
-		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1", "database.port": strconv.Itoa(s.PostgresPort),
-		"database.user": "postgres", "database.password": canary + "-wrong", "database.dbname": "postgres", "topic.prefix": "failing", "slot.name": "failing",
+		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1",
+		"database.port": strconv.Itoa(s.PostgresPort),
+		"database.user": "postgres", "database.password": canary + "-wrong", "database.dbname": "postgres",
+		"topic.prefix": "failing", "slot.name": "failing",
 	}
-	code, answer, err := call(t.Context(), http.MethodPut, "http://"+local(s.SourcePort)+"/connectors/failing/config", config)
+	code, answer, err := call(t.Context(), http.MethodPut,
+		"http://"+local(s.SourcePort)+"/connectors/failing/config", config)
 	if err := outcome("making a connector that fails", http.StatusCreated, code, answer, err); err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +309,8 @@ func validateLike(t *testing.T, s *Settings, class, like string, change map[stri
 		t.Fatal(err)
 	}
 	maps.Copy(config, change)
-	code, answer, err := call(t.Context(), http.MethodPost, base+"/v1/plugins/"+class+":validate", map[string]any{"config": config})
+	code, answer, err := call(t.Context(), http.MethodPost, base+"/v1/plugins/"+class+":validate",
+		map[string]any{"config": config})
 	if err := outcome("validating", http.StatusOK, code, answer, err); err != nil {
 		t.Fatal(err)
 	}
@@ -309,13 +328,17 @@ func validateLike(t *testing.T, s *Settings, class, like string, change map[stri
 // hostileValuesDoNothing tries configurations that would have the workers ask a metadata service, or run statements.
 func hostileValuesDoNothing(t *testing.T, s *Settings) {
 	for _, host := range []string{"169.254.169.254", "fe80::1", "168.63.129.16"} {
-		if c := validateLike(t, s, "PostgresConnector", "pg-orders-source", map[string]string{"database.hostname": host})["connection"]; c.OK || !strings.Contains(c.Detail, "metadata service") {
+		if c := validateLike(t, s, "PostgresConnector", "pg-orders-source",
+			map[string]string{"database.hostname": host})["connection"]; c.OK ||
+			!strings.Contains(c.Detail, "metadata service") {
 			t.Errorf("database.hostname %s: %+v", host, c)
 		}
 	}
 	const there = "http://169.254.169.254"
 	refused := false
-	for _, c := range validateLike(t, s, "KustoSinkConnector", "adx-orders-sink", map[string]string{"kusto.url": there, "kusto.query.url": there, "kusto.ingestion.url": there, "kusto.trusted.hosts": "169.254.169.254"}) {
+	for _, c := range validateLike(t, s, "KustoSinkConnector", "adx-orders-sink",
+		map[string]string{"kusto.url": there, "kusto.query.url": there, "kusto.ingestion.url": there,
+			"kusto.trusted.hosts": "169.254.169.254"}) {
 		refused = refused || !c.OK && strings.Contains(c.Detail, "metadata service")
 	}
 	if !refused {
@@ -328,9 +351,12 @@ func hostileValuesDoNothing(t *testing.T, s *Settings) {
 	const name = "hostile"
 	base := "http://" + local(s.SourcePort) + "/connectors/" + name
 	config := map[string]string{
-		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1", "database.port": strconv.Itoa(s.PostgresPort),
-		"database.user": "postgres", "database.password": canary, "database.dbname": "postgres", "topic.prefix": name, "slot.name": name, "plugin.name": "pgoutput",
-		"publication.name": `p" FOR ALL TABLES; DROP TABLE retail.injected; --`, "table.include.list": `retail.injected,retail.x'; DROP TABLE retail.injected; --`,
+		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1",
+		"database.port": strconv.Itoa(s.PostgresPort),
+		"database.user": "postgres", "database.password": canary, "database.dbname": "postgres", "topic.prefix": name,
+		"slot.name": name, "plugin.name": "pgoutput",
+		"publication.name":       `p" FOR ALL TABLES; DROP TABLE retail.injected; --`,
+		"table.include.list":     `retail.injected,retail.x'; DROP TABLE retail.injected; --`,
 		"signal.data.collection": `retail.x"; DROP TABLE retail.injected; --`,
 	}
 	code, answer, err := call(t.Context(), http.MethodPut, base+"/config", config)
@@ -342,7 +368,8 @@ func hostileValuesDoNothing(t *testing.T, s *Settings) {
 			var slots int
 			_, answer, err := call(ctx, http.MethodGet, base+"/status", nil)
 			if err == nil {
-				err = conn.QueryRow(ctx, "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = $1", name).Scan(&slots)
+				err = conn.QueryRow(ctx, "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = $1",
+					name).Scan(&slots)
 			}
 			if err != nil || slots == 0 && !strings.Contains(string(answer), "FAILED") {
 				return fmt.Errorf("status is %s: %w", answer, err)
@@ -352,7 +379,8 @@ func hostileValuesDoNothing(t *testing.T, s *Settings) {
 	}
 	mapping := `[{'topic': 'x','db': 'NetDefaultDB', 'table': "Orders'] | take 0; .drop table Orders //",'format': 'json'}]`
 	table := "table NetDefaultDB.Orders'] | take 0; .drop table Orders //"
-	checks := validateLike(t, s, "KustoSinkConnector", "adx-orders-sink", map[string]string{"topics": "x", "kusto.tables.topics.mapping": mapping})
+	checks := validateLike(t, s, "KustoSinkConnector", "adx-orders-sink",
+		map[string]string{"topics": "x", "kusto.tables.topics.mapping": mapping})
 	if c := checks[table]; c.OK || !strings.Contains(c.Detail, "could not be found") {
 		t.Errorf("a table with a command in its name is not looked for by that name: %+v", checks)
 	}
@@ -364,16 +392,19 @@ func hostileValuesDoNothing(t *testing.T, s *Settings) {
 	}
 }
 
-// referring makes a connector whose password is a reference, and fails the test unless it captures with it, shows the reference as
-// it is, and shows the secret nowhere, also after the password has become wrong.
+// referring makes a connector whose password is a reference, and fails the test unless it captures
+// with it, shows the reference as it is, and shows the secret nowhere, also after the password has
+// become wrong.
 func referring(t *testing.T, s *Settings, reference string) {
 	t.Helper()
 	name := "referring-" + reference[2:strings.IndexByte(reference, ':')]
 	base := "http://" + local(s.SourcePort) + "/connectors/" + name
 	config := map[string]string{
-		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1", "database.port": strconv.Itoa(s.PostgresPort),
+		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1",
+		"database.port": strconv.Itoa(s.PostgresPort),
 		"database.user": "postgres", "database.password": reference, "database.dbname": "postgres", "topic.prefix": name,
-		"slot.name": strings.ReplaceAll(name, "-", "_"), "publication.name": strings.ReplaceAll(name, "-", "_"), "snapshot.mode": "no_data",
+		"slot.name": strings.ReplaceAll(name, "-", "_"), "publication.name": strings.ReplaceAll(name, "-", "_"),
+		"snapshot.mode": "no_data",
 	}
 	awaitStatus := func(want string) {
 		t.Helper()
@@ -394,7 +425,8 @@ func referring(t *testing.T, s *Settings, reference string) {
 	conn := postgres(t, s)
 	testenv.Eventually(t, 2*time.Minute, "a slot of "+name, func(ctx context.Context) error {
 		var slots int
-		if err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = $1", config["slot.name"]).Scan(&slots); err != nil || slots != 1 {
+		if err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = $1",
+			config["slot.name"]).Scan(&slots); err != nil || slots != 1 {
 			return fmt.Errorf("there are %d: %w", slots, err)
 		}
 		return nil
@@ -458,10 +490,13 @@ func answersHoldNoSecret(t *testing.T, s *Settings) {
 	}
 	given := 0
 	for class, more := range map[string]map[string]string{
-		"io.debezium.connector.postgresql.PostgresConnector": {"database.hostname": "127.0.0.1", "database.port": strconv.Itoa(s.PostgresPort), "database.user": "postgres",
+		"io.debezium.connector.postgresql.PostgresConnector": {"database.hostname": "127.0.0.1",
+			"database.port": strconv.Itoa(s.PostgresPort), "database.user": "postgres",
 			"database.dbname": "postgres", "topic.prefix": "secret", "slot.name": "secret"},
-		"com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector": {"topics": "secret.a", "kusto.url": fmt.Sprintf("http://localhost:%d", s.ADXPort), "aad.auth.authority": "tenant",
-			"aad.auth.appid": "app", "kusto.tables.topics.mapping": "[{'topic': 'secret.a','db': 'NetDefaultDB', 'table': 'Missing','format': 'json'}]"},
+		"com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector": {"topics": "secret.a",
+			"kusto.url": fmt.Sprintf("http://localhost:%d", s.ADXPort), "aad.auth.authority": "tenant",
+			"aad.auth.appid":              "app",
+			"kusto.tables.topics.mapping": "[{'topic': 'secret.a','db': 'NetDefaultDB', 'table': 'Missing','format': 'json'}]"},
 	} {
 		short := class[strings.LastIndexByte(class, '.')+1:]
 		var keys []struct{ Name, Type string }
@@ -494,15 +529,18 @@ func answersHoldNoSecret(t *testing.T, s *Settings) {
 			ask(http.MethodPut, "/connector-plugins/"+short+"/config/validate", wrong)
 			ask(http.MethodPut, "/connectors/secret-url/config", wrong)
 		}
-		ask(http.MethodPut, "/connectors/secret-"+short+"/config", map[string]string{"connector.class": class, "database.password": canary, "aad.auth.appkey": canary})
+		ask(http.MethodPut, "/connectors/secret-"+short+"/config",
+			map[string]string{"connector.class": class, "database.password": canary, "aad.auth.appkey": canary})
 	}
 	if given < 3 {
 		t.Errorf("only %d keys of type PASSWORD were found", given)
 	}
 	time.Sleep(2 * time.Second) // tasks start, fail and say why
-	paths := []string{"/connectors?expand=info&expand=status", "/connectors/failing/status", "/connectors/failing/config", "/v1/connectors", "/v1/pipelines", "/v1/events",
+	paths := []string{"/connectors?expand=info&expand=status", "/connectors/failing/status", "/connectors/failing/config",
+		"/v1/connectors", "/v1/pipelines", "/v1/events",
 		"/v1/health", "/v1/captures", "/v1/sinks", "/admin/loggers", "/metrics"}
-	for _, name := range []string{"secret-PostgresConnector", "secret-KustoSinkConnector", "failing", "pg-orders-source", "adx-orders-sink"} {
+	for _, name := range []string{"secret-PostgresConnector", "secret-KustoSinkConnector", "failing", "pg-orders-source",
+		"adx-orders-sink"} {
 		for _, path := range []string{"", "/config", "/status", "/tasks", "/topics", "/offsets", "/tasks/0/status"} {
 			paths = append(paths, "/connectors/"+name+path)
 		}

@@ -18,7 +18,8 @@ func lockData(data string) (*os.File, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("another calypso runs with the data folder %s: stop it, or choose another folder with --data", data)
+		return nil, fmt.Errorf("another calypso runs with the data folder %s: stop it, or choose another folder with --data",
+			data)
 	}
 	return f, nil
 }

@@ -68,7 +68,8 @@ func givenSource(url string) (*source, error) {
 	if len(cfg.Fallbacks) > 0 && cfg.TLSConfig != nil && cfg.Fallbacks[0].TLSConfig == nil {
 		mode = "prefer"
 	}
-	return &source{Host: cfg.Host, Port: cfg.Port, User: cfg.User, Password: config.Secret(cfg.Password), Database: cfg.Database, SSLMode: mode}, nil
+	return &source{Host: cfg.Host, Port: cfg.Port, User: cfg.User, Password: config.Secret(cfg.Password),
+		Database: cfg.Database, SSLMode: mode}, nil
 }
 
 func startSource(ctx context.Context, s *Settings, log *os.File, note func(string)) (*source, error) {
@@ -91,8 +92,9 @@ func startSource(ctx context.Context, s *Settings, log *os.File, note func(strin
 	if err != nil {
 		return nil, err
 	}
-	return &source{Host: "127.0.0.1", Port: uint16(s.PostgresPort), User: pgserver.User, Password: s.PostgresPassword, Database: "postgres",
-		SSLMode: "disable", server: server, dir: dir}, nil
+	return &source{Host: "127.0.0.1", Port: uint16(s.PostgresPort), User: pgserver.User, Password: s.PostgresPassword,
+		Database: "postgres",
+		SSLMode:  "disable", server: server, dir: dir}, nil
 }
 
 // sourceDir is where the embedded PostgreSQL has its data: below the data folder; or, for root, whose folders the
@@ -118,11 +120,15 @@ func (s *source) inspect(ctx context.Context, note func(string)) error {
 	}
 	defer conn.Close(ctx)
 	var level string
-	if err := conn.QueryRow(ctx, "SELECT split_part(current_setting('server_version'), ' ', 1), current_setting('wal_level')").Scan(&s.Version, &level); err != nil {
+	if err := conn.QueryRow(ctx,
+		"SELECT split_part(current_setting('server_version'), ' ', 1), current_setting('wal_level')").Scan(&s.Version,
+		&level); err != nil {
 		return fmt.Errorf("asking PostgreSQL for its settings: %w", err)
 	}
 	if level != "logical" {
-		return fmt.Errorf("PostgreSQL at %s:%d has wal_level=%s: set wal_level=logical (ALTER SYSTEM SET wal_level = logical) and restart it", s.Host, s.Port, level)
+		return fmt.Errorf(
+			"PostgreSQL at %s:%d has wal_level=%s: set wal_level=logical (ALTER SYSTEM SET wal_level = logical) and restart it",
+			s.Host, s.Port, level)
 	}
 	err = pgrepl.TryPlugin(ctx, conn, "wal2json", s.User)
 	s.Wal2json = err == nil
@@ -137,7 +143,8 @@ func (s *source) inspect(ctx context.Context, note func(string)) error {
 }
 
 func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
-	cfg, err := pgx.ParseConfig(fmt.Sprintf("host='%s' port=%d sslmode=%s", strings.ReplaceAll(s.Host, "'", `\'`), s.Port, s.SSLMode))
+	cfg, err := pgx.ParseConfig(fmt.Sprintf("host='%s' port=%d sslmode=%s", strings.ReplaceAll(s.Host, "'", `\'`),
+		s.Port, s.SSLMode))
 	if err != nil {
 		return nil, fmt.Errorf("connecting to PostgreSQL: %w", err)
 	}

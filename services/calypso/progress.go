@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// progress shows the steps of a start, one line each. On a terminal the line of a step under way is written over when it
-// is done. It belongs to one goroutine.
+// progress shows the steps of a start, one line each. On a terminal the line of a step under way is
+// written over when it is done. It belongs to one goroutine.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -26,8 +26,8 @@ func newProgress(out io.Writer) *progress {
 	return &progress{out: out, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
-// step shows what is being done while do runs. do may replace the remark on it by note; the remark that it returns stands
-// when it is done.
+// step shows what is being done while do runs. do may replace the remark on it by note; the remark
+// that it returns stands when it is done.
 func (p *progress) step(what string, do func(note func(string)) (remark string, err error)) error {
 	begin := time.Now()
 	note := func(remark string) { p.show("…", what, remark) }

@@ -48,7 +48,8 @@ func TestWhatWasDeletedWhileASlotWasLostIsRemovedByARepairAndNothingElse(t *test
 	}
 
 	shown := do(ctl.ExitOK, "repair", "kept", "--patience", "20s")
-	for _, want := range []string{"public.kept, key north, 3: a deletion of version", "key north, 7", "2 rows would be removed from the present state; nothing was written"} {
+	for _, want := range []string{"public.kept, key north, 3: a deletion of version", "key north, 7",
+		"2 rows would be removed from the present state; nothing was written"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not in\n%s", want, shown)
 		}
@@ -65,13 +66,15 @@ func TestWhatWasDeletedWhileASlotWasLostIsRemovedByARepairAndNothingElse(t *test
 	awaitRows(t, &s, "kept_current() | where name in ('waits', 'back again')", 2)
 
 	done := do(ctl.ExitOK, "repair", "kept", "--write", "--patience", "20s")
-	if !strings.Contains(done, "key north, 7") || strings.Contains(done, "key north, 3") || !strings.Contains(done, "1 row that") {
+	if !strings.Contains(done, "key north, 7") || strings.Contains(done, "key north, 3") ||
+		!strings.Contains(done, "1 row that") {
 		t.Errorf("the repair says\n%s", done)
 	}
 	if v := verify(t, &s, "kept", "30s"); v.exit != ctl.ExitOK {
 		t.Errorf("after the repair:\n%s", v.text)
 	}
-	if again := do(ctl.ExitOK, "repair", "kept", "--write", "--patience", "5s"); !strings.Contains(again, "there is nothing to remove") {
+	if again := do(ctl.ExitOK, "repair", "kept", "--write", "--patience", "5s"); !strings.Contains(again,
+		"there is nothing to remove") {
 		t.Errorf("a second repair says\n%s", again)
 	}
 	// A row that comes after its deletion was written is there.
@@ -85,7 +88,8 @@ func TestWhatWasDeletedWhileASlotWasLostIsRemovedByARepairAndNothingElse(t *test
 	addSink(t, &s, "appended", "appended", map[string]string{"topics": "kept.public.kept"})
 	awaitRows(t, &s, "appended | where id == 12", 1)
 	run("DELETE FROM kept WHERE id = 12")
-	if out := do(ctl.ExitOK, "repair", "kept", "--sink", "appended", "--write", "--patience", "3s"); !strings.Contains(out, "rows are appended") || !strings.Contains(out, "nothing to remove") {
+	if out := do(ctl.ExitOK, "repair", "kept", "--sink", "appended", "--write", "--patience", "3s"); !strings.Contains(out,
+		"rows are appended") || !strings.Contains(out, "nothing to remove") {
 		t.Errorf("of a table to which rows are appended is said\n%s", out)
 	}
 }

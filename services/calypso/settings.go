@@ -120,7 +120,8 @@ func (s *Settings) ports() (all []port) {
 	if s.ADXURL == "" {
 		all = append(all, port{"adx-port", &s.ADXPort}, port{"adx-tls-port", &s.ADXTLSPort})
 	}
-	all = append(all, port{"source-port", &s.SourcePort}, port{"sink-port", &s.SinkPort}, port{"admin-grpc-port", &s.AdminPort},
+	all = append(all, port{"source-port", &s.SourcePort}, port{"sink-port", &s.SinkPort},
+		port{"admin-grpc-port", &s.AdminPort},
 		port{"capture-grpc-port", &s.CapturePort}, port{"sink-grpc-port", &s.SinkGRPCPort},
 		port{"capture-http-port", &s.CaptureHTTP}, port{"sink-http-port", &s.SinkHTTP})
 	if !s.NoOrders {
@@ -129,8 +130,8 @@ func (s *Settings) ports() (all []port) {
 	return all
 }
 
-// claimPorts makes sure that all ports are free, or with FreePorts replaces those that are taken. All that are taken are
-// named at once.
+// claimPorts makes sure that all ports are free, or with FreePorts replaces those that are taken.
+// All that are taken are named at once.
 func (s *Settings) claimPorts() error {
 	var taken []string
 	for _, p := range s.ports() {
@@ -151,7 +152,8 @@ func (s *Settings) claimPorts() error {
 	}
 	if len(taken) > 0 {
 		slices.Sort(taken)
-		return fmt.Errorf("ports are taken: %s: stop what uses them, set others by these flags, or take any free ones with --free-ports",
+		return fmt.Errorf(
+			"ports are taken: %s: stop what uses them, set others by these flags, or take any free ones with --free-ports",
 			strings.Join(taken, ", "))
 	}
 	return nil

@@ -33,7 +33,8 @@ func TestTakenPortsAreNamedAllAtOnceWithTheirFlags(t *testing.T) {
 		defer l.Close()
 	}
 	err := s.claimPorts()
-	if err == nil || !strings.Contains(err.Error(), "--pg-port") || !strings.Contains(err.Error(), "--sink-port") || strings.Contains(err.Error(), "--kafka-port") {
+	if err == nil || !strings.Contains(err.Error(), "--pg-port") || !strings.Contains(err.Error(), "--sink-port") ||
+		strings.Contains(err.Error(), "--kafka-port") {
 		t.Errorf("error is %v", err)
 	}
 	before := s
@@ -47,9 +48,11 @@ func TestTakenPortsAreNamedAllAtOnceWithTheirFlags(t *testing.T) {
 }
 
 func TestPortsOfPartsThatAreGivenAreNotNeeded(t *testing.T) {
-	s := settings(t, "--pg-url", "postgres://u@h/d", "--brokers", "h:9092", "--adx-url", "https://c.r.kusto.windows.net", "--no-orders")
+	s := settings(t, "--pg-url", "postgres://u@h/d", "--brokers", "h:9092", "--adx-url",
+		"https://c.r.kusto.windows.net", "--no-orders")
 	for _, p := range s.ports() {
-		if strings.HasPrefix(p.flag, "pg-") || strings.HasPrefix(p.flag, "kafka-") || strings.HasPrefix(p.flag, "adx-") || strings.HasPrefix(p.flag, "orders-") {
+		if strings.HasPrefix(p.flag, "pg-") || strings.HasPrefix(p.flag, "kafka-") || strings.HasPrefix(p.flag, "adx-") ||
+			strings.HasPrefix(p.flag, "orders-") {
 			t.Errorf("%s is claimed", p.flag)
 		}
 	}
@@ -68,10 +71,14 @@ func TestWrongSettingsAreNamedAllAtOnce(t *testing.T) {
 
 func TestAPostgresURLIsUnderstoodWithItsTLSMode(t *testing.T) {
 	for url, want := range map[string]source{
-		"postgres://me:p%40ss@db.example:6432/shop?sslmode=require": {Host: "db.example", Port: 6432, User: "me", Password: "p@ss", Database: "shop", SSLMode: "require"},
-		"postgres://me@localhost/shop?sslmode=disable":              {Host: "localhost", Port: 5432, User: "me", Database: "shop", SSLMode: "disable"},
-		"postgres://me@localhost/shop":                              {Host: "localhost", Port: 5432, User: "me", Database: "shop", SSLMode: "prefer"},
-		"postgres://me@localhost/shop?sslmode=verify-full":          {Host: "localhost", Port: 5432, User: "me", Database: "shop", SSLMode: "verify-full"},
+		"postgres://me:p%40ss@db.example:6432/shop?sslmode=require": {Host: "db.example", Port: 6432, User: "me",
+			Password: "p@ss", Database: "shop", SSLMode: "require"},
+		"postgres://me@localhost/shop?sslmode=disable": {Host: "localhost", Port: 5432, User: "me",
+			Database: "shop", SSLMode: "disable"},
+		"postgres://me@localhost/shop": {Host: "localhost", Port: 5432, User: "me",
+			Database: "shop", SSLMode: "prefer"},
+		"postgres://me@localhost/shop?sslmode=verify-full": {Host: "localhost", Port: 5432, User: "me",
+			Database: "shop", SSLMode: "verify-full"},
 	} {
 		got, err := givenSource(url)
 		if err != nil || *got != want {

@@ -22,7 +22,8 @@ func summarize(out io.Writer, s *Settings, src *source, t *target) {
 	}
 	row("Connectors, source side", admin+"/connectors  (web page: "+admin+")")
 	row("Connectors, sink side", fmt.Sprintf("http://localhost:%d/connectors", s.SinkPort))
-	row("gRPC", fmt.Sprintf("admin %s, capture %s, sink %s", local(s.AdminPort), local(s.CapturePort), local(s.SinkGRPCPort)))
+	row("gRPC", fmt.Sprintf("admin %s, capture %s, sink %s", local(s.AdminPort), local(s.CapturePort),
+		local(s.SinkGRPCPort)))
 	row("Data and logs", s.Data)
 	if src.dir != "" && !strings.HasPrefix(src.dir, absolute(s.Data)) {
 		row("PostgreSQL's data", src.dir)
@@ -39,7 +40,8 @@ func summarize(out io.Writer, s *Settings, src *source, t *target) {
 		fmt.Sprintf(`curl -H 'Content-Type: application/json' -d '{"rate": 1000}' %s/v1/orders:rate`, admin))
 	if s.ADXURL == "" {
 		try("what Azure Data Explorer has, once the first batch is there (flush.interval.ms of the sink)",
-			fmt.Sprintf(`curl -H 'Content-Type: application/json' -d '{"db": "%s", "csl": "Orders | summarize orders = count(), average = avg(amount) by city"}' %s/v1/rest/query`, t.Database, t.URL))
+			fmt.Sprintf(
+				`curl -H 'Content-Type: application/json' -d '{"db": "%s", "csl": "Orders | summarize orders = count(), average = avg(amount) by city"}' %s/v1/rest/query`, t.Database, t.URL))
 	} else {
 		try("what Azure Data Explorer has; ask it", "Orders | summarize orders = count(), average = avg(amount) by city")
 	}

@@ -35,7 +35,8 @@ type span struct {
 	service string
 }
 
-func (r *receiver) Export(_ context.Context, q *collectorv1.ExportTraceServiceRequest) (*collectorv1.ExportTraceServiceResponse, error) {
+func (r *receiver) Export(_ context.Context,
+	q *collectorv1.ExportTraceServiceRequest) (*collectorv1.ExportTraceServiceResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if sent, err := proto.Marshal(q); err != nil || bytes.Contains(sent, []byte(canary)) {
@@ -77,8 +78,8 @@ func serveReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// connected checks that the spans of one trace are a tree whose root is the generator's INSERT, with spans of capture and
-// of sink in it, the last of which ends when ADX has the row.
+// connected checks that the spans of one trace are a tree whose root is the generator's INSERT,
+// with spans of capture and of sink in it, the last of which ends when ADX has the row.
 func connected(spans []span) error {
 	parents := map[string]string{}
 	var root *span

@@ -1,9 +1,10 @@
 // Package calypso runs the whole of Calypso in one process: `calypso up`.
 //
-// Model. Up starts the parts that are not given from outside (PostgreSQL as a child process; a Kafka broker and Azure
-// Data Explorer inside this process), then the services, by the same Run functions as their own binaries, then, unless
-// told not to, the orders use case: its tables, its two connectors, registered by the same REST calls as a user's, and the
-// generator. Everything listens on loopback.
+// Model. Up starts the parts that are not given from outside (PostgreSQL as a child process; a
+// Kafka broker and Azure Data Explorer inside this process), then the services, by the same Run
+// functions as their own binaries, then, unless told not to, the orders use case: its tables, its
+// two connectors, registered by the same REST calls as a user's, and the generator. Everything
+// listens on loopback.
 //
 // Guarantees. All data is below one folder (for root PostgreSQL's may have to be elsewhere; it is said where). Whatever
 // ends the process, the next start with this folder goes on where it stopped. A part that ends by itself ends all, with
@@ -53,8 +54,8 @@ type system struct {
 	brokers   []kgo.Opt
 }
 
-// Up starts everything, says on out what it does and what is where, and runs until ctx ends; then it stops everything in
-// order and returns nil. An error says what is missing or which part ended.
+// Up starts everything, says on out what it does and what is where, and runs until ctx ends; then
+// it stops everything in order and returns nil. An error says what is missing or which part ended.
 func Up(ctx context.Context, s Settings, version string, out io.Writer) (err error) {
 	if err := s.Validate(); err != nil {
 		return err
@@ -113,7 +114,9 @@ func (sys *system) start(ctx context.Context) error {
 		}...)
 	}
 	for _, step := range steps {
-		if err := sys.progress.step(step.what, func(note func(string)) (string, error) { return step.do(ctx, note) }); err != nil {
+		if err := sys.progress.step(step.what, func(note func(string)) (string, error) {
+			return step.do(ctx, note)
+		}); err != nil {
 			return err
 		}
 	}
@@ -206,7 +209,8 @@ func (sys *system) startADX(ctx context.Context, _ func(string)) (string, error)
 // worker is what both fleets' workers are configured with.
 func (sys *system) worker(port, metrics int, tel *telemetry.Telemetry) fleet.Config {
 	s := sys.settings
-	return fleet.Config{Kafka: sys.brokers, GRPCAddress: local(port), HTTPAddress: local(metrics), References: s.references(), CrashDir: s.Data, RevealSecrets: s.RevealSecrets, Telemetry: tel}
+	return fleet.Config{Kafka: sys.brokers, GRPCAddress: local(port), HTTPAddress: local(metrics),
+		References: s.references(), CrashDir: s.Data, RevealSecrets: s.RevealSecrets, Telemetry: tel}
 }
 
 func (sys *system) startCapture(ctx context.Context, _ func(string)) (string, error) {
@@ -219,7 +223,8 @@ func (sys *system) startCapture(ctx context.Context, _ func(string)) (string, er
 func (sys *system) startSink(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	return sys.service(ctx, "sink", s.SinkGRPCPort, func(ctx context.Context, tel *telemetry.Telemetry) error {
-		return sink.Run(ctx, sink.Config{Config: sys.worker(s.SinkGRPCPort, s.SinkHTTP, tel), CAFile: sys.target.caFile, TrustedHosts: sys.target.trusted})
+		return sink.Run(ctx, sink.Config{Config: sys.worker(s.SinkGRPCPort, s.SinkHTTP, tel), CAFile: sys.target.caFile,
+			TrustedHosts: sys.target.trusted})
 	})
 }
 
@@ -282,7 +287,8 @@ func (sys *system) startGenerator(ctx context.Context, _ func(string)) (string, 
 }
 
 // service runs a service and returns when its health says that it is ready.
-func (sys *system) service(ctx context.Context, name string, grpcPort int, run func(context.Context, *telemetry.Telemetry) error) (string, error) {
+func (sys *system) service(ctx context.Context, name string, grpcPort int,
+	run func(context.Context, *telemetry.Telemetry) error) (string, error) {
 	tel, err := sys.observe(ctx, name)
 	if err != nil {
 		return "", err
@@ -324,7 +330,8 @@ func (sys *system) awaitOrders(ctx context.Context) error {
 			case n != "0":
 				return n + " orders", nil
 			case time.Now().After(deadline):
-				return fmt.Sprintf("none after %v; ask http://localhost:%d/v1/pipelines why", ordersPatience, sys.settings.SourcePort), nil
+				return fmt.Sprintf("none after %v; ask http://localhost:%d/v1/pipelines why", ordersPatience,
+					sys.settings.SourcePort), nil
 			}
 			select {
 			case <-ctx.Done():

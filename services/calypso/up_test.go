@@ -98,7 +98,8 @@ func upSettings(t *testing.T, args ...string) Settings {
 // flushQuickly makes the sink send batches each second, so that tests need not wait for the use case's thirty.
 func flushQuickly(t *testing.T, s *Settings) {
 	t.Helper()
-	code, answer, err := call(t.Context(), http.MethodPatch, "http://"+local(s.SinkPort)+"/connectors/adx-orders-sink/config", map[string]string{"flush.interval.ms": "1000"})
+	code, answer, err := call(t.Context(), http.MethodPatch,
+		"http://"+local(s.SinkPort)+"/connectors/adx-orders-sink/config", map[string]string{"flush.interval.ms": "1000"})
 	if err := outcome("patching", http.StatusOK, code, answer, err); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,8 @@ func flushQuickly(t *testing.T, s *Settings) {
 // postgres connects to the embedded PostgreSQL as a user does.
 func postgres(t *testing.T, s *Settings) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), fmt.Sprintf("postgres://postgres:%s@%s/postgres", s.PostgresPassword.Reveal(), local(s.PostgresPort)))
+	conn, err := pgx.Connect(t.Context(), fmt.Sprintf("postgres://postgres:%s@%s/postgres", s.PostgresPassword.Reveal(),
+		local(s.PostgresPort)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +175,8 @@ func awaitSameOrders(t *testing.T, s *Settings, least int) {
 
 func generator(t *testing.T, s *Settings, verb, body string) {
 	t.Helper()
-	code, answer, err := call(t.Context(), http.MethodPost, "http://"+local(s.SourcePort)+"/v1/orders:"+verb, json.RawMessage(body))
+	code, answer, err := call(t.Context(), http.MethodPost, "http://"+local(s.SourcePort)+"/v1/orders:"+verb,
+		json.RawMessage(body))
 	if err := outcome("orders:"+verb, http.StatusOK, code, answer, err); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +227,8 @@ func TestWithoutOrdersNothingIsMade(t *testing.T) {
 		t.Errorf("connectors: %d %s %v", code, answer, err)
 	}
 	var tables int
-	if err := postgres(t, &s).QueryRow(t.Context(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'retail'").Scan(&tables); err != nil || tables != 0 {
+	if err := postgres(t, &s).QueryRow(t.Context(),
+		"SELECT count(*) FROM pg_tables WHERE schemaname = 'retail'").Scan(&tables); err != nil || tables != 0 {
 		t.Errorf("%d tables, %v", tables, err)
 	}
 }
@@ -236,20 +240,27 @@ func TestSecretsAreReadAsTheyWereGivenWhereThatIsWanted(t *testing.T) {
 		secret string
 		config map[string]string
 	}{
-		s.SourcePort: {"database.password", map[string]string{"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1", "database.user": "postgres",
-			"database.dbname": "postgres", "topic.prefix": "a"}},
-		s.SinkPort: {"aad.auth.appkey", map[string]string{"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "topics": "a.b", "kusto.ingestion.url": "https://ingest-c.r.kusto.windows.net",
-			"aad.auth.authority": "tenant", "aad.auth.appid": "app", "kusto.tables.topics.mapping": "[{'topic': 'a.b','db': 'd', 'table': 'T','format': 'json'}]"}},
+		s.SourcePort: {"database.password",
+			map[string]string{"connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+				"database.hostname": "127.0.0.1", "database.user": "postgres",
+				"database.dbname": "postgres", "topic.prefix": "a"}},
+		s.SinkPort: {"aad.auth.appkey",
+			map[string]string{"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector",
+				"topics": "a.b", "kusto.ingestion.url": "https://ingest-c.r.kusto.windows.net",
+				"aad.auth.authority": "tenant", "aad.auth.appid": "app",
+				"kusto.tables.topics.mapping": "[{'topic': 'a.b','db': 'd', 'table': 'T','format': 'json'}]"}},
 	} {
 		c.config[c.secret] = "as it was given"
 		base := "http://" + local(port) + "/connectors"
-		code, answer, err := call(t.Context(), http.MethodPost, base, map[string]any{"name": "c" + strconv.Itoa(port), "initial_state": "STOPPED", "config": c.config})
+		code, answer, err := call(t.Context(), http.MethodPost, base,
+			map[string]any{"name": "c" + strconv.Itoa(port), "initial_state": "STOPPED", "config": c.config})
 		if err := outcome("creating", http.StatusCreated, code, answer, err); err != nil {
 			t.Fatal(err)
 		}
 		code, answer, err = call(t.Context(), http.MethodGet, base+"/c"+strconv.Itoa(port)+"/config", nil)
 		var read map[string]string
-		if err := errors.Join(outcome("reading", http.StatusOK, code, answer, err), json.Unmarshal(answer, &read)); err != nil || read[c.secret] != "as it was given" {
+		if err := errors.Join(outcome("reading", http.StatusOK, code, answer, err),
+			json.Unmarshal(answer, &read)); err != nil || read[c.secret] != "as it was given" {
 			t.Errorf("%s is read as %q, %v", c.secret, read[c.secret], err)
 		}
 	}
@@ -262,7 +273,8 @@ func TestOneDataFolderIsForOneProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	if err := Up(t.Context(), s, "test", &screen{}); err == nil || !strings.Contains(err.Error(), "another calypso runs with the data folder") {
+	if err := Up(t.Context(), s, "test", &screen{}); err == nil ||
+		!strings.Contains(err.Error(), "another calypso runs with the data folder") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -291,7 +303,8 @@ func TestAPartThatEndsEndsAllWithItsReason(t *testing.T) {
 	if err := process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "PostgreSQL: ended") || !strings.Contains(err.Error(), "postgres.log") {
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "PostgreSQL: ended") ||
+		!strings.Contains(err.Error(), "postgres.log") {
 		t.Errorf("Up ended with %v", err)
 	}
 }
@@ -306,7 +319,8 @@ func TestAServerThatRefusesThePluginOfTheOrdersIsReadWithPgoutput(t *testing.T) 
 	if listed, err := pgrepl.ListsPlugins(t.Context(), conn); err != nil || !listed {
 		t.Skipf("left out: the server has no list of output plugins (%v)", err)
 	}
-	if _, err := conn.Exec(t.Context(), "ALTER ROLE postgres SET output_plugin_libraries = pgoutput, test_decoding"); err != nil {
+	if _, err := conn.Exec(t.Context(),
+		"ALTER ROLE postgres SET output_plugin_libraries = pgoutput, test_decoding"); err != nil {
 		t.Fatal(err)
 	}
 	given := func(url string) *Settings { return &Settings{PostgresURL: url} }
@@ -316,7 +330,8 @@ func TestAServerThatRefusesThePluginOfTheOrdersIsReadWithPgoutput(t *testing.T) 
 		t.Fatal(err)
 	}
 	f, err := sourceFile(src)
-	if err != nil || f.Config["plugin.name"] != "pgoutput" || len(notes) != 1 || !strings.Contains(notes[0], "output_plugin_libraries") {
+	if err != nil || f.Config["plugin.name"] != "pgoutput" || len(notes) != 1 ||
+		!strings.Contains(notes[0], "output_plugin_libraries") {
 		t.Errorf("plugin %v, notes %q, %v", f.Config["plugin.name"], notes, err)
 	}
 	if _, err := conn.Exec(t.Context(), "CREATE ROLE plain LOGIN PASSWORD 'plain'"); err != nil {
@@ -332,7 +347,8 @@ func TestAServerThatCannotBeCapturedFromIsRefusedWithTheRemedy(t *testing.T) {
 	pg := testenv.RunPostgres(t, testenv.PostgresConfig{Settings: []string{"wal_level = replica"}})
 	s := upSettings(t, "--pg-url", pg.URL("postgres"))
 	err := Up(t.Context(), s, "test", &screen{})
-	if err == nil || !strings.Contains(err.Error(), "wal_level=replica") || !strings.Contains(err.Error(), "ALTER SYSTEM") {
+	if err == nil || !strings.Contains(err.Error(), "wal_level=replica") ||
+		!strings.Contains(err.Error(), "ALTER SYSTEM") {
 		t.Errorf("error is %v", err)
 	}
 }

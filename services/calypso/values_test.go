@@ -35,7 +35,8 @@ func kinds() []kind {
 	number := func(low, high int64, format string) *rapid.Generator[string] {
 		return rapid.Map(rapid.Int64Range(low, high), func(n int64) string { return fmt.Sprintf(format, n) })
 	}
-	moment := rapid.Map(rapid.Int64Range(-8e15, 8e15), func(n int64) string { return time.UnixMicro(n).UTC().Format("2006-01-02 15:04:05.999999") })
+	moment := rapid.Map(rapid.Int64Range(-8e15, 8e15),
+		func(n int64) string { return time.UnixMicro(n).UTC().Format("2006-01-02 15:04:05.999999") })
 	text := rapid.OneOf(rapid.StringMatching(`[a-zA-Zäß🙂,;"'\\ \t-]{0,12}`), one("", "NULL", " ", "line\nend", "\u2028"))
 	return []kind{
 		{"yes", "boolean", one("t", "f"), "t", "f"},
@@ -43,10 +44,16 @@ func kinds() []kind {
 		{"i4", "integer", number(math.MinInt32, math.MaxInt32, "%d"), "-6", "-7"},
 		{"i8", "bigint", number(math.MinInt64, math.MaxInt64, "%d"), "9007199254740992", "9007199254740993"},
 		{"o", "oid", number(0, math.MaxUint32, "%d"), "4000000000", "4000000001"},
-		{"f4", "real", rapid.OneOf(rapid.Map(rapid.Uint32(), func(n uint32) string { return fmt.Sprint(math.Float32frombits(n)) }), rapid.Map(rapid.Float32(), func(f float32) string { return fmt.Sprint(f) }),
-			one("0", "-0", "NaN", "Infinity", "1.4e-45", "2.8e-45", "1.1754942e-38", "1.17549435e-38", "3.4028235e38", "0.33333334", "0.002", "1e10")), "0.1", "0.10000001"},
-		{"f8", "double precision", rapid.OneOf(rapid.Map(rapid.Uint64(), func(n uint64) string { return fmt.Sprint(math.Float64frombits(n)) }), rapid.Map(rapid.Float64(), func(f float64) string { return fmt.Sprint(f) }),
-			one("0", "-0", "NaN", "-Infinity", "4.9e-324", "-2.2250738585072009e-308", "2.2250738585072014e-308", "1.7976931348623157e308", "-8", "0.9999999999999999", "0.002")), "0.1", "0.10000000000000002"},
+		{"f4", "real", rapid.OneOf(rapid.Map(rapid.Uint32(),
+			func(n uint32) string { return fmt.Sprint(math.Float32frombits(n)) }),
+			rapid.Map(rapid.Float32(), func(f float32) string { return fmt.Sprint(f) }),
+			one("0", "-0", "NaN", "Infinity", "1.4e-45", "2.8e-45", "1.1754942e-38", "1.17549435e-38", "3.4028235e38",
+				"0.33333334", "0.002", "1e10")), "0.1", "0.10000001"},
+		{"f8", "double precision",
+			rapid.OneOf(rapid.Map(rapid.Uint64(), func(n uint64) string { return fmt.Sprint(math.Float64frombits(n)) }),
+				rapid.Map(rapid.Float64(), func(f float64) string { return fmt.Sprint(f) }),
+				one("0", "-0", "NaN", "-Infinity", "4.9e-324", "-2.2250738585072009e-308", "2.2250738585072014e-308",
+					"1.7976931348623157e308", "-8", "0.9999999999999999", "0.002")), "0.1", "0.10000000000000002"},
 		{"n", "numeric", number(math.MinInt64, math.MaxInt64, "%d.1500"), "1.5", "1.51"},
 		{"n2", "numeric(12,2)", number(-1e9, 1e9, "%d.07"), "-0.25", "-0.24"},
 		{"n27", "numeric(27,9)", number(-99e16, 99e16, "%d.123456789"), "-0.000000001", "0.000000001"},
@@ -55,14 +62,18 @@ func kinds() []kind {
 		{"t", "text", text, "a", "A"},
 		{"vc", "varchar(20)", text, "", " "},
 		{"c", "char(12)", rapid.StringMatching(`[a-z ]{0,12}`), "ab", "a b"},
-		{"u", "uuid", number(0, math.MaxUint32, "0b0e8f5c-2f0c-4E0E-9a52-0000%08x"), "0b0e8f5c-2f0c-4e0e-9a52-0d5a3a6f0001", "0b0e8f5c-2f0c-4e0e-9a52-0d5a3a6f0002"},
+		{"u", "uuid", number(0, math.MaxUint32, "0b0e8f5c-2f0c-4E0E-9a52-0000%08x"), "0b0e8f5c-2f0c-4e0e-9a52-0d5a3a6f0001",
+			"0b0e8f5c-2f0c-4e0e-9a52-0d5a3a6f0002"},
 		{"j", "json", one(`{"a": 1.50, "b":[1, 2]}`, `"x"`, "null", "[]", ` { } `), `{"a":1}`, `{"a": 1}`},
 		{"jb", "jsonb", one(`{"a": 1.50, "b":[1, 2]}`, `"ü"`, "null", "[]"), `{"a":1}`, `{"a":2}`},
-		{"x", "bytea", rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 100), func(b []byte) string { return fmt.Sprintf(`\x%x`, b) }), `\xfbff`, `\xfbfe`},
+		{"x", "bytea", rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 100),
+			func(b []byte) string { return fmt.Sprintf(`\x%x`, b) }), `\xfbff`, `\xfbfe`},
 		{"d", "date", rapid.Map(moment, func(s string) string { return s[:10] }), "2026-01-02", "2026-01-03"},
-		{"tm", "time", rapid.OneOf(rapid.Map(moment, func(s string) string { return s[11:] }), one("24:00:00")), "03:04:05.001", "03:04:05.002"},
+		{"tm", "time", rapid.OneOf(rapid.Map(moment, func(s string) string { return s[11:] }), one("24:00:00")),
+			"03:04:05.001", "03:04:05.002"},
 		{"tm3", "time(3)", one("00:00:00", "23:59:59.999", "12:30:00.5"), "03:04:05.001", "03:04:05.002"},
-		{"tmz", "timetz", one("00:00:00+02", "23:59:59.999999-05:30", "12:00:00Z", "24:00:00+00"), "03:04:05.001+01", "03:04:05.001+02"},
+		{"tmz", "timetz", one("00:00:00+02", "23:59:59.999999-05:30", "12:00:00Z", "24:00:00+00"), "03:04:05.001+01",
+			"03:04:05.001+02"},
 		{"ts", "timestamp", moment, "1969-12-31 23:59:59.998", "1969-12-31 23:59:59.999"},
 		{"ts3", "timestamp(3)", moment, "2026-01-02 03:04:05.001", "2026-01-02 03:04:05.002"},
 		{"tz", "timestamptz", moment, "2026-01-02 03:04:05.001+00", "2026-01-02 03:04:05.001+01"},
@@ -107,10 +118,13 @@ func representations() []representation {
 	}
 	return []representation{
 		{"adaptive", nil, nil, typed},
-		{"connect", map[string]string{"time.precision.mode": "connect", "decimal.handling.mode": "double", "interval.handling.mode": "string", "binary.handling.mode": "hex"}, nil, typed},
+		{"connect", map[string]string{"time.precision.mode": "connect", "decimal.handling.mode": "double",
+			"interval.handling.mode": "string", "binary.handling.mode": "hex"}, nil, typed},
 		{"nano", map[string]string{"time.precision.mode": "nanoseconds", "decimal.handling.mode": "string"}, nil, typed},
-		{"texts", map[string]string{"time.precision.mode": "isostring", "decimal.handling.mode": "string", "interval.handling.mode": "string", "binary.handling.mode": "base64-url-safe", schemaless: "false"}, texts, never},
-		{"numbers", map[string]string{"time.precision.mode": "microseconds", schemaless: "false"}, numbers, append([]string{"n", "n2", "n27", "n0", "dom"}, never...)},
+		{"texts", map[string]string{"time.precision.mode": "isostring", "decimal.handling.mode": "string",
+			"interval.handling.mode": "string", "binary.handling.mode": "base64-url-safe", schemaless: "false"}, texts, never},
+		{"numbers", map[string]string{"time.precision.mode": "microseconds", schemaless: "false"}, numbers,
+			append([]string{"n", "n2", "n27", "n0", "dom"}, never...)},
 	}
 }
 
@@ -163,7 +177,8 @@ func makeKinds(t *testing.T, s *Settings, r representation) {
 
 func manage(t *testing.T, s *Settings, command string) {
 	t.Helper()
-	code, answer, err := call(t.Context(), http.MethodPost, "http://"+local(s.ADXPort)+"/v1/rest/mgmt", map[string]string{"db": s.ADXDatabase, "csl": command})
+	code, answer, err := call(t.Context(), http.MethodPost, "http://"+local(s.ADXPort)+"/v1/rest/mgmt",
+		map[string]string{"db": s.ADXDatabase, "csl": command})
 	if err := outcome(command, http.StatusOK, code, answer, err); err != nil {
 		t.Fatal(err)
 	}
@@ -173,10 +188,13 @@ func manage(t *testing.T, s *Settings, command string) {
 func connect(t *testing.T, s *Settings, name, table string, source, sink map[string]string) {
 	t.Helper()
 	from := map[string]string{
-		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "plugin.name": "pgoutput", "topic.prefix": name, "slot.name": name, "publication.name": name,
-		"publication.autocreate.mode": "filtered", "table.include.list": "public." + table, "database.hostname": "127.0.0.1", "database.port": strconv.Itoa(s.PostgresPort),
-		"database.user": "postgres", "database.password": s.PostgresPassword.Reveal(), "database.dbname": "postgres", "database.sslmode": "disable",
-		"value.converter": "org.apache.kafka.connect.json.JsonConverter",
+		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "plugin.name": "pgoutput",
+		"topic.prefix": name, "slot.name": name, "publication.name": name,
+		"publication.autocreate.mode": "filtered", "table.include.list": "public." + table, "database.hostname": "127.0.0.1",
+		"database.port": strconv.Itoa(s.PostgresPort),
+		"database.user": "postgres", "database.password": s.PostgresPassword.Reveal(), "database.dbname": "postgres",
+		"database.sslmode": "disable",
+		"value.converter":  "org.apache.kafka.connect.json.JsonConverter",
 	}
 	maps.Copy(from, source)
 	create(t, s, name, from)
@@ -189,10 +207,13 @@ func connect(t *testing.T, s *Settings, name, table string, source, sink map[str
 func addSink(t *testing.T, s *Settings, name, table string, sink map[string]string) {
 	t.Helper()
 	to := map[string]string{
-		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "kusto.url": fmt.Sprintf("http://localhost:%d", s.ADXPort), "aad.auth.strategy": "NONE",
-		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '*', 'db': '%s', 'table': '%s', 'format': 'json'}]", s.ADXDatabase, table),
-		"flush.interval.ms":           "500", "auto.create": "true", "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-		"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector",
+		"kusto.url":       fmt.Sprintf("http://localhost:%d", s.ADXPort), "aad.auth.strategy": "NONE",
+		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '*', 'db': '%s', 'table': '%s', 'format': 'json'}]",
+			s.ADXDatabase, table),
+		"flush.interval.ms": "500", "auto.create": "true",
+		"value.converter": "org.apache.kafka.connect.json.JsonConverter",
+		"transforms":      "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
 	}
 	maps.Copy(to, sink)
 	create(t, s, name, to)
@@ -201,7 +222,8 @@ func addSink(t *testing.T, s *Settings, name, table string, sink map[string]stri
 // create makes a connector.
 func create(t *testing.T, s *Settings, name string, config map[string]string) {
 	t.Helper()
-	code, answer, err := call(t.Context(), http.MethodPost, "http://"+local(s.SourcePort)+"/connectors", map[string]any{"name": name, "config": config})
+	code, answer, err := call(t.Context(), http.MethodPost, "http://"+local(s.SourcePort)+"/connectors",
+		map[string]any{"name": name, "config": config})
 	if err := outcome("creating "+name, http.StatusCreated, code, answer, err); err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +274,8 @@ func (v verified) leftOut() []string {
 func TestEveryKindOfColumnIsComparedUnderEveryRepresentation(t *testing.T) {
 	s := upSettings(t, "--no-orders")
 	up(t, s)
-	if _, err := postgres(t, &s).Exec(t.Context(), "CREATE TYPE mood AS ENUM ('sad', 'ok ay'); CREATE DOMAIN price AS numeric(6,3)"); err != nil {
+	if _, err := postgres(t, &s).Exec(t.Context(),
+		"CREATE TYPE mood AS ENUM ('sad', 'ok ay'); CREATE DOMAIN price AS numeric(6,3)"); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range representations() {
@@ -274,7 +297,8 @@ func TestEveryKindOfColumnIsComparedUnderEveryRepresentation(t *testing.T) {
 			conn := postgres(t, &s)
 			var want []string
 			for i, k := range kinds() {
-				if _, err := conn.Exec(t.Context(), fmt.Sprintf("UPDATE %s SET %s = $1::text::%s WHERE id = %d", r.name, k.name, k.sqlType, firstChanged+i), k.after); err != nil {
+				if _, err := conn.Exec(t.Context(), fmt.Sprintf("UPDATE %s SET %s = $1::text::%s WHERE id = %d", r.name, k.name,
+					k.sqlType, firstChanged+i), k.after); err != nil {
 					t.Fatal(err)
 				}
 				if !slices.Contains(r.leftOut, k.name) {

@@ -35,7 +35,8 @@ func TestVerifyFindsWhatDiffersAndNothingElseWhileOrdersFlow(t *testing.T) {
 	flushQuickly(t, &s)
 	generator(t, &s, "burst", `{"orders": 3000}`)
 	if out, code := calypsoctl(t, &s, "verify", "pg-orders-source", "--patience", "2m"); code != ctl.ExitOK ||
-		!strings.Contains(out, "NetDefaultDB.Orders of adx-orders-sink: equal") || !strings.Contains(out, "compared: orderid, custid, amount, city, purchase_time") {
+		!strings.Contains(out, "NetDefaultDB.Orders of adx-orders-sink: equal") ||
+		!strings.Contains(out, "compared: orderid, custid, amount, city, purchase_time") {
 		t.Errorf("while orders flow: %d\n%s", code, out)
 	}
 	generator(t, &s, "stop", `{}`)
@@ -52,7 +53,8 @@ func TestVerifyFindsWhatDiffersAndNothingElseWhileOrdersFlow(t *testing.T) {
 	if out, code := calypsoctl(t, &s, "pause", "adx-orders-sink"); code != ctl.ExitOK {
 		t.Fatalf("pause: %d %s", code, out)
 	}
-	if _, err := conn.Exec(t.Context(), "INSERT INTO retail.orders_info (orderid, custid, amount, city, purchase_time) VALUES (1000001, 1, 1, 'Only here', '2026-01-02 03:04:05')"); err != nil {
+	if _, err := conn.Exec(t.Context(),
+		"INSERT INTO retail.orders_info (orderid, custid, amount, city, purchase_time) VALUES (1000001, 1, 1, 'Only here', '2026-01-02 03:04:05')"); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range []string{"1000002,1,Only there,1,2026-01-02", "7,1,Twice,1,2026-01-02"} {
@@ -66,7 +68,8 @@ func TestVerifyFindsWhatDiffersAndNothingElseWhileOrdersFlow(t *testing.T) {
 	if code != ctl.ExitDifferent {
 		t.Errorf("exit status %d", code)
 	}
-	for _, want := range []string{"key 1000001: missing in Azure Data Explorer", "key 1000002: only in Azure Data Explorer", "key 7: other values", "3 keys differ"} {
+	for _, want := range []string{"key 1000001: missing in Azure Data Explorer",
+		"key 1000002: only in Azure Data Explorer", "key 7: other values", "3 keys differ"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
@@ -80,11 +83,13 @@ func TestVerifyFindsWhatDiffersAndNothingElseWhileOrdersFlow(t *testing.T) {
 		}
 		return nil
 	})
-	if out, code := calypsoctl(t, &s, "verify", "pg-orders-source", "--patience", "1s", "--table", "retail.orders_info", "-o", "json"); code != ctl.ExitDifferent ||
+	if out, code := calypsoctl(t, &s, "verify", "pg-orders-source", "--patience", "1s", "--table", "retail.orders_info",
+		"-o", "json"); code != ctl.ExitDifferent ||
 		strings.Contains(out, "KIND_MISSING") || !strings.Contains(out, "KIND_EXTRA") || !strings.Contains(out, `"summary"`) {
 		t.Errorf("after the missing order arrived: %d\n%s", code, out)
 	}
-	for _, args := range [][]string{{"verify", "nobody"}, {"verify", "pg-orders-source", "--table", "retail.nothing"}, {"verify", "pg-orders-source", "--sink", "nobody"},
+	for _, args := range [][]string{{"verify", "nobody"}, {"verify", "pg-orders-source", "--table", "retail.nothing"},
+		{"verify", "pg-orders-source", "--sink", "nobody"},
 		{"verify", "pg-orders-source", "--patience", "-1s"}, {"verify"}} {
 		if out, code := calypsoctl(t, &s, args...); code != 2 {
 			t.Errorf("%v: %d %s", args, code, out)
@@ -97,7 +102,8 @@ func TestBothStoresWriteTheSameTextOfEveryKindOfColumn(t *testing.T) {
 	up(t, s)
 	conn := postgres(t, &s)
 	const key = "Königsallee 5 'b'"
-	if _, err := conn.Exec(t.Context(), `SET TIME ZONE 'Asia/Kolkata'; CREATE TABLE kinds (street text, part int, big bigint, ok boolean, at timestamp(3), zoned timestamptz, said text, day date, id uuid, PRIMARY KEY (street, part));
+	if _, err := conn.Exec(t.Context(),
+		`SET TIME ZONE 'Asia/Kolkata'; CREATE TABLE kinds (street text, part int, big bigint, ok boolean, at timestamp(3), zoned timestamptz, said text, day date, id uuid, PRIMARY KEY (street, part));
 		INSERT INTO kinds VALUES ('Königsallee 5 ''b''', -7, 9007199254740993, true, '2026-01-02 03:04:05.678', '2026-01-02 03:04:05.678901+00', '2026-01-02 03:04:05', '2026-01-02', '0b0e8f5c-2f0c-4e0e-9a52-0d5a3a6f0001'); INSERT INTO kinds VALUES ('', 0)`); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +118,8 @@ func TestBothStoresWriteTheSameTextOfEveryKindOfColumn(t *testing.T) {
 	defer client.Close()
 	for _, command := range []string{
 		".create table Kinds (street: string, part: string, big: long, ok: bool, ['at']: datetime, zoned: datetime, said: datetime, ['day']: datetime, id: guid)",
-		".ingest inline into table Kinds <| " + key + ",-7,9007199254740993,true,2026-01-02T03:04:05.678,2026-01-02T03:04:05.678901Z,2026-01-02 03:04:05,2026-01-02,0b0e8f5c-2f0c-4e0e-9a52-0d5a3a6f0001",
+		".ingest inline into table Kinds <| " + key +
+			",-7,9007199254740993,true,2026-01-02T03:04:05.678,2026-01-02T03:04:05.678901Z,2026-01-02 03:04:05,2026-01-02,0b0e8f5c-2f0c-4e0e-9a52-0d5a3a6f0001",
 		".ingest inline into table Kinds <| ,0,,,,,,,",
 	} {
 		if _, err := client.Manage(t.Context(), s.ADXDatabase, command); err != nil {
@@ -124,8 +131,11 @@ func TestBothStoresWriteTheSameTextOfEveryKindOfColumn(t *testing.T) {
 			name, source string
 			encoding     digest.Encoding
 			target       string
-		}{{"street", "text", digest.Plain, "string"}, {"part", "int4", digest.Whole, "string"}, {"big", "int8", digest.Whole, "long"}, {"ok", "bool", digest.Truth, "bool"}, {"at", "timestamp", digest.Milliseconds, "datetime"},
-			{"zoned", "timestamptz", digest.ISO, "datetime"}, {"said", "text", digest.Plain, "datetime"}, {"day", "date", digest.Days, "datetime"}, {"id", "uuid", digest.Plain, "guid"}} {
+		}{{"street", "text", digest.Plain, "string"}, {"part", "int4", digest.Whole, "string"},
+			{"big", "int8", digest.Whole, "long"}, {"ok", "bool", digest.Truth, "bool"},
+			{"at", "timestamp", digest.Milliseconds, "datetime"},
+			{"zoned", "timestamptz", digest.ISO, "datetime"}, {"said", "text", digest.Plain, "datetime"},
+			{"day", "date", digest.Days, "datetime"}, {"id", "uuid", digest.Plain, "guid"}} {
 			from := digest.DescribedColumn{Name: c.name, Type: c.source, Encoding: c.encoding}
 			form, err := digest.FormOf(from, c.target)
 			if err != nil {
@@ -150,7 +160,11 @@ func TestBothStoresWriteTheSameTextOfEveryKindOfColumn(t *testing.T) {
 		&adxdigest.Table{Query: func(ctx context.Context, text string) (*kusto.Table, error) {
 			return client.Query(ctx, s.ADXDatabase, text)
 		}, Source: "Kinds", Selection: selection(true)},
-		digest.Options{Interval: time.Millisecond, MaxDifferences: 10, Found: func(d digest.Difference) error { found = append(found, d); return nil }})
+		digest.Options{Interval: time.Millisecond, MaxDifferences: 10, Found: func(
+			d digest.Difference) error {
+			found = append(found, d)
+			return nil
+		}})
 	if err != nil || !r.Equal() || r.Source.Rows != 2 || r.Source.Low != r.Target.Low {
 		t.Errorf("%+v %v: %+v", r, err, found)
 	}

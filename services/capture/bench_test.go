@@ -54,7 +54,9 @@ func BenchmarkDrain(b *testing.B) {
 	defer client.Close()
 	adm := kadm.NewClient(client)
 	topic := s.db + ".retail.orders_info"
-	config := s.config("bench", map[string]string{"snapshot.max.threads": os.Getenv("BENCH_THREADS"), "producer.override.compression.type": os.Getenv("BENCH_COMPRESSION"), "value.converter.schemas.enable": os.Getenv("BENCH_SCHEMA")})
+	config := s.config("bench", map[string]string{"snapshot.max.threads": os.Getenv("BENCH_THREADS"),
+		"producer.override.compression.type": os.Getenv("BENCH_COMPRESSION"),
+		"value.converter.schemas.enable":     os.Getenv("BENCH_SCHEMA")})
 	for k, v := range config {
 		if v == "" {
 			delete(config, k)
@@ -111,7 +113,8 @@ func recvlogical(b testing.TB, s *source) time.Duration {
 	begin := time.Now()
 	candidates, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_recvlogical")
 	candidates = append(candidates, "pg_recvlogical")
-	cmd := exec.Command(candidates[0], "-d", s.URL(s.db), "-S", "ceiling", "--start", "-f", "/dev/null", "--no-loop", "--endpos", end, "-o", "proto_version=1", "-o", "publication_names="+s.db, "-F", "0")
+	cmd := exec.Command(candidates[0], "-d", s.URL(s.db), "-S", "ceiling", "--start", "-f", "/dev/null", "--no-loop",
+		"--endpos", end, "-o", "proto_version=1", "-o", "publication_names="+s.db, "-F", "0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("pg_recvlogical: %v\n%s", err, out)
 	}
@@ -141,7 +144,8 @@ func peakRSS(b testing.TB) int64 {
 	return kib << 10
 }
 
-// BenchmarkCommitToKafka measures, at 100 rows a second, the time from a commit's return to a consumer's having the event.
+// BenchmarkCommitToKafka measures, at 100 rows a second, the time from a commit's return to a
+// consumer's having the event.
 func BenchmarkCommitToKafka(b *testing.B) {
 	s := newSource(b)
 	s.exec(b, ordersTable)
@@ -152,9 +156,11 @@ func BenchmarkCommitToKafka(b *testing.B) {
 	for _, level := range []struct {
 		name string
 		opt  kgo.Opt
-	}{{"uncommitted", kgo.FetchIsolationLevel(kgo.ReadUncommitted())}, {"committed", kgo.FetchIsolationLevel(kgo.ReadCommitted())}} {
+	}{{"uncommitted", kgo.FetchIsolationLevel(kgo.ReadUncommitted())},
+		{"committed", kgo.FetchIsolationLevel(kgo.ReadCommitted())}} {
 		b.Run(level.name, func(b *testing.B) {
-			consumer, err := kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()), kgo.FetchMaxWait(10*time.Millisecond), level.opt)
+			consumer, err := kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap), kgo.ConsumeTopics(topic),
+				kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()), kgo.FetchMaxWait(10*time.Millisecond), level.opt)
 			if err != nil {
 				b.Fatal(err)
 			}

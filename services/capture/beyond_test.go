@@ -8,9 +8,10 @@ import (
 	"testing"
 )
 
-// TestValuesThatEndOrMisleadDebeziumAreSent holds what Debezium 3.6.3 ends at or writes otherwise than it is: intervals beyond Java's
-// range, seconds in the offset of timetz, days that the Gregorian calendar left out, and domains over enums. What is expected is
-// PostgreSQL's own reckoning.
+// TestValuesThatEndOrMisleadDebeziumAreSent holds what Debezium 3.6.3 ends at or writes otherwise
+// than it is: intervals beyond Java's range, seconds in the offset of timetz, days that the
+// Gregorian calendar left out, and domains over enums. What is expected is PostgreSQL's own
+// reckoning.
 func TestValuesThatEndOrMisleadDebeziumAreSent(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, `CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN feeling AS mood;
@@ -23,16 +24,19 @@ func TestValuesThatEndOrMisleadDebeziumAreSent(t *testing.T) {
 		return s.query(t, "SELECT (extract(epoch FROM timestamp '"+timestamp+"') * 1000000)::bigint::text")
 	}
 	want := map[string]string{"tz": `"` + utc + `"`, "d": day("1582-10-10"), "f": `"ok"`,
-		"ts":  instant("1582-10-10 01:00:00"),
-		"tss": "[" + strings.Join([]string{instant("1582-10-05"), instant("1582-10-14 01:00:00"), instant("1582-10-15")}, ",") + "]",
-		"ds":  "[" + strings.Join([]string{day("1582-10-04"), day("1582-10-05"), day("1582-10-14"), day("1582-10-15")}, ",") + "]"}
+		"ts": instant("1582-10-10 01:00:00"),
+		"tss": "[" + strings.Join([]string{instant("1582-10-05"), instant("1582-10-14 01:00:00"), instant("1582-10-15")},
+			",") + "]",
+		"ds": "[" + strings.Join([]string{day("1582-10-04"), day("1582-10-05"), day("1582-10-14"), day("1582-10-15")},
+			",") + "]"}
 	for mode, intervals := range map[string]map[string]string{
 		"numeric": {"i": "9223372036854775807", "n": "-9223372036854775808"},
 		"string":  {"i": `"P178000000Y0M0DT0H0M0S"`, "n": `"P-178000000Y0M0DT0H0M0S"`},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			name := mode[:1] + s.db
-			c := start(t, s.config(name, map[string]string{"topic.prefix": name, "slot.name": name, "publication.name": name, "interval.handling.mode": mode}))
+			c := start(t, s.config(name, map[string]string{"topic.prefix": name, "slot.name": name, "publication.name": name,
+				"interval.handling.mode": mode}))
 			defer c.stop(t)
 			topic := name + ".public.a"
 			await(t, topic, 1)
@@ -58,9 +62,11 @@ func TestValuesThatEndOrMisleadDebeziumAreSent(t *testing.T) {
 
 func TestAnIncrementalSnapshotReadsATableByAKeyOfUUIDs(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, `CREATE TABLE a (id uuid PRIMARY KEY, n int); INSERT INTO a SELECT md5(g::text)::uuid, g FROM generate_series(1, 25) g;
+	s.exec(t,
+		`CREATE TABLE a (id uuid PRIMARY KEY, n int); INSERT INTO a SELECT md5(g::text)::uuid, g FROM generate_series(1, 25) g;
 		CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32), data varchar(2048))`)
-	start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig", "incremental.snapshot.chunk.size": "4"}))
+	start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig",
+		"incremental.snapshot.chunk.size": "4"}))
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO sig VALUES ('s', 'execute-snapshot', '{\"data-collections\": [\"public.a\"]}')")
 	keys := make(map[string]bool)
@@ -75,10 +81,12 @@ func TestAnIncrementalSnapshotReadsATableByAKeyOfUUIDs(t *testing.T) {
 	}
 }
 
-// TestAnEnumsNewValueIsAllowedFromDDLOfItsTableOn: the value itself is sent at once; Debezium allows the old values until it is started again.
+// TestAnEnumsNewValueIsAllowedFromDDLOfItsTableOn: the value itself is sent at once; Debezium
+// allows the old values until it is started again.
 func TestAnEnumsNewValueIsAllowedFromDDLOfItsTableOn(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE a (id int PRIMARY KEY, m mood); INSERT INTO a VALUES (1, 'ok')")
+	s.exec(t,
+		"CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE a (id int PRIMARY KEY, m mood); INSERT INTO a VALUES (1, 'ok')")
 	start(t, s.config("c"+s.db, map[string]string{"value.converter.schemas.enable": "true"}))
 	topic := s.db + ".public.a"
 	await(t, topic, 1)
@@ -107,10 +115,12 @@ func says(t *testing.T, err error, wants ...string) {
 }
 
 func TestAValueThatNothingStandsForNamesItsRowAndWhatToDo(t *testing.T) {
-	for of, value := range map[string]string{"mood[]": "{ok,NULL}", "bit(3)[]": "{101}", "pair[]": `{"(1,x)"}`, "numeric": "NaN"} {
+	for of, value := range map[string]string{"mood[]": "{ok,NULL}", "bit(3)[]": "{101}", "pair[]": `{"(1,x)"}`,
+		"numeric": "NaN"} {
 		t.Run(of, func(t *testing.T) {
 			s := newSource(t)
-			s.exec(t, "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS (a int, b text); CREATE TABLE a (id int PRIMARY KEY, v "+of+" NOT NULL)")
+			s.exec(t,
+				"CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS (a int, b text); CREATE TABLE a (id int PRIMARY KEY, v "+of+" NOT NULL)")
 			set := map[string]string{"include.unknown.datatypes": "true"}
 			c := start(t, s.config("c"+s.db, set))
 			s.awaitSlot(t)
@@ -120,7 +130,8 @@ func TestAValueThatNothingStandsForNamesItsRowAndWhatToDo(t *testing.T) {
 				await(t, s.db+".public.a", 1)
 				return
 			}
-			says(t, c.failure(t), "public.a", "column v", "id=7", "column.exclude.list", "TYPE text", "DROP NOT NULL", "event.processing.failure.handling.mode=warn")
+			says(t, c.failure(t), "public.a", "column v", "id=7", "column.exclude.list", "TYPE text", "DROP NOT NULL",
+				"event.processing.failure.handling.mode=warn")
 			s.exec(t, "ALTER TABLE a ALTER v DROP NOT NULL")
 			set["column.exclude.list"] = "public.a.v"
 			start(t, s.config("c"+s.db, set))
@@ -132,7 +143,8 @@ func TestAValueThatNothingStandsForNamesItsRowAndWhatToDo(t *testing.T) {
 // A snapshot keeps each row back until it has read the next one, which may be of the next table.
 func TestARowOfASnapshotThatNothingStandsForIsNamedWithItsOwnTable(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, v numeric NOT NULL); INSERT INTO a VALUES (7, 'NaN'); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)")
+	s.exec(t,
+		"CREATE TABLE a (id int PRIMARY KEY, v numeric NOT NULL); INSERT INTO a VALUES (7, 'NaN'); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)")
 	err := start(t, s.config("c"+s.db, nil)).failure(t)
 	says(t, err, "snapshot of table public.a", "column v", "id=7")
 	if strings.Contains(err.Error(), "public.b") {
@@ -147,7 +159,8 @@ func TestAChangeThatTheServerCannotSendIsNamedAndItsRemedyWorks(t *testing.T) {
 	c := start(t, config)
 	topic := s.db + ".public.a"
 	await(t, topic, 1)
-	s.exec(t, "BEGIN; INSERT INTO a VALUES (2, 'before', ''); INSERT INTO a VALUES (3, 'fine', convert_from('\\x6181', 'WIN1252')); COMMIT")
+	s.exec(t,
+		"BEGIN; INSERT INTO a VALUES (2, 'before', ''); INSERT INTO a VALUES (3, 'fine', convert_from('\\x6181', 'WIN1252')); COMMIT")
 	err := c.failure(t)
 	says(t, err, "(ENCODING)", "WIN1252", "0x81", "public.a", "id=3", "column y", "LSN 0/", "pg_replication_slot_advance")
 	if err == nil {

@@ -31,11 +31,13 @@ func ops(events []event) string {
 func TestASnapshotIsFollowedByTheStreamWithoutGapOrRepetition(t *testing.T) {
 	for _, plugin := range []map[string]string{
 		{"plugin.name": "pgoutput"}, {"plugin.name": "pgoutput", "replication.protocol": "4"},
-		{"plugin.name": "wal2json"}, {"plugin.name": "wal2json_rds_streaming", "slot.stream.params": "format-version=1"}, {"plugin.name": "decoderbufs"},
+		{"plugin.name": "wal2json"}, {"plugin.name": "wal2json_rds_streaming", "slot.stream.params": "format-version=1"},
+		{"plugin.name": "decoderbufs"},
 	} {
 		t.Run(fmt.Sprint(plugin), func(t *testing.T) {
 			s := newSource(t)
-			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, 'v' || g FROM generate_series(1, 3) g")
+			s.exec(t,
+				"CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, 'v' || g FROM generate_series(1, 3) g")
 			plugin["table.include.list"] = "public.a"
 			start(t, s.config("c"+s.db, plugin))
 			topic := s.db + ".public.a"
@@ -45,7 +47,8 @@ func TestASnapshotIsFollowedByTheStreamWithoutGapOrRepetition(t *testing.T) {
 					t.Errorf("event %d has op %s and snapshot %s, want r and %s", i, got[i].Op, got[i].Source.Snapshot, want)
 				}
 			}
-			s.exec(t, "BEGIN; INSERT INTO a VALUES (4, 'a''b\\\"ü'), (5, NULL); SAVEPOINT x; INSERT INTO a VALUES (6, 'undone'); ROLLBACK TO x; UPDATE a SET x = 'changed' WHERE id = 1; COMMIT; DELETE FROM a WHERE id = 2")
+			s.exec(t,
+				"BEGIN; INSERT INTO a VALUES (4, 'a''b\\\"ü'), (5, NULL); SAVEPOINT x; INSERT INTO a VALUES (6, 'undone'); ROLLBACK TO x; UPDATE a SET x = 'changed' WHERE id = 1; COMMIT; DELETE FROM a WHERE id = 2")
 			got = await(t, topic, 8)[3:]
 			if ops(got) != "ccud-" {
 				t.Errorf("operations are %s, want ccud-", ops(got))
@@ -85,13 +88,17 @@ func TestARestartGoesOnWhereItStopped(t *testing.T) {
 func TestAnIdleTableHoldsNoLogBack(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE other (x text)")
-	start(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.a", "publication.autocreate.mode": "filtered", "status.update.interval.ms": "100"}))
+	start(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.a",
+		"publication.autocreate.mode": "filtered", "status.update.interval.ms": "100"}))
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO other SELECT repeat('x', 1000) FROM generate_series(1, 30000)")
 	end := s.query(t, "SELECT pg_current_wal_lsn()::text")
 	eventually(t, "the slot follows the log", func() error {
-		if s.query(t, fmt.Sprintf("SELECT (confirmed_flush_lsn >= '%s')::text FROM pg_replication_slots WHERE slot_name = '%s'", end, s.db)) != "true" {
-			return fmt.Errorf("confirmed %s of %s", s.query(t, "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'"), end)
+		if s.query(t,
+			fmt.Sprintf("SELECT (confirmed_flush_lsn >= '%s')::text FROM pg_replication_slots WHERE slot_name = '%s'", end,
+				s.db)) != "true" {
+			return fmt.Errorf("confirmed %s of %s", s.query(t,
+				"SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'"), end)
 		}
 		return nil
 	})
@@ -104,7 +111,8 @@ func TestATransactionCarriesItsTraceContextToItsEvents(t *testing.T) {
 	start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data"}))
 	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	s.awaitSlot(t)
-	s.exec(t, "BEGIN; SELECT pg_logical_emit_message(true, 'traceparent', '"+parent+"'); INSERT INTO a VALUES (1), (2); COMMIT; INSERT INTO a VALUES (3)")
+	s.exec(t, "BEGIN; SELECT pg_logical_emit_message(true, 'traceparent', '"+parent+
+		"'); INSERT INTO a VALUES (1), (2); COMMIT; INSERT INTO a VALUES (3)")
 	got := await(t, s.db+".public.a", 3)
 	for i, want := range []string{parent, parent, ""} {
 		if got[i].headers["traceparent"] != want {
@@ -118,7 +126,8 @@ func TestTablesCreatedWhileStreamingAreCaptured(t *testing.T) {
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
 	start(t, s.config("c"+s.db, nil))
 	s.awaitSlot(t)
-	s.exec(t, "CREATE TABLE b (id int PRIMARY KEY, x text); INSERT INTO b VALUES (1, 'x'); ALTER TABLE b ADD y int; INSERT INTO b VALUES (2, 'x', 3)")
+	s.exec(t,
+		"CREATE TABLE b (id int PRIMARY KEY, x text); INSERT INTO b VALUES (1, 'x'); ALTER TABLE b ADD y int; INSERT INTO b VALUES (2, 'x', 3)")
 	got := await(t, s.db+".public.b", 2)
 	if _, ok := got[0].After["y"]; ok {
 		t.Errorf("the first row has the later column: %v", got[0].After)
@@ -135,10 +144,13 @@ func TestAnIncrementalSnapshotReadsTheTableWhileTheStreamGoesOn(t *testing.T) {
 			if readOnly == "true" {
 				s.needsMessages(t)
 			}
-			s.exec(t, "CREATE TABLE a (id int, part text, x text, PRIMARY KEY (id, part)); CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048)); INSERT INTO a SELECT g, 'it''s', 'a' || g FROM generate_series(1, 100) g")
-			start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig", "incremental.snapshot.chunk.size": "7", "table.include.list": "public.a", "read.only": readOnly}))
+			s.exec(t,
+				"CREATE TABLE a (id int, part text, x text, PRIMARY KEY (id, part)); CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048)); INSERT INTO a SELECT g, 'it''s', 'a' || g FROM generate_series(1, 100) g")
+			start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig",
+				"incremental.snapshot.chunk.size": "7", "table.include.list": "public.a", "read.only": readOnly}))
 			s.awaitSlot(t)
-			s.exec(t, `INSERT INTO sig VALUES ('s', 'execute-snapshot', '{"data-collections": ["public.a"], "additional-conditions": [{"data-collection": "public.a", "filter": "id > 10"}]}')`)
+			s.exec(t,
+				`INSERT INTO sig VALUES ('s', 'execute-snapshot', '{"data-collections": ["public.a"], "additional-conditions": [{"data-collection": "public.a", "filter": "id > 10"}]}')`)
 			for i := range 20 {
 				s.exec(t, fmt.Sprintf("UPDATE a SET x = 'changed' WHERE id = %d", 11+i*4))
 			}
@@ -180,7 +192,9 @@ func TestASignalFromTheSignalTopicStartsASnapshotWithoutASignalTable(t *testing.
 	}
 	start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.enabled.channels": "source,kafka"}))
 	s.awaitSlot(t)
-	signal := &kgo.Record{Topic: topic, Key: []byte(s.db), Value: []byte(`{"id": "k", "type": "execute-snapshot", "data": {"data-collections": ["public.a"], "type": "INCREMENTAL"}}`)}
+	signal := &kgo.Record{Topic: topic, Key: []byte(s.db),
+		Value: []byte(
+			`{"id": "k", "type": "execute-snapshot", "data": {"data-collections": ["public.a"], "type": "INCREMENTAL"}}`)}
 	// The subscription begins at the topic's end, some time after the stream does: a signal is repeated until it is heard.
 	eventually(t, "the table is read", func() error {
 		if n := len(events(t, s.db+".public.a")); n < 20 {
@@ -196,8 +210,10 @@ func TestASignalFromTheSignalTopicStartsASnapshotWithoutASignalTable(t *testing.
 
 func TestATableThatJoinsTheCaptureIsFilledBack(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO a VALUES (1); INSERT INTO b SELECT generate_series(1, 30)")
-	config := s.config("c"+s.db, map[string]string{"table.include.list": "public.a", "publication.autocreate.mode": "filtered", "incremental.snapshot.chunk.size": "8"})
+	s.exec(t,
+		"CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO a VALUES (1); INSERT INTO b SELECT generate_series(1, 30)")
+	config := s.config("c"+s.db, map[string]string{"table.include.list": "public.a",
+		"publication.autocreate.mode": "filtered", "incremental.snapshot.chunk.size": "8"})
 	first := start(t, config)
 	await(t, s.db+".public.a", 1)
 	s.awaitSlot(t)
@@ -238,20 +254,24 @@ func TestWithoutTransactionsOffsetsHaveNoGapsAndARestartInOrderRepeatsNothing(t 
 		t.Errorf("the topic ends at %d, want %d: it holds something besides events", end, 6*ledgerEvents)
 	}
 	config["exactly.once.support"] = "required"
-	if err := startWith(t, servers.kafka.Bootstrap, config, Options{Delivery: AtLeastOnce}).failure(t); err == nil || !strings.Contains(err.Error(), "exactly-once-source-support") {
+	if err := startWith(t, servers.kafka.Bootstrap, config, Options{Delivery: AtLeastOnce}).failure(t); err == nil ||
+		!strings.Contains(err.Error(), "exactly-once-source-support") {
 		t.Errorf("error %v does not say why exactly once cannot be had", err)
 	}
 }
 
 func TestASnapshotReadsATableByTheSelectOfItsOwnAndByNothingElse(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1), (2), (3); CREATE TABLE victim (id int PRIMARY KEY)")
+	s.exec(t,
+		"CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1), (2), (3); CREATE TABLE victim (id int PRIMARY KEY)")
 	const override = "snapshot.select.statement.overrides"
-	start(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.a", override: "public.a", override + ".public.a": "SELECT * FROM a WHERE id > 1 ORDER BY id DESC"}))
+	start(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.a", override: "public.a",
+		override + ".public.a": "SELECT * FROM a WHERE id > 1 ORDER BY id DESC"}))
 	if rows := await(t, s.db+".public.a", 2); ops(rows) != "rr" || rows[0].After["id"] != 3.0 {
 		t.Errorf("the snapshot read %+v", rows)
 	}
-	failure := start(t, s.config("x"+s.db, map[string]string{"table.include.list": "public.a", "slot.name": s.db + "_x", override: "public.a",
+	failure := start(t, s.config("x"+s.db, map[string]string{"table.include.list": "public.a", "slot.name": s.db + "_x",
+		override:               "public.a",
 		override + ".public.a": "SELECT * FROM a) q) TO STDOUT; COMMIT; DROP TABLE victim; --"})).failure(t)
 	if !strings.Contains(failure.Error(), override) {
 		t.Errorf("the failure is %v", failure)

@@ -21,8 +21,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// withTLS starts a cluster with TLS. Its certificate is for localhost, not for 127.0.0.1. Role tls may connect with TLS only,
-// plain without only, and cert only with a client's certificate; their password is their name.
+// withTLS starts a cluster with TLS. Its certificate is for localhost, not for 127.0.0.1. Role tls
+// may connect with TLS only, plain without only, and cert only with a client's certificate; their
+// password is their name.
 func withTLS(t *testing.T, ca *testenv.Authority) *source {
 	t.Helper()
 	pg := testenv.RunPostgres(t, testenv.PostgresConfig{})
@@ -47,18 +48,21 @@ func withTLS(t *testing.T, ca *testenv.Authority) *source {
 		t.Fatal(err)
 	}
 	for _, role := range []string{"tls", "plain", "cert"} {
-		if err := pg.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE ROLE %s SUPERUSER REPLICATION LOGIN PASSWORD '%[1]s'", role)); err != nil {
+		if err := pg.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE ROLE %s SUPERUSER REPLICATION LOGIN PASSWORD '%[1]s'",
+			role)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, sql := range []string{"ALTER SYSTEM SET ssl_ca_file = 'ca.pem'", "ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()", "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)"} {
+	for _, sql := range []string{"ALTER SYSTEM SET ssl_ca_file = 'ca.pem'", "ALTER SYSTEM SET ssl = on",
+		"SELECT pg_reload_conf()", "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)"} {
 		if err := pg.Exec(t.Context(), "postgres", sql); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s := &source{Postgres: pg, db: "postgres"}
 	eventually(t, "the server speaks TLS", func() error {
-		c, err := s.tlsConfig(map[string]string{"database.user": "tls", "database.password": "tls", "database.sslmode": "require"}).Connect(t.Context())
+		c, err := s.tlsConfig(map[string]string{"database.user": "tls", "database.password": "tls",
+			"database.sslmode": "require"}).Connect(t.Context())
 		if err == nil {
 			err = c.Close(t.Context())
 		}
@@ -95,25 +99,34 @@ func TestEachModeOfTLSConnectsOrSaysWhyNot(t *testing.T) {
 		says                                  string
 	}{
 		{name: "disable", user: "postgres", mode: "disable"},
-		{name: "disable where TLS is demanded", user: "tls", mode: "disable", reason: pgrepl.ReasonAuthentication, says: "sslmode=require"},
+		{name: "disable where TLS is demanded", user: "tls", mode: "disable", reason: pgrepl.ReasonAuthentication,
+			says: "sslmode=require"},
 		{name: "allow takes plain", user: "postgres", mode: "allow"},
 		{name: "allow falls back to TLS", user: "tls", mode: "allow", encrypted: true},
 		{name: "prefer takes TLS", user: "postgres", mode: "prefer", encrypted: true},
 		{name: "prefer falls back to plain", user: "plain", mode: "prefer"},
 		{name: "require checks nothing", user: "tls", mode: "require", host: "127.0.0.1", encrypted: true},
-		{name: "require where TLS is refused", user: "plain", mode: "require", reason: pgrepl.ReasonAuthentication, says: "pg_hba.conf"},
+		{name: "require where TLS is refused", user: "plain", mode: "require", reason: pgrepl.ReasonAuthentication,
+			says: "pg_hba.conf"},
 		{name: "verify-ca", user: "tls", mode: "verify-ca", ca: caFile, encrypted: true},
-		{name: "verify-ca does not compare names", user: "tls", mode: "verify-ca", ca: caFile, host: "127.0.0.1", encrypted: true},
-		{name: "verify-ca with another authority", user: "tls", mode: "verify-ca", ca: otherFile, reason: pgrepl.ReasonTLS, says: "database.sslrootcert"},
+		{name: "verify-ca does not compare names", user: "tls", mode: "verify-ca", ca: caFile, host: "127.0.0.1",
+			encrypted: true},
+		{name: "verify-ca with another authority", user: "tls", mode: "verify-ca", ca: otherFile, reason: pgrepl.ReasonTLS,
+			says: "database.sslrootcert"},
 		{name: "verify-full", user: "tls", mode: "verify-full", ca: caFile, encrypted: true},
-		{name: "verify-full with another host", user: "tls", mode: "verify-full", ca: caFile, host: "127.0.0.1", reason: pgrepl.ReasonTLS, says: "database.hostname"},
-		{name: "verify-full with another authority", user: "tls", mode: "verify-full", ca: otherFile, reason: pgrepl.ReasonTLS, says: "database.sslrootcert"},
+		{name: "verify-full with another host", user: "tls", mode: "verify-full", ca: caFile, host: "127.0.0.1",
+			reason: pgrepl.ReasonTLS, says: "database.hostname"},
+		{name: "verify-full with another authority", user: "tls", mode: "verify-full", ca: otherFile,
+			reason: pgrepl.ReasonTLS, says: "database.sslrootcert"},
 		{name: "client certificate", user: "cert", mode: "verify-full", ca: caFile, cert: cert, key: key, encrypted: true},
-		{name: "no client certificate", user: "cert", mode: "require", reason: pgrepl.ReasonAuthentication, says: "database.sslcert"},
-		{name: "client certificate of another authority with the same name", user: "cert", mode: "require", cert: strange, key: strangeKey, reason: pgrepl.ReasonTLS, says: "database.sslcert"},
+		{name: "no client certificate", user: "cert", mode: "require", reason: pgrepl.ReasonAuthentication,
+			says: "database.sslcert"},
+		{name: "client certificate of another authority with the same name", user: "cert", mode: "require", cert: strange,
+			key: strangeKey, reason: pgrepl.ReasonTLS, says: "database.sslcert"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			set := map[string]string{"database.user": c.user, "database.password": c.user, "database.sslmode": c.mode, "database.sslrootcert": c.ca, "database.sslcert": c.cert, "database.sslkey": c.key}
+			set := map[string]string{"database.user": c.user, "database.password": c.user, "database.sslmode": c.mode,
+				"database.sslrootcert": c.ca, "database.sslcert": c.cert, "database.sslkey": c.key}
 			if c.host != "" {
 				set["database.hostname"] = c.host
 			}
@@ -129,15 +142,19 @@ func TestEachModeOfTLSConnectsOrSaysWhyNot(t *testing.T) {
 			}
 			defer conn.Close(t.Context())
 			var encrypted bool
-			if err := conn.QueryRow(t.Context(), "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&encrypted); err != nil || encrypted != c.encrypted {
+			if err := conn.QueryRow(t.Context(),
+				"SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&encrypted); err != nil ||
+				encrypted != c.encrypted {
 				t.Errorf("the connection is encrypted: %t, %v", encrypted, err)
 			}
 		})
 	}
 	t.Run("a capture over TLS", func(t *testing.T) {
 		prefix := fmt.Sprintf("tls%d", time.Now().UnixNano())
-		start(t, s.config("c"+prefix, map[string]string{"topic.prefix": prefix, "slot.name": prefix, "publication.name": prefix, "database.hostname": "localhost", "database.user": "cert", "database.password": "",
-			"database.sslmode": "verify-full", "database.sslrootcert": caFile, "database.sslcert": cert, "database.sslkey": key}))
+		start(t, s.config("c"+prefix, map[string]string{"topic.prefix": prefix, "slot.name": prefix,
+			"publication.name": prefix, "database.hostname": "localhost", "database.user": "cert", "database.password": "",
+			"database.sslmode": "verify-full", "database.sslrootcert": caFile, "database.sslcert": cert,
+			"database.sslkey": key}))
 		await(t, prefix+".public.a", 1)
 		if err := s.Exec(t.Context(), "postgres", "INSERT INTO a VALUES (2)"); err != nil {
 			t.Fatal(err)
@@ -145,7 +162,8 @@ func TestEachModeOfTLSConnectsOrSaysWhyNot(t *testing.T) {
 		await(t, prefix+".public.a", 2)
 	})
 	t.Run("a capture that trusts another authority", func(t *testing.T) {
-		err := start(t, s.config("other", map[string]string{"database.hostname": "localhost", "database.user": "tls", "database.password": "tls", "database.sslmode": "verify-full", "database.sslrootcert": otherFile})).failure(t)
+		err := start(t, s.config("other", map[string]string{"database.hostname": "localhost", "database.user": "tls",
+			"database.password": "tls", "database.sslmode": "verify-full", "database.sslrootcert": otherFile})).failure(t)
 		if pgrepl.ReasonOf(err) != pgrepl.ReasonTLS {
 			t.Errorf("error %v, want %s", err, pgrepl.ReasonTLS)
 		}
@@ -177,12 +195,14 @@ func TestATokenOfEntraIDIsThePasswordOfEachNewConnection(t *testing.T) {
 	credential := &fakeCredential{renew: func(token string) error {
 		return s.Exec(context.WithoutCancel(t.Context()), "postgres", "ALTER ROLE "+role+" PASSWORD '"+token+"'")
 	}}
-	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "", "database.connection.factory.class": "entra"})
+	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "",
+		"database.connection.factory.class": "entra"})
 	made, err := makeTask(servers.kafka.Bootstrap, config, Options{}, func(error) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	made.(*task).spec.Connection.Token = entra.From(entra.PostgresScope(), func() (azcore.TokenCredential, error) { return credential, nil })
+	made.(*task).spec.Connection.Token = entra.From(entra.PostgresScope(),
+		func() (azcore.TokenCredential, error) { return credential, nil })
 	runTask(t, made)
 	s.awaitSlot(t)
 	before := credential.given.Load()
@@ -195,10 +215,12 @@ func TestATokenOfEntraIDIsThePasswordOfEachNewConnection(t *testing.T) {
 		t.Errorf("%d tokens before the connection was lost, %d after", before, after)
 	}
 	t.Run("that cannot be had", func(t *testing.T) {
-		bad := pgrepl.Config{Host: s.Host, Port: uint16(s.Port), User: role, Database: s.db, Token: entra.From(entra.PostgresScope(), func() (azcore.TokenCredential, error) {
-			return &fakeCredential{err: errors.New("no identity here")}, nil
-		})}
-		if _, err := bad.Connect(t.Context()); pgrepl.ReasonOf(err) != pgrepl.ReasonAuthentication || !strings.Contains(err.Error(), "no identity here") {
+		bad := pgrepl.Config{Host: s.Host, Port: uint16(s.Port), User: role, Database: s.db,
+			Token: entra.From(entra.PostgresScope(), func() (azcore.TokenCredential, error) {
+				return &fakeCredential{err: errors.New("no identity here")}, nil
+			})}
+		if _, err := bad.Connect(t.Context()); pgrepl.ReasonOf(err) != pgrepl.ReasonAuthentication ||
+			!strings.Contains(err.Error(), "no identity here") {
 			t.Errorf("error %v, want %s with the cause", err, pgrepl.ReasonAuthentication)
 		}
 	})
@@ -207,7 +229,8 @@ func TestATokenOfEntraIDIsThePasswordOfEachNewConnection(t *testing.T) {
 func TestOfSeveralHostsTheFirstThatTakesWritesIsCaptured(t *testing.T) {
 	s := newSource(t)
 	readOnly := testenv.RunPostgres(t, testenv.PostgresConfig{})
-	for _, sql := range []string{"CREATE DATABASE " + s.db, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"} {
+	for _, sql := range []string{"CREATE DATABASE " + s.db, "ALTER SYSTEM SET default_transaction_read_only = on",
+		"SELECT pg_reload_conf()"} {
 		if err := readOnly.Exec(t.Context(), "postgres", sql); err != nil {
 			t.Fatal(err)
 		}

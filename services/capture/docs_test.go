@@ -34,7 +34,8 @@ func TestTheStatementsOfThePagesAboutManagedServersRunAsTheyStand(t *testing.T) 
 	needServers(t)
 	ctx := t.Context()
 	pg := testenv.RunPostgres(t, testenv.PostgresConfig{})
-	if err := pg.Exec(ctx, "postgres", "CREATE ROLE rds_replication NOLOGIN; CREATE ROLE owner LOGIN SUPERUSER PASSWORD 'p'"); err != nil {
+	if err := pg.Exec(ctx, "postgres",
+		"CREATE ROLE rds_replication NOLOGIN; CREATE ROLE owner LOGIN SUPERUSER PASSWORD 'p'"); err != nil {
 		t.Fatal(err)
 	}
 	db := fmt.Sprintf("t%d", time.Now().UnixNano())
@@ -54,7 +55,8 @@ func TestTheStatementsOfThePagesAboutManagedServersRunAsTheyStand(t *testing.T) 
 	for _, page := range []string{"managed-postgresql.md", "azure-postgresql.md", "amazon-rds.md", "neon-supabase.md"} {
 		for _, sql := range sqlBlocks(t, page) {
 			// What only later versions have runs there.
-			if strings.Contains(sql, "synchronized_standby_slots") && major < "17" || strings.Contains(sql, "pg_log_standby_snapshot") && major < "16" {
+			if strings.Contains(sql, "synchronized_standby_slots") && major < "17" ||
+				strings.Contains(sql, "pg_log_standby_snapshot") && major < "16" {
 				continue
 			}
 			for statement := range strings.SplitSeq(strings.TrimSpace(sql), "\n") {
@@ -70,7 +72,8 @@ func TestTheStatementsOfThePagesAboutManagedServersRunAsTheyStand(t *testing.T) 
 		s.exec(t, "ALTER SYSTEM RESET synchronized_standby_slots")
 		s.exec(t, "SELECT pg_reload_conf()")
 	}
-	config := s.config("c"+db, map[string]string{"database.user": "cdc", "database.password": "secret", "table.include.list": "public.orders", "publication.name": "calypso",
+	config := s.config("c"+db, map[string]string{"database.user": "cdc", "database.password": "secret",
+		"table.include.list": "public.orders", "publication.name": "calypso",
 		"publication.autocreate.mode": "disabled", "signal.data.collection": "public.calypso_signal"})
 	start(t, config)
 	await(t, db+".public.orders", 1)

@@ -24,14 +24,16 @@ func eventually(t testing.TB, what string, check func() error) {
 func (s *source) awaitSlot(t testing.TB) {
 	t.Helper()
 	eventually(t, "slot "+s.db+" is read", func() error {
-		if s.query(t, "SELECT EXISTS (SELECT 1 FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE slot_name = '"+s.db+"' AND r.state IN ('streaming', 'catchup'))::text") != "true" {
+		if s.query(t,
+			"SELECT EXISTS (SELECT 1 FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE slot_name = '"+s.db+"' AND r.state IN ('streaming', 'catchup'))::text") != "true" {
 			return errors.New("it is not")
 		}
 		return nil
 	})
 }
 
-// awaitFreeSlot waits until the server has noticed that the reader of the source's slot is gone, so that awaitSlot means the next one.
+// awaitFreeSlot waits until the server has noticed that the reader of the source's slot is gone, so
+// that awaitSlot means the next one.
 func (s *source) awaitFreeSlot(t testing.TB) {
 	t.Helper()
 	eventually(t, "slot "+s.db+" is free", func() error {
@@ -42,7 +44,8 @@ func (s *source) awaitFreeSlot(t testing.TB) {
 	})
 }
 
-// dropSlot drops the slot of a connector that was stopped. The server may notice a little later that its reader is gone.
+// dropSlot drops the slot of a connector that was stopped. The server may notice a little later
+// that its reader is gone.
 func (s *source) dropSlot(t testing.TB) {
 	t.Helper()
 	eventually(t, "the slot is free", func() error {
@@ -72,13 +75,21 @@ func TestWhatIsWrongIsNamedWithARemedy(t *testing.T) {
 		reason pgrepl.Reason
 		says   string
 	}{
-		{"wrong password", "", map[string]string{"database.password": "wrong"}, pgrepl.ReasonAuthentication, "database.password"},
-		{"no such database", "", map[string]string{"database.dbname": "nowhere"}, pgrepl.ReasonDatabaseMissing, "database.dbname"},
-		{"no such table", "", map[string]string{"table.include.list": "public.nothing"}, pgrepl.ReasonTableMissing, "public.nothing"},
-		{"no REPLICATION right", "DO $$ BEGIN CREATE ROLE plain LOGIN PASSWORD 'plain'; EXCEPTION WHEN duplicate_object THEN END $$", map[string]string{"database.user": "plain", "database.password": "plain"}, pgrepl.ReasonReplication, "ALTER ROLE"},
-		{"wrong password of a role with a name that means nothing", "DO $$ BEGIN CREATE ROLE replication LOGIN REPLICATION PASSWORD 'right'; EXCEPTION WHEN duplicate_object THEN END $$", map[string]string{"database.user": "replication", "database.password": "wrong"}, pgrepl.ReasonAuthentication, "database.password"},
-		{"no CONNECT right", "DO $$ BEGIN BEGIN CREATE ROLE apart LOGIN REPLICATION PASSWORD 'apart'; EXCEPTION WHEN duplicate_object THEN END; EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database()); END $$", map[string]string{"database.user": "apart", "database.password": "apart"}, pgrepl.ReasonAuthentication, "GRANT CONNECT ON DATABASE"},
-		{"no publication", "", map[string]string{"publication.autocreate.mode": "disabled"}, pgrepl.ReasonPublication, "CREATE PUBLICATION"},
+		{"wrong password", "", map[string]string{"database.password": "wrong"}, pgrepl.ReasonAuthentication,
+			"database.password"},
+		{"no such database", "", map[string]string{"database.dbname": "nowhere"}, pgrepl.ReasonDatabaseMissing,
+			"database.dbname"},
+		{"no such table", "", map[string]string{"table.include.list": "public.nothing"}, pgrepl.ReasonTableMissing,
+			"public.nothing"},
+		{"no REPLICATION right",
+			"DO $$ BEGIN CREATE ROLE plain LOGIN PASSWORD 'plain'; EXCEPTION WHEN duplicate_object THEN END $$",
+			map[string]string{"database.user": "plain", "database.password": "plain"}, pgrepl.ReasonReplication, "ALTER ROLE"},
+		{"wrong password of a role with a name that means nothing",
+			"DO $$ BEGIN CREATE ROLE replication LOGIN REPLICATION PASSWORD 'right'; EXCEPTION WHEN duplicate_object THEN END $$", map[string]string{"database.user": "replication", "database.password": "wrong"}, pgrepl.ReasonAuthentication, "database.password"},
+		{"no CONNECT right",
+			"DO $$ BEGIN BEGIN CREATE ROLE apart LOGIN REPLICATION PASSWORD 'apart'; EXCEPTION WHEN duplicate_object THEN END; EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database()); END $$", map[string]string{"database.user": "apart", "database.password": "apart"}, pgrepl.ReasonAuthentication, "GRANT CONNECT ON DATABASE"},
+		{"no publication", "", map[string]string{"publication.autocreate.mode": "disabled"}, pgrepl.ReasonPublication,
+			"CREATE PUBLICATION"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSource(t)
@@ -90,7 +101,8 @@ func TestWhatIsWrongIsNamedWithARemedy(t *testing.T) {
 			if pgrepl.ReasonOf(err) != c.reason || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v, want reason %s and a word about %s", err, c.reason, c.says)
 			}
-			if strings.Contains(err.Error(), c.set["database.password"]) && c.set["database.password"] == "wrong" && strings.Contains(err.Error(), "password=wrong") {
+			if strings.Contains(err.Error(), c.set["database.password"]) && c.set["database.password"] == "wrong" &&
+				strings.Contains(err.Error(), "password=wrong") {
 				t.Errorf("the error shows the password: %v", err)
 			}
 		})
@@ -120,8 +132,10 @@ func TestASlotInUseIsRetriedAndThenNamed(t *testing.T) {
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
 	start(t, s.config("one"+s.db, nil))
 	s.awaitSlot(t)
-	err := start(t, s.config("two"+s.db, map[string]string{"slot.max.retries": "1", "slot.retry.delay.ms": "50"})).failure(t)
-	if pgrepl.ReasonOf(err) != pgrepl.ReasonSlotInUse || !strings.Contains(err.Error(), "calypso capture one"+s.db+" at ") {
+	err := start(t, s.config("two"+s.db, map[string]string{"slot.max.retries": "1",
+		"slot.retry.delay.ms": "50"})).failure(t)
+	if pgrepl.ReasonOf(err) != pgrepl.ReasonSlotInUse ||
+		!strings.Contains(err.Error(), "calypso capture one"+s.db+" at ") {
 		t.Errorf("error %v, want %s and who reads it", err, pgrepl.ReasonSlotInUse)
 	}
 }
@@ -135,8 +149,10 @@ func TestAPublicationThatIsDroppedStopsTheConnectorWithTheWayOut(t *testing.T) {
 	s.awaitSlot(t)
 	s.exec(t, "DROP PUBLICATION "+s.db)
 	s.exec(t, "INSERT INTO a VALUES (2)")
-	for _, err := range []error{c.failure(t), start(t, config).failure(t)} { // made again, it is missing for what the slot holds
-		if pgrepl.ReasonOf(err) != pgrepl.ReasonPublication || !strings.Contains(err.Error(), "SELECT pg_drop_replication_slot('"+s.db+"')") {
+	for _, err := range []error{c.failure(t), start(t, config).failure(t)} {
+		// made again, it is missing for what the slot holds
+		if pgrepl.ReasonOf(err) != pgrepl.ReasonPublication ||
+			!strings.Contains(err.Error(), "SELECT pg_drop_replication_slot('"+s.db+"')") {
 			t.Errorf("error %v, want %s and the way out", err, pgrepl.ReasonPublication)
 		}
 	}
@@ -152,8 +168,10 @@ func TestASlotThatIsGoneOrAheadStopsTheConnectorAndIsNeverRecreated(t *testing.T
 		reason    pgrepl.Reason
 	}{
 		{"dropped", "SELECT pg_drop_replication_slot('$')", pgrepl.ReasonSlotMissing},
-		{"recreated", "SELECT pg_drop_replication_slot('$'); INSERT INTO a VALUES (3); SELECT pg_create_logical_replication_slot('$', 'pgoutput')", pgrepl.ReasonSlotAhead},
-		{"advanced", "INSERT INTO a VALUES (3); SELECT pg_replication_slot_advance('$', pg_current_wal_lsn())", pgrepl.ReasonSlotAhead},
+		{"recreated",
+			"SELECT pg_drop_replication_slot('$'); INSERT INTO a VALUES (3); SELECT pg_create_logical_replication_slot('$', 'pgoutput')", pgrepl.ReasonSlotAhead},
+		{"advanced", "INSERT INTO a VALUES (3); SELECT pg_replication_slot_advance('$', pg_current_wal_lsn())",
+			pgrepl.ReasonSlotAhead},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSource(t)
@@ -206,7 +224,8 @@ func TestALostSlotLeadsToANewSnapshotWhereTheModeSaysSo(t *testing.T) {
 		t.Errorf("operations are %s, want rrr", ops(got))
 	}
 	// A row that was deleted before the second snapshot has no event, which is said.
-	if got := <-told; !strings.HasPrefix(got, "ReadAgain: ") || !strings.Contains(got, "SLOT_MISSING") || !strings.Contains(got, "calypsoctl verify") {
+	if got := <-told; !strings.HasPrefix(got, "ReadAgain: ") || !strings.Contains(got, "SLOT_MISSING") ||
+		!strings.Contains(got, "calypsoctl verify") {
 		t.Errorf("the timeline has %q", got)
 	}
 }
@@ -258,13 +277,16 @@ func TestAServerWithoutLogicalLogIsNamed(t *testing.T) {
 	pg := testenv.RunPostgres(t, testenv.PostgresConfig{Settings: []string{"wal_level = replica"}})
 	s := &source{Postgres: pg, db: "postgres"}
 	err := start(t, s.config("wal", nil)).failure(t)
-	if pgrepl.ReasonOf(err) != pgrepl.ReasonWALLevel || !strings.Contains(err.Error(), "ALTER SYSTEM SET wal_level = logical") {
+	if pgrepl.ReasonOf(err) != pgrepl.ReasonWALLevel ||
+		!strings.Contains(err.Error(), "ALTER SYSTEM SET wal_level = logical") {
 		t.Errorf("error %v, want %s with its remedy", err, pgrepl.ReasonWALLevel)
 	}
 }
 
 func TestASlotWhoseLogIsRemovedIsNamedAndLeadsToANewSnapshotWhereTheModeSaysSo(t *testing.T) {
-	pg := testenv.RunPostgres(t, testenv.PostgresConfig{Settings: []string{"max_slot_wal_keep_size = '1MB'", "wal_keep_size = 0", "min_wal_size = '32MB'", "max_wal_size = '32MB'"}})
+	pg := testenv.RunPostgres(t,
+		testenv.PostgresConfig{Settings: []string{"max_slot_wal_keep_size = '1MB'", "wal_keep_size = 0",
+			"min_wal_size = '32MB'", "max_wal_size = '32MB'"}})
 	db := fmt.Sprintf("lost%d", time.Now().UnixNano())
 	if err := pg.Exec(t.Context(), "postgres", "CREATE DATABASE "+db); err != nil {
 		t.Fatal(err)
@@ -378,7 +400,8 @@ func TestAWorkerThatWasFrozenIsFencedWhenItThaws(t *testing.T) {
 func TestStandbysKeepANewSlotAndOneThatExistsUnlessTheyShallNot(t *testing.T) {
 	for _, c := range []struct {
 		set, made, want string
-	}{{"", "", "true"}, {"true", "false", "true"}, {"", "false", "true"}, {"false", "", "false"}, {"false", "false", "false"}, {"false", "true", "true"}} {
+	}{{"", "", "true"}, {"true", "false", "true"}, {"", "false", "true"}, {"false", "", "false"},
+		{"false", "false", "false"}, {"false", "true", "true"}} {
 		t.Run(fmt.Sprintf("slot.failover=%s of a slot with %s", c.set, c.made), func(t *testing.T) {
 			s := newSource(t)
 			if version := s.query(t, "SELECT current_setting('server_version_num')"); version < "170000" {
@@ -386,7 +409,8 @@ func TestStandbysKeepANewSlotAndOneThatExistsUnlessTheyShallNot(t *testing.T) {
 			}
 			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE PUBLICATION "+s.db+" FOR TABLE a")
 			if c.made != "" {
-				s.exec(t, fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s', 'pgoutput', false, false, %s)", s.db, c.made))
+				s.exec(t, fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s', 'pgoutput', false, false, %s)", s.db,
+					c.made))
 			}
 			set := map[string]string{}
 			if c.set != "" {

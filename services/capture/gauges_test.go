@@ -59,13 +59,17 @@ func TestTheMetricsOfACaptureMove(t *testing.T) {
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO a SELECT g, repeat('x', 200) FROM generate_series(11, 3000) g")
 	await(t, s.db+".public.a", 3000)
-	moving := []string{"cdc_capture_rows", "cdc_capture_transactions", "cdc_capture_snapshot_rows", "cdc_capture_commit_to_produce_seconds",
-		"cdc_capture_received_lsn", "cdc_capture_confirmed_lsn", "cdc_capture_slot_active", "cdc_capture_slot_wal_status", "cdc_capture_snapshot_ranges",
-		"cdc_capture_wal_received_bytes", "cdc_capture_backpressure_seconds", "cdc_capture_last_event_age_seconds", "cdc_capture_behind_source_seconds"}
+	moving := []string{"cdc_capture_rows", "cdc_capture_transactions", "cdc_capture_snapshot_rows",
+		"cdc_capture_commit_to_produce_seconds",
+		"cdc_capture_received_lsn", "cdc_capture_confirmed_lsn", "cdc_capture_slot_active", "cdc_capture_slot_wal_status",
+		"cdc_capture_snapshot_ranges",
+		"cdc_capture_wal_received_bytes", "cdc_capture_backpressure_seconds", "cdc_capture_last_event_age_seconds",
+		"cdc_capture_behind_source_seconds"}
 	if version := s.query(t, "SELECT current_setting('server_version_num')"); version >= "140000" {
 		moving = append(moving, "cdc_capture_spill_bytes")
 	}
-	shown := []string{"cdc_capture_inflight_bytes", "cdc_capture_inflight_transactions", "cdc_capture_slot_lag_bytes", "cdc_capture_slot_retained_wal_bytes",
+	shown := []string{"cdc_capture_inflight_bytes", "cdc_capture_inflight_transactions", "cdc_capture_slot_lag_bytes",
+		"cdc_capture_slot_retained_wal_bytes",
 		"cdc_capture_slot_safe_wal_bytes", "cdc_capture_snapshot_tables_remaining"}
 	var got map[string]float64
 	eventually(t, "the metrics move", func() error {
@@ -87,7 +91,8 @@ func TestTheMetricsOfACaptureMove(t *testing.T) {
 		return nil
 	})
 	if got["cdc_capture_snapshot_ranges"] != 1 || got["cdc_capture_snapshot_tables_remaining"] != 0 {
-		t.Errorf("%v ranges, %v tables remain; want the one range of the one table done", got["cdc_capture_snapshot_ranges"], got["cdc_capture_snapshot_tables_remaining"])
+		t.Errorf("%v ranges, %v tables remain; want the one range of the one table done", got["cdc_capture_snapshot_ranges"],
+			got["cdc_capture_snapshot_tables_remaining"])
 	}
 	if row := 200.0; got["cdc_capture_wal_received_bytes"] < 2990*row {
 		t.Errorf("%v bytes came, less than the rows have", got["cdc_capture_wal_received_bytes"])
@@ -98,7 +103,8 @@ func TestTheMetricsOfACaptureMove(t *testing.T) {
 	s.exec(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '"+s.db+"'")
 	eventually(t, "the capture counts on after a lost connection", func() error {
 		if got := readings(t, reader); got["cdc_capture_reconnects"] < 1 || got["cdc_capture_wal_received_bytes"] < before {
-			return fmt.Errorf("%v reconnects, %v bytes, %v before", got["cdc_capture_reconnects"], got["cdc_capture_wal_received_bytes"], before)
+			return fmt.Errorf("%v reconnects, %v bytes, %v before", got["cdc_capture_reconnects"],
+				got["cdc_capture_wal_received_bytes"], before)
 		}
 		return nil
 	})
@@ -113,7 +119,8 @@ func TestTheSlotIsShownWithItsReaderAndWhatDecodingCost(t *testing.T) {
 	registry := NewRegistry()
 	run := startWith(t, servers.kafka.Bootstrap, s.config("c"+s.db, nil), Options{Registry: registry})
 	s.awaitSlot(t)
-	s.exec(t, "INSERT INTO a SELECT g, repeat('x', 200) FROM generate_series(1, 3000) g") // more than logical_decoding_work_mem
+	// more than logical_decoding_work_mem
+	s.exec(t, "INSERT INTO a SELECT g, repeat('x', 200) FROM generate_series(1, 3000) g")
 	await(t, s.db+".public.a", 3000)
 	version := s.query(t, "SELECT current_setting('server_version_num')")
 	pid := s.query(t, "SELECT active_pid::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'")
@@ -123,13 +130,15 @@ func TestTheSlotIsShownWithItsReaderAndWhatDecodingCost(t *testing.T) {
 			return err
 		}
 		slot := got.Capture.Slot
-		if !slot.GetActive() || fmt.Sprint(slot.ActivePid) != pid || slot.Failover != (version >= "170000") || slot.Conflicting || slot.InactiveSince != nil {
+		if !slot.GetActive() || fmt.Sprint(slot.ActivePid) != pid || slot.Failover != (version >= "170000") ||
+			slot.Conflicting || slot.InactiveSince != nil {
 			return fmt.Errorf("slot %v, want process %s", slot, pid)
 		}
 		if version < "140000" {
 			return nil
 		}
-		if c := slot.Statistics; c.GetSpilledTransactions() < 1 || c.Spills < 1 || c.SpilledBytes < 3000*200 || c.TotalTransactions < 1 || c.TotalBytes < 3000*200 || c.StreamedBytes != 0 {
+		if c := slot.Statistics; c.GetSpilledTransactions() < 1 || c.Spills < 1 || c.SpilledBytes < 3000*200 ||
+			c.TotalTransactions < 1 || c.TotalBytes < 3000*200 || c.StreamedBytes != 0 {
 			return fmt.Errorf("statistics %v, want the large transaction spilled and sent", c)
 		}
 		return nil
@@ -148,7 +157,8 @@ func TestEachCapturedTableIsShownWithItsCountsAndWhatItsEventsLack(t *testing.T)
 	start := func() *capture { return startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry}) }
 	run := start()
 	s.awaitSlot(t)
-	s.exec(t, "INSERT INTO other VALUES (1); INSERT INTO a VALUES (3, 'y'), (4, 'y'); UPDATE a SET x = 'z' WHERE id < 3; UPDATE a SET id = 40 WHERE id = 4; DELETE FROM a WHERE id = 1; INSERT INTO b VALUES (1)")
+	s.exec(t,
+		"INSERT INTO other VALUES (1); INSERT INTO a VALUES (3, 'y'), (4, 'y'); UPDATE a SET x = 'z' WHERE id < 3; UPDATE a SET id = 40 WHERE id = 4; DELETE FROM a WHERE id = 1; INSERT INTO b VALUES (1)")
 	s.exec(t, "TRUNCATE c")
 	s.exec(t, "CREATE TABLE d (id int PRIMARY KEY, name varchar(20), amount numeric(10,2)); INSERT INTO d VALUES (1)")
 	show := func(t *capturev1.CapturedTable) string {
@@ -160,13 +170,16 @@ func TestEachCapturedTableIsShownWithItsCountsAndWhatItsEventsLack(t *testing.T)
 				}
 			}
 		}
-		return fmt.Sprintf("%s %s read %d c %d u %d d %d t %d v%d %s %s%v", strings.TrimPrefix(t.Table, "public."), strings.TrimPrefix(t.State.String(), "STATE_"), t.RowsRead,
-			t.RowsInserted, t.RowsUpdated, t.RowsDeleted, t.Truncates, t.SchemaVersion, t.ReplicaIdentity, warned, t.LastChangeTime != nil)
+		return fmt.Sprintf("%s %s read %d c %d u %d d %d t %d v%d %s %s%v", strings.TrimPrefix(t.Table, "public."),
+			strings.TrimPrefix(t.State.String(), "STATE_"), t.RowsRead,
+			t.RowsInserted, t.RowsUpdated, t.RowsDeleted, t.Truncates, t.SchemaVersion, t.ReplicaIdentity, warned,
+			t.LastChangeTime != nil)
 	}
 	awaitTables := func(want ...string) {
 		t.Helper()
 		eventually(t, "the tables are shown", func() error {
-			r, err := serviceOf(registry).ListCapturedTables(t.Context(), &capturev1.ListCapturedTablesRequest{Connector: "c" + s.db})
+			r, err := serviceOf(registry).ListCapturedTables(t.Context(),
+				&capturev1.ListCapturedTablesRequest{Connector: "c" + s.db})
 			if err != nil {
 				return err
 			}

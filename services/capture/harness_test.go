@@ -30,8 +30,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// servers are what the package's tests share: each test has a database and topics of its own. The first test that needs them starts
-// them; see needServers.
+// servers are what the package's tests share: each test has a database and topics of its own. The
+// first test that needs them starts them; see needServers.
 var servers struct {
 	once  sync.Once
 	err   error
@@ -51,8 +51,8 @@ func needServers(t testing.TB) {
 	}
 }
 
-// childConfig names the file with the configuration of a connector that this process runs until it is killed, in place of
-// the tests; childBrokers are its brokers.
+// childConfig names the file with the configuration of a connector that this process runs until it
+// is killed, in place of the tests; childBrokers are its brokers.
 const (
 	childConfig  = "CALYPSO_TEST_CHILD"
 	childBrokers = "CALYPSO_TEST_BROKERS"
@@ -77,10 +77,12 @@ func TestMain(m *testing.M) {
 }
 
 func startServers(ctx context.Context) (err error) {
-	settings := []string{"wal_sender_timeout = 4s", "max_replication_slots = 300", "max_wal_senders = 100", "max_connections = 300", "max_prepared_transactions = 10"}
+	settings := []string{"wal_sender_timeout = 4s", "max_replication_slots = 300", "max_wal_senders = 100",
+		"max_connections = 300", "max_prepared_transactions = 10"}
 	if bin, err := testenv.PostgresBin(); err == nil {
 		// Before 13 the server has no such setting.
-		if version, _ := exec.Command(filepath.Join(bin, "postgres"), "--version").Output(); !strings.Contains(string(version), ") 12") {
+		if version, _ := exec.Command(filepath.Join(bin, "postgres"),
+			"--version").Output(); !strings.Contains(string(version), ") 12") {
 			settings = append(settings, "logical_decoding_work_mem = '64kB'")
 		}
 	}
@@ -129,7 +131,9 @@ func child(t testing.TB, config map[string]string, failpoint string) *testenv.Pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := testenv.StartProcess(testenv.Command{Path: self, Env: append(os.Environ(), childConfig+"="+file, childBrokers+"="+servers.kafka.Bootstrap, "CALYPSO_FAILPOINT="+failpoint), Log: file + ".log"})
+	p, err := testenv.StartProcess(testenv.Command{Path: self,
+		Env: append(os.Environ(), childConfig+"="+file, childBrokers+"="+servers.kafka.Bootstrap,
+			"CALYPSO_FAILPOINT="+failpoint), Log: file + ".log"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,9 +200,11 @@ func (s *source) config(name string, set map[string]string) map[string]string {
 	c := map[string]string{
 		"name": name, "connector.class": Class, "database.hostname": s.Host, "database.port": fmt.Sprint(s.Port),
 		"database.user": testenv.PostgresUser, "database.password": testenv.PostgresPassword, "database.dbname": s.db,
-		"topic.prefix": s.db, "slot.name": s.db, "publication.name": s.db, "plugin.name": "pgoutput", "database.sslmode": "disable",
+		"topic.prefix": s.db, "slot.name": s.db, "publication.name": s.db, "plugin.name": "pgoutput",
+		"database.sslmode":               "disable",
 		"value.converter.schemas.enable": "false", "key.converter.schemas.enable": "false",
-		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+		"value.converter": "org.apache.kafka.connect.json.JsonConverter",
+		"key.converter":   "org.apache.kafka.connect.json.JsonConverter",
 	}
 	for k, v := range set {
 		c[k] = v
@@ -279,7 +285,9 @@ func makeTaskIn(env connector.TaskEnv, config map[string]string, o Options) (con
 	if err != nil {
 		return nil, err
 	}
-	plugin := plugins[slices.IndexFunc(plugins, func(p connector.Plugin) bool { return p.Class == config["connector.class"] })]
+	plugin := plugins[slices.IndexFunc(plugins, func(p connector.Plugin) bool {
+		return p.Class == config["connector.class"]
+	})]
 	values, _, problems := plugin.Catalogue.Parse(config)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("configuration: %v", problems)
@@ -329,7 +337,8 @@ func makeOffsetsTopic(client func(...kgo.Opt) (*kgo.Client, error)) error {
 	}
 	defer c.Close()
 	compact := "compact"
-	_, err = kafka.MakeTopic(context.Background(), kadm.NewClient(c), testOffsets, 4, 1, map[string]*string{"cleanup.policy": &compact})
+	_, err = kafka.MakeTopic(context.Background(), kadm.NewClient(c), testOffsets, 4, 1,
+		map[string]*string{"cleanup.policy": &compact})
 	if errors.Is(err, kerr.TopicAlreadyExists) {
 		return nil
 	}
@@ -337,7 +346,8 @@ func makeOffsetsTopic(client func(...kgo.Opt) (*kgo.Client, error)) error {
 }
 
 // readOffsets reads the last committed offset of each partition of a connector.
-func readOffsets(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error), name string) (map[string][]byte, error) {
+func readOffsets(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error),
+	name string) (map[string][]byte, error) {
 	out := make(map[string][]byte)
 	records, err := readTopic(ctx, client, testOffsets)
 	for _, r := range records {
@@ -348,9 +358,10 @@ func readOffsets(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, erro
 	return out, err
 }
 
-// readTopic reads a topic's committed records up to its end, waiting for transactions that are open there; none if there is
-// no such topic.
-func readTopic(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error), topic string) (out []*kgo.Record, err error) {
+// readTopic reads a topic's committed records up to its end, waiting for transactions that are open
+// there; none if there is no such topic.
+func readTopic(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error),
+	topic string) (out []*kgo.Record, err error) {
 	err = testenv.ReadTopic(ctx, client, topic, func(r *kgo.Record) { out = append(out, r) })
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		err = nil
@@ -443,7 +454,8 @@ func workerWithoutBroker(t *testing.T) connectorv1.ConnectorServiceServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	worker, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w", Plugins: plugins})
+	worker, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g",
+		WorkerID: "w", Plugins: plugins})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,13 +39,15 @@ func (s *source) findings(t testing.TB, config map[string]string) map[string]con
 
 func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, `CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1), (2); ALTER TABLE a ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON a USING (id = 1);
+	s.exec(t,
+		`CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1), (2); ALTER TABLE a ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON a USING (id = 1);
 		CREATE TABLE f (id int PRIMARY KEY, x text, y text); INSERT INTO f VALUES (1);
 		CREATE UNLOGGED TABLE u (id int PRIMARY KEY); CREATE TABLE whole (id int PRIMARY KEY)`)
 	set := s.role(t, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO ROLE")
 	filters := s.query(t, "SELECT current_setting('server_version_num')") >= "150000"
 	if filters {
-		s.exec(t, "CREATE PUBLICATION "+s.db+" FOR TABLE a, whole, f (id, x) WHERE (id > 10) WITH (publish = 'insert, update, truncate')")
+		s.exec(t, "CREATE PUBLICATION "+s.db+
+			" FOR TABLE a, whole, f (id, x) WHERE (id > 10) WITH (publish = 'insert, update, truncate')")
 	} else {
 		s.exec(t, "CREATE PUBLICATION "+s.db+" FOR TABLE a, whole, f WITH (publish = 'insert, update, truncate')")
 	}
@@ -56,7 +58,8 @@ func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons
 		"unlogged tables":     {"public.u", "never stream"},
 	}
 	if filters {
-		want["publication filters"] = append(want["publication filters"], "public.f: Publication "+s.db+" has a row filter", "(id > 10)", "column list", "id, x")
+		want["publication filters"] = append(want["publication filters"], "public.f: Publication "+s.db+" has a row filter",
+			"(id > 10)", "column list", "id, x")
 	}
 	found := s.findings(t, config)
 	for name, texts := range want {
@@ -85,7 +88,8 @@ func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons
 		}
 		return nil
 	})
-	for table, text := range map[string]string{"public.a": "BYPASSRLS", "public.u": "SET LOGGED", "public.f": "SET (publish = 'insert, update, delete, truncate')"} {
+	for table, text := range map[string]string{"public.a": "BYPASSRLS", "public.u": "SET LOGGED",
+		"public.f": "SET (publish = 'insert, update, delete, truncate')"} {
 		if !strings.Contains(kept[table], text) {
 			t.Errorf("of %s is shown %q, want %q", table, kept[table], text)
 		}
@@ -118,9 +122,11 @@ func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons
 
 func TestWhatIsNoTableIsNamedWhereTablesAreListed(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE VIEW v AS SELECT * FROM a; CREATE MATERIALIZED VIEW m AS SELECT * FROM a; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE f (id int) SERVER far")
+	s.exec(t,
+		"CREATE TABLE a (id int PRIMARY KEY); CREATE VIEW v AS SELECT * FROM a; CREATE MATERIALIZED VIEW m AS SELECT * FROM a; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE f (id int) SERVER far")
 	err := start(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.v,public.f"})).failure(t)
-	if pgrepl.ReasonOf(err) != pgrepl.ReasonNotATable || !strings.Contains(err.Error(), "public.v is a view") || !strings.Contains(err.Error(), "public.f is a foreign table") {
+	if pgrepl.ReasonOf(err) != pgrepl.ReasonNotATable || !strings.Contains(err.Error(), "public.v is a view") ||
+		!strings.Contains(err.Error(), "public.f is a foreign table") {
 		t.Errorf("the failure is: %v", err)
 	}
 	c := s.findings(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.*"}))["left out"]
@@ -136,11 +142,13 @@ func TestAPreparedTransactionThatHoldsTheSlotIsNamed(t *testing.T) {
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
 	s.exec(t, "BEGIN; INSERT INTO a VALUES (1)")
 	s.exec(t, "PREPARE TRANSACTION 'forgotten "+s.db+"'")
-	config := s.config("c"+s.db, map[string]string{"internal.create.slot.command.timeout": "8000", "errors.max.retries": "0"})
+	config := s.config("c"+s.db, map[string]string{"internal.create.slot.command.timeout": "8000",
+		"errors.max.retries": "0"})
 	registry := NewRegistry()
 	c := startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 	named := func(text string) error {
-		for _, want := range []string{"prepared transaction 'forgotten " + s.db + "'", "ROLLBACK PREPARED 'forgotten " + s.db + "'"} {
+		for _, want := range []string{"prepared transaction 'forgotten " + s.db + "'",
+			"ROLLBACK PREPARED 'forgotten " + s.db + "'"} {
 			if !strings.Contains(text, want) {
 				return fmt.Errorf("it does not say %q: %s", want, text)
 			}

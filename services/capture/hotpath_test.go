@@ -26,7 +26,9 @@ func (orderRelations) Resolve(s pgrepl.RelationShape) (*change.Relation, error) 
 		if c.TypeOID == 1043 {
 			name = "varchar"
 		}
-		rel.Columns = append(rel.Columns, change.Column{Name: c.Name, Type: &change.Type{OID: c.TypeOID, Schema: "pg_catalog", Name: name, Kind: change.BaseType, TypeMod: -1}, TypeMod: c.TypeMod, NotNull: true, InIdentity: c.InIdentity})
+		rel.Columns = append(rel.Columns, change.Column{Name: c.Name,
+			Type:    &change.Type{OID: c.TypeOID, Schema: "pg_catalog", Name: name, Kind: change.BaseType, TypeMod: -1},
+			TypeMod: c.TypeMod, NotNull: true, InIdentity: c.InIdentity})
 	}
 	return rel, nil
 }
@@ -64,8 +66,10 @@ func hotReader(t testing.TB) (*stage.Stage, func(data []byte)) {
 		t.Fatal(err)
 	}
 	values, _, problems := keys.Parse(map[string]string{
-		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d", "topic.prefix": "myserver",
-		"value.converter.schemas.enable": "false", "key.converter.schemas.enable": "false", "max.batch.size": "1000000000", "max.queue.size.in.bytes": "2000000000",
+		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d",
+		"topic.prefix":                   "myserver",
+		"value.converter.schemas.enable": "false", "key.converter.schemas.enable": "false", "max.batch.size": "1000000000",
+		"max.queue.size.in.bytes": "2000000000",
 	})
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -79,9 +83,11 @@ func hotReader(t testing.TB) (*stage.Stage, func(data []byte)) {
 	rules := encode.Rules{Tables: set.Tables, Events: &set.Events}
 	decoder := pgrepl.NewPgoutput(pgrepl.PgoutputOptions{}, orderRelations{})
 	reader := stream.NewReader(stream.Deps{
-		Events: &set.Events, Stage: batches, Tables: encode.NewCache(rules), Observer: schemas.Observer{History: history.New(), Events: &set.Events},
-		Incremental: incremental.New(t.Context(), incremental.Deps{Spec: set, Events: &set.Events, Tables: encode.NewCache(rules), Stage: batches}, nil),
-		Fail:        failpoint.Parse(""),
+		Events: &set.Events, Stage: batches, Tables: encode.NewCache(rules),
+		Observer: schemas.Observer{History: history.New(), Events: &set.Events},
+		Incremental: incremental.New(t.Context(), incremental.Deps{Spec: set, Events: &set.Events,
+			Tables: encode.NewCache(rules), Stage: batches}, nil),
+		Fail: failpoint.Parse(""),
 	}, decoder, pgrepl.Position{}, 0)
 	handle := reader.Handle
 	frame := pgrepl.Frame{Start: 1}

@@ -19,17 +19,24 @@ import (
 
 // keyTypes are types of key columns, each with SQL for a value from a number g of a small range.
 var keyTypes = map[string]string{
-	"int": "g", "bigint": "-g * 4000000000", "text": "chr(97 + g) || '''\\'", "varchar(9)": "'v' || g", "char(5)": "'c' || g", "boolean": "g % 2 = 0",
-	"numeric(9,2)": "g / 3.0", "float8": "CASE g WHEN 0 THEN 'NaN' WHEN 1 THEN '-Infinity' ELSE g / 7.0 END::float8", "date": "date '2020-01-01' + g", "timestamptz": "timestamptz '2020-01-01 00:00+00' + g * interval '1 hour'",
-	"interval": "g * interval '1 day'", "uuid": "md5(g::text)::uuid", "bytea": "decode(lpad(to_hex(g), 2, '0'), 'hex')", "inet": "inet '10.0.0.0' + g", "int[]": "ARRAY[g, NULL, -g]", "mood": "(enum_range(NULL::mood))[1 + g % 3]",
-	"bit(4)": "g::bit(4)", "name": "('n' || g)::name", "jsonb": "jsonb_build_object('g', g)", "pair": "row(g, 'x,y')::pair", "int4range": "int4range(g, g + 2)", "time": "time '00:00' + g * interval '1 minute'", "posint": "g + 1",
+	"int": "g", "bigint": "-g * 4000000000", "text": "chr(97 + g) || '''\\'", "varchar(9)": "'v' || g",
+	"char(5)": "'c' || g", "boolean": "g % 2 = 0",
+	"numeric(9,2)": "g / 3.0", "float8": "CASE g WHEN 0 THEN 'NaN' WHEN 1 THEN '-Infinity' ELSE g / 7.0 END::float8",
+	"date": "date '2020-01-01' + g", "timestamptz": "timestamptz '2020-01-01 00:00+00' + g * interval '1 hour'",
+	"interval": "g * interval '1 day'", "uuid": "md5(g::text)::uuid", "bytea": "decode(lpad(to_hex(g), 2, '0'), 'hex')",
+	"inet": "inet '10.0.0.0' + g", "int[]": "ARRAY[g, NULL, -g]", "mood": "(enum_range(NULL::mood))[1 + g % 3]",
+	"bit(4)": "g::bit(4)", "name": "('n' || g)::name", "jsonb": "jsonb_build_object('g', g)",
+	"pair": "row(g, 'x,y')::pair", "int4range": "int4range(g, g + 2)", "time": "time '00:00' + g * interval '1 minute'",
+	"posint": "g + 1",
 }
 
-// TestChunksReadEveryRowOnceWhateverTheKey reads random tables chunk by chunk, as an incremental snapshot does, by keys of all types,
-// with NULLs, equal beginnings and rows that the key does not tell apart.
+// TestChunksReadEveryRowOnceWhateverTheKey reads random tables chunk by chunk, as an incremental
+// snapshot does, by keys of all types, with NULLs, equal beginnings and rows that the key does not
+// tell apart.
 func TestChunksReadEveryRowOnceWhateverTheKey(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN posint AS int CHECK (VALUE > 0)")
+	s.exec(t,
+		"CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN posint AS int CHECK (VALUE > 0)")
 	conn, err := pgx.Connect(t.Context(), s.URL(s.db))
 	if err != nil {
 		t.Fatal(err)
@@ -60,17 +67,22 @@ func TestChunksReadEveryRowOnceWhateverTheKey(t *testing.T) {
 				value = fmt.Sprintf("CASE WHEN (n + %d) %% %d <> 0 THEN %s END", i, 2+random.IntN(3), value)
 			}
 			define = append(define, pgrepl.QuoteIdent(name)+" "+typ+null)
-			values = append(values, fmt.Sprintf("(SELECT %s FROM (SELECT (n * %d %% %d)::int AS g) q)", value, 1+random.IntN(7), 2+random.IntN(9)))
+			values = append(values, fmt.Sprintf("(SELECT %s FROM (SELECT (n * %d %% %d)::int AS g) q)", value, 1+random.IntN(7),
+				2+random.IntN(9)))
 		}
 		rows := random.IntN(40)
-		s.exec(t, fmt.Sprintf("CREATE TABLE k%d (%s, n int); INSERT INTO k%[1]d SELECT %[3]s, n FROM generate_series(1, %[4]d) n", round, strings.Join(define, ", "), strings.Join(values, ", "), rows))
+		s.exec(t,
+			fmt.Sprintf("CREATE TABLE k%d (%s, n int); INSERT INTO k%[1]d SELECT %[3]s, n FROM generate_series(1, %[4]d) n",
+				round, strings.Join(define, ", "), strings.Join(values, ", "), rows))
 		what := fmt.Sprintf("round %d of seed %d: %s, %d rows", round, seed, strings.Join(define, ", "), rows)
 		for _, chunk := range []int{1, 2, 1 + random.IntN(rows+1), rows + 1} {
 			set := new(spec.Spec)
 			set.Signals.ChunkRows = chunk
 			chunks := incremental.Chunks{Spec: set, Events: new(change.Config), Server: server}
-			req := incremental.Request{Collection: progress.Collection{Table: pgrepl.Table{Schema: "public", Name: fmt.Sprintf("k%d", round)}}}
-			rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn), func(pgrepl.Table) bool { return true }).Named(req.Table.Schema, req.Table.Name, true)
+			req := incremental.Request{Collection: progress.Collection{Table: pgrepl.Table{Schema: "public",
+				Name: fmt.Sprintf("k%d", round)}}}
+			rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn),
+				func(pgrepl.Table) bool { return true }).Named(req.Table.Schema, req.Table.Name, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,24 +116,29 @@ func TestChunksReadEveryRowOnceWhateverTheKey(t *testing.T) {
 	}
 }
 
-// The window of a chunk leaves out what changed while it was open: the rows that changed, and not others whose records have the same key.
+// The window of a chunk leaves out what changed while it was open: the rows that changed, and not
+// others whose records have the same key.
 func TestAnIncrementalSnapshotDeliversAllRowsOfAKeyThatDoesNotTellThemApart(t *testing.T) {
 	for name, c := range map[string]struct {
 		table, surrogate string
 		set              map[string]string
 	}{
-		"unique with NULL":    {table: "id int, a int NOT NULL, b text, x text, UNIQUE (a, b)"},
-		"message.key.columns": {table: "id int PRIMARY KEY, a int NOT NULL, b text, x text", set: map[string]string{"message.key.columns": "public.a:a"}},
-		"surrogate key":       {table: "id int, a int NOT NULL, b text, x text", surrogate: `, "surrogate-key": "b"`},
+		"unique with NULL": {table: "id int, a int NOT NULL, b text, x text, UNIQUE (a, b)"},
+		"message.key.columns": {table: "id int PRIMARY KEY, a int NOT NULL, b text, x text",
+			set: map[string]string{"message.key.columns": "public.a:a"}},
+		"surrogate key": {table: "id int, a int NOT NULL, b text, x text", surrogate: `, "surrogate-key": "b"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t)
-			s.exec(t, "CREATE TABLE a ("+c.table+"); ALTER TABLE a REPLICA IDENTITY FULL; CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048)); INSERT INTO a SELECT g, g % 3, CASE WHEN g % 2 = 0 THEN 'b' || g END, 'old' FROM generate_series(1, 200) g")
-			set := map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig", "incremental.snapshot.chunk.size": "5", "table.include.list": "public.a"}
+			s.exec(t, "CREATE TABLE a ("+c.table+
+				"); ALTER TABLE a REPLICA IDENTITY FULL; CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048)); INSERT INTO a SELECT g, g % 3, CASE WHEN g % 2 = 0 THEN 'b' || g END, 'old' FROM generate_series(1, 200) g")
+			set := map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig",
+				"incremental.snapshot.chunk.size": "5", "table.include.list": "public.a"}
 			maps.Copy(set, c.set)
 			start(t, s.config("c"+s.db, set))
 			s.awaitSlot(t)
-			s.exec(t, fmt.Sprintf(`INSERT INTO sig VALUES ('s', 'execute-snapshot', '{"data-collections": ["public.a"]%s}')`, c.surrogate))
+			s.exec(t, fmt.Sprintf(`INSERT INTO sig VALUES ('s', 'execute-snapshot', '{"data-collections": ["public.a"]%s}')`,
+				c.surrogate))
 			for i := range 40 {
 				s.exec(t, fmt.Sprintf("UPDATE a SET x = 'new' WHERE id = %d", 1+5*i))
 			}

@@ -24,7 +24,8 @@ func TestATableWithoutColumnsWritesNothingUntilItHasSome(t *testing.T) {
 	for _, plugin := range []string{"pgoutput", "wal2json", "decoderbufs"} {
 		t.Run(plugin, func(t *testing.T) {
 			s := newSource(t)
-			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE bare (); INSERT INTO bare DEFAULT VALUES; CREATE TABLE stripped (x int); INSERT INTO stripped VALUES (1); ALTER TABLE stripped DROP COLUMN x")
+			s.exec(t,
+				"CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE bare (); INSERT INTO bare DEFAULT VALUES; CREATE TABLE stripped (x int); INSERT INTO stripped VALUES (1); ALTER TABLE stripped DROP COLUMN x")
 			start(t, s.config("c"+s.db, map[string]string{"plugin.name": plugin}))
 			await(t, s.db+".public.a", 1)
 			s.awaitSlot(t)
@@ -65,14 +66,18 @@ func TestASnapshotReadsATableWithAllThatInheritsFromIt(t *testing.T) {
 	for _, threads := range []string{"1", "3"} {
 		t.Run("snapshot.max.threads="+threads, func(t *testing.T) {
 			s := newSource(t)
-			s.exec(t, `CREATE TABLE parent (id int, x text); CREATE TABLE child (extra int) INHERITS (parent); CREATE TABLE grandchild () INHERITS (child); CREATE TABLE "Un captured" (more int, x text, id int); ALTER TABLE "Un captured" INHERIT parent;
+			s.exec(t,
+				`CREATE TABLE parent (id int, x text); CREATE TABLE child (extra int) INHERITS (parent); CREATE TABLE grandchild () INHERITS (child); CREATE TABLE "Un captured" (more int, x text, id int); ALTER TABLE "Un captured" INHERIT parent;
 				CREATE TABLE root (id int, x text) PARTITION BY RANGE (id); CREATE TABLE part1 PARTITION OF root FOR VALUES FROM (0) TO (100); CREATE TABLE part2 PARTITION OF root FOR VALUES FROM (100) TO (300) PARTITION BY RANGE (id);
 				CREATE TABLE part2a PARTITION OF part2 FOR VALUES FROM (100) TO (200); CREATE TABLE empty (id int) PARTITION BY RANGE (id);
 				INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2); INSERT INTO grandchild VALUES (3); INSERT INTO "Un captured" VALUES (0, 'u', 4); INSERT INTO root SELECT generate_series(90, 109)`)
-			start(t, s.config("c"+s.db, map[string]string{"table.exclude.list": "public.Un captured", "snapshot.max.threads": threads}))
+			start(t, s.config("c"+s.db, map[string]string{"table.exclude.list": "public.Un captured",
+				"snapshot.max.threads": threads}))
 			s.awaitSlot(t)
-			s.exec(t, "INSERT INTO parent VALUES (11); INSERT INTO child VALUES (12); INSERT INTO grandchild VALUES (13); INSERT INTO root VALUES (101)")
-			for table, want := range map[string]string{"parent": "c11 r1 r2 r3 r4", "child": "c12 r2 r3", "grandchild": "c13 r3"} {
+			s.exec(t,
+				"INSERT INTO parent VALUES (11); INSERT INTO child VALUES (12); INSERT INTO grandchild VALUES (13); INSERT INTO root VALUES (101)")
+			for table, want := range map[string]string{"parent": "c11 r1 r2 r3 r4", "child": "c12 r2 r3",
+				"grandchild": "c13 r3"} {
 				got := byID(await(t, s.db+".public."+table, len(strings.Fields(want))))
 				if keys := strings.Join(slices.Sorted(maps.Keys(got)), " "); keys != want {
 					t.Errorf("table %s has events %s, want %s", table, keys, want)
@@ -98,9 +103,11 @@ func TestASnapshotReadsATableWithAllThatInheritsFromIt(t *testing.T) {
 
 func TestAKilledSnapshotOfAParentGoesOnWithTheRowsThatAreLeft(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, `CREATE TABLE parent (id int, x text); CREATE TABLE child1 () INHERITS (parent); CREATE TABLE child2 () INHERITS (parent);
+	s.exec(t,
+		`CREATE TABLE parent (id int, x text); CREATE TABLE child1 () INHERITS (parent); CREATE TABLE child2 () INHERITS (parent);
 		INSERT INTO parent SELECT g, repeat('x', 100) FROM generate_series(1, 20000) g; INSERT INTO child1 SELECT g, repeat('x', 100) FROM generate_series(20001, 60000) g; INSERT INTO child2 SELECT g, repeat('x', 100) FROM generate_series(60001, 90000) g`)
-	config, topic := s.config("c"+s.db, map[string]string{"table.include.list": "public.parent", "max.batch.size": "5000", "slot.max.retries": "60", "slot.retry.delay.ms": "200"}), s.db+".public.parent"
+	config, topic := s.config("c"+s.db, map[string]string{"table.include.list": "public.parent", "max.batch.size": "5000",
+		"slot.max.retries": "60", "slot.retry.delay.ms": "200"}), s.db+".public.parent"
 	p := child(t, config, "mid_snapshot:1")
 	select {
 	case <-p.Done():
@@ -129,16 +136,20 @@ func TestAKilledSnapshotOfAParentGoesOnWithTheRowsThatAreLeft(t *testing.T) {
 
 func TestARoleWithoutARightToTheChildrenReadsThemThroughTheirParent(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, fmt.Sprintf(`CREATE TABLE parent (id int); CREATE TABLE child () INHERITS (parent); INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2);
+	s.exec(t,
+		fmt.Sprintf(
+			`CREATE TABLE parent (id int); CREATE TABLE child () INHERITS (parent); INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2);
 		CREATE ROLE r%[1]s LOGIN REPLICATION PASSWORD 'x'; GRANT SELECT ON parent TO r%[1]s; CREATE PUBLICATION %[1]s FOR ALL TABLES`, s.db))
 	t.Cleanup(func() { s.conn.Exec(t.Context(), "DROP OWNED BY r"+s.db) })
-	start(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.parent", "database.user": "r" + s.db, "database.password": "x"}))
+	start(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.parent", "database.user": "r" + s.db,
+		"database.password": "x"}))
 	if got := byID(await(t, s.db+".public.parent", 2)); got["r1"] != 1 || got["r2"] != 1 {
 		t.Errorf("events are %v", got)
 	}
 }
 
-// A hypertable of TimescaleDB is a table that its chunks inherit from, in a schema of the extension's and with names of its making.
+// A hypertable of TimescaleDB is a table that its chunks inherit from, in a schema of the
+// extension's and with names of its making.
 func TestRowsThatAreStoredUnderOtherNamesAreNamedBeforeTheirChangesAreMissed(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, `CREATE TABLE metrics (id int PRIMARY KEY, v int); CREATE SCHEMA _timescaledb_internal;
@@ -147,7 +158,8 @@ func TestRowsThatAreStoredUnderOtherNamesAreNamedBeforeTheirChangesAreMissed(t *
 		CREATE TABLE orders (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (0) TO (100)`)
 	const check = "inherited rows"
 	root, stillHidden := "publish.via.partition.root=true", ""
-	if s.query(t, "SELECT current_setting('server_version_num')") < "130000" { // which sends partitions under their own names only
+	if s.query(t, "SELECT current_setting('server_version_num')") < "130000" {
+		// which sends partitions under their own names only
 		root, stillHidden = "Add them to table.include.list", "Add them to table.include.list"
 	}
 	for _, c := range []struct {
@@ -171,14 +183,18 @@ func TestRowsThatAreStoredUnderOtherNamesAreNamedBeforeTheirChangesAreMissed(t *
 	}
 	// The way that the remedy names.
 	start(t, s.config("c"+s.db, map[string]string{"table.include.list": `public.metrics,_timescaledb_internal\._hyper_.*`,
-		"transforms": "hyper", "transforms.hyper.type": "io.debezium.transforms.ByLogicalTableRouter", "transforms.hyper.topic.regex": `(.*)\._timescaledb_internal\._hyper_1_.*`, "transforms.hyper.topic.replacement": "$1.public.metrics_changes", "transforms.hyper.key.enforce.uniqueness": "false"}))
+		"transforms": "hyper", "transforms.hyper.type": "io.debezium.transforms.ByLogicalTableRouter",
+		"transforms.hyper.topic.regex":            `(.*)\._timescaledb_internal\._hyper_1_.*`,
+		"transforms.hyper.topic.replacement":      "$1.public.metrics_changes",
+		"transforms.hyper.key.enforce.uniqueness": "false"}))
 	topic := s.db + ".public.metrics_changes"
 	await(t, s.db+".public.metrics", 1)
 	await(t, topic, 1)
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO _timescaledb_internal._hyper_1_1_chunk VALUES (2, 2)")
 	await(t, topic, 2)
-	s.exec(t, "CREATE TABLE _timescaledb_internal._hyper_1_2_chunk (PRIMARY KEY (id)) INHERITS (metrics); INSERT INTO _timescaledb_internal._hyper_1_2_chunk VALUES (3, 3); UPDATE metrics SET v = 4 WHERE id = 1")
+	s.exec(t,
+		"CREATE TABLE _timescaledb_internal._hyper_1_2_chunk (PRIMARY KEY (id)) INHERITS (metrics); INSERT INTO _timescaledb_internal._hyper_1_2_chunk VALUES (3, 3); UPDATE metrics SET v = 4 WHERE id = 1")
 	if got := ops(await(t, topic, 4)); got != "rccu" {
 		t.Errorf("operations are %s", got)
 	}

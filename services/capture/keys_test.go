@@ -11,7 +11,8 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
 
-// debeziumKeys are all keys of Debezium's PostgreSQL connector 3.6 and of its 1.x versions, with an example of each family.
+// debeziumKeys are all keys of Debezium's PostgreSQL connector 3.6 and of its 1.x versions, with an
+// example of each family.
 const debeziumKeys = `
 name connector.class tasks.max key.converter key.converter.schemas.enable value.converter value.converter.decimal.format value.converter.replace.null.with.default header.converter
 transforms transforms.x.type predicates predicates.p.type errors.tolerance errors.retry.timeout errors.retry.delay.max.ms errors.log.enable errors.log.include.messages
@@ -52,8 +53,8 @@ func TestEveryKeyOfDebeziumIsKnown(t *testing.T) {
 	}
 }
 
-// The file is what Kafka Connect 4.3.1 answers to GET /connector-plugins/PostgresConnector/config with Debezium 3.7.0, without the
-// documentation.
+// The file is what Kafka Connect 4.3.1 answers to GET /connector-plugins/PostgresConnector/config
+// with Debezium 3.7.0, without the documentation.
 func TestEveryKeyOfDebeziumIsShownAsDebeziumShowsIt(t *testing.T) {
 	type definition struct {
 		Name, Type, Importance, Group, Width string
@@ -79,8 +80,10 @@ func TestEveryKeyOfDebeziumIsShownAsDebeziumShowsIt(t *testing.T) {
 	shown := map[string]definition{}
 	var order, want []string
 	for _, key := range answer.GetKeys() {
-		d := definition{Name: key.GetName(), Type: key.GetType(), Importance: key.GetImportance(), Group: key.GetGroup(), Width: key.GetWidth(), Required: key.GetRequired(),
-			Order: key.GetOrderInGroup(), DisplayName: key.GetDisplayName(), Dependents: append([]string{}, key.GetDependents()...)}
+		d := definition{Name: key.GetName(), Type: key.GetType(), Importance: key.GetImportance(), Group: key.GetGroup(),
+			Width: key.GetWidth(), Required: key.GetRequired(),
+			Order: key.GetOrderInGroup(), DisplayName: key.GetDisplayName(),
+			Dependents: append([]string{}, key.GetDependents()...)}
 		if key.GetHasDefault() {
 			text := key.GetDefaultValue()
 			d.Default = &text

@@ -7,14 +7,17 @@ import (
 	"time"
 )
 
-// ledger writes transactions with what makes capture hard: several rows in a statement (one LSN), savepoints rolled back,
-// whole rollbacks, updates and deletes. It returns after n transactions.
+// ledger writes transactions with what makes capture hard: several rows in a statement (one LSN),
+// savepoints rolled back, whole rollbacks, updates and deletes. It returns after n transactions.
 func ledger(t testing.TB, s *source, from, n int) {
 	t.Helper()
 	for i := from; i < from+n; i++ {
 		id := i * 100
-		s.exec(t, fmt.Sprintf(`BEGIN; INSERT INTO ledger SELECT g, %d, 'a' FROM generate_series(%d, %d) g; SAVEPOINT s; INSERT INTO ledger SELECT g, %[1]d, 'undone' FROM generate_series(%[4]d, %[5]d) g;
-			ROLLBACK TO s; UPDATE ledger SET x = 'b' WHERE id IN (%[2]d, %[6]d); DELETE FROM ledger WHERE id = %[3]d; COMMIT`, i, id, id+19, id+20, id+29, id+1))
+		s.exec(t,
+			fmt.Sprintf(
+				`BEGIN; INSERT INTO ledger SELECT g, %d, 'a' FROM generate_series(%d, %d) g; SAVEPOINT s; INSERT INTO ledger SELECT g, %[1]d, 'undone' FROM generate_series(%[4]d, %[5]d) g;
+			ROLLBACK TO s; UPDATE ledger SET x = 'b' WHERE id IN (%[2]d, %[6]d); DELETE FROM ledger WHERE id = %[3]d; COMMIT`, i,
+				id, id+19, id+20, id+29, id+1))
 		if i%5 == 0 {
 			s.exec(t, fmt.Sprintf("BEGIN; INSERT INTO ledger VALUES (%d, %d, 'never'); ROLLBACK", id+50, i))
 		}
@@ -75,7 +78,8 @@ func (s *source) verify(t testing.TB, topic string, transactions int) {
 				extra++
 			}
 		}
-		t.Errorf("the table rebuilt from the topic differs: %d rows missing or stale, %d too many, of %d", missing, extra, len(want))
+		t.Errorf("the table rebuilt from the topic differs: %d rows missing or stale, %d too many, of %d", missing,
+			extra, len(want))
 	}
 }
 
@@ -87,10 +91,14 @@ func TestNothingIsLostOrRepeatedWhereverTheProcessIsKilled(t *testing.T) {
 		point string
 		set   map[string]string
 	}{
-		{"after_decode:40", nil}, {"before_produce:3", nil}, {"after_produce_before_commit:4", nil}, {"after_commit_before_status:2", nil},
-		{"after_commit_before_status:3", map[string]string{"max.batch.size": "7"}}, {"after_produce_before_commit:4", map[string]string{"max.batch.size": "7"}},
-		{"after_commit_before_status:5", map[string]string{"max.batch.size": "9", "replication.protocol": "4"}}, {"after_commit_before_status:2", map[string]string{"plugin.name": "wal2json"}},
-		{"after_commit_before_status:3", map[string]string{"max.batch.size": "7", "plugin.name": "decoderbufs"}}, {"before_produce:6", map[string]string{"max.batch.size": "7", "plugin.name": "decoderbufs"}},
+		{"after_decode:40", nil}, {"before_produce:3", nil}, {"after_produce_before_commit:4", nil},
+		{"after_commit_before_status:2", nil},
+		{"after_commit_before_status:3", map[string]string{"max.batch.size": "7"}},
+		{"after_produce_before_commit:4", map[string]string{"max.batch.size": "7"}},
+		{"after_commit_before_status:5", map[string]string{"max.batch.size": "9", "replication.protocol": "4"}},
+		{"after_commit_before_status:2", map[string]string{"plugin.name": "wal2json"}},
+		{"after_commit_before_status:3", map[string]string{"max.batch.size": "7", "plugin.name": "decoderbufs"}},
+		{"before_produce:6", map[string]string{"max.batch.size": "7", "plugin.name": "decoderbufs"}},
 	} {
 		t.Run(c.point+fmt.Sprint(c.set), func(t *testing.T) {
 			t.Parallel()
@@ -120,9 +128,11 @@ func TestAKilledSnapshotGoesOnWithoutStartingOver(t *testing.T) {
 			t.Run(point+" with "+threads+" threads", func(t *testing.T) {
 				t.Parallel()
 				s := newSource(t)
-				s.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text); INSERT INTO ledger SELECT g, 0, 'old' FROM generate_series(-5000, -1) g; CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other SELECT generate_series(1, 300)")
+				s.exec(t,
+					"CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text); INSERT INTO ledger SELECT g, 0, 'old' FROM generate_series(-5000, -1) g; CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other SELECT generate_series(1, 300)")
 				s.exec(t, "VACUUM ANALYZE")
-				config := s.config("k"+s.db, map[string]string{"max.batch.size": "500", "snapshot.max.threads": threads, "slot.max.retries": "60", "slot.retry.delay.ms": "200"})
+				config := s.config("k"+s.db, map[string]string{"max.batch.size": "500", "snapshot.max.threads": threads,
+					"slot.max.retries": "60", "slot.retry.delay.ms": "200"})
 				p := child(t, config, point)
 				select {
 				case <-p.Done():
@@ -130,7 +140,8 @@ func TestAKilledSnapshotGoesOnWithoutStartingOver(t *testing.T) {
 					t.Fatalf("the failpoint was not reached:\n%s", p.Tail(20))
 				}
 				before := len(events(t, s.db+".public.ledger")) + len(events(t, s.db+".public.other"))
-				s.exec(t, "UPDATE ledger SET x = 'new' WHERE id BETWEEN -10 AND -1; DELETE FROM ledger WHERE id = -5000; INSERT INTO ledger VALUES (1, 0, 'late')")
+				s.exec(t,
+					"UPDATE ledger SET x = 'new' WHERE id BETWEEN -10 AND -1; DELETE FROM ledger WHERE id = -5000; INSERT INTO ledger VALUES (1, 0, 'late')")
 				start(t, config)
 				await(t, s.db+".public.other", 300)
 				s.awaitSlot(t)
@@ -167,9 +178,11 @@ func TestALargeTransactionThatIsStreamedWhileItRunsLosesOnlyWhatItRolledBack(t *
 		t.Run("protocol "+protocol, func(t *testing.T) {
 			s := newSource(t)
 			s.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text)")
-			start(t, s.config("c"+s.db, map[string]string{"replication.protocol": protocol, "max.batch.size": "300", "streaming.memory.bytes": "20000"}))
+			start(t, s.config("c"+s.db, map[string]string{"replication.protocol": protocol, "max.batch.size": "300",
+				"streaming.memory.bytes": "20000"}))
 			s.awaitSlot(t)
-			s.exec(t, `BEGIN; INSERT INTO ledger SELECT g, 1, 'a' FROM generate_series(1, 3000) g; SAVEPOINT s; INSERT INTO ledger SELECT g, 1, 'undone' FROM generate_series(3001, 6000) g;
+			s.exec(t,
+				`BEGIN; INSERT INTO ledger SELECT g, 1, 'a' FROM generate_series(1, 3000) g; SAVEPOINT s; INSERT INTO ledger SELECT g, 1, 'undone' FROM generate_series(3001, 6000) g;
 				ROLLBACK TO s; INSERT INTO ledger SELECT g, 1, 'b' FROM generate_series(3001, 4000) g; COMMIT; BEGIN; INSERT INTO ledger SELECT g, 2, 'never' FROM generate_series(10001, 14000) g; ROLLBACK; INSERT INTO ledger VALUES (0, 3, 'last')`)
 			await(t, s.db+".public.ledger", 4001)
 			s.verify(t, s.db+".public.ledger", 2)

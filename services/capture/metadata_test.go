@@ -21,12 +21,15 @@ type transactionRecord struct {
 }
 
 func TestHeartbeatsAndTransactionMetadataGoOnOverAKill(t *testing.T) {
-	for _, point := range []string{"after_decode:17", "after_commit_before_status:2", "after_produce_before_commit:3", "before_produce:6"} {
+	for _, point := range []string{"after_decode:17", "after_commit_before_status:2", "after_produce_before_commit:3",
+		"before_produce:6"} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			s := newSource(t)
 			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE hidden (id int PRIMARY KEY)")
-			config := s.config("k"+s.db, map[string]string{"provide.transaction.metadata": "true", "heartbeat.interval.ms": "100", "max.batch.size": "5", "table.exclude.list": "public.hidden", "snapshot.mode": "no_data",
+			config := s.config("k"+s.db, map[string]string{"provide.transaction.metadata": "true",
+				"heartbeat.interval.ms": "100", "max.batch.size": "5", "table.exclude.list": "public.hidden",
+				"snapshot.mode":    "no_data",
 				"slot.max.retries": "60", "slot.retry.delay.ms": "200"})
 			first := start(t, config)
 			s.awaitSlot(t)
@@ -35,7 +38,8 @@ func TestHeartbeatsAndTransactionMetadataGoOnOverAKill(t *testing.T) {
 			}
 			const transactions, rows = 4, 13
 			for i := range transactions {
-				s.exec(t, fmt.Sprintf("BEGIN; INSERT INTO hidden VALUES (%d); INSERT INTO a SELECT generate_series(%d, %d); COMMIT", i, 100*i+1, 100*i+rows))
+				s.exec(t, fmt.Sprintf("BEGIN; INSERT INTO hidden VALUES (%d); INSERT INTO a SELECT generate_series(%d, %d); COMMIT",
+					i, 100*i+1, 100*i+rows))
 			}
 			p := child(t, config, point)
 			select {

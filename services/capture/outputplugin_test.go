@@ -35,11 +35,15 @@ func (s *source) needsWal2json(t testing.TB) {
 	}
 }
 
-// replicator makes a role that may replicate and read everything, to which the server refuses plugins as refuse and allow say.
+// replicator makes a role that may replicate and read everything, to which the server refuses
+// plugins as refuse and allow say.
 func (s *source) replicator(t testing.TB) (name string) {
 	t.Helper()
 	name = "r" + s.db
-	s.exec(t, fmt.Sprintf("CREATE ROLE %s LOGIN REPLICATION PASSWORD 'r' IN ROLE pg_read_all_data; GRANT CREATE ON DATABASE %s TO %[1]s", name, s.db))
+	s.exec(t,
+		fmt.Sprintf(
+			"CREATE ROLE %s LOGIN REPLICATION PASSWORD 'r' IN ROLE pg_read_all_data; GRANT CREATE ON DATABASE %s TO %[1]s", name,
+			s.db))
 	t.Cleanup(func() { _ = s.Exec(t.Context(), s.db, fmt.Sprintf("DROP OWNED BY %s; DROP ROLE %[1]s", name)) })
 	return name
 }
@@ -63,7 +67,8 @@ func TestANewSlotWhosePluginIsRefusedIsMadeWithPgoutput(t *testing.T) {
 	role := s.replicator(t)
 	s.refuse(t, role)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); ALTER TABLE a OWNER TO "+role+"; INSERT INTO a VALUES (1)")
-	start(t, s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r", "plugin.name": "wal2json", "publication.autocreate.mode": "filtered"}))
+	start(t, s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r",
+		"plugin.name": "wal2json", "publication.autocreate.mode": "filtered"}))
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO a VALUES (2)")
 	if got := ops(await(t, s.db+".public.a", 2)); got != "rc" || s.slotPlugin(t) != "pgoutput" {
@@ -87,10 +92,14 @@ func TestASlotWhosePluginIsRefusedGoesOnWithPgoutputAtTheSamePosition(t *testing
 			s.needsPluginList(t)
 			role := s.replicator(t)
 			s.allow(t, role)
-			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text, n numeric); INSERT INTO a VALUES (1, 'x', 1); CREATE PUBLICATION "+s.db+" FOR TABLE a")
-			config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r", "plugin.name": "wal2json", "table.include.list": "public.a", "publication.autocreate.mode": "disabled"})
+			s.exec(t,
+				"CREATE TABLE a (id int PRIMARY KEY, x text, n numeric); INSERT INTO a VALUES (1, 'x', 1); CREATE PUBLICATION "+
+					s.db+" FOR TABLE a")
+			config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r",
+				"plugin.name": "wal2json", "table.include.list": "public.a", "publication.autocreate.mode": "disabled"})
 			c := start(t, config)
-			control := s.config("k"+s.db, map[string]string{"plugin.name": "wal2json", "table.include.list": "public.a", "slot.name": "k" + s.db, "topic.prefix": "k" + s.db})
+			control := s.config("k"+s.db, map[string]string{"plugin.name": "wal2json", "table.include.list": "public.a",
+				"slot.name": "k" + s.db, "topic.prefix": "k" + s.db})
 			start(t, control)
 			await(t, s.db+".public.a", 1)
 			await(t, "k"+s.db+".public.a", 1)
@@ -100,7 +109,8 @@ func TestASlotWhosePluginIsRefusedGoesOnWithPgoutputAtTheSamePosition(t *testing
 			if err := c.stop(t); err != nil {
 				t.Fatal(err)
 			}
-			s.exec(t, "INSERT INTO a SELECT g, repeat('y', g), g / 7.0 FROM generate_series(3, 9) g; UPDATE a SET x = 'u' WHERE id = 3; DELETE FROM a WHERE id = 4")
+			s.exec(t,
+				"INSERT INTO a SELECT g, repeat('y', g), g / 7.0 FROM generate_series(3, 9) g; UPDATE a SET x = 'u' WHERE id = 3; DELETE FROM a WHERE id = 4")
 			s.refuse(t, role)
 			const carry = "SELECT pg_copy_logical_replication_slot('%s', '%s', false, 'pgoutput')"
 			switch copied := s.db + "_calypso_carry"; cut {
@@ -139,12 +149,15 @@ func TestAPublicationIsMadeAheadWhereTheModeSaysSo(t *testing.T) {
 	s.needsPluginList(t)
 	role := s.replicator(t)
 	s.allow(t, role)
-	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE keyless (id int); INSERT INTO keyless VALUES (1); INSERT INTO a VALUES (1); ALTER TABLE a OWNER TO "+role+"; ALTER TABLE keyless OWNER TO "+role)
-	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r", "plugin.name": "wal2json", "publication.autocreate.mode": "filtered"})
+	s.exec(t,
+		"CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE keyless (id int); INSERT INTO keyless VALUES (1); INSERT INTO a VALUES (1); ALTER TABLE a OWNER TO "+role+"; ALTER TABLE keyless OWNER TO "+role)
+	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r",
+		"plugin.name": "wal2json", "publication.autocreate.mode": "filtered"})
 	c := start(t, config)
 	await(t, s.db+".public.a", 1)
 	s.awaitSlot(t)
-	if tables := s.query(t, "SELECT string_agg(tablename, ',') FROM pg_publication_tables WHERE pubname = '"+s.db+"'"); tables != "a" {
+	if tables := s.query(t, "SELECT string_agg(tablename, ',') FROM pg_publication_tables WHERE pubname = '"+s.db+
+		"'"); tables != "a" {
 		t.Errorf("the publication holds %q, want a", tables)
 	}
 	s.exec(t, "UPDATE keyless SET id = 2")
@@ -152,7 +165,8 @@ func TestAPublicationIsMadeAheadWhereTheModeSaysSo(t *testing.T) {
 	// Other slots of the server may have made this one begin with an older catalog.
 	eventually(t, "the slot needs no catalog of before the publication", func() error {
 		s.exec(t, "CHECKPOINT")
-		if s.query(t, "SELECT (age(p.xmin) > age(s.catalog_xmin))::text FROM pg_publication p, pg_replication_slots s WHERE p.pubname = s.slot_name AND s.slot_name = '"+s.db+"'") != "true" {
+		if s.query(t,
+			"SELECT (age(p.xmin) > age(s.catalog_xmin))::text FROM pg_publication p, pg_replication_slots s WHERE p.pubname = s.slot_name AND s.slot_name = '"+s.db+"'") != "true" {
 			return errors.New("it does")
 		}
 		return nil
@@ -179,7 +193,8 @@ func TestASlotThatPgoutputCannotGoOnWithStaysAndSaysWhatToDo(t *testing.T) {
 			role := s.replicator(t)
 			s.allow(t, role)
 			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
-			config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r", "plugin.name": "wal2json"})
+			config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r",
+				"plugin.name": "wal2json"})
 			running := start(t, config)
 			await(t, s.db+".public.a", 1)
 			s.awaitSlot(t)
@@ -192,7 +207,9 @@ func TestASlotThatPgoutputCannotGoOnWithStaysAndSaysWhatToDo(t *testing.T) {
 			}
 			s.refuse(t, role)
 			err := start(t, config).failure(t)
-			for _, part := range []string{string(pgrepl.ReasonPluginRefused), `"wal2json" may not be used`, c.obstacle, "ALTER ROLE \"" + role + "\" SET output_plugin_libraries = pgoutput, test_decoding, wal2json", "The role may replicate"} {
+			for _, part := range []string{string(pgrepl.ReasonPluginRefused), `"wal2json" may not be used`, c.obstacle,
+				"ALTER ROLE \"" + role + "\" SET output_plugin_libraries = pgoutput, test_decoding, wal2json",
+				"The role may replicate"} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("the error lacks %q: %v", part, err)
 				}
@@ -238,7 +255,8 @@ func TestACheckSaysWhetherTheOutputPluginIsRefusedNowOrAfterAnUpdate(t *testing.
 	s.needsWal2json(t)
 	role := s.replicator(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
-	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r", "plugin.name": "wal2json"})
+	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r",
+		"plugin.name": "wal2json"})
 	says := func(ok bool, parts ...string) {
 		t.Helper()
 		c := s.finding(t, "output plugin", config)
@@ -298,7 +316,8 @@ func TestASlotFollowsTheConfigurationToPgoutput(t *testing.T) {
 	}
 }
 
-// before names the variable with the folder of binaries of the same major version from before servers listed output plugins.
+// before names the variable with the folder of binaries of the same major version from before
+// servers listed output plugins.
 const before = "CALYPSO_TEST_PG_BEFORE_LISTS"
 
 func TestAMinorUpdateThatRefusesThePluginLosesAndRepeatsNothing(t *testing.T) {
@@ -313,7 +332,8 @@ func TestAMinorUpdateThatRefusesThePluginLosesAndRepeatsNothing(t *testing.T) {
 	for _, published := range []bool{true, false} {
 		t.Run(fmt.Sprintf("published %t", published), func(t *testing.T) {
 			// The older binaries may come without the plugin.
-			pg := testenv.RunPostgres(t, testenv.PostgresConfig{Bin: old, Settings: []string{"dynamic_library_path = '$libdir:" + filepath.Join(filepath.Dir(bin), "lib") + "'"}})
+			pg := testenv.RunPostgres(t, testenv.PostgresConfig{Bin: old,
+				Settings: []string{"dynamic_library_path = '$libdir:" + filepath.Join(filepath.Dir(bin), "lib") + "'"}})
 			sql := func(s string) {
 				if err := pg.Exec(t.Context(), "postgres", s); err != nil {
 					t.Fatal(err)
@@ -327,7 +347,8 @@ func TestAMinorUpdateThatRefusesThePluginLosesAndRepeatsNothing(t *testing.T) {
 			config := s.config("c"+s.db, map[string]string{"plugin.name": "wal2json", "database.dbname": "postgres"})
 			c := start(t, config)
 			await(t, s.db+".public.a", 1)
-			testenv.Eventually(t, time.Minute, "the slot is read", func(ctx context.Context) error { return pg.Streaming(ctx, s.db) })
+			testenv.Eventually(t, time.Minute, "the slot is read",
+				func(ctx context.Context) error { return pg.Streaming(ctx, s.db) })
 			if err := c.stop(t); err != nil {
 				t.Fatal(err)
 			}
@@ -367,16 +388,19 @@ func TestAMinorUpdateThatRefusesThePluginLosesAndRepeatsNothing(t *testing.T) {
 func TestWal2jsonAndDecoderbufsGiveARowTheTypeThatItsColumnWasGivenJustBeforeIt(t *testing.T) {
 	for name, config := range map[string]map[string]string{
 		"pgoutput": {"plugin.name": "pgoutput"}, "decoderbufs": {"plugin.name": "decoderbufs"},
-		"wal2json": {"plugin.name": "wal2json"}, "wal2json, format 1": {"plugin.name": "wal2json", "slot.stream.params": "format-version=1"},
+		"wal2json": {"plugin.name": "wal2json"}, "wal2json, format 1": {"plugin.name": "wal2json",
+			"slot.stream.params": "format-version=1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSource(t)
-			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, v int NOT NULL); ALTER TABLE a REPLICA IDENTITY FULL; CREATE TABLE b (id int PRIMARY KEY, v int NOT NULL)")
+			s.exec(t,
+				"CREATE TABLE a (id int PRIMARY KEY, v int NOT NULL); ALTER TABLE a REPLICA IDENTITY FULL; CREATE TABLE b (id int PRIMARY KEY, v int NOT NULL)")
 			config["snapshot.mode"] = "no_data"
 			start(t, s.config("c"+s.db, config))
 			s.awaitSlot(t)
-			if has := s.query(t, "SELECT plugin::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'"); has != config["plugin.name"] {
+			if has := s.query(t, "SELECT plugin::text FROM pg_replication_slots WHERE slot_name = '"+s.db+
+				"'"); has != config["plugin.name"] {
 				t.Skipf("left out: the server does not have the plugin, so that %s is used", has)
 			}
 			s.exec(t, "INSERT INTO a VALUES (1, 5); UPDATE a SET v = 6; INSERT INTO b VALUES (1, 5)")
@@ -388,7 +412,8 @@ func TestWal2jsonAndDecoderbufsGiveARowTheTypeThatItsColumnWasGivenJustBeforeIt(
 			await(t, s.db+".public.a", 4)
 			await(t, s.db+".public.b", 2)
 			got := append(rawRecords(t, s.db+".public.a"), rawRecords(t, s.db+".public.b")...)
-			for i, want := range []string{`"v":5`, `"v":6`, `"v":"abc"`, `"before":{"id":2,"v":"abc"},"after":{"id":2,"v":"def"}`, `"v":5`, `"v":"7"`} {
+			for i, want := range []string{`"v":5`, `"v":6`, `"v":"abc"`,
+				`"before":{"id":2,"v":"abc"},"after":{"id":2,"v":"def"}`, `"v":5`, `"v":"7"`} {
 				if i >= len(got) || !strings.Contains(got[i], want) {
 					t.Errorf("record %d of %q does not have %s", i, got, want)
 				}

@@ -42,7 +42,8 @@ func TestAnOversizedRecordStopsTheConnectorAndIsNamed(t *testing.T) {
 	await(t, s.db+".public.a", 1)
 	s.exec(t, "INSERT INTO a VALUES (7, '"+noise(2_000_000)+"')")
 	err := c.failure(t)
-	for _, word := range []string{s.db + ".public.a", `id\":7`, "limit is 10", "max.message.bytes", "oversized.records.mode", "of 20"} {
+	for _, word := range []string{s.db + ".public.a", `id\":7`, "limit is 10", "max.message.bytes",
+		"oversized.records.mode", "of 20"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not say %q: %.1000s", word, err)
 		}
@@ -57,12 +58,14 @@ func TestOversizedRecordsBecomeDeadLettersThatHoldAllOfThem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t)
 			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1, 'read'), (2, repeat('y', 500000))")
-			config := s.config("c"+s.db, map[string]string{"oversized.records.mode": "dead.letter", "topic.creation.groups": "tables",
+			config := s.config("c"+s.db, map[string]string{"oversized.records.mode": "dead.letter",
+				"topic.creation.groups":         "tables",
 				"topic.creation.tables.include": `.*\.public\..*`, "topic.creation.tables.max.message.bytes": "100000"})
 			startWith(t, servers.kafka.Bootstrap, config, Options{Delivery: delivery})
 			s.awaitSlot(t)
 			big := noise(3_000_000)
-			s.exec(t, "BEGIN; INSERT INTO a VALUES (3, 'before'); INSERT INTO a VALUES (4, '"+big+"'); INSERT INTO a VALUES (5, 'after'); COMMIT")
+			s.exec(t, "BEGIN; INSERT INTO a VALUES (3, 'before'); INSERT INTO a VALUES (4, '"+big+
+				"'); INSERT INTO a VALUES (5, 'after'); COMMIT")
 			got := await(t, s.db+".public.a", 3)
 			if ops(got) != "rcc" || got[2].key != `{"id":5}` {
 				t.Errorf("the table's topic has %s, the last with key %s", ops(got), got[2].key)
@@ -80,7 +83,9 @@ func TestOversizedRecordsBecomeDeadLettersThatHoldAllOfThem(t *testing.T) {
 				for _, x := range r.Headers {
 					h[x.Key] = string(x.Value)
 				}
-				if h["__connect.errors.topic"] != s.db+".public.a" || h["__calypso.of"] != "value" || !strings.Contains(h["__connect.errors.exception.message"], "100000 bytes") || h["__calypso.lsn"] == "" || h["__debezium.context.connectorName"] == "" {
+				if h["__connect.errors.topic"] != s.db+".public.a" || h["__calypso.of"] != "value" ||
+					!strings.Contains(h["__connect.errors.exception.message"], "100000 bytes") || h["__calypso.lsn"] == "" ||
+					h["__debezium.context.connectorName"] == "" {
 					t.Fatalf("headers of a dead letter: %v", h)
 				}
 				values[string(r.Key)] += string(r.Value)
@@ -99,7 +104,8 @@ func TestOversizedRecordsAreCutWithAMarkOutsideTheirKeys(t *testing.T) {
 	s := newSource(t)
 	topic := s.db + ".public.a"
 	limit := "20000"
-	if _, err := kadm.NewClient(brokerClient(t)).CreateTopic(t.Context(), 1, 1, map[string]*string{"max.message.bytes": &limit}, topic); err != nil {
+	if _, err := kadm.NewClient(brokerClient(t)).CreateTopic(t.Context(), 1, 1,
+		map[string]*string{"max.message.bytes": &limit}, topic); err != nil {
 		t.Fatal(err)
 	}
 	s.exec(t, "CREATE TABLE a (id text PRIMARY KEY, x text, y bytea, z text); ALTER TABLE a REPLICA IDENTITY FULL")
@@ -115,7 +121,8 @@ func TestOversizedRecordsAreCutWithAMarkOutsideTheirKeys(t *testing.T) {
 	}
 	for i, row := range []map[string]any{got[0].After, got[1].After, got[1].Before, got[2].Before} {
 		x := fmt.Sprint(row["x"])
-		if !strings.HasPrefix(x, "üü") || !strings.HasSuffix(x, "ü…[cut: 40000 bytes in all]") || strings.Contains(x, "\ufffd") {
+		if !strings.HasPrefix(x, "üü") || !strings.HasSuffix(x, "ü…[cut: 40000 bytes in all]") ||
+			strings.Contains(x, "\ufffd") {
 			t.Errorf("%d: x ends %q", i, x[max(0, len(x)-60):])
 		}
 		if row["id"] != "one" || !strings.HasPrefix(fmt.Sprint(row["y"]), "q6urq6ur") || row["z"] == "" {
@@ -132,17 +139,21 @@ func TestOversizedRecordsAreCutWithAMarkOutsideTheirKeys(t *testing.T) {
 
 func TestTopicsAreCreatedAsTheirGroupSays(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); INSERT INTO c VALUES (1)")
+	s.exec(t,
+		"CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); INSERT INTO c VALUES (1)")
 	start(t, s.config("c"+s.db, map[string]string{
-		"topic.creation.groups": "compacted,wide", "topic.creation.default.partitions": "2", "topic.creation.default.retention.ms": "123456789", "topic.creation.default.replication.factor": "1",
-		"topic.creation.compacted.include": `.*\.public\.[ab]`, "topic.creation.compacted.exclude": `.*\.b`, "topic.creation.compacted.cleanup.policy": "compact",
-		"topic.creation.wide.include": `.*\.public\.(a|b)`, "topic.creation.wide.partitions": "5",
+		"topic.creation.groups": "compacted,wide", "topic.creation.default.partitions": "2",
+		"topic.creation.default.retention.ms": "123456789", "topic.creation.default.replication.factor": "1",
+		"topic.creation.compacted.include": `.*\.public\.[ab]`, "topic.creation.compacted.exclude": `.*\.b`,
+		"topic.creation.compacted.cleanup.policy": "compact",
+		"topic.creation.wide.include":             `.*\.public\.(a|b)`, "topic.creation.wide.partitions": "5",
 	}))
 	for _, table := range []string{"a", "b", "c"} {
 		await(t, s.db+".public."+table, 1)
 	}
 	admin := kadm.NewClient(brokerClient(t))
-	for table, want := range map[string]string{"a": "2 compact 604800000", "b": "5 delete 604800000", "c": "2 delete 123456789"} {
+	for table, want := range map[string]string{"a": "2 compact 604800000", "b": "5 delete 604800000",
+		"c": "2 delete 123456789"} {
 		topic := s.db + ".public." + table
 		details, err := admin.ListTopics(t.Context(), topic)
 		if err != nil {
@@ -156,7 +167,8 @@ func TestTopicsAreCreatedAsTheirGroupSays(t *testing.T) {
 		for _, c := range configs[0].Configs {
 			set[c.Key] = c.MaybeValue()
 		}
-		if got := fmt.Sprint(len(details[topic].Partitions), " ", set["cleanup.policy"], " ", set["retention.ms"]); got != want {
+		if got := fmt.Sprint(len(details[topic].Partitions), " ", set["cleanup.policy"], " ",
+			set["retention.ms"]); got != want {
 			t.Errorf("topic of table %s has %s, want %s", table, got, want)
 		}
 	}

@@ -15,20 +15,24 @@ import (
 
 // goroutines are those of a running capture, in which a panic ends its task.
 var goroutines = []string{
-	"session of a capture", "reader of a snapshot", "end of a snapshot", "holder of an exported snapshot", "deliverer of a snapshot",
-	"reader of the stream", "deliverer of the stream", "heartbeat", "incremental snapshot", "signal topic", "writer of statuses",
+	"session of a capture", "reader of a snapshot", "end of a snapshot", "holder of an exported snapshot",
+	"deliverer of a snapshot",
+	"reader of the stream", "deliverer of the stream", "heartbeat", "incremental snapshot", "signal topic",
+	"writer of statuses",
 	"watch of the server", "watch of statements", "opening of the producer", "commands",
 }
 
 // aside are those whose panic leaves the task alone.
-var aside = []string{"question for a slot", "watch of idle captures", "watch of all idle captures", "gauges of captures", "notice", "end of the stream", "command"}
+var aside = []string{"question for a slot", "watch of idle captures", "watch of all idle captures",
+	"gauges of captures", "notice", "end of the stream", "command"}
 
 func TestAPanicInAnyGoroutineOfACaptureFailsItsTaskAndLosesNothing(t *testing.T) {
 	for _, name := range goroutines {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t)
 			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 50)")
-			config := s.config("c"+s.db, map[string]string{"heartbeat.interval.ms": "1000", "slot.max.retries": "60", "slot.retry.delay.ms": "200"})
+			config := s.config("c"+s.db, map[string]string{"heartbeat.interval.ms": "1000", "slot.max.retries": "60",
+				"slot.retry.delay.ms": "200"})
 			end := contain.Inject(name)
 			defer end()
 			err := start(t, config).failure(t)

@@ -15,9 +15,12 @@ import (
 // polling is a polling connector's configuration for the source; set overrides it.
 func (s *source) polling(name string, set map[string]string) map[string]string {
 	c := map[string]string{
-		"name": name, "connector.class": poll.Class, "connection.url": fmt.Sprintf("jdbc:postgresql://%s:%d/%s?sslmode=disable", s.Host, s.Port, s.db),
-		"connection.user": testenv.PostgresUser, "connection.password": testenv.PostgresPassword, "topic.prefix": s.db + "-", "poll.interval.ms": "20",
-		"table.poll.interval.ms": "100", "value.converter.schemas.enable": "false", "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+		"name": name, "connector.class": poll.Class,
+		"connection.url":  fmt.Sprintf("jdbc:postgresql://%s:%d/%s?sslmode=disable", s.Host, s.Port, s.db),
+		"connection.user": testenv.PostgresUser, "connection.password": testenv.PostgresPassword, "topic.prefix": s.db + "-",
+		"poll.interval.ms":       "20",
+		"table.poll.interval.ms": "100", "value.converter.schemas.enable": "false",
+		"key.converter": "org.apache.kafka.connect.storage.StringConverter",
 	}
 	maps.Copy(c, set)
 	return c
@@ -63,11 +66,18 @@ func TestRowsArePolledByEachModeWithoutLossOrRepetitionOverRestarts(t *testing.T
 		name, table string
 		set         map[string]string
 	}{
-		{"incrementing", "id serial PRIMARY KEY, at timestamp NOT NULL DEFAULT clock_timestamp()", map[string]string{"mode": "incrementing"}},
-		{"timestamp", "id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now()", map[string]string{"mode": "timestamp", "timestamp.column.name": "at"}},
-		{"timestamp without key", "id int, at timestamp NOT NULL DEFAULT now()", map[string]string{"mode": "timestamp", "timestamp.column.name": "at"}},
-		{"both", "id int NOT NULL, at timestamp, made timestamp NOT NULL DEFAULT now()", map[string]string{"mode": "timestamp+incrementing", "timestamp.column.name": "at,made", "incrementing.column.name": "id"}},
-		{"query", "id int PRIMARY KEY, at timestamp NOT NULL DEFAULT now()", map[string]string{"mode": "timestamp+incrementing", "timestamp.column.name": "at", "incrementing.column.name": "id", "query": "SELECT id, at, 'x' AS x FROM a WHERE id > 0;"}},
+		{"incrementing", "id serial PRIMARY KEY, at timestamp NOT NULL DEFAULT clock_timestamp()",
+			map[string]string{"mode": "incrementing"}},
+		{"timestamp", "id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now()",
+			map[string]string{"mode": "timestamp", "timestamp.column.name": "at"}},
+		{"timestamp without key", "id int, at timestamp NOT NULL DEFAULT now()",
+			map[string]string{"mode": "timestamp", "timestamp.column.name": "at"}},
+		{"both", "id int NOT NULL, at timestamp, made timestamp NOT NULL DEFAULT now()",
+			map[string]string{"mode": "timestamp+incrementing", "timestamp.column.name": "at,made",
+				"incrementing.column.name": "id"}},
+		{"query", "id int PRIMARY KEY, at timestamp NOT NULL DEFAULT now()",
+			map[string]string{"mode": "timestamp+incrementing", "timestamp.column.name": "at", "incrementing.column.name": "id",
+				"query": "SELECT id, at, 'x' AS x FROM a WHERE id > 0;"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -144,10 +154,13 @@ func TestABulkPollReadsAllRowsEachTimeAndNewTablesAreFound(t *testing.T) {
 
 func TestAPolledRowIsAFlatStructOfConnectTypes(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, `CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE a (id bigint PRIMARY KEY, s smallint, i int, b boolean, r real, d double precision, n numeric(6,2), whole numeric(4), free numeric, t text NOT NULL,
+	s.exec(t,
+		`CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE a (id bigint PRIMARY KEY, s smallint, i int, b boolean, r real, d double precision, n numeric(6,2), whole numeric(4), free numeric, t text NOT NULL,
 		bin bytea, day date, tod time, ts timestamp, tz timestamptz, u uuid, j jsonb, m mood, arr int[])`)
-	s.exec(t, `INSERT INTO a VALUES (1, 2, 3, true, 1.5, 2.5, 12.3, 44, 1.230, 'é', '\x0102', '2020-01-02', '10:11:12.5', '2020-01-02 03:04:05.678', '2020-01-02 03:04:05.678+02', '6f0ff0a0-0000-0000-0000-000000000001', '{"a": 1}', 'ok', '{1,2}'); INSERT INTO a (id, t) VALUES (2, 'x')`)
-	start(t, s.polling("c"+s.db, map[string]string{"mode": "incrementing", "incrementing.column.name": "id", "value.converter.schemas.enable": "true", "numeric.mapping": "precision_only"}))
+	s.exec(t,
+		`INSERT INTO a VALUES (1, 2, 3, true, 1.5, 2.5, 12.3, 44, 1.230, 'é', '\x0102', '2020-01-02', '10:11:12.5', '2020-01-02 03:04:05.678', '2020-01-02 03:04:05.678+02', '6f0ff0a0-0000-0000-0000-000000000001', '{"a": 1}', 'ok', '{1,2}'); INSERT INTO a (id, t) VALUES (2, 'x')`)
+	start(t, s.polling("c"+s.db, map[string]string{"mode": "incrementing", "incrementing.column.name": "id",
+		"value.converter.schemas.enable": "true", "numeric.mapping": "precision_only"}))
 	ids(t, s.db+"-a", 2)
 	got := records(t, s.db+"-a")
 	var v struct {
@@ -195,12 +208,17 @@ func TestAPollingConfigurationThatCannotWorkIsNamed(t *testing.T) {
 		set  map[string]string
 		says string
 	}{
-		"no such column":       {map[string]string{"mode": "incrementing", "incrementing.column.name": "nr", "table.whitelist": "a"}, "incrementing.column.name"},
-		"nullable":             {map[string]string{"mode": "incrementing", "incrementing.column.name": "id", "table.whitelist": "a"}, "validate.non.null"},
-		"nullable time":        {map[string]string{"mode": "timestamp", "timestamp.column.name": "at", "table.whitelist": "a"}, "validate.non.null"},
-		"no number":            {map[string]string{"mode": "incrementing", "incrementing.column.name": "x", "table.whitelist": "a"}, "not a number"},
-		"no sequence":          {map[string]string{"mode": "incrementing", "table.whitelist": "public.b"}, "sequence"},
-		"not a time":           {map[string]string{"mode": "timestamp", "timestamp.column.name": "x", "table.whitelist": "a"}, "not a timestamp"},
+		"no such column": {map[string]string{"mode": "incrementing", "incrementing.column.name": "nr",
+			"table.whitelist": "a"}, "incrementing.column.name"},
+		"nullable": {map[string]string{"mode": "incrementing", "incrementing.column.name": "id",
+			"table.whitelist": "a"}, "validate.non.null"},
+		"nullable time": {map[string]string{"mode": "timestamp", "timestamp.column.name": "at",
+			"table.whitelist": "a"}, "validate.non.null"},
+		"no number": {map[string]string{"mode": "incrementing", "incrementing.column.name": "x",
+			"table.whitelist": "a"}, "not a number"},
+		"no sequence": {map[string]string{"mode": "incrementing", "table.whitelist": "public.b"}, "sequence"},
+		"not a time": {map[string]string{"mode": "timestamp", "timestamp.column.name": "x", "table.whitelist": "a"},
+			"not a timestamp"},
 		"wrong password":       {map[string]string{"mode": "bulk", "connection.password": "wrong"}, "database.password"},
 		"a query that is none": {map[string]string{"mode": "bulk", "query": "SELEC 1"}, "SELEC"},
 	} {
@@ -210,7 +228,8 @@ func TestAPollingConfigurationThatCannotWorkIsNamed(t *testing.T) {
 			}
 		})
 	}
-	for _, set := range []map[string]string{{"mode": "timestamp"}, {"mode": "bulk", "query": "SELECT 1", "table.whitelist": "a"}, {"mode": "bulk", "table.include.list": "("}} {
+	for _, set := range []map[string]string{{"mode": "timestamp"},
+		{"mode": "bulk", "query": "SELECT 1", "table.whitelist": "a"}, {"mode": "bulk", "table.include.list": "("}} {
 		if _, err := makeTask(servers.kafka.Bootstrap, s.polling("c", set), Options{}, func(error) {}); err == nil {
 			t.Errorf("%v is taken", set)
 		}

@@ -15,7 +15,8 @@ func (s *source) strange(t testing.TB) (name string) {
 	name = "s" + s.db
 	s.exec(t, fmt.Sprintf("CREATE ROLE %s LOGIN SUPERUSER PASSWORD 's'", name))
 	t.Cleanup(func() { _ = s.Exec(t.Context(), s.db, "DROP OWNED BY "+name+"; DROP ROLE "+name) })
-	for _, set := range []string{"bytea_output = escape", "DateStyle = 'SQL, DMY'", "IntervalStyle = sql_standard", "TimeZone = 'Asia/Tokyo'", "extra_float_digits = -15",
+	for _, set := range []string{"bytea_output = escape", "DateStyle = 'SQL, DMY'", "IntervalStyle = sql_standard",
+		"TimeZone = 'Asia/Tokyo'", "extra_float_digits = -15",
 		"standard_conforming_strings = off", "quote_all_identifiers = on", "client_encoding = latin1"} {
 		s.exec(t, "ALTER ROLE "+name+" SET "+set)
 		if !strings.HasPrefix(set, "client_encoding") {
@@ -28,7 +29,8 @@ func (s *source) strange(t testing.TB) (name string) {
 // texts makes a table with values and defaults whose text depends on settings.
 func (s *source) texts(t testing.TB) {
 	t.Helper()
-	s.exec(t, `CREATE TABLE a (id int PRIMARY KEY, b bytea DEFAULT '\x00ff41', d date DEFAULT '2001-02-03', i interval DEFAULT '1 year 2 days 03:04:05.6',
+	s.exec(t,
+		`CREATE TABLE a (id int PRIMARY KEY, b bytea DEFAULT '\x00ff41', d date DEFAULT '2001-02-03', i interval DEFAULT '1 year 2 days 03:04:05.6',
 		z timestamptz DEFAULT '2001-02-03 04:05:06+00', f float8 DEFAULT 0.1, r real DEFAULT 1.1, x text DEFAULT 'ä\n''', bs bytea[] DEFAULT '{"\\x00ff41"}', ts timestamp DEFAULT '2001-02-03 04:05:06.789')`)
 }
 
@@ -55,7 +57,8 @@ func TestPolledRowsDoNotDependOnSettingsOfRolesAndPoolers(t *testing.T) {
 			s := newSource(t)
 			s.texts(t)
 			s.exec(t, "INSERT INTO a VALUES (1)")
-			set := map[string]string{"mode": "incrementing", "incrementing.column.name": "id", "table.whitelist": "public.a", "numeric.mapping": "best_fit", "topic.prefix": s.db + "-plain-"}
+			set := map[string]string{"mode": "incrementing", "incrementing.column.name": "id", "table.whitelist": "public.a",
+				"numeric.mapping": "best_fit", "topic.prefix": s.db + "-plain-"}
 			start(t, s.polling("p"+s.db, set))
 			ids(t, s.db+"-plain-a", 1)
 			strange, port := s.strange(t), s.Port
@@ -80,9 +83,11 @@ func TestCapturedRowsDoNotDependOnSettingsOfRoles(t *testing.T) {
 			s.texts(t)
 			s.exec(t, "INSERT INTO a VALUES (1)")
 			strange := s.strange(t)
-			config := s.config("c"+s.db, map[string]string{"database.user": strange, "database.password": "s", "plugin.name": plugin, "interval.handling.mode": "string"})
+			config := s.config("c"+s.db, map[string]string{"database.user": strange, "database.password": "s",
+				"plugin.name": plugin, "interval.handling.mode": "string"})
 			start(t, config)
-			plain := s.config("p"+s.db, map[string]string{"plugin.name": plugin, "topic.prefix": "p" + s.db, "slot.name": "p" + s.db, "interval.handling.mode": "string"})
+			plain := s.config("p"+s.db, map[string]string{"plugin.name": plugin, "topic.prefix": "p" + s.db,
+				"slot.name": "p" + s.db, "interval.handling.mode": "string"})
 			await(t, s.db+".public.a", 1)
 			s.awaitSlot(t)
 			start(t, plain)
@@ -100,13 +105,16 @@ func TestCapturedRowsDoNotDependOnSettingsOfRoles(t *testing.T) {
 }
 
 func TestAPoolerThatTakesNoReplicationFailsTheTaskWithTheRemedy(t *testing.T) {
-	for name, settings := range map[string][]string{"refused": nil, "ignored": {"ignore_startup_parameters = replication"}} {
+	for name, settings := range map[string][]string{"refused": nil,
+		"ignored": {"ignore_startup_parameters = replication"}} {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t)
 			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
-			port := s.RunPgBouncer(t, testenv.PgBouncerConfig{PoolMode: "session", Role: testenv.PostgresUser, Password: testenv.PostgresPassword, Settings: settings})
+			port := s.RunPgBouncer(t, testenv.PgBouncerConfig{PoolMode: "session", Role: testenv.PostgresUser,
+				Password: testenv.PostgresPassword, Settings: settings})
 			config := s.config("c"+s.db, map[string]string{"database.port": fmt.Sprint(port)})
-			if c := s.finding(t, "replication connection", config); c.OK || !strings.Contains(c.Detail, string(pgrepl.ReasonPooler)) {
+			if c := s.finding(t, "replication connection", config); c.OK ||
+				!strings.Contains(c.Detail, string(pgrepl.ReasonPooler)) {
 				t.Errorf("the check says %+v", c)
 			}
 			err := start(t, config).failure(t)

@@ -26,7 +26,8 @@ type pair struct {
 func newPair(t testing.TB, settings ...string) *pair {
 	t.Helper()
 	needServers(t)
-	primary := testenv.RunPostgres(t, testenv.PostgresConfig{Settings: append([]string{"wal_sender_timeout = 4s"}, settings...)})
+	primary := testenv.RunPostgres(t,
+		testenv.PostgresConfig{Settings: append([]string{"wal_sender_timeout = 4s"}, settings...)})
 	db := fmt.Sprintf("t%d", time.Now().UnixNano())
 	if err := primary.Exec(t.Context(), "postgres", "CREATE DATABASE "+db); err != nil {
 		t.Fatal(err)
@@ -57,10 +58,12 @@ func (p *pair) config(name string, set map[string]string) map[string]string {
 
 func (p *pair) caughtUp(t testing.TB) {
 	t.Helper()
-	testenv.Eventually(t, time.Minute, "the standby has everything", func(ctx context.Context) error { return p.standby.CaughtUp(ctx, p.Postgres) })
+	testenv.Eventually(t, time.Minute, "the standby has everything",
+		func(ctx context.Context) error { return p.standby.CaughtUp(ctx, p.Postgres) })
 }
 
-// copySlot brings the slot to the standby as it is on disk, as Patroni does where the server does not synchronise slots.
+// copySlot brings the slot to the standby as it is on disk, as Patroni does where the server does
+// not synchronise slots.
 func (p *pair) copySlot(t testing.TB) {
 	t.Helper()
 	p.exec(t, "CHECKPOINT")
@@ -70,7 +73,9 @@ func (p *pair) copySlot(t testing.TB) {
 	}
 	// Only the state, which the server replaces in one step: other files come and go while it runs.
 	from, to := filepath.Join(p.Dir, "pg_replslot", p.db), filepath.Join(p.standby.Dir, "pg_replslot", p.db)
-	if out, err := exec.Command("sh", "-c", `mkdir "$2" && cp -a "$1/state" "$2/" && chown --reference="$1" "$2" && chmod --reference="$1" "$2"`, "sh", from, to).CombinedOutput(); err != nil {
+	if out, err := exec.Command("sh", "-c",
+		`mkdir "$2" && cp -a "$1/state" "$2/" && chown --reference="$1" "$2" && chmod --reference="$1" "$2"`, "sh", from,
+		to).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if err := p.standby.Start(t.Context()); err != nil {
@@ -88,7 +93,8 @@ func (p *pair) awaitCopy(t testing.TB) {
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	eventually(t, "the standby keeps the slot", func() error {
 		var kept bool
-		err := conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND synced AND NOT temporary AND invalidation_reason IS NULL)", p.db).Scan(&kept)
+		err := conn.QueryRow(t.Context(),
+			"SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND synced AND NOT temporary AND invalidation_reason IS NULL)", p.db).Scan(&kept)
 		if err == nil && !kept {
 			err = errors.New("it does not")
 		}
@@ -126,7 +132,8 @@ func TestAPromotionLosesAndRepeatsNothingWhereTheSlotSurvives(t *testing.T) {
 	}{
 		{"copied, switchover", testenv.Fast, false, nil},
 		{"copied, crash", testenv.Immediate, false, nil},
-		{"copied, amid a transaction", testenv.Immediate, false, map[string]string{"max.batch.size": "7", "replication.protocol": "4"}},
+		{"copied, amid a transaction", testenv.Immediate, false,
+			map[string]string{"max.batch.size": "7", "replication.protocol": "4"}},
 		{"synchronised, switchover", testenv.Fast, true, nil},
 		{"synchronised, crash", testenv.Immediate, true, nil},
 	} {
@@ -166,9 +173,12 @@ func TestAPromotionAmidASnapshotReadsTheRestFromTheNewServer(t *testing.T) {
 		t.Run(plugin, func(t *testing.T) {
 			const rows = 3000
 			p := newPair(t)
-			p.exec(t, fmt.Sprintf("CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, repeat(md5(g::text), 60) FROM generate_series(1, %d) g", rows))
+			p.exec(t,
+				fmt.Sprintf(
+					"CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, repeat(md5(g::text), 60) FROM generate_series(1, %d) g", rows))
 			proxy := testenv.RunProxy(t, fmt.Sprintf("%s:%d", p.Host, p.Port))
-			config := p.config("c"+p.db, map[string]string{"plugin.name": plugin, "max.batch.size": "10", "slot.retry.delay.ms": "200", "slot.max.retries": "300", "retriable.restart.connector.wait.ms": "500"})
+			config := p.config("c"+p.db, map[string]string{"plugin.name": plugin, "max.batch.size": "10",
+				"slot.retry.delay.ms": "200", "slot.max.retries": "300", "retriable.restart.connector.wait.ms": "500"})
 			config["database.hostname"] = fmt.Sprintf("%s,%s:%d", proxy.Addr, p.standby.Host, p.standby.Port)
 			proxy.Slow(10*time.Millisecond, 4<<10)
 			topic := p.db + ".public.a"
@@ -180,7 +190,8 @@ func TestAPromotionAmidASnapshotReadsTheRestFromTheNewServer(t *testing.T) {
 				return nil
 			})
 			p.copySlot(t)
-			p.exec(t, "UPDATE a SET x = 'new' WHERE id % 100 = 0; DELETE FROM a WHERE id % 100 = 50; INSERT INTO a VALUES (10000, 'x')")
+			p.exec(t,
+				"UPDATE a SET x = 'new' WHERE id % 100 = 0; DELETE FROM a WHERE id % 100 = 50; INSERT INTO a VALUES (10000, 'x')")
 			p.caughtUp(t)
 			if n := len(records(t, topic)); n >= rows {
 				t.Fatalf("the snapshot was over after %d rows", n)
@@ -230,7 +241,8 @@ func TestAPromotionWithoutTheSlotStopsTheConnector(t *testing.T) {
 	await(t, p.db+".public.ledger", ledgerEvents)
 	p.caughtUp(t)
 	p.promote(t, testenv.Immediate)
-	if err := c.failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonSlotMissing || !strings.Contains(err.Error(), "slot.failover") {
+	if err := c.failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonSlotMissing ||
+		!strings.Contains(err.Error(), "slot.failover") {
 		t.Errorf("error %v, want %s and a word about slot.failover", err, pgrepl.ReasonSlotMissing)
 	}
 }
@@ -284,7 +296,9 @@ func TestWhatAPromotionUndidIsNamedAndTheRestOfTheNewHistoryArrivesOnce(t *testi
 func TestAPositionBeyondThePromotionGoesOnWhereNothingWasDeliveredOfIt(t *testing.T) {
 	p := newPair(t)
 	p.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text); CREATE TABLE apart (id int)")
-	topic, config := p.db+".public.ledger", p.config("c"+p.db, map[string]string{"slot.failover": "false", "table.include.list": "public.ledger", "publication.autocreate.mode": "filtered"})
+	topic, config := p.db+".public.ledger", p.config("c"+p.db,
+		map[string]string{"slot.failover": "false", "table.include.list": "public.ledger",
+			"publication.autocreate.mode": "filtered"})
 	start(t, config)
 	p.awaitSlot(t)
 	ledger(t, p.source, 1, 2)
@@ -298,7 +312,8 @@ func TestAPositionBeyondThePromotionGoesOnWhereNothingWasDeliveredOfIt(t *testin
 	// Enough log of others that the position moves over it.
 	p.exec(t, "INSERT INTO apart SELECT generate_series(1, 400000)")
 	eventually(t, "the position moves", func() error {
-		if at := p.query(t, "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = '"+p.db+"'"); p.query(t, fmt.Sprintf("SELECT ('%s'::pg_lsn > '%s'::pg_lsn)::text", at, fork)) != "true" {
+		if at := p.query(t, "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = '"+p.db+
+			"'"); p.query(t, fmt.Sprintf("SELECT ('%s'::pg_lsn > '%s'::pg_lsn)::text", at, fork)) != "true" {
 			return fmt.Errorf("it is %s, the fork %s", at, fork)
 		}
 		return nil
@@ -321,7 +336,8 @@ func TestACheckSaysWhetherTheSlotSurvivesAPromotion(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	} else {
-		if c := p.finding(t, "promotion", config(map[string]string{"slot.failover": "false"})); !c.OK || !strings.Contains(c.Remedy, "sync_replication_slots") {
+		if c := p.finding(t, "promotion", config(map[string]string{"slot.failover": "false"})); !c.OK ||
+			!strings.Contains(c.Remedy, "sync_replication_slots") {
 			t.Errorf("%+v", c)
 		}
 		if c := p.finding(t, "promotion", config(nil)); !c.OK || !strings.Contains(c.Remedy, "synchronized_standby_slots") {
@@ -330,7 +346,8 @@ func TestACheckSaysWhetherTheSlotSurvivesAPromotion(t *testing.T) {
 		p.exec(t, "ALTER SYSTEM SET synchronized_standby_slots = '"+testenv.StandbySlot+"'")
 		p.exec(t, "SELECT pg_reload_conf()")
 		eventually(t, "the setting counts", func() error {
-			if c := p.finding(t, "promotion", config(nil)); !c.OK || c.Remedy != "" || !strings.Contains(c.Detail, testenv.StandbySlot) {
+			if c := p.finding(t, "promotion", config(nil)); !c.OK || c.Remedy != "" ||
+				!strings.Contains(c.Detail, testenv.StandbySlot) {
 				return fmt.Errorf("%+v", c)
 			}
 			return nil
@@ -364,21 +381,24 @@ func TestAStandbyIsCapturedOrRefusedWithTheWayOut(t *testing.T) {
 		}
 		return
 	}
-	if err := start(t, config).failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonPublication || !strings.Contains(err.Error(), "Run on the primary") {
+	if err := start(t, config).failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonPublication ||
+		!strings.Contains(err.Error(), "Run on the primary") {
 		t.Fatalf("error %v, want %s and the way out", err, pgrepl.ReasonPublication)
 	}
 	if c := p.finding(t, "publication", config); c.OK || !strings.Contains(c.Remedy, "primary") {
 		t.Errorf("%+v", c)
 	}
 	primary.exec(t, "CREATE PUBLICATION "+p.db+" FOR ALL TABLES")
-	testenv.Eventually(t, time.Minute, "the standby has the publication", func(ctx context.Context) error { return p.standby.CaughtUp(ctx, primary.Postgres) })
+	testenv.Eventually(t, time.Minute, "the standby has the publication",
+		func(ctx context.Context) error { return p.standby.CaughtUp(ctx, primary.Postgres) })
 	if c := p.finding(t, "publication", config); !c.OK {
 		t.Errorf("%+v", c)
 	}
 	c := start(t, config)
 	eventually(t, "the slot is made", func() error {
 		primary.exec(t, "SELECT pg_log_standby_snapshot()")
-		if p.query(t, "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = '"+p.db+"' AND confirmed_flush_lsn IS NOT NULL") != "1" {
+		if p.query(t, "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = '"+p.db+
+			"' AND confirmed_flush_lsn IS NOT NULL") != "1" {
 			return errors.New("it is not")
 		}
 		return nil
@@ -408,12 +428,14 @@ func TestAStandbyOfAStandbyIsCapturedAlsoOnceTheStandbyIsPromoted(t *testing.T) 
 	if p.major(t) < "16" {
 		t.Skipf("left out: PostgreSQL %s decodes on primaries only; make pg-versions runs it", p.major(t))
 	}
-	p.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text); INSERT INTO ledger VALUES (1, 0, 'a'); CREATE PUBLICATION "+p.db+" FOR ALL TABLES")
+	p.exec(t,
+		"CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text); INSERT INTO ledger VALUES (1, 0, 'a'); CREATE PUBLICATION "+p.db+" FOR ALL TABLES")
 	primary, middle := p.source, p.standby
 	last := middle.RunStandby(t)
 	p.caughtUp(t)
 	p.connect(t, last)
-	testenv.Eventually(t, time.Minute, "the last has everything", func(ctx context.Context) error { return last.CaughtUp(ctx, middle) })
+	testenv.Eventually(t, time.Minute, "the last has everything",
+		func(ctx context.Context) error { return last.CaughtUp(ctx, middle) })
 	topic, config := p.db+".public.ledger", p.source.config("c"+p.db, nil)
 	for _, name := range []string{"standby", "publication", "slot"} {
 		if c := p.finding(t, name, config); c.Name != "" && !c.OK {
@@ -423,7 +445,8 @@ func TestAStandbyOfAStandbyIsCapturedAlsoOnceTheStandbyIsPromoted(t *testing.T) 
 	c := start(t, config)
 	eventually(t, "the slot is made", func() error {
 		primary.exec(t, "SELECT pg_log_standby_snapshot()")
-		if p.query(t, "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = '"+p.db+"' AND confirmed_flush_lsn IS NOT NULL") != "1" {
+		if p.query(t, "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = '"+p.db+
+			"' AND confirmed_flush_lsn IS NOT NULL") != "1" {
 			return errors.New("it is not")
 		}
 		return nil
@@ -433,7 +456,8 @@ func TestAStandbyOfAStandbyIsCapturedAlsoOnceTheStandbyIsPromoted(t *testing.T) 
 	ledger(t, primary, 1, 5)
 	await(t, topic, 5*ledgerEvents+1)
 	// What the last follows is promoted: its history goes on in another timeline, while it stays a standby.
-	testenv.Eventually(t, time.Minute, "the standby has everything", func(ctx context.Context) error { return middle.CaughtUp(ctx, primary.Postgres) })
+	testenv.Eventually(t, time.Minute, "the standby has everything",
+		func(ctx context.Context) error { return middle.CaughtUp(ctx, primary.Postgres) })
 	_ = primary.Stop(testenv.Fast)
 	if err := middle.Promote(t.Context()); err != nil {
 		t.Fatal(err)

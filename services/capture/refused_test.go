@@ -33,8 +33,8 @@ var otherwise = map[string]string{
 	"topic.naming.strategy":                "Java classes are refused",
 }
 
-// The file is what Kafka Connect 4.3.1 with Debezium 3.6.3 says of values of each key that are nonsense, empty or in capitals
-// (tests/conformance/validation_test.go).
+// The file is what Kafka Connect 4.3.1 with Debezium 3.6.3 says of values of each key that are
+// nonsense, empty or in capitals (tests/conformance/validation_test.go).
 func TestAValueIsRefusedWhereDebeziumRefusesIt(t *testing.T) {
 	content, err := os.ReadFile("testdata/debezium-faults.json")
 	if err != nil {
@@ -45,13 +45,16 @@ func TestAValueIsRefusedWhereDebeziumRefusesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	worker := workerWithoutBroker(t)
-	base := map[string]string{"connector.class": Class, "name": "c", "database.hostname": "127.0.0.1", "database.port": "1",
-		"database.user": "u", "database.password": "p", "database.dbname": "d", "topic.prefix": "p", "plugin.name": "pgoutput"}
+	base := map[string]string{"connector.class": Class, "name": "c", "database.hostname": "127.0.0.1",
+		"database.port": "1",
+		"database.user": "u", "database.password": "p", "database.dbname": "d", "topic.prefix": "p",
+		"plugin.name": "pgoutput"}
 	for _, key := range slices.Sorted(maps.Keys(recorded)) {
 		for _, value := range slices.Sorted(maps.Keys(recorded[key])) {
 			config := maps.Clone(base)
 			config[key] = value
-			answer, err := worker.ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "PostgresConnector", Config: config, Offline: true})
+			answer, err := worker.ValidateConfig(t.Context(),
+				&connectorv1.ValidateConfigRequest{Plugin: "PostgresConnector", Config: config, Offline: true})
 			if err != nil {
 				t.Errorf("%s = %q: %v", key, value, err)
 				continue

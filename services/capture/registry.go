@@ -8,7 +8,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// Registry is where the captures of a worker are seen and called, by CaptureService and metrics. It is safe for concurrent use.
+// Registry is where the captures of a worker are seen and called, by CaptureService and metrics. It
+// is safe for concurrent use.
 type Registry struct {
 	captures *status.Registry
 	doors    *api.Doors

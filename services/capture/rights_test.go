@@ -11,13 +11,16 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// administrator makes a role with the rights of a managed server's administrator and no more (Azure's, say): it makes roles and databases,
-// may replicate, and is no superuser; nor does it read what is not its own. It returns a connection as the role.
+// administrator makes a role with the rights of a managed server's administrator and no more
+// (Azure's, say): it makes roles and databases, may replicate, and is no superuser; nor does it
+// read what is not its own. It returns a connection as the role.
 func (s *source) administrator(t testing.TB, group string) (name string, conn *pgx.Conn) {
 	t.Helper()
 	name = "adm" + s.db
 	s.exec(t, fmt.Sprintf("DO $$ BEGIN CREATE ROLE %s NOLOGIN; EXCEPTION WHEN duplicate_object THEN END $$", group))
-	s.exec(t, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD 'p' CREATEROLE CREATEDB REPLICATION IN ROLE %s; GRANT CREATE ON DATABASE %s TO %[1]s; GRANT ALL ON SCHEMA public TO %[1]s", name, group, s.db))
+	s.exec(t,
+		fmt.Sprintf(
+			"CREATE ROLE %s LOGIN PASSWORD 'p' CREATEROLE CREATEDB REPLICATION IN ROLE %s; GRANT CREATE ON DATABASE %s TO %[1]s; GRANT ALL ON SCHEMA public TO %[1]s", name, group, s.db))
 	t.Cleanup(func() {
 		_ = s.Exec(context.WithoutCancel(t.Context()), s.db, fmt.Sprintf("DROP OWNED BY %s CASCADE; DROP ROLE %[1]s", name))
 	})
@@ -35,9 +38,11 @@ func TestTheAdministratorOfAManagedServerCapturesWhatItOwns(t *testing.T) {
 	own := &source{s.Postgres, s.db, conn}
 	own.exec(t, `CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text); INSERT INTO ledger VALUES (1, 0, 'a');
 		CREATE TABLE signals (id text PRIMARY KEY, type text, data text); CREATE TABLE beats (id int PRIMARY KEY, n int); INSERT INTO beats VALUES (1, 0)`)
-	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "p", "table.include.list": "public.ledger", "signal.data.collection": "public.signals",
+	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "p",
+		"table.include.list": "public.ledger", "signal.data.collection": "public.signals",
 		"heartbeat.interval.ms": "200", "heartbeat.action.query": "UPDATE beats SET n = n + 1"})
-	for _, name := range []string{"wal_level", "replication right", "replication connection", "read rights", "publication", "slot", "promotion"} {
+	for _, name := range []string{"wal_level", "replication right", "replication connection", "read rights", "publication",
+		"slot", "promotion"} {
 		// Tests beside this one have standbys, which promotion has a remedy for.
 		if c := s.finding(t, name, config); !c.OK || c.Remedy != "" && name != "promotion" {
 			t.Errorf("check %s: %+v", name, c)
@@ -81,16 +86,20 @@ func TestTheAdministratorOfAManagedServerIsToldHowToCaptureWhatOthersOwn(t *test
 			defer theirs.Close(context.WithoutCancel(t.Context()))
 			owner := &source{s.Postgres, s.db, theirs}
 			owner.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
-			config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "p", "table.include.list": "public.a"})
+			config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "p",
+				"table.include.list": "public.a"})
 			if c := s.finding(t, "read rights", config); c.OK || !strings.Contains(c.Remedy, "GRANT") {
 				t.Errorf("%+v", c)
 			}
 			owner.exec(t, "GRANT SELECT ON a TO "+role)
 			err = start(t, config).failure(t)
-			if pgrepl.ReasonOf(err) != pgrepl.ReasonPublicationMake || !strings.Contains(err.Error(), "GRANT "+pgrepl.QuoteIdent(app)+" TO "+pgrepl.QuoteIdent(role)) || !strings.Contains(err.Error(), "CREATE PUBLICATION") {
+			if pgrepl.ReasonOf(err) != pgrepl.ReasonPublicationMake ||
+				!strings.Contains(err.Error(), "GRANT "+pgrepl.QuoteIdent(app)+" TO "+pgrepl.QuoteIdent(role)) ||
+				!strings.Contains(err.Error(), "CREATE PUBLICATION") {
 				t.Fatalf("error %v, want %s and both ways out", err, pgrepl.ReasonPublicationMake)
 			}
-			if c := s.finding(t, "publication", config); !strings.Contains(c.Remedy, "CREATE PUBLICATION") || !strings.Contains(c.Remedy, "GRANT") {
+			if c := s.finding(t, "publication", config); !strings.Contains(c.Remedy, "CREATE PUBLICATION") ||
+				!strings.Contains(c.Remedy, "GRANT") {
 				t.Errorf("%+v", c)
 			}
 			if way == "the owner makes the publication" {
@@ -122,7 +131,8 @@ func TestMembershipInARoleOfAProviderIsNoRightToReplicate(t *testing.T) {
 	if c := s.finding(t, "replication right", config); c.OK || !strings.Contains(c.Remedy, "ALTER ROLE") {
 		t.Errorf("%+v", c)
 	}
-	if err := start(t, config).failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonReplication || !strings.Contains(err.Error(), "ALTER ROLE") {
+	if err := start(t, config).failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonReplication ||
+		!strings.Contains(err.Error(), "ALTER ROLE") {
 		t.Errorf("error %v, want %s", err, pgrepl.ReasonReplication)
 	}
 }

@@ -29,7 +29,8 @@ func Run(ctx context.Context, cfg Config) error {
 	const scope = "github.com/calypso-cdc/calypso/services/capture"
 	meter := cfg.Telemetry.Meters.Meter(scope)
 	registry := NewRegistry()
-	plugins, err := Plugins(Options{Registry: registry, Delivery: cfg.Delivery, Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope)})
+	plugins, err := Plugins(Options{Registry: registry, Delivery: cfg.Delivery, Meter: meter,
+		Tracer: cfg.Telemetry.Tracers.Tracer(scope)})
 	if err != nil {
 		return err
 	}
@@ -44,10 +45,12 @@ func Run(ctx context.Context, cfg Config) error {
 	watcher.Go("watch of all idle captures", func() {
 		idle.Watch{Registry: registry.captures, Fleet: worker, Logger: cfg.Telemetry.Logger}.Run(watching)
 	}, func(err error) {
-		cfg.Telemetry.Logger.Error("The slots of captures that do not run are not looked at any more; restart the worker", "error", err)
+		cfg.Telemetry.Logger.Error("The slots of captures that do not run are not looked at any more; restart the worker",
+			"error", err)
 	})
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, NewService(registry, worker))
-		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker, map[string]digestapi.Open{Class: compared.Open}))
+		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker,
+			map[string]digestapi.Open{Class: compared.Open}))
 	})
 }

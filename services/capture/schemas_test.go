@@ -19,14 +19,16 @@ import (
 // versions lists what a connector's tables have been, the first first: "a/2 COMPATIBLE column x text added".
 func versions(t testing.TB, connector, table string) []string {
 	t.Helper()
-	got, err := serviceOf(NewRegistry()).ListSchemaVersions(context.WithoutCancel(t.Context()), &capturev1.ListSchemaVersionsRequest{Connector: connector, Table: table})
+	got, err := serviceOf(NewRegistry()).ListSchemaVersions(context.WithoutCancel(t.Context()),
+		&capturev1.ListSchemaVersionsRequest{Connector: connector, Table: table})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out []string
 	for _, v := range got.Versions {
 		var b strings.Builder
-		fmt.Fprintf(&b, "%s/%d %s", strings.TrimPrefix(v.Table, "public."), v.Version, strings.TrimPrefix(v.Compatibility.String(), "COMPATIBILITY_"))
+		fmt.Fprintf(&b, "%s/%d %s", strings.TrimPrefix(v.Table, "public."), v.Version,
+			strings.TrimPrefix(v.Compatibility.String(), "COMPATIBILITY_"))
 		for _, c := range v.Changes {
 			fmt.Fprintf(&b, " %s(%s %s>%s)", strings.TrimPrefix(c.Kind.String(), "KIND_"), c.Column, c.From, c.To)
 		}
@@ -62,13 +64,14 @@ func TestEveryVersionOfATableIsKeptOverRestarts(t *testing.T) {
 	}
 	for _, c := range []struct {
 		plugin string
-		// seen are the versions that the plugin lets see before the restart, after it, and in the end: what its messages do not say
-		// is noticed when the catalog is read for another reason.
+		// seen are the versions that the plugin lets see before the restart, after it, and in the
+		// end: what its messages do not say is noticed when the catalog is read for another reason.
 		seen [3]int
 	}{{"pgoutput", [3]int{4, 4, 7}}, {"decoderbufs", [3]int{4, 4, 6}}, {"wal2json", [3]int{4, 4, 5}}} {
 		t.Run(c.plugin, func(t *testing.T) {
 			s := newSource(t)
-			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, note text); INSERT INTO a VALUES (1, 'x'); CREATE TABLE b (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id * 2) STORED)")
+			s.exec(t,
+				"CREATE TABLE a (id int PRIMARY KEY, note text); INSERT INTO a VALUES (1, 'x'); CREATE TABLE b (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id * 2) STORED)")
 			name := "c" + s.db
 			config := s.config(name, map[string]string{"plugin.name": c.plugin})
 			topic := s.db + ".public.a"
@@ -80,7 +83,8 @@ func TestEveryVersionOfATableIsKeptOverRestarts(t *testing.T) {
 			}
 			s.exec(t, "INSERT INTO b VALUES (1); INSERT INTO a VALUES (2, 'x')")
 			rows := 2
-			change := func(sql, insert string) { // read before the next one: keys and options are the catalog's as of the reading
+			change := func(sql, insert string) {
+				// read before the next one: keys and options are the catalog's as of the reading
 				s.exec(t, sql)
 				s.exec(t, "INSERT INTO a "+insert)
 				rows++
@@ -99,7 +103,8 @@ func TestEveryVersionOfATableIsKeptOverRestarts(t *testing.T) {
 			await(t, topic, rows)
 			awaitVersions(t, name, "public.a", want[:c.seen[1]]...)
 			change("ALTER TABLE a DROP amount", "(id, remark) VALUES (7, 'x')")
-			change("ALTER TABLE a ALTER remark SET NOT NULL, DROP CONSTRAINT a_pkey, ADD PRIMARY KEY (id, remark)", "(id, remark) VALUES (8, 'y')")
+			change("ALTER TABLE a ALTER remark SET NOT NULL, DROP CONSTRAINT a_pkey, ADD PRIMARY KEY (id, remark)",
+				"(id, remark) VALUES (8, 'y')")
 			change("ALTER TABLE a REPLICA IDENTITY FULL", "(id, remark) VALUES (9, 'y')")
 			awaitVersions(t, name, "public.a", want[:c.seen[2]]...)
 			awaitVersions(t, name, "public.b", "b/1 UNSPECIFIED")
@@ -117,7 +122,8 @@ func TestAKilledWorkerLosesNoVersionAndWritesNoneTwice(t *testing.T) {
 			s := newSource(t)
 			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
 			name := "k" + s.db
-			config := s.config(name, map[string]string{"max.batch.size": "2", "slot.max.retries": "60", "slot.retry.delay.ms": "200"})
+			config := s.config(name, map[string]string{"max.batch.size": "2", "slot.max.retries": "60",
+				"slot.retry.delay.ms": "200"})
 			first := start(t, config)
 			s.awaitSlot(t)
 			if err := first.stop(t); err != nil {
@@ -161,12 +167,15 @@ func TestVersionsThatAreReadAgainKeepTheirNumbers(t *testing.T) {
 	await(t, s.db+".public.a", 1)
 	s.awaitSlot(t)
 	offsets := func() []*kgo.Record {
-		return slices.DeleteFunc(records(t, testOffsets), func(r *kgo.Record) bool { return !strings.Contains(string(r.Key), name) })
+		return slices.DeleteFunc(records(t, testOffsets),
+			func(r *kgo.Record) bool { return !strings.Contains(string(r.Key), name) })
 	}
 	atStart := offsets()
-	s.exec(t, "ALTER TABLE a ADD b int; INSERT INTO a VALUES (2); ALTER TABLE a ALTER b TYPE text; INSERT INTO a VALUES (3)")
+	s.exec(t,
+		"ALTER TABLE a ADD b int; INSERT INTO a VALUES (2); ALTER TABLE a ALTER b TYPE text; INSERT INTO a VALUES (3)")
 	await(t, s.db+".public.a", 3)
-	want := []string{"a/1 UNSPECIFIED", "a/2 COMPATIBLE COLUMN_ADDED(b >integer)", "a/3 BREAKING TYPE_CHANGED(b integer>text)"}
+	want := []string{"a/1 UNSPECIFIED", "a/2 COMPATIBLE COLUMN_ADDED(b >integer)",
+		"a/3 BREAKING TYPE_CHANGED(b integer>text)"}
 	awaitVersions(t, name, "", want...)
 	if err := first.stop(t); err != nil {
 		t.Fatal(err)
@@ -177,7 +186,8 @@ func TestVersionsThatAreReadAgainKeepTheirNumbers(t *testing.T) {
 	}
 	defer client.Close()
 	last := atStart[len(atStart)-1]
-	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: testOffsets, Key: last.Key, Value: last.Value}).FirstErr(); err != nil {
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: testOffsets, Key: last.Key,
+		Value: last.Value}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	startWith(t, servers.kafka.Bootstrap, config, Options{Delivery: AtLeastOnce})
@@ -202,7 +212,8 @@ func TestASchemaChangeIsAnEventOfTheWorker(t *testing.T) {
 	s.exec(t, "ALTER TABLE a DROP x; INSERT INTO a VALUES (2)")
 	select {
 	case got := <-happened:
-		if !strings.HasPrefix(got, "SchemaChanged: table public.a is version 2 from LSN ") || !strings.HasSuffix(got, ", breaking: column x integer dropped") {
+		if !strings.HasPrefix(got, "SchemaChanged: table public.a is version 2 from LSN ") ||
+			!strings.HasSuffix(got, ", breaking: column x integer dropped") {
 			t.Errorf("the event is %q", got)
 		}
 	case <-time.After(2 * time.Minute):
@@ -242,10 +253,12 @@ func TestAVersionsRequestThatCannotBeIsRefusedByTheFieldsName(t *testing.T) {
 		t.Errorf("versions of nothing: %v", got)
 	}
 	other := NewService(NewRegistry(), &ownFleet{anothers: true})
-	if _, err := other.ListSchemaVersions(t.Context(), &capturev1.ListSchemaVersionsRequest{Connector: "nobody"}); status.Code(err) != codes.NotFound {
+	if _, err := other.ListSchemaVersions(t.Context(),
+		&capturev1.ListSchemaVersionsRequest{Connector: "nobody"}); status.Code(err) != codes.NotFound {
 		t.Errorf("of a connector that the fleet does not have: %v, want NOT_FOUND", err)
 	}
-	if _, err := service.ListCapturedTables(t.Context(), &capturev1.ListCapturedTablesRequest{Connector: "nobody"}); status.Code(err) != codes.NotFound {
+	if _, err := service.ListCapturedTables(t.Context(),
+		&capturev1.ListCapturedTablesRequest{Connector: "nobody"}); status.Code(err) != codes.NotFound {
 		t.Errorf("tables of nobody: %v, want NOT_FOUND", err)
 	}
 }

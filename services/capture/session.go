@@ -29,8 +29,8 @@ import (
 // session is one attempt of a task: from connecting to the first failure or the task's end.
 type session struct {
 	task *task
-	// connections are those whose statements are watched, conn the one for catalog queries, by the goroutine that runs the session and
-	// later the stream's reader.
+	// connections are those whose statements are watched, conn the one for catalog queries, by the
+	// goroutine that runs the session and later the stream's reader.
 	connections *connections.Set
 	conn        *connections.Conn
 	slot        *slot.Slot
@@ -48,8 +48,8 @@ type session struct {
 	read bool
 	// again says why all tables are read once more after changes were lost; empty otherwise.
 	again string
-	// observer has the versions of the tables: the start of the session reads them, then the snapshot adds to them before it runs, then
-	// the stream's reader does.
+	// observer has the versions of the tables: the start of the session reads them, then the
+	// snapshot adds to them before it runs, then the stream's reader does.
 	observer schemas.Observer
 }
 
@@ -93,10 +93,12 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	s.writer = writer.New(writer.Deps{
-		Producer: s.producer, OffsetKey: offsets.Key(t.env.Connector, t.spec.Prefix), Versions: versions, Progress: s.progress,
-		Report: writing{s}, Fail: t.fail,
+		Producer: s.producer, OffsetKey: offsets.Key(t.env.Connector, t.spec.Prefix), Versions: versions,
+		Progress: s.progress,
+		Report:   writing{s}, Fail: t.fail,
 	})
-	if s.prepared, err = prepare.Prepare(ctx, prepare.Deps{Spec: t.spec, Server: s.server, Conn: s.conn.Conn, Progress: s.progress, Save: s.save, Log: t.env.Logger}); err != nil {
+	if s.prepared, err = prepare.Prepare(ctx, prepare.Deps{Spec: t.spec, Server: s.server, Conn: s.conn.Conn,
+		Progress: s.progress, Save: s.save, Log: t.env.Logger}); err != nil {
 		return err
 	}
 	s.showTables()
@@ -142,17 +144,19 @@ func (s *session) describe(rel *change.Relation, version int) status.Table {
 
 // rules are what the session's tables are encoded by.
 func (s *session) rules() encode.Rules {
-	return encode.Rules{Tables: s.task.spec.Tables, Events: &s.task.events, Encoding: s.server.Encoding, Oversized: s.oversized}
+	return encode.Rules{Tables: s.task.spec.Tables, Events: &s.task.events, Encoding: s.server.Encoding,
+		Oversized: s.oversized}
 }
 
-// open connects to the server and to the brokers, at the same time: of many connectors that start at once each waits long for both.
-// What the server says counts first.
+// open connects to the server and to the brokers, at the same time: of many connectors that start
+// at once each waits long for both. What the server says counts first.
 func (s *session) open(ctx context.Context) error {
 	producing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var unproduced error
 	var opening contain.Waiting
-	opening.Go("opening of the producer", func() { s.producer, unproduced = s.produce(producing) }, func(err error) { unproduced = err })
+	opening.Go("opening of the producer", func() { s.producer, unproduced = s.produce(producing) },
+		func(err error) { unproduced = err })
 	err := s.connect(ctx)
 	if err != nil {
 		cancel()
@@ -165,7 +169,8 @@ func (s *session) open(ctx context.Context) error {
 }
 
 func (s *session) produce(ctx context.Context) (*deliver.Producer, error) {
-	return deliver.Open(ctx, deliver.Config{Env: s.task.env, Settings: s.task.spec.Delivery, AtLeastOnce: s.task.delivery == AtLeastOnce, Fail: s.task.fail})
+	return deliver.Open(ctx, deliver.Config{Env: s.task.env, Settings: s.task.spec.Delivery,
+		AtLeastOnce: s.task.delivery == AtLeastOnce, Fail: s.task.fail})
 }
 
 func (s *session) close() {
@@ -185,7 +190,8 @@ func (s *session) connect(ctx context.Context) error {
 		return err
 	}
 	if s.task.spec.QueryTimeout > 0 {
-		if _, err := s.conn.Exec(ctx, fmt.Sprintf("SET statement_timeout = %d", s.task.spec.QueryTimeout.Milliseconds())); err != nil {
+		if _, err := s.conn.Exec(ctx, fmt.Sprintf("SET statement_timeout = %d",
+			s.task.spec.QueryTimeout.Milliseconds())); err != nil {
 			return fmt.Errorf("set statement_timeout: %w", err)
 		}
 	}
@@ -201,13 +207,15 @@ func (s *session) connect(ctx context.Context) error {
 	}
 	s.system, err = s.connections.Identify(ctx, repl)
 	if s.server.InRecovery {
-		// A standby follows promotions, and its own may come during a stream, which goes on. What it sends it has replayed, so that positions
-		// need no timeline: they are part of its history.
+		// A standby follows promotions, and its own may come during a stream, which goes on. What
+		// it sends it has replayed, so that positions need no timeline: they are part of its
+		// history.
 		s.system.Timeline = 0
 	}
 	s.slot = slot.New(slot.Deps{
 		Spec: s.task.spec, Connections: s.connections, Server: s.server, System: s.system, Log: s.task.env.Logger,
-		Waits: func(why string) { s.task.status.Observe(status.Waits{Why: why}) }, Untold: s.task.untold, Unidentified: s.task.unidentified,
+		Waits: func(why string) { s.task.status.Observe(status.Waits{Why: why}) }, Untold: s.task.untold,
+		Unidentified: s.task.unidentified,
 	}, repl)
 	return err
 }
@@ -225,7 +233,8 @@ func (s *session) checkStandby(ctx context.Context) error {
 }
 
 // createSlot creates a slot, for pgoutput if the server does not have the plugin.
-func (s *session) createSlot(ctx context.Context, name string, o pgrepl.SlotOptions) (*pgrepl.Session, pgrepl.NewSlot, error) {
+func (s *session) createSlot(ctx context.Context, name string, o pgrepl.SlotOptions) (*pgrepl.Session,
+	pgrepl.NewSlot, error) {
 	for {
 		o.Plugin = string(s.prepared.Plugin())
 		repl, created, err := s.slot.Create(ctx, name, o)
@@ -239,7 +248,8 @@ func (s *session) createSlot(ctx context.Context, name string, o pgrepl.SlotOpti
 }
 
 // snapshot reads what an unfinished snapshot left of the tables, or all, and makes its completion durable.
-func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position, unfinished *progress.Snapshot, release func()) error {
+func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position, unfinished *progress.Snapshot,
+	release func()) error {
 	if !retry.Sleep(ctx, s.task.spec.Snapshot.Delay) {
 		return nil
 	}
@@ -262,12 +272,14 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	queue := snapshot.Plan(s.task.spec, tables, members, unfinished)
 	for _, t := range queue.Tables() {
 		if t.Again {
-			s.task.env.Logger.Warn("A table that a snapshot had begun to read is read again from its beginning, so that rows of it come twice: it has a SELECT of its own, or is read through a parent whose members cannot be read alone", "table", t.Name)
+			s.task.env.Logger.Warn(
+				"A table that a snapshot had begun to read is read again from its beginning, so that rows of it come twice: it has a SELECT of its own, or is read through a parent whose members cannot be read alone", "table", t.Name)
 		}
 	}
 	s.task.status.Observe(status.SnapshotBegan{Tables: toRead(queue), Why: s.again})
 	n := snapshot.New(snapshot.Deps{
-		Spec: s.task.spec, Events: &s.task.events, Server: s.server, Relations: s.prepared.Relations(), Rules: s.rules(), Connections: s.connections, Notifier: s.notifier(),
+		Spec: s.task.spec, Events: &s.task.events, Server: s.server, Relations: s.prepared.Relations(), Rules: s.rules(),
+		Connections: s.connections, Notifier: s.notifier(),
 		Writer: s.writer, Progress: s.progress, Fail: s.task.fail,
 	}, snapshot.Exported{Name: name, Source: source, Release: release}, queue, s.observe(queue, at, source))
 	if err := n.Run(ctx); err != nil || ctx.Err() != nil {
@@ -301,7 +313,8 @@ func toRead(q *snapshot.Queue) (out []status.TableSnapshot) {
 
 // observe notes what the tables of a snapshot look like at the position that it shows, and returns their new versions.
 func (s *session) observe(queue *snapshot.Queue, at pgrepl.Position, source change.Source) (versions []stage.Version) {
-	point := history.Point{At: pgrepl.Position{SystemID: at.SystemID, Timeline: at.Timeline, Commit: at.Commit}, LSN: at.Commit, Time: time.UnixMicro(source.CommitTime).UTC()}
+	point := history.Point{At: pgrepl.Position{SystemID: at.SystemID, Timeline: at.Timeline, Commit: at.Commit},
+		LSN: at.Commit, Time: time.UnixMicro(source.CommitTime).UTC()}
 	for _, t := range queue.Tables() {
 		s.observer.Note(&versions, s.prepared.Relations()[t.OID], point)
 	}
@@ -315,8 +328,8 @@ func (s *session) save(ctx context.Context, c progress.Checkpoint) error {
 	return s.writer.Save(ctx, new(stage.Batch), c)
 }
 
-// loadHistory reads what versions the tables have had, and returns where new ones are kept. Where no topic for them can be had the
-// connector works without.
+// loadHistory reads what versions the tables have had, and returns where new ones are kept. Where
+// no topic for them can be had the connector works without.
 func (s *session) loadHistory(ctx context.Context) (kept *schemas.Log, err error) {
 	s.observer = schemas.Observer{Events: &s.task.events}
 	s.observer.History, err = s.task.schemas.Read(ctx)
@@ -329,6 +342,7 @@ func (s *session) loadHistory(ctx context.Context) (kept *schemas.Log, err error
 	case retry.KafkaTransient(err):
 		return nil, err
 	}
-	s.task.env.Logger.Warn("The versions of tables are not kept: make the compacted topic, with one partition, and let this worker read and write it", "topic", s.task.env.Schemas.Topic, "error", err)
+	s.task.env.Logger.Warn(
+		"The versions of tables are not kept: make the compacted topic, with one partition, and let this worker read and write it", "topic", s.task.env.Schemas.Topic, "error", err)
 	return nil, nil
 }

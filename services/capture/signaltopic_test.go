@@ -19,8 +19,10 @@ func (s *source) signalByTopic(t *testing.T, topic, id string) {
 	}
 	defer client.Close()
 	_, _ = kadm.NewClient(client).CreateTopic(t.Context(), 1, 1, nil, topic)
-	value := fmt.Sprintf(`{"id":%q,"type":"execute-snapshot","data":{"type":"incremental","data-collections":["public.t"]}}`, id)
-	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Key: []byte(s.db), Value: []byte(value)}).FirstErr(); err != nil {
+	value := fmt.Sprintf(
+		`{"id":%q,"type":"execute-snapshot","data":{"type":"incremental","data-collections":["public.t"]}}`, id)
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Key: []byte(s.db),
+		Value: []byte(value)}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -31,7 +33,8 @@ func TestTheSignalThatMakesItsTopicIsObeyedAndSoIsOneSentWhileTheConnectorIsDown
 	s.needsMessages(t)
 	s.exec(t, "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
 	topic := "signals-" + s.db
-	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.enabled.channels": "kafka", "signal.kafka.topic": topic})
+	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.enabled.channels": "kafka",
+		"signal.kafka.topic": topic})
 	c := start(t, config)
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO t VALUES (2)")
@@ -53,7 +56,8 @@ func TestASignalSentBeforeTheFirstStartIsNotMeantForTheConnectorAndOneSentBefore
 	s.exec(t, "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
 	topic := "signals-" + s.db
 	s.signalByTopic(t, topic, "old")
-	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.enabled.channels": "kafka", "signal.kafka.topic": topic})
+	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.enabled.channels": "kafka",
+		"signal.kafka.topic": topic})
 	c := start(t, config)
 	s.awaitSlot(t)
 	eventually(t, "the position in the signal topic is kept", func() error { return s.hasSignalOffset(t, config["name"]) })
@@ -68,11 +72,13 @@ func TestASignalSentBeforeTheFirstStartIsNotMeantForTheConnectorAndOneSentBefore
 func TestASignalNamesTablesInTheirCaseAndReadsEachOnce(t *testing.T) {
 	s := newSource(t)
 	s.needsMessages(t)
-	s.exec(t, `CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE "T" (id int PRIMARY KEY); INSERT INTO t VALUES (1); INSERT INTO "T" VALUES (2);
+	s.exec(t,
+		`CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE "T" (id int PRIMARY KEY); INSERT INTO t VALUES (1); INSERT INTO "T" VALUES (2);
 		CREATE TABLE signals (id text PRIMARY KEY, type text, data text)`)
 	start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.signals"}))
 	s.awaitSlot(t)
-	s.exec(t, `INSERT INTO signals VALUES ('a', 'execute-snapshot', '{"data-collections": ["public.T", "public\\.[T]", "public.t{2}"]}')`)
+	s.exec(t,
+		`INSERT INTO signals VALUES ('a', 'execute-snapshot', '{"data-collections": ["public.T", "public\\.[T]", "public.t{2}"]}')`)
 	s.exec(t, `INSERT INTO "T" VALUES (3)`)
 	eventually(t, "the table has been read", func() error {
 		if got := byID(events(t, s.db+".public.T")); got["r2"] != 1 || got["c3"] != 1 {

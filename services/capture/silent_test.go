@@ -89,20 +89,22 @@ func TestAnIdleCaptureWhoseServerCannotBeAskedSaysWhyItsSlotIsNotWatched(t *test
 	}
 	s := newSource(t)
 	name := "c" + s.db
-	fleet := &idleFleet{configs: map[string]map[string]string{name: s.config(name, map[string]string{"database.port": fmt.Sprint(port)})}, idle: []string{name}}
+	fleet := &idleFleet{configs: map[string]map[string]string{name: s.config(name,
+		map[string]string{"database.port": fmt.Sprint(port)})}, idle: []string{name}}
 	registry := NewRegistry()
 	idle.Watch{Registry: registry.captures, Fleet: fleet, Logger: slog.New(slog.DiscardHandler)}.Look(t.Context())
 	all, err := NewService(registry, fleet).ListCaptures(t.Context(), &capturev1.ListCapturesRequest{})
 	if err != nil || len(all.Captures) != 1 {
 		t.Fatalf("captures %v, %v", all, err)
 	}
-	if c := all.Captures[0]; c.Slot != nil || !strings.Contains(c.Reason, "cannot be looked at") || !strings.Contains(c.Reason, "connection refused") {
+	if c := all.Captures[0]; c.Slot != nil || !strings.Contains(c.Reason, "cannot be looked at") ||
+		!strings.Contains(c.Reason, "connection refused") {
 		t.Errorf("the capture is %v", c)
 	}
 }
 
-// Nothing ends a statement that takes long, as one may; but what is waited for is said, and where nothing will come the capture begins
-// again where it was.
+// Nothing ends a statement that takes long, as one may; but what is waited for is said, and where
+// nothing will come the capture begins again where it was.
 func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *testing.T) {
 	const rows = 2000
 	for name, c := range map[string]struct {
@@ -111,7 +113,8 @@ func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *tes
 		words        string // empty where the capture begins again at once
 	}{
 		"the network drops all": {
-			func(_ *testing.T, p *testenv.Proxy, _ *source, _ int) { p.Stall() }, func(_ *testing.T, p *testenv.Proxy, _ *source, _ int) { p.Heal() },
+			func(_ *testing.T, p *testenv.Proxy, _ *source, _ int) { p.Stall() },
+			func(_ *testing.T, p *testenv.Proxy, _ *source, _ int) { p.Heal() },
 			capturev1.Phase_PHASE_RETRYING, "it does not answer either",
 		},
 		"the server's process is frozen": {
@@ -135,15 +138,19 @@ func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *tes
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSource(t)
-			s.exec(t, fmt.Sprintf("CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, repeat(md5(g::text), 120) FROM generate_series(1, %d) g", rows))
+			s.exec(t,
+				fmt.Sprintf(
+					"CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, repeat(md5(g::text), 120) FROM generate_series(1, %d) g", rows))
 			proxy := testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port))
-			config := s.config("c"+s.db, map[string]string{"database.hostname": proxy.Addr, "max.batch.size": "10", "slot.retry.delay.ms": "100", "slot.max.retries": "600"})
+			config := s.config("c"+s.db, map[string]string{"database.hostname": proxy.Addr, "max.batch.size": "10",
+				"slot.retry.delay.ms": "100", "slot.max.retries": "600"})
 			registry := NewRegistry()
 			running := startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 			pid := 0
 			eventually(t, "the table is being read", func() error {
 				proxy.Slow(10*time.Millisecond, 4<<10) // once the capture has begun: a snapshot of minutes unless it is healed
-				text := s.query(t, "SELECT min(pid)::text FROM pg_stat_activity WHERE datname = '"+s.db+"' AND query LIKE '%COPY (SELECT ctid%' AND state = 'active' AND pid <> pg_backend_pid()")
+				text := s.query(t, "SELECT min(pid)::text FROM pg_stat_activity WHERE datname = '"+s.db+
+					"' AND query LIKE '%COPY (SELECT ctid%' AND state = 'active' AND pid <> pg_backend_pid()")
 				if text == "" {
 					return errors.New("it is not")
 				}
@@ -161,7 +168,9 @@ func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *tes
 			if c.words != "" {
 				eventually(t, "it is said what is waited for", func() error {
 					at := registry.shown(config["name"])
-					if at.Phase != c.phase || !strings.Contains(at.Reason, "wait for PostgreSQL at "+proxy.Addr+" to read table public.a, of which nothing has come since ") || !strings.Contains(at.Reason, c.words) {
+					if at.Phase != c.phase || !strings.Contains(at.Reason,
+						"wait for PostgreSQL at "+proxy.Addr+" to read table public.a, of which nothing has come since ") ||
+						!strings.Contains(at.Reason, c.words) {
 						return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
 					}
 					return nil
@@ -187,8 +196,9 @@ func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *tes
 	}
 }
 
-// The server takes what asks for it and answers no more, as behind something that has forgotten the connection: what is waited for is said,
-// and a new connection is tried when connecting would have been given up.
+// The server takes what asks for it and answers no more, as behind something that has forgotten the
+// connection: what is waited for is said, and a new connection is tried when connecting would have
+// been given up.
 func TestAQuestionOfTheStartThatIsNeverAnsweredIsSaidAndAskedAgainOverAnotherConnection(t *testing.T) {
 	for words, wait := range map[string]string{
 		"'statement_timeout'":  " to open a connection to answer a query of its catalog",
@@ -205,7 +215,8 @@ func TestAQuestionOfTheStartThatIsNeverAnsweredIsSaidAndAskedAgainOverAnotherCon
 			proxy := testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port))
 			proxy.LoseAt(words)
 			registry := NewRegistry()
-			config := s.config("c"+s.db, map[string]string{"database.hostname": proxy.Addr, "database.connection.timeout.ms": "7000", "internal.create.slot.command.timeout": "8000",
+			config := s.config("c"+s.db, map[string]string{"database.hostname": proxy.Addr,
+				"database.connection.timeout.ms": "7000", "internal.create.slot.command.timeout": "8000",
 				"database.initial.statements": "SELECT 'beforehand'", "slot.retry.delay.ms": "100", "slot.max.retries": "600"})
 			startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 			eventually(t, "it is said what is waited for", func() error {
@@ -232,8 +243,10 @@ func TestAQuestionOfTheStartThatIsNeverAnsweredIsSaidAndAskedAgainOverAnotherCon
 
 func TestAWatermarkThatALockHoldsUpIsSaidToBe(t *testing.T) {
 	s := newSource(t)
-	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048))")
-	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig", "table.include.list": "public.a"})
+	s.exec(t,
+		"CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048))")
+	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig",
+		"table.include.list": "public.a"})
 	registry := NewRegistry()
 	startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 	s.awaitSlot(t)
@@ -260,7 +273,9 @@ func TestAWatermarkThatALockHoldsUpIsSaidToBe(t *testing.T) {
 	}
 	eventually(t, "it is said who holds the watermark up", func() error {
 		at := registry.shown(config["name"])
-		if at.Phase != capturev1.Phase_PHASE_STREAMING || !strings.Contains(at.Reason, "to read a chunk of table public.a, or take a watermark of it") || !strings.Contains(at.Reason, "held up by a lock of process") {
+		if at.Phase != capturev1.Phase_PHASE_STREAMING ||
+			!strings.Contains(at.Reason, "to read a chunk of table public.a, or take a watermark of it") ||
+			!strings.Contains(at.Reason, "held up by a lock of process") {
 			return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
 		}
 		return nil
@@ -275,7 +290,8 @@ func TestAWatermarkThatALockHoldsUpIsSaidToBe(t *testing.T) {
 func TestAHeartbeatStatementThatFailsLeavesTheStreamAlone(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
-	running := start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "heartbeat.interval.ms": "20", "heartbeat.action.query": "INSERT INTO beats SELECT count(*) FROM beats"}))
+	running := start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "heartbeat.interval.ms": "20",
+		"heartbeat.action.query": "INSERT INTO beats SELECT count(*) FROM beats"}))
 	s.awaitSlot(t)
 	eventually(t, "heartbeats come", func() error {
 		if len(records(t, "__debezium-heartbeat."+s.db)) < 3 {

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestWhatChangedWhileAConnectorWasDownComesAsItsSnapshotModeSays: what is expected was seen beside Debezium 3.6.3, which has a
-// snapshot at each start take the place of the changes since the last position.
+// TestWhatChangedWhileAConnectorWasDownComesAsItsSnapshotModeSays: what is expected was seen beside
+// Debezium 3.6.3, which has a snapshot at each start take the place of the changes since the last
+// position.
 func TestWhatChangedWhileAConnectorWasDownComesAsItsSnapshotModeSays(t *testing.T) {
 	const based = "snapshot.mode.configuration.based."
 	const first, changes, again = "r1 r2 r3 c4", "c5 d3 - u2", "r1 r4 r5 r2"
@@ -19,10 +20,13 @@ func TestWhatChangedWhileAConnectorWasDownComesAsItsSnapshotModeSays(t *testing.
 		"initial":     {map[string]string{"snapshot.mode": "initial"}, first + " " + changes + " c6"},
 		"when_needed": {map[string]string{"snapshot.mode": "when_needed"}, first + " " + changes + " c6"},
 		"no_data":     {map[string]string{"snapshot.mode": "no_data"}, "c4 " + changes + " c6"},
-		"configuration_based with data": {map[string]string{"snapshot.mode": "configuration_based", based + "snapshot.data": "true", based + "start.stream": "true"},
+		"configuration_based with data": {map[string]string{"snapshot.mode": "configuration_based",
+			based + "snapshot.data": "true", based + "start.stream": "true"},
 			first + " " + again + " c6"},
-		"configuration_based without data": {map[string]string{"snapshot.mode": "configuration_based", based + "start.stream": "true"}, "c4 " + changes + " c6"},
-		"always with wal2json":             {map[string]string{"snapshot.mode": "always", "plugin.name": "wal2json"}, first + " " + again + " c6"},
+		"configuration_based without data": {map[string]string{"snapshot.mode": "configuration_based",
+			based + "start.stream": "true"}, "c4 " + changes + " c6"},
+		"always with wal2json": {map[string]string{"snapshot.mode": "always", "plugin.name": "wal2json"},
+			first + " " + again + " c6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t)
@@ -55,7 +59,8 @@ func TestWhatChangedWhileAConnectorWasDownComesAsItsSnapshotModeSays(t *testing.
 				t.Fatal(err)
 			}
 			s.awaitFreeSlot(t)
-			s.exec(t, "BEGIN; INSERT INTO a VALUES (5, 'e'); DELETE FROM a WHERE id = 3; COMMIT; UPDATE a SET v = 'B' WHERE id = 2")
+			s.exec(t,
+				"BEGIN; INSERT INTO a VALUES (5, 'e'); DELETE FROM a WHERE id = 3; COMMIT; UPDATE a SET v = 'B' WHERE id = 2")
 			start(t, config)
 			s.awaitSlot(t)
 			s.exec(t, "INSERT INTO a VALUES (6, 'f')")

@@ -54,8 +54,11 @@ func (s *session) start(ctx context.Context) (pgrepl.Position, error) {
 
 // facts asks for what a start depends on.
 func (s *session) facts(ctx context.Context) (f starting.Facts, err error) {
-	f = starting.Facts{Mode: s.task.spec.Snapshot.Mode, Mismatch: s.task.spec.Slot.Mismatch, System: s.system, Saved: starting.Begun(s.progress), Want: pgrepl.SlotName{Name: s.task.spec.Slot.Name, Plugin: s.wanted(), Database: s.task.spec.Connection.Database}}
-	if f.Slot, err = pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.task.spec.Slot.Name); err == nil && f.NeedsTimelines() {
+	f = starting.Facts{Mode: s.task.spec.Snapshot.Mode, Mismatch: s.task.spec.Slot.Mismatch, System: s.system,
+		Saved: starting.Begun(s.progress), Want: pgrepl.SlotName{Name: s.task.spec.Slot.Name, Plugin: s.wanted(),
+			Database: s.task.spec.Connection.Database}}
+	if f.Slot, err = pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.task.spec.Slot.Name); err == nil &&
+		f.NeedsTimelines() {
 		f.Timelines, err = s.slot.Timelines(ctx)
 	}
 	return f, err
@@ -91,14 +94,17 @@ func (s *session) snapshotWithNewSlot(ctx context.Context, plan starting.Plan) (
 	return at, s.snapshot(ctx, created.Snapshot, at, nil, func() { repl.Close(context.WithoutCancel(ctx)) })
 }
 
-// snapshotWithOldSlot reads tables while a slot exists already: after a crash during a snapshot, with a slot that somebody else made, or
-// where the settings have it at each start. A temporary slot exports a snapshot, from which the stream goes on once the tables are
-// read. What is left of a snapshot is read after the stream was delivered up to that point: no gap, and rows come in the order in
-// which they were true. A whole new one takes the place of the stream up to there, as with Debezium.
+// snapshotWithOldSlot reads tables while a slot exists already: after a crash during a snapshot,
+// with a slot that somebody else made, or where the settings have it at each start. A temporary
+// slot exports a snapshot, from which the stream goes on once the tables are read. What is left of
+// a snapshot is read after the stream was delivered up to that point: no gap, and rows come in the
+// order in which they were true. A whole new one takes the place of the stream up to there, as with
+// Debezium.
 func (s *session) snapshotWithOldSlot(ctx context.Context, plan starting.Plan) (pgrepl.Position, error) {
 	const suffix = "_snapshot"
 	name := s.task.spec.Slot.Name
-	repl, created, err := s.createSlot(ctx, name[:min(len(name), 63-len(suffix))]+suffix, pgrepl.SlotOptions{Temporary: true})
+	repl, created, err := s.createSlot(ctx, name[:min(len(name), 63-len(suffix))]+suffix,
+		pgrepl.SlotOptions{Temporary: true})
 	if err != nil {
 		return pgrepl.Position{}, err
 	}
@@ -134,7 +140,8 @@ func (s *session) snapshotAlone(ctx context.Context, plan starting.Plan) (pgrepl
 	if _, err := holder.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
 		return pgrepl.Position{}, fmt.Errorf("export a snapshot: %w", err)
 	}
-	if err := holder.QueryRow(ctx, "SELECT pg_export_snapshot(), CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text").Scan(&name, &lsn); err != nil {
+	if err := holder.QueryRow(ctx,
+		"SELECT pg_export_snapshot(), CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text").Scan(&name, &lsn); err != nil {
 		return pgrepl.Position{}, fmt.Errorf("export a snapshot: %w", err)
 	}
 	at, err := pgrepl.ParseLSN(lsn)

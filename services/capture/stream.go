@@ -21,8 +21,8 @@ import (
 // stopGrace is how long a batch that is being delivered may take after the task is told to stop.
 const stopGrace = 10 * time.Second
 
-// stream delivers the slot's changes from a position on: for ever, or until all transactions that committed before until
-// are durable. It returns nil when ctx ends.
+// stream delivers the slot's changes from a position on: for ever, or until all transactions that
+// committed before until are durable. It returns nil when ctx ends.
 func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.LSN) error {
 	target := slot.Target{Plugin: s.prepared.Plugin(), Catalog: s.prepared.Catalog()}
 	from, err := s.slot.Stream(ctx, target, at)
@@ -41,11 +41,14 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	g, gctx := contain.WithContext(ctx)
 	saved := s.progress.Checkpoint()
 	chunks := incremental.New(gctx, incremental.Deps{
-		Spec: s.task.spec, Events: &s.task.events, Server: s.server, System: s.system, Plugin: s.prepared.Plugin(), Tables: encode.NewCache(s.rules()), Stage: batches, Connections: s.connections,
-		Notifier: s.notifier(), Observer: s.observer, Kafka: s.task.env.Kafka, Unprocessable: s.task.unprocessable, Log: s.task.env.Logger,
+		Spec: s.task.spec, Events: &s.task.events, Server: s.server, System: s.system, Plugin: s.prepared.Plugin(),
+		Tables: encode.NewCache(s.rules()), Stage: batches, Connections: s.connections,
+		Notifier: s.notifier(), Observer: s.observer, Kafka: s.task.env.Kafka, Unprocessable: s.task.unprocessable,
+		Log: s.task.env.Logger,
 	}, saved.Incremental)
 	reader := stream.NewReader(stream.Deps{
-		Events: &s.task.events, Stage: batches, Tables: encode.NewCache(s.rules()), Oversized: s.oversized, Incremental: chunks, System: s.system, Observer: s.observer,
+		Events: &s.task.events, Stage: batches, Tables: encode.NewCache(s.rules()), Oversized: s.oversized,
+		Incremental: chunks, System: s.system, Observer: s.observer,
 		Unprocessable: s.task.unprocessable, Happened: s.task.env.Happened, Log: s.task.env.Logger, Fail: s.task.fail,
 	}, from.Decoder, at, until)
 	door := s.task.registry.doors.Open(s.task.env.Connector)
@@ -53,7 +56,8 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	holds := func() int64 { return conn.Holds() + batches.Holds() }
 	s.task.memory.Store(&holds)
 	defer s.task.memory.Store(nil)
-	s.task.status.Observe(status.StreamBegan{At: at, Slot: s.task.spec.Slot.Name, Incremental: chunks.Progress(), Counters: counters(conn, batches)})
+	s.task.status.Observe(status.StreamBegan{At: at, Slot: s.task.spec.Slot.Name, Incremental: chunks.Progress(),
+		Counters: counters(conn, batches)})
 	s.task.env.Retrying(nil)
 	stop := context.AfterFunc(gctx, func() {
 		contain.Run("end of the stream", func() {
@@ -70,7 +74,8 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	g.Go("deliverer of the stream", func() error { return s.deliverStaged(finish, conn, batches) })
 	g.Go("commands", func() error { return door.Serve(gctx, chunks.Request) })
 	g.Go("heartbeat", func() error {
-		return stream.Heartbeats{Spec: s.task.spec.Heartbeat, Stage: batches, Connections: s.connections, Log: s.task.env.Logger}.Run(gctx, &s.task.events)
+		return stream.Heartbeats{Spec: s.task.spec.Heartbeat, Stage: batches, Connections: s.connections,
+			Log: s.task.env.Logger}.Run(gctx, &s.task.events)
 	})
 	g.Go("watch of the server", func() error {
 		s.connections.Listen(gctx, conn)
@@ -116,7 +121,8 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, from *
 		if b == nil {
 			return s.writer.Commit(ctx)
 		}
-		durable, err := s.writer.Write(ctx, b, s.progress.Take(b.Step()), writer.ForChanges, func() (more bool) { return from.Written(b) })
+		durable, err := s.writer.Write(ctx, b, s.progress.Take(b.Step()), writer.ForChanges,
+			func() (more bool) { return from.Written(b) })
 		if err != nil {
 			from.Close()
 			return err

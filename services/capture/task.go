@@ -47,7 +47,8 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *metrics.Me
 	if err != nil {
 		return nil, err
 	}
-	t := &task{env: env, spec: s, events: s.Events, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), registry: o.Registry,
+	t := &task{env: env, spec: s, events: s.Events, delivery: o.Delivery,
+		fail: failpoint.Parse(os.Getenv(failpoint.Variable)), registry: o.Registry,
 		shown: status.NewCapture(env, slot.ViewOf(s)), schemas: schemas.New(env)}
 	t.status = status.Observers{t.shown, m, metrics.NewTraces(o.Tracer, s)}
 	o.Registry.captures.Put(t.shown)
@@ -61,7 +62,8 @@ func (t *task) Run(ctx context.Context) error {
 	defer t.registry.captures.Remove(t.shown)
 	s := t.spec
 	err := retry.Sessions(ctx, retry.Policy{
-		Failures: s.Retry.Times, MostDelay: s.Retry.Delay, SlotInUse: time.Duration(s.Slot.Tries) * s.Slot.Delay, SlotDelay: s.Slot.Delay,
+		Failures: s.Retry.Times, MostDelay: s.Retry.Delay, SlotInUse: time.Duration(s.Slot.Tries) * s.Slot.Delay,
+		SlotDelay: s.Slot.Delay,
 		Notice: func(err error, in time.Duration) {
 			t.status.Observe(status.SessionFailed{Err: err})
 			t.env.Retrying(err)
@@ -76,7 +78,8 @@ func (t *task) Run(ctx context.Context) error {
 	return err
 }
 
-// Holds implements connector.Holder: of the stream, which alone may have to hold much. Ranges of a snapshot are read by rows.
+// Holds implements connector.Holder: of the stream, which alone may have to hold much. Ranges of a
+// snapshot are read by rows.
 func (t *task) Holds() int64 {
 	if of := t.memory.Load(); of != nil {
 		return (*of)()
@@ -99,12 +102,15 @@ func (t *task) unprocessable(err error) error {
 // unidentified reports a change that the plugin left out what identifies the row of: no event can be made of it.
 func (t *task) unidentified(table pgrepl.Table) {
 	t.status.Observe(status.Unconverted{Kind: "unidentified"})
-	t.env.Logger.Error("A row was changed or deleted in a table without key and replica identity: the server does not say which, so there is no event of it", "table", table.String(),
-		"reason", pgrepl.ReasonIdentity, "remedy", fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key", pgrepl.QuoteTable(table.Schema, table.Name)))
+	t.env.Logger.Error(
+		"A row was changed or deleted in a table without key and replica identity: the server does not say which, so there is no event of it", "table", table.String(),
+		"reason", pgrepl.ReasonIdentity, "remedy", fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key",
+			pgrepl.QuoteTable(table.Schema, table.Name)))
 }
 
 func (t *task) conversionFailed(c *change.Column, err error) {
-	t.env.Logger.Warn("A value could not be converted; null is sent in its place (event.converting.failure.handling.mode)", "column", c.Name, "error", err)
+	t.env.Logger.Warn("A value could not be converted; null is sent in its place (event.converting.failure.handling.mode)",
+		"column", c.Name, "error", err)
 	t.status.Observe(status.Unconverted{Kind: "conversion"})
 }
 

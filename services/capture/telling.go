@@ -21,11 +21,14 @@ func (w writing) Delivered(t *stage.Tally) {
 	for _, v := range t.Versions {
 		tables = append(tables, s.describe(v.Relation, v.Number))
 	}
-	s.task.status.Observe(&status.Delivered{Tally: t, Tables: tables, At: time.Now(), ExactlyOnce: s.producer.Transactional()})
+	s.task.status.Observe(&status.Delivered{Tally: t, Tables: tables, At: time.Now(),
+		ExactlyOnce: s.producer.Transactional()})
 	for _, v := range t.Versions {
-		s.task.env.Logger.Info("A table has a new version", "table", v.Table, "version", v.Number, "lsn", v.From.LSN.String(), "changes", v.Summary())
+		s.task.env.Logger.Info("A table has a new version", "table", v.Table, "version", v.Number, "lsn", v.From.LSN.String(),
+			"changes", v.Summary())
 		if v.Number > 1 {
-			s.task.env.Happened("SchemaChanged", fmt.Sprintf("table %s is version %d from LSN %s on, %s", v.Table, v.Number, v.From.LSN, v.Summary()))
+			s.task.env.Happened("SchemaChanged", fmt.Sprintf("table %s is version %d from LSN %s on, %s", v.Table, v.Number,
+				v.From.LSN, v.Summary()))
 		}
 	}
 	for _, c := range t.Awaited {
@@ -39,7 +42,8 @@ func (w writing) Waits(records int, longest time.Duration) {
 	if records > 0 {
 		what = fmt.Sprintf("acknowledged %d records", records)
 	}
-	err := fmt.Errorf("wait for Kafka, which has not %s for %s: the broker is down or slow, or a topic was deleted", what, longest)
+	err := fmt.Errorf("wait for Kafka, which has not %s for %s: the broker is down or slow, or a topic was deleted", what,
+		longest)
 	if why := w.s.task.env.BrokersAway(); why != nil {
 		err = fmt.Errorf("%w: %w", err, why)
 	}
@@ -83,17 +87,20 @@ func (w waiting) Answers() {
 	w.t.env.Logger.Info("PostgreSQL answers again")
 }
 
-// tellPlan tells what is unusual about a start of a connector that was at a position before. again says why all tables are read once more;
-// it is empty where they are not.
+// tellPlan tells what is unusual about a start of a connector that was at a position before. again
+// says why all tables are read once more; it is empty where they are not.
 func tellPlan(t *task, before pgrepl.Position, p starting.Plan) (again string) {
 	switch {
 	case p.Lost != nil:
 		return tellLost(t, before, p.Lost)
 	case p.Gap != nil:
-		t.env.Logger.Warn("Slot and last position differ; going on as offset.mismatch.strategy says", "strategy", t.spec.Slot.Mismatch, "error", p.Gap)
-		t.env.Happened("GapAccepted", fmt.Sprintf("the stream goes on at %s (offset.mismatch.strategy=%s): %v", p.At, t.spec.Slot.Mismatch, p.Gap))
+		t.env.Logger.Warn("Slot and last position differ; going on as offset.mismatch.strategy says", "strategy",
+			t.spec.Slot.Mismatch, "error", p.Gap)
+		t.env.Happened("GapAccepted", fmt.Sprintf("the stream goes on at %s (offset.mismatch.strategy=%s): %v", p.At,
+			t.spec.Slot.Mismatch, p.Gap))
 	case p.Promotion:
-		what := fmt.Sprintf("a standby was promoted: the server is on timeline %d, before on %d; all that was delivered, up to %s, is part of its history, and the slot goes on from there", p.At.Timeline, before.Timeline, p.At)
+		what := fmt.Sprintf(
+			"a standby was promoted: the server is on timeline %d, before on %d; all that was delivered, up to %s, is part of its history, and the slot goes on from there", p.At.Timeline, before.Timeline, p.At)
 		t.env.Logger.Warn("The connector goes on after a promotion", "what", what, "slot", t.spec.Slot.Name)
 		t.env.Happened("Promoted", what)
 	}
@@ -105,16 +112,22 @@ const deletesUntold = "Rows that were deleted meanwhile have no event, and stay 
 
 // tellLost tells that changes after a position are lost and that a snapshot takes their place, which brings no deletes.
 func tellLost(t *task, after pgrepl.Position, lost error) (again string) {
-	t.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", lost, "remedy", deletesUntold)
-	again = fmt.Sprintf("all tables are read again, since the changes after %s are lost (%s)", after, pgrepl.ReasonOf(lost))
+	t.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", lost,
+		"remedy", deletesUntold)
+	again = fmt.Sprintf("all tables are read again, since the changes after %s are lost (%s)", after,
+		pgrepl.ReasonOf(lost))
 	t.env.Happened("ReadAgain", fmt.Sprintf("%s: %v. %s", again, lost, deletesUntold))
 	return again
 }
 
 // tellPassedOver tells that the configuration has a snapshot take the place of the changes between two positions.
 func tellPassedOver(t *task, after, to pgrepl.Position) (again string) {
-	again = fmt.Sprintf("all tables are read at each start (snapshot.mode=%s), and changes from %s to %s come as the rows that they led to", t.spec.Snapshot.Name, after, to)
-	t.env.Logger.Info("All tables are read again, as snapshot.mode says; what changed since the last position comes as rows only", "after", after.String(), "to", to.String(), "remedy", deletesUntold)
+	again = fmt.Sprintf(
+		"all tables are read at each start (snapshot.mode=%s), and changes from %s to %s come as the rows that they led to",
+		t.spec.Snapshot.Name, after, to)
+	t.env.Logger.Info(
+		"All tables are read again, as snapshot.mode says; what changed since the last position comes as rows only", "after",
+		after.String(), "to", to.String(), "remedy", deletesUntold)
 	t.env.Happened("ReadAgain", fmt.Sprintf("%s. %s", again, deletesUntold))
 	return again
 }

@@ -95,7 +95,8 @@ func TestTheSlotOfACaptureThatDoesNotRunIsWatched(t *testing.T) {
 	fleet.idle = []string{name}
 	s.exec(t, "INSERT INTO a SELECT generate_series(2, 20000)")
 	c := shown()
-	if c.GetSlot().GetRetainedBytes() < 1<<20 || c.Slot.Active || c.Phase != capturev1.Phase_PHASE_UNSPECIFIED || c.DurableLsn == "" {
+	if c.GetSlot().GetRetainedBytes() < 1<<20 || c.Slot.Active || c.Phase != capturev1.Phase_PHASE_UNSPECIFIED ||
+		c.DurableLsn == "" {
 		t.Errorf("a paused capture whose slot keeps log is %v", c)
 	}
 	s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
@@ -109,7 +110,8 @@ func TestASlotIsWatchedAlsoWhileKafkaDoesNotSayHowFarItsCaptureHadCome(t *testin
 	s := newSource(t)
 	name := "c" + s.db
 	away := func(context.Context) (map[string][]byte, error) { return nil, errors.New("no broker answers") }
-	fleet := &idleFleet{configs: map[string]map[string]string{name: s.config(name, nil)}, idle: []string{name}, offsets: away}
+	fleet := &idleFleet{configs: map[string]map[string]string{name: s.config(name, nil)},
+		idle: []string{name}, offsets: away}
 	registry := NewRegistry()
 	service := NewService(registry, fleet)
 	shown := func() *capturev1.Capture {

@@ -55,7 +55,8 @@ func BenchmarkStreamingFiveHundredOrders(b *testing.B) {
 	r.command(".alter table Orders policy streamingingestion enable")
 	text := orders(0, 500)
 	for b.Loop() {
-		if status, answer := r.post("/v1/rest/ingest/shop/Orders?streamFormat=json&mappingName=OrdersEventMapping", text); status != http.StatusOK {
+		if status, answer := r.post("/v1/rest/ingest/shop/Orders?streamFormat=json&mappingName=OrdersEventMapping",
+			text); status != http.StatusOK {
 			b.Fatal(status, answer)
 		}
 	}

@@ -31,7 +31,8 @@ const (
 
 // certificateNames are what clients call a server on their machine or in a container.
 func certificateNames(config Config) []string {
-	names := []string{"localhost", "ingest-localhost", "localadx", "ingest-localadx", "host.docker.internal", "127.0.0.1", "::1"}
+	names := []string{"localhost", "ingest-localhost", "localadx", "ingest-localadx", "host.docker.internal",
+		"127.0.0.1", "::1"}
 	if host, err := os.Hostname(); err == nil {
 		names = append(names, host)
 	}
@@ -84,7 +85,8 @@ func loadAuthority(dir string) (*authority, error) {
 	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("%s holds a %T and not a key that this program made: remove it together with %s", caKeyFile, pair.PrivateKey, CAFile)
+		return nil, fmt.Errorf("%s holds a %T and not a key that this program made: remove it together with %s", caKeyFile,
+			pair.PrivateKey, CAFile)
 	}
 	return &authority{certificate, key}, nil
 }
@@ -105,10 +107,12 @@ func makeAuthority(dir string) (*authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the authority's key: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, caKeyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, caKeyFile),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
 		return nil, fmt.Errorf("write the authority's key: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, CAFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, CAFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		0o644); err != nil {
 		return nil, fmt.Errorf("write the authority's certificate: %w", err)
 	}
 	return loadAuthority(dir)

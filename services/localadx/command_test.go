@@ -68,9 +68,11 @@ func TestColumnsOfCommandsAreKustos(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What localadx does not have is refused; the rest must have Kusto's columns, to which it may add.
-	refused := []string{".ingest into", ".add database", ".show journal", ".show table Orders column statistics", ".show extents", ".purge", ".delete table Orders records", ".show principal access", ".show diagnostics"}
+	refused := []string{".ingest into", ".add database", ".show journal", ".show table Orders column statistics",
+		".show extents", ".purge", ".delete table Orders records", ".show principal access", ".show diagnostics"}
 	for _, c := range recorded {
-		if len(c.Schema) == 0 || slices.ContainsFunc(refused, func(prefix string) bool { return strings.HasPrefix(c.Cmd, prefix) }) {
+		if len(c.Schema) == 0 || slices.ContainsFunc(refused,
+			func(prefix string) bool { return strings.HasPrefix(c.Cmd, prefix) }) {
 			continue
 		}
 		t.Run(c.Cmd, func(t *testing.T) {
@@ -120,7 +122,8 @@ func TestTablesChangeTheirColumns(t *testing.T) {
 	}
 	r.command(".rename column T.b to bb")
 	r.command(".alter table T (bb: long, a: string, ['d e']: datetime)")
-	if got := r.command(".show table T cslschema")[0]; got[1] != "bb:long,a:string,['d e']:datetime" || got[3] != "f" || got[4] != "d" {
+	if got := r.command(".show table T cslschema")[0]; got[1] != "bb:long,a:string,['d e']:datetime" ||
+		got[3] != "f" || got[4] != "d" {
 		t.Errorf("the schema is %v", got)
 	}
 	if got := fmt.Sprint(r.query("T")); got != "[[1 x <nil>]]" {
@@ -188,7 +191,8 @@ func TestExtentsCarryTagsAndCanBeDropped(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".create table T (a: string)")
 	for range 2 {
-		r.command(`.ingest inline into table T with (tags='["ingest-by:one","drop-by:x"]', ingestIfNotExists='["one"]', creationTime='2020-02-02') <| x`)
+		r.command(
+			`.ingest inline into table T with (tags='["ingest-by:one","drop-by:x"]', ingestIfNotExists='["one"]', creationTime='2020-02-02') <| x`)
 	}
 	r.command(`.ingest inline into table T <| y`)
 	extents := r.command(`.show table T extents | where Tags has "ingest-by:one" | project RowCount, MinCreatedOn`)
@@ -215,7 +219,8 @@ func TestExtentsMoveBetweenTablesWithTheirTags(t *testing.T) {
 	r.command(".create table T (b: long, a: string)")
 	r.command(".create table Other (a: string)")
 	r.command(`.ingest inline into table Staging with (tags='["ingest-by:1"]') <| x,1`)
-	if message := r.refused(".move extents all from table Staging to table Other"); !strings.Contains(message, "same columns") {
+	if message := r.refused(".move extents all from table Staging to table Other"); !strings.Contains(message,
+		"same columns") {
 		t.Error(message)
 	}
 	r.command(".move extents all from table Staging to table T")
@@ -233,7 +238,9 @@ func TestBlobsAreIngestedByCommand(t *testing.T) {
 	r.createOrders()
 	first, second := r.upload("1.csv", []byte("1,2,Oslo,3,2020-01-01")), r.upload("2.json", []byte(orders(0, 3)))
 	r.command(fmt.Sprintf(".ingest into table Orders (h@'%s')", first))
-	rows := r.command(fmt.Sprintf(`.ingest async into table Orders ("%s") with (format='json', ingestionMappingReference='OrdersEventMapping')`, second))
+	rows := r.command(fmt.Sprintf(
+		`.ingest async into table Orders ("%s") with (format='json', ingestionMappingReference='OrdersEventMapping')`,
+		second))
 	if got := column(r.command(".show operations "+rows[0][0].(string)), 6); !slices.Equal(got, []string{"Completed"}) {
 		t.Errorf("the operation is %v", got)
 	}
@@ -274,8 +281,10 @@ func TestUpdatingATableReplacesRowsInOneStep(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".set T <| datatable(n:long, s:string)[1, 'a', 2, 'b', 3, 'c']")
 	// The new rows match the filter of the old ones, too, and both are worked out before anything changes.
-	changes := r.command(".update table T delete Old append New <| let Old = T | where n >= toscalar(T | summarize max(n)) - 1; let New = T | where n > 1 | extend n = n + 1, s = strcat(s, '!');")
-	if len(changes) != 2 || fmt.Sprint([]any{changes[0][1], changes[0][3], changes[1][1], changes[1][3]}) != "[Delete 2 Append 2]" {
+	changes := r.command(
+		".update table T delete Old append New <| let Old = T | where n >= toscalar(T | summarize max(n)) - 1; let New = T | where n > 1 | extend n = n + 1, s = strcat(s, '!');")
+	if len(changes) != 2 || fmt.Sprint([]any{changes[0][1], changes[0][3], changes[1][1],
+		changes[1][3]}) != "[Delete 2 Append 2]" {
 		t.Errorf("the command says %v", changes)
 	}
 	if got := fmt.Sprint(r.query("T | sort by n asc")); got != "[[1 a] [3 b!] [4 c!]]" {
@@ -345,7 +354,8 @@ func TestAnUpdatePolicyFillsItsTableInTheSameTransaction(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".create table Raw (line: string)")
 	r.command(".create table Parsed (key: string, n: long)")
-	r.command(`.alter table Parsed policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project key = tostring(split(line, \"=\")[0]), n = tolong(split(line, \"=\")[1])","IsTransactional":true}]'`)
+	r.command(
+		`.alter table Parsed policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project key = tostring(split(line, \"=\")[0]), n = tolong(split(line, \"=\")[1])","IsTransactional":true}]'`)
 	r.command(".ingest inline into table Raw with (format='txt') <|\na=1\nb=2")
 	if got := fmt.Sprint(r.query("Parsed | sort by key asc")); got != "[[a 1] [b 2]]" {
 		t.Errorf("the policy's table holds %s", got)
@@ -356,8 +366,10 @@ func TestAnUpdatePolicyFillsItsTableInTheSameTransaction(t *testing.T) {
 	}
 	r.command(".drop table Parsed")
 	r.command(".create table Parsed (other: string)")
-	r.command(`.alter table Parsed policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project n = 1","IsTransactional":true}]'`)
-	if message := r.refused(".ingest inline into table Raw with (format='txt') <| d=4"); !strings.Contains(message, "update policy of table 'Parsed'") {
+	r.command(
+		`.alter table Parsed policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project n = 1","IsTransactional":true}]'`)
+	if message := r.refused(".ingest inline into table Raw with (format='txt') <| d=4"); !strings.Contains(message,
+		"update policy of table 'Parsed'") {
 		t.Error(message)
 	}
 	if got := r.rows("Raw"); got != 3 {
@@ -372,19 +384,27 @@ func TestAFailedUpdatePolicyThatIsNotTransactionalLeavesTheIngestion(t *testing.
 	r.command(".create table Next (n: long)")
 	r.command(".create table Bad (n: long)")
 	r.command(".create table Back (n: long)")
-	r.command(`.alter table Good policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project n = strlen(line)","IsTransactional":false}]'`)
-	r.command(`.alter table Next policy update @'[{"IsEnabled":true,"Source":"Good","Query":"Good | project n = n + 1","IsTransactional":true}]'`)
-	r.command(`.alter table Back policy update @'[{"IsEnabled":true,"Source":"Good","Query":"Good | project n","IsTransactional":false}]'`)
-	r.command(`.alter table Good policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project n = strlen(line)"},{"IsEnabled":true,"Source":"Back","Query":"Back | project n"}]'`)
-	r.command(`.alter table Bad policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project line","IsTransactional":false}]'`)
+	r.command(
+		`.alter table Good policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project n = strlen(line)","IsTransactional":false}]'`)
+	r.command(
+		`.alter table Next policy update @'[{"IsEnabled":true,"Source":"Good","Query":"Good | project n = n + 1","IsTransactional":true}]'`)
+	r.command(
+		`.alter table Back policy update @'[{"IsEnabled":true,"Source":"Good","Query":"Good | project n","IsTransactional":false}]'`)
+	r.command(
+		`.alter table Good policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project n = strlen(line)"},{"IsEnabled":true,"Source":"Back","Query":"Back | project n"}]'`)
+	r.command(
+		`.alter table Bad policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project line","IsTransactional":false}]'`)
 	r.command(".ingest inline into table Raw with (format='txt') <| abc")
-	for query, want := range map[string]string{"Raw": "[[abc]]", "Good": "[[3]]", "Next": "[[4]]", "Bad | count": "[[0]]"} {
+	for query, want := range map[string]string{"Raw": "[[abc]]", "Good": "[[3]]", "Next": "[[4]]",
+		"Bad | count": "[[0]]"} {
 		if got := fmt.Sprint(r.query(query)); got != want {
 			t.Errorf("%s is %s, want %s", query, got, want)
 		}
 	}
-	failures := r.command(".show ingestion failures | project Table, ErrorCode, OriginatesFromUpdatePolicy | sort by Table asc")
-	if got := fmt.Sprint(failures); got != "[[Bad UpdatePolicy_IngestionError true] [Good UpdatePolicy_IngestionError true]]" {
+	failures := r.command(
+		".show ingestion failures | project Table, ErrorCode, OriginatesFromUpdatePolicy | sort by Table asc")
+	if got := fmt.Sprint(
+		failures); got != "[[Bad UpdatePolicy_IngestionError true] [Good UpdatePolicy_IngestionError true]]" {
 		t.Errorf("the failures are %s", got)
 	}
 }
@@ -430,7 +450,8 @@ func TestPoliciesAreCheckedAndShown(t *testing.T) {
 	}
 	r.command(`.alter-merge table T policy retention softdelete = 30d recoverability = disabled`)
 	r.command(`.alter-merge table T policy retention softdelete = 10d`)
-	if got := r.command(".show table T policy retention")[0][2]; got != `{"Recoverability":"Disabled","SoftDeletePeriod":"10.00:00:00"}` {
+	if got := r.command(
+		".show table T policy retention")[0][2]; got != `{"Recoverability":"Disabled","SoftDeletePeriod":"10.00:00:00"}` {
 		t.Errorf("the merged policy is %v", got)
 	}
 	r.command(".delete table T policy retention")
@@ -464,11 +485,13 @@ func TestDataAndSchemaSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	r := start(t, dir)
 	r.createOrders()
-	r.command(`.ingest inline into table Orders with (tags='["ingest-by:one"]', ingestIfNotExists='["one"]') <| 1,2,Oslo,3,2020-01-01`)
+	r.command(
+		`.ingest inline into table Orders with (tags='["ingest-by:one"]', ingestIfNotExists='["one"]') <| 1,2,Oslo,3,2020-01-01`)
 	r.command(".create database Second")
 	r.stop()
 	r = start(t, dir)
-	r.command(`.ingest inline into table Orders with (tags='["ingest-by:one"]', ingestIfNotExists='["one"]') <| 1,2,Oslo,3,2020-01-01`)
+	r.command(
+		`.ingest inline into table Orders with (tags='["ingest-by:one"]', ingestIfNotExists='["one"]') <| 1,2,Oslo,3,2020-01-01`)
 	if got := fmt.Sprint(r.query("Orders")); got != "[[1 2 Oslo 3 2020-01-01T00:00:00Z]]" {
 		t.Errorf("the table holds %s", got)
 	}

@@ -30,8 +30,9 @@ type Config struct {
 	Databases []string
 	// MemoryLimit bounds the query engine's memory, such as "2GB". Empty is "1GB".
 	MemoryLimit string
-	// MemoryBeside is what the process may have beside that in bytes: for its own work, and for what else it does where the server is a
-	// part of it. With more, queries are ended. 0 is 256 MB.
+	// MemoryBeside is what the process may have beside that in bytes: for its own work, and for
+	// what else it does where the server is a part of it. With more, queries are ended. 0 is 256
+	// MB.
 	MemoryBeside int64
 	// Threads bounds the query engine's threads; 0 is one a core.
 	Threads int
@@ -53,7 +54,8 @@ type Config struct {
 	// StorageURL is where clients reach the https listener, such as "https://adx.example:8443", when that is not the host
 	// they used and HTTPSAddr's port: behind a port mapping, say.
 	StorageURL string
-	// Like is what of Azure's service the server takes over beyond what a local one needs, for clients to be tried against.
+	// Like is what of Azure's service the server takes over beyond what a local one needs, for
+	// clients to be tried against.
 	Like likeness.Set
 	// StorageLife is how long the server hands out the same names of storage where Like has it rotate; 0 is two hours.
 	StorageLife time.Duration
@@ -61,8 +63,8 @@ type Config struct {
 	Emulator likeness.Emulator
 	// Roles are those that all clients have; nil is all roles.
 	Roles likeness.Roles
-	// StatusOperations is how many requests a day the status table of queued ingestion takes before it asks clients to wait; 0 is any
-	// number.
+	// StatusOperations is how many requests a day the status table of queued ingestion takes before
+	// it asks clients to wait; 0 is any number.
 	StatusOperations int64
 	// Log gets what happens; nil is slog.Default().
 	Log *slog.Logger

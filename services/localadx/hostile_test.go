@@ -20,7 +20,8 @@ func hugeAvro() []byte {
 	const schema = `{"type":"record","name":"r","fields":[{"name":"a","type":"long"}]}`
 	number := func(n int64) []byte { return binary.AppendVarint(nil, n) }
 	return bytes.Join([][]byte{
-		[]byte("Obj\x01"), number(1), number(11), []byte("avro.schema"), number(int64(len(schema))), []byte(schema), number(0),
+		[]byte("Obj\x01"), number(1), number(11), []byte("avro.schema"), number(int64(len(schema))),
+		[]byte(schema), number(0),
 		make([]byte, 16), number(1), number(1 << 62), number(1),
 	}, nil)
 }
@@ -101,11 +102,13 @@ func TestAHostileSourceFailsAloneAndItsTableTakesRowsAfterwards(t *testing.T) {
 func TestBlobsAreNotFetchedFromAMetadataService(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".create table T (a: string)")
-	for _, url := range []string{"http://169.254.169.254/metadata/instance.csv", "http://168.63.129.16/x.csv", "http://[fe80::1]/x.csv"} {
+	for _, url := range []string{"http://169.254.169.254/metadata/instance.csv", "http://168.63.129.16/x.csv",
+		"http://[fe80::1]/x.csv"} {
 		if said := r.refused(fmt.Sprintf(".ingest into table T ('%s')", url)); !strings.Contains(said, "metadata service") {
 			t.Errorf("%s: %s", url, said)
 		}
-		status, answer := r.post("/v1/rest/ingest/shop/T?streamFormat=csv&sourceKind=uri", fmt.Sprintf(`{"sourceUri":%q}`, url))
+		status, answer := r.post("/v1/rest/ingest/shop/T?streamFormat=csv&sourceKind=uri",
+			fmt.Sprintf(`{"sourceUri":%q}`, url))
 		if status == http.StatusOK {
 			t.Errorf("%s, streamed: %s", url, answer)
 		}
@@ -141,9 +144,10 @@ func TestAVastQueryIsAnsweredAndNotByAFailureOfTheServer(t *testing.T) {
 		"pipes":   "range x from 1 to 1 step 1" + strings.Repeat(" | where x > 0", 1000),
 		"extends": "range x from 1 to 1 step 1" + strings.Repeat(" | extend x = x + 1", 1000),
 		// The database puts the expression in place of the column wherever that is read.
-		"doubles":         "print a = 'ab'" + strings.Repeat(" | extend a = strcat(a, a)", 20) + " | where a has 'x' | count",
-		"sums of columns": "range x from 1 to 3 step 1" + strings.Repeat(" | extend x = (x + x) % 7", 60) + " | where x > 3 | join kind=inner (print x = 1) on x | count",
-		"nots":            "print " + strings.Repeat("not(", 190) + "true" + strings.Repeat(")", 190),
+		"doubles": "print a = 'ab'" + strings.Repeat(" | extend a = strcat(a, a)", 20) + " | where a has 'x' | count",
+		"sums of columns": "range x from 1 to 3 step 1" + strings.Repeat(" | extend x = (x + x) % 7",
+			60) + " | where x > 3 | join kind=inner (print x = 1) on x | count",
+		"nots": "print " + strings.Repeat("not(", 190) + "true" + strings.Repeat(")", 190),
 	} {
 		if status, answer := r.send("/v1/rest/query", "shop", query); status >= 500 {
 			t.Errorf("%s: %d %+v", what, status, answer.Error)
@@ -154,7 +158,8 @@ func TestAVastQueryIsAnsweredAndNotByAFailureOfTheServer(t *testing.T) {
 // Each command that there is would be looked for in the whole of it.
 func TestAVastCommandIsRefused(t *testing.T) {
 	r := start(t, t.TempDir())
-	for what, command := range map[string]string{"a word": "." + strings.Repeat("a", 60<<20), "words": ".create table " + strings.Repeat("a ", 10<<20)} {
+	for what, command := range map[string]string{"a word": "." + strings.Repeat("a", 60<<20),
+		"words": ".create table " + strings.Repeat("a ", 10<<20)} {
 		if status, answer := r.send("/v1/rest/mgmt", "shop", command); status != http.StatusBadRequest {
 			t.Errorf("%s: %d %+v", what, status, answer.Error)
 		}

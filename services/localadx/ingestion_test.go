@@ -23,18 +23,22 @@ func TestABlobMayComeInBlocks(t *testing.T) {
 	url := path + "/a folder/shop%2F1 +0000 m=+0.1.json"
 	put := func(extra, body string) {
 		t.Helper()
-		request, err := http.NewRequest(http.MethodPut, strings.ReplaceAll(url, " ", "%20")+"?"+extra+"&"+query, strings.NewReader(body))
+		request, err := http.NewRequest(http.MethodPut, strings.ReplaceAll(url, " ", "%20")+"?"+extra+"&"+query,
+			strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.do(request, http.StatusCreated)
 	}
 	text := orders(0, 20)
-	first, second := base64.StdEncoding.EncodeToString([]byte("block 1")), base64.StdEncoding.EncodeToString([]byte("block 2"))
+	first, second := base64.StdEncoding.EncodeToString([]byte("block 1")),
+		base64.StdEncoding.EncodeToString([]byte("block 2"))
 	put("comp=block&blockid="+first, text[:300])
 	put("comp=block&blockid="+second, text[300:])
-	put("comp=blocklist", "<?xml version='1.0'?><BlockList><Latest>"+first+"</Latest><Latest>"+second+"</Latest></BlockList>")
-	r.enqueue(strings.ReplaceAll(url, " ", "%20")+"?"+query, map[string]any{"format": "json", "ingestionMappingReference": "OrdersEventMapping"})
+	put("comp=blocklist", "<?xml version='1.0'?><BlockList><Latest>"+first+"</Latest><Latest>"+second+
+		"</Latest></BlockList>")
+	r.enqueue(strings.ReplaceAll(url, " ", "%20")+"?"+query,
+		map[string]any{"format": "json", "ingestionMappingReference": "OrdersEventMapping"})
 	r.eventually("the rows arrive", func() bool { return r.rows("Orders") == 20 })
 }
 
@@ -54,7 +58,8 @@ func TestQueuedIngestionByREST(t *testing.T) {
 			PreferredIngestionMethod string
 		}
 	}
-	if err := json.Unmarshal([]byte(r.do(request, http.StatusOK)), &configuration); err != nil || len(configuration.ContainerSettings.Containers) == 0 || configuration.IngestionSettings.MaxBlobsPerBatch != 20 {
+	if err := json.Unmarshal([]byte(r.do(request, http.StatusOK)), &configuration); err != nil ||
+		len(configuration.ContainerSettings.Containers) == 0 || configuration.IngestionSettings.MaxBlobsPerBatch != 20 {
 		t.Fatalf("the configuration is %+v, %v", configuration, err)
 	}
 	good, bad := r.upload("good.json", []byte(orders(0, 5))), r.upload("bad.json", []byte("{"))
@@ -62,7 +67,8 @@ func TestQueuedIngestionByREST(t *testing.T) {
 		`{"timestamp":"2026-01-01T00:00:00Z","blobs":[{"url":%q,"sourceId":"11111111-1111-1111-1111-111111111111","rawSize":100},{"url":%q,"sourceId":"22222222-2222-2222-2222-222222222222","rawSize":1}],`+
 			`"properties":{"format":"multijson","enableTracking":true,"tags":["drop-by:x"],"ingestionMappingReference":"OrdersEventMapping","skipBatching":true}}`, good, bad))
 	var accepted struct{ IngestionOperationID string }
-	if err := json.Unmarshal([]byte(body), &accepted); err != nil || status != http.StatusOK || accepted.IngestionOperationID == "" {
+	if err := json.Unmarshal([]byte(body), &accepted); err != nil || status != http.StatusOK ||
+		accepted.IngestionOperationID == "" {
 		t.Fatalf("%d %s", status, body)
 	}
 	var state struct {
@@ -70,7 +76,8 @@ func TestQueuedIngestionByREST(t *testing.T) {
 		Details []struct{ SourceID, Status, ErrorCode string }
 	}
 	r.eventually("both end", func() bool {
-		request, err := http.NewRequest(http.MethodGet, r.http+"/v1/rest/ingestion/queued/shop/Orders/"+accepted.IngestionOperationID+"?details=true", nil)
+		request, err := http.NewRequest(http.MethodGet, r.http+"/v1/rest/ingestion/queued/shop/Orders/"+
+			accepted.IngestionOperationID+"?details=true", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,13 +86,15 @@ func TestQueuedIngestionByREST(t *testing.T) {
 		}
 		return state.Status["InProgress"] == 0
 	})
-	if state.Status["Succeeded"] != 1 || state.Status["Failed"] != 1 || len(state.Details) != 2 || state.Details[1].ErrorCode != "BadRequest_InvalidBlob" {
+	if state.Status["Succeeded"] != 1 || state.Status["Failed"] != 1 || len(state.Details) != 2 ||
+		state.Details[1].ErrorCode != "BadRequest_InvalidBlob" {
 		t.Errorf("the state is %+v", state)
 	}
 	if got := r.rows("Orders"); got != 5 {
 		t.Errorf("the table has %d rows, want 5", got)
 	}
-	if status, body := r.post("/v1/rest/ingestion/queued/shop/Nope", `{"blobs":[{"url":"x"}],"properties":{}}`); status != http.StatusBadRequest {
+	if status, body := r.post("/v1/rest/ingestion/queued/shop/Nope",
+		`{"blobs":[{"url":"x"}],"properties":{}}`); status != http.StatusBadRequest {
 		t.Errorf("a table that is not there: %d %s", status, body)
 	}
 }
@@ -99,8 +108,10 @@ func TestParquetIsIngestedByNameAndByMapping(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec(`COPY (SELECT 7 AS id, TIMESTAMP '2026-01-02 03:04:05.123456' AS "at", 12.34::DECIMAL(10,2) AS price, ['a','b'] AS tags,
-		UUID '74be27de-1e4e-49d9-b579-fe0b331d3642' AS id8, {'x': 1} AS nested) TO '` + file + `' (FORMAT parquet)`); err != nil {
+	if _, err := db.Exec(
+		`COPY (SELECT 7 AS id, TIMESTAMP '2026-01-02 03:04:05.123456' AS "at", 12.34::DECIMAL(10,2) AS price, ['a','b'] AS tags,
+		UUID '74be27de-1e4e-49d9-b579-fe0b331d3642' AS id8, {'x': 1} AS nested) TO '` + file +
+			`' (FORMAT parquet)`); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(file)
@@ -108,7 +119,8 @@ func TestParquetIsIngestedByNameAndByMapping(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.enqueueInto("T", r.upload("t.parquet", content), map[string]any{"format": "parquet"})
-	r.enqueueInto("T", r.upload("u.parquet", content), map[string]any{"format": "parquet", "ingestionMapping": `[{"Column":"id","Properties":{"Path":"$.nested.x"}}]`})
+	r.enqueueInto("T", r.upload("u.parquet", content),
+		map[string]any{"format": "parquet", "ingestionMapping": `[{"Column":"id","Properties":{"Path":"$.nested.x"}}]`})
 	r.eventually("the rows arrive", func() bool { return r.rows("T") == 2 })
 	const query = "T | sort by id asc | project id, at == datetime(2026-01-02T03:04:05.123456), price == decimal(12.34), tags, id8"
 	want := `[[1 <nil> <nil> <nil> <nil>] [7 true true [a b] 74be27de-1e4e-49d9-b579-fe0b331d3642]]`
@@ -120,8 +132,10 @@ func TestParquetIsIngestedByNameAndByMapping(t *testing.T) {
 func TestAQueuedMappingWithTypesAddsColumns(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".create table T (a: string)")
-	r.command(`.create table T ingestion json mapping 'm' '[{"column":"a","path":"$.a"},{"column":"n","path":"$.n","datatype":"long"}]'`)
-	r.enqueueInto("T", r.upload("x.json", []byte(`{"a":"x","n":5}`)), map[string]any{"format": "json", "ingestionMappingReference": "m"})
+	r.command(
+		`.create table T ingestion json mapping 'm' '[{"column":"a","path":"$.a"},{"column":"n","path":"$.n","datatype":"long"}]'`)
+	r.enqueueInto("T", r.upload("x.json", []byte(`{"a":"x","n":5}`)),
+		map[string]any{"format": "json", "ingestionMappingReference": "m"})
 	r.eventually("the row arrives", func() bool { return r.rows("T") == 1 })
 	if got := fmt.Sprint(r.query("T")); got != "[[x 5]]" {
 		t.Errorf("the row is %s", got)
@@ -132,10 +146,12 @@ func TestOneBadBlobDoesNotHurtItsBatch(t *testing.T) {
 	r := start(t, t.TempDir(), func(c *localadx.Config) { c.MaxBatchingTime = 0 })
 	r.createOrders()
 	// Complete with its third blob, however long that takes to come.
-	r.command(`.alter table Orders policy ingestionbatching '{"MaximumBatchingTimeSpan":"00:05:00","MaximumNumberOfItems":3}'`)
+	r.command(
+		`.alter table Orders policy ingestionbatching '{"MaximumBatchingTimeSpan":"00:05:00","MaximumNumberOfItems":3}'`)
 	for i, text := range []string{orders(0, 5), `{"orderid":1}{`, orders(5, 5)} {
 		url := r.upload(fmt.Sprintf("%d.json", i), []byte(text))
-		message, err := json.Marshal(map[string]any{"Id": fmt.Sprint(i), "BlobPath": url, "RawDataSize": len(text), "DatabaseName": "shop", "TableName": "Orders",
+		message, err := json.Marshal(map[string]any{"Id": fmt.Sprint(i), "BlobPath": url, "RawDataSize": len(text),
+			"DatabaseName": "shop", "TableName": "Orders",
 			"AdditionalProperties": map[string]any{"format": "multijson", "ingestionMappingReference": "OrdersEventMapping"}})
 		if err != nil {
 			t.Fatal(err)
@@ -154,14 +170,19 @@ func TestFailuresHaveADXsCodes(t *testing.T) {
 	r.createOrders()
 	url := func(text string) string { return r.upload(fmt.Sprintf("%d.x", len(text)), []byte(text)) }
 	for code, message := range map[string]map[string]any{
-		"BadRequest_TableNotExist":               {"BlobPath": url("1"), "DatabaseName": "shop", "TableName": "Nope"},
-		"BadRequest_DatabaseNotExist":            {"BlobPath": url("12"), "DatabaseName": "nope", "TableName": "Orders"},
-		"BadRequest_MappingReferenceWasNotFound": {"BlobPath": url("123"), "DatabaseName": "shop", "TableName": "Orders", "AdditionalProperties": map[string]any{"format": "json", "ingestionMappingReference": "nope"}},
-		"BadRequest_FormatNotSupported":          {"BlobPath": url("1234"), "DatabaseName": "shop", "TableName": "Orders", "AdditionalProperties": map[string]any{"format": "orc"}},
-		"BadRequest_EmptyBlob":                   {"BlobPath": r.upload("empty", nil), "DatabaseName": "shop", "TableName": "Orders"},
-		"Stream_WrongNumberOfFields":             {"BlobPath": url("a,b\nc,d,e"), "DatabaseName": "shop", "TableName": "Orders"},
-		"Download_SourceNotFound":                {"BlobPath": strings.Replace(url("12345"), "5.x", "gone.x", 1), "DatabaseName": "shop", "TableName": "Orders"},
-		"BadRequest_InvalidMessage":              {"DatabaseName": "shop"},
+		"BadRequest_TableNotExist":    {"BlobPath": url("1"), "DatabaseName": "shop", "TableName": "Nope"},
+		"BadRequest_DatabaseNotExist": {"BlobPath": url("12"), "DatabaseName": "nope", "TableName": "Orders"},
+		"BadRequest_MappingReferenceWasNotFound": {"BlobPath": url("123"), "DatabaseName": "shop", "TableName": "Orders",
+			"AdditionalProperties": map[string]any{"format": "json", "ingestionMappingReference": "nope"}},
+		"BadRequest_FormatNotSupported": {"BlobPath": url("1234"), "DatabaseName": "shop", "TableName": "Orders",
+			"AdditionalProperties": map[string]any{"format": "orc"}},
+		"BadRequest_EmptyBlob": {"BlobPath": r.upload("empty", nil), "DatabaseName": "shop",
+			"TableName": "Orders"},
+		"Stream_WrongNumberOfFields": {"BlobPath": url("a,b\nc,d,e"), "DatabaseName": "shop",
+			"TableName": "Orders"},
+		"Download_SourceNotFound": {"BlobPath": strings.Replace(url("12345"), "5.x", "gone.x", 1),
+			"DatabaseName": "shop", "TableName": "Orders"},
+		"BadRequest_InvalidMessage": {"DatabaseName": "shop"},
 	} {
 		text, err := json.Marshal(message)
 		if err != nil {
@@ -178,12 +199,14 @@ func TestStreamingHasALimit(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.createOrders()
 	r.command(".alter table Orders policy streamingingestion enable")
-	status, body := r.post("/v1/rest/ingest/shop/Orders?streamFormat=csv", strings.Repeat("1,2,Oslo,3,2020-01-01\n", 200_000))
+	status, body := r.post("/v1/rest/ingest/shop/Orders?streamFormat=csv",
+		strings.Repeat("1,2,Oslo,3,2020-01-01\n", 200_000))
 	if status != http.StatusRequestEntityTooLarge || !strings.Contains(body, `"@permanent":true`) {
 		t.Errorf("%d %.200s", status, body)
 	}
 	url := r.upload("s.csv", []byte("1,2,Oslo,3,2020-01-01"))
-	if status, body := r.post("/v1/rest/ingest/shop/Orders?streamFormat=Csv&sourceKind=uri", fmt.Sprintf(`{"sourceUri":%q}`, url)); status != http.StatusOK || !strings.Contains(body, "[[1,") {
+	if status, body := r.post("/v1/rest/ingest/shop/Orders?streamFormat=Csv&sourceKind=uri",
+		fmt.Sprintf(`{"sourceUri":%q}`, url)); status != http.StatusOK || !strings.Contains(body, "[[1,") {
 		t.Errorf("streaming from a blob: %d %s", status, body)
 	}
 	if got := r.rows("Orders"); got != 1 {
@@ -198,7 +221,8 @@ func TestRequestsLeftFromBeforeAreIngestedAfterARestart(t *testing.T) {
 	r.createOrders()
 	text := orders(0, 5)
 	url := r.upload("a.json", []byte(text))
-	message, err := json.Marshal(map[string]any{"Id": "1", "BlobPath": url, "RawDataSize": len(text), "DatabaseName": "shop", "TableName": "Orders",
+	message, err := json.Marshal(map[string]any{"Id": "1", "BlobPath": url, "RawDataSize": len(text),
+		"DatabaseName": "shop", "TableName": "Orders",
 		"AdditionalProperties": map[string]any{"format": "json", "ingestionMappingReference": "OrdersEventMapping"}})
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +240,8 @@ func TestANearlyFullDiskRefusesIngestionAndNothingElse(t *testing.T) {
 	r.command(".ingest inline into table Orders <| 1,2,Oslo,3,2020-01-01")
 	r.stop()
 	r = start(t, dir, func(c *localadx.Config) { c.DiskReserve = 1 << 60 })
-	if message := r.refused(".ingest inline into table Orders <| 1,2,Oslo,3,2020-01-01"); !strings.Contains(message, "make room") {
+	if message := r.refused(".ingest inline into table Orders <| 1,2,Oslo,3,2020-01-01"); !strings.Contains(message,
+		"make room") {
 		t.Error(message)
 	}
 	path, query, _ := strings.Cut(r.resource("TempStorage"), "?")

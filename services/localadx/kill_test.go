@@ -39,9 +39,10 @@ func TestMain(m *testing.M) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	server, err := localadx.New(ctx, localadx.Config{
-		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 50 * time.Millisecond,
-		MemoryLimit: os.Getenv(childMemory),
-		Log:         slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"},
+		MaxBatchingTime: 50 * time.Millisecond,
+		MemoryLimit:     os.Getenv(childMemory),
+		Log:             slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -90,7 +91,8 @@ func startChildWithin(t *testing.T, dir, memory string) *child {
 	addrs := strings.Fields(line)
 	// The authority is new at the first start only, but the certificate is new at each: this client takes any.
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	c := &child{process: process, running: &running{t: t, http: "http://" + addrs[0], https: "https://" + addrs[1], client: &http.Client{Transport: transport, Timeout: 20 * time.Second}}}
+	c := &child{process: process, running: &running{t: t, http: "http://" + addrs[0], https: "https://" + addrs[1],
+		client: &http.Client{Transport: transport, Timeout: 20 * time.Second}}}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		c.kill()
@@ -171,7 +173,8 @@ func TestKillingTheServerLosesAndRepeatsNoAcknowledgedRow(t *testing.T) {
 		queue, queueQuery, _ := strings.Cut(c.resource("SecuredReadyForAggregationQueue"), "?")
 		var producers sync.WaitGroup
 		stream := func(text string) error {
-			return c.attempt(http.MethodPost, c.http+"/v1/rest/ingest/shop/Orders?streamFormat=json&mappingName=OrdersEventMapping", text)
+			return c.attempt(http.MethodPost,
+				c.http+"/v1/rest/ingest/shop/Orders?streamFormat=json&mappingName=OrdersEventMapping", text)
 		}
 		blobs := 0
 		byQueue := func(text string) error {
@@ -180,9 +183,11 @@ func TestKillingTheServerLosesAndRepeatsNoAcknowledgedRow(t *testing.T) {
 			if err := c.attempt(http.MethodPut, blob, text); err != nil {
 				return err
 			}
-			message := fmt.Sprintf(`{"Id":"%d-%d","BlobPath":%q,"RawDataSize":%d,"DatabaseName":"shop","TableName":"Orders","AdditionalProperties":{"format":"json","ingestionMappingReference":"OrdersEventMapping"}}`,
+			message := fmt.Sprintf(
+				`{"Id":"%d-%d","BlobPath":%q,"RawDataSize":%d,"DatabaseName":"shop","TableName":"Orders","AdditionalProperties":{"format":"json","ingestionMappingReference":"OrdersEventMapping"}}`,
 				round, blobs, blob, len(text))
-			return c.attempt(http.MethodPost, queue+"/messages?"+queueQuery, "<QueueMessage><MessageText>"+strings.ReplaceAll(message, "&", "&amp;")+"</MessageText></QueueMessage>")
+			return c.attempt(http.MethodPost, queue+"/messages?"+queueQuery,
+				"<QueueMessage><MessageText>"+strings.ReplaceAll(message, "&", "&amp;")+"</MessageText></QueueMessage>")
 		}
 		producers.Go(func() { produce(l, 7, stream) })
 		producers.Go(func() { produce(l, 50, byQueue) })

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Each would compute for hours: in the database, in functions that are not its own, and where the operator asks for columns that depend on
-// the rows.
+// Each would compute for hours: in the database, in functions that are not its own, and where the
+// operator asks for columns that depend on the rows.
 var endless = map[string]string{
 	"the database": "range x from 1 to 1000000000000 step 1 | summarize sum(x * 2 % 7)",
 	"functions":    "range x from 1 to 1000000000 step 1 | extend y = array_sort_asc(range(x, x + 5000)) | summarize sum(array_length(y))",
@@ -21,7 +21,8 @@ var endless = map[string]string{
 // ask sends a query under a client's name for it and returns what becomes of it.
 func (r *running) ask(ctx context.Context, id, query string) <-chan string {
 	body, _ := json.Marshal(map[string]string{"db": "shop", "csl": query})
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.http+"/v1/rest/query", strings.NewReader(string(body)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.http+"/v1/rest/query",
+		strings.NewReader(string(body)))
 	if err != nil {
 		r.t.Fatal(err)
 	}

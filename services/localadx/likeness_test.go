@@ -18,15 +18,18 @@ func like(traits ...likeness.Trait) func(*localadx.Config) {
 	return func(c *localadx.Config) { c.Like = traits }
 }
 
-// tagged asks for the ingestion of one row under a tag, guarded by it, and returns the end of the request in the status table.
+// tagged asks for the ingestion of one row under a tag, guarded by it, and returns the end of the
+// request in the status table.
 func (r *running) tagged(table, row, tag string) map[string]any {
 	r.t.Helper()
 	key := uuid.NewString()
 	status := r.resource("IngestionsStatusTable")
 	text, err := json.Marshal(map[string]any{
-		"Id": key, "BlobPath": r.upload(key+".csv", []byte(row+"\n")), "DatabaseName": "shop", "TableName": table, "ReportLevel": 2, "ReportMethod": 1,
+		"Id": key, "BlobPath": r.upload(key+".csv", []byte(row+"\n")), "DatabaseName": "shop", "TableName": table,
+		"ReportLevel": 2, "ReportMethod": 1,
 		"IngestionStatusInTable": map[string]string{"TableConnectionString": status, "PartitionKey": key, "RowKey": key},
-		"AdditionalProperties":   map[string]any{"format": "csv", "tags": fmt.Sprintf(`["ingest-by:%s"]`, tag), "ingestIfNotExists": fmt.Sprintf("[%q]", tag)},
+		"AdditionalProperties": map[string]any{"format": "csv", "tags": fmt.Sprintf(`["ingest-by:%s"]`, tag),
+			"ingestIfNotExists": fmt.Sprintf("[%q]", tag)},
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -35,7 +38,8 @@ func (r *running) tagged(table, row, tag string) map[string]any {
 	var entity map[string]any
 	path, query, _ := strings.Cut(status, "?")
 	r.eventually("the request ends", func() bool {
-		request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s(PartitionKey='%s',RowKey='%s')?%s", path, key, key, query), nil)
+		request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s(PartitionKey='%s',RowKey='%s')?%s", path, key,
+			key, query), nil)
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -75,7 +79,8 @@ func TestADroppedBlobEndsInTheFormThatIsAskedFor(t *testing.T) {
 func TestAMessageThatIsDeliveredTwiceIsDroppedTheSecondTimeByItsTag(t *testing.T) {
 	r := start(t, t.TempDir(), like(likeness.Redelivery, likeness.SkippedAsFailed))
 	r.command(".create table T (a: long)")
-	if got := end(r.tagged("T", "1", "x")); got != "Failed Skipped_IngestByTagAlreadyExists Permanent" || r.rows("T") != 1 {
+	if got := end(r.tagged("T", "1", "x")); got != "Failed Skipped_IngestByTagAlreadyExists Permanent" ||
+		r.rows("T") != 1 {
 		t.Errorf("it ended as %s with %d rows", got, r.rows("T"))
 	}
 }
@@ -87,7 +92,8 @@ func TestARequestMayEndAsExceedingItsRetriesWithItsRowsCommitted(t *testing.T) {
 	for n := range 3 {
 		ends[end(r.tagged("T", "1", fmt.Sprint(n)))]++
 	}
-	if ends["Failed General_RetryAttemptsExceeded Permanent"] != 1 || ends["Succeeded <nil> <nil>"] != 2 || r.rows("T") != 3 {
+	if ends["Failed General_RetryAttemptsExceeded Permanent"] != 1 || ends["Succeeded <nil> <nil>"] != 2 ||
+		r.rows("T") != 3 {
 		t.Errorf("the ends are %v, with %d rows", ends, r.rows("T"))
 	}
 }
@@ -107,7 +113,8 @@ func TestStreamingIngestionKnowsAChangedSchemaWhenItsCacheIsCleared(t *testing.T
 	if status, answer := stream(`{"a":2,"b":"lost"}`, ""); status != http.StatusOK {
 		t.Error(status, answer)
 	}
-	if status, answer := stream(`{"x":"mapped"}`, "&mappingName=m"); status != http.StatusBadRequest || !strings.Contains(answer, "MappingReferenceWasNotFound") {
+	if status, answer := stream(`{"x":"mapped"}`, "&mappingName=m"); status != http.StatusBadRequest ||
+		!strings.Contains(answer, "MappingReferenceWasNotFound") {
 		t.Error("a mapping that is too new:", status, answer)
 	}
 	r.command(".clear table T cache streamingingestion schema")
@@ -117,7 +124,8 @@ func TestStreamingIngestionKnowsAChangedSchemaWhenItsCacheIsCleared(t *testing.T
 	if status, answer := stream(`{"x":"mapped"}`, "&mappingName=m"); status != http.StatusOK {
 		t.Error(status, answer)
 	}
-	if got := fmt.Sprint(r.query("T | sort by a asc nulls last | project a, b")); got != "[[1 ] [2 ] [3 kept] [<nil> mapped]]" {
+	if got := fmt.Sprint(r.query(
+		"T | sort by a asc nulls last | project a, b")); got != "[[1 ] [2 ] [3 kept] [<nil> mapped]]" {
 		t.Errorf("the rows are %s", got)
 	}
 }
@@ -126,7 +134,8 @@ func TestReservedNamesAreRefused(t *testing.T) {
 	r := start(t, t.TempDir(), like(likeness.ReservedNames))
 	r.command(".create table T (a: long, _b: long, c_: long)")
 	for _, command := range []string{
-		".create table __T (a: long)", ".create table U (__op: string)", ".create-merge table U (a__: string)", ".alter-merge table T (__x: string)",
+		".create table __T (a: long)", ".create table U (__op: string)", ".create-merge table U (a__: string)",
+		".alter-merge table T (__x: string)",
 		".rename column T.a to __a", ".alter table T (a: long, __y: long)",
 	} {
 		if said := r.refused(command); !strings.Contains(said, "reserved") {
@@ -145,7 +154,8 @@ func TestAViewWithoutBackfillHasTheRowsThatComeAfterIt(t *testing.T) {
 	r.command(".ingest inline into table T <| b,2")
 	check := func(r *running) {
 		t.Helper()
-		if got := fmt.Sprint(r.query("Late | project k"), r.query("Whole | sort by k asc | project k"), r.query("T | count")); got != "[[b]] [[a] [b]] [[2]]" {
+		if got := fmt.Sprint(r.query("Late | project k"), r.query("Whole | sort by k asc | project k"),
+			r.query("T | count")); got != "[[b]] [[a] [b]] [[2]]" {
 			t.Errorf("the views and the table have %s", got)
 		}
 	}
@@ -160,9 +170,11 @@ func TestClientsMayDoWhatTheirRolesAllow(t *testing.T) {
 	r.command(".create table T (a: long)")
 	r.command(".alter table T policy streamingingestion enable")
 	r.stop()
-	// Whether it may: ask for resources, see the table, make a mapping, make a table, alter one, make a view, see the capacity, query, stream.
+	// Whether it may: ask for resources, see the table, make a mapping, make a table, alter one,
+	// make a view, see the capacity, query, stream.
 	for role, want := range map[likeness.Role]string{
-		likeness.Ingestor: "101000001", likeness.Viewer: "110000010", likeness.User: "110100110", likeness.TableAdmin: "111010011", likeness.DatabaseAdmin: "111111111",
+		likeness.Ingestor: "101000001", likeness.Viewer: "110000010", likeness.User: "110100110",
+		likeness.TableAdmin: "111010011", likeness.DatabaseAdmin: "111111111",
 	} {
 		r := start(t, dir, func(c *localadx.Config) { c.Roles = likeness.Roles{role} })
 		got := ""
@@ -177,8 +189,10 @@ func TestClientsMayDoWhatTheirRolesAllow(t *testing.T) {
 			}
 		}
 		for _, command := range []string{
-			".get ingestion resources", ".show table T cslschema", `.create-or-alter table T ingestion json mapping 'm' '[{"column":"a","Properties":{"path":"$.a"}}]'`,
-			".create-merge table U (a: long)", ".alter-merge table T (b: long)", ".create-or-alter materialized-view V on table T { T | summarize count() by a }",
+			".get ingestion resources", ".show table T cslschema",
+			`.create-or-alter table T ingestion json mapping 'm' '[{"column":"a","Properties":{"path":"$.a"}}]'`,
+			".create-merge table U (a: long)", ".alter-merge table T (b: long)",
+			".create-or-alter materialized-view V on table T { T | summarize count() by a }",
 			".show capacity",
 		} {
 			status, _ := r.send("/v1/rest/mgmt", "shop", command)
@@ -237,7 +251,10 @@ func TestBothQueuesAreRead(t *testing.T) {
 	for queue := range queues {
 		n++
 		blob := r.upload(fmt.Sprintf("%d.json", n), []byte(orders(n, 1)))
-		r.messageTo(queue, fmt.Sprintf(`{"Id":"%d","BlobPath":%q,"DatabaseName":"shop","TableName":"Orders","AdditionalProperties":{"format":"json"}}`, n, blob))
+		r.messageTo(queue,
+			fmt.Sprintf(
+				`{"Id":"%d","BlobPath":%q,"DatabaseName":"shop","TableName":"Orders","AdditionalProperties":{"format":"json"}}`, n,
+				blob))
 	}
 	r.eventually("both rows arrive", func() bool { return r.rows("Orders") == 2 })
 }

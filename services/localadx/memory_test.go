@@ -32,8 +32,8 @@ func (c *child) peak() int {
 	return kB >> 10
 }
 
-// Whatever is asked, the process stays within its memory limit, what it may have beside that (256 MB), and what a query takes before it is
-// noticed.
+// Whatever is asked, the process stays within its memory limit, what it may have beside that (256
+// MB), and what a query takes before it is noticed.
 func TestTheMemoryOfTheProcessIsBoundedWhateverIsAsked(t *testing.T) {
 	if testenv.RaceDetector {
 		t.Skip("the race detector takes several times the memory: make memory")
@@ -56,22 +56,23 @@ func TestTheMemoryOfTheProcessIsBoundedWhateverIsAsked(t *testing.T) {
 		}
 	}}
 	for name, query := range map[string]string{
-		"a set":          "range x from 1 to 3000000 step 1 | summarize make_set(tostring(x))",
-		"a large set":    "range x from 1 to 12000000 step 1 | summarize s = make_set(tostring(x)) | project array_length(s)",
-		"a large list":   "range x from 1 to 12000000 step 1 | summarize l = make_list(tostring(x)) | project array_length(l)",
-		"sets":           "range x from 1 to 12000000 step 1 | summarize s = make_set(tostring(x)) by x % 10 | summarize sum(array_length(s))",
-		"a set of many":  "range x from 1 to 12000000 step 1 | summarize count(), make_set(tostring(x))",
-		"a list":         "range x from 1 to 5000000 step 1 | summarize l = make_list(tostring(x)) | project array_length(l)",
-		"a bag":          "range x from 1 to 3000000 step 1 | summarize make_bag(bag_pack(tostring(x), x))",
-		"a schema":       "range x from 1 to 3000000 step 1 | summarize buildschema(bag_pack('a', x))",
-		"percentiles":    "range x from 1 to 30000000 step 1 | summarize percentiles(x, 1, 2, 3, 4, 5, 6, 7, 8, 9)",
-		"weights":        "range x from 1 to 5000000 step 1 | summarize percentilesw(x, x, 50)",
-		"series":         "range x from 1 to 1000000 step 1 | make-series count() on x from 0 to 1000000 step 1 by x % 1000",
-		"windows":        "range x from 1 to 1000000 step 1 | extend t = datetime(2020-01-01) + x * 1s | evaluate sliding_window_counts(x, t, datetime(2000-01-01), datetime(2021-01-01), 3650d, 1s)",
-		"repeated":       "print array_length(repeat(strcat_array(range(1, 100000), ','), 1000000))",
-		"joined":         "print strlen(strcat_array(range(1, 1000000), strcat_array(range(1, 10000), ',')))",
-		"replaced":       "print a = 'abcd'" + double + " | extend b = replace_string(a, 'a', a) | project strlen(b)",
-		"by a pattern":   "print a = 'abcd'" + double + ` | extend b = replace_regex(a, '.', strcat_array(range(1, 100000), '\\0')) | project strlen(b)`,
+		"a set":         "range x from 1 to 3000000 step 1 | summarize make_set(tostring(x))",
+		"a large set":   "range x from 1 to 12000000 step 1 | summarize s = make_set(tostring(x)) | project array_length(s)",
+		"a large list":  "range x from 1 to 12000000 step 1 | summarize l = make_list(tostring(x)) | project array_length(l)",
+		"sets":          "range x from 1 to 12000000 step 1 | summarize s = make_set(tostring(x)) by x % 10 | summarize sum(array_length(s))",
+		"a set of many": "range x from 1 to 12000000 step 1 | summarize count(), make_set(tostring(x))",
+		"a list":        "range x from 1 to 5000000 step 1 | summarize l = make_list(tostring(x)) | project array_length(l)",
+		"a bag":         "range x from 1 to 3000000 step 1 | summarize make_bag(bag_pack(tostring(x), x))",
+		"a schema":      "range x from 1 to 3000000 step 1 | summarize buildschema(bag_pack('a', x))",
+		"percentiles":   "range x from 1 to 30000000 step 1 | summarize percentiles(x, 1, 2, 3, 4, 5, 6, 7, 8, 9)",
+		"weights":       "range x from 1 to 5000000 step 1 | summarize percentilesw(x, x, 50)",
+		"series":        "range x from 1 to 1000000 step 1 | make-series count() on x from 0 to 1000000 step 1 by x % 1000",
+		"windows":       "range x from 1 to 1000000 step 1 | extend t = datetime(2020-01-01) + x * 1s | evaluate sliding_window_counts(x, t, datetime(2000-01-01), datetime(2021-01-01), 3650d, 1s)",
+		"repeated":      "print array_length(repeat(strcat_array(range(1, 100000), ','), 1000000))",
+		"joined":        "print strlen(strcat_array(range(1, 1000000), strcat_array(range(1, 10000), ',')))",
+		"replaced":      "print a = 'abcd'" + double + " | extend b = replace_string(a, 'a', a) | project strlen(b)",
+		"by a pattern": "print a = 'abcd'" + double +
+			` | extend b = replace_regex(a, '.', strcat_array(range(1, 100000), '\\0')) | project strlen(b)`,
 		"repeated texts": "print a = 'abcd'" + double + " | project strlen(strrep(a, 1024))",
 	} {
 		tests[name] = func(c *child) { c.send("/v1/rest/query", "shop", query) }
@@ -101,7 +102,8 @@ func TestAParquetFileThatEndsItsReaderFailsAlone(t *testing.T) {
 	c.command(".create table T (a: long)")
 	c.command(".alter table T policy streamingingestion enable")
 	for range 2 {
-		if status, answer := c.post("/v1/rest/ingest/shop/T?streamFormat=parquet", string(content)); status != http.StatusBadRequest {
+		if status, answer := c.post("/v1/rest/ingest/shop/T?streamFormat=parquet",
+			string(content)); status != http.StatusBadRequest {
 			t.Errorf("the file, streamed: %d %s", status, answer)
 		}
 	}

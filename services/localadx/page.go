@@ -41,7 +41,8 @@ func (l pageLanguage) Check(database, text string) []web.Refusal {
 		if refused.Hint != "" {
 			message += " (" + refused.Hint + ")"
 		}
-		return []web.Refusal{{Code: refused.Code, Message: message, Line: max(refused.Line, 1), Column: max(0, refused.Column-1)}}
+		return []web.Refusal{{Code: refused.Code, Message: message, Line: max(refused.Line, 1),
+			Column: max(0, refused.Column-1)}}
 	default:
 		return []web.Refusal{{Code: "General_BadRequest", Message: err.Error(), Line: 1}}
 	}

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// How long a client may take to send a body: some time to begin with, and more for what has come, at a slow network's speed. A
-// client that sends a part and waits, or drips, does not hold its connection for ever.
+// How long a client may take to send a body: some time to begin with, and more for what has come,
+// at a slow network's speed. A client that sends a part and waits, or drips, does not hold its
+// connection for ever.
 const (
 	bodyPatience = 30 * time.Second
 	bodySpeed    = 16 << 10 // bytes a second

@@ -28,7 +28,8 @@ func TestSignInMetadataIsAbsent(t *testing.T) {
 
 func TestTheFragmentedDialectIsWhatTheGoSDKReads(t *testing.T) {
 	r := start(t, t.TempDir())
-	status, body := r.post("/v2/rest/query", `{"db":"shop","csl":"print a=1, s='x'","properties":{"Options":{"results_v2_fragment_primary_tables":true,"results_v2_newlines_between_frames":true}}}`)
+	status, body := r.post("/v2/rest/query",
+		`{"db":"shop","csl":"print a=1, s='x'","properties":{"Options":{"results_v2_fragment_primary_tables":true,"results_v2_newlines_between_frames":true}}}`)
 	if status != http.StatusOK {
 		t.Fatal(status, body)
 	}
@@ -53,7 +54,8 @@ func TestTheFragmentedDialectIsWhatTheGoSDKReads(t *testing.T) {
 	}
 }
 
-// "Batches" and "Query v2 HTTP response" of the documentation: each statement with a result has a table of its own, in their order.
+// "Batches" and "Query v2 HTTP response" of the documentation: each statement with a result has a
+// table of its own, in their order.
 func TestEachQueryOfARequestHasATableOfItsOwn(t *testing.T) {
 	r := start(t, t.TempDir())
 	const text = "let n = 2; let T = materialize(range x from 1 to n step 1); T | count; T | render table; let m = n + 1; print m"
@@ -87,20 +89,25 @@ func TestEachQueryOfARequestHasATableOfItsOwn(t *testing.T) {
 		t.Fatal(status, body, err)
 	}
 	contents := answer.Tables[5].Rows
-	if len(contents) != 5 || contents[2][1] != "QueryResult" || contents[3][1] != "QueryProperties" || len(answer.Tables[1].Rows) != 2 || len(answer.Tables[3].Rows) != 3 {
+	if len(contents) != 5 || contents[2][1] != "QueryResult" || contents[3][1] != "QueryProperties" ||
+		len(answer.Tables[1].Rows) != 2 || len(answer.Tables[3].Rows) != 3 {
 		t.Errorf("v1 has %s", body)
 	}
-	if status, body := r.post("/v2/rest/query", `{"db":"shop","csl":"print 1; print nothing"}`); status != http.StatusBadRequest {
+	if status, body := r.post("/v2/rest/query",
+		`{"db":"shop","csl":"print 1; print nothing"}`); status != http.StatusBadRequest {
 		t.Errorf("a request whose second query is wrong: %d %s", status, body)
 	}
-	if status, body := r.post("/v2/rest/query", `{"db":"shop","csl":"print 1; print assert(now() < datetime(2000-01-01), 'no')"}`); status != http.StatusOK || !strings.Contains(body, `"HasErrors":true`) {
+	if status, body := r.post("/v2/rest/query",
+		`{"db":"shop","csl":"print 1; print assert(now() < datetime(2000-01-01), 'no')"}`); status != http.StatusOK ||
+		!strings.Contains(body, `"HasErrors":true`) {
 		t.Errorf("a request whose second query fails: %d %s", status, body)
 	}
 }
 
 func TestWithoutTheOptionTheResultIsOneTable(t *testing.T) {
 	r := start(t, t.TempDir())
-	for _, properties := range []string{`null`, `{}`, `"{\"Options\":{\"servertimeout\":240000}}"`, `{"Options":{"servertimeout":"00:04:00"},"Parameters":null}`} {
+	for _, properties := range []string{`null`, `{}`, `"{\"Options\":{\"servertimeout\":240000}}"`,
+		`{"Options":{"servertimeout":"00:04:00"},"Parameters":null}`} {
 		status, body := r.post("/v2/rest/query", `{"db":"shop","csl":"print a=1","properties":`+properties+`}`)
 		var frames []struct {
 			FrameType, TableKind string
@@ -113,7 +120,8 @@ func TestWithoutTheOptionTheResultIsOneTable(t *testing.T) {
 		for _, f := range frames {
 			kinds = append(kinds, f.FrameType+f.TableKind)
 		}
-		if got, want := strings.Join(kinds, " "), "DataSetHeader DataTableQueryProperties DataTablePrimaryResult DataTableQueryCompletionInformation DataSetCompletion"; got != want {
+		if got, want := strings.Join(kinds, " "),
+			"DataSetHeader DataTableQueryProperties DataTablePrimaryResult DataTableQueryCompletionInformation DataSetCompletion"; got != want {
 			t.Errorf("the frames are %s, want %s", got, want)
 		}
 	}
@@ -136,7 +144,8 @@ func TestRequestsMayBeGzippedAndChunked(t *testing.T) {
 
 func TestParametersReachTheQuery(t *testing.T) {
 	r := start(t, t.TempDir())
-	_, body := r.post("/v1/rest/query", `{"db":"shop","csl":"declare query_parameters(x:string, n:long); print strcat(x, tostring(n))","properties":{"Options":{},"Parameters":{"x":"'a'","n":2}}}`)
+	_, body := r.post("/v1/rest/query",
+		`{"db":"shop","csl":"declare query_parameters(x:string, n:long); print strcat(x, tostring(n))","properties":{"Options":{},"Parameters":{"x":"'a'","n":2}}}`)
 	if !strings.Contains(body, `[["a2"]]`) {
 		t.Error(body)
 	}
@@ -152,8 +161,10 @@ func TestErrorsHaveKustosBody(t *testing.T) {
 		{"an unknown table", "/v2/rest/query", `{"db":"shop","csl":"Nope"}`, "General_BadRequest", "SEM0100", 400},
 		{"an unknown database", "/v2/rest/query", `{"db":"nope","csl":"print 1"}`, "BadRequest_EntityNotFound", "nope", 400},
 		{"an unknown command", "/v1/rest/mgmt", `{"db":"shop","csl":".frobnicate"}`, "General_BadRequest", "SYN0002", 400},
-		{"a command as a query", "/v2/rest/query", `{"db":"shop","csl":".show tables"}`, "General_BadRequest", "/v1/rest/mgmt", 400},
-		{"export", "/v1/rest/mgmt", `{"db":"shop","csl":".export to csv (h@'x') <| T"}`, "General_BadRequest", "not available", 400},
+		{"a command as a query", "/v2/rest/query", `{"db":"shop","csl":".show tables"}`, "General_BadRequest",
+			"/v1/rest/mgmt", 400},
+		{"export", "/v1/rest/mgmt", `{"db":"shop","csl":".export to csv (h@'x') <| T"}`, "General_BadRequest",
+			"not available", 400},
 		{"a body that is not JSON", "/v1/rest/mgmt", `nope`, "General_BadRequest", "JSON", 400},
 		{"an unknown path", "/v1/rest/nope", ``, "NotFound", "", 404},
 	}
@@ -172,7 +183,8 @@ func TestErrorsHaveKustosBody(t *testing.T) {
 			t.Errorf("%s: %v in %s", test.name, err, body)
 			continue
 		}
-		if status != test.status || e.Error.Code != test.code || !strings.Contains(e.Error.Detail, test.contains) || e.Error.Permanent == nil || e.Error.Context.ClientRequestID != "KGC.execute;42" {
+		if status != test.status || e.Error.Code != test.code || !strings.Contains(e.Error.Detail, test.contains) ||
+			e.Error.Permanent == nil || e.Error.Context.ClientRequestID != "KGC.execute;42" {
 			t.Errorf("%s: %d %s", test.name, status, body)
 		}
 	}
@@ -180,7 +192,8 @@ func TestErrorsHaveKustosBody(t *testing.T) {
 
 func TestABrowserOfAzuresQueryPageMayCall(t *testing.T) {
 	r := start(t, t.TempDir())
-	for origin, allowed := range map[string]bool{"https://dataexplorer.azure.com": true, "http://localhost:3000": true, "https://evil.example": false} {
+	for origin, allowed := range map[string]bool{"https://dataexplorer.azure.com": true, "http://localhost:3000": true,
+		"https://evil.example": false} {
 		request, err := http.NewRequest(http.MethodOptions, r.http+"/v2/rest/query", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -192,10 +205,12 @@ func TestABrowserOfAzuresQueryPageMayCall(t *testing.T) {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		if got := response.StatusCode == http.StatusNoContent && response.Header.Get("Access-Control-Allow-Origin") == origin; got != allowed {
+		if got := response.StatusCode == http.StatusNoContent &&
+			response.Header.Get("Access-Control-Allow-Origin") == origin; got != allowed {
 			t.Errorf("%s: allowed is %t, want %t", origin, got, allowed)
 		}
-		if allowed && (response.Header.Get("Access-Control-Allow-Headers") != "x-ms-user-id" || response.Header.Get("Access-Control-Allow-Private-Network") != "true") {
+		if allowed && (response.Header.Get("Access-Control-Allow-Headers") != "x-ms-user-id" ||
+			response.Header.Get("Access-Control-Allow-Private-Network") != "true") {
 			t.Errorf("%s: headers are %v", origin, response.Header)
 		}
 	}
@@ -231,7 +246,8 @@ func TestStorageURLsAreSigned(t *testing.T) {
 	r := start(t, t.TempDir())
 	container := r.resource("TempStorage")
 	path, _, _ := strings.Cut(container, "?")
-	request, err := http.NewRequest(http.MethodPut, path+"/x?sv=1&se=2999-01-01T00%3A00%3A00Z&sig=forged", strings.NewReader("x"))
+	request, err := http.NewRequest(http.MethodPut, path+"/x?sv=1&se=2999-01-01T00%3A00%3A00Z&sig=forged",
+		strings.NewReader("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,12 +256,14 @@ func TestStorageURLsAreSigned(t *testing.T) {
 
 func TestResourcesFollowTheNameTheClientUsed(t *testing.T) {
 	r := start(t, t.TempDir())
-	request, err := http.NewRequest(http.MethodPost, r.http+"/v1/rest/mgmt", strings.NewReader(`{"db":"NetDefaultDB","csl":".show ingestion resources"}`))
+	request, err := http.NewRequest(http.MethodPost, r.http+"/v1/rest/mgmt",
+		strings.NewReader(`{"db":"NetDefaultDB","csl":".show ingestion resources"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Host = "ingest-localadx:1234"
-	if body := r.do(request, http.StatusOK); !strings.Contains(body, `"https://localadx:`) || strings.Count(body, "?") != 5 {
+	if body := r.do(request, http.StatusOK); !strings.Contains(body, `"https://localadx:`) ||
+		strings.Count(body, "?") != 5 {
 		t.Error(body)
 	}
 }
@@ -253,7 +271,8 @@ func TestResourcesFollowTheNameTheClientUsed(t *testing.T) {
 func TestValidatePermissionsAnswersOK(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.createOrders()
-	_, body := r.post("/v2/rest/query", `{"db":"shop","csl":"Orders | count","properties":{"Options":{"validate_permissions":true}}}`)
+	_, body := r.post("/v2/rest/query",
+		`{"db":"shop","csl":"Orders | count","properties":{"Options":{"validate_permissions":true}}}`)
 	if !strings.Contains(body, `[["OK"]]`) {
 		t.Error(body)
 	}
@@ -262,7 +281,8 @@ func TestValidatePermissionsAnswersOK(t *testing.T) {
 func TestAPageOfAnotherSiteCannotRunCommands(t *testing.T) {
 	r := start(t, t.TempDir())
 	// Browsers send this without asking first.
-	status, _ := r.post("/v1/rest/mgmt", `{"db":"shop","csl":".create table T (a:string)"}`, "Origin", "https://evil.example", "Content-Type", "text/plain")
+	status, _ := r.post("/v1/rest/mgmt", `{"db":"shop","csl":".create table T (a:string)"}`, "Origin",
+		"https://evil.example", "Content-Type", "text/plain")
 	if status != http.StatusForbidden {
 		t.Errorf("the answer is %d", status)
 	}
@@ -271,8 +291,10 @@ func TestAPageOfAnotherSiteCannotRunCommands(t *testing.T) {
 	}
 	// Its own page may, by a known name and by its address.
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.http, "http://"))
-	for host, want := range map[string]int{"localhost:" + port: http.StatusOK, "127.0.0.1:" + port: http.StatusOK, "192.0.2.1:80": http.StatusForbidden} {
-		request, err := http.NewRequest(http.MethodPost, "http://127.0.0.1:"+port+"/v1/rest/mgmt", strings.NewReader(`{"db":"shop","csl":".show tables"}`))
+	for host, want := range map[string]int{"localhost:" + port: http.StatusOK, "127.0.0.1:" + port: http.StatusOK,
+		"192.0.2.1:80": http.StatusForbidden} {
+		request, err := http.NewRequest(http.MethodPost, "http://127.0.0.1:"+port+"/v1/rest/mgmt",
+			strings.NewReader(`{"db":"shop","csl":".show tables"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -288,15 +310,19 @@ func TestResultsAreLimitedUnlessTheQuerySaysOtherwise(t *testing.T) {
 		"set notruncation; range n from 1 to 100 step 1":           100,
 		"set truncationmaxrecords=50; range n from 1 to 50 step 1": 50,
 	} {
-		if _, body := r.post("/v1/rest/query", `{"db":"shop","csl":"`+query+`"}`); strings.Count(body, "],[") < want-1 || strings.Contains(body, "Exceptions") {
+		if _, body := r.post("/v1/rest/query", `{"db":"shop","csl":"`+query+`"}`); strings.Count(body, "],[") < want-1 ||
+			strings.Contains(body, "Exceptions") {
 			t.Errorf("%s: %.300s", query, body)
 		}
 	}
-	_, body := r.post("/v2/rest/query", `{"db":"shop","csl":"range n from 1 to 11 step 1","properties":{"Options":{"results_v2_fragment_primary_tables":true}}}`)
-	if !strings.Contains(body, `"RowCount":10,"OneApiErrors":[{"error":{"code":"LimitsExceeded"`) || !strings.Contains(body, `"HasErrors":true`) {
+	_, body := r.post("/v2/rest/query",
+		`{"db":"shop","csl":"range n from 1 to 11 step 1","properties":{"Options":{"results_v2_fragment_primary_tables":true}}}`)
+	if !strings.Contains(body, `"RowCount":10,"OneApiErrors":[{"error":{"code":"LimitsExceeded"`) ||
+		!strings.Contains(body, `"HasErrors":true`) {
 		t.Error(body)
 	}
-	_, body = r.post("/v2/rest/query", `{"db":"shop","csl":"range n from 1 to 11 step 1","properties":{"Options":{"truncationmaxrecords":5}}}`)
+	_, body = r.post("/v2/rest/query",
+		`{"db":"shop","csl":"range n from 1 to 11 step 1","properties":{"Options":{"truncationmaxrecords":5}}}`)
 	if !strings.Contains(body, `[5],{"OneApiErrors"`) {
 		t.Error(body)
 	}
@@ -305,7 +331,8 @@ func TestResultsAreLimitedUnlessTheQuerySaysOtherwise(t *testing.T) {
 func TestTheKafkaConnectorsStartUpChecksPass(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.createOrders()
-	if got := r.command(".show principal access with (principal = 'aadapp=a;b', accesstype='ingest',database='shop',table='Orders')")[0][3]; got != true {
+	if got := r.command(
+		".show principal access with (principal = 'aadapp=a;b', accesstype='ingest',database='shop',table='Orders')")[0][3]; got != true {
 		t.Errorf("the access is %v", got)
 	}
 	if got := r.command(".show table Orders ingestion json mapping 'OrdersEventMapping'"); len(got) != 1 {
@@ -325,7 +352,8 @@ func TestLargeAnswersAreCompressedForClientsThatTakeGzip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.http+"/v2/rest/query", bytes.NewReader(body))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.http+"/v2/rest/query",
+			bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,8 @@ func TestTheGoSDKCreatesATableAndItsMapping(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer client.Close()
-		if _, err := client.Mgmt(t.Context(), "shop", kql.New(".create table ").AddTable("T"+name).AddLiteral(" (a: string, b: long)")); err != nil {
+		if _, err := client.Mgmt(t.Context(), "shop",
+			kql.New(".create table ").AddTable("T"+name).AddLiteral(" (a: string, b: long)")); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		dataset, err := client.Mgmt(t.Context(), "shop", kql.New(".show tables"))
@@ -66,12 +67,14 @@ func TestTheGoSDKIngestsByQueueAndSeesTheStatusInTheTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer ingestor.Close()
-		result, err := ingestor.FromReader(t.Context(), strings.NewReader(orders(0, 100)), azkustoingest.FileFormat(azkustoingest.JSON),
+		result, err := ingestor.FromReader(t.Context(), strings.NewReader(orders(0, 100)),
+			azkustoingest.FileFormat(azkustoingest.JSON),
 			azkustoingest.IngestionMappingRef("OrdersEventMapping", azkustoingest.JSON), azkustoingest.ReportResultToTable())
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if err := <-result.Wait(t.Context(), azkustoingest.WithImmediateFirst(), azkustoingest.WithInterval(50*time.Millisecond)); err != nil {
+		if err := <-result.Wait(t.Context(), azkustoingest.WithImmediateFirst(),
+			azkustoingest.WithInterval(50*time.Millisecond)); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		total += 100
@@ -89,7 +92,8 @@ func TestTheGoSDKSeesWhyAQueuedIngestionFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ingestor.Close()
-	result, err := ingestor.FromReader(t.Context(), strings.NewReader(`{"orderid":1}{broken`), azkustoingest.FileFormat(azkustoingest.MultiJSON), azkustoingest.ReportResultToTable())
+	result, err := ingestor.FromReader(t.Context(), strings.NewReader(`{"orderid":1}{broken`),
+		azkustoingest.FileFormat(azkustoingest.MultiJSON), azkustoingest.ReportResultToTable())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +119,8 @@ func TestTheGoSDKStreamsAndManagesStreaming(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer streaming.Close()
-	if _, err := streaming.FromReader(t.Context(), strings.NewReader(orders(0, 10)), azkustoingest.FileFormat(azkustoingest.MultiJSON),
+	if _, err := streaming.FromReader(t.Context(), strings.NewReader(orders(0, 10)),
+		azkustoingest.FileFormat(azkustoingest.MultiJSON),
 		azkustoingest.IngestionMappingRef("OrdersEventMapping", azkustoingest.JSON)); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +132,8 @@ func TestTheGoSDKStreamsAndManagesStreaming(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer managed.Close()
-	if _, err := managed.FromReader(t.Context(), strings.NewReader(orders(10, 10)), azkustoingest.FileFormat(azkustoingest.JSON),
+	if _, err := managed.FromReader(t.Context(), strings.NewReader(orders(10, 10)),
+		azkustoingest.FileFormat(azkustoingest.JSON),
 		azkustoingest.IngestionMappingRef("OrdersEventMapping", azkustoingest.JSON)); err != nil {
 		t.Fatal(err)
 	}
@@ -145,13 +151,15 @@ func TestManagedStreamingFallsBackToTheQueueWithoutThePolicy(t *testing.T) {
 	}
 	defer managed.Close()
 	mapping := azkustoingest.IngestionMappingRef("OrdersEventMapping", azkustoingest.JSON)
-	if _, err := managed.FromReader(t.Context(), strings.NewReader(orders(0, 10)), azkustoingest.FileFormat(azkustoingest.JSON), mapping, azkustoingest.DontCompress()); err != nil {
+	if _, err := managed.FromReader(t.Context(), strings.NewReader(orders(0, 10)),
+		azkustoingest.FileFormat(azkustoingest.JSON), mapping, azkustoingest.DontCompress()); err != nil {
 		t.Fatal(err)
 	}
 	r.eventually("the rows arrive by the queue", func() bool { return r.rows("Orders") == 10 })
 
 	// The SDK names what it compressed for streaming as if it were plain when it falls back; ADX cannot read that either.
-	if _, err := managed.FromReader(t.Context(), strings.NewReader(orders(0, 10)), azkustoingest.FileFormat(azkustoingest.JSON), mapping); err != nil {
+	if _, err := managed.FromReader(t.Context(), strings.NewReader(orders(0, 10)),
+		azkustoingest.FileFormat(azkustoingest.JSON), mapping); err != nil {
 		t.Fatal(err)
 	}
 	r.eventually("the failure says why", func() bool {
@@ -169,9 +177,11 @@ func TestIngestionByTagHappensOnce(t *testing.T) {
 	}
 	defer ingestor.Close()
 	for i, want := range []string{"", "Skipped"} {
-		result, err := ingestor.FromReader(t.Context(), strings.NewReader(orders(0, 10)), azkustoingest.FileFormat(azkustoingest.JSON),
+		result, err := ingestor.FromReader(t.Context(), strings.NewReader(orders(0, 10)),
+			azkustoingest.FileFormat(azkustoingest.JSON),
 			azkustoingest.IngestionMappingRef("OrdersEventMapping", azkustoingest.JSON), azkustoingest.ReportResultToTable(),
-			azkustoingest.Tags([]string{"ingest-by:myserver.retail.orders_info/0/0-9"}), azkustoingest.IfNotExists(`["myserver.retail.orders_info/0/0-9"]`))
+			azkustoingest.Tags([]string{"ingest-by:myserver.retail.orders_info/0/0-9"}),
+			azkustoingest.IfNotExists(`["myserver.retail.orders_info/0/0-9"]`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,7 +66,8 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	s := &Server{config: config, ready: make(chan struct{})}
 	var err error
 	guard := disk.NewGuard(config.DataDir, config.DiskReserve)
-	s.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, MemoryLimit: config.MemoryLimit, Threads: config.Threads, ReservedNames: config.Like.Has(likeness.ReservedNames), Disk: guard, Log: config.Log})
+	s.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, MemoryLimit: config.MemoryLimit,
+		Threads: config.Threads, ReservedNames: config.Like.Has(likeness.ReservedNames), Disk: guard, Log: config.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,8 @@ func (s *Server) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen for https: %w; is another localadx running? --https names another address", err)
 	}
-	secure := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	secure := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"h2", "http/1.1"}}
 	s.https = tls.NewListener(plain, secure)
 	if second := s.listenOnIPv6(s.config.HTTPAddr, s.http); second != nil {
 		s.others = append(s.others, other{second, 0})
@@ -151,10 +153,12 @@ func (s *Server) wire(signer *azstorage.Signer) error {
 	if s.config.Like.Has(likeness.StreamingCache) {
 		loader.Schemas = &source.Schemas{Life: schemaLife}
 	}
-	opener := &source.Opener{Signer: signer, Blobs: s.blobs, Client: &http.Client{Timeout: time.Hour, Transport: egress.Transport()}}
+	opener := &source.Opener{Signer: signer, Blobs: s.blobs,
+		Client: &http.Client{Timeout: time.Hour, Transport: egress.Transport()}}
 	var err error
-	s.ingestor, err = queued.New(queued.Config{Store: s.store, Loader: loader, Opener: opener, Dir: s.config.DataDir, MaxBatchingTime: s.config.MaxBatchingTime,
-		Like: s.config.Like, Roles: s.config.Roles, Log: log})
+	s.ingestor, err = queued.New(queued.Config{Store: s.store, Loader: loader, Opener: opener, Dir: s.config.DataDir,
+		MaxBatchingTime: s.config.MaxBatchingTime,
+		Like:            s.config.Like, Roles: s.config.Roles, Log: log})
 	if err != nil {
 		return err
 	}
@@ -164,15 +168,18 @@ func (s *Server) wire(signer *azstorage.Signer) error {
 	}
 	runner := &query.Runner{Store: s.store}
 	s.commands = command.New(command.Config{
-		Store: s.store, Query: runner, Loader: loader, Opener: opener, Resources: &resources{signer: signer, like: s.config.Like, rotates: rotates}, Journal: &command.Journal{},
+		Store: s.store, Query: runner, Loader: loader, Opener: opener,
+		Resources: &resources{signer: signer, like: s.config.Like, rotates: rotates}, Journal: &command.Journal{},
 		Like: s.config.Like, Roles: s.config.Roles, Emulator: s.config.Emulator,
 		Version: version(), Started: time.Now(), Address: s.http.Addr().String(),
 	})
 	kusto := &rest.Handler{Config: rest.Config{
 		Store: s.store, Commands: s.commands, Query: runner, Loader: loader, Opener: opener, Ingestor: s.ingestor,
-		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config), Token: s.config.Token, Roles: s.config.Roles, Emulator: s.config.Emulator, Log: log,
+		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config),
+		Token: s.config.Token, Roles: s.config.Roles, Emulator: s.config.Emulator, Log: log,
 	}}
-	storage := &azstorage.Handler{StatusOperations: s.config.StatusOperations, Rotates: rotates, Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store.Entities(), Log: log}
+	storage := &azstorage.Handler{StatusOperations: s.config.StatusOperations, Rotates: rotates, Signer: signer,
+		Blobs: s.blobs, Queues: s.ingestor, Entities: s.store.Entities(), Log: log}
 	handler := patient(route(kusto, storage, web.Handler(pageLanguage{s.commands, runner})), bodyPatience)
 	for i := range s.servers {
 		s.servers[i] = &http.Server{
@@ -251,7 +258,8 @@ func (s *Server) Run(ctx context.Context) error {
 	start(func() error { return engine.Watch(ctx, s.store.MemoryLimit()+s.config.MemoryBeside) })
 	close(s.ready)
 	httpAddr, httpsAddr := s.Addrs()
-	s.config.Log.Info("localadx is ready", "http", "http://"+httpAddr, "https", "https://"+httpsAddr, "data", s.config.DataDir)
+	s.config.Log.Info("localadx is ready", "http", "http://"+httpAddr, "https", "https://"+httpsAddr, "data",
+		s.config.DataDir)
 	var err error
 	select {
 	case <-ctx.Done():

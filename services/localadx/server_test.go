@@ -38,8 +38,9 @@ func start(t testing.TB, dir string, adjust ...func(*localadx.Config)) *running 
 	config := localadx.Config{
 		// All tests are one process, in which the race detector takes much; memory_test.go has one of its own.
 		MemoryBeside: 16 << 30,
-		HTTPAddr:     "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 100 * time.Millisecond,
-		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		HTTPAddr:     "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"},
+		MaxBatchingTime: 100 * time.Millisecond,
+		Log:             slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	for _, f := range adjust {
 		f(&config)
@@ -65,7 +66,8 @@ func start(t testing.TB, dir string, adjust ...func(*localadx.Config)) *running 
 	}
 	t.Cleanup(stop)
 	httpAddr, httpsAddr := server.Addrs()
-	r := &running{t: t, config: config, http: "http://" + localhost(httpAddr), https: "https://" + localhost(httpsAddr), stop: stop}
+	r := &running{t: t, config: config, http: "http://" + localhost(httpAddr),
+		https: "https://" + localhost(httpsAddr), stop: stop}
 	pem, err := os.ReadFile(filepath.Join(dir, localadx.CAFile))
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +207,8 @@ func (r *running) createOrders() {
 func orders(first, n int) string {
 	var b strings.Builder
 	for i := first; i < first+n; i++ {
-		fmt.Fprintf(&b, `{"orderid":%d,"custid":%d,"city":"New York","amount":%d,"purchase_time":"2020-10-09 07:10:%02d"}`+"\n", i, i%1000, 100+i%100, i%60)
+		fmt.Fprintf(&b, `{"orderid":%d,"custid":%d,"city":"New York","amount":%d,"purchase_time":"2020-10-09 07:10:%02d"}`+
+			"\n", i, i%1000, 100+i%100, i%60)
 	}
 	return b.String()
 }
@@ -250,7 +253,8 @@ func (r *running) enqueue(blobURL string, properties map[string]any) {
 func (r *running) enqueueInto(table, blobURL string, properties map[string]any) {
 	r.t.Helper()
 	message, err := json.Marshal(map[string]any{
-		"Id": uuid.NewString(), "BlobPath": blobURL, "DatabaseName": "shop", "TableName": table, "AdditionalProperties": properties,
+		"Id": uuid.NewString(), "BlobPath": blobURL, "DatabaseName": "shop", "TableName": table,
+		"AdditionalProperties": properties,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -268,7 +272,8 @@ func (r *running) message(text string) {
 func (r *running) messageTo(queue, text string) {
 	r.t.Helper()
 	path, query, _ := strings.Cut(queue, "?")
-	body := "<QueueMessage><MessageText>" + base64.StdEncoding.EncodeToString([]byte(text)) + "</MessageText></QueueMessage>"
+	body := "<QueueMessage><MessageText>" + base64.StdEncoding.EncodeToString([]byte(text)) +
+		"</MessageText></QueueMessage>"
 	request, err := http.NewRequest(http.MethodPost, path+"/messages?"+query, strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)

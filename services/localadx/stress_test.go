@@ -32,7 +32,8 @@ func TestIngestionQueriesAndSchemaChangesRunSideBySide(t *testing.T) {
 	}
 	for i := range tables {
 		forAWhile(func(int) {
-			if status, body := r.post(fmt.Sprintf("/v1/rest/ingest/shop/T%d?streamFormat=json", i), text); status != http.StatusOK {
+			if status, body := r.post(fmt.Sprintf("/v1/rest/ingest/shop/T%d?streamFormat=json", i),
+				text); status != http.StatusOK {
 				t.Errorf("streaming into T%d: %d %s", i, status, body)
 				return
 			}
@@ -52,10 +53,12 @@ func TestIngestionQueriesAndSchemaChangesRunSideBySide(t *testing.T) {
 		})
 	}
 	forAWhile(func(n int) {
-		if status, a := r.send("/v1/rest/mgmt", "shop", fmt.Sprintf(".alter-merge table T0 (c%d: long)", n%5)); status != http.StatusOK {
+		if status, a := r.send("/v1/rest/mgmt", "shop", fmt.Sprintf(".alter-merge table T0 (c%d: long)",
+			n%5)); status != http.StatusOK {
 			t.Errorf("changing a table: %d %+v", status, a.Error)
 		}
-		if status, a := r.send("/v1/rest/mgmt", "shop", fmt.Sprintf(".create table Passing%d (a: long)", n)); status != http.StatusOK {
+		if status, a := r.send("/v1/rest/mgmt", "shop", fmt.Sprintf(".create table Passing%d (a: long)",
+			n)); status != http.StatusOK {
 			t.Errorf("making a table: %d %+v", status, a.Error)
 		}
 		if status, a := r.send("/v1/rest/mgmt", "shop", fmt.Sprintf(".drop table Passing%d", n)); status != http.StatusOK {

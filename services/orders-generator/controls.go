@@ -68,7 +68,8 @@ func (s controls) SetMix(_ context.Context, r *ordersv1.SetMixRequest) (*ordersv
 	return &ordersv1.SetMixResponse{Statistics: s.g.statistics(time.Now())}, nil
 }
 
-func (s controls) GetStatistics(context.Context, *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse, error) {
+func (s controls) GetStatistics(context.Context, *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse,
+	error) {
 	return &ordersv1.GetStatisticsResponse{Statistics: s.g.statistics(time.Now())}, nil
 }
 

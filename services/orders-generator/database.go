@@ -52,7 +52,8 @@ func (d *database) ready(ctx context.Context, createTable bool) error {
 		return fmt.Errorf("connecting to PostgreSQL: %w", err)
 	}
 	if !exists {
-		return fmt.Errorf("table %s does not exist: create it with examples/orders/orders.sql, or start with --create-table", table)
+		return fmt.Errorf("table %s does not exist: create it with examples/orders/orders.sql, or start with --create-table",
+			table)
 	}
 	return nil
 }

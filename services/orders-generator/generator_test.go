@@ -61,7 +61,8 @@ func start(t *testing.T, cfg Config, opts ...telemetry.Option) (ordersv1.OrdersS
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- Run(ctx, cfg) }()
-	connection, err := grpc.NewClient("passthrough:///"+cfg.GRPCAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient("passthrough:///"+cfg.GRPCAddress,
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,8 @@ func connect(t *testing.T, pg *testenv.Postgres) *pgx.Conn {
 	return conn
 }
 
-func awaitStatistics(t *testing.T, client ordersv1.OrdersServiceClient, what string, ok func(*ordersv1.Statistics) bool) {
+func awaitStatistics(t *testing.T, client ordersv1.OrdersServiceClient, what string,
+	ok func(*ordersv1.Statistics) bool) {
 	t.Helper()
 	testenv.Eventually(t, time.Minute, what, func(ctx context.Context) error {
 		r, err := client.GetStatistics(ctx, &ordersv1.GetStatisticsRequest{})
@@ -115,13 +117,16 @@ func TestOrdersArriveInTheTableThatTheGeneratorMakes(t *testing.T) {
 	cfg := configFor(pg)
 	cfg.CreateTable, cfg.Rate, cfg.Seed = true, 200, 11
 	client, _ := start(t, cfg)
-	awaitStatistics(t, client, "50 orders", func(s *ordersv1.Statistics) bool { return s.Inserted >= 50 && s.ActualRate > 0 })
+	awaitStatistics(t, client, "50 orders", func(s *ordersv1.Statistics) bool {
+		return s.Inserted >= 50 && s.ActualRate > 0
+	})
 	stopped, err := client.Stop(t.Context(), &ordersv1.StopRequest{})
 	if err != nil || stopped.Statistics.Running {
 		t.Fatalf("%v, %v", stopped, err)
 	}
 
-	rows, err := connect(t, pg).Query(t.Context(), "SELECT orderid, custid, amount, city, purchase_time FROM retail.orders_info ORDER BY orderid LIMIT 50")
+	rows, err := connect(t, pg).Query(t.Context(),
+		"SELECT orderid, custid, amount, city, purchase_time FROM retail.orders_info ORDER BY orderid LIMIT 50")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +165,8 @@ func TestABurstIsCommittedWhenTheCallReturns(t *testing.T) {
 		t.Fatalf("%v, %v", r, err)
 	}
 	var rows, transactions int
-	if err := connect(t, pg).QueryRow(t.Context(), "SELECT count(*), count(DISTINCT xmin::text) FROM retail.orders_info").Scan(&rows, &transactions); err != nil {
+	if err := connect(t, pg).QueryRow(t.Context(),
+		"SELECT count(*), count(DISTINCT xmin::text) FROM retail.orders_info").Scan(&rows, &transactions); err != nil {
 		t.Fatal(err)
 	}
 	if rows != 2345 || transactions != 3 {
@@ -176,7 +182,8 @@ func TestTheMixUpdatesAndDeletesEarlierOrders(t *testing.T) {
 	if _, err := client.SetMix(t.Context(), &ordersv1.SetMixRequest{Updates: 0.3, Deletes: 0.2}); err != nil {
 		t.Fatal(err)
 	}
-	awaitStatistics(t, client, "updates and deletes", func(s *ordersv1.Statistics) bool { return s.Updated >= 300 && s.Deleted >= 200 })
+	awaitStatistics(t, client, "updates and deletes",
+		func(s *ordersv1.Statistics) bool { return s.Updated >= 300 && s.Deleted >= 200 })
 	if _, err := client.Stop(t.Context(), &ordersv1.StopRequest{}); err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +219,8 @@ func TestOnlyASampledTransactionAnnouncesItsTraceAndBeforeItsRows(t *testing.T) 
 		if err := db.ready(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := conn.Exec(t.Context(), "SELECT pg_create_logical_replication_slot('probe', 'test_decoding')"); err != nil {
+		if _, err := conn.Exec(t.Context(),
+			"SELECT pg_create_logical_replication_slot('probe', 'test_decoding')"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := db.write(t.Context(), newShop(1, Mix{}).draw(2), time.Now()); err != nil {
@@ -258,9 +266,11 @@ func TestTheGeneratorWaitsForTheDatabaseAndForTheTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitStatistics(t, client, "the missing table to be named", func(s *ordersv1.Statistics) bool {
-		return strings.Contains(s.LastError, "retail.orders_info does not exist") && strings.Contains(s.LastError, "--create-table")
+		return strings.Contains(s.LastError, "retail.orders_info does not exist") &&
+			strings.Contains(s.LastError, "--create-table")
 	})
-	if err := pg.Exec(t.Context(), "postgres", "CREATE SCHEMA retail; CREATE TABLE retail.orders_info (orderid serial PRIMARY KEY, custid int, amount int, city varchar(255), purchase_time varchar(20))"); err != nil {
+	if err := pg.Exec(t.Context(), "postgres",
+		"CREATE SCHEMA retail; CREATE TABLE retail.orders_info (orderid serial PRIMARY KEY, custid int, amount int, city varchar(255), purchase_time varchar(20))"); err != nil {
 		t.Fatal(err)
 	}
 	awaitStatistics(t, client, "orders", func(s *ordersv1.Statistics) bool { return s.Inserted > 0 && s.LastError == "" })
@@ -278,7 +288,8 @@ func TestTheGeneratorWaitsForTheDatabaseAndForTheTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := r.Statistics.Inserted
-	awaitStatistics(t, client, "orders after the restart", func(s *ordersv1.Statistics) bool { return s.Inserted > before })
+	awaitStatistics(t, client, "orders after the restart",
+		func(s *ordersv1.Statistics) bool { return s.Inserted > before })
 }
 
 func TestThePasswordIsNeverLogged(t *testing.T) {
@@ -288,7 +299,11 @@ func TestThePasswordIsNeverLogged(t *testing.T) {
 	cfg.Password = canary
 	client, out := start(t, cfg)
 	var lastError string
-	awaitStatistics(t, client, "the refusal", func(s *ordersv1.Statistics) bool { lastError = s.LastError; return lastError != "" })
+	awaitStatistics(t, client, "the refusal", func(
+		s *ordersv1.Statistics) bool {
+		lastError = s.LastError
+		return lastError != ""
+	})
 	if !strings.Contains(lastError, "password authentication failed") {
 		t.Errorf("the error is %q", lastError)
 	}

@@ -27,7 +27,8 @@ func newMetrics(meter metric.Meter) (*metrics, error) {
 	var errs [3]error
 	m.changes, errs[0] = meter.Int64Counter("cdc_orders_changes", metric.WithUnit("{change}"),
 		metric.WithDescription("Changes committed to PostgreSQL, by operation (insert, update, delete)."))
-	m.errors, errs[1] = meter.Int64Counter("cdc_orders_errors", metric.WithUnit("{error}"), metric.WithDescription("Transactions that failed."))
+	m.errors, errs[1] = meter.Int64Counter("cdc_orders_errors", metric.WithUnit("{error}"),
+		metric.WithDescription("Transactions that failed."))
 	m.seconds, errs[2] = meter.Float64Histogram("cdc_orders_transaction_seconds", metric.WithUnit("s"),
 		metric.WithDescription("Time from sending a transaction to its commit."),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .004, .008, .016, .032, .064, .128, .256, .512, 1, 2, 4))

@@ -27,7 +27,8 @@ type Mix struct {
 func (m Mix) Validate() error {
 	// The comparison is written so that NaN fails it.
 	if !(m.Updates >= 0 && m.Deletes >= 0 && m.Updates+m.Deletes <= 1) {
-		return fmt.Errorf("the shares of updates (%v) and deletes (%v) must be at least 0 and at most 1 together", m.Updates, m.Deletes)
+		return fmt.Errorf("the shares of updates (%v) and deletes (%v) must be at least 0 and at most 1 together",
+			m.Updates, m.Deletes)
 	}
 	return nil
 }

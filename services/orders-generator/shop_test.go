@@ -45,7 +45,8 @@ func TestTheSameSeedGivesTheSameOrders(t *testing.T) {
 func TestAnOrderIsDeletedOnceAndNeverUpdatedAfterwards(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		updates := rapid.Float64Range(0, 0.5).Draw(t, "updates")
-		s := newShop(rapid.Int64().Draw(t, "seed"), Mix{Updates: updates, Deletes: rapid.Float64Range(0, 1-updates).Draw(t, "deletes")})
+		s := newShop(rapid.Int64().Draw(t, "seed"), Mix{Updates: updates,
+			Deletes: rapid.Float64Range(0, 1-updates).Draw(t, "deletes")})
 		deleted := map[int32]bool{}
 		var last int32
 		for range rapid.IntRange(1, 20).Draw(t, "transactions") {

@@ -24,8 +24,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// The tests named E1 to E13 each show that a way in which Azure's Kafka Connect sink 5.3.1 loses, repeats or hides rows is not
-// ours.
+// The tests named E1 to E13 each show that a way in which Azure's Kafka Connect sink 5.3.1 loses,
+// repeats or hides rows is not ours.
 
 func (a *adx) outage(t *testing.T) (heal func(), refused *atomic.Int64) {
 	var down atomic.Bool
@@ -156,7 +156,8 @@ func membersComeAndGo(t *testing.T, protocol string) {
 // letters reads the dead letter topic until it has n records.
 func (s *stage) letters(topic string, n int) []*kgo.Record {
 	s.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -184,7 +185,8 @@ func header(r *kgo.Record, key string) string {
 }
 
 func poison(id int) *kgo.Record {
-	return &kgo.Record{Key: []byte(fmt.Sprintf("\x00key %d", id)), Value: []byte(strings.Replace(order(id), `"amount":`, `"amount":99999999999,"was":`, 1)),
+	return &kgo.Record{Key: []byte(fmt.Sprintf("\x00key %d", id)),
+		Value:   []byte(strings.Replace(order(id), `"amount":`, `"amount":99999999999,"was":`, 1)),
 		Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte{0, 1, 255}}, {Key: "trace", Value: nil}}}
 }
 
@@ -203,7 +205,8 @@ func TestE5AnOutageOfTheDeadLettersBrokersLosesNoLetter(t *testing.T) {
 		return nil, errors.New("the connection is cut"), true
 	})
 	s := newStage(t, 1, map[string]string{
-		"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead", "misc.deadletterqueue.bootstrap.servers": strings.Join(others.ListenAddrs(), ","),
+		"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead",
+		"misc.deadletterqueue.bootstrap.servers": strings.Join(others.ListenAddrs(), ","),
 	})
 	s.send(poison(1))
 	s.produce(2, 10, 1)
@@ -245,7 +248,9 @@ func TestE4AndE6DeadLettersAreWholeAlsoAfterARebalance(t *testing.T) {
 	if len(got.Headers) < 2 || got.Headers[0].Key != "trace" || string(got.Headers[0].Value) != "\x00\x01\xff" {
 		t.Errorf("headers %v", got.Headers)
 	}
-	if header(got, deadletter.HeaderTopic) != s.topic || header(got, deadletter.HeaderPartition) != "0" || header(got, deadletter.HeaderOffset) == "" || !strings.Contains(header(got, deadletter.HeaderMessage), "column amount") {
+	if header(got, deadletter.HeaderTopic) != s.topic || header(got, deadletter.HeaderPartition) != "0" ||
+		header(got, deadletter.HeaderOffset) == "" || !strings.Contains(header(got, deadletter.HeaderMessage),
+		"column amount") {
 		t.Errorf("position and reason: %v", got.Headers)
 	}
 }
@@ -297,8 +302,10 @@ func TestE8AStandstillOfTheClusterBoundsMemory(t *testing.T) {
 }
 
 func TestE8RecordsAreNotKeptFromTheirBatchOn(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG", "flush.size.bytes": "500000000", "flush.max.bytes": "500000000", "flush.interval.ms": "600000"})
-	s.config["errors.deadletterqueue.topic.name"], s.config["errors.deadletterqueue.topic.replication.factor"] = s.topic+"-dead", "1"
+	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG", "flush.size.bytes": "500000000",
+		"flush.max.bytes": "500000000", "flush.interval.ms": "600000"})
+	s.config["errors.deadletterqueue.topic.name"], s.config["errors.deadletterqueue.topic.replication.factor"] = s.topic+
+		"-dead", "1"
 	const records = 200_000 // some 110 MB as records
 	s.produce(1, records+1, 1)
 	inUse := func() int64 {
@@ -329,7 +336,9 @@ func TestE9TombstonesAndDeletesAdvanceTheOffset(t *testing.T) {
 	s := newStage(t, 1, nil)
 	r := s.start()
 	s.produce(1, 10, 1)
-	s.send(&kgo.Record{Key: []byte("1"), Value: []byte(strings.NewReplacer(`"before":null,"after":`, `"before":`, `,"source"`, `,"after":null,"source"`, `"op":"c"`, `"op":"d"`).Replace(order(1)))},
+	s.send(&kgo.Record{Key: []byte("1"),
+		Value: []byte(strings.NewReplacer(`"before":null,"after":`, `"before":`, `,"source"`, `,"after":null,"source"`,
+			`"op":"c"`, `"op":"d"`).Replace(order(1)))},
 		&kgo.Record{Key: []byte("1")})
 	s.holds(10)
 	s.commits(0, 11)
@@ -342,7 +351,8 @@ func TestE9TombstonesAndDeletesAdvanceTheOffset(t *testing.T) {
 }
 
 func TestE10KilledAtAnyPointEachOrderIsInTheTableOnce(t *testing.T) {
-	for _, place := range []string{"before_record:2", "after_record:2", "after_enqueue:2", "after_status:2", "before_commit:2", "after_commit:2", "after_enqueue", "before_commit"} {
+	for _, place := range []string{"before_record:2", "after_record:2", "after_enqueue:2", "after_status:2",
+		"before_commit:2", "after_commit:2", "after_enqueue", "before_commit"} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, 1, map[string]string{"flush.interval.ms": "50"})
@@ -380,7 +390,8 @@ func TestE11AnswersLostAfterSuccessRepeatNothing(t *testing.T) {
 }
 
 func TestE12AnOutageLongerThanAllRetriesDropsNoBatch(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"behavior.on.error": "IGNORE", "errors.retry.max.time.ms": "1", "errors.retry.backoff.time.ms": "50"})
+	s := newStage(t, 1, map[string]string{"behavior.on.error": "IGNORE", "errors.retry.max.time.ms": "1",
+		"errors.retry.backoff.time.ms": "50"})
 	r := s.start()
 	s.produce(1, 10, 1)
 	s.holds(10)

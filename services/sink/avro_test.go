@@ -55,11 +55,14 @@ func avroOrder(t *testing.T, id int) *kgo.Record {
 
 func newAvroStage(t *testing.T, schemas ...string) (*stage, *atomic.Bool) {
 	address, away := registry(t, append([]string{orderAvro}, schemas...)...)
-	s := newStage(t, 1, map[string]string{"value.converter": "io.confluent.connect.avro.AvroConverter", "value.converter.schema.registry.url": address,
-		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "behavior.on.error": "LOG"})
+	s := newStage(t, 1, map[string]string{"value.converter": "io.confluent.connect.avro.AvroConverter",
+		"value.converter.schema.registry.url": address,
+		"key.converter":                       "org.apache.kafka.connect.storage.StringConverter",
+		"behavior.on.error":                   "LOG"})
 	delete(s.config, "transforms")
 	delete(s.config, "transforms.unwrap.type")
-	s.config["errors.deadletterqueue.topic.name"], s.config["errors.deadletterqueue.topic.replication.factor"] = s.topic+"-dead", "1"
+	s.config["errors.deadletterqueue.topic.name"], s.config["errors.deadletterqueue.topic.replication.factor"] = s.topic+
+		"-dead", "1"
 	return s, away
 }
 
@@ -79,7 +82,9 @@ func TestHostileAvroRecordsAreDeadLettersAndTheOthersComeIntoTheTable(t *testing
 	s.holds(6)
 	s.commits(0, 9)
 	for i, r := range s.letters(s.topic+"-dead", 4) {
-		if want := []string{"ends within a value", "more than the record's bytes can hold", "contains itself", "no such schema"}[i]; !strings.Contains(header(r, deadletter.HeaderMessage), want) || header(r, deadletter.HeaderClass) != deadletter.ClassUnreadable {
+		if want := []string{"ends within a value", "more than the record's bytes can hold", "contains itself",
+			"no such schema"}[i]; !strings.Contains(header(r, deadletter.HeaderMessage), want) ||
+			header(r, deadletter.HeaderClass) != deadletter.ClassUnreadable {
 			t.Errorf("letter %d has the reason %q, want %q in it", i, header(r, deadletter.HeaderMessage), want)
 		}
 	}
@@ -118,7 +123,8 @@ func (r *running) waits(t *testing.T, text string) {
 func (s *stage) evolving() {
 	s.table = "Made_" + s.table
 	s.config["auto.create"], s.config["auto.evolve"] = "true", "true"
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
 }
 
 func TestANewSchemaWidensTheTableBeforeItsFirstRowAlsoIfTheRegistryWasAway(t *testing.T) {
@@ -142,8 +148,10 @@ func TestANewSchemaWidensTheTableBeforeItsFirstRowAlsoIfTheRegistryWasAway(t *te
 func TestATableIsMadeOfTheFirstRecordThatMakesARow(t *testing.T) {
 	s, _ := newAvroStage(t)
 	s.evolving()
-	s.config["transforms"], s.config["transforms.drop.type"], s.config["transforms.drop.predicate"] = "drop", "org.apache.kafka.connect.transforms.Filter", "marked"
-	s.config["predicates"], s.config["predicates.marked.type"], s.config["predicates.marked.name"] = "marked", "org.apache.kafka.connect.transforms.predicates.HasHeaderKey", "x"
+	s.config["transforms"], s.config["transforms.drop.type"], s.config["transforms.drop.predicate"] = "drop",
+		"org.apache.kafka.connect.transforms.Filter", "marked"
+	s.config["predicates"], s.config["predicates.marked.type"], s.config["predicates.marked.name"] = "marked",
+		"org.apache.kafka.connect.transforms.predicates.HasHeaderKey", "x"
 	dropped := avroOrder(t, 1)
 	dropped.Headers = []kgo.RecordHeader{{Key: "x"}}
 	s.send(dropped, avroRecord(99, nil), avroRecord(1, nil), avroOrder(t, 2))

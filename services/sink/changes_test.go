@@ -32,20 +32,25 @@ import (
 
 // changed is an event without a schema.
 func changed(before, after, op string, lsn int) []byte {
-	return fmt.Appendf(nil, `{"before":%s,"after":%s,"source":{"lsn":%d,"txId":7,"ts_us":%d},"op":"%s"}`, before, after, lsn, 1700000000000000+lsn, op)
+	return fmt.Appendf(nil, `{"before":%s,"after":%s,"source":{"lsn":%d,"txId":7,"ts_us":%d},"op":"%s"}`, before, after,
+		lsn, 1700000000000000+lsn, op)
 }
 
 func TestATruncateEmptiesTheCurrentStateAcrossPartitions(t *testing.T) {
 	s := newStage(t, 2, map[string]string{"auto.create": "true", "table.form": "changes", "current.state": "true"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
 	key := func(id int) []byte { return fmt.Appendf(nil, `{"schema":{"type":"struct"},"payload":{"id":%d}}`, id) }
 	row := func(id, lsn int) *kgo.Record {
-		value := strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d,"name":"n%d","price":null,"day":null}`, id, lsn), "c", lsn)), "1700000000000000", fmt.Sprint(1700000000000000+lsn), 1)
+		value := strings.Replace(string(change("", "null",
+			fmt.Sprintf(`{"id":%d,"name":"n%d","price":null,"day":null}`, id, lsn), "c", lsn)), "1700000000000000",
+			fmt.Sprint(1700000000000000+lsn), 1)
 		return &kgo.Record{Partition: int32(id % 2), Key: key(id), Value: []byte(value)}
 	}
 	truncate := func(lsn int) *kgo.Record {
-		return &kgo.Record{Value: []byte(strings.Replace(string(change("", "null", "null", "t", lsn)), "1700000000000000", fmt.Sprint(1700000000000000+lsn), 1))}
+		return &kgo.Record{Value: []byte(strings.Replace(string(change("", "null", "null", "t", lsn)), "1700000000000000",
+			fmt.Sprint(1700000000000000+lsn), 1))}
 	}
 	s.send(truncate(5)) // the topic's first record
 	for id := range 10 {
@@ -61,9 +66,11 @@ func TestATruncateEmptiesTheCurrentStateAcrossPartitions(t *testing.T) {
 func TestTheCurrentStateHoldsTheRowsThatWereThereBeforeItWasAskedFor(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
 	row := func(id int) *kgo.Record {
-		return &kgo.Record{Key: fmt.Appendf(nil, `{"schema":{"type":"struct"},"payload":{"id":%d}}`, id), Value: change("", "null", fmt.Sprintf(`{"id":%d,"name":"n","price":null,"day":null}`, id), "c", 10+id)}
+		return &kgo.Record{Key: fmt.Appendf(nil, `{"schema":{"type":"struct"},"payload":{"id":%d}}`, id),
+			Value: change("", "null", fmt.Sprintf(`{"id":%d,"name":"n","price":null,"day":null}`, id), "c", 10+id)}
 	}
 	s.send(row(1), row(2))
 	r := s.start()
@@ -107,17 +114,21 @@ func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrThe
 		mapped bool
 		value  func(id int, field string) []byte
 	}{
-		"a mapping, JSON without a schema":       {true, func(id int, field string) []byte { return changed("null", fmt.Sprintf(after, id, field), "c", id) }},
-		"columns by name, JSON without a schema": {false, func(id int, field string) []byte { return changed("null", fmt.Sprintf(after, id, field), "c", id) }},
+		"a mapping, JSON without a schema": {true,
+			func(id int, field string) []byte { return changed("null", fmt.Sprintf(after, id, field), "c", id) }},
+		"columns by name, JSON without a schema": {false,
+			func(id int, field string) []byte { return changed("null", fmt.Sprintf(after, id, field), "c", id) }},
 		"a mapping, JSON with a schema": {true, func(id int, field string) []byte {
-			return fmt.Appendf(nil, `{"schema":{"type":"struct","fields":[{"field":"orderid","type":"int32"},{"field":"custid","type":"int32"},{"field":"amount","type":"int32"},{"field":"%s","type":"string"},{"field":"purchase_time","type":"string"}]},"payload":`+after+`}`, field, id, field)
+			return fmt.Appendf(nil,
+				`{"schema":{"type":"struct","fields":[{"field":"orderid","type":"int32"},{"field":"custid","type":"int32"},{"field":"amount","type":"int32"},{"field":"%s","type":"string"},{"field":"purchase_time","type":"string"}]},"payload":`+after+`}`, field, id, field)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, 1, nil)
 			if !c.mapped {
-				s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"], ", 'mapping':'M'", "", 1)
+				s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"],
+					", 'mapping':'M'", "", 1)
 			}
 			s.send(&kgo.Record{Value: c.value(1, "city")})
 			r := s.start()
@@ -149,7 +160,8 @@ func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrThe
 			s.send(&kgo.Record{Value: c.value(4, "town")})
 			s.holds(5)
 			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
-			s.manage(".create-or-alter table " + s.table + ` ingestion json mapping 'M' '[{"column":"orderid","Properties":{"path":"$.orderid"}},{"column":"city","Properties":{"path":"$.town"}}]'`)
+			s.manage(".create-or-alter table " + s.table +
+				` ingestion json mapping 'M' '[{"column":"orderid","Properties":{"path":"$.orderid"}},{"column":"city","Properties":{"path":"$.town"}}]'`)
 			for id := 5; ; id++ { // the mapping is looked at again as rows come
 				s.send(&kgo.Record{Value: c.value(id, "town")})
 				s.holds(id + 1)
@@ -167,7 +179,8 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 		for _, c := range columns {
 			list = append(list, fmt.Sprintf(`{"name":%q,"type":"text"}`, c))
 		}
-		return fmt.Appendf(nil, `{"table":%q,"version":%d,"from":{"time":"2026-01-0%dT00:00:00Z"},"columns":[%s]}`, table, number, number, strings.Join(list, ","))
+		return fmt.Appendf(nil, `{"table":%q,"version":%d,"from":{"time":"2026-01-0%dT00:00:00Z"},"columns":[%s]}`, table,
+			number, number, strings.Join(list, ","))
 	}
 	columns := func(city string) []string { return []string{"orderid", "custid", "amount", city, "purchase_time"} }
 	for name, c := range map[string]struct {
@@ -182,7 +195,8 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 			return [][]byte{version(s, 1, columns("city")...), version(s, 2, columns("town")...)}
 		}, true, false},
 		"renamed back": {func(s string) [][]byte {
-			return [][]byte{version(s, 3, columns("city")...), version(s, 1, columns("city")...), version(s, 2, columns("town")...)}
+			return [][]byte{version(s, 3, columns("city")...), version(s, 1, columns("city")...),
+				version(s, 2, columns("town")...)}
 		}, false, false},
 		"of another table": {func(string) [][]byte {
 			return [][]byte{version("public.other", 1, columns("city")...), version("public.other", 2, columns("town")...)}
@@ -197,7 +211,10 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 			_, table, _ := strings.Cut(s.topic, ".")
 			asked := make(chan struct{})
 			task, err := makeTaskOn(s.board, s.brokers, s.config, 0, func(error) {}, func(_ *Options, env *connector.TaskEnv) {
-				env.Schemas.AllVersions = func(context.Context) ([][]byte, error) { defer close(asked); return c.versions(table), nil }
+				env.Schemas.AllVersions = func(context.Context) ([][]byte, error) {
+					defer close(asked)
+					return c.versions(table), nil
+				}
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -227,9 +244,10 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 func (s *stage) withVersions(versions func(table string) [][]byte) *running {
 	s.t.Helper()
 	_, table, _ := strings.Cut(s.topic, ".")
-	task, err := makeTaskOn(s.board, s.brokers, s.config, s.started, func(error) {}, func(_ *Options, env *connector.TaskEnv) {
-		env.Schemas.AllVersions = func(context.Context) ([][]byte, error) { return versions(table), nil }
-	})
+	task, err := makeTaskOn(s.board, s.brokers, s.config, s.started, func(error) {},
+		func(_ *Options, env *connector.TaskEnv) {
+			env.Schemas.AllVersions = func(context.Context) ([][]byte, error) { return versions(table), nil }
+		})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -253,17 +271,21 @@ func TestAFieldThatPlainRowsLackIsNoticedWhereTheSourcesTableLostItsColumn(t *te
 			asked := make(chan struct{}, 10)
 			r := s.withVersions(func(table string) [][]byte {
 				asked <- struct{}{}
-				all := [][]byte{fmt.Appendf(nil, `{"table":%q,"version":1,"from":{"time":"2026-01-01T00:00:00Z"},"columns":[{"name":"orderid"},{"name":"custid"},{"name":"amount"},{"name":"city"},{"name":"purchase_time"}]}`, table)}
+				all := [][]byte{fmt.Appendf(nil,
+					`{"table":%q,"version":1,"from":{"time":"2026-01-01T00:00:00Z"},"columns":[{"name":"orderid"},{"name":"custid"},{"name":"amount"},{"name":"city"},{"name":"purchase_time"}]}`, table)}
 				if later.Load() {
-					all = append(all, fmt.Appendf(nil, `{"table":%q,"version":2,"from":{"time":"2026-01-02T00:00:00Z"},"columns":[{"name":"orderid"},{"name":"custid"},{"name":"amount"},{"name":"town"},{"name":"purchase_time"}]}`, table))
+					all = append(all, fmt.Appendf(nil,
+						`{"table":%q,"version":2,"from":{"time":"2026-01-02T00:00:00Z"},"columns":[{"name":"orderid"},{"name":"custid"},{"name":"amount"},{"name":"town"},{"name":"purchase_time"}]}`, table))
 				}
 				return all
 			})
 			<-asked
-			s.send(&kgo.Record{Value: []byte(`{"orderid":1,"custid":1,"amount":5,"city":"Austin","purchase_time":"2026-01-02 03:04:05"}`)})
+			s.send(&kgo.Record{Value: []byte(
+				`{"orderid":1,"custid":1,"amount":5,"city":"Austin","purchase_time":"2026-01-02 03:04:05"}`)})
 			s.holds(2)
 			later.Store(lost)
-			s.send(&kgo.Record{Value: []byte(`{"orderid":2,"custid":1,"amount":5,"town":"Austin","purchase_time":"2026-01-02 03:04:05"}`)})
+			s.send(&kgo.Record{Value: []byte(
+				`{"orderid":2,"custid":1,"amount":5,"town":"Austin","purchase_time":"2026-01-02 03:04:05"}`)})
 			s.holds(3)
 			if <-asked; lost {
 				r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
@@ -279,7 +301,8 @@ func TestAFieldThatPlainRowsLackIsNoticedWhereTheSourcesTableLostItsColumn(t *te
 
 func TestAColumnThatIsRenamedInTheClusterIsNoticedUntilItIsThereAgain(t *testing.T) {
 	s := newStage(t, 1, nil)
-	s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"], ", 'mapping':'M'", "", 1)
+	s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"],
+		", 'mapping':'M'", "", 1)
 	r := s.start()
 	s.produce(1, 2, 1)
 	s.holds(2)
@@ -326,17 +349,20 @@ func TestTextsWithBadValuesAreDeadLettersAndTheOthersComeIntoTheTable(t *testing
 			t.Parallel()
 			s := newPassage(t, "org.apache.kafka.connect.storage.StringConverter", format, "(orderid: string, amount: int)")
 			s.config["behavior.on.error"] = "LOG"
-			s.config["errors.deadletterqueue.topic.name"], s.config["errors.deadletterqueue.topic.replication.factor"] = s.topic+"-dead", "1"
+			s.config["errors.deadletterqueue.topic.name"], s.config["errors.deadletterqueue.topic.replication.factor"] = s.topic+
+				"-dead", "1"
 			for _, v := range values {
 				s.send(&kgo.Record{Value: []byte(v)})
 			}
 			r := s.start()
 			s.answers(s.table+" | order by orderid asc", "1 5; 3 7")
-			if letter := s.letters(s.topic+"-dead", 1)[0]; header(letter, deadletter.HeaderColumn) != "amount" || string(letter.Value) != values[1] {
+			if letter := s.letters(s.topic+"-dead", 1)[0]; header(letter, deadletter.HeaderColumn) != "amount" ||
+				string(letter.Value) != values[1] {
 				t.Errorf("the letter is %s, column %q", letter.Value, header(letter, deadletter.HeaderColumn))
 			}
 			r.opens(t, 1)
-			if _, err := s.service(r).DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true}); err != nil {
+			if _, err := s.service(r).DiscardDeadLetters(t.Context(),
+				&sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true}); err != nil {
 				t.Fatal(err)
 			}
 			r.opens(t, 0)
@@ -347,11 +373,15 @@ func TestTextsWithBadValuesAreDeadLettersAndTheOthersComeIntoTheTable(t *testing
 func TestASnapshotAfterStreamedChangesIsNoticedInATableOfChanges(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
 	read := func(id int, mark string) *kgo.Record {
-		return &kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id), Value: []byte(strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d}`, id), "r", id)), `"lsn"`, `"snapshot":"`+mark+`","lsn"`, 1))}
+		return &kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id),
+			Value: []byte(strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d}`, id), "r", id)), `"lsn"`,
+				`"snapshot":"`+mark+`","lsn"`, 1))}
 	}
-	s.send(read(1, "first"), read(2, "last"), &kgo.Record{Key: []byte(`{"id":3}`), Value: change("", "null", `{"id":3}`, "c", 3)}, read(4, "incremental"))
+	s.send(read(1, "first"), read(2, "last"), &kgo.Record{Key: []byte(`{"id":3}`),
+		Value: change("", "null", `{"id":3}`, "c", 3)}, read(4, "incremental"))
 	r := s.start()
 	s.answers(s.table+" | count", "4")
 	if n := len(r.shown()); n != 0 {
@@ -361,13 +391,17 @@ func TestASnapshotAfterStreamedChangesIsNoticedInATableOfChanges(t *testing.T) {
 	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
 }
 
-// A task that starts anew has not seen what came before, and somebody must know nevertheless, until they say that they do.
+// A task that starts anew has not seen what came before, and somebody must know nevertheless, until
+// they say that they do.
 func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
 	row := func(id int, op, mark string) *kgo.Record {
-		return &kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id), Value: []byte(strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d}`, id), op, id)), `"lsn"`, `"snapshot":"`+mark+`","lsn"`, 1))}
+		return &kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id),
+			Value: []byte(strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d}`, id), op, id)), `"lsn"`,
+				`"snapshot":"`+mark+`","lsn"`, 1))}
 	}
 	anew := func(r *running) *running {
 		t.Helper()
@@ -400,14 +434,17 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 	service := s.service(r)
 	acknowledge := func(kind sinkv1.SinkNotice_Kind, topic string, want int64) {
 		t.Helper()
-		got, err := service.AcknowledgeNotices(t.Context(), &sinkv1.AcknowledgeNoticesRequest{Connector: s.name, Kind: kind, Topic: topic})
+		got, err := service.AcknowledgeNotices(t.Context(),
+			&sinkv1.AcknowledgeNoticesRequest{Connector: s.name, Kind: kind, Topic: topic})
 		if err != nil || got.Acknowledged != want {
 			t.Errorf("%v %s: %v, %v, want %d", kind, topic, got, err, want)
 		}
 	}
 	acknowledge(sinkv1.SinkNotice_KIND_TRUNCATED, "", 0)
 	acknowledge(0, "another", 0)
-	if _, err := service.AcknowledgeNotices(t.Context(), &sinkv1.AcknowledgeNoticesRequest{Connector: s.name, Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING}); grpcstatus.Code(err) != codes.InvalidArgument {
+	if _, err := service.AcknowledgeNotices(t.Context(),
+		&sinkv1.AcknowledgeNoticesRequest{Connector: s.name,
+			Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING}); grpcstatus.Code(err) != codes.InvalidArgument {
 		t.Errorf("a notice that passes by itself: %v", err)
 	}
 	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
@@ -421,20 +458,25 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 	}
 }
 
-// One record of a topic ended the task for all, also by waiting behind others, although records at fault were to be set aside.
+// One record of a topic ended the task for all, also by waiting behind others, although records at
+// fault were to be set aside.
 func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1"})
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "errors.tolerance": "all",
+		"errors.deadletterqueue.topic.replication.factor": "1"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
 	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
 	value := func(id int, field string) *kgo.Record {
-		return &kgo.Record{Value: fmt.Appendf(nil, `{"schema":{"type":"struct","fields":[{"type":"int32","field":"id"},{"type":"string","field":%q}]},"payload":{"id":%d,%q:"x"}}`, field, id, field)}
+		return &kgo.Record{Value: fmt.Appendf(nil,
+			`{"schema":{"type":"struct","fields":[{"type":"int32","field":"id"},{"type":"string","field":%q}]},"payload":{"id":%d,%q:"x"}}`, field, id, field)}
 	}
 	s.send(value(1, "city"), value(2, ""), value(3, "town"), value(4, strings.Repeat("x", 2000)), value(5, "city"))
 	s.start()
 	s.answers(s.table+" | order by id asc | project id, city, town", "1 x ; 3  x; 5 x ")
 	for i, letter := range s.letters(s.topic+"-dead", 2) {
-		if id := fmt.Sprintf(`"id":%d`, 2+2*i); !strings.Contains(string(letter.Value), id) || header(letter, deadletter.HeaderClass) != deadletter.ClassMisfit {
+		if id := fmt.Sprintf(`"id":%d`, 2+2*i); !strings.Contains(string(letter.Value), id) ||
+			header(letter, deadletter.HeaderClass) != deadletter.ClassMisfit {
 			t.Errorf("letter %d is %.300s, class %s", i, letter.Value, header(letter, deadletter.HeaderClass))
 		}
 	}
@@ -449,7 +491,8 @@ func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
 	s.holds(3)
 	s.commits(0, 2)
 	broken := s.breakNotes()
-	s.send(&kgo.Record{Value: []byte(`{"before":null,"after":null,"source":{"lsn":9,"ts_ms":1700000000000},"op":"t","ts_ms":1}`)})
+	s.send(&kgo.Record{Value: []byte(
+		`{"before":null,"after":null,"source":{"lsn":9,"ts_ms":1700000000000},"op":"t","ts_ms":1}`)})
 	testenv.Eventually(t, time.Minute, "the note to be tried again", func(context.Context) error {
 		if status.Summarize(t.Context(), s.name, []*status.Task{r.task.board}).TryingAgain == "" {
 			return errors.New("it is not")
@@ -467,9 +510,11 @@ func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
 func TestRowsThatCameTwiceAreCountedWhereTheySayOfWhichRecordTheyAre(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
 	for id := range 3 {
-		s.send(&kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id), Value: change("", "null", fmt.Sprintf(`{"id":%d}`, id), "c", id)})
+		s.send(&kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id),
+			Value: change("", "null", fmt.Sprintf(`{"id":%d}`, id), "c", id)})
 	}
 	r := s.start()
 	s.answers(s.table+" | count", "3")
@@ -514,7 +559,8 @@ func (s *stage) values() catalogue.Values {
 func TestATaskStopsWhileItWaitsForATableToBeChanged(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
 	s.send(&kgo.Record{Value: change("", "null", `{"id":1}`, "c", 1)})
 	r := s.start()
 	s.answers(s.table+" | count", "1")
@@ -537,14 +583,16 @@ func versioned(id, version int) []byte {
 		fields += fmt.Sprintf(`,{"type":"string","optional":true,"field":"c%d"}`, c)
 		values += fmt.Sprintf(`,"c%d":"value %d"`, c, id)
 	}
-	return fmt.Appendf(nil, `{"schema":{"type":"struct","fields":[{"type":"struct","fields":[%[1]s],"optional":true,"name":"s.t.Value","field":"before"},{"type":"struct","fields":[%[1]s],"optional":true,"name":"s.t.Value","field":"after"},{"type":"string","optional":false,"field":"op"}],"optional":false,"name":"s.t.Envelope"},"payload":{"before":null,"after":{"id":%[2]d%[3]s},"op":"c"}}`, fields, id, values)
+	return fmt.Appendf(nil,
+		`{"schema":{"type":"struct","fields":[{"type":"struct","fields":[%[1]s],"optional":true,"name":"s.t.Value","field":"before"},{"type":"struct","fields":[%[1]s],"optional":true,"name":"s.t.Value","field":"after"},{"type":"string","optional":false,"field":"op"}],"optional":false,"name":"s.t.Envelope"},"payload":{"before":null,"after":{"id":%[2]d%[3]s},"op":"c"}}`, fields, id, values)
 }
 
 func TestAllVersionsThatWaitWidenATableInOneChange(t *testing.T) {
 	const partitions, versions = 3, 30
 	s := newStage(t, partitions, map[string]string{"auto.create": "true", "auto.evolve": "true"})
 	table := "Versions" + s.table
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'json','mapping':'M'}]", s.topic, table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
+		"[{'topic':'%s','db':'shop','table':'%s','format':'json','mapping':'M'}]", s.topic, table)
 	var records []*kgo.Record
 	for version := range versions {
 		for partition := range int32(partitions) {

@@ -27,15 +27,16 @@ type tableReader struct {
 	current map[string]currentRows
 }
 
-// currentRows is where the latest row of each key is. A table that has only rows added has no better order than the time of their
-// ingestion, which is the same for the rows of one batch.
+// currentRows is where the latest row of each key is. A table that has only rows added has no
+// better order than the time of their ingestion, which is the same for the rows of one batch.
 type currentRows struct {
 	database, source, latest, present string
 	// changes is how the table takes deletions; nil of a table that takes none.
 	changes *adxdigest.Changes
 }
 
-func openTables(ctx context.Context, v catalogue.Values, sources []digest.Description, o Options) (digest.Reader, error) {
+func openTables(ctx context.Context, v catalogue.Values, sources []digest.Description,
+	o Options) (digest.Reader, error) {
 	s, err := spec.Parse(v, o.defaults())
 	if err != nil {
 		return nil, err
@@ -59,8 +60,8 @@ func openTables(ctx context.Context, v catalogue.Values, sources []digest.Descri
 	return r, nil
 }
 
-// follow finds the topic by which a table's records are routed, and for each field of the rows that are written the field of the topic's
-// rows that it carries; nil where they are the same.
+// follow finds the topic by which a table's records are routed, and for each field of the rows that
+// are written the field of the topic's rows that it carries; nil where they are the same.
 func follow(s *spec.Spec, source digest.Description) (topic string, carriers map[string]string, err error) {
 	if s.NewTransform == nil {
 		return source.Topic, nil, nil
@@ -86,12 +87,15 @@ func follow(s *spec.Spec, source digest.Description) (topic string, carriers map
 
 // schemaOf is a schema of the values in a topic, as far as transforms look at it.
 func schemaOf(source digest.Description) *record.Schema {
-	types := map[digest.Encoding]record.Type{digest.Whole: record.Int64, digest.Truth: record.Boolean, digest.Double: record.Float64, digest.Float: record.Float32,
-		digest.Days: record.Int32, digest.Milliseconds: record.Int64, digest.Microseconds: record.Int64, digest.Nanoseconds: record.Int64, digest.Number: record.Bytes}
+	types := map[digest.Encoding]record.Type{digest.Whole: record.Int64, digest.Truth: record.Boolean,
+		digest.Double: record.Float64, digest.Float: record.Float32,
+		digest.Days: record.Int32, digest.Milliseconds: record.Int64, digest.Microseconds: record.Int64,
+		digest.Nanoseconds: record.Int64, digest.Number: record.Bytes}
 	row := &record.Schema{Type: record.Struct, Name: source.Topic + ".Value", Optional: true}
 	for _, c := range source.Columns {
 		if c.Withheld == "" {
-			row.Fields = append(row.Fields, record.Field{Name: c.Field, Schema: record.OptionalOf(cmp.Or(types[c.Encoding], record.String))})
+			row.Fields = append(row.Fields, record.Field{Name: c.Field,
+				Schema: record.OptionalOf(cmp.Or(types[c.Encoding], record.String))})
 		}
 	}
 	if !source.Envelope {
@@ -100,13 +104,15 @@ func schemaOf(source digest.Description) *record.Schema {
 	long := record.OptionalOf(record.Int64)
 	return &record.Schema{Type: record.Struct, Name: source.Topic + ".Envelope", Fields: []record.Field{
 		{Name: "before", Schema: row}, {Name: "after", Schema: row},
-		{Name: "source", Schema: &record.Schema{Type: record.Struct, Fields: []record.Field{{Name: "lsn", Schema: long}, {Name: "ts_ms", Schema: long}}}},
+		{Name: "source", Schema: &record.Schema{Type: record.Struct,
+			Fields: []record.Field{{Name: "lsn", Schema: long}, {Name: "ts_ms", Schema: long}}}},
 		{Name: "op", Schema: record.Of(record.String)}, {Name: "ts_ms", Schema: long},
 	}}
 }
 
 // describe finds a table's columns and where its present rows are.
-func (r *tableReader) describe(ctx context.Context, source digest.Description, to route.Route, carriers map[string]string) digest.Description {
+func (r *tableReader) describe(ctx context.Context, source digest.Description, to route.Route,
+	carriers map[string]string) digest.Description {
 	d := digest.Description{Name: to.Database + "." + to.Table, Topic: source.Topic}
 	schema, err := r.client.Schema(ctx, to.Database, to.Table)
 	if err != nil {
@@ -157,8 +163,9 @@ func (r *tableReader) describe(ctx context.Context, source digest.Description, t
 	return d
 }
 
-// changes says how a table of changes takes the deletion of a row: with the next _seq, which no other change of the key has as long as the
-// sink has brought in all that the partition had at that offset.
+// changes says how a table of changes takes the deletion of a row: with the next _seq, which no
+// other change of the key has as long as the sink has brought in all that the partition had at that
+// offset.
 func (r *tableReader) changes(schema *kusto.TableSchema, columns []digest.DescribedColumn) *adxdigest.Changes {
 	if !r.s.Changes {
 		return nil
@@ -175,7 +182,8 @@ func (r *tableReader) changes(schema *kusto.TableSchema, columns []digest.Descri
 	if version == "" || deleted == "" {
 		return nil
 	}
-	c := &adxdigest.Changes{Into: schema.Table, Version: version, Values: map[string]string{version: kusto.QuoteName(version) + " + 1", deleted: "true"}}
+	c := &adxdigest.Changes{Into: schema.Table, Version: version,
+		Values: map[string]string{version: kusto.QuoteName(version) + " + 1", deleted: "true"}}
 	if op := named("_op", string(kusto.String)); op != "" {
 		c.Values[op] = "'d'"
 	}
@@ -191,13 +199,16 @@ func (r *tableReader) changes(schema *kusto.TableSchema, columns []digest.Descri
 	for _, column := range schema.Columns {
 		c.Columns = append(c.Columns, column.Name)
 	}
-	c.Raw = &adxdigest.Table{Source: kusto.QuoteName(schema.Table), Latest: kusto.QuoteName(version), Present: "not(coalesce(" + kusto.QuoteName(deleted) + ", false))"}
+	c.Raw = &adxdigest.Table{Source: kusto.QuoteName(schema.Table), Latest: kusto.QuoteName(version),
+		Present: "not(coalesce(" + kusto.QuoteName(deleted) + ", false))"}
 	return c
 }
 
-// repeated counts rows that were made of a record of which there is a row already. Which record that is a row says by the record's
-// position, or in a table of changes by its offset and key, since a key's records are in one partition.
-func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string, columns []digest.DescribedColumn, key []string) (*int64, error) {
+// repeated counts rows that were made of a record of which there is a row already. Which record
+// that is a row says by the record's position, or in a table of changes by its offset and key,
+// since a key's records are in one partition.
+func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string, columns []digest.DescribedColumn,
+	key []string) (*int64, error) {
 	named := func(fields ...string) (names []string) {
 		for _, field := range fields {
 			i := slices.IndexFunc(columns, func(c digest.DescribedColumn) bool { return c.Field == field })
@@ -215,7 +226,9 @@ func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string
 	if identity == nil {
 		return r.doubled(ctx, to, topic)
 	}
-	found, err := r.client.Query(ctx, to.Database, kusto.QuoteName(to.Table)+" | where isnotnull("+identity[len(identity)-1]+") | summarize n=count() by "+strings.Join(identity, ", ")+" | where n > 1 | summarize tolong(coalesce(sum(n - 1), 0))")
+	found, err := r.client.Query(ctx, to.Database, kusto.QuoteName(to.Table)+" | where isnotnull("+
+		identity[len(identity)-1]+") | summarize n=count() by "+strings.Join(identity,
+		", ")+" | where n > 1 | summarize tolong(coalesce(sum(n - 1), 0))")
 	if err != nil {
 		return nil, fmt.Errorf("counting rows that came more than once: %w", err)
 	}
@@ -226,14 +239,16 @@ func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string
 	return &n, err
 }
 
-// doubled counts the rows of batches whose tag more than one extent has, as long as these are not merged: of rows that do not say of which
-// record they were made, nothing else does. nil where there are none, which says nothing of those that are merged.
+// doubled counts the rows of batches whose tag more than one extent has, as long as these are not
+// merged: of rows that do not say of which record they were made, nothing else does. nil where
+// there are none, which says nothing of those that are merged.
 func (r *tableReader) doubled(ctx context.Context, to route.Route, topic string) (*int64, error) {
 	if !r.s.Exact {
 		return nil, nil
 	}
 	prefix := regexp.QuoteMeta("ingest-by:" + topic + "/")
-	found, err := r.client.Manage(ctx, to.Database, ".show table "+kusto.QuoteName(to.Table)+" extents | mv-expand Tag = extract_all("+kusto.QuoteString("("+prefix+`\S+)`)+
+	found, err := r.client.Manage(ctx, to.Database, ".show table "+kusto.QuoteName(to.Table)+
+		" extents | mv-expand Tag = extract_all("+kusto.QuoteString("("+prefix+`\S+)`)+
 		", Tags) to typeof(string) | summarize n = count(), Rows = max(RowCount) by Tag | where n > 1 | summarize Rows = tolong(coalesce(sum((n - 1) * Rows), 0))")
 	switch {
 	case kusto.Unauthorized(err):
@@ -250,9 +265,11 @@ func (r *tableReader) doubled(ctx context.Context, to route.Route, topic string)
 	return &n, err
 }
 
-// present finds how the present rows of a table are asked for: the function <table>_current if there is one, else the latest row of
-// each key by the column that holds a position, else by the time of ingestion.
-func (r *tableReader) present(ctx context.Context, to route.Route, columns []digest.DescribedColumn) (currentRows, error) {
+// present finds how the present rows of a table are asked for: the function <table>_current if
+// there is one, else the latest row of each key by the column that holds a position, else by the
+// time of ingestion.
+func (r *tableReader) present(ctx context.Context, to route.Route,
+	columns []digest.DescribedColumn) (currentRows, error) {
 	functions, err := r.client.Manage(ctx, to.Database, ".show functions")
 	if err != nil {
 		return currentRows{}, err

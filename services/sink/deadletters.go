@@ -22,7 +22,8 @@ import (
 func (s *Service) environment(name string) (connector.TaskEnv, catalogue.Values, error) {
 	env, values, err := s.fleet.Environment(name)
 	if connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
-		err = rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("Sink connector %.300s not found", name))
+		err = rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound),
+			fmt.Sprintf("Sink connector %.300s not found", name))
 	}
 	return env, values, err
 }
@@ -38,13 +39,16 @@ func (s *Service) open(ctx context.Context, name string) (_ *deadletter.Desk, er
 		return nil, deadletter.Refusal(env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
 	}
 	if of.DeadTopic == "" {
-		return nil, rpc.Error(codes.FailedPrecondition, deadletter.ReasonNoTopic, fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", name))
+		return nil, rpc.Error(codes.FailedPrecondition, deadletter.ReasonNoTopic,
+			fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", name))
 	}
-	return deadletter.Open(ctx, env, of, deadletter.Tools{Memory: &s.options.Board.Memory, Meters: s.options.meters, Tracer: s.options.Tracer, Failpoints: s.options.Failpoints})
+	return deadletter.Open(ctx, env, of, deadletter.Tools{Memory: &s.options.Board.Memory, Meters: s.options.meters,
+		Tracer: s.options.Tracer, Failpoints: s.options.Failpoints})
 }
 
 // ListDeadLetters returns dead letters.
-func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
+func (s *Service) ListDeadLetters(ctx context.Context,
+	r *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
 	if _, _, ok := marks.ParseID(r.GetPageToken()); !ok && r.GetPageToken() != "" {
 		return nil, rpc.InvalidField("page_token", "page_token is none that an answer had")
 	}
@@ -66,7 +70,9 @@ func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLetters
 	out := &sinkv1.ListDeadLettersResponse{Total: int64(len(found)), Counts: deadletter.CountByClass(found)}
 	page := found
 	if r.GetPageToken() != "" {
-		page = slices.DeleteFunc(slices.Clone(found), func(one deadletter.Letter) bool { return deadletter.CompareIDs(one.ID, r.GetPageToken()) <= 0 })
+		page = slices.DeleteFunc(slices.Clone(found), func(one deadletter.Letter) bool {
+			return deadletter.CompareIDs(one.ID, r.GetPageToken()) <= 0
+		})
 	}
 	if out.Letters, err = d.Show(page, cmp.Or(int(r.GetPageSize()), deadletter.DefaultLetters)); err != nil {
 		return nil, deadletter.Refusal(d.Env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
@@ -78,7 +84,8 @@ func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLetters
 }
 
 // ReplayDeadLetters ingests dead letters.
-func (s *Service) ReplayDeadLetters(ctx context.Context, r *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
+func (s *Service) ReplayDeadLetters(ctx context.Context,
+	r *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
 	d, found, err := s.choose(ctx, r.GetConnector(), r.GetFilter(), r.GetAll())
 	if err != nil {
 		return nil, err
@@ -89,7 +96,9 @@ func (s *Service) ReplayDeadLetters(ctx context.Context, r *sinkv1.ReplayDeadLet
 	}
 	done, refused, err := d.Replay(ctx, found)
 	if err != nil {
-		return nil, deadletter.Refusal(d.Env, deadletter.CodeOf(err), deadletter.ReasonUnfinished, fmt.Errorf("%d letters were replayed and %d refused, the others are as they were; replay them again: %w", done, len(refused), err))
+		return nil, deadletter.Refusal(d.Env, deadletter.CodeOf(err), deadletter.ReasonUnfinished,
+			fmt.Errorf("%d letters were replayed and %d refused, the others are as they were; replay them again: %w", done,
+				len(refused), err))
 	}
 	out := &sinkv1.ReplayDeadLettersResponse{Replayed: int64(done), RefusedTotal: int64(len(refused))}
 	if out.Refused, err = d.Show(refused, deadletter.MaxLetters); err != nil {
@@ -99,7 +108,8 @@ func (s *Service) ReplayDeadLetters(ctx context.Context, r *sinkv1.ReplayDeadLet
 }
 
 // DiscardDeadLetters marks dead letters as done with.
-func (s *Service) DiscardDeadLetters(ctx context.Context, r *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
+func (s *Service) DiscardDeadLetters(ctx context.Context,
+	r *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
 	d, found, err := s.choose(ctx, r.GetConnector(), r.GetFilter(), r.GetAll())
 	if err != nil {
 		return nil, err
@@ -111,7 +121,9 @@ func (s *Service) DiscardDeadLetters(ctx context.Context, r *sinkv1.DiscardDeadL
 	}
 	for _, one := range found {
 		if known.Open(one.ID) != nil {
-			return nil, rpc.Error(codes.FailedPrecondition, deadletter.ReasonUnfinished, fmt.Sprintf("a replay of letter %s has not ended, and its row may be in the table: replay it again, and discard it if it is refused", one.ID))
+			return nil, rpc.Error(codes.FailedPrecondition, deadletter.ReasonUnfinished,
+				fmt.Sprintf(
+					"a replay of letter %s has not ended, and its row may be in the table: replay it again, and discard it if it is refused", one.ID))
 		}
 	}
 	if len(found) > 0 {
@@ -123,7 +135,8 @@ func (s *Service) DiscardDeadLetters(ctx context.Context, r *sinkv1.DiscardDeadL
 }
 
 // choose opens a desk with the letters that a call is about.
-func (s *Service) choose(ctx context.Context, connector string, f *sinkv1.DeadLetterFilter, all bool) (*deadletter.Desk, []deadletter.Letter, error) {
+func (s *Service) choose(ctx context.Context, connector string, f *sinkv1.DeadLetterFilter, all bool) (*deadletter.Desk,
+	[]deadletter.Letter, error) {
 	filtered := len(f.GetIds()) > 0 || f.GetTopic() != "" || f.GetReason() != "" || f.GetClass() != 0
 	if filtered == all {
 		return nil, nil, rpc.InvalidField("filter", "choose letters by a filter, or set all without a filter")

@@ -43,7 +43,8 @@ func TestOrdersComeIntoTheTableOnce(t *testing.T) {
 		rows += p.RowsIngested
 	}
 	// The orders' transactions were committed in 2023.
-	if committed := got.Sink.CommitToQueryableLatency; rows < 2000 || committed.Count != rows || got.Sink.ProduceToQueryableLatency.Count != rows || committed.P50.AsDuration() < 24*time.Hour {
+	if committed := got.Sink.CommitToQueryableLatency; rows < 2000 || committed.Count != rows ||
+		got.Sink.ProduceToQueryableLatency.Count != rows || committed.P50.AsDuration() < 24*time.Hour {
 		t.Errorf("%d rows have the ages %v", rows, got.Sink)
 	}
 	if err := r.stop(); err != nil {
@@ -69,7 +70,8 @@ func TestAMissingTableOrMappingFailsWithTheCommandThatMakesIt(t *testing.T) {
 }
 
 func TestARowThatCannotBeDeliveredStopsTheTaskWithItsPosition(t *testing.T) {
-	for name, r := range map[string]*kgo.Record{"a number too large": poison(20), "no JSON": {Value: []byte(`{"before":`)}} {
+	for name, r := range map[string]*kgo.Record{"a number too large": poison(20),
+		"no JSON": {Value: []byte(`{"before":`)}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, 1, nil)
@@ -87,7 +89,9 @@ func TestARowThatCannotBeDeliveredStopsTheTaskWithItsPosition(t *testing.T) {
 }
 
 func TestARowThatTheClusterRefusesIsFoundByHalvingAndSetAside(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"values.check": "off", "value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "100000", "flush.max.bytes": "100000"})
+	s := newStage(t, 1, map[string]string{"values.check": "off",
+		"value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "100000",
+		"flush.max.bytes": "100000"})
 	delete(s.config, "transforms")
 	delete(s.config, "transforms.unwrap.type")
 	dead := s.topic + "-dead"
@@ -138,7 +142,8 @@ func TestStreamedAndInlineRowsComeIntoTheTable(t *testing.T) {
 
 func TestATableWithoutStreamingPolicyTakesStreamedTopicsQueued(t *testing.T) {
 	s := newStage(t, 1, nil)
-	s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"], "'mapping':'M'", "'mapping':'M','streaming':'true'", 1)
+	s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"], "'mapping':'M'",
+		"'mapping':'M','streaming':'true'", 1)
 	s.manage(".alter table " + s.table + " policy streamingingestion disable")
 	s.produce(1, 50, 1)
 	s.start()
@@ -152,13 +157,17 @@ func TestATableWithoutStreamingPolicyTakesStreamedTopicsQueued(t *testing.T) {
 const withKey = `{"type":"struct","name":"s.retail.items.Envelope","fields":[{"field":"after","type":"struct","fields":[{"field":"id","type":"int32"},{"field":"name","type":"string"},{"field":"price","type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2","connect.decimal.precision":"10"}},{"field":"day","type":"int32","name":"io.debezium.time.Date"}%s]}]}`
 
 func change(more, before, after, op string, lsn int) []byte {
-	return []byte(fmt.Sprintf(`{"schema":`+withKey+`,"payload":{"before":%s,"after":%s,"source":{"lsn":%d,"txId":7,"ts_us":1700000000000000},"op":"%s"}}`, more, before, after, lsn, op))
+	return []byte(fmt.Sprintf(`{"schema":`+withKey+
+		`,"payload":{"before":%s,"after":%s,"source":{"lsn":%d,"txId":7,"ts_us":1700000000000000},"op":"%s"}}`, more, before,
+		after, lsn, op))
 }
 
 func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "table.form": "changes", "current.state": "true"})
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "table.form": "changes",
+		"current.state": "true"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json","mapping":"auto"}]`, s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
+		`[{"topic":"%s","db":"shop","table":"%s","format":"json","mapping":"auto"}]`, s.topic, s.table)
 	key := func(id int) []byte {
 		return []byte(fmt.Sprintf(`{"schema":{"type":"struct"},"payload":{"id":%d}}`, id))
 	}
@@ -171,12 +180,17 @@ func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
 		&kgo.Record{Key: key(2)},
 	)
 	r := s.start()
-	s.answers(s.table+"_current() | order by id asc | project id, name, tostring(price), format_datetime(day, 'yyyy-MM-dd')", "1 a2 2.01 2022-01-09; 3 c  ")
-	s.answers(s.table+" | order by _seq asc | project id, _op, _lsn, _seq, _tx, _deleted", "1 c 10 0 7 false; 2 c 11 1 7 false; 3 c 12 2 7 false; 1 u 13 3 7 false; 2 d 14 4 7 true")
-	s.send(&kgo.Record{Key: key(3), Value: change(`,{"field":"stock","type":"int64"}`, "null", `{"id":3,"name":"c","price":null,"day":null,"stock":5}`, "u", 15)})
+	s.answers(s.table+
+		"_current() | order by id asc | project id, name, tostring(price), format_datetime(day, 'yyyy-MM-dd')",
+		"1 a2 2.01 2022-01-09; 3 c  ")
+	s.answers(s.table+" | order by _seq asc | project id, _op, _lsn, _seq, _tx, _deleted",
+		"1 c 10 0 7 false; 2 c 11 1 7 false; 3 c 12 2 7 false; 1 u 13 3 7 false; 2 d 14 4 7 true")
+	s.send(&kgo.Record{Key: key(3), Value: change(`,{"field":"stock","type":"int64"}`, "null",
+		`{"id":3,"name":"c","price":null,"day":null,"stock":5}`, "u", 15)})
 	s.answers(s.table+"_current() | order by id asc | project id, stock", "1 ; 3 5")
 	// A key that changes is a delete of the old and a row of the new.
-	s.send(&kgo.Record{Key: key(3), Value: change("", `{"id":3,"name":"c","price":null,"day":null}`, "null", "d", 16)}, &kgo.Record{Key: key(3)},
+	s.send(&kgo.Record{Key: key(3), Value: change("", `{"id":3,"name":"c","price":null,"day":null}`, "null", "d", 16)},
+		&kgo.Record{Key: key(3)},
 		&kgo.Record{Key: key(4), Value: change("", "null", `{"id":4,"name":"c","price":null,"day":null}`, "c", 16)})
 	s.answers(s.table+"_current() | order by id asc | project id, name", "1 a2; 4 c")
 	// A replay of the whole topic adds changes, and changes no state.
@@ -185,7 +199,8 @@ func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
 	}
 	s.forget()
 	s.reset()
-	s.config["flush.size.bytes"], s.config["flush.interval.ms"] = "100", "50" // so that other batches, with other tags, are cut
+	// so that other batches, with other tags, are cut
+	s.config["flush.size.bytes"], s.config["flush.interval.ms"] = "100", "50"
 	s.start()
 	s.commits(0, 10)
 	s.answers(s.table+" | summarize n=count() by _seq | summarize max(n)", "2")
@@ -195,7 +210,8 @@ func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
 func TestNoColumnsTypeIsEverChanged(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
 	s.send(&kgo.Record{Value: change(`,{"field":"stock","type":"int32"}`, "null", `{"id":1,"stock":5}`, "c", 1)})
 	r := s.start()
 	s.answers(s.table+" | project id, stock", "1 5")
@@ -208,22 +224,28 @@ func TestNoColumnsTypeIsEverChanged(t *testing.T) {
 }
 
 func TestAFieldThatNoColumnCanBeCalledAsGoesToOneOfALikeNameByTheMappingThatIsMade(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "transforms.unwrap.add.fields": "op,lsn", "transforms.unwrap.delete.tombstone.handling.mode": "rewrite"})
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true",
+		"transforms.unwrap.add.fields": "op,lsn", "transforms.unwrap.delete.tombstone.handling.mode": "rewrite"})
 	s.table = "Named_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json","mapping":"Auto"}]`, s.topic, s.table)
-	s.send(&kgo.Record{Value: change(`,{"field":"order#","type":"int32"}`, "null", `{"id":1,"name":"a","order#":5}`, "c", 1)})
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
+		`[{"topic":"%s","db":"shop","table":"%s","format":"json","mapping":"Auto"}]`, s.topic, s.table)
+	s.send(&kgo.Record{Value: change(`,{"field":"order#","type":"int32"}`, "null",
+		`{"id":1,"name":"a","order#":5}`, "c", 1)})
 	s.start()
 	s.answers(s.table+" | project id, name, order_, _op, _lsn, _deleted", "1 a 5 c 1 false")
-	s.send(&kgo.Record{Value: change(`,{"field":"order#","type":"int32"},{"field":"__new__","type":"string"}`, "null", `{"id":2,"name":"b","order#":6,"__new__":"x"}`, "c", 2)})
+	s.send(&kgo.Record{Value: change(`,{"field":"order#","type":"int32"},{"field":"__new__","type":"string"}`, "null",
+		`{"id":2,"name":"b","order#":6,"__new__":"x"}`, "c", 2)})
 	s.answers(s.table+" | where id == 2 | project name, order_, _op, _new_", "b 6 c x")
 	s.answers(s.table+" | getschema | where ColumnName startswith '__' or ColumnName has '#' | count", "0")
 }
 
 func TestAFieldThatNoColumnCanBeCalledAsIsRefusedByNameWithTheRemedyWhereNothingMaps(t *testing.T) {
-	for settings, want := range map[string][]string{"op": {"__op", "reserved", "add.fields.prefix", "kusto.tables.topics.mapping"}, "": {"order#", "letters"}} {
+	for settings, want := range map[string][]string{"op": {"__op", "reserved", "add.fields.prefix",
+		"kusto.tables.topics.mapping"}, "": {"order#", "letters"}} {
 		s := newStage(t, 1, map[string]string{"auto.create": "true", "transforms.unwrap.add.fields": settings})
 		s.table = "Refused_" + strings.TrimPrefix(s.table, "Orders_")
-		s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+		s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+			s.topic, s.table)
 		field := `,{"field":"stock","type":"int32"}`
 		if settings == "" {
 			field = `,{"field":"order#","type":"int32"}`
@@ -239,7 +261,8 @@ func TestAFieldThatNoColumnCanBeCalledAsIsRefusedByNameWithTheRemedyWhereNothing
 }
 
 func TestTagsAreForgottenAfterTheirRetentionUnlessAPolicySaysOtherwise(t *testing.T) {
-	for own, want := range map[string]string{"": "7.00:00:00", `[{"TagPrefix":"ingest-by:","RetentionPeriod":"1.00:00:00"}]`: "1.00:00:00"} {
+	for own, want := range map[string]string{"": "7.00:00:00",
+		`[{"TagPrefix":"ingest-by:","RetentionPeriod":"1.00:00:00"}]`: "1.00:00:00"} {
 		s := newStage(t, 1, nil)
 		if own != "" {
 			s.manage(".alter table " + s.table + " policy extent_tags_retention " + kusto.QuoteString(own))
@@ -255,22 +278,27 @@ func TestTagsAreForgottenAfterTheirRetentionUnlessAPolicySaysOtherwise(t *testin
 }
 
 func TestAPatternSendsEachTopicToItsTableWithTheRecordsPosition(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "metadata.columns": "_topic,_partition,_offset,_timestamp,_key,_headers"})
+	s := newStage(t, 1, map[string]string{"auto.create": "true",
+		"metadata.columns": "_topic,_partition,_offset,_timestamp,_key,_headers"})
 	delete(s.config, "topics")
 	s.config["topics.regex"] = regexp.QuoteMeta(s.topic) + `\.\w+`
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{'topic':'%s\.(\w+)','regex':true,'db':'shop','table':'%s_$1','format':'json'}]`, regexp.QuoteMeta(s.topic), s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
+		`[{'topic':'%s\.(\w+)','regex':true,'db':'shop','table':'%s_$1','format':'json'}]`,
+		regexp.QuoteMeta(s.topic), s.table)
 	s.config[internalTopic] = s.topic + ".internal"
 	for _, part := range []string{"a", "b", "internal"} {
 		topic := s.topic + "." + part
 		if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
 			t.Fatal(err, made.Err)
 		}
-		s.send(&kgo.Record{Topic: topic, Key: []byte(`{"id":7}`), Timestamp: time.UnixMilli(1700000000000), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("v")}},
-			Value: change("", "null", `{"id":7,"name":"`+part+`"}`, "c", 1)})
+		s.send(&kgo.Record{Topic: topic, Key: []byte(`{"id":7}`), Timestamp: time.UnixMilli(1700000000000),
+			Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("v")}},
+			Value:   change("", "null", `{"id":7,"name":"`+part+`"}`, "c", 1)})
 	}
 	s.start()
 	for _, part := range []string{"a", "b"} {
-		s.answers(s.table+"_"+part+" | project id, name, _topic, _partition, _offset, format_datetime(_timestamp, 'yyyy-MM-dd HH:mm:ss'), tostring(_key.id), tostring(_headers.h)",
+		s.answers(s.table+"_"+part+
+			" | project id, name, _topic, _partition, _offset, format_datetime(_timestamp, 'yyyy-MM-dd HH:mm:ss'), tostring(_key.id), tostring(_headers.h)",
 			"7 "+part+" "+s.topic+"."+part+" 0 0 2023-11-14 22:13:20 7 v")
 	}
 	group, err := kadm.NewClient(s.kafka).FetchOffsets(t.Context(), "connect-"+s.name)
@@ -283,7 +311,9 @@ func TestTopicsThatAPatternMatchesAreReadAsTheyAreMade(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"auto.create": "true", "metadata.columns": "_topic"})
 	delete(s.config, "topics")
 	s.config["topics.regex"] = `\Q` + s.topic + `.\E(?!tmp)[a-z&&[^x]]++`
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{'topic':'%s\.(?!tmp)(\w+)','regex':true,'db':'shop','table':'%s_$1','format':'json'}]`, regexp.QuoteMeta(s.topic), s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
+		`[{'topic':'%s\.(?!tmp)(\w+)','regex':true,'db':'shop','table':'%s_$1','format':'json'}]`,
+		regexp.QuoteMeta(s.topic), s.table)
 	s.config["consumer.override.metadata.max.age.ms"] = "1000"
 	admin := kadm.NewClient(s.kafka)
 	make := func(part string) {
@@ -291,10 +321,12 @@ func TestTopicsThatAPatternMatchesAreReadAsTheyAreMade(t *testing.T) {
 		if made, err := admin.CreateTopic(t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
 			t.Fatal(err, made.Err)
 		}
-		s.send(&kgo.Record{Topic: topic, Key: []byte(`{"id":7}`), Value: change("", "null", `{"id":7,"name":"`+part+`"}`, "c", 1)})
+		s.send(&kgo.Record{Topic: topic, Key: []byte(`{"id":7}`),
+			Value: change("", "null", `{"id":7,"name":"`+part+`"}`, "c", 1)})
 	}
 	s.start()
-	for _, part := range []string{"tmpa", "axb", "a", "b"} { // no topic is there when the connector starts, and one more each time
+	for _, part := range []string{"tmpa", "axb", "a", "b"} {
+		// no topic is there when the connector starts, and one more each time
 		make(part)
 		if part == "a" || part == "b" {
 			s.answers(s.table+"_"+part+" | project id, name, _topic", "7 "+part+" "+s.topic+"."+part)
@@ -310,8 +342,9 @@ func TestTopicsThatAPatternMatchesAreReadAsTheyAreMade(t *testing.T) {
 
 func TestTheWorkersOwnTopicsAreNeitherReadNorWritten(t *testing.T) {
 	for key, set := range map[string]map[string]string{
-		"topics":                            nil,
-		"errors.deadletterqueue.topic.name": {"errors.tolerance": "all", "errors.deadletterqueue.topic.name": "internal", "errors.deadletterqueue.topic.replication.factor": "1"},
+		"topics": nil,
+		"errors.deadletterqueue.topic.name": {"errors.tolerance": "all", "errors.deadletterqueue.topic.name": "internal",
+			"errors.deadletterqueue.topic.replication.factor": "1"},
 	} {
 		t.Run(key, func(t *testing.T) {
 			s := newStage(t, 1, set)
@@ -325,7 +358,8 @@ func TestTheWorkersOwnTopicsAreNeitherReadNorWritten(t *testing.T) {
 
 func TestAnyTransformRunsBeforeARowIsMade(t *testing.T) {
 	s := newStage(t, 1, map[string]string{
-		"transforms": "unwrap,up", "transforms.up.type": "org.apache.kafka.connect.transforms.ReplaceField$Value", "transforms.up.renames": "town:city",
+		"transforms": "unwrap,up", "transforms.up.type": "org.apache.kafka.connect.transforms.ReplaceField$Value",
+		"transforms.up.renames":          "town:city",
 		"value.converter.schemas.enable": "false", "key.converter": "org.apache.kafka.connect.storage.StringConverter",
 	})
 	delete(s.config, "transforms.unwrap.type")
@@ -341,14 +375,18 @@ func TestAnyTransformRunsBeforeARowIsMade(t *testing.T) {
 // A partition was aimed by its first record, though that was one that transforms do not get, or cannot read.
 func TestWhatMakesNoRowDoesNotDecideWhereThePartitionIsRouted(t *testing.T) {
 	s := newStage(t, 1, map[string]string{
-		"transforms": "route", "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter", "transforms.route.regex": "(.*)", "transforms.route.replacement": "$1.routed",
-		"value.converter.schemas.enable": "false", "key.converter": "org.apache.kafka.connect.storage.StringConverter", "errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1",
+		"transforms": "route", "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
+		"transforms.route.regex": "(.*)", "transforms.route.replacement": "$1.routed",
+		"value.converter.schemas.enable": "false", "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+		"errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1",
 	})
 	delete(s.config, "transforms.unwrap.type")
 	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
 	s.manage(".create table " + s.table + "_elsewhere (orderid: string)")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s.routed","db":"shop","table":"%s","format":"json"},{"topic":"*","db":"shop","table":"%s_elsewhere","format":"json"}]`, s.topic, s.table, s.table)
-	s.send(&kgo.Record{Value: []byte(`{"orderid":`)}, &kgo.Record{Key: []byte("k")}, &kgo.Record{Value: []byte(`{"orderid":"1"}`)})
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
+		`[{"topic":"%s.routed","db":"shop","table":"%s","format":"json"},{"topic":"*","db":"shop","table":"%s_elsewhere","format":"json"}]`, s.topic, s.table, s.table)
+	s.send(&kgo.Record{Value: []byte(`{"orderid":`)}, &kgo.Record{Key: []byte("k")},
+		&kgo.Record{Value: []byte(`{"orderid":"1"}`)})
 	s.start()
 	s.holds(2)
 	s.commits(0, 3)
@@ -360,11 +398,13 @@ func TestWhatMakesNoRowDoesNotDecideWhereThePartitionIsRouted(t *testing.T) {
 
 func TestRowsCanBeSentAsCSV(t *testing.T) {
 	s := newStage(t, 1, nil)
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'csv'}]", s.topic, s.table)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'csv'}]",
+		s.topic, s.table)
 	s.produce(1, 50, 1)
 	s.start()
 	s.holds(50)
-	if got := s.query(s.table + " | where orderid == '7' | project custid, city, amount, format_datetime(purchase_time, 'yyyy-MM-dd HH:mm:ss')"); got != "7 New York 107 2026-01-02 03:04:05" {
+	if got := s.query(s.table +
+		" | where orderid == '7' | project custid, city, amount, format_datetime(purchase_time, 'yyyy-MM-dd HH:mm:ss')"); got != "7 New York 107 2026-01-02 03:04:05" {
 		t.Error(got)
 	}
 }
@@ -461,7 +501,8 @@ func TestABatchThatIsStillQueuedWhenAnotherWorkerSendsItAgainIsInTheTableOnce(t 
 	}
 }
 
-// ADX's word that it drops a batch by its tag is not word for two that are ingested at the same moment: such a pair is found, told and counted.
+// ADX's word that it drops a batch by its tag is not word for two that are ingested at the same
+// moment: such a pair is found, told and counted.
 func TestABatchThatIsInTheTableTwiceAfterItWasSentAgainIsTold(t *testing.T) {
 	s := newStage(t, 1, nil)
 	s.produce(1, 10, 1)
@@ -472,14 +513,16 @@ func TestABatchThatIsInTheTableTwiceAfterItWasSentAgainIsTold(t *testing.T) {
 		t.Fatalf("the tags are %v", tags)
 	}
 	for tag := range tags {
-		s.manage(".ingest inline into table " + s.table + " with (format='csv', tags=" + kusto.QuoteString(`["`+tag+`"]`) + ") <|\n1,1,x,1,2026-01-02")
+		s.manage(".ingest inline into table " + s.table + " with (format='csv', tags=" + kusto.QuoteString(`["`+tag+`"]`) +
+			") <|\n1,1,x,1,2026-01-02")
 	}
 	r := s.start()
 	s.commits(0, 9)
 	r.notices(t, sinkv1.SinkNotice_KIND_BATCH_DOUBLED, s.topic, true)
 	n := r.shown()[0]
 	for tag := range tags {
-		if !strings.Contains(n.Summary, strings.TrimPrefix(tag, "ingest-by:")) || !strings.Contains(n.Summary, "2 times") || !strings.Contains(n.Remedy, ".drop extent") {
+		if !strings.Contains(n.Summary, strings.TrimPrefix(tag, "ingest-by:")) || !strings.Contains(n.Summary, "2 times") ||
+			!strings.Contains(n.Remedy, ".drop extent") {
 			t.Errorf("the notice is %v", n)
 		}
 	}
@@ -526,7 +569,8 @@ func TestATaskThatIsStartedElsewhereTakesOverAtOnceAndFencesTheFirst(t *testing.
 func TestMarkersOfTransactionsAreNoRecordsThatWait(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"flush.interval.ms": "100"})
 	r := s.start()
-	producer, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.TransactionalID(s.name), kgo.DefaultProduceTopic(s.topic))
+	producer, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.TransactionalID(s.name),
+		kgo.DefaultProduceTopic(s.topic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -562,8 +606,10 @@ func TestDeadLettersGoToBrokersOfTheirOwnWithTheirOwnCredentials(t *testing.T) {
 	defer others.Close()
 	brokers := strings.Join(others.ListenAddrs(), ",")
 	s := newStage(t, 1, map[string]string{
-		"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead", "misc.deadletterqueue.bootstrap.servers": brokers, "misc.deadletterqueue.security.protocol": "SASL_PLAINTEXT",
-		"misc.deadletterqueue.sasl.mechanism": "PLAIN", "misc.deadletterqueue.sasl.jaas.config": `org.apache.kafka.common.security.plain.PlainLoginModule required username="letters" password="s3cret";`,
+		"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead",
+		"misc.deadletterqueue.bootstrap.servers": brokers, "misc.deadletterqueue.security.protocol": "SASL_PLAINTEXT",
+		"misc.deadletterqueue.sasl.mechanism":   "PLAIN",
+		"misc.deadletterqueue.sasl.jaas.config": `org.apache.kafka.common.security.plain.PlainLoginModule required username="letters" password="s3cret";`,
 	})
 	s.send(poison(1))
 	s.produce(2, 10, 1)
@@ -579,7 +625,9 @@ func TestDeadLettersGoToBrokersOfTheirOwnWithTheirOwnCredentials(t *testing.T) {
 }
 
 func TestAHalvingThatACrashInterruptsRepeatsNothingAlsoIfTheCauseIsMendedMeanwhile(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"values.check": "off", "value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "100000", "flush.max.bytes": "100000", "behavior.on.error": "LOG"})
+	s := newStage(t, 1, map[string]string{"values.check": "off",
+		"value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "100000",
+		"flush.max.bytes": "100000", "behavior.on.error": "LOG"})
 	delete(s.config, "transforms")
 	delete(s.config, "transforms.unwrap.type")
 	for id := 1; id < 100; id++ {
@@ -609,7 +657,9 @@ func TestDeadLettersThatTogetherExceedWhatTheirTopicTakesAreAllWritten(t *testin
 	if !servers.kafka.Real {
 		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 	}
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1", "flush.size.bytes": "10000000", "flush.max.bytes": "10000000"})
+	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+		"errors.deadletterqueue.topic.replication.factor": "1", "flush.size.bytes": "10000000",
+		"flush.max.bytes": "10000000"})
 	dead := s.topic + "-dead"
 	s.config["errors.deadletterqueue.topic.name"] = dead
 	random := rand.New(rand.NewPCG(1, 2))
@@ -632,11 +682,13 @@ func TestDeadLettersThatTogetherExceedWhatTheirTopicTakesAreAllWritten(t *testin
 	}
 	// A letter that alone is larger than its topic takes says what to do.
 	limit := "100000"
-	if changed, err := kadm.NewClient(s.kafka).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, dead); err != nil || changed[0].Err != nil {
+	if changed, err := kadm.NewClient(s.kafka).AlterTopicConfigs(t.Context(),
+		[]kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, dead); err != nil || changed[0].Err != nil {
 		t.Fatal(err, changed)
 	}
 	large := poison(12)
-	large.Headers = append(large.Headers, kgo.RecordHeader{Key: "filling", Value: []byte(fmt.Sprint(random.Perm(100_000)))})
+	large.Headers = append(large.Headers, kgo.RecordHeader{Key: "filling",
+		Value: []byte(fmt.Sprint(random.Perm(100_000)))})
 	s.send(large)
 	err := r.failure(t)
 	for _, part := range []string{"offset 11 of partition 0 of " + s.topic, "max.message.bytes", dead} {

@@ -9,11 +9,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// discovery is how often topics are looked for that topics.regex matches, and partitions of all (consumer.override.metadata.max.age.ms).
+// discovery is how often topics are looked for that topics.regex matches, and partitions of all
+// (consumer.override.metadata.max.age.ms).
 const discovery = 10 * time.Second
 
-// discover adds topics to the consumer that topics.regex matches, now and as they are made, until the context ends. Kafka's own topics
-// and those of the runtime are not among them.
+// discover adds topics to the consumer that topics.regex matches, now and as they are made, until
+// the context ends. Kafka's own topics and those of the runtime are not among them.
 func (t *task) discover(ctx context.Context) {
 	admin := kadm.NewClient(t.consumer)
 	every := t.s.Member.Refresh

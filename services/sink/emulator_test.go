@@ -41,13 +41,16 @@ func TestTheEmulatorTakesRowsWithinCommandsAndSaysWhatItLacks(t *testing.T) {
 	}
 }
 
-// The query endpoint of a cluster refuses to say where to queue as the emulator does. Rows are not to go within commands there.
+// The query endpoint of a cluster refuses to say where to queue as the emulator does. Rows are not
+// to go within commands there.
 func TestAQueryEndpointInThePlaceOfTheIngestionEndpointIsNamedAndNotTakenForTheEmulator(t *testing.T) {
 	for _, way := range []string{"syntax-error", "wrong-endpoint"} {
 		instead(t, "--emulator", way)
-		s := newStage(t, 1, map[string]string{"kusto.query.url": servers.adx.https.URL, "kusto.ingestion.url": servers.adx.https.URL})
+		s := newStage(t, 1, map[string]string{"kusto.query.url": servers.adx.https.URL,
+			"kusto.ingestion.url": servers.adx.https.URL})
 		delete(s.config, "kusto.url")
-		if err := s.start().failure(t); !strings.Contains(err.Error(), "kusto.ingestion.url") || !strings.Contains(err.Error(), "https://ingest-") {
+		if err := s.start().failure(t); !strings.Contains(err.Error(), "kusto.ingestion.url") ||
+			!strings.Contains(err.Error(), "https://ingest-") {
 			t.Errorf("%s: %v", way, err)
 		}
 	}
@@ -61,7 +64,9 @@ func TestTheCheckSaysHowManyPartitionsTheTableOfStatusesHasRoomFor(t *testing.T)
 			t.Errorf("%+v", c)
 		}
 	}
-	for name, want := range map[string]string{"status requests": "2880 batches a day", "ingestion capacity": "ingestions at a time, of which ", "ingestion": "queued ingestion", "batching of shop." + s.table: "at most flush.interval.ms (30s)"} {
+	for name, want := range map[string]string{"status requests": "2880 batches a day",
+		"ingestion capacity": "ingestions at a time, of which ", "ingestion": "queued ingestion",
+		"batching of shop." + s.table: "at most flush.interval.ms (30s)"} {
 		if !strings.Contains(said[name], want) {
 			t.Errorf("%s: %q does not say %q", name, said[name], want)
 		}

@@ -20,7 +20,9 @@ func TestABadBatchIsHalvedWithinTheMetadataThatEventHubsTakes(t *testing.T) {
 	if !servers.kafka.Real {
 		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 	}
-	s := newStage(t, 1, map[string]string{"values.check": "off", "value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "1000000", "flush.max.bytes": "1000000", "behavior.on.error": "LOG"})
+	s := newStage(t, 1, map[string]string{"values.check": "off",
+		"value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "1000000",
+		"flush.max.bytes": "1000000", "behavior.on.error": "LOG"})
 	delete(s.config, "transforms")
 	delete(s.config, "transforms.unwrap.type")
 	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard})
@@ -98,7 +100,8 @@ func TestDeadLettersNeedNoTopicsMadeWhereTheyAreThere(t *testing.T) {
 			t.Fatal(err, made.Err)
 		}
 	}
-	s.brokers = eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true}).Addr
+	s.brokers = eventhubs.Run(t, servers.kafka.Bootstrap,
+		eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true}).Addr
 	s.options = []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression())} // as the runtime finds out
 	s.send(&kgo.Record{Value: []byte(`no JSON`)})
 	s.produce(1, 2, 1)

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// awaitDemand waits until partitions that were paused, since they have enough, want records again: all of them, or those that were paused just
-// now. What was fetched of a paused partition the client throws away when it is polled, and fetches again.
+// awaitDemand waits until partitions that were paused, since they have enough, want records again:
+// all of them, or those that were paused just now. What was fetched of a paused partition the
+// client throws away when it is polled, and fetches again.
 func (t *task) awaitDemand(ctx context.Context) {
 	for t.sated(time.Now()) {
 		select {
@@ -18,7 +19,8 @@ func (t *task) awaitDemand(ctx context.Context) {
 	}
 }
 
-// satedPause is for how long others wait for a partition that was paused: some times as long as it takes to make rows of what it has.
+// satedPause is for how long others wait for a partition that was paused: some times as long as it
+// takes to make rows of what it has.
 const satedPause = 100 * time.Millisecond
 
 // sated says that all partitions that there are have enough, or that some were paused just before now.

@@ -62,13 +62,17 @@ func TestRecordsComeIntoTheTableInEveryFormatThatCanBeWritten(t *testing.T) {
 					for i, c := range []string{"id", "name", "price", "day", "ok", "f", "doc", "g", "span"} {
 						elements = append(elements, fmt.Sprintf(`{"Column":%q,"Properties":{"Path":"$.%s","Ordinal":"%d"}}`, c, c, i))
 					}
-					s.manage(".create table " + table + " ingestion " + kusto.MappingKind(format) + " mapping 'M' '[" + strings.Join(elements, ",") + "]'")
+					s.manage(".create table " + table + " ingestion " + kusto.MappingKind(format) + " mapping 'M' '[" +
+						strings.Join(elements, ",") + "]'")
 				}
-				s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'%s','mapping':'%s'}]", s.topic, table, format, mapping)
-				s.send(&kgo.Record{Value: fmt.Appendf(nil, everyType, 1)}, &kgo.Record{Value: fmt.Appendf(nil, everyType, 2)}, &kgo.Record{Value: []byte(noNulls)})
+				s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
+					"[{'topic':'%s','db':'shop','table':'%s','format':'%s','mapping':'%s'}]", s.topic, table, format, mapping)
+				s.send(&kgo.Record{Value: fmt.Appendf(nil, everyType, 1)}, &kgo.Record{Value: fmt.Appendf(nil, everyType, 2)},
+					&kgo.Record{Value: []byte(noNulls)})
 				s.start()
 				const row = ` O"Brien, é 2.01 2022-01-08 True 2.5 1 74be27de-1e4e-49d9-b579-fe0b331d3642 01:02:03`
-				s.answers(table+" | order by id asc | project id, name, tostring(price), format_datetime(day, 'yyyy-MM-dd'), tostring(ok), tostring(f), tostring(doc.a[0]), tostring(g), tostring(span)",
+				s.answers(table+
+					" | order by id asc | project id, name, tostring(price), format_datetime(day, 'yyyy-MM-dd'), tostring(ok), tostring(f), tostring(doc.a[0]), tostring(g), tostring(span)",
 					"1"+row+"; 2"+row+"; 3        ")
 				s.commits(0, 3)
 			})
@@ -84,7 +88,8 @@ func newPassage(t *testing.T, converter, format, columns string) *stage {
 	delete(s.config, "transforms.unwrap.type")
 	s.table = "P" + strings.TrimPrefix(s.table, "Orders")
 	s.manage(".create table " + s.table + " " + columns)
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'%s'}]", s.topic, s.table, format)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'%s'}]",
+		s.topic, s.table, format)
 	return s
 }
 
@@ -102,12 +107,14 @@ func TestValuesThatAreFilesOrLinesArePassedAsTheyAre(t *testing.T) {
 	parquet := written(func(out *bytes.Buffer) error { return row.WriteParquet(out, strings.NewReader(rows), columns) })
 	for format, values := range map[string][][]byte{
 		"avro": {avro}, "apacheavro": {avro}, "parquet": {parquet},
-		"csv": {[]byte("1,5"), []byte("2,6")}, "tsv": {[]byte("1\t5"), []byte("2\t6")}, "psv": {[]byte("1|5"), []byte("2|6")}, "scsv": {[]byte("1;5"), []byte("2;6")},
+		"csv": {[]byte("1,5"), []byte("2,6")}, "tsv": {[]byte("1\t5"), []byte("2\t6")}, "psv": {[]byte("1|5"), []byte("2|6")},
+		"scsv": {[]byte("1;5"), []byte("2;6")},
 		"json": {[]byte(rows)}, "multijson": {[]byte(rows)},
 	} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
-			s := newPassage(t, "org.apache.kafka.connect.converters.ByteArrayConverter", format, "(orderid: string, amount: int)")
+			s := newPassage(t, "org.apache.kafka.connect.converters.ByteArrayConverter", format,
+				"(orderid: string, amount: int)")
 			for range 2 { // two records under way: files must not be joined
 				for _, value := range values {
 					s.send(&kgo.Record{Value: value})
@@ -133,10 +140,13 @@ func TestTextsAreARowEachOrARowInAll(t *testing.T) {
 
 func TestAPathIntoAFieldIsRefusedInAFileOfRows(t *testing.T) {
 	s := newStage(t, 1, nil)
-	s.manage(".create table " + s.table + ` ingestion avro mapping 'Deep' '[{"Column":"orderid","Properties":{"Path":"$.a.b"}}]'`)
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'avro','mapping':'Deep'}]", s.topic, s.table)
+	s.manage(".create table " + s.table +
+		` ingestion avro mapping 'Deep' '[{"Column":"orderid","Properties":{"Path":"$.a.b"}}]'`)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
+		"[{'topic':'%s','db':'shop','table':'%s','format':'avro','mapping':'Deep'}]", s.topic, s.table)
 	s.produce(1, 2, 1)
-	if err := s.start().failure(t); !strings.Contains(err.Error(), "$.a.b") || !strings.Contains(err.Error(), "format json") {
+	if err := s.start().failure(t); !strings.Contains(err.Error(), "$.a.b") ||
+		!strings.Contains(err.Error(), "format json") {
 		t.Error(err)
 	}
 }

@@ -37,8 +37,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// childConfig names the file with the configuration of a connector that this process runs until it is killed, in place of the
-// tests; childBrokers are its brokers. With childReplay it replays the connector's dead letters instead.
+// childConfig names the file with the configuration of a connector that this process runs until it
+// is killed, in place of the tests; childBrokers are its brokers. With childReplay it replays the
+// connector's dead letters instead.
 const (
 	childConfig  = "CALYPSO_TEST_CHILD"
 	childBrokers = "CALYPSO_TEST_BROKERS"
@@ -76,9 +77,10 @@ func TestMain(m *testing.M) {
 
 // leaks says which goroutines have not ended in a minute after the tests.
 func leaks() (err error) {
-	// Asked for the ingestion resources of a cluster that is away, the SDK sleeps in fixed pauses that look at no context. See
-	// kusto.Client.Enqueue.
-	asleep := goleak.IgnoreAnyFunction("github.com/Azure/azure-kusto-go/azkustoingest/internal/resources.(*Manager).fetchRetry")
+	// Asked for the ingestion resources of a cluster that is away, the SDK sleeps in fixed pauses
+	// that look at no context. See kusto.Client.Enqueue.
+	asleep := goleak.IgnoreAnyFunction(
+		"github.com/Azure/azure-kusto-go/azkustoingest/internal/resources.(*Manager).fetchRetry")
 	for deadline := time.Now().Add(time.Minute); ; {
 		if err = goleak.Find(asleep); err == nil || time.Now().After(deadline) {
 			return err
@@ -86,7 +88,8 @@ func leaks() (err error) {
 	}
 }
 
-// runTests runs the tests with the servers. Where localadx cannot be run, those that need none of them run all the same.
+// runTests runs the tests with the servers. Where localadx cannot be run, those that need none of
+// them run all the same.
 func runTests(m *testing.M) int {
 	ctx := context.Background()
 	var err error
@@ -125,7 +128,8 @@ func runChild(file string) error {
 		if err != nil {
 			return err
 		}
-		_, err = service.ReplayDeadLetters(context.Background(), &sinkv1.ReplayDeadLettersRequest{Connector: config["name"], All: true})
+		_, err = service.ReplayDeadLetters(context.Background(),
+			&sinkv1.ReplayDeadLettersRequest{Connector: config["name"], All: true})
 		return err
 	}
 	ended := make(chan error, 1)
@@ -156,12 +160,14 @@ const internalTopic = "test.internal.topic"
 type setup func(*Options, *connector.TaskEnv)
 
 // makeTask makes a task as the runtime does.
-func makeTask(brokers string, config map[string]string, number int, retrying func(error), with ...setup) (*task, error) {
+func makeTask(brokers string, config map[string]string, number int, retrying func(error),
+	with ...setup) (*task, error) {
 	return makeTaskOn(nil, brokers, config, number, retrying, with...)
 }
 
 // makeTaskOn makes a task of a process with a board.
-func makeTaskOn(board *status.Board, brokers string, config map[string]string, number int, retrying func(error), with ...setup) (*task, error) {
+func makeTaskOn(board *status.Board, brokers string, config map[string]string, number int, retrying func(error),
+	with ...setup) (*task, error) {
 	o := Options{Board: board, Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable))}
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -202,7 +208,8 @@ func makeTaskOn(board *status.Board, brokers string, config map[string]string, n
 }
 
 // noted are the notes of connectors, which outlive their tasks as those in the status topic do.
-var noted = notebook{notes: map[string]map[string]json.RawMessage{}, broken: map[string]bool{}, refused: map[string]int{}}
+var noted = notebook{notes: map[string]map[string]json.RawMessage{}, broken: map[string]bool{},
+	refused: map[string]int{}}
 
 type notebook struct {
 	mu    sync.Mutex
@@ -305,14 +312,18 @@ func startADX(ctx context.Context, more ...string) (_ *adx, err error) {
 	a.https = httptest.NewTLSServer(a.proxy(plain))
 	a.url = a.http.URL
 	a.caFile = filepath.Join(a.dir, "proxy-ca.pem")
-	if err := os.WriteFile(a.caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.https.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(a.caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.https.Certificate().Raw}),
+		0o600); err != nil {
 		return nil, err
 	}
-	a.process, err = testenv.StartProcess(testenv.Command{Path: binary, Log: filepath.Join(a.dir, "log"), Args: append([]string{
-		"--http", fmt.Sprintf("localhost:%d", plain), "--https", fmt.Sprintf("localhost:%d", secure), "--data", filepath.Join(a.dir, "data"),
-		"--database", "shop", "--max-batching-time", "300ms", "--storage-url", a.https.URL, "--log-level", "warn",
-		"--like-adx", os.Getenv(testenv.LikeADX), "--storage-life", "15s", // the variable is read here so that results are cached by it
-	}, more...)})
+	a.process, err = testenv.StartProcess(testenv.Command{Path: binary, Log: filepath.Join(a.dir, "log"),
+		Args: append([]string{
+			"--http", fmt.Sprintf("localhost:%d", plain), "--https", fmt.Sprintf("localhost:%d", secure), "--data",
+			filepath.Join(a.dir, "data"),
+			"--database", "shop", "--max-batching-time", "300ms", "--storage-url", a.https.URL, "--log-level", "warn",
+			// the variable is read here so that results are cached by it
+			"--like-adx", os.Getenv(testenv.LikeADX), "--storage-life", "15s",
+		}, more...)})
 	if err != nil {
 		return nil, err
 	}
@@ -320,7 +331,8 @@ func startADX(ctx context.Context, more ...string) (_ *adx, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.client, err = kusto.New(kusto.Config{Endpoints: endpoints, Auth: kusto.Auth{Strategy: kusto.NoAuth}}); err != nil {
+	if a.client, err = kusto.New(kusto.Config{Endpoints: endpoints,
+		Auth: kusto.Auth{Strategy: kusto.NoAuth}}); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -417,7 +429,8 @@ func (a *adx) proxy(port int) http.Handler {
 		case forbid:
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
-			_, _ = io.WriteString(w, `{"error":{"code":"Forbidden","message":"Caller is not authorized to perform this action","@permanent":true}}`)
+			_, _ = io.WriteString(w,
+				`{"error":{"code":"Forbidden","message":"Caller is not authorized to perform this action","@permanent":true}}`)
 		case keep:
 			body, _ := io.ReadAll(r.Body)
 			message := r.Clone(context.Background())
@@ -429,7 +442,8 @@ func (a *adx) proxy(port int) http.Handler {
 			a.mu.Unlock()
 			w.Header().Set("Content-Type", "application/xml")
 			w.WriteHeader(http.StatusCreated)
-			_, _ = io.WriteString(w, "<QueueMessagesList><QueueMessage><MessageId>kept</MessageId></QueueMessage></QueueMessagesList>")
+			_, _ = io.WriteString(w,
+				"<QueueMessagesList><QueueMessage><MessageId>kept</MessageId></QueueMessage></QueueMessagesList>")
 		case hang:
 			_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that its client left
 			<-r.Context().Done()
@@ -478,7 +492,8 @@ func (a *adx) ended(r *http.Response) error {
 	if json.Unmarshal(body, &entity) == nil {
 		table, _ := entity["Table"].(string)
 		if code := a.verdict(table); code != "" && entity["Status"] != "Pending" && entity["Status"] != "Queued" {
-			entity["Status"], entity["FailureStatus"], entity["ErrorCode"], entity["Details"] = "Failed", "Permanent", code, "as the test says"
+			entity["Status"], entity["FailureStatus"], entity["ErrorCode"], entity["Details"] = "Failed", "Permanent", code,
+				"as the test says"
 			if body, err = json.Marshal(entity); err != nil {
 				return err
 			}
@@ -510,21 +525,29 @@ func newStage(t *testing.T, partitions int32, settings map[string]string) *stage
 	t.Helper()
 	needServers(t)
 	id := strconv.FormatInt(time.Now().UnixNano(), 36)
-	s := &stage{t: t, name: "sink-" + id, topic: "s.retail.orders-" + id, table: "Orders_" + id, brokers: servers.kafka.Bootstrap}
+	s := &stage{t: t, name: "sink-" + id, topic: "s.retail.orders-" + id, table: "Orders_" + id,
+		brokers: servers.kafka.Bootstrap}
 	var err error
-	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(s.topic), kgo.ProducerBatchMaxBytes(4<<20)); err != nil {
+	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(s.topic),
+		kgo.ProducerBatchMaxBytes(4<<20)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.kafka.Close)
-	if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), partitions, 1, nil, s.topic); err != nil || made.Err != nil {
+	if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), partitions, 1, nil, s.topic); err != nil ||
+		made.Err != nil {
 		t.Fatal(err, made.Err)
 	}
-	s.manage(".create table " + s.table + " (orderid: string, custid: string, city: string, amount: int, purchase_time: datetime)")
-	s.manage(".create table " + s.table + ` ingestion json mapping 'M' '[{"column":"orderid","Properties":{"path":"$.orderid"}},{"column":"custid","Properties":{"path":"$.custid"}},{"column":"city","Properties":{"path":"$.city"}},{"column":"amount","Properties":{"path":"$.amount"}},{"column":"purchase_time","Properties":{"path":"$.purchase_time"}}]'`)
+	s.manage(".create table " + s.table +
+		" (orderid: string, custid: string, city: string, amount: int, purchase_time: datetime)")
+	s.manage(".create table " + s.table +
+		` ingestion json mapping 'M' '[{"column":"orderid","Properties":{"path":"$.orderid"}},{"column":"custid","Properties":{"path":"$.custid"}},{"column":"city","Properties":{"path":"$.city"}},{"column":"amount","Properties":{"path":"$.amount"}},{"column":"purchase_time","Properties":{"path":"$.purchase_time"}}]'`)
 	s.config = map[string]string{
-		"name": s.name, "connector.class": Class, "topics": s.topic, "kusto.url": servers.adx.url, "kusto.tls.ca.file": servers.adx.caFile,
-		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': 'shop', 'table': '%s','format': 'json', 'mapping':'M'}]", s.topic, s.table),
-		"transforms":                  "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+		"name": s.name, "connector.class": Class, "topics": s.topic, "kusto.url": servers.adx.url,
+		"kusto.tls.ca.file": servers.adx.caFile,
+		"kusto.tables.topics.mapping": fmt.Sprintf(
+			"[{'topic': '%s','db': 'shop', 'table': '%s','format': 'json', 'mapping':'M'}]", s.topic, s.table),
+		"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
 		"flush.size.bytes": "1000", "flush.interval.ms": "200", "flush.max.bytes": "20000",
 	}
 	for k, v := range settings {
@@ -543,7 +566,8 @@ func (s *stage) manage(command string) *kusto.Table {
 }
 
 func order(id int) string {
-	return fmt.Sprintf(`{"before":null,"after":{"orderid":%d,"custid":%d,"amount":%d,"city":"New York","purchase_time":"2026-01-02 03:04:05"},"source":{"lsn":%d,"ts_ms":1700000000000,"txId":5},"op":"c","ts_ms":1}`, id, id%1000, 100+id%100, id)
+	return fmt.Sprintf(
+		`{"before":null,"after":{"orderid":%d,"custid":%d,"amount":%d,"city":"New York","purchase_time":"2026-01-02 03:04:05"},"source":{"lsn":%d,"ts_ms":1700000000000,"txId":5},"op":"c","ts_ms":1}`, id, id%1000, 100+id%100, id)
 }
 
 // produce writes the orders from to to-1, over all partitions in turn.
@@ -551,7 +575,8 @@ func (s *stage) produce(from, to int, partitions int32) {
 	s.t.Helper()
 	records := make([]*kgo.Record, 0, to-from)
 	for id := from; id < to; id++ {
-		records = append(records, &kgo.Record{Partition: int32(id) % partitions, Key: []byte(fmt.Sprintf(`{"orderid":%d}`, id)), Value: []byte(order(id))})
+		records = append(records, &kgo.Record{Partition: int32(id) % partitions,
+			Key: []byte(fmt.Sprintf(`{"orderid":%d}`, id)), Value: []byte(order(id))})
 	}
 	s.send(records...)
 }
@@ -632,7 +657,8 @@ func (s *stage) holds(n int) {
 
 func (s *stage) holdsIDs(ids func(func(int) bool)) {
 	s.t.Helper()
-	testenv.Eventually(s.t, 2*time.Minute, "the orders in "+s.table, func(ctx context.Context) error { return s.compare(ctx, ids) })
+	testenv.Eventually(s.t, 2*time.Minute, "the orders in "+s.table,
+		func(ctx context.Context) error { return s.compare(ctx, ids) })
 	// A repeated batch could still be on its way.
 	time.Sleep(700 * time.Millisecond)
 	if err := s.compare(s.t.Context(), ids); err != nil {
@@ -708,7 +734,8 @@ func (s *stage) child(place string, environment ...string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	p, err := testenv.StartProcess(testenv.Command{Path: self, Log: filepath.Join(s.t.TempDir(), "log"), Env: append(environment, childConfig+"="+file, childBrokers+"="+s.brokers, failpoint.Variable+"="+place)})
+	p, err := testenv.StartProcess(testenv.Command{Path: self, Log: filepath.Join(s.t.TempDir(), "log"),
+		Env: append(environment, childConfig+"="+file, childBrokers+"="+s.brokers, failpoint.Variable+"="+place)})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -8,12 +8,14 @@ import (
 // heapLimit is a soft limit of the Go heap for a process that does nothing but run sinks which hold so many bytes.
 func heapLimit(buffers int64) int64 { return buffers + 96<<20 }
 
-// seldom has a heap grow to five times what lives in it before it is collected, as long as it keeps within its limit. Of what a sink
-// allocates hardly anything lives on, so that with Go's default of 100 a quarter of its time went into collections of a few megabytes.
+// seldom has a heap grow to five times what lives in it before it is collected, as long as it keeps
+// within its limit. Of what a sink allocates hardly anything lives on, so that with Go's default of
+// 100 a quarter of its time went into collections of a few megabytes.
 const seldom = 400
 
-// LimitHeap bounds the heap of a process that does nothing but run sinks which hold so many bytes, and has it collected seldom below
-// that, unless GOMEMLIMIT or GOGC says otherwise. Without a limit the heap grows to twice what is held before it is collected.
+// LimitHeap bounds the heap of a process that does nothing but run sinks which hold so many bytes,
+// and has it collected seldom below that, unless GOMEMLIMIT or GOGC says otherwise. Without a limit
+// the heap grows to twice what is held before it is collected.
 func LimitHeap(buffers int64) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return

@@ -18,7 +18,8 @@ import (
 // heldInterval is how often the ends of partitions are looked at.
 const heldInterval = 10 * time.Second
 
-// watchHeld tells of transactions that hang, until ctx ends: readers of committed records stop before one for ever, and see nothing that waits.
+// watchHeld tells of transactions that hang, until ctx ends: readers of committed records stop
+// before one for ever, and see nothing that waits.
 func (t *task) watchHeld(ctx context.Context) {
 	stable := map[batch.Source]int64{} // where committed records end in partitions that have more
 	told := map[string]bool{}          // topics
@@ -43,7 +44,8 @@ func (t *task) watchHeld(ctx context.Context) {
 		for _, h := range found {
 			if _, mine := held[batch.Source{Topic: h.Topic, Partition: h.Partition}]; mine && !hanging[h.Topic] {
 				hanging[h.Topic], told[h.Topic] = true, true
-				t.board.Tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, Topic: h.Topic, Summary: h.Summary(), Remedy: h.Remedy()})
+				t.board.Tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, Topic: h.Topic,
+					Summary: h.Summary(), Remedy: h.Remedy()})
 			}
 		}
 		for topic := range told {
@@ -55,9 +57,10 @@ func (t *task) watchHeld(ctx context.Context) {
 	}
 }
 
-// heldBack are the task's partitions that have records beyond the committed ones, with where those end; standing are the topics of partitions
-// where that is as it was before.
-func (t *task) heldBack(ctx context.Context, before map[batch.Source]int64) (held map[batch.Source]int64, standing []string, err error) {
+// heldBack are the task's partitions that have records beyond the committed ones, with where those
+// end; standing are the topics of partitions where that is as it was before.
+func (t *task) heldBack(ctx context.Context, before map[batch.Source]int64) (held map[batch.Source]int64,
+	standing []string, err error) {
 	topics := map[string]bool{}
 	t.mu.Lock()
 	mine := maps.Clone(t.partitions)

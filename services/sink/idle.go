@@ -14,8 +14,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
-// idle knows how much waits in the topics of connectors that are this worker's to run and do not run: they are paused, stopped or
-// failed, their topics grow all the same, and brokers remove records that nobody has read.
+// idle knows how much waits in the topics of connectors that are this worker's to run and do not
+// run: they are paused, stopped or failed, their topics grow all the same, and brokers remove
+// records that nobody has read.
 type idle struct {
 	fleet Fleet
 
@@ -104,7 +105,8 @@ func (i *idle) ask(ctx context.Context, names []string) map[string]*sinkv1.Sink 
 			if has && at.Err == nil {
 				offset = at.At
 			}
-			s.Partitions = append(s.Partitions, &sinkv1.PartitionProgress{Topic: end.Topic, Partition: end.Partition, Position: offset, Committed: offset, End: end.Offset})
+			s.Partitions = append(s.Partitions, &sinkv1.PartitionProgress{Topic: end.Topic, Partition: end.Partition,
+				Position: offset, Committed: offset, End: end.Offset})
 		})
 		out[name] = s
 	}

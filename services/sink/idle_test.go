@@ -49,7 +49,8 @@ func TestHowMuchWaitsForASinkThatDoesNotRunIsKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range n {
-			if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: fmt.Appendf(nil, "%d", i)}).FirstErr(); err != nil {
+			if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic,
+				Value: fmt.Appendf(nil, "%d", i)}).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -59,19 +60,20 @@ func TestHowMuchWaitsForASinkThatDoesNotRunIsKnown(t *testing.T) {
 	if err := admin.CommitAllOffsets(t.Context(), "connect-paused", read); err != nil {
 		t.Fatal(err)
 	}
-	fleet := idleFleet{names: []string{"broken", "paused"}, someFleet: func(name string) (connector.TaskEnv, catalogue.Values, error) {
-		if name == "broken" {
-			return connector.TaskEnv{}, catalogue.Values{}, errors.New("its configuration cannot be resolved")
-		}
-		keys, err := spec.Keys()
-		if err != nil {
-			return connector.TaskEnv{}, catalogue.Values{}, err
-		}
-		values, _, _ := keys.Parse(map[string]string{"topics": "s.p.read,s.p.unread"})
-		return connector.TaskEnv{Kafka: func(options ...kgo.Opt) (*kgo.Client, error) {
-			return kgo.NewClient(append(options, kgo.SeedBrokers(broker.ListenAddrs()...))...)
-		}}, values, nil
-	}}
+	fleet := idleFleet{names: []string{"broken", "paused"},
+		someFleet: func(name string) (connector.TaskEnv, catalogue.Values, error) {
+			if name == "broken" {
+				return connector.TaskEnv{}, catalogue.Values{}, errors.New("its configuration cannot be resolved")
+			}
+			keys, err := spec.Keys()
+			if err != nil {
+				return connector.TaskEnv{}, catalogue.Values{}, err
+			}
+			values, _, _ := keys.Parse(map[string]string{"topics": "s.p.read,s.p.unread"})
+			return connector.TaskEnv{Kafka: func(options ...kgo.Opt) (*kgo.Client, error) {
+				return kgo.NewClient(append(options, kgo.SeedBrokers(broker.ListenAddrs()...))...)
+			}}, values, nil
+		}}
 	service, err := NewService(Options{}, fleet)
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +86,8 @@ func TestHowMuchWaitsForASinkThatDoesNotRunIsKnown(t *testing.T) {
 	for _, p := range all.Sinks[0].Partitions {
 		waiting[p.Topic] += p.End - max(p.Committed, 0)
 	}
-	if all.Sinks[0].Connector != "paused" || all.Sinks[0].Guarantee != "" || len(waiting) != 2 || waiting["s.p.read"] != 3 || waiting["s.p.unread"] != 3 {
+	if all.Sinks[0].Connector != "paused" || all.Sinks[0].Guarantee != "" || len(waiting) != 2 ||
+		waiting["s.p.read"] != 3 || waiting["s.p.unread"] != 3 {
 		t.Errorf("of %v wait %v", all.Sinks[0], waiting)
 	}
 	one, err := service.GetSink(t.Context(), &sinkv1.GetSinkRequest{Connector: "paused"})

@@ -24,7 +24,8 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 	board := status.NewBoard()
 	var stages []*stage
 	for range 2 {
-		s := newStage(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(limit), "flush.size.bytes": "100000"})
+		s := newStage(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(limit),
+			"flush.size.bytes": "100000"})
 		s.board = board
 		stages = append(stages, s)
 	}
@@ -41,7 +42,8 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 		for ; from < to; from++ {
 			text := make([]byte, 1000)
 			_, _ = rand.Read(text)
-			s.kafka.Produce(t.Context(), &kgo.Record{Partition: int32(from % partitions), Value: fmt.Appendf(nil, `{"orderid":%d,"custid":"%s"}`, from, hex.EncodeToString(text))}, nil)
+			s.kafka.Produce(t.Context(), &kgo.Record{Partition: int32(from % partitions),
+				Value: fmt.Appendf(nil, `{"orderid":%d,"custid":"%s"}`, from, hex.EncodeToString(text))}, nil)
 		}
 		if err := s.kafka.Flush(t.Context()); err != nil {
 			t.Fatal(err)
@@ -85,16 +87,21 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 	}
 }
 
-// A batch waits for more rows for as long as flush.interval.ms says, but not where it takes the room that records need to be read at all.
+// A batch waits for more rows for as long as flush.interval.ms says, but not where it takes the
+// room that records need to be read at all.
 func TestBatchesThatWaitGiveWayWhereMemoryIsUsedUp(t *testing.T) {
 	const partitions = 6
-	s := newStage(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(24 << 20), "flush.size.bytes": "33554432", "flush.max.bytes": "33554432", "flush.interval.ms": "3600000"})
-	for n := range 32 { // 3.2 MB for each partition, which gzip makes half of: together more than half of the memory, and no batch more than a quarter
+	s := newStage(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(24 << 20),
+		"flush.size.bytes": "33554432", "flush.max.bytes": "33554432", "flush.interval.ms": "3600000"})
+	for n := range 32 {
+		// 3.2 MB for each partition, which gzip makes half of: together more than half of the
+		// memory, and no batch more than a quarter
 		var records []*kgo.Record
 		for id := range partitions * 50 {
 			text := make([]byte, 1000)
 			_, _ = rand.Read(text)
-			records = append(records, &kgo.Record{Partition: int32(id % partitions), Value: fmt.Appendf(nil, `{"orderid":%d,"custid":"%s"}`, n*partitions*50+id, hex.EncodeToString(text))})
+			records = append(records, &kgo.Record{Partition: int32(id % partitions),
+				Value: fmt.Appendf(nil, `{"orderid":%d,"custid":"%s"}`, n*partitions*50+id, hex.EncodeToString(text))})
 		}
 		s.send(records...)
 	}
@@ -119,7 +126,8 @@ func (f *fetchedBytes) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32,
 // A partition that had enough for now was paused, and the client threw away what it had fetched of it meanwhile.
 func TestABacklogIsFetchedOnceWhenRecordsComeFasterThanTheyAreTaken(t *testing.T) {
 	const records = 20_000
-	s := newStage(t, 1, map[string]string{"buffer.memory.bytes": fmt.Sprint(16 << 20), "flush.size.bytes": "10000000", "flush.max.bytes": "20000000"})
+	s := newStage(t, 1, map[string]string{"buffer.memory.bytes": fmt.Sprint(16 << 20), "flush.size.bytes": "10000000",
+		"flush.max.bytes": "20000000"})
 	var all []*kgo.Record
 	var size int64
 	for id := range records {

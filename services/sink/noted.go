@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// provePause is how often it is looked whether noted batches have their records, provePatience for how long: a leader that was just elected
-	// learns only from its followers how far records are committed (replica.lag.time.max.ms, 30 s by default, is how long it waits for them).
+	// provePause is how often it is looked whether noted batches have their records, provePatience
+	// for how long: a leader that was just elected learns only from its followers how far records
+	// are committed (replica.lag.time.max.ms, 30 s by default, is how long it waits for them).
 	provePause    = time.Second
 	provePatience = 45 * time.Second
 )
@@ -23,9 +24,11 @@ const (
 // note is what was committed for a partition: the offset, and where the last batch ends that is noted with it.
 type note struct{ committed, end int64 }
 
-// prove sees to it that the batches that are noted with the offsets of newly assigned partitions are of records that there are. A batch is noted after its records were read, so one that ends beyond its partition's end was noted of another
-// topic, before brokers lost records, or by hand; and it would be waited for without end. What was sent under its name is not known, so
-// neither is what may be read as something new: the user decides.
+// prove sees to it that the batches that are noted with the offsets of newly assigned partitions
+// are of records that there are. A batch is noted after its records were read, so one that ends
+// beyond its partition's end was noted of another topic, before brokers lost records, or by hand;
+// and it would be waited for without end. What was sent under its name is not known, so neither is
+// what may be read as something new: the user decides.
 func (t *task) prove(client *kgo.Client, noted map[*partition.Partition]note) {
 	short := map[*partition.Partition]time.Time{} // since when
 	for {
@@ -40,9 +43,12 @@ func (t *task) prove(client *kgo.Client, noted map[*partition.Partition]note) {
 			case !before:
 				short[p] = time.Now()
 			case time.Since(since) > provePatience:
-				t.astray(p.Source.Topic, fmt.Errorf("partition %d of %s ends at offset %d, and a batch that ends before offset %d is noted with the committed offset %d of group %s: "+
-					"the brokers have lost records, the topic was made anew, or the note is from elsewhere. %s",
-					p.Source.Partition, p.Source.Topic, end, noted[p].end, noted[p].committed, t.s.Group, partition.Forget(t.env.Connector)))
+				t.astray(p.Source.Topic,
+					fmt.Errorf(
+						"partition %d of %s ends at offset %d, and a batch that ends before offset %d is noted with the committed offset %d of group %s: "+
+							"the brokers have lost records, the topic was made anew, or the note is from elsewhere. %s",
+						p.Source.Partition, p.Source.Topic, end, noted[p].end, noted[p].committed, t.s.Group,
+						partition.Forget(t.env.Connector)))
 				delete(noted, p)
 			}
 		}

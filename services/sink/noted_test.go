@@ -46,10 +46,12 @@ func (s *stage) topicID() string {
 
 func TestANotedBatchWithoutRecordsStopsTheTaskWithTheWayToGoOn(t *testing.T) {
 	for name, c := range map[string]struct{ metadata, says string }{
-		"beyond the end":       {"calypso1:5,zzzz", "ends at offset 9, and a batch that ends before offset 1679621 is noted with the committed offset 1"},
-		"beyond all offsets":   {"calypso1:5," + strconv.FormatInt(1<<62, 36), "ends at offset 9"},
-		"unreadable":           {"calypso1:5,?", `cannot be read: "calypso1:5,?"`},
-		"of a later version":   {"calypso17:what", `a later version of Calypso has noted its batches with offset 1: "calypso17:what"`},
+		"beyond the end": {"calypso1:5,zzzz",
+			"ends at offset 9, and a batch that ends before offset 1679621 is noted with the committed offset 1"},
+		"beyond all offsets": {"calypso1:5," + strconv.FormatInt(1<<62, 36), "ends at offset 9"},
+		"unreadable":         {"calypso1:5,?", `cannot be read: "calypso1:5,?"`},
+		"of a later version": {"calypso17:what",
+			`a later version of Calypso has noted its batches with offset 1: "calypso17:what"`},
 		"of a topic, cut off":  {"calypso2:", "cannot be read"},
 		"of no topic's id":     {"calypso2:what:5", "cannot be read"},
 		"a length of nothing":  {"calypso1:0", "cannot be read"},
@@ -64,7 +66,8 @@ func TestANotedBatchWithoutRecordsStopsTheTaskWithTheWayToGoOn(t *testing.T) {
 			select {
 			case err := <-r.ended:
 				r.ended <- err
-				for _, text := range []string{c.says, "partition 0 of " + s.topic, "PATCH /connectors/" + s.name + "/offsets", "calypsoctl offsets set " + s.name} {
+				for _, text := range []string{c.says, "partition 0 of " + s.topic, "PATCH /connectors/" + s.name + "/offsets",
+					"calypsoctl offsets set " + s.name} {
 					if err == nil || !strings.Contains(err.Error(), text) {
 						t.Fatalf("%v does not say %q", err, text)
 					}
@@ -152,7 +155,8 @@ func TestABatchThatAnEarlierVersionHasNotedKeepsTheTagThatItMayHaveBeenSentUnder
 		fmt.Fprintf(&rows, "\n%d,1,x,1,2026-01-02", n)
 	}
 	tag := fmt.Sprintf("%s/0/0-4@%s", s.topic, id)
-	s.manage(".ingest inline into table " + s.table + " with (format='csv', tags=" + kusto.QuoteString(`["ingest-by:`+tag+`"]`) + ") <|" + rows.String())
+	s.manage(".ingest inline into table " + s.table + " with (format='csv', tags=" +
+		kusto.QuoteString(`["ingest-by:`+tag+`"]`) + ") <|" + rows.String())
 	s.start()
 	s.holds(10)
 	s.commits(0, 9)
@@ -182,20 +186,25 @@ func TestANotedBatchThatIsLargerThanTheMemoryStopsTheTaskBeforeItTakesMore(t *te
 	for id := range 3000 {
 		text := make([]byte, 1000)
 		_, _ = noise.Read(text)
-		if records = append(records, &kgo.Record{Value: []byte(strings.Replace(order(id), "New York", hex.EncodeToString(text), 1))}); len(records) == 200 {
+		if records = append(records,
+			&kgo.Record{Value: []byte(strings.Replace(order(id), "New York", hex.EncodeToString(text), 1))}); len(
+			records) == 200 {
 			s.send(records...)
 			records = records[:0]
 		}
 	}
 	s.note(0, "calypso1:"+strconv.FormatInt(3000, 36))
-	if err := s.start().failure(t); !strings.Contains(err.Error(), "from offset 0 that is noted to end before offset 3000 takes more memory than buffer.memory.bytes=1048576") {
+	if err := s.start().failure(t); !strings.Contains(err.Error(),
+		"from offset 0 that is noted to end before offset 3000 takes more memory than buffer.memory.bytes=1048576") {
 		t.Error(err)
 	}
 }
 
-// The end of the log says nothing of what was read of it: a batch that was closed as soon as the log went beyond it lost what came later.
+// The end of the log says nothing of what was read of it: a batch that was closed as soon as the
+// log went beyond it lost what came later.
 func TestANotedBatchIsNotClosedBeforeItsRecordsAreRead(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"flush.interval.ms": "10", "consumer.override.fetch.max.bytes": "70000", "consumer.override.max.partition.fetch.bytes": "70000"})
+	s := newStage(t, 1, map[string]string{"flush.interval.ms": "10", "consumer.override.fetch.max.bytes": "70000",
+		"consumer.override.max.partition.fetch.bytes": "70000"})
 	cluster := s.instead()
 	for id := 1; id <= 3000; id += 100 {
 		s.produce(id, id+100, 1)
@@ -220,7 +229,8 @@ func (s *stage) instead() *kfake.Cluster {
 	}
 	s.t.Cleanup(cluster.Close)
 	s.brokers = strings.Join(cluster.ListenAddrs(), ",")
-	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(s.topic)); err != nil {
+	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.DefaultProduceTopic(s.topic)); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.kafka.Close)

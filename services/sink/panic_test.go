@@ -8,13 +8,15 @@ import (
 )
 
 func TestAPanicInAnyGoroutineOfASinkFailsItsTaskAndLosesNothing(t *testing.T) {
-	for _, name := range []string{"partition", "delivery of a batch", "committer", "poll of records", "assignment of partitions"} {
+	for _, name := range []string{"partition", "delivery of a batch", "committer", "poll of records",
+		"assignment of partitions"} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, 2, nil)
 			s.produce(1, 101, 2)
 			end := contain.Inject(name)
 			defer end()
-			if err := s.start().failure(t); !strings.Contains(err.Error(), name+" panicked") || !strings.Contains(err.Error(), ".go:") {
+			if err := s.start().failure(t); !strings.Contains(err.Error(), name+" panicked") ||
+				!strings.Contains(err.Error(), ".go:") {
 				t.Errorf("the failure is %v, want the panic with its stack", err)
 			}
 			end()

@@ -1,17 +1,20 @@
 // Package sink is the service that brings Kafka's records into Azure Data Explorer.
 //
-// Model. A sink connector is a consumer group; each task is a member. A partition's records become rows, rows a compressed batch, and
-// a batch covers a range of offsets (a cut). A batch is uploaded and queued (or streamed), its final status awaited, and only then
-// is the offset after it committed. Several batches of a partition are under way at once; commits keep their order.
+// Model. A sink connector is a consumer group; each task is a member. A partition's records become
+// rows, rows a compressed batch, and a batch covers a range of offsets (a cut). A batch is uploaded
+// and queued (or streamed), its final status awaited, and only then is the offset after it
+// committed. Several batches of a partition are under way at once; commits keep their order.
 //
-// Guarantees. With queued or inline ingestion and delivery.guarantee=exactly_once (the default) each record is in the table once: a
-// cut is recorded in the group's commit before anything is sent, a crash repeats the same cut, and the cluster skips a cut whose
-// tag it has. What this rests on: ADX promises that one ingestion with a given ingest-by tag is taken while an extent with the tag
-// exists, so tags must outlive the longest standstill (tags.retention), and clearing or dropping extents forgets them. With streaming,
-// adaptive and at_least_once nothing is lost, and a lost answer or a crash may repeat a batch.
+// Guarantees. With queued or inline ingestion and delivery.guarantee=exactly_once (the default)
+// each record is in the table once: a cut is recorded in the group's commit before anything is
+// sent, a crash repeats the same cut, and the cluster skips a cut whose tag it has. What this rests
+// on: ADX promises that one ingestion with a given ingest-by tag is taken while an extent with the
+// tag exists, so tags must outlive the longest standstill (tags.retention), and clearing or
+// dropping extents forgets them. With streaming, adaptive and at_least_once nothing is lost, and a
+// lost answer or a crash may repeat a batch.
 //
-// Nothing is passed over silently: a record that cannot be delivered stops the task, or goes to the dead letter topic, or, if the
-// user asked for that, is logged and counted. Outages are waited for.
+// Nothing is passed over silently: a record that cannot be delivered stops the task, or goes to the
+// dead letter topic, or, if the user asked for that, is logged and counted. Outages are waited for.
 package sink
 
 import (
@@ -113,8 +116,8 @@ func Plugin(o Options) (connector.Plugin, error) {
 	}, nil
 }
 
-// usedTopics are the topics that a sink's configuration names. Those that a pattern matches are found later, and dead letters may go to brokers
-// of their own.
+// usedTopics are the topics that a sink's configuration names. Those that a pattern matches are
+// found later, and dead letters may go to brokers of their own.
 func usedTopics(v catalogue.Values, o Options) (used connector.UsedTopics) {
 	s, err := spec.Parse(v, o.defaults())
 	if err != nil {
@@ -135,12 +138,15 @@ var repeats = []string{
 	"To go on where it stopped, set the offsets to what they were before: calypsoctl offsets get -o json writes what calypsoctl offsets set reads.",
 }
 
-// checkBatching looks how long queued ingestion may wait; it is no hindrance. A batch with a tag is sealed at once, whatever the policy
-// (learn.microsoft.com/kusto/management/batching-policy, SingleBlob_IngestByTag).
+// checkBatching looks how long queued ingestion may wait; it is no hindrance. A batch with a tag is
+// sealed at once, whatever the policy (learn.microsoft.com/kusto/management/batching-policy,
+// SingleBlob_IngestByTag).
 func checkBatching(ctx context.Context, client *kusto.Client, s *spec.Spec, r route.Route) connector.Check {
-	c := connector.Check{Name: "batching of " + r.Database + "." + r.Table, OK: true, Detail: "The table has a batching policy."}
+	c := connector.Check{Name: "batching of " + r.Database + "." + r.Table, OK: true,
+		Detail: "The table has a batching policy."}
 	if s.Exact {
-		c.Detail = fmt.Sprintf("Batches have tags, so that no batching policy holds them up: rows can be queried some seconds after their batch is sent, and wait for that at most flush.interval.ms (%s).", s.FlushInterval)
+		c.Detail = fmt.Sprintf(
+			"Batches have tags, so that no batching policy holds them up: rows can be queried some seconds after their batch is sent, and wait for that at most flush.interval.ms (%s).", s.FlushInterval)
 		return c
 	}
 	policy, err := client.Manage(ctx, r.Database, ".show table "+kusto.QuoteName(r.Table)+" policy ingestionbatching")
@@ -149,7 +155,8 @@ func checkBatching(ctx context.Context, client *kusto.Client, s *spec.Spec, r ro
 		c.Detail = "The batching policy cannot be read: " + err.Error()
 	case len(policy.Rows) == 0 || policy.Value(0, "Policy") == "" || policy.Value(0, "Policy") == "null":
 		c.Detail = "The table has no batching policy of its own: rows can wait up to five minutes, Kusto's default, before they can be queried."
-		c.Remedy = ".alter table " + kusto.QuoteName(r.Table) + ` policy ingestionbatching @'{"MaximumBatchingTimeSpan":"00:00:30","MaximumNumberOfItems":500,"MaximumRawDataSizeMB":1024}'`
+		c.Remedy = ".alter table " + kusto.QuoteName(r.Table) +
+			` policy ingestionbatching @'{"MaximumBatchingTimeSpan":"00:00:30","MaximumNumberOfItems":500,"MaximumRawDataSizeMB":1024}'`
 	}
 	return c
 }
@@ -157,16 +164,18 @@ func checkBatching(ctx context.Context, client *kusto.Client, s *spec.Spec, r ro
 // checkStatuses says how many partitions the table of statuses has room for; it is no hindrance.
 func checkStatuses(s *spec.Spec) connector.Check {
 	a := s.StatusesADay()
-	c := connector.Check{Name: "status requests", OK: true, Detail: fmt.Sprintf("A partition that always has rows makes %d batches a day with flush.interval.ms=%d, and each is followed in the cluster's table of statuses, which is made for some %d a day: that is %d partitions.",
-		a, s.FlushInterval.Milliseconds(), spec.StatusBudget, spec.StatusBudget/a)}
+	c := connector.Check{Name: "status requests", OK: true,
+		Detail: fmt.Sprintf(
+			"A partition that always has rows makes %d batches a day with flush.interval.ms=%d, and each is followed in the cluster's table of statuses, which is made for some %d a day: that is %d partitions.",
+			a, s.FlushInterval.Milliseconds(), spec.StatusBudget, spec.StatusBudget/a)}
 	if a > spec.StatusBudget {
 		c.Remedy = fmt.Sprintf("Set flush.interval.ms to at least %d.", (24*time.Hour/spec.StatusBudget).Milliseconds()+1)
 	}
 	return c
 }
 
-// checkCapacity says how many ingestions the cluster runs at a time (learn.microsoft.com/kusto/management/show-capacity-command); it is no
-// hindrance.
+// checkCapacity says how many ingestions the cluster runs at a time
+// (learn.microsoft.com/kusto/management/show-capacity-command); it is no hindrance.
 func checkCapacity(ctx context.Context, client *kusto.Client, routes []route.Route) connector.Check {
 	c := connector.Check{Name: "ingestion capacity", OK: true}
 	database := "" // any in which the identity has a role
@@ -186,7 +195,9 @@ func checkCapacity(ctx context.Context, client *kusto.Client, routes []route.Rou
 		if capacity.Value(i, "Resource") != "Ingestions" {
 			continue
 		}
-		c.Detail = fmt.Sprintf("The cluster runs %s ingestions at a time, of which %s are under way now. Each batch is one; those beyond wait.", capacity.Value(i, "Total"), capacity.Value(i, "Consumed"))
+		c.Detail = fmt.Sprintf(
+			"The cluster runs %s ingestions at a time, of which %s are under way now. Each batch is one; those beyond wait.",
+			capacity.Value(i, "Total"), capacity.Value(i, "Consumed"))
 		if capacity.Value(i, "Remaining") == "0" {
 			c.Remedy = "Batches wait for others: send larger ones (flush.size.bytes, flush.interval.ms), or give the cluster more or larger nodes."
 		}
@@ -209,7 +220,8 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 	defer client.Close()
 	env := connector.TaskEnv{Logger: slog.New(slog.DiscardHandler)}
 	held := memory.NewShare(new(memory.Process)) // a check holds nothing
-	ts := target.New(target.Cluster{Ctx: ctx, Env: env, Spec: s, Client: client, Memory: held, Meters: o.meters, Board: status.NewProgress(env, held, s.Guarantee())})
+	ts := target.New(target.Cluster{Ctx: ctx, Env: env, Spec: s, Client: client, Memory: held, Meters: o.meters,
+		Board: status.NewProgress(env, held, s.Guarantee())})
 	checks := []connector.Check{ts.CheckQueueing(ctx)}
 	if !ts.Inline && s.Mode != spec.ModeStreaming {
 		checks = append(checks, checkStatuses(s), checkCapacity(ctx, client, s.Routes.Fixed()))

@@ -83,18 +83,23 @@ func TestASinksProcessKeepsWithinItsMemoryWhateverItsRecordsBecomeWhenTheyAreRea
 	for _, format := range []string{"json", "parquet"} {
 		t.Run(format, func(t *testing.T) {
 			s := newStage(t, partitions, map[string]string{
-				"tasks.max": strconv.Itoa(tasks), "buffer.memory.bytes": strconv.Itoa(limit), "flush.size.bytes": "1048576", "flush.interval.ms": "5000", "flush.max.bytes": "33554432",
+				"tasks.max": strconv.Itoa(tasks), "buffer.memory.bytes": strconv.Itoa(limit), "flush.size.bytes": "1048576",
+				"flush.interval.ms": "5000", "flush.max.bytes": "33554432",
 			})
-			s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'%s'}]", s.topic, s.table, format)
+			s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'%s'}]",
+				s.topic, s.table, format)
 			// Values of two kilobytes, of which batches of a megabyte are a few kilobytes as they are stored.
 			schema := `{"schema":{"type":"struct","fields":[{"type":"struct","fields":[{"type":"int32","field":"orderid"}],"name":"s.Value","field":"before"},{"type":"struct","fields":[{"type":"int32","field":"orderid"}],"name":"s.Value","field":"after"},{"type":"string","field":"pad","doc":"` + strings.Repeat("documentation ", 130) + `"}],"name":"s.Envelope"},"payload":`
-			producer, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(s.topic), kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.ProducerLinger(50*time.Millisecond))
+			producer, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+				kgo.DefaultProduceTopic(s.topic), kgo.ProducerBatchCompression(kgo.Lz4Compression()),
+				kgo.ProducerLinger(50*time.Millisecond))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer producer.Close()
 			for id := 1; id <= rows; id++ {
-				producer.Produce(t.Context(), &kgo.Record{Partition: int32(id % partitions), Value: []byte(schema + order(id) + "}")}, nil)
+				producer.Produce(t.Context(), &kgo.Record{Partition: int32(id % partitions),
+					Value: []byte(schema + order(id) + "}")}, nil)
 			}
 			if err := producer.Flush(t.Context()); err != nil {
 				t.Fatal(err)
@@ -110,13 +115,14 @@ func TestASinksProcessKeepsWithinItsMemoryWhateverItsRecordsBecomeWhenTheyAreRea
 				return pass
 			})
 			p := s.process()
-			testenv.Eventually(t, 3*time.Minute, "an outage in which the process holds all that it may", func(context.Context) error {
-				p.peak(t) // it lives
-				if n := refused.Load(); n < 500 {
-					return fmt.Errorf("%d requests were refused", n)
-				}
-				return nil
-			})
+			testenv.Eventually(t, 3*time.Minute, "an outage in which the process holds all that it may",
+				func(context.Context) error {
+					p.peak(t) // it lives
+					if n := refused.Load(); n < 500 {
+						return fmt.Errorf("%d requests were refused", n)
+					}
+					return nil
+				})
 			away.Store(false)
 			testenv.Eventually(t, 5*time.Minute, "all rows", func(ctx context.Context) error {
 				got, err := servers.adx.client.Query(ctx, "shop", s.table+" | count")

@@ -53,7 +53,8 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 		s.oneOrder()
 		s.forget()
 		err := s.start().failure(t)
-		for _, part := range []string{s.topic + "/0:", "connect-" + s.name, "(OFFSETS_LOST). ", "calypsoctl offsets set " + s.name, "calypsoctl offsets reset " + s.name, "offsets.retention.minutes"} {
+		for _, part := range []string{s.topic + "/0:", "connect-" + s.name, "(OFFSETS_LOST). ",
+			"calypsoctl offsets set " + s.name, "calypsoctl offsets reset " + s.name, "offsets.retention.minutes"} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("%q lacks %q", err, part)
 			}
@@ -72,7 +73,8 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 		s.forget()
 		s.reset()
 		s.send(&kgo.Record{Value: []byte(order(2))})
-		s.config["flush.size.bytes"], s.config["flush.interval.ms"] = "100000", "2000" // so that another batch, with another tag, is cut
+		// so that another batch, with another tag, is cut
+		s.config["flush.size.bytes"], s.config["flush.interval.ms"] = "100000", "2000"
 		s.start()
 		s.commits(0, 2)
 		s.answers(s.table+" | summarize n=count() by orderid | order by orderid asc", "1 2; 2 1")
@@ -120,7 +122,8 @@ func TestNothingIsCommittedBeforeThatIsRemembered(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := string(noted.of(s.name)[connector.CommittedNote(s.topic, 0)]), fmt.Sprintf(`{"group":"connect-%s","topic":"%s"}`, s.name, s.topicID()); got != want {
+	if got, want := string(noted.of(s.name)[connector.CommittedNote(s.topic, 0)]),
+		fmt.Sprintf(`{"group":"connect-%s","topic":"%s"}`, s.name, s.topicID()); got != want {
 		t.Errorf("noted: %s, want %s", got, want)
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
-// Config is what a sink worker runs with. Its group is the fleet's: connectors have groups of their own, connect-<name>.
+// Config is what a sink worker runs with. Its group is the fleet's: connectors have groups of their
+// own, connect-<name>.
 type Config struct {
 	fleet.Config
 	// CAFile is a PEM file of authorities to trust for clusters whose connector names none; TrustedHosts are hosts that
@@ -29,8 +30,8 @@ type Config struct {
 	Limited func(bytes int64)
 }
 
-// Run runs a worker of the sink fleet until ctx ends; then it stops its tasks, commits what is in the tables and returns nil. It
-// waits for the broker as long as that takes.
+// Run runs a worker of the sink fleet until ctx ends; then it stops its tasks, commits what is in
+// the tables and returns nil. It waits for the broker as long as that takes.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -38,7 +39,8 @@ func Run(ctx context.Context, cfg Config) error {
 	const scope = "github.com/calypso-cdc/calypso/services/sink"
 	meter := cfg.Telemetry.Meters.Meter(scope)
 	options := Options{
-		Board: status.NewBoard(), Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile, TrustedHosts: cfg.TrustedHosts, Limited: cfg.Limited,
+		Board: status.NewBoard(), Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile,
+		TrustedHosts: cfg.TrustedHosts, Limited: cfg.Limited,
 		Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable)),
 	}
 	if err := options.complete(); err != nil {

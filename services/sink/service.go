@@ -29,7 +29,8 @@ type Service struct {
 type Fleet interface {
 	// Idle are the connectors that are this worker's to run and do not run.
 	Idle() []string
-	// Environment gives what a connector's tasks are given, wherever they run: dead letters are read, replayed and discarded without them.
+	// Environment gives what a connector's tasks are given, wherever they run: dead letters are
+	// read, replayed and discarded without them.
 	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
 }
 
@@ -48,12 +49,14 @@ func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv
 		if waits := s.idle.sinks(ctx)[r.GetConnector()]; waits != nil {
 			return &sinkv1.GetSinkResponse{Sink: waits}, nil
 		}
-		return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("sink connector %q runs no task on this worker", r.GetConnector()))
+		return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound),
+			fmt.Sprintf("sink connector %q runs no task on this worker", r.GetConnector()))
 	}
 	return &sinkv1.GetSinkResponse{Sink: status.Summarize(ctx, r.GetConnector(), tasks)}, nil
 }
 
-// ListSinks returns the state of all sink connectors with tasks on this worker, and of those that are its own and do not run.
+// ListSinks returns the state of all sink connectors with tasks on this worker, and of those that
+// are its own and do not run.
 func (s *Service) ListSinks(ctx context.Context, _ *sinkv1.ListSinksRequest) (*sinkv1.ListSinksResponse, error) {
 	out := &sinkv1.ListSinksResponse{}
 	for _, name := range s.board.Connectors() {
@@ -70,9 +73,12 @@ func (s *Service) ListSinks(ctx context.Context, _ *sinkv1.ListSinksRequest) (*s
 }
 
 // AcknowledgeNotices takes lasting notices back.
-func (s *Service) AcknowledgeNotices(ctx context.Context, r *sinkv1.AcknowledgeNoticesRequest) (*sinkv1.AcknowledgeNoticesResponse, error) {
+func (s *Service) AcknowledgeNotices(ctx context.Context,
+	r *sinkv1.AcknowledgeNoticesRequest) (*sinkv1.AcknowledgeNoticesResponse, error) {
 	if r.GetKind() != 0 && !status.Lasting(r.GetKind()) {
-		return nil, rpc.InvalidField("kind", fmt.Sprintf("notices of kind %s pass with what they are about; those that are acknowledged are TRUNCATED, SNAPSHOT_REPEATED and BATCH_DOUBLED", strings.TrimPrefix(r.GetKind().String(), "KIND_")))
+		return nil, rpc.InvalidField("kind",
+			fmt.Sprintf(
+				"notices of kind %s pass with what they are about; those that are acknowledged are TRUNCATED, SNAPSHOT_REPEATED and BATCH_DOUBLED", strings.TrimPrefix(r.GetKind().String(), "KIND_")))
 	}
 	env, _, err := s.environment(r.GetConnector())
 	if err != nil {

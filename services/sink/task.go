@@ -32,7 +32,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 )
 
-// task is one member of the connector's consumer group. Its poll loop hands records to partitions and never waits for them.
+// task is one member of the connector's consumer group. Its poll loop hands records to partitions
+// and never waits for them.
 type task struct {
 	env   connector.TaskEnv
 	s     *spec.Spec
@@ -85,8 +86,10 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 		return nil, err
 	}
 	held := memory.NewShare(&o.Board.Memory)
-	t := &task{env: env, s: s, o: o, board: status.NewProgress(env, held, s.Guarantee()), memory: held, ready: make(chan struct{}), wanted: make(chan struct{}, 1), partitions: map[batch.Source]*partition.Partition{},
-		topicIDs: map[string]string{}, anew: map[batch.Source]bool{}, renewed: map[string]bool{}, watched: watched{lost: map[string]bool{}}}
+	t := &task{env: env, s: s, o: o, board: status.NewProgress(env, held, s.Guarantee()), memory: held,
+		ready: make(chan struct{}), wanted: make(chan struct{}, 1), partitions: map[batch.Source]*partition.Partition{},
+		topicIDs: map[string]string{}, anew: map[batch.Source]bool{}, renewed: map[string]bool{},
+		watched: watched{lost: map[string]bool{}}}
 	t.retry = retry.New(t.board.Troubles, s.RetryLimit, s.MaxBackoff, env.Retrying, t.fail)
 	return t, nil
 }
@@ -94,15 +97,17 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 // newIngester makes what brings batches into the tables.
 func (t *task) newIngester() *ingest.Ingester {
 	return &ingest.Ingester{
-		Env: t.env, Spec: t.s, Client: t.client, Retry: t.retry, Memory: t.memory, Meters: t.o.meters, Tracer: t.o.Tracer, Failpoints: t.o.Failpoints,
-		TopicID: t.topicID, SetAside: t.outbox.SetAside,
+		Env: t.env, Spec: t.s, Client: t.client, Retry: t.retry, Memory: t.memory, Meters: t.o.meters, Tracer: t.o.Tracer,
+		Failpoints: t.o.Failpoints,
+		TopicID:    t.topicID, SetAside: t.outbox.SetAside,
 	}
 }
 
 // newTables makes the tables of the task's connector.
 func (t *task) newTables() *target.Tables {
 	return target.New(target.Cluster{
-		Ctx: t.ctx, Env: t.env, Spec: t.s, Client: t.client, Retry: t.retry, Board: t.board, Memory: t.memory, Meters: t.o.meters,
+		Ctx: t.ctx, Env: t.env, Spec: t.s, Client: t.client, Retry: t.retry, Board: t.board, Memory: t.memory,
+		Meters: t.o.meters,
 		Beside: func(name string, work func()) { t.recalling.Go(name, work, t.fail) },
 	})
 }
@@ -225,15 +230,19 @@ func (t *task) prepare() error {
 func (t *task) consumerOptions() []kgo.Opt {
 	fetch, partition := t.memory.FetchSizes(math.MaxInt)
 	options := []kgo.Opt{
-		kgo.ConsumerGroup(t.s.Group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeStartOffset(t.s.Member.Start),
+		kgo.ConsumerGroup(t.s.Group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
+		kgo.ConsumeStartOffset(t.s.Member.Start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetch), kgo.FetchMaxPartitionBytes(partition), kgo.FetchMaxWait(500 * time.Millisecond),
-		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second), kgo.MaxConcurrentFetches(2),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetch),
+		kgo.FetchMaxPartitionBytes(partition), kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second),
+		kgo.MaxConcurrentFetches(2),
 		kgo.WithHooks(&t.memory.Expansion), kgo.MetadataMaxAge(discovery), // partitions that are added are read soon
 		kgo.AdjustFetchOffsetsFn(t.begins),
-		kgo.OnPartitionsAssigned(t.contained("assignment of partitions", t.assigned)), kgo.OnPartitionsRevoked(t.contained("revocation of partitions", t.revoked)),
+		kgo.OnPartitionsAssigned(t.contained("assignment of partitions", t.assigned)),
+		kgo.OnPartitionsRevoked(t.contained("revocation of partitions", t.revoked)),
 		kgo.OnPartitionsLost(t.contained("loss of partitions", t.lost)),
 	}
 	options = append(append(options, t.s.Member.Balancing(t.instance())...), t.s.Member.Options...)
@@ -295,12 +304,15 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 	switch {
 	case errors.Is(f.Err, kerr.FencedInstanceID):
 		t.fail(retry.Permanent(fmt.Errorf("another worker has taken over this task: %w", f.Err)))
-	case t.ctx.Err() != nil, errors.Is(f.Err, context.Canceled), errors.Is(f.Err, context.DeadlineExceeded), errors.Is(f.Err, kgo.ErrClientClosed):
+	case t.ctx.Err() != nil, errors.Is(f.Err, context.Canceled), errors.Is(f.Err, context.DeadlineExceeded),
+		errors.Is(f.Err, kgo.ErrClientClosed):
 	case topicLost(f.Err) && t.topicID(f.Topic) != "":
 		t.watched.doubted = true
 	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.As(f.Err, &lost):
-		t.astray(f.Topic, fmt.Errorf("partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
-			f.Partition, f.Topic, t.s.Group, f.Err, t.env.Connector))
+		t.astray(f.Topic,
+			fmt.Errorf(
+				"partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
+				f.Partition, f.Topic, t.s.Group, f.Err, t.env.Connector))
 	default:
 		t.unread = true
 		t.board.Troubles.Retrying(&t.failing, f.Err)
@@ -308,7 +320,8 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 	}
 }
 
-// astray deals with a topic of which it is not known where to go on: it stops the task, or the topic alone where the user wants that.
+// astray deals with a topic of which it is not known where to go on: it stops the task, or the
+// topic alone where the user wants that.
 func (t *task) astray(topic string, why error) {
 	if t.s.MissingStopsTopic {
 		t.stands(topic, why)
@@ -321,7 +334,8 @@ func (t *task) astray(topic string, why error) {
 func (t *task) fail(err error) { t.cancel(err) }
 
 // contained makes a panic of a callback, which runs in a goroutine of the client's, the task's failure.
-func (t *task) contained(name string, callback func(context.Context, *kgo.Client, map[string][]int32)) func(context.Context, *kgo.Client, map[string][]int32) {
+func (t *task) contained(name string, callback func(context.Context, *kgo.Client,
+	map[string][]int32)) func(context.Context, *kgo.Client, map[string][]int32) {
 	return func(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
 		contain.Run(name, func() { callback(ctx, client, partitions) }, t.fail)
 	}
@@ -416,12 +430,14 @@ func (t *task) member(client *kgo.Client) *partition.Member {
 	commits := t.commits
 	t.mu.Unlock()
 	return &partition.Member{
-		Spec: t.s, Env: t.env, Client: client, Commits: commits, Retry: t.retry, Tables: t.tables, Ingest: t.ingest, Outbox: t.outbox, Board: t.board,
+		Spec: t.s, Env: t.env, Client: client, Commits: commits, Retry: t.retry, Tables: t.tables, Ingest: t.ingest,
+		Outbox: t.outbox, Board: t.board,
 		Memory: t.memory, Meters: t.o.meters, Failpoints: t.o.Failpoints, Wanted: t.wanted, Fail: t.fail,
 	}
 }
 
-// warnOfStatuses warns once of more batches than the cluster's table of statuses is made for, by all partitions of the connector's topics.
+// warnOfStatuses warns once of more batches than the cluster's table of statuses is made for, by
+// all partitions of the connector's topics.
 func (t *task) warnOfStatuses(client *kgo.Client) {
 	if t.env.Task != 0 {
 		return
@@ -446,8 +462,9 @@ func (t *task) warnOfStatuses(client *kgo.Client) {
 	})
 }
 
-// restore finds where an assigned partition goes on, and the cuts that were recorded beyond. What is committed counts only for the topic
-// that it was committed for: one that was made anew begins at its first record.
+// restore finds where an assigned partition goes on, and the cuts that were recorded beyond. What
+// is committed counts only for the topic that it was committed for: one that was made anew begins
+// at its first record.
 func (t *task) restore(tp batch.Source, committed kadm.OffsetResponses) (*ledger.Ledger, error) {
 	id := t.topicID(tp.Topic)
 	o, ok := committed.Lookup(tp.Topic, tp.Partition)
@@ -456,7 +473,8 @@ func (t *task) restore(tp batch.Source, committed kadm.OffsetResponses) (*ledger
 	old := known && id != "" && ledger.TopicOf(o.Metadata) != "" && ledger.TopicOf(o.Metadata) != id
 	t.mu.Lock()
 	if t.anew[tp] = old || !known && t.renewed[tp.Topic]; old {
-		t.env.Logger.Info("the topic was made anew since its offset was committed; it is read from its beginning", "topic", tp.Topic, "partition", tp.Partition, "committed", o.At)
+		t.env.Logger.Info("the topic was made anew since its offset was committed; it is read from its beginning", "topic",
+			tp.Topic, "partition", tp.Partition, "committed", o.At)
 	}
 	t.mu.Unlock()
 	if !known || old {
@@ -524,8 +542,8 @@ func (t *task) end(removed map[string][]int32, r partition.Stop) {
 // instance is the task's name in the group.
 func (t *task) instance() string { return fmt.Sprintf("task-%d", t.env.Task) }
 
-// leave hands the partitions over, which waits for their batches, and leaves the group, which a static member must say itself: its
-// place would be kept for it otherwise.
+// leave hands the partitions over, which waits for their batches, and leaves the group, which a
+// static member must say itself: its place would be kept for it otherwise.
 func (t *task) leave() {
 	fenced := errors.Is(context.Cause(t.ctx), kerr.FencedInstanceID)
 	left := map[string][]int32{}

@@ -17,9 +17,10 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 )
 
-// A topic may be deleted, and made anew under its name, while a task reads it. Its offsets mean other records then. The task goes on with
-// its other topics. What it has read of the old topic comes into the table, under tags that hold the old topic's id; when that is done
-// the task joins its group anew, which reads the new topic from its beginning.
+// A topic may be deleted, and made anew under its name, while a task reads it. Its offsets mean
+// other records then. The task goes on with its other topics. What it has read of the old topic
+// comes into the table, under tags that hold the old topic's id; when that is done the task joins
+// its group anew, which reads the new topic from its beginning.
 
 // watched is what the poll loop knows of the topics that it reads.
 type watched struct {
@@ -31,14 +32,15 @@ type watched struct {
 }
 
 const (
-	// lookAfter is how often the task asks whether its topics are still those that it reads, since clients are not told of a topic that
-	// is deleted; lookSoon how often where there is doubt.
+	// lookAfter is how often the task asks whether its topics are still those that it reads, since
+	// clients are not told of a topic that is deleted; lookSoon how often where there is doubt.
 	lookAfter = 5 * time.Second
 	lookSoon  = time.Second
 )
 
 func topicLost(err error) bool {
-	return errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.InconsistentTopicID)
+	return errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
+		errors.Is(err, kerr.InconsistentTopicID)
 }
 
 // pause is for how long the poll loop may wait for records before it looks.
@@ -91,8 +93,10 @@ func (t *task) lose(topic string, renewed bool) {
 	}
 	t.watched.lost[topic] = renewed
 	n := &sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_TOPIC_DELETED, Topic: topic, Table: t.tableOf(topic)}
-	if n.Summary = fmt.Sprintf("topic %s was deleted while connector %s read it, and is not there; its other topics go on", topic, t.env.Connector); renewed {
-		n.Summary = fmt.Sprintf("topic %s was deleted and made anew; what was read of the old one comes into the table first, then the new one from its beginning", topic)
+	if n.Summary = fmt.Sprintf("topic %s was deleted while connector %s read it, and is not there; its other topics go on",
+		topic, t.env.Connector); renewed {
+		n.Summary = fmt.Sprintf(
+			"topic %s was deleted and made anew; what was read of the old one comes into the table first, then the new one from its beginning", topic)
 	}
 	n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: take it out of topics"
 	if t.s.Pattern != nil {
@@ -110,8 +114,8 @@ func (t *task) tableOf(topic string) string {
 	return r.Database + "." + r.Table
 }
 
-// renewable says that a topic was made anew, and that all that was read of topics which are gone is in their tables: it cannot be read
-// again.
+// renewable says that a topic was made anew, and that all that was read of topics which are gone is
+// in their tables: it cannot be read again.
 func (t *task) renewable() bool {
 	any := false
 	for topic, renewed := range t.watched.lost {
@@ -123,7 +127,8 @@ func (t *task) renewable() bool {
 	return any
 }
 
-// quiet says that no partition of a topic has anything left to do. Only the poll loop gives them work, and only it asks.
+// quiet says that no partition of a topic has anything left to do. Only the poll loop gives them
+// work, and only it asks.
 func (t *task) quiet(topic string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,8 +140,8 @@ func (t *task) quiet(topic string) bool {
 	return true
 }
 
-// rejoin ends this membership of the group and its partitions. The next begins with what the brokers say then of topics and offsets. A
-// static member keeps its place.
+// rejoin ends this membership of the group and its partitions. The next begins with what the
+// brokers say then of topics and offsets. A static member keeps its place.
 func (t *task) rejoin() {
 	t.mu.Lock()
 	for topic := range t.watched.lost {
@@ -146,9 +151,10 @@ func (t *task) rejoin() {
 	clear(t.watched.lost)
 }
 
-// begins decides where an assigned partition begins: a topic that was made anew at its first record, whatever was committed for the old
-// one, any other where the group says.
-func (t *task) begins(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+// begins decides where an assigned partition begins: a topic that was made anew at its first
+// record, whatever was committed for the old one, any other where the group says.
+func (t *task) begins(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset,
+	error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for topic, partitions := range offsets {
@@ -164,6 +170,8 @@ func (t *task) begins(_ context.Context, offsets map[string]map[int32]kgo.Offset
 // stands has a topic stand still whose next records are gone, while others go on.
 func (t *task) stands(topic string, err error) {
 	t.consumer.PauseFetchTopics(topic)
-	t.board.Tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_RECORDS_MISSING, Topic: topic, Table: t.tableOf(topic), Summary: err.Error() + ". The topic stands still; others go on (records.missing=topic)",
-		Remedy: fmt.Sprintf("Set the offset where it may go on: stop the connector, PATCH /connectors/%s/offsets, resume it", t.env.Connector)})
+	t.board.Tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_RECORDS_MISSING, Topic: topic, Table: t.tableOf(topic),
+		Summary: err.Error() + ". The topic stands still; others go on (records.missing=topic)",
+		Remedy: fmt.Sprintf("Set the offset where it may go on: stop the connector, PATCH /connectors/%s/offsets, resume it",
+			t.env.Connector)})
 }

@@ -29,7 +29,8 @@ func (s *stage) second() (topic, table string) {
 	}
 	s.manage(".create table " + table + " (orderid: string, amount: int)")
 	s.config["topics"] = s.topic + "," + topic
-	s.config["kusto.tables.topics.mapping"] = strings.TrimSuffix(s.config["kusto.tables.topics.mapping"], "]") + fmt.Sprintf(",{'topic':'%s','db':'shop','table':'%s','format':'json'}]", topic, table)
+	s.config["kusto.tables.topics.mapping"] = strings.TrimSuffix(s.config["kusto.tables.topics.mapping"],
+		"]") + fmt.Sprintf(",{'topic':'%s','db':'shop','table':'%s','format':'json'}]", topic, table)
 	return topic, table
 }
 
@@ -72,7 +73,9 @@ func (r *running) notices(t *testing.T, kind sinkv1.SinkNotice_Kind, topic strin
 	t.Helper()
 	testenv.Eventually(t, time.Minute, "the notice "+kind.String(), func(context.Context) error {
 		all := r.shown()
-		if there := slices.ContainsFunc(all, func(n *sinkv1.SinkNotice) bool { return n.Kind == kind && n.Topic == topic }); there != shown {
+		if there := slices.ContainsFunc(all, func(n *sinkv1.SinkNotice) bool {
+			return n.Kind == kind && n.Topic == topic
+		}); there != shown {
 			return fmt.Errorf("shown: %v of %v", there, all)
 		}
 		return nil
@@ -125,7 +128,8 @@ func TestAPatternsTopicsAreDeletedMadeAgainAndMadeNewAtOnceAndEachRowArrivesOnce
 	s.manage(".create table " + tableC + " (orderid: string, amount: int)")
 	delete(s.config, "topics")
 	s.config["topics.regex"] = regexp.QuoteMeta(s.topic) + "(-[bc])?"
-	s.config["kusto.tables.topics.mapping"] = strings.TrimSuffix(s.config["kusto.tables.topics.mapping"], "]") + fmt.Sprintf(",{'topic':'%s','db':'shop','table':'%s','format':'json'}]", c, tableC)
+	s.config["kusto.tables.topics.mapping"] = strings.TrimSuffix(s.config["kusto.tables.topics.mapping"],
+		"]") + fmt.Sprintf(",{'topic':'%s','db':'shop','table':'%s','format':'json'}]", c, tableC)
 	each := " | summarize n=count() by orderid | summarize count(), max(n)"
 	s.produce(1, 100, 2)
 	s.sendAnew(b, 1, 10)
@@ -195,7 +199,8 @@ func TestRecordsThatAreGoneStopOneTopicWhereTheUserAllowsIt(t *testing.T) {
 			other, table := s.second()
 			s.produce(1, 50, 1)
 			admin := kadm.NewClient(s.kafka)
-			if _, err := admin.CommitOffsets(t.Context(), "connect-"+s.name, kadm.OffsetsFromRecords(kgo.Record{Topic: s.topic, Offset: 3, LeaderEpoch: -1})); err != nil {
+			if _, err := admin.CommitOffsets(t.Context(), "connect-"+s.name,
+				kadm.OffsetsFromRecords(kgo.Record{Topic: s.topic, Offset: 3, LeaderEpoch: -1})); err != nil {
 				t.Fatal(err)
 			}
 			var ends kadm.Offsets
@@ -219,15 +224,18 @@ func TestRecordsThatAreGoneStopOneTopicWhereTheUserAllowsIt(t *testing.T) {
 	}
 }
 
-// The letters that there were went with their topic, and what was noted of them with it: the next ones have the same ids.
+// The letters that there were went with their topic, and what was noted of them with it: the next
+// ones have the same ids.
 func TestADeadLetterTopicThatWasDeletedIsMadeAgainForTheNextLetter(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1"})
+	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+		"errors.deadletterqueue.topic.replication.factor": "1"})
 	dead := s.topic + "-dead"
 	s.config["errors.deadletterqueue.topic.name"] = dead
 	s.send(&kgo.Record{Value: []byte(`{"first`)})
 	r := s.start()
 	r.opens(t, 1)
-	if out, err := s.service(r).DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true}); err != nil || out.Discarded != 1 {
+	if out, err := s.service(r).DiscardDeadLetters(t.Context(),
+		&sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true}); err != nil || out.Discarded != 1 {
 		t.Fatal(out, err)
 	}
 	r.opens(t, 0)
@@ -239,7 +247,8 @@ func TestADeadLetterTopicThatWasDeletedIsMadeAgainForTheNextLetter(t *testing.T)
 		t.Errorf("the letter is %s", letters[0].Value)
 	}
 	r.opens(t, 1)
-	out, err := s.service(r).DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true})
+	out, err := s.service(r).DiscardDeadLetters(t.Context(),
+		&sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true})
 	if err != nil || out.Discarded != 1 {
 		t.Error(out, err)
 	}

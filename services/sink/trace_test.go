@@ -26,8 +26,11 @@ import (
 func TestATraceGoesFromTheRecordToTheTable(t *testing.T) {
 	s := newStage(t, 1, nil)
 	const traceID = "0af7651916cd43dd8448eb211c80319c"
-	sampled := &kgo.Record{Value: []byte(order(1)), Headers: []kgo.RecordHeader{{Key: "traceparent", Value: []byte("00-" + traceID + "-b7ad6b7169203331-01")}}}
-	unsampled := &kgo.Record{Value: []byte(order(2)), Headers: []kgo.RecordHeader{{Key: "traceparent", Value: []byte("00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")}}}
+	sampled := &kgo.Record{Value: []byte(order(1)),
+		Headers: []kgo.RecordHeader{{Key: "traceparent", Value: []byte("00-" + traceID + "-b7ad6b7169203331-01")}}}
+	unsampled := &kgo.Record{Value: []byte(order(2)),
+		Headers: []kgo.RecordHeader{{Key: "traceparent",
+			Value: []byte("00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")}}}
 	s.send(sampled, unsampled)
 	var carried atomic.Int64
 	servers.adx.inject(t, func(r *http.Request) fault {
@@ -38,7 +41,8 @@ func TestATraceGoesFromTheRecordToTheTable(t *testing.T) {
 	})
 	spans := tracetest.NewInMemoryExporter()
 	provider := trace.NewTracerProvider(trace.WithSyncer(spans))
-	task, err := makeTask(s.brokers, s.config, 0, func(error) {}, func(o *Options, _ *connector.TaskEnv) { o.Tracer = provider.Tracer("test") })
+	task, err := makeTask(s.brokers, s.config, 0, func(error) {},
+		func(o *Options, _ *connector.TaskEnv) { o.Tracer = provider.Tracer("test") })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +57,8 @@ func TestATraceGoesFromTheRecordToTheTable(t *testing.T) {
 			names = append(names, span.Name)
 			if span.Name == "deliver "+s.table {
 				delivered++
-				if span.SpanContext.TraceID().String() != traceID || span.Parent.SpanID().String() != "b7ad6b7169203331" || len(span.Links) != 1 {
+				if span.SpanContext.TraceID().String() != traceID || span.Parent.SpanID().String() != "b7ad6b7169203331" ||
+					len(span.Links) != 1 {
 					t.Errorf("%+v is not a child of the record's trace linked with its batch", span)
 				}
 			}
@@ -76,8 +81,10 @@ func TestATraceGoesFromTheRecordToTheTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	recent := state.GetSink().GetRecentTraces()
-	if len(recent) != 1 || recent[0].GetTraceId() != traceID || recent[0].GetTopic() != s.topic || recent[0].GetOffset() != 0 ||
-		recent[0].GetCommitTime().AsTime().UnixMilli() != 1700000000000 || time.Since(recent[0].GetQueryableTime().AsTime()) > time.Hour {
+	if len(recent) != 1 || recent[0].GetTraceId() != traceID || recent[0].GetTopic() != s.topic ||
+		recent[0].GetOffset() != 0 ||
+		recent[0].GetCommitTime().AsTime().UnixMilli() != 1700000000000 ||
+		time.Since(recent[0].GetQueryableTime().AsTime()) > time.Hour {
 		t.Errorf("the recent traces are %v", recent)
 	}
 	cancel()
@@ -91,11 +98,14 @@ func TestTheTracesThatAreRememberedAreTheNewestAndEachOnce(t *testing.T) {
 	now := time.Unix(1000, 0)
 	for i := range 3 * status.MaxTraces {
 		id := [16]byte{byte(i/2 + 1)} // two records of each trace
-		context := apitrace.NewSpanContext(apitrace.SpanContextConfig{TraceID: id, SpanID: [8]byte{1}, TraceFlags: apitrace.FlagsSampled})
-		kept.Add(batch.Source{Topic: "t", Partition: 0}, []batch.Traced{{Context: context, Offset: int64(i)}}, now.Add(time.Duration(i)))
+		context := apitrace.NewSpanContext(apitrace.SpanContextConfig{TraceID: id, SpanID: [8]byte{1},
+			TraceFlags: apitrace.FlagsSampled})
+		kept.Add(batch.Source{Topic: "t", Partition: 0}, []batch.Traced{{Context: context, Offset: int64(i)}},
+			now.Add(time.Duration(i)))
 	}
 	all := status.NewestTraces(kept, kept[:1])
-	if len(kept) != status.MaxTraces || len(all) != status.MaxTraces || all[0].GetOffset() != 3*status.MaxTraces-1 || all[1].GetOffset() != 3*status.MaxTraces-3 || all[0].GetCommitTime() != nil {
+	if len(kept) != status.MaxTraces || len(all) != status.MaxTraces || all[0].GetOffset() != 3*status.MaxTraces-1 ||
+		all[1].GetOffset() != 3*status.MaxTraces-3 || all[0].GetCommitTime() != nil {
 		t.Errorf("%d traces are kept and %d shown: %v", len(kept), len(all), all)
 	}
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
-// An answer that says nothing against the rows is waited for, one about the target stops the task with the remedy, and rows are looked for only
-// where they were read; and so at each stage, since the service gives the same codes at all of them.
+// An answer that says nothing against the rows is waited for, one about the target stops the task
+// with the remedy, and rows are looked for only where they were read; and so at each stage, since
+// the service gives the same codes at all of them.
 func TestAnAnswerOfTheClusterMeansTheSameAtEachStage(t *testing.T) {
 	const again, done = "", "in the table"
 	codes := map[string]string{ // what the task fails with; again is what is sent until it comes through
@@ -110,7 +111,8 @@ func TestAnAnswerOfTheClusterMeansTheSameAtEachStage(t *testing.T) {
 
 // What a batch had and has no more when it is read again, to find the row at fault, was dropped without a word.
 func TestARecordThatFitsNoMoreWhenItsBatchIsReadAgainIsSetAside(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1"})
+	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+		"errors.deadletterqueue.topic.replication.factor": "1"})
 	dead := s.topic + "-dead"
 	s.config["errors.deadletterqueue.topic.name"] = dead
 	var r *running
@@ -139,7 +141,8 @@ func TestARecordThatFitsNoMoreWhenItsBatchIsReadAgainIsSetAside(t *testing.T) {
 	r = s.start()
 	close(started)
 	for i, letter := range s.letters(dead, 4) {
-		if want := fmt.Sprintf(`{"orderid":%d}`, i+1); string(letter.Key) != want || !strings.Contains(header(letter, deadletter.HeaderMessage), "column city") {
+		if want := fmt.Sprintf(`{"orderid":%d}`, i+1); string(letter.Key) != want ||
+			!strings.Contains(header(letter, deadletter.HeaderMessage), "column city") {
 			t.Errorf("letter %d has key %s and reason %q", i, letter.Key, header(letter, deadletter.HeaderMessage))
 		}
 	}

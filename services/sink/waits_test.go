@@ -23,7 +23,8 @@ func TestWhatACallWaitsForIsShownBeforeItReturns(t *testing.T) {
 		return status.Summarize(ctx, s.name, []*status.Task{run.task.board}).TryingAgain
 	}
 	testenv.Eventually(t, time.Minute, "the wait is shown", func(ctx context.Context) error {
-		if said := shown(ctx); !strings.Contains(said, "wait for Azure Data Explorer: ") || !strings.Contains(said, "has not answered for") {
+		if said := shown(ctx); !strings.Contains(said, "wait for Azure Data Explorer: ") ||
+			!strings.Contains(said, "has not answered for") {
 			return fmt.Errorf("it tries again because of %q", said)
 		}
 		return nil

@@ -132,11 +132,15 @@ func (s *session) report() report {
 	r := newReport("Capture")
 	r.Notes = []string{
 		"Table retail.orders_info, five columns; exactly once into Kafka; one partition; capture, PostgreSQL, Kafka and the measuring program share the machine.",
-		fmt.Sprintf("Snapshot: %d rows, from the first record in the topic to the last; best of %d, after one that warms the broker's JVM.", s.snapshotRows, s.snapshotRuns),
-		fmt.Sprintf("Streaming: connector stopped, %d rows written in transactions of 1000, connector resumed; from the first new record to the last; median of %d.", s.drainRows, s.drainRuns),
+		fmt.Sprintf(
+			"Snapshot: %d rows, from the first record in the topic to the last; best of %d, after one that warms the broker's JVM.", s.snapshotRows, s.snapshotRuns),
+		fmt.Sprintf(
+			"Streaming: connector stopped, %d rows written in transactions of 1000, connector resumed; from the first new record to the last; median of %d.", s.drainRows, s.drainRuns),
 		"Ceiling: pg_recvlogical with pgoutput, writing to /dev/null, over the same WAL from a slot of its own; median.",
-		fmt.Sprintf("Latency: %d rows at 100 a second, from the return of COMMIT to the record in a consumer; at half of the rate at which rows pass while a writer on the same machine commits as fast as it can, of the last row of each transaction of 1000.", s.latency),
-		fmt.Sprintf("Large transaction: %d rows of one INSERT, sent after its commit (protocol 1) and while it runs (protocol 2, spilled to disk beyond streaming.memory.bytes).", s.txRows),
+		fmt.Sprintf(
+			"Latency: %d rows at 100 a second, from the return of COMMIT to the record in a consumer; at half of the rate at which rows pass while a writer on the same machine commits as fast as it can, of the last row of each transaction of 1000.", s.latency),
+		fmt.Sprintf(
+			"Large transaction: %d rows of one INSERT, sent after its commit (protocol 1) and while it runs (protocol 2, spilled to disk beyond streaming.memory.bytes).", s.txRows),
 		"Peak RSS: the largest resident set of the capture process during the phase.",
 		"Start: until the slot is read.",
 	}
@@ -150,14 +154,17 @@ func (s *session) report() report {
 
 func (b *captureBench) open(ctx context.Context) (_ *session, err error) {
 	s := &session{captureBench: b,
-		rates: table{Heading: "Rows a second", Columns: []string{"events", "snapshot rows/s", "streaming rows/s", "pg_recvlogical rows/s",
+		rates: table{Heading: "Rows a second", Columns: []string{"events", "snapshot rows/s", "streaming rows/s",
+			"pg_recvlogical rows/s",
 			"streaming of ceiling", "CPU s per million rows, snapshot", "streaming"}},
-		latencies: table{Heading: "Commit to consumer", Columns: []string{"events", "load", "read_uncommitted p50 / p99", "read_committed p50 / p99"}},
-		memory:    table{Heading: "Peak memory", Columns: []string{"phase", "rows/s", "peak RSS"}},
-		starts:    table{Heading: "Start", Columns: []string{"what", "time"}}}
+		latencies: table{Heading: "Commit to consumer", Columns: []string{"events", "load", "read_uncommitted p50 / p99",
+			"read_committed p50 / p99"}},
+		memory: table{Heading: "Peak memory", Columns: []string{"phase", "rows/s", "peak RSS"}},
+		starts: table{Heading: "Start", Columns: []string{"what", "time"}}}
 	if s.stack, err = stack.New(ctx, stack.Options{Capture: true,
-		Postgres: testenv.PostgresConfig{Settings: []string{"shared_buffers = 512MB", "max_wal_size = 16GB", "checkpoint_timeout = 1h", "max_replication_slots = 40", "max_wal_senders = 40"}},
-		Kafka:    testenv.KafkaConfig{Heap: "1g", RealOnly: true}}); err != nil {
+		Postgres: testenv.PostgresConfig{Settings: []string{"shared_buffers = 512MB", "max_wal_size = 16GB",
+			"checkpoint_timeout = 1h", "max_replication_slots = 40", "max_wal_senders = 40"}},
+		Kafka: testenv.KafkaConfig{Heap: "1g", RealOnly: true}}); err != nil {
 		return nil, err
 	}
 	if s.conn, err = pgx.Connect(ctx, s.stack.Postgres.URL("postgres")); err != nil {
@@ -177,9 +184,11 @@ func (s *session) close(ctx context.Context) error {
 	return s.stack.Close()
 }
 
-// prepare makes and fills the table, and warms the broker up: a JVM that has just started compiles while it is measured.
+// prepare makes and fills the table, and warms the broker up: a JVM that has just started compiles
+// while it is measured.
 func (s *session) prepare(ctx context.Context) error {
-	if _, err := s.conn.PgConn().Exec(ctx, orders.SQL+"; create publication ceiling for table retail.orders_info").ReadAll(); err != nil {
+	if _, err := s.conn.PgConn().Exec(ctx, orders.SQL+
+		"; create publication ceiling for table retail.orders_info").ReadAll(); err != nil {
 		return fmt.Errorf("make the table: %w", err)
 	}
 	s.say("writing %d rows", s.snapshotRows)
@@ -236,7 +245,8 @@ func (s *session) format(ctx context.Context, f format) error {
 		}
 	}
 	if rates.rows > 0 || streamed.rows > 0 {
-		s.rates.add(f.title, thousands(rates.rows), thousands(streamed.rows), thousands(streamed.ceiling), percent(streamed.rows, streamed.ceiling),
+		s.rates.add(f.title, thousands(rates.rows), thousands(streamed.rows), thousands(streamed.ceiling),
+			percent(streamed.rows, streamed.ceiling),
 			fmt.Sprintf("%.2f", rates.cpu), fmt.Sprintf("%.2f", streamed.cpu))
 	}
 	return s.drop(ctx, c)
@@ -326,7 +336,8 @@ func (s *session) drains(ctx context.Context, c connector) (r rates, err error) 
 			return r, err
 		}
 		capture, cpu, r.peak = append(capture, got.rows), append(cpu, got.cpu), max(r.peak, got.peak)
-		s.say("%s: streaming %.0f rows/s, CPU %.2f s/M, pg_recvlogical %.0f rows/s", c.name, got.rows, got.cpu, most[len(most)-1])
+		s.say("%s: streaming %.0f rows/s, CPU %.2f s/M, pg_recvlogical %.0f rows/s", c.name, got.rows, got.cpu,
+			most[len(most)-1])
 	}
 	r.rows, r.ceiling, r.cpu = median(capture), median(most), median(cpu)
 	return r, nil
@@ -356,7 +367,8 @@ func (s *session) transaction(ctx context.Context) error {
 			return err
 		}
 		s.say("%s: %.0f rows/s, peak %s", c.name, r.rows, megabytes(r.peak))
-		s.memory.add(fmt.Sprintf("one transaction of %d rows, %s", s.txRows, []string{"sent after its commit", "sent while it runs"}[i]), thousands(r.rows), megabytes(r.peak))
+		s.memory.add(fmt.Sprintf("one transaction of %d rows, %s", s.txRows,
+			[]string{"sent after its commit", "sent while it runs"}[i]), thousands(r.rows), megabytes(r.peak))
 		if err := s.drop(ctx, c); err != nil {
 			return err
 		}
@@ -367,7 +379,8 @@ func (s *session) transaction(ctx context.Context) error {
 // startManyTables measures how long a connector takes to stream that captures many tables.
 func (s *session) startManyTables(ctx context.Context) error {
 	s.say("making %d tables", s.tables)
-	if _, err := s.conn.Exec(ctx, fmt.Sprintf(`do $$ begin execute 'create schema many'; for i in 1..%d loop execute format(
+	if _, err := s.conn.Exec(ctx,
+		fmt.Sprintf(`do $$ begin execute 'create schema many'; for i in 1..%d loop execute format(
 		'create table many.t%%s (id int primary key, a int not null, b text, c varchar(20), d timestamptz)', i); end loop; end $$`, s.tables)); err != nil {
 		return err
 	}
@@ -377,7 +390,8 @@ func (s *session) startManyTables(ctx context.Context) error {
 	if err := s.create(ctx, c); err != nil {
 		return err
 	}
-	s.starts.add(fmt.Sprintf("connector with %d empty tables: created, snapshot, streaming", s.tables), fmt.Sprintf("%.2f s", time.Since(began).Seconds()))
+	s.starts.add(fmt.Sprintf("connector with %d empty tables: created, snapshot, streaming", s.tables),
+		fmt.Sprintf("%.2f s", time.Since(began).Seconds()))
 	capture := s.stack.Service("capture")
 	if err := capture.Stop(); err != nil {
 		return err
@@ -392,6 +406,7 @@ func (s *session) startManyTables(ctx context.Context) error {
 	if err := s.active(ctx, c); err != nil {
 		return err
 	}
-	s.starts.add(fmt.Sprintf("capture process with the same connector, until it streams, %d tables", s.tables), fmt.Sprintf("%.2f s", time.Since(began).Seconds()))
+	s.starts.add(fmt.Sprintf("capture process with the same connector, until it streams, %d tables", s.tables),
+		fmt.Sprintf("%.2f s", time.Since(began).Seconds()))
 	return s.drop(ctx, c)
 }

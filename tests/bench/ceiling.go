@@ -14,8 +14,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// ceiling measures how fast pg_recvlogical, which does nothing with what it reads, takes the same changes from a slot of its
-// own: PostgreSQL's side of the work, and so the most that any client of one slot can do.
+// ceiling measures how fast pg_recvlogical, which does nothing with what it reads, takes the same
+// changes from a slot of its own: PostgreSQL's side of the work, and so the most that any client of
+// one slot can do.
 type ceiling struct {
 	pg *testenv.Postgres
 	// publication must exist.
@@ -40,7 +41,8 @@ func (c ceiling) read(ctx context.Context, conn *pgx.Conn, slot string) (time.Du
 	if err := conn.QueryRow(ctx, "select pg_current_wal_flush_lsn()::text").Scan(&end); err != nil {
 		return 0, fmt.Errorf("find the end of the WAL: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(c.pg.Bin, "pg_recvlogical"), "-h", c.pg.Host, "-p", strconv.Itoa(c.pg.Port), "-U", testenv.PostgresUser,
+	cmd := exec.CommandContext(ctx, filepath.Join(c.pg.Bin, "pg_recvlogical"), "-h", c.pg.Host, "-p",
+		strconv.Itoa(c.pg.Port), "-U", testenv.PostgresUser,
 		"-d", "postgres", "--slot", slot, "--start", "--no-loop", "-f", os.DevNull, "--endpos", end,
 		"-o", "proto_version=1", "-o", "publication_names="+c.publication)
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+testenv.PostgresPassword)

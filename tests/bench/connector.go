@@ -25,8 +25,10 @@ func (s *session) connector(name string, f format) connector {
 	c.config = map[string]string{
 		"connector.class":   "io.debezium.connector.postgresql.PostgresConnector",
 		"database.hostname": pg.Host, "database.port": strconv.Itoa(pg.Port), "database.user": testenv.PostgresUser,
-		"database.password": testenv.PostgresPassword, "database.dbname": "postgres", "topic.prefix": name, "plugin.name": "pgoutput",
-		"slot.name": c.slot, "publication.name": c.slot, "publication.autocreate.mode": "filtered", "table.include.list": "retail.orders_info",
+		"database.password": testenv.PostgresPassword, "database.dbname": "postgres", "topic.prefix": name,
+		"plugin.name": "pgoutput",
+		"slot.name":   c.slot, "publication.name": c.slot, "publication.autocreate.mode": "filtered",
+		"table.include.list": "retail.orders_info",
 	}
 	maps.Copy(c.config, f.config)
 	maps.Copy(c.config, s.set)
@@ -95,8 +97,10 @@ func (s *session) slotIs(ctx context.Context, c connector, want bool) error {
 	return testenv.WaitFor(ctx, "slot "+c.slot, func(ctx context.Context) error {
 		var active bool
 		// A slot that is read for its creation is not streamed from yet.
-		if err := s.conn.QueryRow(ctx, `select coalesce(bool_or(s.active and r.state = 'streaming'), false) = $2 and coalesce(bool_or(s.active), false) = $2
-			from pg_replication_slots s left join pg_stat_replication r on r.pid = s.active_pid where slot_name = $1`, c.slot, want).Scan(&active); err != nil {
+		if err := s.conn.QueryRow(ctx,
+			`select coalesce(bool_or(s.active and r.state = 'streaming'), false) = $2 and coalesce(bool_or(s.active), false) = $2
+			from pg_replication_slots s left join pg_stat_replication r on r.pid = s.active_pid where slot_name = $1`, c.slot,
+			want).Scan(&active); err != nil {
 			return err
 		}
 		if !active {
@@ -106,7 +110,8 @@ func (s *session) slotIs(ctx context.Context, c connector, want bool) error {
 	})
 }
 
-// end is the end offset of the connector's topic, uncommitted records and transaction markers included; 0 if there is no topic.
+// end is the end offset of the connector's topic, uncommitted records and transaction markers
+// included; 0 if there is no topic.
 func (s *session) end(ctx context.Context, c connector) (int64, error) {
 	offsets, err := s.admin.ListEndOffsets(ctx, c.topic)
 	if err != nil {

@@ -48,8 +48,9 @@ func (s *session) latencyAtRest(ctx context.Context, c connector, f format) erro
 // transactionRows is how many rows a transaction has under load.
 const transactionRows = 1000
 
-// latencyAtHalf finds how many rows a second pass from a writer, which shares the machine, to a consumer, and then measures the
-// latency of the last row of each transaction at half of that rate; one consumer at a time.
+// latencyAtHalf finds how many rows a second pass from a writer, which shares the machine, to a
+// consumer, and then measures the latency of the last row of each transaction at half of that rate;
+// one consumer at a time.
 func (s *session) latencyAtHalf(ctx context.Context, c connector, f format) error {
 	most, err := s.sustained(ctx, c)
 	if err != nil {
@@ -103,7 +104,8 @@ func (s *session) sustained(ctx context.Context, c connector) (float64, error) {
 }
 
 // watch returns, for each level, the percentiles of how long the orders that write commits take to such a consumer.
-func (s *session) watch(ctx context.Context, c connector, levels []kgo.IsolationLevel, keep func(int64) bool, write func() (map[int64]time.Time, error)) ([]string, error) {
+func (s *session) watch(ctx context.Context, c connector, levels []kgo.IsolationLevel, keep func(int64) bool,
+	write func() (map[int64]time.Time, error)) ([]string, error) {
 	var consumers []*arrivals
 	for _, level := range levels {
 		a, err := watchArrivals(ctx, s.stack.Kafka.Bootstrap, c.topic, level, keep)
@@ -132,7 +134,8 @@ func (s *session) watch(ctx context.Context, c connector, levels []kgo.Isolation
 
 // insertMany commits n orders in one transaction and returns the last one's number.
 func insertMany(ctx context.Context, conn *pgx.Conn, n int) (id int64, err error) {
-	err = conn.QueryRow(ctx, fmt.Sprintf("with written as ("+insertRows+" returning orderid) select max(orderid) from written", n)).Scan(&id)
+	err = conn.QueryRow(ctx,
+		fmt.Sprintf("with written as ("+insertRows+" returning orderid) select max(orderid) from written", n)).Scan(&id)
 	if err != nil {
 		err = fmt.Errorf("insert %d orders: %w", n, err)
 	}
@@ -140,8 +143,10 @@ func insertMany(ctx context.Context, conn *pgx.Conn, n int) (id int64, err error
 }
 
 // watchArrivals consumes a topic from its end.
-func watchArrivals(ctx context.Context, brokers, topic string, isolation kgo.IsolationLevel, keep func(int64) bool) (*arrivals, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
+func watchArrivals(ctx context.Context, brokers, topic string, isolation kgo.IsolationLevel,
+	keep func(int64) bool) (*arrivals, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
 		kgo.FetchMaxWait(10*time.Millisecond), kgo.FetchIsolationLevel(isolation))
 	if err != nil {
 		return nil, fmt.Errorf("make a consumer: %w", err)

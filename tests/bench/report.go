@@ -37,7 +37,8 @@ func (r report) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s; %s\n", r.Title, r.Time.Format(time.RFC3339), r.Machine)
 	for _, t := range r.Tables {
-		fmt.Fprintf(&b, "\n## %s\n\n| %s |\n|%s\n", t.Heading, strings.Join(t.Columns, " | "), strings.Repeat(" --- |", len(t.Columns)))
+		fmt.Fprintf(&b, "\n## %s\n\n| %s |\n|%s\n", t.Heading, strings.Join(t.Columns, " | "),
+			strings.Repeat(" --- |", len(t.Columns)))
 		for _, row := range t.Rows {
 			fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
 		}
@@ -64,7 +65,8 @@ func machine() string {
 		}
 		return "unknown"
 	}
-	return fmt.Sprintf("%d × %s, %s memory", runtime.NumCPU(), field("/proc/cpuinfo", "model name"), field("/proc/meminfo", "MemTotal"))
+	return fmt.Sprintf("%d × %s, %s memory", runtime.NumCPU(), field("/proc/cpuinfo", "model name"),
+		field("/proc/meminfo", "MemTotal"))
 }
 
 func median(v []float64) float64 {

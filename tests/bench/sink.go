@@ -17,8 +17,8 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
 )
 
-// sinkBench repeats with our sink what was measured of Azure's Kafka Connect sink: the same events, the same settings, the same
-// stand-in for ADX.
+// sinkBench repeats with our sink what was measured of Azure's Kafka Connect sink: the same events,
+// the same settings, the same stand-in for ADX.
 type sinkBench struct {
 	schemaRows, plainRows int64
 	only                  string
@@ -32,8 +32,9 @@ func (b *sinkBench) flags(f *flag.FlagSet) {
 	f.BoolVar(&b.verbose, "v", false, "say on standard error what is being done")
 }
 
-// measurement is one line of the table: ours, and what Azure's sink connector 5.3.1 reached under the same conditions (one run
-// each on two cores, rows a second from the connector's creation to the last blob but one).
+// measurement is one line of the table: ours, and what Azure's sink connector 5.3.1 reached under
+// the same conditions (one run each on two cores, rows a second from the connector's creation to
+// the last blob but one).
 type measurement struct {
 	name     string
 	topic    string // schema or plain
@@ -51,26 +52,32 @@ var measurements = []measurement{
 	{"use case", "schema", 10_000, 30 * time.Second, false, 0, 3 * time.Minute, "12.8 k", "85.5", "1560 MB"},
 	{"tuned, 4 MiB", "schema", 4 << 20, 5 * time.Second, false, 0, 3 * time.Minute, "28.9 k", "38.7", "1359 MB"},
 	{"tuned, 64 MiB", "schema", 64 << 20, 30 * time.Second, false, 0, 3 * time.Minute, "29.5 k", "37.8", "1455 MB"},
-	{"without schema, whole envelopes, 4 MiB", "plain", 4 << 20, 30 * time.Second, true, 0, 3 * time.Minute, "45.9 k", "24.0", "1308 MB"},
-	{"without schema, unwrapped, 4 MiB", "plain", 4 << 20, 30 * time.Second, false, 0, 3 * time.Minute, "cannot", "–", "–"},
-	{"storage answers after 20 ms, 10 kB", "schema", 10_000, 30 * time.Second, false, 20 * time.Millisecond, 25 * time.Second, "1.8 k", "299", "–"},
+	{"without schema, whole envelopes, 4 MiB", "plain", 4 << 20, 30 * time.Second, true, 0, 3 * time.Minute, "45.9 k",
+		"24.0", "1308 MB"},
+	{"without schema, unwrapped, 4 MiB", "plain", 4 << 20, 30 * time.Second, false, 0, 3 * time.Minute,
+		"cannot", "–", "–"},
+	{"storage answers after 20 ms, 10 kB", "schema", 10_000, 30 * time.Second, false, 20 * time.Millisecond,
+		25 * time.Second, "1.8 k", "299", "–"},
 }
 
 func (b *sinkBench) run(ctx context.Context) (_ report, err error) {
 	r := newReport("Sink")
 	r.Notes = []string{
-		fmt.Sprintf("Topics of one partition: %d Debezium events with schema, %d without, written before. Sink, Kafka and the target share the machine.", b.schemaRows, b.plainRows),
+		fmt.Sprintf(
+			"Topics of one partition: %d Debezium events with schema, %d without, written before. Sink, Kafka and the target share the machine.", b.schemaRows, b.plainRows),
 		"A row counts when the queue message of its blob was taken by a stand-in for ADX that answers at once; a blob whose tag has come before is skipped, as ADX does. Rates run from the connector's creation to the last blob but one, which a timer may have cut.",
 		"Azure's figures: its Kafka Connect sink 5.3.1, measured once on another day, on two cores, with a stand-in of the same behaviour but other code, and other events. Without schema its unwrap does nothing, so that only whole envelopes can be compared.",
 		"Queryable is what a client that asks localadx again and again has seen; its questions share the machine.",
 	}
-	st, err := stack.New(ctx, stack.Options{Kafka: testenv.KafkaConfig{Heap: "1g", RealOnly: true}, ADX: true, ADXEnv: []string{"LOCALADX_DATABASE=orders", "LOCALADX_MAX_BATCHING_TIME=1s"}})
+	st, err := stack.New(ctx, stack.Options{Kafka: testenv.KafkaConfig{Heap: "1g", RealOnly: true}, ADX: true,
+		ADXEnv: []string{"LOCALADX_DATABASE=orders", "LOCALADX_MAX_BATCHING_TIME=1s"}})
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	run := sinkMeasures{sinkBench: b, Stack: st, filled: map[string]bool{}}
-	for _, part := range []func(context.Context) (table, error){run.throughput, run.kill, run.latency, run.queryable, run.streaming} {
+	for _, part := range []func(context.Context) (table, error){run.throughput, run.kill, run.latency, run.queryable,
+		run.streaming} {
 		t, err := part(ctx)
 		if err != nil {
 			return r, err
@@ -94,7 +101,8 @@ func (b *sinkMeasures) wanted(name string) bool { return strings.Contains(name, 
 
 // throughput measures how fast a topic that is full already goes to the stand-in.
 func (b *sinkMeasures) throughput(ctx context.Context) (table, error) {
-	t := table{Heading: "Topic to rows accepted", Columns: []string{"conditions", "rows", "rows/s", "Azure's rows/s", "CPU s per million rows", "Azure's", "peak RSS", "Azure's", "blobs", "lost", "repeated"}}
+	t := table{Heading: "Topic to rows accepted", Columns: []string{"conditions", "rows", "rows/s", "Azure's rows/s",
+		"CPU s per million rows", "Azure's", "peak RSS", "Azure's", "blobs", "lost", "repeated"}}
 	for _, m := range measurements {
 		if !b.wanted(m.name) {
 			continue
@@ -123,7 +131,8 @@ func (b *sinkBench) rows(topic string) int64 {
 
 const (
 	topicSuffix = ".retail.orders_info"
-	eventSchema = `{"type":"struct","fields":[` + rowSchema + `,"optional":true,"name":"myserver.retail.orders_info.Value","field":"before"},` + rowSchema +
+	eventSchema = `{"type":"struct","fields":[` + rowSchema +
+		`,"optional":true,"name":"myserver.retail.orders_info.Value","field":"before"},` + rowSchema +
 		`,"optional":true,"name":"myserver.retail.orders_info.Value","field":"after"},{"type":"struct","fields":[{"type":"string","optional":false,"field":"version"},` +
 		`{"type":"string","optional":false,"field":"connector"},{"type":"string","optional":false,"field":"name"},{"type":"int64","optional":false,"field":"ts_ms"},` +
 		`{"type":"string","optional":true,"name":"io.debezium.data.Enum","version":1,"parameters":{"allowed":"true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"},"default":"false","field":"snapshot"},` +
@@ -145,7 +154,8 @@ func (b *sinkMeasures) fill(ctx context.Context, topic string) error {
 	b.filled[topic] = true
 	name, n := topic+topicSuffix, b.rows(topic)
 	b.say("writing %d events to %s", n, name)
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Kafka.Bootstrap), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(20_000))
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Kafka.Bootstrap), kgo.DefaultProduceTopic(name),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(20_000))
 	if err != nil {
 		return fmt.Errorf("make a producer: %w", err)
 	}
@@ -168,10 +178,12 @@ func (b *sinkMeasures) fill(ctx context.Context, topic string) error {
 func event(schema bool, id int64) (key, value []byte) {
 	cities := [...]string{"New Delhi", "Seattle", "New York", "Austin", "Chicago", "Cleveland"}
 	key = fmt.Appendf(nil, `{"orderid":%d}`, id)
-	value = fmt.Appendf(nil, `{"before":null,"after":{"orderid":%d,"custid":%d,"amount":%d,"city":%q,"purchase_time":"2020-10-09 07:10:49"},`+
-		`"source":{"version":"3.6.3.Final","connector":"postgresql","name":"myserver","ts_ms":1791000000000,"snapshot":"false","db":"postgres","sequence":"[\"25000000\",\"25000000\"]",`+
-		`"ts_us":1791000000000000,"ts_ns":1791000000000000000,"schema":"retail","table":"orders_info","txId":%d,"lsn":%d,"xmin":null},"transaction":null,"op":"c","ts_ms":1791000000001,`+
-		`"ts_us":1791000000001000,"ts_ns":1791000000001000000}`, id, 1+id%1000, 100+id%100, cities[id%6], 700+id/1000, 25000000+id*100)
+	value = fmt.Appendf(nil,
+		`{"before":null,"after":{"orderid":%d,"custid":%d,"amount":%d,"city":%q,"purchase_time":"2020-10-09 07:10:49"},`+
+			`"source":{"version":"3.6.3.Final","connector":"postgresql","name":"myserver","ts_ms":1791000000000,"snapshot":"false","db":"postgres","sequence":"[\"25000000\",\"25000000\"]",`+
+			`"ts_us":1791000000000000,"ts_ns":1791000000000000000,"schema":"retail","table":"orders_info","txId":%d,"lsn":%d,"xmin":null},"transaction":null,"op":"c","ts_ms":1791000000001,`+
+			`"ts_us":1791000000001000,"ts_ns":1791000000001000000}`, id, 1+id%1000, 100+id%100, cities[id%6], 700+id/1000,
+		25000000+id*100)
 	if schema {
 		value = fmt.Appendf(nil, `{"schema":%s,"payload":%s}`, eventSchema, value)
 	}
@@ -215,16 +227,21 @@ func (b *sinkMeasures) against(ctx context.Context, name string, delay time.Dura
 	return r, err
 }
 
-// create makes the connector as the use case has it, with other settings where more has them; an empty one removes the key.
-func (r *sinkRun) create(ctx context.Context, url, topic string, schemas bool, flush int, interval time.Duration, more map[string]string) error {
+// create makes the connector as the use case has it, with other settings where more has them; an
+// empty one removes the key.
+func (r *sinkRun) create(ctx context.Context, url, topic string, schemas bool, flush int, interval time.Duration,
+	more map[string]string) error {
 	config := map[string]string{
-		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "tasks.max": "2", "topics": topic,
+		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "tasks.max": "2",
+		"topics":           topic,
 		"flush.size.bytes": fmt.Sprint(flush), "flush.interval.ms": fmt.Sprint(interval.Milliseconds()), "kusto.url": url,
-		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': 'orders', 'table': 'Orders','format': 'json', 'mapping':'OrdersEventMapping'}]", topic),
-		"aad.auth.authority":          "tenant", "aad.auth.appid": "app", "aad.auth.appkey": "key",
+		"kusto.tables.topics.mapping": fmt.Sprintf(
+			"[{'topic': '%s','db': 'orders', 'table': 'Orders','format': 'json', 'mapping':'OrdersEventMapping'}]", topic),
+		"aad.auth.authority": "tenant", "aad.auth.appid": "app", "aad.auth.appkey": "key",
 		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "transforms": "unwrap",
-		"transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
-		"value.converter":        "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": fmt.Sprint(schemas),
+		"transforms.unwrap.type":         "io.debezium.transforms.ExtractNewRecordState",
+		"value.converter":                "org.apache.kafka.connect.json.JsonConverter",
+		"value.converter.schemas.enable": fmt.Sprint(schemas),
 	}
 	for k, v := range more {
 		if config[k] = v; v == "" {
@@ -305,7 +322,8 @@ func (b *sinkMeasures) measure(ctx context.Context, m measurement) (_ []string, 
 		lost = fmt.Sprint(want - distinct)
 	}
 	b.say("%s: %d rows, %.0f rows/s", m.name, rows, rate)
-	return []string{m.name, fmt.Sprint(rows), thousands(rate), m.azure, fmt.Sprintf("%.1f", (after-used).Seconds()/float64(rows)*1e6), m.azureCPU,
+	return []string{m.name, fmt.Sprint(rows), thousands(rate), m.azure,
+		fmt.Sprintf("%.1f", (after-used).Seconds()/float64(rows)*1e6), m.azureCPU,
 		megabytes(peak), m.azureRSS, fmt.Sprint(len(accepted)), lost, fmt.Sprint(repeated)}, nil
 }
 

@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// kill ends the worker as kill -9 does when half of the rows are accepted, starts it again at once and counts what comes twice.
+// kill ends the worker as kill -9 does when half of the rows are accepted, starts it again at once
+// and counts what comes twice.
 func (b *sinkMeasures) kill(ctx context.Context) (table, error) {
 	t := table{Heading: "kill -9 in the middle, started again at once", Columns: []string{
-		"conditions", "rows accepted at the kill", "nothing accepted for", "Azure's", "rows in the end", "lost", "repeated, of those at the kill", "Azure's", "sent again and skipped"}}
+		"conditions", "rows accepted at the kill", "nothing accepted for", "Azure's", "rows in the end", "lost",
+		"repeated, of those at the kill", "Azure's", "sent again and skipped"}}
 	const name = "kill, 4 MiB"
 	if !b.wanted(name) {
 		return t, nil
@@ -43,7 +45,8 @@ func (b *sinkMeasures) kill(ctx context.Context) (table, error) {
 	time.Sleep(3 * time.Second) // what would come too often may come late
 	after := r.adx.acceptances()
 	if len(after) == len(before) {
-		return t, fmt.Errorf("%s: no blob came in three minutes after the kill; the end of the sink's log:\n%s", name, r.Process().Tail(20))
+		return t, fmt.Errorf("%s: no blob came in three minutes after the kill; the end of the sink's log:\n%s", name,
+			r.Process().Tail(20))
 	}
 	atKill := 0
 	for _, a := range before {
@@ -55,7 +58,8 @@ func (b *sinkMeasures) kill(ctx context.Context) (table, error) {
 	skipped := r.adx.skipped
 	r.adx.mu.Unlock()
 	b.say("%s: stood still for %s, %d repeated", name, stood, repeated)
-	t.Rows = append(t.Rows, []string{name, fmt.Sprint(atKill), fmt.Sprintf("%.1f s", stood.Seconds()), "45 s", fmt.Sprint(r.adx.rows()), fmt.Sprint(want - distinct),
+	t.Rows = append(t.Rows, []string{name, fmt.Sprint(atKill), fmt.Sprintf("%.1f s", stood.Seconds()), "45 s",
+		fmt.Sprint(r.adx.rows()), fmt.Sprint(want - distinct),
 		percent(float64(repeated), float64(atKill)), "100 % (27 % with commits each 5 s)", fmt.Sprint(skipped)})
 	return t, nil
 }

@@ -17,7 +17,8 @@ import (
 
 // latency measures from the call that produces an event to the queue message of its blob, at 20 events a second.
 func (b *sinkMeasures) latency(ctx context.Context) (table, error) {
-	t := table{Heading: "Produced to accepted, 200 events with schema at 20 a second", Columns: []string{"conditions", "p50", "Azure's", "p99", "Azure's", "blobs"}}
+	t := table{Heading: "Produced to accepted, 200 events with schema at 20 a second",
+		Columns: []string{"conditions", "p50", "Azure's", "p99", "Azure's", "blobs"}}
 	for _, m := range []struct {
 		name             string
 		flush            int
@@ -68,7 +69,8 @@ func (b *sinkMeasures) latency(ctx context.Context) (table, error) {
 
 // streaming measures from the call that produces an event to its row in the answer of a query to localadx.
 func (b *sinkMeasures) streaming(ctx context.Context) (table, error) {
-	t := table{Heading: "Produced to queryable in localadx, 2000 events at 100 a second", Columns: []string{"ingestion.mode", "p50", "p99", "slowest", "queries", "lost", "repeated"}}
+	t := table{Heading: "Produced to queryable in localadx, 2000 events at 100 a second",
+		Columns: []string{"ingestion.mode", "p50", "p99", "slowest", "queries", "lost", "repeated"}}
 	for _, mode := range []string{"adaptive", "streaming"} {
 		name := "streaming latency, " + mode
 		if !b.wanted(name) {
@@ -112,7 +114,8 @@ func (b *sinkMeasures) streaming(ctx context.Context) (table, error) {
 				return nil, err
 			}
 			b.say("%s: p50 %s, p99 %s", name, percentile(d, .5), percentile(d, .99))
-			return []string{mode, milliseconds(percentile(d, .5)), milliseconds(percentile(d, .99)), milliseconds(d[len(d)-1]), fmt.Sprint(w.queries),
+			return []string{mode, milliseconds(percentile(d, .5)), milliseconds(percentile(d, .99)), milliseconds(d[len(d)-1]),
+				fmt.Sprint(w.queries),
 				fmt.Sprint(len(produced) - distinct), fmt.Sprint(rows - distinct)}, nil
 		}()
 		if err != nil {
@@ -125,7 +128,8 @@ func (b *sinkMeasures) streaming(ctx context.Context) (table, error) {
 
 // queryable measures how fast a full topic comes into a table of localadx, exactly once.
 func (b *sinkMeasures) queryable(ctx context.Context) (table, error) {
-	t := table{Heading: "Topic to rows queryable in localadx, exactly once", Columns: []string{"conditions", "rows", "rows/s", "CPU s per million rows", "peak RSS", "lost", "repeated"}}
+	t := table{Heading: "Topic to rows queryable in localadx, exactly once",
+		Columns: []string{"conditions", "rows", "rows/s", "CPU s per million rows", "peak RSS", "lost", "repeated"}}
 	const name = "queryable, 4 MiB"
 	if !b.wanted(name) {
 		return t, nil
@@ -179,7 +183,8 @@ func (b *sinkMeasures) queryable(ctx context.Context) (table, error) {
 		return t, err
 	}
 	b.say("%s: %.0f rows/s", name, perSecond(int64(rows), took))
-	t.Rows = append(t.Rows, []string{name, fmt.Sprint(rows), thousands(perSecond(int64(rows), took)), fmt.Sprintf("%.1f", (after-used).Seconds()/float64(rows)*1e6),
+	t.Rows = append(t.Rows, []string{name, fmt.Sprint(rows), thousands(perSecond(int64(rows), took)),
+		fmt.Sprintf("%.1f", (after-used).Seconds()/float64(rows)*1e6),
 		megabytes(peak), fmt.Sprint(want - distinct), fmt.Sprint(rows - distinct)})
 	return t, nil
 }
@@ -209,7 +214,8 @@ func (b *sinkMeasures) freshTable(ctx context.Context) (*adx.Client, error) {
 }
 
 // freshTopic makes an empty topic and a connector for it, and returns once the connector reads it.
-func (b *sinkMeasures) freshTopic(ctx context.Context, r *sinkRun, schemas bool, url string, flush int, interval time.Duration, more map[string]string) (string, error) {
+func (b *sinkMeasures) freshTopic(ctx context.Context, r *sinkRun, schemas bool, url string, flush int,
+	interval time.Duration, more map[string]string) (string, error) {
 	topic := r.name + topicSuffix
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.Kafka.Bootstrap))
 	if err != nil {
@@ -235,13 +241,15 @@ func (b *sinkMeasures) freshTopic(ctx context.Context, r *sinkRun, schemas bool,
 		return "", err
 	}
 	if !reads {
-		return "", fmt.Errorf("connector %s did not begin to read %s; the end of the sink's log:\n%s", r.name, topic, r.Process().Tail(10))
+		return "", fmt.Errorf("connector %s did not begin to read %s; the end of the sink's log:\n%s", r.name, topic,
+			r.Process().Tail(10))
 	}
 	return topic, nil
 }
 
 // produceAt produces n events at a rate a second, and returns when it produced each.
-func (b *sinkMeasures) produceAt(ctx context.Context, topic string, schemas bool, n int, rate float64) (map[int64]time.Time, error) {
+func (b *sinkMeasures) produceAt(ctx context.Context, topic string, schemas bool, n int,
+	rate float64) (map[int64]time.Time, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.Kafka.Bootstrap), kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0))
 	if err != nil {
 		return nil, err
@@ -285,7 +293,8 @@ func (w *tableWatch) count() int {
 	return len(w.at)
 }
 
-// watchTable asks for orders that it has not seen, again and again, until ctx ends. Orders come in the order of their ids.
+// watchTable asks for orders that it has not seen, again and again, until ctx ends. Orders come in
+// the order of their ids.
 func watchTable(ctx context.Context, client *adx.Client) *tableWatch {
 	w := &tableWatch{at: map[int64]time.Time{}, done: make(chan error, 1)}
 	go func() {

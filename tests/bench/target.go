@@ -27,9 +27,10 @@ import (
 	"time"
 )
 
-// target stands in for Azure Data Explorer and its storage where the sink alone is to be measured: it takes blobs and queue
-// messages at once, or each after a delay, looks into every blob which orders it holds, and ingests nothing. A row counts when
-// its queue message was taken. Each ingestion's status is Succeeded at once, or Skipped if ingestIfNotExists names a tag that came
+// target stands in for Azure Data Explorer and its storage where the sink alone is to be measured:
+// it takes blobs and queue messages at once, or each after a delay, looks into every blob which
+// orders it holds, and ingests nothing. A row counts when its queue message was taken. Each
+// ingestion's status is Succeeded at once, or Skipped if ingestIfNotExists names a tag that came
 // before, as ADX has it: such a blob's rows do not count.
 type target struct {
 	server *httptest.Server
@@ -37,7 +38,8 @@ type target struct {
 	delay time.Duration
 
 	mu sync.Mutex
-	// blobs holds the orders of uploaded blobs that no message has named yet, and blocks the parts of those being uploaded.
+	// blobs holds the orders of uploaded blobs that no message has named yet, and blocks the parts
+	// of those being uploaded.
 	blobs  map[string][]int64
 	blocks map[string][]byte
 	// raw and compressed count the bytes of the blobs.
@@ -62,7 +64,8 @@ type acceptance struct {
 
 // startTarget serves on a free port and writes the certificate that clients must trust to caFile.
 func startTarget(delay time.Duration, caFile string) (*target, error) {
-	t := &target{delay: delay, blobs: map[string][]int64{}, blocks: map[string][]byte{}, seen: map[int64]uint8{}, tags: map[string]bool{}, skips: map[string]bool{}, unknown: map[string]bool{}}
+	t := &target{delay: delay, blobs: map[string][]int64{}, blocks: map[string][]byte{}, seen: map[int64]uint8{},
+		tags: map[string]bool{}, skips: map[string]bool{}, unknown: map[string]bool{}}
 	certificate, authority, err := selfSigned()
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
@@ -141,7 +144,8 @@ func (t *target) command(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(csl, "ingestion resources"):
 		var rows [][]any
 		for _, resource := range [][2]string{{"TempStorage", "/blobs"}, {"SecuredReadyForAggregationQueue", "/account/ready"},
-			{"FailedIngestionsQueue", "/account/failed"}, {"SuccessfulIngestionsQueue", "/account/succeeded"}, {"IngestionsStatusTable", "/status"}} {
+			{"FailedIngestionsQueue", "/account/failed"}, {"SuccessfulIngestionsQueue", "/account/succeeded"},
+			{"IngestionsStatusTable", "/status"}} {
 			rows = append(rows, []any{resource[0], t.url() + resource[1] + "?sig=x"})
 		}
 		answer(w, []string{"ResourceTypeName", "StorageRoot"}, rows...)
@@ -151,9 +155,10 @@ func (t *target) command(w http.ResponseWriter, r *http.Request) {
 		answer(w, []string{"TableName", "Schema", "DatabaseName", "Folder", "DocString"},
 			[]any{"Orders", "orderid:string,custid:string,city:string,amount:int,purchase_time:datetime", "orders", "", ""})
 	case strings.Contains(csl, "ingestion") && strings.Contains(csl, "mapping"):
-		answer(w, []string{"Name", "Kind", "Mapping", "LastUpdatedOn", "Database", "Table"}, []any{"OrdersEventMapping", "Json",
-			`[{"column":"orderid","Properties":{"Path":"$.orderid"}},{"column":"custid","Properties":{"Path":"$.custid"}},{"column":"city","Properties":{"Path":"$.city"}},{"column":"amount","Properties":{"Path":"$.amount"}},{"column":"purchase_time","Properties":{"Path":"$.purchase_time"}}]`,
-			"2026-01-01T00:00:00Z", "orders", "Orders"})
+		answer(w, []string{"Name", "Kind", "Mapping", "LastUpdatedOn", "Database", "Table"},
+			[]any{"OrdersEventMapping", "Json",
+				`[{"column":"orderid","Properties":{"Path":"$.orderid"}},{"column":"custid","Properties":{"Path":"$.custid"}},{"column":"city","Properties":{"Path":"$.city"}},{"column":"amount","Properties":{"Path":"$.amount"}},{"column":"purchase_time","Properties":{"Path":"$.purchase_time"}}]`,
+				"2026-01-01T00:00:00Z", "orders", "Orders"})
 	case strings.Contains(csl, "policy extent_tags_retention"):
 		answer(w, []string{"PolicyName", "EntityName", "Policy", "ChildEntities", "EntityType"})
 	default:
@@ -292,8 +297,9 @@ func (t *target) message(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(http.StatusCreated)
 	now := time.Now().UTC().Format(http.TimeFormat)
-	fmt.Fprintf(w, "<?xml version=\"1.0\"?><QueueMessagesList><QueueMessage><MessageId>1</MessageId><InsertionTime>%s</InsertionTime><ExpirationTime>%s</ExpirationTime>"+
-		"<PopReceipt>x</PopReceipt><TimeNextVisible>%s</TimeNextVisible></QueueMessage></QueueMessagesList>", now, now, now)
+	fmt.Fprintf(w,
+		"<?xml version=\"1.0\"?><QueueMessagesList><QueueMessage><MessageId>1</MessageId><InsertionTime>%s</InsertionTime><ExpirationTime>%s</ExpirationTime>"+
+			"<PopReceipt>x</PopReceipt><TimeNextVisible>%s</TimeNextVisible></QueueMessage></QueueMessagesList>", now, now, now)
 }
 
 // ingestion is a queue message; names in it have no case.
@@ -312,7 +318,8 @@ func (t *target) accept(request ingestion) {
 		return
 	}
 	var tags, wanted []string
-	for list, into := range map[string]*[]string{request.AdditionalProperties.Tags: &tags, request.AdditionalProperties.IngestIfNotExists: &wanted} {
+	for list, into := range map[string]*[]string{request.AdditionalProperties.Tags: &tags,
+		request.AdditionalProperties.IngestIfNotExists: &wanted} {
 		if list != "" && json.Unmarshal([]byte(list), into) != nil {
 			return
 		}
@@ -356,8 +363,9 @@ func (t *target) status(w http.ResponseWriter, r *http.Request) {
 	}
 	t.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json;odata=minimalmetadata")
-	_ = json.NewEncoder(w).Encode(map[string]any{"PartitionKey": "p", "RowKey": "r", "Status": state, "IngestionSourceId": "00000000-0000-0000-0000-000000000000",
-		"Database": "orders", "Table": "Orders", "ErrorCode": "", "FailureStatus": "", "Details": ""})
+	_ = json.NewEncoder(w).Encode(map[string]any{"PartitionKey": "p", "RowKey": "r", "Status": state,
+		"IngestionSourceId": "00000000-0000-0000-0000-000000000000",
+		"Database":          "orders", "Table": "Orders", "ErrorCode": "", "FailureStatus": "", "Details": ""})
 }
 
 // selfSigned makes a certificate for localhost, and itself as the authority to trust, in PEM.
@@ -366,12 +374,15 @@ func selfSigned() (tls.Certificate, []byte, error) {
 	if err != nil {
 		return tls.Certificate{}, nil, err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(24 * time.Hour), DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"},
+		NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:  time.Now().Add(24 * time.Hour), DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:        true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		return tls.Certificate{}, nil, err
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }

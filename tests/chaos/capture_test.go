@@ -1,5 +1,6 @@
-// Package chaos breaks the pipeline while it works, in every way that its parts can break, and then compares by identity
-// what PostgreSQL committed with what arrived: nothing lost, nothing twice, nothing that was rolled back, order per key.
+// Package chaos breaks the pipeline while it works, in every way that its parts can break, and then
+// compares by identity what PostgreSQL committed with what arrived: nothing lost, nothing twice,
+// nothing that was rolled back, order per key.
 //
 // Random choices come from -seed, which every run prints; -short shortens each test.
 package chaos
@@ -64,7 +65,8 @@ func newRigWith(t *testing.T, o stack.Options) *captureRig {
 	r := &captureRig{Stack: s, random: rand.New(rand.NewPCG(*seed, 0))}
 	r.database = testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Postgres.Host, s.Postgres.Port))
 	var err error
-	if r.work, err = workload.Setup(t.Context(), workload.Config{URL: s.Postgres.URL("postgres"), Seed: *seed, Writers: 3, Pause: 5 * time.Millisecond}); err != nil {
+	if r.work, err = workload.Setup(t.Context(), workload.Config{URL: s.Postgres.URL("postgres"), Seed: *seed, Writers: 3,
+		Pause: 5 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -210,11 +212,13 @@ func TestCaptureSurvivesKillsAtRandomTimes(t *testing.T) {
 	r.verify(t)
 }
 
-// streamingFailpoints are the places on the way from a decoded change to its confirmed position where capture can be told to kill
-// itself, snapshotFailpoints those of the initial snapshot.
+// streamingFailpoints are the places on the way from a decoded change to its confirmed position
+// where capture can be told to kill itself, snapshotFailpoints those of the initial snapshot.
 var (
-	streamingFailpoints = []string{"after_decode", "before_produce", "after_produce_before_commit", "after_commit_before_status"}
-	snapshotFailpoints  = []string{"before_produce", "mid_snapshot", "after_produce_before_commit", "between_snapshot_and_stream"}
+	streamingFailpoints = []string{"after_decode", "before_produce", "after_produce_before_commit",
+		"after_commit_before_status"}
+	snapshotFailpoints = []string{"before_produce", "mid_snapshot", "after_produce_before_commit",
+		"between_snapshot_and_stream"}
 )
 
 // dieAt restarts capture so that it kills itself at a failpoint, waits for that and starts it again.
@@ -223,7 +227,8 @@ func (r *captureRig) dieAt(ctx context.Context, t *testing.T, point string) {
 	capture := r.Service("capture")
 	capture.Kill()
 	// Passed some times unharmed, so that the crash comes in the midst of work.
-	if err := capture.Start(ctx, fmt.Sprintf("CALYPSO_FAILPOINT=%s:%d", point, r.random.IntN(4))); err != nil && capture.Process().Running() == nil {
+	if err := capture.Start(ctx, fmt.Sprintf("CALYPSO_FAILPOINT=%s:%d", point, r.random.IntN(4))); err != nil &&
+		capture.Process().Running() == nil {
 		t.Fatalf("%s: %v", point, err)
 	}
 	select {
@@ -249,7 +254,8 @@ func TestCaptureSurvivesAKillAtEveryFailpointOfItsSnapshot(t *testing.T) {
 	for _, point := range snapshotFailpoints {
 		t.Run(point, func(t *testing.T) {
 			r := newRig(t)
-			if err := r.Postgres.Exec(t.Context(), "postgres", "insert into shop.ledger (id, account, note) select i, i % 7, repeat('x', 50) from generate_series(10000000, 10060000) i"); err != nil {
+			if err := r.Postgres.Exec(t.Context(), "postgres",
+				"insert into shop.ledger (id, account, note) select i, i % 7, repeat('x', 50) from generate_series(10000000, 10060000) i"); err != nil {
 				t.Fatal(err)
 			}
 			// The connector is made by a worker that will die, and its snapshot done by the next.
@@ -267,7 +273,8 @@ func TestCaptureSurvivesAKillAtEveryFailpointOfItsSnapshot(t *testing.T) {
 			// Every change after the slot's beginning is promised. One before is in the snapshot, and where that is resumed
 			// later, it is what a later change made of it.
 			testenv.Eventually(t, time.Minute, "the slot to begin", func(ctx context.Context) error {
-				return r.Postgres.Exec(ctx, "postgres", "select 1 / count(confirmed_flush_lsn) from pg_replication_slots where slot_name = '"+connector+"'")
+				return r.Postgres.Exec(ctx, "postgres",
+					"select 1 / count(confirmed_flush_lsn) from pg_replication_slots where slot_name = '"+connector+"'")
 			})
 			r.under(t, 0, func(ctx context.Context) {
 				select {
@@ -306,7 +313,8 @@ func TestCaptureSurvivesRestartsOfPostgreSQL(t *testing.T) {
 		case 1:
 			_ = r.Postgres.Stop(testenv.Immediate) // its status says that it was no orderly end
 		case 2:
-			if err := r.Postgres.Exec(ctx, "postgres", "select pg_terminate_backend(active_pid) from pg_replication_slots where active"); err != nil {
+			if err := r.Postgres.Exec(ctx, "postgres",
+				"select pg_terminate_backend(active_pid) from pg_replication_slots where active"); err != nil {
 				t.Error(err)
 			}
 			return

@@ -40,7 +40,8 @@ func (r *sinkRig) serviceAt(t *testing.T, fleet, workerID string) (string, *stac
 	return "", nil
 }
 
-// kill ends the worker that runs task 0 of a connector as kill -9 does, waits until others run all of its tasks and starts it again.
+// kill ends the worker that runs task 0 of a connector as kill -9 does, waits until others run all
+// of its tasks and starts it again.
 func (r *sinkRig) kill(t *testing.T, fleet string, client connect.Client, name string) takeover {
 	t.Helper()
 	before, err := client.Status(t.Context(), name)
@@ -82,7 +83,8 @@ func TestAFleetSharesConnectorsAndSurvivesTheKillOfAnyWorkerAndARollingRestart(t
 	var takeovers []takeover
 	r.under(t, 0, func(ctx context.Context) {
 		for range rounds {
-			takeovers = append(takeovers, r.kill(t, "capture", r.Source(), connector), r.kill(t, "sink", r.Sink(), sinkConnector))
+			takeovers = append(takeovers, r.kill(t, "capture", r.Source(), connector),
+				r.kill(t, "sink", r.Sink(), sinkConnector))
 			r.wait(2 * time.Second)
 		}
 	})

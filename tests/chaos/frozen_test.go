@@ -14,8 +14,8 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/connect"
 )
 
-// A process that is stopped keeps its connections, takes new ones and says nothing: unlike one that was killed it is not noticed by
-// whoever calls it.
+// A process that is stopped keeps its connections, takes new ones and says nothing: unlike one that
+// was killed it is not noticed by whoever calls it.
 func TestWhenAWorkerOfEachFleetIsFrozenWhatIsAskedIsAnsweredAndWhatIsToldIsDone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out by -short")
@@ -82,20 +82,22 @@ func TestWhenAWorkerOfEachFleetIsFrozenWhatIsAskedIsAnsweredAndWhatIsToldIsDone(
 	ask(r.Source(), "PUT", "/connectors/"+connector+"/stop", nil)
 	ask(r.Source(), "PUT", "/connectors/"+connector+"/resume", nil)
 	ask(r.Sink(), "DELETE", "/connectors/"+stateConnector, nil)
-	testenv.Eventually(t, 2*time.Minute, "the other workers to run what the frozen ones ran", func(ctx context.Context) error {
-		var all []error
-		for _, c := range []struct {
-			client connect.Client
-			name   string
-		}{{r.Source(), connector}, {r.Sink(), sinkConnector}} {
-			now, err := c.client.Status(ctx, c.name)
-			all = append(all, err)
-			for _, task := range now.Tasks {
-				if slices.ContainsFunc(frozen, func(f string) bool { return strings.HasSuffix(f, " "+task.WorkerID) }) || task.State != "RUNNING" {
-					all = append(all, fmt.Errorf("task %d of %s is %s on %s", task.ID, c.name, task.State, task.WorkerID))
+	testenv.Eventually(t, 2*time.Minute, "the other workers to run what the frozen ones ran",
+		func(ctx context.Context) error {
+			var all []error
+			for _, c := range []struct {
+				client connect.Client
+				name   string
+			}{{r.Source(), connector}, {r.Sink(), sinkConnector}} {
+				now, err := c.client.Status(ctx, c.name)
+				all = append(all, err)
+				for _, task := range now.Tasks {
+					if slices.ContainsFunc(frozen, func(f string) bool { return strings.HasSuffix(f, " "+task.WorkerID) }) ||
+						task.State != "RUNNING" {
+						all = append(all, fmt.Errorf("task %d of %s is %s on %s", task.ID, c.name, task.State, task.WorkerID))
+					}
 				}
 			}
-		}
-		return errors.Join(all...)
-	})
+			return errors.Join(all...)
+		})
 }

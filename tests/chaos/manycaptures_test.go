@@ -27,7 +27,8 @@ type manyCaptures struct {
 
 // readers says which process of the server sends each slot's changes; slots that nobody reads are left out.
 func (m *manyCaptures) readers(ctx context.Context) (map[string]int, error) {
-	rows, err := m.conn.Query(ctx, `SELECT s.slot_name, r.pid FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
+	rows, err := m.conn.Query(ctx,
+		`SELECT s.slot_name, r.pid FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
 		WHERE r.state IN ('catchup', 'streaming')`)
 	if err != nil {
 		return nil, err
@@ -65,7 +66,8 @@ func (m *manyCaptures) work(ctx context.Context, t *testing.T) {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	for i := 0; ctx.Err() == nil; i++ {
-		if _, err := conn.Exec(ctx, fmt.Sprintf("INSERT INTO many_%d DEFAULT VALUES", i%m.n)); err != nil && ctx.Err() == nil {
+		if _, err := conn.Exec(ctx, fmt.Sprintf("INSERT INTO many_%d DEFAULT VALUES", i%m.n)); err != nil &&
+			ctx.Err() == nil {
 			t.Error(err)
 			return
 		}
@@ -90,14 +92,16 @@ func newManyCaptures(t *testing.T, n int) *manyCaptures {
 	t.Helper()
 	m := &manyCaptures{n: n}
 	m.Stack = stack.Start(t, stack.Options{Capture: true, Workers: 2, Postgres: testenv.PostgresConfig{
-		Settings: []string{"max_replication_slots = 250", "max_wal_senders = 250", "max_connections = 1000", "shared_buffers = 64MB"}}})
+		Settings: []string{"max_replication_slots = 250", "max_wal_senders = 250", "max_connections = 1000",
+			"shared_buffers = 64MB"}}})
 	var err error
 	if m.conn, err = pgx.Connect(t.Context(), m.Postgres.URL("postgres")); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.conn.Close(context.WithoutCancel(t.Context())) })
 	for i := range n {
-		if _, err := m.conn.Exec(t.Context(), fmt.Sprintf("CREATE TABLE many_%d (id bigserial PRIMARY KEY, at timestamptz DEFAULT now())", i)); err != nil {
+		if _, err := m.conn.Exec(t.Context(),
+			fmt.Sprintf("CREATE TABLE many_%d (id bigserial PRIMARY KEY, at timestamptz DEFAULT now())", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -106,7 +110,8 @@ func newManyCaptures(t *testing.T, n int) *manyCaptures {
 		name := fmt.Sprintf("many_%d", i)
 		if err := m.Source().Create(t.Context(), name, map[string]string{
 			"connector.class":   "io.debezium.connector.postgresql.PostgresConnector",
-			"database.hostname": m.Postgres.Host, "database.port": strconv.Itoa(m.Postgres.Port), "database.user": testenv.PostgresUser,
+			"database.hostname": m.Postgres.Host, "database.port": strconv.Itoa(m.Postgres.Port),
+			"database.user":     testenv.PostgresUser,
 			"database.password": testenv.PostgresPassword, "database.dbname": "postgres", "database.sslmode": "disable",
 			"topic.prefix": "p" + strconv.Itoa(i), "plugin.name": "pgoutput", "slot.name": name, "publication.name": name,
 			"publication.autocreate.mode": "filtered", "table.include.list": "public." + name, "snapshot.mode": "no_data",
@@ -135,11 +140,14 @@ func (m *manyCaptures) age(t *testing.T) {
 	note := strings.Repeat("x", 200)
 	for n := range 5000 {
 		for i := range m.n {
-			client.Produce(t.Context(), &kgo.Record{Topic: "calypso-offsets", Value: fmt.Appendf(nil, `{"n":%d,"note":"%s"}`, n, note),
-				Key: runtime.OffsetKey(fmt.Sprintf("many_%d", i), map[string]any{"server": "earlier"})}, refused)
+			client.Produce(t.Context(), &kgo.Record{Topic: "calypso-offsets",
+				Value: fmt.Appendf(nil, `{"n":%d,"note":"%s"}`, n, note),
+				Key:   runtime.OffsetKey(fmt.Sprintf("many_%d", i), map[string]any{"server": "earlier"})}, refused)
 			if n%50 == 0 {
-				client.Produce(t.Context(), &kgo.Record{Topic: "calypso-schemas", Key: fmt.Appendf(nil, `["many_%d","public.earlier",%d]`, i, n),
-					Value: fmt.Appendf(nil, `{"table":"public.earlier","number":%d,"note":"%s"}`, n+1, strings.Repeat(note, 10))}, refused)
+				client.Produce(t.Context(), &kgo.Record{Topic: "calypso-schemas",
+					Key:   fmt.Appendf(nil, `["many_%d","public.earlier",%d]`, i, n),
+					Value: fmt.Appendf(nil, `{"table":"public.earlier","number":%d,"note":"%s"}`, n+1, strings.Repeat(note, 10))},
+					refused)
 			}
 		}
 	}
@@ -208,17 +216,21 @@ func TestWhenOneOfTwoWorkersIsKilledTheOtherTakesItsHundredCapturesAndGoesOnWith
 	}
 	peak, err := second.Process().PeakRSS()
 	started := strings.Count(second.Log(), "task started") - kept
-	t.Logf("after the kill all slots were read again in %s, %d without interruption; %d tasks were started; the survivor took %d MB at most; the slowest call about a status took %s",
+	t.Logf(
+		"after the kill all slots were read again in %s, %d without interruption; %d tasks were started; the survivor took %d MB at most; the slowest call about a status took %s",
 		took.Round(100*time.Millisecond), same, started, peak>>20, longest.Round(time.Millisecond))
 	if err != nil || peak > 1<<30 {
 		t.Errorf("the survivor took %d MB: %v", peak>>20, err)
 	}
 	if same+started != m.n {
 		lines := strings.Split(second.Log(), "\n")
-		for _, line := range slices.DeleteFunc(lines, func(line string) bool { return !strings.Contains(line, `"level":"WARN"`) }) {
+		for _, line := range slices.DeleteFunc(lines, func(line string) bool {
+			return !strings.Contains(line, `"level":"WARN"`)
+		}) {
 			t.Logf("%.400s", line)
 		}
-		t.Errorf("%d slots were read without interruption and %d tasks were started, which is not %d together", same, started, m.n)
+		t.Errorf("%d slots were read without interruption and %d tasks were started, which is not %d together",
+			same, started, m.n)
 	}
 	m.insert(t)
 	m.awaitConfirmed(t)
@@ -233,7 +245,8 @@ func (m *manyCaptures) awaitConfirmed(t *testing.T) {
 	}
 	testenv.Eventually(t, time.Minute, "every slot confirms what was inserted", func(ctx context.Context) error {
 		var behind int
-		err := m.conn.QueryRow(ctx, "SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn < $1::pg_lsn", at).Scan(&behind)
+		err := m.conn.QueryRow(ctx, "SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn < $1::pg_lsn",
+			at).Scan(&behind)
 		if err == nil && behind > 0 {
 			err = fmt.Errorf("%d slots are behind", behind)
 		}

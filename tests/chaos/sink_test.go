@@ -19,8 +19,8 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/workload"
 )
 
-// sinkRig is a captureRig whose topic goes on into localadx twice: as rows into Ledger, and as changes into Changes, whose current
-// state the function Changes_current gives.
+// sinkRig is a captureRig whose topic goes on into localadx twice: as rows into Ledger, and as
+// changes into Changes, whose current state the function Changes_current gives.
 type sinkRig struct {
 	*captureRig
 	adx *adx.Client
@@ -65,10 +65,13 @@ func newSinkRigOf(t *testing.T, workers int) *sinkRig {
 			t.Fatal(err)
 		}
 	}
-	r.createSink(t, sinkConnector, map[string]string{"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
-		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': '%s', 'table': 'Ledger','format': 'json', 'mapping':'LedgerMapping'}]", topic, database)})
+	r.createSink(t, sinkConnector, map[string]string{"transforms": "unwrap",
+		"transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+		"kusto.tables.topics.mapping": fmt.Sprintf(
+			"[{'topic': '%s','db': '%s', 'table': 'Ledger','format': 'json', 'mapping':'LedgerMapping'}]", topic, database)})
 	r.createSink(t, stateConnector, map[string]string{"table.form": "changes", "current.state": "true",
-		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': '%s', 'table': 'Changes','format': 'json'}]", topic, database)})
+		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': '%s', 'table': 'Changes','format': 'json'}]",
+			topic, database)})
 	testenv.Eventually(t, time.Minute, "all connectors to run", func(ctx context.Context) error {
 		return errors.Join(r.streaming(ctx), r.Sink().Running(ctx, sinkConnector), r.Sink().Running(ctx, stateConnector))
 	})
@@ -79,7 +82,8 @@ func newSinkRigOf(t *testing.T, workers int) *sinkRig {
 func (r *sinkRig) createSink(t *testing.T, name string, more map[string]string) {
 	t.Helper()
 	config := map[string]string{
-		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "tasks.max": "2", "topics": topic,
+		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "tasks.max": "2",
+		"topics":           topic,
 		"flush.size.bytes": "200000", "flush.interval.ms": "1000", "kusto.url": "http://" + r.ADXProxy.Addr,
 		"aad.auth.authority": "tenant", "aad.auth.appid": "app", "aad.auth.appkey": "key",
 		"key.converter":   "org.apache.kafka.connect.storage.StringConverter",
@@ -91,8 +95,8 @@ func (r *sinkRig) createSink(t *testing.T, name string, more map[string]string) 
 	}
 }
 
-// verify demands that the topic holds what was committed, ADX what the topic holds, both exactly once, and that the current state in
-// ADX is the source's.
+// verify demands that the topic holds what was committed, ADX what the topic holds, both exactly
+// once, and that the current state in ADX is the source's.
 func (r *sinkRig) verify(t *testing.T) {
 	t.Helper()
 	r.captureRig.verify(t)

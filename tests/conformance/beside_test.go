@@ -20,11 +20,14 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
 )
 
-var beside = flag.String("beside", "", "a folder of cases to run beside the real Debezium: setup.sql, config.json and steps (1.sql, 2.signals, …)")
+var beside = flag.String("beside", "",
+	"a folder of cases to run beside the real Debezium: setup.sql, config.json and steps (1.sql, 2.signals, …)")
 
-// TestGivenCasesGiveDebeziumsBytes runs cases of a folder, each on a database of its own that Debezium and capture watch. A case is
-// setup.sql, config.json, database (what follows the name in CREATE DATABASE, such as an encoding), where that matters, and steps in the order of their names: SQL, SQL that runs while both are stopped (down), or signals for both
-// brokers, a JSON object of topic, key and value a line. Before each step the topics of both have to be quiet.
+// TestGivenCasesGiveDebeziumsBytes runs cases of a folder, each on a database of its own that
+// Debezium and capture watch. A case is setup.sql, config.json, database (what follows the name in
+// CREATE DATABASE, such as an encoding), where that matters, and steps in the order of their names:
+// SQL, SQL that runs while both are stopped (down), or signals for both brokers, a JSON object of
+// topic, key and value a line. Before each step the topics of both have to be quiet.
 func TestGivenCasesGiveDebeziumsBytes(t *testing.T) {
 	if *beside == "" {
 		t.Skip("it runs with -beside only (make conformance-beside)")
@@ -34,7 +37,8 @@ func TestGivenCasesGiveDebeziumsBytes(t *testing.T) {
 	debeziumWorker := newWorker(t, theirs.Bootstrap)
 	debeziumWorker.connect, debeziumWorker.quiet = debezium.Run(t, theirs.Bootstrap), recordingQuiet
 	s := stack.Start(t, stack.Options{Capture: true, Kafka: kafka, Postgres: testenv.PostgresConfig{
-		Settings: []string{"max_replication_slots = 300", "max_wal_senders = 200", "max_connections = 600", "max_prepared_transactions = 20"},
+		Settings: []string{"max_replication_slots = 300", "max_wal_senders = 200", "max_connections = 600",
+			"max_prepared_transactions = 20"},
 	}})
 	captureWorker := newWorker(t, s.Kafka.Bootstrap)
 	captureWorker.connect = s.Source()
@@ -46,7 +50,8 @@ func TestGivenCasesGiveDebeziumsBytes(t *testing.T) {
 		dir := filepath.Dir(file)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
-			r := &round{postgres: s.Postgres, database: "b_" + strings.ReplaceAll(filepath.Base(dir), "-", "_"), gen: newGenerator(1), debezium: debeziumWorker, capture: captureWorker}
+			r := &round{postgres: s.Postgres, database: "b_" + strings.ReplaceAll(filepath.Base(dir), "-", "_"),
+				gen: newGenerator(1), debezium: debeziumWorker, capture: captureWorker}
 			options, err := os.ReadFile(filepath.Join(dir, "database"))
 			if err != nil && !errors.Is(err, os.ErrNotExist) {
 				t.Fatal(err)
@@ -113,7 +118,8 @@ func (r *round) followCase(t *testing.T, dir string) {
 		}
 	}
 	p.settle(t)
-	if err := errors.Join(recorded.Write(filepath.Join(dir, "expected.jsonl"), p.expected), recorded.Write(filepath.Join(dir, "got.jsonl"), p.got)); err != nil {
+	if err := errors.Join(recorded.Write(filepath.Join(dir, "expected.jsonl"), p.expected),
+		recorded.Write(filepath.Join(dir, "got.jsonl"), p.got)); err != nil {
 		t.Error(err)
 	}
 	p.compare(t)
@@ -135,7 +141,8 @@ func (w *worker) send(t *testing.T, lines string) {
 		if err := dec.Decode(&r); err != nil {
 			t.Fatal(err)
 		}
-		if err := client.ProduceSync(context.WithoutCancel(t.Context()), &kgo.Record{Topic: r.Topic, Key: []byte(r.Key), Value: r.Value}).FirstErr(); err != nil {
+		if err := client.ProduceSync(context.WithoutCancel(t.Context()),
+			&kgo.Record{Topic: r.Topic, Key: []byte(r.Key), Value: r.Value}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}

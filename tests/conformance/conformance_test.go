@@ -1,5 +1,5 @@
-// Package conformance runs the same SQL that was run through a real Kafka Connect with Debezium's PostgreSQL connector through
-// capture, and demands the same records, byte for byte.
+// Package conformance runs the same SQL that was run through a real Kafka Connect with Debezium's
+// PostgreSQL connector through capture, and demands the same records, byte for byte.
 package conformance
 
 import (
@@ -47,7 +47,8 @@ func TestTheSameSQLGivesDebeziumsBytes(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			ran++
 			t.Parallel()
-			c := &testCase{worker: w, dir: dir, id: "c_" + strings.ReplaceAll(filepath.Base(dir), "-", "_"), postgres: s.Postgres}
+			c := &testCase{worker: w, dir: dir, id: "c_" + strings.ReplaceAll(filepath.Base(dir), "-", "_"),
+				postgres: s.Postgres}
 			file := filepath.Join(dir, "expected.jsonl")
 			if *record {
 				if err := recorded.Write(file, c.run(t, 0)); err != nil {
@@ -128,7 +129,8 @@ func (c *testCase) config(t *testing.T) map[string]string {
 func (c *testCase) psql(t *testing.T, file string) {
 	t.Helper()
 	pg := c.postgres
-	cmd := exec.CommandContext(t.Context(), filepath.Join(pg.Bin, "psql"), "-h", pg.Host, "-p", strconv.Itoa(pg.Port), "-U", testenv.PostgresUser,
+	cmd := exec.CommandContext(t.Context(), filepath.Join(pg.Bin, "psql"), "-h", pg.Host, "-p", strconv.Itoa(pg.Port),
+		"-U", testenv.PostgresUser,
 		"-d", c.id, "-v", "ON_ERROR_STOP=1", "-q", "-At", "-f", filepath.Join(c.dir, file))
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+testenv.PostgresPassword)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -28,8 +28,9 @@ var (
 	keep   = flag.String("keep", "", "a folder for the SQL and the settings of rounds that differ")
 )
 
-// TestRandomTablesGiveDebeziumsBytes runs Debezium and capture on the same database, each with a broker of its own, gives both
-// the same random settings, and compares what they make of random tables and changes.
+// TestRandomTablesGiveDebeziumsBytes runs Debezium and capture on the same database, each with a
+// broker of its own, gives both the same random settings, and compares what they make of random
+// tables and changes.
 func TestRandomTablesGiveDebeziumsBytes(t *testing.T) {
 	if *seed == 0 {
 		t.Skip("it runs with -seed only (make conformance-random)")
@@ -46,7 +47,8 @@ func TestRandomTablesGiveDebeziumsBytes(t *testing.T) {
 	for n := range *rounds {
 		of := *seed + uint64(n)
 		t.Run(strconv.FormatUint(of, 10), func(t *testing.T) {
-			r := &round{postgres: s.Postgres, database: fmt.Sprintf("r%d", of), gen: newGenerator(of), debezium: debeziumWorker, capture: captureWorker}
+			r := &round{postgres: s.Postgres, database: fmt.Sprintf("r%d", of), gen: newGenerator(of), debezium: debeziumWorker,
+				capture: captureWorker}
 			r.run(t)
 		})
 	}
@@ -93,8 +95,10 @@ func (r *round) run(t *testing.T) {
 		}
 		dir := filepath.Join(*keep, fmt.Sprintf("%s-%d", r.database, i))
 		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "setup.sql"), []byte(setup), 0o644),
-			os.WriteFile(filepath.Join(dir, "changes.sql"), []byte(changes), 0o644), os.WriteFile(filepath.Join(dir, "config.json"), asJSON(p.settings), 0o644),
-			recorded.Write(filepath.Join(dir, "expected.jsonl"), p.expected), recorded.Write(filepath.Join(dir, "got.jsonl"), p.got)); err != nil {
+			os.WriteFile(filepath.Join(dir, "changes.sql"), []byte(changes), 0o644),
+			os.WriteFile(filepath.Join(dir, "config.json"), asJSON(p.settings), 0o644),
+			recorded.Write(filepath.Join(dir, "expected.jsonl"), p.expected),
+			recorded.Write(filepath.Join(dir, "got.jsonl"), p.got)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -104,7 +108,8 @@ func (r *round) run(t *testing.T) {
 func (r *round) psql(t *testing.T, text string) {
 	t.Helper()
 	pg := r.postgres
-	cmd := exec.CommandContext(t.Context(), filepath.Join(pg.Bin, "psql"), "-h", pg.Host, "-p", strconv.Itoa(pg.Port), "-U", testenv.PostgresUser,
+	cmd := exec.CommandContext(t.Context(), filepath.Join(pg.Bin, "psql"), "-h", pg.Host, "-p", strconv.Itoa(pg.Port),
+		"-U", testenv.PostgresUser,
 		"-d", r.database, "-q", "-At")
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+testenv.PostgresPassword)
 	cmd.Stdin = strings.NewReader(text)
@@ -131,8 +136,10 @@ func (r *round) pair(i int) *pair {
 	settings := r.gen.settings(i)
 	maps.Copy(settings, map[string]string{
 		"connector.class":   "io.debezium.connector.postgresql.PostgresConnector",
-		"database.hostname": r.postgres.Host, "database.port": strconv.Itoa(r.postgres.Port), "database.user": testenv.PostgresUser,
-		"database.password": testenv.PostgresPassword, "database.dbname": r.database, "topic.prefix": prefix, "poll.interval.ms": "50",
+		"database.hostname": r.postgres.Host, "database.port": strconv.Itoa(r.postgres.Port),
+		"database.user":     testenv.PostgresUser,
+		"database.password": testenv.PostgresPassword, "database.dbname": r.database, "topic.prefix": prefix,
+		"poll.interval.ms": "50",
 	})
 	return &pair{round: r, prefix: prefix, settings: settings}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// relatives are tables that inherit from others. Those without columns come later: Debezium's snapshot dies of them (a null
-	// pointer), where ours leaves them out.
+	// relatives are tables that inherit from others. Those without columns come later: Debezium's
+	// snapshot dies of them (a null pointer), where ours leaves them out.
 	relatives = `
 create table parent (id int primary key, x text);
 create table child (extra int) inherits (parent);
@@ -51,7 +51,8 @@ insert into parent values (99, 'end');
 `
 )
 
-// TestTablesThatInheritAndTablesWithoutColumnsGiveDebeziumsBytes is a round of the random trial with tables that it does not make.
+// TestTablesThatInheritAndTablesWithoutColumnsGiveDebeziumsBytes is a round of the random trial
+// with tables that it does not make.
 func TestTablesThatInheritAndTablesWithoutColumnsGiveDebeziumsBytes(t *testing.T) {
 	if *seed == 0 {
 		t.Skip("it runs with -seed only (make conformance-random)")
@@ -63,7 +64,8 @@ func TestTablesThatInheritAndTablesWithoutColumnsGiveDebeziumsBytes(t *testing.T
 	s := stack.Start(t, stack.Options{Capture: true, Kafka: kafka, Postgres: testenv.PostgresConfig{}})
 	captureWorker := newWorker(t, s.Kafka.Bootstrap)
 	captureWorker.connect = s.Source()
-	r := &round{postgres: s.Postgres, database: "relatives", gen: newGenerator(*seed), debezium: debeziumWorker, capture: captureWorker}
+	r := &round{postgres: s.Postgres, database: "relatives", gen: newGenerator(*seed), debezium: debeziumWorker,
+		capture: captureWorker}
 	if err := r.postgres.Exec(t.Context(), "postgres", "create database "+r.database); err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 // faultsFile is what services/capture compares its own faults with.
 const faultsFile = "../../services/capture/testdata/debezium-faults.json"
 
-// TestFaultsOfValuesAreRecorded records what a real Kafka Connect with Debezium says of values of each key that are nonsense, empty
-// or in capitals.
+// TestFaultsOfValuesAreRecorded records what a real Kafka Connect with Debezium says of values of
+// each key that are nonsense, empty or in capitals.
 func TestFaultsOfValuesAreRecorded(t *testing.T) {
 	if !*record {
 		t.Skip("it runs with -record only (make conformance-record)")
@@ -27,11 +27,14 @@ func TestFaultsOfValuesAreRecorded(t *testing.T) {
 		Name    string
 		Default *string `json:"default_value"`
 	}
-	if err := worker.Call(t.Context(), http.MethodGet, "/connector-plugins/PostgresConnector/config", nil, &keys); err != nil {
+	if err := worker.Call(t.Context(), http.MethodGet, "/connector-plugins/PostgresConnector/config", nil,
+		&keys); err != nil {
 		t.Fatal(err)
 	}
-	base := map[string]string{"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "name": "c", "database.hostname": "127.0.0.1", "database.port": "1",
-		"database.user": "u", "database.password": "p", "database.dbname": "d", "topic.prefix": "p", "plugin.name": "pgoutput"}
+	base := map[string]string{"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "name": "c",
+		"database.hostname": "127.0.0.1", "database.port": "1",
+		"database.user": "u", "database.password": "p", "database.dbname": "d", "topic.prefix": "p",
+		"plugin.name": "pgoutput"}
 	faults := map[string]map[string][]string{}
 	for _, key := range keys {
 		if strings.ContainsAny(key.Name, "([") || key.Name == "connector.class" {
@@ -59,7 +62,8 @@ func TestFaultsOfValuesAreRecorded(t *testing.T) {
 					}
 				}
 			}
-			if err := worker.Call(t.Context(), http.MethodPut, "/connector-plugins/PostgresConnector/config/validate", config, &answer); err != nil {
+			if err := worker.Call(t.Context(), http.MethodPut, "/connector-plugins/PostgresConnector/config/validate", config,
+				&answer); err != nil {
 				faults[key.Name][value] = []string{err.Error()} // classes are looked for at once
 				continue
 			}

@@ -13,9 +13,10 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/connect"
 )
 
-// quiet is how long topics must not have grown before a step counts as done. Records that come later than this after
-// all expected ones would go unnoticed; those that come while fewer than expected are there are waited for. Where nobody knows how
-// many are to come, recordingQuiet is the time: Kafka Connect makes topics one by one.
+// quiet is how long topics must not have grown before a step counts as done. Records that come
+// later than this after all expected ones would go unnoticed; those that come while fewer than
+// expected are there are waited for. Where nobody knows how many are to come, recordingQuiet is the
+// time: Kafka Connect makes topics one by one.
 const (
 	quiet          = 2500 * time.Millisecond
 	recordingQuiet = 8 * time.Second
@@ -41,8 +42,8 @@ func newWorker(t *testing.T, brokers string) *worker {
 	return &worker{brokers: brokers, quiet: quiet, admin: kadm.NewClient(client)}
 }
 
-// settle waits until the topics under prefix hold at least n records, as a read_committed consumer sees them, and have not grown
-// for the quiet time.
+// settle waits until the topics under prefix hold at least n records, as a read_committed consumer
+// sees them, and have not grown for the quiet time.
 func (w *worker) settle(t *testing.T, prefix string, n int) []recorded.Event {
 	last, since := int64(-1), time.Now()
 	for {

@@ -1,4 +1,5 @@
-// Package install_test installs the commands as somebody does who has no checkout: by go install, from the module's zip.
+// Package install_test installs the commands as somebody does who has no checkout: by go install,
+// from the module's zip.
 package install_test
 
 import (
@@ -45,7 +46,8 @@ func TestTheCommandsAreInstalledFromTheModuleAloneWithoutACCompiler(t *testing.T
 	}
 	install := exec.Command("go", args...)
 	install.Dir = t.TempDir()
-	install.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOBIN="+bin, "GOMODCACHE="+t.TempDir(), "GONOSUMDB="+product,
+	install.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOBIN="+bin, "GOMODCACHE="+t.TempDir(),
+		"GONOSUMDB="+product,
 		"GOFLAGS=-modcacherw", // so that the test can remove its cache
 		"GOPROXY=file://"+proxy+",file://"+path.Join(cache, "cache", "download")+","+output(t, root, "go", "env", "GOPROXY"))
 	if out, err := install.CombinedOutput(); err != nil {
@@ -69,8 +71,11 @@ func publish(t *testing.T, root, folder string) {
 		t.Fatal(err)
 	}
 	var files []zip.File
-	for name := range strings.SplitSeq(output(t, root, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "\x00") {
-		if info, err := os.Lstat(filepath.Join(root, name)); name != "" && err == nil && info.Mode().IsRegular() && !strings.HasPrefix(name, "tools/") { // tools is a module of its own
+	for name := range strings.SplitSeq(output(t, root, "git", "ls-files", "-z", "--cached", "--others",
+		"--exclude-standard"), "\x00") {
+		if info, err := os.Lstat(filepath.Join(root, name)); name != "" && err == nil && info.Mode().IsRegular() &&
+			!strings.HasPrefix(name, "tools/") {
+			// tools is a module of its own
 			files = append(files, file{root, name})
 		}
 	}
@@ -86,7 +91,8 @@ func publish(t *testing.T, root, folder string) {
 	if err := zip.Create(out, module.Version{Path: product, Version: version}, files); err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{version + ".mod": string(mod), version + ".info": fmt.Sprintf(`{"Version":%q}`, version), "list": version + "\n"} {
+	for name, content := range map[string]string{version + ".mod": string(mod),
+		version + ".info": fmt.Sprintf(`{"Version":%q}`, version), "list": version + "\n"} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}

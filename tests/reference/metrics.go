@@ -19,10 +19,14 @@ import (
 
 const metricsIntroduction = `# Metrics
 
-What Prometheus reads at ` + "`/metrics`" + ` of each service; ` + "`OTEL_METRICS_EXPORTER=otlp`" + ` sends the same over OTLP. Every service also has
-` + "`cdc_build_info`" + ` and the metrics of the Go runtime and the process. Histograms have the suffixes ` + "`_bucket`, `_sum` and `_count`" + `. A metric appears
-when it first has something to say. Those that begin with ` + "`messaging_`" + ` follow OpenTelemetry's conventions for messaging;
-each service also has ` + "`rpc_server_call_duration_seconds`" + ` of its gRPC calls, by method and status, from OpenTelemetry's instrumentation.
+What Prometheus reads at ` + "`/metrics`" + ` of each service; ` + "`OTEL_METRICS_EXPORTER=otlp`" +
+	` sends the same over OTLP. Every service also has
+` + "`cdc_build_info`" + ` and the metrics of the Go runtime and the process. Histograms have the suffixes ` +
+	"`_bucket`, `_sum` and `_count`" + `. A metric appears
+when it first has something to say. Those that begin with ` + "`messaging_`" +
+	` follow OpenTelemetry's conventions for messaging;
+each service also has ` + "`rpc_server_call_duration_seconds`" +
+	` of its gRPC calls, by method and status, from OpenTelemetry's instrumentation.
 
 This page is generated from the code: ` + "`make docs`" + `.
 `
@@ -42,7 +46,8 @@ func (r *recorder) Int64Counter(name string, o ...metric.Int64CounterOption) (me
 	return r.Meter.Int64Counter(name, o...)
 }
 
-func (r *recorder) Int64UpDownCounter(name string, o ...metric.Int64UpDownCounterOption) (metric.Int64UpDownCounter, error) {
+func (r *recorder) Int64UpDownCounter(name string,
+	o ...metric.Int64UpDownCounterOption) (metric.Int64UpDownCounter, error) {
 	c := metric.NewInt64UpDownCounterConfig(o...)
 	r.note(name, c.Unit(), "gauge", c.Description())
 	return r.Meter.Int64UpDownCounter(name, o...)
@@ -54,31 +59,36 @@ func (r *recorder) Float64Histogram(name string, o ...metric.Float64HistogramOpt
 	return r.Meter.Float64Histogram(name, o...)
 }
 
-func (r *recorder) Int64ObservableCounter(name string, o ...metric.Int64ObservableCounterOption) (metric.Int64ObservableCounter, error) {
+func (r *recorder) Int64ObservableCounter(name string,
+	o ...metric.Int64ObservableCounterOption) (metric.Int64ObservableCounter, error) {
 	c := metric.NewInt64ObservableCounterConfig(o...)
 	r.note(name, c.Unit(), "counter", c.Description())
 	return r.Meter.Int64ObservableCounter(name, o...)
 }
 
-func (r *recorder) Float64ObservableCounter(name string, o ...metric.Float64ObservableCounterOption) (metric.Float64ObservableCounter, error) {
+func (r *recorder) Float64ObservableCounter(name string,
+	o ...metric.Float64ObservableCounterOption) (metric.Float64ObservableCounter, error) {
 	c := metric.NewFloat64ObservableCounterConfig(o...)
 	r.note(name, c.Unit(), "counter", c.Description())
 	return r.Meter.Float64ObservableCounter(name, o...)
 }
 
-func (r *recorder) Int64ObservableGauge(name string, o ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
+func (r *recorder) Int64ObservableGauge(name string,
+	o ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
 	c := metric.NewInt64ObservableGaugeConfig(o...)
 	r.note(name, c.Unit(), "gauge", c.Description())
 	return r.Meter.Int64ObservableGauge(name, o...)
 }
 
-func (r *recorder) Float64ObservableGauge(name string, o ...metric.Float64ObservableGaugeOption) (metric.Float64ObservableGauge, error) {
+func (r *recorder) Float64ObservableGauge(name string,
+	o ...metric.Float64ObservableGaugeOption) (metric.Float64ObservableGauge, error) {
 	c := metric.NewFloat64ObservableGaugeConfig(o...)
 	r.note(name, c.Unit(), "gauge", c.Description())
 	return r.Meter.Float64ObservableGauge(name, o...)
 }
 
-// note names a metric as OpenTelemetry's Prometheus exporter does: dots become underscores, the unit and _total are added.
+// note names a metric as OpenTelemetry's Prometheus exporter does: dots become underscores, the
+// unit and _total are added.
 func (r *recorder) note(name, unit, kind, help string) {
 	name = strings.ReplaceAll(name, ".", "_")
 	suffix := map[string]string{"s": "seconds", "By": "bytes", "By/s": "bytes_per_second"}[unit]
@@ -101,7 +111,8 @@ func writeMetrics(w io.Writer) error {
 	if _, err := sink.Plugin(sink.Options{Meter: sinks}); err != nil {
 		return err
 	}
-	if _, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w", Plugins: plugins, Meter: workers}); err != nil {
+	if _, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w",
+		Plugins: plugins, Meter: workers}); err != nil {
 		return err
 	}
 	if err := admin.DeclareMetrics(pipelines); err != nil {
@@ -116,7 +127,8 @@ func writeMetrics(w io.Writer) error {
 	for _, part := range []struct {
 		title string
 		from  *recorder
-	}{{"capture", captures}, {"sink", sinks}, {"capture and sink: the connector workers", workers}, {"admin: pipelines", pipelines}, {"orders-generator", orders}} {
+	}{{"capture", captures}, {"sink", sinks}, {"capture and sink: the connector workers", workers},
+		{"admin: pipelines", pipelines}, {"orders-generator", orders}} {
 		slices.SortFunc(part.from.all, func(a, b described) int { return strings.Compare(a.name, b.name) })
 		if _, err := fmt.Fprintf(w, "\n## %s\n\n| metric | kind | what it says |\n|---|---|---|\n", part.title); err != nil {
 			return err

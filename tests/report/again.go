@@ -12,8 +12,9 @@ import (
 // few is the number of tests that may fail of themselves. More have a common cause.
 const few = 4
 
-// suspects are the tests that may have failed for a reason of the moment, without their subtests; nil where a failure is
-// of another kind: of a package without a failed test (it does not build, or ran out of time), or of one that crashed.
+// suspects are the tests that may have failed for a reason of the moment, without their subtests;
+// nil where a failure is of another kind: of a package without a failed test (it does not build, or
+// ran out of time), or of one that crashed.
 func (s *summary) suspects() []name {
 	var tests, packages []name
 	for _, n := range s.failed {
@@ -40,7 +41,8 @@ func (s *summary) unsteady(w io.Writer, flags []string) bool {
 	tests := s.suspects()
 	for _, n := range tests {
 		fmt.Fprintf(w, "\nagain, alone: %s %s\n", short(n.pkg), n.test)
-		cmd := exec.Command("go", slices.Concat([]string{"test", "-count=3", "-failfast", "-run", "^" + n.test + "$"}, flags, []string{n.pkg})...)
+		cmd := exec.Command("go", slices.Concat([]string{"test", "-count=3", "-failfast", "-run", "^" + n.test + "$"}, flags,
+			[]string{n.pkg})...)
 		cmd.Stdout, cmd.Stderr = w, os.Stderr
 		if err := cmd.Run(); err != nil {
 			fmt.Fprintf(w, "failed again: %s %s\n", short(n.pkg), n.test)
@@ -48,7 +50,8 @@ func (s *summary) unsteady(w io.Writer, flags []string) bool {
 		}
 	}
 	for _, n := range tests {
-		fmt.Fprintf(w, "unsteady: %s %s failed once and passed three times alone; its first output is above\n", short(n.pkg), n.test)
+		fmt.Fprintf(w, "unsteady: %s %s failed once and passed three times alone; its first output is above\n",
+			short(n.pkg), n.test)
 	}
 	return len(tests) > 0
 }

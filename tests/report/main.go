@@ -1,10 +1,12 @@
-// Command report reads the output of `go test -json` and prints what a person wants of it: a line for each package, all
-// output of what failed, and at the end every test that was left out, with its reason. It exits with 1 if anything failed.
+// Command report reads the output of `go test -json` and prints what a person wants of it: a line
+// for each package, all output of what failed, and at the end every test that was left out, with
+// its reason. It exits with 1 if anything failed.
 //
-// With -again "-race", a few tests that failed among the others are run three times more each, alone and with these flags
-// of go test. Those that pass all three are named as unsteady in the end and do not fail the run: what fails on a change
-// that has nothing to do with it is to be looked into, but must not hold the change up. What cannot come from a busy
-// machine, a data race or a panic, is never excused.
+// With -again "-race", a few tests that failed among the others are run three times more each,
+// alone and with these flags of go test. Those that pass all three are named as unsteady in the end
+// and do not fail the run: what fails on a change that has nothing to do with it is to be looked
+// into, but must not hold the change up. What cannot come from a busy machine, a data race or a
+// panic, is never excused.
 package main
 
 import (
@@ -22,7 +24,8 @@ import (
 	"time"
 )
 
-// event is one line of `go test -json` (go doc test2json); a line of the go command about a failed build has Output only.
+// event is one line of `go test -json` (go doc test2json); a line of the go command about a failed
+// build has Output only.
 type event struct {
 	Action      string
 	Package     string
@@ -112,7 +115,8 @@ func (s *summary) take(e event, w io.Writer) {
 	case "build-output":
 		fmt.Fprint(w, e.Output)
 	case "output":
-		if strings.HasPrefix(e.Output, "WARNING: DATA RACE") || strings.HasPrefix(e.Output, "panic: ") || strings.HasPrefix(e.Output, "fatal error: ") {
+		if strings.HasPrefix(e.Output, "WARNING: DATA RACE") || strings.HasPrefix(e.Output, "panic: ") ||
+			strings.HasPrefix(e.Output, "fatal error: ") {
 			s.crashed[e.Package] = true
 		}
 		s.output[n] = append(s.output[n], e.Output)
@@ -162,7 +166,8 @@ func (s *summary) print(w io.Writer, took time.Duration) {
 	for _, n := range s.skipped {
 		byReason[s.reasons[n]] = append(byReason[s.reasons[n]], n)
 	}
-	fmt.Fprintf(w, "\n%d passed, %d failed, %d left out in %v\n", len(s.passed), len(s.failed), len(s.skipped), took.Round(time.Second))
+	fmt.Fprintf(w, "\n%d passed, %d failed, %d left out in %v\n", len(s.passed), len(s.failed), len(s.skipped),
+		took.Round(time.Second))
 	for _, why := range slices.Sorted(maps.Keys(byReason)) {
 		fmt.Fprintf(w, "\nleft out: %s\n", why)
 		for _, n := range byReason[why] {

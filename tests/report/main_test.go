@@ -19,7 +19,8 @@ func TestWhatWasLeftOutIsNamedWithItsTestOrPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.print(&out, 0)
-	for _, want := range []string{"2 left out", "left out: no PostgreSQL\n  services/capture (all of its tests)\n", "no Java\n  p TestA\n"} {
+	for _, want := range []string{"2 left out", "left out: no PostgreSQL\n  services/capture (all of its tests)\n",
+		"no Java\n  p TestA\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing:\n%s", want, out.String())
 		}
@@ -47,12 +48,15 @@ func TestOnlyAFewTestsThatFailOfThemselvesAreRunAgain(t *testing.T) {
 		events string
 		want   string
 	}{
-		"a test and its subtests":   {fail("p", "TestA/x") + fail("p", "TestA") + fail("p", "TestB") + wholePackage("p"), "[{p TestA} {p TestB}]"},
-		"two packages":              {fail("p", "TestA") + wholePackage("p") + fail("q", "TestA") + wholePackage("q"), "[{p TestA} {q TestA}]"},
-		"a data race":               {says("p", "WARNING: DATA RACE\n") + fail("p", "TestA") + wholePackage("p"), "[]"},
-		"a panic":                   {says("p", "panic: boom\n") + fail("p", "TestA") + wholePackage("p"), "[]"},
-		"a package without a test":  {fail("p", "TestA") + wholePackage("p") + wholePackage("q"), "[]"},
-		"more than come by chance":  {fail("p", "TestA") + fail("p", "TestB") + fail("p", "TestC") + fail("p", "TestD") + fail("p", "TestE") + wholePackage("p"), "[]"},
+		"a test and its subtests": {fail("p", "TestA/x") + fail("p", "TestA") + fail("p", "TestB") + wholePackage("p"),
+			"[{p TestA} {p TestB}]"},
+		"two packages": {fail("p", "TestA") + wholePackage("p") + fail("q", "TestA") + wholePackage("q"),
+			"[{p TestA} {q TestA}]"},
+		"a data race":              {says("p", "WARNING: DATA RACE\n") + fail("p", "TestA") + wholePackage("p"), "[]"},
+		"a panic":                  {says("p", "panic: boom\n") + fail("p", "TestA") + wholePackage("p"), "[]"},
+		"a package without a test": {fail("p", "TestA") + wholePackage("p") + wholePackage("q"), "[]"},
+		"more than come by chance": {fail("p", "TestA") + fail("p", "TestB") + fail("p", "TestC") + fail("p",
+			"TestD") + fail("p", "TestE") + wholePackage("p"), "[]"},
 		"a crash of what is a test": {says("q", "panic: boom\n") + fail("p", "TestA") + wholePackage("p"), "[{p TestA}]"},
 	} {
 		s := newSummary()

@@ -16,13 +16,15 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
 )
 
-// Brokers forget producers that write nothing for a week, and services allow less beside an offset than Apache Kafka does. Here a week is ten
-// seconds.
+// Brokers forget producers that write nothing for a week, and services allow less beside an offset
+// than Apache Kafka does. Here a week is ten seconds.
 func TestAPipelineThatIsIdleForLongerThanBrokersRememberGoesOn(t *testing.T) {
-	p := newPipeline(t, stack.Options{ADXEnv: []string{batchQuickly}, Kafka: testenv.KafkaConfig{RealOnly: true, Properties: []string{
-		"transactional.id.expiration.ms=10000", "transaction.remove.expired.transaction.cleanup.interval.ms=500", "producer.id.expiration.ms=10000",
-		"producer.id.expiration.check.interval.ms=500", "offset.metadata.max.bytes=1024",
-	}}})
+	p := newPipeline(t, stack.Options{ADXEnv: []string{batchQuickly},
+		Kafka: testenv.KafkaConfig{RealOnly: true, Properties: []string{
+			"transactional.id.expiration.ms=10000", "transaction.remove.expired.transaction.cleanup.interval.ms=500",
+			"producer.id.expiration.ms=10000",
+			"producer.id.expiration.check.interval.ms=500", "offset.metadata.max.bytes=1024",
+		}}})
 	client, err := kgo.NewClient(kgo.SeedBrokers(p.Kafka.Bootstrap))
 	if err != nil {
 		t.Fatal(err)

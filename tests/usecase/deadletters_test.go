@@ -30,7 +30,8 @@ func (p *pipeline) setAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte(`{"no json`)}).FirstErr(); err != nil {
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic,
+		Value: []byte(`{"no json`)}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	calls, err := grpc.NewClient(p.Address("admin grpc"), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -46,7 +47,8 @@ func (p *pipeline) setAside(t *testing.T) {
 		}
 		return err
 	})
-	if gone, err := letters.DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: sink, All: true}); err != nil || gone.Discarded != 1 {
+	if gone, err := letters.DiscardDeadLetters(t.Context(),
+		&sinkv1.DiscardDeadLettersRequest{Connector: sink, All: true}); err != nil || gone.Discarded != 1 {
 		t.Error(gone, err)
 	}
 }

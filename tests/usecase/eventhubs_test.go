@@ -23,7 +23,8 @@ func TestTheUseCaseWorksOnEventHubs(t *testing.T) {
 			name += ", which cuts connections"
 		}
 		t.Run(name, func(t *testing.T) {
-			p := newPipeline(t, stack.Options{EventHubs: &c, Kafka: testenv.KafkaConfig{RealOnly: true}, ADXEnv: []string{batchQuickly}, Workers: 2})
+			p := newPipeline(t, stack.Options{EventHubs: &c, Kafka: testenv.KafkaConfig{RealOnly: true},
+				ADXEnv: []string{batchQuickly}, Workers: 2})
 			p.burst(t, 300)
 			p.start(t, func(config map[string]any) {
 				quick(config)
@@ -38,7 +39,8 @@ func TestTheUseCaseWorksOnEventHubs(t *testing.T) {
 			p.EventHubs.Stumble(2)
 			p.burst(t, 300)
 			if c.Tier.Epochs {
-				testenv.Eventually(t, 2*time.Minute, "the orders so far to be in ADX", func(ctx context.Context) error { return p.delivered(ctx, verify.ExactlyOnce, verify.ExactlyOnce) })
+				testenv.Eventually(t, 2*time.Minute, "the orders so far to be in ADX",
+					func(ctx context.Context) error { return p.delivered(ctx, verify.ExactlyOnce, verify.ExactlyOnce) })
 				p.EventHubs.MoveLeaders()
 				time.Sleep(12 * time.Second) // in which the sink asks for the partitions' leaders
 				p.burst(t, 300)

@@ -40,12 +40,17 @@ var faults = []fault{
 		source: func(c map[string]any) {
 			c["database.user"], c["database.password"], c["slot.name"] = "reader", "reader", "reader"
 		}},
-	{name: "a slot that another reads", arrange: takenSlot, source: set("slot.name", "taken"), words: []string{"taken", "slot.name"}},
-	{name: "an output plugin that is not installed", source: set("plugin.name", "nonsense"), words: []string{"plugin.name", "must be one of pgoutput"}},
-	{name: "an unknown target table", sink: mapping("Ordes", "OrdersEventMapping"), words: []string{"Ordes", ".create table"}},
+	{name: "a slot that another reads", arrange: takenSlot, source: set("slot.name", "taken"),
+		words: []string{"taken", "slot.name"}},
+	{name: "an output plugin that is not installed", source: set("plugin.name", "nonsense"),
+		words: []string{"plugin.name", "must be one of pgoutput"}},
+	{name: "an unknown target table", sink: mapping("Ordes", "OrdersEventMapping"),
+		words: []string{"Ordes", ".create table"}},
 	{name: "an unknown mapping", sink: mapping("Orders", "Nothing"), words: []string{"Nothing", "mapping"}},
-	{name: "a mapping list that is no list", sink: set("kusto.tables.topics.mapping", "[{'topic'"), words: []string{"kusto.tables.topics.mapping"}},
-	{name: "an address that is not ADX's", sink: set("kusto.url", "https://evil.example"), words: []string{"evil.example"}},
+	{name: "a mapping list that is no list", sink: set("kusto.tables.topics.mapping", "[{'topic'"),
+		words: []string{"kusto.tables.topics.mapping"}},
+	{name: "an address that is not ADX's", sink: set("kusto.url", "https://evil.example"),
+		words: []string{"evil.example"}},
 }
 
 func set(key, value string) func(map[string]any) {
@@ -53,7 +58,9 @@ func set(key, value string) func(map[string]any) {
 }
 
 func mapping(table, name string) func(map[string]any) {
-	return set("kusto.tables.topics.mapping", fmt.Sprintf("[{'topic': '%s','db': '%s', 'table': '%s','format': 'json', 'mapping':'%s'}]", topic, database, table, name))
+	return set("kusto.tables.topics.mapping",
+		fmt.Sprintf("[{'topic': '%s','db': '%s', 'table': '%s','format': 'json', 'mapping':'%s'}]", topic,
+			database, table, name))
 }
 
 func role(t *testing.T, p *pipeline) {
@@ -64,9 +71,10 @@ func role(t *testing.T, p *pipeline) {
 
 // takenSlot has another connector read the slot.
 func takenSlot(t *testing.T, p *pipeline) {
-	if err := p.post(t.Context(), p.Source(), strings.Replace(orders.SourceConfig, source, "another", 1), func(c map[string]any) {
-		c["slot.name"], c["database.server.name"] = "taken", "another"
-	}); err != nil {
+	if err := p.post(t.Context(), p.Source(), strings.Replace(orders.SourceConfig, source, "another", 1),
+		func(c map[string]any) {
+			c["slot.name"], c["database.server.name"] = "taken", "another"
+		}); err != nil {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, time.Minute, "another connector to read the slot", func(ctx context.Context) error {
@@ -112,7 +120,8 @@ func TestEveryFaultIsNamedWithWhatToDoAboutIt(t *testing.T) {
 				return errors.Join(err, f.missing(trace))
 			})
 			f.in(t, "the answer over gRPC", p.grpcTrace(t, fleet, name))
-			testenv.Eventually(t, 10*time.Second, "the fault in the log", func(context.Context) error { return f.missing(p.Service(fleet).Log()[logged:]) })
+			testenv.Eventually(t, 10*time.Second, "the fault in the log",
+				func(context.Context) error { return f.missing(p.Service(fleet).Log()[logged:]) })
 		})
 	}
 	for _, fleet := range []string{"capture", "sink", "admin"} {
@@ -146,7 +155,8 @@ func (p *pipeline) grpcTrace(t *testing.T, fleet, name string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	answer, err := connectorv1.NewConnectorServiceClient(conn).GetConnectorStatus(t.Context(), &connectorv1.GetConnectorStatusRequest{Name: name})
+	answer, err := connectorv1.NewConnectorServiceClient(conn).GetConnectorStatus(t.Context(),
+		&connectorv1.GetConnectorStatusRequest{Name: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,9 +177,13 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		{"broken JSON", `{"name": "x", `, []int{400, 500}, ""},
 		{"no configuration", `{"name": "x"}`, []int{400, 500}, ""},
 		{"no class", `{"name": "x", "config": {}}`, []int{400, 500}, "connector type"},
-		{"an unknown class", `{"name": "x", "config": {"connector.class": "com.example.Nothing"}}`, []int{400, 500}, "com.example.Nothing"},
-		{"a required key missing", `{"name": "x", "config": {"connector.class": "io.debezium.connector.postgresql.PostgresConnector"}}`, []int{400}, "database.hostname"},
-		{"a value of the wrong type", strings.Replace(string(p.body(orders.SourceConfig)), `"database.server.name"`, `"max.batch.size": "many", "database.server.name"`, 1), []int{400}, "max.batch.size"},
+		{"an unknown class", `{"name": "x", "config": {"connector.class": "com.example.Nothing"}}`, []int{400, 500},
+			"com.example.Nothing"},
+		{"a required key missing",
+			`{"name": "x", "config": {"connector.class": "io.debezium.connector.postgresql.PostgresConnector"}}`, []int{400},
+			"database.hostname"},
+		{"a value of the wrong type", strings.Replace(string(p.body(orders.SourceConfig)), `"database.server.name"`,
+			`"max.batch.size": "many", "database.server.name"`, 1), []int{400}, "max.batch.size"},
 	} {
 		err := p.Source().Call(t.Context(), http.MethodPost, "/connectors", []byte(c.body), nil)
 		refused := (*connect.Error)(nil)
@@ -177,7 +191,8 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 			t.Errorf("%s: got %v", c.name, err)
 			continue
 		}
-		if ok := strings.Contains(fmt.Sprint(c.status), fmt.Sprint(refused.Status)); !ok || !strings.Contains(refused.Message, c.word) {
+		if ok := strings.Contains(fmt.Sprint(c.status), fmt.Sprint(refused.Status)); !ok ||
+			!strings.Contains(refused.Message, c.word) {
 			t.Errorf("%s: got %v, want status %v and %q", c.name, refused, c.status, c.word)
 		}
 	}
@@ -188,7 +203,8 @@ func TestAnUnknownKeyIsNamedAndStopsNothing(t *testing.T) {
 	if err := p.post(t.Context(), p.Source(), orders.SourceConfig, set("databse.hostname", "typo")); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Eventually(t, time.Minute, "the connector to run", func(ctx context.Context) error { return p.Source().Running(ctx, source) })
+	testenv.Eventually(t, time.Minute, "the connector to run",
+		func(ctx context.Context) error { return p.Source().Running(ctx, source) })
 	testenv.Eventually(t, 10*time.Second, "the log to name the key", func(context.Context) error {
 		if !strings.Contains(p.Service("capture").Log(), "databse.hostname") {
 			return errors.New("it does not")

@@ -1,5 +1,6 @@
-// Package usecase runs the orders use case as its users do: the files of examples/orders, the Kafka Connect API on two ports,
-// Azure Data Explorer through the official SDK; with a real PostgreSQL and a real Kafka, and localadx.
+// Package usecase runs the orders use case as its users do: the files of examples/orders, the Kafka
+// Connect API on two ports, Azure Data Explorer through the official SDK; with a real PostgreSQL
+// and a real Kafka, and localadx.
 package usecase
 
 import (
@@ -92,7 +93,8 @@ func (p *pipeline) body(file string) []byte {
 		"<DB_USER_NAME>@<POSTGRES_INSTANCE_NAME>", testenv.PostgresUser,
 		"<PASSWORD>", testenv.PostgresPassword,
 		`"5432"`, strconv.Quote(strconv.Itoa(p.Postgres.Port)),
-		"<DATABASE_NAME>", database, "<TENANT_ID>", "tenant", "<APP_ID>", "application", "<APP_PASSWORD>", "canary-app-password",
+		"<DATABASE_NAME>", database, "<TENANT_ID>", "tenant", "<APP_ID>", "application", "<APP_PASSWORD>",
+		"canary-app-password",
 		"https://ingest-<CLUSTER_NAME>.<REGION>.kusto.windows.net", p.ADX(),
 	).Replace(file))
 }

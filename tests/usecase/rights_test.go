@@ -22,10 +22,12 @@ import (
 // The workers have the rights that the documentation names, and no others.
 func TestTheUseCaseWorksWithTheRightsThatAreDocumented(t *testing.T) {
 	as := func(user string) []string {
-		return []string{"CALYPSO_KAFKA_SASL_MECHANISM=PLAIN", "CALYPSO_KAFKA_SASL_USERNAME=" + user, "CALYPSO_KAFKA_SASL_PASSWORD=secret-" + user}
+		return []string{"CALYPSO_KAFKA_SASL_MECHANISM=PLAIN", "CALYPSO_KAFKA_SASL_USERNAME=" + user,
+			"CALYPSO_KAFKA_SASL_PASSWORD=secret-" + user}
 	}
 	users := map[string]string{"capture": "secret-capture", "sink": "secret-sink"}
-	p := newPipeline(t, stack.Options{Kafka: testenv.KafkaConfig{RealOnly: true, Users: users}, Prepare: grantDocumented, CaptureEnv: as("capture"), SinkEnv: as("sink"), ADXEnv: []string{batchQuickly}})
+	p := newPipeline(t, stack.Options{Kafka: testenv.KafkaConfig{RealOnly: true, Users: users}, Prepare: grantDocumented,
+		CaptureEnv: as("capture"), SinkEnv: as("sink"), ADXEnv: []string{batchQuickly}})
 	p.burst(t, 200)
 	p.start(t, func(config map[string]any) {
 		quick(config)

@@ -35,7 +35,8 @@ func TestTheOrdersUseCaseFromPostgreSQLToSevenAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if policy, err := adx.Value[string](rows[0], "Policy"); err != nil || !strings.Contains(policy, "00:00:30") || !strings.Contains(policy, "500") {
+	if policy, err := adx.Value[string](rows[0], "Policy"); err != nil || !strings.Contains(policy, "00:00:30") ||
+		!strings.Contains(policy, "500") {
 		t.Errorf("the batching policy is shown as %s (%v)", policy, err)
 	}
 
@@ -64,7 +65,8 @@ func TestTheOrdersUseCaseFromPostgreSQLToSevenAnswers(t *testing.T) {
 
 // envelope checks that the first record of the topic is a full Debezium envelope with schema and payload.
 func (p *pipeline) envelope(t *testing.T) {
-	consumer, err := kgo.NewClient(kgo.SeedBrokers(p.Kafka.Bootstrap), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	consumer, err := kgo.NewClient(kgo.SeedBrokers(p.Kafka.Bootstrap), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +76,8 @@ func (p *pipeline) envelope(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := fetches.Records()[0]
-	for _, part := range []string{`{"schema":{"type":"struct"`, `"name":"myserver.retail.orders_info.Envelope"`, `"payload":{"before":null,"after":{"orderid":`, `"op":"r"`} {
+	for _, part := range []string{`{"schema":{"type":"struct"`, `"name":"myserver.retail.orders_info.Envelope"`,
+		`"payload":{"before":null,"after":{"orderid":`, `"op":"r"`} {
 		if !strings.Contains(string(first.Value), part) {
 			t.Errorf("the first record has no %s: %s", part, first.Value)
 		}
@@ -139,7 +142,8 @@ func (p *pipeline) answers(t *testing.T) {
 
 	var got []string
 	for _, r := range ask(1) {
-		got = append(got, fmt.Sprintln(text(t, r, "orderid"), text(t, r, "custid"), text(t, r, "city"), text(t, r, "amount"), text(t, r, "purchase_time")))
+		got = append(got, fmt.Sprintln(text(t, r, "orderid"), text(t, r, "custid"), text(t, r, "city"), text(t, r, "amount"),
+			text(t, r, "purchase_time")))
 	}
 	sameSet(t, 1, newYork, got)
 
@@ -160,7 +164,8 @@ func (p *pipeline) answers(t *testing.T) {
 
 	averages, sums, counts := map[string]float64{}, map[string]int64{}, map[string]int64{}
 	for city, amounts := range byCity {
-		averages[city], sums[city], counts[city] = sum(amounts)/float64(len(amounts)), int64(sum(amounts)), int64(len(amounts))
+		averages[city], sums[city], counts[city] = sum(amounts)/float64(len(amounts)), int64(sum(amounts)),
+			int64(len(amounts))
 	}
 	gotAverages := map[string]float64{}
 	for _, r := range ask(3) {
@@ -178,11 +183,13 @@ func (p *pipeline) answers(t *testing.T) {
 	sameNumbers(t, 6, byBin, ask(6), "event_count", "hour")
 	sameNumbers(t, 7, byBinAndCity, ask(7), "event_count", "hour", "city")
 	for _, number := range []int{6, 7} {
-		if hours := ask(number); !slices.IsSortedFunc(hours, func(a, b query.Row) int { return strings.Compare(text(t, a, "hour"), text(t, b, "hour")) }) {
+		if hours := ask(number); !slices.IsSortedFunc(hours,
+			func(a, b query.Row) int { return strings.Compare(text(t, a, "hour"), text(t, b, "hour")) }) {
 			t.Errorf("question %d is not sorted by hour", number)
 		}
 	}
-	for number, chart := range map[int]string{3: "columnchart", 4: "piechart", 5: "linechart", 6: "timechart", 7: "columnchart"} {
+	for number, chart := range map[int]string{3: "columnchart", 4: "piechart", 5: "linechart", 6: "timechart",
+		7: "columnchart"} {
 		raw, err := p.adx.QueryToJson(t.Context(), database, kql.New("").AddUnsafe(queries[number-1]))
 		if err != nil || !strings.Contains(raw, chart) {
 			t.Errorf("question %d does not say to draw a %s (%v)", number, chart, err)

@@ -84,7 +84,8 @@ func measure(root, dir string) (Room, error) {
 	if err != nil {
 		return Room{}, err
 	}
-	room := Room{Dir: filepath.ToSlash(below), Methods: map[string]int{}, Fields: map[string]int{}, Imports: map[string]string{}}
+	room := Room{Dir: filepath.ToSlash(below), Methods: map[string]int{}, Fields: map[string]int{},
+		Imports: map[string]string{}}
 	for name, file := range files {
 		for _, imported := range file.Imports {
 			room.Imports[strings.Trim(imported.Path.Value, `"`)] = name

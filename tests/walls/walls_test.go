@@ -17,7 +17,24 @@ const (
 var knotsOf = map[string]int{"services/capture": 6, "services/sink": 6}
 
 // larger gives what exceeds a limit its own. An entry that is not needed any longer fails the test until it is removed.
-var larger = map[string]int{}
+var larger = map[string]int{
+	// Configuration: a field is a key, a flag, or what is known of a key.
+	"fields of libs/change.Config":                      36,
+	"fields of libs/connector/catalogue.Key":            25,
+	"fields of libs/connector/runtime.Config":           21,
+	"fields of services/calypso.Settings":               31,
+	"fields of services/capture/internal/poll.settings": 21,
+	"fields of services/localadx.Config":                21,
+	"fields of services/sink/internal/spec.Spec":        35,
+	// A sink's task and its partitions are still to be divided: by what finds topics and what follows their ends, and by what makes
+	// rows and what takes records.
+	"knot of services/sink":                                 8,
+	"methods of services/sink.task":                         44,
+	"fields of services/sink.task":                          26,
+	"methods of services/sink/internal/partition.Partition": 38,
+	"methods of services/capture/internal/status.Capture":   26,
+	"fields of services/sink/internal/partition.Partition":  28,
+}
 
 func TestPackagesAreRoomsOfAFewFilesThatKnowEachOther(t *testing.T) {
 	within := limits{t, map[string]bool{}}
@@ -55,11 +72,12 @@ func (l limits) hold(what string, is, limit int, detail string) {
 	}
 	own, ok := larger[what]
 	l.used[what] = true
-	if !ok {
+	switch {
+	case !ok:
 		l.t.Errorf("%s: %d, at most %d: divide it along what changes together %s", what, is, limit, detail)
-	} else if is > own {
+	case is > own:
 		l.t.Errorf("%s grew from %d to %d %s", what, own, is, detail)
-	} else if is < own {
+	case is < own:
 		l.t.Errorf("%s shrank from %d to %d: note it, so that it does not grow again", what, own, is)
 	}
 }
@@ -69,13 +87,20 @@ var mayNot = []struct{ who, what, why string }{
 	{"libs/", "services/", "a library does not know the services that use it"},
 	{"libs/", "tests/", "a library does not know the tests"},
 	{"services/localadx", "gen/", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
-	{"services/localadx", "libs/change", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
-	{"services/localadx", "libs/connect", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
-	{"services/localadx", "libs/digest", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
-	{"services/localadx", "libs/kafka", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
-	{"services/localadx", "libs/kusto", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
-	{"services/localadx", "libs/record", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
-	{"services/localadx", "libs/transform", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/change",
+		"localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/connect",
+		"localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/digest",
+		"localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/kafka",
+		"localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/kusto",
+		"localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/record",
+		"localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/transform",
+		"localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
 	{"services/capture", "services/sink", "stages meet in Kafka"},
 	{"services/sink", "services/capture", "stages meet in Kafka"},
 	{"services/capture", "services/admin", "the control plane knows the stages, not they it"},

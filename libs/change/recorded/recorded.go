@@ -1,10 +1,11 @@
 // Package recorded reads what Debezium was recorded to write and compares records with it, byte for byte.
 //
-// A case is a folder of libs/change/testdata/conformance: setup.sql runs before the connector starts, changes.sql while it
-// streams, config.json holds the connector properties that matter to the case, and expected.jsonl what a real Kafka Connect
-// 4.3.1 with Debezium's PostgreSQL connector 3.6.3 wrote (make conformance-record): topic, key, value and headers, in topic
-// order. What differs from run to run (times of the run, its id, LSNs, transaction ids, the version) is masked on both sides;
-// its presence and place still count.
+// A case is a folder of libs/change/testdata/conformance: setup.sql runs before the connector
+// starts, changes.sql while it streams, config.json holds the connector properties that matter to
+// the case, and expected.jsonl what a real Kafka Connect 4.3.1 with Debezium's PostgreSQL connector
+// 3.6.3 wrote (make conformance-record): topic, key, value and headers, in topic order. What
+// differs from run to run (times of the run, its id, LSNs, transaction ids, the version) is masked
+// on both sides; its presence and place still count.
 package recorded
 
 import (
@@ -32,8 +33,9 @@ type Event struct {
 	Headers Headers `json:"headers"`
 }
 
-// Headers are a record's headers in their order: in JSON an array of names and values. Older recordings have an object, or
-// nothing: they kept neither the order nor the headers of Debezium's context, so that neither is compared.
+// Headers are a record's headers in their order: in JSON an array of names and values. Older
+// recordings have an object, or nothing: they kept neither the order nor the headers of Debezium's
+// context, so that neither is compared.
 type Headers struct {
 	list  [][2]string
 	whole bool
@@ -142,9 +144,14 @@ var volatile = []struct {
 	{regexp.MustCompile(`(^|")\d+:\d+($|")`), `${1}T$2`},
 	{regexp.MustCompile(`"version":"[^"]*","connector"`), `"version":"V","connector"`},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-(open|close)`), `W-$1`},
-	{regexp.MustCompile(`LogicalDecodingMessageId@[0-9a-f]+`), `LogicalDecodingMessageId@H`},                                                            // a Java object's identity hash
-	{regexp.MustCompile(`("data_collections":\[)((?:\{[^}]*\},)*\{[^}]*\}),(\{"data_collection":"[^"]*LogicalDecodingMessageId@H"[^}]*\})`), `$1$3,$2`}, // whose place that hash decides
-	{regexp.MustCompile(`"id":"[0-9a-f-]{36}"(,"type":"[A-Z_]+","aggregate_type")`), `"id":"N"$1`},                                                      // of a notification
+	// a Java object's identity hash
+	{regexp.MustCompile(`LogicalDecodingMessageId@[0-9a-f]+`), `LogicalDecodingMessageId@H`},
+	// whose place that hash decides
+	{regexp.MustCompile(
+		`("data_collections":\[)((?:\{[^}]*\},)*\{[^}]*\}),(\{"data_collection":"[^"]*LogicalDecodingMessageId@H"[^}]*\})`),
+		`$1$3,$2`},
+	// of a notification
+	{regexp.MustCompile(`"id":"[0-9a-f-]{36}"(,"type":"[A-Z_]+","aggregate_type")`), `"id":"N"$1`},
 	{regexp.MustCompile(`(NotificationKey","version":1},"payload":{"id":")[0-9a-f-]{36}"`), `${1}N"`},
 	{regexp.MustCompile(`("additional_data":{[^}]*},"timestamp":)\d+`), `${1}0`},
 	{regexp.MustCompile(`("status":"\w+"),("data_collections":"[^"]*")`), `$2,$1`}, // which of both comes first is chance
@@ -166,7 +173,8 @@ func (e Event) stable(whole bool) string {
 	return e.Topic + "\nkey " + stable(e.Key) + "\nvalue " + stable(e.Value) + "\nheaders " + e.Headers.text(whole)
 }
 
-// Verdict is the outcome of a comparison: how many of the expected records are equal, and the first difference ("" if none).
+// Verdict is the outcome of a comparison: how many of the expected records are equal, and the first
+// difference ("" if none).
 type Verdict struct {
 	Equal, Expected int
 	Difference      string

@@ -24,7 +24,8 @@ type configurations struct {
 	checker *preflight.Checker
 }
 
-func (s *configurations) CreateConnector(ctx context.Context, request *connectorv1.CreateConnectorRequest) (*connectorv1.CreateConnectorResponse, error) {
+func (s *configurations) CreateConnector(ctx context.Context,
+	request *connectorv1.CreateConnectorRequest) (*connectorv1.CreateConnectorResponse, error) {
 	wanted, err := targetFor(request.GetInitialState())
 	if err != nil {
 		return nil, err
@@ -52,31 +53,36 @@ func (s *configurations) CreateConnector(ctx context.Context, request *connector
 		return nil, err
 	}
 	if err := s.fleet.append(ctx, s.fleet.config.ConfigTopic, name,
-		append([]state.Entry{{Key: state.TargetKey + name, Value: wanted.Record()}}, s.versioned(ctx, state.Connector{}, v)...)...); err != nil {
+		append([]state.Entry{{Key: state.TargetKey + name, Value: wanted.Record()}},
+			s.versioned(ctx, state.Connector{}, v)...)...); err != nil {
 		return nil, err
 	}
 	s.fleet.warn(name, v.Warnings)
 	s.fleet.logger.Info("connector created", "connector", name, "class", plugin.Class, "tasks", v.Tasks, "target", wanted)
 	return &connectorv1.CreateConnectorResponse{
 		// No tasks yet: they begin when the owners have read the configuration.
-		Connector: &connectorv1.Connector{Name: name, Type: typeMessage(plugin.Type), Config: secret.Masked(plugin.Catalogue, v.Config)},
-		Warnings:  messages(v.Warnings),
+		Connector: &connectorv1.Connector{Name: name, Type: typeMessage(plugin.Type),
+			Config: secret.Masked(plugin.Catalogue, v.Config)},
+		Warnings: messages(v.Warnings),
 	}, nil
 }
 
 // creatable validates a new connector, whose name no other may have.
-func (s *configurations) creatable(name string, plugin connector.Plugin, config map[string]string) (classes.Checked, error) {
+func (s *configurations) creatable(name string, plugin connector.Plugin,
+	config map[string]string) (classes.Checked, error) {
 	v := s.fleet.classes.Validate(plugin, config, nil)
 	if len(v.Problems) > 0 {
 		return v, errInvalid(v.Problems, v.Warnings)
 	}
 	if _, taken := s.fleet.store.Connector(name); taken {
-		return v, failure(codes.AlreadyExists, connector.ReasonConnectorExists, fmt.Sprintf("Connector %s already exists", name))
+		return v, failure(codes.AlreadyExists, connector.ReasonConnectorExists,
+			fmt.Sprintf("Connector %s already exists", name))
 	}
 	return v, nil
 }
 
-func (s *configurations) GetConnector(_ context.Context, request *connectorv1.GetConnectorRequest) (*connectorv1.GetConnectorResponse, error) {
+func (s *configurations) GetConnector(_ context.Context,
+	request *connectorv1.GetConnectorRequest) (*connectorv1.GetConnectorResponse, error) {
 	c, plugin, err := s.fleet.ours(request.GetName())
 	if err != nil {
 		return nil, err
@@ -88,7 +94,8 @@ func (s *configurations) GetConnector(_ context.Context, request *connectorv1.Ge
 	return &connectorv1.GetConnectorResponse{Connector: message}, nil
 }
 
-func (s *configurations) ListConnectors(context.Context, *connectorv1.ListConnectorsRequest) (*connectorv1.ListConnectorsResponse, error) {
+func (s *configurations) ListConnectors(context.Context,
+	*connectorv1.ListConnectorsRequest) (*connectorv1.ListConnectorsResponse, error) {
 	if err := s.fleet.store.Usable(); err != nil {
 		return nil, storeUnavailable(err)
 	}
@@ -98,11 +105,14 @@ func (s *configurations) ListConnectors(context.Context, *connectorv1.ListConnec
 			response.Connectors = append(response.Connectors, s.message(c, plugin))
 		}
 	}
-	slices.SortFunc(response.Connectors, func(a, b *connectorv1.Connector) int { return strings.Compare(a.GetName(), b.GetName()) })
+	slices.SortFunc(response.Connectors, func(a, b *connectorv1.Connector) int {
+		return strings.Compare(a.GetName(), b.GetName())
+	})
 	return response, nil
 }
 
-func (s *configurations) UpdateConnectorConfig(ctx context.Context, request *connectorv1.UpdateConnectorConfigRequest) (*connectorv1.UpdateConnectorConfigResponse, error) {
+func (s *configurations) UpdateConnectorConfig(ctx context.Context,
+	request *connectorv1.UpdateConnectorConfigRequest) (*connectorv1.UpdateConnectorConfigResponse, error) {
 	name, config, plugin, err := s.named(request.GetName(), request.GetConfig())
 	if err != nil {
 		return nil, err
@@ -129,7 +139,8 @@ func (s *configurations) UpdateConnectorConfig(ctx context.Context, request *con
 	if err != nil {
 		return nil, err
 	}
-	return &connectorv1.UpdateConnectorConfigResponse{Connector: message, Created: !earlier.Exists(), Warnings: warnings}, nil
+	return &connectorv1.UpdateConnectorConfigResponse{Connector: message, Created: !earlier.Exists(), Warnings: warnings},
+		nil
 }
 
 // replaceable finds the connector whose configuration a call replaces, which need not exist: then it has no
@@ -140,13 +151,17 @@ func (s *configurations) replaceable(name string) (state.Connector, error) {
 		return state.Connector{}, nil
 	}
 	if _, ok := s.fleet.classes.Of(earlier.Config); !ok {
-		return state.Connector{}, failure(codes.AlreadyExists, connector.ReasonConnectorExists, fmt.Sprintf("Connector %s already exists as one of another type (connector.class %s); delete it before using its name", name, earlier.Config["connector.class"]))
+		return state.Connector{}, failure(codes.AlreadyExists, connector.ReasonConnectorExists,
+			fmt.Sprintf(
+				"Connector %s already exists as one of another type (connector.class %s); delete it before using its name", name,
+				earlier.Config["connector.class"]))
 	}
 	return earlier, nil
 }
 
 // checkConfig looks at Kafka and at the source or target of a configuration that shall replace an earlier one.
-func (s *configurations) checkConfig(ctx context.Context, plugin connector.Plugin, config map[string]string, earlier state.Connector) error {
+func (s *configurations) checkConfig(ctx context.Context, plugin connector.Plugin, config map[string]string,
+	earlier state.Connector) error {
 	v := s.fleet.classes.Validate(plugin, config, earlier.Config)
 	if len(v.Problems) > 0 {
 		return errInvalid(v.Problems, v.Warnings)
@@ -158,7 +173,8 @@ func (s *configurations) checkConfig(ctx context.Context, plugin connector.Plugi
 	return errChecks(undone, s.checker.Check(ctx, plugin, v))
 }
 
-func (s *configurations) PatchConnectorConfig(ctx context.Context, request *connectorv1.PatchConnectorConfigRequest) (*connectorv1.PatchConnectorConfigResponse, error) {
+func (s *configurations) PatchConnectorConfig(ctx context.Context,
+	request *connectorv1.PatchConnectorConfigRequest) (*connectorv1.PatchConnectorConfigResponse, error) {
 	if request.GetCheck() { // before the lock, since it takes long
 		earlier, config, plugin, err := s.merged(request)
 		if err == nil {
@@ -182,7 +198,8 @@ func (s *configurations) PatchConnectorConfig(ctx context.Context, request *conn
 }
 
 // merged is the configuration that a patch makes of the present one.
-func (s *configurations) merged(request *connectorv1.PatchConnectorConfigRequest) (earlier state.Connector, config map[string]string, plugin connector.Plugin, err error) {
+func (s *configurations) merged(request *connectorv1.PatchConnectorConfigRequest) (earlier state.Connector,
+	config map[string]string, plugin connector.Plugin, err error) {
 	if earlier, _, err = s.fleet.ours(request.GetName()); err != nil {
 		return earlier, nil, plugin, err
 	}
@@ -196,7 +213,8 @@ func (s *configurations) merged(request *connectorv1.PatchConnectorConfigRequest
 }
 
 // put replaces a configuration, or makes a connector that does not exist; s.fleet.changing is held.
-func (s *configurations) put(ctx context.Context, name string, plugin connector.Plugin, config map[string]string, earlier state.Connector) (*connectorv1.Connector, []string, error) {
+func (s *configurations) put(ctx context.Context, name string, plugin connector.Plugin, config map[string]string,
+	earlier state.Connector) (*connectorv1.Connector, []string, error) {
 	exists := earlier.Exists()
 	v := s.fleet.classes.Validate(plugin, config, earlier.Config)
 	if len(v.Problems) > 0 {
@@ -211,14 +229,16 @@ func (s *configurations) put(ctx context.Context, name string, plugin connector.
 	}
 	s.fleet.warn(name, v.Warnings)
 	s.fleet.logger.Info("connector configured", "connector", name, "class", plugin.Class, "tasks", v.Tasks)
-	message := &connectorv1.Connector{Name: name, Type: typeMessage(plugin.Type), Config: secret.Masked(plugin.Catalogue, v.Config)}
+	message := &connectorv1.Connector{Name: name, Type: typeMessage(plugin.Type),
+		Config: secret.Masked(plugin.Catalogue, v.Config)}
 	if exists {
 		message.Tasks = taskNumbers(earlier.Target, v.Tasks)
 	}
 	return message, messages(v.Warnings), nil
 }
 
-func (s *configurations) DeleteConnector(ctx context.Context, request *connectorv1.DeleteConnectorRequest) (*connectorv1.DeleteConnectorResponse, error) {
+func (s *configurations) DeleteConnector(ctx context.Context,
+	request *connectorv1.DeleteConnectorRequest) (*connectorv1.DeleteConnectorResponse, error) {
 	s.fleet.changing.Lock()
 	defer s.fleet.changing.Unlock()
 	c, _, err := s.fleet.ours(request.GetName())
@@ -236,7 +256,8 @@ func (s *configurations) DeleteConnector(ctx context.Context, request *connector
 	for n := range c.Tasks {
 		entries = append(entries, state.Entry{Key: state.RestartTaskKey + state.TaskID{Connector: name, Task: n}.String()})
 	}
-	if err := s.fleet.append(ctx, s.fleet.config.ConfigTopic, name, append(entries, state.Entry{Key: state.TargetKey + name})...); err != nil {
+	if err := s.fleet.append(ctx, s.fleet.config.ConfigTopic, name,
+		append(entries, state.Entry{Key: state.TargetKey + name})...); err != nil {
 		return nil, err
 	}
 	s.fleet.store.ForgetStatuses(name)
@@ -246,13 +267,15 @@ func (s *configurations) DeleteConnector(ctx context.Context, request *connector
 
 // named checks the name of a connector, in the request and in its configuration, and finds the class it asks for. The
 // configuration returned holds the name.
-func (s *configurations) named(name string, config map[string]string) (string, map[string]string, connector.Plugin, error) {
+func (s *configurations) named(name string, config map[string]string) (string, map[string]string,
+	connector.Plugin, error) {
 	name = strings.TrimSpace(name)
 	if name == "" {
 		name = strings.TrimSpace(config["name"])
 	}
 	if err := catalogue.ConnectorName(name); err != nil {
-		return "", nil, connector.Plugin{}, invalidField(connector.ReasonConfigInvalid, "name", fmt.Sprintf("%s\nInvalid value %.300s for configuration name: %s", invalidHeading(1), name, err))
+		return "", nil, connector.Plugin{}, invalidField(connector.ReasonConfigInvalid, "name",
+			fmt.Sprintf("%s\nInvalid value %.300s for configuration name: %s", invalidHeading(1), name, err))
 	}
 	if given, ok := config["name"]; ok && given != name {
 		return "", nil, connector.Plugin{}, invalidField(connector.ReasonConfigInvalid, "config.name",
@@ -265,7 +288,8 @@ func (s *configurations) named(name string, config map[string]string) (string, m
 // class finds the plugin of a configuration.
 func (s *configurations) class(name string, config map[string]string) (connector.Plugin, error) {
 	if strings.TrimSpace(config["connector.class"]) == "" {
-		return connector.Plugin{}, invalidField(connector.ReasonConfigInvalid, "config.connector.class", fmt.Sprintf("Connector config {name=%s} contains no connector type", name))
+		return connector.Plugin{}, invalidField(connector.ReasonConfigInvalid, "config.connector.class",
+			fmt.Sprintf("Connector config {name=%s} contains no connector type", name))
 	}
 	plugin, ok := s.fleet.classes.Of(config)
 	if !ok {
@@ -307,5 +331,6 @@ func targetFor(initial connectorv1.State) (state.Target, error) {
 	case connectorv1.State_STATE_STOPPED:
 		return state.TargetStopped, nil
 	}
-	return "", invalidField(connector.ReasonConfigInvalid, "initial_state", fmt.Sprintf("Invalid initial_state %s: want RUNNING, PAUSED or STOPPED", initial))
+	return "", invalidField(connector.ReasonConfigInvalid, "initial_state",
+		fmt.Sprintf("Invalid initial_state %s: want RUNNING, PAUSED or STOPPED", initial))
 }

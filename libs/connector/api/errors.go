@@ -22,7 +22,8 @@ func connectorNotFound(name string) error {
 }
 
 func storeUnavailable(cause error) error {
-	return failure(codes.Unavailable, connector.ReasonStoreUnavailable, fmt.Sprintf("Kafka, which keeps the connectors, cannot be used: %v; try again", cause))
+	return failure(codes.Unavailable, connector.ReasonStoreUnavailable,
+		fmt.Sprintf("Kafka, which keeps the connectors, cannot be used: %v; try again", cause))
 }
 
 // errInvalid makes the error of a configuration that does not validate, in Kafka Connect's words, with a violation for
@@ -34,7 +35,8 @@ func errInvalid(problems, warnings []catalogue.Problem) error {
 	for _, problem := range problems {
 		message.WriteString("\n" + problem.Message)
 		violations.FieldViolations = append(violations.FieldViolations, &errdetails.BadRequest_FieldViolation{
-			Field: "config." + strings.ToValidUTF8(problem.Key, "\uFFFD"), Description: strings.ToValidUTF8(problem.Message, "\uFFFD")})
+			Field:       "config." + strings.ToValidUTF8(problem.Key, "\uFFFD"),
+			Description: strings.ToValidUTF8(problem.Message, "\uFFFD")})
 	}
 	if len(warnings) == 0 {
 		return failure(codes.InvalidArgument, connector.ReasonConfigInvalid, message.String(), violations)
@@ -54,8 +56,9 @@ func invalidHeading(problems int) string {
 	return fmt.Sprintf("Connector configuration is invalid and contains the following %d error(s):", problems)
 }
 
-// errChecks makes the error of a configuration with which the checks are not all ok, with a violation for each that is not; nil if
-// all are. undone is what was not done for it: created, changed.
+// errChecks makes the error of a configuration with which the checks are not all ok, with a
+// violation for each that is not; nil if all are. undone is what was not done for it: created,
+// changed.
 func errChecks(undone string, checks []connector.Check) error {
 	var message strings.Builder
 	failed := &errdetails.PreconditionFailure{}
@@ -65,13 +68,15 @@ func errChecks(undone string, checks []connector.Check) error {
 		}
 		said := strings.ToValidUTF8(strings.TrimSuffix(check.Detail+". "+check.Remedy, ". "), "\uFFFD")
 		message.WriteString("\n" + check.Name + ": " + said)
-		failed.Violations = append(failed.Violations, &errdetails.PreconditionFailure_Violation{Type: "CHECK", Subject: check.Name, Description: said})
+		failed.Violations = append(failed.Violations, &errdetails.PreconditionFailure_Violation{Type: "CHECK",
+			Subject: check.Name, Description: said})
 	}
 	if len(failed.Violations) == 0 {
 		return nil
 	}
 	return failure(codes.FailedPrecondition, connector.ReasonCheckFailed,
-		fmt.Sprintf("Nothing was %s, since %d of %d checks failed:%s", undone, len(failed.Violations), len(checks), message.String()), failed)
+		fmt.Sprintf("Nothing was %s, since %d of %d checks failed:%s", undone, len(failed.Violations), len(checks),
+			message.String()), failed)
 }
 
 // invalidField is the error of one field of a request.

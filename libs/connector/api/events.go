@@ -17,7 +17,8 @@ const maxEvents = 1000
 // events answers the calls about what happened, and in which cluster.
 type events struct{ fleet *fleet }
 
-func (s *events) GetCluster(ctx context.Context, _ *connectorv1.GetClusterRequest) (*connectorv1.GetClusterResponse, error) {
+func (s *events) GetCluster(ctx context.Context, _ *connectorv1.GetClusterRequest) (*connectorv1.GetClusterResponse,
+	error) {
 	metadata, err := s.fleet.store.Admin.BrokerMetadata(ctx)
 	if err != nil {
 		return nil, storeUnavailable(err)
@@ -25,7 +26,8 @@ func (s *events) GetCluster(ctx context.Context, _ *connectorv1.GetClusterReques
 	return &connectorv1.GetClusterResponse{KafkaClusterId: metadata.Cluster}, nil
 }
 
-func (s *events) AppendEvent(ctx context.Context, request *connectorv1.AppendEventRequest) (*connectorv1.AppendEventResponse, error) {
+func (s *events) AppendEvent(ctx context.Context,
+	request *connectorv1.AppendEventRequest) (*connectorv1.AppendEventResponse, error) {
 	if request.GetEvent().GetAction() == "" {
 		return nil, rpc.InvalidField("event.action", "an event needs an action")
 	}
@@ -35,7 +37,8 @@ func (s *events) AppendEvent(ctx context.Context, request *connectorv1.AppendEve
 	return &connectorv1.AppendEventResponse{}, nil
 }
 
-func (s *events) ListEvents(ctx context.Context, request *connectorv1.ListEventsRequest) (*connectorv1.ListEventsResponse, error) {
+func (s *events) ListEvents(ctx context.Context,
+	request *connectorv1.ListEventsRequest) (*connectorv1.ListEventsResponse, error) {
 	most := int(request.GetPageSize())
 	switch {
 	case most == 0:

@@ -36,7 +36,8 @@ const (
 // offsets answers the calls about the positions of connectors.
 type offsets struct{ fleet *fleet }
 
-func (s *offsets) GetOffsets(ctx context.Context, request *connectorv1.GetOffsetsRequest) (*connectorv1.GetOffsetsResponse, error) {
+func (s *offsets) GetOffsets(ctx context.Context,
+	request *connectorv1.GetOffsetsRequest) (*connectorv1.GetOffsetsResponse, error) {
 	c, plugin, err := s.fleet.ours(request.GetName())
 	if err != nil {
 		return nil, err
@@ -90,8 +91,10 @@ func (s *offsets) getSinkOffsets(ctx context.Context, group string) ([]*connecto
 		}
 		offsets = append(offsets, &connectorv1.Offset{
 			Partition: &structpb.Struct{Fields: map[string]*structpb.Value{
-				kafkaTopic: structpb.NewStringValue(offset.Topic), kafkaPartition: structpb.NewNumberValue(float64(offset.Partition))}},
-			Offset: &structpb.Struct{Fields: map[string]*structpb.Value{kafkaOffset: structpb.NewNumberValue(float64(offset.At))}},
+				kafkaTopic:     structpb.NewStringValue(offset.Topic),
+				kafkaPartition: structpb.NewNumberValue(float64(offset.Partition))}},
+			Offset: &structpb.Struct{Fields: map[string]*structpb.Value{kafkaOffset: structpb.NewNumberValue(
+				float64(offset.At))}},
 		})
 	}
 	return offsets, nil
@@ -112,9 +115,11 @@ func (s *offsets) stopped(name string) (state.Connector, connector.Plugin, error
 	return c, plugin, nil
 }
 
-func (s *offsets) AlterOffsets(ctx context.Context, request *connectorv1.AlterOffsetsRequest) (*connectorv1.AlterOffsetsResponse, error) {
+func (s *offsets) AlterOffsets(ctx context.Context,
+	request *connectorv1.AlterOffsetsRequest) (*connectorv1.AlterOffsetsResponse, error) {
 	if len(request.GetOffsets()) == 0 {
-		return nil, invalidField(connector.ReasonOffsetsInvalid, "offsets", "Partitions / offsets need to be provided for an alter offsets request")
+		return nil, invalidField(connector.ReasonOffsetsInvalid, "offsets",
+			"Partitions / offsets need to be provided for an alter offsets request")
 	}
 	if request.GetValidateOnly() {
 		_, plugin, err := s.fleet.ours(request.GetName())
@@ -140,7 +145,8 @@ func (s *offsets) AlterOffsets(ctx context.Context, request *connectorv1.AlterOf
 	return &connectorv1.AlterOffsetsResponse{Message: alteredMessage, Consequences: plugin.Repeats}, nil
 }
 
-func (s *offsets) ResetOffsets(ctx context.Context, request *connectorv1.ResetOffsetsRequest) (*connectorv1.ResetOffsetsResponse, error) {
+func (s *offsets) ResetOffsets(ctx context.Context,
+	request *connectorv1.ResetOffsetsRequest) (*connectorv1.ResetOffsetsResponse, error) {
 	if request.GetValidateOnly() {
 		_, plugin, err := s.fleet.ours(request.GetName())
 		return &connectorv1.ResetOffsetsResponse{Message: unchangedMessage, Consequences: plugin.Repeats}, err
@@ -165,13 +171,15 @@ func (s *offsets) ResetOffsets(ctx context.Context, request *connectorv1.ResetOf
 	return &connectorv1.ResetOffsetsResponse{Message: resetMessage, Consequences: plugin.Repeats}, nil
 }
 
-func (s *offsets) alterSourceOffsets(ctx context.Context, c state.Connector, plugin connector.Plugin, offsets []*connectorv1.Offset) error {
+func (s *offsets) alterSourceOffsets(ctx context.Context, c state.Connector, plugin connector.Plugin,
+	offsets []*connectorv1.Offset) error {
 	values := s.fleet.classes.StoredValues(plugin, c)
 	var records []*kgo.Record
 	for i, offset := range offsets {
 		field := fmt.Sprintf("offsets[%d]", i)
 		if len(offset.GetPartition().GetFields()) == 0 {
-			return invalidField(connector.ReasonOffsetsInvalid, field+".partition", "The partition for a source connector offset cannot be null or missing")
+			return invalidField(connector.ReasonOffsetsInvalid, field+".partition",
+				"The partition for a source connector offset cannot be null or missing")
 		}
 		partition, err := connector.OffsetJSON(offset.GetPartition())
 		if err != nil {
@@ -218,7 +226,8 @@ func (s *offsets) writeSourceOffsets(ctx context.Context, records []*kgo.Record)
 	if len(records) == 0 {
 		return nil
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.fleet.config.Kafka...), kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1), kgo.ProducerBatchCompression(kgo.NoCompression()))...)
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.fleet.config.Kafka...), kgo.DisableIdempotentWrite(),
+		kgo.MaxProduceRequestsInflightPerBroker(1), kgo.ProducerBatchCompression(kgo.NoCompression()))...)
 	if err != nil {
 		return storeUnavailable(err)
 	}
@@ -256,7 +265,9 @@ func (s *offsets) alterSinkOffsets(ctx context.Context, c state.Connector, offse
 		}
 		for _, response := range responses.Sorted() {
 			if errors.Is(response.Err, kerr.UnknownTopicOrPartition) {
-				return invalidField(connector.ReasonOffsetsInvalid, "offsets", fmt.Sprintf("There is no partition with kafka_topic %.300q and kafka_partition %d", response.Topic, response.Partition))
+				return invalidField(connector.ReasonOffsetsInvalid, "offsets",
+					fmt.Sprintf("There is no partition with kafka_topic %.300q and kafka_partition %d", response.Topic,
+						response.Partition))
 			}
 			if response.Err != nil {
 				return s.groupError(c.Name, group, response.Err)
@@ -284,8 +295,9 @@ func (s *offsets) alterSinkOffsets(ctx context.Context, c state.Connector, offse
 	})
 }
 
-// forgetCommitted removes notes that offsets were committed, so that partitions whose offsets are removed on purpose are read from their
-// beginning. It comes after the offsets: a failure in between leads to an error, and not to rows that come twice.
+// forgetCommitted removes notes that offsets were committed, so that partitions whose offsets are
+// removed on purpose are read from their beginning. It comes after the offsets: a failure in
+// between leads to an error, and not to rows that come twice.
 func (s *offsets) forgetCommitted(ctx context.Context, name string, chosen func(note string) bool) error {
 	var entries []state.Entry
 	for note := range s.fleet.store.StatusesOf(name).Notes {
@@ -311,15 +323,18 @@ func (s *offsets) forgetCommitted(ctx context.Context, name string, chosen func(
 // has some.
 func sinkPartition(field string, object *structpb.Struct) (topic string, partition int32, err error) {
 	if object == nil {
-		return "", 0, invalidField(connector.ReasonOffsetsInvalid, field, "The partition for a sink connector offset cannot be null or missing")
+		return "", 0, invalidField(connector.ReasonOffsetsInvalid, field,
+			"The partition for a sink connector offset cannot be null or missing")
 	}
 	name, named := object.GetFields()[kafkaTopic]
 	number, numbered := object.GetFields()[kafkaPartition]
 	if !named || !numbered {
-		return "", 0, invalidField(connector.ReasonOffsetsInvalid, field, "The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'")
+		return "", 0, invalidField(connector.ReasonOffsetsInvalid, field,
+			"The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'")
 	}
 	if topic = name.GetStringValue(); topic == "" {
-		return "", 0, invalidField(connector.ReasonOffsetsInvalid, field+"."+kafkaTopic, "The partition for a sink connector offset must contain the name of a topic as 'kafka_topic'")
+		return "", 0, invalidField(connector.ReasonOffsetsInvalid, field+"."+kafkaTopic,
+			"The partition for a sink connector offset must contain the name of a topic as 'kafka_topic'")
 	}
 	n, err := wholeNumber(number)
 	if err != nil {
@@ -327,7 +342,8 @@ func sinkPartition(field string, object *structpb.Struct) (topic string, partiti
 			"Failed to parse the following Kafka partition value in the provided offsets: '%.100v'. Partition values for sink connectors need to be integers.", number.AsInterface()))
 	}
 	if n < 0 || n > math.MaxInt32 {
-		return "", 0, invalidField(connector.ReasonOffsetsInvalid, field+"."+kafkaPartition, "The 'kafka_partition' of a sink connector offset must be the number of a partition, 0 or more")
+		return "", 0, invalidField(connector.ReasonOffsetsInvalid, field+"."+kafkaPartition,
+			"The 'kafka_partition' of a sink connector offset must be the number of a partition, 0 or more")
 	}
 	return topic, int32(n), nil
 }
@@ -336,7 +352,8 @@ func sinkPartition(field string, object *structpb.Struct) (topic string, partiti
 func sinkOffset(field string, object *structpb.Struct) (int64, error) {
 	given, ok := object.GetFields()[kafkaOffset]
 	if !ok {
-		return 0, invalidField(connector.ReasonOffsetsInvalid, field, "The offset for a sink connector should either be null or contain the key 'kafka_offset'")
+		return 0, invalidField(connector.ReasonOffsetsInvalid, field,
+			"The offset for a sink connector should either be null or contain the key 'kafka_offset'")
 	}
 	at, err := wholeNumber(given)
 	if err != nil {
@@ -344,7 +361,8 @@ func sinkOffset(field string, object *structpb.Struct) (int64, error) {
 			"Failed to parse the following Kafka offset value in the provided offsets: '%.100v'. Offset values for sink connectors need to be integers.", given.AsInterface()))
 	}
 	if at < 0 {
-		return 0, invalidField(connector.ReasonOffsetsInvalid, field+"."+kafkaOffset, "The 'kafka_offset' of a sink connector offset must be 0 or more")
+		return 0, invalidField(connector.ReasonOffsetsInvalid, field+"."+kafkaOffset,
+			"The 'kafka_offset' of a sink connector offset must be 0 or more")
 	}
 	return at, nil
 }
@@ -363,7 +381,8 @@ func (s *offsets) resetSinkOffsets(ctx context.Context, c state.Connector) error
 
 func (s *offsets) groupError(name, group string, err error) error {
 	switch {
-	case errors.Is(err, kerr.NonEmptyGroup), errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.GroupSubscribedToTopic):
+	case errors.Is(err, kerr.NonEmptyGroup), errors.Is(err, kerr.UnknownMemberID),
+		errors.Is(err, kerr.GroupSubscribedToTopic):
 		return notStopped(name, fmt.Sprintf("consumer group %s still has members, try again", group))
 	}
 	return storeUnavailable(fmt.Errorf("change the offsets of consumer group %s: %w", group, err))

@@ -12,7 +12,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/state"
 )
 
-func (s *configurations) PlanConnectorConfig(_ context.Context, request *connectorv1.PlanConnectorConfigRequest) (*connectorv1.PlanConnectorConfigResponse, error) {
+func (s *configurations) PlanConnectorConfig(_ context.Context,
+	request *connectorv1.PlanConnectorConfigRequest) (*connectorv1.PlanConnectorConfigResponse, error) {
 	if err := whole(request); err != nil {
 		return nil, err
 	}
@@ -83,7 +84,8 @@ func (s *configurations) restartOf(c state.Connector, plugin connector.Plugin, t
 		consequence.Effect = string(catalogue.NoEffectYet)
 		consequence.Detail = "The connector is stopped: the configuration counts when it is resumed."
 	case before != tasks:
-		consequence.Detail = fmt.Sprintf("The tasks start anew, %d instead of %d, and go on where they stopped.", tasks, before)
+		consequence.Detail = fmt.Sprintf("The tasks start anew, %d instead of %d, and go on where they stopped.", tasks,
+			before)
 	case tasks == 1:
 		consequence.Detail = "The task starts anew and goes on where it stopped."
 	default:

@@ -22,15 +22,18 @@ type plugins struct {
 	checker *preflight.Checker
 }
 
-func (s *plugins) ListPlugins(context.Context, *connectorv1.ListPluginsRequest) (*connectorv1.ListPluginsResponse, error) {
+func (s *plugins) ListPlugins(context.Context, *connectorv1.ListPluginsRequest) (*connectorv1.ListPluginsResponse,
+	error) {
 	response := &connectorv1.ListPluginsResponse{}
 	for _, plugin := range s.fleet.classes.All() {
-		response.Plugins = append(response.Plugins, &connectorv1.Plugin{Class: plugin.Class, Type: typeMessage(plugin.Type), Version: plugin.Version, Aliases: plugin.Aliases})
+		response.Plugins = append(response.Plugins, &connectorv1.Plugin{Class: plugin.Class, Type: typeMessage(plugin.Type),
+			Version: plugin.Version, Aliases: plugin.Aliases})
 	}
 	return response, nil
 }
 
-func (s *plugins) GetPluginConfig(_ context.Context, request *connectorv1.GetPluginConfigRequest) (*connectorv1.GetPluginConfigResponse, error) {
+func (s *plugins) GetPluginConfig(_ context.Context,
+	request *connectorv1.GetPluginConfigRequest) (*connectorv1.GetPluginConfigResponse, error) {
 	plugin, err := s.plugin(request.GetPlugin())
 	if err != nil {
 		return nil, err
@@ -54,12 +57,14 @@ func (s *plugins) GetPluginConfig(_ context.Context, request *connectorv1.GetPlu
 func (s *plugins) plugin(name string) (connector.Plugin, error) {
 	plugin, ok := s.fleet.classes.Named(name)
 	if !ok {
-		return connector.Plugin{}, failure(codes.NotFound, connector.ReasonPluginNotFound, fmt.Sprintf("Unknown plugin %.300s.", name))
+		return connector.Plugin{}, failure(codes.NotFound, connector.ReasonPluginNotFound,
+			fmt.Sprintf("Unknown plugin %.300s.", name))
 	}
 	return plugin, nil
 }
 
-func (s *plugins) ValidateConfig(ctx context.Context, request *connectorv1.ValidateConfigRequest) (*connectorv1.ValidateConfigResponse, error) {
+func (s *plugins) ValidateConfig(ctx context.Context,
+	request *connectorv1.ValidateConfigRequest) (*connectorv1.ValidateConfigResponse, error) {
 	plugin, err := s.plugin(request.GetPlugin())
 	if err != nil {
 		return nil, err
@@ -67,7 +72,8 @@ func (s *plugins) ValidateConfig(ctx context.Context, request *connectorv1.Valid
 	config := request.GetConfig()
 	if class, given := config["connector.class"]; given {
 		if included, ok := s.fleet.classes.Named(strings.TrimSpace(class)); !ok || included.Class != plugin.Class {
-			return nil, invalidField(connector.ReasonConfigInvalid, "config.connector.class", fmt.Sprintf("Included connector type %.300s does not match request type %.300s", class, request.GetPlugin()))
+			return nil, invalidField(connector.ReasonConfigInvalid, "config.connector.class",
+				fmt.Sprintf("Included connector type %.300s does not match request type %.300s", class, request.GetPlugin()))
 		}
 	}
 	var earlier map[string]string
@@ -83,7 +89,8 @@ func (s *plugins) ValidateConfig(ctx context.Context, request *connectorv1.Valid
 		return response, nil
 	}
 	for _, check := range s.checker.Check(ctx, plugin, v) {
-		response.Checks = append(response.Checks, &connectorv1.Check{Name: check.Name, Ok: check.OK, Detail: check.Detail, Remedy: check.Remedy})
+		response.Checks = append(response.Checks, &connectorv1.Check{Name: check.Name, Ok: check.OK, Detail: check.Detail,
+			Remedy: check.Remedy})
 		if !check.OK {
 			response.ErrorCount++
 		}
@@ -117,8 +124,10 @@ func configKeys(keys *catalogue.Catalogue) []*connectorv1.ConfigKey {
 
 func configKey(key catalogue.Key, order int32) *connectorv1.ConfigKey {
 	message := &connectorv1.ConfigKey{
-		Name: key.Name, Type: string(key.Type), Required: key.Required, Importance: string(key.Importance), Documentation: key.Doc,
-		Group: key.Group, OrderInGroup: order, Width: string(key.Width), DisplayName: key.DisplayName, Aliases: key.Aliases,
+		Name: key.Name, Type: string(key.Type), Required: key.Required, Importance: string(key.Importance),
+		Documentation: key.Doc,
+		Group:         key.Group, OrderInGroup: order, Width: string(key.Width), DisplayName: key.DisplayName,
+		Aliases:           key.Aliases,
 		RecommendedValues: key.Allowed, Unsupported: key.Unsupported, Dependents: key.Dependents,
 	}
 	if key.Dialect == catalogue.Field {
@@ -168,7 +177,8 @@ func configValues(keys *catalogue.Catalogue, v classes.Checked) []*connectorv1.C
 		if value, ok := byName[name]; ok {
 			return value
 		}
-		key := &connectorv1.ConfigKey{Name: name, Type: string(catalogue.String), Importance: string(catalogue.Low), Group: "Compatibility", Width: "NONE", DisplayName: name}
+		key := &connectorv1.ConfigKey{Name: name, Type: string(catalogue.String), Importance: string(catalogue.Low),
+			Group: "Compatibility", Width: "NONE", DisplayName: name}
 		if family, ok := keys.Lookup(name); ok {
 			key.Type, key.Documentation, key.Group = string(family.Type), family.Doc, family.Group
 		}

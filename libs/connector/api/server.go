@@ -34,7 +34,8 @@ type unimplemented struct {
 func New(w *runtime.Worker) *Server {
 	config := w.Config()
 	fleet := &fleet{config: config, logger: config.Logger, store: w.Store(), classes: w.Classes()}
-	checker := preflight.New(preflight.Config{WorkerID: config.WorkerID, Timeout: config.CheckTimeout, StoreTimeout: config.StoreTimeout, Logger: config.Logger}, w.Store(), w.Classes())
+	checker := preflight.New(preflight.Config{WorkerID: config.WorkerID, Timeout: config.CheckTimeout,
+		StoreTimeout: config.StoreTimeout, Logger: config.Logger}, w.Store(), w.Classes())
 	return &Server{
 		configurations: &configurations{fleet, checker},
 		plugins:        &plugins{fleet, checker},
@@ -57,7 +58,8 @@ func (s *Server) Environment(name string) (connector.TaskEnv, catalogue.Values, 
 	}
 	read := s.fleet.classes.Read(plugin, c)
 	if err := read.Faults.Err(); err != nil {
-		return connector.TaskEnv{}, catalogue.Values{}, invalidField(connector.ReasonConfigInvalid, "config", fmt.Sprintf("resolve the configuration on worker %s: %v", s.fleet.config.WorkerID, err))
+		return connector.TaskEnv{}, catalogue.Values{}, invalidField(connector.ReasonConfigInvalid, "config",
+			fmt.Sprintf("resolve the configuration on worker %s: %v", s.fleet.config.WorkerID, err))
 	}
 	if len(read.Problems) > 0 {
 		return connector.TaskEnv{}, catalogue.Values{}, errInvalid(read.Problems, nil)

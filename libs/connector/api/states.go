@@ -15,15 +15,18 @@ import (
 // states answers the calls about the state of connectors and their tasks.
 type states struct{ fleet *fleet }
 
-func (s *states) PauseConnector(ctx context.Context, request *connectorv1.PauseConnectorRequest) (*connectorv1.PauseConnectorResponse, error) {
+func (s *states) PauseConnector(ctx context.Context,
+	request *connectorv1.PauseConnectorRequest) (*connectorv1.PauseConnectorResponse, error) {
 	return &connectorv1.PauseConnectorResponse{}, s.aim(ctx, request.GetName(), state.TargetPaused)
 }
 
-func (s *states) ResumeConnector(ctx context.Context, request *connectorv1.ResumeConnectorRequest) (*connectorv1.ResumeConnectorResponse, error) {
+func (s *states) ResumeConnector(ctx context.Context,
+	request *connectorv1.ResumeConnectorRequest) (*connectorv1.ResumeConnectorResponse, error) {
 	return &connectorv1.ResumeConnectorResponse{}, s.aim(ctx, request.GetName(), state.TargetStarted)
 }
 
-func (s *states) StopConnector(ctx context.Context, request *connectorv1.StopConnectorRequest) (*connectorv1.StopConnectorResponse, error) {
+func (s *states) StopConnector(ctx context.Context,
+	request *connectorv1.StopConnectorRequest) (*connectorv1.StopConnectorResponse, error) {
 	return &connectorv1.StopConnectorResponse{}, s.aim(ctx, request.GetName(), state.TargetStopped)
 }
 
@@ -39,10 +42,12 @@ func (s *states) aim(ctx context.Context, name string, wanted state.Target) erro
 		return nil
 	}
 	s.fleet.logger.Info("connector told to change", "connector", c.Name, "from", c.Target, "to", wanted)
-	return s.fleet.append(ctx, s.fleet.config.ConfigTopic, c.Name, state.Entry{Key: state.TargetKey + c.Name, Value: wanted.Record()})
+	return s.fleet.append(ctx, s.fleet.config.ConfigTopic, c.Name,
+		state.Entry{Key: state.TargetKey + c.Name, Value: wanted.Record()})
 }
 
-func (s *states) RestartConnector(ctx context.Context, request *connectorv1.RestartConnectorRequest) (*connectorv1.RestartConnectorResponse, error) {
+func (s *states) RestartConnector(ctx context.Context,
+	request *connectorv1.RestartConnectorRequest) (*connectorv1.RestartConnectorResponse, error) {
 	c, plugin, err := s.fleet.ours(request.GetName())
 	if err != nil {
 		return nil, err
@@ -58,28 +63,35 @@ func (s *states) RestartConnector(ctx context.Context, request *connectorv1.Rest
 			task.State = connectorv1.State_STATE_RESTARTING
 		}
 	}
-	if err := s.fleet.append(ctx, s.fleet.config.ConfigTopic, c.Name, state.Entry{Key: state.RestartKey + c.Name, Value: record}); err != nil {
+	if err := s.fleet.append(ctx, s.fleet.config.ConfigTopic, c.Name,
+		state.Entry{Key: state.RestartKey + c.Name, Value: record}); err != nil {
 		return nil, err
 	}
-	s.fleet.logger.Info("connector told to restart", "connector", c.Name, "include_tasks", record.IncludeTasks, "only_failed", record.OnlyFailed)
+	s.fleet.logger.Info("connector told to restart", "connector", c.Name, "include_tasks", record.IncludeTasks,
+		"only_failed", record.OnlyFailed)
 	return &connectorv1.RestartConnectorResponse{Status: status}, nil
 }
 
-func (s *states) RestartTask(ctx context.Context, request *connectorv1.RestartTaskRequest) (*connectorv1.RestartTaskResponse, error) {
+func (s *states) RestartTask(ctx context.Context,
+	request *connectorv1.RestartTaskRequest) (*connectorv1.RestartTaskResponse, error) {
 	c, plugin, err := s.fleet.ours(request.GetName())
 	if err != nil {
 		return nil, err
 	}
 	task := int(request.GetTask())
 	if task < 0 || task >= s.fleet.classes.TaskCount(plugin, c) || c.Target == state.TargetStopped {
-		return nil, failure(codes.NotFound, connector.ReasonTaskNotFound, "Unknown task: "+state.TaskID{Connector: c.Name, Task: task}.String())
+		return nil, failure(codes.NotFound, connector.ReasonTaskNotFound,
+			"Unknown task: "+state.TaskID{Connector: c.Name, Task: task}.String())
 	}
 	// The key's number keeps requests for different tasks apart; the value's is what counts.
-	err = s.fleet.append(ctx, s.fleet.config.ConfigTopic, c.Name, state.Entry{Key: state.RestartTaskKey + state.TaskID{Connector: c.Name, Task: task}.String(), Value: state.RestartRecord{Connector: c.Name, Task: &task}})
+	err = s.fleet.append(ctx, s.fleet.config.ConfigTopic, c.Name,
+		state.Entry{Key: state.RestartTaskKey + state.TaskID{Connector: c.Name, Task: task}.String(),
+			Value: state.RestartRecord{Connector: c.Name, Task: &task}})
 	return &connectorv1.RestartTaskResponse{}, err
 }
 
-func (s *states) GetConnectorStatus(_ context.Context, request *connectorv1.GetConnectorStatusRequest) (*connectorv1.GetConnectorStatusResponse, error) {
+func (s *states) GetConnectorStatus(_ context.Context,
+	request *connectorv1.GetConnectorStatusRequest) (*connectorv1.GetConnectorStatusResponse, error) {
 	c, plugin, err := s.fleet.ours(request.GetName())
 	if err != nil {
 		return nil, err
@@ -89,7 +101,8 @@ func (s *states) GetConnectorStatus(_ context.Context, request *connectorv1.GetC
 
 // status is what the status topic says; a task that nobody has reported on yet is UNASSIGNED.
 func (s *states) status(c state.Connector, plugin connector.Plugin) *connectorv1.ConnectorStatus {
-	status := &connectorv1.ConnectorStatus{Name: c.Name, Type: typeMessage(plugin.Type), State: connectorv1.State_STATE_UNASSIGNED, Version: plugin.Version}
+	status := &connectorv1.ConnectorStatus{Name: c.Name, Type: typeMessage(plugin.Type),
+		State: connectorv1.State_STATE_UNASSIGNED, Version: plugin.Version}
 	if said := c.Statuses.Connector; said != nil {
 		status.State, status.WorkerId, status.Trace = stateMessage(said.State), said.WorkerID, said.Trace
 	}
@@ -101,15 +114,18 @@ func (s *states) status(c state.Connector, plugin connector.Plugin) *connectorv1
 			if version == "" {
 				version = plugin.Version
 			}
-			status.Tasks = append(status.Tasks, &connectorv1.TaskStatus{Id: int32(n), State: stateMessage(said.State), WorkerId: said.WorkerID, Version: version, Trace: said.Trace})
+			status.Tasks = append(status.Tasks, &connectorv1.TaskStatus{Id: int32(n), State: stateMessage(said.State),
+				WorkerId: said.WorkerID, Version: version, Trace: said.Trace})
 		case c.Target != state.TargetStopped:
-			status.Tasks = append(status.Tasks, &connectorv1.TaskStatus{Id: int32(n), State: connectorv1.State_STATE_UNASSIGNED, Version: plugin.Version})
+			status.Tasks = append(status.Tasks, &connectorv1.TaskStatus{Id: int32(n), State: connectorv1.State_STATE_UNASSIGNED,
+				Version: plugin.Version})
 		}
 	}
 	return status
 }
 
-func (s *states) WatchConnectors(request *connectorv1.WatchConnectorsRequest, stream connectorv1.ConnectorService_WatchConnectorsServer) error {
+func (s *states) WatchConnectors(request *connectorv1.WatchConnectorsRequest,
+	stream connectorv1.ConnectorService_WatchConnectorsServer) error {
 	if err := s.fleet.store.Usable(); err != nil {
 		return storeUnavailable(err)
 	}
@@ -151,7 +167,8 @@ func (s *states) WatchConnectors(request *connectorv1.WatchConnectorsRequest, st
 	}
 }
 
-func (s *states) GetConnectorTopics(_ context.Context, request *connectorv1.GetConnectorTopicsRequest) (*connectorv1.GetConnectorTopicsResponse, error) {
+func (s *states) GetConnectorTopics(_ context.Context,
+	request *connectorv1.GetConnectorTopicsRequest) (*connectorv1.GetConnectorTopicsResponse, error) {
 	c, _, err := s.fleet.ours(request.GetName())
 	if err != nil {
 		return nil, err
@@ -159,7 +176,8 @@ func (s *states) GetConnectorTopics(_ context.Context, request *connectorv1.GetC
 	return &connectorv1.GetConnectorTopicsResponse{Topics: c.Statuses.SortedTopics()}, nil
 }
 
-func (s *states) ResetConnectorTopics(ctx context.Context, request *connectorv1.ResetConnectorTopicsRequest) (*connectorv1.ResetConnectorTopicsResponse, error) {
+func (s *states) ResetConnectorTopics(ctx context.Context,
+	request *connectorv1.ResetConnectorTopicsRequest) (*connectorv1.ResetConnectorTopicsResponse, error) {
 	c, _, err := s.fleet.ours(request.GetName())
 	if err != nil {
 		return nil, err

@@ -25,7 +25,8 @@ const defaultMaxTimeout = 15 * time.Minute
 // transactions answers the calls about transactions that nobody will end.
 type transactions struct{ fleet *fleet }
 
-func (s *transactions) ListHangingTransactions(ctx context.Context, request *connectorv1.ListHangingTransactionsRequest) (*connectorv1.ListHangingTransactionsResponse, error) {
+func (s *transactions) ListHangingTransactions(ctx context.Context,
+	request *connectorv1.ListHangingTransactionsRequest) (*connectorv1.ListHangingTransactionsResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.fleet.config.StoreTimeout)
 	defer cancel()
 	topics := request.GetTopics()
@@ -39,8 +40,10 @@ func (s *transactions) ListHangingTransactions(ctx context.Context, request *con
 	answer := &connectorv1.ListHangingTransactionsResponse{}
 	for _, h := range found {
 		answer.Transactions = append(answer.Transactions, &connectorv1.HangingTransaction{
-			Topic: h.Topic, Partition: h.Partition, ProducerId: h.ProducerID, ProducerEpoch: int32(h.ProducerEpoch), TransactionalId: h.TransactionalID,
-			StartOffset: h.Start, LastWriteTime: timestamppb.New(h.LastWrite), AbortableTime: timestamppb.New(s.abortable(ctx, h)),
+			Topic: h.Topic, Partition: h.Partition, ProducerId: h.ProducerID, ProducerEpoch: int32(h.ProducerEpoch),
+			TransactionalId: h.TransactionalID,
+			StartOffset:     h.Start, LastWriteTime: timestamppb.New(h.LastWrite),
+			AbortableTime: timestamppb.New(s.abortable(ctx, h)),
 		})
 	}
 	return answer, nil
@@ -76,9 +79,11 @@ func (s *transactions) maxTransaction(ctx context.Context) time.Duration {
 	return defaultMaxTimeout
 }
 
-func (s *transactions) AbortHangingTransaction(ctx context.Context, request *connectorv1.AbortHangingTransactionRequest) (*connectorv1.AbortHangingTransactionResponse, error) {
+func (s *transactions) AbortHangingTransaction(ctx context.Context,
+	request *connectorv1.AbortHangingTransactionRequest) (*connectorv1.AbortHangingTransactionResponse, error) {
 	if request.GetTopic() == "" {
-		return nil, rpc.InvalidField("topic", "topic is empty: name the topic whose partition holds the transaction, as calypsoctl transactions list shows it")
+		return nil, rpc.InvalidField("topic",
+			"topic is empty: name the topic whose partition holds the transaction, as calypsoctl transactions list shows it")
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.fleet.config.StoreTimeout)
 	defer cancel()
@@ -87,26 +92,35 @@ func (s *transactions) AbortHangingTransaction(ctx context.Context, request *con
 		return nil, transactionsUnknown(err)
 	}
 	if h == nil {
-		return nil, failure(codes.NotFound, connector.ReasonTransactionNotFound, fmt.Sprintf("Partition %d of topic %.300s holds no transaction of producer %d that hangs: it has ended, or was written to in the last minute, or a coordinator knows it and will end it",
-			request.GetPartition(), request.GetTopic(), request.GetProducerId()))
+		return nil, failure(codes.NotFound, connector.ReasonTransactionNotFound,
+			fmt.Sprintf(
+				"Partition %d of topic %.300s holds no transaction of producer %d that hangs: it has ended, or was written to in the last minute, or a coordinator knows it and will end it",
+				request.GetPartition(), request.GetTopic(), request.GetProducerId()))
 	}
 	if from := s.abortable(ctx, h); time.Now().Before(from) {
-		return nil, failure(codes.FailedPrecondition, connector.ReasonTransactionYoung, fmt.Sprintf("The transaction of producer %d in partition %d of topic %s was written to at %s, and brokers let transactions last for %v: try again after %s, when it cannot have a coordinator that this worker may not see",
-			h.ProducerID, h.Partition, h.Topic, h.LastWrite.UTC().Format(time.RFC3339), from.Sub(h.LastWrite), from.UTC().Format(time.RFC3339)))
+		return nil, failure(codes.FailedPrecondition, connector.ReasonTransactionYoung,
+			fmt.Sprintf(
+				"The transaction of producer %d in partition %d of topic %s was written to at %s, and brokers let transactions last for %v: try again after %s, when it cannot have a coordinator that this worker may not see",
+				h.ProducerID, h.Partition, h.Topic, h.LastWrite.UTC().Format(time.RFC3339), from.Sub(h.LastWrite),
+				from.UTC().Format(time.RFC3339)))
 	}
 	switch err := s.fleet.store.AbortHanging(ctx, h); {
 	case errors.Is(err, kerr.ClusterAuthorizationFailed):
-		return nil, failure(codes.FailedPrecondition, connector.ReasonTransactionForbidden, fmt.Sprintf("The workers may not %v. Allow it (kafka-acls.sh --add --allow-principal User:<worker> --operation Alter --cluster), or let somebody who may run: kafka-transactions.sh --bootstrap-server <brokers> abort --topic %s --partition %d --start-offset %d",
-			err, h.Topic, h.Partition, h.Start))
+		return nil, failure(codes.FailedPrecondition, connector.ReasonTransactionForbidden,
+			fmt.Sprintf(
+				"The workers may not %v. Allow it (kafka-acls.sh --add --allow-principal User:<worker> --operation Alter --cluster), or let somebody who may run: kafka-transactions.sh --bootstrap-server <brokers> abort --topic %s --partition %d --start-offset %d",
+				err, h.Topic, h.Partition, h.Start))
 	case err != nil:
 		return nil, transactionsUnknown(err)
 	}
-	s.fleet.logger.Warn("hanging transaction rolled back", "topic", h.Topic, "partition", h.Partition, "producer", h.ProducerID, "offset", h.Start)
+	s.fleet.logger.Warn("hanging transaction rolled back", "topic", h.Topic, "partition", h.Partition, "producer",
+		h.ProducerID, "offset", h.Start)
 	return &connectorv1.AbortHangingTransactionResponse{}, nil
 }
 
 // hanging finds the transaction that a request names; nil if there is none.
-func (s *transactions) hanging(ctx context.Context, request *connectorv1.AbortHangingTransactionRequest) (*kafka.HangingTransaction, error) {
+func (s *transactions) hanging(ctx context.Context,
+	request *connectorv1.AbortHangingTransactionRequest) (*kafka.HangingTransaction, error) {
 	found, err := kafka.FindHanging(ctx, s.fleet.store.Admin, request.GetTopic())
 	for _, h := range found {
 		if h.Partition == request.GetPartition() && h.ProducerID == request.GetProducerId() {
@@ -118,11 +132,15 @@ func (s *transactions) hanging(ctx context.Context, request *connectorv1.AbortHa
 
 func transactionsUnknown(err error) error {
 	if errors.Is(err, kerr.UnsupportedVersion) {
-		return failure(codes.FailedPrecondition, connector.ReasonTransactionsUnknown, fmt.Sprintf("The brokers cannot be asked about transactions, for which they must be Kafka 3.0 or later: %v", err))
+		return failure(codes.FailedPrecondition, connector.ReasonTransactionsUnknown,
+			fmt.Sprintf("The brokers cannot be asked about transactions, for which they must be Kafka 3.0 or later: %v", err))
 	}
 	var denied *kadm.AuthError
 	if errors.As(err, &denied) {
-		return failure(codes.FailedPrecondition, connector.ReasonTransactionsUnknown, fmt.Sprintf("The workers may not see all transactions: %v. They need Read on the topics and Describe on transactional ids", err))
+		return failure(codes.FailedPrecondition, connector.ReasonTransactionsUnknown,
+			fmt.Sprintf(
+				"The workers may not see all transactions: %v. They need Read on the topics and Describe on transactional ids",
+				err))
 	}
 	return storeUnavailable(err)
 }

@@ -27,7 +27,8 @@ func (s *configurations) versioned(ctx context.Context, earlier state.Connector,
 	return earlier.Change(s.fleet.store.History(name), name, next)
 }
 
-func (s *configurations) ListConfigVersions(_ context.Context, request *connectorv1.ListConfigVersionsRequest) (*connectorv1.ListConfigVersionsResponse, error) {
+func (s *configurations) ListConfigVersions(_ context.Context,
+	request *connectorv1.ListConfigVersionsRequest) (*connectorv1.ListConfigVersionsResponse, error) {
 	c, plugin, err := s.fleet.ours(request.GetName())
 	if err != nil {
 		return nil, err
@@ -53,9 +54,11 @@ func (s *configurations) ListConfigVersions(_ context.Context, request *connecto
 	return response, nil
 }
 
-func (s *configurations) RollbackConnectorConfig(ctx context.Context, request *connectorv1.RollbackConnectorConfigRequest) (*connectorv1.RollbackConnectorConfigResponse, error) {
+func (s *configurations) RollbackConnectorConfig(ctx context.Context,
+	request *connectorv1.RollbackConnectorConfigRequest) (*connectorv1.RollbackConnectorConfigResponse, error) {
 	if request.GetVersion() < 1 {
-		return nil, invalidField(connector.ReasonConfigInvalid, "version", fmt.Sprintf("version is %d, want one that ListConfigVersions returns", request.GetVersion()))
+		return nil, invalidField(connector.ReasonConfigInvalid, "version",
+			fmt.Sprintf("version is %d, want one that ListConfigVersions returns", request.GetVersion()))
 	}
 	s.fleet.changing.Lock()
 	defer s.fleet.changing.Unlock()
@@ -68,7 +71,8 @@ func (s *configurations) RollbackConnectorConfig(ctx context.Context, request *c
 	switch {
 	case at < 0:
 		return nil, failure(codes.NotFound, connector.ReasonVersionNotFound, fmt.Sprintf(
-			"Connector %s has no version %d; versions from %d to %d are kept", c.Name, request.GetVersion(), kept[len(kept)-1].Version, kept[0].Version))
+			"Connector %s has no version %d; versions from %d to %d are kept", c.Name, request.GetVersion(),
+			kept[len(kept)-1].Version, kept[0].Version))
 	case at == 0:
 		return &connectorv1.RollbackConnectorConfigResponse{Connector: s.message(c, plugin)}, nil
 	}

@@ -206,7 +206,8 @@ func (c *Catalogue) sortFamilies() {
 // With is the catalogue with further keys that one configuration brings with it, such as those of its
 // transformations. Where it declares a key by that very name already, this stays.
 func (c *Catalogue) With(keys []Key) *Catalogue {
-	more := &Catalogue{keys: slices.Clone(c.keys), byName: maps.Clone(c.byName), byAlias: maps.Clone(c.byAlias), families: slices.Clone(c.families)}
+	more := &Catalogue{keys: slices.Clone(c.keys), byName: maps.Clone(c.byName), byAlias: maps.Clone(c.byAlias),
+		families: slices.Clone(c.families)}
 	for _, key := range keys {
 		at := len(more.keys)
 		if strings.HasSuffix(key.Name, "*") {

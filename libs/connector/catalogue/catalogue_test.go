@@ -27,8 +27,10 @@ func orders(t *testing.T) *catalogue.Catalogue {
 		{Name: "poll.interval.ms", Type: catalogue.Long, Default: catalogue.Default("500")},
 		{Name: "sampling", Type: catalogue.Double},
 		{Name: "tombstones.on.delete", Type: catalogue.Boolean, Default: catalogue.Default("true")},
-		{Name: "snapshot.mode", Type: catalogue.String, Default: catalogue.Default("initial"), Allowed: []string{"initial", "never"}},
-		{Name: "converters", Type: catalogue.List, Default: catalogue.Default(""), Unsupported: "Java classes cannot be loaded.", ChangesData: true},
+		{Name: "snapshot.mode", Type: catalogue.String, Default: catalogue.Default("initial"),
+			Allowed: []string{"initial", "never"}},
+		{Name: "converters", Type: catalogue.List, Default: catalogue.Default(""),
+			Unsupported: "Java classes cannot be loaded.", ChangesData: true},
 		{Name: "poll.threads", Type: catalogue.Int, Unsupported: "There is one thread."},
 	})
 	if err != nil {
@@ -59,7 +61,8 @@ func TestAnOlderNameIsReadAsThePresentOneWithAWarning(t *testing.T) {
 	if got := fmt.Sprintf("%q", values.List("table.include.list")); got != `["retail.orders_info" "retail.customers"]` {
 		t.Errorf("table.include.list = %s", got)
 	}
-	if len(warnings) != 2 || warnings[0].Key != "database.server.name" || !strings.Contains(warnings[1].Message, "older name of table.include.list") {
+	if len(warnings) != 2 || warnings[0].Key != "database.server.name" ||
+		!strings.Contains(warnings[1].Message, "older name of table.include.list") {
 		t.Errorf("warnings: %v", warnings)
 	}
 }
@@ -98,7 +101,8 @@ func TestAnUnsupportedKeyIsAWarningUnlessItWouldChangeTheData(t *testing.T) {
 		t.Errorf("harmless: warnings %v, errors %v", warnings, problems)
 	}
 	_, warnings, problems = orders(t).Parse(minimal("converters", "isbn"))
-	if len(warnings) != 0 || len(problems) != 1 || !strings.Contains(problems[0].Message, "Java classes cannot be loaded") {
+	if len(warnings) != 0 || len(problems) != 1 || !strings.Contains(problems[0].Message,
+		"Java classes cannot be loaded") {
 		t.Errorf("changes data: warnings %v, errors %v", warnings, problems)
 	}
 	_, warnings, problems = orders(t).Parse(minimal("converters", ""))
@@ -114,13 +118,15 @@ func TestWrongValuesOfDebeziumsKeysAreNamedInItsWords(t *testing.T) {
 		{Name: "database.port", Dialect: catalogue.Field, Type: catalogue.Int},
 		{Name: "heartbeat.ms", Dialect: catalogue.Field, Type: catalogue.Long},
 		{Name: "plugin.name", Dialect: catalogue.Field, Type: catalogue.String, Allowed: []string{"decoderbufs", "pgoutput"}},
-		{Name: "database.password", Dialect: catalogue.Field, Type: catalogue.Password, Check: func(value string) error { return fmt.Errorf("%s is bad", value) }},
+		{Name: "database.password", Dialect: catalogue.Field, Type: catalogue.Password,
+			Check: func(value string) error { return fmt.Errorf("%s is bad", value) }},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, _, problems := keys.Parse(map[string]string{
-		"database.password": "canary", "plugin.name": "wal2json", "heartbeat.ms": "soon", "database.port": "abc", "tombstones.on.delete": "maybe",
+		"database.password": "canary", "plugin.name": "wal2json", "heartbeat.ms": "soon", "database.port": "abc",
+		"tombstones.on.delete": "maybe",
 	})
 	want := []string{
 		"The 'topic.prefix' value is invalid: A value is required",
@@ -144,11 +150,14 @@ func TestWrongValuesAreNamedInTheWordsOfKafka(t *testing.T) {
 	for _, test := range []struct{ key, value, want string }{
 		{"database.port", "abc", "Invalid value abc for configuration database.port: Not a number of type INT"},
 		{"database.port", "", "Invalid value  for configuration database.port: Not a number of type INT"},
-		{"database.port", "99999999999", "Invalid value 99999999999 for configuration database.port: Not a number of type INT"},
+		{"database.port", "99999999999",
+			"Invalid value 99999999999 for configuration database.port: Not a number of type INT"},
 		{"poll.interval.ms", "1.5", "Invalid value 1.5 for configuration poll.interval.ms: Not a number of type LONG"},
 		{"sampling", "much", "Invalid value much for configuration sampling: Not a number of type DOUBLE"},
-		{"tombstones.on.delete", "yes", "Invalid value yes for configuration tombstones.on.delete: Expected value to be either true or false"},
-		{"snapshot.mode", "sometimes", "Invalid value sometimes for configuration snapshot.mode: String must be one of (case insensitive): initial, never"},
+		{"tombstones.on.delete", "yes",
+			"Invalid value yes for configuration tombstones.on.delete: Expected value to be either true or false"},
+		{"snapshot.mode", "sometimes",
+			"Invalid value sometimes for configuration snapshot.mode: String must be one of (case insensitive): initial, never"},
 		{"tasks.max", "0", "Invalid value 0 for configuration tasks.max: Value must be at least 1"},
 		{"name", "a/b", "Invalid value a/b for configuration name: a connector's name must not contain '/'"},
 		{"database.password", "bad", "Invalid value [hidden] for configuration database.password"},
@@ -165,20 +174,25 @@ func TestAValueBehindAReferenceIsNeverQuoted(t *testing.T) {
 	given := minimal("database.port", "${env:PORT}")
 	resolved := minimal("database.port", "canary")
 	_, _, problems := orders(t).ParseResolved(given, resolved)
-	if len(problems) != 1 || strings.Contains(problems[0].Message, "canary") || !strings.Contains(problems[0].Message, "${env:PORT}") {
+	if len(problems) != 1 || strings.Contains(problems[0].Message, "canary") ||
+		!strings.Contains(problems[0].Message, "${env:PORT}") {
 		t.Errorf("%v", problems)
 	}
 }
 
 func TestValuesAreReadByTypeWithTheirDefaults(t *testing.T) {
-	values, _, problems := orders(t).Parse(minimal("sampling", " 0.5 ", "tombstones.on.delete", "FALSE", "transforms", "unwrap",
+	values, _, problems := orders(t).Parse(minimal("sampling", " 0.5 ", "tombstones.on.delete", "FALSE",
+		"transforms", "unwrap",
 		"transforms.unwrap.type", "ExtractNewRecordState", "database.password", "canary"))
 	if len(problems) != 0 {
 		t.Fatal(problems)
 	}
-	if values.Int("database.port") != 5432 || values.Has("database.port") || values.Duration("poll.interval.ms") != 500*time.Millisecond ||
-		values.Float("sampling") != 0.5 || values.Bool("tombstones.on.delete") || values.String("snapshot.mode") != "initial" {
-		t.Errorf("port %d, interval %s, sampling %v", values.Int("database.port"), values.Duration("poll.interval.ms"), values.Float("sampling"))
+	if values.Int("database.port") != 5432 || values.Has("database.port") ||
+		values.Duration("poll.interval.ms") != 500*time.Millisecond ||
+		values.Float("sampling") != 0.5 || values.Bool("tombstones.on.delete") ||
+		values.String("snapshot.mode") != "initial" {
+		t.Errorf("port %d, interval %s, sampling %v", values.Int("database.port"), values.Duration("poll.interval.ms"),
+			values.Float("sampling"))
 	}
 	if got := values.WithPrefix("transforms.unwrap."); len(got) != 1 || got["type"] != "ExtractNewRecordState" {
 		t.Errorf("transforms.unwrap.: %v", got)
@@ -222,7 +236,8 @@ func TestACatalogueRefusesAmbiguousDeclarations(t *testing.T) {
 }
 
 func TestALaterGroupNarrowsAKeyOfTheFramework(t *testing.T) {
-	c, err := catalogue.New(catalogue.SinkFramework(), []catalogue.Key{{Name: "header.converter", Type: catalogue.Class, Unsupported: "Headers are not read."}})
+	c, err := catalogue.New(catalogue.SinkFramework(),
+		[]catalogue.Key{{Name: "header.converter", Type: catalogue.Class, Unsupported: "Headers are not read."}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,8 +252,9 @@ func TestALaterGroupNarrowsAKeyOfTheFramework(t *testing.T) {
 func TestSecretsAreKnownByTypeAndElseByName(t *testing.T) {
 	c := orders(t)
 	for name, want := range map[string]bool{
-		"database.password": true, "extra.secret.password": true, "producer.override.sasl.jaas.config": true, "aad.auth.appkey": true,
-		"topic.prefix": false, "table.include.list": false, "transforms.unwrap.type": false, "converters": false,
+		"database.password": true, "extra.secret.password": true, "producer.override.sasl.jaas.config": true,
+		"aad.auth.appkey": true,
+		"topic.prefix":    false, "table.include.list": false, "transforms.unwrap.type": false, "converters": false,
 	} {
 		if got := c.Secret(name); got != want {
 			t.Errorf("Secret(%s) = %t", name, got)
@@ -249,7 +265,8 @@ func TestSecretsAreKnownByTypeAndElseByName(t *testing.T) {
 func TestParseNeverPanicsAndNamesAKeyInEveryProblem(t *testing.T) {
 	c := orders(t)
 	rapid.Check(t, func(t *rapid.T) {
-		raw := rapid.MapOf(rapid.OneOf(rapid.SampledFrom([]string{"name", "tasks.max", "database.port", "table.whitelist", "sampling", "topic.prefix", "transforms."}), rapid.String()), rapid.String()).Draw(t, "raw")
+		raw := rapid.MapOf(rapid.OneOf(rapid.SampledFrom([]string{"name", "tasks.max", "database.port", "table.whitelist",
+			"sampling", "topic.prefix", "transforms."}), rapid.String()), rapid.String()).Draw(t, "raw")
 		values, warnings, problems := c.Parse(raw)
 		for _, p := range append(warnings, problems...) {
 			if p.Message == "" {
@@ -262,15 +279,18 @@ func TestParseNeverPanicsAndNamesAKeyInEveryProblem(t *testing.T) {
 	})
 }
 
-// What is trimmed is what Kafka 4.3.1 (ConfigDef.parseType) and Debezium 3.6.3 (Configuration.getString, EnumeratedValue.parse) trim.
+// What is trimmed is what Kafka 4.3.1 (ConfigDef.parseType) and Debezium 3.6.3
+// (Configuration.getString, EnumeratedValue.parse) trim.
 func TestWhiteSpaceAroundValuesCountsAsKafkaAndDebeziumHaveIt(t *testing.T) {
 	var keys []catalogue.Key
 	for _, dialect := range []catalogue.Dialect{catalogue.ConfigDef, catalogue.Field} {
 		prefix := map[catalogue.Dialect]string{catalogue.ConfigDef: "k.", catalogue.Field: "f."}[dialect]
-		for _, typ := range []catalogue.Type{catalogue.Boolean, catalogue.String, catalogue.Int, catalogue.Long, catalogue.Double, catalogue.List, catalogue.Class, catalogue.Password} {
+		for _, typ := range []catalogue.Type{catalogue.Boolean, catalogue.String, catalogue.Int, catalogue.Long,
+			catalogue.Double, catalogue.List, catalogue.Class, catalogue.Password} {
 			keys = append(keys, catalogue.Key{Name: prefix + strings.ToLower(string(typ)), Type: typ, Dialect: dialect})
 		}
-		keys = append(keys, catalogue.Key{Name: prefix + "choice", Type: catalogue.String, Dialect: dialect, Allowed: []string{"one"}})
+		keys = append(keys, catalogue.Key{Name: prefix + "choice", Type: catalogue.String, Dialect: dialect,
+			Allowed: []string{"one"}})
 	}
 	keys = append(keys, catalogue.Key{Name: "family.*", Type: catalogue.String})
 	c, err := catalogue.New(keys)
@@ -278,7 +298,8 @@ func TestWhiteSpaceAroundValuesCountsAsKafkaAndDebeziumHaveIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	given := map[string]string{}
-	for key, value := range map[string]string{"boolean": "True", "string": "a b", "int": "5", "long": "6", "double": "1.5", "list": "a , b", "class": "x.Y", "password": "p w", "choice": "ONE"} {
+	for key, value := range map[string]string{"boolean": "True", "string": "a b", "int": "5", "long": "6", "double": "1.5",
+		"list": "a , b", "class": "x.Y", "password": "p w", "choice": "ONE"} {
 		given["k."+key], given["f."+key] = " \t"+value+"\n ", " \t"+value+"\n "
 	}
 	given["family.x"] = " x\u00a0 "
@@ -286,7 +307,9 @@ func TestWhiteSpaceAroundValuesCountsAsKafkaAndDebeziumHaveIt(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if !v.Bool("k.boolean") || !v.Bool("f.boolean") || v.Int("k.int") != 5 || v.Int64("f.long") != 6 || v.Float("k.double") != 1.5 || strings.Join(v.List("k.list"), "|") != "a|b" || strings.Join(v.List("f.list"), "|") != "a|b" {
+	if !v.Bool("k.boolean") || !v.Bool("f.boolean") || v.Int("k.int") != 5 || v.Int64("f.long") != 6 ||
+		v.Float("k.double") != 1.5 || strings.Join(v.List("k.list"), "|") != "a|b" ||
+		strings.Join(v.List("f.list"), "|") != "a|b" {
 		t.Error("a value is read with white space")
 	}
 	for key, want := range map[string]string{
@@ -308,12 +331,17 @@ func TestASlipWithinAFamilyOfKeysIsNamedWithTheKeyThatIsMeant(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, meant := range map[string]string{
-		"value.converter.schema.enable": "value.converter.schemas.enable", "key.converter.schemas.enabled": "key.converter.schemas.enable",
-		"value.converter.decimals.format": "value.converter.decimal.format", "value.converter.schema.registry.uri": "value.converter.schema.registry.url", "topic.creation.group": "topic.creation.groups",
+		"value.converter.schema.enable":       "value.converter.schemas.enable",
+		"key.converter.schemas.enabled":       "key.converter.schemas.enable",
+		"value.converter.decimals.format":     "value.converter.decimal.format",
+		"value.converter.schema.registry.uri": "value.converter.schema.registry.url",
+		"topic.creation.group":                "topic.creation.groups",
 
-		"value.converter.schemas.enable": "", "value.converter.schemas.cache.size": "", "value.converter.value.subject.name.strategy": "", "value.converter.enhanced.avro.schema.support": "",
+		"value.converter.schemas.enable": "", "value.converter.schemas.cache.size": "",
+		"value.converter.value.subject.name.strategy": "", "value.converter.enhanced.avro.schema.support": "",
 		"value.converter.schema.registry.ssl.truststore.location": "", "value.converter.connect.meta.data": "",
-		"topic.creation.default.partitions": "", "topic.creation.a.retention.ms": "", "producer.override.compression.type": "", "transforms.a.type": "",
+		"topic.creation.default.partitions": "", "topic.creation.a.retention.ms": "",
+		"producer.override.compression.type": "", "transforms.a.type": "",
 	} {
 		_, warnings, _ := c.Parse(map[string]string{name: "x"})
 		switch {

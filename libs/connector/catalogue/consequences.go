@@ -59,7 +59,9 @@ func (c *Catalogue) Consequences(before, after Values) []Following {
 			if key.Unsupported != "" || len(changed) == 0 || consequence.When != nil && !consequence.When(before, after) {
 				continue
 			}
-			at := slices.IndexFunc(all, func(f Following) bool { return f.Effect == consequence.Effect && f.Doc == consequence.Doc })
+			at := slices.IndexFunc(all, func(f Following) bool {
+				return f.Effect == consequence.Effect && f.Doc == consequence.Doc
+			})
 			if at < 0 {
 				at = len(all)
 				all = append(all, Following{Consequence: consequence})

@@ -9,15 +9,20 @@ import (
 
 func TestAChangeLeadsToWhatItsKeysDeclare(t *testing.T) {
 	keys, err := catalogue.New([]catalogue.Key{
-		{Name: "mode", Aliases: []string{"old.mode"}, Type: catalogue.String, Default: catalogue.Default("fast"), Allowed: []string{"fast", "slow"},
+		{Name: "mode", Aliases: []string{"old.mode"}, Type: catalogue.String, Default: catalogue.Default("fast"),
+			Allowed:      []string{"fast", "slow"},
 			Consequences: []catalogue.Consequence{{Effect: catalogue.RowsChange, Doc: "same"}}},
-		{Name: "form.*", Type: catalogue.String, Consequences: []catalogue.Consequence{{Effect: catalogue.RowsChange, Doc: "same"}}},
+		{Name: "form.*", Type: catalogue.String,
+			Consequences: []catalogue.Consequence{{Effect: catalogue.RowsChange, Doc: "same"}}},
 		{Name: "form.own", Type: catalogue.String},
 		{Name: "tables", Type: catalogue.List, Consequences: []catalogue.Consequence{
-			{Effect: catalogue.TablesAdded, When: catalogue.ListGains("tables")}, {Effect: catalogue.TablesRemoved, When: catalogue.ListLoses("tables")}}},
+			{Effect: catalogue.TablesAdded, When: catalogue.ListGains("tables")},
+			{Effect: catalogue.TablesRemoved, When: catalogue.ListLoses("tables")}}},
 		{Name: "not", Type: catalogue.List, Consequences: []catalogue.Consequence{
-			{Effect: catalogue.TablesAdded, Doc: "not", When: catalogue.ListShrinks("not")}, {Effect: catalogue.TablesRemoved, Doc: "not", When: catalogue.ListGrows("not")}}},
-		{Name: "gone", Type: catalogue.String, Unsupported: "It is gone.", Consequences: []catalogue.Consequence{{Effect: catalogue.NewSlot}}},
+			{Effect: catalogue.TablesAdded, Doc: "not", When: catalogue.ListShrinks("not")},
+			{Effect: catalogue.TablesRemoved, Doc: "not", When: catalogue.ListGrows("not")}}},
+		{Name: "gone", Type: catalogue.String, Unsupported: "It is gone.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.NewSlot}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -31,11 +36,15 @@ func TestAChangeLeadsToWhatItsKeysDeclare(t *testing.T) {
 		{"the default is set", nil, map[string]string{"mode": " FAST "}, nil},
 		{"another spelling of the key", map[string]string{"old.mode": "slow"}, map[string]string{"mode": "slow"}, nil},
 		{"a value", map[string]string{"mode": "slow"}, nil, []string{"ROWS_CHANGE mode"}},
-		{"several keys lead to the same", map[string]string{"form.a": "1", "form.b": "1"}, map[string]string{"mode": "slow", "form.b": "2"}, []string{"ROWS_CHANGE mode form.a form.b"}},
+		{"several keys lead to the same", map[string]string{"form.a": "1", "form.b": "1"},
+			map[string]string{"mode": "slow", "form.b": "2"}, []string{"ROWS_CHANGE mode form.a form.b"}},
 		{"a member with a declaration of its own", nil, map[string]string{"form.own": "1"}, nil},
-		{"an item is added", map[string]string{"tables": "a"}, map[string]string{"tables": "a, b"}, []string{"TABLES_ADDED tables"}},
-		{"an item is taken out", map[string]string{"tables": "a,b"}, map[string]string{"tables": "b"}, []string{"TABLES_REMOVED tables"}},
-		{"items are replaced", map[string]string{"tables": "a"}, map[string]string{"tables": "b"}, []string{"TABLES_ADDED tables", "TABLES_REMOVED tables"}},
+		{"an item is added", map[string]string{"tables": "a"}, map[string]string{"tables": "a, b"},
+			[]string{"TABLES_ADDED tables"}},
+		{"an item is taken out", map[string]string{"tables": "a,b"}, map[string]string{"tables": "b"},
+			[]string{"TABLES_REMOVED tables"}},
+		{"items are replaced", map[string]string{"tables": "a"}, map[string]string{"tables": "b"},
+			[]string{"TABLES_ADDED tables", "TABLES_REMOVED tables"}},
 		{"items are reordered", map[string]string{"tables": "a,b"}, map[string]string{"tables": "b,a"}, nil},
 		{"a list begins to restrict", nil, map[string]string{"tables": "a"}, []string{"TABLES_REMOVED tables"}},
 		{"a list ends to restrict", map[string]string{"tables": "a"}, nil, []string{"TABLES_ADDED tables"}},

@@ -41,25 +41,35 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 		if key.Closed && !key.hasMember(name) {
 			warnings = append(warnings, Problem{Key: name, Message: c.unread(key, name)})
 		} else if meant := key.slip(name); meant != "" {
-			warnings = append(warnings, Problem{Key: name, Message: fmt.Sprintf("%s is not a known configuration key and has no effect; did you mean %s?", abbreviate(name), meant)})
+			warnings = append(warnings,
+				Problem{Key: name, Message: fmt.Sprintf("%s is not a known configuration key and has no effect; did you mean %s?",
+					abbreviate(name), meant)})
 		}
 		canonical := name
 		if slices.Contains(key.Aliases, name) {
 			canonical = key.Name
 			if _, both := resolved[canonical]; both {
-				warnings = append(warnings, Problem{Key: name, Message: fmt.Sprintf("%s is ignored because %s, its present name, is also set.", name, canonical)})
+				warnings = append(warnings, Problem{Key: name,
+					Message: fmt.Sprintf("%s is ignored because %s, its present name, is also set.", name, canonical)})
 				continue
 			}
 			if earlier, twice := spelling[canonical]; twice {
-				warnings = append(warnings, Problem{Key: name, Message: fmt.Sprintf("%s is ignored because %s, another older name of %s, is also set.", name, earlier, canonical)})
+				warnings = append(warnings, Problem{Key: name,
+					Message: fmt.Sprintf("%s is ignored because %s, another older name of %s, is also set.", name,
+						earlier, canonical)})
 				continue
 			}
-			warnings = append(warnings, Problem{Key: name, Message: fmt.Sprintf("%s is an older name of %s and is read as that.", name, canonical), Harmless: true})
+			warnings = append(warnings,
+				Problem{Key: name, Message: fmt.Sprintf("%s is an older name of %s and is read as that.", name, canonical),
+					Harmless: true})
 		}
 		spelling[canonical] = name
 		if key.NamesKeys && given[name] != resolved[name] {
-			errors = append(errors, Problem{Key: name, Message: fmt.Sprintf("Invalid value %s for configuration %s: this value names other keys, in whose names what a reference stands for would be seen: write the names themselves",
-				abbreviate(given[name]), name)})
+			errors = append(errors,
+				Problem{Key: name,
+					Message: fmt.Sprintf(
+						"Invalid value %s for configuration %s: this value names other keys, in whose names what a reference stands for would be seen: write the names themselves",
+						abbreviate(given[name]), name)})
 			continue
 		}
 		values.given[canonical] = key.parsed(resolved[name])
@@ -78,7 +88,8 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 	}
 	for _, key := range c.keys {
 		value, ok := values.given[key.Name]
-		if key.Required && (!ok || !key.MayBeEmpty && strings.TrimSpace(value) == "" && !hasProblem(errors, spelling[key.Name])) {
+		if key.Required && (!ok || !key.MayBeEmpty && strings.TrimSpace(value) == "" &&
+			!hasProblem(errors, spelling[key.Name])) {
 			errors = append(errors, Problem{Key: key.Name, Message: key.missing()})
 		}
 	}
@@ -122,7 +133,8 @@ func (k Key) invalid(name, given, resolved, problem string) string {
 	case given == resolved && k.Type != Password && k.Dialect == Field:
 		return fmt.Sprintf("The '%s' value is invalid: %s", name, problem)
 	case given != resolved:
-		return fmt.Sprintf("Invalid value %s for configuration %s: the value behind the reference is not a valid %s", given, name, k.Type)
+		return fmt.Sprintf("Invalid value %s for configuration %s: the value behind the reference is not a valid %s",
+			given, name, k.Type)
 	case k.Type == Password:
 		return fmt.Sprintf("Invalid value [hidden] for configuration %s", name)
 	case k.Type == List && k.Dialect == ConfigDef:
@@ -147,7 +159,8 @@ func (k Key) check(value string) string {
 	if !k.Type.takes(value) {
 		return k.Dialect.wrongType(k.Type)
 	}
-	if len(k.Allowed) > 0 && !slices.ContainsFunc(k.Allowed, func(allowed string) bool { return allowed == value || !k.Cased && strings.EqualFold(allowed, value) }) {
+	if len(k.Allowed) > 0 && !slices.ContainsFunc(k.Allowed,
+		func(allowed string) bool { return allowed == value || !k.Cased && strings.EqualFold(allowed, value) }) {
 		return k.notAllowed()
 	}
 	if k.Check != nil {

@@ -30,11 +30,13 @@ func (c *Catalogue) WriteReference(w io.Writer) error {
 		}
 		fmt.Fprintf(&page, "\n### %s\n\n| key | type | default | what it does |\n|---|---|---|---|\n", title)
 		for _, key := range members[group] {
-			fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", key.Name, strings.ToLower(string(key.Type)), key.defaultCell(), cell(key.description()))
+			fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", key.Name, strings.ToLower(string(key.Type)), key.defaultCell(),
+				cell(key.description()))
 		}
 	}
 	if len(unsupported) > 0 {
-		page.WriteString("\n### Declared but not supported\n\nSetting one of these gives a warning, or an error where the events would differ.\n\n| key | why |\n|---|---|\n")
+		page.WriteString(
+			"\n### Declared but not supported\n\nSetting one of these gives a warning, or an error where the events would differ.\n\n| key | why |\n|---|---|\n")
 		for _, key := range unsupported {
 			fmt.Fprintf(&page, "| `%s` | %s |\n", key.Name, cell(key.Unsupported))
 		}

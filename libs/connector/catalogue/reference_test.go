@@ -9,10 +9,14 @@ import (
 
 func TestTheReferenceListsEveryKeyOnceAndNamesWhatIsNotSupported(t *testing.T) {
 	c, err := catalogue.New([]catalogue.Key{
-		{Name: "topic.prefix", Aliases: []string{"database.server.name"}, Type: catalogue.String, Required: true, Doc: "Begins every topic.", Group: "Kafka"},
-		{Name: "plugin.name", Type: catalogue.String, Default: catalogue.Default("pgoutput"), Allowed: []string{"pgoutput", "wal2json"}, Doc: "Output plugin; a|b of <name>.", Group: "Replication"},
-		{Name: "heartbeat.topics.prefix", Type: catalogue.String, Default: catalogue.Default(""), Doc: "Prefix.", Group: "Kafka"},
-		{Name: "database.sslfactory", Type: catalogue.Class, Doc: "Java class.", Unsupported: "there is no JVM", Group: "Connection"},
+		{Name: "topic.prefix", Aliases: []string{"database.server.name"}, Type: catalogue.String, Required: true,
+			Doc: "Begins every topic.", Group: "Kafka"},
+		{Name: "plugin.name", Type: catalogue.String, Default: catalogue.Default("pgoutput"),
+			Allowed: []string{"pgoutput", "wal2json"}, Doc: "Output plugin; a|b of <name>.", Group: "Replication"},
+		{Name: "heartbeat.topics.prefix", Type: catalogue.String, Default: catalogue.Default(""), Doc: "Prefix.",
+			Group: "Kafka"},
+		{Name: "database.sslfactory", Type: catalogue.Class, Doc: "Java class.", Unsupported: "there is no JVM",
+			Group: "Connection"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -28,8 +28,9 @@ func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Value
 		if said == "" {
 			continue
 		}
-		outdated = append(outdated, Problem{Key: name, Outdated: true, Message: fmt.Sprintf("%s. As the configuration was accepted before, %s; new ones with it are refused: change it.",
-			strings.TrimSuffix(key.invalid(name, given[name], resolved[name], problem), "."), said)})
+		outdated = append(outdated, Problem{Key: name, Outdated: true,
+			Message: fmt.Sprintf("%s. As the configuration was accepted before, %s; new ones with it are refused: change it.",
+				strings.TrimSuffix(key.invalid(name, given[name], resolved[name], problem), "."), said)})
 		if meant == nil {
 			delete(resolved, name)
 			delete(given, name)

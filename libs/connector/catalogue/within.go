@@ -26,15 +26,16 @@ var (
 	inParameter = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*` + secretName + `(?:"\s*:|'\s*:|\s*=)\s*)` +
 		`("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|(?:` + reference + `|[^&;\s"'])(?:` + reference + `|[^&;\s"])*)`)
 	// inStatement is what SQL gives a name without =: ALTER ROLE r PASSWORD 'value', SET app.secret TO 'value'.
-	inStatement    = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*(?:password\s+|` + secretName + `\s+TO\s+)(?:E|U&)?)('(?:[^']|'')*'?)`)
+	inStatement = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*(?:password\s+|` + secretName +
+		`\s+TO\s+)(?:E|U&)?)('(?:[^']|'')*'?)`)
 	onlyReferences = regexp.MustCompile(`^(?:` + reference + `)+$`)
 )
 
 // named are the forms in which a secret has a name.
 var named = []*regexp.Regexp{inParameter, inStatement}
 
-// MaskWithin hides the secrets within a text: passwords of URLs, and the values of parameters whose names say that they are secrets.
-// References stay.
+// MaskWithin hides the secrets within a text: passwords of URLs, and the values of parameters whose
+// names say that they are secrets. References stay.
 func MaskWithin(text string) string {
 	text = inURL.ReplaceAllStringFunc(text, func(found string) string {
 		parts := inURL.FindStringSubmatch(found)
@@ -75,7 +76,8 @@ func SecretsWithin(text string) []string {
 				continue
 			}
 			add(value)
-			if plain := strings.NewReplacer(`\`+quote, quote, `\\`, `\`, quote+quote, quote).Replace(value); quote != "" && plain != value {
+			if plain := strings.NewReplacer(`\`+quote, quote, `\\`, `\`, quote+quote, quote).Replace(value); quote != "" &&
+				plain != value {
 				secrets = append(secrets, plain)
 			}
 		}

@@ -10,7 +10,8 @@ import (
 
 // parse checks a configuration against its keys, which are those of the class and of the parts that it names; see
 // catalogue.ParseResolved.
-func parse(p connector.Plugin, given, resolved map[string]string) (keys *catalogue.Catalogue, values catalogue.Values, warnings, problems []catalogue.Problem) {
+func parse(p connector.Plugin, given, resolved map[string]string) (keys *catalogue.Catalogue, values catalogue.Values,
+	warnings, problems []catalogue.Problem) {
 	plain := plainLists(given, resolved)
 	keys = parts.In(p.Catalogue, plain)
 	values, warnings, problems = keys.ParseResolved(given, resolved)
@@ -18,7 +19,8 @@ func parse(p connector.Plugin, given, resolved map[string]string) (keys *catalog
 }
 
 // parseStored is parse for a configuration that was accepted before; see catalogue.ParseStored.
-func parseStored(p connector.Plugin, given, resolved map[string]string) (values catalogue.Values, warnings, problems []catalogue.Problem) {
+func parseStored(p connector.Plugin, given, resolved map[string]string) (values catalogue.Values, warnings,
+	problems []catalogue.Problem) {
 	plain := plainLists(given, resolved)
 	given, resolved = maps.Clone(given), maps.Clone(resolved)
 	var outdated []catalogue.Problem

@@ -37,7 +37,8 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 	full, problems := secret.Unmasked(plugin.Catalogue, config, earlier)
 	resolved, faults := c.references.Resolve(full)
 	for key, fault := range faults {
-		problems = append(problems, catalogue.Problem{Key: key, Message: fmt.Sprintf("Invalid value for configuration %s: %s", key, fault)})
+		problems = append(problems, catalogue.Problem{Key: key,
+			Message: fmt.Sprintf("Invalid value for configuration %s: %s", key, fault)})
 		delete(resolved, key) // its value is unknown, not empty
 	}
 	result := Checked{Config: full}
@@ -108,5 +109,6 @@ func tooLarge(config map[string]string) *catalogue.Problem {
 		return nil
 	}
 	return &catalogue.Problem{Key: largest, Message: fmt.Sprintf(
-		"The configuration has %d bytes, more than the %d that are allowed; the largest key is %.200s", size, maxConfig, largest)}
+		"The configuration has %d bytes, more than the %d that are allowed; the largest key is %.200s", size,
+		maxConfig, largest)}
 }

@@ -11,7 +11,8 @@ import (
 )
 
 func TestAFaultIsOfTheKeyThatItSaysWhateverItsWordsName(t *testing.T) {
-	keys, err := catalogue.New(catalogue.SourceFramework(), []catalogue.Key{{Name: "a.first", Type: catalogue.String}, {Name: "a.second", Type: catalogue.String}})
+	keys, err := catalogue.New(catalogue.SourceFramework(),
+		[]catalogue.Key{{Name: "a.first", Type: catalogue.String}, {Name: "a.second", Type: catalogue.String}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,15 +21,19 @@ func TestAFaultIsOfTheKeyThatItSaysWhateverItsWordsName(t *testing.T) {
 		err  error
 		want []string
 	}{
-		"one fault":                      {first, []string{"a.first: a.first needs a.second: it is missing"}},
-		"a fault within another error":   {fmt.Errorf("read a.second: %w", first), []string{"a.first: a.first needs a.second: it is missing"}},
-		"several":                        {errors.Join(first, catalogue.Problemf("a.second", "no")), []string{"a.first: a.first needs a.second: it is missing", "a.second: no"}},
-		"joined within joined":           {errors.Join(errors.Join(first), errors.Join(catalogue.Problemf("a.second", "no"))), []string{"a.first: a.first needs a.second: it is missing", "a.second: no"}},
+		"one fault": {first, []string{"a.first: a.first needs a.second: it is missing"}},
+		"a fault within another error": {fmt.Errorf("read a.second: %w", first),
+			[]string{"a.first: a.first needs a.second: it is missing"}},
+		"several": {errors.Join(first, catalogue.Problemf("a.second", "no")),
+			[]string{"a.first: a.first needs a.second: it is missing", "a.second: no"}},
+		"joined within joined": {errors.Join(errors.Join(first), errors.Join(catalogue.Problemf("a.second", "no"))),
+			[]string{"a.first: a.first needs a.second: it is missing", "a.second: no"}},
 		"words that name a key say none": {errors.New("a.second is missing"), []string{"tasks.max: a.second is missing"}},
 	} {
 		plugin := connector.Plugin{Class: "test.SourceConnector", Type: connector.Source, Catalogue: keys,
 			Tasks: func(catalogue.Values) (int, error) { return 0, c.err }}
-		checked := New([]connector.Plugin{plugin}, secret.References{}).Validate(plugin, map[string]string{"name": "x", "connector.class": "SourceConnector"}, nil)
+		checked := New([]connector.Plugin{plugin}, secret.References{}).Validate(plugin,
+			map[string]string{"name": "x", "connector.class": "SourceConnector"}, nil)
 		var got []string
 		for _, p := range checked.Problems {
 			got = append(got, p.Key+": "+p.Message)

@@ -76,7 +76,9 @@ func crashOf(text, alone string, at time.Time) *crash {
 	}
 	c := &crash{At: at, Run: alone, Said: causeOf(text)}
 	lines := strings.Split(text, "\n")
-	if start := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "goroutine ") }); start >= 0 {
+	if start := slices.IndexFunc(lines, func(line string) bool {
+		return strings.HasPrefix(line, "goroutine ")
+	}); start >= 0 {
 		if found := labelled.FindStringSubmatch(lines[start]); found != nil && c.Said != outOfMemory {
 			// Whoever asks for memory when none is left is not who has it.
 			if run, err := strconv.Unquote(found[1]); err == nil {
@@ -108,7 +110,8 @@ var fatal = []struct {
 // causeOf says in a line why the process ended.
 func causeOf(text string) string {
 	top, _, _ := strings.Cut(text, "\ngoroutine ") // of the runtime's own stack, or of the goroutine
-	if first, _, _ := strings.Cut(text, "\n"); !strings.HasPrefix(first, "runtime stack:") && !strings.HasPrefix(first, "goroutine ") {
+	if first, _, _ := strings.Cut(text, "\n"); !strings.HasPrefix(first, "runtime stack:") &&
+		!strings.HasPrefix(first, "goroutine ") {
 		return first
 	}
 	for _, f := range fatal {

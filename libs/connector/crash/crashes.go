@@ -65,7 +65,8 @@ func Open(dir string, logger *slog.Logger) (c *Journal, close func(), err error)
 		err = json.Unmarshal(text, &c.ledger)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		logger.Warn("what ended the last processes of this worker cannot be read and is forgotten", "file", c.path(), "err", err)
+		logger.Warn("what ended the last processes of this worker cannot be read and is forgotten", "file",
+			c.path(), "err", err)
 		c.ledger = ledger{}
 	}
 	var last *crash
@@ -79,7 +80,8 @@ func Open(dir string, logger *slog.Logger) (c *Journal, close func(), err error)
 		c.ledger.Crashes = append(c.ledger.Crashes, *last)
 		logger.Error("the last process of this worker did not end in good order", "run", last.Run, "err", last.Said)
 	}
-	c.ledger.Crashes = slices.DeleteFunc(c.ledger.Crashes, func(one crash) bool { return time.Since(one.At) > crashMemory })
+	c.ledger.Crashes = slices.DeleteFunc(c.ledger.Crashes,
+		func(one crash) bool { return time.Since(one.At) > crashMemory })
 	c.ledger.Crashes = c.ledger.Crashes[max(0, len(c.ledger.Crashes)-maxCrashes):]
 	c.ledger.Alone = ""
 	c.plan = planAfter(c.ledger.Crashes, last != nil)
@@ -93,7 +95,8 @@ func Open(dir string, logger *slog.Logger) (c *Journal, close func(), err error)
 // save writes the file, or removes it if there is nothing to remember. c.mu is held, but when c is made.
 func (c *Journal) save() {
 	if err := c.write(); err != nil {
-		c.logger.Warn("what this worker starts cannot be noted: a connector that ends the process may not be found", "file", c.path(), "err", err)
+		c.logger.Warn("what this worker starts cannot be noted: a connector that ends the process may not be found", "file",
+			c.path(), "err", err)
 	}
 }
 
@@ -134,8 +137,10 @@ func (c *Journal) Verdict(run string) string {
 	if crash.Killed {
 		more = "Change or delete the connector, or give the worker more memory;"
 	}
-	return fmt.Sprintf("not started again, since the worker's process ended %d times within %s when the task ran, the last time with: %s\n"+
-		"%s to try again as it is, restart it with POST …/restart?includeTasks=true.", crashesToQuarantine, crashMemory, crash.Said, more)
+	return fmt.Sprintf(
+		"not started again, since the worker's process ended %d times within %s when the task ran, the last time with: %s\n"+
+			"%s to try again as it is, restart it with POST …/restart?includeTasks=true.", crashesToQuarantine, crashMemory,
+		crash.Said, more)
 }
 
 // Lift forgets what a run did that somebody starts nevertheless.

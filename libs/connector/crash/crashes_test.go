@@ -43,7 +43,8 @@ func TestWhoIsQuarantinedFollowsFromTheCrashes(t *testing.T) {
 			}
 		}
 		if got.oneByOne != c.oneByOne || strings.Join(quarantined, " ") != c.quarantined {
-			t.Errorf("%s: one by one %t, quarantined %q; want %t, %q", name, got.oneByOne, quarantined, c.oneByOne, c.quarantined)
+			t.Errorf("%s: one by one %t, quarantined %q; want %t, %q", name, got.oneByOne, quarantined,
+				c.oneByOne, c.quarantined)
 		}
 	}
 }
@@ -54,16 +55,19 @@ func TestACrashIsReadFromWhatTheRuntimeWrites(t *testing.T) {
 		text, alone string
 		want        crash
 	}{
-		"a panic of a labelled goroutine": {"panic: boom\n\ngoroutine 7 gp=0x1 [running]" + labels + ":\nmain.f()\n\t/f.go:1\n\ngoroutine 1 [select]:\nmain.main()", "z-0@1",
+		"a panic of a labelled goroutine": {"panic: boom\n\ngoroutine 7 gp=0x1 [running]" + labels +
+			":\nmain.f()\n\t/f.go:1\n\ngoroutine 1 [select]:\nmain.main()", "z-0@1",
 			crash{Run: `o"rders-0@7`, Named: true, Said: "panic: boom\nmain.f()\n\t/f.go:1"}},
 		"only another goroutine has a label": {"goroutine 7 [running]:\ninternal/runtime/maps.fatal({0x1})\nmain.f()\n\ngoroutine 8 [select]" + labels + ":\nmain.g()", "",
 			crash{Said: "fatal error: concurrent use of a map\ninternal/runtime/maps.fatal({0x1})\nmain.f()"}},
 		"a stack that overflowed while one started alone": {"runtime stack:\nruntime.throw({0x1})\nruntime.newstack()\n\ngoroutine 7 [running]:\nmain.f()", "z-0@1",
 			crash{Run: "z-0@1", Said: "fatal error: stack overflow\nmain.f()"}},
-		"memory that ran out is not who asked for more": {"goroutine 7 [running" + labels + "]:\nruntime.throw({0x1})\n\t/x.go:1\nruntime.mallocgc(0x1)\nmain.f()", "",
+		"memory that ran out is not who asked for more": {"goroutine 7 [running" + labels +
+			"]:\nruntime.throw({0x1})\n\t/x.go:1\nruntime.mallocgc(0x1)\nmain.f()", "",
 			crash{Said: "fatal error: out of memory\nruntime.throw({0x1})\n\t/x.go:1\nruntime.mallocgc(0x1)\nmain.f()"}},
 		"another error of the runtime": {"goroutine 7 [running" + labels + "]:\nruntime.throw({0x1})\nmain.f()", "",
-			crash{Run: `o"rders-0@7`, Named: true, Said: "a fatal error of Go's runtime, whose words are in the worker's log\nruntime.throw({0x1})\nmain.f()"}},
+			crash{Run: `o"rders-0@7`, Named: true,
+				Said: "a fatal error of Go's runtime, whose words are in the worker's log\nruntime.throw({0x1})\nmain.f()"}},
 		"a signal": {"SIGSEGV: segmentation violation\nPC=0x1", "", crash{Said: "SIGSEGV: segmentation violation"}},
 	} {
 		got := crashOf(c.text, c.alone, time.Time{})
@@ -83,17 +87,19 @@ func TestOfMemoryThatRanOutWhoeverHadMostIsBlamedOrWhoStartedAlone(t *testing.T)
 		alone string
 		want  string
 	}{
-		"nobody counts":                        {nil, "", ""},
-		"nobody counts, one starts alone":      {nil, "x-0@1", "x-0@1"},
-		"one has most":                         {[]held{{"y-0@1", 60 * mega}, {"z-0@1", 20 * mega}}, "", "y-0@1"},
-		"one has most while another starts":    {[]held{{"y-0@1", 60 * mega}}, "x-0@1", "y-0@1"},
-		"all have the same":                    {[]held{{"y-0@1", 30 * mega}, {"z-0@1", 30 * mega}, {"x-0@1", 30 * mega}}, "", ""},
+		"nobody counts":                     {nil, "", ""},
+		"nobody counts, one starts alone":   {nil, "x-0@1", "x-0@1"},
+		"one has most":                      {[]held{{"y-0@1", 60 * mega}, {"z-0@1", 20 * mega}}, "", "y-0@1"},
+		"one has most while another starts": {[]held{{"y-0@1", 60 * mega}}, "x-0@1", "y-0@1"},
+		"all have the same": {[]held{{"y-0@1", 30 * mega}, {"z-0@1", 30 * mega}, {"x-0@1", 30 * mega}}, "",
+			""},
 		"none has much of it":                  {[]held{{"y-0@1", 20 * mega}}, "", ""},
 		"none has much of it, one starts then": {[]held{{"y-0@1", 20 * mega}}, "x-0@1", "x-0@1"},
 	} {
 		last := lastReading{Reading: memory.Reading{Used: 90 * mega, Limit: 100 * mega}, Held: c.held}
 		got := last.outOf(c.alone, time.Time{})
-		if got.Run != c.want || got.Named || !got.Killed || !strings.Contains(got.Said, "of 100 MB that the process may have, as a container or machine, 90 MB were used") {
+		if got.Run != c.want || got.Named || !got.Killed ||
+			!strings.Contains(got.Said, "of 100 MB that the process may have, as a container or machine, 90 MB were used") {
 			t.Errorf("%s: %+v, want %q", name, got, c.want)
 		}
 		if len(c.held) > 0 && !strings.Contains(got.Said, "task y-0 held") {

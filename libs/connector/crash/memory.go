@@ -66,7 +66,8 @@ func (r *lastReading) most() string {
 func (r *lastReading) outOf(alone string, at time.Time) *crash {
 	const mega = 1 << 20
 	c := &crash{At: at, Run: cmp.Or(r.most(), alone), Killed: true,
-		Said: fmt.Sprintf("killed by the kernel, since memory was used up: of %d MB that the process may have, as a container or machine, %d MB were used or asked for", r.Limit/mega, r.Used/mega)}
+		Said: fmt.Sprintf(
+			"killed by the kernel, since memory was used up: of %d MB that the process may have, as a container or machine, %d MB were used or asked for", r.Limit/mega, r.Used/mega)}
 	for _, one := range r.Held {
 		if one.Bytes >= mega {
 			c.Said += fmt.Sprintf("; task %s held %d MB", taskOfRun(one.Run), one.Bytes/mega)

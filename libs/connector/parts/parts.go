@@ -108,8 +108,10 @@ func read() []Part {
 		p := Part{Class: l.Class, Kind: l.Type, Version: l.Version}
 		for _, k := range l.Config {
 			key := Key{Place: k.Place, Key: catalogue.Key{Hidden: k.Hidden,
-				Name: k.Name, Aliases: k.Aliases, Type: catalogue.Type(k.Type), Default: k.Default, Required: k.Required, MayBeEmpty: true, Importance: catalogue.Importance(k.Importance),
-				Doc: k.Documentation, Dependents: k.Dependents, DisplayName: k.DisplayName, Width: catalogue.Width(k.Width), Allowed: k.Allowed, Cased: k.Cased,
+				Name: k.Name, Aliases: k.Aliases, Type: catalogue.Type(k.Type), Default: k.Default, Required: k.Required,
+				MayBeEmpty: true, Importance: catalogue.Importance(k.Importance),
+				Doc: k.Documentation, Dependents: k.Dependents, DisplayName: k.DisplayName, Width: catalogue.Width(k.Width),
+				Allowed: k.Allowed, Cased: k.Cased,
 				Check: checks[k.Check], Unsupported: k.Unsupported, ChangesData: k.ChangesData,
 			}}
 			if k.Group != nil {
@@ -143,7 +145,8 @@ func Find(name string, kinds ...Kind) (Part, bool) {
 }
 
 // suffixes are what short names may leave out.
-var suffixes = map[Kind]string{Transformation: "Transformation", Predicate: "Predicate", Converter: "Converter", HeaderConverter: "HeaderConverter"}
+var suffixes = map[Kind]string{Transformation: "Transformation", Predicate: "Predicate", Converter: "Converter",
+	HeaderConverter: "HeaderConverter"}
 
 // Use is a part as a configuration names it.
 type Use struct {
@@ -217,15 +220,19 @@ func (u Use) keys() []catalogue.Key {
 		}
 		keys = append(keys, key)
 	}
-	version := catalogue.Key{Name: "plugin.version", Type: catalogue.String, Importance: catalogue.Low, Hidden: true, Unsupported: "Only the built-in version is there."}
+	version := catalogue.Key{Name: "plugin.version", Type: catalogue.String, Importance: catalogue.Low, Hidden: true,
+		Unsupported: "Only the built-in version is there."}
 	switch u.Kind {
 	case Transformation:
-		declare(catalogue.Key{Name: "type", Type: catalogue.Class, Required: true, Check: class(transform.Class), Importance: catalogue.High, Width: catalogue.Wide})
-		declare(catalogue.Key{Name: "negate", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium})
+		declare(catalogue.Key{Name: "type", Type: catalogue.Class, Required: true, Check: class(transform.Class),
+			Importance: catalogue.High, Width: catalogue.Wide})
+		declare(catalogue.Key{Name: "negate", Type: catalogue.Boolean, Default: catalogue.Default("false"),
+			Importance: catalogue.Medium})
 		declare(catalogue.Key{Name: "predicate", Type: catalogue.String, Importance: catalogue.Medium})
 		declare(version)
 	case Predicate:
-		declare(catalogue.Key{Name: "type", Type: catalogue.Class, Required: true, Check: class(transform.PredicateClass), Importance: catalogue.High, Width: catalogue.Wide})
+		declare(catalogue.Key{Name: "type", Type: catalogue.Class, Required: true, Check: class(transform.PredicateClass),
+			Importance: catalogue.High, Width: catalogue.Wide})
 		declare(version)
 	}
 	for _, key := range u.Keys {
@@ -264,10 +271,14 @@ func In(keys *catalogue.Catalogue, config map[string]string) *catalogue.Catalogu
 
 // topicSettings are Kafka's settings of topics, of which a group gives any to the topics that it is for.
 var topicSettings = []string{
-	"cleanup.policy", "compression.gzip.level", "compression.lz4.level", "compression.type", "compression.zstd.level", "delete.retention.ms", "file.delete.delay.ms", "flush.messages", "flush.ms",
-	"follower.replication.throttled.replicas", "index.interval.bytes", "leader.replication.throttled.replicas", "local.retention.bytes", "local.retention.ms", "max.compaction.lag.ms",
-	"max.message.bytes", "message.timestamp.after.max.ms", "message.timestamp.before.max.ms", "message.timestamp.type", "min.cleanable.dirty.ratio", "min.compaction.lag.ms",
-	"min.insync.replicas", "preallocate", "remote.storage.enable", "retention.bytes", "retention.ms", "segment.bytes", "segment.index.bytes", "segment.jitter.ms", "segment.ms",
+	"cleanup.policy", "compression.gzip.level", "compression.lz4.level", "compression.type", "compression.zstd.level",
+	"delete.retention.ms", "file.delete.delay.ms", "flush.messages", "flush.ms",
+	"follower.replication.throttled.replicas", "index.interval.bytes", "leader.replication.throttled.replicas",
+	"local.retention.bytes", "local.retention.ms", "max.compaction.lag.ms",
+	"max.message.bytes", "message.timestamp.after.max.ms", "message.timestamp.before.max.ms", "message.timestamp.type",
+	"min.cleanable.dirty.ratio", "min.compaction.lag.ms",
+	"min.insync.replicas", "preallocate", "remote.storage.enable", "retention.bytes", "retention.ms", "segment.bytes",
+	"segment.index.bytes", "segment.jitter.ms", "segment.ms",
 	"unclean.leader.election.enable",
 }
 
@@ -278,7 +289,8 @@ func topicGroups(config map[string]string) []catalogue.Key {
 	named := catalogue.Items(config[groups])
 	for _, group := range append([]string{"default"}, named[:min(len(named), maxUses)]...) {
 		prefix := "topic.creation." + group + "."
-		keys = append(keys, catalogue.Key{Name: prefix + "*", Type: catalogue.String, Importance: catalogue.Low, Members: append([]string{"include", "exclude", "partitions", "replication.factor"}, topicSettings...)})
+		keys = append(keys, catalogue.Key{Name: prefix + "*", Type: catalogue.String, Importance: catalogue.Low,
+			Members: append([]string{"include", "exclude", "partitions", "replication.factor"}, topicSettings...)})
 	}
 	return keys
 }
@@ -295,7 +307,8 @@ func Faults(config map[string]string) []catalogue.Problem {
 		switch predicate = strings.TrimSpace(predicate); {
 		case !given && has(config, use.Prefix+"negate"):
 			faults = append(faults, catalogue.Problem{Key: use.Prefix + "negate", Message: fmt.Sprintf(
-				"Config '%snegate' was provided but there is no config '%[1]spredicate' defining a predicate to be negated.", use.Prefix)})
+				"Config '%snegate' was provided but there is no config '%[1]spredicate' defining a predicate to be negated.",
+				use.Prefix)})
 		case given && !slices.Contains(predicates, predicate):
 			faults = append(faults, catalogue.Problem{Key: use.Prefix + "predicate", Message: fmt.Sprintf(
 				"Invalid value %.200s for configuration %spredicate: predicates does not list it", predicate, use.Prefix)})

@@ -44,8 +44,8 @@ func step(class string, settings ...string) map[string]string {
 	return config
 }
 
-// The answers are those that Kafka Connect 4.3.1 gave to a validation of the same settings, but for the names of keys, which are whole
-// here.
+// The answers are those that Kafka Connect 4.3.1 gave to a validation of the same settings, but for
+// the names of keys, which are whole here.
 func TestSettingsOfPartsAreCheckedAsKafkaConnectChecksThem(t *testing.T) {
 	router := apache + "RegexRouter"
 	predicate := func(class string, settings ...string) map[string]string {
@@ -68,45 +68,73 @@ func TestSettingsOfPartsAreCheckedAsKafkaConnectChecksThem(t *testing.T) {
 	}{
 		{step(" "+router+" ", "regex", "(.*)", "replacement", "x"), nil},
 		{step("RegexRouter", "regex", "(.*)", "replacement", ""), nil},
-		{step(router), map[string]string{"transforms.t.regex": `Missing required configuration "transforms.t.regex" which has no default value.`,
-			"transforms.t.replacement": `Missing required configuration "transforms.t.replacement" which has no default value.`}},
-		{step(router, "regex", "(", "replacement", "x"), map[string]string{"transforms.t.regex": "Invalid value ( for configuration transforms.t.regex: Invalid regex: Unclosed group near index 1\n("}},
-		{step(""), map[string]string{"transforms.t.type": "Invalid value  for configuration transforms.t.type: Class  could not be found."}},
-		{step("com.acme.RegexRouter"), map[string]string{"transforms.t.type": "Invalid value com.acme.RegexRouter for configuration transforms.t.type: Class com.acme.RegexRouter could not be found."}},
-		{step("Cast$Value", "spec", "a:int8"), map[string]string{"transforms.t.type": "Invalid value Cast$Value for configuration transforms.t.type: Class Cast$Value could not be found."}},
-		{step(apache+"Cast$Value", "spec", "a:int8", "replace.null.with.default", "yes"), map[string]string{"transforms.t.replace.null.with.default": "Invalid value yes for configuration transforms.t.replace.null.with.default" + notBoolean}},
-		{step(apache+"Cast$Value", "spec", "a:int8", "replace.null.with.default", ""), map[string]string{"transforms.t.replace.null.with.default": "Invalid value  for configuration transforms.t.replace.null.with.default" + notBoolean}},
+		{step(router),
+			map[string]string{"transforms.t.regex": `Missing required configuration "transforms.t.regex" which has no default value.`,
+				"transforms.t.replacement": `Missing required configuration "transforms.t.replacement" which has no default value.`}},
+		{step(router, "regex", "(", "replacement", "x"),
+			map[string]string{"transforms.t.regex": "Invalid value ( for configuration transforms.t.regex: Invalid regex: Unclosed group near index 1\n("}},
+		{step(""),
+			map[string]string{"transforms.t.type": "Invalid value  for configuration transforms.t.type: Class  could not be found."}},
+		{step("com.acme.RegexRouter"),
+			map[string]string{"transforms.t.type": "Invalid value com.acme.RegexRouter for configuration transforms.t.type: Class com.acme.RegexRouter could not be found."}},
+		{step("Cast$Value", "spec", "a:int8"),
+			map[string]string{"transforms.t.type": "Invalid value Cast$Value for configuration transforms.t.type: Class Cast$Value could not be found."}},
+		{step(apache+"Cast$Value", "spec", "a:int8", "replace.null.with.default", "yes"),
+			map[string]string{"transforms.t.replace.null.with.default": "Invalid value yes for configuration transforms.t.replace.null.with.default" + notBoolean}},
+		{step(apache+"Cast$Value", "spec", "a:int8", "replace.null.with.default", ""),
+			map[string]string{"transforms.t.replace.null.with.default": "Invalid value  for configuration transforms.t.replace.null.with.default" + notBoolean}},
 		{step(apache+"Cast$Value", "spec", "a:int8", "replace.null.with.default", " FALSE "), nil},
-		{step(apache+"ReplaceField$Value", "renames", "a:b,c"), map[string]string{"transforms.t.renames": "Invalid value [a:b, c] for configuration transforms.t.renames: Invalid rename mapping: c"}},
-		{step(apache+"ReplaceField$Value", "renames", ","), map[string]string{"transforms.t.renames": "Invalid value [, ] for configuration transforms.t.renames: Invalid rename mapping: "}},
+		{step(apache+"ReplaceField$Value", "renames", "a:b,c"),
+			map[string]string{"transforms.t.renames": "Invalid value [a:b, c] for configuration transforms.t.renames: Invalid rename mapping: c"}},
+		{step(apache+"ReplaceField$Value", "renames", ","),
+			map[string]string{"transforms.t.renames": "Invalid value [, ] for configuration transforms.t.renames: Invalid rename mapping: "}},
 		{step(apache+"ReplaceField$Value", "whitelist", "a"), nil},
-		{step(apache+"TimestampConverter$Value", "target.type", "string", "format", "yyyy", "unix.precision", "SECONDS"), map[string]string{
-			"transforms.t.unix.precision": "Invalid value SECONDS for configuration transforms.t.unix.precision: String must be one of: nanoseconds, microseconds, milliseconds, seconds"}},
+		{step(apache+"TimestampConverter$Value", "target.type", "string", "format", "yyyy", "unix.precision", "SECONDS"),
+			map[string]string{
+				"transforms.t.unix.precision": "Invalid value SECONDS for configuration transforms.t.unix.precision: String must be one of: nanoseconds, microseconds, milliseconds, seconds"}},
 		{step(apache+"InsertHeader", "header", "h", "value.literal", ""), nil},
 		{step(apache+"HoistField$Key", "field", ""), nil},
 
-		{map[string]string{"transforms": "t,t", "transforms.t.type": "Filter"}, map[string]string{"transforms": "Invalid value [t, t] for configuration transforms: Duplicate alias provided."}},
-		{map[string]string{"transforms": "t,", "transforms.t.type": "Filter"}, map[string]string{"transforms..type": `Missing required configuration "transforms..type" which has no default value.`}},
+		{map[string]string{"transforms": "t,t", "transforms.t.type": "Filter"},
+			map[string]string{"transforms": "Invalid value [t, t] for configuration transforms: Duplicate alias provided."}},
+		{map[string]string{"transforms": "t,", "transforms.t.type": "Filter"},
+			map[string]string{"transforms..type": `Missing required configuration "transforms..type" which has no default value.`}},
 		{map[string]string{"transforms": " "}, nil},
-		{map[string]string{"transforms": ` t , "u"`, "transforms.t.type": "Filter"}, map[string]string{`transforms."u".type`: `Missing required configuration "transforms."u".type" which has no default value.`}},
-		{step("Filter", "negate", "true"), map[string]string{"transforms.t.negate": "Config 'transforms.t.negate' was provided but there is no config 'transforms.t.predicate' defining a predicate to be negated."}},
-		{step("Filter", "predicate", "p"), map[string]string{"transforms.t.predicate": "Invalid value p for configuration transforms.t.predicate: predicates does not list it"}}, // there the task fails
-		{with(step("Filter", "predicate", " p ", "negate", "TRUE"), "predicates", "p", "predicates.p.type", "RecordIsTombstone"), nil},
-		{with(step("Filter", "predicate", "p", "negate", "1"), "predicates", "p", "predicates.p.type", "RecordIsTombstone"), map[string]string{"transforms.t.negate": "Invalid value 1 for configuration transforms.t.negate" + notBoolean}},
-		{predicate("TopicNameMatches", "pattern", ""), map[string]string{"predicates.p.pattern": "Invalid value  for configuration predicates.p.pattern: String must be non-empty"}},
-		{predicate("HasHeaderKey"), map[string]string{"predicates.p.name": `Missing required configuration "predicates.p.name" which has no default value.`}},
+		{map[string]string{"transforms": ` t , "u"`, "transforms.t.type": "Filter"},
+			map[string]string{`transforms."u".type`: `Missing required configuration "transforms."u".type" which has no default value.`}},
+		{step("Filter", "negate", "true"),
+			map[string]string{"transforms.t.negate": "Config 'transforms.t.negate' was provided but there is no config 'transforms.t.predicate' defining a predicate to be negated."}},
+		// there the task fails
+		{step("Filter", "predicate", "p"),
+			map[string]string{"transforms.t.predicate": "Invalid value p for configuration transforms.t.predicate: predicates does not list it"}},
+		{with(step("Filter", "predicate", " p ", "negate", "TRUE"), "predicates", "p", "predicates.p.type",
+			"RecordIsTombstone"), nil},
+		{with(step("Filter", "predicate", "p", "negate", "1"), "predicates", "p", "predicates.p.type", "RecordIsTombstone"),
+			map[string]string{"transforms.t.negate": "Invalid value 1 for configuration transforms.t.negate" + notBoolean}},
+		{predicate("TopicNameMatches", "pattern", ""),
+			map[string]string{"predicates.p.pattern": "Invalid value  for configuration predicates.p.pattern: String must be non-empty"}},
+		{predicate("HasHeaderKey"),
+			map[string]string{"predicates.p.name": `Missing required configuration "predicates.p.name" which has no default value.`}},
 
-		{map[string]string{"value.converter": json, "value.converter.schemas.enable": "no"}, map[string]string{"value.converter.schemas.enable": "Invalid value no for configuration value.converter.schemas.enable" + notBoolean}},
-		{map[string]string{"value.converter": json, "value.converter.decimal.format": "text"}, map[string]string{"value.converter.decimal.format": "Invalid value text for configuration value.converter.decimal.format: String must be one of (case insensitive): NUMERIC, BASE64"}},
+		{map[string]string{"value.converter": json, "value.converter.schemas.enable": "no"},
+			map[string]string{"value.converter.schemas.enable": "Invalid value no for configuration value.converter.schemas.enable" + notBoolean}},
+		{map[string]string{"value.converter": json, "value.converter.decimal.format": "text"},
+			map[string]string{"value.converter.decimal.format": "Invalid value text for configuration value.converter.decimal.format: String must be one of (case insensitive): NUMERIC, BASE64"}},
 		{map[string]string{"value.converter": json, "value.converter.decimal.format": " numeric "}, nil},
 		{map[string]string{"value.converter": json, "value.converter.schemas.cache.size": "+5"}, nil},
-		{map[string]string{"key.converter": ""}, map[string]string{"key.converter": "Invalid value  for configuration key.converter: Class  could not be found."}},
+		{map[string]string{"key.converter": ""},
+			map[string]string{"key.converter": "Invalid value  for configuration key.converter: Class  could not be found."}},
 		{map[string]string{"header.converter": "Simple"}, nil},
-		{map[string]string{"errors.tolerance": "ALL"}, map[string]string{"errors.tolerance": "Invalid value ALL for configuration errors.tolerance: String must be one of: none, all"}},
-		{map[string]string{"config.action.reload": "never"}, map[string]string{"config.action.reload": "Invalid value never for configuration config.action.reload: String must be one of: none, restart"}},
-		{map[string]string{"tasks.max.enforce": "x"}, map[string]string{"tasks.max.enforce": "Invalid value x for configuration tasks.max.enforce" + notBoolean}},
-		{map[string]string{"offsets.storage.topic": ""}, map[string]string{"offsets.storage.topic": "Invalid value  for configuration offsets.storage.topic: String must be non-empty"}},
-		{map[string]string{"topic.creation.groups": "a,a"}, map[string]string{"topic.creation.groups": "Invalid value [a, a] for configuration topic.creation.groups: Duplicate alias provided."}},
+		{map[string]string{"errors.tolerance": "ALL"},
+			map[string]string{"errors.tolerance": "Invalid value ALL for configuration errors.tolerance: String must be one of: none, all"}},
+		{map[string]string{"config.action.reload": "never"},
+			map[string]string{"config.action.reload": "Invalid value never for configuration config.action.reload: String must be one of: none, restart"}},
+		{map[string]string{"tasks.max.enforce": "x"},
+			map[string]string{"tasks.max.enforce": "Invalid value x for configuration tasks.max.enforce" + notBoolean}},
+		{map[string]string{"offsets.storage.topic": ""},
+			map[string]string{"offsets.storage.topic": "Invalid value  for configuration offsets.storage.topic: String must be non-empty"}},
+		{map[string]string{"topic.creation.groups": "a,a"},
+			map[string]string{"topic.creation.groups": "Invalid value [a, a] for configuration topic.creation.groups: Duplicate alias provided."}},
 	} {
 		if _, got := check(t, c.config); !maps.Equal(got, c.want) {
 			t.Errorf("%v:\n got  %q\n want %q", c.config, got, c.want)
@@ -123,27 +151,38 @@ func TestASettingThatAPartDoesNotReadIsNamedWithTheOneItResembles(t *testing.T) 
 		{step("ExtractNewRecordState", "predicat", "p"), "transforms.t.predicat", "transforms.t.predicate"},
 		{step("Filter", "x", "1"), "transforms.t.x", ""},
 		{step("RegexRouter", "regex", "a", "replacement", "b", "Regex", "c"), "transforms.t.Regex", "transforms.t.regex"},
-		{map[string]string{"predicates": "p", "predicates.p.type": "TopicNameMatches", "predicates.p.pattern": "a", "predicates.p.patern": "b"}, "predicates.p.patern", "predicates.p.pattern"},
-		{map[string]string{"value.converter": json, "value.converter.schemas.enabel": "false"}, "value.converter.schemas.enabel", "value.converter.schemas.enable"},
-		{map[string]string{"key.converter": "AvroConverter", "key.converter.schema.registry.url": "http://r", "key.converter.schema.registry.ur": "http://r"}, "key.converter.schema.registry.ur", "key.converter.schema.registry.url"},
+		{map[string]string{"predicates": "p", "predicates.p.type": "TopicNameMatches", "predicates.p.pattern": "a",
+			"predicates.p.patern": "b"}, "predicates.p.patern", "predicates.p.pattern"},
+		{map[string]string{"value.converter": json, "value.converter.schemas.enabel": "false"},
+			"value.converter.schemas.enabel", "value.converter.schemas.enable"},
+		{map[string]string{"key.converter": "AvroConverter", "key.converter.schema.registry.url": "http://r",
+			"key.converter.schema.registry.ur": "http://r"}, "key.converter.schema.registry.ur",
+			"key.converter.schema.registry.url"},
 		{map[string]string{"header.converter": "SimpleHeaderConverter", "header.converter.x": "y"}, "header.converter.x", ""},
-		{map[string]string{"producer.override.compresion.type": "zstd"}, "producer.override.compresion.type", "producer.override.compression.type"},
+		{map[string]string{"producer.override.compresion.type": "zstd"}, "producer.override.compresion.type",
+			"producer.override.compression.type"},
 		{map[string]string{"producer.override.batch.size": "1"}, "producer.override.batch.size", ""},
 		{map[string]string{"admin.override.client.id": "x"}, "admin.override.client.id", ""},
 		{map[string]string{"topic.creation.other.partitions": "3"}, "topic.creation.other.partitions", ""},
 	} {
 		warnings, problems := check(t, c.config)
 		said := warnings[c.key]
-		if len(warnings) != 1 || len(problems) != 0 || !strings.HasPrefix(said, c.key+" has no effect") || c.suggested != "" && !strings.HasSuffix(said, "Did you mean "+c.suggested+"?") ||
+		if len(warnings) != 1 || len(problems) != 0 || !strings.HasPrefix(said, c.key+" has no effect") ||
+			c.suggested != "" && !strings.HasSuffix(said, "Did you mean "+c.suggested+"?") ||
 			c.suggested == "" && strings.Contains(said, "mean") {
 			t.Errorf("%v: warnings %q, problems %q", c.config, warnings, problems)
 		}
 	}
-	if warnings, _ := check(t, map[string]string{"topic.creation.groups": "g", "topic.creation.g.cleanup.polcy": "compact"}); !strings.HasSuffix(warnings["topic.creation.g.cleanup.polcy"], "did you mean topic.creation.g.cleanup.policy?") {
+	if warnings, _ := check(t, map[string]string{"topic.creation.groups": "g",
+		"topic.creation.g.cleanup.polcy": "compact"}); !strings.HasSuffix(warnings["topic.creation.g.cleanup.polcy"],
+		"did you mean topic.creation.g.cleanup.policy?") {
 		t.Errorf("a slip in a group of topics: %q", warnings)
 	}
-	if warnings, problems := check(t, map[string]string{"topic.creation.groups": "g", "topic.creation.g.include": "a", "topic.creation.g.retention.ms": "1", "topic.creation.default.partitions": "1",
-		"producer.override.max.request.size": "1000", "value.converter": "StringConverter", "value.converter.schemas.enable": "false", "key.converter": json, "key.converter.converter.type": "key"}); len(warnings)+len(problems) != 0 {
+	if warnings, problems := check(t, map[string]string{"topic.creation.groups": "g", "topic.creation.g.include": "a",
+		"topic.creation.g.retention.ms": "1", "topic.creation.default.partitions": "1",
+		"producer.override.max.request.size": "1000", "value.converter": "StringConverter",
+		"value.converter.schemas.enable": "false", "key.converter": json,
+		"key.converter.converter.type": "key"}); len(warnings)+len(problems) != 0 {
 		t.Errorf("settings that Kafka Connect takes: %q %q", warnings, problems)
 	}
 }
@@ -152,7 +191,8 @@ func TestWhatWouldGiveOtherRecordsIsRefused(t *testing.T) {
 	for _, config := range []map[string]string{
 		{"value.converter": json, "value.converter.schema.content": `{"type":"struct"}`},
 		{"value.converter": "StringConverter", "value.converter.converter.encoding": "ISO-8859-1"},
-		{"header.converter": json}, {"key.converter": "org.apache.kafka.connect.converters.IntegerConverter"}, {"value.converter": "io.debezium.converters.CloudEventsConverter"},
+		{"header.converter": json}, {"key.converter": "org.apache.kafka.connect.converters.IntegerConverter"},
+		{"value.converter": "io.debezium.converters.CloudEventsConverter"},
 		step("io.debezium.transforms.HeaderToValue"),
 	} {
 		if _, problems := check(t, config); len(problems) != 1 {
@@ -161,8 +201,9 @@ func TestWhatWouldGiveOtherRecordsIsRefused(t *testing.T) {
 	}
 }
 
-// Published classes that there are in Apache Kafka 4.3, Debezium 3.6 and Confluent's transforms: each is one that is listed, or refused in
-// Kafka Connect's words under its own name, and never run as another.
+// Published classes that there are in Apache Kafka 4.3, Debezium 3.6 and Confluent's transforms:
+// each is one that is listed, or refused in Kafka Connect's words under its own name, and never run
+// as another.
 func TestEveryPublishedTransformIsThereOrRefused(t *testing.T) {
 	published := map[string]string{
 		apache: "Cast$Key Cast$Value DropHeaders ExtractField$Key ExtractField$Value Filter Flatten$Key Flatten$Value HeaderFrom$Key HeaderFrom$Value HoistField$Key HoistField$Value " +
@@ -181,12 +222,16 @@ func TestEveryPublishedTransformIsThereOrRefused(t *testing.T) {
 	for pkg, classes := range published {
 		for class := range strings.FieldsSeq(classes) {
 			class = pkg + class
-			listed := slices.ContainsFunc(parts.All(), func(p parts.Part) bool { return p.Kind == parts.Transformation && p.Class == class })
+			listed := slices.ContainsFunc(parts.All(), func(p parts.Part) bool {
+				return p.Kind == parts.Transformation && p.Class == class
+			})
 			full, err := transform.Class(class)
 			if listed != (err == nil) || listed && full != class {
 				t.Errorf("%s: listed %v, taken for %s, %v", class, listed, full, err)
 			}
-			if _, problems := check(t, step(class)); !listed && !strings.Contains(problems["transforms.t.type"], class+" could not be found.") && !strings.Contains(problems["transforms.t.type"], "abstract") {
+			if _, problems := check(t, step(class)); !listed &&
+				!strings.Contains(problems["transforms.t.type"], class+" could not be found.") &&
+				!strings.Contains(problems["transforms.t.type"], "abstract") {
 				t.Errorf("%s: %q", class, problems)
 			}
 			if base, inner, ok := strings.Cut(class, "$"); ok && listed { // its abstract class

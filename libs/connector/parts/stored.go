@@ -37,13 +37,15 @@ func Stored(config map[string]string) (all []Outdated) {
 		if class := strings.TrimSpace(config[key]); !use.Known {
 			if full := within(class, use.Kind); full != "" {
 				all = append(all, Outdated{catalogue.Problem{Key: key, Outdated: true, Message: fmt.Sprintf(
-					"%s: %s is taken as %s, as before; new configurations with it are refused: write the whole name.", key, class, full)}, full})
+					"%s: %s is taken as %s, as before; new configurations with it are refused: write the whole name.", key,
+					class, full)}, full})
 			}
 		}
 		_, given := config[use.Prefix+"predicate"]
 		if key := use.Prefix + "negate"; !given && has(config, key) {
 			all = append(all, Outdated{catalogue.Problem{Key: key, Outdated: true, Message: fmt.Sprintf(
-				"%s has no effect, since there is no %spredicate; new configurations with it are refused: remove it.", key, use.Prefix)}, ""})
+				"%s has no effect, since there is no %spredicate; new configurations with it are refused: remove it.", key,
+				use.Prefix)}, ""})
 		}
 	}
 	return all

@@ -23,12 +23,14 @@ func (c *Checker) checkBroker(ctx context.Context, plugin connector.Plugin, v cl
 	defer cancel()
 	metadata, err := c.store.Admin.BrokerMetadata(ctx)
 	if err != nil {
-		return []connector.Check{{Name: "kafka", Detail: fmt.Sprintf("the brokers do not answer: %v", err), Remedy: "See that bootstrap-servers of the worker is right and that the brokers run."}}
+		return []connector.Check{{Name: "kafka", Detail: fmt.Sprintf("the brokers do not answer: %v", err),
+			Remedy: "See that bootstrap-servers of the worker is right and that the brokers run."}}
 	}
 	checks := []connector.Check{{Name: "kafka", OK: true, Detail: fmt.Sprintf("%d brokers answer", len(metadata.Brokers))}}
 	rights, err := kafka.NewRights(c.store.Client)
 	if err != nil {
-		return append(checks, connector.Check{Name: "kafka rights", OK: true, Detail: fmt.Sprintf("the brokers could not be asked: %v", err)})
+		return append(checks, connector.Check{Name: "kafka rights", OK: true,
+			Detail: fmt.Sprintf("the brokers could not be asked: %v", err)})
 	}
 	defer rights.Close()
 	var used connector.UsedTopics
@@ -51,20 +53,24 @@ func (c *Checker) checkCreation(ctx context.Context, prefix string) connector.Ch
 	}
 	if err != nil {
 		found.Detail = fmt.Sprintf("topics may not be made: %v", err)
-		found.Remedy = "Make the tables' topics yourself, or allow it: " + kafka.Right{Operation: kafka.Create, Resource: kafka.Topic, Name: prefix, Prefixed: true}.Command()
+		found.Remedy = "Make the tables' topics yourself, or allow it: " + kafka.Right{Operation: kafka.Create,
+			Resource: kafka.Topic, Name: prefix, Prefixed: true}.Command()
 	}
 	return found
 }
 
 // checkTransactions looks for what brokers without transactions lack, and whether the worker may use them.
 func (c *Checker) checkTransactions(ctx context.Context, rights *kafka.Rights, v classes.Checked) connector.Check {
-	found := connector.Check{Name: "kafka transactions", OK: true, Detail: "the brokers have transactions: each change is written exactly once"}
+	found := connector.Check{Name: "kafka transactions", OK: true,
+		Detail: "the brokers have transactions: each change is written exactly once"}
 	required := strings.EqualFold(v.Config["exactly.once.support"], "required")
 	without := func(why, remedy string) connector.Check {
 		if required {
-			return connector.Check{Name: found.Name, Detail: why + ", which exactly.once.support=required demands", Remedy: remedy}
+			return connector.Check{Name: found.Name, Detail: why + ", which exactly.once.support=required demands",
+				Remedy: remedy}
 		}
-		return connector.Check{Name: found.Name, OK: true, Detail: why + ": after a crash the last batch may be written again", Remedy: remedy}
+		return connector.Check{Name: found.Name, OK: true,
+			Detail: why + ": after a crash the last batch may be written again", Remedy: remedy}
 	}
 	versions, err := c.store.Admin.ApiVersions(ctx)
 	if err != nil {
@@ -73,7 +79,8 @@ func (c *Checker) checkTransactions(ctx context.Context, rights *kafka.Rights, v
 	}
 	for _, broker := range versions.Sorted() {
 		if !kafka.Transactions(broker) {
-			return without(fmt.Sprintf("broker %d has no transactions", broker.NodeID), "Use brokers with transactions (Kafka 0.11 or later), or set exactly.once.support=requested and accept repetitions. Event Hubs has none in its tier Standard.")
+			return without(fmt.Sprintf("broker %d has no transactions", broker.NodeID),
+				"Use brokers with transactions (Kafka 0.11 or later), or set exactly.once.support=requested and accept repetitions. Event Hubs has none in its tier Standard.")
 		}
 	}
 	id := connector.TransactionalID(v.Config["name"])
@@ -83,7 +90,8 @@ func (c *Checker) checkTransactions(ctx context.Context, rights *kafka.Rights, v
 	case err != nil:
 		found.Detail = fmt.Sprintf("whether the worker may use transactions could not be asked: %v", err)
 	case !may:
-		right := kafka.Right{Operation: kafka.Write, Resource: kafka.TransactionalID, Name: connector.TransactionalPrefix, Prefixed: true}
+		right := kafka.Right{Operation: kafka.Write, Resource: kafka.TransactionalID,
+			Name: connector.TransactionalPrefix, Prefixed: true}
 		return without(fmt.Sprintf("the worker may not use transactional id %s", id), "Allow it: "+right.Command())
 	}
 	return found
@@ -97,15 +105,18 @@ func answered(err error) bool {
 
 // checkRights names each right that the worker lacks: without those on topics and groups that are known by name the
 // connector fails.
-func (c *Checker) checkRights(ctx context.Context, rights *kafka.Rights, kind connector.Type, v classes.Checked, used connector.UsedTopics) []connector.Check {
+func (c *Checker) checkRights(ctx context.Context, rights *kafka.Rights, kind connector.Type, v classes.Checked,
+	used connector.UsedTopics) []connector.Check {
 	var checks []connector.Check
 	unasked := func(err error) {
 		if len(checks) == 0 {
-			checks = append(checks, connector.Check{Name: "kafka rights", OK: true, Detail: fmt.Sprintf("some could not be asked: %v", err)})
+			checks = append(checks, connector.Check{Name: "kafka rights", OK: true,
+				Detail: fmt.Sprintf("some could not be asked: %v", err)})
 		}
 	}
 	lacks := func(right kafka.Right, hinders bool) {
-		checks = append(checks, connector.Check{Name: "right " + right.String(), OK: !hinders, Detail: "the worker lacks the right " + right.String(), Remedy: "Allow it: " + right.Command()})
+		checks = append(checks, connector.Check{Name: "right " + right.String(), OK: !hinders,
+			Detail: "the worker lacks the right " + right.String(), Remedy: "Allow it: " + right.Command()})
 	}
 	topic := func(name string, operations ...kafka.Operation) {
 		missing, err := rights.MissingOnTopic(ctx, name, operations...)
@@ -116,7 +127,8 @@ func (c *Checker) checkRights(ctx context.Context, rights *kafka.Rights, kind co
 			lacks(right, true)
 		}
 	}
-	for _, name := range []string{c.store.Config().ConfigTopic, c.store.Config().StatusTopic, c.store.Config().OffsetsTopic} {
+	for _, name := range []string{c.store.Config().ConfigTopic, c.store.Config().StatusTopic,
+		c.store.Config().OffsetsTopic} {
 		topic(name, kafka.Read, kafka.Write)
 	}
 	for _, name := range used.Reads {
@@ -145,7 +157,8 @@ func (c *Checker) checkRights(ctx context.Context, rights *kafka.Rights, kind co
 		}
 	}
 	if len(checks) == 0 {
-		checks = append(checks, connector.Check{Name: "kafka rights", OK: true, Detail: "the worker may do what the connector needs, as far as the brokers tell"})
+		checks = append(checks, connector.Check{Name: "kafka rights", OK: true,
+			Detail: "the worker may do what the connector needs, as far as the brokers tell"})
 	}
 	return checks
 }
@@ -158,7 +171,8 @@ func (c *Checker) checkHanging(ctx context.Context) (checks []connector.Check) {
 		return nil
 	}
 	for _, h := range found {
-		checks = append(checks, connector.Check{Name: "hanging transaction", OK: true, Detail: h.Summary(), Remedy: h.Remedy()})
+		checks = append(checks, connector.Check{Name: "hanging transaction", OK: true, Detail: h.Summary(),
+			Remedy: h.Remedy()})
 	}
 	return checks
 }

@@ -66,7 +66,8 @@ func (c *Checker) checkPlugin(ctx context.Context, plugin connector.Plugin, v cl
 		found <- plugin.Check(ctx, v.Values)
 	}, func(err error) {
 		c.config.Logger.Error("the check of a configuration panicked", "class", plugin.Class, "err", err)
-		found <- []connector.Check{{Name: "check", Detail: "the check failed by a fault of the connector; the worker's log says more"}}
+		found <- []connector.Check{{Name: "check",
+			Detail: "the check failed by a fault of the connector; the worker's log says more"}}
 	})
 	select {
 	case checks := <-found:

@@ -33,7 +33,8 @@ func newFleetBalancer(topic string, loads func() []state.Load) *fleetBalancer {
 func (*fleetBalancer) ProtocolName() string { return "calypso-tasks" }
 
 // MemberBalancer implements kgo.GroupBalancer.
-func (f *fleetBalancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
+func (f *fleetBalancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer,
+	map[string]struct{}, error) {
 	balancer, err := kgo.NewConsumerBalancer(f, members)
 	return balancer, balancer.MemberTopics(), err
 }

@@ -77,8 +77,10 @@ type Config struct {
 // store is the configuration's part that the store is made from.
 func (c *Config) store(reach *kafka.Reach, meters *kafka.Meters) store.Config {
 	return store.Config{
-		Kafka: c.Kafka, Partitions: c.Partitions, ReplicationFactor: c.ReplicationFactor, Timeout: c.StoreTimeout, Reach: reach, Meters: meters, Logger: c.Logger,
-		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, SchemasTopic: c.SchemasTopic, TimelineTopic: c.TimelineTopic,
+		Kafka: c.Kafka, Partitions: c.Partitions, ReplicationFactor: c.ReplicationFactor, Timeout: c.StoreTimeout,
+		Reach: reach, Meters: meters, Logger: c.Logger,
+		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, SchemasTopic: c.SchemasTopic,
+		TimelineTopic: c.TimelineTopic,
 	}
 }
 
@@ -138,7 +140,8 @@ func (c Config) Validate() error {
 		fault("Plugins: a worker needs at least one connector class")
 	}
 	if c.ConfigTopic == c.StatusTopic || c.ConfigTopic == c.OffsetsTopic || c.StatusTopic == c.OffsetsTopic {
-		fault("ConfigTopic, StatusTopic and OffsetsTopic must be three topics, not %s, %s and %s", c.ConfigTopic, c.StatusTopic, c.OffsetsTopic)
+		fault("ConfigTopic, StatusTopic and OffsetsTopic must be three topics, not %s, %s and %s", c.ConfigTopic,
+			c.StatusTopic, c.OffsetsTopic)
 	}
 	if c.Partitions < 1 {
 		fault("Partitions: %d, want at least 1", c.Partitions)

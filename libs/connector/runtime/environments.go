@@ -23,7 +23,8 @@ type environments struct {
 
 // of is the environment of a task of a connector that has a number of tasks.
 func (e *environments) of(id state.TaskID, tasks int, secrets secret.Values) connector.TaskEnv {
-	logger := slog.New(secret.NewHandler(e.config.Logger.Handler(), secrets)).With("connector", id.Connector, "task", id.Task)
+	logger := slog.New(secret.NewHandler(e.config.Logger.Handler(), secrets)).With("connector", id.Connector,
+		"task", id.Task)
 	retries := newRetryReporter(logger, secrets, time.Now)
 	return connector.TaskEnv{
 		Connector:    id.Connector,
@@ -62,7 +63,9 @@ func (e *environments) of(id state.TaskID, tasks int, secrets secret.Values) con
 // usedTopic notes a topic once.
 func (e *environments) usedTopic(id state.TaskID, topic string) error {
 	if slices.Contains(e.store.Config().InternalTopics(), topic) {
-		return fmt.Errorf("topic %s keeps the state of Calypso's own workers, and no connector may read or write it: choose another topic", topic)
+		return fmt.Errorf(
+			"topic %s keeps the state of Calypso's own workers, and no connector may read or write it: choose another topic",
+			topic)
 	}
 	if topic == "" || e.store.StatusesOf(id.Connector).Topics[topic] {
 		return nil
@@ -85,5 +88,6 @@ func (e *environments) note(ctx context.Context, name, note string, value json.R
 
 // happened adds to the timeline what this worker did or saw by itself.
 func (e *environments) happened(action, name, detail string) {
-	e.store.Timeline.Note(&connectorv1.Event{Actor: "worker " + e.config.WorkerID, Action: action, Connector: name, Detail: detail})
+	e.store.Timeline.Note(&connectorv1.Event{Actor: "worker " + e.config.WorkerID, Action: action, Connector: name,
+		Detail: detail})
 }

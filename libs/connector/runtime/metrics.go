@@ -19,16 +19,20 @@ type workerMetrics struct {
 func newWorkerMetrics(meter metric.Meter) (*workerMetrics, error) {
 	m := &workerMetrics{}
 	var err error
-	if m.running, err = meter.Int64UpDownCounter("calypso.connector.tasks.running", metric.WithUnit("{task}"), metric.WithDescription("Tasks that run on this worker.")); err != nil {
+	if m.running, err = meter.Int64UpDownCounter("calypso.connector.tasks.running", metric.WithUnit("{task}"),
+		metric.WithDescription("Tasks that run on this worker.")); err != nil {
 		return nil, fmt.Errorf("make metrics: %w", err)
 	}
-	if m.starts, err = meter.Int64Counter("calypso.connector.task.starts", metric.WithUnit("{start}"), metric.WithDescription("Starts of tasks on this worker.")); err != nil {
+	if m.starts, err = meter.Int64Counter("calypso.connector.task.starts", metric.WithUnit("{start}"),
+		metric.WithDescription("Starts of tasks on this worker.")); err != nil {
 		return nil, fmt.Errorf("make metrics: %w", err)
 	}
-	if m.failures, err = meter.Int64Counter("calypso.connector.task.failures", metric.WithUnit("{failure}"), metric.WithDescription("Tasks that went to FAILED on this worker.")); err != nil {
+	if m.failures, err = meter.Int64Counter("calypso.connector.task.failures", metric.WithUnit("{failure}"),
+		metric.WithDescription("Tasks that went to FAILED on this worker.")); err != nil {
 		return nil, fmt.Errorf("make metrics: %w", err)
 	}
-	if m.rebalances, err = meter.Int64Counter("calypso.connector.rebalances", metric.WithUnit("{rebalance}"), metric.WithDescription("Assignments of partitions that this worker took part in.")); err != nil {
+	if m.rebalances, err = meter.Int64Counter("calypso.connector.rebalances", metric.WithUnit("{rebalance}"),
+		metric.WithDescription("Assignments of partitions that this worker took part in.")); err != nil {
 		return nil, fmt.Errorf("make metrics: %w", err)
 	}
 	return m, nil

@@ -22,7 +22,9 @@ func (s *supervisor) checkLease() {
 		return
 	}
 	s.membership.set("its coordinator has not answered for the session timeout")
-	s.logger.Warn("Kafka's group coordinator has not answered for the session timeout; tasks stop, since others may take them over", "partitions", partitions)
+	s.logger.Warn(
+		"Kafka's group coordinator has not answered for the session timeout; tasks stop, since others may take them over",
+		"partitions", partitions)
 	s.act(s.lifecycle.Lost(partitions))
 }
 
@@ -61,7 +63,8 @@ func (s *supervisor) partitionsRevoked(partitions []int32) {
 		defer cancel()
 		_ = s.store.Flush(flushing)
 	case <-timer.C:
-		s.logger.Warn("tasks did not stop in time; they are left behind, fenced by their successors", "timeout", s.config.HandoverTimeout)
+		s.logger.Warn("tasks did not stop in time; they are left behind, fenced by their successors", "timeout",
+			s.config.HandoverTimeout)
 	case <-s.done:
 	}
 }

@@ -66,7 +66,8 @@ func (r *runner) start(ctx context.Context, c state.Connector, a state.Action, e
 
 // run runs one task until ctx ends and says why it failed, if it did: the text that /status shows as trace. Secrets
 // of the configuration are taken out of it.
-func (r *runner) run(ctx context.Context, plugin connector.Plugin, c state.Connector, id state.TaskID, run string) (trace string) {
+func (r *runner) run(ctx context.Context, plugin connector.Plugin, c state.Connector, id state.TaskID,
+	run string) (trace string) {
 	logger := r.logger.With("connector", id.Connector, "task", id.Task)
 	read := r.classes.Read(plugin, c)
 	secrets := read.Secrets
@@ -83,7 +84,8 @@ func (r *runner) run(ctx context.Context, plugin connector.Plugin, c state.Conne
 	}
 	for _, warning := range read.Warnings {
 		if warning.Outdated {
-			logger.Warn("a setting of the configuration is outdated", "key", warning.Key, "warning", secrets.Hide(warning.Message))
+			logger.Warn("a setting of the configuration is outdated", "key", warning.Key, "warning",
+				secrets.Hide(warning.Message))
 		}
 	}
 	started, err := r.turns.take(ctx, run, r.failed)

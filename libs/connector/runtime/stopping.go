@@ -45,8 +45,10 @@ func (r *runner) watchStop(ctx context.Context, id state.TaskID, task *doing, en
 		case <-timer.C:
 		}
 		timer.Reset(stopReminder)
-		said := fmt.Sprintf("task %d was told to stop %s ago and waits for %s", id.Task, time.Since(told).Round(time.Second), task)
-		r.logger.With("connector", id.Connector, "task", id.Task).Warn("a task has not stopped yet", "waits_for", task.String(), "for", time.Since(told).Round(time.Second))
+		said := fmt.Sprintf("task %d was told to stop %s ago and waits for %s", id.Task,
+			time.Since(told).Round(time.Second), task)
+		r.logger.With("connector", id.Connector, "task", id.Task).Warn("a task has not stopped yet", "waits_for",
+			task.String(), "for", time.Since(told).Round(time.Second))
 		if first {
 			r.environments.happened("StopWaits", id.Connector, said)
 		}

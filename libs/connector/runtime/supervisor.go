@@ -33,8 +33,8 @@ type supervisor struct {
 	lifecycle *state.Lifecycle
 	// assigned are the partitions that the group gave to this worker; the life cycle holds them while the lease lasts.
 	assigned map[int32]bool
-	// watched are the partitions that the group gave last: while Kafka is away nobody gives any, and who had them looks after what does not
-	// run in them.
+	// watched are the partitions that the group gave last: while Kafka is away nobody gives any,
+	// and who had them looks after what does not run in them.
 	watched   map[int32]bool
 	leased    bool
 	cancels   map[state.TaskID]context.CancelFunc
@@ -51,7 +51,8 @@ type handover struct {
 }
 
 // newSupervisor makes one for a store that was read.
-func newSupervisor(config *Config, store *store.Store, classes *classes.Classes, runner *runner, lease *leasing, membership *membership) *supervisor {
+func newSupervisor(config *Config, store *store.Store, classes *classes.Classes, runner *runner, lease *leasing,
+	membership *membership) *supervisor {
 	s := &supervisor{
 		config:     config,
 		logger:     config.Logger,
@@ -163,7 +164,8 @@ func (s *supervisor) start(a state.Action) {
 }
 
 func (s *supervisor) statusOf(a state.Action) state.StatusRecord {
-	status := state.StatusRecord{State: a.State, Trace: a.Trace, WorkerID: s.config.WorkerID, Generation: a.Generation, Quarantined: a.Quarantined}
+	status := state.StatusRecord{State: a.State, Trace: a.Trace, WorkerID: s.config.WorkerID, Generation: a.Generation,
+		Quarantined: a.Quarantined}
 	if c, ok := s.store.Connector(a.ID.Connector); ok {
 		if plugin, ok := s.classes.Of(c.Config); ok {
 			status.Version = plugin.Version

@@ -87,7 +87,9 @@ func (w *Worker) TaskEnv(id state.TaskID, tasks int, secrets secret.Values) conn
 func (w *Worker) Run(ctx context.Context) error {
 	crashes, forget, err := crash.Open(w.config.crashDir(), w.logger)
 	if err != nil {
-		w.logger.Warn("a connector that ends this process again and again will not be found: name another folder for what crashes leave", "err", err)
+		w.logger.Warn(
+			"a connector that ends this process again and again will not be found: name another folder for what crashes leave",
+			"err", err)
 	}
 	defer forget()
 	// Once the worker stops, whoever kills it does so because that takes long, and not for want of memory.
@@ -115,8 +117,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		return nil
 	}
 	runner := &runner{
-		config: w.config, logger: w.logger, store: w.store, classes: w.classes, environments: w.environments, metrics: w.metrics,
-		turns: w.turns(crashes), crashes: crashes,
+		config: w.config, logger: w.logger, store: w.store, classes: w.classes, environments: w.environments,
+		metrics: w.metrics,
+		turns:   w.turns(crashes), crashes: crashes,
 	}
 	lease := newLeasing(w.config.SessionTimeout, w.config.rebalanceTimeout(), time.Now)
 	supervisor := newSupervisor(w.config, w.store, w.classes, runner, lease, &w.membership)
@@ -203,8 +206,9 @@ func (w *Worker) Reports(name string, task int) bool {
 	return ok && said.WorkerID == w.config.WorkerID
 }
 
-// Idle are the connectors that are this worker's to run and do not run, since they are paused, stopped or failed, or since
-// Kafka is away, as of the last sweep. Without Kafka they are those that were this worker's before.
+// Idle are the connectors that are this worker's to run and do not run, since they are paused,
+// stopped or failed, or since Kafka is away, as of the last sweep. Without Kafka they are those
+// that were this worker's before.
 func (w *Worker) Idle() []string {
 	if supervisor := w.supervisor.Load(); supervisor != nil {
 		if idle := supervisor.idle.Load(); idle != nil {

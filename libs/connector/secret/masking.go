@@ -30,7 +30,8 @@ func Masked(keys *catalogue.Catalogue, config map[string]string) map[string]stri
 
 // Unmasked puts the earlier value where the configuration of a secret is the mask. A mask without an earlier value is a
 // problem: the secret itself is needed.
-func Unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (full map[string]string, problems []catalogue.Problem) {
+func Unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (full map[string]string,
+	problems []catalogue.Problem) {
 	full = maps.Clone(config)
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		value, ok := earlier[key]
@@ -43,7 +44,8 @@ func Unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (ful
 		}
 		if !ok {
 			problems = append(problems, catalogue.Problem{Key: key,
-				Message: "Invalid value " + mask + " for configuration " + key + ": this is the mask shown in place of a secret, and there is no earlier value to keep; give the secret or a reference such as ${file:/path:key}"})
+				Message: "Invalid value " + mask + " for configuration " + key +
+					": this is the mask shown in place of a secret, and there is no earlier value to keep; give the secret or a reference such as ${file:/path:key}"})
 			continue
 		}
 		full[key] = value

@@ -9,7 +9,8 @@ import (
 
 func TestOnlyLiteralSecretsAreMaskedAndAMaskMeansUnchanged(t *testing.T) {
 	for value, want := range map[string]bool{
-		"secret": false, "${file:/a:b}": true, "${file:/a:b}${env:C}": true, "x${file:/a:b}": false, "": false, "${other:x}": false, "$": false,
+		"secret": false, "${file:/a:b}": true, "${file:/a:b}${env:C}": true, "x${file:/a:b}": false, "": false,
+		"${other:x}": false, "$": false,
 	} {
 		if got := IsReference(value); got != want {
 			t.Errorf("isReference(%q) = %t", value, got)
@@ -21,7 +22,8 @@ func TestOnlyLiteralSecretsAreMaskedAndAMaskMeansUnchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	full, problems := Unmasked(keys, map[string]string{"password": mask, "user": mask, "token": mask}, earlier)
-	if len(problems) != 1 || problems[0].Key != "token" || !maps.Equal(full, map[string]string{"password": "old", "user": mask, "token": mask}) {
+	if len(problems) != 1 || problems[0].Key != "token" ||
+		!maps.Equal(full, map[string]string{"password": "old", "user": mask, "token": mask}) {
 		t.Errorf("%v %v", full, problems)
 	}
 }

@@ -92,7 +92,8 @@ func unescapeProperty(text string) (string, error) {
 				return "", errors.New(`a \u is not followed by four hexadecimal digits`)
 			}
 			i += 4
-			if low, ok := codeUnit(strings.TrimPrefix(text[i+1:], `\u`)); ok && utf16.DecodeRune(unit, low) != unicode.ReplacementChar {
+			if low, ok := codeUnit(strings.TrimPrefix(text[i+1:], `\u`)); ok &&
+				utf16.DecodeRune(unit, low) != unicode.ReplacementChar {
 				unit = utf16.DecodeRune(unit, low)
 				i += 6
 			}

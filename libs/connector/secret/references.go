@@ -132,7 +132,9 @@ func (r References) read(provider, rest string) (string, error) {
 func (r References) readEnv(name string) (string, error) {
 	allowed, err := regexp.Compile(`^(?:` + r.Env + `)$`)
 	if r.Env == "" || err != nil || !allowed.MatchString(name) {
-		return "", errors.New("this environment variable is not among those that configurations may refer to; allow it in the worker's settings")
+		return "",
+			errors.New(
+				"this environment variable is not among those that configurations may refer to; allow it in the worker's settings")
 	}
 	lookup := r.LookupEnv
 	if lookup == nil {
@@ -147,7 +149,8 @@ func (r References) readEnv(name string) (string, error) {
 
 // readFile reads a file below an allowed path; links are followed before the path is judged.
 func (r References) readFile(path string) (string, error) {
-	notAllowed := errors.New("this path is not among those that configurations may refer to; allow its directory in the worker's settings")
+	notAllowed := errors.New(
+		"this path is not among those that configurations may refer to; allow its directory in the worker's settings")
 	if !filepath.IsAbs(path) || !r.allows(filepath.Clean(path)) {
 		return "", notAllowed
 	}

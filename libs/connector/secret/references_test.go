@@ -23,7 +23,8 @@ func write(t *testing.T, path, content string) string {
 
 func TestReferencesAreReplacedByWhatTheyReferTo(t *testing.T) {
 	secrets := t.TempDir()
-	properties := write(t, filepath.Join(secrets, "pg.properties"), "# comment\n! another\npassword = s3cret:with=signs \nuser:admin\nlong = a\\\n    b\nescaped\\ key=tab\\there\nempty\nwith\\:colon=c\n")
+	properties := write(t, filepath.Join(secrets, "pg.properties"),
+		"# comment\n! another\npassword = s3cret:with=signs \nuser:admin\nlong = a\\\n    b\nescaped\\ key=tab\\there\nempty\nwith\\:colon=c\n")
 	write(t, filepath.Join(secrets, "pg_password"), "from file\n")
 	references := References{Paths: []string{secrets}, Env: "PG_.*", LookupEnv: func(name string) (string, bool) {
 		return "from env", name == "PG_PASSWORD"
@@ -94,21 +95,26 @@ func TestNothingMayBeReferredToThatIsNotAllowed(t *testing.T) {
 	}
 	write(t, filepath.Join(allowed, "huge"), strings.Repeat("x", config.MaxFile+1))
 	t.Setenv("CANARY", "canary")
-	for name, references := range map[string]References{"allow-list": {Paths: []string{allowed}, Env: "PG_.*"}, "default": {}} {
+	for name, references := range map[string]References{"allow-list": {Paths: []string{allowed}, Env: "PG_.*"},
+		"default": {}} {
 		for _, given := range []string{
 			"${file:" + secret + ":password}",
 			"${file:" + allowed + "/link:password}",
 			"${file:" + allowed + "/../" + filepath.Base(outside) + "/secret:password}",
 			"${file:" + allowed + "-sibling/secret:password}",
-			"${dir:" + outside + ":secret}", "${dir:" + allowed + ":../" + filepath.Base(outside) + "/secret}", "${dir:" + allowed + ":..}",
-			"${file:/proc/self/environ:CANARY}", "${dir:/proc/self:environ}", "${file:relative:x}", "${file::x}", "${file:/x}", "${dir:}",
-			"${env:CANARY}", "${env:PG_}CANARY", "${env:}", "${env:XPG_Y}", "${dir:" + allowed + ":huge}", "${file:" + allowed + ":x}",
+			"${dir:" + outside + ":secret}", "${dir:" + allowed + ":../" + filepath.Base(outside) + "/secret}",
+			"${dir:" + allowed + ":..}",
+			"${file:/proc/self/environ:CANARY}", "${dir:/proc/self:environ}", "${file:relative:x}", "${file::x}",
+			"${file:/x}", "${dir:}",
+			"${env:CANARY}", "${env:PG_}CANARY", "${env:}", "${env:XPG_Y}", "${dir:" + allowed + ":huge}",
+			"${file:" + allowed + ":x}",
 		} {
 			resolved, problems := references.Resolve(map[string]string{"key": given})
 			if given == "${env:PG_}CANARY" {
 				continue // allowed, but not set
 			}
-			if problems["key"] == nil || strings.Contains(resolved["key"], "canary") || strings.Contains(problems["key"].Error(), "canary") {
+			if problems["key"] == nil || strings.Contains(resolved["key"], "canary") ||
+				strings.Contains(problems["key"].Error(), "canary") {
 				t.Errorf("%s: %s gave %.40q, %v", name, given, resolved["key"], problems)
 			}
 		}
@@ -124,7 +130,8 @@ func TestLinksWithinAnAllowedDirectoryAreFollowed(t *testing.T) {
 	if err := os.Symlink("..data/password", filepath.Join(mount, "password")); err != nil {
 		t.Fatal(err)
 	}
-	resolved, problems := References{Paths: []string{mount}}.Resolve(map[string]string{"key": "${dir:" + mount + ":password}"})
+	resolved, problems := References{Paths: []string{mount}}.Resolve(map[string]string{"key": "${dir:" +
+		mount + ":password}"})
 	if resolved["key"] != "right" {
 		t.Errorf("%q, %v", resolved["key"], problems)
 	}

@@ -155,7 +155,8 @@ func (l *Lifecycle) Restarted(request Restart) []Action {
 	}
 	for n := range want.Tasks {
 		id := TaskID{request.connector, n}
-		if (request.record.Task != nil && *request.record.Task == n || request.record.Task == nil && request.record.IncludeTasks) && !l.holds(id) {
+		if (request.record.Task != nil && *request.record.Task == n || request.record.Task == nil &&
+			request.record.IncludeTasks) && !l.holds(id) {
 			l.asked[id] = true
 		}
 	}

@@ -159,7 +159,8 @@ func TestWhateverHappensATaskRunsAtMostOnceAndOnlyWhereItIsHeld(t *testing.T) {
 						t.Fatalf("%s started while run %d has not ended", a.ID, runs[a.ID])
 					}
 					w, exists := connectors[a.ID.Connector]
-					if !held[l.partition(a.ID)] || !exists || w.Target != TargetStarted || a.ID.Task >= w.Tasks || a.Generation != w.Generation {
+					if !held[l.partition(a.ID)] || !exists || w.Target != TargetStarted || a.ID.Task >= w.Tasks ||
+						a.Generation != w.Generation {
 						t.Fatalf("%s started: held %t, wanted %+v, generation %d", a.ID, held[l.partition(a.ID)], w, a.Generation)
 					}
 					runs[a.ID], stopping[a.ID] = a.Run, false
@@ -184,7 +185,8 @@ func TestWhateverHappensATaskRunsAtMostOnceAndOnlyWhereItIsHeld(t *testing.T) {
 					changed[name] = w
 				}
 				name := names.Draw(t, "name")
-				changed[name] = Wanted{changed[name].Generation + rapid.Int64Range(0, 1).Draw(t, "newer"), rapid.IntRange(1, 3).Draw(t, "tasks"),
+				changed[name] = Wanted{changed[name].Generation + rapid.Int64Range(0, 1).Draw(t, "newer"),
+					rapid.IntRange(1, 3).Draw(t, "tasks"),
 					rapid.SampledFrom([]Target{TargetStarted, TargetPaused, TargetStopped}).Draw(t, "target")}
 				connectors = changed
 				apply(l.Configured(changed))
@@ -215,7 +217,8 @@ func TestWhateverHappensATaskRunsAtMostOnceAndOnlyWhereItIsHeld(t *testing.T) {
 			},
 			"restart": func(t *rapid.T) {
 				request := Restart{connector: names.Draw(t, "name")}
-				request.record.IncludeTasks, request.record.OnlyFailed = rapid.Bool().Draw(t, "tasks"), rapid.Bool().Draw(t, "failed")
+				request.record.IncludeTasks, request.record.OnlyFailed = rapid.Bool().Draw(t, "tasks"),
+					rapid.Bool().Draw(t, "failed")
 				apply(l.Restarted(request))
 			},
 			"end": func(t *rapid.T) {

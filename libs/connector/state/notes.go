@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// A note is something that a task saw once and that somebody must know, however long ago that was and whatever became of the task: it stands in
-// the status topic until it is removed, and goes with its connector. A connector has some notes, or none; each is JSON under a name that the
-// task gives it.
+// A note is something that a task saw once and that somebody must know, however long ago that was
+// and whatever became of the task: it stands in the status topic until it is removed, and goes with
+// its connector. A connector has some notes, or none; each is JSON under a name that the task gives
+// it.
 
-// noteKey begins the key of a note, "note-<name of the note>:connector-<name>". It is Calypso's own: Kafka Connect passes over keys that it
-// does not know.
+// noteKey begins the key of a note, "note-<name of the note>:connector-<name>". It is Calypso's
+// own: Kafka Connect passes over keys that it does not know.
 const noteKey = "note-"
 
 // maxNote bounds a note in bytes. How many a connector has its tasks bound, by the names that they give.
@@ -23,7 +24,8 @@ func Note(connector, note string, value json.RawMessage) (Entry, error) {
 	case strings.Contains(note, topicSeparator):
 		return Entry{}, fmt.Errorf("the note %q of connector %s cannot be kept under that name", note, connector)
 	case len(value) > maxNote:
-		return Entry{}, fmt.Errorf("the note %q of connector %s has %d bytes, more than %d", note, connector, len(value), maxNote)
+		return Entry{}, fmt.Errorf("the note %q of connector %s has %d bytes, more than %d", note, connector,
+			len(value), maxNote)
 	}
 	e := Entry{Key: noteRecordKey(connector, note)}
 	if value != nil {

@@ -198,8 +198,11 @@ func decodeRecord[T any](key string, value []byte) (T, error) {
 // do work for each task. Versions that did not bound the tasks wrote any number that tasks.max may be.
 func decodeConfig(key string, value []byte) (ConfigRecord, error) {
 	record, err := decodeRecord[ConfigRecord](key, value)
-	if err == nil && (record.Tasks < 0 || record.Tasks > math.MaxInt32 || record.Version < 0 || record.Version > maxVersion) {
-		err = fmt.Errorf("record %s is not what a worker writes: it has %d tasks and version %d; a connector has at most %d tasks", key, record.Tasks, record.Version, catalogue.MaxTasks)
+	if err == nil && (record.Tasks < 0 || record.Tasks > math.MaxInt32 || record.Version < 0 ||
+		record.Version > maxVersion) {
+		err = fmt.Errorf(
+			"record %s is not what a worker writes: it has %d tasks and version %d; a connector has at most %d tasks", key,
+			record.Tasks, record.Version, catalogue.MaxTasks)
 	}
 	record.Tasks = min(record.Tasks, catalogue.MaxTasks)
 	return record, err

@@ -17,12 +17,14 @@ func (l *Lifecycle) Sweep(worker string, said map[string]Statuses, exists func(n
 		}
 		latest, ok := said[id.Connector].Tasks[id.Task]
 		if !ok || latest.State != task.reported || latest.WorkerID != worker {
-			actions = append(actions, Action{Kind: ReportTask, ID: id, Generation: task.generation, State: task.reported, Trace: task.trace})
+			actions = append(actions, Action{Kind: ReportTask, ID: id, Generation: task.generation, State: task.reported,
+				Trace: task.trace})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.reported)) {
 		if latest := said[name].Connector; latest == nil || latest.State != l.reported[name] || latest.WorkerID != worker {
-			actions = append(actions, Action{Kind: ReportConnector, ID: TaskID{Connector: name}, Generation: l.wanted[name].Generation, State: l.reported[name]})
+			actions = append(actions, Action{Kind: ReportConnector, ID: TaskID{Connector: name},
+				Generation: l.wanted[name].Generation, State: l.reported[name]})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(said)) {

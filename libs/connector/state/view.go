@@ -50,7 +50,8 @@ type Statuses struct {
 }
 
 func NewView() *View {
-	return &View{connectors: map[string]*Connector{}, statuses: map[string]*Statuses{}, targets: map[string]Target{}, earlier: map[string]map[string]ConfigRecord{}}
+	return &View{connectors: map[string]*Connector{}, statuses: map[string]*Statuses{}, targets: map[string]Target{},
+		earlier: map[string]map[string]ConfigRecord{}}
 }
 
 // Restart is a request that a worker acts on once.
@@ -61,7 +62,8 @@ type Restart struct {
 
 // ApplyConfig takes a record of the config topic; nil value means a tombstone. It returns the connector it is about
 // and, if the record is one, the request to restart.
-func (v *View) ApplyConfig(offset, timestamp int64, key string, value []byte) (changed string, request *Restart, err error) {
+func (v *View) ApplyConfig(offset, timestamp int64, key string, value []byte) (changed string,
+	request *Restart, err error) {
 	prefix, name := cutPrefixes(key, ConnectorKey, TargetKey, RestartKey, RestartTaskKey, versionKey)
 	switch prefix {
 	case ConnectorKey:
@@ -76,7 +78,8 @@ func (v *View) ApplyConfig(offset, timestamp int64, key string, value []byte) (c
 		if name == "" || record.Properties == nil {
 			return "", nil, fmt.Errorf("record %s names no connector or has no configuration", key)
 		}
-		v.connectors[name] = &Connector{Name: name, Generation: offset, Configured: timestamp, Config: record.Properties, Tasks: record.Tasks, record: record}
+		v.connectors[name] = &Connector{Name: name, Generation: offset, Configured: timestamp, Config: record.Properties,
+			Tasks: record.Tasks, record: record}
 	case TargetKey:
 		if value == nil {
 			delete(v.targets, name)
@@ -88,7 +91,8 @@ func (v *View) ApplyConfig(offset, timestamp int64, key string, value []byte) (c
 		}
 		wanted, ok := record.target()
 		if !ok {
-			return "", nil, fmt.Errorf("record %s asks for state %.100q, which is none of %s, %s and %s", key, cmp.Or(record.StateV2, record.State), TargetStarted, TargetPaused, TargetStopped)
+			return "", nil, fmt.Errorf("record %s asks for state %.100q, which is none of %s, %s and %s", key,
+				cmp.Or(record.StateV2, record.State), TargetStarted, TargetPaused, TargetStopped)
 		}
 		v.targets[name] = wanted
 	case RestartKey, RestartTaskKey:
@@ -199,7 +203,8 @@ func (v *View) statusesOf(name string) *Statuses {
 }
 
 func (v *View) forgetEmpty(name string) {
-	if s := v.statuses[name]; s != nil && s.Connector == nil && len(s.Tasks) == 0 && len(s.Topics) == 0 && len(s.Notes) == 0 {
+	if s := v.statuses[name]; s != nil && s.Connector == nil && len(s.Tasks) == 0 && len(s.Topics) == 0 &&
+		len(s.Notes) == 0 {
 		delete(v.statuses, name)
 	}
 }
@@ -217,7 +222,8 @@ func (s *Statuses) clone() Statuses {
 	if s == nil {
 		return Statuses{}
 	}
-	return Statuses{Connector: s.Connector, Tasks: maps.Clone(s.Tasks), Topics: maps.Clone(s.Topics), Notes: maps.Clone(s.Notes)}
+	return Statuses{Connector: s.Connector, Tasks: maps.Clone(s.Tasks), Topics: maps.Clone(s.Topics),
+		Notes: maps.Clone(s.Notes)}
 }
 
 func (s Statuses) SortedTopics() []string { return slices.Sorted(maps.Keys(s.Topics)) }

@@ -101,17 +101,19 @@ func TestVersionsOutliveCompactionAndEndWithTheConnector(t *testing.T) {
 
 func TestRecordsThatNoWorkerWritesAreRefusedByName(t *testing.T) {
 	for name, c := range map[string]struct{ key, value, says string }{
-		"no JSON":                             {"connector-a", "\x00\xff", "connector-a"},
-		"properties that are no texts":        {"connector-a", `{"properties":{"a":{"b":1}}}`, "connector-a"},
-		"a connector without a name":          {"connector-", `{"properties":{"a":"b"}}`, "names no connector"},
-		"a connector without configuration":   {"connector-a", `null`, "no configuration"},
-		"more tasks than a connector has":     {"connector-a", `{"properties":{"a":"b"},"tasks":4611686018427387904}`, "4611686018427387904 tasks"},
-		"fewer tasks than none":               {"connector-a", `{"properties":{"a":"b"},"tasks":-1}`, "-1 tasks"},
-		"a version after which there is none": {"connector-a", `{"properties":{},"version":9223372036854775807}`, "version 9223372036854775807"},
-		"such an earlier version":             {"config-version-3-a", `{"properties":{},"version":-7}`, "version -7"},
-		"a target that there is not":          {"target-state-a", `{"state":"EXPLODED"}`, "EXPLODED"},
-		"no target":                           {"target-state-a", `{}`, "STARTED, PAUSED and STOPPED"},
-		"a restart of a task by text":         {"restart-task-a-1", `{"connector":"a","task":"one"}`, "restart-task-a-1"},
+		"no JSON":                           {"connector-a", "\x00\xff", "connector-a"},
+		"properties that are no texts":      {"connector-a", `{"properties":{"a":{"b":1}}}`, "connector-a"},
+		"a connector without a name":        {"connector-", `{"properties":{"a":"b"}}`, "names no connector"},
+		"a connector without configuration": {"connector-a", `null`, "no configuration"},
+		"more tasks than a connector has": {"connector-a", `{"properties":{"a":"b"},"tasks":4611686018427387904}`,
+			"4611686018427387904 tasks"},
+		"fewer tasks than none": {"connector-a", `{"properties":{"a":"b"},"tasks":-1}`, "-1 tasks"},
+		"a version after which there is none": {"connector-a", `{"properties":{},"version":9223372036854775807}`,
+			"version 9223372036854775807"},
+		"such an earlier version":     {"config-version-3-a", `{"properties":{},"version":-7}`, "version -7"},
+		"a target that there is not":  {"target-state-a", `{"state":"EXPLODED"}`, "EXPLODED"},
+		"no target":                   {"target-state-a", `{}`, "STARTED, PAUSED and STOPPED"},
+		"a restart of a task by text": {"restart-task-a-1", `{"connector":"a","task":"one"}`, "restart-task-a-1"},
 	} {
 		v := NewView()
 		_, request, err := v.ApplyConfig(1, 2, c.key, []byte(c.value))
@@ -123,7 +125,8 @@ func TestRecordsThatNoWorkerWritesAreRefusedByName(t *testing.T) {
 		}
 	}
 	v := NewView()
-	if _, _, err := v.ApplyConfig(1, 2, "target-state-a", []byte(`{"state":"PAUSED","state.v2":"OF_LATER_WORKERS"}`)); err != nil || v.targetOf("a") != TargetPaused {
+	if _, _, err := v.ApplyConfig(1, 2, "target-state-a",
+		[]byte(`{"state":"PAUSED","state.v2":"OF_LATER_WORKERS"}`)); err != nil || v.targetOf("a") != TargetPaused {
 		t.Errorf("a state of later workers, with the nearest that is known: %s %v", v.targetOf("a"), err)
 	}
 	for _, key := range []string{"status-connector-a", "status-task-a-0"} {
@@ -132,7 +135,8 @@ func TestRecordsThatNoWorkerWritesAreRefusedByName(t *testing.T) {
 			if _, err := v.ApplyStatus(key, []byte(`{"state":"RUNNING"}`)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := v.ApplyStatus(key, []byte(value)); err == nil || !strings.Contains(err.Error(), key) || len(v.statuses) > 0 {
+			if _, err := v.ApplyStatus(key, []byte(value)); err == nil || !strings.Contains(err.Error(), key) ||
+				len(v.statuses) > 0 {
 				t.Errorf("%s of %s: %v, %v", value, key, err, v.statuses)
 			}
 		}

@@ -71,7 +71,8 @@ func (v *topicView) take(r *kgo.Record) {
 	}
 }
 
-// commit keeps a record. Keys stay in their partition; should something else have written one elsewhere, the latest timestamp counts.
+// commit keeps a record. Keys stay in their partition; should something else have written one
+// elsewhere, the latest timestamp counts.
 func (v *topicView) commit(r *kgo.Record) {
 	owner := ownerOf(r.Key)
 	if owner == "" {

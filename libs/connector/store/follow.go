@@ -90,12 +90,14 @@ func (s *Store) apply(fetches kgo.Fetches) {
 		var err error
 		if record.Topic == s.config.ConfigTopic {
 			s.configs++
-			name, request, err = s.view.ApplyConfig(record.Offset, record.Timestamp.UnixMilli(), string(record.Key), record.Value)
+			name, request, err = s.view.ApplyConfig(record.Offset, record.Timestamp.UnixMilli(),
+				string(record.Key), record.Value)
 		} else {
 			name, err = s.view.ApplyStatus(string(record.Key), record.Value)
 		}
 		if err != nil {
-			s.logger.Error("a record of the config store cannot be read and is left out", "topic", record.Topic, "partition", record.Partition, telemetry.Passing("offset", record.Offset), "err", err)
+			s.logger.Error("a record of the config store cannot be read and is left out", "topic", record.Topic, "partition",
+				record.Partition, telemetry.Passing("offset", record.Offset), "err", err)
 			return
 		}
 		if request != nil && (s.failure == nil || record.Timestamp.After(s.begun)) {

@@ -9,7 +9,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
-// Offsets reads the topic as offsets of one source connector: what was committed when the call was made, by the canonical JSON of the partition. Offsets that were removed are left out.
+// Offsets reads the topic as offsets of one source connector: what was committed when the call was
+// made, by the canonical JSON of the partition. Offsets that were removed are left out.
 func (t *StateTopic) Offsets(ctx context.Context, name string) (map[string][]byte, error) {
 	records, err := t.of(ctx, name)
 	if err != nil {

@@ -17,14 +17,16 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
-// StateTopic is a compacted topic in which tasks keep their state, under keys that begin with the connector's name
-// (["connector",…]): what is committed of it, the last record of each key. A worker has one of each such topic, whatever number of
-// its tasks ask at once: those who ask while it is being read are all served by the next reading, and a reading takes up where the one
-// before ended.
+// StateTopic is a compacted topic in which tasks keep their state, under keys that begin with the
+// connector's name (["connector",…]): what is committed of it, the last record of each key. A
+// worker has one of each such topic, whatever number of its tasks ask at once: those who ask while
+// it is being read are all served by the next reading, and a reading takes up where the one before
+// ended.
 //
-// What other connectors have not committed yet keeps nobody waiting, as it would a consumer of committed records, whom a worker
-// that was killed holds up until its transactions time out: records are held back by their producer until the marker of their
-// transaction says what becomes of them.
+// What other connectors have not committed yet keeps nobody waiting, as it would a consumer of
+// committed records, whom a worker that was killed holds up until its transactions time out:
+// records are held back by their producer until the marker of their transaction says what becomes
+// of them.
 //
 // Commit and owner's life. A task commits its rows and the offset after them in one transaction, and its owner may end
 // at any moment of that; the next owner must begin with exactly what was committed. These are the moments, A being the
@@ -42,12 +44,13 @@ import (
 //	                                             newer; what it had written is one of the two cases above.
 //	the topic is made again meanwhile            what was open is decided with the topic that it was in.
 //
-// The second is why a reader waits for each transaction that has written something of its connector and is open when it
-// has come to the end, however far it has read: after B's producer has fenced A there is nobody who could leave a new
-// one, so that the wait ends with the coordinator, in moments, or never, if no coordinator knows the transaction
-// (kafka.HangingTransaction), which is then said instead of waited for. Were it left out, B would read the offset before
-// and write again what is committed a moment later. Transactions of others are not waited for: their offsets are not
-// B's.
+// The second is why a reader waits for each transaction that has written something of its connector
+// and is open when it has come to the end, however far it has read: after B's producer has fenced A
+// there is nobody who could leave a new one, so that the wait ends with the coordinator, in
+// moments, or never, if no coordinator knows the transaction (kafka.HangingTransaction), which is
+// then said instead of waited for. Were it left out, B would read the offset before and write again
+// what is committed a moment later. Transactions of others are not waited for: their offsets are
+// not B's.
 type StateTopic struct {
 	topic  string
 	client func(...kgo.Opt) (*kgo.Client, error)
@@ -69,8 +72,9 @@ type reading struct {
 	err     error              // valid once done is closed
 }
 
-// of returns the records of one connector by their keys, up to the end that the topic has at the call. Transactions that wrote some
-// of them and are open are waited for. A topic that does not exist is kerr.UnknownTopicOrPartition.
+// of returns the records of one connector by their keys, up to the end that the topic has at the
+// call. Transactions that wrote some of them and are open are waited for. A topic that does not
+// exist is kerr.UnknownTopicOrPartition.
 func (t *StateTopic) of(ctx context.Context, name string) (map[string]kept, error) {
 	if err := t.read(ctx); err != nil {
 		return nil, err
@@ -91,7 +95,8 @@ func (t *StateTopic) of(ctx context.Context, name string) (map[string]kept, erro
 	return records, nil
 }
 
-// All returns the values that all connectors have, up to the end that the topic has at the call; what is not decided yet is left out.
+// All returns the values that all connectors have, up to the end that the topic has at the call;
+// what is not decided yet is left out.
 func (t *StateTopic) All(ctx context.Context) ([][]byte, error) {
 	if err := t.read(ctx); err != nil {
 		return nil, err
@@ -127,9 +132,12 @@ func (t *StateTopic) await(ctx context.Context, name string, open *transaction) 
 			case hanging != nil:
 				return failed(hanging)
 			case err != nil:
-				slog.Warn("an open transaction of a connector is waited for, and the brokers cannot be asked whether it will end", "connector", name, "topic", t.topic, "partition", open.by.partition, "producer", open.by.producer, "err", err)
+				slog.Warn("an open transaction of a connector is waited for, and the brokers cannot be asked whether it will end",
+					"connector", name, "topic", t.topic, "partition", open.by.partition, "producer", open.by.producer, "err", err)
 			default:
-				slog.Info("an open transaction of a connector is waited for; it ends, or is ended by the brokers when its time is over", "connector", name, "topic", t.topic, "partition", open.by.partition, "producer", open.by.producer)
+				slog.Info(
+					"an open transaction of a connector is waited for; it ends, or is ended by the brokers when its time is over",
+					"connector", name, "topic", t.topic, "partition", open.by.partition, "producer", open.by.producer)
 			}
 			doubted = time.Now()
 		}
@@ -173,7 +181,8 @@ func (t *StateTopic) decided(open *transaction) bool {
 	return open.decided
 }
 
-// Follow reads on every interval what somebody has asked for once, so that little is left to read when many ask at once.
+// Follow reads on every interval what somebody has asked for once, so that little is left to read
+// when many ask at once.
 func (t *StateTopic) Follow(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -272,7 +281,8 @@ func (t *StateTopic) failed(err error) {
 	slog.Error("a topic of state is not read any more; restart the worker", "topic", t.topic, "err", err)
 }
 
-// Limits of a reading, in bytes: what the broker sends at once is all that it has in memory besides the records that are kept.
+// Limits of a reading, in bytes: what the broker sends at once is all that it has in memory besides
+// the records that are kept.
 const (
 	readAtOnce          = 8 << 20
 	readOfPartitionOnce = 1 << 20
@@ -290,7 +300,8 @@ func (t *StateTopic) readOn(ctx context.Context) error {
 		defer t.mu.Unlock()
 		t.view.take(r)
 	}, kgo.FetchIsolationLevel(kgo.ReadUncommitted()),
-		kgo.FetchMaxBytes(readAtOnce), kgo.FetchMaxPartitionBytes(readOfPartitionOnce), kgo.BrokerMaxReadBytes(16*readAtOnce), kgo.MaxConcurrentFetches(1))
+		kgo.FetchMaxBytes(readAtOnce), kgo.FetchMaxPartitionBytes(readOfPartitionOnce), kgo.BrokerMaxReadBytes(16*readAtOnce),
+		kgo.MaxConcurrentFetches(1))
 	if err != nil {
 		return failed(err)
 	}
@@ -302,7 +313,8 @@ func (t *StateTopic) readOn(ctx context.Context) error {
 	return nil
 }
 
-// plan says from which offset until which each partition is to be read. A topic that was made anew is read from its start.
+// plan says from which offset until which each partition is to be read. A topic that was made anew
+// is read from its start.
 func (t *StateTopic) plan(ctx context.Context) (from, until map[int32]int64, err error) {
 	c, err := t.client()
 	if err != nil {
@@ -338,7 +350,8 @@ func (t *StateTopic) plan(ctx context.Context) (from, until map[int32]int64, err
 		for _, open := range t.view.open {
 			open.decided = true // with the topic that it was in
 		}
-		t.view = topicView{id: topic.ID, from: map[int32]int64{}, owners: map[string]map[string]*kept{}, open: map[producing]*transaction{}}
+		t.view = topicView{id: topic.ID, from: map[int32]int64{}, owners: map[string]map[string]*kept{},
+			open: map[producing]*transaction{}}
 	}
 	until = map[int32]int64{}
 	ends.Each(func(end kadm.ListedOffset) {

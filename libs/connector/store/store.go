@@ -68,7 +68,8 @@ type Store struct {
 	// connector would move to another partition.
 	partitions map[string]int32
 	restarts   []state.Restart // not yet taken by the worker
-	// begun is when the process began to read: a restart that was asked for since then is about it, although other records are older.
+	// begun is when the process began to read: a restart that was asked for since then is about it,
+	// although other records are older.
 	begun time.Time
 	// configs counts the changes of configurations and of what they are to do.
 	configs  int64
@@ -91,7 +92,8 @@ func New(config Config) (*Store, error) {
 		// Single small records do not get smaller, and there are brokers that take none that are compressed.
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		// The topics may end in the marker of a transaction, such as those of Kafka Connect's workers, whose offset is passed like a record's.
+		// The topics may end in the marker of a transaction, such as those of Kafka Connect's
+		// workers, whose offset is passed like a record's.
 		kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.MetadataMaxAge(time.Minute),
@@ -167,7 +169,8 @@ func (s *Store) ConfigPartitions() int32 {
 	return s.partitions[s.config.ConfigTopic]
 }
 
-// Client makes a client for a task, with the worker's connection options and the given ones, which is measured, and keeps to what the brokers take.
+// Client makes a client for a task, with the worker's connection options and the given ones, which
+// is measured, and keeps to what the brokers take.
 func (s *Store) Client(options ...kgo.Opt) (*kgo.Client, error) {
 	s.mu.Lock()
 	restrictions := s.restrictions

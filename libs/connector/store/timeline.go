@@ -29,8 +29,8 @@ const (
 	maxEventText  = 8 << 10
 )
 
-// Timeline is a topic of one partition: one JSON object (connector.v1.Event) a record, with the connector's name as key,
-// in the order of time. Its readers read it again at each question.
+// Timeline is a topic of one partition: one JSON object (connector.v1.Event) a record, with the
+// connector's name as key, in the order of time. Its readers read it again at each question.
 type Timeline struct {
 	config Config
 	client *kgo.Client
@@ -97,10 +97,12 @@ func (t *Timeline) make(ctx context.Context) error {
 		t.there.Store(true)
 		return nil
 	}
-	kept := map[string]*string{"cleanup.policy": kadm.StringPtr("delete"), "retention.ms": kadm.StringPtr(timelineRetention)}
+	kept := map[string]*string{"cleanup.policy": kadm.StringPtr("delete"),
+		"retention.ms": kadm.StringPtr(timelineRetention)}
 	_, err = kafka.MakeTopic(ctx, t.admin, t.config.TimelineTopic, 1, t.config.ReplicationFactor, kept)
 	if errors.Is(err, kerr.PolicyViolation) || errors.Is(err, kerr.InvalidConfig) {
-		// A service with a shorter longest retention, such as Event Hubs' tier Standard, keeps events for as long as it keeps anything.
+		// A service with a shorter longest retention, such as Event Hubs' tier Standard, keeps
+		// events for as long as it keeps anything.
 		_, err = kafka.MakeTopic(ctx, t.admin, t.config.TimelineTopic, 1, t.config.ReplicationFactor, nil)
 	}
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
@@ -114,7 +116,8 @@ func (t *Timeline) make(ctx context.Context) error {
 // Note adds an event in the background; that it cannot be added is logged and stops nothing.
 func (t *Timeline) Note(event *connectorv1.Event) {
 	failed := func(err error) {
-		t.config.Logger.With("action", event.GetAction(), "connector", event.GetConnector()).Warn("an event could not be added to the timeline", "err", err)
+		t.config.Logger.With("action", event.GetAction(), "connector",
+			event.GetConnector()).Warn("an event could not be added to the timeline", "err", err)
 	}
 	t.noted.Go("event of a worker", func() {
 		if err := t.Append(context.Background(), event); err != nil {
@@ -156,19 +159,21 @@ func (t *Timeline) Read(ctx context.Context, most int, connectors []string) ([]*
 		return kgo.NewClient(append(append([]kgo.Opt{}, t.config.Kafka...), options...)...)
 	}
 	var events []*connectorv1.Event
-	err = kafka.ReadUntil(ctx, connect, topic, map[int32]int64{0: next}, map[int32]int64{0: end.Offset}, func(r *kgo.Record) {
-		event := &connectorv1.Event{}
-		if r.Attrs.IsControl() || len(connectors) > 0 && !slices.Contains(connectors, string(r.Key)) {
-			return
-		}
-		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(r.Value, event); err != nil {
-			t.config.Logger.Warn("an event of the timeline cannot be read and is left out", "topic", topic, telemetry.Passing("offset", r.Offset), "err", err)
-			return
-		}
-		if events = append(events, event); len(events) > most {
-			events = events[1:]
-		}
-	}, kgo.FetchMaxWait(100*time.Millisecond))
+	err = kafka.ReadUntil(ctx, connect, topic, map[int32]int64{0: next}, map[int32]int64{0: end.Offset},
+		func(r *kgo.Record) {
+			event := &connectorv1.Event{}
+			if r.Attrs.IsControl() || len(connectors) > 0 && !slices.Contains(connectors, string(r.Key)) {
+				return
+			}
+			if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(r.Value, event); err != nil {
+				t.config.Logger.Warn("an event of the timeline cannot be read and is left out", "topic", topic,
+					telemetry.Passing("offset", r.Offset), "err", err)
+				return
+			}
+			if events = append(events, event); len(events) > most {
+				events = events[1:]
+			}
+		}, kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {
 		return nil, failed(err)
 	}

@@ -81,8 +81,9 @@ func (t *topics) prepare(ctx context.Context) (*prepared, error) {
 	return &prepared{partitions, restrictions, starts, ends}, nil
 }
 
-// demandCompaction refuses topics that lose records by age: connectors and their offsets would vanish with them, without a word. Such are
-// topics made by hand, and event hubs made in Azure's portal. Brokers that do not say are trusted.
+// demandCompaction refuses topics that lose records by age: connectors and their offsets would
+// vanish with them, without a word. Such are topics made by hand, and event hubs made in Azure's
+// portal. Brokers that do not say are trusted.
 func (t *topics) demandCompaction(ctx context.Context, topics []string) error {
 	configs, err := t.admin.DescribeTopicConfigs(ctx, topics...)
 	if err != nil {
@@ -92,15 +93,17 @@ func (t *topics) demandCompaction(ctx context.Context, topics []string) error {
 	for _, topic := range configs {
 		for _, setting := range topic.Configs {
 			if setting.Key == "cleanup.policy" && setting.Value != nil && *setting.Value != "compact" {
-				return fmt.Errorf("topic %s has cleanup.policy=%s, so that connectors or their positions would be lost after its retention: set it to compact "+
-					"(kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config cleanup.policy=compact; on Event Hubs delete the event hub and let Calypso make it)", topic.Name, *setting.Value, topic.Name)
+				return fmt.Errorf(
+					"topic %s has cleanup.policy=%s, so that connectors or their positions would be lost after its retention: set it to compact "+
+						"(kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config cleanup.policy=compact; on Event Hubs delete the event hub and let Calypso make it)", topic.Name, *setting.Value, topic.Name)
 			}
 		}
 	}
 	return nil
 }
 
-// findRestrictions finds what the brokers do not take by writing to the status topic, whose readers pass the record over.
+// findRestrictions finds what the brokers do not take by writing to the status topic, whose readers
+// pass the record over.
 func (t *topics) findRestrictions(ctx context.Context) (kafka.Restrictions, error) {
 	connect := func(options ...kgo.Opt) (*kgo.Client, error) {
 		return kgo.NewClient(append(append([]kgo.Opt{}, t.config.Kafka...), options...)...)
@@ -110,7 +113,8 @@ func (t *topics) findRestrictions(ctx context.Context) (kafka.Restrictions, erro
 		return kafka.Restrictions{}, fmt.Errorf("find out what the brokers take: %w", err)
 	}
 	if restrictions.Uncompressed {
-		t.logger.Info("the brokers take no compressed batches, as Event Hubs: none are sent", "max_request_bytes", restrictions.MaxRequest)
+		t.logger.Info("the brokers take no compressed batches, as Event Hubs: none are sent", "max_request_bytes",
+			restrictions.MaxRequest)
 	}
 	return restrictions, nil
 }
@@ -148,7 +152,9 @@ func (t *topics) makeTopic(ctx context.Context, topic string) error {
 	case errors.Is(err, kerr.TopicAlreadyExists):
 		return nil
 	case err != nil:
-		return fmt.Errorf("make the compacted topic %s with %d partitions: %w; make it yourself where clients may not make topics", topic, t.config.Partitions, err)
+		return fmt.Errorf(
+			"make the compacted topic %s with %d partitions: %w; make it yourself where clients may not make topics", topic,
+			t.config.Partitions, err)
 	}
 	t.logger.Info("topic made", "topic", topic, "partitions", t.config.Partitions)
 	return nil

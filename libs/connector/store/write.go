@@ -66,7 +66,8 @@ func (s *Store) waitApplied(ctx context.Context, record *kgo.Record) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("the change was written to topic %s but could not be read back: %w", record.Topic, s.config.Reach.Explain(ctx.Err()))
+			return fmt.Errorf("the change was written to topic %s but could not be read back: %w", record.Topic,
+				s.config.Reach.Explain(ctx.Err()))
 		}
 	}
 }

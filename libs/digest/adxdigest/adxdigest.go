@@ -30,8 +30,9 @@ const separator = `"\u001f"`
 // strcat takes at most 64 arguments.
 const maxArguments = 30
 
-// latest is the query of the latest present rows of keys whose place meets a condition, with all their columns, place and place_key. The
-// places of all rows of a key are equal, so the condition may come before the choice of the latest.
+// latest is the query of the latest present rows of keys whose place meets a condition, with all
+// their columns, place and place_key. The places of all rows of a key are equal, so the condition
+// may come before the choice of the latest.
 func (k *Table) latest(where string) string {
 	place := `tolong(strcat("0x", substring(hash_md5(place_key), 0, 15)))`
 	if k.Selection.NumericKey() {
@@ -64,7 +65,8 @@ func (k *Table) rows(where string) string {
 		whole = "strcat(place_key, " + separator + ", " + columns + ")"
 	}
 	q.WriteString("\n| extend hash = hash_md5(" + whole + ")")
-	q.WriteString("\n" + `| project place, place_key, a = tolong(strcat("0x", substring(hash, 0, 8))), b = tolong(strcat("0x", substring(hash, 8, 8)))`)
+	q.WriteString("\n" +
+		`| project place, place_key, a = tolong(strcat("0x", substring(hash, 0, 8))), b = tolong(strcat("0x", substring(hash, 8, 8)))`)
 	return q.String()
 }
 
@@ -85,7 +87,9 @@ func (k *Table) Extent(ctx context.Context) (e digest.Extent, err error) {
 
 // Digests implements digest.Table.
 func (k *Table) Digests(ctx context.Context, span digest.Span) ([]digest.Digest, error) {
-	t, err := k.Query(ctx, k.rows(between(span))+fmt.Sprintf("\n| summarize rows_ = count(), a = sum(a), b = sum(b) by bucket = (place - (%d)) / %d", span.Low, span.Width()))
+	t, err := k.Query(ctx, k.rows(between(span))+
+		fmt.Sprintf("\n| summarize rows_ = count(), a = sum(a), b = sum(b) by bucket = (place - (%d)) / %d",
+			span.Low, span.Width()))
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
-// Changes is a table whose rows are changes: of each key the one with the greatest version is present, unless it is a deletion. It is a
-// digest.Remover.
+// Changes is a table whose rows are changes: of each key the one with the greatest version is
+// present, unless it is a deletion. It is a digest.Remover.
 type Changes struct {
 	// Raw reads the table itself, not what is computed of it.
 	Raw *Table
@@ -20,8 +20,8 @@ type Changes struct {
 	// Into is the table's name, Columns are all its columns in their order.
 	Into    string
 	Columns []string
-	// Version is the column, of whole numbers, by which a key's changes are ordered. Values are expressions of the columns in which a
-	// deletion differs from the row.
+	// Version is the column, of whole numbers, by which a key's changes are ordered. Values are
+	// expressions of the columns in which a deletion differs from the row.
 	Version string
 	Values  map[string]string
 }
@@ -32,7 +32,8 @@ func (c *Changes) Versions(ctx context.Context, places []int64, keys []string) (
 	for i, key := range keys {
 		texts[i] = kusto.QuoteString(key)
 	}
-	t, err := c.Raw.Query(ctx, c.Raw.latest("in ("+digest.Numbers(places)+")")+"\n| where place_key in ("+strings.Join(texts, ", ")+")\n| project place_key, version = "+kusto.QuoteName(c.Version))
+	t, err := c.Raw.Query(ctx, c.Raw.latest("in ("+digest.Numbers(places)+")")+"\n| where place_key in ("+
+		strings.Join(texts, ", ")+")\n| project place_key, version = "+kusto.QuoteName(c.Version))
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +46,8 @@ func (c *Changes) Versions(ctx context.Context, places []int64, keys []string) (
 	return versions, nil
 }
 
-// Remove implements digest.Remover. One command reads the rows and writes their deletions, so no value leaves the cluster; repeated, it
-// finds no row any more and writes nothing.
+// Remove implements digest.Remover. One command reads the rows and writes their deletions, so no
+// value leaves the cluster; repeated, it finds no row any more and writes nothing.
 func (c *Changes) Remove(ctx context.Context, places []int64, versions map[string]int64) (int64, error) {
 	const mark = "\x1e"
 	var pairs []string
@@ -60,8 +61,11 @@ func (c *Changes) Remove(ctx context.Context, places []int64, versions map[strin
 			columns[i] += " = " + value
 		}
 	}
-	rows := c.Raw.latest("in ("+digest.Numbers(places)+")") + fmt.Sprintf("\n| where strcat(place_key, %s, tostring(%s)) in (%s)", kusto.QuoteString(mark), kusto.QuoteName(c.Version), strings.Join(pairs, ", "))
-	written, err := c.Manage(ctx, ".set-or-append "+kusto.QuoteName(c.Into)+" <| "+rows+"\n| project "+strings.Join(columns, ", "))
+	rows := c.Raw.latest("in ("+digest.Numbers(places)+")") +
+		fmt.Sprintf("\n| where strcat(place_key, %s, tostring(%s)) in (%s)", kusto.QuoteString(mark),
+			kusto.QuoteName(c.Version), strings.Join(pairs, ", "))
+	written, err := c.Manage(ctx, ".set-or-append "+kusto.QuoteName(c.Into)+" <| "+rows+"\n| project "+
+		strings.Join(columns, ", "))
 	if err != nil {
 		return 0, err
 	}

@@ -8,8 +8,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
-// text is the KQL of a column's canonical text; null is the empty text. What takes several steps is computed into columns of its own,
-// one operator after the other, so that each part is evaluated once.
+// text is the KQL of a column's canonical text; null is the empty text. What takes several steps is
+// computed into columns of its own, one operator after the other, so that each part is evaluated
+// once.
 type text struct {
 	// steps are assignments of extend operators, each of which may name what those before it assign.
 	steps []string
@@ -19,8 +20,9 @@ type text struct {
 
 // textOf is the text of a column. The steps assign columns that begin with prefix.
 //
-// Numbers are taken apart with whole numbers and with products of powers of two only, which no engine rounds; nothing depends on how
-// an engine writes a number, or on whether it rounds or cuts one off that it makes a long of.
+// Numbers are taken apart with whole numbers and with products of powers of two only, which no
+// engine rounds; nothing depends on how an engine writes a number, or on whether it rounds or cuts
+// one off that it makes a long of.
 func textOf(c digest.Column, prefix string) text {
 	name := kusto.QuoteName(c.Name)
 	switch c.Form {
@@ -57,43 +59,49 @@ func duration(x, prefix string) text {
 			named(x, prefix, "$days = tolong($x / 1d)"),
 			named(x, prefix, "$days = $days - iff($x < 1d * $days, 1, 0)"),
 		},
-		result: named(x, prefix, `iff(isnull($x), "", strcat(tostring($days), "d", tostring(tolong(($x - 1d * $days) / 1tick))))`),
+		result: named(x, prefix,
+			`iff(isnull($x), "", strcat(tostring($days), "d", tostring(tolong(($x - 1d * $days) / 1tick))))`),
 	}
 }
 
-// decimal finds the floor of a number, and what is above it in units of the last digit. A number with more digits than that has a text
-// of its own.
+// decimal finds the floor of a number, and what is above it in units of the last digit. A number
+// with more digits than that has a text of its own.
 func decimal(x, prefix string, scale int) text {
 	return text{
 		steps: []string{
 			named(x, prefix, "$whole = tolong($x) - iff(todecimal(tolong($x)) > $x, 1, 0)"),
 			named(x, prefix, "$rest = ($x - todecimal($whole)) * decimal(1"+strings.Repeat("0", scale)+")"),
 		},
-		result: named(x, prefix, `iff(isnull($x), "", strcat(tostring($whole), ".", tostring(tolong($rest)), iff($rest == todecimal(tolong($rest)), "", "+")))`),
+		result: named(x, prefix,
+			`iff(isnull($x), "", strcat(tostring($whole), ".", tostring(tolong($rest)), iff($rest == todecimal(tolong($rest)), "", "+")))`),
 	}
 }
 
-// significand takes a floating-point number apart into a whole number of so many bits and the power of two that it is multiplied by,
-// the lowest for a subnormal number. The logarithm is rounded, so the power that it gives may be one too high or too low; scaling is
-// done in two steps, each within the range of a real. A number with more bits is rounded to the nearest, and half way to even.
+// significand takes a floating-point number apart into a whole number of so many bits and the power
+// of two that it is multiplied by, the lowest for a subnormal number. The logarithm is rounded, so
+// the power that it gives may be one too high or too low; scaling is done in two steps, each within
+// the range of a real. A number with more bits is rounded to the nearest, and half way to even.
 func significand(x, prefix string, bits, lowest int) text {
 	low, high := int64(1)<<(bits-1), int64(1)<<bits
 	return text{
 		steps: []string{
 			named(x, prefix, fmt.Sprintf("$power = max_of(tolong(log2(abs($x))) - %d, %d)", bits-1, lowest)),
 			named(x, prefix, "$scaled = abs($x) * exp2(-($power / 2)) * exp2($power / 2 - $power)"),
-			named(x, prefix, fmt.Sprintf("$shift = case($scaled >= %d.0, 1, $scaled < %d.0 and $power > %d, -1, 0)", high, low, lowest)),
+			named(x, prefix, fmt.Sprintf("$shift = case($scaled >= %d.0, 1, $scaled < %d.0 and $power > %d, -1, 0)",
+				high, low, lowest)),
 			named(x, prefix, "$scaled = $scaled * exp2(-$shift)"),
 			named(x, prefix, "$whole = tolong($scaled)"),
 			named(x, prefix, "$rest = $scaled - $whole"),
 			named(x, prefix, "$whole = $whole + iff($rest > 0.5 or ($rest == 0.5 and $whole % 2 == 1), 1, 0)"),
 		},
-		result: named(x, prefix, fmt.Sprintf(`case(isnull($x), "", isnan($x), "NaN", isinf($x), iff($x > 0, "Infinity", "-Infinity"), $x == 0, "0",`+
-			` strcat(iff($x < 0, "-", ""), tostring(iff($whole == %[1]d, %[2]d, $whole)), "p", tostring($power + $shift + iff($whole == %[1]d, 1, 0))))`, high, low)),
+		result: named(x, prefix,
+			fmt.Sprintf(`case(isnull($x), "", isnan($x), "NaN", isinf($x), iff($x > 0, "Infinity", "-Infinity"), $x == 0, "0",`+
+				` strcat(iff($x < 0, "-", ""), tostring(iff($whole == %[1]d, %[2]d, $whole)), "p", tostring($power + $shift + iff($whole == %[1]d, 1, 0))))`, high, low)),
 	}
 }
 
-// join returns the steps of the columns' texts, as operators, and the expression of the texts with separators between them.
+// join returns the steps of the columns' texts, as operators, and the expression of the texts with
+// separators between them.
 func join(columns []digest.Column, prefix string) (steps, joined string) {
 	var operators, results []string
 	for i, c := range columns {

@@ -9,7 +9,8 @@ import (
 )
 
 // answer asks the table that a request is about.
-func answer(ctx context.Context, reader digest.Reader, request *tablev1.ReadTablesRequest) (*tablev1.ReadTablesResponse, error) {
+func answer(ctx context.Context, reader digest.Reader,
+	request *tablev1.ReadTablesRequest) (*tablev1.ReadTablesResponse, error) {
 	table := func(s *tablev1.Selection) (digest.Table, error) {
 		return reader.Table(s.GetTable(), digest.Selection{Key: columns(s.GetKey()), Columns: columns(s.GetColumns())})
 	}
@@ -30,7 +31,8 @@ func answer(ctx context.Context, reader digest.Reader, request *tablev1.ReadTabl
 		digests, err := t.Digests(ctx, digest.Span{Low: q.Digests.GetSpan().GetLow(), High: q.Digests.GetSpan().GetHigh()})
 		result := &tablev1.DigestsResult{}
 		for _, d := range digests {
-			result.Digests = append(result.Digests, &tablev1.DigestsResult_Digest{Bucket: d.Bucket, Rows: d.Rows, A: d.A, B: d.B})
+			result.Digests = append(result.Digests, &tablev1.DigestsResult_Digest{Bucket: d.Bucket, Rows: d.Rows,
+				A: d.A, B: d.B})
 		}
 		return &tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Digests{Digests: result}}, err
 	case *tablev1.ReadTablesRequest_Rows:
@@ -65,7 +67,8 @@ func answer(ctx context.Context, reader digest.Reader, request *tablev1.ReadTabl
 			versions[v.GetKey()] = v.GetVersion()
 		}
 		n, err := t.Remove(ctx, q.Remove.GetPlaces(), versions)
-		return &tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Remove{Remove: &tablev1.RemoveResult{Removed: n}}}, err
+		return &tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Remove{
+			Remove: &tablev1.RemoveResult{Removed: n}}}, err
 	}
 	return nil, rpc.InvalidField("request", "want extent, digests, rows, versions or remove")
 }

@@ -51,12 +51,14 @@ func NewServer(fleet Fleet, open map[string]Open) *Server {
 }
 
 // ReadTables implements TableService.
-func (s *Server) ReadTables(stream grpc.BidiStreamingServer[tablev1.ReadTablesRequest, tablev1.ReadTablesResponse]) error {
+func (s *Server) ReadTables(stream grpc.BidiStreamingServer[tablev1.ReadTablesRequest,
+	tablev1.ReadTablesResponse]) error {
 	select {
 	case s.readers <- struct{}{}:
 		defer func() { <-s.readers }()
 	default:
-		return rpc.Error(codes.ResourceExhausted, string(ReasonTooManyReaders), fmt.Sprintf("this worker compares %d connectors already; try again later", maxReaders))
+		return rpc.Error(codes.ResourceExhausted, string(ReasonTooManyReaders),
+			fmt.Sprintf("this worker compares %d connectors already; try again later", maxReaders))
 	}
 	first, err := stream.Recv()
 	if err != nil {
@@ -75,7 +77,8 @@ func (s *Server) ReadTables(stream grpc.BidiStreamingServer[tablev1.ReadTablesRe
 		t.Failure = hide(t.Failure)
 		opened.Tables = append(opened.Tables, describe(t))
 	}
-	if err := stream.Send(&tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Open{Open: opened}}); err != nil {
+	if err := stream.Send(
+		&tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Open{Open: opened}}); err != nil {
 		return err
 	}
 	for {
@@ -115,7 +118,8 @@ func (s *Server) reader(ctx context.Context, q *tablev1.Open) (digest.Reader, fu
 	}
 	open := s.open[class]
 	if open == nil {
-		return nil, nil, rpc.Error(codes.Unimplemented, string(ReasonTablesUnreadable), fmt.Sprintf("connectors of class %s have no tables that could be compared", class))
+		return nil, nil, rpc.Error(codes.Unimplemented, string(ReasonTablesUnreadable),
+			fmt.Sprintf("connectors of class %s have no tables that could be compared", class))
 	}
 	sources := make([]digest.Description, len(q.GetSources()))
 	for i, t := range q.GetSources() {

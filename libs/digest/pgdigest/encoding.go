@@ -23,7 +23,8 @@ func Describe(r change.Representation, cfg *change.Config) digest.DescribedColum
 		c.Withheld = "what the text of a money means depends on the server's lc_monetary"
 	case r.Schema.Type == record.Array:
 		c.Encoding = listOf(r)
-	case strings.HasPrefix(r.Schema.Name, "io.debezium.time."), r.Schema.Name == record.DateName, r.Schema.Name == record.TimeName, r.Schema.Name == record.TimestampName:
+	case strings.HasPrefix(r.Schema.Name, "io.debezium.time."), r.Schema.Name == record.DateName,
+		r.Schema.Name == record.TimeName, r.Schema.Name == record.TimestampName:
 		c.Encoding = temporal[r.Schema.Name[strings.LastIndexByte(r.Schema.Name, '.')+1:]]
 		if c.Type == "timestamptz" {
 			c.Scale = fractionDigits(r.TypeMod)
@@ -31,7 +32,8 @@ func Describe(r change.Representation, cfg *change.Config) digest.DescribedColum
 	case c.Type == "numeric":
 		describeNumeric(&c, r, cfg)
 	case c.Type == "bytea":
-		c.Encoding = map[change.BinaryMode]digest.Encoding{change.BinaryBase64URLSafe: digest.Base64URL, change.BinaryHex: digest.Hex}[cfg.Binary]
+		c.Encoding = map[change.BinaryMode]digest.Encoding{change.BinaryBase64URLSafe: digest.Base64URL,
+			change.BinaryHex: digest.Hex}[cfg.Binary]
 		if c.Encoding == "" {
 			c.Encoding = digest.Base64
 		}
@@ -46,19 +48,21 @@ func Describe(r change.Representation, cfg *change.Config) digest.DescribedColum
 	return c
 }
 
-// scalars are the encodings of Kafka Connect's types where the schema has no name that says otherwise; all that events hold as
-// strings, but for what Describe knows, is PostgreSQL's text.
+// scalars are the encodings of Kafka Connect's types where the schema has no name that says
+// otherwise; all that events hold as strings, but for what Describe knows, is PostgreSQL's text.
 var scalars = map[record.Type]digest.Encoding{
 	record.Boolean: digest.Truth, record.Int16: digest.Whole, record.Int32: digest.Whole, record.Int64: digest.Whole,
 	record.Float32: digest.Float, record.Float64: digest.Double, record.String: digest.Plain,
 }
 
-// temporal are the encodings of the types in io.debezium.time and of Kafka Connect's own, by the last part of their names.
+// temporal are the encodings of the types in io.debezium.time and of Kafka Connect's own, by the
+// last part of their names.
 var temporal = map[string]digest.Encoding{
 	"Date": digest.Days, "Time": digest.Milliseconds, "Timestamp": digest.Milliseconds,
 	"MicroTime": digest.Microseconds, "MicroTimestamp": digest.Microseconds, "MicroDuration": digest.Microseconds,
 	"NanoTime": digest.Nanoseconds, "NanoTimestamp": digest.Nanoseconds,
-	"IsoDate": digest.ISO, "IsoTime": digest.ISO, "IsoTimestamp": digest.ISO, "ZonedTime": digest.ISO, "ZonedTimestamp": digest.ISO, "Interval": digest.ISO,
+	"IsoDate": digest.ISO, "IsoTime": digest.ISO, "IsoTimestamp": digest.ISO, "ZonedTime": digest.ISO,
+	"ZonedTimestamp": digest.ISO, "Interval": digest.ISO,
 }
 
 // fractionDigits is how many digits of a second's fraction a timestamptz has in events; 0 also where there is none.

@@ -11,8 +11,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
-// Table reads a table of PostgreSQL over a connection of package pgrepl, which fixes how values are printed: DateStyle ISO, the time
-// zone UTC.
+// Table reads a table of PostgreSQL over a connection of package pgrepl, which fixes how values are
+// printed: DateStyle ISO, the time zone UTC.
 type Table struct {
 	// Query runs a statement and returns its rows.
 	Query func(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
@@ -37,7 +37,8 @@ func (p *Table) rows() string {
 		place = "(" + sqlText(p.Selection.Key[0]) + ")::bigint"
 	}
 	return fmt.Sprintf("(SELECT %s AS place, %s AS key, md5(convert_to(%s, 'UTF8')) AS hash FROM %s) AS r",
-		place, key, p.join(append(p.Selection.Key[:len(p.Selection.Key):len(p.Selection.Key)], p.Selection.Columns...)), pgx.Identifier{p.Schema, p.Name}.Sanitize())
+		place, key, p.join(append(p.Selection.Key[:len(p.Selection.Key):len(p.Selection.Key)], p.Selection.Columns...)),
+		pgx.Identifier{p.Schema, p.Name}.Sanitize())
 }
 
 const (
@@ -61,8 +62,10 @@ func (p *Table) Extent(ctx context.Context) (e digest.Extent, err error) {
 
 // Digests implements digest.Table.
 func (p *Table) Digests(ctx context.Context, span digest.Span) ([]digest.Digest, error) {
-	rows, err := p.Query(ctx, fmt.Sprintf("SELECT (place - (%d)) / %d, count(*), sum(%s)::bigint, sum(%s)::bigint FROM %s WHERE place BETWEEN %d AND %d GROUP BY 1",
-		span.Low, span.Width(), sqlA, sqlB, p.rows(), span.Low, span.High))
+	rows, err := p.Query(ctx,
+		fmt.Sprintf(
+			"SELECT (place - (%d)) / %d, count(*), sum(%s)::bigint, sum(%s)::bigint FROM %s WHERE place BETWEEN %d AND %d GROUP BY 1",
+			span.Low, span.Width(), sqlA, sqlB, p.rows(), span.Low, span.High))
 	if err != nil {
 		return nil, p.failed(err)
 	}
@@ -83,7 +86,8 @@ func (p *Table) RowsAt(ctx context.Context, places []int64) ([]digest.Row, error
 }
 
 func (p *Table) list(ctx context.Context, where string) ([]digest.Row, error) {
-	rows, err := p.Query(ctx, fmt.Sprintf("SELECT place, key, %s, %s FROM %s WHERE place %s LIMIT %d", sqlA, sqlB, p.rows(), where, digest.MaxListed))
+	rows, err := p.Query(ctx, fmt.Sprintf("SELECT place, key, %s, %s FROM %s WHERE place %s LIMIT %d", sqlA, sqlB,
+		p.rows(), where, digest.MaxListed))
 	if err != nil {
 		return nil, p.failed(err)
 	}

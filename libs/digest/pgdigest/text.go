@@ -9,8 +9,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
-// sqlText is the SQL expression of a column's canonical text; null stays null, or becomes the empty text. None of the expressions
-// fails for a value that its type can hold: a comparison must not end with a row that cannot be compared.
+// sqlText is the SQL expression of a column's canonical text; null stays null, or becomes the empty
+// text. None of the expressions fails for a value that its type can hold: a comparison must not end
+// with a row that cannot be compared.
 func sqlText(c digest.Column) string {
 	name := pgx.Identifier{c.Name}.Sanitize()
 	switch c.Form {
@@ -36,27 +37,32 @@ func sqlText(c digest.Column) string {
 	case digest.Single:
 		return significand(name, "float4send", 32, 23)
 	case digest.Decimal:
-		return fmt.Sprintf("CASE WHEN %[1]s::text ~ '[a-z]' THEN %[1]s::text ELSE floor(%[1]s)::text || '.' || ((%[1]s - floor(%[1]s)) * 1e%[2]d)::bigint::text END", name, c.Scale)
+		return fmt.Sprintf(
+			"CASE WHEN %[1]s::text ~ '[a-z]' THEN %[1]s::text ELSE floor(%[1]s)::text || '.' || ((%[1]s - floor(%[1]s)) * 1e%[2]d)::bigint::text END", name, c.Scale)
 	case digest.Text:
 	}
 	return eventText(c, name)
 }
 
-// significand takes a floating-point number apart. Its bits are read from the form in which PostgreSQL sends it: a sign, the
-// exponent, and so many bits of the significand, before which stands a 1 unless the exponent is 0.
+// significand takes a floating-point number apart. Its bits are read from the form in which
+// PostgreSQL sends it: a sign, the exponent, and so many bits of the significand, before which
+// stands a 1 unless the exponent is 0.
 func significand(v, send string, width, bits int) string {
 	word := fmt.Sprintf("('x' || encode(%s(%s), 'hex'))::bit(%d)::bigint", send, v, width)
 	low, bias := int64(1)<<bits, 1<<(width-bits-2)-1+bits
 	exponent := fmt.Sprintf("(%s >> %d & %d)", word, bits, 1<<(width-bits-1)-1)
-	return fmt.Sprintf("CASE WHEN %[1]s IN ('NaN', 'Infinity', '-Infinity') THEN %[1]s::text WHEN %[1]s = 0 THEN '0' ELSE CASE WHEN %[1]s < 0 THEN '-' ELSE '' END"+
-		" || ((%[2]s & %[3]d) + CASE WHEN %[4]s = 0 THEN 0 ELSE %[5]d END)::text || 'p' || (greatest(%[4]s, 1) - %[6]d)::text END",
+	return fmt.Sprintf(
+		"CASE WHEN %[1]s IN ('NaN', 'Infinity', '-Infinity') THEN %[1]s::text WHEN %[1]s = 0 THEN '0' ELSE CASE WHEN %[1]s < 0 THEN '-' ELSE '' END"+
+			" || ((%[2]s & %[3]d) + CASE WHEN %[4]s = 0 THEN 0 ELSE %[5]d END)::text || 'p' || (greatest(%[4]s, 1) - %[6]d)::text END",
 		v, word, low-1, exponent, low, bias)
 }
 
-// double is the number of 64 bits that is nearest to a numeric. PostgreSQL refuses to convert what is too great or too small.
+// double is the number of 64 bits that is nearest to a numeric. PostgreSQL refuses to convert what
+// is too great or too small.
 func double(name string) string {
-	return fmt.Sprintf("CASE WHEN %[1]s::text ~ '[a-z]' THEN %[1]s::text WHEN abs(%[1]s) > 1.7976931348623158e308 THEN CASE WHEN %[1]s < 0 THEN '-Infinity' ELSE 'Infinity' END"+
-		" WHEN abs(%[1]s) < 2.4703282292062328e-324 THEN '0' ELSE %[1]s::text END::float8", name)
+	return fmt.Sprintf(
+		"CASE WHEN %[1]s::text ~ '[a-z]' THEN %[1]s::text WHEN abs(%[1]s) > 1.7976931348623158e308 THEN CASE WHEN %[1]s < 0 THEN '-Infinity' ELSE 'Infinity' END"+
+			" WHEN abs(%[1]s) < 2.4703282292062328e-324 THEN '0' ELSE %[1]s::text END::float8", name)
 }
 
 // integer is the whole number that the events hold.
@@ -64,12 +70,15 @@ func integer(c digest.Column, name string) string {
 	switch {
 	case c.Encoding == digest.Days:
 		// Infinite dates have the numbers that streamed events give them (libs/change).
-		return "CASE " + name + " WHEN 'infinity' THEN '-2147472692' WHEN '-infinity' THEN '-2147472691' ELSE (" + name + " - DATE '1970-01-01')::text END"
+		return "CASE " + name + " WHEN 'infinity' THEN '-2147472692' WHEN '-infinity' THEN '-2147472691' ELSE (" + name +
+			" - DATE '1970-01-01')::text END"
 	case c.Type == "interval":
 		v := intervalMicros(name)
-		return fmt.Sprintf("CASE WHEN %[1]s >= 9223372036854775807 THEN '9223372036854775807' WHEN %[1]s <= -9223372036854775808 THEN '-9223372036854775808' ELSE trunc(%[1]s)::bigint::text END", v)
+		return fmt.Sprintf(
+			"CASE WHEN %[1]s >= 9223372036854775807 THEN '9223372036854775807' WHEN %[1]s <= -9223372036854775808 THEN '-9223372036854775808' ELSE trunc(%[1]s)::bigint::text END", v)
 	case c.Type == "timestamp":
-		return "CASE " + name + " WHEN 'infinity' THEN " + quoted(infinite(c.Encoding, true)) + " WHEN '-infinity' THEN " + quoted(infinite(c.Encoding, false)) +
+		return "CASE " + name + " WHEN 'infinity' THEN " + quoted(infinite(c.Encoding, true)) + " WHEN '-infinity' THEN " +
+			quoted(infinite(c.Encoding, false)) +
 			" ELSE " + units(c.Encoding, timestampMicros(name)) + "::text END"
 	case c.Type == "time":
 		return units(c.Encoding, timeMicros(name)) + "::text"
@@ -118,19 +127,23 @@ func units(e digest.Encoding, micros string) string {
 	return micros
 }
 
-// timestampMicros, timeMicros and intervalMicros are numbers of microseconds: whole ones, of type numeric, but for intervals.
+// timestampMicros, timeMicros and intervalMicros are numbers of microseconds: whole ones, of type
+// numeric, but for intervals.
 func timestampMicros(name string) string {
-	return "(extract(epoch FROM date_trunc('second', " + name + "))::bigint::numeric * 1000000 + extract(microseconds FROM " + name + ")::bigint % 1000000)"
+	return "(extract(epoch FROM date_trunc('second', " + name +
+		"))::bigint::numeric * 1000000 + extract(microseconds FROM " + name + ")::bigint % 1000000)"
 }
 
 func timeMicros(name string) string {
 	return "(extract(epoch FROM " + name + ") * 1000000)::bigint::numeric"
 }
 
-// intervalMicros reckons in floating point, with months of 365.25/12 days, in the order in which events' values are reckoned.
+// intervalMicros reckons in floating point, with months of 365.25/12 days, in the order in which
+// events' values are reckoned.
 func intervalMicros(name string) string {
 	part := func(field string) string { return "extract(" + field + " FROM " + name + ")::float8" }
-	return "(((((" + part("year") + " * 12 + " + part("month") + ") * (365.25::float8 / 12) + " + part("day") + ") * 24 + " + part("hour") + ") * 60 + " + part("minute") + ") * 60 + " +
+	return "(((((" + part("year") + " * 12 + " + part("month") + ") * (365.25::float8 / 12) + " + part("day") +
+		") * 24 + " + part("hour") + ") * 60 + " + part("minute") + ") * 60 + " +
 		intervalSeconds(name) + ") * 1000000"
 }
 
@@ -165,7 +178,9 @@ func timestamp(c digest.Column, name string) string {
 		return finite(name, "to_char("+exact+", "+layout+")")
 	}
 	// A text that ADX reads as a time. One that is none is compared as it is, and differs.
-	return "CASE WHEN " + name + ` ~ '^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?Z?$' THEN to_char(` + name + "::timestamp, " + layout + ") ELSE " + name + " END"
+	return "CASE WHEN " + name +
+		` ~ '^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?Z?$' THEN to_char(` +
+		name + "::timestamp, " + layout + ") ELSE " + name + " END"
 }
 
 // finite is a text of finite times; infinite ones have their names.
@@ -196,9 +211,11 @@ func eventText(c digest.Column, name string) string {
 	case "text", "varchar", "citext", "uuid", "json", "jsonb":
 		return name + "::text"
 	case "numeric":
-		return "CASE " + name + "::text WHEN 'NaN' THEN 'NAN' WHEN 'Infinity' THEN 'POSITIVE_INFINITY' WHEN '-Infinity' THEN 'NEGATIVE_INFINITY' ELSE " + name + "::text END"
+		return "CASE " + name +
+			"::text WHEN 'NaN' THEN 'NAN' WHEN 'Infinity' THEN 'POSITIVE_INFINITY' WHEN '-Infinity' THEN 'NEGATIVE_INFINITY' ELSE " + name + "::text END"
 	}
-	return "format('%s', " + name + ")" // the type's output, where a cast would strip a char's padding and add a mask to an inet
+	// the type's output, where a cast would strip a char's padding and add a mask to an inet
+	return "format('%s', " + name + ")"
 }
 
 func base64(name string) string { return "replace(encode(" + name + ", 'base64'), chr(10), '')" }
@@ -211,16 +228,20 @@ func withoutZeros(text string) string {
 func iso(c digest.Column, name string) string {
 	switch c.Type {
 	case "date":
-		// As for whole days, the infinities are those of streamed events. Dates reach further than timestamps, so they are cut out of
-		// PostgreSQL's text but before the year 1.
-		return "CASE " + name + " WHEN 'infinity' THEN '-5877611-06-21' WHEN '-infinity' THEN '-5877611-06-22' ELSE CASE WHEN " + name + " < '0001-01-01' THEN " + isoDate(name+"::timestamp") +
+		// As for whole days, the infinities are those of streamed events. Dates reach further than
+		// timestamps, so they are cut out of PostgreSQL's text but before the year 1.
+		return "CASE " + name +
+			" WHEN 'infinity' THEN '-5877611-06-21' WHEN '-infinity' THEN '-5877611-06-22' ELSE CASE WHEN " + name +
+			" < '0001-01-01' THEN " + isoDate(name+"::timestamp") +
 			" WHEN " + name + " > '9999-12-31' THEN '+' || " + name + "::text ELSE " + name + "::text END END || 'Z'"
 	case "time":
 		return isoTime(name)
 	case "timetz":
 		return isoTime("(" + name + " AT TIME ZONE 'UTC')::time")
 	case "timestamp":
-		return "CASE " + name + " WHEN 'infinity' THEN '+294247-01-10T04:00:25.2Z' WHEN '-infinity' THEN '-290308-12-21T19:59:27.6Z' ELSE " + isoDate(name) + " || 'T' || " + name + "::time::text || 'Z' END"
+		return "CASE " + name +
+			" WHEN 'infinity' THEN '+294247-01-10T04:00:25.2Z' WHEN '-infinity' THEN '-290308-12-21T19:59:27.6Z' ELSE " +
+			isoDate(name) + " || 'T' || " + name + "::time::text || 'Z' END"
 	case "timestamptz":
 		utc := "(" + name + " AT TIME ZONE 'UTC')"
 		clock := "to_char(" + utc + ", 'HH24:MI:SS')"
@@ -233,7 +254,8 @@ func iso(c digest.Column, name string) string {
 			return "extract(" + field + " FROM " + name + ")::bigint::text || '" + unit + "' || "
 		}
 		seconds := withoutZeros("trunc(" + intervalSeconds(name) + "::text::numeric, 9)::text")
-		return "'P' || " + part("year", "Y") + part("month", "M") + part("day", "DT") + part("hour", "H") + part("minute", "M") + "(" + seconds + ") || 'S'"
+		return "'P' || " + part("year", "Y") + part("month", "M") + part("day", "DT") + part("hour", "H") + part("minute",
+			"M") + "(" + seconds + ") || 'S'"
 	}
 	return name + "::text"
 }
@@ -246,6 +268,7 @@ func isoTime(t string) string {
 // isoDate has the year 0 before the year 1, and a sign before years of other than four digits.
 func isoDate(v string) string {
 	year := "extract(year FROM " + v + ")::bigint"
-	return strings.NewReplacer("$v", v, "$year", year).Replace("CASE WHEN $year > 9999 THEN '+' || $year::text WHEN $year > 0 THEN lpad($year::text, 4, '0')" +
+	return strings.NewReplacer("$v", v, "$year",
+		year).Replace("CASE WHEN $year > 9999 THEN '+' || $year::text WHEN $year > 0 THEN lpad($year::text, 4, '0')" +
 		" WHEN $year = -1 THEN '0000' ELSE '-' || lpad((-$year - 1)::text, greatest(4, length((-$year - 1)::text)), '0') END || to_char($v, '-MM-DD')")
 }

@@ -33,7 +33,8 @@ func open(t *testing.T) *pgx.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	conn, err := pgrepl.Config{Host: server.Host, Port: uint16(server.Port), User: testenv.PostgresUser, Password: testenv.PostgresPassword, Database: "postgres"}.Connect(t.Context())
+	conn, err := pgrepl.Config{Host: server.Host, Port: uint16(server.Port), User: testenv.PostgresUser,
+		Password: testenv.PostgresPassword, Database: "postgres"}.Connect(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,10 +52,13 @@ func extremes() map[string]*rapid.Generator[string] {
 		return fmt.Sprintf("%04d", 1-year), " BC"
 	}
 	day := rapid.Custom(func(t *rapid.T) [2]string {
-		year, bc := era(rapid.OneOf(rapid.IntRange(-4700, 200_000), rapid.IntRange(-2, 2), rapid.IntRange(9998, 10_001), rapid.IntRange(1900, 2100)).Draw(t, "year"))
-		return [2]string{fmt.Sprintf("%s-%02d-%02d", year, rapid.IntRange(1, 12).Draw(t, "month"), rapid.IntRange(1, 28).Draw(t, "day")), bc}
+		year, bc := era(rapid.OneOf(rapid.IntRange(-4700, 200_000), rapid.IntRange(-2, 2), rapid.IntRange(9998, 10_001),
+			rapid.IntRange(1900, 2100)).Draw(t, "year"))
+		return [2]string{fmt.Sprintf("%s-%02d-%02d", year, rapid.IntRange(1, 12).Draw(t, "month"),
+			rapid.IntRange(1, 28).Draw(t, "day")), bc}
 	})
-	clock := rapid.Map(rapid.Int64Range(0, 24*3600*1e6-1), func(n int64) string { return time.UnixMicro(n).UTC().Format("15:04:05.999999") })
+	clock := rapid.Map(rapid.Int64Range(0, 24*3600*1e6-1),
+		func(n int64) string { return time.UnixMicro(n).UTC().Format("15:04:05.999999") })
 	moment := rapid.Custom(func(t *rapid.T) string {
 		d := day.Draw(t, "date")
 		return d[0] + " " + clock.Draw(t, "time") + d[1]
@@ -64,7 +68,8 @@ func extremes() map[string]*rapid.Generator[string] {
 		return fmt.Sprintf("%d months %d days %d microseconds", n("months", 100_000), n("days", 100_000), n("micros", 1e15))
 	})
 	return map[string]*rapid.Generator[string]{
-		"date":           rapid.OneOf(rapid.Map(day, func(d [2]string) string { return d[0] + d[1] }), one("infinity", "-infinity", "5874897-12-31", "4713-11-24 BC")),
+		"date": rapid.OneOf(rapid.Map(day, func(d [2]string) string { return d[0] + d[1] }),
+			one("infinity", "-infinity", "5874897-12-31", "4713-11-24 BC")),
 		"timestamp":      rapid.OneOf(moment, one("infinity", "-infinity", "4713-11-24 00:00:00 BC")),
 		"timestamp(3)":   moment,
 		"timestamptz":    rapid.OneOf(moment, one("infinity", "-infinity")),
@@ -73,17 +78,22 @@ func extremes() map[string]*rapid.Generator[string] {
 		"time":           rapid.OneOf(clock, one("24:00:00")),
 		"time(2)":        clock,
 		"timetz":         rapid.Map(clock, func(s string) string { return s + "-03:30" }),
-		"interval":       rapid.OneOf(interval, one("178000000 years", "-178000000 years", "-0.000001 seconds", "59.999999 seconds", "0")),
-		"bytea":          rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 120), func(b []byte) string { return fmt.Sprintf(`\x%x`, b) }),
-		"numeric":        rapid.OneOf(rapid.Map(rapid.Int64(), func(n int64) string { return fmt.Sprintf("%d.%03d00", n, n&127) }), one("NaN", "Infinity", "-Infinity", "1e300", "1e-300")),
-		"numeric(8,3)":   rapid.OneOf(rapid.Map(rapid.IntRange(-9999, 9999), func(n int) string { return fmt.Sprintf("%d.5", n) }), one("NaN")),
-		"bigint":         rapid.Map(rapid.Int64(), func(n int64) string { return fmt.Sprint(n) }),
-		"oid":            rapid.Map(rapid.Uint32(), func(n uint32) string { return fmt.Sprint(n) }),
-		"char(9)":        rapid.StringMatching(`[a-zß ]{0,9}`),
-		"inet":           one("10.0.0.1", "10.0.0.1/8", "fe80::1"),
-		"integer[]":      one("{}", "{1,NULL,-3}"),
-		"boolean[]":      one("{t,f,NULL}"),
-		"jsonb":          one(`{"b": 1.50, "a": "\u00fc"}`),
+		"interval": rapid.OneOf(interval, one("178000000 years", "-178000000 years", "-0.000001 seconds",
+			"59.999999 seconds", "0")),
+		"bytea": rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 120),
+			func(b []byte) string { return fmt.Sprintf(`\x%x`, b) }),
+		"numeric": rapid.OneOf(rapid.Map(rapid.Int64(), func(n int64) string {
+			return fmt.Sprintf("%d.%03d00", n, n&127)
+		}), one("NaN", "Infinity", "-Infinity", "1e300", "1e-300")),
+		"numeric(8,3)": rapid.OneOf(rapid.Map(rapid.IntRange(-9999, 9999),
+			func(n int) string { return fmt.Sprintf("%d.5", n) }), one("NaN")),
+		"bigint":    rapid.Map(rapid.Int64(), func(n int64) string { return fmt.Sprint(n) }),
+		"oid":       rapid.Map(rapid.Uint32(), func(n uint32) string { return fmt.Sprint(n) }),
+		"char(9)":   rapid.StringMatching(`[a-zß ]{0,9}`),
+		"inet":      one("10.0.0.1", "10.0.0.1/8", "fe80::1"),
+		"integer[]": one("{}", "{1,NULL,-3}"),
+		"boolean[]": one("{t,f,NULL}"),
+		"jsonb":     one(`{"b": 1.50, "a": "\u00fc"}`),
 	}
 }
 
@@ -95,10 +105,12 @@ func TestTextsAndNumbersAreThoseOfTheEvents(t *testing.T) {
 	for i, sqlType := range slices.Sorted(maps.Keys(types)) {
 		declarations, values = append(declarations, fmt.Sprintf("c%d %s", i, sqlType)), append(values, types[sqlType])
 	}
-	if _, err := conn.Exec(t.Context(), "CREATE TABLE kinds (id int PRIMARY KEY, "+strings.Join(declarations, ", ")+")"); err != nil {
+	if _, err := conn.Exec(t.Context(), "CREATE TABLE kinds (id int PRIMARY KEY, "+strings.Join(declarations,
+		", ")+")"); err != nil {
 		t.Fatal(err)
 	}
-	rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn), func(pgrepl.Table) bool { return true }).Named("public", "kinds", true)
+	rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn),
+		func(pgrepl.Table) bool { return true }).Named("public", "kinds", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +138,8 @@ func TestTextsAndNumbersAreThoseOfTheEvents(t *testing.T) {
 				for i, g := range values {
 					row = append(row, "'"+strings.ReplaceAll(g.Draw(rt, declarations[i]), "'", "''")+"'")
 				}
-				printed := query(rt, conn, "DELETE FROM kinds; INSERT INTO kinds VALUES ("+strings.Join(row, ", ")+"); SELECT * FROM kinds")
+				printed := query(rt, conn, "DELETE FROM kinds; INSERT INTO kinds VALUES ("+strings.Join(row,
+					", ")+"); SELECT * FROM kinds")
 				event := eventOf(rt, encoder, printed)
 				for i, text := range query(rt, conn, "SELECT "+strings.Join(texts, ", ")+" FROM kinds") {
 					want, known := textIn(event[columns[i].Name])
@@ -139,7 +152,8 @@ func TestTextsAndNumbersAreThoseOfTheEvents(t *testing.T) {
 	}
 }
 
-// compared are the columns that are compared as the text or the whole number that events hold, and the SQL of their texts.
+// compared are the columns that are compared as the text or the whole number that events hold, and
+// the SQL of their texts.
 func compared(encoder *change.Encoder, cfg *change.Config) (columns []digest.Column, texts []string) {
 	for _, r := range encoder.Representations() {
 		d := Describe(r, cfg)
@@ -197,7 +211,8 @@ func TestSignificandsAreExact(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		v := math.Float64frombits(rapid.Uint64().Draw(rt, "bits"))
 		single := math.Float32frombits(rapid.Uint32().Draw(rt, "single bits"))
-		got := query(rt, conn, fmt.Sprintf("SELECT %s, %s FROM (SELECT '%v'::float8 AS x, '%v'::float4 AS y)", significand("x", "float8send", 64, 52), significand("y", "float4send", 32, 23), v, single)+" r")
+		got := query(rt, conn, fmt.Sprintf("SELECT %s, %s FROM (SELECT '%v'::float8 AS x, '%v'::float4 AS y)",
+			significand("x", "float8send", 64, 52), significand("y", "float4send", 32, 23), v, single)+" r")
 		for i, f := range []float64{v, float64(single)} {
 			var significand int64
 			var power int
@@ -211,7 +226,8 @@ func TestSignificandsAreExact(t *testing.T) {
 					rt.Errorf("%v is %s", f, text)
 				}
 			default:
-				if _, err := fmt.Sscanf(text, "%dp%d", &significand, &power); err != nil || math.Ldexp(float64(significand), power) != f {
+				if _, err := fmt.Sscanf(text, "%dp%d", &significand, &power); err != nil ||
+					math.Ldexp(float64(significand), power) != f {
 					rt.Errorf("%v is %s: %v", f, text, err)
 				}
 			}

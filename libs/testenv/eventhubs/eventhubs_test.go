@@ -17,7 +17,8 @@ import (
 
 func client(t *testing.T, n *eventhubs.Namespace, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(n.Addr), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordRetries(1)}, options...)...)
+	c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(n.Addr), kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.RecordRetries(1)}, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,9 +53,11 @@ func TestEventHubs(t *testing.T) {
 	t.Run("compressed batches are refused with error 43, but for gzip in the higher tiers", func(t *testing.T) {
 		for _, tier := range []eventhubs.Tier{eventhubs.Standard, eventhubs.Premium} {
 			n := namespace(t, eventhubs.Config{Tier: tier})
-			for codec, option := range map[string]kgo.CompressionCodec{"gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "zstd": kgo.ZstdCompression(), "lz4": kgo.Lz4Compression()} {
+			for codec, option := range map[string]kgo.CompressionCodec{"gzip": kgo.GzipCompression(),
+				"snappy": kgo.SnappyCompression(), "zstd": kgo.ZstdCompression(), "lz4": kgo.Lz4Compression()} {
 				c := client(t, n, kgo.ProducerBatchCompression(option), kgo.AllowAutoTopicCreation())
-				err := c.ProduceSync(t.Context(), &kgo.Record{Topic: "plain", Value: []byte(strings.Repeat("long ", 1000))}).FirstErr()
+				err := c.ProduceSync(t.Context(), &kgo.Record{Topic: "plain",
+					Value: []byte(strings.Repeat("long ", 1000))}).FirstErr()
 				allowed := codec == "gzip" && tier.Gzip
 				if (err == nil) != allowed || err != nil && !errors.Is(err, kerr.UnsupportedForMessageFormat) {
 					t.Errorf("%s in %s: %v", codec, tier.Name, err)
@@ -64,7 +67,8 @@ func TestEventHubs(t *testing.T) {
 	})
 	t.Run("a request above 1,046,528 bytes ends the connection", func(t *testing.T) {
 		n := namespace(t, standard)
-		c := client(t, n, kgo.ProducerBatchMaxBytes(2<<20), kgo.DisableIdempotentWrite(), kgo.RecordDeliveryTimeout(2*time.Second))
+		c := client(t, n, kgo.ProducerBatchMaxBytes(2<<20), kgo.DisableIdempotentWrite(),
+			kgo.RecordDeliveryTimeout(2*time.Second))
 		if err := c.ProduceSync(t.Context(), &kgo.Record{Topic: "plain", Value: make([]byte, 1<<20)}).FirstErr(); err == nil {
 			t.Error("no error")
 		}
@@ -72,25 +76,26 @@ func TestEventHubs(t *testing.T) {
 			t.Error("nothing was refused")
 		}
 	})
-	t.Run("offset metadata above 1,024 bytes are refused, and commits that come at once are held back", func(t *testing.T) {
-		n := namespace(t, standard)
-		admin := kadm.NewClient(client(t, n))
-		commit := func(metadata string) error {
-			offsets := kadm.Offsets{}
-			offsets.Add(kadm.Offset{Topic: "plain", Partition: 0, At: 1, LeaderEpoch: -1, Metadata: metadata})
-			responses, err := admin.CommitOffsets(t.Context(), "a group", offsets)
-			return errors.Join(err, responses.Error())
-		}
-		if err := commit(strings.Repeat("x", 1025)); !errors.Is(err, kerr.OffsetMetadataTooLarge) {
-			t.Errorf("1,025 bytes: %v", err)
-		}
-		if err := commit(strings.Repeat("x", 1024)); err != nil {
-			t.Errorf("1,024 bytes: %v", err)
-		}
-		if n.Refusals()["commits at once"] == 0 {
-			t.Error("the second commit was not held back")
-		}
-	})
+	t.Run("offset metadata above 1,024 bytes are refused, and commits that come at once are held back",
+		func(t *testing.T) {
+			n := namespace(t, standard)
+			admin := kadm.NewClient(client(t, n))
+			commit := func(metadata string) error {
+				offsets := kadm.Offsets{}
+				offsets.Add(kadm.Offset{Topic: "plain", Partition: 0, At: 1, LeaderEpoch: -1, Metadata: metadata})
+				responses, err := admin.CommitOffsets(t.Context(), "a group", offsets)
+				return errors.Join(err, responses.Error())
+			}
+			if err := commit(strings.Repeat("x", 1025)); !errors.Is(err, kerr.OffsetMetadataTooLarge) {
+				t.Errorf("1,025 bytes: %v", err)
+			}
+			if err := commit(strings.Repeat("x", 1024)); err != nil {
+				t.Errorf("1,024 bytes: %v", err)
+			}
+			if n.Refusals()["commits at once"] == 0 {
+				t.Error("the second commit was not held back")
+			}
+		})
 	t.Run("there are no transactions in tier Standard", func(t *testing.T) {
 		n := namespace(t, standard)
 		_, _, err := client(t, n, kgo.TransactionalID("an id")).ProducerID(t.Context())
@@ -123,7 +128,8 @@ func TestEventHubs(t *testing.T) {
 	t.Run("an eleventh event hub and a retention beyond a week are refused in tier Standard", func(t *testing.T) {
 		admin := kadm.NewClient(client(t, namespace(t, standard)))
 		month := "2592000000"
-		if _, err := admin.CreateTopic(t.Context(), 1, 1, map[string]*string{"retention.ms": &month}, "long"); !errors.Is(err, kerr.PolicyViolation) {
+		if _, err := admin.CreateTopic(t.Context(), 1, 1, map[string]*string{"retention.ms": &month}, "long"); !errors.Is(err,
+			kerr.PolicyViolation) {
 			t.Errorf("a month: %v", err)
 		}
 		for i := range 11 {

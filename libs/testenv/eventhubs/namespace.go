@@ -17,11 +17,14 @@ import (
 // Config says what a namespace is to be. Tier is needed.
 type Config struct {
 	Tier Tier
-	// CutTransactions ends the connection of a client that asks for the coordinator of a transaction, as the service did before it
-	// had an answer to that (github.com/Azure/azure-event-hubs-for-kafka/issues/209); else the answer is an error.
+	// CutTransactions ends the connection of a client that asks for the coordinator of a
+	// transaction, as the service did before it had an answer to that
+	// (github.com/Azure/azure-event-hubs-for-kafka/issues/209); else the answer is an error.
 	CutTransactions bool
-	// WithoutAdmin refuses to make and delete topics and to add partitions: by the documentation since 2025-12 "Kafka AdminClient for topic management"
-	// is not available (apache-kafka-configurations, "Configuration not supported"), although users have made topics with it.
+	// WithoutAdmin refuses to make and delete topics and to add partitions: by the documentation
+	// since 2025-12 "Kafka AdminClient for topic management" is not available
+	// (apache-kafka-configurations, "Configuration not supported"), although users have made topics
+	// with it.
 	WithoutAdmin bool
 	// Idle replaces the 240 s after which idle connections are closed; 0 leaves them.
 	Idle time.Duration
@@ -71,8 +74,9 @@ func Start(broker string, cfg Config) (*Namespace, error) {
 		cfg.Idle = idleTimeout
 	}
 	n := &Namespace{
-		Addr: l.Addr().String(), config: cfg, broker: broker, listen: l, conns: map[net.Conn]struct{}{}, refusals: map[string]int{},
-		hubs: map[string]struct{}{}, nextCommit: map[commitKey]time.Time{},
+		Addr: l.Addr().String(), config: cfg, broker: broker, listen: l, conns: map[net.Conn]struct{}{},
+		refusals: map[string]int{},
+		hubs:     map[string]struct{}{}, nextCommit: map[commitKey]time.Time{},
 	}
 	host, port, err := net.SplitHostPort(n.Addr)
 	if err != nil {
@@ -98,20 +102,22 @@ func Run(t testing.TB, broker string, cfg Config) *Namespace {
 	return n
 }
 
-// Throttle answers the next count produce requests with POLICY_VIOLATION, as the service does when it would have to hold a request back for
-// longer than the request's timeout (apache-kafka-troubleshooting-guide).
+// Throttle answers the next count produce requests with POLICY_VIOLATION, as the service does when
+// it would have to hold a request back for longer than the request's timeout
+// (apache-kafka-troubleshooting-guide).
 func (n *Namespace) Throttle(count int) {
 	n.answerNext(count, failure{kerr.PolicyViolation.Code, "throttling"})
 }
 
-// Stumble answers the next count produce requests with UNKNOWN_SERVER_ERROR, which by the service's own people is what most of its troubles show up
-// as (github.com/Azure/azure-event-hubs-for-kafka/pull/7).
+// Stumble answers the next count produce requests with UNKNOWN_SERVER_ERROR, which by the service's
+// own people is what most of its troubles show up as
+// (github.com/Azure/azure-event-hubs-for-kafka/pull/7).
 func (n *Namespace) Stumble(count int) {
 	n.answerNext(count, failure{kerr.UnknownServerError.Code, "unknown server error"})
 }
 
-// ForgetProducers answers the next count produce requests with INVALID_PRODUCER_ID_MAPPING, as the service does after upgrades of
-// its own (github.com/Azure/azure-event-hubs-for-kafka/issues/261).
+// ForgetProducers answers the next count produce requests with INVALID_PRODUCER_ID_MAPPING, as the
+// service does after upgrades of its own (github.com/Azure/azure-event-hubs-for-kafka/issues/261).
 func (n *Namespace) ForgetProducers(count int) {
 	n.answerNext(count, failure{kerr.InvalidProducerIDMapping.Code, "producer id"})
 }

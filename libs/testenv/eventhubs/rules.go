@@ -39,7 +39,8 @@ func (n *Namespace) judge(req request) verdict {
 			return n.judgeEpoch(r)
 		}
 	case *kmsg.JoinGroupRequest:
-		if timeout := time.Duration(r.SessionTimeoutMillis) * time.Millisecond; timeout < leastSession || timeout > longestSession {
+		if timeout := time.Duration(r.SessionTimeoutMillis) * time.Millisecond; timeout < leastSession ||
+			timeout > longestSession {
 			n.refused("session timeout")
 			answer := r.ResponseKind().(*kmsg.JoinGroupResponse)
 			answer.ErrorCode = kerr.InvalidSessionTimeout.Code
@@ -73,11 +74,14 @@ func (n *Namespace) judgeEpoch(r *kmsg.OffsetForLeaderEpochRequest) verdict {
 	return verdict{answer: answer}
 }
 
-// judgeProduce refuses compressed batches with UNSUPPORTED_FOR_MESSAGE_FORMAT, and whatever Throttle, Stumble and ForgetProducers ask for.
+// judgeProduce refuses compressed batches with UNSUPPORTED_FOR_MESSAGE_FORMAT, and whatever
+// Throttle, Stumble and ForgetProducers ask for.
 func (n *Namespace) judgeProduce(r *kmsg.ProduceRequest) verdict {
 	code, rule := n.dueFailure()
 	if code == 0 && slices.ContainsFunc(r.Topics, func(t kmsg.ProduceRequestTopic) bool {
-		return slices.ContainsFunc(t.Partitions, func(p kmsg.ProduceRequestTopicPartition) bool { return !n.codecAllowed(p.Records) })
+		return slices.ContainsFunc(t.Partitions, func(p kmsg.ProduceRequestTopicPartition) bool {
+			return !n.codecAllowed(p.Records)
+		})
 	}) {
 		code, rule = kerr.UnsupportedForMessageFormat.Code, "compression"
 	}
@@ -114,7 +118,8 @@ func (n *Namespace) dueFailure() (code int16, rule string) {
 	return next.code, next.rule
 }
 
-// codecAllowed looks at the attributes of each record batch (format 2: the only one that the service's versions of Produce carry).
+// codecAllowed looks at the attributes of each record batch (format 2: the only one that the
+// service's versions of Produce carry).
 func (n *Namespace) codecAllowed(records []byte) bool {
 	const (
 		lengthAt, attributesAt, least = 8, 21, 61
@@ -177,9 +182,10 @@ func (n *Namespace) judgeCommit(r *kmsg.OffsetCommitRequest) verdict {
 	return verdict{}
 }
 
-// judgeCoordinator refuses the coordinator of transactions where the tier has none, in the words of the service
-// (github.com/camunda-community-hub/zeebe-kafka-exporter/issues/390). Which error code comes with them is not known in public; Java's client
-// calls it unexpected, so it is none that retries.
+// judgeCoordinator refuses the coordinator of transactions where the tier has none, in the words of
+// the service (github.com/camunda-community-hub/zeebe-kafka-exporter/issues/390). Which error code
+// comes with them is not known in public; Java's client calls it unexpected, so it is none that
+// retries.
 func (n *Namespace) judgeCoordinator(r *kmsg.FindCoordinatorRequest) verdict {
 	const transaction = 1
 	if r.CoordinatorType != transaction || n.config.Tier.Transactions {
@@ -194,7 +200,8 @@ func (n *Namespace) judgeCoordinator(r *kmsg.FindCoordinatorRequest) verdict {
 	answer.ErrorCode, answer.ErrorMessage, answer.NodeID = kerr.InvalidRequest.Code, &text, -1
 	for _, key := range r.CoordinatorKeys {
 		coordinator := kmsg.NewFindCoordinatorResponseCoordinator()
-		coordinator.Key, coordinator.ErrorCode, coordinator.ErrorMessage, coordinator.NodeID = key, kerr.InvalidRequest.Code, &text, -1
+		coordinator.Key, coordinator.ErrorCode, coordinator.ErrorMessage, coordinator.NodeID = key,
+			kerr.InvalidRequest.Code, &text, -1
 		answer.Coordinators = append(answer.Coordinators, coordinator)
 	}
 	return verdict{answer: answer}

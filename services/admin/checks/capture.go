@@ -24,11 +24,13 @@ func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
 		if c.Slot != nil {
 			return finding{}, false
 		}
-		return finding{warning, Sentence(c.Reason), cmp.Or(remedyOf(c.Reason, "database.sslrootcert"), remedyWithin(c.Reason), "see that the worker can reach the server")}, true
+		return finding{warning, Sentence(c.Reason), cmp.Or(remedyOf(c.Reason, "database.sslrootcert"), remedyWithin(c.Reason),
+			"see that the worker can reach the server")}, true
 	case capturev1.Phase_PHASE_CONNECTING:
 		return finding{warning, "capture connects: " + Sentence(c.Reason), describe}, true
 	case capturev1.Phase_PHASE_RETRYING:
-		remedy := cmp.Or(remedyOf(c.Reason, "database.sslrootcert (or the worker's CALYPSO_KAFKA_TLS_CA for the brokers)"), remedyWithin(c.Reason), "see that the server and the brokers can be reached from the worker")
+		remedy := cmp.Or(remedyOf(c.Reason, "database.sslrootcert (or the worker's CALYPSO_KAFKA_TLS_CA for the brokers)"),
+			remedyWithin(c.Reason), "see that the server and the brokers can be reached from the worker")
 		const byItself = "it goes on by itself"
 		if !strings.Contains(remedy, byItself) {
 			remedy = strings.TrimRight(remedy, ".;") + "; " + byItself
@@ -48,7 +50,8 @@ func judgeSnapshot(c *capturev1.Capture) finding {
 	done := 0
 	for _, t := range c.Snapshots {
 		if !t.Completed {
-			return finding{notice, fmt.Sprintf("snapshot of %s: %s", t.Table, rows(t.RowsDone, t.RowsEstimated)), "calypsoctl snapshot progress " + c.Connector}
+			return finding{notice, fmt.Sprintf("snapshot of %s: %s", t.Table, rows(t.RowsDone, t.RowsEstimated)),
+				"calypsoctl snapshot progress " + c.Connector}
 		}
 		done++
 	}
@@ -83,7 +86,8 @@ func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f findin
 	case s.Paused:
 		return finding{notice, "the incremental snapshot is paused", "calypsoctl snapshot resume " + source}, true
 	case waiting > 0:
-		return finding{notice, strings.TrimPrefix(fmt.Sprintf("%s; %s more", reading, Plural(waiting, "table waits", "tables wait")), "; "), ""}, true
+		return finding{notice, strings.TrimPrefix(fmt.Sprintf("%s; %s more", reading,
+			Plural(waiting, "table waits", "tables wait")), "; "), ""}, true
 	}
 	return finding{notice, reading, ""}, true
 }
@@ -91,8 +95,8 @@ func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f findin
 // unmade is the confirmed position of a slot that the server has not finished making.
 const unmade = "0/0"
 
-// judgeSlot looks at the replication slot itself. PostgreSQL manual, view pg_replication_slots: unreserved is about to be removed at
-// the next checkpoint.
+// judgeSlot looks at the replication slot itself. PostgreSQL manual, view pg_replication_slots:
+// unreserved is about to be removed at the next checkpoint.
 func judgeSlot(p *adminv1.Pipeline) finding {
 	slot := p.Capture.Slot
 	again := fmt.Sprintf("calypsoctl offsets reset %s, which says what comes twice and takes a new snapshot", p.Source)
@@ -100,33 +104,42 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 	case slot.Missing && p.Capture.DurableLsn == "":
 		return fine(fmt.Sprintf("slot %s does not exist yet: the first start makes it", slot.Name))
 	case slot.Missing:
-		return finding{failure, fmt.Sprintf("the server has no slot %s any more: changes since it went are missing (somebody dropped it, or the server by itself: Azure does when nobody reads it and storage gets tight)", slot.Name), again}
+		return finding{failure,
+			fmt.Sprintf(
+				"the server has no slot %s any more: changes since it went are missing (somebody dropped it, or the server by itself: Azure does when nobody reads it and storage gets tight)", slot.Name), again}
 	case slot.ConfirmedFlushLsn == unmade && p.Capture.DurableLsn == "":
 		return fine(fmt.Sprintf("slot %s is being made", slot.Name))
 	case slot.Conflicting, slot.WalStatus == "lost":
 		return finding{failure, fmt.Sprintf("slot %s lost WAL that was not captured yet: changes are missing", slot.Name),
 			fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); then %s", slot.Name, again)}
 	case slot.WalStatus == "unreserved":
-		return finding{warning, fmt.Sprintf("slot %s is about to be lost: %s of WAL wait for it, more than max_slot_wal_keep_size", slot.Name, Size(slot.RetainedBytes)),
-			"before the next checkpoint: ALTER SYSTEM SET max_slot_wal_keep_size = '-1'; SELECT pg_reload_conf(); and " + confirming(p)}
+		return finding{warning,
+			fmt.Sprintf("slot %s is about to be lost: %s of WAL wait for it, more than max_slot_wal_keep_size", slot.Name,
+				Size(slot.RetainedBytes)),
+			"before the next checkpoint: ALTER SYSTEM SET max_slot_wal_keep_size = '-1'; SELECT pg_reload_conf(); and " +
+				confirming(p)}
 	case !slot.Active && p.Capture.Phase == capturev1.Phase_PHASE_STREAMING:
-		return finding{warning, fmt.Sprintf("nobody reads slot %s although capture streams", slot.Name), "calypsoctl restart " + p.Source}
+		return finding{warning, fmt.Sprintf("nobody reads slot %s although capture streams", slot.Name),
+			"calypsoctl restart " + p.Source}
 	}
 	return fine(fmt.Sprintf("slot %s has all the log that capture needs", slot.Name))
 }
 
-// judgePlugin looks ahead to an update of the server, which refuses plugins that it is not told to allow. What it refuses already fails
-// the connector, whose error says so.
+// judgePlugin looks ahead to an update of the server, which refuses plugins that it is not told to
+// allow. What it refuses already fails the connector, whose error says so.
 func judgePlugin(source string, slot *capturev1.Slot) finding {
-	return finding{notice, fmt.Sprintf("an update of PostgreSQL to a minor release from August 2026 on refuses %s, the plugin of slot %s, unless output_plugin_libraries names it", slot.Plugin, slot.Name),
-		fmt.Sprintf("with the update: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, %s; SELECT pg_reload_conf(); calypsoctl restart %s; or before it plugin.name=pgoutput, see \"A server refuses an output plugin\" in docs/operations.md", slot.Plugin, source)}
+	return finding{notice,
+		fmt.Sprintf(
+			"an update of PostgreSQL to a minor release from August 2026 on refuses %s, the plugin of slot %s, unless output_plugin_libraries names it", slot.Plugin, slot.Name),
+		fmt.Sprintf(
+			"with the update: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, %s; SELECT pg_reload_conf(); calypsoctl restart %s; or before it plugin.name=pgoutput, see \"A server refuses an output plugin\" in docs/operations.md", slot.Plugin, source)}
 }
 
 // longOpen is for how long a transaction may hold a slot before somebody should look.
 const longOpen = 10 * time.Minute
 
-// judgeHolder looks at a transaction that is still open: the server keeps all log since it began, whatever capture confirms. One whose age
-// is not known is no trouble unless much log is kept.
+// judgeHolder looks at a transaction that is still open: the server keeps all log since it began,
+// whatever capture confirms. One whose age is not known is no trouble unless much log is kept.
 func judgeHolder(now time.Time, slot *capturev1.Slot, h *capturev1.SlotHolder) (f finding, any bool) {
 	if h.BeginTime == nil && slot.RetainedBytes < much {
 		return finding{}, false
@@ -140,7 +153,8 @@ func judgeHolder(now time.Time, slot *capturev1.Slot, h *capturev1.SlotHolder) (
 			f.state = warning
 		}
 	}
-	f.summary = fmt.Sprintf("a %s is open %s; slot %s keeps all log since it began, now %s", h.What, held, slot.Name, Size(slot.RetainedBytes))
+	f.summary = fmt.Sprintf("a %s is open %s; slot %s keeps all log since it began, now %s", h.What, held, slot.Name,
+		Size(slot.RetainedBytes))
 	return f, true
 }
 
@@ -159,19 +173,24 @@ const (
 func confirming(p *adminv1.Pipeline) string {
 	switch p.SourceStatus.GetState() {
 	case connectorv1.State_STATE_PAUSED, connectorv1.State_STATE_STOPPED:
-		return fmt.Sprintf("calypsoctl resume %s; or, if it is not needed any more, delete it and then: SELECT pg_drop_replication_slot('%s')", p.Source, p.Capture.GetSlot().GetName())
+		return fmt.Sprintf(
+			"calypsoctl resume %s; or, if it is not needed any more, delete it and then: SELECT pg_drop_replication_slot('%s')",
+			p.Source, p.Capture.GetSlot().GetName())
 	}
 	return "see why capture does not confirm: calypsoctl describe " + p.Source
 }
 
-// judgeSpace looks at how much log the server keeps and may keep for the slot. The time to full that counts is at the growth of what is
-// kept: what is written matters only as far as it is not confirmed.
+// judgeSpace looks at how much log the server keeps and may keep for the slot. The time to full
+// that counts is at the growth of what is kept: what is written matters only as far as it is not
+// confirmed.
 func judgeSpace(v View) finding {
 	slot, growth := v.Pipeline.Capture.Slot, v.Pipeline.SlotForecast.GetGrowthBytesPerSecond()
 	server, azure := strings.CutSuffix(v.Source["database.hostname"], ".postgres.database.azure.com")
 	remedy := "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf(); and " + confirming(v.Pipeline)
 	if azure {
-		remedy = fmt.Sprintf("az postgres flexible-server update --resource-group <group> --name %s --storage-size <GiB>; and %s", server, confirming(v.Pipeline))
+		remedy = fmt.Sprintf(
+			"az postgres flexible-server update --resource-group <group> --name %s --storage-size <GiB>; and %s", server,
+			confirming(v.Pipeline))
 	}
 	keeps := fmt.Sprintf("slot %s keeps %s", slot.Name, Size(slot.RetainedBytes))
 	if slot.SafeWalBytes < 0 {
@@ -188,10 +207,12 @@ func judgeSpace(v View) finding {
 		return fine(keeps)
 	}
 	if allowed := slot.SafeWalBytes + slot.RetainedBytes; float64(slot.SafeWalBytes) < scarce*float64(allowed) {
-		return finding{warning, fmt.Sprintf("%s; it is lost after another %s (max_slot_wal_keep_size)", keeps, Size(slot.SafeWalBytes)), remedy}
+		return finding{warning, fmt.Sprintf("%s; it is lost after another %s (max_slot_wal_keep_size)", keeps,
+			Size(slot.SafeWalBytes)), remedy}
 	}
 	if left := float64(slot.SafeWalBytes) / growth; growth > 0 && left < soon.Seconds() && v.Trends.Over >= time.Minute {
-		return finding{warning, fmt.Sprintf("%s and grows; it is lost in %v at this rate (max_slot_wal_keep_size)", keeps, (time.Duration(left) * time.Second).Round(time.Second)), remedy}
+		return finding{warning, fmt.Sprintf("%s and grows; it is lost in %v at this rate (max_slot_wal_keep_size)", keeps,
+			(time.Duration(left) * time.Second).Round(time.Second)), remedy}
 	}
 	return fine(fmt.Sprintf("%s of %s", keeps, Size(slot.SafeWalBytes+slot.RetainedBytes)))
 }
@@ -213,12 +234,16 @@ func judgeProgress(v View) finding {
 	case t.Standstill == 0:
 		return fine("log is confirmed as it is written")
 	case t.Standstill < stands:
-		return fine(fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name, t.Standstill.Round(time.Second), Size(t.StandstillBytes)))
+		return fine(fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name,
+			t.Standstill.Round(time.Second), Size(t.StandstillBytes)))
 	case phase == capturev1.Phase_PHASE_UNSPECIFIED:
-		return finding{notice, fmt.Sprintf("nobody reads slot %s, and the server keeps all log for it", slot.Name), confirming(v.Pipeline)}
+		return finding{notice, fmt.Sprintf("nobody reads slot %s, and the server keeps all log for it", slot.Name),
+			confirming(v.Pipeline)}
 	default:
-		f := finding{warning, fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name, t.Standstill.Round(time.Second), Size(t.StandstillBytes)),
-			fmt.Sprintf("see what holds capture up (calypsoctl describe %s), or: calypsoctl restart %s", v.Pipeline.Source, v.Pipeline.Source)}
+		f := finding{warning, fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name,
+			t.Standstill.Round(time.Second), Size(t.StandstillBytes)),
+			fmt.Sprintf("see what holds capture up (calypsoctl describe %s), or: calypsoctl restart %s", v.Pipeline.Source,
+				v.Pipeline.Source)}
 		if t.Standstill >= stopped {
 			f.state = failure
 		}
@@ -231,11 +256,14 @@ func judgeDecoding(s *capturev1.SlotStatistics) finding {
 	if s.SpilledBytes == 0 {
 		return fine(fmt.Sprintf("the server has decoded %s in memory", Size(s.TotalBytes)))
 	}
-	return finding{notice, fmt.Sprintf("%s of %s of decoded transactions went to the server's disk, since logical_decoding_work_mem was full", Size(s.SpilledBytes), Size(s.TotalBytes)),
+	return finding{notice,
+		fmt.Sprintf("%s of %s of decoded transactions went to the server's disk, since logical_decoding_work_mem was full",
+			Size(s.SpilledBytes), Size(s.TotalBytes)),
 		"ALTER SYSTEM SET logical_decoding_work_mem = '256MB'; SELECT pg_reload_conf()"}
 }
 
-// judgeSourceDelivery looks at whether a change can come twice into Kafka; known is false before anything was delivered.
+// judgeSourceDelivery looks at whether a change can come twice into Kafka; known is false before
+// anything was delivered.
 func judgeSourceDelivery(c *capturev1.Capture) (f finding, known bool) {
 	if c.GetRowsDelivered() == 0 && c.GetTransactionsDelivered() == 0 {
 		return finding{}, false
@@ -243,7 +271,8 @@ func judgeSourceDelivery(c *capturev1.Capture) (f finding, known bool) {
 	if c.ExactlyOnce {
 		return fine("exactly once into Kafka: events and position are written in one Kafka transaction"), true
 	}
-	return finding{notice, "at least once into Kafka: a crash of the worker may repeat its last batch", "use brokers with transactions, and set exactly.once.support=required"}, true
+	return finding{notice, "at least once into Kafka: a crash of the worker may repeat its last batch",
+		"use brokers with transactions, and set exactly.once.support=required"}, true
 }
 
 // Size writes bytes as people read them.

@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	// sentence is how much of an error is shown in one line, in bytes. Its head says what was being done, its tail the deepest cause.
+	// sentence is how much of an error is shown in one line, in bytes. Its head says what was being
+	// done, its tail the deepest cause.
 	sentence     = 700
 	sentenceTail = 300
 )
@@ -19,7 +20,8 @@ var stack = regexp.MustCompile(`(?s)\n+goroutine \d+ \[.*`)
 func Sentence(text string) string {
 	text = strings.Join(strings.Fields(stack.ReplaceAllString(text, "")), " ")
 	if len(text) > sentence {
-		text = strings.ToValidUTF8(text[:sentence-sentenceTail], "") + " … " + strings.ToValidUTF8(text[len(text)-sentenceTail:], "")
+		text = strings.ToValidUTF8(text[:sentence-sentenceTail],
+			"") + " … " + strings.ToValidUTF8(text[len(text)-sentenceTail:], "")
 	}
 	return cmp.Or(text, "no reason given")
 }
@@ -34,23 +36,32 @@ type way struct {
 
 // ways are in the order in which they count: what comes first is deeper.
 var ways = []way{
-	{[]string{"no space left on device", "insufficientstorage", "disk is full", "disk full", "disk error when trying to access log file"},
+	{[]string{"no space left on device", "insufficientstorage", "disk is full", "disk full",
+		"disk error when trying to access log file"},
 		"a disk is full, or broken: free space on the machine that the error names, or where the worker writes; it goes on by itself then", false},
-	{[]string{"connection refused"}, "nothing listens at the address that the error names: start the server, or correct the address in the configuration", false},
-	{[]string{"no such host", "server misbehaving"}, "the name in the error is not known where the worker runs: correct it in the configuration, or see to the worker's DNS", false},
-	{[]string{"remote error: tls: certificate required", "remote error: tls: bad certificate", "remote error: tls: unknown certificate", "remote error: tls: expired certificate",
+	{[]string{"connection refused"},
+		"nothing listens at the address that the error names: start the server, or correct the address in the configuration",
+		false},
+	{[]string{"no such host", "server misbehaving"},
+		"the name in the error is not known where the worker runs: correct it in the configuration, or see to the worker's DNS", false},
+	{[]string{"remote error: tls: certificate required", "remote error: tls: bad certificate",
+		"remote error: tls: unknown certificate", "remote error: tls: expired certificate",
 		"remote error: tls: revoked certificate", "remote error: tls: unsupported certificate"},
 		"the server refuses the client's certificate, or wants one and got none: give the client one, with its key (PEM), that an authority of the server's has signed and that has not expired", true},
 	{[]string{"remote error: tls: handshake failure", "remote error: tls: protocol version not supported"},
 		"the server breaks off the handshake: see its log, since it may want a client certificate, with its key (PEM), or newer protocols and ciphers than the client's", true},
 	{[]string{"certificate signed by unknown authority", "certificate is not trusted"},
 		"the worker does not know the authority that signed the server's certificate: give it the authority's certificate (PEM), as {authority}", true},
-	{[]string{"certificate is valid for", "cannot validate certificate", "doesn't contain any ip sans", "not valid for any names"},
+	{[]string{"certificate is valid for", "cannot validate certificate", "doesn't contain any ip sans",
+		"not valid for any names"},
 		"the server's certificate is for other names: connect by a name that it has", true},
-	{[]string{"certificate has expired", "certificate is not yet valid"}, "renew the server's certificate, and see that the clocks of both machines are right", true},
-	{[]string{"first record does not look like a tls handshake", "is tls missing", "http response to https", "server gave http response"},
+	{[]string{"certificate has expired", "certificate is not yet valid"},
+		"renew the server's certificate, and see that the clocks of both machines are right", true},
+	{[]string{"first record does not look like a tls handshake", "is tls missing", "http response to https",
+		"server gave http response"},
 		"one side speaks TLS and the other does not: correct the protocol or the port in the configuration", true},
-	{[]string{"no route to host", "network is unreachable"}, "there is no way from the worker to that address: see to routes, firewalls and private endpoints", false},
+	{[]string{"no route to host", "network is unreachable"},
+		"there is no way from the worker to that address: see to routes, firewalls and private endpoints", false},
 	{[]string{"timeout", "timed out", "deadline exceeded", "has not answered"},
 		"the server does not answer in time: see that it runs and is not overloaded, and that no firewall between it and the worker drops what they send", false},
 }
@@ -68,12 +79,14 @@ func remedyWithin(text string) string {
 }
 
 var (
-	// names are parts of an error that somebody else has chosen, whose words tell nothing: quoted texts, addresses, names of several
-	// parts, and what follows the word for its kind.
-	names = regexp.MustCompile(`"[^"]*"|(?:^|[\s(=:\[])'[^']*'|` + "`[^`]*`" + `|\S*://\S*|\b(?:topic|table|column|database|group|connector|user|role|slot|publication)s? [^\s:,;]+|` +
+	// names are parts of an error that somebody else has chosen, whose words tell nothing: quoted
+	// texts, addresses, names of several parts, and what follows the word for its kind.
+	names = regexp.MustCompile(`"[^"]*"|(?:^|[\s(=:\[])'[^']*'|` + "`[^`]*`" +
+		`|\S*://\S*|\b(?:topic|table|column|database|group|connector|user|role|slot|publication)s? [^\s:,;]+|` +
 		`[^\s:,;()]*[^\s:,;().][-_./@\\][^\s:,;()]+|[^\s:,;()]+:\d+`)
 	// unnamed are matches that are no names: sentences about a kind, and the service's own codes.
-	unnamed = regexp.MustCompile(`^\w+ (?:not|is|was|has|have|does|cannot|could|of|in|for|and|or)$|^(?:badrequest|general|forbidden|stream|internal)_\w+$`)
+	unnamed = regexp.MustCompile(
+		`^\w+ (?:not|is|was|has|have|does|cannot|could|of|in|for|and|or)$|^(?:badrequest|general|forbidden|stream|internal)_\w+$`)
 )
 
 // says reports whether one of the words stands in an error in small letters, outside of names.
@@ -92,8 +105,8 @@ func says(text string, words ...string) bool {
 	return false
 }
 
-// remedyOf says what to do about an error, by its deepest cause; empty if it says none that is known here. authority names the
-// setting for the certificates of authorities.
+// remedyOf says what to do about an error, by its deepest cause; empty if it says none that is
+// known here. authority names the setting for the certificates of authorities.
 func remedyOf(text, authority string) string { return wayOf(text).remedyFor(authority) }
 
 // tlsRemedyOf is remedyOf of errors between two that do not trust each other, and empty for all others.

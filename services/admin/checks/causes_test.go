@@ -29,8 +29,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// broken are servers that cannot be worked with, by what is wrong: their addresses as host:port. authorities is the file (PEM) of those that
-// clients trust.
+// broken are servers that cannot be worked with, by what is wrong: their addresses as host:port.
+// authorities is the file (PEM) of those that clients trust.
 func broken(t *testing.T) (addresses map[string]string, authorities string) {
 	t.Helper()
 	authorities = filepath.Join(t.TempDir(), "ca.pem")
@@ -77,24 +77,30 @@ func broken(t *testing.T) (addresses map[string]string, authorities string) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	return map[string]string{
-		"refused": refused, "name": "no-such-host.invalid:4711", "silent": silent.Addr().String(), "authority": strings.TrimPrefix(unknown.URL, "https://"),
-		"plain":            strings.TrimPrefix(plain.URL, "http://"),
-		"expired":          speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(-time.Minute, here)}),
-		"not yet valid":    speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(3*time.Hour, here)}),
-		"another host":     speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(time.Hour, elsewhere)}),
-		"client's":         speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(time.Hour, here), ClientAuth: tls.RequireAndVerifyClientCert}),
-		"client's, by 1.2": speaks(&tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, Certificates: certificate(time.Hour, here), ClientAuth: tls.RequireAndVerifyClientCert}),
+		"refused": refused, "name": "no-such-host.invalid:4711", "silent": silent.Addr().String(),
+		"authority":     strings.TrimPrefix(unknown.URL, "https://"),
+		"plain":         strings.TrimPrefix(plain.URL, "http://"),
+		"expired":       speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(-time.Minute, here)}),
+		"not yet valid": speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(3*time.Hour, here)}),
+		"another host": speaks(&tls.Config{MinVersion: tls.VersionTLS12,
+			Certificates: certificate(time.Hour, elsewhere)}),
+		"client's": speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(time.Hour, here),
+			ClientAuth: tls.RequireAndVerifyClientCert}),
+		"client's, by 1.2": speaks(&tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12,
+			Certificates: certificate(time.Hour, here), ClientAuth: tls.RequireAndVerifyClientCert}),
 	}, authorities
 }
 
-// selfSigned makes a certificate for an address that holds for the hour before end, and adds it to the authorities of clients.
+// selfSigned makes a certificate for an address that holds for the hour before end, and adds it to
+// the authorities of clients.
 func selfSigned(t *testing.T, authorities string, end time.Time, address net.IP) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: end.Add(-time.Hour - time.Minute), NotAfter: end, IPAddresses: []net.IP{address},
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()),
+		NotBefore: end.Add(-time.Hour - time.Minute), NotAfter: end, IPAddresses: []net.IP{address},
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -116,14 +122,17 @@ var clients = map[string]func(ctx context.Context, address, authorities string) 
 	"PostgreSQL": func(ctx context.Context, address, _ string) error {
 		host, port, _ := net.SplitHostPort(address)
 		number, _ := strconv.ParseUint(port, 10, 16)
-		conn, err := pgrepl.Config{Host: host, Port: uint16(number), User: "u", Password: "p", Database: "d", SSLMode: "disable", ConnectTimeout: time.Second}.Connect(ctx)
+		conn, err := pgrepl.Config{Host: host, Port: uint16(number), User: "u", Password: "p", Database: "d",
+			SSLMode: "disable", ConnectTimeout: time.Second}.Connect(ctx)
 		if err == nil {
 			_ = conn.Close(ctx)
 		}
 		return err
 	},
 	"Kafka": func(ctx context.Context, address, authorities string) error {
-		client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool(authorities)}), kgo.DialTimeout(time.Second), kgo.RequestRetries(0))
+		client, err := kgo.NewClient(kgo.SeedBrokers(address),
+			kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool(authorities)}),
+			kgo.DialTimeout(time.Second), kgo.RequestRetries(0))
 		if err != nil {
 			return err
 		}
@@ -150,7 +159,8 @@ var clients = map[string]func(ctx context.Context, address, authorities string) 
 		if err != nil {
 			return err
 		}
-		client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool(authorities)}}}
+		client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12,
+			RootCAs: pool(authorities)}}}
 		defer client.CloseIdleConnections()
 		answer, err := client.Do(r)
 		if err == nil {
@@ -172,16 +182,22 @@ func pool(authorities string) *x509.CertPool {
 
 func TestWhatIsShownOfARealErrorHasItsDeepestCauseAndARemedyThatFits(t *testing.T) {
 	want := map[string]struct{ causes, remedies []string }{
-		"refused":          {[]string{"connection refused"}, []string{"nothing listens"}},
-		"name":             {[]string{"no such host"}, []string{"DNS"}},
-		"silent":           {[]string{"timeout", "deadline exceeded", "has not answered"}, []string{"does not answer in time"}},
-		"authority":        {[]string{"certificate signed by unknown authority"}, []string{"kusto.tls.ca.file", "sslrootcert", "admin's --tls-ca"}},
-		"plain":            {[]string{"first record does not look like a TLS handshake", "server gave HTTP response"}, []string{"one side speaks TLS"}},
-		"expired":          {[]string{"certificate has expired or is not yet valid"}, []string{"renew the server's certificate"}},
-		"not yet valid":    {[]string{"certificate has expired or is not yet valid"}, []string{"renew the server's certificate"}},
-		"another host":     {[]string{"certificate is valid for 10.0.0.1"}, []string{"connect by a name that it has"}},
-		"client's":         {[]string{"tls: certificate required"}, []string{"give the client one"}},
-		"client's, by 1.2": {[]string{"tls: bad certificate", "tls: handshake failure"}, []string{"give the client one", "it may want a client certificate"}},
+		"refused": {[]string{"connection refused"}, []string{"nothing listens"}},
+		"name":    {[]string{"no such host"}, []string{"DNS"}},
+		"silent": {[]string{"timeout", "deadline exceeded", "has not answered"},
+			[]string{"does not answer in time"}},
+		"authority": {[]string{"certificate signed by unknown authority"},
+			[]string{"kusto.tls.ca.file", "sslrootcert", "admin's --tls-ca"}},
+		"plain": {[]string{"first record does not look like a TLS handshake", "server gave HTTP response"},
+			[]string{"one side speaks TLS"}},
+		"expired": {[]string{"certificate has expired or is not yet valid"},
+			[]string{"renew the server's certificate"}},
+		"not yet valid": {[]string{"certificate has expired or is not yet valid"},
+			[]string{"renew the server's certificate"}},
+		"another host": {[]string{"certificate is valid for 10.0.0.1"}, []string{"connect by a name that it has"}},
+		"client's":     {[]string{"tls: certificate required"}, []string{"give the client one"}},
+		"client's, by 1.2": {[]string{"tls: bad certificate", "tls: handshake failure"},
+			[]string{"give the client one", "it may want a client certificate"}},
 	}
 	addresses, authorities := broken(t)
 	for what, address := range addresses {
@@ -215,7 +231,8 @@ func TestWhatIsShownOfARealErrorHasItsDeepestCauseAndARemedyThatFits(t *testing.
 							continue
 						}
 						found = true
-						if !containsAny(c.Summary, want[what].causes) || !containsAny(c.Remedy, want[what].remedies) || strings.Contains(c.Summary, "\n") || strings.Contains(c.Remedy, "az kusto") {
+						if !containsAny(c.Summary, want[what].causes) || !containsAny(c.Remedy, want[what].remedies) ||
+							strings.Contains(c.Summary, "\n") || strings.Contains(c.Remedy, "az kusto") {
 							t.Errorf("shown as %q with the remedy %q", c.Summary, c.Remedy)
 						}
 					}
@@ -247,8 +264,9 @@ func TestWhatSomebodyNamedChoosesNoRemedy(t *testing.T) {
 		`Post "https://throttle-1/": x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs`: "a name that it has",
 		`look up throttled.example: no such host`:                                                                           "DNS",
 		`read tcp 10.0.0.1:40404->10.0.0.2:443: i/o timeout`:                                                                "in time",
-		`the table orders was not found [HTTP 400]`:                                                                         other, // these two a sink says as data
-		`sign in: AADSTS7000222: the client secret has expired [HTTP 401]`:                                                  other,
+		// these two a sink says as data
+		`the table orders was not found [HTTP 400]`:                        other,
+		`sign in: AADSTS7000222: the client secret has expired [HTTP 401]`: other,
 	} {
 		v := healthy()
 		v.Pipeline.Sinks[0].Sink.TryingAgain = text
@@ -271,10 +289,12 @@ func containsAny(text string, words []string) bool {
 
 func TestASentenceKeepsHeadAndTailOfWhatIsTooLong(t *testing.T) {
 	long := "do this:\n" + strings.Repeat("because of that: ", 500) + "\n\tconnection refused"
-	if got := Sentence(long); !strings.HasPrefix(got, "do this: because") || !strings.HasSuffix(got, "connection refused") || len(got) > 800 {
+	if got := Sentence(long); !strings.HasPrefix(got, "do this: because") ||
+		!strings.HasSuffix(got, "connection refused") || len(got) > 800 {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
-	if got := Sentence("the task panicked: nil\n\ngoroutine 7 [running]:\nmain.f()\n\tf.go:1"); got != "the task panicked: nil" {
+	if got := Sentence(
+		"the task panicked: nil\n\ngoroutine 7 [running]:\nmain.f()\n\tf.go:1"); got != "the task panicked: nil" {
 		t.Error(got)
 	}
 	if got := Sentence(" \n "); got != "no reason given" {

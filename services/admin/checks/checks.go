@@ -1,5 +1,6 @@
-// Package checks judges pipelines: it makes named checks of what was asked of the services, and one verdict of the checks. It has no
-// clock, no I/O and no locks; what it needs to know comes in a View.
+// Package checks judges pipelines: it makes named checks of what was asked of the services, and one
+// verdict of the checks. It has no clock, no I/O and no locks; what it needs to know comes in a
+// View.
 package checks
 
 import (
@@ -15,7 +16,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
-// Names of checks, in the order in which causes come before their effects. The list is part of the API (HealthCheck.name).
+// Names of checks, in the order in which causes come before their effects. The list is part of the
+// API (HealthCheck.name).
 const (
 	Fleet               = "fleet"
 	SourceState         = "source_state"
@@ -73,7 +75,8 @@ const (
 func Run(now time.Time, v View) []*adminv1.HealthCheck {
 	var all []*adminv1.HealthCheck
 	add := func(name, subject string, f finding) {
-		all = append(all, &adminv1.HealthCheck{Name: name, Subject: subject, State: f.state, Summary: f.summary, Remedy: f.remedy})
+		all = append(all, &adminv1.HealthCheck{Name: name, Subject: subject, State: f.state, Summary: f.summary,
+			Remedy: f.remedy})
 	}
 	for _, fleet := range []string{"capture", "sink"} {
 		if workers := v.Workers[fleet]; len(workers) > 0 {
@@ -151,7 +154,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 
 // idles says that a sink of the pipeline does not run: how far it is behind is said where its state is.
 func idles(p *adminv1.Pipeline, sink string) bool {
-	return slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool { return s.Status.GetName() == sink && Idle(s.Sink) })
+	return slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool {
+		return s.Status.GetName() == sink && Idle(s.Sink)
+	})
 }
 
 // finding is how a check came out.
@@ -162,11 +167,13 @@ type finding struct {
 
 func fine(summary string) finding { return finding{ok, summary, ""} }
 
-// Verdict sums checks up, which are sorted as Run sorts them: the worst verdict that any of them means, with its summary.
+// Verdict sums checks up, which are sorted as Run sorts them: the worst verdict that any of them
+// means, with its summary.
 func Verdict(all []*adminv1.HealthCheck) (adminv1.Verdict, string) {
 	verdict, reason := adminv1.Verdict_VERDICT_UNSPECIFIED, ""
 	for _, c := range all {
-		if meant := means(c); meant > verdict || meant == verdict && c.Name == Flow && meant == adminv1.Verdict_VERDICT_HEALTHY {
+		if meant := means(c); meant > verdict || meant == verdict && c.Name == Flow &&
+			meant == adminv1.Verdict_VERDICT_HEALTHY {
 			verdict, reason = meant, c.Summary
 		}
 	}

@@ -49,7 +49,8 @@ func judgeState(connector, what string, state connectorv1.State, trace string) f
 	return fine("")
 }
 
-// judgeConfiguration looks at what a configuration has that was accepted but does something else than it seems to, or nothing.
+// judgeConfiguration looks at what a configuration has that was accepted but does something else
+// than it seems to, or nothing.
 func judgeConfiguration(name string, warnings []string) finding {
 	if len(warnings) == 0 {
 		return fine("every key of connector " + name + " is known and has an effect")
@@ -90,7 +91,8 @@ func judgeFleet(name string, workers []*adminv1.ServiceHealth) finding {
 			}
 		}
 	}
-	remedy := cmp.Or(way, "start the worker, or see why it is not ready: calypsoctl get health, or /readyz of its address for metrics; one that will not come back is taken out of admin's list of workers")
+	remedy := cmp.Or(way,
+		"start the worker, or see why it is not ready: calypsoctl get health, or /readyz of its address for metrics; one that will not come back is taken out of admin's list of workers")
 	switch {
 	case len(missing) == 0:
 		return fine(fmt.Sprintf("%s of %s can work", Plural(len(workers), "worker", "workers"), name))

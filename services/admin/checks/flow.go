@@ -16,7 +16,8 @@ import (
 // leastGrowth is how much later a segment must have become to be in trouble.
 const leastGrowth = time.Minute
 
-// judgeLag looks at whether a segment falls further and further behind. A sink's segments may be late by what it waits for.
+// judgeLag looks at whether a segment falls further and further behind. A sink's segments may be
+// late by what it waits for.
 func judgeLag(v View, s lag.Segment, l *adminv1.Lag) finding {
 	late := l.Time.AsDuration().Round(time.Millisecond)
 	grown := v.Trends.Growth[s]
@@ -29,7 +30,8 @@ func judgeLag(v View, s lag.Segment, l *adminv1.Lag) finding {
 		lag.KafkaToSink:     fmt.Sprintf("raise tasks.max of %s up to the number of partitions, or add sink workers", s.Sink),
 		lag.SinkToQueryable: "see the ingestion of the cluster (.show ingestion failures; .show capacity | where Resource == 'Ingestions'), and send larger batches",
 	}[s.Name]
-	return finding{warning, fmt.Sprintf("%v behind, and %v more than %v ago", late, grown.Round(time.Second), v.Trends.Over.Round(time.Second)), remedy}
+	return finding{warning, fmt.Sprintf("%v behind, and %v more than %v ago", late, grown.Round(time.Second),
+		v.Trends.Over.Round(time.Second)), remedy}
 }
 
 // flushInterval is how long a sink waits for a batch to fill; a minute, its default, if it does not say.
@@ -45,7 +47,8 @@ func flushInterval(config map[string]string) time.Duration {
 func judgeTopics(v View) finding {
 	p := v.Pipeline
 	if len(p.Sinks) == 0 {
-		return finding{notice, "no sink connector reads the topics of " + p.Source, "calypsoctl apply -f <file of a sink connector>"}
+		return finding{notice, "no sink connector reads the topics of " + p.Source,
+			"calypsoctl apply -f <file of a sink connector>"}
 	}
 	var readers []func(string) bool
 	for _, s := range p.Sinks {
@@ -53,7 +56,8 @@ func judgeTopics(v View) finding {
 	}
 	var unread []string
 	for _, topic := range p.Topics {
-		if !internal(topic, v.Source) && !slices.ContainsFunc(readers, func(reads func(string) bool) bool { return reads(topic) }) {
+		if !internal(topic, v.Source) && !slices.ContainsFunc(readers,
+			func(reads func(string) bool) bool { return reads(topic) }) {
 			unread = append(unread, topic)
 		}
 	}
@@ -89,7 +93,8 @@ func judgeTables(source string, tables []*capturev1.CapturedTable) finding {
 		command, _, _ = strings.Cut(command, ";")
 		remedy = "ALTER TABLE " + command + "; and so on for those that " + remedy + " names"
 	}
-	return finding{notice, fmt.Sprintf("the events of %s lack something; of %s: %s", count(n, "table"), first.Table, first.Warnings[0]), remedy}
+	return finding{notice, fmt.Sprintf("the events of %s lack something; of %s: %s", count(n, "table"), first.Table,
+		first.Warnings[0]), remedy}
 }
 
 // mostKeptBack bounds how many tables have a check of their own for what is kept back of them.
@@ -125,7 +130,8 @@ func internal(topic string, source map[string]string) bool {
 	if heartbeats == "" {
 		heartbeats = source["topic.heartbeat.prefix"]
 	}
-	return strings.HasPrefix(topic, "__") || heartbeats != "" && strings.HasPrefix(topic, heartbeats) || topic == prefix || topic == prefix+".transaction" || topic == prefix+".message"
+	return strings.HasPrefix(topic, "__") || heartbeats != "" && strings.HasPrefix(topic, heartbeats) || topic == prefix ||
+		topic == prefix+".transaction" || topic == prefix+".message"
 }
 
 // Prefix is how the names of a source connector's topics begin.
@@ -170,5 +176,6 @@ func judgeFlow(p *adminv1.Pipeline) finding {
 	case waiting == 0:
 		return fine(does + "Azure Data Explorer has everything that is in Kafka")
 	}
-	return fine(does + Plural(int(waiting), "record is on its", "records are on their") + " way from Kafka to Azure Data Explorer")
+	return fine(does + Plural(int(waiting), "record is on its",
+		"records are on their") + " way from Kafka to Azure Data Explorer")
 }

@@ -26,18 +26,22 @@ func waits(f finding, p *adminv1.Pipeline, s *adminv1.PipelineSink) finding {
 	for _, part := range s.Sink.Partitions {
 		records += lag.Waiting(p, part)
 	}
-	f.summary += fmt.Sprintf("; %s in Kafka for it, as long as the topics keep them", Plural(int(records), "record waits", "records wait"))
+	f.summary += fmt.Sprintf("; %s in Kafka for it, as long as the topics keep them",
+		Plural(int(records), "record waits", "records wait"))
 	return f
 }
 
-// judgeIngestion looks at whether attempts to ingest fail now. A cluster that throttles is trouble also between the attempts.
+// judgeIngestion looks at whether attempts to ingest fail now. A cluster that throttles is trouble
+// also between the attempts.
 func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
 	why, obstacle := s.TryingAgain, s.TryingAgainObstacle
-	if why == "" && s.LastErrorTime != nil && now.Sub(s.LastErrorTime.AsTime()) < recent && s.LastErrorObstacle == sinkv1.Sink_OBSTACLE_THROTTLED {
+	if why == "" && s.LastErrorTime != nil && now.Sub(s.LastErrorTime.AsTime()) < recent &&
+		s.LastErrorObstacle == sinkv1.Sink_OBSTACLE_THROTTLED {
 		why, obstacle = s.LastError, s.LastErrorObstacle
 	}
 	if why == "" {
-		return fine(fmt.Sprintf("%s in Azure Data Explorer; attempts were repeated %s", Plural(int(s.BatchesIngested), "batch is", "batches are"), count(int(s.Retries), "time")))
+		return fine(fmt.Sprintf("%s in Azure Data Explorer; attempts were repeated %s",
+			Plural(int(s.BatchesIngested), "batch is", "batches are"), count(int(s.Retries), "time")))
 	}
 	summary, remedy := fmt.Sprintf("%s tries again: %s", name, Sentence(why)), ""
 	switch obstacle {
@@ -49,9 +53,11 @@ func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
 	case sinkv1.Sink_OBSTACLE_TARGET_MISSING:
 		remedy = "make the table and its mapping as the error says: calypsoctl describe " + name
 	case sinkv1.Sink_OBSTACLE_ELSEWHERE:
-		remedy = cmp.Or(remedyOf(why, "the setting that the error is about"), "it is not the cluster: see that what the error names, such as Kafka's brokers or the registry of schemas, runs and can be reached from the worker")
+		remedy = cmp.Or(remedyOf(why, "the setting that the error is about"),
+			"it is not the cluster: see that what the error names, such as Kafka's brokers or the registry of schemas, runs and can be reached from the worker")
 	default:
-		remedy = cmp.Or(remedyOf(why, "kusto.tls.ca.file"), "see that the cluster runs and can be reached from the worker: az kusto cluster show --name <cluster> --resource-group <group> --query state")
+		remedy = cmp.Or(remedyOf(why, "kusto.tls.ca.file"),
+			"see that the cluster runs and can be reached from the worker: az kusto cluster show --name <cluster> --resource-group <group> --query state")
 	}
 	return finding{warning, summary, remedy}
 }
@@ -69,7 +75,9 @@ func judgeLetters(s *sinkv1.Sink, name string, last lag.Rise) finding {
 	if !last.At.IsZero() {
 		summary += fmt.Sprintf("; the last %d came at %s", last.By, last.At.UTC().Format(time.RFC3339))
 	}
-	return finding{warning, summary, fmt.Sprintf("calypsoctl dead-letters list %s; once the cause is mended: calypsoctl dead-letters replay %s --all", name, name)}
+	return finding{warning, summary,
+		fmt.Sprintf("calypsoctl dead-letters list %s; once the cause is mended: calypsoctl dead-letters replay %s --all",
+			name, name)}
 }
 
 // judgePassedOver looks at records that the user wants to be dropped.
@@ -77,7 +85,8 @@ func judgePassedOver(s *sinkv1.Sink, name string) (f finding, any bool) {
 	if s.RowsPassedOver == 0 {
 		return finding{}, false
 	}
-	return finding{warning, Plural(int(s.RowsPassedOver), "row of "+name+" was", "rows of "+name+" were") + " refused and passed over: errors.tolerance is all, and there is no dead letter topic",
+	return finding{warning, Plural(int(s.RowsPassedOver), "row of "+name+" was",
+		"rows of "+name+" were") + " refused and passed over: errors.tolerance is all, and there is no dead letter topic",
 		"set errors.deadletterqueue.topic.name, so that they are kept"}, true
 }
 
@@ -104,8 +113,9 @@ func judgeNotice(n *sinkv1.SinkNotice) finding {
 	return finding{state, n.Summary, n.Remedy}
 }
 
-// judgeTruncates looks ahead to a TRUNCATE upstream, which the source leaves out by default: a table of changes cannot follow what its
-// topic does not have. Any is false for other tables, which never follow one.
+// judgeTruncates looks ahead to a TRUNCATE upstream, which the source leaves out by default: a
+// table of changes cannot follow what its topic does not have. Any is false for other tables, which
+// never follow one.
 func judgeTruncates(v View, name string) (f finding, any bool) {
 	if !strings.EqualFold(strings.TrimSpace(v.Sinks[name]["table.form"]), "changes") {
 		return finding{}, false
@@ -114,9 +124,11 @@ func judgeTruncates(v View, name string) (f finding, any bool) {
 	why, remedy := "", ""
 	switch plugin := cmp.Or(v.Pipeline.Capture.GetSlot().GetPlugin(), v.Source["plugin.name"]); {
 	case skipsTruncates(v.Source):
-		why, remedy = "connector "+source+" leaves truncates out (skipped.operations)", "set skipped.operations=none in the configuration of "+source+", and apply it: calypsoctl apply -f <file>"
+		why, remedy = "connector "+source+" leaves truncates out (skipped.operations)",
+			"set skipped.operations=none in the configuration of "+source+", and apply it: calypsoctl apply -f <file>"
 	case plugin == "decoderbufs":
-		why, remedy = "plugin decoderbufs of connector "+source+" sends no truncates", "let "+source+" read with plugin.name=pgoutput"
+		why, remedy = "plugin decoderbufs of connector "+source+" sends no truncates",
+			"let "+source+" read with plugin.name=pgoutput"
 	default:
 		return fine("a truncate upstream comes to " + name), true
 	}

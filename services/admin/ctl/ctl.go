@@ -64,13 +64,18 @@ func rootCommand(s *session, version string) *cobra.Command {
 	}
 	flags.StringVar(&s.address, "address", address, "gRPC address of admin (CALYPSO_ADDRESS)")
 	flags.StringVarP(&s.output, "output", "o", "table", "table or json")
-	flags.StringVar(&s.tls.CA, "tls-ca", os.Getenv("CALYPSO_TLS_CA"), "connect with TLS, trusting the PEM certificates in this file (CALYPSO_TLS_CA)")
-	flags.StringVar(&s.tls.Cert, "tls-cert", os.Getenv("CALYPSO_TLS_CERT"), "PEM certificate that says who you are (CALYPSO_TLS_CERT)")
+	flags.StringVar(&s.tls.CA, "tls-ca", os.Getenv("CALYPSO_TLS_CA"),
+		"connect with TLS, trusting the PEM certificates in this file (CALYPSO_TLS_CA)")
+	flags.StringVar(&s.tls.Cert, "tls-cert", os.Getenv("CALYPSO_TLS_CERT"),
+		"PEM certificate that says who you are (CALYPSO_TLS_CERT)")
 	flags.StringVar(&s.tls.Key, "tls-key", os.Getenv("CALYPSO_TLS_KEY"), "PEM key of that certificate (CALYPSO_TLS_KEY)")
 	// A password has no flag: the process list shows flags.
 	s.token = os.Getenv("CALYPSO_TOKEN")
 	root.Long = root.Short + ".\n\nWhere admin asks who calls, the variable CALYPSO_TOKEN holds name:password."
-	root.AddCommand(getCommand(s), describeCommand(s), applyCommand(s), diffCommand(s), exportCommand(s), rollbackCommand(s), watchCommand(s), waitCommand(s), verifyCommand(s), repairCommand(s), snapshotCommand(s), offsetsCommand(s), deadLettersCommand(s), acknowledgeCommand(s), transactionsCommand(s), logsCommand(s), probeCommand(s, version), ordersCommand(s))
+	root.AddCommand(getCommand(s), describeCommand(s), applyCommand(s), diffCommand(s), exportCommand(s),
+		rollbackCommand(s), watchCommand(s), waitCommand(s), verifyCommand(s), repairCommand(s), snapshotCommand(s),
+		offsetsCommand(s), deadLettersCommand(s), acknowledgeCommand(s), transactionsCommand(s), logsCommand(s),
+		probeCommand(s, version), ordersCommand(s))
 	root.AddCommand(lifecycleCommands(s)...)
 	root.AddCommand(deleteCommand(s))
 	for _, command := range root.Commands() {
@@ -82,7 +87,8 @@ func rootCommand(s *session, version string) *cobra.Command {
 	return root
 }
 
-// refuseUnknown makes a command that only groups others fail for a word that is none of them; cobra would print help and succeed.
+// refuseUnknown makes a command that only groups others fail for a word that is none of them; cobra
+// would print help and succeed.
 func refuseUnknown(group *cobra.Command) {
 	group.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {

@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// examples are what --help of each command shows, by its path. They tell one story, that of the orders use case, and so stand
-// together. A line is a whole command line.
+// examples are what --help of each command shows, by its path. They tell one story, that of the
+// orders use case, and so stand together. A line is a whole command line.
 var examples = map[string]string{
 	"apply": `
 # both connectors of the use case, in the JSON form of Kafka Connect

@@ -130,7 +130,9 @@ func difference(d document, current map[string]string) string {
 func diffCommand(s *session) *cobra.Command {
 	var file string
 	diff := &cobra.Command{
-		Use: "diff -f FILE", Short: "Show how connectors differ from a file and what applying it leads to; exit status 1 if they do", Args: exactly(0),
+		Use:   "diff -f FILE",
+		Short: "Show how connectors differ from a file and what applying it leads to; exit status 1 if they do",
+		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			documents, err := readDocuments(s, file)
 			if err != nil {
@@ -159,7 +161,8 @@ func applyCommand(s *session) *cobra.Command {
 	var file string
 	var dry, unchecked bool
 	apply := &cobra.Command{
-		Use: "apply -f FILE", Short: "Make connectors as a file says; those that are so already are not touched", Args: exactly(0),
+		Use: "apply -f FILE", Short: "Make connectors as a file says; those that are so already are not touched",
+		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			documents, err := readDocuments(s, file)
 			if err != nil {
@@ -174,14 +177,16 @@ func applyCommand(s *session) *cobra.Command {
 		},
 	}
 	fileFlag(apply, &file)
-	apply.Flags().BoolVar(&unchecked, "no-checks", false, "do not look at source, target and Kafka first, such as before they are there")
+	apply.Flags().BoolVar(&unchecked, "no-checks", false,
+		"do not look at source, target and Kafka first, such as before they are there")
 	apply.Flags().BoolVar(&dry, "dry-run", false, "only check the configurations, and say what would be done")
 	return apply
 }
 
 // applyOne makes one connector as its document says, after its source or target was looked at if checked is set.
 func applyOne(ctx context.Context, s *session, d document, dry, checked bool) error {
-	plan, err := s.connectors().PlanConnectorConfig(ctx, &connectorv1.PlanConnectorConfigRequest{Name: d.Name, Config: d.Config})
+	plan, err := s.connectors().PlanConnectorConfig(ctx,
+		&connectorv1.PlanConnectorConfigRequest{Name: d.Name, Config: d.Config})
 	if err != nil {
 		return err
 	}
@@ -203,7 +208,8 @@ func applyOne(ctx context.Context, s *session, d document, dry, checked bool) er
 		}
 		return nil
 	}
-	r, err := s.connectors().UpdateConnectorConfig(ctx, &connectorv1.UpdateConnectorConfigRequest{Name: d.Name, Config: d.Config, Check: checked})
+	r, err := s.connectors().UpdateConnectorConfig(ctx,
+		&connectorv1.UpdateConnectorConfigRequest{Name: d.Name, Config: d.Config, Check: checked})
 	if err != nil {
 		return err
 	}
@@ -218,7 +224,8 @@ func applyOne(ctx context.Context, s *session, d document, dry, checked bool) er
 func validateDocument(ctx context.Context, s *session, d document) error {
 	config := maps.Clone(d.Config)
 	config["name"] = d.Name
-	r, err := s.connectors().ValidateConfig(ctx, &connectorv1.ValidateConfigRequest{Plugin: d.Config["connector.class"], Config: config})
+	r, err := s.connectors().ValidateConfig(ctx, &connectorv1.ValidateConfigRequest{Plugin: d.Config["connector.class"],
+		Config: config})
 	if err != nil {
 		return err
 	}
@@ -249,7 +256,8 @@ func validateDocument(ctx context.Context, s *session, d document) error {
 
 func exportCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use: "export [CONNECTOR…]", Short: "Write connectors as a file that apply takes; secrets are masked, and apply leaves them as they are",
+		Use:               "export [CONNECTOR…]",
+		Short:             "Write connectors as a file that apply takes; secrets are masked, and apply leaves them as they are",
 		ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if len(names) == 0 {

@@ -23,7 +23,8 @@ import (
 
 // getCommand lists what there is.
 func getCommand(s *session) *cobra.Command {
-	get := &cobra.Command{Use: "get", Short: "List pipelines, connectors, versions of configurations, tables, schemas, events, plugins or the health of services"}
+	get := &cobra.Command{Use: "get",
+		Short: "List pipelines, connectors, versions of configurations, tables, schemas, events, plugins or the health of services"}
 	add := func(use, short string, run func(context.Context) error) {
 		get.AddCommand(&cobra.Command{Use: use, Short: short, Args: exactly(0),
 			RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context()) }})
@@ -111,7 +112,8 @@ func getConnectors(ctx context.Context, s *session) error {
 // describeCommand shows everything about one connector.
 func describeCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use: "describe CONNECTOR", Short: "Show a connector's state, lag, configuration and events", Args: exactly(1), ValidArgsFunction: s.names,
+		Use: "describe CONNECTOR", Short: "Show a connector's state, lag, configuration and events", Args: exactly(1),
+		ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, name := cmd.Context(), args[0]
 			c, err := s.connectors().GetConnector(ctx, &connectorv1.GetConnectorRequest{Name: name})
@@ -127,7 +129,8 @@ func describeCommand(s *session) *cobra.Command {
 				return err
 			}
 			// What happened is in Kafka; while that is away, all else is what people want to know.
-			happened, unread := s.connectors().ListEvents(ctx, &connectorv1.ListEventsRequest{Connectors: []string{name}, PageSize: 10})
+			happened, unread := s.connectors().ListEvents(ctx,
+				&connectorv1.ListEventsRequest{Connectors: []string{name}, PageSize: 10})
 			if unread != nil && status.Code(unread) != codes.Unavailable {
 				return unread
 			}
@@ -171,7 +174,8 @@ func describeConnector(t *table, c *connectorv1.Connector, st *connectorv1.Conne
 	t.row("Type", kind(c.Type))
 	t.wrapped("State", strings.TrimSpace(state(st.State)+" "+short(st.Trace)))
 	for _, task := range st.Tasks {
-		t.wrapped(fmt.Sprintf("Task %d", task.Id), strings.TrimSpace(fmt.Sprintf("%s on %s %s", state(task.State), task.WorkerId, short(task.Trace))))
+		t.wrapped(fmt.Sprintf("Task %d", task.Id),
+			strings.TrimSpace(fmt.Sprintf("%s on %s %s", state(task.State), task.WorkerId, short(task.Trace))))
 	}
 	t.wrapped("Topics", strings.Join(topics, ", "))
 	t.row("")
@@ -198,12 +202,15 @@ func describePipeline(t *table, p *adminv1.Pipeline) {
 	lag("Commit to capture", checks.Size(p.CommitToCapture.GetBytes()), p.CommitToCapture)
 	lag("Capture to Kafka", checks.Size(p.CaptureToKafka.GetBytes()), p.CaptureToKafka)
 	for _, s := range p.Sinks {
-		lag("Kafka to "+s.Status.GetName(), checks.Plural(int(s.KafkaToSink.GetRecords()), "record", "records"), s.KafkaToSink)
-		lag(s.Status.GetName()+" to queryable", checks.Plural(int(s.SinkToQueryable.GetRecords()), "record", "records"), s.SinkToQueryable)
+		lag("Kafka to "+s.Status.GetName(), checks.Plural(int(s.KafkaToSink.GetRecords()), "record", "records"),
+			s.KafkaToSink)
+		lag(s.Status.GetName()+" to queryable", checks.Plural(int(s.SinkToQueryable.GetRecords()), "record", "records"),
+			s.SinkToQueryable)
 	}
 	age := func(what string, l *latencyv1.Latency) {
 		if l.GetCount() > 0 {
-			t.row(what, fmt.Sprintf("p50 %v, p95 %v, p99 %v, max %v of %d in the last %v", rounded(l.P50), rounded(l.P95), rounded(l.P99), rounded(l.Max), l.Count, l.Window.AsDuration()))
+			t.row(what, fmt.Sprintf("p50 %v, p95 %v, p99 %v, max %v of %d in the last %v", rounded(l.P50), rounded(l.P95),
+				rounded(l.P99), rounded(l.Max), l.Count, l.Window.AsDuration()))
 		}
 	}
 	age("Commit to Kafka", p.Capture.GetCommitToKafkaLatency())
@@ -216,7 +223,8 @@ func describePipeline(t *table, p *adminv1.Pipeline) {
 	}
 	t.row("")
 	for _, c := range p.Checks {
-		t.wrapped(strings.ToLower(strings.TrimPrefix(c.State.String(), "CHECK_STATE_")), fmt.Sprintf("%s of %s: %s", c.Name, c.Subject, c.Summary))
+		t.wrapped(strings.ToLower(strings.TrimPrefix(c.State.String(), "CHECK_STATE_")),
+			fmt.Sprintf("%s of %s: %s", c.Name, c.Subject, c.Summary))
 		if c.Remedy != "" {
 			t.wrapped("", "to do: "+c.Remedy)
 		}
@@ -231,7 +239,8 @@ func events(t *table, all []*connectorv1.Event) {
 		if e.Error != "" {
 			detail = "refused: " + e.Error
 		}
-		t.row(e.Time.AsTime().Local().Format(time.DateTime), e.Actor, e.Action, e.Connector, shortened(oneLine(detail), maxDetail))
+		t.row(e.Time.AsTime().Local().Format(time.DateTime), e.Actor, e.Action, e.Connector,
+			shortened(oneLine(detail), maxDetail))
 	}
 }
 
@@ -264,7 +273,8 @@ func waitCommand(s *session) *cobra.Command {
 	var timeout time.Duration
 	var wanted string
 	wait := &cobra.Command{
-		Use: "wait PIPELINE", Short: "Wait until a pipeline has a verdict; exit status 1 if it has not in time", Args: exactly(1), ValidArgsFunction: s.names,
+		Use: "wait PIPELINE", Short: "Wait until a pipeline has a verdict; exit status 1 if it has not in time",
+		Args: exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, known := adminv1.Verdict_value["VERDICT_"+strings.ToUpper(wanted)]; !known {
 				return fmt.Errorf("%w: --for is %q: healthy, snapshotting, paused, degraded or broken", errUsage, wanted)
@@ -303,7 +313,8 @@ func ordersCommand(s *session) *cobra.Command {
 		}
 		return s.show(statistics, func(t *table) {
 			t.row("RUNNING", "RATE", "ACTUAL RATE", "INSERTED", "UPDATED", "DELETED", "ERRORS", "LAST ERROR")
-			t.row(statistics.Running, statistics.Rate, fmt.Sprintf("%.1f", statistics.ActualRate), statistics.Inserted, statistics.Updated,
+			t.row(statistics.Running, statistics.Rate, fmt.Sprintf("%.1f", statistics.ActualRate), statistics.Inserted,
+				statistics.Updated,
 				statistics.Deleted, statistics.Errors, statistics.LastError)
 		})
 	}
@@ -314,34 +325,39 @@ func ordersCommand(s *session) *cobra.Command {
 		return nil
 	}
 	root.AddCommand(
-		&cobra.Command{Use: "get", Short: "Show what was written", Args: exactly(0), RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := s.orders().GetStatistics(cmd.Context(), &ordersv1.GetStatisticsRequest{})
-			return show(r.GetStatistics(), err)
-		}},
-		&cobra.Command{Use: "start", Short: "Begin or continue writing", Args: exactly(0), RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := s.orders().Start(cmd.Context(), &ordersv1.StartRequest{})
-			return show(r.GetStatistics(), err)
-		}},
-		&cobra.Command{Use: "stop", Short: "Cease writing", Args: exactly(0), RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := s.orders().Stop(cmd.Context(), &ordersv1.StopRequest{})
-			return show(r.GetStatistics(), err)
-		}},
-		&cobra.Command{Use: "rate CHANGES", Short: "Set the changes a second", Args: exactly(1), RunE: func(cmd *cobra.Command, args []string) error {
-			var rate float64
-			if err := number(args[0], &rate); err != nil {
-				return err
-			}
-			r, err := s.orders().SetRate(cmd.Context(), &ordersv1.SetRateRequest{Rate: rate})
-			return show(r.GetStatistics(), err)
-		}},
-		&cobra.Command{Use: "burst ORDERS", Short: "Write orders at once", Args: exactly(1), RunE: func(cmd *cobra.Command, args []string) error {
-			var n int64
-			if err := number(args[0], &n); err != nil {
-				return err
-			}
-			r, err := s.orders().Burst(cmd.Context(), &ordersv1.BurstRequest{Orders: n})
-			return show(r.GetStatistics(), err)
-		}},
+		&cobra.Command{Use: "get", Short: "Show what was written", Args: exactly(0),
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				r, err := s.orders().GetStatistics(cmd.Context(), &ordersv1.GetStatisticsRequest{})
+				return show(r.GetStatistics(), err)
+			}},
+		&cobra.Command{Use: "start", Short: "Begin or continue writing", Args: exactly(0),
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				r, err := s.orders().Start(cmd.Context(), &ordersv1.StartRequest{})
+				return show(r.GetStatistics(), err)
+			}},
+		&cobra.Command{Use: "stop", Short: "Cease writing", Args: exactly(0),
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				r, err := s.orders().Stop(cmd.Context(), &ordersv1.StopRequest{})
+				return show(r.GetStatistics(), err)
+			}},
+		&cobra.Command{Use: "rate CHANGES", Short: "Set the changes a second", Args: exactly(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				var rate float64
+				if err := number(args[0], &rate); err != nil {
+					return err
+				}
+				r, err := s.orders().SetRate(cmd.Context(), &ordersv1.SetRateRequest{Rate: rate})
+				return show(r.GetStatistics(), err)
+			}},
+		&cobra.Command{Use: "burst ORDERS", Short: "Write orders at once", Args: exactly(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				var n int64
+				if err := number(args[0], &n); err != nil {
+					return err
+				}
+				r, err := s.orders().Burst(cmd.Context(), &ordersv1.BurstRequest{Orders: n})
+				return show(r.GetStatistics(), err)
+			}},
 	)
 	return root
 }

@@ -24,79 +24,90 @@ func deadLettersCommand(s *session) *cobra.Command {
 		cmd.Flags().StringSliceVar(&filter.Ids, "id", nil, "only the letter with this id; may be given more than once")
 		cmd.Flags().StringVar(&filter.Topic, "topic", "", "only letters of this topic")
 		cmd.Flags().StringVar(&filter.Reason, "reason", "", "only letters whose reason has this text")
-		cmd.Flags().Var((*letterClass)(&filter.Class), "class", "only letters of this class: "+strings.Join(letterClasses(), ", "))
-		_ = cmd.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(letterClasses(), cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+		cmd.Flags().Var((*letterClass)(&filter.Class), "class",
+			"only letters of this class: "+strings.Join(letterClasses(), ", "))
+		// the flag is there
+		_ = cmd.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(letterClasses(),
+			cobra.ShellCompDirectiveNoFileComp))
 		return cmd
 	}
 	var most int32
 	var after string
-	list := command("list", "Show dead letters in the order of their topic; one that is chosen by --id with what it holds", func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
-		r, err := s.sinks().ListDeadLetters(cmd.Context(), &sinkv1.ListDeadLettersRequest{Connector: connector, Filter: f, PageSize: most, PageToken: after})
-		if err != nil {
-			return err
-		}
-		return s.show(r, func(t *table) {
-			if len(f.Ids) == 1 && len(r.Letters) == 1 {
-				describeLetter(t, r.Letters[0])
-				return
+	list := command("list", "Show dead letters in the order of their topic; one that is chosen by --id with what it holds",
+		func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
+			r, err := s.sinks().ListDeadLetters(cmd.Context(),
+				&sinkv1.ListDeadLettersRequest{Connector: connector, Filter: f, PageSize: most, PageToken: after})
+			if err != nil {
+				return err
 			}
-			letters(t, r.Letters)
-			if len(r.Counts) > 0 {
-				t.row()
-				t.row("CLASS", "LETTERS")
-			}
-			for _, c := range r.Counts {
-				t.row((*letterClass)(&c.Class), c.Letters)
-			}
-			if r.NextPageToken != "" {
-				t.row(fmt.Sprintf("%d of %d are shown; the next: --after %s", len(r.Letters), r.Total, r.NextPageToken))
-			}
+			return s.show(r, func(t *table) {
+				if len(f.Ids) == 1 && len(r.Letters) == 1 {
+					describeLetter(t, r.Letters[0])
+					return
+				}
+				letters(t, r.Letters)
+				if len(r.Counts) > 0 {
+					t.row()
+					t.row("CLASS", "LETTERS")
+				}
+				for _, c := range r.Counts {
+					t.row((*letterClass)(&c.Class), c.Letters)
+				}
+				if r.NextPageToken != "" {
+					t.row(fmt.Sprintf("%d of %d are shown; the next: --after %s", len(r.Letters), r.Total, r.NextPageToken))
+				}
+			})
 		})
-	})
 	list.Flags().Int32Var(&most, "limit", 100, "at most so many, 1000 at most")
 	list.Flags().StringVar(&after, "after", "", "only those after the letter with this id")
 
 	var replayAll bool
 	var value string
-	replay := command("replay", "Make rows of dead letters again and ingest them; exit status 1 if some were refused again", func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
-		q := &sinkv1.ReplayDeadLettersRequest{Connector: connector, Filter: f, All: replayAll}
-		if cmd.Flags().Changed("value") {
-			if len(f.Ids) != 1 {
-				return fmt.Errorf("%w: --value is for one letter: choose it by --id", errUsage)
+	replay := command("replay",
+		"Make rows of dead letters again and ingest them; exit status 1 if some were refused again",
+		func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
+			q := &sinkv1.ReplayDeadLettersRequest{Connector: connector, Filter: f, All: replayAll}
+			if cmd.Flags().Changed("value") {
+				if len(f.Ids) != 1 {
+					return fmt.Errorf("%w: --value is for one letter: choose it by --id", errUsage)
+				}
+				given, err := valueOf(cmd, value)
+				if err != nil {
+					return fmt.Errorf("%w: reading the value of --value: %w", errUsage, err)
+				}
+				q.Edits = []*sinkv1.DeadLetterEdit{{Id: f.Ids[0], Value: given}}
 			}
-			given, err := valueOf(cmd, value)
+			r, err := s.sinks().ReplayDeadLetters(cmd.Context(), q)
 			if err != nil {
-				return fmt.Errorf("%w: reading the value of --value: %w", errUsage, err)
+				return err
 			}
-			q.Edits = []*sinkv1.DeadLetterEdit{{Id: f.Ids[0], Value: given}}
-		}
-		r, err := s.sinks().ReplayDeadLetters(cmd.Context(), q)
-		if err != nil {
+			refused := max(r.RefusedTotal, int64(len(r.Refused)))
+			err = s.show(r, func(t *table) {
+				t.row(fmt.Sprintf("%d replayed, %d refused again", r.Replayed, refused))
+				if len(r.Refused) > 0 {
+					letters(t, r.Refused)
+				}
+			})
+			if err == nil && refused > 0 {
+				return fmt.Errorf("%w: %s refused again", errDifferent,
+					checks.Plural(int(refused), "dead letter was", "dead letters were"))
+			}
 			return err
-		}
-		refused := max(r.RefusedTotal, int64(len(r.Refused)))
-		err = s.show(r, func(t *table) {
-			t.row(fmt.Sprintf("%d replayed, %d refused again", r.Replayed, refused))
-			if len(r.Refused) > 0 {
-				letters(t, r.Refused)
-			}
 		})
-		if err == nil && refused > 0 {
-			return fmt.Errorf("%w: %s refused again", errDifferent, checks.Plural(int(refused), "dead letter was", "dead letters were"))
-		}
-		return err
-	})
-	replay.Flags().StringVar(&value, "value", "", "take this value instead of the letter's own: text, @FILE, or - for standard input")
+	replay.Flags().StringVar(&value, "value", "",
+		"take this value instead of the letter's own: text, @FILE, or - for standard input")
 	replay.Flags().BoolVar(&replayAll, "all", false, "all letters; needed where no filter is given")
 
 	var discardAll bool
-	discard := command("discard", "Mark dead letters as done with; their records stay in the topic", func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
-		r, err := s.sinks().DiscardDeadLetters(cmd.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: connector, Filter: f, All: discardAll})
-		if err != nil {
-			return err
-		}
-		return s.show(r, func(t *table) { t.row(fmt.Sprintf("%d discarded", r.Discarded)) })
-	})
+	discard := command("discard", "Mark dead letters as done with; their records stay in the topic",
+		func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
+			r, err := s.sinks().DiscardDeadLetters(cmd.Context(),
+				&sinkv1.DiscardDeadLettersRequest{Connector: connector, Filter: f, All: discardAll})
+			if err != nil {
+				return err
+			}
+			return s.show(r, func(t *table) { t.row(fmt.Sprintf("%d discarded", r.Discarded)) })
+		})
 	discard.Flags().BoolVar(&discardAll, "all", false, "all letters; needed where no filter is given")
 	root.AddCommand(list, replay, discard)
 	return root
@@ -117,7 +128,8 @@ func valueOf(cmd *cobra.Command, given string) ([]byte, error) {
 func letters(t *table, all []*sinkv1.DeadLetter) {
 	t.row("ID", "TIME", "CLASS", "FROM", "REASON")
 	for _, l := range all {
-		t.row(l.Id, l.Time.AsTime().Format("2006-01-02 15:04:05"), (*letterClass)(&l.Class).String(), fmt.Sprintf("%s/%d@%d", l.Topic, l.Partition, l.Offset), l.Reason)
+		t.row(l.Id, l.Time.AsTime().Format("2006-01-02 15:04:05"), (*letterClass)(&l.Class).String(),
+			fmt.Sprintf("%s/%d@%d", l.Topic, l.Partition, l.Offset), l.Reason)
 	}
 }
 

@@ -15,18 +15,20 @@ func lifecycleCommands(s *session) (commands []*cobra.Command) {
 		verb, short, done string
 		call              func(context.Context, string) error
 	}{
-		{"pause", "Stop the flow of data; connections and slot stay", "is pausing", func(ctx context.Context, name string) error {
-			_, err := s.connectors().PauseConnector(ctx, &connectorv1.PauseConnectorRequest{Name: name})
-			return err
-		}},
+		{"pause", "Stop the flow of data; connections and slot stay", "is pausing",
+			func(ctx context.Context, name string) error {
+				_, err := s.connectors().PauseConnector(ctx, &connectorv1.PauseConnectorRequest{Name: name})
+				return err
+			}},
 		{"resume", "Continue a paused or stopped connector", "resumes", func(ctx context.Context, name string) error {
 			_, err := s.connectors().ResumeConnector(ctx, &connectorv1.ResumeConnectorRequest{Name: name})
 			return err
 		}},
-		{"stop", "Shut the tasks down; offsets can then be changed", "is stopping", func(ctx context.Context, name string) error {
-			_, err := s.connectors().StopConnector(ctx, &connectorv1.StopConnectorRequest{Name: name})
-			return err
-		}},
+		{"stop", "Shut the tasks down; offsets can then be changed", "is stopping",
+			func(ctx context.Context, name string) error {
+				_, err := s.connectors().StopConnector(ctx, &connectorv1.StopConnectorRequest{Name: name})
+				return err
+			}},
 		{"restart", "Restart a connector with its tasks", "restarts", func(ctx context.Context, name string) error {
 			_, err := s.connectors().RestartConnector(ctx, &connectorv1.RestartConnectorRequest{Name: name, IncludeTasks: true})
 			return err

@@ -9,9 +9,11 @@ import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 )
 
-// logsCommand shows and sets how much admin writes into its log. What happened to connectors is in get events, what is wrong in describe.
+// logsCommand shows and sets how much admin writes into its log. What happened to connectors is in
+// get events, what is wrong in describe.
 func logsCommand(s *session) *cobra.Command {
-	root := &cobra.Command{Use: "logs", Short: "Show or set the levels of admin's log, as Kafka Connect's /admin/loggers does"}
+	root := &cobra.Command{Use: "logs",
+		Short: "Show or set the levels of admin's log, as Kafka Connect's /admin/loggers does"}
 	root.AddCommand(
 		&cobra.Command{
 			Use: "levels", Short: "Show each logger with its level", Args: exactly(0),
@@ -29,7 +31,9 @@ func logsCommand(s *session) *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use: "set LOGGER LEVEL", Short: "Set a logger's level and that of all below it, until admin ends; root is the one above all", Args: exactly(2),
+			Use:   "set LOGGER LEVEL",
+			Short: "Set a logger's level and that of all below it, until admin ends; root is the one above all",
+			Args:  exactly(2),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				r, err := s.admin().SetLoggerLevel(cmd.Context(), &adminv1.SetLoggerLevelRequest{Logger: args[0], Level: args[1]})
 				if err != nil {

@@ -11,7 +11,8 @@ import (
 
 // lastingKinds are the notices that stay until somebody has acknowledged them.
 var lastingKinds = map[string]sinkv1.SinkNotice_Kind{
-	"truncated": sinkv1.SinkNotice_KIND_TRUNCATED, "snapshot_repeated": sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, "batch_doubled": sinkv1.SinkNotice_KIND_BATCH_DOUBLED,
+	"truncated": sinkv1.SinkNotice_KIND_TRUNCATED, "snapshot_repeated": sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED,
+	"batch_doubled": sinkv1.SinkNotice_KIND_BATCH_DOUBLED,
 }
 
 // acknowledgeCommand takes back notices of a sink that stay until somebody has seen them.
@@ -23,9 +24,12 @@ func acknowledgeCommand(s *session) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			of, known := lastingKinds[strings.ToLower(kind)]
 			if kind != "" && !known {
-				return fmt.Errorf("%w: --kind is one of truncated, snapshot_repeated, batch_doubled; other notices pass with what they are about", errUsage)
+				return fmt.Errorf(
+					"%w: --kind is one of truncated, snapshot_repeated, batch_doubled; other notices pass with what they are about",
+					errUsage)
 			}
-			r, err := s.sinks().AcknowledgeNotices(cmd.Context(), &sinkv1.AcknowledgeNoticesRequest{Connector: args[0], Kind: of, Topic: topic})
+			r, err := s.sinks().AcknowledgeNotices(cmd.Context(),
+				&sinkv1.AcknowledgeNoticesRequest{Connector: args[0], Kind: of, Topic: topic})
 			if err != nil {
 				return err
 			}

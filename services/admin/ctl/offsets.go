@@ -22,14 +22,16 @@ const kafkaTopic = "kafka_topic"
 
 // offsetsCommand shows where a connector is, and moves it.
 func offsetsCommand(s *session) *cobra.Command {
-	root := &cobra.Command{Use: "offsets", Short: "Show how far a connector is, or move it: back to the beginning, or to a position"}
+	root := &cobra.Command{Use: "offsets",
+		Short: "Show how far a connector is, or move it: back to the beginning, or to a position"}
 	root.AddCommand(getOffsetsCommand(s), setOffsetsCommand(s), resetOffsetsCommand(s))
 	return root
 }
 
 func getOffsetsCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use: "get CONNECTOR", Short: "Show each partition with its position; as JSON in the form that set reads", Args: exactly(1), ValidArgsFunction: s.names,
+		Use: "get CONNECTOR", Short: "Show each partition with its position; as JSON in the form that set reads",
+		Args: exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := s.connectors().GetOffsets(cmd.Context(), &connectorv1.GetOffsetsRequest{Name: args[0]})
 			if err != nil {
@@ -66,10 +68,13 @@ func offsetText(o *connectorv1.Offset) (line [2]string, err error) {
 func setOffsetsCommand(s *session) *cobra.Command {
 	var file string
 	set := &cobra.Command{
-		Use: "set CONNECTOR", Short: "Move a connector to the positions of a file in the form of get -o json or of Kafka Connect's REST", Args: exactly(1), ValidArgsFunction: s.names,
+		Use:   "set CONNECTOR",
+		Short: "Move a connector to the positions of a file in the form of get -o json or of Kafka Connect's REST",
+		Args:  exactly(1), ValidArgsFunction: s.names,
 	}
 	yes := confirmation(set)
-	set.Flags().StringVarP(&file, "file", "f", "", "file with {\"offsets\": [{\"partition\": …, \"offset\": …}]}; - is standard input, an offset of null forgets the partition")
+	set.Flags().StringVarP(&file, "file", "f", "",
+		"file with {\"offsets\": [{\"partition\": …, \"offset\": …}]}; - is standard input, an offset of null forgets the partition")
 	_ = set.MarkFlagRequired("file") // the flag is there
 	set.RunE = func(cmd *cobra.Command, args []string) error {
 		offsets, err := readOffsets(s, file)
@@ -77,7 +82,8 @@ func setOffsetsCommand(s *session) *cobra.Command {
 			return err
 		}
 		return moveOffsets(cmd.Context(), s, args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
-			return s.connectors().AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: args[0], Offsets: offsets, ValidateOnly: validateOnly})
+			return s.connectors().AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: args[0], Offsets: offsets,
+				ValidateOnly: validateOnly})
 		})
 	}
 	return set
@@ -106,7 +112,8 @@ func readOffsets(s *session, path string) ([]*connectorv1.Offset, error) {
 	var offsets []*connectorv1.Offset
 	for _, one := range list.Offsets {
 		o := &connectorv1.Offset{}
-		if o.Partition, err = connector.OffsetStruct(one.Partition); err == nil && len(one.Offset) > 0 && string(one.Offset) != "null" {
+		if o.Partition, err = connector.OffsetStruct(one.Partition); err == nil && len(one.Offset) > 0 &&
+			string(one.Offset) != "null" {
 			o.Offset, err = connector.OffsetStruct(one.Offset)
 		}
 		if err != nil {
@@ -120,7 +127,9 @@ func readOffsets(s *session, path string) ([]*connectorv1.Offset, error) {
 func resetOffsetsCommand(s *session) *cobra.Command {
 	var topics []string
 	reset := &cobra.Command{
-		Use: "reset CONNECTOR", Short: "Forget where a connector is: a source reads its tables again, a sink its topics; says first what comes twice", Args: exactly(1), ValidArgsFunction: s.names,
+		Use:   "reset CONNECTOR",
+		Short: "Forget where a connector is: a source reads its tables again, a sink its topics; says first what comes twice",
+		Args:  exactly(1), ValidArgsFunction: s.names,
 	}
 	yes := confirmation(reset)
 	reset.Flags().StringSliceVar(&topics, "topic", nil, "of a sink, only this topic; may be given more than once")
@@ -143,10 +152,12 @@ func resetOffsetsCommand(s *session) *cobra.Command {
 			}
 		}
 		if len(forget) == 0 {
-			return fmt.Errorf("%w: %s has no offsets of topic %s; calypsoctl offsets get %[2]s shows those that it has", errUsage, args[0], strings.Join(topics, ", "))
+			return fmt.Errorf("%w: %s has no offsets of topic %s; calypsoctl offsets get %[2]s shows those that it has",
+				errUsage, args[0], strings.Join(topics, ", "))
 		}
 		return moveOffsets(cmd.Context(), s, args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
-			return s.connectors().AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: args[0], Offsets: forget, ValidateOnly: validateOnly})
+			return s.connectors().AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: args[0], Offsets: forget,
+				ValidateOnly: validateOnly})
 		})
 	}
 	return reset
@@ -154,7 +165,8 @@ func resetOffsetsCommand(s *session) *cobra.Command {
 
 // confirmation gives a command the flag without which it only says what would follow.
 func confirmation(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("yes", false, "do it; without it, only what would follow is said. A running connector is stopped for it and resumed")
+	return cmd.Flags().Bool("yes", false,
+		"do it; without it, only what would follow is said. A running connector is stopped for it and resumed")
 }
 
 // moved is the answer to a change of offsets.
@@ -164,8 +176,10 @@ type moved interface {
 	GetConsequences() []string
 }
 
-// moveOffsets says what follows from a change of offsets and, if it is wanted, makes it: of a connector that runs between a stop and a resume.
-func moveOffsets(ctx context.Context, s *session, name string, yes bool, change func(ctx context.Context, validateOnly bool) (moved, error)) error {
+// moveOffsets says what follows from a change of offsets and, if it is wanted, makes it: of a
+// connector that runs between a stop and a resume.
+func moveOffsets(ctx context.Context, s *session, name string, yes bool,
+	change func(ctx context.Context, validateOnly bool) (moved, error)) error {
 	if !yes {
 		plan, err := change(ctx, true)
 		if err != nil {

@@ -24,7 +24,8 @@ import (
 
 // probeCommand tries on the user's own services what Calypso takes for true of them. It asks no admin.
 func probeCommand(s *session, version string) *cobra.Command {
-	root := &cobra.Command{Use: "probe", Short: "Try on your own services what Calypso expects of them, before there is a connector, and write a report of it"}
+	root := &cobra.Command{Use: "probe",
+		Short: "Try on your own services what Calypso expects of them, before there is a connector, and write a report of it"}
 	root.AddCommand(probeADXCommand(s, version), probeKafkaCommand(s, version), probePostgreSQLCommand(s, version))
 	return root
 }
@@ -57,7 +58,8 @@ func (t adxTarget) Validate() error {
 
 func probeADXCommand(s *session, version string) *cobra.Command {
 	var t adxTarget
-	return probeCommandOf(s, "adx", "Try how a cluster of Azure Data Explorer ends equal blobs, streams after a change of columns, fills views and takes names; the identity should be that of the sink, with the role Database Admin for the time of the probe", &t,
+	return probeCommandOf(s, "adx",
+		"Try how a cluster of Azure Data Explorer ends equal blobs, streams after a change of columns, fills views and takes names; the identity should be that of the sink, with the role Database Admin for the time of the probe", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
 			endpoints, err := kusto.DeriveEndpoints(t.URL, t.IngestURL)
 			if err != nil {
@@ -66,15 +68,18 @@ func probeADXCommand(s *session, version string) *cobra.Command {
 			client, err := kusto.New(kusto.Config{
 				Endpoints: endpoints, TrustedHosts: t.TrustedHosts, CAFile: t.CAFile, Proxy: t.Proxy, Application: "calypso-probe",
 				Auth: kusto.Auth{
-					Strategy: kusto.Strategy(strings.ToUpper(t.Strategy)), AppID: t.AppID, Authority: t.Tenant, AppKey: t.AppKey.Reveal(),
-					CertificateFile: t.CertificateFile, CertificatePassword: t.CertificatePassword.Reveal(), AccessToken: t.AccessToken.Reveal(),
+					Strategy: kusto.Strategy(strings.ToUpper(t.Strategy)), AppID: t.AppID, Authority: t.Tenant,
+					AppKey:          t.AppKey.Reveal(),
+					CertificateFile: t.CertificateFile, CertificatePassword: t.CertificatePassword.Reveal(),
+					AccessToken: t.AccessToken.Reveal(),
 				},
 			})
 			if err != nil {
 				return nil, err
 			}
 			defer client.Close()
-			return probe.ADX(ctx, client, t.Database, probe.Options{Version: version, Told: told, Secrets: []string{t.AppKey.Reveal(), t.CertificatePassword.Reveal(), t.AccessToken.Reveal()}}), nil
+			return probe.ADX(ctx, client, t.Database, probe.Options{Version: version, Told: told,
+				Secrets: []string{t.AppKey.Reveal(), t.CertificatePassword.Reveal(), t.AccessToken.Reveal()}}), nil
 		})
 }
 
@@ -86,16 +91,21 @@ type kafkaTarget struct {
 
 func probeKafkaCommand(s *session, version string) *cobra.Command {
 	var t kafkaTarget
-	return probeCommandOf(s, "kafka", "Try which compression, sizes, commits and transactions brokers take, and look how the workers' topics are cleaned up; the settings are those of a worker", &t,
+	return probeCommandOf(s, "kafka",
+		"Try which compression, sizes, commits and transactions brokers take, and look how the workers' topics are cleaned up; the settings are those of a worker", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
 			base, err := t.Kafka.Options("calypso-probe", nil)
 			if err != nil {
 				return nil, err
 			}
 			return probe.Kafka{
-				Target: strings.Join(t.Kafka.Brokers, ", "), Compacted: t.Topics, TransactionalPrefix: connector.TransactionalID(""),
-				Connect: func(more ...kgo.Opt) (*kgo.Client, error) { return kgo.NewClient(slices.Concat(base, more)...) },
-			}.Probe(ctx, probe.Options{Version: version, Told: told, Secrets: []string{t.Kafka.Password.Reveal(), t.Kafka.ClientSecret.Reveal()}})
+				Target: strings.Join(t.Kafka.Brokers, ", "), Compacted: t.Topics,
+				TransactionalPrefix: connector.TransactionalID(""),
+				Connect: func(more ...kgo.Opt) (*kgo.Client, error) {
+					return kgo.NewClient(slices.Concat(base, more)...)
+				},
+			}.Probe(ctx, probe.Options{Version: version, Told: told,
+				Secrets: []string{t.Kafka.Password.Reveal(), t.Kafka.ClientSecret.Reveal()}})
 		})
 }
 
@@ -126,25 +136,31 @@ func (t postgresTarget) Validate() error {
 
 func probePostgreSQLCommand(s *session, version string) *cobra.Command {
 	var t postgresTarget
-	return probeCommandOf(s, "postgres", "Try whether a pooler is before a server of PostgreSQL, and whether the role may replicate, use each output plugin, have slots that standbys keep and make publications", &t,
+	return probeCommandOf(s, "postgres",
+		"Try whether a pooler is before a server of PostgreSQL, and whether the role may replicate, use each output plugin, have slots that standbys keep and make publications", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
 			target := pgrepl.Config{
 				Host: t.Host, Port: uint16(t.Port), User: t.User, Password: t.Password.Reveal(), Database: t.Database,
-				SSLMode: t.SSLMode, SSLRootCert: t.SSLRootCert, SSLCert: t.SSLCert, SSLKey: t.SSLKey, ApplicationName: "calypso-probe",
+				SSLMode: t.SSLMode, SSLRootCert: t.SSLRootCert, SSLCert: t.SSLCert, SSLKey: t.SSLKey,
+				ApplicationName: "calypso-probe",
 			}
 			if t.Entra {
 				target.Token = entra.For(entra.PostgresScope(target.Hosts()...), target.Hosts()...)
 			}
-			return probe.PostgreSQL(ctx, target, probe.Options{Version: version, Told: told, Secrets: []string{t.Password.Reveal()}}), nil
+			return probe.PostgreSQL(ctx, target, probe.Options{Version: version, Told: told,
+				Secrets: []string{t.Password.Reveal()}}), nil
 		})
 }
 
-// probeCommandOf is the command that probes one service. settings is a pointer to a struct of settings as package config has them.
-func probeCommandOf(s *session, name, short string, settings any, run func(context.Context, func(probe.Finding)) (*probe.Report, error)) *cobra.Command {
+// probeCommandOf is the command that probes one service. settings is a pointer to a struct of
+// settings as package config has them.
+func probeCommandOf(s *session, name, short string, settings any,
+	run func(context.Context, func(probe.Finding)) (*probe.Report, error)) *cobra.Command {
 	var path string
 	cmd := &cobra.Command{Use: name, Short: short, Args: exactly(0)}
 	load := settingsOf(cmd, settings)
-	cmd.Flags().StringVar(&path, "report", "", "also write what was found to this file, as JSON if its name ends with .json, else as Markdown. It names the service's address, tables and roles, and holds no secrets")
+	cmd.Flags().StringVar(&path, "report", "",
+		"also write what was found to this file, as JSON if its name ends with .json, else as Markdown. It names the service's address, tables and roles, and holds no secrets")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := load(); err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
@@ -204,7 +220,8 @@ func showFinding(s *session, f probe.Finding) {
 	_ = t.flush() // a terminal that is gone must not end the probe, which has to remove what it made
 }
 
-// conclude prints and writes the report. Its error is that of the exit status: something is otherwise, or nothing could be tried.
+// conclude prints and writes the report. Its error is that of the exit status: something is
+// otherwise, or nothing could be tried.
 func conclude(s *session, r *probe.Report, file *os.File) error {
 	text, err := r.JSON()
 	if err != nil {

@@ -65,7 +65,8 @@ func TestAProbeReachesAClusterBehindAProxy(t *testing.T) {
 	}))
 	defer proxy.Close()
 	var out bytes.Buffer
-	err := Run(ctx, "test", []string{"probe", "adx", "--url", "https://x.kusto.windows.net", "--database", "shop", "--auth", "NONE", "--proxy", proxy.URL}, nil, &out)
+	err := Run(ctx, "test", []string{"probe", "adx", "--url", "https://x.kusto.windows.net", "--database", "shop",
+		"--auth", "NONE", "--proxy", proxy.URL}, nil, &out)
 	if asked.Load() != "x.kusto.windows.net:443" {
 		t.Errorf("the proxy was asked for %v: %v\n%s", asked.Load(), err, &out)
 	}
@@ -79,7 +80,8 @@ func TestAProbeSaysWhatItNeedsToBeTold(t *testing.T) {
 		{[]string{"probe", "adx", "--database", "shop"}, "--url and --database are needed"},
 		{[]string{"probe", "adx", "--url", "https://x.kusto.windows.net", "--database", "shop"}, "aad.auth.appid"},
 		{[]string{"probe", "adx", "--url", "https://evil.example", "--database", "shop", "--auth", "NONE"}, "evil.example"},
-		{[]string{"probe", "adx", "--url", "https://x.kusto.windows.net", "--database", "shop", "--app-key", "s3cret"}, "app-key"},
+		{[]string{"probe", "adx", "--url", "https://x.kusto.windows.net", "--database", "shop", "--app-key", "s3cret"},
+			"app-key"},
 	} {
 		for _, name := range []string{"CALYPSO_ADX_URL", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"} {
 			t.Setenv(name, "")

@@ -14,8 +14,9 @@ import (
 func getSchemasCommand(s *session) *cobra.Command {
 	var most int32
 	get := &cobra.Command{
-		Use: "schemas CONNECTOR [TABLE]", Short: "Which versions a connector's tables, or one schema.table, have had, newest first",
-		Args: between(1, 2), ValidArgsFunction: s.names,
+		Use:   "schemas CONNECTOR [TABLE]",
+		Short: "Which versions a connector's tables, or one schema.table, have had, newest first",
+		Args:  between(1, 2), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := &capturev1.ListSchemaVersionsRequest{Connector: args[0], PageSize: most}
 			if len(args) > 1 {

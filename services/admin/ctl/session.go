@@ -59,10 +59,13 @@ func (s *session) orders() ordersv1.OrdersServiceClient {
 // unreachable says of gRPC's own error of a connection, which does not name it, that it is the one to admin.
 func (s *session) unreachable(err error) error {
 	st, _ := status.FromError(err)
-	if st.Code() != codes.Unavailable || !strings.HasPrefix(st.Message(), "connection error: ") || errors.Is(err, errUnsure) {
+	if st.Code() != codes.Unavailable || !strings.HasPrefix(st.Message(), "connection error: ") ||
+		errors.Is(err, errUnsure) {
 		return err
 	}
-	return status.Errorf(codes.Unavailable, "admin at %s does not answer: %s. See that it runs there; --address (CALYPSO_ADDRESS) names another.", s.address, rpc.Cause(err))
+	return status.Errorf(codes.Unavailable,
+		"admin at %s does not answer: %s. See that it runs there; --address (CALYPSO_ADDRESS) names another.",
+		s.address, rpc.Cause(err))
 }
 
 // show prints an answer: as JSON, or by table.

@@ -19,7 +19,8 @@ func describeSlot(t *table, slot *capturev1.Slot) {
 		return
 	}
 	t.row("Slot", slot.Name, slotState(slot))
-	t.row("Slot confirmed", slot.ConfirmedFlushLsn, "restarts at "+slot.RestartLsn, "keeps "+checks.Size(slot.RetainedBytes), slot.WalStatus)
+	t.row("Slot confirmed", slot.ConfirmedFlushLsn, "restarts at "+slot.RestartLsn,
+		"keeps "+checks.Size(slot.RetainedBytes), slot.WalStatus)
 	if c := slot.Statistics; c != nil {
 		t.row("Slot decoded", fmt.Sprintf("%d transactions", c.TotalTransactions), checks.Size(c.TotalBytes))
 		t.row("Slot spilled", fmt.Sprintf("%d transactions", c.SpilledTransactions), checks.Size(c.SpilledBytes))

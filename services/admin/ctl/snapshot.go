@@ -36,8 +36,10 @@ func snapshotCommand(s *session) *cobra.Command {
 				})
 			},
 		}
-		if action == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE || action == capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP {
-			cmd.Flags().StringSliceVar(&tables, "table", nil, "schema.table, or a regular expression of it; may be given more than once")
+		if action == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE ||
+			action == capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP {
+			cmd.Flags().StringSliceVar(&tables, "table", nil,
+				"schema.table, or a regular expression of it; may be given more than once")
 		}
 		if action == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE {
 			cmd.Flags().StringVar(&condition, "where", "", "SQL condition that narrows the rows")
@@ -49,7 +51,8 @@ func snapshotCommand(s *session) *cobra.Command {
 		return cmd
 	}
 	root.AddCommand(
-		signal("start", "Read tables, after those that are being read; their rows come into the topics once more", capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, true),
+		signal("start", "Read tables, after those that are being read; their rows come into the topics once more",
+			capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, true),
 		signal("pause", "Read no more until resumed", capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE, false),
 		signal("resume", "Go on reading", capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME, false),
 		signal("stop", "Give up tables, or all if none is named", capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP, false),
@@ -67,7 +70,8 @@ func snapshotCommand(s *session) *cobra.Command {
 						if i.Completed {
 							state = "completed"
 						}
-						t.row(i.Table, "initial", state, i.RowsDone, estimate(i.RowsEstimated), fmt.Sprintf("%d of %d ranges", i.RangesDone, i.RangesTotal))
+						t.row(i.Table, "initial", state, i.RowsDone, estimate(i.RowsEstimated),
+							fmt.Sprintf("%d of %d ranges", i.RangesDone, i.RangesTotal))
 					}
 					incrementalRows(t, r.Incremental)
 				})

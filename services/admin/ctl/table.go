@@ -88,7 +88,8 @@ func kind(t connectorv1.ConnectorType) string {
 
 // pipelines is the table of get pipelines and of watch. Counts begin with the connectors' tasks.
 func pipelines(t *table, all []*adminv1.Pipeline) {
-	t.row("PIPELINE", "VERDICT", "PHASE", "CAPTURED SINCE START", "INGESTED SINCE START", "LAST INGESTED", "WAITING", "LAG", "P50", "P99", "WAL KEPT", "REASON")
+	t.row("PIPELINE", "VERDICT", "PHASE", "CAPTURED SINCE START", "INGESTED SINCE START", "LAST INGESTED", "WAITING",
+		"LAG", "P50", "P99", "WAL KEPT", "REASON")
 	for _, p := range all {
 		var ingested int64
 		var ages []*latencyv1.Latency
@@ -107,7 +108,8 @@ func pipelines(t *table, all []*adminv1.Pipeline) {
 		if p.Capture.GetPhase() == capturev1.Phase_PHASE_UNSPECIFIED {
 			phase = "-"
 		}
-		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, moment(last), waiting(p), late(p), rounded(age.P50), rounded(age.P99), kept(p.Capture.GetSlot()), p.Reason)
+		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, moment(last), waiting(p), late(p),
+			rounded(age.P50), rounded(age.P99), kept(p.Capture.GetSlot()), p.Reason)
 	}
 }
 
@@ -139,7 +141,8 @@ func checkTable(t *table, all []*adminv1.Pipeline, least adminv1.CheckState) {
 			if subject != p.Source && len(all) > 1 {
 				subject = p.Source + " " + subject
 			}
-			t.row(c.Name, subject, strings.ToLower(strings.TrimPrefix(c.State.String(), "CHECK_STATE_")), c.Since.AsTime().Local().Format(time.DateTime), c.Summary, c.Remedy)
+			t.row(c.Name, subject, strings.ToLower(strings.TrimPrefix(c.State.String(), "CHECK_STATE_")),
+				c.Since.AsTime().Local().Format(time.DateTime), c.Summary, c.Remedy)
 		}
 	}
 }
@@ -160,5 +163,6 @@ func late(p *adminv1.Pipeline) time.Duration {
 	for _, s := range p.Sinks {
 		slowest = max(slowest, s.KafkaToSink.GetTime().AsDuration()+s.SinkToQueryable.GetTime().AsDuration())
 	}
-	return (p.CommitToCapture.GetTime().AsDuration() + p.CaptureToKafka.GetTime().AsDuration() + slowest).Round(10 * time.Millisecond)
+	return (p.CommitToCapture.GetTime().AsDuration() + p.CaptureToKafka.GetTime().AsDuration() +
+		slowest).Round(10 * time.Millisecond)
 }

@@ -33,18 +33,23 @@ func TestADescriptionFitsIntoATerminalAndLosesNothing(t *testing.T) {
 	}
 	list, sentence := strings.Join(tables, ","), strings.Repeat("the server keeps log and nobody reads it ", 20)
 	out := printed(t, func(to *table) {
-		describeConnector(to, &connectorv1.Connector{Name: "src", Config: map[string]string{"table.include.list": list}, Warnings: []string{"topcs is not known and " + sentence, "did you mean topics?"}},
+		describeConnector(to, &connectorv1.Connector{Name: "src", Config: map[string]string{"table.include.list": list},
+			Warnings: []string{"topcs is not known and " + sentence, "did you mean topics?"}},
 			&connectorv1.ConnectorStatus{Tasks: []*connectorv1.TaskStatus{{Trace: sentence}}}, tables)
-		describePipeline(to, &adminv1.Pipeline{Source: "src", Reason: sentence, Checks: []*adminv1.HealthCheck{{Name: "slot", Subject: "s", Summary: sentence, Remedy: sentence, Since: timestamppb.Now()}}})
+		describePipeline(to, &adminv1.Pipeline{Source: "src", Reason: sentence,
+			Checks: []*adminv1.HealthCheck{{Name: "slot", Subject: "s", Summary: sentence, Remedy: sentence,
+				Since: timestamppb.Now()}}})
 		to.row("")
-		events(to, []*connectorv1.Event{{Time: timestamppb.Now(), Actor: "anna", Action: "CreateConnector", Connector: "src", Detail: "+ aad.auth.strategy: NONE\n+ topics: a\n+ " + sentence}})
+		events(to, []*connectorv1.Event{{Time: timestamppb.Now(), Actor: "anna", Action: "CreateConnector", Connector: "src",
+			Detail: "+ aad.auth.strategy: NONE\n+ topics: a\n+ " + sentence}})
 	})
 	for line := range strings.Lines(out) {
 		if n := len([]rune(line)); n > 180 {
 			t.Errorf("a line of %d columns: %s", n, line)
 		}
 	}
-	if joined := strings.Join(strings.Fields(out), ""); !strings.Contains(joined, list) || strings.Count(joined, "nobodyreadsit") < 3*20 {
+	if joined := strings.Join(strings.Fields(out), ""); !strings.Contains(joined, list) ||
+		strings.Count(joined, "nobodyreadsit") < 3*20 {
 		t.Errorf("something was left out:\n%s", out)
 	}
 	for _, want := range []string{"Warning             topcs is not known", "Warning             did you mean topics?"} {
@@ -60,8 +65,9 @@ func TestADescriptionFitsIntoATerminalAndLosesNothing(t *testing.T) {
 func TestPipelinesSayThatCountsBeginWithTheStartAndWhenRowsCameLast(t *testing.T) {
 	at := timestamppb.Now()
 	out := printed(t, func(to *table) {
-		pipelines(to, []*adminv1.Pipeline{{Source: "src", Capture: &capturev1.Capture{RowsDelivered: 7}, Sinks: []*adminv1.PipelineSink{{Sink: &sinkv1.Sink{RowsIngested: 5,
-			Partitions: []*sinkv1.PartitionProgress{{}, {LastIngestedTime: at}}}}}}})
+		pipelines(to, []*adminv1.Pipeline{{Source: "src", Capture: &capturev1.Capture{RowsDelivered: 7},
+			Sinks: []*adminv1.PipelineSink{{Sink: &sinkv1.Sink{RowsIngested: 5,
+				Partitions: []*sinkv1.PartitionProgress{{}, {LastIngestedTime: at}}}}}}})
 	})
 	for _, want := range []string{"CAPTURED SINCE START", "INGESTED SINCE START", "LAST INGESTED", moment(at)} {
 		if !strings.Contains(out, want) {
@@ -94,7 +100,8 @@ func TestALongReasonStandsInItsColumnOnSeveralLines(t *testing.T) {
 
 func TestATargetThatIsNotKnownIsADash(t *testing.T) {
 	out := printed(t, func(t *table) {
-		pipelineTables(t, []*adminv1.PipelineTable{{Table: "s.a", Topic: "p.s.a", Sinks: []*adminv1.PipelineTableSink{{Sink: "adx"}}}})
+		pipelineTables(t, []*adminv1.PipelineTable{{Table: "s.a", Topic: "p.s.a",
+			Sinks: []*adminv1.PipelineTableSink{{Sink: "adx"}}}})
 	})
 	if strings.Contains(out, " . ") || !strings.Contains(out, "adx   -  ") {
 		t.Errorf("got\n%s", out)

@@ -14,7 +14,8 @@ import (
 // getTablesCommand lists the tables of a pipeline.
 func getTablesCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use: "tables PIPELINE", Short: "Each table that is captured, with its state and counts, and where each sink puts it", Args: exactly(1), ValidArgsFunction: s.names,
+		Use: "tables PIPELINE", Short: "Each table that is captured, with its state and counts, and where each sink puts it",
+		Args: exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := s.admin().ListPipelineTables(cmd.Context(), &adminv1.ListPipelineTablesRequest{Source: args[0]})
 			if err != nil {
@@ -27,7 +28,8 @@ func getTablesCommand(s *session) *cobra.Command {
 
 // pipelineTables prints a line for each target of each table.
 func pipelineTables(t *table, all []*adminv1.PipelineTable) {
-	t.row("TABLE", "STATE", "READ", "INSERTED", "UPDATED", "DELETED", "TRUNCATED", "LAST CHANGE", "VERSION", "IDENTITY", "TOPIC", "SINK", "TARGET", "WAITING", "INGESTED SINCE START", "LAST INGESTED", "DETAIL")
+	t.row("TABLE", "STATE", "READ", "INSERTED", "UPDATED", "DELETED", "TRUNCATED", "LAST CHANGE", "VERSION", "IDENTITY",
+		"TOPIC", "SINK", "TARGET", "WAITING", "INGESTED SINCE START", "LAST INGESTED", "DETAIL")
 	for _, of := range all {
 		c := of.Captured
 		cells := []any{of.Table, "-", "-", "-", "-", "-", "-", "-", "-", "-", of.Topic}
@@ -40,18 +42,21 @@ func pipelineTables(t *table, all []*adminv1.PipelineTable) {
 			if c.LastChangeTime != nil {
 				last += " " + c.LastChangeLsn
 			}
-			cells = []any{of.Table, strings.ToLower(strings.TrimPrefix(c.State.String(), "STATE_")), c.RowsRead, c.RowsInserted, c.RowsUpdated, c.RowsDeleted,
+			cells = []any{of.Table, strings.ToLower(strings.TrimPrefix(c.State.String(), "STATE_")), c.RowsRead, c.RowsInserted,
+				c.RowsUpdated, c.RowsDeleted,
 				c.Truncates, last, c.SchemaVersion, c.ReplicaIdentity, of.Topic}
 		}
 		if s := of.Snapshot; s != nil && !s.Completed && s.RowsEstimated >= 0 {
-			detail = append([]string{fmt.Sprintf("its snapshot has %d of about %d rows", s.RowsDone, s.RowsEstimated)}, detail...)
+			detail = append([]string{fmt.Sprintf("its snapshot has %d of about %d rows", s.RowsDone, s.RowsEstimated)},
+				detail...)
 		}
 		said := strings.Join(detail, " ")
 		if len(of.Sinks) == 0 {
 			t.row(append(cells, "-", "-", "-", "-", "-", said)...)
 		}
 		for _, to := range of.Sinks {
-			t.row(append(cells[:len(cells):len(cells)], to.Sink, target(to), to.RecordsWaiting, to.RowsIngested, moment(to.LastIngestedTime), said)...)
+			t.row(append(cells[:len(cells):len(cells)], to.Sink, target(to), to.RecordsWaiting, to.RowsIngested,
+				moment(to.LastIngestedTime), said)...)
 		}
 	}
 }

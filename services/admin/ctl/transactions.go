@@ -11,12 +11,14 @@ import (
 
 // transactionsCommand shows and rolls back transactions that no broker ends.
 func transactionsCommand(s *session) *cobra.Command {
-	root := &cobra.Command{Use: "transactions", Short: "List or roll back Kafka transactions that hang: open in a partition, and known to no coordinator"}
+	root := &cobra.Command{Use: "transactions",
+		Short: "List or roll back Kafka transactions that hang: open in a partition, and known to no coordinator"}
 	var topics []string
 	list := &cobra.Command{
 		Use: "list", Short: "Show transactions that hang in the topics of Calypso and its connectors", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := s.connectors().ListHangingTransactions(cmd.Context(), &connectorv1.ListHangingTransactionsRequest{Topics: topics})
+			r, err := s.connectors().ListHangingTransactions(cmd.Context(),
+				&connectorv1.ListHangingTransactionsRequest{Topics: topics})
 			if err != nil {
 				return err
 			}
@@ -35,18 +37,21 @@ func transactionsCommand(s *session) *cobra.Command {
 	list.Flags().StringSliceVar(&topics, "topic", nil, "look at this topic instead; may be given more than once")
 	var producer int64
 	abort := &cobra.Command{
-		Use: "abort TOPIC PARTITION --producer ID", Short: "Roll a hanging transaction back, after looking that it still hangs: its records are never read by readers of committed records", Args: exactly(2),
+		Use:   "abort TOPIC PARTITION --producer ID",
+		Short: "Roll a hanging transaction back, after looking that it still hangs: its records are never read by readers of committed records", Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			partition, err := strconv.ParseInt(args[1], 10, 32)
 			if err != nil || partition < 0 {
 				return fmt.Errorf("%w: %q is no partition", errUsage, args[1])
 			}
-			r, err := s.connectors().AbortHangingTransaction(cmd.Context(), &connectorv1.AbortHangingTransactionRequest{Topic: args[0], Partition: int32(partition), ProducerId: producer})
+			r, err := s.connectors().AbortHangingTransaction(cmd.Context(),
+				&connectorv1.AbortHangingTransactionRequest{Topic: args[0], Partition: int32(partition), ProducerId: producer})
 			if err != nil {
 				return err
 			}
 			return s.show(r, func(t *table) {
-				t.row(fmt.Sprintf("The transaction of producer %d in partition %d of %s is rolled back.", producer, partition, args[0]))
+				t.row(fmt.Sprintf("The transaction of producer %d in partition %d of %s is rolled back.", producer,
+					partition, args[0]))
 			})
 		},
 	}

@@ -22,8 +22,9 @@ func verifyCommand(s *session) *cobra.Command {
 	q := &adminv1.VerifyPipelineRequest{}
 	var patience time.Duration
 	verify := &cobra.Command{
-		Use: "verify PIPELINE", Short: "Compare the source's tables with Azure Data Explorer while changes flow; exit status 0 if equal, 1 if different, 2 on error",
-		Args: exactly(1), ValidArgsFunction: s.names,
+		Use:   "verify PIPELINE",
+		Short: "Compare the source's tables with Azure Data Explorer while changes flow; exit status 0 if equal, 1 if different, 2 on error",
+		Args:  exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Source, q.Patience = args[0], durationpb.New(patience)
 			stream, err := s.admin().VerifyPipeline(cmd.Context(), q)
@@ -51,11 +52,13 @@ func verifyCommand(s *session) *cobra.Command {
 }
 
 // compared are the flags of what a comparison looks at.
-func compared(command *cobra.Command, sink *string, tables *[]string, patience *time.Duration, most *int32, mostUnlessSet int32) {
+func compared(command *cobra.Command, sink *string, tables *[]string, patience *time.Duration, most *int32,
+	mostUnlessSet int32) {
 	flags := command.Flags()
 	flags.StringVar(sink, "sink", "", "only this sink connector")
 	flags.StringSliceVar(tables, "table", nil, "only this table (schema.table); may be given more than once")
-	flags.DurationVar(patience, "patience", 90*time.Second, "how long a change may take to arrive; longer than the sink's flush.interval.ms")
+	flags.DurationVar(patience, "patience", 90*time.Second,
+		"how long a change may take to arrive; longer than the sink's flush.interval.ms")
 	flags.Int32Var(most, "max", mostUnlessSet, "end a table's comparison after so many differing keys")
 }
 
@@ -87,7 +90,8 @@ func showVerification(s *session, event *adminv1.VerifyPipelineResponse) error {
 	switch e := event.Event.(type) {
 	case *adminv1.VerifyPipelineResponse_Progress:
 		p := e.Progress
-		said := fmt.Sprintf("%s: %d of %d rows compared; %s and may be on the way\n", p.Table, p.RowsCompared, p.RowsTotal, checks.Plural(int(p.Pending), "row differs", "rows differ"))
+		said := fmt.Sprintf("%s: %d of %d rows compared; %s and may be on the way\n", p.Table, p.RowsCompared, p.RowsTotal,
+			checks.Plural(int(p.Pending), "row differs", "rows differ"))
 		if p.Pending > 0 && said != s.said { // it comes every second or two, also while nothing changes
 			fmt.Fprint(s.out, said)
 			s.said = said
@@ -95,7 +99,9 @@ func showVerification(s *session, event *adminv1.VerifyPipelineResponse) error {
 	case *adminv1.VerifyPipelineResponse_Difference:
 		d := e.Difference
 		fmt.Fprintf(s.out, "%s, key %s: %s\n", d.Table, strings.Join(d.Key, ", "), map[adminv1.RowDifference_Kind]string{
-			adminv1.RowDifference_KIND_MISSING: "missing in Azure Data Explorer", adminv1.RowDifference_KIND_EXTRA: "only in Azure Data Explorer", adminv1.RowDifference_KIND_DIFFERENT: "other values"}[d.Kind])
+			adminv1.RowDifference_KIND_MISSING:   "missing in Azure Data Explorer",
+			adminv1.RowDifference_KIND_EXTRA:     "only in Azure Data Explorer",
+			adminv1.RowDifference_KIND_DIFFERENT: "other values"}[d.Kind])
 	case *adminv1.VerifyPipelineResponse_Table:
 		showTable(s.out, e.Table)
 	case *adminv1.VerifyPipelineResponse_Summary:
@@ -106,7 +112,8 @@ func showVerification(s *session, event *adminv1.VerifyPipelineResponse) error {
 
 func showTable(out io.Writer, t *adminv1.TableVerification) {
 	if t.Failure != "" {
-		fmt.Fprintf(out, "%s could not be compared with %s of %s: %s\n", t.Table, cmp.Or(t.Target, "its copy"), t.Sink, t.Failure)
+		fmt.Fprintf(out, "%s could not be compared with %s of %s: %s\n", t.Table, cmp.Or(t.Target, "its copy"),
+			t.Sink, t.Failure)
 		return
 	}
 	outcome := "equal"
@@ -119,13 +126,16 @@ func showTable(out io.Writer, t *adminv1.TableVerification) {
 	case !t.Equal:
 		outcome = checks.Plural(int(t.Differences), "key differs", "keys differ")
 	case t.Unsettled > 0:
-		outcome += fmt.Sprintf(" but for %s all the time", checks.Plural(int(t.Unsettled), "row that changed", "rows that changed"))
+		outcome += fmt.Sprintf(" but for %s all the time",
+			checks.Plural(int(t.Unsettled), "row that changed", "rows that changed"))
 	}
 	if t.GetRepeatedRows() > 0 {
 		outcome += ", and " + checks.Plural(int(t.GetRepeatedRows()), "row came", "rows came") + " more than once"
 	}
 	fmt.Fprintf(out, "%s and %s of %s: %s\n", t.Table, t.Target, t.Sink, outcome)
-	fmt.Fprintf(out, "  PostgreSQL had %s, Azure Data Explorer %s, when the comparison began; what was on its way is compared too\n", extent(t.SourceExtent), extent(t.TargetExtent))
+	fmt.Fprintf(out,
+		"  PostgreSQL had %s, Azure Data Explorer %s, when the comparison began; what was on its way is compared too\n",
+		extent(t.SourceExtent), extent(t.TargetExtent))
 	fmt.Fprintf(out, "  compared: %s\n", strings.Join(t.ColumnsCompared, ", "))
 	for _, left := range t.ColumnsLeftOut {
 		fmt.Fprintf(out, "  left out: %s\n", left)

@@ -13,10 +13,12 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
 
-// planOf says how a document differs from what is, and what applying it leads to; nothing if it differs in nothing. Who may not plan
-// is told the difference only, and so is who would be refused, with the reason.
+// planOf says how a document differs from what is, and what applying it leads to; nothing if it
+// differs in nothing. Who may not plan is told the difference only, and so is who would be refused,
+// with the reason.
 func planOf(ctx context.Context, s *session, d document) (string, error) {
-	plan, err := s.connectors().PlanConnectorConfig(ctx, &connectorv1.PlanConnectorConfigRequest{Name: d.Name, Config: d.Config})
+	plan, err := s.connectors().PlanConnectorConfig(ctx,
+		&connectorv1.PlanConnectorConfigRequest{Name: d.Name, Config: d.Config})
 	switch status.Code(err) {
 	case codes.OK:
 		return planned(d.Name, plan), nil
@@ -70,7 +72,8 @@ func planned(name string, plan *connectorv1.PlanConnectorConfigResponse) string 
 // versionsCommand lists the configurations that a connector had.
 func versionsCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use: "versions CONNECTOR", Short: "The last configurations of a connector, newest first; -o json shows them whole", Args: exactly(1), ValidArgsFunction: s.names,
+		Use: "versions CONNECTOR", Short: "The last configurations of a connector, newest first; -o json shows them whole",
+		Args: exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := s.connectors().ListConfigVersions(cmd.Context(), &connectorv1.ListConfigVersionsRequest{Name: args[0]})
 			if err != nil {
@@ -90,9 +93,12 @@ func versionsCommand(s *session) *cobra.Command {
 func rollbackCommand(s *session) *cobra.Command {
 	var to int64
 	rollback := &cobra.Command{
-		Use: "rollback CONNECTOR --to VERSION", Short: "Make an earlier configuration of a connector the present one, as a new version", Args: exactly(1), ValidArgsFunction: s.names,
+		Use:   "rollback CONNECTOR --to VERSION",
+		Short: "Make an earlier configuration of a connector the present one, as a new version", Args: exactly(1),
+		ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := s.connectors().RollbackConnectorConfig(cmd.Context(), &connectorv1.RollbackConnectorConfigRequest{Name: args[0], Version: to})
+			r, err := s.connectors().RollbackConnectorConfig(cmd.Context(),
+				&connectorv1.RollbackConnectorConfigRequest{Name: args[0], Version: to})
 			if err != nil {
 				return err
 			}

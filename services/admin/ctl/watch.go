@@ -41,7 +41,8 @@ func watchCommand(s *session) *cobra.Command {
 	var interval time.Duration
 	var times int
 	watch := &cobra.Command{
-		Use: "watch [PIPELINE]", Short: "Show the pipelines, or one, as they change, until Ctrl-C", Args: between(0, 1), ValidArgsFunction: s.names,
+		Use: "watch [PIPELINE]", Short: "Show the pipelines, or one, as they change, until Ctrl-C", Args: between(0, 1),
+		ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if interval < leastInterval || interval > mostInterval {
 				return fmt.Errorf("%w: --interval is %v: %v to %v", errUsage, interval, leastInterval, mostInterval)
@@ -106,7 +107,8 @@ func watchPipelines(ctx context.Context, s *session, q *adminv1.WatchPipelinesRe
 		return nil, err
 	}
 	w := &watched{cancel: cancel, changes: make(chan *adminv1.WatchPipelinesResponse), now: map[string]*adminv1.Pipeline{}}
-	contain.Go("watch of pipelines", func() { w.receive(ctx, stream) }, func(err error) { panic(err) }) // a command of its own has nothing to go on with
+	// a command of its own has nothing to go on with
+	contain.Go("watch of pipelines", func() { w.receive(ctx, stream) }, func(err error) { panic(err) })
 	return w, nil
 }
 
@@ -151,7 +153,9 @@ func (w *watched) next(again bool, interval time.Duration) ([]*adminv1.Pipeline,
 				return nil, err
 			}
 		case <-over.C:
-			return slices.SortedFunc(maps.Values(w.now), func(a, b *adminv1.Pipeline) int { return strings.Compare(a.Source, b.Source) }), nil
+			return slices.SortedFunc(maps.Values(w.now), func(a, b *adminv1.Pipeline) int {
+				return strings.Compare(a.Source, b.Source)
+			}), nil
 		}
 	}
 }

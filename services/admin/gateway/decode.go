@@ -16,8 +16,9 @@ import (
 // tooLarge begins the error of a body that is too large, which has a code of HTTP to itself.
 const tooLarge = "must have no more than"
 
-// strictJSON reads the bodies of requests under /v1. It refuses what grpc-gateway's own reader passes over in silence: fields
-// and names of enums that do not exist, and text after the body. Its errors name the field.
+// strictJSON reads the bodies of requests under /v1. It refuses what grpc-gateway's own reader
+// passes over in silence: fields and names of enums that do not exist, and text after the body. Its
+// errors name the field.
 type strictJSON struct{ *runtime.JSONPb }
 
 func newStrictJSON() strictJSON {

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// fieldError says what is wrong with a field of a request. The gateway keeps only an error's text, from which parseFieldError
-// makes it again.
+// fieldError says what is wrong with a field of a request. The gateway keeps only an error's text,
+// from which parseFieldError makes it again.
 type fieldError struct {
 	// As google.rpc.BadRequest writes it: tables[0].pattern, config["slot.name"].
 	path    string
@@ -36,8 +36,8 @@ func parseFieldError(text string) (e fieldError, ok bool) {
 	return fieldError{path, parts[2]}, err == nil
 }
 
-// wrongField finds the innermost field of a refused message that is refused by itself; nil if there is none, as where two
-// fields exclude each other. protojson stays the judge of what is right.
+// wrongField finds the innermost field of a refused message that is refused by itself; nil if there
+// is none, as where two fields exclude each other. protojson stays the judge of what is right.
 func wrongField(message protoreflect.MessageDescriptor, prefix string, raw json.RawMessage) *fieldError {
 	members, err := membersOf(raw)
 	if err != nil {
@@ -70,7 +70,8 @@ func wrongValue(field protoreflect.FieldDescriptor, path string, raw json.RawMes
 		for _, member := range members {
 			name, _ := json.Marshal(member.name)
 			if !accepts(fmt.Sprintf("{%s:%s}", name, member.value)) {
-				return &fieldError{fmt.Sprintf("%s[%q]", path, shortened(member.name)), "must be " + wanted(field.MapValue()) + ", not " + kindOf(member.value)}
+				return &fieldError{fmt.Sprintf("%s[%q]", path, shortened(member.name)),
+					"must be " + wanted(field.MapValue()) + ", not " + kindOf(member.value)}
 			}
 		}
 		return &fieldError{path, "must be an object, not " + kindOf(raw)}
@@ -102,7 +103,8 @@ func shortened(name string) string {
 	return strings.ToValidUTF8(name[:100], "") + "…"
 }
 
-// plainMessage reports whether a field's values are objects with the fields of their message, unlike those of google.protobuf.
+// plainMessage reports whether a field's values are objects with the fields of their message,
+// unlike those of google.protobuf.
 func plainMessage(field protoreflect.FieldDescriptor) bool {
 	return field.Message() != nil && field.Message().ParentFile().Package() != "google.protobuf"
 }
@@ -125,7 +127,8 @@ func fieldNames(message protoreflect.MessageDescriptor) string {
 	return strings.Join(names, ", ")
 }
 
-// wanted says what a value of a field, or an element of a list, is in JSON (https://protobuf.dev/programming-guides/json/).
+// wanted says what a value of a field, or an element of a list, is in JSON
+// (https://protobuf.dev/programming-guides/json/).
 func wanted(field protoreflect.FieldDescriptor) string {
 	switch field.Kind() {
 	case protoreflect.BoolKind:
@@ -136,9 +139,11 @@ func wanted(field protoreflect.FieldDescriptor) string {
 		return "a string in base64"
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
 		return "a number"
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Uint32Kind,
+		protoreflect.Fixed32Kind:
 		return "a whole number of 32 bits"
-	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind, protoreflect.Uint64Kind,
+		protoreflect.Fixed64Kind:
 		return "a whole number of 64 bits, which may stand in quotes"
 	case protoreflect.EnumKind:
 		var names []string

@@ -1,7 +1,8 @@
 // Package gateway is the JSON form of Calypso's gRPC services, under /v1, by grpc-gateway.
 //
-// It is stricter than grpc-gateway itself: a field, parameter or name of an enum that does not exist is refused, not passed over.
-// Every error has the form of google.rpc.Status with an ErrorInfo, and names the field that it is about in a BadRequest.
+// It is stricter than grpc-gateway itself: a field, parameter or name of an enum that does not
+// exist is refused, not passed over. Every error has the form of google.rpc.Status with an
+// ErrorInfo, and names the field that it is about in a BadRequest.
 package gateway
 
 import (
@@ -25,7 +26,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
-// New serves the JSON form of all services that own offers. The caller bounds the size of bodies, by http.MaxBytesHandler.
+// New serves the JSON form of all services that own offers. The caller bounds the size of bodies,
+// by http.MaxBytesHandler.
 func New(ctx context.Context, own *grpc.ClientConn) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newStrictJSON()),
@@ -50,15 +52,18 @@ func New(ctx context.Context, own *grpc.ClientConn) (http.Handler, error) {
 			runtime.HTTPError(r.Context(), mux, newStrictJSON(), w, r, rpc.InvalidField("path", "path: must be valid UTF-8"))
 		case r.ContentLength != 0 && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
 			err := rpc.InvalidField("body", "body: must be JSON and say so: Content-Type: application/json")
-			runtime.HTTPError(r.Context(), mux, newStrictJSON(), w, r, &runtime.HTTPStatusError{HTTPStatus: http.StatusUnsupportedMediaType, Err: err})
+			runtime.HTTPError(r.Context(), mux, newStrictJSON(), w, r,
+				&runtime.HTTPStatusError{HTTPStatus: http.StatusUnsupportedMediaType, Err: err})
 		default:
 			mux.ServeHTTP(w, r)
 		}
 	}), nil
 }
 
-// answerError gives errors that grpc-gateway itself makes, such as those of bodies that are not right, a reason like all others.
-func answerError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+// answerError gives errors that grpc-gateway itself makes, such as those of bodies that are not
+// right, a reason like all others.
+func answerError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter,
+	r *http.Request, err error) {
 	var withCode *runtime.HTTPStatusError
 	if st, ok := status.FromError(err); ok && len(st.Details()) == 0 && !errors.As(err, &withCode) {
 		field, isField := parseFieldError(st.Message())
@@ -80,9 +85,11 @@ func answerError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler
 }
 
 // routingError answers a wrong method with 405; grpc-gateway's own answer would be 501.
-func routingError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
+func routingError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter,
+	r *http.Request, code int) {
 	if code == http.StatusMethodNotAllowed {
-		err := &runtime.HTTPStatusError{HTTPStatus: code, Err: rpc.Error(codes.Unimplemented, "METHOD_NOT_ALLOWED", "method not allowed")}
+		err := &runtime.HTTPStatusError{HTTPStatus: code,
+			Err: rpc.Error(codes.Unimplemented, "METHOD_NOT_ALLOWED", "method not allowed")}
 		runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
 		return
 	}

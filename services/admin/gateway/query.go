@@ -15,7 +15,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// strictQuery reads the parameters of requests without a body. It refuses those that do not exist, and names what is wrong.
+// strictQuery reads the parameters of requests without a body. It refuses those that do not exist,
+// and names what is wrong.
 type strictQuery struct{ runtime.DefaultQueryParser }
 
 // Parse implements runtime.QueryParameterParser.

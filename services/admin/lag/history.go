@@ -14,8 +14,9 @@ import (
 
 // Bounds of a history.
 const (
-	// maxSamples bounds the memory of a pipeline. When there are more, half of the older ones are forgotten, each second, so that the
-	// history reaches back further the longer it is kept, and what is recent stays exact.
+	// maxSamples bounds the memory of a pipeline. When there are more, half of the older ones are
+	// forgotten, each second, so that the history reaches back further the longer it is kept, and
+	// what is recent stays exact.
 	maxSamples = 720
 	// least is the shortest time between two samples.
 	least = time.Second
@@ -23,15 +24,16 @@ const (
 	growthWindow = 5 * time.Minute
 )
 
-// History remembers where the steps of one pipeline were, so that a distance becomes a time: a step is as late as it is since the
-// step before was where this one is now. It has no clock and no locks; samples come in the order of time. The zero value is
-// empty.
+// History remembers where the steps of one pipeline were, so that a distance becomes a time: a step
+// is as late as it is since the step before was where this one is now. It has no clock and no
+// locks; samples come in the order of time. The zero value is empty.
 type History struct {
 	samples []sample
 }
 
-// sample is where the steps were: the log's end, what was read of it and what the slot has confirmed, and the ends and positions of
-// the topics by sink. Where a step was not known it is unknown, or not in the map.
+// sample is where the steps were: the log's end, what was read of it and what the slot has
+// confirmed, and the ends and positions of the topics by sink. Where a step was not known it is
+// unknown, or not in the map.
 type sample struct {
 	at            time.Time
 	written, read int64
@@ -49,7 +51,8 @@ const unknown = -1
 
 // Observe sets the lags and the forecast of a pipeline and remembers where it is.
 func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
-	s := sample{at: now, written: unknown, read: unknown, ends: map[string]int64{}, fetched: map[string]int64{}, late: map[Segment]time.Duration{}, letters: map[string]int64{}}
+	s := sample{at: now, written: unknown, read: unknown, ends: map[string]int64{}, fetched: map[string]int64{},
+		late: map[Segment]time.Duration{}, letters: map[string]int64{}}
 	slot := p.Capture.GetSlot()
 	s.retained = slot.GetRetainedBytes()
 	durable, known := ParseLSN(p.Capture.GetDurableLsn())
@@ -106,8 +109,10 @@ func (h *History) sink(p *adminv1.Pipeline, sink *adminv1.PipelineSink, now samp
 		unread += behind(p, part.End-read)
 		unwritten += behind(p, part.End-at) - behind(p, part.End-read)
 	}
-	sink.KafkaToSink = h.lag(unread, true, now.fetched[name], ofSink(name, func(s sample) map[string]int64 { return s.ends }))
-	sink.SinkToQueryable = h.lag(unwritten, true, committed, ofSink(name, func(s sample) map[string]int64 { return s.fetched }))
+	sink.KafkaToSink = h.lag(unread, true, now.fetched[name],
+		ofSink(name, func(s sample) map[string]int64 { return s.ends }))
+	sink.SinkToQueryable = h.lag(unwritten, true, committed,
+		ofSink(name, func(s sample) map[string]int64 { return s.fetched }))
 }
 
 // ofSink is a position by its sink's name.
@@ -120,8 +125,8 @@ func ofSink(name string, of func(sample) map[string]int64) func(sample) int64 {
 	}
 }
 
-// add remembers a sample; one that comes too soon replaces the last, so that the history covers its time whatever the rate of
-// questions.
+// add remembers a sample; one that comes too soon replaces the last, so that the history covers its
+// time whatever the rate of questions.
 func (h *History) add(s sample) {
 	if n := len(h.samples); n > 1 && s.at.Sub(h.samples[n-2].at) < least {
 		h.samples[n-1] = s
@@ -158,8 +163,8 @@ func (h *History) lag(distance int64, records bool, position int64, upstream fun
 	return l
 }
 
-// since is how long ago upstream was at position, between two samples in proportion; the whole history if it never was seen there. Samples
-// that do not know where upstream was say nothing.
+// since is how long ago upstream was at position, between two samples in proportion; the whole
+// history if it never was seen there. Samples that do not know where upstream was say nothing.
 func (h *History) since(position int64, upstream func(sample) int64) time.Duration {
 	last := h.samples[len(h.samples)-1]
 	b := last
@@ -201,11 +206,13 @@ func (h *History) forecast(slot *capturev1.Slot) *adminv1.SlotForecast {
 	case slot.SafeWalBytes < 0:
 		f.Limit = "max_slot_wal_keep_size sets no limit, so the log can fill the server's disk: set it, and watch retained_bytes"
 	case writing <= 0:
-		f.Limit = fmt.Sprintf("%d bytes may still be written before the slot is lost (max_slot_wal_keep_size)", slot.SafeWalBytes)
+		f.Limit = fmt.Sprintf("%d bytes may still be written before the slot is lost (max_slot_wal_keep_size)",
+			slot.SafeWalBytes)
 	default:
 		left := time.Duration(min(float64(slot.SafeWalBytes)/writing, maxForecast.Seconds()) * float64(time.Second))
 		f.TimeToFull = durationpb.New(left)
-		f.Limit = fmt.Sprintf("%d bytes may still be written before the slot is lost (max_slot_wal_keep_size), which takes %v at the present rate if capture confirms nothing", slot.SafeWalBytes, left.Round(time.Second))
+		f.Limit = fmt.Sprintf(
+			"%d bytes may still be written before the slot is lost (max_slot_wal_keep_size), which takes %v at the present rate if capture confirms nothing", slot.SafeWalBytes, left.Round(time.Second))
 	}
 	return f
 }

@@ -35,7 +35,8 @@ func TestEachStepIsAsLateAsItIsSinceTheStepBeforeWasThere(t *testing.T) {
 		p = at(n*100, back(1, 100), back(3, 100), back(0, 10), back(3, 10), back(7, 10))
 		h.Observe(start.Add(time.Duration(n)*time.Second), p)
 	}
-	for name, got := range map[string]*adminv1.Lag{"1s 100 0": p.CommitToCapture, "2s 200 0": p.CaptureToKafka, "3s 0 30": p.Sinks[0].KafkaToSink, "4s 0 40": p.Sinks[0].SinkToQueryable} {
+	for name, got := range map[string]*adminv1.Lag{"1s 100 0": p.CommitToCapture, "2s 200 0": p.CaptureToKafka,
+		"3s 0 30": p.Sinks[0].KafkaToSink, "4s 0 40": p.Sinks[0].SinkToQueryable} {
 		if said := fmt.Sprintf("%v %d %d", got.Time.AsDuration(), got.Bytes, got.Records); said != name {
 			t.Errorf("lag is %s, want %s", said, name)
 		}
@@ -51,7 +52,8 @@ func TestAStepThatHasEverythingIsNotLate(t *testing.T) {
 	p := at(500, 500, 500, 7, 7, 7)
 	h.Observe(time.Unix(1, 0), at(400, 400, 400, 6, 6, 6))
 	h.Observe(time.Unix(100, 0), p)
-	for _, l := range []*adminv1.Lag{p.CommitToCapture, p.CaptureToKafka, p.Sinks[0].KafkaToSink, p.Sinks[0].SinkToQueryable} {
+	for _, l := range []*adminv1.Lag{p.CommitToCapture, p.CaptureToKafka, p.Sinks[0].KafkaToSink,
+		p.Sinks[0].SinkToQueryable} {
 		if l.Bytes != 0 || l.Records != 0 || l.Time.AsDuration() != 0 {
 			t.Errorf("lag is %v", l)
 		}
@@ -124,7 +126,8 @@ func TestNoPipelineMakesALagNegativeOrLongerThanTheHistory(t *testing.T) {
 			v := positions.Draw(t, "positions")
 			p := at(max(0, v[0]), max(0, v[1]), max(0, v[2]), v[3], v[4], v[5])
 			h.Observe(time.Unix(int64(n), 0), p)
-			for _, l := range []*adminv1.Lag{p.CommitToCapture, p.CaptureToKafka, p.Sinks[0].KafkaToSink, p.Sinks[0].SinkToQueryable} {
+			for _, l := range []*adminv1.Lag{p.CommitToCapture, p.CaptureToKafka, p.Sinks[0].KafkaToSink,
+				p.Sinks[0].SinkToQueryable} {
 				if l.Bytes < 0 || l.Records < 0 || l.Time.AsDuration() < 0 || l.Time.AsDuration() > time.Duration(n)*time.Second {
 					t.Fatalf("lag is %v after %d samples", l, n)
 				}

@@ -100,8 +100,8 @@ func (h *History) standstill() (time.Duration, int64) {
 	return last.at.Sub(since), last.written - last.confirmed
 }
 
-// growth compares the least lags of three parts of the window: a step that works in batches is late and catches up in turn, and what
-// it cannot catch up is what its least lag shows.
+// growth compares the least lags of three parts of the window: a step that works in batches is late
+// and catches up in turn, and what it cannot catch up is what its least lag shows.
 func (h *History) growth(t *Trends) {
 	last := h.samples[len(h.samples)-1]
 	first := len(h.samples) - 1

@@ -34,8 +34,10 @@ func TestLogThatIsWrittenAndNotConfirmedIsAStandstill(t *testing.T) {
 		"nothing is written":      {func(int64) *adminv1.Pipeline { return confirming(mb, mb) }, 0},
 		"hardly anything is":      {func(n int64) *adminv1.Pipeline { return confirming(mb+n, mb) }, 0},
 		"never confirmed":         {func(n int64) *adminv1.Pipeline { return confirming((n+2)*mb, mb) }, 10 * time.Minute},
-		"since the fourth minute": {func(n int64) *adminv1.Pipeline { return confirming((n+1)*mb, (min(n, 48)+1)*mb) }, 6*time.Minute - 5*time.Second},
-		"since log is written":    {func(n int64) *adminv1.Pipeline { return confirming((max(n, 60)-59)*mb, mb) }, 5*time.Minute - 5*time.Second},
+		"since the fourth minute": {func(n int64) *adminv1.Pipeline { return confirming((n+1)*mb, (min(n, 48)+1)*mb) },
+			6*time.Minute - 5*time.Second},
+		"since log is written": {func(n int64) *adminv1.Pipeline { return confirming((max(n, 60)-59)*mb, mb) },
+			5*time.Minute - 5*time.Second},
 		"the slot is not known at times": {func(n int64) *adminv1.Pipeline {
 			p := confirming((n+2)*mb, mb)
 			if n%7 == 3 {
@@ -43,7 +45,12 @@ func TestLogThatIsWrittenAndNotConfirmedIsAStandstill(t *testing.T) {
 			}
 			return p
 		}, 10 * time.Minute},
-		"the slot is not known": {func(n int64) *adminv1.Pipeline { p := confirming(n*mb, 1); p.Capture.Slot = nil; return p }, 0},
+		"the slot is not known": {func(n int64) *adminv1.Pipeline {
+			p := confirming(n*mb,
+				1)
+			p.Capture.Slot = nil
+			return p
+		}, 0},
 	} {
 		var h History
 		observe(&h, 10*time.Minute, test.made)
@@ -65,11 +72,13 @@ func TestALagGrowsIfItsLeastDoes(t *testing.T) {
 		made func(n int64) *adminv1.Pipeline
 		want bool
 	}{
-		"it keeps up":                   {20 * time.Minute, func(n int64) *adminv1.Pipeline { return behindBy(n, 5) }, false},
-		"it falls back":                 {20 * time.Minute, func(n int64) *adminv1.Pipeline { return behindBy(n, n) }, true},
-		"it falls back for too short":   {4 * time.Minute, func(n int64) *adminv1.Pipeline { return behindBy(n, n) }, false},
-		"it catches up":                 {20 * time.Minute, func(n int64) *adminv1.Pipeline { return behindBy(n, 240-n) }, false},
-		"it writes every three minutes": {20 * time.Minute, func(n int64) *adminv1.Pipeline { return behindBy(n, n%36*5) }, false},
+		"it keeps up":                 {20 * time.Minute, func(n int64) *adminv1.Pipeline { return behindBy(n, 5) }, false},
+		"it falls back":               {20 * time.Minute, func(n int64) *adminv1.Pipeline { return behindBy(n, n) }, true},
+		"it falls back for too short": {4 * time.Minute, func(n int64) *adminv1.Pipeline { return behindBy(n, n) }, false},
+		"it catches up": {20 * time.Minute,
+			func(n int64) *adminv1.Pipeline { return behindBy(n, 240-n) }, false},
+		"it writes every three minutes": {20 * time.Minute,
+			func(n int64) *adminv1.Pipeline { return behindBy(n, n%36*5) }, false},
 	} {
 		var h History
 		observe(&h, test.long, test.made)

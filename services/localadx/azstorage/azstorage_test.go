@@ -88,13 +88,15 @@ func newService(t testing.TB) *service {
 		t.Fatal(err)
 	}
 	m := &memory{entities: map[string]json.RawMessage{}}
-	return &service{t, &azstorage.Handler{Signer: signer, Blobs: blobs, Queues: m, Entities: m, Log: slog.New(slog.DiscardHandler)}, m}
+	return &service{t, &azstorage.Handler{Signer: signer, Blobs: blobs, Queues: m, Entities: m,
+		Log: slog.New(slog.DiscardHandler)}, m}
 }
 
 // call sends a request that is signed for the resource.
 func (s *service) call(method, path, query, resource, body string) *httptest.ResponseRecorder {
 	s.t.Helper()
-	request := httptest.NewRequest(method, path+"?"+query+"&"+s.handler.Signer.Sign(resource, time.Now().Add(time.Hour)), strings.NewReader(body))
+	request := httptest.NewRequest(method, path+"?"+query+"&"+s.handler.Signer.Sign(resource, time.Now().Add(time.Hour)),
+		strings.NewReader(body))
 	answer := httptest.NewRecorder()
 	s.handler.ServeHTTP(answer, request)
 	return answer
@@ -133,10 +135,12 @@ func TestSignaturesOpenOneResourceUntilTheirEnd(t *testing.T) {
 func TestBlobsComeBackAsTheyWereUploaded(t *testing.T) {
 	s := newService(t)
 	const path = "/ingestdata/a%20b/c.json"
-	if got := s.call(http.MethodGet, path, "", "ingestdata", ""); got.Code != http.StatusNotFound || got.Header().Get("x-ms-error-code") != "BlobNotFound" {
+	if got := s.call(http.MethodGet, path, "", "ingestdata", ""); got.Code != http.StatusNotFound ||
+		got.Header().Get("x-ms-error-code") != "BlobNotFound" {
 		t.Errorf("before the upload: %d %s", got.Code, got.Body)
 	}
-	if got := s.call(http.MethodPut, path, "", "ingestdata", "one"); got.Code != http.StatusCreated || got.Header().Get("ETag") == "" || got.Header().Get("Last-Modified") == "" {
+	if got := s.call(http.MethodPut, path, "", "ingestdata", "one"); got.Code != http.StatusCreated ||
+		got.Header().Get("ETag") == "" || got.Header().Get("Last-Modified") == "" {
 		t.Errorf("the upload: %d %v", got.Code, got.Header())
 	}
 	if got := s.call(http.MethodHead, path, "", "ingestdata", ""); got.Header().Get("Content-Length") != "3" {
@@ -145,7 +149,8 @@ func TestBlobsComeBackAsTheyWereUploaded(t *testing.T) {
 	if got := s.call(http.MethodGet, path, "", "ingestdata", ""); got.Body.String() != "one" {
 		t.Errorf("the content: %s", got.Body)
 	}
-	if got := s.call(http.MethodPut, path, "comp=blocklist", "ingestdata", "<BlockList><Latest>bm9uZQ==</Latest></BlockList>"); got.Code != http.StatusNotFound {
+	if got := s.call(http.MethodPut, path, "comp=blocklist", "ingestdata",
+		"<BlockList><Latest>bm9uZQ==</Latest></BlockList>"); got.Code != http.StatusNotFound {
 		t.Errorf("a block that was never staged: %d %s", got.Code, got.Body)
 	}
 	if got := s.call(http.MethodPut, path, "comp=page", "ingestdata", ""); got.Code != http.StatusBadRequest {
@@ -159,21 +164,29 @@ func TestBlobsComeBackAsTheyWereUploaded(t *testing.T) {
 func TestQueuesTakeMessagesInAndOutOfBase64AndWithEscapedSlashes(t *testing.T) {
 	s := newService(t)
 	for _, path := range []string{"/localadx/readyforaggregation/messages", "/localadx%2Freadyforaggregation/messages"} {
-		if got := s.call(http.MethodPost, path, "", "readyforaggregation", "<QueueMessage><MessageText>eyJhIjoxfQ==</MessageText></QueueMessage>"); got.Code != http.StatusCreated || !strings.Contains(got.Body.String(), "<PopReceipt>") {
+		if got := s.call(http.MethodPost, path, "", "readyforaggregation",
+			"<QueueMessage><MessageText>eyJhIjoxfQ==</MessageText></QueueMessage>"); got.Code != http.StatusCreated ||
+			!strings.Contains(got.Body.String(), "<PopReceipt>") {
 			t.Errorf("%s: %d %s", path, got.Code, got.Body)
 		}
 	}
-	s.call(http.MethodPost, "/localadx/readyforaggregation/messages", "", "readyforaggregation", "<QueueMessage><MessageText>{&quot;plain&quot;:1}</MessageText></QueueMessage>")
+	s.call(http.MethodPost, "/localadx/readyforaggregation/messages", "", "readyforaggregation",
+		"<QueueMessage><MessageText>{&quot;plain&quot;:1}</MessageText></QueueMessage>")
 	if s.memory.messages[0].Text != `{"a":1}` || s.memory.messages[2].Text != `{"plain":1}` {
 		t.Errorf("the messages are %+v", s.memory.messages)
 	}
-	if got := s.call(http.MethodGet, "/localadx/readyforaggregation/messages", "numofmessages=32&peekonly=true", "readyforaggregation", ""); strings.Count(got.Body.String(), "<QueueMessage>") != 3 || !strings.Contains(got.Body.String(), "eyJhIjoxfQ==") {
+	if got := s.call(http.MethodGet, "/localadx/readyforaggregation/messages", "numofmessages=32&peekonly=true",
+		"readyforaggregation", ""); strings.Count(got.Body.String(), "<QueueMessage>") != 3 ||
+		!strings.Contains(got.Body.String(), "eyJhIjoxfQ==") {
 		t.Errorf("peeking: %s", got.Body)
 	}
-	if got := s.call(http.MethodPost, "/localadx/readyforaggregation/messages", "", "readyforaggregation", "<QueueMessage><MessageText>"+strings.Repeat("x", 70<<10)+"</MessageText></QueueMessage>"); got.Code != http.StatusRequestEntityTooLarge {
+	if got := s.call(http.MethodPost, "/localadx/readyforaggregation/messages", "", "readyforaggregation",
+		"<QueueMessage><MessageText>"+strings.Repeat("x",
+			70<<10)+"</MessageText></QueueMessage>"); got.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a message that is too large: %d", got.Code)
 	}
-	if got := s.call(http.MethodPost, "/localadx/readyforaggregation/messages", "", "readyforaggregation", "nope"); got.Code != http.StatusBadRequest {
+	if got := s.call(http.MethodPost, "/localadx/readyforaggregation/messages", "", "readyforaggregation",
+		"nope"); got.Code != http.StatusBadRequest {
 		t.Errorf("a message that is not XML: %d", got.Code)
 	}
 }
@@ -181,18 +194,22 @@ func TestQueuesTakeMessagesInAndOutOfBase64AndWithEscapedSlashes(t *testing.T) {
 func TestStatusEntitiesAreInsertedReadAndMerged(t *testing.T) {
 	s := newService(t)
 	const key = "/ingestionsstatus(PartitionKey='it''s',RowKey='0')"
-	if got := s.call(http.MethodGet, key, "", "ingestionsstatus", ""); got.Code != http.StatusNotFound || !strings.Contains(got.Body.String(), "ResourceNotFound") {
+	if got := s.call(http.MethodGet, key, "", "ingestionsstatus", ""); got.Code != http.StatusNotFound ||
+		!strings.Contains(got.Body.String(), "ResourceNotFound") {
 		t.Errorf("before the insertion: %d %s", got.Code, got.Body)
 	}
-	for want, body := range map[int]string{http.StatusCreated: `{"PartitionKey":"it's","RowKey":"0","Status":"Pending"}`, http.StatusBadRequest: `{"Status":"Pending"}`} {
+	for want, body := range map[int]string{http.StatusCreated: `{"PartitionKey":"it's","RowKey":"0","Status":"Pending"}`,
+		http.StatusBadRequest: `{"Status":"Pending"}`} {
 		if got := s.call(http.MethodPost, "/ingestionsstatus", "", "ingestionsstatus", body); got.Code != want {
 			t.Errorf("%s: %d %s", body, got.Code, got.Body)
 		}
 	}
-	if got := s.call(http.MethodPost, "/ingestionsstatus", "", "ingestionsstatus", `{"PartitionKey":"it's","RowKey":"0"}`); got.Code != http.StatusConflict {
+	if got := s.call(http.MethodPost, "/ingestionsstatus", "", "ingestionsstatus",
+		`{"PartitionKey":"it's","RowKey":"0"}`); got.Code != http.StatusConflict {
 		t.Errorf("a second insertion: %d", got.Code)
 	}
-	if got := s.call(http.MethodGet, key, "", "ingestionsstatus", ""); got.Code != http.StatusOK || !strings.Contains(got.Body.String(), `"Pending"`) || got.Header().Get("ETag") == "" {
+	if got := s.call(http.MethodGet, key, "", "ingestionsstatus", ""); got.Code != http.StatusOK ||
+		!strings.Contains(got.Body.String(), `"Pending"`) || got.Header().Get("ETag") == "" {
 		t.Errorf("reading: %d %s", got.Code, got.Body)
 	}
 	if got := s.call("MERGE", key, "", "ingestionsstatus", `{"Status":"Succeeded"}`); got.Code != http.StatusNoContent {
@@ -223,7 +240,8 @@ func FuzzRequests(f *testing.F) {
 	f.Add("GET", "/ingestionsstatus(PartitionKey='a',RowKey='b')", "", "")
 	s := newService(f)
 	f.Fuzz(func(t *testing.T, method, path, query, body string) {
-		request := &http.Request{Method: method, URL: &url.URL{Path: "/" + path, RawQuery: query}, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}}
+		request := &http.Request{Method: method, URL: &url.URL{Path: "/" + path, RawQuery: query},
+			Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}}
 		first, _, _ := strings.Cut(strings.Trim(path, "/"), "/")
 		resource, _, _ := strings.Cut(first, "(")
 		request.URL.RawQuery += "&" + s.handler.Signer.Sign(resource, time.Now().Add(time.Hour))
@@ -254,22 +272,25 @@ func TestStorageThatRotatesIsGoneUnderItsEarlierNames(t *testing.T) {
 	s := newService(t)
 	s.handler.Rotates = azstorage.Rotation{Every: 20 * time.Millisecond}
 	for resource, c := range map[string]struct{ method, path, body, code string }{
-		azstorage.Container:      {http.MethodPut, "/%s/b.json", "{}", "ContainerNotFound"},
-		azstorage.IngestionQueue: {http.MethodPost, "/" + azstorage.Account + "/%s/messages", "<QueueMessage><MessageText>e30=</MessageText></QueueMessage>", "QueueNotFound"},
-		azstorage.StatusTable:    {http.MethodPost, "/%s", `{"PartitionKey":"p","RowKey":"r"}`, "TableNotFound"},
+		azstorage.Container: {http.MethodPut, "/%s/b.json", "{}", "ContainerNotFound"},
+		azstorage.IngestionQueue: {http.MethodPost, "/" + azstorage.Account + "/%s/messages",
+			"<QueueMessage><MessageText>e30=</MessageText></QueueMessage>", "QueueNotFound"},
+		azstorage.StatusTable: {http.MethodPost, "/%s", `{"PartitionKey":"p","RowKey":"r"}`, "TableNotFound"},
 	} {
 		if path := fmt.Sprintf(c.path, s.handler.Rotates.Name(resource)); !azstorage.Serves(path) {
 			t.Errorf("%s is not a path of the storage", path)
 		}
 		testenv.Eventually(t, time.Minute, resource+" to be there under its present name", func(context.Context) error {
 			name := s.handler.Rotates.Name(resource)
-			if answer := s.call(c.method, fmt.Sprintf(c.path, name), "", name, c.body); answer.Code != http.StatusCreated && answer.Code != http.StatusConflict {
+			if answer := s.call(c.method, fmt.Sprintf(c.path, name), "", name, c.body); answer.Code != http.StatusCreated &&
+				answer.Code != http.StatusConflict {
 				return fmt.Errorf("%d %s", answer.Code, answer.Body)
 			}
 			return nil
 		})
 		old := resource + "r01"
-		if answer := s.call(c.method, fmt.Sprintf(c.path, old), "", old, c.body); answer.Code != http.StatusNotFound || answer.Header().Get("x-ms-error-code") != c.code {
+		if answer := s.call(c.method, fmt.Sprintf(c.path, old), "", old, c.body); answer.Code != http.StatusNotFound ||
+			answer.Header().Get("x-ms-error-code") != c.code {
 			t.Errorf("%s under an earlier name: %d %s", resource, answer.Code, answer.Body)
 		}
 	}

@@ -148,7 +148,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case resource == StatusTable && !h.spare():
 		w.Header().Set("Retry-After", "60")
-		h.failTable(w, http.StatusServiceUnavailable, "ServerBusy", "The server is busy: the status table took more requests today than it is meant for")
+		h.failTable(w, http.StatusServiceUnavailable, "ServerBusy",
+			"The server is busy: the status table took more requests today than it is meant for")
 	case resource == StatusTable:
 		h.serveTable(w, r, segments[0])
 	case len(segments) >= 2 && segments[1] == "messages":
@@ -253,7 +254,8 @@ func (h *Handler) putBlob(r *http.Request, container, name string) error {
 	case "metadata", "properties", "tags":
 		return nil
 	default:
-		return badRequest{fmt.Errorf("blob operation %q is not part of this service: upload whole blobs or block lists", comp)}
+		return badRequest{fmt.Errorf("blob operation %q is not part of this service: upload whole blobs or block lists",
+			comp)}
 	}
 }
 

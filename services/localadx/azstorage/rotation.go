@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Rotation has the service's storage move: the names of containers, queues and tables end in a number that changes. A name is answered
-// to while it is handed out and for as long again; then it is gone. The zero Rotation stays where it is.
+// Rotation has the service's storage move: the names of containers, queues and tables end in a
+// number that changes. A name is answered to while it is handed out and for as long again; then it
+// is gone. The zero Rotation stays where it is.
 type Rotation struct {
 	Every time.Duration
 }

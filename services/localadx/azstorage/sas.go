@@ -17,7 +17,8 @@ import (
 const sasVersion = "2024-11-04"
 
 // ErrSignature reports a missing, forged or expired shared access signature.
-var ErrSignature = errors.New("the shared access signature is missing, wrong or expired: ask for new ingestion resources")
+var ErrSignature = errors.New(
+	"the shared access signature is missing, wrong or expired: ask for new ingestion resources")
 
 // Signer makes and checks shared access signatures: an HMAC over the resource's name and the time the signature ends.
 // It is immutable and safe for concurrent use.

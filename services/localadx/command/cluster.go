@@ -17,30 +17,37 @@ func clusterCommands() []definition {
 		{".show cluster principals", "who may use the service; localadx has no users of its own", showClusterPrincipals},
 		{".show diagnostics", "whether the service is healthy", showDiagnostics},
 		{".show capacity", "how much can run at a time", showCapacity},
-		{".show principal access with <options:props>", "whether a principal may use a table: always, localadx has no users of its own", showPrincipalAccess},
-		{".show principal access", "whether a principal may use a table: always, localadx has no users of its own", showPrincipalAccess},
+		{".show principal access with <options:props>",
+			"whether a principal may use a table: always, localadx has no users of its own", showPrincipalAccess},
+		{".show principal access", "whether a principal may use a table: always, localadx has no users of its own",
+			showPrincipalAccess},
 		{".show principal roles", "the current principal's roles", showClusterPrincipals},
 		{".show operations", "list the last commands", showOperations},
 		{".show operations <operation:value>", "show one of the last commands", showOperations},
 		{".show queries", "list the last queries and those under way", showQueries},
 		{".show running queries", "list the queries under way", showRunningQueries},
-		{".cancel query <query:string> [ with <options:props> ]", "end a query under way, by the ClientActivityId that .show queries shows", cancelQuery},
+		{".cancel query <query:string> [ with <options:props> ]",
+			"end a query under way, by the ClientActivityId that .show queries shows", cancelQuery},
 		{".show commands", "list the last commands", showCommands},
 		{".show commands-and-queries", "list the last commands and queries", showCommandsAndQueries},
 		{".show workload_groups", "list the workload groups: there is one", showWorkloadGroups},
-		{".execute database script [ with <options:props> ] <| <script:rest>", "run several commands, one after the other", executeScript},
-		{".execute script [ with <options:props> ] <| <script:rest>", "run several commands, one after the other", executeScript},
+		{".execute database script [ with <options:props> ] <| <script:rest>",
+			"run several commands, one after the other", executeScript},
+		{".execute script [ with <options:props> ] <| <script:rest>",
+			"run several commands, one after the other", executeScript},
 	}
 }
 
 func showVersion(c *call) (*Result, error) {
-	r := newResult("BuildVersion:string", "BuildTime:datetime", "ServiceType:string", "ProductVersion:string", "ServiceOffering:string")
+	r := newResult("BuildVersion:string", "BuildTime:datetime", "ServiceType:string", "ProductVersion:string",
+		"ServiceOffering:string")
 	r.add(c.env.Version, value.TicksOf(c.env.Started), "Engine", "localadx "+c.env.Version, `{"Type":"localadx"}`)
 	return r, nil
 }
 
 func showCluster(c *call) (*Result, error) {
-	r := newResult("NodeId:string", "Address:string", "Name:string", "StartTime:datetime", "IsAdmin:bool", "MachineTotalMemory:long",
+	r := newResult("NodeId:string", "Address:string", "Name:string", "StartTime:datetime", "IsAdmin:bool",
+		"MachineTotalMemory:long",
 		"MachineAvailableMemory:long", "ProcessorCount:int", "EnvironmentDescription:string")
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
@@ -48,7 +55,8 @@ func showCluster(c *call) (*Result, error) {
 	if err != nil {
 		host = "localadx"
 	}
-	r.add("localadx", c.env.Address, host, value.TicksOf(c.env.Started), true, int64(memory.Sys), int64(memory.Sys-memory.HeapInuse), int32(runtime.NumCPU()), "localadx")
+	r.add("localadx", c.env.Address, host, value.TicksOf(c.env.Started), true, int64(memory.Sys),
+		int64(memory.Sys-memory.HeapInuse), int32(runtime.NumCPU()), "localadx")
 	return r, nil
 }
 
@@ -68,15 +76,19 @@ func showDiagnostics(c *call) (*Result, error) {
 		extents += s.Extents
 		size += s.OriginalSize
 	}
-	r := newResult("IsHealthy:bool", "EnvironmentDescription:string", "IsScaleOutRequired:bool", "MachinesTotal:int", "MachinesOffline:int",
-		"NodeLastRestartedOn:datetime", "ExtentsTotal:int", "TotalOriginalDataSize:real", "BuildVersion:string", "ProductVersion:string")
-	r.add(true, "localadx", false, int32(1), int32(0), value.TicksOf(c.env.Started), int32(extents), float64(size), c.env.Version, "localadx "+c.env.Version)
+	r := newResult("IsHealthy:bool", "EnvironmentDescription:string", "IsScaleOutRequired:bool", "MachinesTotal:int",
+		"MachinesOffline:int",
+		"NodeLastRestartedOn:datetime", "ExtentsTotal:int", "TotalOriginalDataSize:real", "BuildVersion:string",
+		"ProductVersion:string")
+	r.add(true, "localadx", false, int32(1), int32(0), value.TicksOf(c.env.Started), int32(extents), float64(size),
+		c.env.Version, "localadx "+c.env.Version)
 	return r, nil
 }
 
 func showCapacity(c *call) (*Result, error) {
 	r := newResult("Resource:string", "Total:long", "Consumed:long", "Remaining:long", "Origin:string")
-	for _, resource := range []string{"Ingestions", "ExtentsMerge", "DataExport", "MaterializedView", "StreamingIngestPostProcessing"} {
+	for _, resource := range []string{"Ingestions", "ExtentsMerge", "DataExport", "MaterializedView",
+		"StreamingIngestPostProcessing"} {
 		n := int64(runtime.NumCPU())
 		r.add(resource, n, int64(0), n, "localadx")
 	}
@@ -104,14 +116,17 @@ func showPrincipalAccess(c *call) (*Result, error) {
 }
 
 func showOperations(c *call) (*Result, error) {
-	r := newResult("OperationId:guid", "Operation:string", "NodeId:string", "StartedOn:datetime", "LastUpdatedOn:datetime", "Duration:timespan",
-		"State:string", "Status:string", "RootActivityId:guid", "ShouldRetry:bool", "Database:string", "Principal:string", "User:string",
+	r := newResult("OperationId:guid", "Operation:string", "NodeId:string", "StartedOn:datetime", "LastUpdatedOn:datetime",
+		"Duration:timespan",
+		"State:string", "Status:string", "RootActivityId:guid", "ShouldRetry:bool", "Database:string",
+		"Principal:string", "User:string",
 		"AdminEpochStartTime:datetime", "VirtualCluster:string")
 	for _, e := range c.env.Journal.Commands() {
 		if c.Has("operation") && !strings.EqualFold(c.Text("operation"), e.ID.String()) {
 			continue
 		}
-		r.add(e.ID.String(), e.Kind, "localadx", value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
+		r.add(e.ID.String(), e.Kind, "localadx", value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)),
+			e.Duration.Nanoseconds()/100,
 			e.State, e.Failure, e.ID.String(), false, e.Database, e.User, e.User, value.TicksOf(c.env.Started), "")
 	}
 	return r, nil
@@ -125,7 +140,8 @@ func showRunningQueries(c *call) (*Result, error) {
 	return queriesResult(c.env.Journal.Running()), nil
 }
 
-// cancelQuery answers with the columns that Kusto does. A query that computes a single value for long ends when it has it.
+// cancelQuery answers with the columns that Kusto does. A query that computes a single value for
+// long ends when it has it.
 func cancelQuery(c *call) (*Result, error) {
 	r := newResult("ClientRequestId:string", "ReasonPhrase:string", "RunningQueryCanceled:bool")
 	reason := c.option("options", "reason")
@@ -134,34 +150,45 @@ func cancelQuery(c *call) (*Result, error) {
 }
 
 func queriesResult(entries []Entry) *Result {
-	r := newResult("ClientActivityId:string", "Text:string", "Database:string", "StartedOn:datetime", "LastUpdatedOn:datetime", "Duration:timespan",
-		"State:string", "RootActivityId:guid", "User:string", "FailureReason:string", "TotalCpu:timespan", "CacheStatistics:dynamic",
-		"Application:string", "MemoryPeak:long", "ScannedExtentsStatistics:dynamic", "Principal:string", "ClientRequestProperties:dynamic",
+	r := newResult("ClientActivityId:string", "Text:string", "Database:string", "StartedOn:datetime",
+		"LastUpdatedOn:datetime", "Duration:timespan",
+		"State:string", "RootActivityId:guid", "User:string", "FailureReason:string", "TotalCpu:timespan",
+		"CacheStatistics:dynamic",
+		"Application:string", "MemoryPeak:long", "ScannedExtentsStatistics:dynamic", "Principal:string",
+		"ClientRequestProperties:dynamic",
 		"ResultSetStatistics:dynamic", "WorkloadGroup:string", "OverallQueryStats:string", "VirtualCluster:string")
 	for _, e := range entries {
-		r.add(e.ClientID, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
-			e.State, e.ID.String(), e.User, e.Failure, e.Duration.Nanoseconds()/100, "{}", "", int64(0), "{}", e.User, "{}", "{}", "default", "", "")
+		r.add(e.ClientID, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)),
+			e.Duration.Nanoseconds()/100,
+			e.State, e.ID.String(), e.User, e.Failure, e.Duration.Nanoseconds()/100, "{}", "", int64(0), "{}", e.User, "{}",
+			"{}", "default", "", "")
 	}
 	return r
 }
 
 func showCommands(c *call) (*Result, error) {
-	r := newResult("ClientActivityId:string", "CommandType:string", "Text:string", "Database:string", "StartedOn:datetime", "LastUpdatedOn:datetime",
-		"Duration:timespan", "State:string", "RootActivityId:guid", "User:string", "FailureReason:string", "Application:string",
-		"Principal:string", "TotalCpu:timespan", "ResourcesUtilization:dynamic", "ClientRequestProperties:dynamic", "WorkloadGroup:string",
+	r := newResult("ClientActivityId:string", "CommandType:string", "Text:string", "Database:string", "StartedOn:datetime",
+		"LastUpdatedOn:datetime",
+		"Duration:timespan", "State:string", "RootActivityId:guid", "User:string", "FailureReason:string",
+		"Application:string",
+		"Principal:string", "TotalCpu:timespan", "ResourcesUtilization:dynamic", "ClientRequestProperties:dynamic",
+		"WorkloadGroup:string",
 		"VirtualCluster:string")
 	for _, e := range c.env.Journal.Commands() {
-		r.add(e.ClientID, e.Kind, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
+		r.add(e.ClientID, e.Kind, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)),
+			e.Duration.Nanoseconds()/100,
 			e.State, e.ID.String(), e.User, e.Failure, "", e.User, e.Duration.Nanoseconds()/100, "{}", "{}", "default", "")
 	}
 	return r, nil
 }
 
 func showCommandsAndQueries(c *call) (*Result, error) {
-	r := newResult("ClientActivityId:string", "CommandType:string", "Text:string", "Database:string", "StartedOn:datetime", "LastUpdatedOn:datetime",
+	r := newResult("ClientActivityId:string", "CommandType:string", "Text:string", "Database:string", "StartedOn:datetime",
+		"LastUpdatedOn:datetime",
 		"Duration:timespan", "State:string", "FailureReason:string", "RootActivityId:guid", "User:string")
 	for _, e := range append(c.env.Journal.Commands(), c.env.Journal.Queries()...) {
-		r.add(e.ClientID, e.Kind, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
+		r.add(e.ClientID, e.Kind, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)),
+			e.Duration.Nanoseconds()/100,
 			e.State, e.Failure, e.ID.String(), e.User)
 	}
 	return r, nil
@@ -195,7 +222,8 @@ func executeScript(c *call) (*Result, error) {
 	return r, nil
 }
 
-// splitScript cuts a script into its commands. Lines within strings and brackets belong to the command that they are in.
+// splitScript cuts a script into its commands. Lines within strings and brackets belong to the
+// command that they are in.
 func splitScript(script string) []string {
 	var commands []string
 	start := -1
@@ -240,7 +268,8 @@ func refusedCommands() []definition {
 		pattern, reason := r[0], r[1]
 		definitions = append(definitions, definition{pattern, "refused: " + reason, func(c *call) (*Result, error) {
 			line, column := position(c.Statement, skipBlank(c.Statement, 0))
-			return nil, &syntax.Error{Code: "SEM0001", Message: "The command is not available in localadx", Hint: reason, Line: line, Column: column, Permanent: true}
+			return nil, &syntax.Error{Code: "SEM0001", Message: "The command is not available in localadx", Hint: reason,
+				Line: line, Column: column, Permanent: true}
 		}})
 	}
 	return definitions

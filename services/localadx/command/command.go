@@ -96,8 +96,8 @@ type call struct {
 // options returns an argument of properties.
 func (c *call) option(argument, key string) string { return c.options[argument][key] }
 
-// asOperation makes a command one that answers with the identifier of an operation, as Kusto does for async ones. It has
-// ended when its answer comes; `.show operations` tells how.
+// asOperation makes a command one that answers with the identifier of an operation, as Kusto does
+// for async ones. It has ended when its answer comes; `.show operations` tells how.
 func asOperation(run func(*call) (*Result, error)) func(*call) (*Result, error) {
 	return func(c *call) (*Result, error) {
 		started := time.Now()

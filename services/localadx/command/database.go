@@ -15,19 +15,24 @@ import (
 
 func databaseCommands() []definition {
 	return []definition{
-		{".create database <database> [ persist <paths:params> ] [ volatile ] [ ifnotexists ]", "make a database", createDatabase},
+		{".create database <database> [ persist <paths:params> ] [ volatile ] [ ifnotexists ]", "make a database",
+			createDatabase},
 		{".drop database <database> [ ifexists ]", "remove a database with all it holds", dropDatabase},
 		{".show databases", "list the databases", showDatabases},
 		{".show databases details", "list the databases with their sizes", showDatabasesDetails},
-		{".show databases entities [ with <options:props> ]", "list the tables, views and functions of all databases", showDatabasesEntities},
+		{".show databases entities [ with <options:props> ]", "list the tables, views and functions of all databases",
+			showDatabasesEntities},
 		{".show databases schema [ as json ]", "the schema of all databases as JSON", showSchemaAsJSON},
 		{".show database [ <database> ]", "show the current database", showDatabase},
 		{".show database [ <database> ] details", "show a database with its size", showDatabaseDetails},
 		{".show database [ <database> ] schema", "list a database's tables and columns", showDatabaseSchema},
 		{".show database [ <database> ] schema as json", "a database's schema as JSON", showDatabaseSchemaAsJSON},
-		{".show database [ <database> ] schema as csl [ script ]", "the commands that make a database's schema", showDatabaseScript},
-		{".show database [ <database> ] cslschema [ script ]", "the commands that make a database's schema", showDatabaseScript},
-		{".show database [ <database> ] principals", "who may use a database; localadx has no users of its own", showDatabasePrincipals},
+		{".show database [ <database> ] schema as csl [ script ]", "the commands that make a database's schema",
+			showDatabaseScript},
+		{".show database [ <database> ] cslschema [ script ]", "the commands that make a database's schema",
+			showDatabaseScript},
+		{".show database [ <database> ] principals", "who may use a database; localadx has no users of its own",
+			showDatabasePrincipals},
 		{".show schema as json", "the schema of all databases as JSON", showSchemaAsJSON},
 		{".show schema", "list the tables and columns of all databases", showSchema},
 		{".alter database <database> prettyname <name:string>", "set a database's display name", alterPrettyName},
@@ -41,7 +46,8 @@ func createDatabase(c *call) (*Result, error) {
 	if err != nil && !(errors.As(err, &exists) && strings.Contains(strings.ToLower(c.Statement), "ifnotexists")) {
 		return nil, err
 	}
-	r := newResult("DatabaseName:string", "PersistentPath:string", "Created:string", "StoresMetadata:bool", "StoresData:bool")
+	r := newResult("DatabaseName:string", "PersistentPath:string", "Created:string", "StoresMetadata:bool",
+		"StoresData:bool")
 	r.add(name, "", "True", true, true)
 	return r, nil
 }
@@ -78,10 +84,12 @@ func showDatabase(c *call) (*Result, error) {
 }
 
 func listDatabases(c *call, databases []*store.Database) *Result {
-	r := newResult("DatabaseName:string", "PersistentStorage:string", "Version:string", "IsCurrent:bool", "DatabaseAccessMode:string",
+	r := newResult("DatabaseName:string", "PersistentStorage:string", "Version:string", "IsCurrent:bool",
+		"DatabaseAccessMode:string",
 		"PrettyName:string", "ReservedSlot1:bool", "DatabaseId:guid", "InTransitionTo:string", "SuspensionState:string")
 	for _, d := range databases {
-		r.add(d.Name, "", d.VersionText(), strings.EqualFold(d.Name, c.Database), "ReadWrite", d.PrettyName, nil, databaseID(d), "", "")
+		r.add(d.Name, "", d.VersionText(), strings.EqualFold(d.Name, c.Database), "ReadWrite", d.PrettyName, nil,
+			databaseID(d), "", "")
 	}
 	return r
 }
@@ -91,8 +99,10 @@ func databaseID(d *store.Database) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "localadx/database/%d", d.ID)).String()
 }
 
-var databaseDetailColumns = []string{"DatabaseName:string", "PersistentStorage:string", "Version:string", "IsCurrent:bool", "DatabaseAccessMode:string",
-	"PrettyName:string", "ReservedSlot1:bool", "DatabaseId:guid", "InTransitionTo:string", "TotalSize:real", "NumberOfTables:long", "RowCount:long"}
+var databaseDetailColumns = []string{"DatabaseName:string", "PersistentStorage:string", "Version:string",
+	"IsCurrent:bool", "DatabaseAccessMode:string",
+	"PrettyName:string", "ReservedSlot1:bool", "DatabaseId:guid", "InTransitionTo:string", "TotalSize:real",
+	"NumberOfTables:long", "RowCount:long"}
 
 func showDatabasesDetails(c *call) (*Result, error) {
 	return databaseDetails(c, c.env.Store.Catalog().Databases())
@@ -118,14 +128,16 @@ func databaseDetails(c *call, databases []*store.Database) (*Result, error) {
 			rows += statistics[t.ID].Rows
 			size += statistics[t.ID].OriginalSize
 		}
-		r.add(d.Name, "", d.VersionText(), strings.EqualFold(d.Name, c.Database), "ReadWrite", d.PrettyName, nil, databaseID(d), "",
+		r.add(d.Name, "", d.VersionText(), strings.EqualFold(d.Name, c.Database), "ReadWrite", d.PrettyName, nil,
+			databaseID(d), "",
 			float64(size), int64(len(d.Tables)), rows)
 	}
 	return r, nil
 }
 
 func showDatabasesEntities(c *call) (*Result, error) {
-	r := newResult("DatabaseName:string", "EntityType:string", "EntityName:string", "DocString:string", "Folder:string", "CslInputSchema:string",
+	r := newResult("DatabaseName:string", "EntityType:string", "EntityName:string", "DocString:string", "Folder:string",
+		"CslInputSchema:string",
 		"Content:string", "CslOutputSchema:string", "Properties:dynamic")
 	for _, d := range c.env.Store.Catalog().Databases() {
 		for _, t := range d.SortedTables() {
@@ -150,7 +162,8 @@ func cslSchema(columns []kql.Column) string {
 }
 
 func schemaResult() *Result {
-	return newResult("DatabaseName:string", "TableName:string", "ColumnName:string", "ColumnType:string", "IsDefaultTable:bool", "IsDefaultColumn:bool",
+	return newResult("DatabaseName:string", "TableName:string", "ColumnName:string", "ColumnType:string",
+		"IsDefaultTable:bool", "IsDefaultColumn:bool",
 		"PrettyName:string", "Version:string", "Folder:string", "DocString:string")
 }
 
@@ -234,22 +247,27 @@ type (
 
 func newDatabaseJSON(d *store.Database) databaseJSON {
 	j := databaseJSON{
-		Name: d.Name, Tables: map[string]tableJSON{}, ExternalTables: map[string]tableJSON{}, MaterializedViews: map[string]tableJSON{},
-		EntityGroups: map[string]string{}, Graphs: map[string]string{}, MajorVersion: d.Version, Functions: map[string]functionJSON{},
+		Name: d.Name, Tables: map[string]tableJSON{}, ExternalTables: map[string]tableJSON{},
+		MaterializedViews: map[string]tableJSON{},
+		EntityGroups:      map[string]string{}, Graphs: map[string]string{}, MajorVersion: d.Version,
+		Functions:          map[string]functionJSON{},
 		DatabaseAccessMode: "ReadWrite",
 	}
 	for _, t := range d.Tables {
 		table := tableJSON{Name: t.Name, Folder: t.Folder, DocString: t.DocString, OrderedColumns: []columnJSON{}}
 		for _, c := range t.Columns {
-			table.OrderedColumns = append(table.OrderedColumns, columnJSON{c.Name, dotNetName(c.Type), c.Type.String(), c.DocString})
+			table.OrderedColumns = append(table.OrderedColumns,
+				columnJSON{c.Name, dotNetName(c.Type), c.Type.String(), c.DocString})
 		}
 		j.Tables[t.Name] = table
 	}
 	for _, v := range d.Views {
-		j.MaterializedViews[v.Name] = tableJSON{Name: v.Name, Folder: v.Folder, DocString: v.DocString, OrderedColumns: columnsJSON(v.Columns)}
+		j.MaterializedViews[v.Name] = tableJSON{Name: v.Name, Folder: v.Folder, DocString: v.DocString,
+			OrderedColumns: columnsJSON(v.Columns)}
 	}
 	for _, f := range d.Functions {
-		j.Functions[f.Name] = functionJSON{Name: f.Name, InputParameters: parametersJSON(f.Params), Body: f.Body, Folder: f.Folder,
+		j.Functions[f.Name] = functionJSON{Name: f.Name, InputParameters: parametersJSON(f.Params), Body: f.Body,
+			Folder:    f.Folder,
 			DocString: f.DocString, FunctionKind: "Unknown", OutputColumns: []columnJSON{}}
 	}
 	return j
@@ -306,19 +324,23 @@ func showDatabaseScript(c *call) (*Result, error) {
 	}
 	r := newResult("DatabaseSchemaScript:string")
 	for _, t := range d.SortedTables() {
-		r.add(fmt.Sprintf(".create-merge table %s (%s)%s", store.QuoteName(t.Name), t.Schema(), withProperties(t.Folder, t.DocString)))
+		r.add(fmt.Sprintf(".create-merge table %s (%s)%s", store.QuoteName(t.Name), t.Schema(),
+			withProperties(t.Folder, t.DocString)))
 		for _, m := range sortedMappings(t.Mappings) {
-			r.add(fmt.Sprintf(".create-or-alter table %s ingestion %s mapping %s %s", store.QuoteName(t.Name), m.key.Kind, stringLiteral(m.key.Name), stringLiteral(m.Text)))
+			r.add(fmt.Sprintf(".create-or-alter table %s ingestion %s mapping %s %s", store.QuoteName(t.Name), m.key.Kind,
+				stringLiteral(m.key.Name), stringLiteral(m.Text)))
 		}
 		for _, p := range sortedPolicies(t.Policies) {
 			r.add(fmt.Sprintf(".alter table %s policy %s %s", store.QuoteName(t.Name), p, stringLiteral(string(t.Policies[p]))))
 		}
 	}
 	for _, f := range d.SortedFunctions() {
-		r.add(fmt.Sprintf(".create-or-alter function%s %s%s %s", withProperties(f.Folder, f.DocString), store.QuoteName(f.Name), f.Params, f.Body))
+		r.add(fmt.Sprintf(".create-or-alter function%s %s%s %s", withProperties(f.Folder, f.DocString),
+			store.QuoteName(f.Name), f.Params, f.Body))
 	}
 	for _, v := range d.SortedViews() {
-		r.add(fmt.Sprintf(".create-or-alter materialized-view%s %s on table %s { %s }", withProperties(v.Folder, v.DocString), store.QuoteName(v.Name), store.QuoteName(v.Source), v.Query))
+		r.add(fmt.Sprintf(".create-or-alter materialized-view%s %s on table %s { %s }", withProperties(v.Folder, v.DocString),
+			store.QuoteName(v.Name), store.QuoteName(v.Source), v.Query))
 	}
 	return r, nil
 }
@@ -331,7 +353,8 @@ func withProperties(folder, docString string) string {
 }
 
 func principalsResult() *Result {
-	return newResult("Role:string", "PrincipalType:string", "PrincipalDisplayName:string", "PrincipalObjectId:string", "PrincipalFQN:string",
+	return newResult("Role:string", "PrincipalType:string", "PrincipalDisplayName:string", "PrincipalObjectId:string",
+		"PrincipalFQN:string",
 		"Notes:string", "RoleAssignmentIdentifier:string")
 }
 

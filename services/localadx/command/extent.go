@@ -13,28 +13,37 @@ import (
 func extentCommands() []definition {
 	return []definition{
 		{".show table <table> extents", "list a table's extents with their tags", showTableExtents},
-		{".show table <table> extents where tags {how:has|contains} <tag:string>", "list a table's extents that have a tag", showTableExtents},
+		{".show table <table> extents where tags {how:has|contains} <tag:string>", "list a table's extents that have a tag",
+			showTableExtents},
 		{".show table <table> extents <extents:params>", "list some of a table's extents by their IDs", showTableExtents},
 		{".show tables <tables:list> extents", "list the extents of some tables", showTablesExtents},
 		{".show database [ <database> ] extents", "list the extents of a database", showDatabaseExtents},
 		{".show cluster extents", "list all extents", showAllExtents},
 		{".show extents", "list the extents of the current database", showDatabaseExtents},
-		{".drop extents <| <query:rest>", "remove the extents, with their rows, that a command or query lists in a column ExtentId", dropExtents},
+		{".drop extents <| <query:rest>",
+			"remove the extents, with their rows, that a command or query lists in a column ExtentId", dropExtents},
 		{".drop extents <extents:params> from <table>", "remove extents with their rows by their IDs", dropExtentsByID},
 		{".drop extent <extent:value> from <table>", "remove an extent with its rows", dropExtentsByID},
-		{".drop table <table> extents <| <query:rest>", "remove a table's extents that a command or query lists in a column ExtentId", dropExtents},
+		{".drop table <table> extents <| <query:rest>",
+			"remove a table's extents that a command or query lists in a column ExtentId", dropExtents},
 		{".move extents all from table <from> to table <table>", "move all rows to another table", moveExtents},
-		{".move extents <extents:params> from table <from> to table <table>", "move extents with their rows to another table", moveExtents},
-		{".move extents from table <from> to table <table> <extents:params>", "move extents with their rows to another table", moveExtents},
-		{".alter table <table> extent tags <tags:params> <| <query:rest>", "set the tags of extents that a command or query lists", alterExtentTags},
-		{".alter-merge table <table> extent tags <tags:params> <| <query:rest>", "add tags to extents that a command or query lists", alterExtentTags},
-		{".drop table <table> extent tags <tags:params> [ <| <query:rest> ]", "remove tags from a table's extents", dropExtentTags},
+		{".move extents <extents:params> from table <from> to table <table>",
+			"move extents with their rows to another table", moveExtents},
+		{".move extents from table <from> to table <table> <extents:params>",
+			"move extents with their rows to another table", moveExtents},
+		{".alter table <table> extent tags <tags:params> <| <query:rest>",
+			"set the tags of extents that a command or query lists", alterExtentTags},
+		{".alter-merge table <table> extent tags <tags:params> <| <query:rest>",
+			"add tags to extents that a command or query lists", alterExtentTags},
+		{".drop table <table> extent tags <tags:params> [ <| <query:rest> ]", "remove tags from a table's extents",
+			dropExtentTags},
 		{".drop extent tags from table <table> <tags:params>", "remove tags from a table's extents", dropExtentTags},
 	}
 }
 
 func extentResult() *Result {
-	return newResult("ExtentId:guid", "DatabaseName:string", "TableName:string", "MaxCreatedOn:datetime", "OriginalSize:real", "ExtentSize:real",
+	return newResult("ExtentId:guid", "DatabaseName:string", "TableName:string", "MaxCreatedOn:datetime",
+		"OriginalSize:real", "ExtentSize:real",
 		"CompressedSize:real", "IndexSize:real", "Blocks:long", "Segments:long", "ExtentContainerId:string", "RowCount:long",
 		"MinCreatedOn:datetime", "Tags:string", "Kind:string", "DeletedRowCount:long")
 }
@@ -50,7 +59,8 @@ func addExtents(c *call, r *Result, d *store.Database, tables []*store.Table, wa
 				continue
 			}
 			size := float64(e.OriginalSize)
-			r.add(e.GUID.String(), d.Name, t.Name, value.TicksOf(e.MaxCreated), size, size, size, 0.0, int64(1), int64(1), "", e.Rows,
+			r.add(e.GUID.String(), d.Name, t.Name, value.TicksOf(e.MaxCreated), size, size, size, 0.0, int64(1),
+				int64(1), "", e.Rows,
 				value.TicksOf(e.MinCreated), strings.Join(e.Tags, "\r\n"), "DataIngest", int64(0))
 		}
 	}

@@ -8,9 +8,12 @@ import (
 
 func functionCommands() []definition {
 	return []definition{
-		{".create-or-alter function [ with <options:props> ] <function> <params:params> <body:body>", "make or replace a function", createOrAlterFunction},
-		{".create function [ ifnotexists ] [ with <options:props> ] <function> <params:params> <body:body>", "make a function", createFunction},
-		{".alter function [ with <options:props> ] <function> <params:params> <body:body>", "replace a function", alterFunction},
+		{".create-or-alter function [ with <options:props> ] <function> <params:params> <body:body>",
+			"make or replace a function", createOrAlterFunction},
+		{".create function [ ifnotexists ] [ with <options:props> ] <function> <params:params> <body:body>",
+			"make a function", createFunction},
+		{".alter function [ with <options:props> ] <function> <params:params> <body:body>",
+			"replace a function", alterFunction},
 		{".alter function <function> docstring <text:string>", "describe a function", alterFunctionDocString},
 		{".alter function <function> folder <text:string>", "put a function into a folder", alterFunctionFolder},
 		{".drop function <function> [ ifexists ]", "remove a function", dropFunction},
@@ -37,7 +40,8 @@ func createFunction(c *call) (*Result, error) {
 		if old == nil {
 			return true, nil
 		}
-		if options := strings.ToLower(c.Statement); strings.Contains(options, "ifnotexists") || strings.EqualFold(c.option("options", "ifnotexists"), "true") {
+		if options := strings.ToLower(c.Statement); strings.Contains(options, "ifnotexists") ||
+			strings.EqualFold(c.option("options", "ifnotexists"), "true") {
 			return false, nil
 		}
 		return false, &store.ExistsError{Kind: "Function", Name: old.Name}
@@ -66,7 +70,8 @@ func putFunction(c *call, check func(old *store.Function) (bool, error)) (*Resul
 		}
 		if put {
 			options := c.options["options"]
-			f := &store.Function{Name: name, Params: c.Text("params"), Body: c.Text("body"), Folder: options["folder"], DocString: options["docstring"]}
+			f := &store.Function{Name: name, Params: c.Text("params"), Body: c.Text("body"), Folder: options["folder"],
+				DocString: options["docstring"]}
 			d.Functions[name] = f
 			old = f
 		}

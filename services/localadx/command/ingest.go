@@ -16,23 +16,36 @@ import (
 
 func ingestCommands() []definition {
 	return []definition{
-		{".ingest inline into table <table> [ with <options:props> ] <| <data:rest>", "add rows that stand in the command, as CSV unless the format property says otherwise", ingestInline},
-		{".ingest inline into table <table> [ with <options:props> ] <data:params>", "add rows that stand in brackets", ingestInline},
-		{".ingest into table <table> <sources:list> [ with <options:props> ]", "add the rows of blobs, by their URLs", ingestSources},
-		{".ingest async into table <table> <sources:list> [ with <options:props> ]", "add the rows of blobs, by their URLs", asOperation(ingestSources)},
+		{".ingest inline into table <table> [ with <options:props> ] <| <data:rest>",
+			"add rows that stand in the command, as CSV unless the format property says otherwise", ingestInline},
+		{".ingest inline into table <table> [ with <options:props> ] <data:params>",
+			"add rows that stand in brackets", ingestInline},
+		{".ingest into table <table> <sources:list> [ with <options:props> ]",
+			"add the rows of blobs, by their URLs", ingestSources},
+		{".ingest async into table <table> <sources:list> [ with <options:props> ]", "add the rows of blobs, by their URLs",
+			asOperation(ingestSources)},
 		{".set <table> [ with <options:props> ] <| <query:rest>", "make a table of a query's rows", setTable},
-		{".set async <table> [ with <options:props> ] <| <query:rest>", "make a table of a query's rows", asOperation(setTable)},
+		{".set async <table> [ with <options:props> ] <| <query:rest>", "make a table of a query's rows",
+			asOperation(setTable)},
 		{".append <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table", appendTable},
-		{".append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table", asOperation(appendTable)},
-		{".set-or-append <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table, which is made when it is not there", setOrAppendTable},
-		{".set-or-append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table, which is made when it is not there", asOperation(setOrAppendTable)},
-		{".set-or-replace <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's", setOrReplaceTable},
-		{".set-or-replace async <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's", asOperation(setOrReplaceTable)},
+		{".append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table",
+			asOperation(appendTable)},
+		{".set-or-append <table> [ with <options:props> ] <| <query:rest>",
+			"add a query's rows to a table, which is made when it is not there", setOrAppendTable},
+		{".set-or-append async <table> [ with <options:props> ] <| <query:rest>",
+			"add a query's rows to a table, which is made when it is not there", asOperation(setOrAppendTable)},
+		{".set-or-replace <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's",
+			setOrReplaceTable},
+		{".set-or-replace async <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's",
+			asOperation(setOrReplaceTable)},
 		{".show ingestion failures", "list the ingestions that failed in the last 14 days", showIngestionFailures},
-		{".show ingestion failures with <options:props>", "list the failures of one operation: (OperationId = '…')", showIngestionFailures},
-		{".show streamingingestion failures", "list the streaming ingestions that failed in the last 14 days", showStreamingFailures},
+		{".show ingestion failures with <options:props>", "list the failures of one operation: (OperationId = '…')",
+			showIngestionFailures},
+		{".show streamingingestion failures", "list the streaming ingestions that failed in the last 14 days",
+			showStreamingFailures},
 		{".show ingestion resources", "where clients put blobs and messages for queued ingestion", showIngestionResources},
-		{".get ingestion resources [ with <options:props> ]", "where clients put blobs and messages for queued ingestion", showIngestionResources},
+		{".get ingestion resources [ with <options:props> ]", "where clients put blobs and messages for queued ingestion",
+			showIngestionResources},
 		{".get kusto identity token", "the token that clients put into their queue messages", showIdentityToken},
 	}
 }
@@ -185,14 +198,16 @@ func insertQuery(c *call, load store.Load) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	extent, err := c.env.Store.Ingest(c.ctx, c.Database, c.Text("table"), load, func(in *store.Ingestion) error { return in.InsertQuery(plan) })
+	extent, err := c.env.Store.Ingest(c.ctx, c.Database, c.Text("table"), load,
+		func(in *store.Ingestion) error { return in.InsertQuery(plan) })
 	if errors.Is(err, store.ErrTagExists) {
 		return nil, badRequest("The table '%s' already has an extent with one of the ingestIfNotExists tags", c.Text("table"))
 	}
 	if err != nil {
 		return nil, err
 	}
-	r := newResult("ExtentId:guid", "OriginalSize:long", "ExtentSize:long", "ColumnSize:long", "IndexSize:long", "RowCount:long")
+	r := newResult("ExtentId:guid", "OriginalSize:long", "ExtentSize:long", "ColumnSize:long", "IndexSize:long",
+		"RowCount:long")
 	if extent.Rows > 0 {
 		r.add(extent.GUID.String(), extent.OriginalSize, extent.OriginalSize, extent.OriginalSize, int64(0), extent.Rows)
 	}
@@ -215,12 +230,15 @@ func failures(c *call, wanted func(store.Failure) bool) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := newResult("OperationId:guid", "Database:string", "Table:string", "FailedOn:datetime", "IngestionSourcePath:string", "Details:string",
-		"FailureKind:string", "RootActivityId:guid", "OperationKind:string", "OriginatesFromUpdatePolicy:bool", "ErrorCode:string",
+	r := newResult("OperationId:guid", "Database:string", "Table:string", "FailedOn:datetime",
+		"IngestionSourcePath:string", "Details:string",
+		"FailureKind:string", "RootActivityId:guid", "OperationKind:string", "OriginatesFromUpdatePolicy:bool",
+		"ErrorCode:string",
 		"Principal:string", "ShouldRetry:bool", "User:string", "IngestionProperties:string")
 	for _, f := range failures {
 		if wanted(f) {
-			r.add(f.OperationID.String(), f.Database, f.Table, value.TicksOf(f.FailedOn), f.SourcePath, f.Details, f.Kind, f.RootActivityID.String(),
+			r.add(f.OperationID.String(), f.Database, f.Table, value.TicksOf(f.FailedOn), f.SourcePath, f.Details, f.Kind,
+				f.RootActivityID.String(),
 				f.OperationKind, f.FromUpdatePolicy, f.ErrorCode, "", f.ShouldRetry, "", f.IngestionProperties)
 		}
 	}

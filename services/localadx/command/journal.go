@@ -76,7 +76,8 @@ func (j *Journal) record(e Entry) {
 	j.commands = remember(j.commands, e)
 }
 
-// BeginQuery notes a query that began and can be cancelled by its client's name for it, until end is called with how it ended.
+// BeginQuery notes a query that began and can be cancelled by its client's name for it, until end
+// is called with how it ended.
 func (j *Journal) BeginQuery(ctx context.Context, r Request, started time.Time) (_ context.Context, end func(error)) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	id := uuid.New()
@@ -129,7 +130,8 @@ func (j *Journal) Running() []Entry {
 var hidden = regexp.MustCompile(`(?i)\bh@?("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)`)
 
 func newEntry(r Request, kind string, started time.Time, err error) Entry {
-	e := Entry{ID: uuid.New(), ClientID: r.ClientID, Kind: kind, Text: r.Statement, Database: r.Database, User: r.User, Started: started, Duration: time.Since(started), State: completed}
+	e := Entry{ID: uuid.New(), ClientID: r.ClientID, Kind: kind, Text: r.Statement, Database: r.Database, User: r.User,
+		Started: started, Duration: time.Since(started), State: completed}
 	if len(e.Text) > maxEntryText {
 		// A copy: a part of a text holds the whole of it.
 		e.Text = strings.Clone(e.Text[:maxEntryText])

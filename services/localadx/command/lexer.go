@@ -41,7 +41,8 @@ func next(text string, offset int) token {
 	case strings.HasPrefix(text[offset:], "['") || strings.HasPrefix(text[offset:], `["`):
 		inner := stringAt(text, offset, offset+1)
 		if inner.kind == stringToken && strings.HasPrefix(text[inner.end:], "]") {
-			return token{kind: quotedNameToken, text: text[offset : inner.end+1], value: inner.value, start: offset, end: inner.end + 1}
+			return token{kind: quotedNameToken, text: text[offset : inner.end+1], value: inner.value, start: offset,
+				end: inner.end + 1}
 		}
 		return punctuation(text, offset, 1)
 	case strings.HasPrefix(text[offset:], "<|"):
@@ -62,7 +63,8 @@ func isLetter(r rune) bool { return r == '_' || unicode.IsLetter(r) }
 
 // isStringStart reports whether a prefix (h, H, @ or h@) stands before a quote.
 func isStringStart(text string, offset int) bool {
-	rest := strings.TrimPrefix(strings.TrimLeft(text[offset:min(len(text), offset+1)], "hH")+text[min(len(text), offset+1):], "@")
+	rest := strings.TrimPrefix(strings.TrimLeft(text[offset:min(len(text), offset+1)],
+		"hH")+text[min(len(text), offset+1):], "@")
 	return strings.HasPrefix(rest, "'") || strings.HasPrefix(rest, `"`)
 }
 
@@ -86,7 +88,8 @@ func skipBlank(text string, offset int) int {
 	return offset
 }
 
-// maxWord bounds a word in bytes: names have 1,024 letters at most, and each command that there is reads the words of a text anew.
+// maxWord bounds a word in bytes: names have 1,024 letters at most, and each command that there is
+// reads the words of a text anew.
 const maxWord = 4 << 10
 
 // word reads letters, digits and underscores; a hyphen belongs to the word when a letter follows (create-merge).
@@ -107,7 +110,8 @@ func word(text string, start, from int) token {
 }
 
 func punctuation(text string, start, length int) token {
-	return token{kind: punctuationToken, text: text[start : start+length], value: text[start : start+length], start: start, end: start + length}
+	return token{kind: punctuationToken, text: text[start : start+length], value: text[start : start+length], start: start,
+		end: start + length}
 }
 
 // stringAt reads a string literal whose quote is at quoteAt; @ before the quote makes backslashes plain and doubled

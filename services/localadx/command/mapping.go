@@ -17,14 +17,20 @@ const mappingKinds = "{kind:json|csv|avro|apacheavro|parquet}"
 func mappingCommands() []definition {
 	definitions := []definition{
 		{".show table <table> ingestion mappings", "list a table's ingestion mappings", showMappings},
-		{".show table <table> ingestion " + mappingKinds + " mappings", "list a table's ingestion mappings of a kind", showMappings},
-		{".show table <table> ingestion " + mappingKinds + " mapping <mapping:string>", "show an ingestion mapping", showMapping},
+		{".show table <table> ingestion " + mappingKinds + " mappings",
+			"list a table's ingestion mappings of a kind", showMappings},
+		{".show table <table> ingestion " + mappingKinds + " mapping <mapping:string>",
+			"show an ingestion mapping", showMapping},
 		{".show table <table> ingestion mapping <mapping:string>", "show an ingestion mapping", showMapping},
 		{".show database [ <database> ] ingestion mappings", "list the database's own ingestion mappings", showMappings},
-		{".show database [ <database> ] ingestion " + mappingKinds + " mappings", "list the database's own ingestion mappings of a kind", showMappings},
-		{".show database [ <database> ] ingestion " + mappingKinds + " mapping <mapping:string>", "show an ingestion mapping of the database", showMapping},
-		{".drop table <table> ingestion " + mappingKinds + " mapping <mapping:string>", "remove an ingestion mapping", dropMapping},
-		{".drop database [ <database> ] ingestion " + mappingKinds + " mapping <mapping:string>", "remove an ingestion mapping of the database", dropMapping},
+		{".show database [ <database> ] ingestion " + mappingKinds + " mappings",
+			"list the database's own ingestion mappings of a kind", showMappings},
+		{".show database [ <database> ] ingestion " + mappingKinds + " mapping <mapping:string>",
+			"show an ingestion mapping of the database", showMapping},
+		{".drop table <table> ingestion " + mappingKinds + " mapping <mapping:string>",
+			"remove an ingestion mapping", dropMapping},
+		{".drop database [ <database> ] ingestion " + mappingKinds + " mapping <mapping:string>",
+			"remove an ingestion mapping of the database", dropMapping},
 	}
 	for _, v := range []struct {
 		verb, about string
@@ -35,14 +41,18 @@ func mappingCommands() []definition {
 		{".alter", "replace an ingestion mapping", alterMapping},
 	} {
 		definitions = append(definitions,
-			definition{v.verb + " table <table> ingestion " + mappingKinds + " mapping <mapping:string> <text:string> [ with <options:props> ]", v.about, v.run},
-			definition{v.verb + " database [ <database> ] ingestion " + mappingKinds + " mapping <mapping:string> <text:string> [ with <options:props> ]", v.about + " for all tables of a database", v.run})
+			definition{v.verb + " table <table> ingestion " + mappingKinds +
+				" mapping <mapping:string> <text:string> [ with <options:props> ]", v.about, v.run},
+			definition{v.verb + " database [ <database> ] ingestion " + mappingKinds +
+				" mapping <mapping:string> <text:string> [ with <options:props> ]",
+				v.about + " for all tables of a database", v.run})
 	}
 	return definitions
 }
 
 func mappingResult() *Result {
-	return newResult("Name:string", "Kind:string", "Mapping:string", "LastUpdatedOn:datetime", "Database:string", "Table:string")
+	return newResult("Name:string", "Kind:string", "Mapping:string", "LastUpdatedOn:datetime",
+		"Database:string", "Table:string")
 }
 
 func (r *Result) addMapping(m namedMapping, database, table string) {
@@ -131,7 +141,8 @@ func putMapping(c *call, check func(exists bool) error) (*Result, error) {
 }
 
 // changeMappings runs a change on the mappings of the table or database that the command names.
-func changeMappings(c *call, change func(mappings map[store.MappingKey]store.Mapping, database string, t *store.Table) error) error {
+func changeMappings(c *call, change func(mappings map[store.MappingKey]store.Mapping, database string,
+	t *store.Table) error) error {
 	database := c.Database
 	if c.Has("database") {
 		database = c.Text("database")

@@ -48,11 +48,14 @@ func TestArgumentsAreRead(t *testing.T) {
 	if err != nil || args.Text("table") != "a b" || pipe != " where Tags has 'x'" {
 		t.Errorf("table %q, pipe %q, %v", args.Text("table"), pipe, err)
 	}
-	_, args, _, err = newGrammar().parse(".create function with (docstring='it\\'s', folder=\"f\") F(x:string=')') { print '{' }")
-	if err != nil || args.Text("params") != "(x:string=')')" || args.Text("body") != "{ print '{' }" || args.options["options"]["docstring"] != "it's" {
+	_, args, _, err = newGrammar().parse(
+		".create function with (docstring='it\\'s', folder=\"f\") F(x:string=')') { print '{' }")
+	if err != nil || args.Text("params") != "(x:string=')')" || args.Text("body") != "{ print '{' }" ||
+		args.options["options"]["docstring"] != "it's" {
 		t.Errorf("%+v, %v", args, err)
 	}
-	_, args, _, err = newGrammar().parse(".ingest inline into table T with (creationTime=datetime(2020-01-02), ignoreFirstRecord=true) <| a,b\nc")
+	_, args, _, err = newGrammar().parse(
+		".ingest inline into table T with (creationTime=datetime(2020-01-02), ignoreFirstRecord=true) <| a,b\nc")
 	if err != nil || args.options["options"]["creationtime"] != "2020-01-02" || args.Text("data") != "a,b\nc" {
 		t.Errorf("%+v, %v", args, err)
 	}
@@ -61,8 +64,10 @@ func TestArgumentsAreRead(t *testing.T) {
 // FuzzParse checks that no text makes the parser panic or hang, and that errors point into the text.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		".show tables", ".create table T (a:string)", ".alter column T.c type=long", ".set T <| x", "['", ".create function f() {", "@'", "```",
-		".show database ['x'] policy retention | take 1", ".alter table T policy caching hot = 1d", ".drop extents ('a') from T",
+		".show tables", ".create table T (a:string)", ".alter column T.c type=long", ".set T <| x", "['",
+		".create function f() {", "@'", "```",
+		".show database ['x'] policy retention | take 1", ".alter table T policy caching hot = 1d",
+		".drop extents ('a') from T",
 	} {
 		f.Add(seed)
 	}

@@ -80,11 +80,13 @@ type Args struct {
 }
 
 func newArgs() Args {
-	return Args{texts: map[string]string{}, columns: map[string][]kql.Column{}, lists: map[string][]string{}, options: map[string]map[string]string{}}
+	return Args{texts: map[string]string{}, columns: map[string][]kql.Column{}, lists: map[string][]string{},
+		options: map[string]map[string]string{}}
 }
 
 func (a Args) clone() Args {
-	return Args{texts: maps.Clone(a.texts), columns: maps.Clone(a.columns), lists: maps.Clone(a.lists), options: maps.Clone(a.options)}
+	return Args{texts: maps.Clone(a.texts), columns: maps.Clone(a.columns), lists: maps.Clone(a.lists),
+		options: maps.Clone(a.options)}
 }
 
 // Has reports whether the argument was given.

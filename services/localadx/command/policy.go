@@ -35,10 +35,12 @@ const (
 func policyKinds() []policyKind {
 	return []policyKind{
 		{queued.PolicyName, "IngestionBatchingPolicy", checkBatching, "queued ingestion obeys it"},
-		{policyStreaming, "StreamingIngestionPolicy", checkStreaming, "streaming ingestion needs it enabled on the table or the database"},
+		{policyStreaming, "StreamingIngestionPolicy", checkStreaming,
+			"streaming ingestion needs it enabled on the table or the database"},
 		{policyRetention, "RetentionPolicy", checkRetention, "extents older than SoftDeletePeriod are dropped"},
 		{policyTagsRetention, "ExtentTagsRetentionPolicy", checkTagsRetention, "tags are dropped when their period ends"},
-		{store.PolicyUpdate, "UpdatePolicy", checkUpdate, "runs with the ingestion: in its transaction, or after its commit when IsTransactional is false"},
+		{store.PolicyUpdate, "UpdatePolicy", checkUpdate,
+			"runs with the ingestion: in its transaction, or after its commit when IsTransactional is false"},
 		{"caching", "CachingPolicy", nil, "kept and shown; all data is hot"},
 		{"merge", "ExtentsMergePolicy", nil, "kept and shown; extents are not merged"},
 		{"sharding", "ShardingPolicy", nil, "kept and shown"},
@@ -66,7 +68,8 @@ func Policies() []PolicyUsage {
 }
 
 func policyCommands() []definition {
-	entities := []string{"table <table>", "database [ <database> ]", "materialized-view <view>", "column <column:column>", "tables <tables:list>"}
+	entities := []string{"table <table>", "database [ <database> ]", "materialized-view <view>", "column <column:column>",
+		"tables <tables:list>"}
 	var definitions []definition
 	for _, entity := range entities {
 		scope, _, _ := strings.Cut(entity, " ")
@@ -74,13 +77,20 @@ func policyCommands() []definition {
 			definition{".show " + entity + " policy <policy>", "show a policy of a " + scope, showPolicy},
 			definition{".delete " + entity + " policy <policy>", "remove a policy of a " + scope, deletePolicy},
 			definition{".alter " + entity + " policy <policy> <text:string>", "set a policy of a " + scope, alterPolicy},
-			definition{".alter-merge " + entity + " policy <policy> <text:string>", "set parts of a policy of a " + scope, alterMergePolicy},
-			definition{".alter " + entity + " policy streamingingestion {state:enable|disable}", "switch streaming ingestion on or off", switchStreaming},
-			definition{".alter " + entity + " policy ingestiontime {state:true|false}", "keep the time of ingestion, which localadx always does", switchIngestionTime},
-			definition{".alter " + entity + " policy caching <settings:assignments>", "set how long data is hot; localadx keeps all data hot", alterCaching},
-			definition{".alter " + entity + " policy {policy:retention} <settings:assignments>", "set how long rows are kept", alterRetention},
-			definition{".alter-merge " + entity + " policy {policy:retention} <settings:assignments>", "set how long rows are kept", alterRetention},
-			definition{".alter " + entity + " policy encoding <settings:assignments>", "set how values are encoded", alterEncoding},
+			definition{".alter-merge " + entity + " policy <policy> <text:string>", "set parts of a policy of a " + scope,
+				alterMergePolicy},
+			definition{".alter " + entity + " policy streamingingestion {state:enable|disable}",
+				"switch streaming ingestion on or off", switchStreaming},
+			definition{".alter " + entity + " policy ingestiontime {state:true|false}",
+				"keep the time of ingestion, which localadx always does", switchIngestionTime},
+			definition{".alter " + entity + " policy caching <settings:assignments>",
+				"set how long data is hot; localadx keeps all data hot", alterCaching},
+			definition{".alter " + entity + " policy {policy:retention} <settings:assignments>", "set how long rows are kept",
+				alterRetention},
+			definition{".alter-merge " + entity + " policy {policy:retention} <settings:assignments>",
+				"set how long rows are kept", alterRetention},
+			definition{".alter " + entity + " policy encoding <settings:assignments>",
+				"set how values are encoded", alterEncoding},
 		)
 	}
 	return append(definitions,
@@ -88,7 +98,8 @@ func policyCommands() []definition {
 }
 
 func policyResult() *Result {
-	return newResult("PolicyName:string", "EntityName:string", "Policy:string", "ChildEntities:string", "EntityType:string")
+	return newResult("PolicyName:string", "EntityName:string", "Policy:string", "ChildEntities:string",
+		"EntityType:string")
 }
 
 // policyKind finds the policy that the command names.
@@ -100,7 +111,8 @@ func (c *call) policyKind(name string) (policyKind, error) {
 		for i, k := range kinds {
 			known[i] = string(k.name)
 		}
-		return policyKind{}, badRequest("The policy '%s' is not supported by localadx; supported are %s", name, strings.Join(known, ", "))
+		return policyKind{}, badRequest("The policy '%s' is not supported by localadx; supported are %s", name,
+			strings.Join(known, ", "))
 	}
 	return kinds[i], nil
 }
@@ -153,7 +165,8 @@ func (c *call) entities(d *store.Database) ([]entity, error) {
 		if !ok {
 			return nil, &store.NotFoundError{Kind: "Column", Name: c.Text("column.column")}
 		}
-		return []entity{{"Column", fmt.Sprintf("[%s].[%s].[%s]", d.Name, t.Name, t.Columns[i].Name), &t.Columns[i].Policies}}, nil
+		return []entity{{"Column", fmt.Sprintf("[%s].[%s].[%s]", d.Name, t.Name, t.Columns[i].Name), &t.Columns[i].Policies}},
+			nil
 	}
 	return []entity{{"Database", fmt.Sprintf("[%s]", d.Name), &d.Policies}}, nil
 }
@@ -250,7 +263,9 @@ func policyJSON(text string) (json.RawMessage, error) {
 }
 
 func alterPolicy(c *call) (*Result, error) {
-	return setPolicy(c, c.Text("policy"), func(json.RawMessage) (json.RawMessage, error) { return policyJSON(c.Text("text")) })
+	return setPolicy(c, c.Text("policy"), func(json.RawMessage) (json.RawMessage, error) {
+		return policyJSON(c.Text("text"))
+	})
 }
 
 func deletePolicy(c *call) (*Result, error) {
@@ -385,14 +400,17 @@ func checkRetention(text json.RawMessage) error {
 func retentionPeriod(text json.RawMessage) (int64, error) {
 	var p struct{ SoftDeletePeriod string }
 	if err := json.Unmarshal(text, &p); err != nil {
-		return 0, fmt.Errorf("a retention policy has the form {\"SoftDeletePeriod\":\"30.00:00:00\",\"Recoverability\":\"Enabled\"}: %w", err)
+		return 0,
+			fmt.Errorf(
+				"a retention policy has the form {\"SoftDeletePeriod\":\"30.00:00:00\",\"Recoverability\":\"Enabled\"}: %w", err)
 	}
 	if p.SoftDeletePeriod == "" {
 		return 0, nil
 	}
 	ticks, ok := value.ParseTimespan(p.SoftDeletePeriod)
 	if !ok || ticks <= 0 {
-		return 0, fmt.Errorf("SoftDeletePeriod is '%s' and must be a positive timespan such as 30.00:00:00", p.SoftDeletePeriod)
+		return 0, fmt.Errorf("SoftDeletePeriod is '%s' and must be a positive timespan such as 30.00:00:00",
+			p.SoftDeletePeriod)
 	}
 	return ticks, nil
 }
@@ -406,7 +424,9 @@ func checkTagsRetention(text json.RawMessage) error {
 func tagPeriods(text json.RawMessage) (map[string]int64, error) {
 	var elements []struct{ TagPrefix, RetentionPeriod string }
 	if err := json.Unmarshal(text, &elements); err != nil {
-		return nil, fmt.Errorf("an extent tags retention policy has the form [{\"TagPrefix\":\"ingest-by:\",\"RetentionPeriod\":\"3.00:00:00\"}]: %w", err)
+		return nil,
+			fmt.Errorf(
+				"an extent tags retention policy has the form [{\"TagPrefix\":\"ingest-by:\",\"RetentionPeriod\":\"3.00:00:00\"}]: %w", err)
 	}
 	periods := map[string]int64{}
 	for _, e := range elements {
@@ -422,7 +442,8 @@ func tagPeriods(text json.RawMessage) (map[string]int64, error) {
 func checkUpdate(text json.RawMessage) error {
 	var policies []store.UpdatePolicy
 	if err := json.Unmarshal(text, &policies); err != nil {
-		return fmt.Errorf("an update policy has the form [{\"IsEnabled\":true,\"Source\":\"T\",\"Query\":\"T | …\",\"IsTransactional\":true}]: %w", err)
+		return fmt.Errorf(
+			"an update policy has the form [{\"IsEnabled\":true,\"Source\":\"T\",\"Query\":\"T | …\",\"IsTransactional\":true}]: %w", err)
 	}
 	for _, p := range policies {
 		if p.Source == "" || p.Query == "" {

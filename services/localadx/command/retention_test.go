@@ -14,7 +14,8 @@ import (
 
 func TestRetentionDropsOldExtentsAndOldTags(t *testing.T) {
 	dir := t.TempDir()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, Disk: disk.NewGuard(dir, 0), Log: slog.New(slog.DiscardHandler)})
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, Disk: disk.NewGuard(dir, 0),
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,8 @@ func TestRetentionDropsOldExtentsAndOldTags(t *testing.T) {
 	for _, step := range []struct {
 		day  int
 		tags string
-	}{{3, "ingest-by:old;ingest-by:new,drop-by:x"}, {10, ";ingest-by:new,drop-by:x"}, {11, "ingest-by:new,drop-by:x"}, {13, "drop-by:x"}, {20, ""}} {
+	}{{3, "ingest-by:old;ingest-by:new,drop-by:x"}, {10, ";ingest-by:new,drop-by:x"}, {11, "ingest-by:new,drop-by:x"},
+		{13, "drop-by:x"}, {20, ""}} {
 		if err := x.ApplyRetention(t.Context(), time.Date(2026, 1, step.day, 1, 0, 0, 0, time.UTC)); err != nil {
 			t.Fatal(err)
 		}

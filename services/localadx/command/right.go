@@ -6,8 +6,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 )
 
-// rights are what commands need, by the beginnings of their patterns; the first that fits counts. The documentation of each command
-// names its role under "Permissions".
+// rights are what commands need, by the beginnings of their patterns; the first that fits counts.
+// The documentation of each command names its role under "Permissions".
 var rights = []struct {
 	prefix string
 	right  likeness.Right

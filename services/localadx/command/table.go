@@ -14,34 +14,49 @@ import (
 
 func tableCommands() []definition {
 	return []definition{
-		{".create table <table> <columns:schema> [ with <options:props> ]", "make a table; one that is there already with the same columns is left as it is", createTable},
-		{".create-merge table <table> <columns:schema> [ with <options:props> ]", "make a table, or add the columns it lacks", createMergeTable},
-		{".create table <table> based-on <source> [ with <options:props> ]", "make a table with the columns of another", createTableBasedOn},
+		{".create table <table> <columns:schema> [ with <options:props> ]",
+			"make a table; one that is there already with the same columns is left as it is", createTable},
+		{".create-merge table <table> <columns:schema> [ with <options:props> ]", "make a table, or add the columns it lacks",
+			createMergeTable},
+		{".create table <table> based-on <source> [ with <options:props> ]", "make a table with the columns of another",
+			createTableBasedOn},
 		{".create tables <tables:rest>", "make several tables: T1 (a:string), T2 (b:long)", createTables},
 		{".create-merge tables <tables:rest>", "make several tables, or add the columns they lack", createMergeTables},
-		{".alter table <table> <columns:schema> [ with <options:props> ]", "make the table's columns these: others are dropped with their values", alterTable},
-		{".alter-merge table <table> <columns:schema> [ with <options:props> ]", "add the columns that the table lacks", alterMergeTable},
+		{".alter table <table> <columns:schema> [ with <options:props> ]",
+			"make the table's columns these: others are dropped with their values", alterTable},
+		{".alter-merge table <table> <columns:schema> [ with <options:props> ]", "add the columns that the table lacks",
+			alterMergeTable},
 		{".alter table <table> docstring <text:string>", "describe a table", alterTableDocString},
 		{".alter table <table> folder <text:string>", "put a table into a folder", alterTableFolder},
 		{".drop table <table> [ ifexists ]", "remove a table with its rows", dropTable},
 		{".drop tables <tables:list> [ ifexists ]", "remove several tables with their rows", dropTables},
 		{".rename table <table> to <name>", "give a table another name", renameTable},
-		{".rename tables <renames:rest>", "give several tables other names in one step, also swapping them: A = B, B = A", renameTables},
+		{".rename tables <renames:rest>", "give several tables other names in one step, also swapping them: A = B, B = A",
+			renameTables},
 		{".alter column <column:column> type = <type>", "give a column another type and empty it", alterColumnType},
 		{".alter table <table> column-docstrings <docstrings:params>", "describe columns: (a:'text')", alterColumnDocStrings},
-		{".alter-merge table <table> column-docstrings <docstrings:params>", "describe some columns: (a:'text')", alterColumnDocStrings},
+		{".alter-merge table <table> column-docstrings <docstrings:params>", "describe some columns: (a:'text')",
+			alterColumnDocStrings},
 		{".rename column <column:column> to <name>", "give a column another name", renameColumn},
 		{".drop column <column:column>", "remove a column with its values", dropColumn},
 		{".drop table <table> columns <columns:list>", "remove columns with their values", dropColumns},
 		{".clear table <table> data", "remove a table's rows", clearTable},
-		{".clear table <table> cache streamingingestion schema", "make streaming ingestion see a changed schema at once", clearSchemaCache},
-		{".clear database cache streamingingestion schema", "make streaming ingestion see a changed schema at once", clearSchemaCache},
-		{".delete table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", deleteRecords},
-		{".delete async table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", deleteRecords},
-		{".update table <table> delete <old> append <new> [ with <options:props> ] <| <query:rest>", "replace the rows of one let statement of the query by those of another, in one step", updateTable},
-		{".update table <table> on <column> [ with <options:props> ] <| <query:rest>", "replace the rows that have the column's value in common with the query's rows by these, in one step", updateTable},
-		{".purge table <table> records in database <database> [ with <options:props> ] <| <query:rest>", "remove the rows that the predicate selects", purge},
-		{".purge table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the predicate selects", purge},
+		{".clear table <table> cache streamingingestion schema", "make streaming ingestion see a changed schema at once",
+			clearSchemaCache},
+		{".clear database cache streamingingestion schema", "make streaming ingestion see a changed schema at once",
+			clearSchemaCache},
+		{".delete table <table> records [ with <options:props> ] <| <query:rest>",
+			"remove the rows that the query returns (soft delete)", deleteRecords},
+		{".delete async table <table> records [ with <options:props> ] <| <query:rest>",
+			"remove the rows that the query returns (soft delete)", deleteRecords},
+		{".update table <table> delete <old> append <new> [ with <options:props> ] <| <query:rest>",
+			"replace the rows of one let statement of the query by those of another, in one step", updateTable},
+		{".update table <table> on <column> [ with <options:props> ] <| <query:rest>",
+			"replace the rows that have the column's value in common with the query's rows by these, in one step", updateTable},
+		{".purge table <table> records in database <database> [ with <options:props> ] <| <query:rest>",
+			"remove the rows that the predicate selects", purge},
+		{".purge table <table> records [ with <options:props> ] <| <query:rest>",
+			"remove the rows that the predicate selects", purge},
 		{".show tables", "list the tables", showTables},
 		{".show tables <tables:list>", "list some tables", showTables},
 		{".show tables details", "list the tables with sizes and policies", showTablesDetails},
@@ -64,7 +79,8 @@ func tableSchemaResult() *Result {
 func tableSchemaJSON(t *store.Table) (string, error) {
 	table := tableJSON{Name: t.Name, OrderedColumns: []columnJSON{}}
 	for _, c := range t.Columns {
-		table.OrderedColumns = append(table.OrderedColumns, columnJSON{c.Name, dotNetName(c.Type), c.Type.String(), c.DocString})
+		table.OrderedColumns = append(table.OrderedColumns,
+			columnJSON{c.Name, dotNetName(c.Type), c.Type.String(), c.DocString})
 	}
 	text, err := json.Marshal(table)
 	if err != nil {
@@ -311,7 +327,8 @@ func rename(c *call, names map[string]string) (*Result, error) {
 			}
 			for _, v := range d.Views {
 				if v.Source == names[to] {
-					return badRequest("Table '%s' is the source of the materialized view '%s' and cannot be renamed", names[to], v.Name)
+					return badRequest("Table '%s' is the source of the materialized view '%s' and cannot be renamed",
+						names[to], v.Name)
 				}
 			}
 			t := d.Tables[to]
@@ -342,9 +359,13 @@ func changeColumn(c *call, change func(d *store.Change, t *store.Table, column s
 func alterColumnType(c *call) (*Result, error) {
 	typ, ok := value.ParseType(c.Text("type"))
 	if !ok {
-		return nil, badRequest("'%s' is not a type: use string, int, long, real, decimal, bool, datetime, timespan, guid or dynamic", c.Text("type"))
+		return nil,
+			badRequest("'%s' is not a type: use string, int, long, real, decimal, bool, datetime, timespan, guid or dynamic",
+				c.Text("type"))
 	}
-	err := changeColumn(c, func(d *store.Change, t *store.Table, column string) error { return d.AlterColumnType(t, column, typ) })
+	err := changeColumn(c, func(d *store.Change, t *store.Table, column string) error {
+		return d.AlterColumnType(t, column, typ)
+	})
 	r := columnResult()
 	r.add(c.Text("column.column"), dotNetName(typ), "")
 	return r, err
@@ -438,7 +459,8 @@ func deleteRecords(c *call) (*Result, error) {
 
 // purge removes the rows of a predicate: "where city == 'x'".
 func purge(c *call) (*Result, error) {
-	return deleteRows(c, store.QuoteName(c.Text("table"))+"\n| "+strings.TrimPrefix(strings.TrimSpace(c.Text("query")), "|"))
+	return deleteRows(c, store.QuoteName(c.Text("table"))+"\n| "+
+		strings.TrimPrefix(strings.TrimSpace(c.Text("query")), "|"))
 }
 
 func deleteRows(c *call, text string) (*Result, error) {
@@ -451,8 +473,8 @@ func deleteRows(c *call, text string) (*Result, error) {
 	return r, nil
 }
 
-// updateTable replaces rows. The old ones are a filter of the table, by name in the query's let statements or by a column that they share
-// with the new ones.
+// updateTable replaces rows. The old ones are a filter of the table, by name in the query's let
+// statements or by a column that they share with the new ones.
 func updateTable(c *call) (*Result, error) {
 	if strings.EqualFold(c.option("options", "whatif"), "true") {
 		return nil, badRequest("whatif is not supported: run the parts of the query themselves")
@@ -460,12 +482,14 @@ func updateTable(c *call) (*Result, error) {
 	query := strings.TrimRight(strings.TrimSpace(c.Text("query")), ";")
 	doomed, fresh := query+";\n"+store.QuoteName(c.Text("old")), query+";\n"+store.QuoteName(c.Text("new"))
 	if c.Has("column") {
-		doomed = store.QuoteName(c.Text("table")) + "\n| join kind=leftsemi (" + query + "\n) on " + store.QuoteName(c.Text("column"))
+		doomed = store.QuoteName(c.Text("table")) + "\n| join kind=leftsemi (" + query + "\n) on " +
+			store.QuoteName(c.Text("column"))
 		fresh = query
 	}
-	added, deleted, err := c.env.Store.UpdateRows(c.ctx, c.Database, c.Text("table"), rowPlan(c, doomed), func(d *store.Database, _ *store.Table) (*kql.Plan, error) {
-		return c.env.Query.Compile(c.ctx, d.Name, fresh, nil)
-	})
+	added, deleted, err := c.env.Store.UpdateRows(c.ctx, c.Database, c.Text("table"), rowPlan(c, doomed),
+		func(d *store.Database, _ *store.Table) (*kql.Plan, error) {
+			return c.env.Query.Compile(c.ctx, d.Name, fresh, nil)
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -541,10 +565,14 @@ func tableDetails(c *call, d *store.Database, tables []*store.Table) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	r := newResult("TableName:string", "DatabaseName:string", "Folder:string", "DocString:string", "TotalExtents:long", "TotalExtentSize:real",
-		"TotalOriginalSize:real", "TotalRowCount:long", "HotExtents:long", "HotExtentSize:real", "HotOriginalSize:real", "HotRowCount:long",
-		"AuthorizedPrincipals:string", "RetentionPolicy:string", "CachingPolicy:string", "ShardingPolicy:string", "MergePolicy:string",
-		"StreamingIngestionPolicy:string", "IngestionBatchingPolicy:string", "MinExtentsCreationTime:datetime", "MaxExtentsCreationTime:datetime",
+	r := newResult("TableName:string", "DatabaseName:string", "Folder:string", "DocString:string", "TotalExtents:long",
+		"TotalExtentSize:real",
+		"TotalOriginalSize:real", "TotalRowCount:long", "HotExtents:long", "HotExtentSize:real", "HotOriginalSize:real",
+		"HotRowCount:long",
+		"AuthorizedPrincipals:string", "RetentionPolicy:string", "CachingPolicy:string", "ShardingPolicy:string",
+		"MergePolicy:string",
+		"StreamingIngestionPolicy:string", "IngestionBatchingPolicy:string", "MinExtentsCreationTime:datetime",
+		"MaxExtentsCreationTime:datetime",
 		"RowOrderPolicy:string", "TableId:guid")
 	for _, t := range tables {
 		s := statistics[t.ID]
@@ -561,8 +589,10 @@ func tableDetails(c *call, d *store.Database, tables []*store.Table) (*Result, e
 			return string(p)
 		}
 		r.add(t.Name, d.Name, t.Folder, t.DocString, s.Extents, size, size, s.Rows, s.Extents, size, size, s.Rows, "[]",
-			policy("retention"), policy("caching"), policy("sharding"), policy("merge"), policy("streamingingestion"), policy("ingestionbatching"),
-			oldest, newest, policy("roworder"), uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "localadx/table/%d", t.ID)).String())
+			policy("retention"), policy("caching"), policy("sharding"), policy("merge"), policy("streamingingestion"),
+			policy("ingestionbatching"),
+			oldest, newest, policy("roworder"), uuid.NewSHA1(uuid.NameSpaceOID,
+				fmt.Appendf(nil, "localadx/table/%d", t.ID)).String())
 	}
 	return r, nil
 }
@@ -572,8 +602,10 @@ func showTable(c *call) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := newResult("AttributeName:string", "AttributeType:string", "ExtentSize:long", "CompressionRatio:real", "IndexSize:long",
-		"IndexSizePercent:real", "OriginalSize:long", "AttributeId:guid", "SharedIndexSize:long", "StorageEngineVersion:string")
+	r := newResult("AttributeName:string", "AttributeType:string", "ExtentSize:long", "CompressionRatio:real",
+		"IndexSize:long",
+		"IndexSizePercent:real", "OriginalSize:long", "AttributeId:guid", "SharedIndexSize:long",
+		"StorageEngineVersion:string")
 	for _, column := range t.Columns {
 		id := uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "localadx/table/%d/column/%d", t.ID, column.ID))
 		r.add(column.Name, dotNetName(column.Type), int64(0), 0.0, int64(0), 0.0, int64(0), id.String(), int64(0), "DuckDB")
@@ -611,6 +643,7 @@ func showTablePrincipals(c *call) (*Result, error) {
 		return nil, err
 	}
 	r := principalsResult()
-	r.add(fmt.Sprintf("Database %s Admin on table %s", d.Name, t.Name), "Anyone", "everyone who can reach localadx", "", "*", "", "")
+	r.add(fmt.Sprintf("Database %s Admin on table %s", d.Name, t.Name), "Anyone", "everyone who can reach localadx",
+		"", "*", "", "")
 	return r, nil
 }

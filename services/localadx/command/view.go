@@ -12,7 +12,8 @@ import (
 func viewCommands() []definition {
 	const tail = "[ with <options:props> ] <view> on table <table> <body:body>"
 	return []definition{
-		{".create materialized-view " + tail, "make a materialized view: a summarize over a table that is always up to date", createView},
+		{".create materialized-view " + tail, "make a materialized view: a summarize over a table that is always up to date",
+			createView},
 		{".create async materialized-view " + tail, "make a materialized view", createView},
 		{".create ifnotexists materialized-view " + tail, "make a materialized view unless it is there", createView},
 		{".create-or-alter materialized-view " + tail, "make or replace a materialized view", createOrAlterView},
@@ -31,8 +32,10 @@ func viewCommands() []definition {
 }
 
 func viewResult() *Result {
-	return newResult("Name:string", "SourceTable:string", "Query:string", "MaterializedTo:datetime", "LastRun:datetime", "LastRunResult:string",
-		"IsHealthy:bool", "IsEnabled:bool", "Folder:string", "DocString:string", "AutoUpdateSchema:bool", "EffectiveDateTime:datetime",
+	return newResult("Name:string", "SourceTable:string", "Query:string", "MaterializedTo:datetime", "LastRun:datetime",
+		"LastRunResult:string",
+		"IsHealthy:bool", "IsEnabled:bool", "Folder:string", "DocString:string", "AutoUpdateSchema:bool",
+		"EffectiveDateTime:datetime",
 		"Lookback:timespan", "LookbackColumn:string")
 }
 
@@ -94,7 +97,8 @@ func putView(c *call, check func(old *store.View) (bool, error)) (*Result, error
 		}
 		options := c.options["options"]
 		v := &store.View{
-			Name: name, Source: c.Text("table"), Query: body, Folder: options["folder"], DocString: options["docstring"], Columns: plan.Columns,
+			Name: name, Source: c.Text("table"), Query: body, Folder: options["folder"], DocString: options["docstring"],
+			Columns: plan.Columns,
 			Enabled: true, Lookback: options["lookback"], LookbackColumn: options["lookback_column"],
 			AutoUpdateSchema: strings.EqualFold(options["autoupdateschema"], "true"),
 		}
@@ -139,7 +143,8 @@ func dropView(c *call) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := d.Views[c.Text("view")]; !ok && strings.HasSuffix(strings.ToLower(strings.TrimSpace(c.Statement)), "ifexists") {
+	if _, ok := d.Views[c.Text("view")]; !ok &&
+		strings.HasSuffix(strings.ToLower(strings.TrimSpace(c.Statement)), "ifexists") {
 		return viewResult(), nil
 	}
 	return changeView(c, func(d *store.Change, v *store.View) error {

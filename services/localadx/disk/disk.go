@@ -13,7 +13,8 @@ type FullError struct {
 
 // Error says what to do.
 func (e *FullError) Error() string {
-	return fmt.Sprintf("the disk that holds %s has %d MB left and localadx keeps %d MB free: make room, then try again", e.Dir, e.Free>>20, e.Reserve>>20)
+	return fmt.Sprintf("the disk that holds %s has %d MB left and localadx keeps %d MB free: make room, then try again",
+		e.Dir, e.Free>>20, e.Reserve>>20)
 }
 
 // Guard refuses writing when the disk has less than a reserve left. It is immutable and safe for concurrent use.
@@ -25,8 +26,8 @@ type Guard struct {
 // NewGuard returns a Guard of the disk that holds dir; reserve is in bytes.
 func NewGuard(dir string, reserve int64) *Guard { return &Guard{dir: dir, reserve: reserve} }
 
-// Check returns a *FullError when there is less room than the reserve. A disk whose room cannot be told is taken to have
-// enough.
+// Check returns a *FullError when there is less room than the reserve. A disk whose room cannot be
+// told is taken to have enough.
 func (g *Guard) Check() error {
 	room, err := free(g.dir)
 	if err != nil || room >= g.reserve {

@@ -17,7 +17,9 @@ type ErrTooManyRows struct{ Limit int64 }
 
 // Error words it as Kusto does (E_QUERY_RESULT_SET_TOO_LARGE).
 func (e *ErrTooManyRows) Error() string {
-	return fmt.Sprintf("Query result set has exceeded the internal record count limit %d (E_QUERY_RESULT_SET_TOO_LARGE; 0x80DA0003)", e.Limit)
+	return fmt.Sprintf(
+		"Query result set has exceeded the internal record count limit %d (E_QUERY_RESULT_SET_TOO_LARGE; 0x80DA0003)",
+		e.Limit)
 }
 
 // wrap makes an error of the database one of a query. What a function refuses becomes a *kql.Error; the name of the
@@ -33,7 +35,8 @@ func wrap(ctx context.Context, err error) error {
 	}
 	text := err.Error()
 	if strings.Contains(text, "Max expression depth limit") {
-		return &syntax.Error{Code: "SEM0001", Message: "The query is nested too deeply: write it with fewer operators, or shorter expressions", Permanent: true}
+		return &syntax.Error{Code: "SEM0001",
+			Message: "The query is nested too deeply: write it with fewer operators, or shorter expressions", Permanent: true}
 	}
 	if i := strings.Index(text, "database/sql/driver: API error: "); i >= 0 {
 		text = text[i+len("database/sql/driver: API error: "):]
@@ -44,8 +47,8 @@ func wrap(ctx context.Context, err error) error {
 	return &Error{Message: withoutSQL(text), OfQuery: ofQuery(err), cause: err}
 }
 
-// ofQuery reports whether the query or its data are at fault: a value out of range, what a function refuses. A function that
-// panicked is a mistake of this server.
+// ofQuery reports whether the query or its data are at fault: a value out of range, what a function
+// refuses. A function that panicked is a mistake of this server.
 func ofQuery(err error) bool {
 	var duck *duckdb.Error
 	if !errors.As(err, &duck) || strings.Contains(duck.Msg, panicked) || strings.Contains(duck.Msg, errMemory.Error()) {

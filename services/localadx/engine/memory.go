@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// Memory bounds what Go functions take beside the database, which knows nothing of it. It is safe for concurrent use; the zero Memory
-// has no bound.
+// Memory bounds what Go functions take beside the database, which knows nothing of it. It is safe
+// for concurrent use; the zero Memory has no bound.
 type Memory struct {
 	limit int64 // bytes
 	used  atomic.Int64
@@ -16,8 +16,9 @@ type Memory struct {
 // NewMemory returns a bound in bytes; 0 is none.
 func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
 
-// decodedSize is how much a decoded dynamic takes for a byte of its text: an element is two words and what they point to, functions
-// keep some of them twice, and the collector lets as much lie about before it frees it.
+// decodedSize is how much a decoded dynamic takes for a byte of its text: an element is two words
+// and what they point to, functions keep some of them twice, and the collector lets as much lie
+// about before it frees it.
 const decodedSize = 32
 
 // errMemory is told to the user as Kusto's error of low memory.
@@ -44,6 +45,6 @@ func (m *Memory) release(text int) {
 // smallText is the size of texts that are not worth counting.
 const smallText = 1 << 12
 
-// fits reports whether so many bytes of results may wait for the database to take them: those of all rows that are computed at
-// once.
+// fits reports whether so many bytes of results may wait for the database to take them: those of
+// all rows that are computed at once.
 func (m *Memory) fits(results int64) bool { return m.limit == 0 || results <= m.limit/4 }

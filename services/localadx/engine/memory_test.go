@@ -9,7 +9,8 @@ func TestAQueryThatNeedsMoreMemoryThanAllowedFails(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := h.query("range x from 1 to 1500000 step 1 | summarize make_list(x) | project array_length(list_x)"); err == nil {
+	if _, _, err := h.query(
+		"range x from 1 to 1500000 step 1 | summarize make_list(x) | project array_length(list_x)"); err == nil {
 		t.Error("no error")
 	}
 	if _, rows, err := h.query("print 1"); err != nil || len(rows) != 1 {

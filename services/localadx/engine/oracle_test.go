@@ -20,8 +20,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// What the engine has reached on the recorded answers of the real Kusto engine. Raise the floor when it gets better; what is
-// not right is refused, and nothing may be wrong.
+// What the engine has reached on the recorded answers of the real Kusto engine. Raise the floor
+// when it gets better; what is not right is refused, and nothing may be wrong.
 const (
 	passedFloor  = 666
 	wrongCeiling = 0
@@ -146,7 +146,8 @@ func newHarnessWithin(t testing.TB, memory int64) *harness {
 	if err := engine.Register(conn, bound); err != nil {
 		t.Fatal(err)
 	}
-	return &harness{db: db, memory: bound, engine: engine.New(db, engine.Limits{}), catalog: &memoryCatalog{tables: map[string]kql.Table{}, functions: map[string]kql.Function{}}}
+	return &harness{db: db, memory: bound, engine: engine.New(db, engine.Limits{}),
+		catalog: &memoryCatalog{tables: map[string]kql.Table{}, functions: map[string]kql.Function{}}}
 }
 
 // memoryCatalog is a catalog of one database.
@@ -180,7 +181,8 @@ func (h *harness) query(query string) (cols []kql.Column, rows [][]any, err erro
 		}
 	}()
 	ctx := context.Background()
-	plan, err := kql.Compile(query, kql.Options{Database: "NetDefaultDB", Catalog: h.catalog, Probe: func(p *kql.Plan) ([][]any, error) { return h.engine.All(ctx, p) }})
+	plan, err := kql.Compile(query, kql.Options{Database: "NetDefaultDB", Catalog: h.catalog,
+		Probe: func(p *kql.Plan) ([][]any, error) { return h.engine.All(ctx, p) }})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// randomColumn is a column of a random table. That of a list whose order is not known is loose: it is compared as a set, and
-// nothing is computed from it.
+// randomColumn is a column of a random table. That of a list whose order is not known is loose: it
+// is compared as a set, and nothing is computed from it.
 type randomColumn struct {
 	name  string
 	t     value.Type
@@ -59,15 +59,16 @@ func (e *scalarExpr) value(row randomRow) any {
 	return v
 }
 
-// undecided ends the computation of a case whose answer the documentation leaves open, or that the engine refuses while it runs, as
-// it does with sums beyond 64 bits.
+// undecided ends the computation of a case whose answer the documentation leaves open, or that the
+// engine refuses while it runs, as it does with sums beyond 64 bits.
 type undecided struct{ why string }
 
 // dangling ends the computation of a case that names a column that shrinking has removed.
 type dangling struct{ column string }
 
 func literalExpr(t value.Type, v any) *scalarExpr {
-	return &scalarExpr{t: t, text: func([]string) string { return literal(t, v) }, eval: func(randomRow, []any) any { return v }}
+	return &scalarExpr{t: t, text: func([]string) string { return literal(t, v) },
+		eval: func(randomRow, []any) any { return v }}
 }
 
 func columnRef(c randomColumn) *scalarExpr {
@@ -159,7 +160,8 @@ var rulesByResult = func() map[value.Type][]rule {
 
 func allRules() []rule {
 	var all []rule
-	for _, group := range [][]rule{comparisons(), logic(), termRules(), numberRules(), textRules(), timeRules(), dynamicRules(), conversionRules(), arrayRules(), hashRules()} {
+	for _, group := range [][]rule{comparisons(), logic(), termRules(), numberRules(), textRules(), timeRules(),
+		dynamicRules(), conversionRules(), arrayRules(), hashRules()} {
 		all = append(all, group...)
 	}
 	return all
@@ -176,7 +178,8 @@ func types(t ...value.Type) []value.Type { return t }
 func comparisons() []rule {
 	var out []rule
 	equal := func(a, b any) bool { c, ok := order(a, b); return ok && c == 0 }
-	pairs := [][2]value.Type{{tInt, tInt}, {tLong, tLong}, {tReal, tReal}, {tLong, tReal}, {tReal, tInt}, {tText, tText}, {tTime, tTime}, {tSpan, tSpan}, {tGUID, tGUID}, {tBool, tBool}}
+	pairs := [][2]value.Type{{tInt, tInt}, {tLong, tLong}, {tReal, tReal}, {tLong, tReal}, {tReal, tInt}, {tText, tText},
+		{tTime, tTime}, {tSpan, tSpan}, {tGUID, tGUID}, {tBool, tBool}}
 	for _, p := range pairs {
 		out = append(out, rule{tBool, "(%s == %s)", p[:], true, func(a []any) any {
 			if a[0] == nil || a[1] == nil {
@@ -198,13 +201,19 @@ func comparisons() []rule {
 		if p[0] == tGUID || p[0] == tBool {
 			continue
 		}
-		for op, holds := range map[string]func(c int) bool{"<": func(c int) bool { return c < 0 }, "<=": func(c int) bool { return c <= 0 }, ">": func(c int) bool { return c > 0 }, ">=": func(c int) bool { return c >= 0 }} {
-			out = append(out, rule{tBool, "(%s " + op + " %s)", p[:], false, func(a []any) any { c, ok := order(a[0], a[1]); return ok && holds(c) }})
+		for op, holds := range map[string]func(c int) bool{"<": func(c int) bool { return c < 0 }, "<=": func(c int) bool {
+			return c <= 0
+		}, ">": func(c int) bool { return c > 0 }, ">=": func(c int) bool { return c >= 0 }} {
+			out = append(out, rule{tBool, "(%s " + op + " %s)", p[:], false,
+				func(a []any) any { c, ok := order(a[0], a[1]); return ok && holds(c) }})
 		}
-		out = append(out, rule{tBool, "(%s between (%s .. %s))", types(p[0], p[1], p[1]), true, func(a []any) any { return between(a) }},
+		out = append(out, rule{tBool, "(%s between (%s .. %s))", types(p[0], p[1], p[1]), true,
+			func(a []any) any { return between(a) }},
 			rule{tBool, "(%s !between (%s .. %s))", types(p[0], p[1], p[1]), true, func(a []any) any { return not(between(a)) }},
-			rule{tBool, "(%s in (%s, %s))", types(p[0], p[1], p[1]), true, func(a []any) any { return or(is(a[0], a[1]), is(a[0], a[2])) }},
-			rule{tBool, "(%s !in (%s, %s))", types(p[0], p[1], p[1]), true, func(a []any) any { return not(or(is(a[0], a[1]), is(a[0], a[2]))) }})
+			rule{tBool, "(%s in (%s, %s))", types(p[0], p[1], p[1]), true,
+				func(a []any) any { return or(is(a[0], a[1]), is(a[0], a[2])) }},
+			rule{tBool, "(%s !in (%s, %s))", types(p[0], p[1], p[1]), true,
+				func(a []any) any { return not(or(is(a[0], a[1]), is(a[0], a[2]))) }})
 	}
 	return out
 }
@@ -348,13 +357,17 @@ func hasTerm(text, term string, prefix, suffix bool) bool {
 
 func termRules() []rule {
 	tests := map[string]func(a, b string) bool{
-		"has": func(a, b string) bool { return hasTerm(a, b, false, false) }, "hasprefix": func(a, b string) bool { return hasTerm(a, b, true, false) },
-		"hassuffix": func(a, b string) bool { return hasTerm(a, b, false, true) }, "contains": strings.Contains, "startswith": strings.HasPrefix, "endswith": strings.HasSuffix,
+		"has":       func(a, b string) bool { return hasTerm(a, b, false, false) },
+		"hasprefix": func(a, b string) bool { return hasTerm(a, b, true, false) },
+		"hassuffix": func(a, b string) bool { return hasTerm(a, b, false, true) }, "contains": strings.Contains,
+		"startswith": strings.HasPrefix, "endswith": strings.HasSuffix,
 	}
 	var out []rule
 	add := func(op string, test func(a, b string) bool) {
-		out = append(out, rule{tBool, "(%s " + op + " %s)", types(tText, tText), false, func(a []any) any { return test(a[0].(string), a[1].(string)) }},
-			rule{tBool, "(%s !" + op + " %s)", types(tText, tText), false, func(a []any) any { return !test(a[0].(string), a[1].(string)) }})
+		out = append(out, rule{tBool, "(%s " + op + " %s)", types(tText, tText), false,
+			func(a []any) any { return test(a[0].(string), a[1].(string)) }},
+			rule{tBool, "(%s !" + op + " %s)", types(tText, tText), false,
+				func(a []any) any { return !test(a[0].(string), a[1].(string)) }})
 	}
 	for op, test := range tests {
 		add(op+"_cs", test)
@@ -364,15 +377,21 @@ func termRules() []rule {
 	has := func(a, b any) bool {
 		return hasTerm(strings.ToLower(a.(string)), strings.ToLower(b.(string)), false, false)
 	}
-	return append(out, rule{tBool, "(%s =~ %s)", types(tText, tText), false, func(a []any) any { return fold(a[0], a[1]) }},
+	return append(out, rule{tBool, "(%s =~ %s)", types(tText, tText), false,
+		func(a []any) any { return fold(a[0], a[1]) }},
 		rule{tBool, "(%s !~ %s)", types(tText, tText), false, func(a []any) any { return !fold(a[0], a[1]) }},
-		rule{tBool, "(%s in~ (%s, %s))", types(tText, tText, tText), false, func(a []any) any { return fold(a[0], a[1]) || fold(a[0], a[2]) }},
-		rule{tBool, "(%s !in~ (%s, %s))", types(tText, tText, tText), false, func(a []any) any { return !fold(a[0], a[1]) && !fold(a[0], a[2]) }},
-		rule{tBool, "(%s has_any (%s, %s))", types(tText, tText, tText), false, func(a []any) any { return has(a[0], a[1]) || has(a[0], a[2]) }},
-		rule{tBool, "(%s has_all (%s, %s))", types(tText, tText, tText), false, func(a []any) any { return has(a[0], a[1]) && has(a[0], a[2]) }})
+		rule{tBool, "(%s in~ (%s, %s))", types(tText, tText, tText), false,
+			func(a []any) any { return fold(a[0], a[1]) || fold(a[0], a[2]) }},
+		rule{tBool, "(%s !in~ (%s, %s))", types(tText, tText, tText), false,
+			func(a []any) any { return !fold(a[0], a[1]) && !fold(a[0], a[2]) }},
+		rule{tBool, "(%s has_any (%s, %s))", types(tText, tText, tText), false,
+			func(a []any) any { return has(a[0], a[1]) || has(a[0], a[2]) }},
+		rule{tBool, "(%s has_all (%s, %s))", types(tText, tText, tText), false,
+			func(a []any) any { return has(a[0], a[1]) && has(a[0], a[2]) }})
 }
 
-// exact is an operation on 64-bit numbers, which leaves the case open where it overflows: Kusto wraps around, this engine refuses.
+// exact is an operation on 64-bit numbers, which leaves the case open where it overflows: Kusto
+// wraps around, this engine refuses.
 func exact(op string, x, y int64) int64 {
 	f := map[string]float64{"+": float64(x) + float64(y), "-": float64(x) - float64(y), "*": float64(x) * float64(y)}[op]
 	if math.Abs(f) > 9e18 {
@@ -404,13 +423,16 @@ func floorTo(x, step int64) int64 { return x - remainder(x, step).(int64) }
 func numberRules() []rule {
 	var out []rule
 	for _, op := range []string{"+", "-", "*"} {
-		out = append(out, rule{tLong, "(%s " + op + " %s)", types(tLong, tLong), false, func(a []any) any { return exact(op, a[0].(int64), a[1].(int64)) }},
-			rule{tLong, "(%s " + op + " %s)", types(tInt, tInt), false, func(a []any) any { return exact(op, a[0].(int64), a[1].(int64)) }})
+		out = append(out, rule{tLong, "(%s " + op + " %s)", types(tLong, tLong), false,
+			func(a []any) any { return exact(op, a[0].(int64), a[1].(int64)) }},
+			rule{tLong, "(%s " + op + " %s)", types(tInt, tInt), false,
+				func(a []any) any { return exact(op, a[0].(int64), a[1].(int64)) }})
 		real := func(a []any) any {
 			x, y := number(a[0]), number(a[1])
 			return map[string]float64{"+": x + y, "-": x - y, "*": x * y}[op]
 		}
-		out = append(out, rule{tReal, "(%s " + op + " %s)", types(tReal, tReal), false, real}, rule{tReal, "(%s " + op + " %s)", types(tLong, tReal), false, real})
+		out = append(out, rule{tReal, "(%s " + op + " %s)", types(tReal, tReal), false, real},
+			rule{tReal, "(%s " + op + " %s)", types(tLong, tReal), false, real})
 	}
 	integer := func(name string, f func(x int64) any) rule {
 		return rule{tLong, name + "(%s)", types(tLong), false, func(a []any) any { return f(a[0].(int64)) }}
@@ -425,7 +447,8 @@ func numberRules() []rule {
 			}
 			return a[0].(int64) / a[1].(int64)
 		}},
-		rule{tLong, "(%s %% %s)", types(tLong, tLong), false, func(a []any) any { return remainder(a[0].(int64), a[1].(int64)) }},
+		rule{tLong, "(%s %% %s)", types(tLong, tLong), false,
+			func(a []any) any { return remainder(a[0].(int64), a[1].(int64)) }},
 		rule{tReal, "(%s / %s)", types(tReal, tReal), false, func(a []any) any { return a[0].(float64) / a[1].(float64) }},
 		rule{tReal, "(%s / %s)", types(tReal, tLong), false, func(a []any) any { return a[0].(float64) / number(a[1]) }},
 		rule{tLong, "(-%s)", types(tLong), false, func(a []any) any { return -a[0].(int64) }},
@@ -433,7 +456,8 @@ func numberRules() []rule {
 		rule{tLong, "bin(%s, 5)", types(tLong), false, func(a []any) any { return floorTo(a[0].(int64), 5) }},
 		rule{tReal, "bin(%s, 0.5)", types(tReal), false, func(a []any) any { return math.Floor(a[0].(float64)/0.5) * 0.5 }},
 		rule{tReal, "floor(%s, 2)", types(tReal), false, func(a []any) any { return math.Floor(a[0].(float64)/2) * 2 }},
-		rule{tReal, "bin_at(%s, 2.5, 1.0)", types(tReal), false, func(a []any) any { return math.Floor((a[0].(float64)-1)/2.5)*2.5 + 1 }},
+		rule{tReal, "bin_at(%s, 2.5, 1.0)", types(tReal), false,
+			func(a []any) any { return math.Floor((a[0].(float64)-1)/2.5)*2.5 + 1 }},
 		rule{tLong, "bin_at(%s, 7, 3)", types(tLong), false, func(a []any) any { return floorTo(a[0].(int64)-3, 7) + 3 }},
 		rule{tLong, "binary_shift_left(%s, 3)", types(tInt), false, func(a []any) any { return a[0].(int64) << 3 }},
 		rule{tLong, "binary_shift_right(%s, 2)", types(tInt), false, func(a []any) any {
@@ -442,7 +466,9 @@ func numberRules() []rule {
 			}
 			return a[0].(int64) >> 2
 		}},
-		rule{tText, "tohex(%s)", types(tLong), false, func(a []any) any { return strconv.FormatUint(uint64(a[0].(int64)), 16) }},
+		rule{tText, "tohex(%s)", types(tLong), false, func(a []any) any {
+			return strconv.FormatUint(uint64(a[0].(int64)), 16)
+		}},
 		rule{tReal, "pow(%s, 2)", types(tReal), false, func(a []any) any { return math.Pow(a[0].(float64), 2) }},
 		rule{tReal, "exp2(%s)", types(tInt), false, func(a []any) any { return math.Exp2(number(a[0])) }},
 		rule{tReal, "log(%s)", types(tReal), false, func(a []any) any {
@@ -454,16 +480,21 @@ func numberRules() []rule {
 		rule{tReal, "round(%s, 1)", types(tInt), false, func(a []any) any { return number(a[0]) }},
 		integer("abs", func(x int64) any { return max(x, -x) }),
 		integer("binary_not", func(x int64) any { return ^x }),
-		rule{tLong, "binary_and(%s, %s)", types(tLong, tLong), false, func(a []any) any { return a[0].(int64) & a[1].(int64) }},
-		rule{tLong, "binary_or(%s, %s)", types(tLong, tLong), false, func(a []any) any { return a[0].(int64) | a[1].(int64) }},
-		rule{tLong, "binary_xor(%s, %s)", types(tLong, tLong), false, func(a []any) any { return a[0].(int64) ^ a[1].(int64) }},
+		rule{tLong, "binary_and(%s, %s)", types(tLong, tLong), false,
+			func(a []any) any { return a[0].(int64) & a[1].(int64) }},
+		rule{tLong, "binary_or(%s, %s)", types(tLong, tLong), false,
+			func(a []any) any { return a[0].(int64) | a[1].(int64) }},
+		rule{tLong, "binary_xor(%s, %s)", types(tLong, tLong), false,
+			func(a []any) any { return a[0].(int64) ^ a[1].(int64) }},
 		real("abs", func(x float64) any { return math.Abs(x) }),
 		real("sqrt", func(x float64) any { return math.Sqrt(x) }),
 		real("exp", func(x float64) any { return math.Exp(x) }),
 		real("ceiling", func(x float64) any { return math.Ceil(x) }),
 		real("atan", func(x float64) any { return math.Atan(x) }),
 		rule{tBool, "isnan(%s)", types(tReal), true, func(a []any) any { return a[0] != nil && math.IsNaN(a[0].(float64)) }},
-		rule{tBool, "isinf(%s)", types(tReal), true, func(a []any) any { return a[0] != nil && math.IsInf(a[0].(float64), 0) }},
+		rule{tBool, "isinf(%s)", types(tReal), true, func(a []any) any {
+			return a[0] != nil && math.IsInf(a[0].(float64), 0)
+		}},
 		rule{tBool, "isfinite(%s)", types(tReal), true, func(a []any) any {
 			return a[0] != nil && !math.IsInf(a[0].(float64), 0) && !math.IsNaN(a[0].(float64))
 		}})
@@ -503,9 +534,13 @@ func textRules() []rule {
 	var out []rule
 	for _, t := range types(tBool, tInt, tLong, tText, tTime, tSpan, tGUID) {
 		out = append(out, rule{tText, "tostring(%s)", types(t), true, func(a []any) any { return asText(t, a[0]) }},
-			rule{tText, "strcat(%s, '|', %s)", types(tText, t), true, func(a []any) any { return a[0].(string) + "|" + asText(t, a[1]) }},
-			rule{tText, "strcat_delim('-', %s, %s)", types(t, tText), true, func(a []any) any { return asText(t, a[0]) + "-" + a[1].(string) }},
-			rule{tLong, "strlen(%s)", types(t), true, func(a []any) any { return int64(utf8.RuneCountInString(asText(t, a[0]))) }})
+			rule{tText, "strcat(%s, '|', %s)", types(tText, t), true,
+				func(a []any) any { return a[0].(string) + "|" + asText(t, a[1]) }},
+			rule{tText, "strcat_delim('-', %s, %s)", types(t, tText), true,
+				func(a []any) any { return asText(t, a[0]) + "-" + a[1].(string) }},
+			rule{tLong, "strlen(%s)", types(t), true, func(a []any) any {
+				return int64(utf8.RuneCountInString(asText(t, a[0])))
+			}})
 	}
 	return append(out,
 		text("tolower(%s)", func(s string) any { return strings.ToLower(s) }),
@@ -608,7 +643,8 @@ func textRules() []rule {
 		integer("indexof(%s, 'b')", func(s string) any { return index(s, "b", 0) }),
 		integer("indexof(%s, 'c', 2)", func(s string) any { return index(s, "c", 2) }),
 		integer("array_length(split(%s, ','))", func(s string) any { return int64(strings.Count(s, ",") + 1) }),
-		rule{tLong, "strcmp(%s, %s)", types(tText, tText), false, func(a []any) any { return int64(strings.Compare(a[0].(string), a[1].(string))) }})
+		rule{tLong, "strcmp(%s, %s)", types(tText, tText), false,
+			func(a []any) any { return int64(strings.Compare(a[0].(string), a[1].(string))) }})
 }
 
 // datetimeOf is a datetime if it lies in the years 1 to 9999.
@@ -638,18 +674,24 @@ func timeRules() []rule {
 	}
 	for unit, start := range starts {
 		for suffix, n := range map[string]int{")": 0, ", -1)": -1, ", 2)": 2} {
-			out = append(out, rule{tTime, "startof" + unit + "(%s" + suffix, types(tTime), false, func(a []any) any { return datetimeOf(start(at(a[0]), n)) }},
-				rule{tTime, "endof" + unit + "(%s" + suffix, types(tTime), false, func(a []any) any { return datetimeOf(start(at(a[0]), n+1) - 1) }})
+			out = append(out, rule{tTime, "startof" + unit + "(%s" + suffix, types(tTime), false,
+				func(a []any) any { return datetimeOf(start(at(a[0]), n)) }},
+				rule{tTime, "endof" + unit + "(%s" + suffix, types(tTime), false,
+					func(a []any) any { return datetimeOf(start(at(a[0]), n+1) - 1) }})
 		}
 	}
 	for text, span := range spans {
-		out = append(out, rule{tTime, "bin(%s, " + text + ")", types(tTime), false, func(a []any) any { return floorTo(a[0].(int64), span) }},
+		out = append(out, rule{tTime, "bin(%s, " + text + ")", types(tTime), false,
+			func(a []any) any { return floorTo(a[0].(int64), span) }},
 			rule{tSpan, "bin(%s, " + text + ")", types(tSpan), false, func(a []any) any { return floorTo(a[0].(int64), span) }},
 			rule{tSpan, "(%s %% " + text + ")", types(tTime), false, func(a []any) any { return remainder(a[0].(int64), span) }},
 			rule{tSpan, "(%s %% " + text + ")", types(tSpan), false, func(a []any) any { return remainder(a[0].(int64), span) }},
-			rule{tReal, "(%s / " + text + ")", types(tSpan), false, func(a []any) any { return float64(a[0].(int64)) / float64(span) }},
-			rule{tTime, "(%s + " + text + ")", types(tTime), false, func(a []any) any { return datetimeOf(a[0].(int64) + span) }},
-			rule{tTime, "(%s - " + text + ")", types(tTime), false, func(a []any) any { return datetimeOf(a[0].(int64) - span) }})
+			rule{tReal, "(%s / " + text + ")", types(tSpan), false,
+				func(a []any) any { return float64(a[0].(int64)) / float64(span) }},
+			rule{tTime, "(%s + " + text + ")", types(tTime), false,
+				func(a []any) any { return datetimeOf(a[0].(int64) + span) }},
+			rule{tTime, "(%s - " + text + ")", types(tTime), false,
+				func(a []any) any { return datetimeOf(a[0].(int64) - span) }})
 	}
 	part := func(format string, f func(t time.Time) int) rule {
 		return rule{tLong, format, types(tTime), false, func(a []any) any { return int64(f(at(a[0]))) }}
@@ -657,15 +699,19 @@ func timeRules() []rule {
 	isoWeek := func(t time.Time) int { _, w := t.ISOWeek(); return w }
 	months := func(t time.Time) int { return t.Year()*12 + int(t.Month()) }
 	for name, count := range map[string]func(ticks int64) int64{
-		"year": func(t int64) int64 { return int64(value.TimeOf(t).Year()) }, "month": func(t int64) int64 { return int64(months(value.TimeOf(t))) },
-		"quarter": func(t int64) int64 { return int64((months(value.TimeOf(t)) - 1) / 3) }, "day": func(t int64) int64 { return t / value.Day }, "hour": func(t int64) int64 { return t / value.Hour },
+		"year":    func(t int64) int64 { return int64(value.TimeOf(t).Year()) },
+		"month":   func(t int64) int64 { return int64(months(value.TimeOf(t))) },
+		"quarter": func(t int64) int64 { return int64((months(value.TimeOf(t)) - 1) / 3) },
+		"day":     func(t int64) int64 { return t / value.Day }, "hour": func(t int64) int64 { return t / value.Hour },
 		"minute": func(t int64) int64 { return t / value.Minute }, "second": func(t int64) int64 { return t / value.Second },
 	} {
-		out = append(out, rule{tLong, "datetime_diff('" + name + "', %s, %s)", types(tTime, tTime), false, func(a []any) any { return count(a[0].(int64)) - count(a[1].(int64)) }})
+		out = append(out, rule{tLong, "datetime_diff('" + name + "', %s, %s)", types(tTime, tTime), false,
+			func(a []any) any { return count(a[0].(int64)) - count(a[1].(int64)) }})
 	}
 	for name, n := range map[string]int{"month": 1, "quarter": 3, "year": 12} {
 		for _, count := range []int{1, -1, 13} {
-			out = append(out, rule{tTime, fmt.Sprintf("datetime_add('%s', %d, %%s)", name, count), types(tTime), false, func(a []any) any { return addMonths(a[0].(int64), n*count) }})
+			out = append(out, rule{tTime, fmt.Sprintf("datetime_add('%s', %d, %%s)", name, count), types(tTime), false,
+				func(a []any) any { return addMonths(a[0].(int64), n*count) }})
 		}
 	}
 	return append(out,
@@ -677,31 +723,41 @@ func timeRules() []rule {
 			from := day(2000, 1, 2)
 			return datetimeOf(from + floorTo(a[0].(int64)-from, 7*value.Day))
 		}},
-		rule{tText, "format_datetime(%s, 'd/M/yy h:m:s tt')", types(tTime), false, func(a []any) any { return at(a[0]).Format("2/1/06 3:4:5 PM") }},
-		rule{tTime, "make_datetime(getyear(%s), monthofyear(%s), 1)", types(tTime, tTime), false, func(a []any) any { return day(at(a[0]).Year(), at(a[1]).Month(), 1) }},
-		rule{tTime, "datetime_local_to_utc(datetime_utc_to_local(%s, 'Etc/GMT-3'), 'Etc/GMT-3')", types(tTime), false, func(a []any) any {
-			if datetimeOf(a[0].(int64)+3*value.Hour) == nil {
-				panic(undecided{"a local time beyond all times"})
-			}
-			return a[0]
-		}},
+		rule{tText, "format_datetime(%s, 'd/M/yy h:m:s tt')", types(tTime), false,
+			func(a []any) any { return at(a[0]).Format("2/1/06 3:4:5 PM") }},
+		rule{tTime, "make_datetime(getyear(%s), monthofyear(%s), 1)", types(tTime, tTime), false,
+			func(a []any) any { return day(at(a[0]).Year(), at(a[1]).Month(), 1) }},
+		rule{tTime, "datetime_local_to_utc(datetime_utc_to_local(%s, 'Etc/GMT-3'), 'Etc/GMT-3')", types(tTime), false,
+			func(a []any) any {
+				if datetimeOf(a[0].(int64)+3*value.Hour) == nil {
+					panic(undecided{"a local time beyond all times"})
+				}
+				return a[0]
+			}},
 		rule{tSpan, "(%s - %s)", types(tTime, tTime), false, func(a []any) any { return a[0].(int64) - a[1].(int64) }},
-		rule{tTime, "(%s + %s)", types(tTime, tSpan), false, func(a []any) any { return datetimeOf(a[0].(int64) + a[1].(int64)) }},
-		rule{tTime, "(%s + %s)", types(tSpan, tTime), false, func(a []any) any { return datetimeOf(a[0].(int64) + a[1].(int64)) }},
-		rule{tSpan, "(%s + %s)", types(tSpan, tSpan), false, func(a []any) any { return exact("+", a[0].(int64), a[1].(int64)) }},
+		rule{tTime, "(%s + %s)", types(tTime, tSpan), false,
+			func(a []any) any { return datetimeOf(a[0].(int64) + a[1].(int64)) }},
+		rule{tTime, "(%s + %s)", types(tSpan, tTime), false,
+			func(a []any) any { return datetimeOf(a[0].(int64) + a[1].(int64)) }},
+		rule{tSpan, "(%s + %s)", types(tSpan, tSpan), false,
+			func(a []any) any { return exact("+", a[0].(int64), a[1].(int64)) }},
 		rule{tSpan, "(%s * 3)", types(tSpan), false, func(a []any) any { return exact("*", a[0].(int64), 3) }},
 		rule{tSpan, "(-%s)", types(tSpan), false, func(a []any) any { return -a[0].(int64) }},
-		rule{tReal, "(%s / %s)", types(tSpan, tSpan), false, func(a []any) any { return float64(a[0].(int64)) / float64(a[1].(int64)) }},
+		rule{tReal, "(%s / %s)", types(tSpan, tSpan), false,
+			func(a []any) any { return float64(a[0].(int64)) / float64(a[1].(int64)) }},
 		rule{tSpan, "dayofweek(%s)", types(tTime), false, func(a []any) any { return int64(at(a[0]).Weekday()) * value.Day }},
-		part("getyear(%s)", time.Time.Year), part("monthofyear(%s)", func(t time.Time) int { return int(t.Month()) }), part("dayofmonth(%s)", time.Time.Day),
+		part("getyear(%s)", time.Time.Year), part("monthofyear(%s)", func(t time.Time) int { return int(t.Month()) }),
+		part("dayofmonth(%s)", time.Time.Day),
 		part("dayofyear(%s)", time.Time.YearDay), part("hourofday(%s)", time.Time.Hour), part("week_of_year(%s)", isoWeek),
-		part("datetime_part('minute', %s)", time.Time.Minute), part("datetime_part('quarter', %s)", func(t time.Time) int { return (int(t.Month()) + 2) / 3 }),
+		part("datetime_part('minute', %s)", time.Time.Minute),
+		part("datetime_part('quarter', %s)", func(t time.Time) int { return (int(t.Month()) + 2) / 3 }),
 		rule{tText, "format_datetime(%s, 'yyyy-MM-dd HH:mm:ss.fffffff')", types(tTime), false, func(a []any) any {
 			return at(a[0]).Format("2006-01-02 15:04:05") + fmt.Sprintf(".%07d", a[0].(int64)%value.Second)
 		}},
 		rule{tTime, "todatetime(tostring(%s))", types(tTime), false, func(a []any) any { return a[0] }},
 		rule{tSpan, "totimespan(tostring(%s))", types(tSpan), false, func(a []any) any { return a[0] }},
-		rule{tTime, "unixtime_seconds_todatetime(%s)", types(tInt), false, func(a []any) any { return datetimeOf(value.UnixEpoch + a[0].(int64)*value.Second) }},
+		rule{tTime, "unixtime_seconds_todatetime(%s)", types(tInt), false,
+			func(a []any) any { return datetimeOf(value.UnixEpoch + a[0].(int64)*value.Second) }},
 		rule{tLong, "tolong(%s)", types(tTime), false, func(a []any) any { return a[0] }},
 		rule{tLong, "tolong(%s)", types(tSpan), false, func(a []any) any { return a[0] }})
 }
@@ -910,8 +966,10 @@ func arrayRules() []rule {
 		}
 	}
 	return []rule{
-		array(tDyn, "array_rotate_left(%s, 1)", shifted(1, true)), array(tDyn, "array_rotate_right(%s, 2)", shifted(-2, true)),
-		array(tDyn, "array_shift_left(%s, 1)", shifted(1, false)), array(tDyn, "array_shift_right(%s, 1)", shifted(-1, false)),
+		array(tDyn, "array_rotate_left(%s, 1)", shifted(1, true)),
+		array(tDyn, "array_rotate_right(%s, 2)", shifted(-2, true)),
+		array(tDyn, "array_shift_left(%s, 1)", shifted(1, false)),
+		array(tDyn, "array_shift_right(%s, 1)", shifted(-1, false)),
 		array(tLong, "array_index_of(%s, 2)", func(list []any) any { return int64(slices.Index(list, any(int64(2)))) }),
 		array(tDyn, "zip(%s, dynamic([1, 2]))", func(list []any) any {
 			out := []any{}

@@ -173,7 +173,8 @@ func (c randomCase) smaller() []randomCase {
 		d.stages = slices.Delete(slices.Clone(c.stages), i, i+1)
 		out = append(out, d)
 	}
-	for _, which := range []func(*randomCase) **randomTable{func(c *randomCase) **randomTable { return &c.t }, func(c *randomCase) **randomTable { return &c.u }} {
+	for _, which := range []func(*randomCase) **randomTable{func(c *randomCase) **randomTable { return &c.t },
+		func(c *randomCase) **randomTable { return &c.u }} {
 		for i := range (*which(&c)).rows {
 			d := c
 			t := *which(&d)
@@ -233,7 +234,9 @@ func newRandomCase(r *rand.Rand) randomCase {
 	cols := c.t.cols
 	for range 1 + r.IntN(4) {
 		g := stages{exprs{r, cols}, c.u}
-		s := pick(r, []func() (stage, []randomColumn){g.where, g.extend, g.extend, g.project, g.distinct, g.summarize, g.sortTake, g.rows, g.join, g.union, g.expand, g.count, g.top, g.rename, g.gather, g.apply, g.series, g.parse, g.again})
+		s := pick(r, []func() (stage, []randomColumn){g.where, g.extend, g.extend, g.project, g.distinct, g.summarize,
+			g.sortTake, g.rows, g.join, g.union, g.expand, g.count, g.top, g.rename, g.gather, g.apply, g.series,
+			g.parse, g.again})
 		made, after := s()
 		if made.apply == nil {
 			continue
@@ -270,15 +273,16 @@ func (g stages) fresh(prefix string, taken []randomColumn) string {
 }
 
 func (g stages) where() (stage, []randomColumn) {
-	return stage{[]*scalarExpr{g.of(value.Bool, 3)}, func(a []string) string { return "where " + a[0] }, func(t, u *randomTable, e []*scalarExpr) *randomTable {
-		out := &randomTable{cols: t.cols}
-		for i, row := range t.rows {
-			if e[0].value(t.row(i)) == true {
-				out.rows = append(out.rows, row)
+	return stage{[]*scalarExpr{g.of(value.Bool, 3)}, func(a []string) string { return "where " + a[0] },
+		func(t, u *randomTable, e []*scalarExpr) *randomTable {
+			out := &randomTable{cols: t.cols}
+			for i, row := range t.rows {
+				if e[0].value(t.row(i)) == true {
+					out.rows = append(out.rows, row)
+				}
 			}
-		}
-		return out
-	}}, g.cols
+			return out
+		}}, g.cols
 }
 
 func (g stages) extend() (stage, []randomColumn) {
@@ -353,7 +357,8 @@ func key(values []any) string {
 func (g stages) distinct() (stage, []randomColumn) {
 	var list []*scalarExpr
 	var kept []randomColumn
-	for _, c := range g.plainColumns(value.Bool, value.Int, value.Long, value.Real, value.String, value.Datetime, value.Timespan, value.GUID) {
+	for _, c := range g.plainColumns(value.Bool, value.Int, value.Long, value.Real, value.String, value.Datetime,
+		value.Timespan, value.GUID) {
 		if g.IntN(3) == 0 {
 			list, kept = append(list, columnRef(c)), append(kept, c)
 		}
@@ -361,19 +366,21 @@ func (g stages) distinct() (stage, []randomColumn) {
 	if len(kept) == 0 {
 		return stage{}, nil
 	}
-	return stage{list, func(a []string) string { return "distinct " + strings.Join(a, ", ") }, func(t, u *randomTable, e []*scalarExpr) *randomTable {
-		all, out, seen := mapRows(t, kept, e), &randomTable{cols: kept}, map[string]bool{}
-		for _, row := range all.rows {
-			if !seen[key(row)] {
-				seen[key(row)] = true
-				out.rows = append(out.rows, row)
+	return stage{list, func(a []string) string { return "distinct " + strings.Join(a, ", ") },
+		func(t, u *randomTable, e []*scalarExpr) *randomTable {
+			all, out, seen := mapRows(t, kept, e), &randomTable{cols: kept}, map[string]bool{}
+			for _, row := range all.rows {
+				if !seen[key(row)] {
+					seen[key(row)] = true
+					out.rows = append(out.rows, row)
+				}
 			}
-		}
-		return out
-	}}, kept
+			return out
+		}}, kept
 }
 
-// randomAggregate is an aggregate: its text, in which %s stands for its arguments, and what it gives for the rows of a group.
+// randomAggregate is an aggregate: its text, in which %s stands for its arguments, and what it
+// gives for the rows of a group.
 type randomAggregate struct {
 	result value.Type
 	format string
@@ -496,23 +503,30 @@ var randomAggregates = func() []randomAggregate {
 		{tReal, "stdev(%s)", types(tInt), false, func(rows [][]any) any { return math.Sqrt(spread(present(rows), 1)) }},
 	}
 	for _, t := range types(tInt, tLong, tReal, tTime, tSpan) {
-		out = append(out, randomAggregate{t, "min(%s)", types(t), false, extreme(-1)}, randomAggregate{t, "max(%s)", types(t), false, extreme(1)},
+		out = append(out, randomAggregate{t, "min(%s)", types(t), false, extreme(-1)},
+			randomAggregate{t, "max(%s)", types(t), false, extreme(1)},
 			randomAggregate{t, "maxif(%s, %s)", types(t, tBool), false, where(extreme(1))})
 	}
 	for _, t := range types(tBool, tInt, tLong, tReal, tText, tTime, tSpan, tGUID) {
 		out = append(out, randomAggregate{tLong, "count(%s)", types(t), false, count},
-			randomAggregate{tLong, "dcount(%s)", types(t), false, func(rows [][]any) any { return int64(len(different(present(rows)))) }},
-			randomAggregate{tLong, "dcountif(%s, %s)", types(t, tBool), false, where(func(rows [][]any) any { return int64(len(different(present(rows)))) })})
+			randomAggregate{tLong, "dcount(%s)", types(t), false,
+				func(rows [][]any) any { return int64(len(different(present(rows)))) }},
+			randomAggregate{tLong, "dcountif(%s, %s)", types(t, tBool), false,
+				where(func(rows [][]any) any { return int64(len(different(present(rows)))) })})
 		if t == tReal {
 			continue
 		}
-		out = append(out, randomAggregate{tDyn, "make_list(%s)", types(t), true, func(rows [][]any) any { return jsonList(t, present(rows)) }},
-			randomAggregate{tDyn, "make_set(%s)", types(t), true, func(rows [][]any) any { return different(jsonList(t, present(rows)).([]any)) }},
-			randomAggregate{tDyn, "make_set_if(%s, %s)", types(t, tBool), true, where(func(rows [][]any) any { return different(jsonList(t, present(rows)).([]any)) })})
+		out = append(out, randomAggregate{tDyn, "make_list(%s)", types(t), true,
+			func(rows [][]any) any { return jsonList(t, present(rows)) }},
+			randomAggregate{tDyn, "make_set(%s)", types(t), true,
+				func(rows [][]any) any { return different(jsonList(t, present(rows)).([]any)) }},
+			randomAggregate{tDyn, "make_set_if(%s, %s)", types(t, tBool), true,
+				where(func(rows [][]any) any { return different(jsonList(t, present(rows)).([]any)) })})
 	}
 	for _, p := range []int{0, 25, 50, 100} {
 		for _, t := range types(tLong, tTime, tSpan) {
-			out = append(out, randomAggregate{t, fmt.Sprintf("percentile(%%s, %d)", p), types(t), false, func(rows [][]any) any { return percentile(present(rows), p) }})
+			out = append(out, randomAggregate{t, fmt.Sprintf("percentile(%%s, %d)", p), types(t), false,
+				func(rows [][]any) any { return percentile(present(rows), p) }})
 		}
 	}
 	return out
@@ -651,7 +665,8 @@ func (g stages) sorting() (keys []sortKeyOf, list []*scalarExpr) {
 	for range 1 + g.IntN(2) {
 		t := pick(g.Rand, types(tBool, tInt, tLong, tReal, tText, tTime, tSpan))
 		list = append(list, g.of(t, 1))
-		k := pick(g.Rand, []sortKeyOf{{"", true, true}, {" asc", false, false}, {" desc", true, true}, {" asc nulls last", false, true}, {" desc nulls first", true, false}, {" asc nulls first", false, false}})
+		k := pick(g.Rand, []sortKeyOf{{"", true, true}, {" asc", false, false}, {" desc", true, true},
+			{" asc nulls last", false, true}, {" desc nulls first", true, false}, {" asc nulls first", false, false}})
 		keys = append(keys, k)
 	}
 	list = append(list, columnRef(randomColumn{name: "id", t: value.Long}))
@@ -693,11 +708,12 @@ func (g stages) sortTake() (stage, []randomColumn) {
 	}
 	keys, list := g.sorting()
 	n := g.IntN(5)
-	return stage{list, func(a []string) string { return fmt.Sprintf("%s | take %d", sortText(keys, a), n) }, func(t, u *randomTable, e []*scalarExpr) *randomTable {
-		out := sorted(t, keys, e)
-		out.rows = out.rows[:min(n, len(out.rows))]
-		return out
-	}}, g.cols
+	return stage{list, func(a []string) string { return fmt.Sprintf("%s | take %d", sortText(keys, a), n) },
+		func(t, u *randomTable, e []*scalarExpr) *randomTable {
+			out := sorted(t, keys, e)
+			out.rows = out.rows[:min(n, len(out.rows))]
+			return out
+		}}, g.cols
 }
 
 // rows are the functions over neighbours in a serialized set: "prev()", "next()", "row_number()", "row_cumsum()".
@@ -757,12 +773,14 @@ func (g stages) join() (stage, []randomColumn) {
 	}
 	left := pick(g.Rand, candidates)
 	right := exprs{g.Rand, g.other.cols}
-	list := []*scalarExpr{columnRef(left), right.of(left.t, 1), right.of(value.String, 1), columnRef(randomColumn{name: "id", t: value.Long})}
+	list := []*scalarExpr{columnRef(left), right.of(left.t, 1), right.of(value.String, 1),
+		columnRef(randomColumn{name: "id", t: value.Long})}
 	var made []randomColumn
 	for _, typ := range types(left.t, value.String, value.Long) {
 		made = append(made, randomColumn{name: g.fresh("j", append(slices.Clone(g.cols), made...)), t: typ})
 	}
-	kind := pick(g.Rand, []string{"inner", "leftouter", "rightouter", "fullouter", "leftsemi", "leftanti", "rightsemi", "rightanti"})
+	kind := pick(g.Rand, []string{"inner", "leftouter", "rightouter", "fullouter", "leftsemi", "leftanti",
+		"rightsemi", "rightanti"})
 	cols := append(slices.Clone(g.cols), made...)
 	switch kind {
 	case "leftsemi", "leftanti":
@@ -771,7 +789,8 @@ func (g stages) join() (stage, []randomColumn) {
 		cols = made
 	}
 	return stage{list, func(a []string) string {
-		return fmt.Sprintf("join kind=%s (U | project %s = %s, %s = %s, %s = %s) on $left.%s == $right.%s", kind, made[0].name, a[1], made[1].name, a[2], made[2].name, a[3], a[0], made[0].name)
+		return fmt.Sprintf("join kind=%s (U | project %s = %s, %s = %s, %s = %s) on $left.%s == $right.%s", kind,
+			made[0].name, a[1], made[1].name, a[2], made[2].name, a[3], a[0], made[0].name)
 	}, func(t, u *randomTable, e []*scalarExpr) *randomTable {
 		if !slices.Equal(t.cols, g.cols) {
 			panic(dangling{"of the left side of join"})
@@ -834,7 +853,8 @@ func (g stages) union() (stage, []randomColumn) {
 			list, other = append(list, right.of(c.t, 1)), append(other, c)
 		}
 	}
-	list, other = append(list, right.of(value.String, 1)), append(other, randomColumn{name: g.fresh("u", g.cols), t: value.String})
+	list, other = append(list, right.of(value.String, 1)),
+		append(other, randomColumn{name: g.fresh("u", g.cols), t: value.String})
 	kind := pick(g.Rand, []string{"outer", "inner"})
 	var cols []randomColumn
 	for _, c := range g.cols {
@@ -877,7 +897,9 @@ func (g stages) union() (stage, []randomColumn) {
 func (g stages) expand() (stage, []randomColumn) {
 	made := randomColumn{name: g.fresh("m", g.cols), t: value.Dynamic}
 	cols := append(slices.Clone(g.cols), made)
-	return stage{[]*scalarExpr{g.of(value.Dynamic, 1)}, func(a []string) string { return "mv-expand " + made.name + " = " + a[0] }, func(t, u *randomTable, e []*scalarExpr) *randomTable {
+	return stage{[]*scalarExpr{g.of(value.Dynamic, 1)}, func(a []string) string {
+		return "mv-expand " + made.name + " = " + a[0]
+	}, func(t, u *randomTable, e []*scalarExpr) *randomTable {
 		out := &randomTable{cols: append(slices.Clone(t.cols), made)}
 		for i, row := range t.rows {
 			var elements []any
@@ -906,11 +928,12 @@ func (g stages) top() (stage, []randomColumn) {
 	}
 	k := pick(g.Rand, []sortKeyOf{{" asc", false, false}, {" desc", true, true}, {"", true, true}})
 	list := []*scalarExpr{columnRef(randomColumn{name: "id", t: value.Long})}
-	return stage{list, func(a []string) string { return "top 3 by " + a[0] + k.text }, func(t, _ *randomTable, e []*scalarExpr) *randomTable {
-		out := sorted(t, []sortKeyOf{k}, e)
-		out.rows = out.rows[:min(3, len(out.rows))]
-		return out
-	}}, g.cols
+	return stage{list, func(a []string) string { return "top 3 by " + a[0] + k.text },
+		func(t, _ *randomTable, e []*scalarExpr) *randomTable {
+			out := sorted(t, []sortKeyOf{k}, e)
+			out.rows = out.rows[:min(3, len(out.rows))]
+			return out
+		}}, g.cols
 }
 
 // rename gives a column another name and takes another away.
@@ -953,9 +976,11 @@ func (g stages) gather() (stage, []randomColumn) {
 	keys, list := g.sorting()
 	n := len(list)
 	list = append(list, g.of(value.String, 1), g.of(value.Bool, 1))
-	cols := []randomColumn{{g.fresh("k", g.cols), value.Bool, false}, {g.fresh("l", g.cols), value.Dynamic, false}, {g.fresh("f", g.cols), value.Dynamic, false}}
+	cols := []randomColumn{{g.fresh("k", g.cols), value.Bool, false}, {g.fresh("l", g.cols), value.Dynamic, false},
+		{g.fresh("f", g.cols), value.Dynamic, false}}
 	return stage{list, func(a []string) string {
-		return fmt.Sprintf("%s | summarize %s = make_list(%s), %s = make_list(%s, 2) by %s = %s", sortText(keys, a), cols[1].name, a[n], cols[2].name, a[n], cols[0].name, a[n+1])
+		return fmt.Sprintf("%s | summarize %s = make_list(%s), %s = make_list(%s, 2) by %s = %s", sortText(keys, a),
+			cols[1].name, a[n], cols[2].name, a[n], cols[0].name, a[n+1])
 	}, func(t, _ *randomTable, e []*scalarExpr) *randomTable {
 		out := &randomTable{cols: cols}
 		ordered, groups := sorted(t, keys, e[:n]), map[any]int{}
@@ -979,7 +1004,8 @@ func (g stages) apply() (stage, []randomColumn) {
 	made := randomColumn{name: g.fresh("v", g.cols), t: value.Long}
 	cols := append(slices.Clone(g.cols), made)
 	return stage{[]*scalarExpr{g.of(value.Dynamic, 1)}, func(a []string) string {
-		return fmt.Sprintf("mv-apply element_ = %s to typeof(long) on (summarize %s = countif(isnotnull(element_)))", a[0], made.name)
+		return fmt.Sprintf("mv-apply element_ = %s to typeof(long) on (summarize %s = countif(isnotnull(element_)))",
+			a[0], made.name)
 	}, func(t, _ *randomTable, e []*scalarExpr) *randomTable {
 		out := &randomTable{cols: append(slices.Clone(t.cols), made)}
 		for i, row := range t.rows {
@@ -1005,9 +1031,11 @@ func (g stages) apply() (stage, []randomColumn) {
 // series counts rows in the steps of an axis.
 func (g stages) series() (stage, []randomColumn) {
 	list := []*scalarExpr{g.of(value.Int, 1), g.of(value.Bool, 1)}
-	cols := []randomColumn{{g.fresh("k", g.cols), value.Bool, false}, {g.fresh("c", g.cols), value.Dynamic, false}, {g.fresh("axis", g.cols), value.Dynamic, false}}
+	cols := []randomColumn{{g.fresh("k", g.cols), value.Bool, false}, {g.fresh("c", g.cols), value.Dynamic, false},
+		{g.fresh("axis", g.cols), value.Dynamic, false}}
 	return stage{list, func(a []string) string {
-		return fmt.Sprintf("make-series %s = count() on %s = %s from -10 to 20 step 6 by %s = %s", cols[1].name, cols[2].name, a[0], cols[0].name, a[1])
+		return fmt.Sprintf("make-series %s = count() on %s = %s from -10 to 20 step 6 by %s = %s", cols[1].name, cols[2].name,
+			a[0], cols[0].name, a[1])
 	}, func(t, _ *randomTable, e []*scalarExpr) *randomTable {
 		out := &randomTable{cols: cols}
 		groups := map[any]int{}
@@ -1023,7 +1051,8 @@ func (g stages) series() (stage, []randomColumn) {
 			if !ok {
 				at = len(out.rows)
 				groups[k] = at
-				out.rows = append(out.rows, []any{k, []any{int64(0), int64(0), int64(0), int64(0), int64(0)}, []any{int64(-10), int64(-4), int64(2), int64(8), int64(14)}})
+				out.rows = append(out.rows, []any{k, []any{int64(0), int64(0), int64(0), int64(0), int64(0)},
+					[]any{int64(-10), int64(-4), int64(2), int64(8), int64(14)}})
 			}
 			counts := out.rows[at][1].([]any)
 			step := (x.(int64) + 10) / 6
@@ -1040,7 +1069,8 @@ func (g stages) parse() (stage, []randomColumn) {
 	whole := randomColumn{name: g.fresh("text", g.cols), t: value.String}
 	cols := append(append(slices.Clone(g.cols), whole), made...)
 	return stage{[]*scalarExpr{g.of(value.Int, 1), g.of(value.String, 1)}, func(a []string) string {
-		return fmt.Sprintf("extend %s = strcat('n=', %s, ';s=', %s) | parse %s with 'n=' %s:long ';s=' %s", whole.name, a[0], a[1], whole.name, made[0].name, made[1].name)
+		return fmt.Sprintf("extend %s = strcat('n=', %s, ';s=', %s) | parse %s with 'n=' %s:long ';s=' %s", whole.name, a[0],
+			a[1], whole.name, made[0].name, made[1].name)
 	}, func(t, _ *randomTable, e []*scalarExpr) *randomTable {
 		out := &randomTable{cols: append(append(slices.Clone(t.cols), whole), made...)}
 		for i, row := range t.rows {
@@ -1061,7 +1091,9 @@ func (g stages) again() (stage, []randomColumn) {
 	}
 	name := g.fresh("A", nil)
 	return stage{nil, func([]string) string {
-		return fmt.Sprintf("as %s | join kind=leftsemi (%s | project id) on id | lookup kind=inner (%s | summarize by id) on id", name, name, name)
+		return fmt.Sprintf(
+			"as %s | join kind=leftsemi (%s | project id) on id | lookup kind=inner (%s | summarize by id) on id",
+			name, name, name)
 	}, func(t, _ *randomTable, _ []*scalarExpr) *randomTable {
 		at := slices.IndexFunc(t.cols, func(c randomColumn) bool { return c.name == "id" })
 		if at < 0 {

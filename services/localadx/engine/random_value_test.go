@@ -12,23 +12,34 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// The values of the plain interpreter that random queries are compared with: nil for null, bool, int64 (int, long, datetime and timespan
-// in ticks), float64, string (string and guid), and for dynamic what JSON decodes to, with whole numbers as int64.
+// The values of the plain interpreter that random queries are compared with: nil for null, bool,
+// int64 (int, long, datetime and timespan in ticks), float64, string (string and guid), and for
+// dynamic what JSON decodes to, with whole numbers as int64.
 
 // randomTypes are the types of columns in random tables.
-var randomTypes = []value.Type{value.Bool, value.Int, value.Long, value.Real, value.String, value.Datetime, value.Timespan, value.GUID, value.Dynamic}
+var randomTypes = []value.Type{value.Bool, value.Int, value.Long, value.Real, value.String, value.Datetime,
+	value.Timespan, value.GUID, value.Dynamic}
 
 var (
-	randomTexts = []string{"", " ", "a", "A", "ab", "Ab", "b", "abc def", "ABC-DEF", "def_abc", "a_b", "1", "12", "-7", "1.5", "0x1f", "true", "False", "é", "É", "éa b", "Жук", "жУК",
-		"naïve café", "日本", "日本 語", "٣", "😀", "a😀b", "a.b.c", "a,b,,c", ",", "x\ty", "\"q\"", "it's", `back\slash`, "%", "_", "null", "2020-02-29", "01:02:03", "NaN", "[1]", "{}"}
-	randomLongs = []int64{0, 1, -1, 2, 3, 5, -7, 10, 12, 60, 100, 1000, -1000, 2147483647, -2147483648, 1 << 40, -(1 << 40)}
-	randomReals = []float64{0, 1, -1, 0.5, -0.5, 1.5, 2.25, -2.75, 3, 10, 100.25, 1e6, math.NaN(), math.Inf(1), math.Inf(-1)}
-	randomGUIDs = []string{"00000000-0000-0000-0000-000000000000", "123e4567-e89b-12d3-a456-426614174000", "ffffffff-ffff-ffff-ffff-ffffffffffff"}
+	randomTexts = []string{"", " ", "a", "A", "ab", "Ab", "b", "abc def", "ABC-DEF", "def_abc", "a_b", "1", "12", "-7",
+		"1.5", "0x1f", "true", "False", "é", "É", "éa b", "Жук", "жУК",
+		"naïve café", "日本", "日本 語", "٣", "😀", "a😀b", "a.b.c", "a,b,,c", ",", "x\ty", "\"q\"", "it's", `back\slash`, "%", "_",
+		"null", "2020-02-29", "01:02:03", "NaN", "[1]", "{}"}
+	randomLongs = []int64{0, 1, -1, 2, 3, 5, -7, 10, 12, 60, 100, 1000, -1000, 2147483647, -2147483648,
+		1 << 40, -(1 << 40)}
+	randomReals = []float64{0, 1, -1, 0.5, -0.5, 1.5, 2.25, -2.75, 3, 10, 100.25, 1e6, math.NaN(),
+		math.Inf(1), math.Inf(-1)}
+	randomGUIDs = []string{"00000000-0000-0000-0000-000000000000", "123e4567-e89b-12d3-a456-426614174000",
+		"ffffffff-ffff-ffff-ffff-ffffffffffff"}
 	// first and last day, before and after 1970, leap days, and the last tick of days
-	randomTimes = []string{"0001-01-01", "0001-01-07T12:00:00Z", "0004-02-29", "1582-10-15", "1899-12-31T23:59:59.9999999Z", "1900-03-15", "1969-12-31T23:59:59.9999999Z", "1970-01-01",
-		"1999-12-31T23:00:00Z", "2000-02-29", "2020-02-29T13:14:15.1234567Z", "2020-03-01", "2021-01-03", "2021-01-04T01:00:00Z", "2023-12-31T23:59:59.9999999Z", "9999-12-31", "9999-12-31T23:59:59.9999999Z"}
-	randomSpans    = []int64{0, 1, -1, value.Second, value.Minute, value.Hour, -value.Hour, 90 * value.Minute, value.Day, -value.Day, 7 * value.Day, 30*value.Day + 5, 123456789012}
-	randomDynamics = []string{"null", "1", "-3", "2.5", `"a"`, `"12"`, `""`, "true", "false", "[]", "{}", "[1,2,3]", "[1,null,\"a\"]", `["x","y","x"]`, "[[1],[2,3]]", `{"k":1}`, `{"k":"v","l":[1,2]}`,
+	randomTimes = []string{"0001-01-01", "0001-01-07T12:00:00Z", "0004-02-29", "1582-10-15",
+		"1899-12-31T23:59:59.9999999Z", "1900-03-15", "1969-12-31T23:59:59.9999999Z", "1970-01-01",
+		"1999-12-31T23:00:00Z", "2000-02-29", "2020-02-29T13:14:15.1234567Z", "2020-03-01", "2021-01-03",
+		"2021-01-04T01:00:00Z", "2023-12-31T23:59:59.9999999Z", "9999-12-31", "9999-12-31T23:59:59.9999999Z"}
+	randomSpans = []int64{0, 1, -1, value.Second, value.Minute, value.Hour, -value.Hour, 90 * value.Minute, value.Day,
+		-value.Day, 7 * value.Day, 30*value.Day + 5, 123456789012}
+	randomDynamics = []string{"null", "1", "-3", "2.5", `"a"`, `"12"`, `""`, "true", "false", "[]", "{}", "[1,2,3]",
+		"[1,null,\"a\"]", `["x","y","x"]`, "[[1],[2,3]]", `{"k":1}`, `{"k":"v","l":[1,2]}`,
 		`{"k":null}`, `{"k":{"k":true}}`, `{"a b":5}`}
 )
 

@@ -13,8 +13,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// Register adds the scalar functions that plans call to the database behind conn; together they take what memory allows. Call it
-// once a database instance.
+// Register adds the scalar functions that plans call to the database behind conn; together they
+// take what memory allows. Call it once a database instance.
 func Register(conn *sql.Conn, memory *Memory) error {
 	if err := registerRunNumber(conn); err != nil {
 		return err
@@ -47,9 +47,11 @@ type function struct {
 
 // resultTypes are the DuckDB types functions return, by Kusto type; int, guid and decimal are cast by the plan.
 var resultTypes = map[value.Type]duckdb.Type{
-	value.Bool: duckdb.TYPE_BOOLEAN, value.Int: duckdb.TYPE_BIGINT, value.Long: duckdb.TYPE_BIGINT, value.Real: duckdb.TYPE_DOUBLE,
-	value.Decimal: duckdb.TYPE_VARCHAR, value.String: duckdb.TYPE_VARCHAR, value.Datetime: duckdb.TYPE_BIGINT, value.Timespan: duckdb.TYPE_BIGINT,
-	value.GUID: duckdb.TYPE_VARCHAR, value.Dynamic: duckdb.TYPE_VARCHAR,
+	value.Bool: duckdb.TYPE_BOOLEAN, value.Int: duckdb.TYPE_BIGINT, value.Long: duckdb.TYPE_BIGINT,
+	value.Real:    duckdb.TYPE_DOUBLE,
+	value.Decimal: duckdb.TYPE_VARCHAR, value.String: duckdb.TYPE_VARCHAR, value.Datetime: duckdb.TYPE_BIGINT,
+	value.Timespan: duckdb.TYPE_BIGINT,
+	value.GUID:     duckdb.TYPE_VARCHAR, value.Dynamic: duckdb.TYPE_VARCHAR,
 }
 
 func newFunction(f scalar.Function, memory *Memory) (*function, error) {
@@ -61,7 +63,8 @@ func newFunction(f scalar.Function, memory *Memory) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &function{Function: f, memory: memory, config: duckdb.ScalarFuncConfig{ResultTypeInfo: result, VariadicTypeInfo: anything, SpecialNullHandling: true}}, nil
+	return &function{Function: f, memory: memory, config: duckdb.ScalarFuncConfig{ResultTypeInfo: result,
+		VariadicTypeInfo: anything, SpecialNullHandling: true}}, nil
 }
 
 // panicked marks the error that a panic of a function becomes.
@@ -70,7 +73,8 @@ const panicked = "internal error: "
 // Config implements duckdb.ScalarFunc.
 func (f *function) Config() duckdb.ScalarFuncConfig { return f.config }
 
-// Executor implements duckdb.ScalarFunc. It is asked for anew for each chunk of rows, whose results are kept until the last is there.
+// Executor implements duckdb.ScalarFunc. It is asked for anew for each chunk of rows, whose results
+// are kept until the last is there.
 func (f *function) Executor() duckdb.ScalarFuncExecutor {
 	var results int64
 	var run context.Context

@@ -23,7 +23,8 @@ type Rows struct {
 func newRows(ctx context.Context, rows *sql.Rows, end func(), columns []kql.Column, limit int64) *Rows {
 	// SQL has a column at least; a result of Kusto may have none.
 	width := max(len(columns), 1)
-	r := &Rows{ctx: ctx, rows: rows, end: end, columns: columns, limit: limit, values: make([]any, width), targets: make([]any, width)}
+	r := &Rows{ctx: ctx, rows: rows, end: end, columns: columns, limit: limit, values: make([]any, width),
+		targets: make([]any, width)}
 	for i := range r.values {
 		r.targets[i] = &r.values[i]
 	}

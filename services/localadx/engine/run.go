@@ -14,8 +14,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/scalar"
 )
 
-// The database calls Go functions from threads of its own and does not tell for which query. So each query has a number, which the
-// SQL function scalar.RunNumber gives and each call passes on; by it a function finds the query's context and sees that it has ended.
+// The database calls Go functions from threads of its own and does not tell for which query. So
+// each query has a number, which the SQL function scalar.RunNumber gives and each call passes on;
+// by it a function finds the query's context and sees that it has ended.
 
 // runs are the queries of this process that run, by number. The database carries numbers, not pointers.
 var runs struct {
@@ -74,14 +75,15 @@ func runContext(number int64) context.Context {
 	return ended
 }
 
-// registerRunNumber adds the function that gives the number. It is bound with the query's context and has no arguments, so that the
-// optimizer computes it once.
+// registerRunNumber adds the function that gives the number. It is bound with the query's context
+// and has no arguments, so that the optimizer computes it once.
 func registerRunNumber(conn *sql.Conn) error {
 	result, err := duckdb.NewTypeInfo(duckdb.TYPE_BIGINT)
 	if err != nil {
 		return err
 	}
-	if err := duckdb.RegisterScalarUDF(conn, scalar.RunNumber, runNumber{duckdb.ScalarFuncConfig{ResultTypeInfo: result}}); err != nil {
+	if err := duckdb.RegisterScalarUDF(conn, scalar.RunNumber,
+		runNumber{duckdb.ScalarFuncConfig{ResultTypeInfo: result}}); err != nil {
 		return fmt.Errorf("register function %s: %w", scalar.RunNumber, err)
 	}
 	return nil
@@ -92,8 +94,9 @@ type runNumber struct{ config duckdb.ScalarFuncConfig }
 // Config implements duckdb.ScalarFunc.
 func (f runNumber) Config() duckdb.ScalarFuncConfig { return f.config }
 
-// Executor implements duckdb.ScalarFunc. The binder is there for the driver to look the context up when the query is bound: without
-// one it does so when the function is called, from several threads at once.
+// Executor implements duckdb.ScalarFunc. The binder is there for the driver to look the context up
+// when the query is bound: without one it does so when the function is called, from several threads
+// at once.
 func (f runNumber) Executor() duckdb.ScalarFuncExecutor {
 	return duckdb.ScalarFuncExecutor{
 		ScalarBinder: func(ctx context.Context, _ []duckdb.ScalarUDFArg) (context.Context, error) { return ctx, nil },

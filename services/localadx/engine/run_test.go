@@ -9,7 +9,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 )
 
-// Each of these would compute for hours. The functions hold memory while they do, which tells when they have begun and ended.
+// Each of these would compute for hours. The functions hold memory while they do, which tells when
+// they have begun and ended.
 func TestGoFunctionsStopWhenTheirQueryEnds(t *testing.T) {
 	for name, query := range map[string]string{
 		"a long call":          "print x = range(1, 1000000) | project y = series_fir(array_concat(x, x), x)",

@@ -12,17 +12,19 @@ import (
 )
 
 const (
-	// watchInterval is how often the process's memory is looked at: a query takes some hundred megabytes at most in that time.
+	// watchInterval is how often the process's memory is looked at: a query takes some hundred
+	// megabytes at most in that time.
 	watchInterval = 20 * time.Millisecond
-	// endGrace is what a query that was ended has to give its memory back before another is ended, unless the process takes endGrowth
-	// more meanwhile.
+	// endGrace is what a query that was ended has to give its memory back before another is ended,
+	// unless the process takes endGrowth more meanwhile.
 	endGrace  = 10 * time.Second
 	endGrowth = 512 << 20
 )
 
-// Watch ends queries while the process has more than so many bytes of memory, the newest first, until ctx ends. The database keeps
-// what its joins, sorts and tables take within its own limit; of the states of many aggregates, of windows and of what its functions
-// compute it knows nothing. Where the system does not tell how much a process has, nothing is watched.
+// Watch ends queries while the process has more than so many bytes of memory, the newest first,
+// until ctx ends. The database keeps what its joins, sorts and tables take within its own limit; of
+// the states of many aggregates, of windows and of what its functions compute it knows nothing.
+// Where the system does not tell how much a process has, nothing is watched.
 func Watch(ctx context.Context, allowed int64) error {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()

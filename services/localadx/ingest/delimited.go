@@ -9,8 +9,9 @@ import (
 // maxFields bounds the fields of a delimited record; a table has at most 10,000 columns.
 const maxFields = 10000
 
-// delimited reads CSV and its kin (RFC 4180): a field in quotes may hold delimiters, line ends and, doubled, quotes.
-// Empty lines are no records. All records must have one number of fields; those beyond the table's columns are left out.
+// delimited reads CSV and its kin (RFC 4180): a field in quotes may hold delimiters, line ends and,
+// doubled, quotes. Empty lines are no records. All records must have one number of fields; those
+// beyond the table's columns are left out.
 func (r *reading) delimited(source io.Reader) error {
 	w := &window{source: source}
 	records := &fieldScanner{delimiter: r.plan.format.delimiter(), escapes: r.plan.format == TSVE}
@@ -33,7 +34,8 @@ func (r *reading) delimited(source io.Reader) error {
 			width = len(records.fields)
 		}
 		if len(records.fields) != width {
-			return &Error{Code: CodeWrongFields, Message: fmt.Sprintf("Record %d has %d fields and the ones before have %d", r.records+1, len(records.fields), width)}
+			return &Error{Code: CodeWrongFields, Message: fmt.Sprintf("Record %d has %d fields and the ones before have %d",
+				r.records+1, len(records.fields), width)}
 		}
 		r.begin()
 		for i := range min(len(records.fields), len(r.plan.fields)) {

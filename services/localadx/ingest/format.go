@@ -42,7 +42,8 @@ func ParseFormat(name string) (Format, error) {
 	if slices.Contains(Formats(), f) {
 		return f, nil
 	}
-	return "", &Error{Code: CodeInvalidFormat, Message: fmt.Sprintf("format '%s' is not supported: supported are %v", name, Formats())}
+	return "", &Error{Code: CodeInvalidFormat, Message: fmt.Sprintf("format '%s' is not supported: supported are %v",
+		name, Formats())}
 }
 
 // FormatOf guesses the format from a source's name, behind .gz or .zip; "" when the name does not tell.

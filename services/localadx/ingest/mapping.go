@@ -30,7 +30,8 @@ const (
 
 // Transforms lists all transformations.
 func Transforms() []Transform {
-	return []Transform{DateTimeFromUnixSeconds, DateTimeFromUnixMilliseconds, DateTimeFromUnixMicroseconds, DateTimeFromUnixNanoseconds,
+	return []Transform{DateTimeFromUnixSeconds, DateTimeFromUnixMilliseconds, DateTimeFromUnixMicroseconds,
+		DateTimeFromUnixNanoseconds,
 		SourceLocation, SourceLineNumber, PropertyBagArrayToDictionary, DropMappedFields, BytesAsBase64}
 }
 

@@ -20,8 +20,9 @@ const (
 // parquetReaders bounds how many files are read at once.
 var parquetReaders = make(chan struct{}, 2)
 
-// parquet reads a Parquet file in a process of its own, which writes each row as JSON (see readParquet); the format needs the whole file
-// at hand, so it is put into a temporary one. The reader is written in a language in which a malformed file can end the process.
+// parquet reads a Parquet file in a process of its own, which writes each row as JSON (see
+// readParquet); the format needs the whole file at hand, so it is put into a temporary one. The
+// reader is written in a language in which a malformed file can end the process.
 func (r *reading) parquet(source io.Reader) (err error) {
 	parquetReaders <- struct{}{}
 	defer func() { <-parquetReaders }()
@@ -62,7 +63,8 @@ func (r *reading) parquet(source io.Reader) (err error) {
 	case reader.ProcessState.ExitCode() == parquetInvalid:
 		return &Error{Code: CodeInvalidBlob, Message: "The source is not a valid Parquet file: " + complaint.String()}
 	}
-	return &Error{Code: CodeInvalidBlob, Message: fmt.Sprintf("The source is not a valid Parquet file: its reader ended by it (%v)", ended)}
+	return &Error{Code: CodeInvalidBlob,
+		Message: fmt.Sprintf("The source is not a valid Parquet file: its reader ended by it (%v)", ended)}
 }
 
 // rowsOfParquet reads the rows that a reader writes.

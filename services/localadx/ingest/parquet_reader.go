@@ -11,8 +11,8 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// parquetReader is the name under which this program is started to read a Parquet file, whatever program it is. parquetInvalid is its
-// exit status when it can say what is wrong with the file.
+// parquetReader is the name under which this program is started to read a Parquet file, whatever
+// program it is. parquetInvalid is its exit status when it can say what is wrong with the file.
 const (
 	parquetReader  = "localadx: reader of Parquet"
 	parquetInvalid = 3

@@ -107,8 +107,9 @@ func (p *Plan) mapElement(e Element) error {
 	return nil
 }
 
-// Read emits a row for every record of r, which is uncompressed. The row given to emit has a value for each of the
-// table's columns in order; it is valid only during the call. An error of emit ends the reading and is returned as it is.
+// Read emits a row for every record of r, which is uncompressed. The row given to emit has a value
+// for each of the table's columns in order; it is valid only during the call. An error of emit ends
+// the reading and is returned as it is.
 func (p *Plan) Read(r io.Reader, source Source, emit func([]driver.Value) error) (Counts, error) {
 	read := &reading{plan: p, source: source, emit: emit, row: make([]driver.Value, len(p.columns))}
 	counting := &countingReader{r: r}
@@ -138,7 +139,8 @@ func (p *Plan) Read(r io.Reader, source Source, emit func([]driver.Value) error)
 		case counting.n == 0:
 			err = &Error{Code: CodeEmptyBlob, Message: "The source is empty"}
 		case read.counts.Malformed > 0:
-			err = &Error{Code: CodeNoRecords, Message: fmt.Sprintf("The source has no record of format %s%s", p.format, compressionHint(start))}
+			err = &Error{Code: CodeNoRecords, Message: fmt.Sprintf("The source has no record of format %s%s", p.format,
+				compressionHint(start))}
 		}
 	}
 	return read.counts, err

@@ -115,34 +115,52 @@ func TestRecordsBecomeRows(t *testing.T) {
 		{name: "what does not fit is null", schema: all, format: ingest.JSON,
 			text: `{"b":"x","i":2147483648,"l":1.5,"r":"x","m":"x","s":null,"d":"yesterday","p":"long","g":"g","j":null}`,
 			rows: `null|null|null|null|null||null|null|null|null`},
-		{name: "what is absent is null", schema: all, format: ingest.JSON, text: `{}`, rows: `null|null|null|null|null||null|null|null|null`},
-		{name: "malformed lines are left out", schema: "a:long", format: ingest.JSON, text: "{\"a\":1}\n{\"a\":}\n\n[1]\n{\"a\":2} x\r\n{\"a\":3}", rows: "1;3", malformed: 3},
+		{name: "what is absent is null", schema: all, format: ingest.JSON, text: `{}`,
+			rows: `null|null|null|null|null||null|null|null|null`},
+		{name: "malformed lines are left out", schema: "a:long", format: ingest.JSON,
+			text: "{\"a\":1}\n{\"a\":}\n\n[1]\n{\"a\":2} x\r\n{\"a\":3}", rows: "1;3", malformed: 3},
 		{name: "names are case-sensitive", schema: "a:long", format: ingest.JSON, text: `{"A":1}`, rows: "null"},
 		{name: "the last of two members counts", schema: "a:long", format: ingest.JSON, text: `{"a":1,"a":2}`, rows: "2"},
 		{name: "a byte order mark", schema: "a:long", format: ingest.JSON, text: "\xEF\xBB\xBF{\"a\":1}", rows: "1"},
-		{name: "several records of multijson", schema: "a:long", format: ingest.MultiJSON, text: " {\"a\":\n1}{\"a\":2}\n[ {\"a\":3} , {\"a\":4}]", rows: "1;2;3;4"},
-		{name: "a malformed record fails multijson", schema: "a:long", format: ingest.MultiJSON, text: `{"a":1}{"a":`, code: ingest.CodeInvalidBlob, message: "Record 2"},
-		{name: "an array without an end", schema: "a:long", format: ingest.MultiJSON, text: `[{"a":1}`, code: ingest.CodeInvalidBlob},
+		{name: "several records of multijson", schema: "a:long", format: ingest.MultiJSON,
+			text: " {\"a\":\n1}{\"a\":2}\n[ {\"a\":3} , {\"a\":4}]", rows: "1;2;3;4"},
+		{name: "a malformed record fails multijson", schema: "a:long", format: ingest.MultiJSON, text: `{"a":1}{"a":`,
+			code: ingest.CodeInvalidBlob, message: "Record 2"},
+		{name: "an array without an end", schema: "a:long", format: ingest.MultiJSON, text: `[{"a":1}`,
+			code: ingest.CodeInvalidBlob},
 		{name: "an empty source", schema: "a:long", format: ingest.JSON, text: ``, code: ingest.CodeEmptyBlob},
 		{name: "a source of another format", schema: "a:long", format: ingest.JSON, text: `a,b`, code: ingest.CodeNoRecords},
 		{name: "paths", schema: "a:long,b:string,c:dynamic,d:string", format: ingest.JSON,
 			mapping: `[{"column":"a","Properties":{"Path":"$.x.y"}},{"column":"b","path":"$['odd name'][1]"},{"Column":"c","Properties":{"path":"$"}},{"column":"d","path":"$.x"}]`,
-			text:    `{"x":{"y":7,"z":8},"odd name":["p","q"]}`, rows: `7|q|{"x":{"y":7,"z":8},"odd name":["p","q"]}|{"y":7,"z":8}`},
-		{name: "transformations", schema: "s:datetime,ms:datetime,us:datetime,ns:datetime,loc:string,line:long,bag:dynamic,rest:dynamic,c:int", format: ingest.JSON,
+			text:    `{"x":{"y":7,"z":8},"odd name":["p","q"]}`,
+			rows:    `7|q|{"x":{"y":7,"z":8},"odd name":["p","q"]}|{"y":7,"z":8}`},
+		{name: "transformations",
+			schema:  "s:datetime,ms:datetime,us:datetime,ns:datetime,loc:string,line:long,bag:dynamic,rest:dynamic,c:int",
+			format:  ingest.JSON,
 			mapping: `[{"column":"s","Properties":{"Path":"$.t","Transform":"DateTimeFromUnixSeconds"}},{"column":"ms","Properties":{"Path":"$.ms","Transform":"DateTimeFromUnixMilliseconds"}},{"column":"us","Properties":{"Path":"$.us","Transform":"DateTimeFromUnixMicroseconds"}},{"column":"ns","Properties":{"Path":"$.ns","Transform":"DateTimeFromUnixNanoseconds"}},{"column":"loc","Properties":{"Transform":"SourceLocation"}},{"column":"line","Properties":{"Transform":"SourceLineNumber"}},{"column":"bag","Properties":{"Path":"$.bag","Transform":"PropertyBagArrayToDictionary"}},{"column":"rest","Properties":{"Path":"$","Transform":"DropMappedFields"}},{"column":"c","Properties":{"ConstValue":"42"}}]`,
 			text:    `{"t":1.5,"ms":"1500","us":1500000,"ns":1500000000,"bag":[{"a":1},{"b":2}],"more":{"x":1}}`,
 			rows:    `1970-01-01T00:00:01.5000000Z|1970-01-01T00:00:01.5000000Z|1970-01-01T00:00:01.5000000Z|1970-01-01T00:00:01.5000000Z|https://host/c/blob.json|1|{"a":1,"b":2}|{"more":{"x":1}}|42`},
-		{name: "fields by order", schema: "a:long,s:string,d:datetime", format: ingest.CSV, text: "1,\"x, \"\"y\"\"\nz\",2020-01-01\r\n\r\n,,\n", rows: "1|x, \"y\"\nz|2020-01-01T00:00:00.0000000Z;null||null"},
-		{name: "fields by ordinal", schema: "a:long,s:string", format: ingest.PSV, mapping: `[{"column":"s","Properties":{"Ordinal":"0"}},{"column":"a","Properties":{"Ordinal":2}}]`, text: "x|y|3", rows: "3|x"},
-		{name: "fewer and more fields than columns", schema: "a:long,b:long", format: ingest.TSV, text: "1\n2\n", rows: "1|null;2|null"},
-		{name: "records of different widths", schema: "a:long,b:long", format: ingest.CSV, text: "1,2\n3\n", code: ingest.CodeWrongFields, message: "Record 2 has 1 fields"},
+		{name: "fields by order", schema: "a:long,s:string,d:datetime", format: ingest.CSV,
+			text: "1,\"x, \"\"y\"\"\nz\",2020-01-01\r\n\r\n,,\n", rows: "1|x, \"y\"\nz|2020-01-01T00:00:00.0000000Z;null||null"},
+		{name: "fields by ordinal", schema: "a:long,s:string", format: ingest.PSV,
+			mapping: `[{"column":"s","Properties":{"Ordinal":"0"}},{"column":"a","Properties":{"Ordinal":2}}]`,
+			text:    "x|y|3", rows: "3|x"},
+		{name: "fewer and more fields than columns", schema: "a:long,b:long", format: ingest.TSV, text: "1\n2\n",
+			rows: "1|null;2|null"},
+		{name: "records of different widths", schema: "a:long,b:long", format: ingest.CSV, text: "1,2\n3\n",
+			code: ingest.CodeWrongFields, message: "Record 2 has 1 fields"},
 		{name: "escapes", schema: "a:string,b:string", format: ingest.TSVE, text: "x\\ty\tz\\n\n", rows: "x\ty|z\n"},
 		{name: "lines", schema: "a:string", format: ingest.TXT, text: "one, two\r\nthree", rows: "one, two;three"},
 		{name: "raw", schema: "a:string", format: ingest.Raw, text: "one\ntwo", rows: "one\ntwo"},
-		{name: "a quote without an end", schema: "a:string", format: ingest.CSV, text: "\"one\ntwo", code: ingest.CodeInvalidBlob},
-		{name: "dynamic text in CSV", schema: "a:dynamic,b:dynamic", format: ingest.CSV, text: "\"{\"\"k\"\": 1}\",plain", rows: `{"k":1}|"plain"`},
-		{name: "a mapping of another kind", schema: "a:string", format: ingest.CSV, mapping: `[{"column":"a","path":"$.a"}]`, text: "x", code: ingest.CodeInvalidMapping},
-		{name: "a column that is not there", schema: "a:string", format: ingest.JSON, mapping: `[{"column":"b","path":"$.a"}]`, text: "{}", code: ingest.CodeInvalidMapping, message: "'b' is not in the table"},
+		{name: "a quote without an end", schema: "a:string", format: ingest.CSV, text: "\"one\ntwo",
+			code: ingest.CodeInvalidBlob},
+		{name: "dynamic text in CSV", schema: "a:dynamic,b:dynamic", format: ingest.CSV, text: "\"{\"\"k\"\": 1}\",plain",
+			rows: `{"k":1}|"plain"`},
+		{name: "a mapping of another kind", schema: "a:string", format: ingest.CSV, mapping: `[{"column":"a","path":"$.a"}]`,
+			text: "x", code: ingest.CodeInvalidMapping},
+		{name: "a column that is not there", schema: "a:string", format: ingest.JSON,
+			mapping: `[{"column":"b","path":"$.a"}]`, text: "{}", code: ingest.CodeInvalidMapping,
+			message: "'b' is not in the table"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -191,7 +209,8 @@ func TestAvroRecordsBecomeRows(t *testing.T) {
 	if got := strings.Join(rows, ";"); got != want {
 		t.Errorf("the rows are\n%s\nwant\n%s", got, want)
 	}
-	if _, _, err := read(t, "id:long", ingest.Avro, "", "nope"); err == nil || !strings.Contains(err.Error(), ingest.CodeInvalidBlob) {
+	if _, _, err := read(t, "id:long", ingest.Avro, "", "nope"); err == nil ||
+		!strings.Contains(err.Error(), ingest.CodeInvalidBlob) {
 		t.Errorf("text for Avro is %v", err)
 	}
 }
@@ -219,7 +238,8 @@ func TestMappingsAreReadInAllForms(t *testing.T) {
 
 // FuzzJSON compares the scanner with encoding/json: they agree on what a record is and on its members.
 func FuzzJSON(f *testing.F) {
-	for _, seed := range []string{`{"a":1,"s":"x"}`, `{"s":"\ud83d\ude00\n"}`, `{"a":{"b":[1,2,{"c":null}]},"s":""}`, `{"a":-0.5e+10}`, `{"s":"\u00"}`, `{`, `{"a":01}`, `nul`} {
+	for _, seed := range []string{`{"a":1,"s":"x"}`, `{"s":"\ud83d\ude00\n"}`, `{"a":{"b":[1,2,{"c":null}]},"s":""}`,
+		`{"a":-0.5e+10}`, `{"s":"\u00"}`, `{`, `{"a":01}`, `nul`} {
 		f.Add(seed)
 	}
 	columns := []kql.Column{{Name: "s", Type: value.String}, {Name: "a", Type: value.Dynamic}}
@@ -228,7 +248,8 @@ func FuzzJSON(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if strings.ContainsAny(text, "\n\r") || !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) || len(text) > 1<<16 {
+		if strings.ContainsAny(text, "\n\r") || !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) ||
+			len(text) > 1<<16 {
 			return
 		}
 		var s, a driver.Value
@@ -254,7 +275,8 @@ func FuzzJSON(f *testing.F) {
 			return
 		}
 		var wantString string
-		if json.Unmarshal(want["s"], &wantString) == nil && want["s"] != nil && want["s"][0] == '"' && !strings.ContainsRune(wantString, utf8.RuneError) && s != wantString {
+		if json.Unmarshal(want["s"], &wantString) == nil && want["s"] != nil && want["s"][0] == '"' &&
+			!strings.ContainsRune(wantString, utf8.RuneError) && s != wantString {
 			t.Errorf("%q: s is %q, want %q", text, s, wantString)
 		}
 		if got, ok := a.(string); ok && !json.Valid([]byte(got)) {
@@ -268,7 +290,8 @@ func FuzzCSV(f *testing.F) {
 	for _, seed := range []string{"a,b\nc,d\n", "\"x\"\"y\",\"p\nq\"\n", "a", ",\n", "\"", "a\r\nb"} {
 		f.Add(seed)
 	}
-	columns := []kql.Column{{Name: "a", Type: value.String}, {Name: "b", Type: value.String}, {Name: "c", Type: value.String}}
+	columns := []kql.Column{{Name: "a", Type: value.String}, {Name: "b", Type: value.String},
+		{Name: "c", Type: value.String}}
 	plan, err := ingest.NewPlan(columns, ingest.CSV, nil)
 	if err != nil {
 		f.Fatal(err)
@@ -318,7 +341,8 @@ func FuzzMapping(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if _, err := plan.Read(strings.NewReader("{\"a\":{\"b\":[1]}}\n"), ingest.Source{}, func([]driver.Value) error { return nil }); err != nil {
+			if _, err := plan.Read(strings.NewReader("{\"a\":{\"b\":[1]}}\n"), ingest.Source{},
+				func([]driver.Value) error { return nil }); err != nil {
 				continue
 			}
 		}

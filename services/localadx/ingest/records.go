@@ -219,7 +219,8 @@ func (r *reading) raw(source io.Reader) error {
 		return readError(err)
 	}
 	if len(all) > maxRow {
-		return &Error{Code: CodeRowTooLarge, Message: fmt.Sprintf("The source is larger than %d MB, the limit of format raw", maxRow>>20)}
+		return &Error{Code: CodeRowTooLarge,
+			Message: fmt.Sprintf("The source is larger than %d MB, the limit of format raw", maxRow>>20)}
 	}
 	if len(all) == 0 {
 		return nil

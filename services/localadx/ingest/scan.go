@@ -101,8 +101,9 @@ func afterColon(b []byte, i int) int {
 	return skipSpace(b, i+1)
 }
 
-// afterElement passes over what follows a member or element that ends at i. With a comma there is more, and the position
-// is that of the next one; else it is the one behind the closing bracket, or cut or malformed.
+// afterElement passes over what follows a member or element that ends at i. With a comma there is
+// more, and the position is that of the next one; else it is the one behind the closing bracket, or
+// cut or malformed.
 func afterElement(b []byte, i int, closing byte) (next int, more bool) {
 	i = skipSpace(b, i)
 	switch {

@@ -18,20 +18,24 @@ func aggregates() map[string]aggregate {
 		"max": aggExtreme("max"), "maxif": withPredicate(aggExtreme("max")),
 		"dcount": aggDistinct, "dcountif": aggDistinctIf, "count_distinct": aggDistinct, "count_distinctif": aggDistinctIf,
 		"stdev": aggReal("stddev_samp"), "stdevif": withPredicate(aggReal("stddev_samp")), "stdevp": aggReal("stddev_pop"),
-		"variance": aggReal("var_samp"), "varianceif": withPredicate(aggReal("var_samp")), "variancep": aggReal("var_pop"), "variancepif": withPredicate(aggReal("var_pop")),
-		"stdevpif":   withPredicate(aggReal("stddev_pop")),
-		"covariance": aggCovariance("covar_samp", false), "covarianceif": aggCovariance("covar_samp", true),
+		"variance": aggReal("var_samp"), "varianceif": withPredicate(aggReal("var_samp")), "variancep": aggReal("var_pop"),
+		"variancepif": withPredicate(aggReal("var_pop")),
+		"stdevpif":    withPredicate(aggReal("stddev_pop")),
+		"covariance":  aggCovariance("covar_samp", false), "covarianceif": aggCovariance("covar_samp", true),
 		"covariancep": aggCovariance("covar_pop", false), "covariancepif": aggCovariance("covar_pop", true),
 		"binary_all_and": aggBits("bit_and"), "binary_all_or": aggBits("bit_or"), "binary_all_xor": aggBits("bit_xor"),
-		"make_list": aggList(collectors["make_list"]), "makelist": aggList(collectors["makelist"]), "make_list_if": aggList(collectors["make_list_if"]),
+		"make_list": aggList(collectors["make_list"]), "makelist": aggList(collectors["makelist"]),
+		"make_list_if":         aggList(collectors["make_list_if"]),
 		"make_list_with_nulls": aggList(collectors["make_list_with_nulls"]),
-		"make_set":             aggList(collectors["make_set"]), "makeset": aggList(collectors["makeset"]), "make_set_if": aggList(collectors["make_set_if"]),
-		"make_bag": aggBag(false), "make_bag_if": aggBag(true), "make_dictionary": aggBag(false),
+		"make_set":             aggList(collectors["make_set"]), "makeset": aggList(collectors["makeset"]),
+		"make_set_if": aggList(collectors["make_set_if"]),
+		"make_bag":    aggBag(false), "make_bag_if": aggBag(true), "make_dictionary": aggBag(false),
 		"take_any": aggAny, "any": aggAny, "take_anyif": aggAnyIf, "anyif": aggAnyIf,
 		"arg_max": aggArg("arg_max"), "arg_min": aggArg("arg_min"), "argmax": aggArg("arg_max"), "argmin": aggArg("arg_min"),
 		"percentile": aggPercentile, "percentiles": aggPercentile, "percentiles_array": aggPercentilesArray,
-		"percentilew": aggPercentileWeighted, "percentilesw": aggPercentileWeighted, "percentilesw_array": aggPercentilesWeightedArray,
-		"hll": aggHLL(false), "hll_if": aggHLL(true), "hll_merge": aggMerge("hll_union"),
+		"percentilew": aggPercentileWeighted, "percentilesw": aggPercentileWeighted,
+		"percentilesw_array": aggPercentilesWeightedArray,
+		"hll":                aggHLL(false), "hll_if": aggHLL(true), "hll_merge": aggMerge("hll_union"),
 		"tdigest": aggTDigest, "tdigest_merge": aggMerge("tdigest_union"), "merge_tdigest": aggMerge("tdigest_union"),
 		"buildschema": aggSchema,
 	}
@@ -40,8 +44,10 @@ func aggregates() map[string]aggregate {
 // aggregatePrefixes are the result-name prefixes that are not the function's name.
 var aggregatePrefixes = map[string]string{
 	"make_list": "list", "makelist": "list", "make_list_if": "list", "make_list_with_nulls": "list",
-	"make_set": "set", "makeset": "set", "make_set_if": "set", "make_bag": "bag", "make_bag_if": "bag", "make_dictionary": "dictionary",
-	"tdigest_merge": "merge_tdigests", "merge_tdigest": "merge_tdigests", "buildschema": "schema", "argmax": "max", "argmin": "min",
+	"make_set": "set", "makeset": "set", "make_set_if": "set", "make_bag": "bag", "make_bag_if": "bag",
+	"make_dictionary": "dictionary",
+	"tdigest_merge":   "merge_tdigests", "merge_tdigest": "merge_tdigests", "buildschema": "schema", "argmax": "max",
+	"argmin": "min",
 }
 
 // bindAggregateCall binds x if it is an aggregate in a place for aggregates; nil if it is not an aggregate.
@@ -125,9 +131,11 @@ func aggSum(b *binder, x syntax.CallNode, env env) *expr {
 		v := bindCoerce(b, arg, value.Long)
 		return &expr{sql: "CAST(coalesce(sum(" + v.sql + ")" + filterMark + ", 0) AS BIGINT)", typ: value.Long, name: name}
 	case value.Timespan:
-		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS BIGINT)", typ: value.Timespan, name: name}
+		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS BIGINT)",
+			typ: value.Timespan, name: name}
 	case value.Decimal:
-		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS DECIMAL(38,10))", typ: value.Decimal, name: name}
+		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS DECIMAL(38,10))",
+			typ: value.Decimal, name: name}
 	case value.Real, value.Dynamic:
 		v := bindCoerce(b, arg, value.Real)
 		return &expr{sql: "coalesce(sum(" + v.sql + ")" + filterMark + ", 0)", typ: value.Real, name: name}
@@ -144,14 +152,16 @@ func aggAvg(b *binder, x syntax.CallNode, env env) *expr {
 	case value.Timespan, value.Datetime:
 		return &expr{sql: "CAST(avg(" + arg.sql + ")" + filterMark + " AS BIGINT)", typ: arg.typ, name: name, nullable: true}
 	case value.Decimal:
-		return &expr{sql: "CAST(avg(" + arg.sql + ")" + filterMark + " AS DECIMAL(38,10))", typ: value.Decimal, name: name, nullable: true}
+		return &expr{sql: "CAST(avg(" + arg.sql + ")" + filterMark + " AS DECIMAL(38,10))", typ: value.Decimal,
+			name: name, nullable: true}
 	case value.Int, value.Long, value.Real, value.Dynamic, value.Bool:
 		if arg.typ == value.Dynamic || arg.typ == value.Bool {
 			arg = bindCoerce(b, arg, value.Real)
 		}
 		return &expr{sql: "coalesce(avg(" + arg.sql + ")" + filterMark + ", 'NaN'::DOUBLE)", typ: value.Real, name: name}
 	}
-	b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a timespan or a datetime but is %s", x.Name, arg.typ)
+	b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a timespan or a datetime but is %s",
+		x.Name, arg.typ)
 	return nil
 }
 
@@ -159,7 +169,8 @@ func aggExtreme(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
 		bindArity(b, x, 1, 1)
 		arg := bindScalar(b, x.Args[0].X, env.plain())
-		e := &expr{sql: function + "(" + arg.sql + ")" + filterMark, typ: arg.typ, name: aggregateName(x.Name, arg), nullable: true}
+		e := &expr{sql: function + "(" + arg.sql + ")" + filterMark, typ: arg.typ,
+			name: aggregateName(x.Name, arg), nullable: true}
 		switch arg.typ {
 		case value.String:
 			e.sql, e.nullable = notNullString(e.sql), false
@@ -181,7 +192,8 @@ func aggDistinctIf(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 2, 3)
 	arg := bindScalar(b, x.Args[0].X, env.plain())
 	p := bindBoolean(b, x.Args[1].X, env.plain())
-	return &expr{sql: "count(DISTINCT " + arg.sql + ") FILTER (WHERE " + p.filterSQL() + ")", typ: value.Long, name: aggregateName(x.Name, arg)}
+	return &expr{sql: "count(DISTINCT " + arg.sql + ") FILTER (WHERE " + p.filterSQL() + ")", typ: value.Long,
+		name: aggregateName(x.Name, arg)}
 }
 
 // aggReal is an aggregate of reals that is 0 without values.
@@ -189,7 +201,8 @@ func aggReal(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
 		bindArity(b, x, 1, 1)
 		arg := bindScalar(b, x.Args[0].X, env.plain())
-		return &expr{sql: "coalesce(" + function + "(" + bindCoerce(b, arg, value.Real).sql + ")" + filterMark + ", 0)", typ: value.Real, name: aggregateName(x.Name, arg)}
+		return &expr{sql: "coalesce(" + function + "(" + bindCoerce(b, arg, value.Real).sql + ")" + filterMark + ", 0)",
+			typ: value.Real, name: aggregateName(x.Name, arg)}
 	}
 }
 
@@ -205,7 +218,8 @@ func aggCovariance(function string, predicate bool) aggregate {
 		if predicate {
 			filter = " FILTER (WHERE " + bindBoolean(b, x.Args[2].X, env.plain()).filterSQL() + ")"
 		}
-		return &expr{sql: "coalesce(" + call(function, bindCoerce(b, l, value.Real).sql, bindCoerce(b, r, value.Real).sql) + filter + ", 0)", typ: value.Real,
+		return &expr{sql: "coalesce(" + call(function, bindCoerce(b, l, value.Real).sql,
+			bindCoerce(b, r, value.Real).sql) + filter + ", 0)", typ: value.Real,
 			name: aggregateName(x.Name, l, r)}
 	}
 }
@@ -214,7 +228,8 @@ func aggBits(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
 		bindArity(b, x, 1, 1)
 		arg := bindScalar(b, x.Args[0].X, env.plain())
-		return &expr{sql: function + "(" + bindCoerce(b, arg, value.Long).sql + ")", typ: value.Long, name: arg.name, nullable: true}
+		return &expr{sql: function + "(" + bindCoerce(b, arg, value.Long).sql + ")", typ: value.Long,
+			name: arg.name, nullable: true}
 	}
 }
 
@@ -234,15 +249,18 @@ func bindMaxSize(b *binder, x syntax.CallNode, at int, env env) int64 {
 		}
 		return maxElements
 	}
-	n, ok := bindConstantValue(b, bindCoerce(b, bindScalar(b, x.Args[at].X, env.bare(env.scope)), value.Long), "maxSize").(int64)
+	n, ok := bindConstantValue(b, bindCoerce(b, bindScalar(b, x.Args[at].X, env.bare(env.scope)), value.Long),
+		"maxSize").(int64)
 	if !ok || n < 1 {
-		b.failHint(x.Args[at].X, syntax.CodeArguments, "give a number from 1 to "+strconv.Itoa(maxElements), "%s(): maxSize must be a positive number", x.Name)
+		b.failHint(x.Args[at].X, syntax.CodeArguments, "give a number from 1 to "+strconv.Itoa(maxElements),
+			"%s(): maxSize must be a positive number", x.Name)
 	}
 	return min(n, maxElements)
 }
 
-// aggList makes make_list and make_set. Null values are left out, but for lists of dynamic (make_list_with_nulls keeps them all); the
-// elements of arrays are taken one by one. The order is that of the rows, when they have one.
+// aggList makes make_list and make_set. Null values are left out, but for lists of dynamic
+// (make_list_with_nulls keeps them all); the elements of arrays are taken one by one. The order is
+// that of the rows, when they have one.
 func aggList(o listOptions) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
 		max := 2
@@ -265,7 +283,8 @@ func aggList(o listOptions) aggregate {
 			element = "coalesce(" + element + ", 'null')"
 		}
 		if arg.typ == value.Dynamic {
-			element = "nullif(CASE WHEN starts_with(" + element + ", '[') THEN substr(" + element + ", 2, length(" + element + ") - 2) ELSE " + element + " END, '')"
+			element = "nullif(CASE WHEN starts_with(" + element + ", '[') THEN substr(" + element + ", 2, length(" + element +
+				") - 2) ELSE " + element + " END, '')"
 		}
 		order := ""
 		if env.rel != nil && len(env.rel.order) > 0 {
@@ -301,7 +320,9 @@ func aggBag(predicate bool) aggregate {
 		if env.rel != nil {
 			order = env.rel.orderBy()
 		}
-		return &expr{sql: goCall("bag_union", value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','"+order+")"+filter+", '') || ']'", literalSQL(value.Long, bindMaxSize(b, x, limitArg, env))),
+		return &expr{sql: goCall("bag_union", value.Dynamic,
+			"'[' || coalesce(string_agg("+arg.sql+", ','"+order+")"+filter+", '') || ']'",
+			literalSQL(value.Long, bindMaxSize(b, x, limitArg, env))),
 			typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 	}
 }
@@ -309,7 +330,8 @@ func aggBag(predicate bool) aggregate {
 func aggSchema(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 1, 1)
 	arg := bindScalar(b, x.Args[0].X, env.plain())
-	return &expr{sql: goCall("build_schema", value.Dynamic, "'[' || coalesce(string_agg("+bindJson(b, arg).sql+", ','), '') || ']'"),
+	return &expr{sql: goCall("build_schema", value.Dynamic,
+		"'[' || coalesce(string_agg("+bindJson(b, arg).sql+", ','), '') || ']'"),
 		typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 }
 
@@ -390,8 +412,8 @@ func rowPart(row string, i int, name string, t Type) part {
 	return part{name: name, sql: sql, typ: t}
 }
 
-// aggArg binds arg_max(v, …) and arg_min: v's extreme and the other values of its row. A row whose v is null counts as the
-// worst, so that a group of nulls still yields a row.
+// aggArg binds arg_max(v, …) and arg_min: v's extreme and the other values of its row. A row whose
+// v is null counts as the worst, so that a group of nulls still yields a row.
 func aggArg(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
 		bindArity(b, x, 1, -1)
@@ -508,7 +530,8 @@ func bindPercentileOperand(b *binder, x syntax.CallNode, env env) *expr {
 	case v.typ == value.Int:
 		v = bindCoerce(b, v, value.Long)
 	case !v.typ.Numeric() && v.typ != value.Datetime && v.typ != value.Timespan:
-		b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, v.typ)
+		b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name,
+			v.typ)
 	}
 	return v
 }
@@ -517,7 +540,8 @@ func aggPercentile(b *binder, x syntax.CallNode, env env) *expr {
 	v := bindPercentileOperand(b, x, env)
 	e := &expr{typ: v.typ, nullable: true}
 	for _, p := range bindPercentileArguments(b, x.Args[1:], env) {
-		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(p), sql: quantileSQL(v, p), typ: v.typ})
+		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(p),
+			sql: quantileSQL(v, p), typ: v.typ})
 	}
 	return single(e)
 }
@@ -537,7 +561,8 @@ func aggPercentilesArray(b *binder, x syntax.CallNode, env env) *expr {
 	for _, p := range bindPercentileArguments(b, x.Args[1:], env) {
 		parts = append(parts, "coalesce("+conversion(quantileSQL(v, p), v.typ, value.Dynamic)+", 'null')")
 	}
-	return &expr{sql: "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')", typ: value.Dynamic, name: "percentiles_" + v.name}
+	return &expr{sql: "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')", typ: value.Dynamic,
+		name: "percentiles_" + v.name}
 }
 
 // bindWeighted returns SQL for a JSON array of weighted percentiles of the first argument by the second.
@@ -551,7 +576,8 @@ func bindWeighted(b *binder, x syntax.CallNode, env env) (v *expr, sql string, p
 		list[i] = p
 	}
 	pair := "'[' || " + bindCoerce(b, v, value.Real).sql + " || ',' || " + bindCoerce(b, w, value.Long).sql + " || ']'"
-	return v, goCall("weighted_percentiles", value.Dynamic, "'[' || coalesce(string_agg("+pair+", ','), '') || ']'", quoteSQL(value.EncodeDynamic(list))), percentiles
+	return v, goCall("weighted_percentiles", value.Dynamic, "'[' || coalesce(string_agg("+pair+", ','), '') || ']'",
+		quoteSQL(value.EncodeDynamic(list))), percentiles
 }
 
 func aggPercentileWeighted(b *binder, x syntax.CallNode, env env) *expr {
@@ -559,7 +585,8 @@ func aggPercentileWeighted(b *binder, x syntax.CallNode, env env) *expr {
 	e := &expr{typ: v.typ, nullable: true}
 	for i, p := range percentiles {
 		element := "nullif(CAST(json_extract(" + sql + ", '$[" + strconv.Itoa(i) + "]') AS VARCHAR), 'null')"
-		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(p), sql: bindCoerce(b, &expr{sql: element, typ: value.Dynamic, at: x}, v.typ).sql, typ: v.typ})
+		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(p),
+			sql: bindCoerce(b, &expr{sql: element, typ: value.Dynamic, at: x}, v.typ).sql, typ: v.typ})
 	}
 	return single(e)
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// bindCallExpr binds a call in a scalar place: a let function, a special form, an aggregate, a built-in or a stored function.
+// bindCallExpr binds a call in a scalar place: a let function, a special form, an aggregate, a
+// built-in or a stored function.
 func bindCallExpr(b *binder, x syntax.CallNode, env env) *expr {
 	b.calls++
 	defer func() { b.calls-- }()
@@ -51,7 +52,8 @@ func bindUnknownFunction(b *binder, x syntax.CallNode) {
 		hint = "did you mean '" + near + "'?"
 	}
 	if _, ok := b.aggregates[x.Name]; ok {
-		b.fail(x, syntax.CodeSemantic, "Function '%s' cannot be invoked in current context: aggregates belong in summarize or make-series", x.Name)
+		b.fail(x, syntax.CodeSemantic,
+			"Function '%s' cannot be invoked in current context: aggregates belong in summarize or make-series", x.Name)
 	}
 	if syntax.Contains(strings.Fields(unsupportedFunctions), x.Name) {
 		b.fail(x, syntax.CodeUnsupported, "The function '%s' is not supported", x.Name)
@@ -118,7 +120,8 @@ func bindArguments(b *binder, x syntax.CallNode, f *binding, env env) *scope {
 			s = s.add(p.Name, &binding{value: bindCoerce(b, bindScalar(b, p.Default, env.bare(f.scope)), p.Type)})
 		default:
 			e := *bindScalar(b, arg, env.plain())
-			if e.typ != p.Type && !(e.typ.Numeric() && p.Type.Numeric()) && e.typ != value.Dynamic && p.Type != value.Dynamic && !(e.isConst && e.konst == nil) {
+			if e.typ != p.Type && !(e.typ.Numeric() && p.Type.Numeric()) && e.typ != value.Dynamic && p.Type != value.Dynamic &&
+				!(e.isConst && e.konst == nil) {
 				b.fail(arg, syntax.CodeArguments, "%s(): argument '%s' must be %s but is %s", x.Name, p.Name, p.Type, e.typ)
 			}
 			s = s.add(p.Name, &binding{value: bindCoerce(b, &e, p.Type)})
@@ -141,7 +144,8 @@ func bindTableArgument(b *binder, arg syntax.Node, p syntax.ParameterDef, env en
 	for _, want := range p.Columns {
 		c, ok := rel.column(want.Name)
 		if !ok || c.typ != want.Type {
-			b.fail(arg, syntax.CodeArguments, "The table argument '%s' needs a column '%s' of type %s", p.Name, want.Name, want.Type)
+			b.fail(arg, syntax.CodeArguments, "The table argument '%s' needs a column '%s' of type %s", p.Name,
+				want.Name, want.Type)
 		}
 	}
 	cols = append(cols, rel.cols...)
@@ -158,7 +162,8 @@ func bindCallLambda(b *binder, x syntax.CallNode, f *binding, env env) *expr {
 	s := bindArguments(b, x, f, env)
 	body, s := bindDeclarations(b, f.lambda.Body, s)
 	if b.isTabular(body, s) {
-		b.failHint(x, syntax.CodeSemantic, "wrap it in toscalar()", "The function '%s' returns a table and cannot be used as a scalar", x.Name)
+		b.failHint(x, syntax.CodeSemantic, "wrap it in toscalar()",
+			"The function '%s' returns a table and cannot be used as a scalar", x.Name)
 	}
 	inner := env
 	inner.scope, inner.rel, inner.right = s, nil, nil

@@ -8,8 +8,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// collectors are the aggregates that gather values into an array. The database keeps all that one is given, outside its memory limit, before
-// the array is cut to what it may have; so what a lone one is given is cut before.
+// collectors are the aggregates that gather values into an array. The database keeps all that one
+// is given, outside its memory limit, before the array is cut to what it may have; so what a lone
+// one is given is cut before.
 var collectors = map[string]listOptions{
 	"make_list": {}, "makelist": {}, "make_list_if": {predicate: true}, "make_list_with_nulls": {nulls: true},
 	"make_set": {distinct: true}, "makeset": {distinct: true}, "make_set_if": {distinct: true, predicate: true},
@@ -53,8 +54,9 @@ func bindLoneCollector(b *binder, source *relation, op syntax.SummarizeOp, keys 
 	return &collection{source: bindFilter(b, source, where+source.orderBy()+" LIMIT "+strconv.FormatInt(limit, 10))}
 }
 
-// bindDifferentElements keeps one row of each value in a group, as the database does within its limit: that of the first row with it. Null is no
-// element, but its row stays for the sake of the group.
+// bindDifferentElements keeps one row of each value in a group, as the database does within its
+// limit: that of the first row with it. Null is no element, but its row stays for the sake of the
+// group.
 func bindDifferentElements(b *binder, source *relation, keys []item, sql string, t Type, limit int64) *collection {
 	if len(source.order) > 1 {
 		return nil // no aggregate gives the least of several keys, each in its direction
@@ -76,18 +78,23 @@ func bindDifferentElements(b *binder, source *relation, keys []item, sql string,
 		key.id = id
 		out.source.order = append(out.source.order, key)
 	}
-	out.source.sql = "SELECT " + strings.Join(parts, ", ") + " FROM (" + source.sql + ") GROUP BY " + strings.Join(groups, ", ")
+	out.source.sql = "SELECT " + strings.Join(parts, ", ") + " FROM (" + source.sql + ") GROUP BY " +
+		strings.Join(groups, ", ")
 	if len(keys) == 0 {
-		out.source.sql += " HAVING " + element + " IS NOT NULL" + out.source.orderBy() + " LIMIT " + strconv.FormatInt(limit, 10)
+		out.source.sql += " HAVING " + element + " IS NOT NULL" + out.source.orderBy() + " LIMIT " +
+			strconv.FormatInt(limit, 10)
 	}
-	out.sql = listSQL(bindJson(b, &expr{sql: element, typ: t}).sql, out.source.orderBy(), " FILTER (WHERE "+element+" IS NOT NULL)", limit)
+	out.sql = listSQL(bindJson(b, &expr{sql: element, typ: t}).sql, out.source.orderBy(),
+		" FILTER (WHERE "+element+" IS NOT NULL)", limit)
 	return out
 }
 
-// listSQL gathers elements, JSON, into an array of so many. Each has a character and a comma, so shorter arrays need not be read.
+// listSQL gathers elements, JSON, into an array of so many. Each has a character and a comma, so
+// shorter arrays need not be read.
 func listSQL(element, order, filter string, limit int64) string {
 	sql := gatheredSQL(element, order, filter)
-	return "CASE WHEN strlen(" + sql + ") > " + strconv.FormatInt(2*limit+2, 10) + " THEN " + goCall("array_take", value.Dynamic, sql, literalSQL(value.Long, limit)) + " ELSE " + sql + " END"
+	return "CASE WHEN strlen(" + sql + ") > " + strconv.FormatInt(2*limit+2, 10) + " THEN " + goCall("array_take",
+		value.Dynamic, sql, literalSQL(value.Long, limit)) + " ELSE " + sql + " END"
 }
 
 // gatheredSQL gathers elements, JSON, into an array.

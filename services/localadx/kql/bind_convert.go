@@ -20,7 +20,8 @@ func callGo(function string, args []string) string {
 	return call(function, append([]string{scalar.RunNumber + "()"}, args...)...)
 }
 
-// bindCoerce converts an expression to a type, as the to…() functions do: what cannot be converted is null ("" for string).
+// bindCoerce converts an expression to a type, as the to…() functions do: what cannot be converted
+// is null ("" for string).
 func bindCoerce(b *binder, e *expr, to Type) *expr {
 	if e.typ == to {
 		return e
@@ -209,8 +210,8 @@ func integerConversion(sql string, from, to Type) string {
 		return ""
 	}
 	if to == value.Int {
-		// A comparison of a cast between integers with a constant is one of what was cast to the optimizer, which forgets that the cast may
-		// give null. A double holds all that an int can.
+		// A comparison of a cast between integers with a constant is one of what was cast to the
+		// optimizer, which forgets that the cast may give null. A double holds all that an int can.
 		return "TRY_CAST(CAST(" + out + " AS DOUBLE) AS INTEGER)"
 	}
 	return "CAST(" + out + " AS BIGINT)"
@@ -231,7 +232,8 @@ func textConversion(sql string, from Type) string {
 	case value.Timespan:
 		return goCall("timespan_text", value.String, sql)
 	case value.Dynamic:
-		return "coalesce(CASE WHEN starts_with(" + sql + ", '\"') THEN json_extract_string(" + sql + ", '$') ELSE " + sql + " END, '')"
+		return "coalesce(CASE WHEN starts_with(" + sql + ", '\"') THEN json_extract_string(" + sql + ", '$') ELSE " +
+			sql + " END, '')"
 	}
 	return ""
 }
@@ -256,8 +258,8 @@ func jsonConversion(sql string, from Type) string {
 	return ""
 }
 
-// bindCommon returns the type the branches of iff, case, coalesce and the like have together: the widest number, the type of the non-null
-// ones, dynamic if one is.
+// bindCommon returns the type the branches of iff, case, coalesce and the like have together: the
+// widest number, the type of the non-null ones, dynamic if one is.
 func bindCommon(b *binder, x syntax.Node, exprs []*expr) Type {
 	t := value.Unknown
 	for _, e := range exprs {
@@ -273,7 +275,8 @@ func bindCommon(b *binder, x syntax.Node, exprs []*expr) Type {
 			for i, e := range exprs {
 				names[i] = e.typ.String()
 			}
-			b.failHint(x, syntax.CodeArguments, "use explicit casts", "The arguments must have one type but are %s", strings.Join(names, ", "))
+			b.failHint(x, syntax.CodeArguments, "use explicit casts", "The arguments must have one type but are %s",
+				strings.Join(names, ", "))
 		}
 	}
 	return t

@@ -9,8 +9,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// bindMvExpand binds mv-expand: a row per element of one or several arrays side by side. A null is one null element, an empty array
-// none; a bag expands to bags of one property, or to [name, value] arrays.
+// bindMvExpand binds mv-expand: a row per element of one or several arrays side by side. A null is
+// one null element, an empty array none; a bag expands to bags of one property, or to [name, value]
+// arrays.
 func bindMvExpand(b *binder, rel *relation, op syntax.MvExpandOp, s *scope) *relation {
 	return bindExpand(b, rel, op, s, rel.cols)
 }
@@ -22,7 +23,8 @@ func bindExpand(b *binder, rel *relation, op syntax.MvExpandOp, s *scope, visibl
 	for i, it := range op.Items {
 		e := bindScalar(b, it.X, env{scope: s, rel: rel})
 		if e.typ != value.Dynamic {
-			b.failHint(it.X, syntax.CodeArguments, "convert it with parse_json()", "mv-expand: the expression must be dynamic but is %s", e.typ)
+			b.failHint(it.X, syntax.CodeArguments, "convert it with parse_json()",
+				"mv-expand: the expression must be dynamic but is %s", e.typ)
 		}
 		names[i] = bindItemName(b, it, rel, s, i)
 		lists[i] = item{sql: bindElements(b, e, op), col: column{id: b.newID()}}
@@ -50,7 +52,8 @@ func bindExpand(b *binder, rel *relation, op syntax.MvExpandOp, s *scope, visibl
 		items = append(items, item{sql: bindElementAs(b, raw[i], t, it), col: column{name: names[i], typ: t, id: b.newID()}})
 	}
 	if op.ItemIndex != "" {
-		items = append(items, item{sql: "CAST(" + index + " AS BIGINT)", col: column{name: op.ItemIndex, typ: value.Long, id: b.newID()}})
+		items = append(items, item{sql: "CAST(" + index + " AS BIGINT)",
+			col: column{name: op.ItemIndex, typ: value.Long, id: b.newID()}})
 	}
 	out := bindExtend(b, rel, items).keep(replaceColumns(visible, items))
 	out.order = append(append([]orderKey(nil), rel.order...), orderKey{id: index})
@@ -64,7 +67,8 @@ func bindExpand(b *binder, rel *relation, op syntax.MvExpandOp, s *scope, visibl
 func bindElements(b *binder, e *expr, op syntax.MvExpandOp) string {
 	bag := goCall("bag_elements", value.Dynamic, e.sql, strings.ToUpper(strconv.FormatBool(op.Array)))
 	sql := "CASE WHEN starts_with(" + e.sql + ", '[') THEN CAST(json_extract(" + e.sql + ", '$[*]') AS VARCHAR[])" +
-		" WHEN starts_with(" + e.sql + ", '{') THEN CAST(json_extract(" + bag + ", '$[*]') AS VARCHAR[]) ELSE [" + e.sql + "] END"
+		" WHEN starts_with(" + e.sql + ", '{') THEN CAST(json_extract(" + bag +
+		", '$[*]') AS VARCHAR[]) ELSE [" + e.sql + "] END"
 	if op.Limit != nil {
 		sql = "(" + sql + ")[1:" + fmt.Sprint(bindConstantLong(b, op.Limit, env{}, "The limit")) + "]"
 	}
@@ -112,8 +116,9 @@ func bindItemName(b *binder, it syntax.MvItem, rel *relation, s *scope, i int) s
 	return fmt.Sprintf("Column%d", i+1)
 }
 
-// bindLateralSource is the expansion of one outer row, as the source of a lateral subquery. Outer columns reach it under new ids, because a
-// lateral subquery that selects an outer id again would make that id ambiguous.
+// bindLateralSource is the expansion of one outer row, as the source of a lateral subquery. Outer
+// columns reach it under new ids, because a lateral subquery that selects an outer id again would
+// make that id ambiguous.
 func bindLateralSource(b *binder, outer *relation, op syntax.MvExpandOp, s *scope) *relation {
 	var parts []string
 	one := &relation{serialized: true}
@@ -132,8 +137,9 @@ func bindLateralSource(b *binder, outer *relation, op syntax.MvExpandOp, s *scop
 	return bindExpand(b, one, op, s, one.cols)
 }
 
-// bindApplied joins a lateral subquery to its outer rows: the outer columns, and what the subquery added. An outer column that
-// was expanded under its own name is there only if the subquery kept it.
+// bindApplied joins a lateral subquery to its outer rows: the outer columns, and what the subquery
+// added. An outer column that was expanded under its own name is there only if the subquery kept
+// it.
 func bindApplied(b *binder, outer, sub *relation, expanded map[string]bool) *relation {
 	out := &relation{order: outer.order, serialized: outer.serialized}
 	out.sql = "SELECT * FROM (" + outer.sql + ") CROSS JOIN LATERAL (" + sub.sql + ")"
@@ -164,8 +170,8 @@ func indexOf(cols []column, name string) int {
 	return -1
 }
 
-// bindPartition binds partition by key: ( … ) runs over the rows of each key, and { … } is a query of its own in which the key's
-// name is its value.
+// bindPartition binds partition by key: ( … ) runs over the rows of each key, and { … } is a query
+// of its own in which the key's name is its value.
 func bindPartition(b *binder, rel *relation, op syntax.PartitionOp, s *scope) *relation {
 	key := bindScalar(b, op.By, env{scope: s, rel: rel})
 	if !isID(key.sql) {
@@ -175,7 +181,8 @@ func bindPartition(b *binder, rel *relation, op syntax.PartitionOp, s *scope) *r
 	keys := &relation{sql: "SELECT DISTINCT " + key.sql + " AS " + id + " FROM (" + rel.sql + ")"}
 	var sub *relation
 	if op.Explicit != nil {
-		sub = b.table(op.Explicit, s.add(op.By.Name, &binding{value: &expr{sql: id, typ: key.typ, at: op.By, nullable: key.nullable}}))
+		sub = b.table(op.Explicit,
+			s.add(op.By.Name, &binding{value: &expr{sql: id, typ: key.typ, at: op.By, nullable: key.nullable}}))
 	} else {
 		rows := bindCopyOf(b, rel, rel.name)
 		c, _ := rows.column(key.name)

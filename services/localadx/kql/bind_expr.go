@@ -63,7 +63,8 @@ func bindNameExpr(b *binder, x syntax.NameNode, env env) *expr {
 	if env.rel != nil {
 		if c, ok := env.rel.column(x.Name); ok {
 			if env.aggregate && !env.keys[c.id] {
-				b.failHint(x, syntax.CodeSemantic, "aggregate it, or put it behind 'by'", "%sthe column '%s' is used outside an aggregate", bindOperatorPrefix(b), x.Name)
+				b.failHint(x, syntax.CodeSemantic, "aggregate it, or put it behind 'by'",
+					"%sthe column '%s' is used outside an aggregate", bindOperatorPrefix(b), x.Name)
 			}
 			return bindColumnExpr(b, c)
 		}
@@ -76,7 +77,8 @@ func bindNameExpr(b *binder, x syntax.NameNode, env env) *expr {
 			return &e
 		case bound.x != nil:
 			if b.isTabular(bound.x, bound.scope) {
-				b.failHint(x, syntax.CodeSemantic, "wrap it in toscalar()", "'%s' is a table and cannot be used as a scalar here", x.Name)
+				b.failHint(x, syntax.CodeSemantic, "wrap it in toscalar()",
+					"'%s' is a table and cannot be used as a scalar here", x.Name)
 			}
 			inner := env
 			inner.scope, inner.rel, inner.right = bound.scope, nil, nil
@@ -103,7 +105,8 @@ func bindNameExpr(b *binder, x syntax.NameNode, env env) *expr {
 	if near := syntax.Nearest(x.Name, names); near != "" {
 		hint = "did you mean '" + near + "'?"
 	}
-	b.failHint(x, syntax.CodeUnknownName, hint, "%sFailed to resolve column or scalar expression named '%s'", bindOperatorPrefix(b), x.Name)
+	b.failHint(x, syntax.CodeUnknownName, hint, "%sFailed to resolve column or scalar expression named '%s'",
+		bindOperatorPrefix(b), x.Name)
 	return nil
 }
 
@@ -231,7 +234,8 @@ var numericRank = map[Type]int{value.Int: 1, value.Long: 2, value.Real: 3, value
 
 func bindArithmetic(b *binder, x syntax.BinaryNode, l, r *expr) *expr {
 	fail := func() {
-		b.failHint(x, syntax.CodeArguments, "use an explicit cast", "Operator '%s' cannot be applied to %s and %s", x.Op, l.typ, r.typ)
+		b.failHint(x, syntax.CodeArguments, "use an explicit cast", "Operator '%s' cannot be applied to %s and %s",
+			x.Op, l.typ, r.typ)
 	}
 	if l.typ == value.Bool {
 		l = bindCoerce(b, l, value.Long)
@@ -240,7 +244,8 @@ func bindArithmetic(b *binder, x syntax.BinaryNode, l, r *expr) *expr {
 		r = bindCoerce(b, r, value.Long)
 	}
 	if l.typ == value.Dynamic || r.typ == value.Dynamic {
-		b.failHint(x, syntax.CodeArguments, "convert it with tolong(), todouble() …", "Arithmetic expression cannot be carried-out between %s and %s", l.typ, r.typ)
+		b.failHint(x, syntax.CodeArguments, "convert it with tolong(), todouble() …",
+			"Arithmetic expression cannot be carried-out between %s and %s", l.typ, r.typ)
 	}
 	nullable := l.nullable || r.nullable
 	typed := func(t Type, format string, args ...any) *expr {
@@ -290,14 +295,17 @@ func bindMoved(b *binder, op string, from, by *expr) *expr {
 		}
 		return constant(value.Datetime, nil, nil)
 	}
-	return &expr{sql: withinYears("CAST(" + from.sql + " AS HUGEINT) " + op + " " + by.sql), typ: value.Datetime, nullable: true}
+	return &expr{sql: withinYears("CAST(" + from.sql + " AS HUGEINT) " + op + " " + by.sql),
+		typ: value.Datetime, nullable: true}
 }
 
-// withinYears makes ticks null that are no datetime. The operand is written once: a sum of many would otherwise double with each. A number
-// beyond the last tick is one beyond 64 bits when what is left of these is added to it, and one before the first has a sign.
+// withinYears makes ticks null that are no datetime. The operand is written once: a sum of many
+// would otherwise double with each. A number beyond the last tick is one beyond 64 bits when what
+// is left of these is added to it, and one before the first has a sign.
 func withinYears(ticks string) string {
 	rest := strconv.FormatInt(math.MaxInt64-value.MaxDatetime, 10)
-	return "CAST(TRY_CAST(TRY_CAST(CAST(" + ticks + " AS HUGEINT) + " + rest + " AS BIGINT) - " + rest + " AS UBIGINT) AS BIGINT)"
+	return "CAST(TRY_CAST(TRY_CAST(CAST(" + ticks + " AS HUGEINT) + " + rest + " AS BIGINT) - " + rest +
+		" AS UBIGINT) AS BIGINT)"
 }
 
 // bindDynamicOperand converts a dynamic operand of arithmetic to a type that fits the other one.
@@ -381,7 +389,8 @@ func foldLong(op string, l, r *expr) *expr {
 	return nil
 }
 
-// modulo is Kusto's %: never negative. A constant positive divisor, or a dividend that is never negative, needs less SQL.
+// modulo is Kusto's %: never negative. A constant positive divisor, or a dividend that is never
+// negative, needs less SQL.
 func modulo(l, r *expr, dividendNonNegative bool) string {
 	if n, ok := r.konst.(int64); ok && n > 0 {
 		if dividendNonNegative {
@@ -409,17 +418,19 @@ func bindComparable(b *binder, x syntax.Node, l, r *expr) (*expr, *expr) {
 		return bindCoerce(b, l, r.typ), r
 	case r.typ == value.Bool && l.typ.Numeric():
 		return l, bindCoerce(b, r, l.typ)
-	case l.typ == value.String && (r.typ == value.GUID || r.typ == value.Datetime && l.isConst || r.typ == value.Timespan && l.isConst):
+	case l.typ == value.String && (r.typ == value.GUID || r.typ == value.Datetime && l.isConst ||
+		r.typ == value.Timespan && l.isConst):
 		return bindCoerce(b, l, r.typ), r
-	case r.typ == value.String && (l.typ == value.GUID || l.typ == value.Datetime && r.isConst || l.typ == value.Timespan && r.isConst):
+	case r.typ == value.String && (l.typ == value.GUID || l.typ == value.Datetime && r.isConst ||
+		l.typ == value.Timespan && r.isConst):
 		return l, bindCoerce(b, r, l.typ)
 	}
 	b.failHint(x, "SEM0064", "try adding explicit casts", "Cannot compare values of types %s and %s", l.typ, r.typ)
 	return nil, nil
 }
 
-// bindCompare binds == != < <= > >=. With one null operand == is false and != is true; with two both are null; the order
-// operators are null with any null. NaN equals nothing and has no order.
+// bindCompare binds == != < <= > >=. With one null operand == is false and != is true; with two
+// both are null; the order operators are null with any null. NaN equals nothing and has no order.
 func bindCompare(b *binder, x syntax.Node, op string, l, r *expr) *expr {
 	l, r = bindComparable(b, x, l, r)
 	e := &expr{typ: value.Bool}
@@ -449,7 +460,8 @@ func bindCompare(b *binder, x syntax.Node, op string, l, r *expr) *expr {
 	return e
 }
 
-// unlessBothNull makes the result of == or != null where both operands are, which keeps the rows that the predicate keeps.
+// unlessBothNull makes the result of == or != null where both operands are, which keeps the rows
+// that the predicate keeps.
 func (e *expr) unlessBothNull(l, r *expr) *expr {
 	if l.nullable && r.nullable {
 		e.sql = "(CASE WHEN (" + l.sql + ") IS NULL AND (" + r.sql + ") IS NULL THEN NULL ELSE " + e.sql + " END)"
@@ -470,7 +482,8 @@ func bindCompareReal(b *binder, op string, l, r *expr) *expr {
 	plain := "(" + l.sql + " " + map[string]string{"==": "=", "!=": "<>"}[op] + " " + r.sql + ")"
 	switch op {
 	case "==":
-		e := &expr{typ: value.Bool, sql: "coalesce(" + plain + " AND NOT " + nan + ", FALSE)", predicate: "(" + plain + " AND NOT " + nan + ")"}
+		e := &expr{typ: value.Bool, sql: "coalesce(" + plain + " AND NOT " + nan + ", FALSE)",
+			predicate: "(" + plain + " AND NOT " + nan + ")"}
 		return e.unlessBothNull(l, r)
 	case "!=":
 		e := &expr{typ: value.Bool, sql: "((" + l.sql + ") IS DISTINCT FROM (" + r.sql + ") OR " + nan + ")"}
@@ -478,7 +491,8 @@ func bindCompareReal(b *binder, op string, l, r *expr) *expr {
 		return e.unlessBothNull(l, r)
 	}
 	test := "(" + l.sql + " " + op + " " + r.sql + ")"
-	return &expr{typ: value.Bool, sql: "(CASE WHEN NOT " + nan + " THEN " + test + " WHEN (" + l.sql + ") IS NOT NULL AND (" + r.sql + ") IS NOT NULL THEN FALSE END)",
+	return &expr{typ: value.Bool, sql: "(CASE WHEN NOT " + nan + " THEN " + test + " WHEN (" + l.sql +
+		") IS NOT NULL AND (" + r.sql + ") IS NOT NULL THEN FALSE END)",
 		predicate: "(" + test + " AND NOT " + nan + ")", nullable: true}
 }
 
@@ -493,7 +507,8 @@ func bindBetween(b *binder, x syntax.BetweenNode, env env) *expr {
 	if x.Not {
 		return &expr{sql: "(NOT " + sql + ")", typ: value.Bool, nullable: true}
 	}
-	return &expr{sql: sql, predicate: "(" + from.filterSQL() + " AND " + to.filterSQL() + ")", typ: value.Bool, nullable: true}
+	return &expr{sql: sql, predicate: "(" + from.filterSQL() + " AND " + to.filterSQL() + ")",
+		typ: value.Bool, nullable: true}
 }
 
 // bindMember binds x.name: a property of a dynamic.
@@ -516,7 +531,8 @@ func bindMember(b *binder, x syntax.MemberNode, env env) *expr {
 	}
 	base := bindScalar(b, x.X, env)
 	if base.typ != value.Dynamic {
-		b.failHint(x, syntax.CodeArguments, "convert it with parse_json()", "A member of a value of type %s cannot be accessed", base.typ)
+		b.failHint(x, syntax.CodeArguments, "convert it with parse_json()",
+			"A member of a value of type %s cannot be accessed", base.typ)
 	}
 	return bindProperty(b, base, x.Name)
 }
@@ -572,9 +588,11 @@ func bindIndexExpr(b *binder, x syntax.IndexNode, env env) *expr {
 			if v < 0 {
 				path = fmt.Sprintf("$[#%d]", v)
 			}
-			return &expr{sql: "nullif(CAST(json_extract(" + base.sql + ", '" + path + "') AS VARCHAR), 'null')", typ: value.Dynamic,
+			return &expr{sql: "nullif(CAST(json_extract(" + base.sql + ", '" + path + "') AS VARCHAR), 'null')",
+				typ:      value.Dynamic,
 				nullable: true, name: joinNames(base.name, fmt.Sprint(v))}
 		}
 	}
-	return &expr{sql: goCall("dynamic_get", value.Dynamic, base.sql, bindAsText(b, i).sql), typ: value.Dynamic, nullable: true}
+	return &expr{sql: goCall("dynamic_get", value.Dynamic, base.sql, bindAsText(b, i).sql),
+		typ: value.Dynamic, nullable: true}
 }

@@ -5,11 +5,13 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// bindFind binds find: the rows of tables for which the predicate holds, with the columns it projects. A column that a table lacks is null in
-// its rows; a table that has none of the columns that the predicate names is left out.
+// bindFind binds find: the rows of tables for which the predicate holds, with the columns it
+// projects. A column that a table lacks is null in its rows; a table that has none of the columns
+// that the predicate names is left out.
 func bindFind(b *binder, op syntax.FindOp, s *scope) *relation {
 	if bindHasTerm(b, op.X) {
-		b.failHint(op.X, syntax.CodeUnsupported, "use search, or compare columns", "find: a search for a term in all columns is not supported")
+		b.failHint(op.X, syntax.CodeUnsupported, "use search, or compare columns",
+			"find: a search for a term in all columns is not supported")
 	}
 	var inputs []*relation
 	if op.Tables == nil {
@@ -44,7 +46,9 @@ func bindFind(b *binder, op syntax.FindOp, s *scope) *relation {
 func bindFindColumn(b *binder, op syntax.FindOp, rel *relation, def syntax.ColumnDef) item {
 	c, ok := rel.column(def.Name)
 	if !ok {
-		b.failHint(op, syntax.CodeUnknownName, "a column of different types in different tables is one column a type, name_type", "find: Failed to resolve column named '%s'", def.Name)
+		b.failHint(op, syntax.CodeUnknownName,
+			"a column of different types in different tables is one column a type, name_type",
+			"find: Failed to resolve column named '%s'", def.Name)
 	}
 	e := bindColumnExpr(b, c)
 	if def.Type != value.Unknown {

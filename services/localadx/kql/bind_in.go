@@ -63,7 +63,8 @@ func bindIn(b *binder, x syntax.InNode, env env) *expr {
 	return e
 }
 
-// bindIsColumn reports whether a node is a name that the row context resolves, so that a table of the same name is not meant.
+// bindIsColumn reports whether a node is a name that the row context resolves, so that a table of
+// the same name is not meant.
 func bindIsColumn(b *binder, x syntax.Node, env env) bool {
 	n, ok := x.(syntax.NameNode)
 	if !ok || env.rel == nil {

@@ -15,9 +15,11 @@ type joinPair struct {
 
 // joinKinds maps the spellings of join kinds to one each.
 var joinKinds = map[string]string{
-	"inner": "inner", "innerunique": "innerunique", "leftouter": "leftouter", "rightouter": "rightouter", "fullouter": "fullouter",
-	"leftanti": "leftanti", "anti": "leftanti", "leftantisemi": "leftanti", "rightanti": "rightanti", "rightantisemi": "rightanti",
-	"leftsemi": "leftsemi", "rightsemi": "rightsemi",
+	"inner": "inner", "innerunique": "innerunique", "leftouter": "leftouter", "rightouter": "rightouter",
+	"fullouter": "fullouter",
+	"leftanti":  "leftanti", "anti": "leftanti", "leftantisemi": "leftanti", "rightanti": "rightanti",
+	"rightantisemi": "rightanti",
+	"leftsemi":      "leftsemi", "rightsemi": "rightsemi",
 }
 
 // bindJoin binds join and lookup. Null keys match each other.
@@ -78,9 +80,9 @@ func leadingPredicates(ops []syntax.Operator) []syntax.Node {
 	return out
 }
 
-// bindLeftPredicates binds predicates over a join's result and returns as SQL those that only name columns of the left side.
-// An innerunique join keeps any left row of a key, and Kusto's engine picks after such filters, not before:
-// join … | where value == "b" finds the row with "b".
+// bindLeftPredicates binds predicates over a join's result and returns as SQL those that only name
+// columns of the left side. An innerunique join keeps any left row of a key, and Kusto's engine
+// picks after such filters, not before: join … | where value == "b" finds the row with "b".
 func bindLeftPredicates(b *binder, joined, left *relation, predicates []syntax.Node, s *scope) []string {
 	ours := map[string]bool{}
 	for _, c := range left.cols {
@@ -135,9 +137,11 @@ func uniqueOn(rel *relation, pairs []joinPair) *relation {
 	return out
 }
 
-// bindCombine joins two relations side by side. A right column whose name is taken gets a number; lookup drops the right keys.
+// bindCombine joins two relations side by side. A right column whose name is taken gets a number;
+// lookup drops the right keys.
 func bindCombine(b *binder, left, right *relation, pairs []joinPair, on, kind string, lookup bool) *relation {
-	clause := map[string]string{"inner": "JOIN", "innerunique": "JOIN", "leftouter": "LEFT JOIN", "rightouter": "RIGHT JOIN", "fullouter": "FULL JOIN"}[kind]
+	clause := map[string]string{"inner": "JOIN", "innerunique": "JOIN", "leftouter": "LEFT JOIN",
+		"rightouter": "RIGHT JOIN", "fullouter": "FULL JOIN"}[kind]
 	leftNull := kind == "rightouter" || kind == "fullouter"
 	rightNull := kind == "leftouter" || kind == "fullouter"
 	var items []item
@@ -175,8 +179,8 @@ func bindCombine(b *binder, left, right *relation, pairs []joinPair, on, kind st
 	return bindProject(b, joined, items)
 }
 
-// bindJoinPairs binds the on clause: a column both sides have, or $left.a == $right.b, or an 'and' of these. Keys of different
-// numeric types get computed columns of one type.
+// bindJoinPairs binds the on clause: a column both sides have, or $left.a == $right.b, or an 'and'
+// of these. Keys of different numeric types get computed columns of one type.
 func bindJoinPairs(b *binder, left, right *relation, op syntax.JoinOp, s *scope) (l, r *relation, pairs []joinPair) {
 	var visit func(x syntax.Node)
 	visit = func(x syntax.Node) {
@@ -251,7 +255,8 @@ func bindAlignPair(b *binder, op syntax.JoinOp, left, right *relation, p joinPai
 		return left, right, p
 	}
 	if !(p.left.typ.Numeric() && p.right.typ.Numeric()) && p.left.typ != value.Dynamic && p.right.typ != value.Dynamic {
-		b.fail(op, syntax.CodeArguments, "join: the keys '%s' (%s) and '%s' (%s) have different types", p.left.name, p.left.typ, p.right.name, p.right.typ)
+		b.fail(op, syntax.CodeArguments, "join: the keys '%s' (%s) and '%s' (%s) have different types", p.left.name,
+			p.left.typ, p.right.name, p.right.typ)
 	}
 	l, r := bindComparable(b, op, bindColumnExpr(b, p.left), bindColumnExpr(b, p.right))
 	align := func(rel *relation, c column, e *expr) (*relation, column) {

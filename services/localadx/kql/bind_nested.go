@@ -32,7 +32,8 @@ func bindTopNested(b *binder, rel *relation, op syntax.TopNestedOp, s *scope) *r
 		}
 		keys = append(keys, of.col)
 		out.cols = append(out.cols, of.col, agg.col)
-		source = source.with("SELECT * FROM (" + source.sql + ") SEMI JOIN (" + renamedKeys(kept.sql, keys) + ") ON " + keyMatch(keys))
+		source = source.with("SELECT * FROM (" + source.sql + ") SEMI JOIN (" + renamedKeys(kept.sql,
+			keys) + ") ON " + keyMatch(keys))
 	}
 	out.sql = kept.sql
 	return out
@@ -56,12 +57,14 @@ func keyMatch(keys []column) string {
 }
 
 // bindNestedLevel groups the source by the keys and the level's own key, keeps the best, and joins the levels above.
-func bindNestedLevel(b *binder, source, above *relation, keys []column, of column, agg item, level syntax.TopNestedLevel, s *scope) *relation {
+func bindNestedLevel(b *binder, source, above *relation, keys []column, of column, agg item,
+	level syntax.TopNestedLevel, s *scope) *relation {
 	var group []string
 	for _, k := range append(append([]column(nil), keys...), of) {
 		group = append(group, k.id)
 	}
-	grouped := "SELECT " + strings.Join(group, ", ") + ", " + agg.sql + " AS " + agg.col.id + " FROM (" + source.sql + ") GROUP BY " + strings.Join(group, ", ")
+	grouped := "SELECT " + strings.Join(group, ", ") + ", " + agg.sql + " AS " + agg.col.id + " FROM (" + source.sql +
+		") GROUP BY " + strings.Join(group, ", ")
 	if level.Count != nil {
 		direction := " DESC NULLS LAST"
 		if level.Asc {
@@ -72,7 +75,8 @@ func bindNestedLevel(b *binder, source, above *relation, keys []column, of colum
 			partition = "PARTITION BY " + strings.Join(group[:len(group)-1], ", ") + " "
 		}
 		count := bindConstantLong(b, level.Count, env{scope: s}, "The number of rows")
-		grouped = fmt.Sprintf("SELECT * FROM (%s) QUALIFY row_number() OVER (%sORDER BY %s%s) <= %d", grouped, partition, agg.col.id, direction, count)
+		grouped = fmt.Sprintf("SELECT * FROM (%s) QUALIFY row_number() OVER (%sORDER BY %s%s) <= %d", grouped, partition,
+			agg.col.id, direction, count)
 	}
 	if above == nil {
 		return &relation{sql: grouped}
@@ -82,7 +86,8 @@ func bindNestedLevel(b *binder, source, above *relation, keys []column, of colum
 	for _, k := range keys {
 		parts = append(parts, k.id+" AS k"+k.id)
 	}
-	upper = "SELECT * EXCLUDE (" + strings.Join(group[:len(group)-1], ", ") + "), " + strings.Join(parts, ", ") + " FROM (" + upper + ")"
+	upper = "SELECT * EXCLUDE (" + strings.Join(group[:len(group)-1], ", ") + "), " + strings.Join(parts,
+		", ") + " FROM (" + upper + ")"
 	joined := "SELECT * FROM (" + grouped + ") JOIN (" + upper + ") ON " + keyMatch(keys)
 	drop := make([]string, len(keys))
 	for i, k := range keys {
@@ -91,14 +96,17 @@ func bindNestedLevel(b *binder, source, above *relation, keys []column, of colum
 	return &relation{sql: "SELECT * EXCLUDE (" + strings.Join(drop, ", ") + ") FROM (" + joined + ")"}
 }
 
-// bindWithOthers adds the row of all that is not among the best, if there is anything. The best are worked out once: which of several equal
-// ones they are may differ the next time.
-func bindWithOthers(b *binder, source, kept *relation, of column, agg item, level syntax.TopNestedLevel, s *scope) *relation {
+// bindWithOthers adds the row of all that is not among the best, if there is anything. The best are
+// worked out once: which of several equal ones they are may differ the next time.
+func bindWithOthers(b *binder, source, kept *relation, of column, agg item, level syntax.TopNestedLevel,
+	s *scope) *relation {
 	label := bindCoerce(b, bindScalar(b, level.Others, env{scope: s}), of.typ)
 	best := "best" + b.newID()
-	rest := "SELECT * FROM (" + source.sql + ") ANTI JOIN (" + renamedKeys("SELECT * FROM "+best, []column{of}) + ") ON " + keyMatch([]column{of})
+	rest := "SELECT * FROM (" + source.sql + ") ANTI JOIN (" + renamedKeys("SELECT * FROM "+best,
+		[]column{of}) + ") ON " + keyMatch([]column{of})
 	others := "SELECT " + label.sql + ", " + agg.sql + " FROM (" + rest + ") HAVING count(*) > 0"
-	return kept.with("WITH " + best + " AS MATERIALIZED (" + kept.sql + ") SELECT " + of.id + ", " + agg.col.id + " FROM " + best + " UNION ALL " + others)
+	return kept.with("WITH " + best + " AS MATERIALIZED (" + kept.sql + ") SELECT " + of.id + ", " + agg.col.id +
+		" FROM " + best + " UNION ALL " + others)
 }
 
 // bindReduce binds reduce by: it is refused, because its clustering is not documented.

@@ -49,7 +49,8 @@ func bindOperator(b *binder, rel *relation, op syntax.Operator, s *scope) *relat
 		return bindTake(b, bindSort(b, rel, op.Keys, s), op.Count, s)
 	case syntax.CountOp:
 		id := b.newID()
-		return &relation{sql: "SELECT count(*) AS " + id + " FROM (" + rel.sql + ")", cols: []column{{name: op.Name, typ: value.Long, id: id}}}
+		return &relation{sql: "SELECT count(*) AS " + id + " FROM (" + rel.sql + ")",
+			cols: []column{{name: op.Name, typ: value.Long, id: id}}}
 	case syntax.JoinOp:
 		return bindJoin(b, rel, op, s)
 	case syntax.UnionOp:
@@ -321,7 +322,8 @@ func digitRun(s string) int {
 	return n
 }
 
-// bindSort makes the keys the relation's order; rows equal in them keep the order they had. Nulls are the smallest values.
+// bindSort makes the keys the relation's order; rows equal in them keep the order they had. Nulls
+// are the smallest values.
 func bindSort(b *binder, rel *relation, keys []syntax.SortKey, s *scope) *relation {
 	var extra, items []item
 	var order []orderKey
@@ -330,7 +332,8 @@ func bindSort(b *binder, rel *relation, keys []syntax.SortKey, s *scope) *relati
 		bound := bindScalar(b, k.X, e)
 		id := bound.sql
 		if bound.typ == value.Dynamic {
-			b.failHint(k.X, syntax.CodeArguments, "convert it with tostring(), tolong() …", "A dynamic value cannot be a sort key")
+			b.failHint(k.X, syntax.CodeArguments, "convert it with tostring(), tolong() …",
+				"A dynamic value cannot be a sort key")
 		}
 		if bound.isConst {
 			continue
@@ -373,7 +376,8 @@ func bindSample(b *binder, rel *relation, op syntax.SampleOp, s *scope) *relatio
 	if op.Of == nil {
 		return bindTake(b, rel, op.Count, s)
 	}
-	distinct := bindProjectOperator(b, rel, syntax.ProjectOp{Kind: "distinct", Items: []syntax.NamedExpr{{X: op.Of}}, Span: op.Span}, s)
+	distinct := bindProjectOperator(b, rel, syntax.ProjectOp{Kind: "distinct", Items: []syntax.NamedExpr{{X: op.Of}},
+		Span: op.Span}, s)
 	return bindTake(b, distinct, op.Count, s)
 }
 
@@ -396,7 +400,8 @@ func bindGetSchema(b *binder, rel *relation) *relation {
 	for i, c := range rel.cols {
 		rows[i] = []any{c.name, int64(i), c.typ.DotNet(), c.typ.String()}
 	}
-	return bindConstantTable(b, []Column{{"ColumnName", value.String}, {"ColumnOrdinal", value.Int}, {"DataType", value.String}, {"ColumnType", value.String}}, rows)
+	return bindConstantTable(b, []Column{{"ColumnName", value.String}, {"ColumnOrdinal", value.Int},
+		{"DataType", value.String}, {"ColumnType", value.String}}, rows)
 }
 
 // bindInvoke calls a function with the piped table as its first argument.
@@ -429,6 +434,9 @@ func bindTopHitters(b *binder, rel *relation, op syntax.TopHittersOp, s *scope) 
 		name = "approximate_sum_"
 	}
 	of := bindScalar(b, op.Of, env{scope: s, rel: rel})
-	out := bindSummarize(b, rel, syntax.SummarizeOp{Aggregates: []syntax.NamedExpr{{Names: []string{name + of.name}, X: aggregateCall}}, By: []syntax.NamedExpr{{X: op.Of}}, Span: op.Span}, s)
-	return bindTake(b, bindSort(b, out, []syntax.SortKey{{X: syntax.NameNode{Name: name + of.name, Span: op.Span}}}, s), op.Count, s)
+	out := bindSummarize(b, rel,
+		syntax.SummarizeOp{Aggregates: []syntax.NamedExpr{{Names: []string{name + of.name}, X: aggregateCall}},
+			By: []syntax.NamedExpr{{X: op.Of}}, Span: op.Span}, s)
+	return bindTake(b, bindSort(b, out, []syntax.SortKey{{X: syntax.NameNode{Name: name + of.name, Span: op.Span}}}, s),
+		op.Count, s)
 }

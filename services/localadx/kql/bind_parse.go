@@ -9,8 +9,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// bindParseOperator binds parse and parse-where: a pattern becomes one regular expression, its columns groups of it. In kind=simple a
-// row whose columns do not all convert counts as not matched.
+// bindParseOperator binds parse and parse-where: a pattern becomes one regular expression, its
+// columns groups of it. In kind=simple a row whose columns do not all convert counts as not
+// matched.
 func bindParseOperator(b *binder, rel *relation, op syntax.ParseOp, s *scope) *relation {
 	if op.Kind != "simple" && op.Kind != "regex" && op.Kind != "relaxed" {
 		b.fail(op, syntax.CodeSyntax, "parse: the kind '%s' is not known", op.Kind)
@@ -21,12 +22,14 @@ func bindParseOperator(b *binder, rel *relation, op syntax.ParseOp, s *scope) *r
 		b.fail(op, syntax.CodeArguments, "parse: the pattern is not a valid regular expression: %v", err)
 	}
 	captured := b.newID()
-	rel = bindExtend(b, rel, []item{{sql: goCall("captures", value.Dynamic, quoteSQL(pattern), text.sql), col: column{id: captured}}})
+	rel = bindExtend(b, rel,
+		[]item{{sql: goCall("captures", value.Dynamic, quoteSQL(pattern), text.sql), col: column{id: captured}}})
 	matched := "(" + captured + " IS NOT NULL)"
 	var items []item
 	var failures []string
 	for i, part := range columns {
-		raw := &expr{sql: fmt.Sprintf("coalesce(json_extract_string(%s, '$[%d]'), '')", captured, i), typ: value.String, at: op}
+		raw := &expr{sql: fmt.Sprintf("coalesce(json_extract_string(%s, '$[%d]'), '')", captured, i),
+			typ: value.String, at: op}
 		id := b.newID()
 		sql := bindCoerce(b, raw, part.Type).sql
 		if part.Type.Numeric() {
@@ -46,7 +49,8 @@ func bindParseOperator(b *binder, rel *relation, op syntax.ParseOp, s *scope) *r
 			if it.col.typ == value.String {
 				other = "''"
 			}
-			strict = append(strict, item{sql: "CASE WHEN " + matched + " THEN " + it.col.id + " ELSE " + other + " END", col: column{name: it.col.name, typ: it.col.typ, id: b.newID()}})
+			strict = append(strict, item{sql: "CASE WHEN " + matched + " THEN " + it.col.id + " ELSE " + other + " END",
+				col: column{name: it.col.name, typ: it.col.typ, id: b.newID()}})
 		}
 		rel = bindExtend(b, rel, strict)
 		items = strict
@@ -61,10 +65,12 @@ func bindParseOperator(b *binder, rel *relation, op syntax.ParseOp, s *scope) *r
 	return rel.keep(cols)
 }
 
-// numberPatterns capture the types whose text ends by itself: for columns that a '*' follows, and all columns of kind=regex. The
-// groups of columns are named, so that groups inside a regular expression of the user do not count.
+// numberPatterns capture the types whose text ends by itself: for columns that a '*' follows, and
+// all columns of kind=regex. The groups of columns are named, so that groups inside a regular
+// expression of the user do not count.
 var numberPatterns = map[Type]string{
-	value.Int: `(?P<kql>[-+]?[0-9]+)`, value.Long: `(?P<kql>[-+]?[0-9]+)`, value.Real: `(?P<kql>[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)`, value.Decimal: `(?P<kql>[-+]?[0-9]*\.?[0-9]+)`,
+	value.Int: `(?P<kql>[-+]?[0-9]+)`, value.Long: `(?P<kql>[-+]?[0-9]+)`,
+	value.Real: `(?P<kql>[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)`, value.Decimal: `(?P<kql>[-+]?[0-9]*\.?[0-9]+)`,
 }
 
 // bindParsePattern builds the regular expression of a pattern.
@@ -118,7 +124,8 @@ func bindParsePattern(b *binder, op syntax.ParseOp) (string, []syntax.ParsePart)
 // bindParseKV binds parse-kv: named values of a text such as "a=1 b=2".
 func bindParseKV(b *binder, rel *relation, op syntax.ParseKVOp, s *scope) *relation {
 	text := bindAsText(b, bindScalar(b, op.X, env{scope: s, rel: rel}))
-	options := map[string]string{"pair_delimiter": " ", "kv_delimiter": "=", "quote": "", "escape": "", "greedy": "", "regex": ""}
+	options := map[string]string{"pair_delimiter": " ", "kv_delimiter": "=", "quote": "", "escape": "",
+		"greedy": "", "regex": ""}
 	given := map[string]bool{}
 	for _, p := range op.Properties {
 		if _, ok := options[p.Name]; !ok {
@@ -136,20 +143,25 @@ func bindParseKV(b *binder, rel *relation, op syntax.ParseKVOp, s *scope) *relat
 	if greedy := strings.ToLower(options["greedy"]); greedy != "" && greedy != "false" {
 		b.failHint(op, syntax.CodeUnsupported, "use parse or extract()", "parse-kv: 'greedy' is not supported")
 	}
-	if !given["pair_delimiter"] || !given["kv_delimiter"] || options["kv_delimiter"] == "" || options["pair_delimiter"] == "" {
-		b.failHint(op, syntax.CodeUnsupported, "give pair_delimiter and kv_delimiter", "parse-kv without delimiters is not supported")
+	if !given["pair_delimiter"] || !given["kv_delimiter"] || options["kv_delimiter"] == "" ||
+		options["pair_delimiter"] == "" {
+		b.failHint(op, syntax.CodeUnsupported, "give pair_delimiter and kv_delimiter",
+			"parse-kv without delimiters is not supported")
 	}
 	if len([]rune(options["quote"])) > 2 || len(options["quote"]) != len([]rune(options["quote"])) {
 		b.fail(op, syntax.CodeUnsupported, "parse-kv: the quotes must be one or two ASCII characters")
 	}
 	bag := b.newID()
-	rel = bindExtend(b, rel, []item{{sql: goCall("parse_kv", value.Dynamic, text.sql, quoteSQL(options["pair_delimiter"]), quoteSQL(options["kv_delimiter"]),
-		quoteSQL(options["quote"]), quoteSQL(options["greedy"])), col: column{id: bag}}})
+	rel = bindExtend(b, rel,
+		[]item{{sql: goCall("parse_kv", value.Dynamic, text.sql, quoteSQL(options["pair_delimiter"]),
+			quoteSQL(options["kv_delimiter"]),
+			quoteSQL(options["quote"]), quoteSQL(options["greedy"])), col: column{id: bag}}})
 	var items []item
 	for _, c := range op.Columns {
 		prop := bindProperty(b, &expr{sql: bag, typ: value.Dynamic}, c.Name)
 		raw := bindAsText(b, prop)
-		items = append(items, item{sql: bindCoerce(b, &expr{sql: raw.sql, typ: value.String, at: op}, c.Type).sql, col: column{name: c.Name, typ: c.Type, id: b.newID()}})
+		items = append(items, item{sql: bindCoerce(b, &expr{sql: raw.sql, typ: value.String, at: op}, c.Type).sql,
+			col: column{name: c.Name, typ: c.Type, id: b.newID()}})
 	}
 	return bindExtend(b, rel, items).keep(replaceColumns(rel.cols, items))
 }

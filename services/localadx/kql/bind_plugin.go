@@ -15,7 +15,8 @@ type plugin func(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *rela
 func plugins() map[string]plugin {
 	return map[string]plugin{
 		"pivot": bindPivot, "bag_unpack": bindBagUnpack, "narrow": bindNarrow, "rows_near": bindRowsNear,
-		"sliding_window_counts": bindSlidingWindowCounts, "activity_counts_metrics": bindActivityCounts, "rolling_percentile": bindRollingPercentile, "active_users_count": bindActiveUsers,
+		"sliding_window_counts": bindSlidingWindowCounts, "activity_counts_metrics": bindActivityCounts,
+		"rolling_percentile": bindRollingPercentile, "active_users_count": bindActiveUsers,
 		"session_count": bindSessionCount,
 		"ipv4_lookup":   ipLookup("ipv4_is_in_range", false), "ipv6_lookup": ipLookup("ipv6_is_in_range", true),
 		"geo_polygon_lookup": bindPolygonLookup, "geo_line_lookup": bindLineLookup, "schema_merge": bindSchemaMerge,
@@ -31,7 +32,8 @@ func bindEvaluate(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *rel
 			names = append(names, name)
 		}
 		sort.Strings(names)
-		b.failHint(op, syntax.CodeUnsupported, "supported: "+strings.Join(names, ", "), "The plugin '%s' is not supported", op.Call.Name)
+		b.failHint(op, syntax.CodeUnsupported, "supported: "+strings.Join(names, ", "),
+			"The plugin '%s' is not supported", op.Call.Name)
 	}
 	if rel == nil {
 		b.fail(op, syntax.CodeSemantic, "The plugin '%s' needs a table before it", op.Call.Name)
@@ -71,7 +73,8 @@ func bindPivot(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relati
 	}
 	id := b.newID()
 	text := bindAsText(b, on).sql
-	values := &relation{sql: "SELECT DISTINCT " + text + " AS " + id + " FROM (" + rel.sql + ")", cols: []column{{typ: value.String, id: id}}, order: []orderKey{{id: id}}}
+	values := &relation{sql: "SELECT DISTINCT " + text + " AS " + id + " FROM (" + rel.sql + ")",
+		cols: []column{{typ: value.String, id: id}}, order: []orderKey{{id: id}}}
 	var names []string
 	for _, row := range b.probe(op, values, "The result of pivot") {
 		name, _ := row[0].(string)
@@ -80,7 +83,8 @@ func bindPivot(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relati
 	return bindPivotColumns(b, rel, op, text, aggregateNode, keys, names, s)
 }
 
-func bindPivotColumns(b *binder, rel *relation, op syntax.EvaluateOp, text string, aggregateNode syntax.Node, keys []column, names []string, s *scope) *relation {
+func bindPivotColumns(b *binder, rel *relation, op syntax.EvaluateOp, text string, aggregateNode syntax.Node,
+	keys []column, names []string, s *scope) *relation {
 	out := &relation{}
 	var parts, group []string
 	for i, k := range keys {
@@ -97,7 +101,8 @@ func bindPivotColumns(b *binder, rel *relation, op syntax.EvaluateOp, text strin
 		e := bindScalar(b, aggregateNode, env{scope: s, rel: filtered, aggregate: true})
 		id := b.newID()
 		parts = append(parts, bindFilteredAggregate(b, op, e, text+" = "+quoteSQL(name))+" AS "+id)
-		out.cols = append(out.cols, column{name: uniqueName(name, func(n string) bool { return indexOf(out.cols, n) >= 0 }), typ: e.typ, id: id})
+		out.cols = append(out.cols, column{name: uniqueName(name, func(n string) bool { return indexOf(out.cols, n) >= 0 }),
+			typ: e.typ, id: id})
 	}
 	if len(parts) == 0 {
 		parts = []string{"1 AS none"}
@@ -114,7 +119,8 @@ func bindFilteredAggregate(b *binder, op syntax.EvaluateOp, e *expr, condition s
 	if strings.Contains(e.sql, filterMark) {
 		return insertFilter(e.sql, condition)
 	}
-	if e.sql == "count(*)" || strings.HasPrefix(e.sql, "count(DISTINCT ") && !strings.Contains(e.sql, "FILTER") || strings.HasPrefix(e.sql, "first(") || strings.HasPrefix(e.sql, "quantile_disc(") {
+	if e.sql == "count(*)" || strings.HasPrefix(e.sql, "count(DISTINCT ") && !strings.Contains(e.sql, "FILTER") ||
+		strings.HasPrefix(e.sql, "first(") || strings.HasPrefix(e.sql, "quantile_disc(") {
 		return e.sql + " FILTER (WHERE " + condition + ")"
 	}
 	if inner, ok := strings.CutPrefix(e.sql, "coalesce(first("); ok {
@@ -157,7 +163,8 @@ func markColumns(x syntax.Node, rel *relation, used map[string]bool) {
 	}
 }
 
-// bindBagUnpack binds bag_unpack(column[, prefix][, columnsConflict][, ignoredProperties]): a column per property, in name order.
+// bindBagUnpack binds bag_unpack(column[, prefix][, columnsConflict][, ignoredProperties]): a
+// column per property, in name order.
 func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	bindArity(b, *op.Call, 1, 4)
 	bag := bindScalar(b, op.Call.Args[0].X, env{scope: s, rel: rel})
@@ -176,7 +183,8 @@ func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *re
 			prefix = v
 		case "columnsConflict":
 			if v != "error" && v != "keep_source" && v != "replace_source" {
-				b.fail(a.X, syntax.CodeArguments, "bag_unpack: columnsConflict must be 'error', 'replace_source' or 'keep_source' but is '%s'", v)
+				b.fail(a.X, syntax.CodeArguments,
+					"bag_unpack: columnsConflict must be 'error', 'replace_source' or 'keep_source' but is '%s'", v)
 			}
 			conflict = v
 		case "ignoredProperties":
@@ -214,14 +222,16 @@ func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *re
 		}
 		name := prefix + p.Name
 		if name == own && op.Schema == nil && (len(cols) > 0 || len(props) > 1) {
-			b.failHint(op, syntax.CodeUnsupported, "rename the column before", "bag_unpack: a property with the name of the unpacked column, '%s', is not supported: where its column stands is not known", name)
+			b.failHint(op, syntax.CodeUnsupported, "rename the column before",
+				"bag_unpack: a property with the name of the unpacked column, '%s', is not supported: where its column stands is not known", name)
 		}
 		if indexOf(cols, name) >= 0 {
 			switch conflict {
 			case "keep_source":
 				continue
 			case "error":
-				b.failHint(op, syntax.CodeSemantic, "set columnsConflict", "bag_unpack: the property '%s' conflicts with a column of that name", name)
+				b.failHint(op, syntax.CodeSemantic, "set columnsConflict",
+					"bag_unpack: the property '%s' conflicts with a column of that name", name)
 			}
 		}
 		e := bindCoerce(b, bindProperty(b, bag, p.Name), p.Type)
@@ -233,7 +243,9 @@ func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *re
 		for i, c := range op.Schema {
 			at := indexOf(cols, c.Name)
 			if at < i || cols[at].typ != c.Type {
-				b.failHint(op, syntax.CodeUnsupported, "name the columns of the input with their types, and properties without a prefix", "bag_unpack: the column '%s' of the output schema is not supported", c.Name)
+				b.failHint(op, syntax.CodeUnsupported,
+					"name the columns of the input with their types, and properties without a prefix",
+					"bag_unpack: the column '%s' of the output schema is not supported", c.Name)
 			}
 			cols[i], cols[at] = cols[at], cols[i]
 		}
@@ -242,14 +254,15 @@ func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *re
 	return bindExtend(b, rel, items).keep(cols)
 }
 
-// bindBagProperties returns the names and types of all properties of a column's bags, in name order. Properties with values of
-// different types are dynamic.
+// bindBagProperties returns the names and types of all properties of a column's bags, in name
+// order. Properties with values of different types are dynamic.
 func bindBagProperties(b *binder, rel *relation, bag *expr, op syntax.EvaluateOp) []Column {
 	key, kind := b.newID(), b.newID()
 	types := goCall("bag_types", value.Dynamic, bag.sql)
 	entries := "SELECT DISTINCT unnest(CAST(json_extract(" + types + ", '$[*]') AS VARCHAR[])) AS p FROM (" + rel.sql + ")"
 	list := &relation{
-		sql:   "SELECT json_extract_string(p, '$[0]') AS " + key + ", json_extract_string(p, '$[1]') AS " + kind + " FROM (" + entries + ")",
+		sql: "SELECT json_extract_string(p, '$[0]') AS " + key + ", json_extract_string(p, '$[1]') AS " + kind +
+			" FROM (" + entries + ")",
 		cols:  []column{{typ: value.String, id: key}, {typ: value.String, id: kind}},
 		order: []orderKey{{id: key}, {id: kind}},
 	}
@@ -286,7 +299,8 @@ func bindNarrow(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relat
 	rowOut, colOut, valueOut, ord := b.newID(), b.newID(), b.newID(), b.newID()
 	var branches []string
 	for i, c := range rel.cols {
-		branches = append(branches, "SELECT "+row+" AS "+rowOut+", "+quoteSQL(c.name)+" AS "+colOut+", "+bindAsText(b, bindColumnExpr(b, c)).sql+" AS "+valueOut+", "+literalSQL(value.Long, int64(i))+" AS "+ord+" FROM ("+numbered+")")
+		branches = append(branches, "SELECT "+row+" AS "+rowOut+", "+quoteSQL(c.name)+" AS "+colOut+", "+bindAsText(b,
+			bindColumnExpr(b, c)).sql+" AS "+valueOut+", "+literalSQL(value.Long, int64(i))+" AS "+ord+" FROM ("+numbered+")")
 	}
 	return &relation{
 		sql: strings.Join(branches, " UNION ALL "),

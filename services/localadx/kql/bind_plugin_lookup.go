@@ -13,25 +13,27 @@ func ipLookup(function string, lookupFirst bool) plugin {
 		ranges := b.table(args[0].X, s)
 		key := bindAsText(b, bindScalar(b, args[1].X, env{scope: s, rel: rel}))
 		network := bindAsText(b, bindScalar(b, args[2].X, env{scope: s, rel: ranges}))
-		return bindLookup(b, rel, ranges, goCall(function, value.Bool, key.sql, network.sql), bindReturnUnmatched(b, args[3:], s), lookupFirst)
+		return bindLookup(b, rel, ranges, goCall(function, value.Bool, key.sql, network.sql),
+			bindReturnUnmatched(b, args[3:], s), lookupFirst)
 	}
 }
 
-// bindPolygonLookup binds geo_polygon_lookup(table, polygon, lng, lat[, radius][, return_unmatched]): the polygons a point lies in, or
-// not farther from than a radius in metres.
+// bindPolygonLookup binds geo_polygon_lookup(table, polygon, lng, lat[, radius][,
+// return_unmatched]): the polygons a point lies in, or not farther from than a radius in metres.
 func bindPolygonLookup(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	bindArity(b, *op.Call, 4, 8)
 	return bindGeoLookup(b, rel, op, s, "geo_distance_point_to_polygon")
 }
 
-// bindLineLookup binds geo_line_lookup(table, line, lng, lat, radius[, return_unmatched]): the lines not farther from a point
-// than a radius in metres.
+// bindLineLookup binds geo_line_lookup(table, line, lng, lat, radius[, return_unmatched]): the
+// lines not farther from a point than a radius in metres.
 func bindLineLookup(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	bindArity(b, *op.Call, 5, 8)
 	return bindGeoLookup(b, rel, op, s, "geo_distance_point_to_line")
 }
 
-// bindGeoLookup joins points with shapes by distance; the shape itself is left out unless return_lookup_key asks for it.
+// bindGeoLookup joins points with shapes by distance; the shape itself is left out unless
+// return_lookup_key asks for it.
 func bindGeoLookup(b *binder, rel *relation, op syntax.EvaluateOp, s *scope, distance string) *relation {
 	shapes := b.table(op.Call.Args[0].X, s)
 	shape := bindCoerce(b, bindScalar(b, op.Call.Args[1].X, env{scope: s, rel: shapes}), value.Dynamic)

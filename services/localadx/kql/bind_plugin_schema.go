@@ -5,15 +5,17 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// bindSchemaMerge binds schema_merge([PreserveOrder]): one schema of the rows of several getschema results. A column that
-// would change the order of others is an error row, unless order need not be preserved.
+// bindSchemaMerge binds schema_merge([PreserveOrder]): one schema of the rows of several getschema
+// results. A column that would change the order of others is an error row, unless order need not be
+// preserved.
 func bindSchemaMerge(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	bindArity(b, *op.Call, 0, 1)
 	preserve := true
 	if len(op.Call.Args) == 1 {
 		preserve, _ = bindConstantValue(b, bindScalar(b, op.Call.Args[0].X, env{scope: s}), "PreserveOrder").(bool)
 	}
-	want := []Column{{"ColumnName", value.String}, {"ColumnOrdinal", value.Int}, {"DataType", value.String}, {"ColumnType", value.String}}
+	want := []Column{{"ColumnName", value.String}, {"ColumnOrdinal", value.Int}, {"DataType", value.String},
+		{"ColumnType", value.String}}
 	cols := make([]column, len(want))
 	for i, w := range want {
 		c, ok := rel.column(w.Name)
@@ -36,7 +38,8 @@ func bindSchemaMerge(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *
 		case !known:
 			merged = insertColumn(merged, position, int(ordinal), []any{name, ordinal, row[2], row[3]}, preserve)
 		default:
-			merged[at] = []any{name, int64(-1), "ERROR(unknown CSL type:ERROR(columns are out of order))", "ERROR(columns are out of order)"}
+			merged[at] = []any{name, int64(-1), "ERROR(unknown CSL type:ERROR(columns are out of order))",
+				"ERROR(columns are out of order)"}
 		}
 	}
 	want[1].Type = value.Long
@@ -65,7 +68,8 @@ func insertColumn(merged [][]any, position map[string]int, at int, row []any, pr
 			out[i][1] = int64(i)
 			continue
 		}
-		out[i] = []any{out[i][0], int64(-1), "ERROR(unknown CSL type:ERROR(columns are out of order))", "ERROR(columns are out of order)"}
+		out[i] = []any{out[i][0], int64(-1), "ERROR(unknown CSL type:ERROR(columns are out of order))",
+			"ERROR(columns are out of order)"}
 	}
 	return out
 }

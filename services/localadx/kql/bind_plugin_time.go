@@ -60,28 +60,33 @@ func columnsOf(cols []column, prefix string) string {
 	return out.String()
 }
 
-// bindSlidingWindowCounts binds sliding_window_counts(id, timeline, start, end, lookback, bin[, dimensions]): for each bin the
-// number of rows and of ids in the lookback window that ends with it.
+// bindSlidingWindowCounts binds sliding_window_counts(id, timeline, start, end, lookback, bin[,
+// dimensions]): for each bin the number of rows and of ids in the lookback window that ends with
+// it.
 func bindSlidingWindowCounts(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := bindPluginArguments(b, rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Bin")
 	id, timeline, start, end, lookback, bin := args[0], args[1], args[2], args[3], args[4], args[5]
 	bindCheckTimeline(b, op, timeline, []*expr{start, end}, []*expr{lookback, bin})
 	dims := bindDimensions(b, op, args[6:])
 	at, count, dcount := b.newID(), b.newID(), b.newID()
-	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS kbin FROM (%s) WHERE %s <= %s + %s", id.sql, bindRounded(b, op, timeline, bin, start).sql, rel.sql, timeline.sql, end.sql, bin.sql)
-	last := fmt.Sprintf("CASE WHEN (%s - %s) / %s > %d THEN error('sliding_window_counts: there would be more than %d bins: make the bin larger') ELSE %s END",
+	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS kbin FROM (%s) WHERE %s <= %s + %s", id.sql,
+		bindRounded(b, op, timeline, bin, start).sql, rel.sql, timeline.sql, end.sql, bin.sql)
+	last := fmt.Sprintf(
+		"CASE WHEN (%s - %s) / %s > %d THEN error('sliding_window_counts: there would be more than %d bins: make the bin larger') ELSE %s END",
 		end.sql, start.sql, bin.sql, maxPoints, maxPoints, end.sql)
 	points := fmt.Sprintf("SELECT unnest(generate_series(%s, %s, %s)) AS %s", start.sql, last, bin.sql, at)
 	out := &relation{cols: []column{{name: timeline.name, typ: timeline.typ, id: at}}}
 	out.cols = append(out.cols, dims...)
-	out.cols = append(out.cols, column{name: "Count", typ: value.Long, id: count}, column{name: "Dcount", typ: value.Long, id: dcount})
-	out.sql = fmt.Sprintf("SELECT %s, %scount(*) AS %s, count(DISTINCT kid) AS %s FROM (%s) JOIN (%s) ON kbin <= %s AND kbin > %s - %s GROUP BY %s%s",
+	out.cols = append(out.cols, column{name: "Count", typ: value.Long, id: count},
+		column{name: "Dcount", typ: value.Long, id: dcount})
+	out.sql = fmt.Sprintf(
+		"SELECT %s, %scount(*) AS %s, count(DISTINCT kid) AS %s FROM (%s) JOIN (%s) ON kbin <= %s AND kbin > %s - %s GROUP BY %s%s",
 		at, columnsOf(dims, ""), count, dcount, points, rows, at, at, lookback.sql, columnsOf(dims, ""), at)
 	return out
 }
 
-// bindActivityCounts binds activity_counts_metrics(id, timeline, start, end, window[, dimensions]): per window the rows, the
-// ids, the ids seen for the first time, and the ids seen so far.
+// bindActivityCounts binds activity_counts_metrics(id, timeline, start, end, window[, dimensions]):
+// per window the rows, the ids, the ids seen for the first time, and the ids seen so far.
 func bindActivityCounts(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := bindPluginArguments(b, rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "Window")
 	id, timeline, start, end, window := args[0], args[1], args[2], args[3], args[4]
@@ -92,22 +97,26 @@ func bindActivityCounts(b *binder, rel *relation, op syntax.EvaluateOp, s *scope
 	if len(dims) > 0 {
 		partition = "PARTITION BY " + strings.TrimSuffix(columnsOf(dims, ""), ", ") + " "
 	}
-	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS %s FROM (%s) WHERE %s >= %s AND %s <= %s", id.sql, bindRounded(b, op, timeline, window, start).sql, at, rel.sql,
+	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS %s FROM (%s) WHERE %s >= %s AND %s <= %s", id.sql,
+		bindRounded(b, op, timeline, window, start).sql, at, rel.sql,
 		timeline.sql, start.sql, timeline.sql, end.sql)
 	first := fmt.Sprintf("SELECT *, min(%s) OVER (PARTITION BY %skid) AS kfirst FROM (%s)", at, columnsOf(dims, ""), rows)
-	grouped := fmt.Sprintf("SELECT %s, %scount(*) AS %s, count(DISTINCT kid) AS %s, count(DISTINCT kid) FILTER (WHERE kfirst = %s) AS %s FROM (%s) GROUP BY %s%s",
+	grouped := fmt.Sprintf(
+		"SELECT %s, %scount(*) AS %s, count(DISTINCT kid) AS %s, count(DISTINCT kid) FILTER (WHERE kfirst = %s) AS %s FROM (%s) GROUP BY %s%s",
 		at, columnsOf(dims, ""), count, dcount, at, fresh, first, columnsOf(dims, ""), at)
 	out := &relation{cols: []column{{name: timeline.name, typ: timeline.typ, id: at}}}
 	out.cols = append(out.cols, dims...)
-	for _, c := range []struct{ name, id string }{{"count", count}, {"dcount", dcount}, {"new_dcount", fresh}, {"aggregated_dcount", total}} {
+	for _, c := range []struct{ name, id string }{{"count", count}, {"dcount", dcount}, {"new_dcount", fresh},
+		{"aggregated_dcount", total}} {
 		out.cols = append(out.cols, column{name: c.name, typ: value.Long, id: c.id})
 	}
-	out.sql = fmt.Sprintf("SELECT *, CAST(sum(%s) OVER (%sORDER BY %s) AS BIGINT) AS %s FROM (%s)", fresh, partition, at, total, grouped)
+	out.sql = fmt.Sprintf("SELECT *, CAST(sum(%s) OVER (%sORDER BY %s) AS BIGINT) AS %s FROM (%s)", fresh, partition,
+		at, total, grouped)
 	return out
 }
 
-// bindRollingPercentile binds rolling_percentile(value, percentile, index, bin, bins[, dimensions]): per bin the percentile over the
-// bins that end with it.
+// bindRollingPercentile binds rolling_percentile(value, percentile, index, bin, bins[,
+// dimensions]): per bin the percentile over the bins that end with it.
 func bindRollingPercentile(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := bindPluginArguments(b, rel, op, s, "ValueColumn", "Percentile", "IndexColumn", "BinSize", "BinsPerWindow")
 	v, index, bin := args[0], args[2], args[3]
@@ -116,7 +125,8 @@ func bindRollingPercentile(b *binder, rel *relation, op syntax.EvaluateOp, s *sc
 	bins := bindConstantLong(b, op.Call.Args[4].X, env{scope: s}, "BinsPerWindow")
 	dims := bindDimensions(b, op, args[5:])
 	at, result := b.newID(), b.newID()
-	rows := fmt.Sprintf("SELECT *, %s AS kvalue, %s AS kbin FROM (%s)", v.sql, bindRounded(b, op, index, bin, nil).sql, rel.sql)
+	rows := fmt.Sprintf("SELECT *, %s AS kvalue, %s AS kbin FROM (%s)", v.sql,
+		bindRounded(b, op, index, bin, nil).sql, rel.sql)
 	points := fmt.Sprintf("SELECT DISTINCT kbin AS %s%s FROM (%s)", at, dimensionAliases(dims), rows)
 	on := fmt.Sprintf("kbin <= %s AND kbin > %s - %d * %s", at, at, bins, bin.sql)
 	for _, d := range dims {
@@ -152,47 +162,59 @@ func bindRowsNear(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *rel
 		after = bindConstantLong(b, op.Call.Args[2].X, env{scope: s}, "RowsAfter")
 	}
 	over := rel.over()
-	near := fmt.Sprintf("bool_or(%s) %s ROWS BETWEEN %d PRECEDING AND %d FOLLOWING)", condition.filterSQL(), over[:len(over)-1], after, before)
+	near := fmt.Sprintf("bool_or(%s) %s ROWS BETWEEN %d PRECEDING AND %d FOLLOWING)", condition.filterSQL(),
+		over[:len(over)-1], after, before)
 	return bindLayers(b, rel, nil).with("SELECT * FROM (" + rel.sql + ") QUALIFY " + near)
 }
 
-// bindActiveUsers binds active_users_count(id, timeline, start, end, lookback, period, active_periods, bin[, dimensions]): per
-// bin the ids with an event before which, within the lookback, they were seen in at least so many periods.
+// bindActiveUsers binds active_users_count(id, timeline, start, end, lookback, period,
+// active_periods, bin[, dimensions]): per bin the ids with an event before which, within the
+// lookback, they were seen in at least so many periods.
 func bindActiveUsers(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	args := bindPluginArguments(b, rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Period", "ActivePeriodsCount", "Bin")
-	id, timeline, start, end, lookback, period, active, bin := args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7]
+	args := bindPluginArguments(b, rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Period",
+		"ActivePeriodsCount", "Bin")
+	id, timeline, start, end, lookback, period, active, bin := args[0], args[1], args[2], args[3], args[4], args[5],
+		args[6], args[7]
 	bindCheckTimeline(b, op, timeline, []*expr{start, end}, []*expr{lookback, period, bin})
 	dims := bindDimensions(b, op, args[8:])
 	at, dcount := b.newID(), b.newID()
-	rows := fmt.Sprintf("SELECT DISTINCT %s%s AS kid, %s AS kat, %s AS kperiod, %s AS kbin FROM (%s)", columnsOf(dims, ""), id.sql, timeline.sql,
+	rows := fmt.Sprintf("SELECT DISTINCT %s%s AS kid, %s AS kat, %s AS kperiod, %s AS kbin FROM (%s)", columnsOf(dims, ""),
+		id.sql, timeline.sql,
 		bindRounded(b, op, timeline, period, start).sql, bindRounded(b, op, timeline, bin, start).sql, rel.sql)
 	on := "e.kid IS NOT DISTINCT FROM h.kid AND h.kat <= e.kat AND h.kat > e.kat - " + lookback.sql
 	for _, d := range dims {
 		on += " AND e." + d.id + " IS NOT DISTINCT FROM h." + d.id
 	}
-	events := fmt.Sprintf("SELECT %se.kid AS kid, e.kbin AS kbin FROM (%s) e JOIN (%s) h ON %s WHERE e.kat >= %s AND e.kat <= %s GROUP BY %se.kid, e.kbin, e.kat HAVING count(DISTINCT h.kperiod) >= %s",
+	events := fmt.Sprintf(
+		"SELECT %se.kid AS kid, e.kbin AS kbin FROM (%s) e JOIN (%s) h ON %s WHERE e.kat >= %s AND e.kat <= %s GROUP BY %se.kid, e.kbin, e.kat HAVING count(DISTINCT h.kperiod) >= %s",
 		columnsOf(dims, "e."), rows, rows, on, start.sql, end.sql, columnsOf(dims, "e."), active.sql)
 	out := &relation{cols: []column{{name: timeline.name, typ: timeline.typ, id: at}}}
 	out.cols = append(out.cols, dims...)
 	out.cols = append(out.cols, column{name: "dcount", typ: value.Long, id: dcount})
-	out.sql = fmt.Sprintf("SELECT kbin AS %s, %scount(DISTINCT kid) AS %s FROM (%s) GROUP BY %skbin", at, columnsOf(dims, ""), dcount, events, columnsOf(dims, ""))
+	out.sql = fmt.Sprintf("SELECT kbin AS %s, %scount(DISTINCT kid) AS %s FROM (%s) GROUP BY %skbin", at,
+		columnsOf(dims, ""), dcount, events, columnsOf(dims, ""))
 	return out
 }
 
-// bindSessionCount binds session_count(id, timeline, start, end, bin, lookback[, dimensions]): per bin the sessions that begin in it.
-// A session of an id begins with its first row and with each that is at least a lookback window behind the one before.
+// bindSessionCount binds session_count(id, timeline, start, end, bin, lookback[, dimensions]): per
+// bin the sessions that begin in it. A session of an id begins with its first row and with each
+// that is at least a lookback window behind the one before.
 func bindSessionCount(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := bindPluginArguments(b, rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "Bin", "LookBackWindow")
 	id, timeline, start, end, bin, lookback := args[0], args[1], args[2], args[3], args[4], args[5]
 	bindCheckTimeline(b, op, timeline, []*expr{start, end}, []*expr{bin, lookback})
 	dims := bindDimensions(b, op, args[6:])
 	at, count := b.newID(), b.newID()
-	rows := fmt.Sprintf("SELECT *, lag(%s) OVER (PARTITION BY %s%s ORDER BY %s) AS kbefore FROM (%s) WHERE %s >= %s AND %s <= %s", timeline.sql, columnsOf(dims, ""), id.sql, timeline.sql,
+	rows := fmt.Sprintf(
+		"SELECT *, lag(%s) OVER (PARTITION BY %s%s ORDER BY %s) AS kbefore FROM (%s) WHERE %s >= %s AND %s <= %s",
+		timeline.sql, columnsOf(dims, ""), id.sql, timeline.sql,
 		rel.sql, timeline.sql, start.sql, timeline.sql, end.sql)
 	out := &relation{cols: []column{{name: timeline.name, typ: timeline.typ, id: at}}}
 	out.cols = append(out.cols, dims...)
 	out.cols = append(out.cols, column{name: "count_sessions", typ: value.Long, id: count})
-	out.sql = fmt.Sprintf("SELECT %s AS %s, %scount(*) AS %s FROM (%s) WHERE kbefore IS NULL OR %s - kbefore >= %s GROUP BY %s%s", bindRounded(b, op, timeline, bin, nil).sql, at,
+	out.sql = fmt.Sprintf(
+		"SELECT %s AS %s, %scount(*) AS %s FROM (%s) WHERE kbefore IS NULL OR %s - kbefore >= %s GROUP BY %s%s",
+		bindRounded(b, op, timeline, bin, nil).sql, at,
 		columnsOf(dims, ""), count, rows, timeline.sql, lookback.sql, columnsOf(dims, ""), at)
 	return out
 }

@@ -10,10 +10,12 @@ import (
 
 // scanBinder lowers one scan operator to a recursive query over the numbered rows.
 //
-// Each step k holds at most one active match, its state: the match's number and the row each step took last. A row is
-// offered to the steps from the last to the first. Step k takes it if step k-1 has a match and the condition holds for it
-// (the match moves on to k, replacing what k had), or else if k has a match and the condition holds for that. Step 1 starts a match where it has none. In SQL a
-// state is a struct {m, s1 … sn} or null, and each step is a SELECT layer that computes the state columns anew.
+// Each step k holds at most one active match, its state: the match's number and the row each step
+// took last. A row is offered to the steps from the last to the first. Step k takes it if step k-1
+// has a match and the condition holds for it (the match moves on to k, replacing what k had), or
+// else if k has a match and the condition holds for that. Step 1 starts a match where it has none.
+// In SQL a state is a struct {m, s1 … sn} or null, and each step is a SELECT layer that computes
+// the state columns anew.
 type scanBinder struct {
 	*binder
 	op      syntax.ScanOp
@@ -75,7 +77,8 @@ func (sb *scanBinder) lower(rel *relation) *relation {
 	for k := range n {
 		fmt.Fprintf(&step, ", p%d, o%d", k, k)
 	}
-	query := "WITH RECURSIVE rows_ AS MATERIALIZED (" + rows + "), loop AS (SELECT " + strings.Join(initial, ", ") + " UNION ALL " + step.String() + " FROM (" + source + ")) "
+	query := "WITH RECURSIVE rows_ AS MATERIALIZED (" + rows + "), loop AS (SELECT " + strings.Join(initial,
+		", ") + " UNION ALL " + step.String() + " FROM (" + source + ")) "
 	return sb.results(query)
 }
 
@@ -87,8 +90,8 @@ func (sb *scanBinder) states(prefix string) string {
 	return out.String()
 }
 
-// layer offers the row to step k: it replaces p{k}, may clear p{k-1} and count up id, and adds o{k}, the state the row was
-// accepted with.
+// layer offers the row to step k: it replaces p{k}, may clear p{k-1} and count up id, and adds
+// o{k}, the state the row was accepted with.
 func (sb *scanBinder) layer(source string, k int) string {
 	own := fmt.Sprintf("p%d", k)
 	before := fmt.Sprintf("p%d", k-1)
@@ -98,8 +101,11 @@ func (sb *scanBinder) layer(source string, k int) string {
 		moved = "(" + before + " IS NOT NULL AND " + sb.condition(k, before) + ")"
 		origin = before
 	}
-	flags := fmt.Sprintf("SELECT *, coalesce(%s, FALSE) AS moved%d, coalesce(%s IS NOT NULL AND %s, FALSE) AS kept%d FROM (%s)", moved, k, own, sb.condition(k, own), k, source)
-	next := fmt.Sprintf("CASE WHEN moved%d THEN %s WHEN kept%d THEN %s END", k, sb.advance(k, origin, k == 0), k, sb.advance(k, own, false))
+	flags := fmt.Sprintf(
+		"SELECT *, coalesce(%s, FALSE) AS moved%d, coalesce(%s IS NOT NULL AND %s, FALSE) AS kept%d FROM (%s)", moved, k, own,
+		sb.condition(k, own), k, source)
+	next := fmt.Sprintf("CASE WHEN moved%d THEN %s WHEN kept%d THEN %s END", k, sb.advance(k, origin, k == 0), k,
+		sb.advance(k, own, false))
 	taken := fmt.Sprintf("SELECT *, %s AS o%d FROM (%s)", next, k, flags)
 	replaced := []string{fmt.Sprintf("coalesce(o%d, %s) AS %s", k, own, own)}
 	if k > 0 {

@@ -14,8 +14,8 @@ const maxPoints = 1 << 20
 // maxGrid bounds the points of all series of one make-series, since the database makes them at once.
 const maxGrid = 1 << 24
 
-// bindMakeSeries binds make-series: per group, one array a aggregate with an element for every step of the axis, and the axis
-// itself. An element without rows has the default.
+// bindMakeSeries binds make-series: per group, one array a aggregate with an element for every step
+// of the axis, and the axis itself. An element without rows has the default.
 func bindMakeSeries(b *binder, rel *relation, op syntax.MakeSeriesOp, s *scope) *relation {
 	e := env{scope: s, rel: rel}
 	n := newNamer(op.By)
@@ -56,7 +56,8 @@ func bindCheckAxis(b *binder, op syntax.MakeSeriesOp, axis, step Type) {
 	}
 }
 
-// seriesGrid is the rows of a make-series with the first point (from) and the number of points (count) of their group's axis.
+// seriesGrid is the rows of a make-series with the first point (from) and the number of points
+// (count) of their group's axis.
 type seriesGrid struct {
 	rows        string // SQL
 	from, count string // column ids
@@ -64,8 +65,10 @@ type seriesGrid struct {
 	alone string
 }
 
-// bindSeriesBounds finds the axis of every group. A bound that the operator does not give is that of the group's own rows.
-func bindSeriesBounds(b *binder, source *relation, op syntax.MakeSeriesOp, axis, step *expr, keys []item, s *scope) seriesGrid {
+// bindSeriesBounds finds the axis of every group. A bound that the operator does not give is that
+// of the group's own rows.
+func bindSeriesBounds(b *binder, source *relation, op syntax.MakeSeriesOp, axis, step *expr, keys []item,
+	s *scope) seriesGrid {
 	rows := source.sql
 	low, high := b.newID(), b.newID()
 	if op.From == nil || op.To == nil {
@@ -83,10 +86,12 @@ func bindSeriesBounds(b *binder, source *relation, op syntax.MakeSeriesOp, axis,
 	}
 	g := seriesGrid{from: b.newID(), count: b.newID()}
 	// Kusto's bound on the elements of an array; without it a small step makes any number of them.
-	points = "CASE WHEN " + points + " > " + strconv.Itoa(maxPoints) + " THEN error('make-series: a series would have more than " +
+	points = "CASE WHEN " + points + " > " + strconv.Itoa(maxPoints) +
+		" THEN error('make-series: a series would have more than " +
 		strconv.Itoa(maxPoints) + " points: make the step larger') ELSE greatest(" + points + ", 0) END"
 	bounds := "f AS " + g.from + ", " + points + " AS " + g.count
-	g.rows = "SELECT * EXCLUDE (e, f), " + bounds + " FROM (SELECT *, " + first + " AS f, " + end + " AS e FROM (" + rows + "))"
+	g.rows = "SELECT * EXCLUDE (e, f), " + bounds + " FROM (SELECT *, " + first + " AS f, " + end +
+		" AS e FROM (" + rows + "))"
 	if op.NonEmpty && len(keys) == 0 && op.From != nil && op.To != nil {
 		g.alone = "SELECT " + bounds + " FROM (SELECT " + first + " AS f, " + end + " AS e)"
 	}
@@ -107,7 +112,8 @@ func bindWithExtremes(b *binder, source *relation, axis *expr, keys []item, low,
 	if len(keys) == 0 {
 		return "SELECT * FROM (" + source.sql + ") CROSS JOIN (" + extremes + ")"
 	}
-	return "SELECT * FROM (" + source.sql + ") JOIN (" + extremes + " GROUP BY " + strings.Join(group, ", ") + ") ON " + strings.Join(on, " AND ")
+	return "SELECT * FROM (" + source.sql + ") JOIN (" + extremes + " GROUP BY " + strings.Join(group,
+		", ") + ") ON " + strings.Join(on, " AND ")
 }
 
 // bindSeriesDefault returns the JSON of the value an empty point has.
@@ -131,11 +137,14 @@ func bindSeriesDefault(b *binder, a syntax.SeriesAggregate, t Type, s *scope) st
 }
 
 // bindSeriesRelation joins groups, axis points and the aggregates of each point.
-func bindSeriesRelation(b *binder, g seriesGrid, axis *expr, axisItem item, step *expr, keys, aggregates []item, defaults []string) *relation {
+func bindSeriesRelation(b *binder, g seriesGrid, axis *expr, axisItem item, step *expr, keys, aggregates []item,
+	defaults []string) *relation {
 	index := b.newID()
-	position := "CAST(floor((CAST(" + axis.sql + " AS DOUBLE) - CAST(" + g.from + " AS DOUBLE)) / " + step.sql + ") AS BIGINT)"
+	position := "CAST(floor((CAST(" + axis.sql + " AS DOUBLE) - CAST(" + g.from + " AS DOUBLE)) / " +
+		step.sql + ") AS BIGINT)"
 	if axis.typ != value.Real && axis.typ != value.Decimal {
-		position = "CASE WHEN " + axis.sql + " >= " + g.from + " THEN (" + axis.sql + " - " + g.from + ") // " + step.sql + " ELSE -1 END"
+		position = "CASE WHEN " + axis.sql + " >= " + g.from + " THEN (" + axis.sql + " - " + g.from + ") // " +
+			step.sql + " ELSE -1 END"
 	}
 	keyIDs := make([]string, len(keys))
 	for i, k := range keys {
@@ -165,9 +174,11 @@ func bindSeriesRelation(b *binder, g seriesGrid, axis *expr, axisItem item, step
 	if g.alone != "" {
 		groups = g.alone
 	}
-	points = "CASE WHEN total > " + strconv.Itoa(maxGrid) + " THEN error('make-series: all series together would have more than " +
+	points = "CASE WHEN total > " + strconv.Itoa(maxGrid) +
+		" THEN error('make-series: all series together would have more than " +
 		strconv.Itoa(maxGrid) + " points: make the step larger, or the groups fewer') ELSE " + g.count + " END"
-	grid := "SELECT * EXCLUDE (" + g.from + ", " + g.count + ", total), " + g.from + " AS f, unnest(range(" + points + ")) AS i FROM (SELECT *, sum(" + g.count + ") OVER () AS total FROM (" + groups + "))"
+	grid := "SELECT * EXCLUDE (" + g.from + ", " + g.count + ", total), " + g.from + " AS f, unnest(range(" + points +
+		")) AS i FROM (SELECT *, sum(" + g.count + ") OVER () AS total FROM (" + groups + "))"
 
 	var selects []string
 	selects = append(selects, groupKeys...)
@@ -182,9 +193,11 @@ func bindSeriesRelation(b *binder, g seriesGrid, axis *expr, axisItem item, step
 	if axis.typ.Integer() || axis.typ == value.Datetime || axis.typ == value.Timespan {
 		at = "CAST(" + at + " AS BIGINT)"
 	}
-	selects = append(selects, "'[' || string_agg("+bindJson(b, &expr{sql: at, typ: axis.typ}).sql+", ',' ORDER BY p.i) || ']' AS "+id)
+	selects = append(selects, "'[' || string_agg("+bindJson(b,
+		&expr{sql: at, typ: axis.typ}).sql+", ',' ORDER BY p.i) || ']' AS "+id)
 	out.cols = append(out.cols, column{name: axisItem.col.name, typ: value.Dynamic, id: id})
-	out.sql = "SELECT " + strings.Join(selects, ", ") + " FROM (" + grid + ") p LEFT JOIN (" + buckets + ") ON " + strings.Join(on, " AND ")
+	out.sql = "SELECT " + strings.Join(selects, ", ") + " FROM (" + grid + ") p LEFT JOIN (" + buckets + ") ON " +
+		strings.Join(on, " AND ")
 	if len(groupKeys) > 0 {
 		out.sql += " GROUP BY " + strings.Join(groupKeys, ", ")
 	} else {

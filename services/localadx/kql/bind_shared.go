@@ -11,7 +11,8 @@ import (
 // share makes a relation one that the query computes once, however often it is read.
 func (b *binder) share(rel *relation) *relation {
 	if b.results > 1 && rel.volatile() {
-		b.failHint(nil, syntax.CodeUnsupported, "send each query in a request of its own", "A table of random values is computed anew for each query of a request, where the service may compute it once")
+		b.failHint(nil, syntax.CodeUnsupported, "send each query in a request of its own",
+			"A table of random values is computed anew for each query of a request, where the service may compute it once")
 	}
 	name := fmt.Sprintf("kql_shared_%d", len(b.shared)+1)
 	b.shared = append(b.shared, name+" AS MATERIALIZED ("+rel.sql+")")

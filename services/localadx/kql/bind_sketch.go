@@ -5,7 +5,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// aggHLL binds hll(x[, accuracy]) and hll_if(x, predicate[, accuracy]): a state that dcount_hll() counts. Nulls do not count.
+// aggHLL binds hll(x[, accuracy]) and hll_if(x, predicate[, accuracy]): a state that dcount_hll()
+// counts. Nulls do not count.
 func aggHLL(predicate bool) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
 		n := 1
@@ -23,8 +24,10 @@ func aggHLL(predicate bool) aggregate {
 			accuracy = literalSQL(value.Long, bindConstantLong(b, x.Args[n].X, env.plain(), "The accuracy"))
 		}
 		hash := bindSketchHash(b, arg)
-		list := "('[' || coalesce(string_agg(DISTINCT '\"' || " + hash + " || '\"', ',') FILTER (WHERE " + filter + "), '') || ']')"
-		return &expr{sql: goCall("hll_of", value.Dynamic, list, accuracy), typ: value.Dynamic, name: aggregateName(x.Name, arg)}
+		list := "('[' || coalesce(string_agg(DISTINCT '\"' || " + hash + " || '\"', ',') FILTER (WHERE " + filter +
+			"), '') || ']')"
+		return &expr{sql: goCall("hll_of", value.Dynamic, list, accuracy), typ: value.Dynamic,
+			name: aggregateName(x.Name, arg)}
 	}
 }
 
@@ -49,7 +52,8 @@ func aggTDigest(b *binder, x syntax.CallNode, env env) *expr {
 		arg = bindCoerce(b, arg, value.Real)
 	case value.Long, value.Real, value.Datetime, value.Timespan:
 	default:
-		b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, arg.typ)
+		b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s",
+			x.Name, arg.typ)
 	}
 	// A histogram has one entry a value, however many rows there are.
 	counts := "histogram(" + arg.sql + ")"
@@ -60,7 +64,8 @@ func aggTDigest(b *binder, x syntax.CallNode, env env) *expr {
 		values, weights = "list_transform("+pairs+", lambda p: p.v)", "list_transform("+pairs+", lambda p: p.w)"
 	}
 	jsonList := func(list string) string { return "coalesce(CAST(to_json(" + list + ") AS VARCHAR), '[]')" }
-	return &expr{sql: goCall("tdigest_of", value.Dynamic, jsonList(values), jsonList(weights), quoteSQL(arg.typ.String())), typ: value.Dynamic, name: name}
+	return &expr{sql: goCall("tdigest_of", value.Dynamic, jsonList(values), jsonList(weights), quoteSQL(arg.typ.String())),
+		typ: value.Dynamic, name: name}
 }
 
 // aggMerge binds hll_merge(state) and tdigest_merge(state) as aggregates.
@@ -71,12 +76,14 @@ func aggMerge(function string) aggregate {
 		if arg.typ != value.Dynamic {
 			b.fail(x, syntax.CodeArguments, "%s(): the argument must be dynamic but is %s", x.Name, arg.typ)
 		}
-		return &expr{sql: goCall(function, value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','), '') || ']'"), typ: value.Dynamic,
+		return &expr{sql: goCall(function, value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','), '') || ']'"),
+			typ:  value.Dynamic,
 			name: aggregateName(x.Name, arg), nullable: true}
 	}
 }
 
-// bindMerge binds hll_merge(a, b, …) and tdigest_merge(a, b, …) over the states of one row. With one argument they are aggregates.
+// bindMerge binds hll_merge(a, b, …) and tdigest_merge(a, b, …) over the states of one row. With
+// one argument they are aggregates.
 func bindMerge(function, name string) specialForm {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
 		if len(x.Args) == 1 {
@@ -92,11 +99,13 @@ func bindMerge(function, name string) specialForm {
 			}
 			states += "coalesce(" + bindJson(b, bindScalar(b, a.X, env)).sql + ", 'null')"
 		}
-		return &expr{sql: goCall(function, value.Dynamic, "'[' || "+states+" || ']'"), typ: value.Dynamic, name: name, nullable: true}
+		return &expr{sql: goCall(function, value.Dynamic, "'[' || "+states+" || ']'"), typ: value.Dynamic,
+			name: name, nullable: true}
 	}
 }
 
-// bindPercentileTDigest binds percentile_tdigest(state, percentile[, typeof(type)]); without a type the value is dynamic.
+// bindPercentileTDigest binds percentile_tdigest(state, percentile[, typeof(type)]); without a type
+// the value is dynamic.
 func bindPercentileTDigest(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 2, 3)
 	state := bindScalar(b, x.Args[0].X, env)
@@ -129,5 +138,6 @@ func bindPercentilesArrayTDigest(b *binder, x syntax.CallNode, env env) *expr {
 		}
 		list += " || ']'"
 	}
-	return &expr{sql: goCall("tdigest_percentiles", value.Dynamic, bindJson(b, state).sql, list), typ: value.Dynamic, nullable: true, name: "percentile_tdigest_" + state.name}
+	return &expr{sql: goCall("tdigest_percentiles", value.Dynamic, bindJson(b, state).sql, list), typ: value.Dynamic,
+		nullable: true, name: "percentile_tdigest_" + state.name}
 }

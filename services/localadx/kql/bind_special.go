@@ -15,12 +15,14 @@ func specialForms() map[string]specialForm {
 		"isnull": bindIsNull, "isnotnull": bindIsNotNull, "notnull": bindIsNotNull, "not": bindNot,
 		"min_of": bindExtremeOf, "max_of": bindExtremeOf,
 		"tostring": convertTo(value.String), "tolong": convertTo(value.Long), "toint": convertTo(value.Int),
-		"toreal": convertTo(value.Real), "todouble": convertTo(value.Real), "tobool": convertTo(value.Bool), "toboolean": convertTo(value.Bool),
+		"toreal": convertTo(value.Real), "todouble": convertTo(value.Real), "tobool": convertTo(value.Bool),
+		"toboolean":  convertTo(value.Bool),
 		"todatetime": convertTo(value.Datetime), "totimespan": convertTo(value.Timespan), "totime": convertTo(value.Timespan),
 		"todecimal": convertTo(value.Decimal), "toguid": convertTo(value.GUID),
 		"bin": bindBin, "floor": bindBin, "bin_at": bindBinAt, "bin_auto": bindBinAuto,
 		"now": bindNow, "ago": bindAgo,
-		"ingestion_time": bindIngestionTime, "extent_id": bindExtentID, "extentid": bindExtentID, "extent_tags": bindExtentTags,
+		"ingestion_time": bindIngestionTime, "extent_id": bindExtentID, "extentid": bindExtentID,
+		"extent_tags":    bindExtentTags,
 		"cursor_current": bindCursorCurrent, "current_cursor": bindCursorCurrent,
 		"cursor_after": bindCursorFilter(">"), "cursor_before_or_at": bindCursorFilter("<="),
 		"toscalar": bindToScalar, "materialize": bindMaterializeScalar,
@@ -34,10 +36,12 @@ func specialForms() map[string]specialForm {
 		"extract": bindExtract, "extract_json": bindExtractJSON,
 		"current_database": bindCurrentDatabase, "current_cluster_endpoint": bindCurrentCluster,
 		"binary_shift_left": bindShift, "binary_shift_right": bindShift,
-		"hll_merge": bindMerge("hll_union", "hll_merged_result"), "tdigest_merge": bindMerge("tdigest_union", "tdigests_merge_result"),
+		"hll_merge":     bindMerge("hll_union", "hll_merged_result"),
+		"tdigest_merge": bindMerge("tdigest_union", "tdigests_merge_result"),
 		"merge_tdigest": bindMerge("tdigest_union", "tdigests_merge_result"), "percentile_tdigest": bindPercentileTDigest,
 		"percentiles_array_tdigest": bindPercentilesArrayTDigest,
-		"hash":                      bindHash, "hash_xxhash64": bindHash, "hash_md5": bindHashText, "hash_sha1": bindHashText, "hash_sha256": bindHashText,
+		"hash":                      bindHash, "hash_xxhash64": bindHash, "hash_md5": bindHashText, "hash_sha1": bindHashText,
+		"hash_sha256":    bindHashText,
 		"array_sort_asc": bindArraySort, "array_sort_desc": bindArraySort,
 		"series_stats": bindParts, "series_fit_line": bindParts,
 		"tohex": bindToHex, "datetime_diff": bindDatetimeDiff, "unicode_codepoints_to_string": bindCodepoints,
@@ -149,8 +153,8 @@ func bindExtremeOf(b *binder, x syntax.CallNode, env env) *expr {
 	return &expr{sql: call(name, sqls...), typ: t, nullable: true}
 }
 
-// bindBin binds bin(value, step) and its synonym floor: values are rounded down to multiples of step, counted from 0 (for
-// datetime from 0001-01-01, a Monday).
+// bindBin binds bin(value, step) and its synonym floor: values are rounded down to multiples of
+// step, counted from 0 (for datetime from 0001-01-01, a Monday).
 func bindBin(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 2, 2)
 	v := bindScalar(b, x.Args[0].X, env)
@@ -188,7 +192,8 @@ func bindRounded(b *binder, x syntax.Node, v, step, origin *expr) *expr {
 	case t == value.Real || t == value.Decimal:
 		e.sql = "(floor(" + amount + " / " + step.sql + ") * " + step.sql + offset + ")"
 		if t == value.Real {
-			e.sql = "(CASE WHEN " + step.sql + " > 0 THEN floor(" + amount + " / " + step.sql + ") * " + step.sql + offset + " END)"
+			e.sql = "(CASE WHEN " + step.sql + " > 0 THEN floor(" + amount + " / " + step.sql + ") * " + step.sql +
+				offset + " END)"
 		} else {
 			e.sql = "CAST(" + e.sql + " AS DECIMAL(38,10))"
 		}
@@ -217,7 +222,8 @@ func bindBinAt(b *binder, x syntax.CallNode, env env) *expr {
 		v, step, origin = bindCoerce(b, v, t), bindCoerce(b, step, t), bindCoerce(b, origin, t)
 	}
 	if v.typ == value.Dynamic {
-		b.failHint(x.Args[0].X, syntax.CodeArguments, "convert it, as by todatetime()", "bin_at(): the value must be a number, a datetime or a timespan but is dynamic")
+		b.failHint(x.Args[0].X, syntax.CodeArguments, "convert it, as by todatetime()",
+			"bin_at(): the value must be a number, a datetime or a timespan but is dynamic")
 	}
 	if v.typ != origin.typ {
 		b.fail(x, syntax.CodeArguments, "bin_at(): the fixed point must be %s but is %s", v.typ, origin.typ)
@@ -232,7 +238,8 @@ func bindBinAuto(b *binder, x syntax.CallNode, env env) *expr {
 	v := bindScalar(b, x.Args[0].X, env)
 	step, ok := b.options["query_bin_auto_size"]
 	if !ok {
-		b.failHint(x, syntax.CodeArguments, "add: set query_bin_auto_size=1h;", "bin_auto(): the option query_bin_auto_size is not set")
+		b.failHint(x, syntax.CodeArguments, "add: set query_bin_auto_size=1h;",
+			"bin_auto(): the option query_bin_auto_size is not set")
 	}
 	e := bindRounded(b, x, v, step, b.options["query_bin_auto_at"])
 	e.name = v.name
@@ -274,7 +281,8 @@ func bindToScalar(b *binder, x syntax.CallNode, env env) *expr {
 		b.fail(x, syntax.CodeArguments, "toscalar(): the table has no columns")
 	}
 	c := rel.cols[0]
-	e := &expr{sql: "(SELECT " + c.id + " FROM (" + rel.sql + ")" + rel.orderBy() + " LIMIT 1)", typ: c.typ, nullable: c.typ != value.String}
+	e := &expr{sql: "(SELECT " + c.id + " FROM (" + rel.sql + ")" + rel.orderBy() + " LIMIT 1)", typ: c.typ,
+		nullable: c.typ != value.String}
 	if c.typ == value.String {
 		e.sql = notNullString(e.sql)
 	}
@@ -294,7 +302,8 @@ func bindGetType(b *binder, x syntax.CallNode, env env) *expr {
 		name = "type_" + e.name
 	}
 	if e.typ == value.Dynamic {
-		return &expr{sql: "CASE WHEN " + e.sql + " IS NULL THEN 'null' ELSE " + goCall("gettype", value.String, e.sql) + " END", typ: value.String, name: name}
+		return &expr{sql: "CASE WHEN " + e.sql + " IS NULL THEN 'null' ELSE " + goCall("gettype", value.String,
+			e.sql) + " END", typ: value.String, name: name}
 	}
 	out := constant(value.String, e.typ.String(), x)
 	out.name = name
@@ -327,7 +336,8 @@ func bindColumnNamesOf(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 // typeSizes are the bytes estimate_data_size() counts for values of fixed size.
-var typeSizes = map[Type]int64{value.Bool: 1, value.Int: 4, value.Long: 8, value.Real: 8, value.Datetime: 8, value.Timespan: 8, value.Decimal: 16, value.GUID: 16}
+var typeSizes = map[Type]int64{value.Bool: 1, value.Int: 4, value.Long: 8, value.Real: 8, value.Datetime: 8,
+	value.Timespan: 8, value.Decimal: 16, value.GUID: 16}
 
 func bindEstimateDataSize(b *binder, x syntax.CallNode, env env) *expr {
 	var parts []string
@@ -377,15 +387,18 @@ func bindRangeFunction(b *binder, x syntax.CallNode, env env) *expr {
 			step = constant(value.Long, int64(1), x)
 		}
 		if t == value.Real {
-			return &expr{sql: goCall("range_real", value.Dynamic, bindCoerce(b, from, t).sql, bindCoerce(b, to, t).sql, bindCoerce(b, step, t).sql), typ: value.Dynamic, nullable: true}
+			return &expr{sql: goCall("range_real", value.Dynamic, bindCoerce(b, from, t).sql, bindCoerce(b, to, t).sql,
+				bindCoerce(b, step, t).sql), typ: value.Dynamic, nullable: true}
 		}
-		return &expr{sql: goCall("range_long", value.Dynamic, bindCoerce(b, from, t).sql, bindCoerce(b, to, t).sql, bindCoerce(b, step, t).sql), typ: value.Dynamic, nullable: true}
+		return &expr{sql: goCall("range_long", value.Dynamic, bindCoerce(b, from, t).sql, bindCoerce(b, to, t).sql,
+			bindCoerce(b, step, t).sql), typ: value.Dynamic, nullable: true}
 	}
 	if step == nil {
 		step = constant(value.Timespan, value.Hour, x)
 	}
 	if from.typ == to.typ && (from.typ == value.Datetime || from.typ == value.Timespan) && step.typ == value.Timespan {
-		return &expr{sql: goCall("range_"+from.typ.String(), value.Dynamic, from.sql, to.sql, step.sql), typ: value.Dynamic, nullable: true}
+		return &expr{sql: goCall("range_"+from.typ.String(), value.Dynamic, from.sql, to.sql, step.sql),
+			typ: value.Dynamic, nullable: true}
 	}
 	b.fail(x, syntax.CodeArguments, "range(): the arguments (%s, %s, %s) have wrong types", from.typ, to.typ, step.typ)
 	return nil
@@ -400,16 +413,19 @@ func bindAssert(b *binder, x syntax.CallNode, env env) *expr {
 			b.fail(x, syntax.CodeSemantic, "assert() has failed with message: '%s'", message)
 		}
 	}
-	return &expr{sql: "CASE WHEN " + cond.filterSQL() + " THEN TRUE ELSE error(" + quoteSQL("assert() has failed with message: '"+message+"'") + ") END", typ: value.Bool}
+	return &expr{sql: "CASE WHEN " + cond.filterSQL() + " THEN TRUE ELSE error(" +
+		quoteSQL("assert() has failed with message: '"+message+"'") + ") END", typ: value.Bool}
 }
 
 func bindExtract(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 3, 4)
-	pattern, group, text := bindScalar(b, x.Args[0].X, env), bindScalar(b, x.Args[1].X, env), bindAsText(b, bindScalar(b, x.Args[2].X, env))
+	pattern, group, text := bindScalar(b, x.Args[0].X, env), bindScalar(b, x.Args[1].X, env),
+		bindAsText(b, bindScalar(b, x.Args[2].X, env))
 	if pattern.typ != value.String {
 		b.fail(x.Args[0].X, syntax.CodeArguments, "extract(): the regular expression must be a string but is %s", pattern.typ)
 	}
-	e := &expr{sql: goCall("extract", value.String, pattern.sql, bindCoerce(b, group, value.Long).sql, text.sql), typ: value.String}
+	e := &expr{sql: goCall("extract", value.String, pattern.sql, bindCoerce(b, group, value.Long).sql, text.sql),
+		typ: value.String}
 	if s, ok := pattern.konst.(string); ok {
 		bindCheckRegex(b, x.Args[0].X, s)
 	}
@@ -428,7 +444,8 @@ func bindTypedExtract(b *binder, x syntax.CallNode, e *expr, env env) *expr {
 func bindExtractJSON(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 2, 3)
 	path, text := bindAsText(b, bindScalar(b, x.Args[0].X, env)), bindAsText(b, bindScalar(b, x.Args[1].X, env))
-	return bindTypedExtract(b, x, &expr{sql: goCall("extract_json", value.String, path.sql, text.sql), typ: value.String, at: x}, env)
+	return bindTypedExtract(b, x, &expr{sql: goCall("extract_json", value.String, path.sql, text.sql),
+		typ: value.String, at: x}, env)
 }
 
 func bindCurrentDatabase(b *binder, x syntax.CallNode, _ env) *expr {
@@ -460,7 +477,8 @@ func bindToHex(b *binder, x syntax.CallNode, env env) *expr {
 	if len(x.Args) == 2 {
 		width = bindCoerce(b, bindScalar(b, x.Args[1].X, env), value.Long)
 	}
-	return &expr{sql: goCall("tohex", value.String, bindCoerce(b, v, value.Long).sql, literalSQL(value.Long, bits), width.sql), typ: value.String, name: v.name}
+	return &expr{sql: goCall("tohex", value.String, bindCoerce(b, v, value.Long).sql, literalSQL(value.Long, bits),
+		width.sql), typ: value.String, name: v.name}
 }
 
 // bindDatetimeDiff binds datetime_diff: whole boundaries as long, weeks as real.
@@ -481,8 +499,8 @@ func bindCodepoints(b *binder, x syntax.CallNode, env env) *expr {
 	return &expr{sql: goCall("unicode_codepoints_to_string", value.String, args...), typ: value.String}
 }
 
-// bindArraySort binds array_sort_asc/desc(array, …[, nulls_last]): the first array is sorted, the others follow it. Each
-// array is a result column of its own.
+// bindArraySort binds array_sort_asc/desc(array, …[, nulls_last]): the first array is sorted, the
+// others follow it. Each array is a result column of its own.
 func bindArraySort(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 1, 65)
 	var arrays []*expr
@@ -527,10 +545,13 @@ func bindArraySort(b *binder, x syntax.CallNode, env env) *expr {
 
 // partedFunctions are the functions that yield several columns, as a bag with these properties.
 var partedFunctions = map[string][]part{
-	"series_stats": {{name: "min", typ: value.Real}, {name: "min_idx", typ: value.Long}, {name: "max", typ: value.Real}, {name: "max_idx", typ: value.Long},
+	"series_stats": {{name: "min", typ: value.Real}, {name: "min_idx", typ: value.Long}, {name: "max", typ: value.Real},
+		{name: "max_idx", typ: value.Long},
 		{name: "avg", typ: value.Real}, {name: "stdev", typ: value.Real}, {name: "variance", typ: value.Real}},
-	"series_fit_line": {{name: "rsquare", typ: value.Real}, {name: "slope", typ: value.Real}, {name: "variance", typ: value.Real},
-		{name: "rvariance", typ: value.Real}, {name: "interception", typ: value.Real}, {name: "line_fit", typ: value.Dynamic}},
+	"series_fit_line": {{name: "rsquare", typ: value.Real}, {name: "slope", typ: value.Real},
+		{name: "variance", typ: value.Real},
+		{name: "rvariance", typ: value.Real}, {name: "interception", typ: value.Real},
+		{name: "line_fit", typ: value.Dynamic}},
 }
 
 // bindParts binds a function whose result is several columns named function_argument_property.

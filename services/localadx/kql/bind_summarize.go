@@ -38,7 +38,8 @@ func bindSummarize(b *binder, rel *relation, op syntax.SummarizeOp, s *scope) *r
 	var aggregates []item
 	for _, it := range op.Aggregates {
 		if !bindHasAggregate(b, it.X) {
-			b.failHint(it.X, syntax.CodeSemantic, "put columns to group by behind 'by'", "summarize: the expression has no aggregate function")
+			b.failHint(it.X, syntax.CodeSemantic, "put columns to group by behind 'by'",
+				"summarize: the expression has no aggregate function")
 		}
 		aggregates = append(aggregates, bindAggregateOutputs(b, it, e, n, keys)...)
 	}
@@ -77,7 +78,8 @@ func bindSummarize(b *binder, rel *relation, op syntax.SummarizeOp, s *scope) *r
 func bindCheckGroupKeys(b *binder, op syntax.Operator, keys []item) {
 	for _, k := range keys {
 		if k.col.typ == value.Dynamic {
-			b.failHint(op, syntax.CodeSemantic, "for example, 'summarize … by tostring("+k.col.name+")'", "Summarize group key '%s' is of a 'dynamic' type. Please use an explicit cast", k.col.name)
+			b.failHint(op, syntax.CodeSemantic, "for example, 'summarize … by tostring("+k.col.name+")'",
+				"Summarize group key '%s' is of a 'dynamic' type. Please use an explicit cast", k.col.name)
 		}
 	}
 }
@@ -113,9 +115,10 @@ func bindHasAggregate(b *binder, x syntax.Node) bool {
 	return false
 }
 
-// bindBestRows narrows the source of a lone arg_max or arg_min to the rows that can win: those with their group's extreme.
-// Finding the extreme of 10 million rows and joining it back takes a fifth of the time of carrying whole rows through the
-// aggregate. It reads the source twice, so the source must be stable.
+// bindBestRows narrows the source of a lone arg_max or arg_min to the rows that can win: those with
+// their group's extreme. Finding the extreme of 10 million rows and joining it back takes a fifth
+// of the time of carrying whole rows through the aggregate. It reads the source twice, so the
+// source must be stable.
 func bindBestRows(b *binder, source *relation, op syntax.SummarizeOp, keys []item, s *scope) *relation {
 	if !source.stable || len(keys) == 0 || len(op.Aggregates) != 1 {
 		return source
@@ -126,7 +129,8 @@ func bindBestRows(b *binder, source *relation, op syntax.SummarizeOp, keys []ite
 	}
 	extreme := map[string]string{"arg_max": "max", "arg_min": "min"}[x.Name]
 	v := bindScalar(b, x.Args[0].X, env{scope: s, rel: source})
-	if strings.Contains(source.sql+v.sql, "random()") || strings.Contains(source.sql+v.sql, "uuid()") || v.typ == value.Dynamic {
+	if strings.Contains(source.sql+v.sql, "random()") || strings.Contains(source.sql+v.sql, "uuid()") ||
+		v.typ == value.Dynamic {
 		return source
 	}
 	best := b.newID()
@@ -147,7 +151,8 @@ func bindBestRows(b *binder, source *relation, op syntax.SummarizeOp, keys []ite
 	return source.with("SELECT * FROM (" + source.sql + ") SEMI JOIN (" + groups + ") ON " + strings.Join(on, " AND "))
 }
 
-// bindAggregateOutputs binds one aggregate; '*' in arg_max and take_any leaves out the group keys, which are there already.
+// bindAggregateOutputs binds one aggregate; '*' in arg_max and take_any leaves out the group keys,
+// which are there already.
 func bindAggregateOutputs(b *binder, it syntax.NamedExpr, e env, n *namer, keys []item) []item {
 	if hasStar(it.X) {
 		rel := *e.rel

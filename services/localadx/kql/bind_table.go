@@ -159,7 +159,8 @@ func bindBoundTable(b *binder, x syntax.CallNode, bound *binding, s *scope) *rel
 	case bound.table != nil:
 		return bindCopyOf(b, bound.table, x.Name)
 	case bound.value != nil:
-		return bindPrint(b, syntax.PrintNode{Items: []syntax.NamedExpr{{X: syntax.NameNode{Name: x.Name, Span: x.Span}}}, Span: x.Span}, s)
+		return bindPrint(b, syntax.PrintNode{Items: []syntax.NamedExpr{{X: syntax.NameNode{Name: x.Name, Span: x.Span}}},
+			Span: x.Span}, s)
 	case bound.lambda != nil:
 		rel := bindCallTable(b, x, bound, s)
 		if bound.lambda.View {
@@ -229,7 +230,8 @@ func bindScan(b *binder, t Table) *relation {
 	}
 	if t.Extents != "" {
 		rel.ingestion = &ingestionColumns{time: b.newID(), extent: b.newID(), extents: t.Extents}
-		parts = append(parts, quoteIdent(t.Ingested)+" AS "+rel.ingestion.time, quoteIdent(t.Extent)+" AS "+rel.ingestion.extent)
+		parts = append(parts, quoteIdent(t.Ingested)+" AS "+rel.ingestion.time,
+			quoteIdent(t.Extent)+" AS "+rel.ingestion.extent)
 	}
 	if len(parts) == 0 {
 		parts = []string{"NULL AS none"}
@@ -366,7 +368,8 @@ func bindPatternCall(b *binder, x syntax.CallNode, bound *binding, path string, 
 func bindDatatable(b *binder, x syntax.DatatableNode, s *scope) *relation {
 	width := len(x.Columns)
 	if len(x.Values)%width != 0 {
-		b.fail(x, syntax.CodeSyntax, "The datatable has %d values, which is not a multiple of its %d columns", len(x.Values), width)
+		b.fail(x, syntax.CodeSyntax, "The datatable has %d values, which is not a multiple of its %d columns",
+			len(x.Values), width)
 	}
 	rel := &relation{}
 	ord := b.newID()
@@ -397,13 +400,15 @@ func bindDatatable(b *binder, x syntax.DatatableNode, s *scope) *relation {
 		}
 		rows = append(rows, "("+strings.Join(cells, ", ")+")")
 	}
-	rel.sql = "SELECT " + strings.Join(casts, ", ") + " FROM (VALUES " + strings.Join(rows, ", ") + ") AS t(" + strings.Join(names, ", ") + ")"
+	rel.sql = "SELECT " + strings.Join(casts, ", ") + " FROM (VALUES " + strings.Join(rows,
+		", ") + ") AS t(" + strings.Join(names, ", ") + ")"
 	return rel
 }
 
 // bindRangeTable binds range x from a to b step c.
 func bindRangeTable(b *binder, x syntax.RangeNode, s *scope) *relation {
-	from, to, step := bindScalar(b, x.From, env{scope: s}), bindScalar(b, x.To, env{scope: s}), bindScalar(b, x.Step, env{scope: s})
+	from, to, step := bindScalar(b, x.From, env{scope: s}), bindScalar(b, x.To, env{scope: s}),
+		bindScalar(b, x.Step, env{scope: s})
 	id := b.newID()
 	rel := &relation{cols: []column{{name: x.Column, id: id}}, order: []orderKey{{id: id}}, serialized: true}
 	if from.typ == value.Dynamic {
@@ -426,10 +431,13 @@ func bindRangeTable(b *binder, x syntax.RangeNode, s *scope) *relation {
 			rel.sql = seriesSQL(from, to, step, id)
 		} else {
 			f, l, st := from.sql, to.sql, step.sql
-			rel.sql = "SELECT " + f + " + n * " + st + " AS " + id + " FROM (SELECT unnest(generate_series(0::BIGINT, CAST(floor((" + l + " - " + f + ") / " + st + " + 1e-9) AS BIGINT))) AS n)"
+			rel.sql = "SELECT " + f + " + n * " + st + " AS " + id +
+				" FROM (SELECT unnest(generate_series(0::BIGINT, CAST(floor((" + l + " - " + f + ") / " + st +
+				" + 1e-9) AS BIGINT))) AS n)"
 		}
 	default:
-		b.fail(x, syntax.CodeArguments, "range: 'from', 'to' and 'step' have the types %s, %s and %s, which do not fit", from.typ, to.typ, step.typ)
+		b.fail(x, syntax.CodeArguments, "range: 'from', 'to' and 'step' have the types %s, %s and %s, which do not fit",
+			from.typ, to.typ, step.typ)
 	}
 	if step.konst == int64(0) || step.konst == 0.0 {
 		b.fail(x, syntax.CodeArguments, "range: the 'step' must not be zero")
@@ -444,8 +452,8 @@ func bindRangeTable(b *binder, x syntax.RangeNode, s *scope) *relation {
 	return rel
 }
 
-// seriesSQL yields from, from+step … to as rows. Between constants the rows are made as they are needed; otherwise DuckDB
-// makes a list first.
+// seriesSQL yields from, from+step … to as rows. Between constants the rows are made as they are
+// needed; otherwise DuckDB makes a list first.
 func seriesSQL(from, to, step *expr, id string) string {
 	args := from.sql + ", " + to.sql + ", " + step.sql
 	if n, ok := step.konst.(int64); ok && n != 0 && from.isConst && to.isConst && from.konst != nil && to.konst != nil {
@@ -481,7 +489,8 @@ func bindPrint(b *binder, x syntax.PrintNode, s *scope) *relation {
 				if name == "" {
 					name = fmt.Sprintf("print_%d_%d", i, j)
 				}
-				items = append(items, item{sql: p.sql, col: column{name: uniqueName(name, taken(items)), typ: p.typ, id: b.newID()}})
+				items = append(items,
+					item{sql: p.sql, col: column{name: uniqueName(name, taken(items)), typ: p.typ, id: b.newID()}})
 			}
 			continue
 		}
@@ -489,7 +498,8 @@ func bindPrint(b *binder, x syntax.PrintNode, s *scope) *relation {
 		if len(it.Names) > 0 {
 			name = it.Names[0]
 		}
-		items = append(items, item{sql: bound.sql, col: column{name: uniqueName(name, taken(items)), typ: bound.typ, id: b.newID()}})
+		items = append(items, item{sql: bound.sql, col: column{name: uniqueName(name, taken(items)), typ: bound.typ,
+			id: b.newID()}})
 	}
 	return bindProject(b, bindLayers(b, empty, extra), items)
 }

@@ -26,7 +26,8 @@ func bindStringOperator(b *binder, x syntax.BinaryNode, l, r *expr) *expr {
 	op = strings.TrimPrefix(op, "!")
 	if l.typ != value.String && l.typ != value.Dynamic {
 		if op != "has" && op != "contains" && op != "=~" && l.typ != value.GUID {
-			b.failHint(x, syntax.CodeArguments, "use tostring()", "Operator '%s' needs a string on its left but this is %s", x.Op, l.typ)
+			b.failHint(x, syntax.CodeArguments, "use tostring()",
+				"Operator '%s' needs a string on its left but this is %s", x.Op, l.typ)
 		}
 	}
 	l, r = bindAsText(b, l), bindAsText(b, r)
@@ -118,7 +119,8 @@ func hasConstant(op string, l *expr, needle string) string {
 	if kind != "hasprefix" && isTermRune(last) {
 		pattern += `(?:$|[^\pL\pN])`
 	}
-	return "(" + call("contains", haystack, quoteSQL(needle)) + " AND " + call("regexp_matches", haystack, quoteSQL(pattern)) + ")"
+	return "(" + call("contains", haystack, quoteSQL(needle)) + " AND " + call("regexp_matches", haystack,
+		quoteSQL(pattern)) + ")"
 }
 
 func isTermRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
@@ -130,7 +132,8 @@ func bindHasList(b *binder, x syntax.InNode, v *expr, env env) *expr {
 	for _, entry := range x.List {
 		if b.isTabular(entry, env.scope) && !bindIsColumn(b, entry, env) {
 			rel := b.table(entry, env.scope)
-			list := &expr{sql: "(SELECT coalesce('[' || string_agg(" + bindJson(b, bindColumnExpr(b, rel.cols[0])).sql + ", ',') || ']', '[]') FROM (" + rel.sql + "))"}
+			list := &expr{sql: "(SELECT coalesce('[' || string_agg(" + bindJson(b,
+				bindColumnExpr(b, rel.cols[0])).sql + ", ',') || ']', '[]') FROM (" + rel.sql + "))"}
 			tests = append(tests, goCall(x.Op, value.Bool, v.sql, list.sql))
 			continue
 		}
@@ -180,7 +183,8 @@ func constantTerms(e *expr) ([]string, bool) {
 }
 
 // patternArguments are the arguments of functions that are regular expressions.
-var patternArguments = map[string]int{"extract_all": 0, "extractall": 0, "replace_regex": 1, "replace": 1, "indexof_regex": 1, "trim": 0, "trim_start": 0, "trim_end": 0}
+var patternArguments = map[string]int{"extract_all": 0, "extractall": 0, "replace_regex": 1, "replace": 1,
+	"indexof_regex": 1, "trim": 0, "trim_start": 0, "trim_end": 0}
 
 // bindCheckPattern refuses a constant regular expression that is invalid, or that would be read as another one.
 func bindCheckPattern(b *binder, x syntax.CallNode, args []*expr) {
@@ -196,7 +200,8 @@ func bindCheckPattern(b *binder, x syntax.CallNode, args []*expr) {
 	}
 }
 
-// timeSpecifiers are the letters of format_datetime by how often they may repeat, and its delimiters, from its manual page.
+// timeSpecifiers are the letters of format_datetime by how often they may repeat, and its
+// delimiters, from its manual page.
 var timeSpecifiers = map[string]map[byte]int{
 	"format_datetime": {'y': 4, 'M': 2, 'd': 2, 'h': 2, 'H': 2, 'm': 2, 's': 2, 'f': 7, 'F': 7, 't': 2},
 	"format_timespan": {'d': 8, 'h': 2, 'H': 2, 'm': 2, 's': 2, 'f': 7, 'F': 7},
@@ -213,7 +218,8 @@ func bindCheckTimeFormat(b *binder, x syntax.CallNode, format *expr, specifiers 
 			n++
 		}
 		if !strings.Contains(timeDelimiters, rest[:1]) && (n > specifiers[rest[0]] || rest[0] == 'y' && n == 3) {
-			b.failHint(x, syntax.CodeArguments, "use y M d h H m s f F tt and the delimiters / - : , . _ [ ] and blank", "%s(): the format '%s' is not supported", x.Name, text)
+			b.failHint(x, syntax.CodeArguments, "use y M d h H m s f F tt and the delimiters / - : , . _ [ ] and blank",
+				"%s(): the format '%s' is not supported", x.Name, text)
 		}
 		rest = rest[n:]
 	}

@@ -8,8 +8,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// bindUnion binds union of the piped relation (nil if there is none) and the tables: columns are aligned by name; one that
-// has different types in different tables becomes one column a type, name_type.
+// bindUnion binds union of the piped relation (nil if there is none) and the tables: columns are
+// aligned by name; one that has different types in different tables becomes one column a type,
+// name_type.
 func bindUnion(b *binder, op syntax.UnionOp, piped *relation, s *scope) *relation {
 	var inputs []*relation
 	if piped != nil {
@@ -243,7 +244,8 @@ func bindSearchPredicate(b *binder, x syntax.Node, in *relation, sensitive bool,
 		}
 	case syntax.BinaryNode:
 		if n.Op == "and" || n.Op == "or" {
-			return "(" + bindSearchPredicate(b, n.L, in, sensitive, s) + " " + strings.ToUpper(n.Op) + " " + bindSearchPredicate(b, n.R, in, sensitive, s) + ")"
+			return "(" + bindSearchPredicate(b, n.L, in, sensitive,
+				s) + " " + strings.ToUpper(n.Op) + " " + bindSearchPredicate(b, n.R, in, sensitive, s) + ")"
 		}
 	}
 	return bindBoolean(b, x, env{scope: s, rel: in}).filterSQL()
@@ -275,7 +277,8 @@ func bindSearchTerm(b *binder, n syntax.LiteralNode, in *relation, sensitive boo
 		if c.typ != value.String && c.typ != value.Dynamic && op != "has" {
 			continue
 		}
-		tests = append(tests, bindStringTest(b, syntax.BinaryNode{Op: op, Span: n.Span}, op, bindAsText(b, bindColumnExpr(b, c)), needle))
+		tests = append(tests, bindStringTest(b, syntax.BinaryNode{Op: op, Span: n.Span}, op,
+			bindAsText(b, bindColumnExpr(b, c)), needle))
 	}
 	if len(tests) == 0 {
 		return "FALSE"

@@ -13,7 +13,8 @@ func (b *binder) serialized(x syntax.CallNode, env env) *relation {
 		b.fail(x, syntax.CodeSemantic, "Function '%s' cannot be invoked in current context", x.Name)
 	}
 	if !env.rel.serialized {
-		b.failHint(x, syntax.CodeSemantic, "add '| serialize' or sort the rows", "Function '%s' cannot be invoked in current context. Details: the row set must be serialized", x.Name)
+		b.failHint(x, syntax.CodeSemantic, "add '| serialize' or sort the rows",
+			"Function '%s' cannot be invoked in current context. Details: the row set must be serialized", x.Name)
 	}
 	return env.rel
 }
@@ -95,16 +96,19 @@ func bindRowRank(b *binder, x syntax.CallNode, env env) *expr {
 	e := bindScalar(b, x.Args[0].X, env)
 	group := b.group(x, env, 1)
 	first := b.layer(env, "row_number() "+rel.over(group...), value.Long)
-	changed := b.layer(env, "("+first.sql+" = 1 OR ("+e.sql+") IS DISTINCT FROM lag("+e.sql+") "+rel.over(group...)+")", value.Bool)
+	changed := b.layer(env, "("+first.sql+" = 1 OR ("+e.sql+") IS DISTINCT FROM lag("+e.sql+") "+rel.over(group...)+")",
+		value.Bool)
 	if x.Name == "row_rank_dense" {
-		return b.layer(env, "CAST(sum(CASE WHEN "+changed.sql+" THEN 1 ELSE 0 END) "+runningOver(rel, group...)+" AS BIGINT)", value.Long)
+		return b.layer(env, "CAST(sum(CASE WHEN "+changed.sql+" THEN 1 ELSE 0 END) "+runningOver(rel, group...)+" AS BIGINT)",
+			value.Long)
 	}
 	return b.layer(env, "max(CASE WHEN "+changed.sql+" THEN "+first.sql+" END) "+runningOver(rel, group...), value.Long)
 }
 
-// bindRowWindowSession binds row_window_session: the start of the session a row belongs to. A session ends by distance
-// from its start, by distance from the row before, or by the restart predicate. Where a session starts depends on where the one before did, so
-// the values of a run are collected and a Go function walks them.
+// bindRowWindowSession binds row_window_session: the start of the session a row belongs to. A
+// session ends by distance from its start, by distance from the row before, or by the restart
+// predicate. Where a session starts depends on where the one before did, so the values of a run are
+// collected and a Go function walks them.
 func bindRowWindowSession(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 3, 4)
 	rel := b.serialized(x, env)
@@ -117,5 +121,6 @@ func bindRowWindowSession(b *binder, x syntax.CallNode, env env) *expr {
 	position := b.layer(env, "row_number() "+rel.over(group...), value.Long)
 	all := "string_agg(coalesce(CAST(" + e.sql + " AS VARCHAR), 'null'), ',') " + runningOver(rel, group...)
 	list := b.layer(env, "'[' || "+all+" || ']'", value.Dynamic)
-	return &expr{sql: goCall("session_start", value.Datetime, list.sql, fromFirst.sql, between.sql, position.sql), typ: value.Datetime, nullable: true}
+	return &expr{sql: goCall("session_start", value.Datetime, list.sql, fromFirst.sql, between.sql, position.sql),
+		typ: value.Datetime, nullable: true}
 }

@@ -12,15 +12,16 @@ import (
 // maxSQL bounds the SQL one query becomes, in bytes: let statements are inlined, so text can grow exponentially.
 const maxSQL = 8 << 20
 
-// maxWork bounds the SQL that is written while a query is bound, in bytes: each operator writes its input's anew, so that a
-// long chain of them costs the square of its length.
+// maxWork bounds the SQL that is written while a query is bound, in bytes: each operator writes its
+// input's anew, so that a long chain of them costs the square of its length.
 const maxWork = 128 << 20
 
 // maxCalls bounds the nesting of function calls; stored functions may call each other in circles.
 const maxCalls = 64
 
-// binder turns a syntax tree into relations. One binder serves one query; it is not safe for concurrent use. Errors travel
-// as panics of *Error (or of probeError) inside the binder; Compile recovers them.
+// binder turns a syntax tree into relations. One binder serves one query; it is not safe for
+// concurrent use. Errors travel as panics of *Error (or of probeError) inside the binder; Compile
+// recovers them.
 type binder struct {
 	text    string
 	opts    Options
@@ -33,7 +34,8 @@ type binder struct {
 	render  *Render
 	options map[string]*expr // set statements
 	results int              // queries in the request
-	// shared are relations that are computed once, as common table expressions; tables and scalars are those of let statements.
+	// shared are relations that are computed once, as common table expressions; tables and scalars
+	// are those of let statements.
 	shared  []string
 	tables  map[*binding]*relation
 	scalars map[*binding]*expr
@@ -177,7 +179,8 @@ type aggregate func(b *binder, x syntax.CallNode, env env) *expr
 func (b *binder) checkSize(rel *relation) {
 	b.spend(nil, len(rel.sql)+64*len(rel.cols))
 	if len(rel.sql) > maxSQL {
-		b.fail(nil, syntax.CodeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
+		b.fail(nil, syntax.CodeUnsupported, "The query grows to more than %d bytes when its let statements are inlined",
+			maxSQL)
 	}
 	if len(rel.cols) > syntax.MaxColumns {
 		b.fail(nil, syntax.CodeUnsupported, "The query has an intermediate result of more than %d columns", syntax.MaxColumns)

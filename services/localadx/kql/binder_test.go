@@ -38,9 +38,12 @@ func (c testCatalog) Tables(db string) []Table {
 }
 
 func compile(query string) (*Plan, error) {
-	catalog := testCatalog{"T": {Name: "T", Physical: `"db"."T"`, Columns: []Column{{"a", value.Long}, {"i", value.Int}, {"r", value.Real}, {"s", value.String},
-		{"t", value.Datetime}, {"p", value.Timespan}, {"b", value.Bool}, {"d", value.Dynamic}, {"m", value.Decimal}, {"g", value.GUID}}}}
-	return Compile(query, Options{Database: "db", Catalog: catalog, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Parameters: map[string]string{"given": "7"}})
+	catalog := testCatalog{"T": {Name: "T", Physical: `"db"."T"`,
+		Columns: []Column{{"a", value.Long}, {"i", value.Int}, {"r", value.Real}, {"s", value.String},
+			{"t", value.Datetime}, {"p", value.Timespan}, {"b", value.Bool}, {"d", value.Dynamic}, {"m", value.Decimal},
+			{"g", value.GUID}}}}
+	return Compile(query, Options{Database: "db", Catalog: catalog, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Parameters: map[string]string{"given": "7"}})
 }
 
 // schema is "name:type, …" of a plan.
@@ -54,9 +57,12 @@ func schema(plan *Plan) string {
 
 func TestResultColumnsHaveKustosNamesAndTypes(t *testing.T) {
 	for _, c := range []struct{ query, want string }{
-		{"T | project a, i + i, r * 2, tolower(s), strlen(s), tostring(a), t - t, t - 1h, p / p, p * 2, d.x.y", "a:long, Column1:long, Column2:real, Column3:string, strlen_s:long, a1:string, Column4:timespan, Column5:datetime, Column6:real, Column7:timespan, d_x_y:dynamic"},
-		{"T | summarize count(), sum(i), avg(a), min(t), max(s), dcount(s), countif(b), sumif(a, b)", "count_:long, sum_i:long, avg_a:real, min_t:datetime, max_s:string, dcount_s:long, countif_b:long, sumif_a:long"},
-		{"T | summarize percentile(a, 50), percentiles(r, 5, 99.9), stdev(a), make_list(s), make_set(i), take_any(s)", "percentile_a_50:long, percentile_r_5:real, percentile_r_99_9:real, stdev_a:real, list_s:dynamic, set_i:dynamic, s:string"},
+		{"T | project a, i + i, r * 2, tolower(s), strlen(s), tostring(a), t - t, t - 1h, p / p, p * 2, d.x.y",
+			"a:long, Column1:long, Column2:real, Column3:string, strlen_s:long, a1:string, Column4:timespan, Column5:datetime, Column6:real, Column7:timespan, d_x_y:dynamic"},
+		{"T | summarize count(), sum(i), avg(a), min(t), max(s), dcount(s), countif(b), sumif(a, b)",
+			"count_:long, sum_i:long, avg_a:real, min_t:datetime, max_s:string, dcount_s:long, countif_b:long, sumif_a:long"},
+		{"T | summarize percentile(a, 50), percentiles(r, 5, 99.9), stdev(a), make_list(s), make_set(i), take_any(s)",
+			"percentile_a_50:long, percentile_r_5:real, percentile_r_99_9:real, stdev_a:real, list_s:dynamic, set_i:dynamic, s:string"},
 		{"T | summarize arg_max(t, a, s) by i", "i:int, t:datetime, a:long, s:string"},
 		{"T | project a, s, t | summarize arg_max(t, *) by s", "s:string, t:datetime, a:long"},
 		{"T | summarize count() by bin(t, 1h), s", "t:datetime, s:string, count_:long"},
@@ -65,7 +71,8 @@ func TestResultColumnsHaveKustosNamesAndTypes(t *testing.T) {
 		{"T | project a, s | join (T | project a, s) on a", "a:long, s:string, a1:long, s1:string"},
 		{"T | project a, s | join kind=leftsemi (T | project a) on a", "a:long, s:string"},
 		{"T | project a, s | lookup (T | project a, i) on a", "a:long, s:string, i:int"},
-		{"union withsource=src (T | project a, x = s), (T | project a, x = i)", "src:string, a:long, x_string:string, x_int:int"},
+		{"union withsource=src (T | project a, x = s), (T | project a, x = i)",
+			"src:string, a:long, x_string:string, x_int:int"},
 		{"print 1, 'x', y = 2.5, dynamic([1])", "print_0:long, print_1:string, y:real, print_3:dynamic"},
 		{"range x from 1 to 3 step 1", "x:long"},
 		{"range x from now() to now() step 1h", "x:datetime"},
@@ -74,15 +81,18 @@ func TestResultColumnsHaveKustosNamesAndTypes(t *testing.T) {
 		{"T | project d | mv-expand with_itemindex=k d to typeof(long)", "d:long, k:long"},
 		{"T | make-series n = count() on t from now() to now() step 1d by s", "s:string, n:dynamic, t:dynamic"},
 		{"T | project s | parse s with 'x=' x:long ',' y", "s:string, x:long, y:string"},
-		{"T | project iff(b, a, r), case(b, i, a), coalesce(i, a), max_of(i, i), bin(r, 2), bin(a, 2)", "Column1:real, Column2:long, Column3:long, Column4:int, r:real, a:long"},
+		{"T | project iff(b, a, r), case(b, i, a), coalesce(i, a), max_of(i, i), bin(r, 2), bin(a, 2)",
+			"Column1:real, Column2:long, Column3:long, Column4:int, r:real, a:long"},
 		{"declare query_parameters(given:long, other:string = 'z'); print given, other", "print_0:long, print_1:string"},
 		{"Above(3) | project a", "a:long"},
 		{"T | project-rename q = a | project-keep q, s | project-reorder s", "s:string, q:long"},
 		{"T | top-nested 2 of s by n = count(), top-nested 1 of i by max(a)", "s:string, n:long, i:int, aggregated_i:long"},
 		{"find in (T) where a == 1 project s, a:string", "source_:string, s:string, a:string"},
 		{"T | project array_sort_asc(d), x = 1", "Column1:dynamic, x:long"},
-		{"T | summarize hll(s), hll_if(s, b), tdigest(a), hll_merge(d), tdigest_merge(d)", "hll_s:dynamic, hll_if_s:dynamic, tdigest_a:dynamic, hll_merge_d:dynamic, merge_tdigests_d:dynamic"},
-		{"T | project dcount_hll(d), hll_merge(d, d), percentile_tdigest(d, 5), x = percentile_tdigest(d, 5, typeof(long))", "dcount_hll_d:long, hll_merged_result:dynamic, percentile_tdigest_d:dynamic, x:long"},
+		{"T | summarize hll(s), hll_if(s, b), tdigest(a), hll_merge(d), tdigest_merge(d)",
+			"hll_s:dynamic, hll_if_s:dynamic, tdigest_a:dynamic, hll_merge_d:dynamic, merge_tdigests_d:dynamic"},
+		{"T | project dcount_hll(d), hll_merge(d, d), percentile_tdigest(d, 5), x = percentile_tdigest(d, 5, typeof(long))",
+			"dcount_hll_d:long, hll_merged_result:dynamic, percentile_tdigest_d:dynamic, x:long"},
 	} {
 		plan, err := compile(c.query)
 		if err != nil {
@@ -198,12 +208,14 @@ func TestNowIsFixedForAQuery(t *testing.T) {
 }
 
 func TestRenderIsKeptBesideThePlan(t *testing.T) {
-	plan, err := compile("T | summarize count() by s | render piechart with (title='Orders by city', xcolumn=s, ycolumns=count_, a)")
+	plan, err := compile(
+		"T | summarize count() by s | render piechart with (title='Orders by city', xcolumn=s, ycolumns=count_, a)")
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := plan.Visualization
-	if r == nil || r.Visualization != "piechart" || r.Properties["title"] != "Orders by city" || r.Properties["ycolumns"] != "count_, a" {
+	if r == nil || r.Visualization != "piechart" || r.Properties["title"] != "Orders by city" ||
+		r.Properties["ycolumns"] != "count_, a" {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -211,11 +223,15 @@ func TestRenderIsKeptBesideThePlan(t *testing.T) {
 func TestQueryParametersTakeLiteralsAndBareText(t *testing.T) {
 	for _, c := range []struct{ typ, text, want string }{
 		{"string", `"New York"`, `'New York'`}, {"string", `New York`, `'New York'`}, {"string", `a-b`, `'a-b'`},
-		{"long", `5`, `5::BIGINT`}, {"long", `long(-5)`, `(-5)::BIGINT`}, {"int", `int(7)`, `7::INTEGER`}, {"real", `1.5`, `(1.5e+00)`}, {"bool", `true`, `TRUE`},
-		{"datetime", `2020-01-01`, `637134336000000000::BIGINT`}, {"datetime", `datetime(2020-01-01)`, `637134336000000000::BIGINT`},
-		{"timespan", `01:00:00`, `36000000000::BIGINT`}, {"timespan", `time(1h)`, `36000000000::BIGINT`}, {"dynamic", `{"a": 1}`, `'{"a":1}'`}, {"dynamic", `dynamic([1])`, `'[1]'`},
+		{"long", `5`, `5::BIGINT`}, {"long", `long(-5)`, `(-5)::BIGINT`}, {"int", `int(7)`, `7::INTEGER`},
+		{"real", `1.5`, `(1.5e+00)`}, {"bool", `true`, `TRUE`},
+		{"datetime", `2020-01-01`, `637134336000000000::BIGINT`},
+		{"datetime", `datetime(2020-01-01)`, `637134336000000000::BIGINT`},
+		{"timespan", `01:00:00`, `36000000000::BIGINT`}, {"timespan", `time(1h)`, `36000000000::BIGINT`},
+		{"dynamic", `{"a": 1}`, `'{"a":1}'`}, {"dynamic", `dynamic([1])`, `'[1]'`},
 	} {
-		plan, err := Compile("declare query_parameters(p:"+c.typ+"); print p", Options{Parameters: map[string]string{"p": c.text}})
+		plan, err := Compile("declare query_parameters(p:"+c.typ+"); print p",
+			Options{Parameters: map[string]string{"p": c.text}})
 		if err != nil {
 			t.Errorf("%s %s: %v", c.typ, c.text, err)
 			continue
@@ -225,7 +241,8 @@ func TestQueryParametersTakeLiteralsAndBareText(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ typ, text string }{{"datetime", "yesterday"}, {"guid", "x"}, {"long", "'a' +"}} {
-		if _, err := Compile("declare query_parameters(p:"+c.typ+"); print p", Options{Parameters: map[string]string{"p": c.text}}); err == nil {
+		if _, err := Compile("declare query_parameters(p:"+c.typ+"); print p",
+			Options{Parameters: map[string]string{"p": c.text}}); err == nil {
 			t.Errorf("%s %s: no error", c.typ, c.text)
 		}
 	}

@@ -33,14 +33,19 @@ var builtinFunctions = sync.OnceValue(func() map[string][]builtin {
 var functionAliases = map[string]string{
 	"todynamic": "parse_json", "toobject": "parse_json", "parsejson": "parse_json",
 	"getmonth": "monthofyear", "replace": "replace_regex",
-	"hash_xxhash64": "hash", "base64_encodestring": "base64_encode_tostring", "base64_decodestring": "base64_decode_tostring",
-	"array_strcat": "strcat_array", "arraylength": "array_length", "array_iif": "array_iff", "weekofyear": "week_of_year", "datepart": "datetime_part",
-	"to_utf8": "unicode_codepoints_from_string", "parseurlquery": "parse_urlquery", "ceil": "ceiling", "parseurl": "parse_url", "extractjson": "extract_json", "extractall": "extract_all",
+	"hash_xxhash64": "hash", "base64_encodestring": "base64_encode_tostring",
+	"base64_decodestring": "base64_decode_tostring",
+	"array_strcat":        "strcat_array", "arraylength": "array_length", "array_iif": "array_iff",
+	"weekofyear": "week_of_year",
+	"datepart":   "datetime_part",
+	"to_utf8":    "unicode_codepoints_from_string", "parseurlquery": "parse_urlquery", "ceil": "ceiling",
+	"parseurl": "parse_url", "extractjson": "extract_json", "extractall": "extract_all",
 }
 
-// sqlFunctions are the functions DuckDB can compute by itself, one overload a line. $1 … are the arguments, of the
-// parameter types; a result of type string is wrapped so that it is never null when an argument may be, or always when the template
-// starts with '!'. One that starts with '^' may leave the years 1 to 9999.
+// sqlFunctions are the functions DuckDB can compute by itself, one overload a line. $1 … are the
+// arguments, of the parameter types; a result of type string is wrapped so that it is never null
+// when an argument may be, or always when the template starts with '!'. One that starts with '^'
+// may leave the years 1 to 9999.
 const sqlFunctions = `
 -- numbers
 abs(long) long@ = abs($1)
@@ -131,7 +136,8 @@ endofyear(datetime, long) datetime@ = ^((epoch_us(date_trunc('year', make_timest
 array_length(dynamic) long = CASE WHEN starts_with($1, '[') THEN CAST(json_array_length($1) AS BIGINT) END
 `
 
-// builtin is one overload of a built-in function: SQL with $1, $2 … for its arguments, or a Go function if sql is empty.
+// builtin is one overload of a built-in function: SQL with $1, $2 … for its arguments, or a Go
+// function if sql is empty.
 type builtin struct {
 	scalar.Signature
 	sql      string
@@ -139,10 +145,14 @@ type builtin struct {
 }
 
 // internalFunctions are the Go functions that plans call and queries do not name.
-var internalFunctions = []string{"to_long", "to_real", "to_bool", "to_datetime", "to_timespan", "to_guid", "dynamic_to_long", "dynamic_to_real", "real_text", "datetime_text",
-	"timespan_text", "real_json", "datetime_json", "timespan_json", "has", "hasprefix", "hassuffix", "has_any", "has_all", "matches", "captures",
-	"dynamic_get", "bag_pack_nonempty", "bag_elements", "bag_types", "bag_union", "build_schema", "array_contains", "array_distinct", "array_take",
-	"array_to_long", "array_sort", "range_long", "range_datetime", "range_timespan", "range_real", "weighted_percentiles", "parse_kv", "session_start",
+var internalFunctions = []string{"to_long", "to_real", "to_bool", "to_datetime", "to_timespan", "to_guid",
+	"dynamic_to_long", "dynamic_to_real", "real_text", "datetime_text",
+	"timespan_text", "real_json", "datetime_json", "timespan_json", "has", "hasprefix", "hassuffix", "has_any", "has_all",
+	"matches", "captures",
+	"dynamic_get", "bag_pack_nonempty", "bag_elements", "bag_types", "bag_union", "build_schema", "array_contains",
+	"array_distinct", "array_take",
+	"array_to_long", "array_sort", "range_long", "range_datetime", "range_timespan", "range_real", "weighted_percentiles",
+	"parse_kv", "session_start",
 	"hash_text", "hash_long", "hll_of", "hll_union", "tdigest_of", "tdigest_union", "tdigest_percentiles"}
 
 // unsupportedFunctions are functions of Kusto that this server does not have; the names are from

@@ -18,14 +18,15 @@ type Table struct {
 	// Physical is the SQL expression that names the relation, for example "db1"."Orders". Its columns have the quoted
 	// names of Columns and the types Column.Type.Physical() gives.
 	Physical string
-	// Extents is the SQL name of a relation that has the columns id (BIGINT), guid (UUID) and tags (a JSON array) of extents;
-	// empty for tables that have no extents, such as views. With it, Ingested and Extent name columns of Physical: when the row
-	// was ingested, in ticks, and the id of its extent.
+	// Extents is the SQL name of a relation that has the columns id (BIGINT), guid (UUID) and tags
+	// (a JSON array) of extents; empty for tables that have no extents, such as views. With it,
+	// Ingested and Extent name columns of Physical: when the row was ingested, in ticks, and the id
+	// of its extent.
 	Extents, Ingested, Extent string
 }
 
-// Function is a stored function. Params is its parameter list in KQL, "(a:long, b:string='x')", and Body its body with or without
-// braces, both as `.create function` was given them.
+// Function is a stored function. Params is its parameter list in KQL, "(a:long, b:string='x')", and
+// Body its body with or without braces, both as `.create function` was given them.
 type Function struct {
 	Name   string
 	Params string

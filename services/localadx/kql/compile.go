@@ -16,7 +16,8 @@ func Compile(query string, opts Options) (*Plan, error) {
 		return nil, err
 	}
 	if len(plans) > 1 {
-		return nil, &syntax.Error{Code: syntax.CodeUnsupported, Message: fmt.Sprintf("The text has %d queries, and one was expected", len(plans)), Permanent: true}
+		return nil, &syntax.Error{Code: syntax.CodeUnsupported,
+			Message: fmt.Sprintf("The text has %d queries, and one was expected", len(plans)), Permanent: true}
 	}
 	return plans[0], nil
 }
@@ -30,7 +31,9 @@ func CompileAll(query string, opts Options) (plans []*Plan, err error) {
 	if opts.Now.IsZero() {
 		opts.Now = time.Now()
 	}
-	b := &binder{text: query, opts: opts, now: value.TicksOf(opts.Now), options: map[string]*expr{}, tables: map[*binding]*relation{}, scalars: map[*binding]*expr{}, special: specialForms(), aggregates: aggregates(), rules: &grammar}
+	b := &binder{text: query, opts: opts, now: value.TicksOf(opts.Now), options: map[string]*expr{},
+		tables: map[*binding]*relation{}, scalars: map[*binding]*expr{}, special: specialForms(), aggregates: aggregates(),
+		rules: &grammar}
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -90,7 +93,8 @@ func bindPlan(b *binder, rel *relation) *Plan {
 	}
 	plan.SQL = b.sharing() + "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy()
 	if len(plan.SQL) > maxSQL {
-		b.fail(nil, syntax.CodeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
+		b.fail(nil, syntax.CodeUnsupported, "The query grows to more than %d bytes when its let statements are inlined",
+			maxSQL)
 	}
 	return plan
 }

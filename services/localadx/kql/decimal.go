@@ -23,11 +23,13 @@ func bindCheckDecimal(b *binder, at syntax.Node, v any) {
 		return
 	}
 	if number, ok := new(big.Rat).SetString(text); ok && !exactDecimal(number) {
-		b.failHint(at, syntax.CodeUnsupported, "use real", "A decimal with more than %d digits after the point is not supported", decimalScale)
+		b.failHint(at, syntax.CodeUnsupported, "use real",
+			"A decimal with more than %d digits after the point is not supported", decimalScale)
 	}
 }
 
-// bindCheckQuotient refuses a division of constants whose result Kusto gives with 34 digits and this engine would round.
+// bindCheckQuotient refuses a division of constants whose result Kusto gives with 34 digits and
+// this engine would round.
 func bindCheckQuotient(b *binder, l, r *expr) {
 	rational := func(e *expr) *big.Rat {
 		text, ok := e.konst.(string)
@@ -39,6 +41,7 @@ func bindCheckQuotient(b *binder, l, r *expr) {
 	}
 	x, y := rational(l), rational(r)
 	if x != nil && y != nil && y.Sign() != 0 && !exactDecimal(x.Quo(x, y)) {
-		b.failHint(l.at, syntax.CodeUnsupported, "use toreal()", "A quotient of decimals with more than %d digits after the point is not supported", decimalScale)
+		b.failHint(l.at, syntax.CodeUnsupported, "use toreal()",
+			"A quotient of decimals with more than %d digits after the point is not supported", decimalScale)
 	}
 }

@@ -78,8 +78,9 @@ func bindQueryParameters(b *binder, st syntax.DeclareStatement, s *scope) *scope
 	return s
 }
 
-// parameterValue reads the value of a query parameter. Clients send KQL literals, such as "x" in quotes or
-// datetime(2020-01-01), or the bare text of a string, time or GUID, which must not be read as an expression: 2020-01-01 is no subtraction.
+// parameterValue reads the value of a query parameter. Clients send KQL literals, such as "x" in
+// quotes or datetime(2020-01-01), or the bare text of a string, time or GUID, which must not be
+// read as an expression: 2020-01-01 is no subtraction.
 func parameterValue(t Type, text string) syntax.Node {
 	bare := syntax.LiteralNode{Type: value.String, Value: text}
 	trimmed := strings.TrimSpace(text)

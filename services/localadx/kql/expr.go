@@ -11,8 +11,8 @@ import (
 
 // expr is a bound scalar expression: SQL over the physical column ids of one relation, and what is known of its value.
 //
-// Invariants: an expr of type string is never null in SQL; datetime and timespan are BIGINT ticks; dynamic is VARCHAR of
-// canonical JSON, SQL null for the JSON null; a guid is UUID.
+// Invariants: an expr of type string is never null in SQL; datetime and timespan are BIGINT ticks;
+// dynamic is VARCHAR of canonical JSON, SQL null for the JSON null; a guid is UUID.
 type expr struct {
 	sql  string
 	typ  Type

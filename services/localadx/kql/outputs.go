@@ -23,7 +23,8 @@ func newNamer(items []syntax.NamedExpr) *namer {
 	return n
 }
 
-// bindOutputs binds a list of named expressions against a relation, one output column each or several for an expression with parts.
+// bindOutputs binds a list of named expressions against a relation, one output column each or
+// several for an expression with parts.
 func bindOutputs(b *binder, items []syntax.NamedExpr, env env, n *namer) []item {
 	var out []item
 	for _, it := range items {

@@ -12,12 +12,13 @@ type column struct {
 	name string
 	typ  Type
 	id   string
-	// weight is how many columns its expression reads once the expressions of those are put in their place, which the database does where a
-	// filter is moved ahead of them; 0 stands for 1.
+	// weight is how many columns its expression reads once the expressions of those are put in
+	// their place, which the database does where a filter is moved ahead of them; 0 stands for 1.
 	weight int
 }
 
-// maxWeight bounds the weight of a column: an expression that reads another twice, and is itself read twice, doubles with each operator.
+// maxWeight bounds the weight of a column: an expression that reads another twice, and is itself
+// read twice, doubles with each operator.
 const maxWeight = 1000
 
 // settle makes the columns of r light, if any of them is heavy: the database moves nothing ahead of a limit.

@@ -2,9 +2,9 @@ package kql
 
 import "github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 
-// rules are the ways in which parts of a query contain each other: expressions contain tables, tables operators, and
-// operators expressions. Each part reaches the others by the binder's methods below, and needs to know none of them; compile.go
-// puts the parts together.
+// rules are the ways in which parts of a query contain each other: expressions contain tables,
+// tables operators, and operators expressions. Each part reaches the others by the binder's methods
+// below, and needs to know none of them; compile.go puts the parts together.
 type rules struct {
 	call           func(b *binder, x syntax.CallNode, env env) *expr
 	callLambda     func(b *binder, x syntax.CallNode, f *binding, env env) *expr

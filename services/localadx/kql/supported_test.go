@@ -13,7 +13,8 @@ func TestTheListOfSupportedNamesHoldsWhatQueriesMayCall(t *testing.T) {
 			t.Errorf("the functions lack %s", name)
 		}
 	}
-	if !slices.Contains(s.Aggregates, "arg_max") || !slices.Contains(s.Plugins, "pivot") || !slices.Contains(s.Operators, "mv-expand") {
+	if !slices.Contains(s.Aggregates, "arg_max") || !slices.Contains(s.Plugins, "pivot") ||
+		!slices.Contains(s.Operators, "mv-expand") {
 		t.Errorf("aggregates %v, plugins %v or operators %v lack a name", s.Aggregates, s.Plugins, s.Operators)
 	}
 	for _, name := range internalFunctions {

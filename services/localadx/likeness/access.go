@@ -41,7 +41,8 @@ var granted = map[Role][]Right{
 
 // wants names the roles that a refusal asks for.
 var wants = map[Right]string{
-	Ingest: "Table Ingestor or Database Ingestor", View: "Database Viewer", CreateTable: "Database User", ManageTable: "Table Admin", ManageDatabase: "Database Admin",
+	Ingest: "Table Ingestor or Database Ingestor", View: "Database Viewer", CreateTable: "Database User",
+	ManageTable: "Table Admin", ManageDatabase: "Database Admin",
 }
 
 // Roles are those of whoever calls; nil is all of them.
@@ -71,7 +72,8 @@ func (d *Denied) Error() string {
 	for i, r := range d.Roles {
 		names[i] = string(r)
 	}
-	return fmt.Sprintf("Forbidden (403-Forbidden): the principal has the roles [%s] and is not authorized to perform this operation, which needs %s", strings.Join(names, ", "), wants[d.Right])
+	return fmt.Sprintf(
+		"Forbidden (403-Forbidden): the principal has the roles [%s] and is not authorized to perform this operation, which needs %s", strings.Join(names, ", "), wants[d.Right])
 }
 
 // Check returns a *Denied unless the roles allow the right.

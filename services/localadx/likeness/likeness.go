@@ -1,7 +1,9 @@
-// Package likeness is what of Azure's service a server takes over that is not needed to run locally, and that a client has to
-// live with there: forms of answers, delays and refusals. Without any, the server does the simplest thing that keeps its word.
+// Package likeness is what of Azure's service a server takes over that is not needed to run
+// locally, and that a client has to live with there: forms of answers, delays and refusals. Without
+// any, the server does the simplest thing that keeps its word.
 //
-// Each trait is what documentation, the SDKs' sources or Microsoft's own connectors say of the service, in its worst form.
+// Each trait is what documentation, the SDKs' sources or Microsoft's own connectors say of the
+// service, in its worst form.
 package likeness
 
 import (
@@ -34,14 +36,17 @@ type Description struct {
 // Traits lists all traits.
 func Traits() []Description {
 	return []Description{
-		{SkippedAsFailed, "ends a blob that `ingestIfNotExists` drops as `Failed` with the code `Skipped_IngestByTagAlreadyExists`, `Permanent`, and not as `Skipped`"},
+		{SkippedAsFailed,
+			"ends a blob that `ingestIfNotExists` drops as `Failed` with the code `Skipped_IngestByTagAlreadyExists`, `Permanent`, and not as `Skipped`"},
 		{Redelivery, "hands every third message out twice: the first time its rows are committed and nothing is said of it"},
 		{RetriesExceeded, "ends every third request, its rows committed, as `General_RetryAttemptsExceeded`, `Permanent`"},
-		{StreamingCache, "lets streaming ingestion see changed columns and mappings after five minutes, or after `.clear table … cache streamingingestion schema`"},
+		{StreamingCache,
+			"lets streaming ingestion see changed columns and mappings after five minutes, or after `.clear table … cache streamingingestion schema`"},
 		{ReservedNames, "refuses names of tables and columns that begin or end with two underscores"},
 		{ViewsFromCreation, "makes a materialized view without `backfill` of the rows alone that come after it"},
 		{TwoQueues, "hands out two queues for requests to ingest"},
-		{RotatingStorage, "hands out other containers, queues and status tables every two hours, or every `--storage-life`; the earlier ones are there for as long again, then requests to them end as `ContainerNotFound`, `QueueNotFound` and `TableNotFound`"},
+		{RotatingStorage,
+			"hands out other containers, queues and status tables every two hours, or every `--storage-life`; the earlier ones are there for as long again, then requests to them end as `ContainerNotFound`, `QueueNotFound` and `TableNotFound`"},
 	}
 }
 
@@ -54,12 +59,15 @@ func Names() string {
 	return strings.Join(names, ", ")
 }
 
-// Emulator is how a server answers as Kusto's emulator (kustainer) does where that has no data management service: queued and streaming
-// ingestion are not there (learn.microsoft.com/azure/data-explorer/kusto-emulator-overview). Empty for a server that has them.
+// Emulator is how a server answers as Kusto's emulator (kustainer) does where that has no data
+// management service: queued and streaming ingestion are not there
+// (learn.microsoft.com/azure/data-explorer/kusto-emulator-overview). Empty for a server that has
+// them.
 type Emulator string
 
-// The ways in which `.get ingestion resources` is refused: as an unknown command (Azure/azure-kusto-go#293), and as one for another
-// endpoint, which an engine of a cluster answers (Azure/azure-kusto-python#313).
+// The ways in which `.get ingestion resources` is refused: as an unknown command
+// (Azure/azure-kusto-go#293), and as one for another endpoint, which an engine of a cluster answers
+// (Azure/azure-kusto-python#313).
 const (
 	SyntaxError   Emulator = "syntax-error"
 	WrongEndpoint Emulator = "wrong-endpoint"

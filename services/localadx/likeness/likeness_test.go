@@ -6,7 +6,8 @@ import (
 )
 
 func TestTraitsAreNamedAllTogetherOrWithoutSome(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "redelivery": 1, "all": len(Traits()), "all,-skipped-as-failed": len(Traits()) - 1, "redelivery,-redelivery": 0} {
+	for text, want := range map[string]int{"": 0, "redelivery": 1, "all": len(Traits()),
+		"all,-skipped-as-failed": len(Traits()) - 1, "redelivery,-redelivery": 0} {
 		set, err := Parse(strings.FieldsFunc(text, func(r rune) bool { return r == ',' }))
 		if err != nil || len(set) != want {
 			t.Errorf("%q: %v, %v", text, set, err)

@@ -27,7 +27,8 @@ func (r *Runner) Compile(ctx context.Context, database, text string, parameters 
 }
 
 // CompileAll is Compile of a request whose statements may have several results: a plan each.
-func (r *Runner) CompileAll(ctx context.Context, database, text string, parameters map[string]string) ([]*kql.Plan, error) {
+func (r *Runner) CompileAll(ctx context.Context, database, text string,
+	parameters map[string]string) ([]*kql.Plan, error) {
 	d, err := r.Store.Catalog().Database(database)
 	if err != nil {
 		return nil, err
@@ -36,11 +37,13 @@ func (r *Runner) CompileAll(ctx context.Context, database, text string, paramete
 }
 
 // CompileIn is Compile against a catalog of the caller's.
-func (r *Runner) CompileIn(ctx context.Context, catalog kql.Catalog, database, text string, parameters map[string]string) (*kql.Plan, error) {
+func (r *Runner) CompileIn(ctx context.Context, catalog kql.Catalog, database, text string,
+	parameters map[string]string) (*kql.Plan, error) {
 	return kql.Compile(text, r.options(ctx, catalog, database, parameters))
 }
 
-func (r *Runner) options(ctx context.Context, catalog kql.Catalog, database string, parameters map[string]string) kql.Options {
+func (r *Runner) options(ctx context.Context, catalog kql.Catalog, database string,
+	parameters map[string]string) kql.Options {
 	return kql.Options{
 		Database:   database,
 		Parameters: parameters,

@@ -85,7 +85,8 @@ func New(config Config) (*Ingestor, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Ingestor{store: config.Store, config: config, suspects: suspects, accepted: map[string]bool{}, wake: make(chan struct{}, 1)}
+	i := &Ingestor{store: config.Store, config: config, suspects: suspects, accepted: map[string]bool{},
+		wake: make(chan struct{}, 1)}
 	i.idle = sync.NewCond(&i.mu)
 	return i, nil
 }
@@ -163,8 +164,9 @@ func (i *Ingestor) Run(ctx context.Context) error {
 	return nil
 }
 
-// runSuspects ingests the requests in whose midst the process ended, one by one and with nothing beside, so that it is known
-// which of them ends it again. Those that did too often are set aside. It returns the other messages.
+// runSuspects ingests the requests in whose midst the process ended, one by one and with nothing
+// beside, so that it is known which of them ends it again. Those that did too often are set aside.
+// It returns the other messages.
 func (i *Ingestor) runSuspects(ctx context.Context, left []azstorage.Message) (others []azstorage.Message) {
 	var ids []string
 	for _, m := range left {
@@ -299,7 +301,8 @@ func (i *Ingestor) try(ctx context.Context, a attempt) {
 	delay := min(firstRetry<<min(a.tries, 10), lastRetry)
 	i.config.Log.Error("ingest a batch, to be tried again", "table", a.Requests[0].Table, "in", delay, "error", err)
 	i.mu.Lock()
-	i.later = append(i.later, attempt{Batch: Batch{Requests: again, Reason: a.Reason}, tries: a.tries + 1, at: time.Now().Add(delay)})
+	i.later = append(i.later, attempt{Batch: Batch{Requests: again, Reason: a.Reason}, tries: a.tries + 1,
+		at: time.Now().Add(delay)})
 	i.mu.Unlock()
 	i.nudge()
 }
@@ -362,7 +365,8 @@ func (i *Ingestor) withoutRepeats(ctx context.Context, requests []Request) []Req
 		kept = append(kept, r)
 	}
 	if len(repeated) > 0 {
-		i.settle(ctx, repeated, failure(&ingest.Error{Code: ingest.CodeDuplicateBlob, Message: "The blob is in the batch already"}))
+		i.settle(ctx, repeated,
+			failure(&ingest.Error{Code: ingest.CodeDuplicateBlob, Message: "The blob is in the batch already"}))
 	}
 	return kept
 }
@@ -422,7 +426,8 @@ func (i *Ingestor) fate() fate {
 		return fate{outcome{status: succeeded}, true}
 	case i.config.Like.Has(likeness.RetriesExceeded) && n%unlucky == 2:
 		return fate{outcome{status: failed, code: ingest.CodeRetriesExceeded, failure: "Permanent",
-			details: "Operation has exceeded the retry attempts or timespan limits following a recurring transient error"}, false}
+			details: "Operation has exceeded the retry attempts or timespan limits following a recurring transient error"},
+			false}
 	}
 	return fate{outcome{status: succeeded}, false}
 }
@@ -443,7 +448,8 @@ func (i *Ingestor) fill(ctx context.Context, in *store.Ingestion, r Request) err
 	}
 	ahead := readAhead(content)
 	defer ahead.Close()
-	_, err = source.Fill(in, r.Properties, ingest.Source{Location: r.name(), IgnoreFirstRecord: r.IgnoreFirstRecord}, ahead)
+	_, err = source.Fill(in, r.Properties, ingest.Source{Location: r.name(), IgnoreFirstRecord: r.IgnoreFirstRecord},
+		ahead)
 	return err
 }
 

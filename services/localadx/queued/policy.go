@@ -36,13 +36,16 @@ func ParsePolicy(text json.RawMessage) (Policy, error) {
 	p := Policy{Time: defaultTime, Items: defaultItems, Size: defaultSize << 20}
 	var t policyText
 	if err := json.Unmarshal(text, &t); err != nil {
-		return p, fmt.Errorf("the ingestion batching policy is not of the form {\"MaximumBatchingTimeSpan\":\"00:00:30\",\"MaximumNumberOfItems\":500,\"MaximumRawDataSizeMB\":1024}: %w", err)
+		return p,
+			fmt.Errorf(
+				"the ingestion batching policy is not of the form {\"MaximumBatchingTimeSpan\":\"00:00:30\",\"MaximumNumberOfItems\":500,\"MaximumRawDataSizeMB\":1024}: %w", err)
 	}
 	if t.MaximumBatchingTimeSpan != "" {
 		ticks, ok := value.ParseTimespan(t.MaximumBatchingTimeSpan)
 		p.Time = time.Duration(ticks) * 100
 		if !ok || p.Time < minTime || p.Time > maxTime {
-			return p, fmt.Errorf("MaximumBatchingTimeSpan is '%s' and must be between 00:00:10 and 00:30:00", t.MaximumBatchingTimeSpan)
+			return p, fmt.Errorf("MaximumBatchingTimeSpan is '%s' and must be between 00:00:10 and 00:30:00",
+				t.MaximumBatchingTimeSpan)
 		}
 	}
 	if t.MaximumNumberOfItems != 0 {
@@ -54,7 +57,8 @@ func ParsePolicy(text json.RawMessage) (Policy, error) {
 	if t.MaximumRawDataSizeMB != 0 {
 		p.Size = t.MaximumRawDataSizeMB << 20
 		if t.MaximumRawDataSizeMB < minSize || t.MaximumRawDataSizeMB > maxSize {
-			return p, fmt.Errorf("MaximumRawDataSizeMB is %d and must be between %d and %d", t.MaximumRawDataSizeMB, minSize, maxSize)
+			return p, fmt.Errorf("MaximumRawDataSizeMB is %d and must be between %d and %d", t.MaximumRawDataSizeMB,
+				minSize, maxSize)
 		}
 	}
 	return p, nil

@@ -23,7 +23,8 @@ func TestMessagesOfEverySDKAreUnderstood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.SourceID != "g1" || r.RawSize != 8 || r.Flush || r.Format != ingest.JSON || r.MappingName != "m1" || !r.Created.IsZero() ||
+	if r.SourceID != "g1" || r.RawSize != 8 || r.Flush || r.Format != ingest.JSON || r.MappingName != "m1" ||
+		!r.Created.IsZero() ||
 		fmt.Sprint(r.Tags, r.IfNotExists) != "[ingest-by:abc] [abc]" || r.Report != (Reporting{Failures: true, Queue: true}) {
 		t.Errorf("the Go message is %+v", r)
 	}
@@ -35,10 +36,13 @@ func TestMessagesOfEverySDKAreUnderstood(t *testing.T) {
 		r.Report != (Reporting{Failures: true, Successes: true, Table: "statustab", PartitionKey: "p", RowKey: "r"}) {
 		t.Errorf("the Java message is %+v", r)
 	}
-	if r, err = ParseRequest("3", `{"BlobPath":"https://h/c/x.csv.gz","DatabaseName":"d","TableName":"t"}`); err != nil || r.Format != ingest.CSV || r.SourceID == "" {
+	if r, err = ParseRequest("3", `{"BlobPath":"https://h/c/x.csv.gz","DatabaseName":"d","TableName":"t"}`); err != nil ||
+		r.Format != ingest.CSV || r.SourceID == "" {
 		t.Errorf("a message without properties is %+v, %v", r, err)
 	}
-	for _, text := range []string{`nope`, `{}`, `{"BlobPath":"x","DatabaseName":"d","TableName":"t","AdditionalProperties":{"format":"xml"}}`, `{"BlobPath":"x","DatabaseName":"d","TableName":"t","AdditionalProperties":{"tags":"x"}}`} {
+	for _, text := range []string{`nope`, `{}`,
+		`{"BlobPath":"x","DatabaseName":"d","TableName":"t","AdditionalProperties":{"format":"xml"}}`,
+		`{"BlobPath":"x","DatabaseName":"d","TableName":"t","AdditionalProperties":{"tags":"x"}}`} {
 		if _, err := ParseRequest("4", text); err == nil {
 			t.Errorf("%s was accepted", text)
 		}
@@ -46,7 +50,8 @@ func TestMessagesOfEverySDKAreUnderstood(t *testing.T) {
 }
 
 func request(id int, size int64) Request {
-	return Request{MessageID: fmt.Sprint(id), Database: "d", Table: "t", RawSize: size, BlobURL: fmt.Sprint("https://h/", id)}
+	return Request{MessageID: fmt.Sprint(id), Database: "d", Table: "t", RawSize: size,
+		BlobURL: fmt.Sprint("https://h/", id)}
 }
 
 func TestTheFirstLimitSealsABatch(t *testing.T) {
@@ -64,7 +69,8 @@ func TestTheFirstLimitSealsABatch(t *testing.T) {
 	if add(b, request(1, 1), at) != nil || add(b, request(2, 1), at) != nil {
 		t.Error("a batch is sealed before a limit")
 	}
-	if sealed := add(b, request(3, 1), at); len(sealed) != 1 || sealed[0].Reason != "Count" || len(sealed[0].Requests) != 3 {
+	if sealed := add(b, request(3, 1), at); len(sealed) != 1 || sealed[0].Reason != "Count" ||
+		len(sealed[0].Requests) != 3 {
 		t.Errorf("the third item gives %+v", sealed)
 	}
 	if sealed := add(b, request(4, 100), at); len(sealed) != 1 || sealed[0].Reason != "Size" {
@@ -78,7 +84,8 @@ func TestTheFirstLimitSealsABatch(t *testing.T) {
 	if sealed := b.Due(at.Add(29 * time.Second)); sealed != nil {
 		t.Errorf("before its time there is %+v", sealed)
 	}
-	if sealed := b.Due(at.Add(30 * time.Second)); len(sealed) != 1 || sealed[0].Reason != "Time" || len(sealed[0].Requests) != 2 {
+	if sealed := b.Due(at.Add(30 * time.Second)); len(sealed) != 1 || sealed[0].Reason != "Time" ||
+		len(sealed[0].Requests) != 2 {
 		t.Errorf("in time there is %+v", sealed)
 	}
 	other := request(7, 1)
@@ -106,7 +113,8 @@ func TestTheFirstLimitSealsABatch(t *testing.T) {
 func TestEveryRequestLeavesTheBatcherOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := NewBatcher()
-		policy := Policy{Time: time.Duration(rapid.IntRange(1, 60).Draw(t, "seconds")) * time.Second, Items: rapid.IntRange(1, 5).Draw(t, "items"), Size: rapid.Int64Range(1, 50).Draw(t, "size")}
+		policy := Policy{Time: time.Duration(rapid.IntRange(1, 60).Draw(t, "seconds")) * time.Second,
+			Items: rapid.IntRange(1, 5).Draw(t, "items"), Size: rapid.Int64Range(1, 50).Draw(t, "size")}
 		at := time.Unix(0, 0)
 		left := map[string]int{}
 		count := func(batches []Batch) {
@@ -144,13 +152,16 @@ func TestEveryRequestLeavesTheBatcherOnce(t *testing.T) {
 }
 
 func TestPoliciesHaveADXsLimits(t *testing.T) {
-	p, err := ParsePolicy(json.RawMessage(`{"MaximumBatchingTimeSpan":"00:00:30","MaximumNumberOfItems":500,"MaximumRawDataSizeMB":1024}`))
+	p, err := ParsePolicy(json.RawMessage(
+		`{"MaximumBatchingTimeSpan":"00:00:30","MaximumNumberOfItems":500,"MaximumRawDataSizeMB":1024}`))
 	if err != nil || p != (Policy{Time: 30 * time.Second, Items: 500, Size: 1 << 30}) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for text, want := range map[string]string{
-		`{"MaximumBatchingTimeSpan":"00:00:09"}`: "between 00:00:10", `{"MaximumBatchingTimeSpan":"01:00:00"}`: "between 00:00:10",
-		`{"MaximumNumberOfItems":25001}`: "between 1 and 25000", `{"MaximumRawDataSizeMB":99}`: "between 100 and 4096", `[]`: "form",
+		`{"MaximumBatchingTimeSpan":"00:00:09"}`: "between 00:00:10",
+		`{"MaximumBatchingTimeSpan":"01:00:00"}`: "between 00:00:10",
+		`{"MaximumNumberOfItems":25001}`:         "between 1 and 25000",
+		`{"MaximumRawDataSizeMB":99}`:            "between 100 and 4096", `[]`: "form",
 	} {
 		if _, err := ParsePolicy(json.RawMessage(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)

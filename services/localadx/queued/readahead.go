@@ -51,7 +51,8 @@ func (a *aheadReader) run(source io.ReadCloser) {
 		if cause := recover(); cause != nil {
 			select {
 			case <-a.stop:
-			case a.full <- piece{nil, &ingest.Error{Code: ingest.CodeInvalidBlob, Message: fmt.Sprintf("The source cannot be decompressed: %v", cause)}}:
+			case a.full <- piece{nil, &ingest.Error{Code: ingest.CodeInvalidBlob,
+				Message: fmt.Sprintf("The source cannot be decompressed: %v", cause)}}:
 			}
 		}
 	}()

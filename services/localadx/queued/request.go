@@ -100,7 +100,8 @@ func ParseRequest(messageID, text string) (Request, error) {
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		return Request{MessageID: messageID}, requestError("the message is not a JSON object of the expected form: %v", err)
 	}
-	r := Request{MessageID: messageID, SourceID: m.ID, BlobURL: m.BlobPath, Database: m.DatabaseName, Table: m.TableName, Flush: m.FlushImmediately.bool()}
+	r := Request{MessageID: messageID, SourceID: m.ID, BlobURL: m.BlobPath, Database: m.DatabaseName, Table: m.TableName,
+		Flush: m.FlushImmediately.bool()}
 	if size, err := strconv.ParseInt(string(m.RawDataSize), 10, 64); err == nil && size > 0 {
 		r.RawSize = size
 	}

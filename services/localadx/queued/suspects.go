@@ -16,8 +16,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
-// How often the process may end while a request is ingested before the request is set aside: often enough to be sure. A process
-// that fails says so, and by itself; one that is killed may have been killed for anything, too much memory included.
+// How often the process may end while a request is ingested before the request is set aside: often
+// enough to be sure. A process that fails says so, and by itself; one that is killed may have been
+// killed for anything, too much memory included.
 const (
 	maxCrashes = 2
 	maxKills   = 5
@@ -29,8 +30,8 @@ const (
 	crashFile    = "crash.txt"
 )
 
-// suspects remembers, beyond the end of the process, which requests were being ingested when it ended. Requests are durable, so
-// one that ends its reader would do so after each start.
+// suspects remembers, beyond the end of the process, which requests were being ingested when it
+// ended. Requests are durable, so one that ends its reader would do so after each start.
 //
 // It is a file and no table, and is not synchronised with the disk: it must outlive the process, not the machine.
 type suspects struct {
@@ -106,7 +107,8 @@ func (s *suspects) verdict(id string) string {
 	case e.Crashes >= maxCrashes:
 		return fmt.Sprintf("Reading the source ended the service %d times, the last time with: %s", e.Crashes, s.cause)
 	case e.Kills >= maxKills:
-		return fmt.Sprintf("The service was killed %d times while it read the source, perhaps since it needed too much memory", e.Kills)
+		return fmt.Sprintf(
+			"The service was killed %d times while it read the source, perhaps since it needed too much memory", e.Kills)
 	}
 	return ""
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
-// childDir, in the environment, makes the test binary a service with this data directory; childPosts makes it post requests first,
-// and childKill end without a word in place of a panic.
+// childDir, in the environment, makes the test binary a service with this data directory;
+// childPosts makes it post requests first, and childKill end without a word in place of a panic.
 const (
 	childDir   = "QUEUED_TEST_CHILD"
 	childPosts = "QUEUED_TEST_POSTS"
@@ -64,7 +64,8 @@ func serve(dir string) error {
 	}
 	defer s.Close()
 	opener := &source.Opener{Client: &http.Client{Transport: deadly{}}}
-	i, err := New(Config{Store: s, Loader: &source.Loader{Store: s}, Opener: opener, Dir: dir, MaxBatchingTime: 10 * time.Millisecond, Log: log})
+	i, err := New(Config{Store: s, Loader: &source.Loader{Store: s}, Opener: opener, Dir: dir,
+		MaxBatchingTime: 10 * time.Millisecond, Log: log})
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,8 @@ func serve(dir string) error {
 			return err
 		}
 		for n, name := range []string{"one", "deadly", "two"} {
-			text := fmt.Sprintf(`{"Id":"%d","BlobPath":"http://elsewhere.example/%s.csv","DatabaseName":"db","TableName":"t","RawDataSize":4,"AdditionalProperties":{"format":"csv"}}`, n, name)
+			text := fmt.Sprintf(
+				`{"Id":"%d","BlobPath":"http://elsewhere.example/%s.csv","DatabaseName":"db","TableName":"t","RawDataSize":4,"AdditionalProperties":{"format":"csv"}}`, n, name)
 			if _, err := i.Enqueue(ctx, azstorage.IngestionQueue, text); err != nil {
 				return err
 			}
@@ -107,7 +109,8 @@ func TestARequestThatEndsTheServiceIsSetAsideAndTheOthersOfItsBatchAreIngested(t
 		ends int
 		says string
 	}{
-		"by a panic":    {"", maxCrashes, "ended the service 2 times, the last time with: panic: a reader that nobody guards"},
+		"by a panic": {"", maxCrashes,
+			"ended the service 2 times, the last time with: panic: a reader that nobody guards"},
 		"without words": {"1", maxKills, "was killed 5 times while it read the source"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -141,11 +144,13 @@ func TestARequestThatEndsTheServiceIsSetAsideAndTheOthersOfItsBatchAreIngested(t
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(failures) != 1 || !strings.HasSuffix(failures[0].SourcePath, "deadly.csv") || failures[0].ErrorCode != "BadRequest_InvalidBlob" || !strings.Contains(failures[0].Details, c.says) {
+			if len(failures) != 1 || !strings.HasSuffix(failures[0].SourcePath, "deadly.csv") ||
+				failures[0].ErrorCode != "BadRequest_InvalidBlob" || !strings.Contains(failures[0].Details, c.says) {
 				t.Errorf("the failures are %+v", failures)
 			}
 			var rows int
-			if err := s.DB().QueryRow(fmt.Sprintf(`SELECT count(*) FROM "%s"."t"`, schemaOf(t, s))).Scan(&rows); err != nil || rows != 2 {
+			if err := s.DB().QueryRow(fmt.Sprintf(`SELECT count(*) FROM "%s"."t"`, schemaOf(t, s))).Scan(&rows); err != nil ||
+				rows != 2 {
 				t.Errorf("%d rows of the other two requests were ingested, %v", rows, err)
 			}
 		})
@@ -156,7 +161,8 @@ func TestARequestThatEndsTheServiceIsSetAsideAndTheOthersOfItsBatchAreIngested(t
 func schemaOf(t *testing.T, s *store.Store) string {
 	t.Helper()
 	var name string
-	if err := s.DB().QueryRow("SELECT table_schema FROM information_schema.tables WHERE table_name = 't'").Scan(&name); err != nil {
+	if err := s.DB().QueryRow("SELECT table_schema FROM information_schema.tables WHERE table_name = 't'").Scan(
+		&name); err != nil {
 		t.Fatal(err)
 	}
 	return name

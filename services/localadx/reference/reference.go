@@ -1,5 +1,5 @@
-// Package reference writes docs/localadx.md: what localadx supports, from the code's own tables, so that the page cannot
-// promise what is not there.
+// Package reference writes docs/localadx.md: what localadx supports, from the code's own tables, so
+// that the page cannot promise what is not there.
 package reference
 
 import (

@@ -29,7 +29,8 @@ type protocolError struct {
 func (e *protocolError) Error() string { return e.message }
 
 func badRequest(format string, args ...any) error {
-	return &protocolError{status: http.StatusBadRequest, code: "General_BadRequest", message: fmt.Sprintf(format, args...), permanent: true}
+	return &protocolError{status: http.StatusBadRequest, code: "General_BadRequest", message: fmt.Sprintf(format, args...),
+		permanent: true}
 }
 
 // oneAPIError is an error in the form of the Microsoft REST guidelines, with Kusto's own members.
@@ -55,7 +56,8 @@ type errorContext struct {
 func (x *exchange) describe(err error) oneAPIError {
 	e := classify(err)
 	e.Context = errorContext{
-		Timestamp: time.Now().UTC().Format(time.RFC3339Nano), ServiceAlias: "localadx", ClientRequestID: x.clientID, ActivityID: x.activityID,
+		Timestamp: time.Now().UTC().Format(time.RFC3339Nano), ServiceAlias: "localadx", ClientRequestID: x.clientID,
+		ActivityID: x.activityID,
 	}
 	if e.Inner != nil {
 		e.Inner.Context = e.Context
@@ -81,19 +83,23 @@ func classify(err error) oneAPIError {
 		ended    *command.CancelledError
 	)
 	bad := func(code, typeName string) oneAPIError {
-		return oneAPIError{status: http.StatusBadRequest, Code: code, Message: invalidRequest, Type: "Kusto.Data.Exceptions." + typeName, Detail: err.Error(), Permanent: true}
+		return oneAPIError{status: http.StatusBadRequest, Code: code, Message: invalidRequest,
+			Type: "Kusto.Data.Exceptions." + typeName, Detail: err.Error(), Permanent: true}
 	}
 	switch {
 	case errors.As(err, &protocol):
-		e := oneAPIError{status: protocol.status, Code: protocol.code, Message: invalidRequest, Type: "Kusto.Data.Exceptions.KustoBadRequestException", Detail: protocol.message, Permanent: protocol.permanent}
+		e := oneAPIError{status: protocol.status, Code: protocol.code, Message: invalidRequest,
+			Type: "Kusto.Data.Exceptions.KustoBadRequestException", Detail: protocol.message, Permanent: protocol.permanent}
 		return e
 	case errors.As(err, &denied):
-		return oneAPIError{status: http.StatusForbidden, Code: "Forbidden", Message: "Caller is not authorized to perform this action",
-			Type: "Kusto.DataNode.Exceptions.UnauthorizedDatabaseAccessException", Detail: denied.Error(), Permanent: true}
+		return oneAPIError{status: http.StatusForbidden, Code: "Forbidden",
+			Message: "Caller is not authorized to perform this action",
+			Type:    "Kusto.DataNode.Exceptions.UnauthorizedDatabaseAccessException", Detail: denied.Error(), Permanent: true}
 	case errors.As(err, &lacking) && lacking.Emulator == likeness.SyntaxError:
 		return bad("BadRequest_SyntaxError", "SyntaxException")
 	case errors.As(err, &lacking):
-		return oneAPIError{status: http.StatusBadRequest, Code: "BadRequest", Message: invalidRequest, Type: "Kusto.Common.Svc.Exceptions.AdminCommandWrongEndpointException", Detail: err.Error(), Permanent: true}
+		return oneAPIError{status: http.StatusBadRequest, Code: "BadRequest", Message: invalidRequest,
+			Type: "Kusto.Common.Svc.Exceptions.AdminCommandWrongEndpointException", Detail: err.Error(), Permanent: true}
 	case errors.As(err, &policy):
 		return bad(ingest.CodeUpdatePolicy, "UpdatePolicyException")
 	case errors.As(err, &compile):
@@ -107,29 +113,35 @@ func classify(err error) oneAPIError {
 	case errors.As(err, &intake):
 		return ingestionError(intake)
 	case errors.As(err, &tooMany):
-		return oneAPIError{status: http.StatusBadRequest, Code: "LimitsExceeded", Message: "Request is invalid and cannot be executed.",
-			Type: "Kusto.Data.Exceptions.KustoServicePartialQueryFailureLimitsExceededException", Detail: tooMany.Error()}
+		return oneAPIError{status: http.StatusBadRequest, Code: "LimitsExceeded",
+			Message: "Request is invalid and cannot be executed.",
+			Type:    "Kusto.Data.Exceptions.KustoServicePartialQueryFailureLimitsExceededException", Detail: tooMany.Error()}
 	case errors.As(err, &ended):
-		return oneAPIError{status: http.StatusBadRequest, Code: "Request_Canceled", Message: "The query was cancelled.", Type: "Kusto.Data.Exceptions.KustoRequestCanceledException",
+		return oneAPIError{status: http.StatusBadRequest, Code: "Request_Canceled", Message: "The query was cancelled.",
+			Type:   "Kusto.Data.Exceptions.KustoRequestCanceledException",
 			Detail: ended.Error(), Permanent: true}
 	case errors.As(err, &run) && run.OfQuery:
 		return bad("General_BadRequest", "KustoBadRequestException")
 	case errors.Is(err, context.DeadlineExceeded):
-		return oneAPIError{status: http.StatusGatewayTimeout, Code: "Gateway_Timeout", Message: "The request took longer than its servertimeout allows.",
-			Type: "Kusto.Data.Exceptions.KustoServiceTimeoutException", Detail: err.Error()}
+		return oneAPIError{status: http.StatusGatewayTimeout, Code: "Gateway_Timeout",
+			Message: "The request took longer than its servertimeout allows.",
+			Type:    "Kusto.Data.Exceptions.KustoServiceTimeoutException", Detail: err.Error()}
 	case errors.Is(err, context.Canceled):
-		return oneAPIError{status: 499, Code: "Request_Canceled", Message: "The client ended the request.", Type: "Kusto.Data.Exceptions.KustoRequestCanceledException", Detail: err.Error()}
+		return oneAPIError{status: 499, Code: "Request_Canceled", Message: "The client ended the request.",
+			Type: "Kusto.Data.Exceptions.KustoRequestCanceledException", Detail: err.Error()}
 	}
 	return serverError(err)
 }
 
 // compileError carries the compiler's code in an inner error, as Kusto does.
 func compileError(err *syntax.Error) oneAPIError {
-	inner := &oneAPIError{Code: err.Code, Message: "A semantic error occurred.", Type: "Kusto.Data.Exceptions.SemanticException", Detail: err.Error(), Permanent: true}
+	inner := &oneAPIError{Code: err.Code, Message: "A semantic error occurred.",
+		Type: "Kusto.Data.Exceptions.SemanticException", Detail: err.Error(), Permanent: true}
 	if strings.HasPrefix(err.Code, "SYN") {
 		inner.Message, inner.Type = "A syntax error occurred.", "Kusto.Data.Exceptions.SyntaxException"
 	}
-	return oneAPIError{status: http.StatusBadRequest, Code: "General_BadRequest", Message: invalidRequest, Type: "Kusto.Data.Exceptions.KustoBadRequestException",
+	return oneAPIError{status: http.StatusBadRequest, Code: "General_BadRequest", Message: invalidRequest,
+		Type:   "Kusto.Data.Exceptions.KustoBadRequestException",
 		Detail: "Request is invalid and cannot be processed: " + err.Error(), Permanent: true, Inner: inner}
 }
 
@@ -138,18 +150,21 @@ func ingestionError(err *ingest.Error) oneAPIError {
 	if err.Transient {
 		status = http.StatusServiceUnavailable
 	}
-	return oneAPIError{status: status, Code: err.Code, Message: invalidRequest, Type: "Kusto.Data.Exceptions.IngestionException", Detail: err.Message, Permanent: !err.Transient}
+	return oneAPIError{status: status, Code: err.Code, Message: invalidRequest,
+		Type: "Kusto.Data.Exceptions.IngestionException", Detail: err.Message, Permanent: !err.Transient}
 }
 
 // serverError is what is not the client's fault; a full disk and too little memory are named, since users can help.
 func serverError(err error) oneAPIError {
-	e := oneAPIError{status: http.StatusInternalServerError, Code: "General_InternalServerError", Message: "An unknown error occurred during command or query execution.",
-		Type: "Kusto.Data.Exceptions.KustoServiceException", Detail: err.Error()}
+	e := oneAPIError{status: http.StatusInternalServerError, Code: "General_InternalServerError",
+		Message: "An unknown error occurred during command or query execution.",
+		Type:    "Kusto.Data.Exceptions.KustoServiceException", Detail: err.Error()}
 	text := strings.ToLower(err.Error())
 	var full *disk.FullError
 	switch {
 	case errors.As(err, &full):
-		e.status, e.Code, e.Message = http.StatusInsufficientStorage, "General_InsufficientStorage", "The disk that holds localadx's data directory is full: free some space and try again."
+		e.status, e.Code, e.Message = http.StatusInsufficientStorage, "General_InsufficientStorage",
+			"The disk that holds localadx's data directory is full: free some space and try again."
 	case strings.Contains(text, "no space left"):
 		e.Message = "The disk that holds localadx's data directory is full: free some space and try again."
 	case strings.Contains(text, "out of memory"):

@@ -63,14 +63,17 @@ type exchange struct {
 
 // ServeHTTP implements http.Handler for the paths under /v1/ and /v2/.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{Request: r, w: w, clientID: r.Header.Get("x-ms-client-request-id"), activityID: uuid.NewString(), started: time.Now()}
+	x := &exchange{Request: r, w: w, clientID: r.Header.Get("x-ms-client-request-id"), activityID: uuid.NewString(),
+		started: time.Now()}
 	if x.clientID == "" {
 		x.clientID = "unspecified;" + uuid.NewString()
 	}
 	w.Header().Set("x-ms-client-request-id", x.clientID)
 	w.Header().Set("x-ms-activity-id", x.activityID)
 	if !h.allowOrigin(w, r) {
-		h.fail(x, &protocolError{status: http.StatusForbidden, code: "Forbidden", message: "pages of " + r.Header.Get("Origin") + " may not call this server: use a name from its certificate, or add yours by --names", permanent: true})
+		h.fail(x, &protocolError{status: http.StatusForbidden, code: "Forbidden",
+			message: "pages of " + r.Header.Get("Origin") +
+				" may not call this server: use a name from its certificate, or add yours by --names", permanent: true})
 		return
 	}
 	if r.Method == http.MethodOptions {
@@ -87,7 +90,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		// What else a stranger sends is not waited for.
 		w.Header().Set("Connection", "close")
-		h.fail(x, &protocolError{status: http.StatusUnauthorized, code: "Unauthorized", message: "this server asks for a bearer token and the request has none or another"})
+		h.fail(x, &protocolError{status: http.StatusUnauthorized, code: "Unauthorized",
+			message: "this server asks for a bearer token and the request has none or another"})
 		return
 	}
 	switch {
@@ -102,7 +106,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, "/v1/rest/ingestion/"):
 		h.queued(x, path)
 	default:
-		h.fail(x, &protocolError{status: http.StatusNotFound, code: "NotFound", message: "there is nothing at " + r.Method + " " + r.URL.Path})
+		h.fail(x, &protocolError{status: http.StatusNotFound, code: "NotFound",
+			message: "there is nothing at " + r.Method + " " + r.URL.Path})
 	}
 }
 

@@ -30,7 +30,8 @@ func (h *Handler) query(x *exchange, write func(*exchange, []*result) error) {
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), q.timeout(queryTimeout))
 	defer cancel()
-	ctx, end := h.Commands.Journal.BeginQuery(ctx, command.Request{Database: q.Database, Statement: q.Statement, ClientID: x.clientID, User: x.user()}, x.started)
+	ctx, end := h.Commands.Journal.BeginQuery(ctx, command.Request{Database: q.Database, Statement: q.Statement,
+		ClientID: x.clientID, User: x.user()}, x.started)
 	// A query that makes this process panic has ended too.
 	defer func() { end(err) }()
 	err = h.run(ctx, x, q, write)
@@ -53,7 +54,8 @@ func (h *Handler) run(ctx context.Context, x *exchange, q *request, write func(*
 		return err
 	}
 	if q.option("validate_permissions") {
-		return write(x, []*result{{request: q, plan: plans[0], columns: []kql.Column{{Name: "Result", Type: value.String}}, next: fixedRows([][]any{{"OK"}})}})
+		return write(x, []*result{{request: q, plan: plans[0], columns: []kql.Column{{Name: "Result", Type: value.String}},
+			next: fixedRows([][]any{{"OK"}})}})
 	}
 	results := make([]*result, len(plans))
 	for i, plan := range plans {
@@ -134,7 +136,8 @@ func (h *Handler) management(x *exchange) {
 	ctx, cancel := context.WithTimeout(x.Context(), q.timeout(commandTimeout))
 	defer cancel()
 	answer, err := h.Commands.Run(ctx, command.Request{
-		Database: q.Database, Statement: q.Statement, StorageURL: h.StorageURL(x.Request), ClientID: x.clientID, User: x.user(),
+		Database: q.Database, Statement: q.Statement, StorageURL: h.StorageURL(x.Request),
+		ClientID: x.clientID, User: x.user(),
 	})
 	if err != nil {
 		h.fail(x, err)

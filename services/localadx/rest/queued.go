@@ -22,7 +22,8 @@ const (
 	maxBlobSize        = 6 << 30
 )
 
-// operationTable holds the state of sources whose client asked for tracking: partition is the operation, row the source.
+// operationTable holds the state of sources whose client asked for tracking: partition is the
+// operation, row the source.
 const operationTable = "ingestoperations"
 
 // queued answers the REST form of queued ingestion (preview API "ingest-v2").
@@ -36,7 +37,8 @@ func (h *Handler) queued(x *exchange, path string) {
 	case x.Method == http.MethodGet && len(segments) == 7 && strings.EqualFold(segments[3], "queued"):
 		h.operationStatus(x, segments[6])
 	default:
-		h.fail(x, &protocolError{status: http.StatusNotFound, code: "NotFound", message: "there is nothing at " + x.Method + " " + x.URL.Path})
+		h.fail(x, &protocolError{status: http.StatusNotFound, code: "NotFound",
+			message: "there is nothing at " + x.Method + " " + x.URL.Path})
 	}
 }
 
@@ -52,7 +54,8 @@ func (h *Handler) ingestionConfiguration(x *exchange) any {
 	}
 	return map[string]any{
 		"containerSettings": map[string]any{
-			"containers": containers, "lakeFolders": []container{}, "refreshInterval": "01:00:00", "preferredUploadMethod": "Storage",
+			"containers": containers, "lakeFolders": []container{}, "refreshInterval": "01:00:00",
+			"preferredUploadMethod": "Storage",
 		},
 		"ingestionSettings": map[string]any{
 			"maxBlobsPerBatch": maxBlobsPerRequest, "maxDataSize": int64(maxBlobSize), "preferredIngestionMethod": "Rest",
@@ -96,7 +99,9 @@ func (h *Handler) accept(x *exchange, database, table string) (string, error) {
 	}
 	var asked ingestRequest
 	if err := json.Unmarshal(body, &asked); err != nil {
-		return "", badRequest("the body is not JSON of the form {\"blobs\":[{\"url\":\"…\"}],\"properties\":{\"format\":\"…\"}}: %v", err)
+		return "",
+			badRequest("the body is not JSON of the form {\"blobs\":[{\"url\":\"…\"}],\"properties\":{\"format\":\"…\"}}: %v",
+				err)
 	}
 	if len(asked.Blobs) == 0 || len(asked.Blobs) > maxBlobsPerRequest {
 		return "", badRequest("a request names between 1 and %d blobs", maxBlobsPerRequest)
@@ -145,12 +150,14 @@ func (h *Handler) accept(x *exchange, database, table string) (string, error) {
 func (h *Handler) track(x *exchange, message map[string]any, operation, source, blobURL string) error {
 	location, _, _ := strings.Cut(blobURL, "?")
 	at := time.Now().UTC().Format(time.RFC3339Nano)
-	state, err := json.Marshal(map[string]any{"Status": "InProgress", "IngestionSourceId": source, "IngestionSourcePath": location, "UpdatedOn": at, "StartedOn": at})
+	state, err := json.Marshal(map[string]any{"Status": "InProgress", "IngestionSourceId": source,
+		"IngestionSourcePath": location, "UpdatedOn": at, "StartedOn": at})
 	if err != nil {
 		return fmt.Errorf("write a source's state: %w", err)
 	}
 	message["ReportLevel"], message["ReportMethod"] = 2, 1
-	message["IngestionStatusInTable"] = map[string]string{"TableConnectionString": "/" + operationTable, "PartitionKey": operation, "RowKey": source}
+	message["IngestionStatusInTable"] = map[string]string{"TableConnectionString": "/" + operationTable,
+		"PartitionKey": operation, "RowKey": source}
 	return h.Store.Entities().MergeEntity(x.Context(), operationTable, operation, source, state)
 }
 
@@ -183,7 +190,8 @@ type sourceState struct {
 func (h *Handler) operationStatus(x *exchange, operation string) {
 	entities, err := h.Store.Entities().EntitiesOf(x.Context(), operationTable, operation)
 	if err == nil && len(entities) == 0 {
-		err = &protocolError{status: http.StatusNotFound, code: "NotFound", message: "there is no tracked ingestion operation " + operation, permanent: true}
+		err = &protocolError{status: http.StatusNotFound, code: "NotFound",
+			message: "there is no tracked ingestion operation " + operation, permanent: true}
 	}
 	if err != nil {
 		h.fail(x, err)
@@ -210,8 +218,9 @@ func (h *Handler) operationStatus(x *exchange, operation string) {
 			updated = s.UpdatedOn
 		}
 		details = append(details, map[string]any{
-			"sourceId": s.IngestionSourceID, "url": s.IngestionSourcePath, "status": s.Status, "startedAt": s.StartedOn, "lastUpdateTime": s.UpdatedOn,
-			"errorCode": s.ErrorCode, "failureStatus": s.FailureStatus, "details": s.Details,
+			"sourceId": s.IngestionSourceID, "url": s.IngestionSourcePath, "status": s.Status, "startedAt": s.StartedOn,
+			"lastUpdateTime": s.UpdatedOn,
+			"errorCode":      s.ErrorCode, "failureStatus": s.FailureStatus, "details": s.Details,
 		})
 	}
 	answer := map[string]any{"startTime": started, "lastUpdated": updated, "status": counts}

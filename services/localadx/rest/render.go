@@ -69,7 +69,8 @@ func (c *chart) fill(r *kql.Render) {
 		return otherwise
 	}
 	c.Title, c.XColumn, c.XTitle, c.YTitle = text("title"), text("xcolumn"), text("xtitle"), text("ytitle")
-	c.XAxis, c.YAxis, c.Legend, c.YSplit, c.Kind = text("xaxis"), text("yaxis"), text("legend"), text("ysplit"), text("kind")
+	c.XAxis, c.YAxis, c.Legend, c.YSplit, c.Kind = text("xaxis"), text("yaxis"), text("legend"),
+		text("ysplit"), text("kind")
 	c.Series, c.YColumns, c.AnomalyColumns = list("series"), list("ycolumns"), list("anomalycolumns")
 	c.Accumulate = strings.EqualFold(r.Properties["accumulate"], "true")
 	c.Ymin, c.Ymax = limit("ymin", "NaN"), limit("ymax", "NaN")

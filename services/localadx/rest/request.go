@@ -164,7 +164,8 @@ func (q *request) timeout(otherwise time.Duration) time.Duration {
 	return min(limit, maxTimeout)
 }
 
-// ordinaryBody is the size in bytes up to which any number of bodies may be in memory at once. Of larger ones maxLarge may be.
+// ordinaryBody is the size in bytes up to which any number of bodies may be in memory at once. Of
+// larger ones maxLarge may be.
 const (
 	ordinaryBody = 1 << 20
 	maxLarge     = 1
@@ -202,7 +203,8 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 		}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil, &protocolError{status: http.StatusRequestTimeout, code: "RequestTimeout", message: "the client took too long to send the body"}
+		return nil, &protocolError{status: http.StatusRequestTimeout, code: "RequestTimeout",
+			message: "the client took too long to send the body"}
 	}
 	if err != nil {
 		return nil, badRequest("the body cannot be read: %v", err)

@@ -17,13 +17,15 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
-// maxStream is the limit on one streaming ingestion, uncompressed, in bytes; ADX's ("Limitations of streaming ingestion").
+// maxStream is the limit on one streaming ingestion, uncompressed, in bytes; ADX's ("Limitations of
+// streaming ingestion").
 const maxStream = 4 << 20
 
 // streaming answers POST /v1/rest/ingest/{database}/{table}?streamFormat=…&mappingName=…&sourceKind=….
 func (h *Handler) streaming(x *exchange) {
 	if x.Method != http.MethodPost {
-		h.fail(x, &protocolError{status: http.StatusMethodNotAllowed, code: "MethodNotAllowed", message: "streaming ingestion is a POST"})
+		h.fail(x, &protocolError{status: http.StatusMethodNotAllowed, code: "MethodNotAllowed",
+			message: "streaming ingestion is a POST"})
 		return
 	}
 	consumed, err := h.stream(x)
@@ -33,9 +35,10 @@ func (h *Handler) streaming(x *exchange) {
 		return
 	}
 	w := h.begin(x)
-	fmt.Fprintf(w, `{"Tables":[{"TableName":"Table_0","Columns":[{"ColumnName":"ConsumedRecordsCount","DataType":"Int64","ColumnType":"long"},`+
-		`{"ColumnName":"UpdatePolicyStatus","DataType":"String","ColumnType":"string"},{"ColumnName":"UpdatePolicyFailureCode","DataType":"String","ColumnType":"string"},`+
-		`{"ColumnName":"UpdatePolicyFailureReason","DataType":"String","ColumnType":"string"}],"Rows":[[%d,"Inactive","Unknown",null]]}]}`, consumed)
+	fmt.Fprintf(w,
+		`{"Tables":[{"TableName":"Table_0","Columns":[{"ColumnName":"ConsumedRecordsCount","DataType":"Int64","ColumnType":"long"},`+
+			`{"ColumnName":"UpdatePolicyStatus","DataType":"String","ColumnType":"string"},{"ColumnName":"UpdatePolicyFailureCode","DataType":"String","ColumnType":"string"},`+
+			`{"ColumnName":"UpdatePolicyFailureReason","DataType":"String","ColumnType":"string"}],"Rows":[[%d,"Inactive","Unknown",null]]}]}`, consumed)
 	h.end(x, w)
 }
 
@@ -61,7 +64,8 @@ func (h *Handler) stream(x *exchange) (consumed int64, err error) {
 		return 0, err
 	}
 	if h.Emulator != "" {
-		return 0, &protocolError{status: http.StatusNotFound, code: "NotFound", permanent: true, message: "there is no streaming ingestion here"}
+		return 0, &protocolError{status: http.StatusNotFound, code: "NotFound", permanent: true,
+			message: "there is no streaming ingestion here"}
 	}
 	if err := h.Roles.Check(likeness.Ingest); err != nil {
 		return 0, err
@@ -75,8 +79,11 @@ func (h *Handler) stream(x *exchange) (consumed int64, err error) {
 		return 0, err
 	}
 	if !command.StreamingEnabled(d, t) {
-		return 0, &protocolError{status: http.StatusNotFound, code: "BadRequest_StreamingIngestionPolicyNotEnabled", permanent: true,
-			message: fmt.Sprintf("streaming ingestion is not enabled for table '%s': run .alter table %s policy streamingingestion enable", table, store.QuoteName(table))}
+		return 0, &protocolError{status: http.StatusNotFound, code: "BadRequest_StreamingIngestionPolicyNotEnabled",
+			permanent: true,
+			message: fmt.Sprintf(
+				"streaming ingestion is not enabled for table '%s': run .alter table %s policy streamingingestion enable", table,
+				store.QuoteName(table))}
 	}
 	parameters := x.URL.Query()
 	format, err := ingest.ParseFormat(parameters.Get("streamFormat"))
@@ -117,8 +124,10 @@ func (h *Handler) streamContent(x *exchange, parameters url.Values) ([]byte, err
 		return nil, badRequest("the blob cannot be read: %v", err)
 	}
 	if len(content) > maxStream {
-		return nil, &protocolError{status: http.StatusRequestEntityTooLarge, code: "BadRequest_RequestTooLarge", permanent: true,
-			message: fmt.Sprintf("the blob is larger than %d MB, the limit of streaming ingestion: use queued ingestion", maxStream>>20)}
+		return nil, &protocolError{status: http.StatusRequestEntityTooLarge, code: "BadRequest_RequestTooLarge",
+			permanent: true,
+			message: fmt.Sprintf("the blob is larger than %d MB, the limit of streaming ingestion: use queued ingestion",
+				maxStream>>20)}
 	}
 	return content, nil
 }

@@ -113,10 +113,14 @@ func (h *Handler) writeV1(x *exchange, results []*result) error {
 	}
 	table(strings("Value"), fixedRows(drawings))
 	listed("QueryProperties", "@ExtendedProperties")
-	status := []kql.Column{{Name: "Timestamp", Type: value.Datetime}, {Name: "Severity", Type: value.Int}, {Name: "SeverityName", Type: value.String},
-		{Name: "StatusCode", Type: value.Int}, {Name: "StatusDescription", Type: value.String}, {Name: "Count", Type: value.Int},
-		{Name: "RequestId", Type: value.GUID}, {Name: "ActivityId", Type: value.GUID}, {Name: "SubActivityId", Type: value.GUID}, {Name: "ClientActivityId", Type: value.String}}
-	row := []any{value.TicksOf(time.Now()), int32(4), "Info", int32(0), "Query completed successfully", int32(1), x.activityID, x.activityID, x.activityID, x.clientID}
+	status := []kql.Column{{Name: "Timestamp", Type: value.Datetime}, {Name: "Severity", Type: value.Int},
+		{Name: "SeverityName", Type: value.String},
+		{Name: "StatusCode", Type: value.Int}, {Name: "StatusDescription", Type: value.String},
+		{Name: "Count", Type: value.Int},
+		{Name: "RequestId", Type: value.GUID}, {Name: "ActivityId", Type: value.GUID},
+		{Name: "SubActivityId", Type: value.GUID}, {Name: "ClientActivityId", Type: value.String}}
+	row := []any{value.TicksOf(time.Now()), int32(4), "Info", int32(0), "Query completed successfully", int32(1),
+		x.activityID, x.activityID, x.activityID, x.clientID}
 	if failed != nil {
 		row[1], row[2], row[3], row[4] = int32(2), "Error", int32(-1), failed.Error()
 	}

@@ -13,8 +13,8 @@ import (
 // fragmentRows is how many rows a table fragment holds at most.
 const fragmentRows = 1000
 
-// v2Writer writes the frames of a v2 answer. The Go SDK's reader wants each frame on a line of its own, the separator in
-// front, and the properties of frames in exactly this order.
+// v2Writer writes the frames of a v2 answer. The Go SDK's reader wants each frame on a line of its
+// own, the separator in front, and the properties of frames in exactly this order.
 type v2Writer struct {
 	w      *bufio.Writer
 	b      []byte // the frame under way
@@ -74,7 +74,8 @@ func (v *v2Writer) table(id int, kind, name string, columns []kql.Column, rows .
 }
 
 func (v *v2Writer) openTable(id int, kind, name string, columns []kql.Column) {
-	v.b = append(v.b, `{"FrameType":"DataTable","TableId":`+strconv.Itoa(id)+`,"TableKind":"`+kind+`","TableName":"`+name+`",`...)
+	v.b = append(v.b, `{"FrameType":"DataTable","TableId":`+strconv.Itoa(id)+`,"TableKind":"`+kind+
+		`","TableName":"`+name+`",`...)
 	v.columns(columns)
 	v.b = append(v.b, `,"Rows":[`...)
 }
@@ -87,12 +88,15 @@ func (h *Handler) writeV2(x *exchange, results []*result) error {
 	fragmented := results[0].request.option("results_v2_fragment_primary_tables")
 	v.frame()
 	if fragmented {
-		v.b = append(v.b, `{"FrameType":"DataSetHeader","IsProgressive":false,"Version":"v2.0","IsFragmented":true,"ErrorReportingPlacement":"EndOfTable"}`...)
+		v.b = append(v.b,
+			`{"FrameType":"DataSetHeader","IsProgressive":false,"Version":"v2.0","IsFragmented":true,"ErrorReportingPlacement":"EndOfTable"}`...)
 	} else {
-		v.b = append(v.b, `{"FrameType":"DataSetHeader","IsProgressive":false,"Version":"v2.0","IsFragmented":false,"ErrorReportingPlacement":"InData"}`...)
+		v.b = append(v.b,
+			`{"FrameType":"DataSetHeader","IsProgressive":false,"Version":"v2.0","IsFragmented":false,"ErrorReportingPlacement":"InData"}`...)
 	}
 	v.flush()
-	properties := []kql.Column{{Name: "TableId", Type: value.Int}, {Name: "Key", Type: value.String}, {Name: "Value", Type: value.Dynamic}}
+	properties := []kql.Column{{Name: "TableId", Type: value.Int}, {Name: "Key", Type: value.String},
+		{Name: "Value", Type: value.Dynamic}}
 	drawings := make([][]any, len(results))
 	for i, r := range results {
 		drawings[i] = []any{int32(i + 1), "Visualization", string(value.AppendQuoted(nil, string(visualization(r.plan))))}
@@ -197,20 +201,27 @@ func (v *v2Writer) errorList(x *exchange, err error) {
 
 // completion writes the frames behind the primary results, which have so many rows each.
 func (v *v2Writer) completion(x *exchange, rows []int64, failed error) {
-	columns := []kql.Column{{Name: "Timestamp", Type: value.Datetime}, {Name: "ClientRequestId", Type: value.String}, {Name: "ActivityId", Type: value.GUID},
-		{Name: "SubActivityId", Type: value.GUID}, {Name: "ParentActivityId", Type: value.GUID}, {Name: "Level", Type: value.Int}, {Name: "LevelName", Type: value.String},
-		{Name: "StatusCode", Type: value.Int}, {Name: "StatusCodeName", Type: value.String}, {Name: "EventType", Type: value.Int},
+	columns := []kql.Column{{Name: "Timestamp", Type: value.Datetime}, {Name: "ClientRequestId", Type: value.String},
+		{Name: "ActivityId", Type: value.GUID},
+		{Name: "SubActivityId", Type: value.GUID}, {Name: "ParentActivityId", Type: value.GUID},
+		{Name: "Level", Type: value.Int}, {Name: "LevelName", Type: value.String},
+		{Name: "StatusCode", Type: value.Int}, {Name: "StatusCodeName", Type: value.String},
+		{Name: "EventType", Type: value.Int},
 		{Name: "EventTypeName", Type: value.String}, {Name: "Payload", Type: value.String}}
-	event := func(level int32, levelName string, status int32, statusName string, kind int32, kindName string, payload any) []any {
+	event := func(level int32, levelName string, status int32, statusName string, kind int32, kindName string,
+		payload any) []any {
 		text, err := json.Marshal(payload)
 		if err != nil {
 			text = []byte("{}")
 		}
-		return []any{value.TicksOf(time.Now()), x.clientID, x.activityID, x.activityID, x.activityID, level, levelName, status, statusName, kind, kindName, string(text)}
+		return []any{value.TicksOf(time.Now()), x.clientID, x.activityID, x.activityID, x.activityID, level, levelName,
+			status, statusName, kind, kindName, string(text)}
 	}
-	ended := event(4, "Info", 0, "S_OK (0)", 4, "QueryInfo", map[string]any{"Count": 1, "Text": "Query completed successfully"})
+	ended := event(4, "Info", 0, "S_OK (0)", 4, "QueryInfo",
+		map[string]any{"Count": 1, "Text": "Query completed successfully"})
 	if failed != nil {
-		ended = event(2, "Error", -2133196797, "E_QUERY_RESULT_SET_TOO_LARGE (0x80DA0003)", 4, "QueryInfo", map[string]any{"Count": 1, "Text": failed.Error()})
+		ended = event(2, "Error", -2133196797, "E_QUERY_RESULT_SET_TOO_LARGE (0x80DA0003)", 4, "QueryInfo",
+			map[string]any{"Count": 1, "Text": failed.Error()})
 	}
 	tables := make([]map[string]any, len(rows))
 	for i, n := range rows {
@@ -222,7 +233,8 @@ func (v *v2Writer) completion(x *exchange, rows []int64, failed error) {
 	})
 	v.table(len(rows)+1, "QueryCompletionInformation", "QueryCompletionInformation", columns, ended, statistics)
 	v.frame()
-	v.b = append(v.b, `{"FrameType":"DataSetCompletion","HasErrors":`+strconv.FormatBool(failed != nil)+`,"Cancelled":false`...)
+	v.b = append(v.b, `{"FrameType":"DataSetCompletion","HasErrors":`+strconv.FormatBool(failed != nil)+
+		`,"Cancelled":false`...)
 	v.errors(x, failed)
 	v.b = append(v.b, '}')
 	v.flush()

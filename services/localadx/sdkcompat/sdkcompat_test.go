@@ -32,10 +32,15 @@ type suite struct {
 
 func suites() []suite {
 	return []suite{
-		{"python", []string{"python3"}, []string{"sh", "-c", "python3 -m venv venv && venv/bin/pip install --quiet -r requirements.txt"}, []string{"venv/bin/python", "suite.py"}},
-		{"node", []string{"node", "npm"}, []string{"npm", "install", "--no-audit", "--no-fund", "--silent"}, []string{"node", "suite.mjs"}},
-		{"java", []string{"java", "javac", "mvn"}, []string{"mvn", "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=classpath.txt"},
-			[]string{"sh", "-c", "javac -cp \"$(cat classpath.txt)\" -d . Suite.java && java -Djavax.net.ssl.trustStore=\"$LOCALADX_TRUST\" -Djavax.net.ssl.trustStorePassword=changeit -cp \"$(cat classpath.txt):.\" Suite"}},
+		{"python", []string{"python3"}, []string{"sh", "-c",
+			"python3 -m venv venv && venv/bin/pip install --quiet -r requirements.txt"},
+			[]string{"venv/bin/python", "suite.py"}},
+		{"node", []string{"node", "npm"}, []string{"npm", "install", "--no-audit", "--no-fund", "--silent"},
+			[]string{"node", "suite.mjs"}},
+		{"java", []string{"java", "javac", "mvn"}, []string{"mvn", "-q", "-B", "dependency:build-classpath",
+			"-Dmdep.outputFile=classpath.txt"},
+			[]string{"sh", "-c",
+				"javac -cp \"$(cat classpath.txt)\" -d . Suite.java && java -Djavax.net.ssl.trustStore=\"$LOCALADX_TRUST\" -Djavax.net.ssl.trustStorePassword=changeit -cp \"$(cat classpath.txt):.\" Suite"}},
 	}
 }
 
@@ -62,7 +67,8 @@ func TestTheSDKsCannotTellLocaladxFromADX(t *testing.T) {
 			if err := copyFiles(work, s.name); err != nil {
 				t.Fatal(err)
 			}
-			environment := append(os.Environ(), "REQUESTS_CA_BUNDLE="+filepath.Join(dir, localadx.CAFile), "SSL_CERT_FILE="+filepath.Join(dir, localadx.CAFile),
+			environment := append(os.Environ(), "REQUESTS_CA_BUNDLE="+filepath.Join(dir, localadx.CAFile),
+				"SSL_CERT_FILE="+filepath.Join(dir, localadx.CAFile),
 				"NODE_EXTRA_CA_CERTS="+filepath.Join(dir, localadx.CAFile), "LOCALADX_TRUST="+trustStore(t, dir))
 			fetch(t, work, s.fetch)
 			for _, url := range []string{httpURL, httpsURL} {
@@ -72,7 +78,8 @@ func TestTheSDKsCannotTellLocaladxFromADX(t *testing.T) {
 	}
 }
 
-// fetch gets a suite's packages. Where they cannot be had, after another try, the suite is left out: that says nothing of localadx.
+// fetch gets a suite's packages. Where they cannot be had, after another try, the suite is left
+// out: that says nothing of localadx.
 func fetch(t *testing.T, dir string, line []string) {
 	t.Helper()
 	for tries := 1; ; tries++ {
@@ -117,7 +124,8 @@ func trustStore(t *testing.T, dir string) string {
 	if err != nil {
 		return ""
 	}
-	execute(t, dir, os.Environ(), []string{keytool, "-importcert", "-noprompt", "-storetype", "PKCS12", "-alias", "localadx", "-storepass", "changeit", "-keystore", store, "-file", filepath.Join(dir, localadx.CAFile)})
+	execute(t, dir, os.Environ(), []string{keytool, "-importcert", "-noprompt", "-storetype", "PKCS12", "-alias",
+		"localadx", "-storepass", "changeit", "-keystore", store, "-file", filepath.Join(dir, localadx.CAFile)})
 	return store
 }
 
@@ -130,8 +138,9 @@ func serve(t *testing.T) (httpURL, httpsURL, dir string) {
 		t.Fatal(err)
 	}
 	server, err := localadx.New(t.Context(), localadx.Config{
-		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 100 * time.Millisecond,
-		Like: like, Log: slog.New(slog.DiscardHandler),
+		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"},
+		MaxBatchingTime: 100 * time.Millisecond,
+		Like:            like, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,8 @@ type Loader struct {
 }
 
 // Stream is Load for streamed rows. A column that is not known yet gets none of them.
-func (l *Loader) Stream(ctx context.Context, db, table string, p Properties, content io.Reader) (store.Extent, ingest.Counts, error) {
+func (l *Loader) Stream(ctx context.Context, db, table string, p Properties, content io.Reader) (store.Extent,
+	ingest.Counts, error) {
 	var counts ingest.Counts
 	extent, err := l.Store.Ingest(ctx, db, table, store.Load{Streamed: true}, func(in *store.Ingestion) error {
 		d, t := l.Schemas.table(in.Database, in.Table)
@@ -60,7 +61,8 @@ func asKnown(in *store.Ingestion, known *store.Table) func([]driver.Value) error
 
 // Load ingests one source in a transaction of its own. Errors about the source or the table are *ingest.Error, except
 // store.ErrTagExists.
-func (l *Loader) Load(ctx context.Context, db, table string, p Properties, load store.Load, content io.Reader) (store.Extent, ingest.Counts, error) {
+func (l *Loader) Load(ctx context.Context, db, table string, p Properties, load store.Load,
+	content io.Reader) (store.Extent, ingest.Counts, error) {
 	var counts ingest.Counts
 	extent, err := l.Store.Ingest(ctx, db, table, load, func(in *store.Ingestion) error {
 		var err error
@@ -76,7 +78,8 @@ func Fill(in *store.Ingestion, p Properties, from ingest.Source, content io.Read
 }
 
 // fill reads one source by the mappings and columns of a table as it is known.
-func fill(in *store.Ingestion, d *store.Database, t *store.Table, emit func([]driver.Value) error, p Properties, from ingest.Source, content io.Reader) (ingest.Counts, error) {
+func fill(in *store.Ingestion, d *store.Database, t *store.Table, emit func([]driver.Value) error, p Properties,
+	from ingest.Source, content io.Reader) (ingest.Counts, error) {
 	mapping, err := findMapping(d, t, p)
 	if err != nil {
 		return ingest.Counts{}, err
@@ -102,7 +105,8 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.content.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, &ingest.Error{Code: ingest.CodeFileTooLarge, Message: fmt.Sprintf("The source is larger than %d GB, uncompressed", int64(maxSource)>>30)}
+		return 0, &ingest.Error{Code: ingest.CodeFileTooLarge,
+			Message: fmt.Sprintf("The source is larger than %d GB, uncompressed", int64(maxSource)>>30)}
 	}
 	return n, err
 }
@@ -117,7 +121,8 @@ func findMapping(d *store.Database, t *store.Table, p Properties) (*ingest.Mappi
 		m, ok := d.Mapping(t, store.MappingKey{Kind: kind, Name: p.MappingName})
 		if !ok {
 			return nil, &ingest.Error{Code: ingest.CodeMappingNotFound,
-				Message: fmt.Sprintf("Mapping reference '%s' of type '%s' in database '%s' and table '%s' could not be found", p.MappingName, kind, d.Name, t.Name)}
+				Message: fmt.Sprintf("Mapping reference '%s' of type '%s' in database '%s' and table '%s' could not be found",
+					p.MappingName, kind, d.Name, t.Name)}
 		}
 		return ingest.ParseMapping(kind, m.Text)
 	}

@@ -45,13 +45,15 @@ func (o *Opener) download(ctx context.Context, blobURL string) (io.ReadCloser, e
 	if container, name, ok := azstorage.ParseBlobURL(o.Signer, blobURL); ok {
 		content, _, err := o.Blobs.Open(container, name)
 		if errors.Is(err, azstorage.ErrBlobNotFound) {
-			return nil, &ingest.Error{Code: ingest.CodeBlobNotFound, Message: "The blob does not exist: it was not uploaded, or was ingested before"}
+			return nil, &ingest.Error{Code: ingest.CodeBlobNotFound,
+				Message: "The blob does not exist: it was not uploaded, or was ingested before"}
 		}
 		return content, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, blobURL, nil)
 	if err != nil || request.URL.Scheme != "http" && request.URL.Scheme != "https" {
-		return nil, &ingest.Error{Code: ingest.CodeBlobNotFound, Message: "The blob's URL is neither of this service nor of a web server"}
+		return nil, &ingest.Error{Code: ingest.CodeBlobNotFound,
+			Message: "The blob's URL is neither of this service nor of a web server"}
 	}
 	response, err := o.Client.Do(request)
 	if err != nil {
@@ -61,7 +63,9 @@ func (o *Opener) download(ctx context.Context, blobURL string) (io.ReadCloser, e
 			err = of.Err
 		}
 		var refused *egress.Refused
-		return nil, &ingest.Error{Code: ingest.CodeDownload, Message: fmt.Sprintf("The blob cannot be downloaded from %s: %v", request.URL.Host, err), Transient: !errors.As(err, &refused)}
+		return nil, &ingest.Error{Code: ingest.CodeDownload,
+			Message:   fmt.Sprintf("The blob cannot be downloaded from %s: %v", request.URL.Host, err),
+			Transient: !errors.As(err, &refused)}
 	}
 	if response.StatusCode != http.StatusOK {
 		response.Body.Close()
@@ -96,7 +100,8 @@ func Gunzip(content io.ReadCloser) (io.ReadCloser, error) {
 	decompressor, err := gzip.NewReader(content)
 	if err != nil {
 		content.Close()
-		return nil, &ingest.Error{Code: ingest.CodeInvalidBlob, Message: "The source is not gzip, as its name or encoding says: " + err.Error()}
+		return nil, &ingest.Error{Code: ingest.CodeInvalidBlob,
+			Message: "The source is not gzip, as its name or encoding says: " + err.Error()}
 	}
 	return compressed{decompressor, content.Close}, nil
 }
@@ -127,13 +132,15 @@ func unzip(content io.ReadCloser) (io.ReadCloser, error) {
 		}
 	}
 	file.Close()
-	return nil, &ingest.Error{Code: ingest.CodeInvalidBlob, Message: "The source is not a zip archive, as its name says: " + err.Error()}
+	return nil, &ingest.Error{Code: ingest.CodeInvalidBlob,
+		Message: "The source is not a zip archive, as its name says: " + err.Error()}
 }
 
 func unzipOnly(file *os.File, archive *zip.Reader) (io.ReadCloser, error) {
 	if len(archive.File) != 1 {
 		file.Close()
-		return nil, &ingest.Error{Code: ingest.CodeInvalidBlob, Message: fmt.Sprintf("The archive holds %d files; localadx takes archives of one", len(archive.File))}
+		return nil, &ingest.Error{Code: ingest.CodeInvalidBlob,
+			Message: fmt.Sprintf("The archive holds %d files; localadx takes archives of one", len(archive.File))}
 	}
 	inner, err := archive.File[0].Open()
 	if err != nil {

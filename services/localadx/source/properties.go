@@ -28,7 +28,8 @@ func ParseProperties(properties map[string]string) (Properties, error) {
 	if p.Format, err = ingest.ParseFormat(properties["format"]); err != nil {
 		return p, err
 	}
-	for _, name := range []string{"ingestionmappingreference", "jsonmappingreference", "csvmappingreference", "avromappingreference", "parquetmappingreference", "mappingreference"} {
+	for _, name := range []string{"ingestionmappingreference", "jsonmappingreference", "csvmappingreference",
+		"avromappingreference", "parquetmappingreference", "mappingreference"} {
 		if p.MappingName == "" {
 			p.MappingName = properties[name]
 		}
@@ -47,7 +48,8 @@ func ParseProperties(properties map[string]string) (Properties, error) {
 	if p.Created, err = creationTime(properties["creationtime"]); err != nil {
 		return p, err
 	}
-	p.IgnoreFirstRecord = properties["ignorefirstrecord"] == "1" || strings.EqualFold(properties["ignorefirstrecord"], "true")
+	p.IgnoreFirstRecord = properties["ignorefirstrecord"] == "1" ||
+		strings.EqualFold(properties["ignorefirstrecord"], "true")
 	for _, name := range []string{"extend_schema", "recreate_schema", "zippattern"} {
 		if v := properties[name]; v != "" && !strings.EqualFold(v, "false") {
 			return p, propertyError("the property %s is not supported by localadx", name)

@@ -8,8 +8,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
-// Schemas are the tables as streaming ingestion knows them: for some time as they were when a first request came. It is safe for
-// concurrent use; the zero Schemas knows each table as it is.
+// Schemas are the tables as streaming ingestion knows them: for some time as they were when a first
+// request came. It is safe for concurrent use; the zero Schemas knows each table as it is.
 type Schemas struct {
 	// Life is how long a table is remembered; 0 is not at all.
 	Life time.Duration

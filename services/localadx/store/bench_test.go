@@ -13,7 +13,8 @@ import (
 
 func open(t testing.TB, dir string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, Disk: disk.NewGuard(dir, 0), Log: slog.New(slog.DiscardHandler)})
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, Disk: disk.NewGuard(dir, 0),
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,8 @@ func BenchmarkIngestSmall(b *testing.B) {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				_, err := s.Ingest(b.Context(), "d", "t", load, func(in *store.Ingestion) error { return in.Append([]driver.Value{int64(1)}) })
+				_, err := s.Ingest(b.Context(), "d", "t", load,
+					func(in *store.Ingestion) error { return in.Append([]driver.Value{int64(1)}) })
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -18,7 +18,8 @@ const (
 	maxColumns    = 10000
 )
 
-// Change is a change of one database's schema under way. It must not be used after the function it was given to returns.
+// Change is a change of one database's schema under way. It must not be used after the function it
+// was given to returns.
 type Change struct {
 	*Database
 	ctx   context.Context
@@ -183,8 +184,10 @@ func (c *Change) CreateTable(name string, columns []kql.Column) (*Table, error) 
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{ID: id, Name: name, Physical: c.freePhysical(name, id), Mappings: map[MappingKey]Mapping{}, Policies: map[PolicyName]json.RawMessage{}}
-	ddl := fmt.Sprintf("CREATE TABLE %s (%s BIGINT, %s BIGINT", c.relation(t), quoteIdent(extentColumn), quoteIdent(ingestedColumn))
+	t := &Table{ID: id, Name: name, Physical: c.freePhysical(name, id), Mappings: map[MappingKey]Mapping{},
+		Policies: map[PolicyName]json.RawMessage{}}
+	ddl := fmt.Sprintf("CREATE TABLE %s (%s BIGINT, %s BIGINT", c.relation(t), quoteIdent(extentColumn),
+		quoteIdent(ingestedColumn))
 	for i, column := range columns {
 		t.Columns = append(t.Columns, Column{ID: int64(i + 1), Name: column.Name, Type: column.Type})
 		ddl += ", " + physicalColumn(column)
@@ -274,7 +277,8 @@ func (c *Change) MergeColumns(t *Table, columns []kql.Column) error {
 			continue
 		}
 		if t.Columns[i].Type != column.Type {
-			return invalid("Column '%s' of table '%s' has type %s and cannot be merged with type %s: add a column of another name, or use .alter column, which empties it",
+			return invalid(
+				"Column '%s' of table '%s' has type %s and cannot be merged with type %s: add a column of another name, or use .alter column, which empties it",
 				column.Name, t.Name, t.Columns[i].Type, column.Type)
 		}
 	}
@@ -356,7 +360,8 @@ func (c *Change) RenameColumn(t *Table, from, to string) error {
 		return err
 	}
 	c.hold(t.ID)
-	if err := c.exec(fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s TO %s", c.relation(t), quoteIdent(from), quoteIdent(to))); err != nil {
+	if err := c.exec(fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s TO %s", c.relation(t), quoteIdent(from),
+		quoteIdent(to))); err != nil {
 		return err
 	}
 	t.Columns[i].Name = to
@@ -376,7 +381,8 @@ func (c *Change) AlterColumnType(t *Table, name string, to kql.Type) error {
 	if err := c.exec(fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", c.relation(t), quoteIdent(name))); err != nil {
 		return err
 	}
-	if err := c.exec(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s", c.relation(t), physicalColumn(kql.Column{Name: name, Type: to}))); err != nil {
+	if err := c.exec(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s", c.relation(t),
+		physicalColumn(kql.Column{Name: name, Type: to}))); err != nil {
 		return err
 	}
 	t.Columns[i].ID, t.Columns[i].Type = t.nextColumnID(), to
@@ -422,7 +428,8 @@ func (c *Change) checkColumns(columns []kql.Column) error {
 			if other == column.Name {
 				return invalid("Column '%s' is given twice", column.Name)
 			}
-			return invalid("Columns '%s' and '%s' differ only in case, which localadx does not support: rename one", other, column.Name)
+			return invalid("Columns '%s' and '%s' differ only in case, which localadx does not support: rename one",
+				other, column.Name)
 		}
 		seen[lower] = column.Name
 	}

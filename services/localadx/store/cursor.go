@@ -6,8 +6,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// Cursor returns the database cursor: a time of ingestion, in ticks, such that all rows of this time or before are committed
-// and rows to come are later.
+// Cursor returns the database cursor: a time of ingestion, in ticks, such that all rows of this
+// time or before are committed and rows to come are later.
 func (s *Store) Cursor() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -19,8 +19,9 @@ func (s *Store) Cursor() int64 {
 	return first - 1
 }
 
-// beginIngestion returns the time of ingestion of rows that are about to enter, and what to call when they are committed or
-// given up. No two ingestions have one time, and each is later than any cursor handed out, even when the clock is set back.
+// beginIngestion returns the time of ingestion of rows that are about to enter, and what to call
+// when they are committed or given up. No two ingestions have one time, and each is later than any
+// cursor handed out, even when the clock is set back.
 func beginIngestion(s *Store) (at int64, end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -57,7 +57,8 @@ func (s *Store) DropExtents(ctx context.Context, db, table string, extents []Ext
 			return err
 		}
 		list := idList(extents)
-		if err := in.exec(fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", in.Database.relation(in.Table), quoteIdent(extentColumn), list)); err != nil {
+		if err := in.exec(fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", in.Database.relation(in.Table),
+			quoteIdent(extentColumn), list)); err != nil {
 			return err
 		}
 		return in.exec("DELETE FROM adx.extents WHERE id IN (" + list + ")")
@@ -126,7 +127,8 @@ func (s *Store) SetExtentTags(ctx context.Context, db, table string, before, aft
 }
 
 // edit changes a table's rows in a transaction, under its writer; kept adjusts the writer after the commit.
-func edit(ctx context.Context, s *Store, db, table string, change func(*Ingestion) error, kept func(*tableWriter)) error {
+func edit(ctx context.Context, s *Store, db, table string, change func(*Ingestion) error,
+	kept func(*tableWriter)) error {
 	d, t, err := lookup(s, db, table)
 	if err != nil {
 		return err
@@ -194,19 +196,22 @@ func (s *Store) MoveExtents(ctx context.Context, db, from, to string, extents []
 
 func moveLocked(ctx context.Context, s *Store, d *Database, source, target *Table, extents []Extent) error {
 	if len(source.Columns) != len(target.Columns) {
-		return invalid("Table '%s' has %d columns and table '%s' has %d: extents move between tables with the same columns", source.Name, len(source.Columns), target.Name, len(target.Columns))
+		return invalid("Table '%s' has %d columns and table '%s' has %d: extents move between tables with the same columns",
+			source.Name, len(source.Columns), target.Name, len(target.Columns))
 	}
 	columns := quoteIdent(extentColumn) + ", " + quoteIdent(ingestedColumn)
 	for _, c := range source.Columns {
 		if i, ok := target.Column(c.Name); !ok || target.Columns[i].Type != c.Type {
-			return invalid("Table '%s' has no column '%s' of type %s: extents move between tables with the same columns", target.Name, c.Name, c.Type)
+			return invalid("Table '%s' has no column '%s' of type %s: extents move between tables with the same columns",
+				target.Name, c.Name, c.Type)
 		}
 		columns += ", " + quoteIdent(c.Name)
 	}
 	list := idList(extents)
 	return transact(ctx, s, func(conn *sql.Conn) error {
 		for _, statement := range []string{
-			fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s WHERE %s IN (%s)", d.relation(target), columns, columns, d.relation(source), quoteIdent(extentColumn), list),
+			fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s WHERE %s IN (%s)", d.relation(target), columns, columns,
+				d.relation(source), quoteIdent(extentColumn), list),
 			fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", d.relation(source), quoteIdent(extentColumn), list),
 			fmt.Sprintf("UPDATE adx.extents SET table_id = %d WHERE id IN (%s)", target.ID, list),
 		} {
@@ -256,12 +261,15 @@ func (in *Ingestion) deleteRows(rows string) (int64, error) {
 		return 0, fmt.Errorf("delete rows of %s: %w", in.Table.Name, err)
 	}
 	return deleted, in.exec(fmt.Sprintf(`UPDATE adx.extents SET row_count = coalesce(
-		(SELECT count(*) FROM %s r WHERE r.%s = extents.id), 0) WHERE table_id = ?`, relation, quoteIdent(extentColumn)), in.Table.ID)
+		(SELECT count(*) FROM %s r WHERE r.%s = extents.id), 0) WHERE table_id = ?`, relation, quoteIdent(extentColumn)),
+		in.Table.ID)
 }
 
-// UpdateRows removes the rows whose RowColumn the first plan returns and adds the rows of the second, in one transaction; both see
-// the table as it was before. It returns the extent of the new rows and how many were removed.
-func (s *Store) UpdateRows(ctx context.Context, db, table string, old, replacement RowPlan) (added Extent, deleted int64, err error) {
+// UpdateRows removes the rows whose RowColumn the first plan returns and adds the rows of the
+// second, in one transaction; both see the table as it was before. It returns the extent of the new
+// rows and how many were removed.
+func (s *Store) UpdateRows(ctx context.Context, db, table string, old, replacement RowPlan) (added Extent,
+	deleted int64, err error) {
 	added, err = s.Ingest(ctx, db, table, Load{}, func(in *Ingestion) error {
 		doomed, err := old(in.Database, in.Table)
 		if err != nil {
@@ -272,7 +280,8 @@ func (s *Store) UpdateRows(ctx context.Context, db, table string, old, replaceme
 			return err
 		}
 		// The old rows are named before there are new ones, which their plan might match too.
-		if err := in.exec("CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT * FROM (" + doomed.SQL + ") " + positional(doomed)); err != nil {
+		if err := in.exec("CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT * FROM (" + doomed.SQL + ") " +
+			positional(doomed)); err != nil {
 			return err
 		}
 		if err := in.InsertQuery(fresh); err != nil {
@@ -299,16 +308,17 @@ type TableStatistics struct {
 // Statistics sums up the extents of every table of all databases, by table ID.
 func (s *Store) Statistics(ctx context.Context) (map[int64]TableStatistics, error) {
 	statistics := map[int64]TableStatistics{}
-	err := each(ctx, s, `SELECT table_id, count(*), CAST(sum(row_count) AS BIGINT), CAST(sum(original_size) AS BIGINT), min(min_created), max(max_created)
+	err := each(ctx, s,
+		`SELECT table_id, count(*), CAST(sum(row_count) AS BIGINT), CAST(sum(original_size) AS BIGINT), min(min_created), max(max_created)
 		FROM adx.extents GROUP BY table_id`, func(scan func(...any) error) error {
-		var id int64
-		var t TableStatistics
-		if err := scan(&id, &t.Extents, &t.Rows, &t.OriginalSize, &t.MinCreated, &t.MaxCreated); err != nil {
-			return err
-		}
-		statistics[id] = t
-		return nil
-	})
+			var id int64
+			var t TableStatistics
+			if err := scan(&id, &t.Extents, &t.Rows, &t.OriginalSize, &t.MinCreated, &t.MaxCreated); err != nil {
+				return err
+			}
+			statistics[id] = t
+			return nil
+		})
 	if err != nil {
 		return nil, fmt.Errorf("sum up the extents: %w", err)
 	}

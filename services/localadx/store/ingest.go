@@ -29,7 +29,8 @@ const (
 	maxStreamedAge  = time.Hour
 )
 
-// How much an ingestion appends before it hands rows over to the database, in bytes of texts: the database counts rows alone.
+// How much an ingestion appends before it hands rows over to the database, in bytes of texts: the
+// database counts rows alone.
 const maxAppended = 16 << 20
 
 // How much an ingestion adds between two looks at the disk and at whether its caller still waits.
@@ -87,19 +88,20 @@ func writer(s *Store, table int64) *tableWriter {
 
 // loadTags rebuilds the ingest-by tags of all tables from their extents.
 func loadTags(ctx context.Context, s *Store) error {
-	err := each(ctx, s, "SELECT table_id, tags FROM adx.extents WHERE contains(tags, 'ingest-by:')", func(scan func(...any) error) error {
-		var table int64
-		var text string
-		if err := scan(&table, &text); err != nil {
-			return err
-		}
-		var tags []string
-		if err := json.Unmarshal([]byte(text), &tags); err != nil {
-			return fmt.Errorf("tags %q: %w", text, err)
-		}
-		writer(s, table).count(tags, 1)
-		return nil
-	})
+	err := each(ctx, s, "SELECT table_id, tags FROM adx.extents WHERE contains(tags, 'ingest-by:')",
+		func(scan func(...any) error) error {
+			var table int64
+			var text string
+			if err := scan(&table, &text); err != nil {
+				return err
+			}
+			var tags []string
+			if err := json.Unmarshal([]byte(text), &tags); err != nil {
+				return fmt.Errorf("tags %q: %w", text, err)
+			}
+			writer(s, table).count(tags, 1)
+			return nil
+		})
 	if err != nil {
 		return fmt.Errorf("read the extents' tags: %w", err)
 	}
@@ -220,7 +222,8 @@ func unlock(writers map[int64]*tableWriter) {
 	}
 }
 
-func ingestLocked(ctx context.Context, s *Store, d *Database, t *Table, load Load, writers map[int64]*tableWriter, fill func(*Ingestion) error) (Extent, error) {
+func ingestLocked(ctx context.Context, s *Store, d *Database, t *Table, load Load, writers map[int64]*tableWriter,
+	fill func(*Ingestion) error) (Extent, error) {
 	w := writers[t.ID]
 	if w.has(load.IfNotExists) {
 		return Extent{}, ErrTagExists
@@ -299,7 +302,8 @@ func (in *Ingestion) countTags(table int64, extent Extent) {
 
 // begin picks the extent that takes the rows and reports whether it is one that exists.
 func (in *Ingestion) begin(load Load, w *tableWriter) (joins bool, err error) {
-	if load.Streamed && w.streamed.ID != 0 && w.streamed.Rows < maxStreamedRows && time.Since(w.streamedSince) < maxStreamedAge {
+	if load.Streamed && w.streamed.ID != 0 && w.streamed.Rows < maxStreamedRows &&
+		time.Since(w.streamedSince) < maxStreamedAge {
 		in.extent = w.streamed
 		in.extent.MaxCreated = value.TimeOf(in.time)
 		return true, nil
@@ -420,13 +424,16 @@ func (in *Ingestion) InsertQuery(plan *kql.Plan) error {
 
 func (in *Ingestion) insertQuery(t *Table, extent int64, plan *kql.Plan) (int64, error) {
 	if len(plan.Columns) != len(t.Columns) {
-		return 0, invalid("The query has %d columns and table '%s' has %d: make the query's columns the table's, in order", len(plan.Columns), t.Name, len(t.Columns))
+		return 0, invalid("The query has %d columns and table '%s' has %d: make the query's columns the table's, in order",
+			len(plan.Columns), t.Name, len(t.Columns))
 	}
 	names, values := "", ""
 	for i, c := range plan.Columns {
 		if c.Type != t.Columns[i].Type {
-			return 0, invalid("Column %d of the query, '%s', has type %s and column '%s' of table '%s' has type %s: convert it in the query",
-				i+1, c.Name, c.Type, t.Columns[i].Name, t.Name, t.Columns[i].Type)
+			return 0,
+				invalid(
+					"Column %d of the query, '%s', has type %s and column '%s' of table '%s' has type %s: convert it in the query",
+					i+1, c.Name, c.Type, t.Columns[i].Name, t.Name, t.Columns[i].Type)
 		}
 		expression := fmt.Sprintf("CAST(q.p%d AS %s)", i, c.Type.Physical())
 		if c.Type == value.String {
@@ -436,7 +443,8 @@ func (in *Ingestion) insertQuery(t *Table, extent int64, plan *kql.Plan) (int64,
 		values += ", " + expression
 	}
 	insert := fmt.Sprintf("INSERT INTO %s (%s, %s%s) SELECT %d, %d%s FROM (%s) %s",
-		in.Database.relation(t), quoteIdent(extentColumn), quoteIdent(ingestedColumn), names, extent, in.time, values, plan.SQL, positional(plan))
+		in.Database.relation(t), quoteIdent(extentColumn), quoteIdent(ingestedColumn), names, extent, in.time, values,
+		plan.SQL, positional(plan))
 	result, err := in.conn.ExecContext(in.ctx, insert)
 	if err != nil {
 		return 0, fmt.Errorf("ingest the query's rows into %s: %w", t.Name, err)
@@ -459,7 +467,8 @@ func positional(plan *kql.Plan) string {
 
 // keepOnly removes the rows of all other extents. It comes after the new rows, which a query may have made of the old.
 func (in *Ingestion) keepOnly(extent int64) error {
-	if err := in.exec(fmt.Sprintf("DELETE FROM %s WHERE %s <> %d", in.Database.relation(in.Table), quoteIdent(extentColumn), extent)); err != nil {
+	if err := in.exec(fmt.Sprintf("DELETE FROM %s WHERE %s <> %d", in.Database.relation(in.Table),
+		quoteIdent(extentColumn), extent)); err != nil {
 		return err
 	}
 	return in.exec("DELETE FROM adx.extents WHERE table_id = ?", in.Table.ID)
@@ -498,7 +507,8 @@ func (in *Ingestion) record(t *Table, e Extent) error {
 		return fmt.Errorf("write the extent's tags: %w", err)
 	}
 	return in.exec("INSERT INTO adx.extents VALUES (?, CAST(? AS UUID), ?, ?, ?, ?, ?, ?)",
-		e.ID, e.GUID.String(), t.ID, e.Rows, e.OriginalSize, value.TicksOf(e.MinCreated), value.TicksOf(e.MaxCreated), string(text))
+		e.ID, e.GUID.String(), t.ID, e.Rows, e.OriginalSize, value.TicksOf(e.MinCreated),
+		value.TicksOf(e.MaxCreated), string(text))
 }
 
 // HasTag reports whether the table holds an extent with one of the ingest-by values now; an ingestion that starts later

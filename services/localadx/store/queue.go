@@ -26,7 +26,8 @@ func (q Queues) Enqueue(ctx context.Context, queue, text string) (string, error)
 		return "", err
 	}
 	id := uuid.NewString()
-	_, err := q.s.db.ExecContext(ctx, "INSERT INTO adx.messages VALUES (CAST(? AS UUID), ?, ?, ?)", id, queue, value.TicksOf(time.Now()), text)
+	_, err := q.s.db.ExecContext(ctx, "INSERT INTO adx.messages VALUES (CAST(? AS UUID), ?, ?, ?)", id, queue,
+		value.TicksOf(time.Now()), text)
 	if err != nil {
 		return "", fmt.Errorf("keep a message of queue %s: %w", queue, err)
 	}
@@ -36,16 +37,18 @@ func (q Queues) Enqueue(ctx context.Context, queue, text string) (string, error)
 // Peek implements azstorage.Queues: the oldest messages first.
 func (q Queues) Peek(ctx context.Context, queue string, n int) ([]azstorage.Message, error) {
 	var messages []azstorage.Message
-	err := each(ctx, q.s, "SELECT CAST(id AS VARCHAR), body, inserted FROM adx.messages WHERE queue = ? ORDER BY inserted LIMIT ?", func(scan func(...any) error) error {
-		var m azstorage.Message
-		var inserted int64
-		if err := scan(&m.ID, &m.Text, &inserted); err != nil {
-			return err
-		}
-		m.Inserted = value.TimeOf(inserted)
-		messages = append(messages, m)
-		return nil
-	}, queue, n)
+	err := each(ctx, q.s,
+		"SELECT CAST(id AS VARCHAR), body, inserted FROM adx.messages WHERE queue = ? ORDER BY inserted LIMIT ?",
+		func(scan func(...any) error) error {
+			var m azstorage.Message
+			var inserted int64
+			if err := scan(&m.ID, &m.Text, &inserted); err != nil {
+				return err
+			}
+			m.Inserted = value.TimeOf(inserted)
+			messages = append(messages, m)
+			return nil
+		}, queue, n)
 	if err != nil {
 		return nil, fmt.Errorf("read queue %s: %w", queue, err)
 	}
@@ -54,7 +57,8 @@ func (q Queues) Peek(ctx context.Context, queue string, n int) ([]azstorage.Mess
 
 // DeleteMessage implements azstorage.Queues.
 func (q Queues) DeleteMessage(ctx context.Context, queue, id string) error {
-	if _, err := q.s.db.ExecContext(ctx, "DELETE FROM adx.messages WHERE queue = ? AND CAST(id AS VARCHAR) = ?", queue, id); err != nil {
+	if _, err := q.s.db.ExecContext(ctx, "DELETE FROM adx.messages WHERE queue = ? AND CAST(id AS VARCHAR) = ?", queue,
+		id); err != nil {
 		return fmt.Errorf("delete a message of queue %s: %w", queue, err)
 	}
 	return nil
@@ -87,14 +91,15 @@ func (e Entities) Entity(ctx context.Context, table, partitionKey, rowKey string
 // EntitiesOf returns the entities of one partition.
 func (e Entities) EntitiesOf(ctx context.Context, table, partitionKey string) ([]json.RawMessage, error) {
 	var entities []json.RawMessage
-	err := each(ctx, e.s, "SELECT body FROM adx.entities WHERE name = ? AND partition_key = ? ORDER BY row_key", func(scan func(...any) error) error {
-		var body string
-		if err := scan(&body); err != nil {
-			return err
-		}
-		entities = append(entities, json.RawMessage(body))
-		return nil
-	}, table, partitionKey)
+	err := each(ctx, e.s, "SELECT body FROM adx.entities WHERE name = ? AND partition_key = ? ORDER BY row_key",
+		func(scan func(...any) error) error {
+			var body string
+			if err := scan(&body); err != nil {
+				return err
+			}
+			entities = append(entities, json.RawMessage(body))
+			return nil
+		}, table, partitionKey)
 	if err != nil {
 		return nil, fmt.Errorf("read the entities of table %s: %w", table, err)
 	}
@@ -103,7 +108,9 @@ func (e Entities) EntitiesOf(ctx context.Context, table, partitionKey string) ([
 
 // MergeEntity implements azstorage.Entities.
 func (e Entities) MergeEntity(ctx context.Context, table, partitionKey, rowKey string, body json.RawMessage) error {
-	return transact(ctx, e.s, func(conn *sql.Conn) error { return mergeEntity(ctx, conn, table, partitionKey, rowKey, body) })
+	return transact(ctx, e.s, func(conn *sql.Conn) error {
+		return mergeEntity(ctx, conn, table, partitionKey, rowKey, body)
+	})
 }
 
 // querier is what *sql.DB and *sql.Conn have in common.
@@ -113,7 +120,8 @@ type querier interface {
 
 func entity(ctx context.Context, q querier, table, partitionKey, rowKey string) (json.RawMessage, error) {
 	var body string
-	err := q.QueryRowContext(ctx, "SELECT body FROM adx.entities WHERE name = ? AND partition_key = ? AND row_key = ?", table, partitionKey, rowKey).Scan(&body)
+	err := q.QueryRowContext(ctx, "SELECT body FROM adx.entities WHERE name = ? AND partition_key = ? AND row_key = ?",
+		table, partitionKey, rowKey).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, azstorage.ErrEntityNotFound
 	}
@@ -124,10 +132,12 @@ func entity(ctx context.Context, q querier, table, partitionKey, rowKey string) 
 }
 
 func putEntity(ctx context.Context, conn *sql.Conn, table, partitionKey, rowKey string, body json.RawMessage) error {
-	if _, err := conn.ExecContext(ctx, "DELETE FROM adx.entities WHERE name = ? AND partition_key = ? AND row_key = ?", table, partitionKey, rowKey); err != nil {
+	if _, err := conn.ExecContext(ctx, "DELETE FROM adx.entities WHERE name = ? AND partition_key = ? AND row_key = ?",
+		table, partitionKey, rowKey); err != nil {
 		return fmt.Errorf("write an entity of table %s: %w", table, err)
 	}
-	_, err := conn.ExecContext(ctx, "INSERT INTO adx.entities VALUES (?, ?, ?, ?, ?)", table, partitionKey, rowKey, value.TicksOf(time.Now()), string(body))
+	_, err := conn.ExecContext(ctx, "INSERT INTO adx.entities VALUES (?, ?, ?, ?, ?)", table, partitionKey, rowKey,
+		value.TicksOf(time.Now()), string(body))
 	if err != nil {
 		return fmt.Errorf("write an entity of table %s: %w", table, err)
 	}

@@ -89,7 +89,8 @@ func settle(ctx context.Context, conn *sql.Conn, settlement Settlement) error {
 		if err != nil {
 			return fmt.Errorf("record an ingestion failure: %w", err)
 		}
-		if _, err := conn.ExecContext(ctx, "INSERT INTO adx.failures VALUES (?, ?)", value.TicksOf(failure.FailedOn), string(body)); err != nil {
+		if _, err := conn.ExecContext(ctx, "INSERT INTO adx.failures VALUES (?, ?)", value.TicksOf(failure.FailedOn),
+			string(body)); err != nil {
 			return fmt.Errorf("record an ingestion failure: %w", err)
 		}
 	}
@@ -114,18 +115,19 @@ func deleteMessages(ctx context.Context, conn *sql.Conn, ids []string) error {
 // Failures lists the failed ingestions of the last 14 days, newest first.
 func (s *Store) Failures(ctx context.Context) ([]Failure, error) {
 	var failures []Failure
-	err := each(ctx, s, "SELECT body FROM adx.failures WHERE failed_on >= ? ORDER BY failed_on DESC", func(scan func(...any) error) error {
-		var body string
-		if err := scan(&body); err != nil {
-			return err
-		}
-		var f Failure
-		if err := json.Unmarshal([]byte(body), &f); err != nil {
-			return err
-		}
-		failures = append(failures, f)
-		return nil
-	}, value.TicksOf(time.Now().Add(-failuresKept)))
+	err := each(ctx, s, "SELECT body FROM adx.failures WHERE failed_on >= ? ORDER BY failed_on DESC",
+		func(scan func(...any) error) error {
+			var body string
+			if err := scan(&body); err != nil {
+				return err
+			}
+			var f Failure
+			if err := json.Unmarshal([]byte(body), &f); err != nil {
+				return err
+			}
+			failures = append(failures, f)
+			return nil
+		}, value.TicksOf(time.Now().Add(-failuresKept)))
 	if err != nil {
 		return nil, fmt.Errorf("read the ingestion failures: %w", err)
 	}

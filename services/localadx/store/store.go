@@ -84,10 +84,13 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, err
 	}
 	path := filepath.Join(opts.Dir, fileName)
-	// DuckDB aggregates by columns of few values in an array that it lays out by the columns' statistics when it plans the query. Rows that are
-	// committed before it runs can lie outside, and it then fails ("Perfect hash aggregate: … exceeded total groups").
-	// The allocator's own threads give memory back to the system within seconds; else it keeps what a query had, and the next is ended for it.
-	settings := fmt.Sprintf("?perfect_ht_threshold=0&allocator_background_threads=true&memory_limit=%s&temp_directory=%s", withDefault(opts.MemoryLimit, "1GB"), filepath.Join(opts.Dir, "spill"))
+	// DuckDB aggregates by columns of few values in an array that it lays out by the columns'
+	// statistics when it plans the query. Rows that are committed before it runs can lie outside,
+	// and it then fails ("Perfect hash aggregate: … exceeded total groups"). The allocator's own
+	// threads give memory back to the system within seconds; else it keeps what a query had, and
+	// the next is ended for it.
+	settings := fmt.Sprintf("?perfect_ht_threshold=0&allocator_background_threads=true&memory_limit=%s&temp_directory=%s",
+		withDefault(opts.MemoryLimit, "1GB"), filepath.Join(opts.Dir, "spill"))
 	if opts.Threads > 0 {
 		settings += fmt.Sprintf("&threads=%d", opts.Threads)
 	}
@@ -95,7 +98,8 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s (is another localadx using this data directory?): %w", path, err)
 	}
-	s := &Store{db: sql.OpenDB(connector), log: opts.Log, disk: opts.Disk, reserved: opts.ReservedNames, broken: make(chan error, 1), writers: map[int64]*tableWriter{}, underway: map[int64]bool{}}
+	s := &Store{db: sql.OpenDB(connector), log: opts.Log, disk: opts.Disk, reserved: opts.ReservedNames,
+		broken: make(chan error, 1), writers: map[int64]*tableWriter{}, underway: map[int64]bool{}}
 	if err := start(ctx, s); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
@@ -105,8 +109,9 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// keepPrivate makes the data directory, for its owner alone: DuckDB makes its files for all to read, whatever of them it makes anew.
-// A directory of another owner, such as a volume that a group shares, is left as it is.
+// keepPrivate makes the data directory, for its owner alone: DuckDB makes its files for all to
+// read, whatever of them it makes anew. A directory of another owner, such as a volume that a group
+// shares, is left as it is.
 func keepPrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)

@@ -96,7 +96,8 @@ func TestAnIngestionThatFailsLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if rows(t, s) != 0 || len(left) != 1 || s.HasTag("d", "t", []string{"x"}) {
-		t.Errorf("there are %d rows and %d messages, the tag is there: %t", rows(t, s), len(left), s.HasTag("d", "t", []string{"x"}))
+		t.Errorf("there are %d rows and %d messages, the tag is there: %t", rows(t, s), len(left),
+			s.HasTag("d", "t", []string{"x"}))
 	}
 }
 
@@ -182,13 +183,15 @@ func TestEntitiesMerge(t *testing.T) {
 	if err := s.Entities().InsertEntity(t.Context(), "s", "p", "r", []byte(`{"a":1,"b":2}`)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Entities().InsertEntity(t.Context(), "s", "p", "r", []byte(`{}`)); !errors.Is(err, azstorage.ErrEntityExists) {
+	if err := s.Entities().InsertEntity(t.Context(), "s", "p", "r", []byte(`{}`)); !errors.Is(err,
+		azstorage.ErrEntityExists) {
 		t.Error(err)
 	}
 	if err := s.Entities().MergeEntity(t.Context(), "s", "p", "r", []byte(`{"b":3}`)); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Entities().Entity(t.Context(), "s", "p", "r"); err != nil || fmt.Sprint(string(got)) != `{"a":1,"b":3}` {
+	if got, err := s.Entities().Entity(t.Context(), "s", "p", "r"); err != nil ||
+		fmt.Sprint(string(got)) != `{"a":1,"b":3}` {
 		t.Errorf("%s, %v", got, err)
 	}
 }

@@ -94,8 +94,9 @@ type policyStep struct {
 	policies []UpdatePolicy
 }
 
-// runUpdatePolicies runs the transactional policies that read from the table over the new extent, and theirs in turn, in
-// the ingestion's transaction: either everything arrives or nothing. The others are left in in.later.
+// runUpdatePolicies runs the transactional policies that read from the table over the new extent,
+// and theirs in turn, in the ingestion's transaction: either everything arrives or nothing. The
+// others are left in in.later.
 func (in *Ingestion) runUpdatePolicies() error {
 	if err := in.closeAppender(); err != nil {
 		return err
@@ -103,7 +104,8 @@ func (in *Ingestion) runUpdatePolicies() error {
 	return in.runSteps(in.stepsFrom(in.Table, in.extent))
 }
 
-// stepsFrom lists what update policies make of rows that have entered a table; what is not transactional goes to in.later.
+// stepsFrom lists what update policies make of rows that have entered a table; what is not
+// transactional goes to in.later.
 func (in *Ingestion) stepsFrom(source *Table, from Extent) []policyStep {
 	var steps []policyStep
 	for target, policies := range in.Database.dependants(source.Name) {
@@ -132,13 +134,15 @@ func (in *Ingestion) runSteps(pending []policyStep) error {
 	return nil
 }
 
-// runLater runs the update policies that are not transactional, each in a transaction of its own, when the rows they read
-// are committed. One that fails leaves a record in `.show ingestion failures`; the ingestion has succeeded all the same.
+// runLater runs the update policies that are not transactional, each in a transaction of its own,
+// when the rows they read are committed. One that fails leaves a record in `.show ingestion
+// failures`; the ingestion has succeeded all the same.
 func runLater(ctx context.Context, s *Store, in *Ingestion) {
 	for len(in.later) > 0 {
 		step := in.later[0]
 		in.later = in.later[1:]
-		after := &Ingestion{Database: in.Database, Table: in.Table, ctx: ctx, store: s, time: in.time, writers: in.writers, added: maps.Clone(in.added)}
+		after := &Ingestion{Database: in.Database, Table: in.Table, ctx: ctx, store: s, time: in.time, writers: in.writers,
+			added: maps.Clone(in.added)}
 		err := transact(ctx, s, func(conn *sql.Conn) error {
 			after.conn = conn
 			return after.runSteps([]policyStep{step})

@@ -1,7 +1,8 @@
-// Package web is the page that localadx shows a person: query editor, charts, schema tree, ingestion monitor and the
-// dashboard of the orders use case. The page is built from src by the toolchain that package-lock.json pins (`make web`)
-// and embedded, so it works offline; it asks localadx through the same endpoints as any other client, plus two of its own
-// for the editor: local/vocabulary and local/check.
+// Package web is the page that localadx shows a person: query editor, charts, schema tree,
+// ingestion monitor and the dashboard of the orders use case. The page is built from src by the
+// toolchain that package-lock.json pins (`make web`) and embedded, so it works offline; it asks
+// localadx through the same endpoints as any other client, plus two of its own for the editor:
+// local/vocabulary and local/check.
 package web
 
 import (
@@ -67,7 +68,8 @@ func Handler(language Language) http.Handler {
 			CSL string `json:"csl"`
 		}
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuery)).Decode(&request); err != nil {
-			http.Error(w, `checking a query: the body must be JSON {"db":…,"csl":…} of at most 1 MiB: `+err.Error(), http.StatusBadRequest)
+			http.Error(w, `checking a query: the body must be JSON {"db":…,"csl":…} of at most 1 MiB: `+err.Error(),
+				http.StatusBadRequest)
 			return
 		}
 		refusals := language.Check(request.DB, request.CSL)

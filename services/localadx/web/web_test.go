@@ -83,7 +83,8 @@ func TestTheEditorLearnsWhereAQueryIsWrong(t *testing.T) {
 	if strings.TrimSpace(got) != want {
 		t.Errorf("check = %s, want %s", got, want)
 	}
-	if got := ask(t, http.MethodPost, "/local/check", `{"db":"demo","csl":"Orders"}`).Body.String(); strings.TrimSpace(got) != "[]" {
+	if got := ask(t, http.MethodPost, "/local/check",
+		`{"db":"demo","csl":"Orders"}`).Body.String(); strings.TrimSpace(got) != "[]" {
 		t.Errorf("check of a good query = %s, want []", got)
 	}
 }

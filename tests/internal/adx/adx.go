@@ -59,8 +59,8 @@ func (c *Client) Rows(ctx context.Context, text string, command bool) ([]query.R
 	return nil, fmt.Errorf("%s: no primary result", text)
 }
 
-// Value reads a value of a row by the name of its column; T must be the SDK's Go type of the column, such as string, *int64,
-// *float64, *time.Duration.
+// Value reads a value of a row by the name of its column; T must be the SDK's Go type of the
+// column, such as string, *int64, *float64, *time.Duration.
 func Value[T any](r query.Row, column string) (T, error) {
 	var none T
 	v, err := r.ValueByName(column)

@@ -35,8 +35,10 @@ func Run(t testing.TB, brokers string) connect.Client {
 	if err := os.WriteFile(filepath.Join(dir, "log4j.properties"), []byte(logging), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p, err := testenv.StartProcess(testenv.Command{Path: java, Args: []string{"-Xmx1g", "-Dlog4j.configuration=file:" + filepath.Join(dir, "log4j.properties"),
-		"--class-path=" + filepath.Join(jars, "*"), "org.apache.kafka.connect.cli.ConnectDistributed", conf}, Dir: dir, Log: filepath.Join(dir, "worker.log")})
+	p, err := testenv.StartProcess(testenv.Command{Path: java,
+		Args: []string{"-Xmx1g", "-Dlog4j.configuration=file:" + filepath.Join(dir, "log4j.properties"),
+			"--class-path=" + filepath.Join(jars, "*"), "org.apache.kafka.connect.cli.ConnectDistributed", conf}, Dir: dir,
+		Log: filepath.Join(dir, "worker.log")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,8 @@ func Run(t testing.TB, brokers string) connect.Client {
 func properties(brokers string, port int) string {
 	lines := []string{"bootstrap.servers=" + brokers, "group.id=debezium", "plugin.discovery=service_load",
 		fmt.Sprintf("listeners=http://127.0.0.1:%d", port),
-		"key.converter=org.apache.kafka.connect.json.JsonConverter", "value.converter=org.apache.kafka.connect.json.JsonConverter",
+		"key.converter=org.apache.kafka.connect.json.JsonConverter",
+		"value.converter=org.apache.kafka.connect.json.JsonConverter",
 		"scheduled.rebalance.max.delay.ms=0"}
 	for _, topic := range []string{"config", "offset", "status"} {
 		lines = append(lines, topic+".storage.topic=connect-"+topic, topic+".storage.replication.factor=1")

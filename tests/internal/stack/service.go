@@ -19,8 +19,8 @@ type Service struct {
 	path string
 	env  []string
 	log  string
-	// listens are the addresses that take connections once the service is up; at health, if there is one, it then says over
-	// gRPC that it can do its work.
+	// listens are the addresses that take connections once the service is up; at health, if there
+	// is one, it then says over gRPC that it can do its work.
 	listens []string
 	health  string
 
@@ -43,7 +43,8 @@ func newService(ctx context.Context, dir, name string, listens []string, env ...
 // Start starts the service, with more environment if given, and returns when it can work.
 func (s *Service) Start(ctx context.Context, env ...string) error {
 	var err error
-	if s.process, err = testenv.StartProcess(testenv.Command{Path: s.path, Env: append(s.env[:len(s.env):len(s.env)], env...), Log: s.log,
+	if s.process, err = testenv.StartProcess(testenv.Command{Path: s.path,
+		Env: append(s.env[:len(s.env):len(s.env)], env...), Log: s.log,
 		Dir: filepath.Dir(s.log)}); err != nil {
 		return err
 	}

@@ -32,7 +32,8 @@ type Options struct {
 	ADXProxied bool
 	// Orders runs the orders-generator, stopped.
 	Orders bool
-	// Env is added to the environment of capture and sink, CaptureEnv and SinkEnv to that of one of them, ADXEnv to that of localadx.
+	// Env is added to the environment of capture and sink, CaptureEnv and SinkEnv to that of one of
+	// them, ADXEnv to that of localadx.
 	Env, CaptureEnv, SinkEnv, ADXEnv []string
 	// Prepare is called when Kafka runs and before the services do; nil for nothing.
 	Prepare func(context.Context, *testenv.Kafka) error
@@ -132,7 +133,8 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	if s.dir, err = os.MkdirTemp("", "calypso-stack-"); err != nil {
 		return fmt.Errorf("make a folder for logs and data: %w", err)
 	}
-	for _, name := range []string{"admin grpc", "admin source", "admin sink", "capture grpc", "sink grpc", "orders grpc", "adx http", "adx https"} {
+	for _, name := range []string{"admin grpc", "admin source", "admin sink", "capture grpc", "sink grpc", "orders grpc",
+		"adx http", "adx https"} {
 		port, err := testenv.FreePort()
 		if err != nil {
 			return err
@@ -167,20 +169,24 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 		o.ADXEnv = append(o.ADXEnv, "LOCALADX_STORAGE_URL=https://"+s.StorageProxy.Addr)
 	}
 	if o.ADX {
-		if err := s.run(ctx, "localadx", []string{"adx http", "adx https"}, append([]string{"LOCALADX_HTTP=" + s.addresses["adx http"],
-			"LOCALADX_HTTPS=" + s.addresses["adx https"], "LOCALADX_DATA=" + filepath.Join(s.dir, "adx")}, o.ADXEnv...)...); err != nil {
+		if err := s.run(ctx, "localadx", []string{"adx http", "adx https"},
+			append([]string{"LOCALADX_HTTP=" + s.addresses["adx http"],
+				"LOCALADX_HTTPS=" + s.addresses["adx https"], "LOCALADX_DATA=" + filepath.Join(s.dir, "adx")},
+				o.ADXEnv...)...); err != nil {
 			return err
 		}
 	}
 	s.worker = append([]string{"BOOTSTRAP_SERVERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0",
 		"KUSTO_CA_FILE=" + s.ADXAuthority()}, o.Env...) // localadx's storage has a certificate of its own making
 	if o.Capture {
-		if err := s.run(ctx, "capture", []string{"capture grpc"}, append(append(slices.Clip(s.worker), o.CaptureEnv...), "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
+		if err := s.run(ctx, "capture", []string{"capture grpc"},
+			append(append(slices.Clip(s.worker), o.CaptureEnv...), "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
 			return err
 		}
 	}
 	if o.Sink {
-		if err := s.run(ctx, "sink", []string{"sink grpc"}, append(append(slices.Clip(s.worker), o.SinkEnv...), "GRPC_ADDRESS="+s.addresses["sink grpc"])...); err != nil {
+		if err := s.run(ctx, "sink", []string{"sink grpc"},
+			append(append(slices.Clip(s.worker), o.SinkEnv...), "GRPC_ADDRESS="+s.addresses["sink grpc"])...); err != nil {
 			return err
 		}
 	}
@@ -200,16 +206,20 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	orders := "none"
 	if o.Orders {
 		orders = s.addresses["orders grpc"]
-		if err := s.run(ctx, "orders-generator", []string{"orders grpc"}, "PG_HOST="+s.Postgres.Host, fmt.Sprintf("PG_PORT=%d", s.Postgres.Port),
-			"PG_USER="+testenv.PostgresUser, "PG_PASSWORD="+testenv.PostgresPassword, "PG_DB=postgres", "PG_SSLMODE=disable", "CALYPSO_STOPPED=true",
+		if err := s.run(ctx, "orders-generator", []string{"orders grpc"}, "PG_HOST="+s.Postgres.Host,
+			fmt.Sprintf("PG_PORT=%d", s.Postgres.Port),
+			"PG_USER="+testenv.PostgresUser, "PG_PASSWORD="+testenv.PostgresPassword, "PG_DB=postgres", "PG_SSLMODE=disable",
+			"CALYPSO_STOPPED=true",
 			"GRPC_ADDRESS="+s.addresses["orders grpc"], "HTTP_ADDRESS=127.0.0.1:0"); err != nil {
 			return err
 		}
 	}
 	if o.Capture || o.Sink {
-		return s.run(ctx, "admin", []string{"admin source", "admin sink", "admin grpc"}, "GRPC_ADDRESS="+s.addresses["admin grpc"],
+		return s.run(ctx, "admin", []string{"admin source", "admin sink", "admin grpc"},
+			"GRPC_ADDRESS="+s.addresses["admin grpc"],
 			"HTTP_ADDRESSES="+strings.Join([]string{s.addresses["admin source"], s.addresses["admin sink"]}, ","),
-			"CAPTURE_ADDRESSES="+strings.Join(workers["capture"], ","), "SINK_ADDRESSES="+strings.Join(workers["sink"], ","), "ORDERS_ADDRESS="+orders)
+			"CAPTURE_ADDRESSES="+strings.Join(workers["capture"], ","), "SINK_ADDRESSES="+strings.Join(workers["sink"], ","),
+			"ORDERS_ADDRESS="+orders)
 	}
 	return nil
 }
@@ -224,8 +234,8 @@ type Fleet struct {
 	dir   string
 }
 
-// Fleet runs one more worker, of "capture" or "sink", that shares nothing with those that run already but the broker: its group
-// and its topics are its own.
+// Fleet runs one more worker, of "capture" or "sink", that shares nothing with those that run
+// already but the broker: its group and its topics are its own.
 func (s *Stack) Fleet(ctx context.Context, name string, env ...string) (_ *Fleet, err error) {
 	f := &Fleet{}
 	if f.dir, err = os.MkdirTemp("", "calypso-fleet-"); err != nil {
@@ -245,8 +255,10 @@ func (s *Stack) Fleet(ctx context.Context, name string, env ...string) (_ *Fleet
 		ports[i] = fmt.Sprintf("localhost:%d", port)
 	}
 	id := filepath.Base(f.dir)
-	if f.Service, err = newService(ctx, f.dir, name, ports[:1], append([]string{"BOOTSTRAP_SERVERS=" + s.Kafka.Bootstrap, "HTTP_ADDRESS=127.0.0.1:0",
-		"GRPC_ADDRESS=" + ports[0], "GROUP_ID=" + id, "CONFIG_TOPIC=" + id + "-configs", "STATUS_TOPIC=" + id + "-status", "OFFSETS_TOPIC=" + id + "-offsets"}, env...)...); err != nil {
+	if f.Service, err = newService(ctx, f.dir, name, ports[:1],
+		append([]string{"BOOTSTRAP_SERVERS=" + s.Kafka.Bootstrap, "HTTP_ADDRESS=127.0.0.1:0",
+			"GRPC_ADDRESS=" + ports[0], "GROUP_ID=" + id, "CONFIG_TOPIC=" + id + "-configs", "STATUS_TOPIC=" + id + "-status",
+			"OFFSETS_TOPIC=" + id + "-offsets"}, env...)...); err != nil {
 		return nil, err
 	}
 	if err := f.Service.Start(ctx); err != nil {
@@ -291,8 +303,8 @@ func (s *Stack) run(ctx context.Context, name string, listens []string, env ...s
 // Service returns a running service by the name of its binary.
 func (s *Stack) Service(name string) *Service { return s.services[name] }
 
-// Address is where a service serves: "admin grpc", "admin source", "admin sink", "capture grpc", "sink grpc", "orders grpc",
-// "adx http" or "adx https", as host:port.
+// Address is where a service serves: "admin grpc", "admin source", "admin sink", "capture grpc",
+// "sink grpc", "orders grpc", "adx http" or "adx https", as host:port.
 func (s *Stack) Address(name string) string { return s.addresses[name] }
 
 // Source is the Kafka Connect API at the port of the source side, Sink at that of the sink side.
@@ -318,7 +330,8 @@ func (s *Stack) Join(ctx context.Context, fleet, name string) (*Service, error) 
 		return nil, err
 	}
 	s.addresses[name] = fmt.Sprintf("localhost:%d", port)
-	w, err := newService(ctx, s.dir, fleet, []string{s.addresses[name]}, append(s.worker, "GRPC_ADDRESS="+s.addresses[name])...)
+	w, err := newService(ctx, s.dir, fleet, []string{s.addresses[name]},
+		append(s.worker, "GRPC_ADDRESS="+s.addresses[name])...)
 	if err != nil {
 		return nil, err
 	}

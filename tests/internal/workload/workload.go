@@ -1,6 +1,7 @@
-// Package workload changes a table the way applications do, at random from a seed: several writers at once, transactions
-// of one to some thousand changes, updates, deletes, changed keys, rollbacks and savepoints that are rolled back. Every version
-// of a row is different from all others (column version is drawn from a sequence), so that each change has an identity.
+// Package workload changes a table the way applications do, at random from a seed: several writers
+// at once, transactions of one to some thousand changes, updates, deletes, changed keys, rollbacks
+// and savepoints that are rolled back. Every version of a row is different from all others (column
+// version is drawn from a sequence), so that each change has an identity.
 package workload
 
 import (
@@ -30,8 +31,8 @@ create table if not exists shop.ledger (
 type Config struct {
 	// URL of the database, as a role that may do everything.
 	URL string
-	// Seed of all random choices. The same seed gives the same transactions in each writer; how writers interleave is up to
-	// the machine.
+	// Seed of all random choices. The same seed gives the same transactions in each writer; how
+	// writers interleave is up to the machine.
 	Seed uint64
 	// Writers is how many connections write at once; 1 if 0.
 	Writers int
@@ -136,7 +137,8 @@ func (w *writer) transaction(ctx context.Context) error {
 		if w.random.IntN(100) == 0 { // a long one, by one statement, so that many changes share an LSN's neighbourhood
 			n := 1 + w.random.IntN(w.cfg.MaxChanges)
 			from := w.first + 1000 + w.random.Int64N(100_000)
-			_, err := tx.Exec(ctx, `insert into shop.ledger (id, account, note) select i, i % 7, repeat('x', 50) from generate_series($1::bigint, $2) i
+			_, err := tx.Exec(ctx,
+				`insert into shop.ledger (id, account, note) select i, i % 7, repeat('x', 50) from generate_series($1::bigint, $2) i
 				on conflict (id) do update set version = nextval('shop.versions')`, from, from+int64(n))
 			return err
 		}
@@ -183,7 +185,8 @@ func (w *writer) change(ctx context.Context, tx pgx.Tx) error {
 			on conflict (id) do update set account = excluded.account, note = excluded.note, version = nextval('shop.versions')`,
 			id, w.random.IntN(100), w.note())
 	case kind < 15:
-		_, err = tx.Exec(ctx, "update shop.ledger set account = account + 1, version = nextval('shop.versions') where id = $1", id)
+		_, err = tx.Exec(ctx,
+			"update shop.ledger set account = account + 1, version = nextval('shop.versions') where id = $1", id)
 	case kind < 19:
 		_, err = tx.Exec(ctx, "delete from shop.ledger where id = $1", id)
 	default: // change the key, unless the new one is taken
@@ -193,8 +196,9 @@ func (w *writer) change(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// note is sometimes null, sometimes long, never so long that it is stored out of line: PostgreSQL then leaves it out of an
-// update that does not change it, and the row in the topic is not the row in the table by design.
+// note is sometimes null, sometimes long, never so long that it is stored out of line: PostgreSQL
+// then leaves it out of an update that does not change it, and the row in the topic is not the row
+// in the table by design.
 func (w *writer) note() *string {
 	var text string
 	switch w.random.IntN(10) {

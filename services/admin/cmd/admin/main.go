@@ -14,8 +14,8 @@ import (
 // version is set by the linker (-X main.version=…).
 var version = "development"
 
-// settings are the flags and environment variables. By default everything listens on loopback; 9090 and 8080 are the use
-// case's ports of the source and the sink side.
+// settings are the flags and environment variables. By default everything listens on loopback; 9090
+// and 8080 are the use case's ports of the source and the sink side.
 type settings struct {
 	TLS rpc.TLS
 

@@ -64,9 +64,10 @@ func run(ctx context.Context, args []string) error {
 func up(ctx context.Context, args []string) error {
 	var s calypso.Settings
 	warnings, err := config.Program{
-		Name:     "calypso up",
-		About:    "Runs PostgreSQL, Kafka, Azure Data Explorer (each embedded unless one is given) and all of Calypso, with the orders use case.",
-		Examples: []string{"calypso up", "calypso up --rate 1000", "calypso up --no-orders --pg-url postgres://me:secret@db:5432/shop"},
+		Name:  "calypso up",
+		About: "Runs PostgreSQL, Kafka, Azure Data Explorer (each embedded unless one is given) and all of Calypso, with the orders use case.",
+		Examples: []string{"calypso up", "calypso up --rate 1000",
+			"calypso up --no-orders --pg-url postgres://me:secret@db:5432/shop"},
 	}.Load(&s, args)
 	if err != nil {
 		return err
@@ -84,7 +85,8 @@ func healthcheck(ctx context.Context, args []string) error {
 	var s struct {
 		Address string `name:"address" default:"127.0.0.1:7070" help:"gRPC address of the service; admin's by default."`
 	}
-	if _, err := (config.Program{Name: "calypso healthcheck", About: "Asks a service for its health."}).Load(&s, args); err != nil {
+	if _, err := (config.Program{Name: "calypso healthcheck", About: "Asks a service for its health."}).Load(&s,
+		args); err != nil {
 		return err
 	}
 	return rpc.CheckHealth(ctx, s.Address)

@@ -1,10 +1,12 @@
 // Package api answers CaptureService for the captures of a worker.
 //
-// Model. Status, slots and versions are plain values; here they become messages, and errors become the API's codes and reasons. A
-// call that changes something goes through the door of the capture that it names.
+// Model. Status, slots and versions are plain values; here they become messages, and errors become
+// the API's codes and reasons. A call that changes something goes through the door of the capture
+// that it names.
 //
-// Guarantees. Texts are as callers may see them: the secrets of a configuration are taken out. A server that does not answer holds an
-// answer up for a few seconds at most. What is asked for is bounded before it is allocated.
+// Guarantees. Texts are as callers may see them: the secrets of a configuration are taken out. A
+// server that does not answer holds an answer up for a few seconds at most. What is asked for is
+// bounded before it is allocated.
 //
 // The worker registers one Service, which is safe for concurrent use.
 package api

@@ -44,7 +44,8 @@ func CaptureMessage(s *status.State) *capturev1.Capture {
 func snapshotMessages(all []status.TableSnapshot) (out []*capturev1.TableSnapshot) {
 	for _, t := range all {
 		out = append(out, &capturev1.TableSnapshot{
-			Table: t.Table, RowsEstimated: t.Estimate, RowsDone: t.Rows, RangesTotal: int32(t.Ranges), RangesDone: int32(t.Done), Completed: t.Completed,
+			Table: t.Table, RowsEstimated: t.Estimate, RowsDone: t.Rows, RangesTotal: int32(t.Ranges), RangesDone: int32(t.Done),
+			Completed: t.Completed,
 		})
 	}
 	return out
@@ -59,9 +60,12 @@ var activities = map[status.Activity]capturev1.CapturedTable_State{
 
 func tableMessage(t *status.Table) *capturev1.CapturedTable {
 	return &capturev1.CapturedTable{
-		Table: t.Name, Topic: t.Topic, ReplicaIdentity: t.ReplicaIdentity, Warnings: t.Warnings, KeptBack: t.KeptBack, SchemaVersion: int32(t.Version),
-		State: activities[t.Activity], Reason: t.Reason, RowsRead: t.Read, RowsInserted: t.Inserted, RowsUpdated: t.Updated, RowsDeleted: t.Deleted,
-		Truncates: t.Truncates, LastChangeTime: timeMessage(t.LastChange), LastChangeLsn: lsnText(t.LastLSN),
+		Table: t.Name, Topic: t.Topic, ReplicaIdentity: t.ReplicaIdentity, Warnings: t.Warnings, KeptBack: t.KeptBack,
+		SchemaVersion: int32(t.Version),
+		State:         activities[t.Activity], Reason: t.Reason, RowsRead: t.Read, RowsInserted: t.Inserted,
+		RowsUpdated: t.Updated,
+		RowsDeleted: t.Deleted,
+		Truncates:   t.Truncates, LastChangeTime: timeMessage(t.LastChange), LastChangeLsn: lsnText(t.LastLSN),
 	}
 }
 
@@ -72,7 +76,8 @@ func incrementalMessage(p *progress.Incremental, hidden func(string) string) *ca
 	}
 	out := &capturev1.IncrementalSnapshot{Paused: p.Paused}
 	add := func(c progress.Collection, state capturev1.IncrementalTable_State, rows int64) *capturev1.IncrementalTable {
-		t := &capturev1.IncrementalTable{Table: c.Table.String(), State: state, Condition: c.Filter, RowsDone: rows, RowsEstimated: c.Estimate}
+		t := &capturev1.IncrementalTable{Table: c.Table.String(), State: state, Condition: c.Filter, RowsDone: rows,
+			RowsEstimated: c.Estimate}
 		out.Tables = append(out.Tables, t)
 		return t
 	}
@@ -97,7 +102,8 @@ func incrementalMessage(p *progress.Incremental, hidden func(string) string) *ca
 	return out
 }
 
-// slotMessage shows a slot, whose names may be made of what is behind references, which is hidden; nil is one that could not be looked at.
+// slotMessage shows a slot, whose names may be made of what is behind references, which is hidden;
+// nil is one that could not be looked at.
 func slotMessage(s *slot.Seen, hidden func(string) string) *capturev1.Slot {
 	switch {
 	case s == nil:
@@ -107,10 +113,13 @@ func slotMessage(s *slot.Seen, hidden func(string) string) *capturev1.Slot {
 	}
 	at := s.State
 	out := &capturev1.Slot{
-		Name: hidden(at.Name), Plugin: at.Plugin, Publication: hidden(s.Publication), RestartLsn: at.RestartLSN.String(), ConfirmedFlushLsn: at.ConfirmedFlush.String(),
-		RetainedBytes: at.Retained, WalStatus: at.WALStatus, SafeWalBytes: at.SafeWAL, Active: at.Active, ActivePid: at.ActivePID, Failover: at.Failover,
-		Conflicting: at.Conflicting, WaitEvent: at.WaitEvent, InactiveSince: timeMessage(at.InactiveSince), PluginUnlisted: s.Unlisted,
-		Statistics: statisticsMessage(s.Statistics),
+		Name: hidden(at.Name), Plugin: at.Plugin, Publication: hidden(s.Publication), RestartLsn: at.RestartLSN.String(),
+		ConfirmedFlushLsn: at.ConfirmedFlush.String(),
+		RetainedBytes:     at.Retained, WalStatus: at.WALStatus, SafeWalBytes: at.SafeWAL, Active: at.Active,
+		ActivePid: at.ActivePID, Failover: at.Failover,
+		Conflicting: at.Conflicting, WaitEvent: at.WaitEvent, InactiveSince: timeMessage(at.InactiveSince),
+		PluginUnlisted: s.Unlisted,
+		Statistics:     statisticsMessage(s.Statistics),
 	}
 	for _, h := range s.Holders {
 		out.Holders = append(out.Holders, holderMessage(h, hidden))

@@ -33,7 +33,8 @@ func TestASlotIsShownWithoutWhatIsBehindReferences(t *testing.T) {
 		Name: "a_s3cret", Publication: "s3cret", State: &pgrepl.SlotState{Name: "a_s3cret"},
 		Holders: []pgrepl.Holder{{What: "s3cret", Remedy: "end s3cret"}},
 	}
-	if m := slotMessage(s, hidden); strings.Contains(m.String(), "s3cret") || m.Name != "a_********" || m.Holders[0].Remedy != "end ********" {
+	if m := slotMessage(s, hidden); strings.Contains(m.String(), "s3cret") || m.Name != "a_********" ||
+		m.Holders[0].Remedy != "end ********" {
 		t.Error(m)
 	}
 	s.State = nil
@@ -43,7 +44,8 @@ func TestASlotIsShownWithoutWhatIsBehindReferences(t *testing.T) {
 }
 
 func TestWhatIsNotKnownIsLeftOut(t *testing.T) {
-	if m := CaptureMessage(new(status.State)); m.DurableLsn != "" || m.ReceivedLsn != "" || m.LastCommitTime != nil || m.CommitToKafka != nil {
+	if m := CaptureMessage(new(status.State)); m.DurableLsn != "" || m.ReceivedLsn != "" || m.LastCommitTime != nil ||
+		m.CommitToKafka != nil {
 		t.Errorf("a capture that has not begun is %v", m)
 	}
 	if slotMessage(nil, plain) != nil {
@@ -53,8 +55,10 @@ func TestWhatIsNotKnownIsLeftOut(t *testing.T) {
 		t.Errorf("a slot that is missing is %v", m)
 	}
 	since := time.Unix(1, 0)
-	m := slotMessage(&slot.Seen{State: &pgrepl.SlotState{}, Holders: []pgrepl.Holder{{What: "w", Since: since, Remedy: "r"}, {}}}, plain)
-	if m.Missing || m.Statistics != nil || m.InactiveSince != nil || len(m.Holders) != 2 || !m.Holders[0].BeginTime.AsTime().Equal(since) || m.Holders[1].BeginTime != nil {
+	m := slotMessage(&slot.Seen{State: &pgrepl.SlotState{},
+		Holders: []pgrepl.Holder{{What: "w", Since: since, Remedy: "r"}, {}}}, plain)
+	if m.Missing || m.Statistics != nil || m.InactiveSince != nil || len(m.Holders) != 2 ||
+		!m.Holders[0].BeginTime.AsTime().Equal(since) || m.Holders[1].BeginTime != nil {
 		t.Errorf("a slot that is held up is %v", m)
 	}
 }

@@ -39,14 +39,16 @@ type Fleet interface {
 // Doors lead to the captures of the worker that take signals.
 type Doors = command.Doors[incremental.Signal, *progress.Incremental]
 
-// New makes a Service that shows a registry, and calls captures through their doors. A connector whose task failed stays in it for
-// as long as it is still this worker's: that is, until it is deleted or goes to another worker.
+// New makes a Service that shows a registry, and calls captures through their doors. A connector
+// whose task failed stays in it for as long as it is still this worker's: that is, until it is
+// deleted or goes to another worker.
 func New(registry *status.Registry, doors *Doors, fleet Fleet) *Service {
 	return &Service{registry: registry, doors: doors, fleet: fleet}
 }
 
 // GetCapture implements CaptureService.
-func (s *Service) GetCapture(ctx context.Context, r *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse, error) {
+func (s *Service) GetCapture(ctx context.Context, r *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse,
+	error) {
 	e, err := s.find(r.Connector)
 	if err != nil {
 		return nil, err
@@ -55,7 +57,8 @@ func (s *Service) GetCapture(ctx context.Context, r *capturev1.GetCaptureRequest
 }
 
 // ListCaptures implements CaptureService.
-func (s *Service) ListCaptures(ctx context.Context, _ *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
+func (s *Service) ListCaptures(ctx context.Context,
+	_ *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
 	entries := slices.DeleteFunc(s.registry.All(), func(e *status.Capture) bool { return !s.shown(e) })
 	out := &capturev1.ListCapturesResponse{Captures: make([]*capturev1.Capture, len(entries))}
 	asked := contain.NewGroup()
@@ -70,16 +73,19 @@ func (s *Service) ListCaptures(ctx context.Context, _ *capturev1.ListCapturesReq
 }
 
 // GetSnapshotProgress implements CaptureService.
-func (s *Service) GetSnapshotProgress(_ context.Context, r *capturev1.GetSnapshotProgressRequest) (*capturev1.GetSnapshotProgressResponse, error) {
+func (s *Service) GetSnapshotProgress(_ context.Context,
+	r *capturev1.GetSnapshotProgressRequest) (*capturev1.GetSnapshotProgressResponse, error) {
 	e, err := s.find(r.Connector)
 	if err != nil {
 		return nil, err
 	}
-	return &capturev1.GetSnapshotProgressResponse{Initial: snapshotMessages(e.State().Snapshots), Incremental: incrementalMessage(e.Incremental(), e.Hidden)}, nil
+	return &capturev1.GetSnapshotProgressResponse{Initial: snapshotMessages(e.State().Snapshots),
+		Incremental: incrementalMessage(e.Incremental(), e.Hidden)}, nil
 }
 
 // ListCapturedTables implements CaptureService.
-func (s *Service) ListCapturedTables(_ context.Context, r *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
+func (s *Service) ListCapturedTables(_ context.Context,
+	r *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
 	e, err := s.find(r.Connector)
 	if err != nil {
 		return nil, err
@@ -95,7 +101,8 @@ func (s *Service) find(name string) (*status.Capture, error) {
 	if e := s.registry.Find(name); e != nil && s.shown(e) {
 		return e, nil
 	}
-	return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND", fmt.Sprintf("this worker runs no capture connector %q", name))
+	return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND",
+		fmt.Sprintf("this worker runs no capture connector %q", name))
 }
 
 // shown leaves out what failed here and is another's, or nobody's, now.
@@ -116,9 +123,11 @@ func withSlot(ctx context.Context, c *status.Capture) *capturev1.Capture {
 	case !c.Idled():
 	case slot != nil && slot.State == nil && !c.Positioned():
 		out.Slot = nil
-		out.Reason = fmt.Sprintf("Its task does not run, and the server has no slot %s; whether it ever had one is known once its offsets can be read in Kafka.", slot.Name)
+		out.Reason = fmt.Sprintf(
+			"Its task does not run, and the server has no slot %s; whether it ever had one is known once its offsets can be read in Kafka.", slot.Name)
 	case err != nil:
-		out.Reason = c.Hidden(fmt.Sprintf("Its task does not run, and its slot, for which the server keeps log, cannot be looked at: %v", err))
+		out.Reason = c.Hidden(fmt.Sprintf(
+			"Its task does not run, and its slot, for which the server keeps log, cannot be looked at: %v", err))
 	}
 	return out
 }

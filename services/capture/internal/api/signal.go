@@ -19,7 +19,8 @@ import (
 )
 
 // SignalSnapshot implements CaptureService.
-func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
+func (s *Service) SignalSnapshot(ctx context.Context,
+	r *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
 	e, err := s.find(r.Connector)
 	if err != nil {
 		return nil, err
@@ -31,7 +32,9 @@ func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapsho
 	progress, err := s.doors.Call(ctx, r.Connector, signal)
 	switch {
 	case errors.Is(err, command.ErrClosed):
-		return nil, rpc.Error(codes.FailedPrecondition, "NOT_STREAMING", fmt.Sprintf("connector %q takes signals while it streams; now it is in phase %s", r.Connector, phases[e.State().Phase]))
+		return nil, rpc.Error(codes.FailedPrecondition, "NOT_STREAMING",
+			fmt.Sprintf("connector %q takes signals while it streams; now it is in phase %s", r.Connector,
+				phases[e.State().Phase]))
 	case err == nil:
 		answer := &capturev1.SignalSnapshotResponse{Incremental: incrementalMessage(progress, e.Hidden)}
 		if r.GetAction() == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE {
@@ -51,9 +54,12 @@ func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapsho
 	case errors.Is(err, incremental.ErrNotIncremental):
 		return nil, rpc.InvalidField("tables", "tables: "+e.Hidden(err.Error()))
 	case errors.Is(err, stage.ErrClosed), pgrepl.Transient(err):
-		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS", fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %s", r.Connector, e.Hidden(err.Error())))
+		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS",
+			fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %s",
+				r.Connector, e.Hidden(err.Error())))
 	case ctx.Err() != nil:
-		return nil, rpc.Error(codes.DeadlineExceeded, "SIGNAL_NOT_DURABLE", fmt.Sprintf("the signal for connector %q was taken, but is not durable in Kafka yet", r.Connector))
+		return nil, rpc.Error(codes.DeadlineExceeded, "SIGNAL_NOT_DURABLE",
+			fmt.Sprintf("the signal for connector %q was taken, but is not durable in Kafka yet", r.Connector))
 	}
 	return nil, rpc.Error(codes.Internal, "SIGNAL_FAILED", e.Hidden(err.Error()))
 }

@@ -27,7 +27,8 @@ const (
 )
 
 // ListSchemaVersions implements CaptureService.
-func (s *Service) ListSchemaVersions(ctx context.Context, r *capturev1.ListSchemaVersionsRequest) (*capturev1.ListSchemaVersionsResponse, error) {
+func (s *Service) ListSchemaVersions(ctx context.Context,
+	r *capturev1.ListSchemaVersionsRequest) (*capturev1.ListSchemaVersionsResponse, error) {
 	most := int(r.PageSize)
 	switch {
 	case most == 0:
@@ -62,7 +63,8 @@ func checkTableName(name string) error {
 	case name == "":
 		return nil
 	case len(name) > maxTableName:
-		return rpc.InvalidField("table", fmt.Sprintf("table has %d bytes, a name of the form schema.table has at most %d", len(name), maxTableName))
+		return rpc.InvalidField("table", fmt.Sprintf("table has %d bytes, a name of the form schema.table has at most %d",
+			len(name), maxTableName))
 	case schema == "" || table == "" || strings.ContainsRune(name, 0):
 		return rpc.InvalidField("table", fmt.Sprintf("table is %q, want schema.table", name))
 	}
@@ -70,12 +72,15 @@ func checkTableName(name string) error {
 }
 
 func versionMessage(v *history.Version) *capturev1.SchemaVersion {
-	out := &capturev1.SchemaVersion{Table: v.Table, Version: int32(v.Number), Lsn: v.From.LSN.String(), Time: timestamppb.New(v.From.Time), ReplicaIdentity: v.ReplicaIdentity}
+	out := &capturev1.SchemaVersion{Table: v.Table, Version: int32(v.Number), Lsn: v.From.LSN.String(),
+		Time: timestamppb.New(v.From.Time), ReplicaIdentity: v.ReplicaIdentity}
 	for _, c := range v.Columns {
-		out.Columns = append(out.Columns, &capturev1.SchemaColumn{Name: c.Name, Type: c.Type, Optional: c.Optional, KeyPlace: int32(c.Key)})
+		out.Columns = append(out.Columns, &capturev1.SchemaColumn{Name: c.Name, Type: c.Type, Optional: c.Optional,
+			KeyPlace: int32(c.Key)})
 	}
 	for _, c := range v.Changes {
-		out.Changes = append(out.Changes, &capturev1.SchemaChange{Kind: kindMessages[c.Kind], Column: c.Column, From: c.From, To: c.To, Breaking: c.Breaking})
+		out.Changes = append(out.Changes, &capturev1.SchemaChange{Kind: kindMessages[c.Kind], Column: c.Column, From: c.From,
+			To: c.To, Breaking: c.Breaking})
 	}
 	switch {
 	case v.Number == 1:

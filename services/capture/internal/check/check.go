@@ -34,16 +34,20 @@ func Source(ctx context.Context, v catalogue.Values) []connector.Check {
 	if err != nil {
 		return append(out, preflight.Finding("server", "", err))
 	}
-	out = append(out, preflight.Finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil), preflight.Finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
+	out = append(out, preflight.Finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil),
+		preflight.Finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
 		checkStandby(server))
 	out = append(out, checkReplication(ctx, s)...)
 	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read)
 	tables, err := catalog.Find(s.Tables.Captured)
 	// Without names every table is meant, also those that are still to come.
 	if err == nil && len(tables) == 0 && s.Tables.Include != nil {
-		err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the captured tables", Err: errors.New("no table matches the filters"), Remedy: "Create the table, or correct table.include.list: names are schema.table."}
+		err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the captured tables",
+			Err:    errors.New("no table matches the filters"),
+			Remedy: "Create the table, or correct table.include.list: names are schema.table."}
 	}
-	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err), checkUncaptured(catalog, s), checkIdentities(s, tables), checkRights(catalog, s, tables))
+	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err),
+		checkUncaptured(catalog, s), checkIdentities(s, tables), checkRights(catalog, s, tables))
 	if s.Output.Plugin == spec.Pgoutput {
 		out = append(out, checkPublication(ctx, conn, server, s, tables))
 	}
@@ -69,11 +73,12 @@ func Source(ctx context.Context, v catalogue.Values) []connector.Check {
 		out = append(out, c)
 	}
 	out = append(out, checkPromotion(ctx, conn, server, s, slot))
-	return append(append(out, checkRoom(ctx, conn, slot != nil)...), checkHolders(ctx, conn), checkIdleSlots(ctx, conn, server, s.Slot.Name))
+	return append(append(out, checkRoom(ctx, conn, slot != nil)...), checkHolders(ctx, conn),
+		checkIdleSlots(ctx, conn, server, s.Slot.Name))
 }
 
-// checkUncaptured names what the filters match and cannot be captured. Where no tables are named, everything that is there matches, which
-// nobody asked for.
+// checkUncaptured names what the filters match and cannot be captured. Where no tables are named,
+// everything that is there matches, which nobody asked for.
 func checkUncaptured(catalog *pgrepl.Catalog, s *spec.Spec) connector.Check {
 	const name, fine = "left out", "the filters name tables only"
 	if s.Tables.Include == nil {
@@ -112,7 +117,8 @@ func checkRights(catalog *pgrepl.Catalog, s *spec.Spec, tables []pgrepl.FoundTab
 		sent := encode.Sent(&s.Events, rel)
 		for i, c := range rel.Columns {
 			if sent.Sends(i) && slices.Contains(columns, c.Name) {
-				return preflight.Finding(name, "", sent.RightMissing(fmt.Errorf("role %s may not read column %s", s.Connection.User, c.Name)))
+				return preflight.Finding(name, "",
+					sent.RightMissing(fmt.Errorf("role %s may not read column %s", s.Connection.User, c.Name)))
 			}
 		}
 	}
@@ -129,7 +135,8 @@ func checkHolders(ctx context.Context, conn *pgx.Conn) connector.Check {
 		for i, h := range all {
 			texts[i] = h.String()
 		}
-		c.Detail, c.Remedy = preflight.Few(texts)+": no slot can be made before it ends, and the server keeps all log since it began", all[0].Remedy
+		c.Detail, c.Remedy = preflight.Few(texts)+
+			": no slot can be made before it ends, and the server keeps all log since it began", all[0].Remedy
 	}
 	return c
 }
@@ -144,13 +151,15 @@ func checkIdleSlots(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, o
 		for i, idle := range all {
 			texts[i] = fmt.Sprintf("slot %s of database %s keeps %d bytes of log", idle.Name, idle.Database, idle.Retained)
 		}
-		c.Detail, c.Remedy = preflight.Few(texts)+", and nobody reads it", fmt.Sprintf("Unless its reader comes back: SELECT pg_drop_replication_slot(%s);", pgrepl.QuoteLiteral(all[0].Name))
+		c.Detail, c.Remedy = preflight.Few(texts)+", and nobody reads it",
+			fmt.Sprintf("Unless its reader comes back: SELECT pg_drop_replication_slot(%s);", pgrepl.QuoteLiteral(all[0].Name))
 	}
 	return c
 }
 
-// checkReplication opens a replication connection, which tells whether the role may: providers have rights of their own for it, besides
-// REPLICATION. A pooler may take the other connections and not this one.
+// checkReplication opens a replication connection, which tells whether the role may: providers have
+// rights of their own for it, besides REPLICATION. A pooler may take the other connections and not
+// this one.
 func checkReplication(ctx context.Context, s *spec.Spec) []connector.Check {
 	repl, err := pgrepl.OpenSession(ctx, s.Connection)
 	if err == nil {
@@ -175,7 +184,8 @@ func checkStandby(server pgrepl.Server) connector.Check {
 }
 
 // checkPromotion looks whether the slot survives the promotion of a standby.
-func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, slot *pgrepl.SlotState) connector.Check {
+func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
+	slot *pgrepl.SlotState) connector.Check {
 	const name = "promotion"
 	standbys, err := pgrepl.InspectStandbys(ctx, conn)
 	c := preflight.Finding(name, "no standby is connected", err)
@@ -186,7 +196,8 @@ func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s
 	case server.Major() < 17 && standbys.FailoverSlots:
 		c.Detail = "pg_failover_slots is loaded, which has standbys keep the slot"
 	case server.Major() < 17:
-		c.Detail = fmt.Sprintf("a standby is connected, and PostgreSQL %d does not let it keep the slot: its promotion stops the connector (SLOT_MISSING)", server.Major())
+		c.Detail = fmt.Sprintf(
+			"a standby is connected, and PostgreSQL %d does not let it keep the slot: its promotion stops the connector (SLOT_MISSING)", server.Major())
 		c.Remedy = "Unless something else keeps the slot (Patroni's permanent slots): load pg_failover_slots (shared_preload_libraries) on all servers, with hot_standby_feedback = on; on Azure both are server parameters. From PostgreSQL 17 on the server does it by itself."
 	case !s.Slot.Failover && (slot == nil || !slot.Failover):
 		c.Detail = "a standby is connected, and slot.failover=false does not let it keep the slot: its promotion stops the connector (SLOT_MISSING)"
@@ -195,17 +206,20 @@ func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s
 		c.Detail = "standbys with sync_replication_slots = on and hot_standby_feedback = on keep the slot; a change may be delivered before any of them has it, and undone by a promotion after a crash (TIMELINE_CHANGED)"
 		c.Remedy = "To have changes sent only when a standby has them: ALTER SYSTEM SET synchronized_standby_slots = '<the standby's physical slot>'; SELECT pg_reload_conf(); capture then waits while that standby is away."
 	default:
-		c.Detail = fmt.Sprintf("standbys with sync_replication_slots = on and hot_standby_feedback = on keep the slot, and changes are sent when those of %s have them", standbys.Synchronised)
+		c.Detail = fmt.Sprintf(
+			"standbys with sync_replication_slots = on and hot_standby_feedback = on keep the slot, and changes are sent when those of %s have them", standbys.Synchronised)
 	}
 	return c
 }
 
 // checkPublication looks whether the publication is there, or may be made at the first start.
-func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
+func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
+	tables []pgrepl.FoundTable) connector.Check {
 	p := s.Publication
 	p.Tables, p.OnStandby = tables, server.InRecovery
 	var exists bool
-	if err := conn.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_publication WHERE pubname = $1", p.Name).Scan(&exists); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_publication WHERE pubname = $1",
+		p.Name).Scan(&exists); err != nil {
 		return preflight.Finding("publication", "", fmt.Errorf("look at publication %q: %w", p.Name, err))
 	}
 	missing, err := p.Missing(ctx, conn)
@@ -215,25 +229,34 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server,
 	case exists && len(missing) == 0:
 		return preflight.Finding("publication", fmt.Sprintf("publication %q publishes the captured tables", p.Name), nil)
 	case p.OnStandby && !exists:
-		return preflight.Finding("publication", "", &pgrepl.Error{Reason: pgrepl.ReasonPublication, Op: fmt.Sprintf("check publication %q", p.Name), Err: errors.New("it does not exist, and a standby cannot make it"),
+		return preflight.Finding("publication", "", &pgrepl.Error{Reason: pgrepl.ReasonPublication,
+			Op: fmt.Sprintf("check publication %q", p.Name), Err: errors.New("it does not exist, and a standby cannot make it"),
 			Remedy: fmt.Sprintf("Run on the primary: CREATE PUBLICATION %s FOR TABLE …;", pgrepl.QuoteIdent(p.Name))})
 	case p.Mode != pgrepl.PublishDisabled && !exists:
-		return checkOwners(p, s, fmt.Sprintf("publication %q does not exist yet; the first start creates it (publication.autocreate.mode=%s)", p.Name, p.Mode), fmt.Sprintf("CREATE PUBLICATION %s FOR TABLE …;", pgrepl.QuoteIdent(p.Name)))
+		return checkOwners(p, s,
+			fmt.Sprintf("publication %q does not exist yet; the first start creates it (publication.autocreate.mode=%s)", p.Name,
+				p.Mode), fmt.Sprintf("CREATE PUBLICATION %s FOR TABLE …;", pgrepl.QuoteIdent(p.Name)))
 	case p.Mode == pgrepl.PublishFiltered && !p.OnStandby:
 		p.Tables = missing
-		return checkOwners(p, s, fmt.Sprintf("publication %q lacks %d of the captured tables; the start adds them", p.Name, len(missing)), fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE …;", pgrepl.QuoteIdent(p.Name)))
+		return checkOwners(p, s, fmt.Sprintf("publication %q lacks %d of the captured tables; the start adds them", p.Name,
+			len(missing)), fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE …;", pgrepl.QuoteIdent(p.Name)))
 	}
-	e := &pgrepl.Error{Reason: pgrepl.ReasonPublication, Op: fmt.Sprintf("check publication %q", p.Name), Err: errors.New("it does not exist and publication.autocreate.mode is disabled"),
-		Remedy: fmt.Sprintf("As the tables' owner: CREATE PUBLICATION %s FOR TABLE …; or set publication.autocreate.mode=filtered.", pgrepl.QuoteIdent(p.Name))}
+	e := &pgrepl.Error{Reason: pgrepl.ReasonPublication, Op: fmt.Sprintf("check publication %q", p.Name),
+		Err: errors.New("it does not exist and publication.autocreate.mode is disabled"),
+		Remedy: fmt.Sprintf(
+			"As the tables' owner: CREATE PUBLICATION %s FOR TABLE …; or set publication.autocreate.mode=filtered.",
+			pgrepl.QuoteIdent(p.Name))}
 	if exists {
 		e.Err = fmt.Errorf("it does not hold %s, whose changes do not arrive", missing[0].Table)
-		e.Remedy = fmt.Sprintf("As the table's owner: ALTER PUBLICATION %s ADD TABLE %s; or set publication.autocreate.mode=filtered.", pgrepl.QuoteIdent(p.Name), missing[0].Table)
+		e.Remedy = fmt.Sprintf(
+			"As the table's owner: ALTER PUBLICATION %s ADD TABLE %s; or set publication.autocreate.mode=filtered.",
+			pgrepl.QuoteIdent(p.Name), missing[0].Table)
 	}
 	return preflight.Finding("publication", "", e)
 }
 
-// checkOwners adds to what the start does about the publication that it may not: PostgreSQL demands a table's owner for it, of whom a
-// provider may see more in a role than the catalog says.
+// checkOwners adds to what the start does about the publication that it may not: PostgreSQL demands
+// a table's owner for it, of whom a provider may see more in a role than the catalog says.
 func checkOwners(p pgrepl.Publication, s *spec.Spec, detail, statement string) connector.Check {
 	c := preflight.Finding("publication", detail, nil)
 	owners := p.Owners()
@@ -248,9 +271,10 @@ func checkOwners(p pgrepl.Publication, s *spec.Spec, detail, statement string) c
 	return c
 }
 
-// checkPlugin looks whether the server lets the connector's output plugin be used, and goes on doing so when it is updated. It is not
-// needed for one that comes with the server.
-func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, slot *pgrepl.SlotState, tables []pgrepl.FoundTable) (c connector.Check, needed bool) {
+// checkPlugin looks whether the server lets the connector's output plugin be used, and goes on
+// doing so when it is updated. It is not needed for one that comes with the server.
+func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, slot *pgrepl.SlotState,
+	tables []pgrepl.FoundTable) (c connector.Check, needed bool) {
 	const name = "output plugin"
 	if pgrepl.BuiltIn(string(s.Output.Plugin)) || slot != nil && slot.Plugin == "pgoutput" {
 		return c, false
@@ -264,30 +288,41 @@ func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *s
 	refusal := pgrepl.TryPlugin(ctx, conn, string(s.Output.Plugin), s.Connection.User)
 	switch {
 	case refusal == nil && listed:
-		return preflight.Finding(name, fmt.Sprintf("the server lets role %s use %s", s.Connection.User, s.Output.Plugin), nil), true
+		return preflight.Finding(name, fmt.Sprintf("the server lets role %s use %s", s.Connection.User, s.Output.Plugin),
+			nil), true
 	case refusal == nil:
-		c = preflight.Finding(name, fmt.Sprintf("the server lets everybody use %s; an update to %s or later refuses it unless %s names it", s.Output.Plugin, pgrepl.FirstPluginLists, pgrepl.PluginList), nil)
-		c.Remedy = fmt.Sprintf("With the update, before the connector starts again: %s Or prepare for plugin.name=pgoutput with publication.autocreate.mode=filtered: the slot is carried over at its position if publication %q was there before its oldest changes.", pgrepl.AllowPlugin(string(s.Output.Plugin), s.Connection.User), p.Name)
+		c = preflight.Finding(name,
+			fmt.Sprintf("the server lets everybody use %s; an update to %s or later refuses it unless %s names it",
+				s.Output.Plugin, pgrepl.FirstPluginLists, pgrepl.PluginList), nil)
+		c.Remedy = fmt.Sprintf(
+			"With the update, before the connector starts again: %s Or prepare for plugin.name=pgoutput with publication.autocreate.mode=filtered: the slot is carried over at its position if publication %q was there before its oldest changes.", pgrepl.AllowPlugin(string(s.Output.Plugin), s.Connection.User), p.Name)
 		return c, true
 	case !start.FallsBack(s.Output.Plugin, refusal):
 		return preflight.Finding(name, "", refusal), true
 	case slot == nil:
-		return preflight.Finding(name, fmt.Sprintf("the server does not have %s or refuses it (%s); pgoutput is used in its place, with the same events", s.Output.Plugin, pgrepl.ReasonOf(refusal)), nil), true
+		return preflight.Finding(name,
+			fmt.Sprintf("the server does not have %s or refuses it (%s); pgoutput is used in its place, with the same events",
+				s.Output.Plugin, pgrepl.ReasonOf(refusal)), nil), true
 	}
 	if obstacle := p.Carriable(ctx, conn, server, slot); obstacle != nil {
 		return preflight.Finding(name, "", start.KeepsPlugin(slot, refusal, obstacle)), true
 	}
-	return preflight.Finding(name, fmt.Sprintf("the server does not have %s or refuses it (%s); the next start carries slot %q over to pgoutput at the same position, with the same events", s.Output.Plugin, pgrepl.ReasonOf(refusal), slot.Name), nil), true
+	return preflight.Finding(name,
+		fmt.Sprintf(
+			"the server does not have %s or refuses it (%s); the next start carries slot %q over to pgoutput at the same position, with the same events", s.Output.Plugin, pgrepl.ReasonOf(refusal), slot.Name), nil), true
 }
 
-// checkIdentities looks for tables of which PostgreSQL refuses updates and deletes once they are published: those without key. They
-// are no hindrance, since rows may only be added to them.
+// checkIdentities looks for tables of which PostgreSQL refuses updates and deletes once they are
+// published: those without key. They are no hindrance, since rows may only be added to them.
 func checkIdentities(s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 	c := preflight.Finding("replica identity", "rows can be told apart", nil)
 	for _, t := range tables {
-		if none := !t.Unlogged && (t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey); none && len(s.Identities) == 0 {
-			c.Detail = fmt.Sprintf("table %s has no replica identity, so that PostgreSQL refuses its updates and deletes while it is published", t)
-			c.Remedy = fmt.Sprintf("Unless rows are only added: ALTER TABLE %s ADD PRIMARY KEY (…), or ALTER TABLE %[1]s REPLICA IDENTITY FULL.", t)
+		if none := !t.Unlogged && (t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey); none &&
+			len(s.Identities) == 0 {
+			c.Detail = fmt.Sprintf(
+				"table %s has no replica identity, so that PostgreSQL refuses its updates and deletes while it is published", t)
+			c.Remedy = fmt.Sprintf(
+				"Unless rows are only added: ALTER TABLE %s ADD PRIMARY KEY (…), or ALTER TABLE %[1]s REPLICA IDENTITY FULL.", t)
 		}
 	}
 	return c
@@ -296,15 +331,18 @@ func checkIdentities(s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 // checkRoom looks whether the server has room for one more slot, unless it is there, and for one more walsender.
 func checkRoom(ctx context.Context, conn *pgx.Conn, exists bool) []connector.Check {
 	var slots, mostSlots, senders, mostSenders int
-	err := conn.QueryRow(ctx, `SELECT (SELECT count(*) FROM pg_replication_slots), current_setting('max_replication_slots')::int,
+	err := conn.QueryRow(ctx,
+		`SELECT (SELECT count(*) FROM pg_replication_slots), current_setting('max_replication_slots')::int,
 		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'), current_setting('max_wal_senders')::int`).Scan(&slots, &mostSlots, &senders, &mostSenders)
 	if err != nil {
-		return []connector.Check{preflight.Finding("max_replication_slots", "", fmt.Errorf("count slots and walsenders: %w", err))}
+		return []connector.Check{preflight.Finding("max_replication_slots", "",
+			fmt.Errorf("count slots and walsenders: %w", err))}
 	}
 	room := func(setting, what string, used, most int, enough bool) connector.Check {
 		c := connector.Check{Name: setting, OK: enough, Detail: fmt.Sprintf("%d of %d %s are in use", used, most, what)}
 		if !enough {
-			c.Remedy = fmt.Sprintf("Drop what is not used (SELECT pg_drop_replication_slot('…')), or ALTER SYSTEM SET %s = %d and restart the server; on Azure: az postgres flexible-server parameter set --name %[1]s --value %[2]d, then restart.", setting, most+5)
+			c.Remedy = fmt.Sprintf(
+				"Drop what is not used (SELECT pg_drop_replication_slot('…')), or ALTER SYSTEM SET %s = %d and restart the server; on Azure: az postgres flexible-server parameter set --name %[1]s --value %[2]d, then restart.", setting, most+5)
 		}
 		return c
 	}

@@ -39,7 +39,8 @@ type answer[A any] struct {
 // New makes doors, none of which is open.
 func New[C, A any]() *Doors[C, A] { return &Doors[C, A]{open: make(map[string]*Door[C, A])} }
 
-// Open opens a connector's door, in the place of one that leads to an earlier capture. Close must follow, and Serve in between.
+// Open opens a connector's door, in the place of one that leads to an earlier capture. Close must
+// follow, and Serve in between.
 func (d *Doors[C, A]) Open(connector string) *Door[C, A] {
 	door := &Door[C, A]{doors: d, name: connector, calls: make(chan call[C, A]), closed: make(chan struct{})}
 	d.mu.Lock()
@@ -58,8 +59,8 @@ func (d *Door[C, A]) Close() {
 	close(d.closed)
 }
 
-// Serve has commands obeyed until ctx ends, each in a goroutine of its own, and returns when the last one is. obey gets the caller's
-// context.
+// Serve has commands obeyed until ctx ends, each in a goroutine of its own, and returns when the
+// last one is. obey gets the caller's context.
 func (d *Door[C, A]) Serve(ctx context.Context, obey func(context.Context, C) (A, error)) error {
 	var obeying contain.Waiting
 	defer obeying.Wait()

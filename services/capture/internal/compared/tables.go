@@ -79,7 +79,8 @@ func Open(ctx context.Context, v catalogue.Values, _ []digest.Description) (_ di
 
 // describe says how the table's rows come out of the connector, transforms included.
 func describe(rel *change.Relation, primaryKey bool, events *change.Config) digest.Description {
-	d := digest.Description{Name: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: events.TableTopic(rel.Schema, rel.Name)}
+	d := digest.Description{Name: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(),
+		Topic: events.TableTopic(rel.Schema, rel.Name)}
 	if primaryKey {
 		for _, i := range rel.Key {
 			d.Key = append(d.Key, rel.Columns[i].Name)

@@ -9,8 +9,9 @@ import (
 // Unanswered is for how long a stream's server has left a question unanswered.
 type Unanswered interface{ Unanswered() time.Duration }
 
-// Listen tells while a stream's server does not answer, which a connection alone does not tell: it stays open where the server is
-// frozen, or where something on the way swallows what is sent. It returns when ctx ends.
+// Listen tells while a stream's server does not answer, which a connection alone does not tell: it
+// stays open where the server is frozen, or where something on the way swallows what is sent. It
+// returns when ctx ends.
 func (s *Set) Listen(ctx context.Context, of Unanswered) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -23,7 +24,8 @@ func (s *Set) Listen(ctx context.Context, of Unanswered) {
 		}
 		switch unanswered := of.Unanswered(); {
 		case unanswered > Patience:
-			err := fmt.Errorf("wait for PostgreSQL at %s, which has not answered for %s: it is stopped or overloaded, decodes a large transaction, or something on the way drops what is sent",
+			err := fmt.Errorf(
+				"wait for PostgreSQL at %s, which has not answered for %s: it is stopped or overloaded, decodes a large transaction, or something on the way drops what is sent",
 				s.config.Addresses(), unanswered.Round(time.Second))
 			s.report.Waits(Wait{Err: err, New: !silent})
 			silent = true

@@ -77,12 +77,15 @@ func (s *Set) Identify(ctx context.Context, repl *pgrepl.Session) (system pgrepl
 	return system, err
 }
 
-// Asking runs what asks the server over a connection that nothing watches; where it takes long, it says what for meanwhile.
+// Asking runs what asks the server over a connection that nothing watches; where it takes long, it
+// says what for meanwhile.
 func (s *Set) Asking(what string, ask func() error) error {
 	return patience.Run(Patience, ask, patience.Tell{
 		Waits: func() {
-			s.report.Waits(Wait{New: true, Err: fmt.Errorf("wait for PostgreSQL at %s to %s, of which nothing has come for %s: the server is stopped or overloaded, a statement of database.initial.statements takes long, or something on the way drops what is sent",
-				s.config.Addresses(), what, Patience)})
+			s.report.Waits(Wait{New: true,
+				Err: fmt.Errorf(
+					"wait for PostgreSQL at %s to %s, of which nothing has come for %s: the server is stopped or overloaded, a statement of database.initial.statements takes long, or something on the way drops what is sent",
+					s.config.Addresses(), what, Patience)})
 		},
 		Ends: s.report.Answers, Untold: s.report.Untold,
 	})

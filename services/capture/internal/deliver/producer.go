@@ -30,10 +30,12 @@ type Config struct {
 	Fail *failpoint.Set
 }
 
-// Producer writes records, and the offset that they lead to, to Kafka. Where the broker has transactions, both go in one, which may
-// hold several batches: Write opens it if none is open, Commit ends it. Without transactions the offset follows the
-// acknowledged records, and a crash in between repeats the batch. It is used by one goroutine. After an error of Write or
-// Commit nothing that was not durable is visible to readers of committed records, and the producer must not be used any more.
+// Producer writes records, and the offset that they lead to, to Kafka. Where the broker has
+// transactions, both go in one, which may hold several batches: Write opens it if none is open,
+// Commit ends it. Without transactions the offset follows the acknowledged records, and a crash in
+// between repeats the batch. It is used by one goroutine. After an error of Write or Commit nothing
+// that was not durable is visible to readers of committed records, and the producer must not be
+// used any more.
 type Producer struct {
 	client        *kgo.Client
 	topics        *topicMaker
@@ -58,11 +60,13 @@ type Producer struct {
 const transactionTimeout = 30 * time.Second
 
 const (
-	// metadataAge is after what time at least the client asks for a topic again that the broker has said not to know: brokers learn of
-	// a topic some time after another has made it. The client's default is 5 s.
+	// metadataAge is after what time at least the client asks for a topic again that the broker has
+	// said not to know: brokers learn of a topic some time after another has made it. The client's
+	// default is 5 s.
 	metadataAge = 50 * time.Millisecond
-	// unknownPatience is for how long a topic may be unknown before writing to it fails, so that the next session makes it again. It is a
-	// lower bound, since the client counts answers and not time.
+	// unknownPatience is for how long a topic may be unknown before writing to it fails, so that
+	// the next session makes it again. It is a lower bound, since the client counts answers and not
+	// time.
 	unknownPatience = 30 * time.Second
 )
 
@@ -71,7 +75,8 @@ const (
 func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	env, s := cfg.Env, cfg.Settings
 	limits := kafka.NewTopicLimits(s.Topics.planned, s.MaxRequest)
-	p := &Producer{limits: limits, transactionalID: connector.TransactionalID(env.Connector), offsetsTopic: env.OffsetsTopic, fail: cfg.Fail, logger: env.Logger}
+	p := &Producer{limits: limits, transactionalID: connector.TransactionalID(env.Connector),
+		offsetsTopic: env.OffsetsTopic, fail: cfg.Fail, logger: env.Logger}
 	p.promise = func(r *kgo.Record, err error) { // runs in a goroutine of the client's
 		if err != nil {
 			if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
@@ -91,11 +96,13 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	}
 	if cfg.AtLeastOnce {
 		if s.ExactlyOnceRequired {
-			return nil, retry.Permanent("exactly.once.support=required, but this worker runs with exactly-once-source-support=disabled")
+			return nil,
+				retry.Permanent("exactly.once.support=required, but this worker runs with exactly-once-source-support=disabled")
 		}
 		return p, p.withoutTransactions(env, s.Topics, opts)
 	}
-	client, err := env.Kafka(append(opts, kgo.TransactionalID(p.transactionalID), kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(time.Millisecond))...)
+	client, err := env.Kafka(append(opts, kgo.TransactionalID(p.transactionalID),
+		kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(time.Millisecond))...)
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
@@ -112,7 +119,8 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 		if s.ExactlyOnceRequired {
 			return nil, fmt.Errorf("start a transactional producer, which exactly.once.support=required demands: %w", err)
 		}
-		env.Logger.Warn("The broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "error", err)
+		env.Logger.Warn(
+			"The broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "error", err)
 		return p, p.withoutTransactions(env, s.Topics, opts)
 	default:
 		client.Close()
@@ -129,8 +137,8 @@ func (p *Producer) withoutTransactions(env connector.TaskEnv, groups TopicGroups
 	return nil
 }
 
-// haveTransactions asks the brokers whether they know the requests of transactions. Without asking, a broker that ends the connection of who
-// begins one looks like one that is away.
+// haveTransactions asks the brokers whether they know the requests of transactions. Without asking,
+// a broker that ends the connection of who begins one looks like one that is away.
 func haveTransactions(ctx context.Context, client *kgo.Client) error {
 	versions, err := kadm.NewClient(client).ApiVersions(ctx)
 	if err != nil {
@@ -147,14 +155,16 @@ func haveTransactions(ctx context.Context, client *kgo.Client) error {
 	return nil
 }
 
-// noTransactions reports whether the answer to the beginning of a transactional producer means that transactions cannot be had, as opposed to
-// not now, or no more for this producer. A service that knows the requests and has no transactions in the user's tier answers with any error.
+// noTransactions reports whether the answer to the beginning of a transactional producer means that
+// transactions cannot be had, as opposed to not now, or no more for this producer. A service that
+// knows the requests and has no transactions in the user's tier answers with any error.
 func noTransactions(err error) bool {
 	if _, answered := errors.AsType[*kerr.Error](err); !answered {
 		return false
 	}
 	// What would not be better without transactions.
-	for _, other := range []error{kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.ClusterAuthorizationFailed, kerr.InvalidTransactionTimeout} {
+	for _, other := range []error{kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
+		kerr.ClusterAuthorizationFailed, kerr.InvalidTransactionTimeout} {
 		if errors.Is(err, other) {
 			return false
 		}
@@ -162,9 +172,10 @@ func noTransactions(err error) bool {
 	return !retry.KafkaTransient(err) && !errors.Is(fenced(err), retry.ErrFenced)
 }
 
-// Write sends records and the source offset that they lead to, and waits until the broker has them: from then on the records'
-// memory is free, and readers of uncommitted records have what is in it. No offset is written if its value is nil. What the
-// connector keeps beside its records, in topics that are there, comes before the offset too.
+// Write sends records and the source offset that they lead to, and waits until the broker has them:
+// from then on the records' memory is free, and readers of uncommitted records have what is in it.
+// No offset is written if its value is nil. What the connector keeps beside its records, in topics
+// that are there, comes before the offset too.
 func (p *Producer) Write(ctx context.Context, records []kgo.Record, key, value []byte, beside ...*kgo.Record) error {
 	if err := p.ensureTopics(ctx, records); err != nil {
 		return err
@@ -216,9 +227,10 @@ const (
 	settleLongest = 200 * time.Millisecond
 )
 
-// Settle waits until the broker has written the markers of the last transaction, which it does after it has answered the
-// commit. A transaction that begins before, Kafka 4 holds for add.partitions.to.txn.retry.backoff.ms, 20 ms by default (KIP-890);
-// the markers take one or two. A broker that cannot be asked, or does not answer, costs those 20 ms and nothing else.
+// Settle waits until the broker has written the markers of the last transaction, which it does
+// after it has answered the commit. A transaction that begins before, Kafka 4 holds for
+// add.partitions.to.txn.retry.backoff.ms, 20 ms by default (KIP-890); the markers take one or two.
+// A broker that cannot be asked, or does not answer, costs those 20 ms and nothing else.
 func (p *Producer) Settle(ctx context.Context) {
 	if !p.transactional || p.blind {
 		return
@@ -234,7 +246,8 @@ func (p *Producer) Settle(ctx context.Context) {
 		if err := kerr.ErrorForCode(resp.TransactionStates[0].ErrorCode); err != nil {
 			p.blind = !kerr.IsRetriable(err)
 			if p.blind {
-				p.logger.Info("The broker does not tell the states of transactions: batches that follow each other closely may take 20 ms longer", "error", err)
+				p.logger.Info(
+					"The broker does not tell the states of transactions: batches that follow each other closely may take 20 ms longer", "error", err)
 			}
 			return
 		}
@@ -279,16 +292,20 @@ func (p *Producer) flush(ctx context.Context) error {
 	if p.transactional {
 		return fmt.Errorf("write records to Kafka: %w", fenced(err))
 	}
-	return fmt.Errorf("write records to Kafka: %w; without transactions, records of the failed batch that the broker took come again", fenced(err))
+	return fmt.Errorf(
+		"write records to Kafka: %w; without transactions, records of the failed batch that the broker took come again",
+		fenced(err))
 }
 
-// fenced tells a lost ownership apart from other failures, and failures that another producer does not have from those that stay.
+// fenced tells a lost ownership apart from other failures, and failures that another producer does
+// not have from those that stay.
 func fenced(err error) error {
 	switch {
 	case errors.Is(err, kerr.InvalidProducerEpoch), errors.Is(err, kerr.ProducerFenced):
 		return fmt.Errorf("%w: %w", retry.ErrFenced, err)
 	case errors.Is(err, kerr.InvalidProducerIDMapping):
-		// The broker has forgotten the producer: it has written nothing for transactional.id.expiration.ms, or a service was upgraded.
+		// The broker has forgotten the producer: it has written nothing for
+		// transactional.id.expiration.ms, or a service was upgraded.
 		return fmt.Errorf("%w: %w", retry.Passing("the broker has forgotten the producer"), err)
 	case errors.Is(err, kerr.PolicyViolation):
 		// Said to a write by services that throttle (Event Hubs).

@@ -28,7 +28,8 @@ func open(t *testing.T, bootstrap string, s deliver.Settings) (*deliver.Producer
 		t.Fatal(err)
 	}
 	env := connector.TaskEnv{
-		Connector: "c", OffsetsTopic: "offsets", Logger: slog.New(slog.DiscardHandler), UsedTopic: func(string) error { return nil }, Retrying: func(error) {},
+		Connector: "c", OffsetsTopic: "offsets", Logger: slog.New(slog.DiscardHandler),
+		UsedTopic: func(string) error { return nil }, Retrying: func(error) {},
 		Kafka: func(options ...kgo.Opt) (*kgo.Client, error) {
 			return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(bootstrap)}, options...)...)
 		},

@@ -22,7 +22,8 @@ const topics, rows = 40, 20
 func TestRetriableAnswersOfTheBrokerAreWaitedOutAndNoRecordComesTwice(t *testing.T) {
 	for name, answer := range map[string]*kerr.Error{
 		"UNKNOWN_TOPIC_OR_PARTITION": kerr.UnknownTopicOrPartition, "NOT_LEADER_OR_FOLLOWER": kerr.NotLeaderForPartition,
-		"LEADER_NOT_AVAILABLE": kerr.LeaderNotAvailable, "NOT_ENOUGH_REPLICAS": kerr.NotEnoughReplicas, "COORDINATOR_LOAD_IN_PROGRESS": kerr.CoordinatorLoadInProgress,
+		"LEADER_NOT_AVAILABLE": kerr.LeaderNotAvailable, "NOT_ENOUGH_REPLICAS": kerr.NotEnoughReplicas,
+		"COORDINATOR_LOAD_IN_PROGRESS": kerr.CoordinatorLoadInProgress,
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(1, "offsets"))
@@ -73,8 +74,11 @@ func TestRetriableAnswersOfTheBrokerAreWaitedOutAndNoRecordComesTwice(t *testing
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := Open(t.Context(), Config{AtLeastOnce: true, Settings: Settings{Topics: groups, Compression: []kgo.CompressionCodec{kgo.NoCompression()}, BatchEvents: DefaultBatchEvents, BatchBytes: DefaultBatchBytes},
-				Env: connector.TaskEnv{Connector: "c", Kafka: client, OffsetsTopic: "offsets", UsedTopic: func(string) error { return nil }, Retrying: func(error) {}, Logger: slog.New(slog.DiscardHandler)}})
+			p, err := Open(t.Context(), Config{AtLeastOnce: true,
+				Settings: Settings{Topics: groups, Compression: []kgo.CompressionCodec{kgo.NoCompression()},
+					BatchEvents: DefaultBatchEvents, BatchBytes: DefaultBatchBytes},
+				Env: connector.TaskEnv{Connector: "c", Kafka: client, OffsetsTopic: "offsets",
+					UsedTopic: func(string) error { return nil }, Retrying: func(error) {}, Logger: slog.New(slog.DiscardHandler)}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -32,10 +32,11 @@ const (
 	DefaultBatchBytes  = 5 << 20
 )
 
-// ParseSettings reads producer.override.*, topic.creation.* and exactly.once.support. Batches have their default sizes. Its errors
-// name the key.
+// ParseSettings reads producer.override.*, topic.creation.* and exactly.once.support. Batches have
+// their default sizes. Its errors name the key.
 func ParseSettings(v catalogue.Values) (Settings, error) {
-	s := Settings{BatchEvents: DefaultBatchEvents, BatchBytes: DefaultBatchBytes, ExactlyOnceRequired: strings.EqualFold(v.String("exactly.once.support"), "required")}
+	s := Settings{BatchEvents: DefaultBatchEvents, BatchBytes: DefaultBatchBytes,
+		ExactlyOnceRequired: strings.EqualFold(v.String("exactly.once.support"), "required")}
 	if err := s.parseProducer(v.WithPrefix("producer.override.")); err != nil {
 		return s, err
 	}
@@ -51,16 +52,19 @@ func (s *Settings) parseProducer(set map[string]string) error {
 	for name, value := range set {
 		switch name {
 		case "compression.type":
-			codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
+			codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(),
+				"snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
 			c, ok := codecs[value]
 			if !ok {
-				return catalogue.Problemf("producer.override."+name, "producer.override.compression.type: %q is not none, gzip, snappy, lz4 or zstd", value)
+				return catalogue.Problemf("producer.override."+name,
+					"producer.override.compression.type: %q is not none, gzip, snappy, lz4 or zstd", value)
 			}
 			s.Compression = []kgo.CompressionCodec{c}
 		case "max.request.size":
 			n, err := strconv.ParseInt(value, 10, 32)
 			if err != nil || n < 512 || n > 1<<30 {
-				return catalogue.Problemf("producer.override."+name, "producer.override.%s: %q is not a number of bytes from 512 to 1 GiB", name, value)
+				return catalogue.Problemf("producer.override."+name,
+					"producer.override.%s: %q is not a number of bytes from 512 to 1 GiB", name, value)
 			}
 			s.MaxRequest = int(n)
 		}
@@ -73,7 +77,8 @@ var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 // TopicPrefix checks the value of topic.prefix.
 func TopicPrefix(value string) error {
 	if !prefixPattern.MatchString(value) {
-		return fmt.Errorf("%s has invalid format (only the underscore, hyphen, dot and alphanumeric characters are allowed)", value)
+		return fmt.Errorf("%s has invalid format (only the underscore, hyphen, dot and alphanumeric characters are allowed)",
+			value)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 // TooLarge is the error of a record that its topic does not take.
 func TooLarge(r *kgo.Record, limit int, err error) error {
-	return retry.Permanent("a record of %d bytes with key %.200q is too large for topic %s, whose limit is %d bytes: raise the topic's max.message.bytes (and producer.override.max.request.size, if it is set), set oversized.records.mode to dead.letter or truncate, or leave the column out with column.exclude.list: %w",
+	return retry.Permanent(
+		"a record of %d bytes with key %.200q is too large for topic %s, whose limit is %d bytes: raise the topic's max.message.bytes (and producer.override.max.request.size, if it is set), set oversized.records.mode to dead.letter or truncate, or leave the column out with column.exclude.list: %w",
 		kafka.RecordSize(r), r.Key, r.Topic, limit, err)
 }

@@ -32,8 +32,9 @@ type topicGroup struct {
 // TopicGroups are searched in order; the last is the group default, which matches everything.
 type TopicGroups []topicGroup
 
-// ParseTopicGroups reads topic.creation.*: for each group include and exclude, partitions (1), replication.factor (-1, the
-// broker's default), which fall back to those of the group default, and any topic setting.
+// ParseTopicGroups reads topic.creation.*: for each group include and exclude, partitions (1),
+// replication.factor (-1, the broker's default), which fall back to those of the group default, and
+// any topic setting.
 func ParseTopicGroups(names []string, set map[string]string) (TopicGroups, error) {
 	last, err := parseTopicGroup("default", topicGroup{partitions: 1, replication: -1}, set)
 	if err != nil {
@@ -43,14 +44,17 @@ func ParseTopicGroups(names []string, set map[string]string) (TopicGroups, error
 	var out TopicGroups
 	for _, name := range names {
 		if name == "default" || slices.ContainsFunc(out, func(g topicGroup) bool { return g.name == name }) {
-			return nil, catalogue.Problemf("topic.creation.groups", "topic.creation.groups: %q is named twice; default is always there and must not be named", name)
+			return nil, catalogue.Problemf("topic.creation.groups",
+				"topic.creation.groups: %q is named twice; default is always there and must not be named", name)
 		}
 		g, err := parseTopicGroup(name, last, set)
 		if err != nil {
 			return nil, err
 		}
 		if len(g.include) == 0 {
-			return nil, catalogue.Problemf("topic.creation.groups", "topic.creation.groups names %q: set topic.creation.%[1]s.include to regular expressions of the topics it is for", name)
+			return nil, catalogue.Problemf("topic.creation.groups",
+				"topic.creation.groups names %q: set topic.creation.%[1]s.include to regular expressions of the topics it is for",
+				name)
 		}
 		out = append(out, g)
 	}
@@ -58,7 +62,8 @@ func ParseTopicGroups(names []string, set map[string]string) (TopicGroups, error
 }
 
 func parseTopicGroup(name string, fallback topicGroup, set map[string]string) (topicGroup, error) {
-	g := topicGroup{name: name, partitions: fallback.partitions, replication: fallback.replication, config: make(map[string]*string)}
+	g := topicGroup{name: name, partitions: fallback.partitions, replication: fallback.replication,
+		config: make(map[string]*string)}
 	for key, value := range set {
 		key, ok := strings.CutPrefix(key, name+".")
 		if !ok {
@@ -133,16 +138,18 @@ type topicMaker struct {
 	env    connector.TaskEnv
 }
 
-func newTopicMaker(client *kgo.Client, groups TopicGroups, limits *kafka.TopicLimits, env connector.TaskEnv) *topicMaker {
+func newTopicMaker(client *kgo.Client, groups TopicGroups, limits *kafka.TopicLimits,
+	env connector.TaskEnv) *topicMaker {
 	limits.Ask(client)
-	return &topicMaker{admin: kadm.NewClient(client), groups: groups, limits: limits, known: make(map[string]bool), env: env}
+	return &topicMaker{admin: kadm.NewClient(client), groups: groups, limits: limits,
+		known: make(map[string]bool), env: env}
 }
 
 // longestPause is between two attempts to make a topic.
 const longestPause = 5 * time.Second
 
-// ensure creates the topic unless it is there. While the broker cannot be reached, or is not ready for it, it waits: an error would end
-// a session whose earlier batches are under way.
+// ensure creates the topic unless it is there. While the broker cannot be reached, or is not ready
+// for it, it waits: an error would end a session whose earlier batches are under way.
 func (m *topicMaker) ensure(ctx context.Context, topic string) error {
 	if m.known[topic] {
 		return nil
@@ -173,7 +180,8 @@ func (m *topicMaker) create(ctx context.Context, topic string) error {
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		err = fmt.Errorf("create Kafka topic %q (topic.creation.%s.*): %w", topic, g.name, err)
 		if errors.Is(err, kerr.InvalidTopicException) {
-			err = fmt.Errorf("%w. Kafka takes no two names that differ in '.' and '_' alone, and at most 249 letters, digits, '.', '_' and '-': give the table's events another topic with a transform such as RegexRouter or ByLogicalTableRouter", err)
+			err = fmt.Errorf(
+				"%w. Kafka takes no two names that differ in '.' and '_' alone, and at most 249 letters, digits, '.', '_' and '-': give the table's events another topic with a transform such as RegexRouter or ByLogicalTableRouter", err)
 		}
 		return err
 	}

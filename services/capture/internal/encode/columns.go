@@ -42,8 +42,8 @@ func (c Columns) With(more []int) Columns {
 	return c
 }
 
-// Selection is the list of a SELECT whose rows are the relation's. Columns that are not sent are not touched: reading them can be
-// forbidden, and dear.
+// Selection is the list of a SELECT whose rows are the relation's. Columns that are not sent are
+// not touched: reading them can be forbidden, and dear.
 func (c Columns) Selection() string {
 	list := make([]string, len(c.sent))
 	for i := range list {
@@ -72,7 +72,8 @@ func (c Columns) ReadError(encoding string, err error) error {
 func (c Columns) RightMissing(err error) error {
 	return &pgrepl.Error{Reason: pgrepl.ReasonTableRight, Op: c.reading(), Err: err, Remedy: fmt.Sprintf(
 		"GRANT SELECT ON %s TO the connector's role, or for the columns that events have GRANT SELECT (%s) ON %[1]s; it needs GRANT USAGE ON SCHEMA %s as well.",
-		pgrepl.QuoteTable(c.Relation.Schema, c.Relation.Name), strings.Join(c.quoted(), ", "), pgrepl.QuoteIdent(c.Relation.Schema))}
+		pgrepl.QuoteTable(c.Relation.Schema, c.Relation.Name), strings.Join(c.quoted(), ", "),
+		pgrepl.QuoteIdent(c.Relation.Schema))}
 }
 
 func (c Columns) reading() string {

@@ -19,8 +19,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// Oversized keeps records that their topic would not take out of it: cut to fit, or set aside in the topic of dead letters,
-// in the same Kafka transaction as the records around it. Sizes are those before compression.
+// Oversized keeps records that their topic would not take out of it: cut to fit, or set aside in
+// the topic of dead letters, in the same Kafka transaction as the records around it. Sizes are
+// those before compression.
 type Oversized struct {
 	OversizedConfig
 	ctx context.Context
@@ -36,8 +37,8 @@ type OversizedConfig struct {
 	Count func(kind string)
 }
 
-// NewOversized makes an Oversized that asks for the limits of topics as long as ctx lasts; nil where oversized records stop the
-// connector.
+// NewOversized makes an Oversized that asks for the limits of topics as long as ctx lasts; nil
+// where oversized records stop the connector.
 func NewOversized(ctx context.Context, c OversizedConfig) *Oversized {
 	if c.Set.Mode == spec.StopOversized {
 		return nil
@@ -45,8 +46,8 @@ func NewOversized(ctx context.Context, c OversizedConfig) *Oversized {
 	return &Oversized{c, ctx}
 }
 
-// Headers of dead letters. Those of Kafka Connect are named as KIP-298 has it; the others say which part of what a record
-// holds.
+// Headers of dead letters. Those of Kafka Connect are named as KIP-298 has it; the others say which
+// part of what a record holds.
 const (
 	headerTopic     = "__connect.errors.topic"
 	headerConnector = "__connect.errors.connector.name"
@@ -79,8 +80,9 @@ func (o *Oversized) fits(r *kgo.Record) bool {
 // leastCut is the shortest length in bytes that a column is cut to.
 const leastCut = 64
 
-// cutToFit encodes an event again, whose records were appended since from, with its largest columns cut. Where cutting is not asked
-// for, no cut makes it fit, or a cut would change a key, its records stay as they are.
+// cutToFit encodes an event again, whose records were appended since from, with its largest columns
+// cut. Where cutting is not asked for, no cut makes it fit, or a cut would change a key, its
+// records stay as they are.
 func (o *Oversized) cutToFit(t *Table, b *change.Batch, from change.Mark, ev *change.Event) {
 	if o.Set.Mode != spec.CutOversized {
 		return
@@ -117,8 +119,8 @@ func longestCuttable(rel *change.Relation, ev *change.Event) (longest int) {
 	return longest
 }
 
-// shorten is the length to cut to after one that made these records: in proportion, and a tenth less, since not all of a record
-// can be cut.
+// shorten is the length to cut to after one that made these records: in proportion, and a tenth
+// less, since not all of a record can be cut.
 func (o *Oversized) shorten(length int, records []kgo.Record) int {
 	largest, limit := 0, 0
 	for i := range records {
@@ -129,8 +131,8 @@ func (o *Oversized) shorten(length int, records []kgo.Record) int {
 	return max(leastCut, min(length*9/10, int(int64(length)*int64(limit)/int64(largest))*9/10))
 }
 
-// appendCut encodes an event in place of the records since from, with values cut to a length, and returns the sizes that they had by
-// column, as JSON.
+// appendCut encodes an event in place of the records since from, with values cut to a length, and
+// returns the sizes that they had by column, as JSON.
 func appendCut(t *Table, b *change.Batch, from change.Mark, ev *change.Event, length int) (string, error) {
 	shorter := *ev
 	cuts := make(map[string]int)
@@ -177,7 +179,8 @@ func cuttable(rel *change.Relation, i int, d change.Datum) bool {
 	return false
 }
 
-// cutRow returns the row with longer columns cut to length bytes, and notes the sizes that they had. Text ends with a mark.
+// cutRow returns the row with longer columns cut to length bytes, and notes the sizes that they
+// had. Text ends with a mark.
 func cutRow(rel *change.Relation, row change.Tuple, length int, cuts map[string]int) change.Tuple {
 	out := append(change.Tuple(nil), row...)
 	for i := range out {
@@ -208,7 +211,8 @@ func isBytea(t *change.Type) bool {
 	return t.Name == "bytea"
 }
 
-// SetAside replaces the records appended since from that are still too large by dead letters. lsn is where their change lies.
+// SetAside replaces the records appended since from that are still too large by dead letters. lsn
+// is where their change lies.
 func (o *Oversized) SetAside(b *change.Batch, from change.Mark, lsn uint64) error {
 	if o.fit(b.Since(from)) {
 		return nil
@@ -230,8 +234,10 @@ func (o *Oversized) SetAside(b *change.Batch, from change.Mark, lsn uint64) erro
 			b.Put(l)
 		}
 		o.Count("oversized")
-		o.Logger.Warn("A record was too large for its topic and is a dead letter now (oversized.records.mode)", "topic", r.Topic,
-			telemetry.Passing("bytes", kafka.RecordSize(r)), "dead letters", o.Set.Topic, telemetry.Passing("parts", len(letters)),
+		o.Logger.Warn("A record was too large for its topic and is a dead letter now (oversized.records.mode)",
+			"topic", r.Topic,
+			telemetry.Passing("bytes", kafka.RecordSize(r)), "dead letters", o.Set.Topic,
+			telemetry.Passing("parts", len(letters)),
 			telemetry.Passing("lsn", pgrepl.LSN(lsn).String()))
 	}
 	return nil
@@ -240,9 +246,12 @@ func (o *Oversized) SetAside(b *change.Batch, from change.Mark, lsn uint64) erro
 // letters splits a record into dead letters: first its key, if that is long, then its value.
 func (o *Oversized) letters(r *kgo.Record, lsn uint64) ([]kgo.Record, error) {
 	limit := o.Limits.Of(o.ctx, o.Set.Topic)
-	reason := fmt.Sprintf("%d bytes are too large for topic %s, whose limit is %d bytes", kafka.RecordSize(r), r.Topic, o.Limits.Of(o.ctx, r.Topic))
-	head := kgo.Record{Topic: o.Set.Topic, Partition: -1, Key: r.Key, Headers: append(append([]kgo.RecordHeader(nil), r.Headers...),
-		header(headerTopic, r.Topic), header(headerConnector, o.Connector), header(headerMessage, reason), header(headerLSN, pgrepl.LSN(lsn).String()))}
+	reason := fmt.Sprintf("%d bytes are too large for topic %s, whose limit is %d bytes", kafka.RecordSize(r), r.Topic,
+		o.Limits.Of(o.ctx, r.Topic))
+	head := kgo.Record{Topic: o.Set.Topic, Partition: -1, Key: r.Key,
+		Headers: append(append([]kgo.RecordHeader(nil), r.Headers...),
+			header(headerTopic, r.Topic), header(headerConnector, o.Connector), header(headerMessage, reason),
+			header(headerLSN, pgrepl.LSN(lsn).String()))}
 	longKey := len(r.Key) > limit/4
 	if longKey {
 		head.Key = nil
@@ -250,14 +259,16 @@ func (o *Oversized) letters(r *kgo.Record, lsn uint64) ([]kgo.Record, error) {
 	const numbers = 200 // more than the headers of a part take
 	room := limit - kafka.RecordSize(&head) - numbers
 	if room < leastCut {
-		return nil, deliver.TooLarge(r, limit, fmt.Errorf("its headers do not fit into a dead letter of topic %s", o.Set.Topic))
+		return nil, deliver.TooLarge(r, limit,
+			fmt.Errorf("its headers do not fit into a dead letter of topic %s", o.Set.Topic))
 	}
 	var out []kgo.Record
 	split := func(of string, data []byte) {
 		parts := max(1, (len(data)+room-1)/room)
 		for i := range parts {
 			l := head
-			l.Headers = append(append([]kgo.RecordHeader(nil), head.Headers...), header(headerOf, of), header(headerPart, strconv.Itoa(i+1)), header(headerParts, strconv.Itoa(parts)))
+			l.Headers = append(append([]kgo.RecordHeader(nil), head.Headers...), header(headerOf, of),
+				header(headerPart, strconv.Itoa(i+1)), header(headerParts, strconv.Itoa(parts)))
 			l.Value = data[min(i*room, len(data)):min((i+1)*room, len(data))]
 			out = append(out, l)
 		}

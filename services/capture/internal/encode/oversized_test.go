@@ -45,12 +45,14 @@ func table(t *testing.T, o *Oversized) *Table {
 }
 
 func insert(id, x string) *change.Event {
-	return &change.Event{Op: change.Create, After: change.Tuple{{Kind: change.Text, Data: []byte(id)}, {Kind: change.Text, Data: []byte(x)}}}
+	return &change.Event{Op: change.Create, After: change.Tuple{{Kind: change.Text, Data: []byte(id)},
+		{Kind: change.Text, Data: []byte(x)}}}
 }
 
 func TestALongKeyIsADeadLetterToo(t *testing.T) {
 	o := oversizedOf(t, spec.SetOversizedAside)
-	r := &kgo.Record{Topic: "t", Key: []byte(strings.Repeat("k", 9000)), Value: []byte(strings.Repeat("v", 20000)), Headers: []kgo.RecordHeader{header("h", "v")}}
+	r := &kgo.Record{Topic: "t", Key: []byte(strings.Repeat("k", 9000)), Value: []byte(strings.Repeat("v", 20000)),
+		Headers: []kgo.RecordHeader{header("h", "v")}}
 	letters, err := o.letters(r, 5)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +82,8 @@ func TestWhatIsDoneWithAnOversizedRecordLeavesTheRestOfTheBatchAlone(t *testing.
 	} {
 		table := table(t, oversizedOf(t, c.mode))
 		var b change.Batch
-		for _, ev := range []*change.Event{insert("before", "x"), insert(c.id, strings.Repeat("ü", mostBytes)), insert("after", "x")} {
+		for _, ev := range []*change.Event{insert("before", "x"), insert(c.id, strings.Repeat("ü", mostBytes)),
+			insert("after", "x")} {
 			if _, err := table.Append(&b, ev); err != nil {
 				t.Fatal(err)
 			}

@@ -39,7 +39,8 @@ type Table struct {
 // Table compiles the encoder of a relation; for a table that is not captured there is none.
 func (r Rules) Table(rel *change.Relation) (*Table, error) {
 	table := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}
-	t := &Table{Name: table.String(), Captured: r.Tables.Read(table), Signal: r.Tables.IsSignal(table), oversized: r.Oversized}
+	t := &Table{Name: table.String(), Captured: r.Tables.Read(table), Signal: r.Tables.IsSignal(table),
+		oversized: r.Oversized}
 	t.Relation = rel
 	if !t.Captured {
 		return t, nil
@@ -50,7 +51,8 @@ func (r Rules) Table(rel *change.Relation) (*Table, error) {
 	return t, err
 }
 
-// Append adds the records of an event to a batch, under the rule for oversized records, and returns how many events they are.
+// Append adds the records of an event to a batch, under the rule for oversized records, and returns
+// how many events they are.
 func (t *Table) Append(b *change.Batch, ev *change.Event) (int, error) {
 	if t.unchecked {
 		if err := t.checkTexts(ev.Before, ev.After); err != nil {
@@ -73,7 +75,8 @@ func (t *Table) Append(b *change.Batch, ev *change.Event) (int, error) {
 	return n, t.oversized.SetAside(b, before, ev.Source.LSN)
 }
 
-// AppendIdentity appends what tells a row from others of the table; known is the row to take columns from that it lacks.
+// AppendIdentity appends what tells a row from others of the table; known is the row to take
+// columns from that it lacks.
 func (t *Table) AppendIdentity(dst []byte, row, known change.Tuple) ([]byte, error) {
 	return t.encoder.AppendIdentity(dst, row, known)
 }

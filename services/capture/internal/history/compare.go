@@ -24,8 +24,8 @@ type Change struct {
 	Kind Kind `json:"kind"`
 	// Column is the column's name in the newer version, in the older one if it was dropped; empty for key and identity.
 	Column string `json:"column,omitempty"`
-	// From and To are what it was and is: names, types, "optional" and "required", the key's columns, identities. Of a column that
-	// came or went, To or From is its type.
+	// From and To are what it was and is: names, types, "optional" and "required", the key's
+	// columns, identities. Of a column that came or went, To or From is its type.
 	From     string `json:"from,omitempty"`
 	To       string `json:"to,omitempty"`
 	Breaking bool   `json:"breaking,omitempty"`
@@ -47,23 +47,26 @@ func (c Change) String() string {
 	return fmt.Sprintf("column %s changed from %s to %s", c.Column, c.From, c.To)
 }
 
-// compare lists the differences between two descriptions of a table, and judges each by what it means for a reader that was
-// made for the older one and meets events of the newer:
+// compare lists the differences between two descriptions of a table, and judges each by what it
+// means for a reader that was made for the older one and meets events of the newer:
 //
-//   - An added column is compatible, optional or not: the reader passes over a field that it does not know. (One who reads
-//     the whole topic by the newer version must allow for older events without the field.)
+//   - An added column is compatible, optional or not: the reader passes over a field that it does
+//     not know. (One who reads the whole topic by the newer version must allow for older events
+//     without the field.)
 //   - A dropped column is breaking: a field that the reader may need is gone. So is a renamed one, for its old name is.
-//   - Another type is breaking, unless every value is still one of the old type's kind and the event's form stays: integers and
-//     floats that become wider, character varying of any length and text among each other, numeric of the same scale with more
-//     digits. Anything else may change the field's form (a number becomes text, microseconds become milliseconds).
-//   - A column that becomes optional is breaking: the reader may meet null where there was none. One that becomes required is
-//     compatible.
-//   - Another key is breaking: messages have other keys, so a row moves to another partition and compaction forgets nothing of
-//     its old key.
+//   - Another type is breaking, unless every value is still one of the old type's kind and the
+//     event's form stays: integers and floats that become wider, character varying of any length
+//     and text among each other, numeric of the same scale with more digits. Anything else may
+//     change the field's form (a number becomes text, microseconds become milliseconds).
+//   - A column that becomes optional is breaking: the reader may meet null where there was none.
+//     One that becomes required is compatible.
+//   - Another key is breaking: messages have other keys, so a row moves to another partition and
+//     compaction forgets nothing of its old key.
 //   - A replica identity is breaking unless it becomes FULL: before loses columns, or other columns come in it.
 //
-// Columns are the same if they have the same number in the same table, else if they have the same name: so a renamed column
-// is known again where the catalog told the numbers of both, and else counts as dropped and added. The order of columns means nothing.
+// Columns are the same if they have the same number in the same table, else if they have the same
+// name: so a renamed column is known again where the catalog told the numbers of both, and else
+// counts as dropped and added. The order of columns means nothing.
 //
 // successor is what match found.
 func compare(old, new *Description, successor []int) []Change {
@@ -78,10 +81,12 @@ func compare(old, new *Description, successor []int) []Change {
 			changes = append(changes, Change{Kind: ColumnRenamed, Column: n.Name, From: o.Name, To: n.Name, Breaking: true})
 		}
 		if o.Type != n.Type {
-			changes = append(changes, Change{Kind: TypeChanged, Column: n.Name, From: o.Type, To: n.Type, Breaking: !widens(o.Type, n.Type)})
+			changes = append(changes, Change{Kind: TypeChanged, Column: n.Name, From: o.Type, To: n.Type,
+				Breaking: !widens(o.Type, n.Type)})
 		}
 		if o.Optional != n.Optional {
-			changes = append(changes, Change{Kind: OptionalChanged, Column: n.Name, From: presence(o), To: presence(n), Breaking: n.Optional})
+			changes = append(changes, Change{Kind: OptionalChanged, Column: n.Name, From: presence(o), To: presence(n),
+				Breaking: n.Optional})
 		}
 	}
 	for i, n := range new.Columns {
@@ -93,7 +98,8 @@ func compare(old, new *Description, successor []int) []Change {
 		changes = append(changes, Change{Kind: KeyChanged, From: names(old.key()), To: names(new.key()), Breaking: true})
 	}
 	if old.ReplicaIdentity != new.ReplicaIdentity {
-		changes = append(changes, Change{Kind: IdentityChanged, From: old.ReplicaIdentity, To: new.ReplicaIdentity, Breaking: new.ReplicaIdentity != "FULL"})
+		changes = append(changes, Change{Kind: IdentityChanged, From: old.ReplicaIdentity, To: new.ReplicaIdentity,
+			Breaking: new.ReplicaIdentity != "FULL"})
 	}
 	return changes
 }
@@ -125,8 +131,8 @@ func match(old, new *Description) []int {
 	return successor
 }
 
-// keyChanged reports whether the key is made of other columns, or of the same in another order. A key column that only has another
-// name is a renamed column.
+// keyChanged reports whether the key is made of other columns, or of the same in another order. A
+// key column that only has another name is a renamed column.
 func keyChanged(old, new *Description, successor []int) bool {
 	for i, o := range old.Columns {
 		place := 0
@@ -177,5 +183,6 @@ func widens(from, to string) bool {
 }
 
 func isText(t string) bool {
-	return t == "text" || t == "character varying" || strings.HasPrefix(t, "character varying(") && !strings.HasSuffix(t, "[]")
+	return t == "text" || t == "character varying" || strings.HasPrefix(t, "character varying(") &&
+		!strings.HasSuffix(t, "[]")
 }

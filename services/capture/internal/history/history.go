@@ -17,8 +17,8 @@ type History struct {
 // New makes an empty history.
 func New() *History { return &History{tables: make(map[string][]*Version)} }
 
-// Apply takes a version that was kept. Versions must come in the order in which they were written: one that has the number of
-// an earlier one, or a lower one, replaces it and what followed it.
+// Apply takes a version that was kept. Versions must come in the order in which they were written:
+// one that has the number of an earlier one, or a lower one, replaces it and what followed it.
 func (h *History) Apply(v *Version) {
 	all := h.tables[v.Table]
 	if i := slices.IndexFunc(all, func(known *Version) bool { return known.Number >= v.Number }); i >= 0 {
@@ -44,8 +44,8 @@ func (h *History) Rewind(at pgrepl.Position) {
 	}
 }
 
-// Observe notes what a table looks like at a point of the stream. It returns the version that this is, and whether it is a
-// new one, which is to be kept.
+// Observe notes what a table looks like at a point of the stream. It returns the version that this
+// is, and whether it is a new one, which is to be kept.
 func (h *History) Observe(table string, d Description, at Point) (v *Version, fresh bool) {
 	v = &Version{Table: table, Number: 1, From: at, Description: d}
 	if last := h.Latest(table); last != nil {
@@ -75,8 +75,8 @@ func (h *History) Latest(table string) *Version {
 	return all[len(all)-1]
 }
 
-// Newest lists the versions of a table, the latest first, or those of all tables if it is empty, by the time from which they
-// hold; at most so many.
+// Newest lists the versions of a table, the latest first, or those of all tables if it is empty, by
+// the time from which they hold; at most so many.
 func (h *History) Newest(table string, most int) []*Version {
 	var all []*Version
 	if table != "" {
@@ -87,7 +87,8 @@ func (h *History) Newest(table string, most int) []*Version {
 			all = append(all, versions...)
 		}
 		slices.SortFunc(all, func(a, b *Version) int {
-			return cmp.Or(b.From.Time.Compare(a.From.Time), cmp.Compare(b.From.At.Commit, a.From.At.Commit), cmp.Compare(b.From.At.Ordinal, a.From.At.Ordinal),
+			return cmp.Or(b.From.Time.Compare(a.From.Time), cmp.Compare(b.From.At.Commit, a.From.At.Commit),
+				cmp.Compare(b.From.At.Ordinal, a.From.At.Ordinal),
 				strings.Compare(a.Table, b.Table), cmp.Compare(b.Number, a.Number))
 		})
 	}

@@ -14,14 +14,16 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// table reads a description: "FULL id:1:integer:key1 note:2:text?": identity, then name, number, type, ? if optional, place in the key.
+// table reads a description: "FULL id:1:integer:key1 note:2:text?": identity, then name, number,
+// type, ? if optional, place in the key.
 func table(t testing.TB, oid uint32, text string) Description {
 	t.Helper()
 	fields := strings.Fields(text)
 	d := Description{OID: oid, ReplicaIdentity: fields[0]}
 	for _, f := range fields[1:] {
 		parts := strings.Split(f, ":")
-		c := Column{Name: parts[0], Type: strings.ReplaceAll(strings.TrimSuffix(parts[2], "?"), "_", " "), Optional: strings.HasSuffix(parts[2], "?")}
+		c := Column{Name: parts[0], Type: strings.ReplaceAll(strings.TrimSuffix(parts[2], "?"), "_", " "),
+			Optional: strings.HasSuffix(parts[2], "?")}
 		if _, err := fmt.Sscan(parts[1], &c.Number); err != nil {
 			t.Fatalf("%s: %v", f, err)
 		}
@@ -36,38 +38,57 @@ func table(t testing.TB, oid uint32, text string) Description {
 }
 
 func point(commit, ordinal int) Point {
-	return Point{At: pgrepl.Position{SystemID: "s", Timeline: 1, Commit: pgrepl.LSN(commit), Ordinal: uint64(ordinal)}, LSN: pgrepl.LSN(commit - 1), Time: time.Unix(int64(commit), 0).UTC()}
+	return Point{At: pgrepl.Position{SystemID: "s", Timeline: 1, Commit: pgrepl.LSN(commit), Ordinal: uint64(ordinal)},
+		LSN: pgrepl.LSN(commit - 1), Time: time.Unix(int64(commit), 0).UTC()}
 }
 
 func TestEachChangeOfATableIsNamedAndJudged(t *testing.T) {
 	const before = "DEFAULT id:1:integer:key1 note:2:text? amount:3:numeric(10,2) code:4:character_varying(10)"
 	for _, c := range []struct{ name, after, want string }{
 		{"nothing", before, "first version"},
-		{"another order", "DEFAULT note:2:text? amount:3:numeric(10,2) id:1:integer:key1 code:4:character_varying(10)", "first version"},
+		{"another order", "DEFAULT note:2:text? amount:3:numeric(10,2) id:1:integer:key1 code:4:character_varying(10)",
+			"first version"},
 		{"optional column added", before + " x:5:jsonb?", "compatible: column x jsonb added"},
 		{"required column added", before + " x:5:integer", "compatible: column x integer added"},
-		{"column dropped", "DEFAULT id:1:integer:key1 amount:3:numeric(10,2) code:4:character_varying(10)", "breaking: column note text dropped"},
+		{"column dropped", "DEFAULT id:1:integer:key1 amount:3:numeric(10,2) code:4:character_varying(10)",
+			"breaking: column note text dropped"},
 		{"column renamed", strings.Replace(before, "note:2", "remark:2", 1), "breaking: column note renamed to remark"},
-		{"column renamed that the catalog does not know any more", strings.Replace(before, "note:2", "remark:0", 1), "breaking: column note text dropped; column remark text added"},
-		{"names swapped", "DEFAULT id:1:integer:key1 code:2:text? amount:3:numeric(10,2) note:4:character_varying(10)", "breaking: column note renamed to code; column code renamed to note"},
+		{"column renamed that the catalog does not know any more", strings.Replace(before, "note:2", "remark:0", 1),
+			"breaking: column note text dropped; column remark text added"},
+		{"names swapped", "DEFAULT id:1:integer:key1 code:2:text? amount:3:numeric(10,2) note:4:character_varying(10)",
+			"breaking: column note renamed to code; column code renamed to note"},
 		{"dropped and added again", strings.Replace(before, "note:2", "note:9", 1), "first version"},
-		{"dropped and added with another type", strings.Replace(before, "note:2:text?", "note:9:bytea?", 1), "breaking: column note changed from text to bytea"},
-		{"integer widened", strings.Replace(before, "id:1:integer", "id:1:bigint", 1), "compatible: column id changed from integer to bigint"},
-		{"integer narrowed", strings.Replace(before, "id:1:integer", "id:1:smallint", 1), "breaking: column id changed from integer to smallint"},
-		{"numeric of more digits", strings.Replace(before, "(10,2)", "(12,2)", 1), "compatible: column amount changed from numeric(10,2) to numeric(12,2)"},
-		{"numeric of another scale", strings.Replace(before, "(10,2)", "(12,3)", 1), "breaking: column amount changed from numeric(10,2) to numeric(12,3)"},
-		{"numeric without a scale", strings.Replace(before, "numeric(10,2)", "numeric", 1), "breaking: column amount changed from numeric(10,2) to numeric"},
-		{"text of another length", strings.Replace(before, "varying(10)", "varying(5)", 1), "compatible: column code changed from character varying(10) to character varying(5)"},
-		{"text made unlimited", strings.Replace(before, "character_varying(10)", "text", 1), "compatible: column code changed from character varying(10) to text"},
-		{"text made an array", strings.Replace(before, "character_varying(10)", "character_varying(10)[]", 1), "breaking: column code changed from character varying(10) to character varying(10)[]"},
-		{"became optional", strings.Replace(before, "numeric(10,2)", "numeric(10,2)?", 1), "breaking: column amount changed from required to optional"},
-		{"became required", strings.Replace(before, "text?", "text", 1), "compatible: column note changed from optional to required"},
+		{"dropped and added with another type", strings.Replace(before, "note:2:text?", "note:9:bytea?", 1),
+			"breaking: column note changed from text to bytea"},
+		{"integer widened", strings.Replace(before, "id:1:integer", "id:1:bigint", 1),
+			"compatible: column id changed from integer to bigint"},
+		{"integer narrowed", strings.Replace(before, "id:1:integer", "id:1:smallint", 1),
+			"breaking: column id changed from integer to smallint"},
+		{"numeric of more digits", strings.Replace(before, "(10,2)", "(12,2)", 1),
+			"compatible: column amount changed from numeric(10,2) to numeric(12,2)"},
+		{"numeric of another scale", strings.Replace(before, "(10,2)", "(12,3)", 1),
+			"breaking: column amount changed from numeric(10,2) to numeric(12,3)"},
+		{"numeric without a scale", strings.Replace(before, "numeric(10,2)", "numeric", 1),
+			"breaking: column amount changed from numeric(10,2) to numeric"},
+		{"text of another length", strings.Replace(before, "varying(10)", "varying(5)", 1),
+			"compatible: column code changed from character varying(10) to character varying(5)"},
+		{"text made unlimited", strings.Replace(before, "character_varying(10)", "text", 1),
+			"compatible: column code changed from character varying(10) to text"},
+		{"text made an array", strings.Replace(before, "character_varying(10)", "character_varying(10)[]", 1),
+			"breaking: column code changed from character varying(10) to character varying(10)[]"},
+		{"became optional", strings.Replace(before, "numeric(10,2)", "numeric(10,2)?", 1),
+			"breaking: column amount changed from required to optional"},
+		{"became required", strings.Replace(before, "text?", "text", 1),
+			"compatible: column note changed from optional to required"},
 		{"key extended", before + ":key2", "breaking: key changed from (id) to (id, code)"},
 		{"key lost", strings.Replace(before, ":key1", "", 1), "breaking: key changed from (id) to ()"},
-		{"key turned over", "DEFAULT id:1:integer:key2 note:2:text? amount:3:numeric(10,2) code:4:character_varying(10):key1", "breaking: key changed from (id) to (code, id)"},
+		{"key turned over", "DEFAULT id:1:integer:key2 note:2:text? amount:3:numeric(10,2) code:4:character_varying(10):key1",
+			"breaking: key changed from (id) to (code, id)"},
 		{"key column renamed", strings.Replace(before, "id:1", "oid:1", 1), "breaking: column id renamed to oid"},
-		{"identity full", strings.Replace(before, "DEFAULT", "FULL", 1), "compatible: replica identity changed from DEFAULT to FULL"},
-		{"identity nothing", strings.Replace(before, "DEFAULT", "NOTHING", 1), "breaking: replica identity changed from DEFAULT to NOTHING"},
+		{"identity full", strings.Replace(before, "DEFAULT", "FULL", 1),
+			"compatible: replica identity changed from DEFAULT to FULL"},
+		{"identity nothing", strings.Replace(before, "DEFAULT", "NOTHING", 1),
+			"breaking: replica identity changed from DEFAULT to NOTHING"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := New()
@@ -103,7 +124,8 @@ func TestATableThatTookAnothersNameIsComparedByNamesOnly(t *testing.T) {
 }
 
 func TestWhatTheStreamBringsAgainGetsItsNumberAgain(t *testing.T) {
-	descriptions := []string{"DEFAULT id:1:integer:key1", "DEFAULT id:1:integer:key1 a:2:text?", "DEFAULT id:1:bigint:key1 a:2:text?"}
+	descriptions := []string{"DEFAULT id:1:integer:key1", "DEFAULT id:1:integer:key1 a:2:text?",
+		"DEFAULT id:1:bigint:key1 a:2:text?"}
 	observe := func(h *History, from int) []*Version {
 		var fresh []*Version
 		for i := from; i < len(descriptions); i++ {
@@ -183,18 +205,22 @@ func TestTheNewestOfSeveralTablesComeFirst(t *testing.T) {
 }
 
 func TestGeneratedColumnsAreLeftOut(t *testing.T) {
-	rel := &change.Relation{OID: 7, ReplicaIdentity: 'i', Columns: []change.Column{{Name: "id", Declared: "integer", NotNull: true, Number: 1}, {Name: "g", Generated: true}}}
+	rel := &change.Relation{OID: 7, ReplicaIdentity: 'i',
+		Columns: []change.Column{{Name: "id", Declared: "integer", NotNull: true, Number: 1}, {Name: "g", Generated: true}}}
 	d := Describe(rel, []change.SentColumn{{Column: &rel.Columns[0], KeyPlace: 1}, {Column: &rel.Columns[1]}})
-	want := Description{OID: 7, ReplicaIdentity: "INDEX", Columns: []Column{{Name: "id", Type: "integer", Key: 1, Number: 1}}}
+	want := Description{OID: 7, ReplicaIdentity: "INDEX",
+		Columns: []Column{{Name: "id", Type: "integer", Key: 1, Number: 1}}}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("%+v, want %+v", d, want)
 	}
 }
 
-// TestAnyHistoryIsReadAsItWasWritten writes versions as they are observed, restarts anywhere, and reads what was written.
+// TestAnyHistoryIsReadAsItWasWritten writes versions as they are observed, restarts anywhere, and
+// reads what was written.
 func TestAnyHistoryIsReadAsItWasWritten(t *testing.T) {
 	column := rapid.Custom(func(t *rapid.T) Column {
-		return Column{Name: rapid.SampledFrom([]string{"a", "b", "c", "ü.\""}).Draw(t, "name"), Type: rapid.SampledFrom([]string{"integer", "text"}).Draw(t, "type"),
+		return Column{Name: rapid.SampledFrom([]string{"a", "b", "c", "ü.\""}).Draw(t, "name"),
+			Type:     rapid.SampledFrom([]string{"integer", "text"}).Draw(t, "type"),
 			Optional: rapid.Bool().Draw(t, "optional"), Number: int16(rapid.IntRange(0, 3).Draw(t, "number"))}
 	})
 	rapid.Check(t, func(t *rapid.T) {
@@ -216,9 +242,12 @@ func TestAnyHistoryIsReadAsItWasWritten(t *testing.T) {
 			}
 			at++
 			name := rapid.SampledFrom([]string{"public.t", "public.u"}).Draw(t, "table")
-			d := Description{OID: 1, ReplicaIdentity: "DEFAULT", Columns: rapid.SliceOfNDistinct(column, 1, 3, func(c Column) string { return c.Name }).Draw(t, "columns")}
+			d := Description{OID: 1, ReplicaIdentity: "DEFAULT",
+				Columns: rapid.SliceOfNDistinct(column, 1, 3, func(c Column) string { return c.Name }).Draw(t, "columns")}
 			numbers := map[int16]bool{}
-			for i := range d.Columns { // no two columns of a table have one number (pg_attribute.attnum); 0 is one that is not known
+			for i := range d.Columns {
+				// no two columns of a table have one number (pg_attribute.attnum); 0 is one that is
+				// not known
 				if n := &d.Columns[i].Number; numbers[*n] {
 					*n = 0
 				} else {

@@ -33,13 +33,15 @@ type Description struct {
 	Columns         []Column `json:"columns"`
 }
 
-// Describe describes a relation whose events have the given columns. Generated columns are left out: snapshots read them, but
-// before PostgreSQL 18 the stream does not have them, so that they would come and go.
+// Describe describes a relation whose events have the given columns. Generated columns are left
+// out: snapshots read them, but before PostgreSQL 18 the stream does not have them, so that they
+// would come and go.
 func Describe(rel *change.Relation, sent []change.SentColumn) Description {
 	d := Description{OID: rel.OID, ReplicaIdentity: IdentityName(rel.ReplicaIdentity)}
 	for _, c := range sent {
 		if !c.Generated {
-			d.Columns = append(d.Columns, Column{Name: c.Name, Type: c.Declared, Optional: !c.NotNull, Key: c.KeyPlace, Number: c.Number})
+			d.Columns = append(d.Columns, Column{Name: c.Name, Type: c.Declared, Optional: !c.NotNull, Key: c.KeyPlace,
+				Number: c.Number})
 		}
 	}
 	return d

@@ -62,11 +62,13 @@ func (r Chunks) read(ctx context.Context, conn *pgx.Conn, req Request) (*Chunk, 
 }
 
 // ReadBy reads a chunk in the order of the key columns.
-func (r Chunks) ReadBy(ctx context.Context, conn *pgx.Conn, req Request, rel *change.Relation, key []int) (_ *Chunk, err error) {
+func (r Chunks) ReadBy(ctx context.Context, conn *pgx.Conn, req Request, rel *change.Relation,
+	key []int) (_ *Chunk, err error) {
 	order := newKeyOrder(rel, key)
 	c := &Chunk{rel: rel, Max: req.Max}
 	if c.Max == nil {
-		rows, err := copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s%s ORDER BY %s LIMIT 1", columnList(rel, key, ""), pgrepl.QuoteTable(rel.Schema, rel.Name), where(req.Filter), columnList(rel, key, " DESC")))
+		rows, err := copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s%s ORDER BY %s LIMIT 1", columnList(rel, key, ""),
+			pgrepl.QuoteTable(rel.Schema, rel.Name), where(req.Filter), columnList(rel, key, " DESC")))
 		if err != nil || len(rows) == 0 {
 			return c, err
 		}
@@ -89,9 +91,10 @@ func (r Chunks) ReadBy(ctx context.Context, conn *pgx.Conn, req Request, rel *ch
 	return c, err
 }
 
-// readAfter reads the next rows, and those beyond the chunk's size that have the same key as its last: what a key does not tell apart,
-// since it has NULLs, or is not unique, comes in one chunk.
-func (r Chunks) readAfter(ctx context.Context, conn *pgx.Conn, rel *change.Relation, key []int, condition string) ([][]byte, error) {
+// readAfter reads the next rows, and those beyond the chunk's size that have the same key as its
+// last: what a key does not tell apart, since it has NULLs, or is not unique, comes in one chunk.
+func (r Chunks) readAfter(ctx context.Context, conn *pgx.Conn, rel *change.Relation, key []int,
+	condition string) ([][]byte, error) {
 	columns := encode.Sent(r.Events, rel).With(key)
 	rows := func(query string) ([][]byte, error) {
 		lines, err := copyRows(ctx, conn, query)
@@ -103,9 +106,11 @@ func (r Chunks) readAfter(ctx context.Context, conn *pgx.Conn, rel *change.Relat
 	size := r.Spec.Signals.ChunkRows
 	from, by := pgrepl.QuoteTable(rel.Schema, rel.Name), columnList(rel, key, "")
 	if r.Server.Major() >= 13 {
-		return rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s FETCH FIRST %d ROWS WITH TIES", columns.Selection(), from, condition, by, size))
+		return rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s FETCH FIRST %d ROWS WITH TIES", columns.Selection(),
+			from, condition, by, size))
 	}
-	last, err := rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s OFFSET %d LIMIT 1", by, from, condition, by, size-1))
+	last, err := rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s OFFSET %d LIMIT 1", by, from,
+		condition, by, size-1))
 	if err != nil {
 		return nil, err
 	}

@@ -1,16 +1,18 @@
 // Package incremental reads tables in chunks while the stream goes on.
 //
-// Model. The method is the watermarks of DBLog (arXiv:2010.12597): a mark is written, a chunk of rows is read, another mark is written;
-// when the stream has passed both marks, the rows of the chunk whose keys did not change between them are delivered. Signals ask for
-// tables, and stop, pause and resume: rows of the signal table, records of the signal topic, and calls. How far it is, a
-// progress.Incremental, is part of the checkpoint.
+// Model. The method is the watermarks of DBLog (arXiv:2010.12597): a mark is written, a chunk of
+// rows is read, another mark is written; when the stream has passed both marks, the rows of the
+// chunk whose keys did not change between them are delivered. Signals ask for tables, and stop,
+// pause and resume: rows of the signal table, records of the signal topic, and calls. How far it
+// is, a progress.Incremental, is part of the checkpoint.
 //
-// Guarantees. A row that was read never comes after a newer change of it. Every row that is there when a table is asked for, and stays,
-// comes once; rows that the key does not tell apart come in one chunk. After an interruption the chunk that was not delivered is
-// read again.
+// Guarantees. A row that was read never comes after a newer change of it. Every row that is there
+// when a table is asked for, and stays, comes once; rows that the key does not tell apart come in
+// one chunk. After an interruption the chunk that was not delivered is read again.
 //
-// Who may call. All that takes a batch is called under the stage's lock: the stream's reader tells of rows and marks, Request and Follow
-// take the lock themselves. Run and Follow have a goroutine each.
+// Who may call. All that takes a batch is called under the stage's lock: the stream's reader tells
+// of rows and marks, Request and Follow take the lock themselves. Run and Follow have a goroutine
+// each.
 //
 // # How a chunk meets the stream
 //
@@ -25,5 +27,6 @@
 //	C: writes id-close
 //	R: id-close                    the chunk's rows are delivered but for key 7, whose newer event is out; next
 //
-// A mark of another id means nothing: it is another session's, or of a chunk that was given up since its table was stopped.
+// A mark of another id means nothing: it is another session's, or of a chunk that was given up
+// since its table was stopped.
 package incremental

@@ -10,8 +10,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
-// keyOrder writes conditions in the order that ORDER BY has: NULL is greater than every value. A comparison of rows, which an index
-// answers best, would leave out rows with NULL, so that it is used for keys without.
+// keyOrder writes conditions in the order that ORDER BY has: NULL is greater than every value. A
+// comparison of rows, which an index answers best, would leave out rows with NULL, so that it is
+// used for keys without.
 type keyOrder struct {
 	columns  []*change.Column
 	nullable bool

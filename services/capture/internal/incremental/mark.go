@@ -37,7 +37,8 @@ func (r Chunks) mark(ctx context.Context, conn *pgx.Conn, id string, opened, clo
 	data := fmt.Sprintf(`{"openWindowTimestamp": %q}`, opened.UTC().Format(layout))
 	sql, args := "INSERT INTO "+table+" VALUES ($1, 'snapshot-window-open', $2)", []any{id, data}
 	if !closed.IsZero() {
-		data = fmt.Sprintf(`{"openWindowTimestamp": %q, "closeWindowTimestamp": %q}`, opened.UTC().Format(layout), closed.UTC().Format(layout))
+		data = fmt.Sprintf(`{"openWindowTimestamp": %q, "closeWindowTimestamp": %q}`, opened.UTC().Format(layout),
+			closed.UTC().Format(layout))
 		sql, args = "INSERT INTO "+table+" VALUES ($1, 'snapshot-window-close', $2)", []any{id, data}
 		if set.Watermarks == spec.InsertDelete {
 			sql, args = "DELETE FROM "+table+" WHERE id = $1", []any{strings.TrimSuffix(id, "-close") + "-open"}

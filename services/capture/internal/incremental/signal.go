@@ -59,8 +59,9 @@ type Condition struct {
 // Mistakes in signals. A row or record that makes one is logged and left out: it must not stop the capture.
 var (
 	ErrSignalInvalid = errors.New("the signal cannot be read")
-	ErrNoMarks       = errors.New("an incremental snapshot needs signal.data.collection, or logical messages (PostgreSQL 14)")
-	ErrNoCollection  = errors.New("the signal names no captured table")
+	ErrNoMarks       = errors.New(
+		"an incremental snapshot needs signal.data.collection, or logical messages (PostgreSQL 14)")
+	ErrNoCollection = errors.New("the signal names no captured table")
 )
 
 func mistaken(err error) bool {
@@ -140,7 +141,8 @@ func (n *Snapshots) plan(ctx context.Context, s Signal) (a snapshotAction, err e
 			return a, ErrNoMarks
 		}
 		if a.found, err = n.collections(ctx, a.SignalData); err == nil && len(a.found) == 0 {
-			err = fmt.Errorf("%w (data-collections %q; table.include.list says which are captured)", ErrNoCollection, a.Collections)
+			err = fmt.Errorf("%w (data-collections %q; table.include.list says which are captured)",
+				ErrNoCollection, a.Collections)
 		}
 	case Stop:
 		a.dropped, err = patternsOf(a.Collections)
@@ -157,7 +159,8 @@ func (c *Condition) read() (err error) {
 		return fmt.Errorf("%w: the additional condition of %q has no filter", ErrSignalInvalid, c.Collection)
 	}
 	if c.of, err = javaregex.CompileFold(c.Collection); err != nil {
-		return fmt.Errorf("%w: additional-conditions: %q is not a regular expression: %w", ErrSignalInvalid, c.Collection, err)
+		return fmt.Errorf("%w: additional-conditions: %q is not a regular expression: %w", ErrSignalInvalid,
+			c.Collection, err)
 	}
 	return nil
 }
@@ -174,7 +177,9 @@ func (n *Snapshots) enact(b *stage.Batch, a snapshotAction) error {
 	switch a.Kind {
 	case Execute:
 		if strings.EqualFold(a.Type, "blocking") {
-			n.d.Log.Warn("A blocking snapshot was asked for: the tables are read while the stream goes on, which has the same result", "signal", a.ID)
+			n.d.Log.Warn(
+				"A blocking snapshot was asked for: the tables are read while the stream goes on, which has the same result",
+				"signal", a.ID)
 		}
 		begins := p.Idle()
 		if p = p.Ask(a.ID, a.found); begins {
@@ -183,7 +188,8 @@ func (n *Snapshots) enact(b *stage.Batch, a snapshotAction) error {
 		n.d.Log.Info("An incremental snapshot begins", "signal", a.ID, "tables", len(a.found))
 	case Stop:
 		next, stopped := p.Stop(func(t pgrepl.Table) bool { return len(a.Collections) == 0 || a.dropped.Match(t.String()) })
-		if len(stopped) > 0 && stopped[0] == p.Collections[0].Table.String() { // a chunk under way is given up when its close mark comes
+		if len(stopped) > 0 && stopped[0] == p.Collections[0].Table.String() {
+			// a chunk under way is given up when its close mark comes
 			n.window, n.asked = nil, ""
 		}
 		p = next
@@ -244,8 +250,9 @@ func (n *Snapshots) Request(ctx context.Context, s Signal) (*progress.Incrementa
 	}
 }
 
-// checkAsked refuses what cannot be read in chunks: tables without a usable key, and conditions and surrogate keys that their tables do
-// not take. Who calls can be told at once, unlike who writes a signal, whose table ends as failed.
+// checkAsked refuses what cannot be read in chunks: tables without a usable key, and conditions and
+// surrogate keys that their tables do not take. Who calls can be told at once, unlike who writes a
+// signal, whose table ends as failed.
 func (n *Snapshots) checkAsked(ctx context.Context, found []progress.Collection) error {
 	if len(found) == 0 {
 		return nil

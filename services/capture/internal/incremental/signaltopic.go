@@ -15,9 +15,10 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
-// Follow obeys the records of the signal topic (signal.enabled.channels with kafka): the key is topic.prefix, the value
-// {"id":…,"type":…,"data":{…}} as Debezium has it. Its position is part of the checkpoint; without one, which is nil, it begins at the
-// topic's end, since older signals were not meant for this connector.
+// Follow obeys the records of the signal topic (signal.enabled.channels with kafka): the key is
+// topic.prefix, the value {"id":…,"type":…,"data":{…}} as Debezium has it. Its position is part of
+// the checkpoint; without one, which is nil, it begins at the topic's end, since older signals were
+// not meant for this connector.
 func (n *Snapshots) Follow(ctx context.Context, saved *int64) error {
 	topic := n.d.Spec.Signals.Topic
 	if topic == "" {
@@ -30,7 +31,9 @@ func (n *Snapshots) Follow(ctx context.Context, saved *int64) error {
 		}
 		saved = &end
 	}
-	client, err := n.d.Kafka(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(*saved)}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(time.Second))
+	client, err := n.d.Kafka(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(*saved)}}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(time.Second))
 	if err != nil {
 		return fmt.Errorf("make the client that reads signal topic %s: %w", topic, err)
 	}
@@ -54,8 +57,9 @@ func (n *Snapshots) Follow(ctx context.Context, saved *int64) error {
 	}
 }
 
-// endOfSignals finds where the signal topic ends now, and makes it the position that a later start goes on at: signals of the time in
-// between are obeyed then. A topic that is not there ends where it will begin.
+// endOfSignals finds where the signal topic ends now, and makes it the position that a later start
+// goes on at: signals of the time in between are obeyed then. A topic that is not there ends where
+// it will begin.
 func (n *Snapshots) endOfSignals(ctx context.Context, topic string) (end int64, err error) {
 	client, err := n.d.Kafka()
 	if err != nil {
@@ -108,7 +112,8 @@ func (n *Snapshots) signalRecord(record *kgo.Record) error {
 		Data json.RawMessage `json:"data"`
 	}
 	if err := json.Unmarshal(record.Value, &v); err != nil {
-		n.d.Log.Error("A record of the signal topic is not JSON", "topic", record.Topic, telemetry.Passing("offset", record.Offset), "error", err)
+		n.d.Log.Error("A record of the signal topic is not JSON", "topic", record.Topic,
+			telemetry.Passing("offset", record.Offset), "error", err)
 		return nil
 	}
 	data := string(v.Data)

@@ -64,12 +64,14 @@ type Snapshots struct {
 	ready *Chunk // guarded by mu: the chunk that was read last
 }
 
-// New makes the incremental snapshots of a stream, which ends with ctx, and asks for the first chunk if some are unfinished.
+// New makes the incremental snapshots of a stream, which ends with ctx, and asks for the first
+// chunk if some are unfinished.
 func New(ctx context.Context, d Deps, saved *progress.Incremental) *Snapshots {
 	if saved == nil {
 		saved = new(progress.Incremental)
 	}
-	n := &Snapshots{d: d, chunks: Chunks{Spec: d.Spec, Events: d.Events, Server: d.Server, Plugin: d.Plugin}, stream: ctx, progress: saved, requests: make(chan Request, 1), aux: change.NewAuxiliary(d.Events)}
+	n := &Snapshots{d: d, chunks: Chunks{Spec: d.Spec, Events: d.Events, Server: d.Server, Plugin: d.Plugin}, stream: ctx,
+		progress: saved, requests: make(chan Request, 1), aux: change.NewAuxiliary(d.Events)}
 	n.next()
 	return n
 }
@@ -164,7 +166,8 @@ func (n *Snapshots) deliver(b *stage.Batch, c *Chunk, w *window, lastCommit pgre
 		return err
 	}
 	var row change.Tuple
-	at := pgrepl.Position{SystemID: n.d.System.ID, Timeline: n.d.System.Timeline, Commit: b.At.Commit, Ordinal: b.At.Ordinal}
+	at := pgrepl.Position{SystemID: n.d.System.ID, Timeline: n.d.System.Timeline, Commit: b.At.Commit,
+		Ordinal: b.At.Ordinal}
 	n.d.Observer.Chunk(b, t, history.Point{At: at, LSN: b.At.Commit, Time: time.Now().UTC()})
 	for _, line := range c.Lines {
 		if row, err = pgrepl.SplitCopyRow(row[:0], line); err != nil {
@@ -179,7 +182,8 @@ func (n *Snapshots) deliver(b *stage.Batch, c *Chunk, w *window, lastCommit pgre
 		}
 		now := time.Now()
 		ev := change.Event{Op: change.Read, After: row, Now: now.UnixNano(), Source: change.Source{
-			Snapshot: change.SnapshotIncremental, CommitTime: now.UnixMicro(), LSN: uint64(lastCommit), LastCommit: uint64(lastCommit)}}
+			Snapshot: change.SnapshotIncremental, CommitTime: now.UnixMicro(), LSN: uint64(lastCommit),
+			LastCommit: uint64(lastCommit)}}
 		events, err := t.Append(&b.Batch, &ev)
 		if err != nil {
 			if err := n.d.Unprocessable(err); err != nil {

@@ -20,9 +20,11 @@ import (
 // table is public.a (id int primary key, n int not null).
 func table() *change.Relation {
 	column := func(name, kind string, oid uint32) change.Column {
-		return change.Column{Name: name, Type: &change.Type{OID: oid, Schema: "pg_catalog", Name: kind, Kind: change.BaseType, TypeMod: -1}, TypeMod: -1, NotNull: true, InIdentity: name == "id"}
+		return change.Column{Name: name, Type: &change.Type{OID: oid, Schema: "pg_catalog", Name: kind, Kind: change.BaseType,
+			TypeMod: -1}, TypeMod: -1, NotNull: true, InIdentity: name == "id"}
 	}
-	return &change.Relation{OID: 1, Schema: "public", Name: "a", ReplicaIdentity: 'd', Key: []int{0}, Columns: []change.Column{column("id", "int4", 23), column("n", "int4", 23)}}
+	return &change.Relation{OID: 1, Schema: "public", Name: "a", ReplicaIdentity: 'd', Key: []int{0},
+		Columns: []change.Column{column("id", "int4", 23), column("n", "int4", 23)}}
 }
 
 func tuple(id, n string) change.Tuple {
@@ -37,7 +39,8 @@ func snapshots(t *testing.T, tables ...string) (*Snapshots, *encode.Table, *stag
 		t.Fatal(err)
 	}
 	values, _, problems := keys.Parse(map[string]string{
-		"name": "c", "connector.class": spec.Class, "database.hostname": "h", "database.user": "u", "database.password": "p", "database.dbname": "db", "topic.prefix": "x",
+		"name": "c", "connector.class": spec.Class, "database.hostname": "h", "database.user": "u", "database.password": "p",
+		"database.dbname": "db", "topic.prefix": "x",
 		"key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false",
 	})
 	if len(problems) > 0 {
@@ -58,8 +61,10 @@ func snapshots(t *testing.T, tables ...string) (*Snapshots, *encode.Table, *stag
 		saved.Collections = append(saved.Collections, progress.Collection{Table: pgrepl.Table{Schema: "public", Name: name}})
 	}
 	n := New(t.Context(), Deps{
-		Spec: s, Events: &s.Events, Tables: encode.NewCache(rules), Stage: stage.New(pgrepl.Position{}, 100, 1<<20), Notifier: notify.New(s, log),
-		Observer: schemas.Observer{History: history.New(), Events: &s.Events}, Unprocessable: func(err error) error { return err }, Log: log,
+		Spec: s, Events: &s.Events, Tables: encode.NewCache(rules), Stage: stage.New(pgrepl.Position{}, 100, 1<<20),
+		Notifier:      notify.New(s, log),
+		Observer:      schemas.Observer{History: history.New(), Events: &s.Events},
+		Unprocessable: func(err error) error { return err }, Log: log,
 	}, saved)
 	return n, streamed, n.d.Stage.Fill()
 }

@@ -24,7 +24,8 @@ var (
 )
 
 // resolve finds a table with the columns that it is read by, and refuses what cannot be read in chunks.
-func (r Chunks) resolve(ctx context.Context, conn *pgx.Conn, c progress.Collection) (rel *change.Relation, key []int, err error) {
+func (r Chunks) resolve(ctx context.Context, conn *pgx.Conn, c progress.Collection) (rel *change.Relation,
+	key []int, err error) {
 	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), func(pgrepl.Table) bool { return true })
 	if rel, err = catalog.Named(c.Table.Schema, c.Table.Name, true); err != nil {
 		return nil, nil, err
@@ -41,8 +42,8 @@ func (r Chunks) resolve(ctx context.Context, conn *pgx.Conn, c progress.Collecti
 	return rel, key, checkFilter(ctx, conn, c)
 }
 
-// withoutGenerated is a table as pgoutput describes it, which leaves generated columns out: events of one table have the same columns
-// wherever they come from. Debezium does the same.
+// withoutGenerated is a table as pgoutput describes it, which leaves generated columns out: events
+// of one table have the same columns wherever they come from. Debezium does the same.
 func withoutGenerated(rel *change.Relation) *change.Relation {
 	out := *rel
 	out.Columns, out.Key = nil, nil
@@ -63,14 +64,16 @@ func withoutGenerated(rel *change.Relation) *change.Relation {
 	return &out
 }
 
-// checkFilter refuses a condition that is not one expression. Chunks are read by COPY, whose protocol takes several statements at
-// once, so that a condition could close the parentheses around it and begin a statement of its own. A prepared statement is one
-// only, and what ends the parentheses of WHERE and is right there is wrong in the list of columns.
+// checkFilter refuses a condition that is not one expression. Chunks are read by COPY, whose
+// protocol takes several statements at once, so that a condition could close the parentheses around
+// it and begin a statement of its own. A prepared statement is one only, and what ends the
+// parentheses of WHERE and is right there is wrong in the list of columns.
 func checkFilter(ctx context.Context, conn *pgx.Conn, c progress.Collection) error {
 	if c.Filter == "" {
 		return nil
 	}
-	_, err := conn.PgConn().Prepare(ctx, "", fmt.Sprintf("SELECT (%s)::boolean FROM %s%s", c.Filter, pgrepl.QuoteTable(c.Table.Schema, c.Table.Name), where(c.Filter)), nil)
+	_, err := conn.PgConn().Prepare(ctx, "", fmt.Sprintf("SELECT (%s)::boolean FROM %s%s", c.Filter,
+		pgrepl.QuoteTable(c.Table.Schema, c.Table.Name), where(c.Filter)), nil)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && !pgrepl.Transient(pg) {
 		return fmt.Errorf("%w: %w, %q of table %s: %w", ErrNotIncremental, ErrCondition, c.Filter, c.Table, pg)
 	}
@@ -80,7 +83,8 @@ func checkFilter(ctx context.Context, conn *pgx.Conn, c progress.Collection) err
 // checkOrder refuses a key whose columns have no order, or may not be read. EXPLAIN looks for both and reads nothing.
 func checkOrder(ctx context.Context, conn *pgx.Conn, c progress.Collection, rel *change.Relation, key []int) error {
 	by := columnList(rel, key, "")
-	_, err := conn.Exec(ctx, fmt.Sprintf("EXPLAIN SELECT %s FROM %s ORDER BY %s", by, pgrepl.QuoteTable(rel.Schema, rel.Name), by))
+	_, err := conn.Exec(ctx, fmt.Sprintf("EXPLAIN SELECT %s FROM %s ORDER BY %s", by,
+		pgrepl.QuoteTable(rel.Schema, rel.Name), by))
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case !ok || pgrepl.Transient(pg):
@@ -94,7 +98,9 @@ func checkOrder(ctx context.Context, conn *pgx.Conn, c progress.Collection, rel 
 func keyColumns(rel *change.Relation, surrogate string) ([]int, error) {
 	if surrogate == "" {
 		if len(rel.Key) == 0 {
-			return nil, fmt.Errorf("%w: %s.%s %w; name a unique column to read it by (surrogate-key in a signal, --surrogate-key of calypsoctl snapshot start), or leave it out", ErrNotIncremental, rel.Schema, rel.Name, notify.ErrNoKey)
+			return nil,
+				fmt.Errorf(
+					"%w: %s.%s %w; name a unique column to read it by (surrogate-key in a signal, --surrogate-key of calypsoctl snapshot start), or leave it out", ErrNotIncremental, rel.Schema, rel.Name, notify.ErrNoKey)
 		}
 		return rel.Key, nil
 	}
@@ -103,7 +109,8 @@ func keyColumns(rel *change.Relation, surrogate string) ([]int, error) {
 			return []int{i}, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %w: table %s.%s has no column %s", ErrNotIncremental, ErrSurrogateKey, rel.Schema, rel.Name, surrogate)
+	return nil, fmt.Errorf("%w: %w: table %s.%s has no column %s", ErrNotIncremental, ErrSurrogateKey, rel.Schema,
+		rel.Name, surrogate)
 }
 
 func where(filter string) string {

@@ -41,13 +41,16 @@ func registerGauges(meter metric.Meter, registry *status.Registry) error {
 		{&g.confirmed, "cdc_capture_confirmed_lsn", "Position confirmed to the server."},
 		{&g.lag, "cdc_capture_slot_lag_bytes", "Bytes of log between the last heard end and the confirmed position."},
 		{&g.inFlight, "cdc_capture_inflight_bytes", "Encoded events that are not durable in Kafka yet."},
-		{&g.inFlightTransactions, "cdc_capture_inflight_transactions", "Transactions that were read to their commit and are not durable in Kafka yet."},
+		{&g.inFlightTransactions, "cdc_capture_inflight_transactions",
+			"Transactions that were read to their commit and are not durable in Kafka yet."},
 		{&g.retained, "cdc_capture_slot_retained_wal_bytes", "Bytes of log that the server keeps for the slot."},
 		{&g.safe, "cdc_capture_slot_safe_wal_bytes", "Bytes that may be written before the slot is lost; -1 if unlimited."},
 		{&g.active, "cdc_capture_slot_active", "1 if somebody reads the slot."},
 		{&g.status, "cdc_capture_slot_wal_status", "1 for the state that the slot's log is in."},
-		{&g.ranges, "cdc_capture_snapshot_ranges", "Ranges of pages of the tables of the initial snapshot, by table and state: done, or left to read."},
-		{&g.tablesRemaining, "cdc_capture_snapshot_tables_remaining", "Tables that the initial snapshot has not read to their end (Debezium's RemainingTableCount)."},
+		{&g.ranges, "cdc_capture_snapshot_ranges",
+			"Ranges of pages of the tables of the initial snapshot, by table and state: done, or left to read."},
+		{&g.tablesRemaining, "cdc_capture_snapshot_tables_remaining",
+			"Tables that the initial snapshot has not read to their end (Debezium's RemainingTableCount)."},
 	} {
 		var err error
 		if *one.into, err = meter.Int64ObservableGauge(one.name, metric.WithDescription(one.help)); err != nil {
@@ -68,10 +71,12 @@ func registerGauges(meter metric.Meter, registry *status.Registry) error {
 	g.behind, err = meter.Float64ObservableGauge("cdc_capture_behind_source_seconds", metric.WithUnit("s"),
 		metric.WithDescription("Age of the last change when it was durable in Kafka (Debezium's MilliSecondsBehindSource)."))
 	note(g.behind, err)
-	g.walReceived, err = meter.Int64ObservableCounter("cdc_capture_wal_received_bytes", metric.WithDescription("Bytes of the replication stream that came from the server."))
+	g.walReceived, err = meter.Int64ObservableCounter("cdc_capture_wal_received_bytes",
+		metric.WithDescription("Bytes of the replication stream that came from the server."))
 	note(g.walReceived, err)
 	g.spilled, err = meter.Int64ObservableCounter("cdc_capture_spill_bytes",
-		metric.WithDescription("Bytes of transactions that the server wrote to disk while it decoded them, since logical_decoding_work_mem was full (pg_stat_replication_slots, PostgreSQL 14)."))
+		metric.WithDescription(
+			"Bytes of transactions that the server wrote to disk while it decoded them, since logical_decoding_work_mem was full (pg_stat_replication_slots, PostgreSQL 14)."))
 	note(g.spilled, err)
 	g.waited, err = meter.Float64ObservableCounter("cdc_capture_backpressure_seconds", metric.WithUnit("s"),
 		metric.WithDescription("Time for which the stream was not read since Kafka had not taken what was read before."))
@@ -133,7 +138,8 @@ func (g *gauges) showSnapshot(o metric.Observer, s *status.State, connector attr
 			remaining++
 		}
 		ranges := func(state string, n int) {
-			o.ObserveInt64(g.ranges, int64(n), metric.WithAttributes(connector, attribute.String("table", t.Table), attribute.String("state", state)))
+			o.ObserveInt64(g.ranges, int64(n), metric.WithAttributes(connector, attribute.String("table", t.Table),
+				attribute.String("state", state)))
 		}
 		ranges("done", t.Done)
 		ranges("left", t.Ranges-t.Done)

@@ -39,7 +39,8 @@ func New(meter metric.Meter, registry *status.Registry) (*Meters, error) {
 	}
 	var err error
 	m.commitToProduce, err = meter.Float64Histogram("cdc_capture_commit_to_produce_seconds", metric.WithUnit("s"),
-		metric.WithDescription("Time from a transaction's commit to the broker's acknowledgement of its events; one sample for the oldest of the transactions that became durable together."),
+		metric.WithDescription(
+			"Time from a transaction's commit to the broker's acknowledgement of its events; one sample for the oldest of the transactions that became durable together."),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60))
 	if err != nil {
 		return nil, err

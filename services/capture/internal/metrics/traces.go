@@ -16,8 +16,9 @@ import (
 // maxLinks bounds how many transactions the span of one batch links to.
 const maxLinks = 128
 
-// Traces makes the spans of durable records: for each traced transaction one from its commit to the broker's acknowledgement, child of
-// the application's span, and one of the writing that links to them.
+// Traces makes the spans of durable records: for each traced transaction one from its commit to the
+// broker's acknowledgement, child of the application's span, and one of the writing that links to
+// them.
 type Traces struct {
 	tracer trace.Tracer
 	name   string
@@ -26,8 +27,9 @@ type Traces struct {
 
 // NewTraces makes the traces of a connector.
 func NewTraces(tracer trace.Tracer, s *spec.Spec) Traces {
-	return Traces{tracer: tracer, name: "capture " + s.Slot.Name, of: trace.WithAttributes(attribute.String("db.system.name", "postgresql"),
-		attribute.String("db.namespace", s.Connection.Database), attribute.String("cdc.slot", s.Slot.Name))}
+	return Traces{tracer: tracer, name: "capture " + s.Slot.Name,
+		of: trace.WithAttributes(attribute.String("db.system.name", "postgresql"),
+			attribute.String("db.namespace", s.Connection.Database), attribute.String("cdc.slot", s.Slot.Name))}
 }
 
 // Observe implements status.Observer.
@@ -43,8 +45,10 @@ func (t Traces) Observe(e status.Event) {
 			links = append(links, trace.Link{SpanContext: span.SpanContext()})
 		}
 	}
-	_, span := t.tracer.Start(context.Background(), "send "+d.Topic, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(d.Began), trace.WithLinks(links...),
-		trace.WithAttributes(attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.name", "send"), attribute.String("messaging.operation.type", "send"),
+	_, span := t.tracer.Start(context.Background(), "send "+d.Topic, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithTimestamp(d.Began), trace.WithLinks(links...),
+		trace.WithAttributes(attribute.String("messaging.system", "kafka"),
+			attribute.String("messaging.operation.name", "send"), attribute.String("messaging.operation.type", "send"),
 			attribute.String("messaging.destination.name", d.Topic), attribute.Int("messaging.batch.message_count", d.Sent)))
 	span.End(trace.WithTimestamp(d.At))
 }
@@ -52,7 +56,8 @@ func (t Traces) Observe(e status.Event) {
 // transaction makes the span of a transaction, which ended at a time.
 func (t Traces) transaction(one stage.Trace, ended time.Time) trace.Span {
 	ctx := telemetry.WithTraceparent(context.Background(), one.Parent)
-	_, span := t.tracer.Start(ctx, t.name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(time.UnixMicro(one.Commit)),
+	_, span := t.tracer.Start(ctx, t.name, trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithTimestamp(time.UnixMicro(one.Commit)),
 		t.of, trace.WithAttributes(attribute.String("cdc.commit_lsn", one.Position.String())))
 	span.End(trace.WithTimestamp(ended))
 	return span

@@ -50,7 +50,8 @@ func (n Notifier) Initial(aux *change.Auxiliary, b *change.Batch, kind Kind) err
 
 // Table tells that the initial snapshot begins to read a table; all are the names of its tables.
 func (n Notifier) Table(aux *change.Auxiliary, b *change.Batch, table string, all []string) error {
-	return n.tell(aux, b, change.InitialSnapshot, InProgress, "", "current_collection_in_progress", table, "data_collections", strings.Join(change.HashSetOrder(all), ","))
+	return n.tell(aux, b, change.InitialSnapshot, InProgress, "", "current_collection_in_progress", table,
+		"data_collections", strings.Join(change.HashSetOrder(all), ","))
 }
 
 // TableRead tells that the initial snapshot has read all rows of a table.
@@ -60,19 +61,22 @@ func (n Notifier) TableRead(aux *change.Auxiliary, b *change.Batch, table string
 		names = append(names, n.signals)
 	}
 	slices.Sort(names)
-	return n.tell(aux, b, change.InitialSnapshot, TableDone, "", "scanned_collection", table, "data_collections", strings.Join(names, ","),
+	return n.tell(aux, b, change.InitialSnapshot, TableDone, "", "scanned_collection", table, "data_collections",
+		strings.Join(names, ","),
 		"total_rows_scanned", strconv.FormatInt(rows, 10), "status", "SUCCEEDED")
 }
 
 // Incremental tells of the incremental snapshots that p is the progress of. pairs are names and values of its data.
-func (n Notifier) Incremental(aux *change.Auxiliary, b *change.Batch, p progress.Incremental, kind Kind, pairs ...string) error {
+func (n Notifier) Incremental(aux *change.Auxiliary, b *change.Batch, p progress.Incremental, kind Kind,
+	pairs ...string) error {
 	return n.tell(aux, b, change.IncrementalSnapshot, kind, p.Signal, pairs...)
 }
 
 // Chunk tells that a chunk of the table under way is delivered.
 func (n Notifier) Chunk(aux *change.Auxiliary, b *change.Batch, p progress.Incremental) error {
 	const null = "<null>"
-	return n.Incremental(aux, b, p, InProgress, "current_collection_in_progress", p.Collections[0].Table.String(), "maximum_key", strings.Join(p.Max.Texts(null), ","),
+	return n.Incremental(aux, b, p, InProgress, "current_collection_in_progress", p.Collections[0].Table.String(),
+		"maximum_key", strings.Join(p.Max.Texts(null), ","),
 		"last_processed_key", strings.Join(p.Last.Texts(null), ","), "data_collections", p.Names())
 }
 
@@ -98,7 +102,8 @@ func (n Notifier) Scanned(aux *change.Auxiliary, b *change.Batch, p progress.Inc
 	case end != nil:
 		status = "SQL_EXCEPTION"
 	}
-	err := n.Incremental(aux, b, p, TableDone, "scanned_collection", p.Collections[0].Table.String(), "total_rows_scanned", strconv.FormatInt(p.Rows, 10),
+	err := n.Incremental(aux, b, p, TableDone, "scanned_collection", p.Collections[0].Table.String(), "total_rows_scanned",
+		strconv.FormatInt(p.Rows, 10),
 		"data_collections", p.Names(), "status", status)
 	if err != nil || len(p.Collections) > 1 {
 		return err
@@ -107,19 +112,22 @@ func (n Notifier) Scanned(aux *change.Auxiliary, b *change.Batch, p progress.Inc
 }
 
 // tell tells one notification. id is a signal's; without one the notification has one of its own.
-func (n Notifier) tell(aux *change.Auxiliary, b *change.Batch, aggregate string, kind Kind, id string, pairs ...string) error {
+func (n Notifier) tell(aux *change.Auxiliary, b *change.Batch, aggregate string, kind Kind, id string,
+	pairs ...string) error {
 	if !n.channels.Log && n.channels.Topic == "" {
 		return nil
 	}
 	if id == "" {
 		id = uuid.NewString()
 	}
-	what := change.Notification{ID: id, Aggregate: aggregate, Type: string(kind), Time: time.Now().UnixMilli(), Data: map[string]string{"connector_name": n.name}}
+	what := change.Notification{ID: id, Aggregate: aggregate, Type: string(kind), Time: time.Now().UnixMilli(),
+		Data: map[string]string{"connector_name": n.name}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		what.Data[pairs[i]] = pairs[i+1]
 	}
 	if n.channels.Log {
-		n.log.Info("Notification", "id", what.ID, "aggregate_type", what.Aggregate, "type", what.Type, "additional_data", what.Data)
+		n.log.Info("Notification", "id", what.ID, "aggregate_type", what.Aggregate, "type", what.Type,
+			"additional_data", what.Data)
 	}
 	if n.channels.Topic == "" {
 		return nil

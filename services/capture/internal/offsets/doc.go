@@ -1,7 +1,8 @@
-// Package offsets is the source offset of a capture connector: the one partition that it has, whose value is its checkpoint.
+// Package offsets is the source offset of a capture connector: the one partition that it has, whose
+// value is its checkpoint.
 //
-// Model. The partition is named by topic.prefix; Key is the key of its records, Read what the connector's offsets say of it. Problem
-// judges an offset that somebody wants to set.
+// Model. The partition is named by topic.prefix; Key is the key of its records, Read what the
+// connector's offsets say of it. Problem judges an offset that somebody wants to set.
 //
 // Guarantees. What Read does not understand is an error and not a new beginning.
 //

@@ -26,7 +26,9 @@ var Repeats = []string{
 func Problem(v catalogue.Values, partition, offset []byte) *catalogue.Problem {
 	own := partitionOf(v.String("topic.prefix"))
 	if !bytes.Equal(partition, own) {
-		return &catalogue.Problem{Key: "partition", Message: fmt.Sprintf("partition %.200s is not read by this connector: its only one is %s, after topic.prefix", partition, own)}
+		return &catalogue.Problem{Key: "partition",
+			Message: fmt.Sprintf("partition %.200s is not read by this connector: its only one is %s, after topic.prefix",
+				partition, own)}
 	}
 	if err := new(progress.Checkpoint).UnmarshalJSON(offset); err != nil {
 		return &catalogue.Problem{Key: "offset.lsn", Message: fmt.Sprintf(

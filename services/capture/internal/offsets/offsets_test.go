@@ -12,7 +12,8 @@ func TestOnlyOffsetsThatATaskWouldTakeUpCanBeSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, _, problems := keys.Parse(map[string]string{
-		"name": "c", "connector.class": spec.Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d", "topic.prefix": "shop",
+		"name": "c", "connector.class": spec.Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d",
+		"topic.prefix": "shop",
 	})
 	if len(problems) > 0 {
 		t.Fatal(problems)

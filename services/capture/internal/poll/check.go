@@ -27,7 +27,8 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	if s.query == "" {
 		found, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.wanted).Find(s.wanted)
 		if err == nil && len(found) == 0 {
-			err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the tables to poll", Err: errors.New("no table matches the filters"), Remedy: "Create the table, or correct table.whitelist."}
+			err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the tables to poll",
+				Err: errors.New("no table matches the filters"), Remedy: "Create the table, or correct table.whitelist."}
 		}
 		out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(found)), err))
 		tables = tables[:0]

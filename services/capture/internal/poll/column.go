@@ -123,7 +123,8 @@ func (c *column) numeric(mapping string, integer func(record.Type, int, func(int
 		c.double()
 		return
 	}
-	c.schema = &record.Schema{Type: record.Bytes, Name: record.DecimalName, Version: 1, Params: []record.Param{{Name: "scale", Value: strconv.Itoa(scale)}}}
+	c.schema = &record.Schema{Type: record.Bytes, Name: record.DecimalName, Version: 1,
+		Params: []record.Param{{Name: "scale", Value: strconv.Itoa(scale)}}}
 	c.value = func(text string) (any, error) {
 		d, err := record.ParseDecimal(text)
 		if err != nil {

@@ -32,7 +32,8 @@ func (d *delivery) Write(line []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(d.b.Records) >= d.session.task.settings.delivery.BatchEvents || d.b.Size >= d.session.task.settings.delivery.BatchBytes {
+	if len(d.b.Records) >= d.session.task.settings.delivery.BatchEvents ||
+		d.b.Size >= d.session.task.settings.delivery.BatchBytes {
 		put := d.deliver
 		if d.source.mode != bulk && !d.source.resumable(d.offset, after) {
 			put = d.hold
@@ -68,8 +69,9 @@ func (d *delivery) deliver() error {
 	return nil
 }
 
-// hold writes the batch where polling could not go on after its last row, since a row with the same offset follows. The Kafka
-// transaction stays open for that, and the offset stays the last that is safe.
+// hold writes the batch where polling could not go on after its last row, since a row with the same
+// offset follows. The Kafka transaction stays open for that, and the offset stays the last that is
+// safe.
 func (d *delivery) hold() error { return d.write(d.source.offset) }
 
 func (d *delivery) write(after offset) error {

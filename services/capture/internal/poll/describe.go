@@ -47,7 +47,8 @@ func (s *source) describe(ctx context.Context, conn *pgx.Conn) error {
 			s.stamps, required = append(s.stamps, i), required && !s.columns[i].notNull
 		}
 		if required && s.set.validate && s.set.query == "" {
-			return retry.Permanent("validate.non.null: of the columns %s of %s none is NOT NULL, and rows with NULL there would never be polled: make one NOT NULL, or set validate.non.null=false", strings.Join(s.set.timestamps, ", "), s.name)
+			return retry.Permanent(
+				"validate.non.null: of the columns %s of %s none is NOT NULL, and rows with NULL there would never be polled: make one NOT NULL, or set validate.non.null=false", strings.Join(s.set.timestamps, ", "), s.name)
 		}
 	}
 	if s.mode.increments() {
@@ -94,33 +95,41 @@ func (s *source) incrementing() (int, error) {
 			}
 		}
 		if found < 0 {
-			return -1, retry.Permanent("incrementing.column.name: %s has no column with a sequence; name one whose numbers only grow", s.name)
+			return -1,
+				retry.Permanent("incrementing.column.name: %s has no column with a sequence; name one whose numbers only grow",
+					s.name)
 		}
 	}
 	c := &s.columns[found]
-	if !slices.Contains([]uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID, pgtype.NumericOID}, c.oid) {
+	if !slices.Contains([]uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID, pgtype.NumericOID},
+		c.oid) {
 		return -1, retry.Permanent("incrementing.column.name: column %s of %s is not a number", c.name, s.name)
 	}
 	if !c.notNull && s.set.validate && s.set.query == "" {
-		return -1, retry.Permanent("validate.non.null: column %s of %s is not NOT NULL, and rows with NULL there would never be polled: make it NOT NULL, or set validate.non.null=false", c.name, s.name)
+		return -1,
+			retry.Permanent(
+				"validate.non.null: column %s of %s is not NOT NULL, and rows with NULL there would never be polled: make it NOT NULL, or set validate.non.null=false", c.name, s.name)
 	}
 	return found, nil
 }
 
 func describeTable(ctx context.Context, conn *pgx.Conn, t pgrepl.Table) (columns []column, key []string, err error) {
-	rel, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), func(pgrepl.Table) bool { return true }).Named(t.Schema, t.Name, true)
+	rel, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn),
+		func(pgrepl.Table) bool { return true }).Named(t.Schema, t.Name, true)
 	if err != nil {
 		return nil, nil, err
 	}
 	if rel == nil {
-		return nil, nil, &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find table " + t.String(), Err: fmt.Errorf("it is gone"), Remedy: "Create it, or take it out of table.whitelist."}
+		return nil, nil, &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find table " + t.String(),
+			Err: fmt.Errorf("it is gone"), Remedy: "Create it, or take it out of table.whitelist."}
 	}
 	for _, c := range rel.Columns {
 		typ, mod := c.Type, c.TypeMod
 		for typ.Kind == change.DomainType && typ.Elem != nil {
 			typ, mod = typ.Elem, typ.TypeMod
 		}
-		columns = append(columns, column{name: c.Name, oid: typ.OID, mod: mod, notNull: c.NotNull, sequence: c.Identity || strings.HasPrefix(c.Default, "nextval(")})
+		columns = append(columns, column{name: c.Name, oid: typ.OID, mod: mod, notNull: c.NotNull,
+			sequence: c.Identity || strings.HasPrefix(c.Default, "nextval(")})
 	}
 	for _, i := range rel.Key {
 		if !rel.Columns[i].NotNull { // a unique index with NULLs breaks no ties

@@ -64,7 +64,8 @@ func parseJDBC(text string) (pgrepl.Config, error) {
 			c.ApplicationName = value
 		}
 	}
-	if c.SSLMode != "" && !slices.Contains([]string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}, c.SSLMode) {
+	if c.SSLMode != "" && !slices.Contains([]string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
+		c.SSLMode) {
 		return c, fmt.Errorf("sslmode=%s is not disable, allow, prefer, require, verify-ca or verify-full", c.SSLMode)
 	}
 	return c, nil

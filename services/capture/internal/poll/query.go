@@ -54,7 +54,8 @@ func (s *source) copyQuery(until time.Time) string {
 		}
 	}
 	if len(last) > 0 {
-		conditions = append(conditions, fmt.Sprintf("(%s) > (%s)", strings.Join(order[:len(last)], ", "), strings.Join(last, ", ")))
+		conditions = append(conditions, fmt.Sprintf("(%s) > (%s)", strings.Join(order[:len(last)], ", "),
+			strings.Join(last, ", ")))
 	}
 	from := "(" + s.set.query + ") q"
 	if s.set.query == "" {

@@ -65,11 +65,16 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 		connection.Password = password
 	}
 	s := &settings{
-		connection: connection, prefix: v.String("topic.prefix"), retries: v.Int("errors.max.retries"), retryDelay: v.Duration("connection.backoff.ms"),
-		mode: mode(v.String("mode")), query: strings.TrimRight(strings.TrimSpace(v.String("query")), "; \n\t"), suffix: v.String("query.suffix"),
-		incrementing: v.String("incrementing.column.name"), firstNumber: v.Int64("incrementing.initial"), validate: v.Bool("validate.non.null"),
-		interval: v.Duration("poll.interval.ms"), tableInterval: v.Duration("table.poll.interval.ms"), delay: v.Duration("timestamp.delay.interval.ms"),
-		numeric: v.String("numeric.mapping"), granularity: v.String("timestamp.granularity"), schema: v.String("schema.pattern"), timestamps: v.List("timestamp.column.name"),
+		connection: connection, prefix: v.String("topic.prefix"), retries: v.Int("errors.max.retries"),
+		retryDelay: v.Duration("connection.backoff.ms"),
+		mode:       mode(v.String("mode")), query: strings.TrimRight(strings.TrimSpace(v.String("query")), "; \n\t"),
+		suffix:       v.String("query.suffix"),
+		incrementing: v.String("incrementing.column.name"), firstNumber: v.Int64("incrementing.initial"),
+		validate: v.Bool("validate.non.null"),
+		interval: v.Duration("poll.interval.ms"), tableInterval: v.Duration("table.poll.interval.ms"),
+		delay:   v.Duration("timestamp.delay.interval.ms"),
+		numeric: v.String("numeric.mapping"), granularity: v.String("timestamp.granularity"),
+		schema: v.String("schema.pattern"), timestamps: v.List("timestamp.column.name"),
 	}
 	if v.Has("timestamp.initial") {
 		first := v.Int64("timestamp.initial")
@@ -98,7 +103,8 @@ func (s *settings) parseTables(v catalogue.Values) error {
 		key    string
 		regexp bool
 		into   *javaregex.List
-	}{{"table.whitelist", false, &s.include}, {"table.include.list", true, &s.include}, {"table.blacklist", false, &s.exclude}, {"table.exclude.list", true, &s.exclude}} {
+	}{{"table.whitelist", false, &s.include}, {"table.include.list", true, &s.include},
+		{"table.blacklist", false, &s.exclude}, {"table.exclude.list", true, &s.exclude}} {
 		for _, name := range v.List(l.key) {
 			expr := `(?:.*\.)?\Q` + strings.ReplaceAll(name, `"`, "") + `\E`
 			if l.regexp {

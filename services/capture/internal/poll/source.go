@@ -15,8 +15,9 @@ import (
 
 // source is a table that is polled, or the query.
 //
-// Rows come in the order of the mode's columns. In mode timestamp the primary key breaks ties, so that polling can go on
-// between rows of the same time; without a key, rows of the same time share a Kafka transaction.
+// Rows come in the order of the mode's columns. In mode timestamp the primary key breaks ties, so
+// that polling can go on between rows of the same time; without a key, rows of the same time share
+// a Kafka transaction.
 type source struct {
 	set       *settings
 	mode      mode

@@ -90,7 +90,8 @@ func (t *task) session(ctx context.Context) error {
 	if s.conn, err = t.settings.connection.Connect(ctx); err != nil {
 		return err
 	}
-	if s.producer, err = deliver.Open(ctx, deliver.Config{Env: t.env, Settings: t.settings.delivery, AtLeastOnce: t.atLeastOnce, Fail: t.fail}); err != nil {
+	if s.producer, err = deliver.Open(ctx, deliver.Config{Env: t.env, Settings: t.settings.delivery,
+		AtLeastOnce: t.atLeastOnce, Fail: t.fail}); err != nil {
 		return err
 	}
 	if s.offsets, err = t.env.Offsets(ctx); err != nil {
@@ -145,7 +146,8 @@ func (s *session) find(ctx context.Context) error {
 		return err
 	}
 	if len(found) == 0 {
-		s.task.env.Logger.Warn("No table matches the filters; they are looked for again later", "in", s.task.settings.tableInterval)
+		s.task.env.Logger.Warn("No table matches the filters; they are looked for again later", "in",
+			s.task.settings.tableInterval)
 	}
 	exists := make(map[string]bool)
 	for _, t := range found {

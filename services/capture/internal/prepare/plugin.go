@@ -8,7 +8,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/start"
 )
 
-// choosePlugin finds out with which output plugin the slot is read, and carries it over to pgoutput where that is the only one left.
+// choosePlugin finds out with which output plugin the slot is read, and carries it over to pgoutput
+// where that is the only one left.
 func (s *Preparation) choosePlugin(ctx context.Context) (spec.Plugin, error) {
 	if err := pgrepl.ResumeCarrying(ctx, s.d.Conn, s.d.Spec.Slot.Name); err != nil {
 		return "", err
@@ -17,7 +18,8 @@ func (s *Preparation) choosePlugin(ctx context.Context) (spec.Plugin, error) {
 	if err != nil {
 		return "", err
 	}
-	facts := start.PluginFacts{Configured: s.d.Spec.Output.Plugin, Database: s.d.Spec.Connection.Database, Streams: s.streams(), Slot: slot, Positioned: s.d.Progress.Checkpoint().At.Commit != 0}
+	facts := start.PluginFacts{Configured: s.d.Spec.Output.Plugin, Database: s.d.Spec.Connection.Database,
+		Streams: s.streams(), Slot: slot, Positioned: s.d.Progress.Checkpoint().At.Commit != 0}
 	choice := start.ChoosePlugin(facts)
 	if choice.Step == start.TrySlot {
 		facts.Tried, facts.Trial = true, pgrepl.TrySlot(ctx, s.d.Conn, slot, s.d.Spec.Connection.User)
@@ -29,7 +31,8 @@ func (s *Preparation) choosePlugin(ctx context.Context) (spec.Plugin, error) {
 	if obstacle := s.carry(ctx, slot); obstacle != nil {
 		return "", start.KeepsPlugin(slot, choice.Refusal, obstacle)
 	}
-	s.d.Log.Warn("The slot was carried over to pgoutput, at the same position and with the same events", "slot", slot.Name, "plugin", slot.Plugin, "cause", choice.Refusal)
+	s.d.Log.Warn("The slot was carried over to pgoutput, at the same position and with the same events", "slot", slot.Name,
+		"plugin", slot.Plugin, "cause", choice.Refusal)
 	return spec.Pgoutput, nil
 }
 

@@ -114,19 +114,21 @@ func (s *Preparation) Plugin() spec.Plugin { return s.plugin }
 
 // FallBack takes pgoutput in place of a plugin that the server does not have, or refuses.
 func (s *Preparation) FallBack(ctx context.Context, cause error) error {
-	s.d.Log.Warn("The server does not have the output plugin, or refuses it: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "plugin", s.plugin, "reason", pgrepl.ReasonOf(cause), "error", cause)
+	s.d.Log.Warn(
+		"The server does not have the output plugin, or refuses it: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "plugin", s.plugin, "reason", pgrepl.ReasonOf(cause), "error", cause)
 	s.plugin = spec.Pgoutput
 	return s.publish(ctx)
 }
 
-// Readable are the tables that have rows to read: one without columns has none that anybody could tell, and Debezium writes nothing
-// of it either; one that was dropped since it was found is gone.
+// Readable are the tables that have rows to read: one without columns has none that anybody could
+// tell, and Debezium writes nothing of it either; one that was dropped since it was found is gone.
 func (s *Preparation) Readable() (out []pgrepl.FoundTable) {
 	for _, t := range s.tables {
 		if rel := s.relations[t.OID]; rel != nil && len(rel.Columns) > 0 {
 			out = append(out, t)
 		} else {
-			s.d.Log.Info("A table is left out of the snapshot, since it has no columns or was dropped meanwhile", "table", t.String())
+			s.d.Log.Info("A table is left out of the snapshot, since it has no columns or was dropped meanwhile",
+				"table", t.String())
 		}
 	}
 	return out

@@ -31,8 +31,9 @@ func (s *Preparation) publish(ctx context.Context) error {
 	return err
 }
 
-// fillBack plans the reading of tables that a running connector is about to add to its publication: what they hold already
-// never came through the stream. The plan is durable before the publication changes.
+// fillBack plans the reading of tables that a running connector is about to add to its publication:
+// what they hold already never came through the stream. The plan is durable before the publication
+// changes.
 func (s *Preparation) fillBack(ctx context.Context, p pgrepl.Publication) error {
 	if !start.BackFills(s.d.Spec.Snapshot.Mode, start.Begun(s.d.Progress), p) {
 		return nil
@@ -46,11 +47,14 @@ func (s *Preparation) fillBack(ctx context.Context, p pgrepl.Publication) error 
 	for _, t := range missing {
 		switch start.Join(t, s.d.Spec.Tables.Snapshotted(t.Table), marks) {
 		case start.JoinsUnmarked:
-			s.d.Log.Warn("A table joins the capture, but rows that it holds already cannot be read: that needs signal.data.collection, or logical messages (PostgreSQL 14)", "table", t.String())
+			s.d.Log.Warn(
+				"A table joins the capture, but rows that it holds already cannot be read: that needs signal.data.collection, or logical messages (PostgreSQL 14)", "table", t.String())
 		case start.JoinsUnkeyed:
-			s.d.Log.Warn("A table that joins the capture has no primary key: rows that it holds already are not read", "table", t.String())
+			s.d.Log.Warn("A table that joins the capture has no primary key: rows that it holds already are not read",
+				"table", t.String())
 		case start.JoinsRead:
-			s.d.Log.Info("A table joins the capture: rows that it holds already are read while the stream goes on", "table", t.String())
+			s.d.Log.Info("A table joins the capture: rows that it holds already are read while the stream goes on",
+				"table", t.String())
 			joining = append(joining, progress.Collection{Table: t.Table, Estimate: t.RowEstimate})
 		}
 	}
@@ -65,9 +69,9 @@ func (s *Preparation) fillBack(ctx context.Context, p pgrepl.Publication) error 
 	return s.d.Save(ctx, s.d.Progress.Take(progress.Step{At: saved.At, Incremental: &plan}))
 }
 
-// publishAhead makes the publication that the slot can be carried over with once the server refuses its plugin, where
-// publication.autocreate.mode=filtered is set although this plugin reads none. Tables without identity are left out, since PostgreSQL
-// would refuse their updates from then on.
+// publishAhead makes the publication that the slot can be carried over with once the server refuses
+// its plugin, where publication.autocreate.mode=filtered is set although this plugin reads none.
+// Tables without identity are left out, since PostgreSQL would refuse their updates from then on.
 func (s *Preparation) publishAhead(ctx context.Context) {
 	p := s.d.Spec.Publication
 	if pgrepl.BuiltIn(string(s.plugin)) || p.Mode != pgrepl.PublishFiltered {
@@ -83,6 +87,7 @@ func (s *Preparation) publishAhead(ctx context.Context) {
 		s.d.Log.Info(n)
 	}
 	if err != nil {
-		s.d.Log.Warn("The publication for the day when the server refuses the output plugin could not be made", "plugin", s.plugin, "error", err)
+		s.d.Log.Warn("The publication for the day when the server refuses the output plugin could not be made", "plugin",
+			s.plugin, "error", err)
 	}
 }

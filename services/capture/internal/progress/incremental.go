@@ -7,13 +7,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// Incremental is how far an incremental snapshot is. It is never changed once it is in a batch or a checkpoint: its methods make
-// others.
+// Incremental is how far an incremental snapshot is. It is never changed once it is in a batch or a
+// checkpoint: its methods make others.
 type Incremental struct {
 	// Collections are the tables still to read; the first is being read.
 	Collections []Collection `json:"collections"`
-	// Last is the key of the last row delivered of the first table, Max its greatest key when its reading began; nil before the first
-	// chunk.
+	// Last is the key of the last row delivered of the first table, Max its greatest key when its
+	// reading began; nil before the first chunk.
 	Last Key `json:"last,omitempty"`
 	Max  Key `json:"max,omitempty"`
 	// Rows counts the rows read of the first table.
@@ -73,7 +73,8 @@ func (p Incremental) Names() string {
 	return strings.Join(names, ",")
 }
 
-// Ask adds tables that a signal asks for; none for a back-fill, which no signal asked for. What ended before a first one is forgotten.
+// Ask adds tables that a signal asks for; none for a back-fill, which no signal asked for. What
+// ended before a first one is forgotten.
 func (p Incremental) Ask(signal string, tables []Collection) Incremental {
 	if p.Idle() {
 		p.Ended = nil

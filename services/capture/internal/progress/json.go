@@ -20,7 +20,8 @@ type checkpointJSON struct {
 
 // MarshalJSON implements json.Marshaler.
 func (c Checkpoint) MarshalJSON() ([]byte, error) {
-	v := checkpointJSON{PositionJSON: c.At.JSON(), TxID: c.TxID, CommitTime: c.CommitTime, Snapshot: c.Snapshot, Completed: c.Snapshot == nil, SignalOffset: c.SignalOffset}
+	v := checkpointJSON{PositionJSON: c.At.JSON(), TxID: c.TxID, CommitTime: c.CommitTime, Snapshot: c.Snapshot,
+		Completed: c.Snapshot == nil, SignalOffset: c.SignalOffset}
 	if c.Incremental != nil && !c.Incremental.Idle() {
 		v.Incremental = c.Incremental
 	}
@@ -63,7 +64,8 @@ func (c *Checkpoint) readSnapshot(b []byte) error {
 	}
 	for name, table := range c.Snapshot.Tables {
 		if !table.complete() {
-			return fmt.Errorf("read checkpoint: snapshot: the progress of table %s has null where a table or a range belongs", name)
+			return fmt.Errorf("read checkpoint: snapshot: the progress of table %s has null where a table or a range belongs",
+				name)
 		}
 	}
 	return nil

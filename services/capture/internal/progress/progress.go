@@ -6,8 +6,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// Checkpoint is what a connector has delivered: the value of its source offset, written in the same Kafka transaction as
-// the events it speaks of.
+// Checkpoint is what a connector has delivered: the value of its source offset, written in the same
+// Kafka transaction as the events it speaks of.
 type Checkpoint struct {
 	// At is the first change of the stream that is not delivered.
 	At pgrepl.Position
@@ -42,7 +42,8 @@ type Commit struct {
 
 // Progress is how far a capture is.
 type Progress struct {
-	// taken is the checkpoint of the last step; durable is the position up to which everything is in Kafka, not after taken's.
+	// taken is the checkpoint of the last step; durable is the position up to which everything is
+	// in Kafka, not after taken's.
 	taken   Checkpoint
 	durable pgrepl.LSN
 	// begun says that there is a position at all.
@@ -63,12 +64,12 @@ func (p *Progress) Begun() bool { return p.begun }
 // Checkpoint is where the last step led.
 func (p *Progress) Checkpoint() Checkpoint { return p.taken }
 
-// Begin is for a capture without a position, or whose position does not count any more: it begins at a point of the stream, and what
-// was read or followed before is forgotten.
+// Begin is for a capture without a position, or whose position does not count any more: it begins
+// at a point of the stream, and what was read or followed before is forgotten.
 func (p *Progress) Begin(at pgrepl.Position) { *p = Progress{taken: Checkpoint{At: at}, begun: true} }
 
-// Resume has the stream go on at a position that was decided on, whatever was delivered: before the last one, or beyond changes that a
-// snapshot takes the place of.
+// Resume has the stream go on at a position that was decided on, whatever was delivered: before the
+// last one, or beyond changes that a snapshot takes the place of.
 func (p *Progress) Resume(at pgrepl.Position) {
 	p.taken.At, p.durable = at, min(p.durable, at.Commit)
 }
@@ -76,8 +77,8 @@ func (p *Progress) Resume(at pgrepl.Position) {
 // Reads notes that a snapshot is unfinished. It is durable with the next step.
 func (p *Progress) Reads(s *Snapshot) { p.taken.Snapshot = s }
 
-// Take notes what a batch brings further and returns the checkpoint to write with it. A position before the last one is a fault of the
-// caller: records between the two would come twice.
+// Take notes what a batch brings further and returns the checkpoint to write with it. A position
+// before the last one is a fault of the caller: records between the two would come twice.
 func (p *Progress) Take(s Step) Checkpoint {
 	if s.At.Before(p.taken.At) {
 		panic(fmt.Sprintf("progress: a step to %s after one to %s", s.At, p.taken.At))
@@ -95,8 +96,8 @@ func (p *Progress) Take(s Step) Checkpoint {
 	return p.taken
 }
 
-// Rows notes what a batch brings the unfinished snapshot further, whose rows are as of the position, and returns the checkpoint to
-// write with it.
+// Rows notes what a batch brings the unfinished snapshot further, whose rows are as of the
+// position, and returns the checkpoint to write with it.
 func (p *Progress) Rows(s *Snapshot) Checkpoint {
 	p.taken.Snapshot = s
 	return p.taken
@@ -111,5 +112,6 @@ func (p *Progress) Finish(at pgrepl.Position) Checkpoint {
 // Delivered notes that all that was taken is durable in Kafka.
 func (p *Progress) Delivered() { p.durable = p.taken.At.Commit }
 
-// Durable is the position to confirm: everything that committed before it is durable in Kafka, and the checkpoint that says so is.
+// Durable is the position to confirm: everything that committed before it is durable in Kafka, and
+// the checkpoint that says so is.
 func (p *Progress) Durable() pgrepl.LSN { return p.durable }

@@ -39,7 +39,8 @@ func TestProgressIsThatOfAllThatWasTaken(t *testing.T) {
 		var m model
 		commit, ordinal := uint64(rapid.IntRange(1, 100).Draw(t, "commit")), uint64(0)
 		if rapid.Bool().Draw(t, "saved") {
-			m = model{begun: true, start: Checkpoint{At: position(commit, 2), TxID: 3, SignalOffset: number(4)}, durable: at(commit)}
+			m = model{begun: true, start: Checkpoint{At: position(commit, 2), TxID: 3, SignalOffset: number(4)},
+				durable: at(commit)}
 			ordinal = 2
 			p = Since(&m.start)
 		} else {
@@ -156,10 +157,12 @@ func TestASnapshotAdvancesWithoutChangingTheOneBefore(t *testing.T) {
 	table := &Table{Next: 5}
 	second := first.Advance(map[string]*Table{"a": table, "b": nil})
 	third := second.Advance(map[string]*Table{"a": nil})
-	if len(first.Done)+len(first.Tables) != 0 || !reflect.DeepEqual(second, &Snapshot{Xmin: 7, Done: map[string]bool{"b": true}, Tables: map[string]*Table{"a": table}}) {
+	if len(first.Done)+len(first.Tables) != 0 || !reflect.DeepEqual(second,
+		&Snapshot{Xmin: 7, Done: map[string]bool{"b": true}, Tables: map[string]*Table{"a": table}}) {
 		t.Errorf("%+v, then %+v", first, second)
 	}
-	if !reflect.DeepEqual(third, &Snapshot{Xmin: 7, Done: map[string]bool{"a": true, "b": true}, Tables: map[string]*Table{}}) {
+	if !reflect.DeepEqual(third, &Snapshot{Xmin: 7, Done: map[string]bool{"a": true, "b": true},
+		Tables: map[string]*Table{}}) {
 		t.Errorf("then %+v", third)
 	}
 }
@@ -176,7 +179,8 @@ func TestAnIncrementalSnapshotGoesThroughItsTables(t *testing.T) {
 		t.Fatalf("asked for %+v", asked)
 	}
 	read := asked.Read(10, key(text("5")), key(text("9"), nil)).Read(3, key(nil), key(text("9"), nil))
-	if read.Rows != 13 || strings.Join(read.Last.Texts("-"), ",") != "-" || strings.Join(read.Max.Texts("NULL"), ",") != "9,NULL" {
+	if read.Rows != 13 || strings.Join(read.Last.Texts("-"), ",") != "-" ||
+		strings.Join(read.Max.Texts("NULL"), ",") != "9,NULL" {
 		t.Errorf("read %+v", read)
 	}
 	failure := errors.New("no key")
@@ -189,7 +193,8 @@ func TestAnIncrementalSnapshotGoesThroughItsTables(t *testing.T) {
 		t.Errorf("the progress before was changed to %+v", read)
 	}
 	stopped, names := second.Read(1, nil, nil).Stop(func(t pgrepl.Table) bool { return t.Name != "b" })
-	if stopped.Names() != "s.b" || strings.Join(names, ",") != "s.c" || stopped.Rows != 1 || len(stopped.Ended) != 2 || !stopped.Ended[1].Stopped {
+	if stopped.Names() != "s.b" || strings.Join(names, ",") != "s.c" || stopped.Rows != 1 || len(stopped.Ended) != 2 ||
+		!stopped.Ended[1].Stopped {
 		t.Errorf("a later table stopped: %+v, %v", stopped, names)
 	}
 	none, names := second.Stop(func(pgrepl.Table) bool { return true })

@@ -2,8 +2,8 @@ package progress
 
 import "maps"
 
-// Snapshot is how far a snapshot is. Tables that are in neither map have not been begun. It is never changed once it is in a
-// checkpoint: Advance makes another.
+// Snapshot is how far a snapshot is. Tables that are in neither map have not been begun. It is
+// never changed once it is in a checkpoint: Advance makes another.
 type Snapshot struct {
 	// Xmin is the xmin of the snapshot that the finished ranges were read under: rows that changed since have it or a
 	// later one.
@@ -12,8 +12,8 @@ type Snapshot struct {
 	Tables map[string]*Table `json:"tables,omitempty"`
 }
 
-// Table is how far the reading of one table is: the pages below Next are delivered but for the open ranges; all of them where
-// Next is -1.
+// Table is how far the reading of one table is: the pages below Next are delivered but for the open
+// ranges; all of them where Next is -1.
 type Table struct {
 	Next int64             `json:"next"`
 	Open map[string]*Range `json:"open,omitempty"`
@@ -29,8 +29,8 @@ type Range struct {
 	At string `json:"at,omitempty"`
 }
 
-// Under is what a snapshot goes on from: s, or the beginning where s is nil, with the xmin of the snapshot that is read now where
-// nothing was read under an earlier one.
+// Under is what a snapshot goes on from: s, or the beginning where s is nil, with the xmin of the
+// snapshot that is read now where nothing was read under an earlier one.
 func (s *Snapshot) Under(xmin uint64) *Snapshot {
 	if s == nil {
 		return &Snapshot{Xmin: xmin}

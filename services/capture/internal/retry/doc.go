@@ -1,12 +1,14 @@
-// Package retry runs a connector's sessions: attempts that each connect, take up what the last one made durable, and work
-// until something fails. It owns the decision whether another one follows.
+// Package retry runs a connector's sessions: attempts that each connect, take up what the last one
+// made durable, and work until something fails. It owns the decision whether another one follows.
 //
-// Model. Waiting ends a failure (the server restarts, the broker is away, the slot is not free yet), or it does not.
-// What an error says of itself decides first: [ErrPermanent], [ErrFenced] and [Passing]; then its reason, if it is one of
-// pgrepl's; then whether it comes from the network or is one of Kafka's that a client may retry.
+// Model. Waiting ends a failure (the server restarts, the broker is away, the slot is not free
+// yet), or it does not. What an error says of itself decides first: [ErrPermanent], [ErrFenced] and
+// [Passing]; then its reason, if it is one of pgrepl's; then whether it comes from the network or
+// is one of Kafka's that a client may retry.
 //
-// Guarantee. Nothing passes from one session to the next but what is durable outside the process, so a session after a failure and
-// one after kill -9 are the same.
+// Guarantee. Nothing passes from one session to the next but what is durable outside the process,
+// so a session after a failure and one after kill -9 are the same.
 //
-// A connector's task calls Sessions once, from the goroutine that runs it; what judges errors is safe for concurrent use.
+// A connector's task calls Sessions once, from the goroutine that runs it; what judges errors is
+// safe for concurrent use.
 package retry

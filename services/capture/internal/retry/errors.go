@@ -14,8 +14,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// ErrFenced says that another worker runs the connector now. No session follows: the other worker is right, and would be
-// fenced in its turn.
+// ErrFenced says that another worker runs the connector now. No session follows: the other worker
+// is right, and would be fenced in its turn.
 var ErrFenced = errors.New("another worker has taken the connector over")
 
 // ErrPermanent marks an error that no waiting ends.
@@ -52,7 +52,8 @@ func Transient(err error) bool {
 // KafkaTransient reports whether waiting can end an error of the broker or of the way to it.
 func KafkaTransient(err error) bool {
 	if _, ok := errors.AsType[*kerr.Error](err); ok {
-		return kerr.IsRetriable(err) || errors.Is(err, kerr.ConcurrentTransactions) || errors.Is(err, kerr.UnknownProducerID) ||
+		return kerr.IsRetriable(err) || errors.Is(err, kerr.ConcurrentTransactions) ||
+			errors.Is(err, kerr.UnknownProducerID) ||
 			errors.Is(err, kerr.UnknownServerError) || // what most troubles of Event Hubs show up as
 			errors.Is(err, kerr.TransactionAbortable) || errors.Is(err, kerr.OutOfOrderSequenceNumber)
 	}
@@ -62,6 +63,7 @@ func KafkaTransient(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
-	return errors.Is(err, kgo.ErrRecordTimeout) || errors.Is(err, kgo.ErrRecordRetries) || errors.Is(err, kgo.ErrAborting) || errors.Is(err, kgo.ErrClientClosed) ||
+	return errors.Is(err, kgo.ErrRecordTimeout) || errors.Is(err, kgo.ErrRecordRetries) ||
+		errors.Is(err, kgo.ErrAborting) || errors.Is(err, kgo.ErrClientClosed) ||
 		errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }

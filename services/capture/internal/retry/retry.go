@@ -16,8 +16,9 @@ type Policy struct {
 	// MostDelay is the longest wait between two sessions. The first is 250 ms, each further one twice as long, and a
 	// quarter at most is added by chance.
 	MostDelay time.Duration
-	// SlotInUse is for how long a slot that somebody else reads is asked for again, every SlotDelay at least: after a crash
-	// the server may need wal_sender_timeout to notice that the slot's reader is gone.
+	// SlotInUse is for how long a slot that somebody else reads is asked for again, every SlotDelay
+	// at least: after a crash the server may need wal_sender_timeout to notice that the slot's
+	// reader is gone.
 	SlotInUse, SlotDelay time.Duration
 	// Notice is told of a failed session, and after how long the next one begins.
 	Notice func(err error, in time.Duration)
@@ -28,8 +29,8 @@ const (
 	steadyAfter = 30 * time.Second // a session that lasted this long makes the next delay the first again
 )
 
-// Sessions runs one session after the other until ctx ends, and returns nil then; or until one fails for a reason that waiting
-// does not end, or too often, and returns its error.
+// Sessions runs one session after the other until ctx ends, and returns nil then; or until one
+// fails for a reason that waiting does not end, or too often, and returns its error.
 func Sessions(ctx context.Context, p Policy, session func(context.Context) error) error {
 	delay, failures := firstDelay, 0
 	var inUse time.Time // since when the slot is another's; zero if it is not

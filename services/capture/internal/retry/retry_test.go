@@ -18,8 +18,9 @@ import (
 
 // policy tries again for ever and notes how long each wait is.
 func policy(waits *[]time.Duration) retry.Policy {
-	return retry.Policy{Failures: -1, MostDelay: time.Second, SlotInUse: 10 * time.Second, SlotDelay: 100 * time.Millisecond,
-		Notice: func(_ error, in time.Duration) { *waits = append(*waits, in) }}
+	return retry.Policy{Failures: -1, MostDelay: time.Second, SlotInUse: 10 * time.Second,
+		SlotDelay: 100 * time.Millisecond,
+		Notice:    func(_ error, in time.Duration) { *waits = append(*waits, in) }}
 }
 
 // failing is a session that fails with each of the errors in turn and then with one that no waiting mends.
@@ -38,7 +39,8 @@ func TestTheWaitBetweenSessionsDoublesUpToItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var waits []time.Duration
 		err := retry.Sessions(t.Context(), policy(&waits), failing(io.EOF, io.EOF, io.EOF, io.EOF))
-		if want := []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, time.Second}; !slices.Equal(waits, want) || !errors.Is(err, retry.ErrPermanent) {
+		if want := []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second,
+			time.Second}; !slices.Equal(waits, want) || !errors.Is(err, retry.ErrPermanent) {
 			t.Errorf("waits %v, want %v; %v", waits, want, err)
 		}
 	})
@@ -54,7 +56,8 @@ func TestASessionThatLastedMakesTheWaitShortAgain(t *testing.T) {
 			}
 			return next(ctx)
 		})
-		if want := []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, 250 * time.Millisecond}; !slices.Equal(waits, want) {
+		if want := []time.Duration{250 * time.Millisecond, 500 * time.Millisecond,
+			250 * time.Millisecond}; !slices.Equal(waits, want) {
 			t.Errorf("waits %v, want %v; %v", waits, want, err)
 		}
 	})
@@ -65,7 +68,8 @@ func TestSessionsThatFailTooOftenFailTheTask(t *testing.T) {
 		var waits []time.Duration
 		p := policy(&waits)
 		p.Failures = 2
-		if err := retry.Sessions(t.Context(), p, func(context.Context) error { return io.EOF }); !errors.Is(err, io.EOF) || len(waits) != 2 {
+		if err := retry.Sessions(t.Context(), p, func(context.Context) error { return io.EOF }); !errors.Is(err, io.EOF) ||
+			len(waits) != 2 {
 			t.Errorf("%d sessions were tried again, and then: %v", len(waits), err)
 		}
 	})

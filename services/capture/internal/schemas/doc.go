@@ -1,10 +1,13 @@
 // Package schemas keeps the versions of captured tables in Kafka.
 //
-// Model. A Log is a connector's part of a compacted topic of one partition: one JSON object (history.Version) a record, with
-// ["connector","schema.table",number] as key. Record makes the record of a version, for whoever writes it.
+// Model. A Log is a connector's part of a compacted topic of one partition: one JSON object
+// (history.Version) a record, with ["connector","schema.table",number] as key. Record makes the
+// record of a version, for whoever writes it.
 //
-// Guarantees. A version that is written in the Kafka transaction of the first events that have it is there if, and only if, they
-// are. A record that cannot be read is logged and left out. Logs do not change, and are safe for concurrent use.
+// Guarantees. A version that is written in the Kafka transaction of the first events that have it
+// is there if, and only if, they are. A record that cannot be read is logged and left out. Logs do
+// not change, and are safe for concurrent use.
 //
-// A capture reads its own log when a session begins and writes to it with its batches; CaptureService reads that of any connector.
+// A capture reads its own log when a session begins and writes to it with its batches;
+// CaptureService reads that of any connector.
 package schemas

@@ -8,8 +8,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
-// Observer notes what tables look like. A new version is added to those that are written with the events that have it. One goroutine at
-// a time uses it: the stream's, or before it that of a snapshot.
+// Observer notes what tables look like. A new version is added to those that are written with the
+// events that have it. One goroutine at a time uses it: the stream's, or before it that of a
+// snapshot.
 type Observer struct {
 	History *history.History
 	Events  *change.Config
@@ -29,8 +30,8 @@ func (o Observer) Change(b *stage.Batch, t *encode.Table, at history.Point) {
 	o.Note(&b.Versions, t.Relation, at)
 }
 
-// Chunk gives a table whose rows an incremental snapshot reads a first version. Others come with the stream alone, since a chunk shows
-// the table as of now and not as of its place in the stream.
+// Chunk gives a table whose rows an incremental snapshot reads a first version. Others come with
+// the stream alone, since a chunk shows the table as of now and not as of its place in the stream.
 func (o Observer) Chunk(b *stage.Batch, t *encode.Table, at history.Point) {
 	if o.History.Latest(t.Name) == nil {
 		o.Change(b, t, at)

@@ -36,7 +36,8 @@ func (s *Slot) Create(ctx context.Context, name string, o pgrepl.SlotOptions) (*
 				held = "the primary wrote nothing that it could begin at. " + standbySnapshot
 			}
 			if all := s.holders(); len(all) > 0 {
-				held = fmt.Sprintf("a %s, held it up. %s Nothing else helps but to raise internal.create.slot.command.timeout", all[0], all[0].Remedy)
+				held = fmt.Sprintf("a %s, held it up. %s Nothing else helps but to raise internal.create.slot.command.timeout",
+					all[0], all[0].Remedy)
 			}
 			err = fmt.Errorf("create replication slot %q within %s: %s: %w", name, s.d.Spec.Slot.CreateTimeout, held, err)
 		}
@@ -48,20 +49,26 @@ func (s *Slot) Create(ctx context.Context, name string, o pgrepl.SlotOptions) (*
 // tellHolders says what holds the creation of a slot up.
 func (s *Slot) tellHolders(name string) {
 	if s.d.Server.InRecovery {
-		s.d.Log.Warn("The creation of the slot waits for the primary to write down which transactions run", "slot", name, "remedy", standbySnapshot)
-		s.d.Waits(fmt.Sprintf("The creation of slot %s waits for the primary to write down which transactions run. %s", name, standbySnapshot))
+		s.d.Log.Warn("The creation of the slot waits for the primary to write down which transactions run", "slot", name,
+			"remedy", standbySnapshot)
+		s.d.Waits(fmt.Sprintf("The creation of slot %s waits for the primary to write down which transactions run. %s", name,
+			standbySnapshot))
 	}
 	holders := s.holders()
 	if len(holders) == 0 && !s.d.Server.InRecovery {
-		s.d.Waits(fmt.Sprintf("The creation of slot %s waits for PostgreSQL at %s, which has not answered, nor named an open transaction that it waits for.", name, s.d.Spec.Connection.Addresses()))
+		s.d.Waits(
+			fmt.Sprintf(
+				"The creation of slot %s waits for PostgreSQL at %s, which has not answered, nor named an open transaction that it waits for.", name, s.d.Spec.Connection.Addresses()))
 	}
 	for _, h := range holders {
-		s.d.Log.Warn("The creation of the slot waits for a transaction that is still open", "slot", name, "transaction", h.What, "since", h.Since, "remedy", h.Remedy)
+		s.d.Log.Warn("The creation of the slot waits for a transaction that is still open", "slot", name, "transaction",
+			h.What, "since", h.Since, "remedy", h.Remedy)
 		s.d.Waits(fmt.Sprintf("The creation of slot %s waits for the end of a %s. %s", name, h, h.Remedy))
 	}
 }
 
-// KeepOnStandbys lets standbys keep the slot, as slot.failover says. A server that refuses it is captured from all the same.
+// KeepOnStandbys lets standbys keep the slot, as slot.failover says. A server that refuses it is
+// captured from all the same.
 func (s *Slot) KeepOnStandbys(ctx context.Context) {
 	if !s.d.Spec.Slot.Failover || !s.d.Server.KeepsSlots() {
 		return
@@ -69,10 +76,13 @@ func (s *Slot) KeepOnStandbys(ctx context.Context) {
 	repl, err := s.d.Connections.Replicate(ctx)
 	if err == nil {
 		defer repl.Close(context.WithoutCancel(ctx))
-		err = s.d.Connections.Asking("have standbys keep slot "+s.d.Spec.Slot.Name, func() error { return repl.KeepOnStandbys(ctx, s.d.Spec.Slot.Name) })
+		err = s.d.Connections.Asking("have standbys keep slot "+s.d.Spec.Slot.Name,
+			func() error { return repl.KeepOnStandbys(ctx, s.d.Spec.Slot.Name) })
 	}
 	if err != nil {
-		s.d.Log.Warn("The server does not let standbys keep the slot, so a promotion loses it. Set slot.failover=false to silence this.", "slot", s.d.Spec.Slot.Name, "error", err)
+		s.d.Log.Warn(
+			"The server does not let standbys keep the slot, so a promotion loses it. Set slot.failover=false to silence this.",
+			"slot", s.d.Spec.Slot.Name, "error", err)
 	}
 }
 
@@ -105,7 +115,8 @@ func (s *Slot) DropAtEnd(conn *pgx.Conn) error {
 	for {
 		err := s.Drop(ctx, conn)
 		// The server's process that sent the stream may take a moment to notice that its connection is closed.
-		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != objectInUse || !retry.Sleep(ctx, 50*time.Millisecond) {
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != objectInUse ||
+			!retry.Sleep(ctx, 50*time.Millisecond) {
 			return err
 		}
 	}

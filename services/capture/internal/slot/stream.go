@@ -57,14 +57,16 @@ func (s *Stream) End(ctx context.Context) {
 	s.repl.Close(context.WithoutCancel(ctx))
 }
 
-func (s *Slot) start(ctx context.Context, repl *pgrepl.Session, t Target, at pgrepl.Position) (*pgrepl.Stream, pgrepl.Decoder, *pgrepl.Spool, error) {
+func (s *Slot) start(ctx context.Context, repl *pgrepl.Session, t Target, at pgrepl.Position) (*pgrepl.Stream,
+	pgrepl.Decoder, *pgrepl.Spool, error) {
 	decoder, spool, err := s.decoder(t, at)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	conn, err := s.begin(ctx, repl, at.Commit, decoder)
 	if pgrepl.UnknownOption(err, "numeric-data-types-as-string") {
-		s.d.Log.Warn("This version of wal2json sends NaN and infinities as null; pgoutput (plugin.name=pgoutput, with a new slot) sends them as they are.")
+		s.d.Log.Warn(
+			"This version of wal2json sends NaN and infinities as null; pgoutput (plugin.name=pgoutput, with a new slot) sends them as they are.")
 		s.plainNumbers = true
 		if decoder, spool, err = s.decoder(t, at); err != nil {
 			return nil, nil, nil, err
@@ -75,7 +77,8 @@ func (s *Slot) start(ctx context.Context, repl *pgrepl.Session, t Target, at pgr
 }
 
 func (s *Slot) statusTimes() pgrepl.StatusTimes {
-	t := pgrepl.StatusTimes{Interval: max(s.d.Spec.Slot.StatusInterval, 10*time.Millisecond), Confirm: 50 * time.Millisecond}
+	t := pgrepl.StatusTimes{Interval: max(s.d.Spec.Slot.StatusInterval, 10*time.Millisecond),
+		Confirm: 50 * time.Millisecond}
 	if d := s.d.Server.SenderTimeout; d > 0 {
 		t.Interval = min(t.Interval, d/3)
 		t.Silence = max(2*d, 10*time.Second)
@@ -84,7 +87,8 @@ func (s *Slot) statusTimes() pgrepl.StatusTimes {
 }
 
 // begin starts the slot's stream.
-func (s *Slot) begin(ctx context.Context, repl *pgrepl.Session, at pgrepl.LSN, decoder pgrepl.Decoder) (conn *pgrepl.Stream, err error) {
+func (s *Slot) begin(ctx context.Context, repl *pgrepl.Session, at pgrepl.LSN,
+	decoder pgrepl.Decoder) (conn *pgrepl.Stream, err error) {
 	err = s.d.Connections.Asking("start the stream of slot "+s.d.Spec.Slot.Name, func() (err error) {
 		conn, err = repl.Start(ctx, s.d.Spec.Slot.Name, at, decoder.PluginArgs())
 		return err

@@ -17,9 +17,10 @@ import (
 // locateTime is the longest that finding the change at which a stream ended may take.
 const locateTime = 30 * time.Second
 
-// Unsendable is the failure of a stream that ends at a change which the server cannot send as UTF-8: no reading it again gets past it.
-// The server names neither table nor row, so the stream is read once more without conversion, as far as that change; where that does not
-// come to it, what the server said has to do.
+// Unsendable is the failure of a stream that ends at a change which the server cannot send as
+// UTF-8: no reading it again gets past it. The server names neither table nor row, so the stream is
+// read once more without conversion, as far as that change; where that does not come to it, what
+// the server said has to do.
 func (s *Slot) Unsendable(ctx context.Context, t Target, lsn pgrepl.LSN, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, locateTime)
 	defer cancel()
@@ -34,8 +35,10 @@ func (s *Slot) Unsendable(ctx context.Context, t Target, lsn pgrepl.LSN, cause e
 		what += " to " + at.row
 		past = at.end.String()
 	}
-	return pgrepl.Inconvertible(cause, s.d.Server.Encoding, what, fmt.Sprintf("Nothing behind that change can be sent before it is passed over, nor the row read while it has the character. Change the character in the row, or leave the column out by column.exclude.list, "+
-		"which spares snapshots; then, while the connector is stopped, SELECT pg_replication_slot_advance(%s, '%s'), resume with offset.mismatch.strategy=trust_slot, and send the tables of that transaction, whose other changes are passed over as well, again by an incremental snapshot.", pgrepl.QuoteLiteral(s.d.Spec.Slot.Name), past))
+	return pgrepl.Inconvertible(cause, s.d.Server.Encoding, what,
+		fmt.Sprintf(
+			"Nothing behind that change can be sent before it is passed over, nor the row read while it has the character. Change the character in the row, or leave the column out by column.exclude.list, "+
+				"which spares snapshots; then, while the connector is stopped, SELECT pg_replication_slot_advance(%s, '%s'), resume with offset.mismatch.strategy=trust_slot, and send the tables of that transaction, whose other changes are passed over as well, again by an incremental snapshot.", pgrepl.QuoteLiteral(s.d.Spec.Slot.Name), past))
 }
 
 // located is a change of the stream: its row in words, and the end of its transaction.
@@ -92,7 +95,8 @@ func (s *Slot) locate(ctx context.Context, t Target, lsn pgrepl.LSN) (at located
 	}
 }
 
-// rawStream opens the slot's stream with texts in the database's encoding, as soon as the server has let go of the one that ended.
+// rawStream opens the slot's stream with texts in the database's encoding, as soon as the server
+// has let go of the one that ended.
 func (s *Slot) rawStream(ctx context.Context, pluginArgs []string) (*pgrepl.Session, *pgrepl.Stream, error) {
 	for {
 		repl, err := pgrepl.OpenSession(ctx, s.d.Spec.Connection)
@@ -112,8 +116,9 @@ func (s *Slot) rawStream(ctx context.Context, pluginArgs []string) (*pgrepl.Sess
 	}
 }
 
-// unsendableRow says which table, row and column a change's text is in that the server cannot convert; conn converts for it. Rows of a
-// transaction that share an LSN are told apart that way; it is empty if this one can be converted.
+// unsendableRow says which table, row and column a change's text is in that the server cannot
+// convert; conn converts for it. Rows of a transaction that share an LSN are told apart that way;
+// it is empty if this one can be converted.
 func (s *Slot) unsendableRow(ctx context.Context, conn *pgx.Conn, m *pgrepl.Message) string {
 	rel := m.Relation
 	for _, row := range []change.Tuple{m.New, m.Old} {
@@ -124,7 +129,8 @@ func (s *Slot) unsendableRow(ctx context.Context, conn *pgx.Conn, m *pgrepl.Mess
 			var converted []byte
 			err := conn.QueryRow(ctx, "SELECT convert($1::bytea, $2, 'UTF8')", row[i].Data, s.d.Server.Encoding).Scan(&converted)
 			if _, is := pgrepl.UnsendableAt(err); is {
-				return fmt.Sprintf("table %s.%s, row %s, column %s", rel.Schema, rel.Name, encode.RowText(rel, row), rel.Columns[i].Name)
+				return fmt.Sprintf("table %s.%s, row %s, column %s", rel.Schema, rel.Name, encode.RowText(rel, row),
+					rel.Columns[i].Name)
 			}
 		}
 	}

@@ -28,9 +28,10 @@ type Seen struct {
 	Holders []pgrepl.Holder
 }
 
-// View is a look at a connector's slot, for those who watch it and do not use it. A server is asked on a connection of its own, for three
-// seconds at most, and not again while what was seen is fresh enough for the caller. Nothing is changed on the server. A View is safe
-// for concurrent use: callers that ask at the same time share one question.
+// View is a look at a connector's slot, for those who watch it and do not use it. A server is asked
+// on a connection of its own, for three seconds at most, and not again while what was seen is fresh
+// enough for the caller. Nothing is changed on the server. A View is safe for concurrent use:
+// callers that ask at the same time share one question.
 type View struct {
 	spec *spec.Spec
 
@@ -44,8 +45,9 @@ type View struct {
 // ViewOf makes the view of a connector's slot.
 func ViewOf(s *spec.Spec) *View { return &View{spec: s} }
 
-// Look returns the slot, as it was seen no longer than the given age ago in the capture's present phase: a stream that has just begun
-// is not to be judged by a slot that nobody read before. phase numbers the phases. The error is why the server could not be asked.
+// Look returns the slot, as it was seen no longer than the given age ago in the capture's present
+// phase: a stream that has just begun is not to be judged by a slot that nobody read before. phase
+// numbers the phases. The error is why the server could not be asked.
 func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*Seen, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -10,15 +10,17 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// Ranges are at least minRangePages, so that their number stays small and small tables are read in order, and so many that
-// each thread gets several.
+// Ranges are at least minRangePages, so that their number stays small and small tables are read in
+// order, and so many that each thread gets several.
 const (
 	minRangePages   = 4096 // 32 MiB
 	rangesForThread = 4
 )
 
-// Plan orders the tables and takes what is left of them from an unfinished snapshot. members are those of tables that others inherit from.
-func Plan(s *spec.Spec, tables []pgrepl.FoundTable, members map[uint32][]pgrepl.Member, unfinished *progress.Snapshot) *Queue {
+// Plan orders the tables and takes what is left of them from an unfinished snapshot. members are
+// those of tables that others inherit from.
+func Plan(s *spec.Spec, tables []pgrepl.FoundTable, members map[uint32][]pgrepl.Member,
+	unfinished *progress.Snapshot) *Queue {
 	q := &Queue{pages: minRangePages, working: s.Snapshot.Threads, retired: make(chan struct{})}
 	var largest int64
 	for _, t := range tables {
@@ -83,7 +85,8 @@ func (q *Queue) Tables() []TablePlan {
 	defer q.mu.Unlock()
 	out := make([]TablePlan, len(q.tables))
 	for i, t := range q.tables {
-		out[i] = TablePlan{Name: t.String(), OID: t.OID, RowsEstimate: t.RowEstimate, Ranges: t.left, Again: t.begun && t.parts[0].whole}
+		out[i] = TablePlan{Name: t.String(), OID: t.OID, RowsEstimate: t.RowEstimate, Ranges: t.left,
+			Again: t.begun && t.parts[0].whole}
 	}
 	return out
 }

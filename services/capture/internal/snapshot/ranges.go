@@ -18,7 +18,8 @@ type table struct {
 	pgrepl.FoundTable
 	// sql reads the table if a SELECT of its own is set.
 	sql string
-	// parts are what the table's rows are read from, in order: the table itself, and where others inherit from it each of them.
+	// parts are what the table's rows are read from, in order: the table itself, and where others
+	// inherit from it each of them.
 	parts []*part
 	// left counts the ranges that are not finished, among them those not handed out; only the last one to finish may
 	// carry the mark of the table's last row.
@@ -50,8 +51,8 @@ func partProgress(of *progress.Table, t *table, part *part) *progress.Table {
 	return of.Members[part.String()]
 }
 
-// newTable plans to read all of a table. Members are those of a table that others inherit from. Where one of them cannot be read
-// alone, the table is read as one piece.
+// newTable plans to read all of a table. Members are those of a table that others inherit from.
+// Where one of them cannot be read alone, the table is read as one piece.
 func newTable(t pgrepl.FoundTable, sql string, members []pgrepl.Member) *table {
 	st := &table{FoundTable: t, sql: sql}
 	if len(members) > 0 {
@@ -80,8 +81,8 @@ func (t *table) pages() (most int64) {
 	return most
 }
 
-// pageRange is a piece of a table: the rows from page From (after the row at After, if set) up to, and without, page To;
-// To 0 means up to the table's end, however much it has grown.
+// pageRange is a piece of a table: the rows from page From (after the row at After, if set) up to,
+// and without, page To; To 0 means up to the table's end, however much it has grown.
 type pageRange struct {
 	table *table
 	part  *part
@@ -138,7 +139,8 @@ type Queue struct {
 	// pages is how many pages a range has.
 	pages int64
 
-	// working counts the workers that read, holders those that have retired with a row in hand; retired is closed when none reads.
+	// working counts the workers that read, holders those that have retired with a row in hand;
+	// retired is closed when none reads.
 	working, holders int
 	retired          chan struct{}
 }
@@ -215,7 +217,8 @@ func (q *Queue) open(t *table) (first bool) {
 	return first
 }
 
-// finish notes that a range has no more rows than those that were read, and reports whether its table has none, and how many it had.
+// finish notes that a range has no more rows than those that were read, and reports whether its
+// table has none, and how many it had.
 func (q *Queue) finish(t *table, read int64) (last bool, rows int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -224,8 +227,9 @@ func (q *Queue) finish(t *table, read int64) (last bool, rows int64) {
 	return t.left == 0, t.rows
 }
 
-// retire notes that a worker has read all that it will, and waits until all have. It reports whether the row that the worker holds, if
-// it holds one, is the snapshot's last: that of the last to retire with one.
+// retire notes that a worker has read all that it will, and waits until all have. It reports
+// whether the row that the worker holds, if it holds one, is the snapshot's last: that of the last
+// to retire with one.
 func (q *Queue) retire(ctx context.Context, holds bool) (last bool, err error) {
 	q.mu.Lock()
 	turn := 0
@@ -245,8 +249,8 @@ func (q *Queue) retire(ctx context.Context, holds bool) (last bool, err error) {
 	}
 }
 
-// resume takes over what an earlier run left of the table. A part that run did not know is read from its beginning, as is a table that
-// is one piece.
+// resume takes over what an earlier run left of the table. A part that run did not know is read
+// from its beginning, as is a table that is one piece.
 func (t *table) resume(read *progress.Table, xmin uint64) {
 	t.begun = true
 	for _, part := range t.parts {
@@ -278,7 +282,8 @@ func (part *part) resume(t *table, p *progress.Table, xmin uint64) {
 	if p.Next > 0 {
 		fmt.Fprintf(&not, " AND ctid < '(%d,0)'::tid", p.Next)
 	}
-	part.again = append(part.again, pageRange{table: t, part: part, changed: fmt.Sprintf("age(xmin) <= age('%d'::xid)%s", uint32(xmin), not.String())})
+	part.again = append(part.again, pageRange{table: t, part: part,
+		changed: fmt.Sprintf("age(xmin) <= age('%d'::xid)%s", uint32(xmin), not.String())})
 }
 
 // apply notes advances and returns the progress to make durable with them.

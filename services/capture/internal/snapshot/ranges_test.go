@@ -19,7 +19,8 @@ func specOf(t testing.TB, set map[string]string) *spec.Spec {
 		t.Fatal(err)
 	}
 	config := map[string]string{
-		"name": "c", "connector.class": spec.Class, "database.hostname": "h", "database.user": "u", "database.password": "p", "database.dbname": "db", "topic.prefix": "x",
+		"name": "c", "connector.class": spec.Class, "database.hostname": "h", "database.user": "u", "database.password": "p",
+		"database.dbname": "db", "topic.prefix": "x",
 	}
 	for k, v := range set {
 		config[k] = v
@@ -60,8 +61,9 @@ func rows(r pageRange, pages int64) (out []row) {
 	return out
 }
 
-// TestASnapshotThatIsInterruptedAnywhereDeliversEachRowOnce reads tables, alone and with members, by several workers whose batches become
-// durable in any order, stops after any batch, and goes on from the checkpoint until all is read.
+// TestASnapshotThatIsInterruptedAnywhereDeliversEachRowOnce reads tables, alone and with members,
+// by several workers whose batches become durable in any order, stops after any batch, and goes on
+// from the checkpoint until all is read.
 func TestASnapshotThatIsInterruptedAnywhereDeliversEachRowOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		threads := rapid.IntRange(1, 3).Draw(t, "threads")
@@ -71,10 +73,12 @@ func TestASnapshotThatIsInterruptedAnywhereDeliversEachRowOnce(t *testing.T) {
 		want, pagesOf := make(map[row]bool), make(map[string]int64)
 		for i := range rapid.IntRange(1, 3).Draw(t, "tables") {
 			own := pgrepl.Table{Schema: "s", Name: fmt.Sprintf("t%d", i)}
-			found := pgrepl.FoundTable{OID: uint32(i + 1), Table: own, Kind: 'r', Readable: true, Pages: int64(rapid.IntRange(0, 30_000).Draw(t, "pages"))}
+			found := pgrepl.FoundTable{OID: uint32(i + 1), Table: own, Kind: 'r', Readable: true,
+				Pages: int64(rapid.IntRange(0, 30_000).Draw(t, "pages"))}
 			parts := []pgrepl.Member{{Table: own, Pages: found.Pages, Direct: true}}
 			if rapid.Bool().Draw(t, "inherited") {
-				parts = append(parts, pgrepl.Member{Table: pgrepl.Table{Schema: "s", Name: fmt.Sprintf("t%d_child", i)}, Pages: int64(rapid.IntRange(0, 30_000).Draw(t, "child's pages")), Direct: true})
+				parts = append(parts, pgrepl.Member{Table: pgrepl.Table{Schema: "s", Name: fmt.Sprintf("t%d_child", i)},
+					Pages: int64(rapid.IntRange(0, 30_000).Draw(t, "child's pages")), Direct: true})
 				members[found.OID] = parts
 			}
 			for _, p := range parts {
@@ -122,7 +126,8 @@ type reading struct {
 }
 
 // run reads until the queue is empty or the run is interrupted, and returns what is durable then.
-func run(t *rapid.T, q *Queue, durable *progress.Snapshot, pagesOf map[string]int64, delivered map[row]int) *progress.Snapshot {
+func run(t *rapid.T, q *Queue, durable *progress.Snapshot, pagesOf map[string]int64,
+	delivered map[row]int) *progress.Snapshot {
 	var working []*reading
 	for {
 		for len(working) < q.working {
@@ -175,19 +180,21 @@ func TestRangesAreReadByTheirPagesAndGoOnAfterTheLastRow(t *testing.T) {
 
 func TestTablesAreReadInTheOrderOfTheConfiguration(t *testing.T) {
 	table := func(name string, rows int64) pgrepl.FoundTable {
-		return pgrepl.FoundTable{OID: uint32(rows), Table: pgrepl.Table{Schema: "s", Name: name}, Kind: 'r', Readable: true, RowEstimate: rows}
+		return pgrepl.FoundTable{OID: uint32(rows), Table: pgrepl.Table{Schema: "s", Name: name}, Kind: 'r', Readable: true,
+			RowEstimate: rows}
 	}
 	tables := []pgrepl.FoundTable{table("c", 2), table("a", 3), table("b", 1)}
 	for name, c := range map[string]struct {
 		set  map[string]string
 		want string
 	}{
-		"by name":           {nil, "[s.a s.b s.c]"},
-		"as listed":         {map[string]string{"table.include.list": "s.b,s.c,s.a"}, "[s.b s.c s.a]"},
-		"smallest first":    {map[string]string{"snapshot.tables.order.by.row.count": "ascending"}, "[s.b s.c s.a]"},
-		"largest first":     {map[string]string{"snapshot.tables.order.by.row.count": "descending"}, "[s.a s.c s.b]"},
-		"some":              {map[string]string{"snapshot.include.collection.list": "s.a"}, "[s.a]"},
-		"one with a SELECT": {map[string]string{"snapshot.select.statement.overrides": "s.a", "snapshot.select.statement.overrides.s.a": "SELECT 1"}, "[s.a s.b s.c]"},
+		"by name":        {nil, "[s.a s.b s.c]"},
+		"as listed":      {map[string]string{"table.include.list": "s.b,s.c,s.a"}, "[s.b s.c s.a]"},
+		"smallest first": {map[string]string{"snapshot.tables.order.by.row.count": "ascending"}, "[s.b s.c s.a]"},
+		"largest first":  {map[string]string{"snapshot.tables.order.by.row.count": "descending"}, "[s.a s.c s.b]"},
+		"some":           {map[string]string{"snapshot.include.collection.list": "s.a"}, "[s.a]"},
+		"one with a SELECT": {map[string]string{"snapshot.select.statement.overrides": "s.a",
+			"snapshot.select.statement.overrides.s.a": "SELECT 1"}, "[s.a s.b s.c]"},
 	} {
 		q := Plan(specOf(t, c.set), tables, nil, (*progress.Snapshot)(nil).Under(1))
 		if got := fmt.Sprint(q.names()); got != c.want {
@@ -197,8 +204,10 @@ func TestTablesAreReadInTheOrderOfTheConfiguration(t *testing.T) {
 }
 
 func TestATableThatCannotBeResumedSaysSoAndIsReadAgain(t *testing.T) {
-	whole := pgrepl.FoundTable{OID: 1, Table: pgrepl.Table{Schema: "s", Name: "a"}, Kind: 'r', Pages: 9} // a role with rights to columns only
-	begun := &progress.Snapshot{Xmin: 1, Tables: map[string]*progress.Table{"s.a": {Next: -1, Open: map[string]*progress.Range{"0": {At: "(1,1)"}}}}}
+	// a role with rights to columns only
+	whole := pgrepl.FoundTable{OID: 1, Table: pgrepl.Table{Schema: "s", Name: "a"}, Kind: 'r', Pages: 9}
+	begun := &progress.Snapshot{Xmin: 1,
+		Tables: map[string]*progress.Table{"s.a": {Next: -1, Open: map[string]*progress.Range{"0": {At: "(1,1)"}}}}}
 	q := Plan(specOf(t, nil), []pgrepl.FoundTable{whole}, nil, begun)
 	if plans := q.Tables(); len(plans) != 1 || !plans[0].Again || plans[0].Ranges != 1 {
 		t.Errorf("%+v", plans)

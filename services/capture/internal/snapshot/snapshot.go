@@ -135,7 +135,8 @@ func (n *Snapshot) Run(ctx context.Context) error {
 // begins tells that the snapshot begins.
 func (n *Snapshot) begins(ctx context.Context) error {
 	b := new(stage.Batch)
-	if err := n.d.Notifier.Initial(change.NewAuxiliary(n.d.Events), &b.Batch, notify.Started); err != nil || len(b.Records) == 0 {
+	if err := n.d.Notifier.Initial(change.NewAuxiliary(n.d.Events), &b.Batch, notify.Started); err != nil ||
+		len(b.Records) == 0 {
 		return err
 	}
 	return n.d.Writer.Save(ctx, b, n.d.Progress.Checkpoint())
@@ -173,11 +174,13 @@ func (n *Snapshot) deliverFilled(ctx context.Context) error {
 	}
 }
 
-// errGone says that the session that exported a snapshot ended before everybody had imported it; the next one exports another.
+// errGone says that the session that exported a snapshot ended before everybody had imported it;
+// the next one exports another.
 const errGone = retry.Passing("the exporting connection may have ended")
 
 // errTableChanged says that a table is not any more what the session found; the next one finds what it is now.
-const errTableChanged = retry.Passing("the table, or one that inherits from it, was dropped or altered while the snapshot read it")
+const errTableChanged = retry.Passing(
+	"the table, or one that inherits from it, was dropped or altered while the snapshot read it")
 
 // changedMeanwhile adds errTableChanged to an error of a table or column that is not there: the session had found it.
 func changedMeanwhile(err error) error {
@@ -212,7 +215,9 @@ func Look(ctx context.Context, conns *connections.Set, name string) (change.Sour
 	}
 	var now time.Time
 	var xmin, xmax int64
-	if err := conn.QueryRow(ctx, "SELECT now(), txid_snapshot_xmin(txid_current_snapshot()), txid_snapshot_xmax(txid_current_snapshot())").Scan(&now, &xmin, &xmax); err != nil {
+	if err := conn.QueryRow(ctx,
+		"SELECT now(), txid_snapshot_xmin(txid_current_snapshot()), txid_snapshot_xmax(txid_current_snapshot())").Scan(&now,
+		&xmin, &xmax); err != nil {
 		return change.Source{}, 0, fmt.Errorf("look at snapshot %s: %w", name, err)
 	}
 	return change.Source{CommitTime: now.UnixMicro(), TxID: uint64(uint32(xmax)), HasTx: true}, uint64(xmin), nil

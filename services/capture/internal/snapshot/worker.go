@@ -23,8 +23,8 @@ type worker struct {
 	// of is the range being read, enc its table's encoder.
 	of  pageRange
 	enc *encode.Table
-	// held is the last row read, kept back until it is known whether it is the last of its table or of the snapshot: what is read
-	// after it may have no rows.
+	// held is the last row read, kept back until it is known whether it is the last of its table or
+	// of the snapshot: what is read after it may have no rows.
 	held heldRow
 	// unsent is why it could not be sent.
 	unsent error
@@ -99,7 +99,8 @@ func (n *Snapshot) work(ctx context.Context, imported chan<- struct{}) error {
 // open prepares for the rows of a table.
 func (w *worker) open(ctx context.Context, conn *pgx.Conn, t *table) error {
 	if w.n.d.Spec.Snapshot.Lock {
-		_, err := conn.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d; LOCK TABLE %s IN ACCESS SHARE MODE", w.n.d.Spec.Snapshot.LockTimeout.Milliseconds(), pgrepl.QuoteTable(t.Schema, t.Name)))
+		_, err := conn.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d; LOCK TABLE %s IN ACCESS SHARE MODE",
+			w.n.d.Spec.Snapshot.LockTimeout.Milliseconds(), pgrepl.QuoteTable(t.Schema, t.Name)))
 		if err != nil {
 			return fmt.Errorf("lock table %s for the snapshot: %w", t, err)
 		}
@@ -176,7 +177,8 @@ func (w *worker) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// emit sends the row that was held back, if there is one. end is SnapshotLast for the last row of the snapshot, else SnapshotTrue.
+// emit sends the row that was held back, if there is one. end is SnapshotLast for the last row of
+// the snapshot, else SnapshotTrue.
 func (w *worker) emit(end change.SnapshotMark) error {
 	held := &w.held
 	if len(held.line) == 0 {

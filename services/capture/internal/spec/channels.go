@@ -67,7 +67,9 @@ func parseNotifications(v catalogue.Values) (Notifications, error) {
 				return n, catalogue.Problemf(topic, "%s is missing: the channel sink of %s writes to it", topic, key)
 			}
 		default:
-			return n, catalogue.Problemf(key, "%s: %q is not supported; sink and log are, and CaptureService and the metrics show the progress of snapshots", key, channel)
+			return n, catalogue.Problemf(key,
+				"%s: %q is not supported; sink and log are, and CaptureService and the metrics show the progress of snapshots", key,
+				channel)
 		}
 	}
 	return n, nil

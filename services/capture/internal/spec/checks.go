@@ -21,7 +21,8 @@ var slotPattern = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
 
 func slotName(value string) error {
 	if !slotPattern.MatchString(value) {
-		return catalogue.Fault("Valid replication slot name must contain only digits, lowercase characters and underscores with length <= 63")
+		return catalogue.Fault(
+			"Valid replication slot name must contain only digits, lowercase characters and underscores with length <= 63")
 	}
 	return nil
 }

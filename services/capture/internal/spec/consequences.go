@@ -7,12 +7,14 @@ import (
 
 // rowsChange is what keys lead to that decide which records there are and which fields they have.
 func rowsChange() []catalogue.Consequence {
-	return []catalogue.Consequence{{Effect: catalogue.RowsChange, Doc: "Other records are written from now on, or records with other fields: sinks, ADX mappings and columns must take both. Records written before stay as they are."}}
+	return []catalogue.Consequence{{Effect: catalogue.RowsChange,
+		Doc: "Other records are written from now on, or records with other fields: sinks, ADX mappings and columns must take both. Records written before stay as they are."}}
 }
 
 // valuesChange is what keys lead to that decide the form of values.
 func valuesChange() []catalogue.Consequence {
-	return []catalogue.Consequence{{Effect: catalogue.RowsChange, Doc: "Values come in another form from now on, and with another type in the schema: consumers, ADX mappings and column types must take both. Records written before stay as they are."}}
+	return []catalogue.Consequence{{Effect: catalogue.RowsChange,
+		Doc: "Values come in another form from now on, and with another type in the schema: consumers, ADX mappings and column types must take both. Records written before stay as they are."}}
 }
 
 // The conditions below ask the functions that Parse reads the same keys with.

@@ -61,13 +61,17 @@ func TestAChangeOfAKeyLeadsToItsConsequences(t *testing.T) {
 		{"snapshot.mode", "initial_only", "initial", nil, []string{"POSITION_LOST"}},
 		{"snapshot.mode", "initial_only", "always", nil, []string{"POSITION_LOST", "READ_AGAIN"}},
 		{"snapshot.mode", "-", "configuration_based", nil, []string{"STREAM_STOPS"}},
-		{"snapshot.mode", "-", "configuration_based", map[string]string{"snapshot.mode.configuration.based.start.stream": "true"}, []string{"NO_EFFECT_YET"}},
-		{"snapshot.mode", "-", "configuration_based", map[string]string{"snapshot.mode.configuration.based.start.stream": "true", "snapshot.mode.configuration.based.snapshot.data": "true"}, []string{"READ_AGAIN"}},
+		{"snapshot.mode", "-", "configuration_based",
+			map[string]string{"snapshot.mode.configuration.based.start.stream": "true"}, []string{"NO_EFFECT_YET"}},
+		{"snapshot.mode", "-", "configuration_based",
+			map[string]string{"snapshot.mode.configuration.based.start.stream": "true",
+				"snapshot.mode.configuration.based.snapshot.data": "true"}, []string{"READ_AGAIN"}},
 		{"snapshot.select.statement.overrides", "-", "s.a", nil, []string{"NO_EFFECT_YET"}},
 		{"heartbeat.interval.ms", "-", "1000", nil, nil},
 	} {
 		read := func(value string) map[string]string {
-			config := map[string]string{"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d", "topic.prefix": "x"}
+			config := map[string]string{"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u",
+				"database.dbname": "d", "topic.prefix": "x"}
 			for key, value := range test.more {
 				config[key] = value
 			}

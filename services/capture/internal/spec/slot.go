@@ -78,8 +78,9 @@ type Identity struct {
 func parseSlot(v catalogue.Values) Slot {
 	return Slot{
 		Name: v.String("slot.name"), Tries: v.Int("slot.max.retries"), Delay: v.Duration("slot.retry.delay.ms"),
-		CreateTimeout: v.Duration("internal.create.slot.command.timeout"), Failover: failover(v), DropOnStop: v.Bool("slot.drop.on.stop"),
-		Confirms: confirms(v), StatusInterval: v.Duration("status.update.interval.ms"), Mismatch: mismatch(v),
+		CreateTimeout: v.Duration("internal.create.slot.command.timeout"), Failover: failover(v),
+		DropOnStop: v.Bool("slot.drop.on.stop"),
+		Confirms:   confirms(v), StatusInterval: v.Duration("status.update.interval.ms"), Mismatch: mismatch(v),
 	}
 }
 
@@ -91,8 +92,8 @@ func mismatch(v catalogue.Values) Mismatch {
 	return TrustOffset
 }
 
-// failover reports whether standbys shall keep the slot: so it is unless somebody has said that it shall not. Debezium's default counts
-// for servers that have no such slots, too.
+// failover reports whether standbys shall keep the slot: so it is unless somebody has said that it
+// shall not. Debezium's default counts for servers that have no such slots, too.
 func failover(v catalogue.Values) bool { return v.Bool("slot.failover") || !v.Has("slot.failover") }
 
 // confirms reports whether this connector confirms positions to the server.
@@ -113,7 +114,8 @@ func plugin(v catalogue.Values) Plugin {
 
 func parseOutput(v catalogue.Values) (Output, error) {
 	const key = "slot.stream.params"
-	o := Output{Plugin: plugin(v), Protocol: v.Int("replication.protocol"), SpoolBytes: int(v.Int64("streaming.memory.bytes"))}
+	o := Output{Plugin: plugin(v), Protocol: v.Int("replication.protocol"),
+		SpoolBytes: int(v.Int64("streaming.memory.bytes"))}
 	if o.Plugin == Wal2JSON {
 		o.Format = 2
 	}
@@ -150,15 +152,17 @@ func publicationMode(v catalogue.Values) pgrepl.PublicationMode {
 	return pgrepl.PublicationMode(word(v, "publication.autocreate.mode"))
 }
 
-// publishedOperations is the publish option of a publication that is made: as Debezium has it, without the operations that
-// skipped.operations names, where it is set. The signal table needs its inserts.
+// publishedOperations is the publish option of a publication that is made: as Debezium has it,
+// without the operations that skipped.operations names, where it is set. The signal table needs its
+// inserts.
 func publishedOperations(v catalogue.Values) string {
 	if !v.Has("skipped.operations") {
 		return ""
 	}
 	skipped := v.List("skipped.operations")
 	var published []string
-	for _, op := range []struct{ letter, name string }{{"c", "insert"}, {"u", "update"}, {"d", "delete"}, {"t", "truncate"}} {
+	for _, op := range []struct{ letter, name string }{{"c", "insert"}, {"u", "update"}, {"d", "delete"},
+		{"t", "truncate"}} {
 		skips := slices.ContainsFunc(skipped, func(s string) bool { return strings.EqualFold(s, op.letter) })
 		if !skips || op.letter == "c" && v.String("signal.data.collection") != "" {
 			published = append(published, op.name)

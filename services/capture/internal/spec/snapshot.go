@@ -80,7 +80,8 @@ func parseSnapshot(v catalogue.Values) (Snapshot, error) {
 	s := Snapshot{
 		Mode: parseMode(v), Threads: v.Int("snapshot.max.threads"), Overrides: make(map[string]string),
 		Lock: word(v, "snapshot.locking.mode") == "shared", LockTimeout: v.Duration("snapshot.lock.timeout.ms"),
-		Delay: v.Duration("snapshot.delay.ms"), StreamDelay: v.Duration("streaming.delay.ms"), Order: Order(word(v, "snapshot.tables.order.by.row.count")),
+		Delay: v.Duration("snapshot.delay.ms"), StreamDelay: v.Duration("streaming.delay.ms"),
+		Order: Order(word(v, "snapshot.tables.order.by.row.count")),
 	}
 	const key = "snapshot.select.statement.overrides"
 	for _, table := range v.List(key) {

@@ -91,13 +91,15 @@ type Heartbeat struct {
 	Query string
 }
 
-// debeziumBatchSize is Debezium's default of max.batch.size, which configurations repeat without wanting small transactions.
+// debeziumBatchSize is Debezium's default of max.batch.size, which configurations repeat without
+// wanting small transactions.
 const debeziumBatchSize = 2048
 
 // Parse reads checked values. Its errors name the key.
 func Parse(v catalogue.Values) (*Spec, error) {
 	s := &Spec{
-		Connection: parseConnection(v), QueryTimeout: v.Duration("database.query.timeout.ms"), Prefix: v.String("topic.prefix"),
+		Connection: parseConnection(v), QueryTimeout: v.Duration("database.query.timeout.ms"),
+		Prefix:     v.String("topic.prefix"),
 		MostTables: v.Int("guardrail.collections.max"), Slot: parseSlot(v), Publication: parsePublication(v),
 		Unprocessable: Unprocessable(word(v, "event.processing.failure.handling.mode")),
 		Retry:         Retry{v.Int("errors.max.retries"), v.Duration("retriable.restart.connector.wait.ms")},
@@ -131,7 +133,8 @@ func Parse(v catalogue.Values) (*Spec, error) {
 	if s.Delivery, err = parseDelivery(v); err != nil {
 		return nil, err
 	}
-	if s.Oversized = (Oversized{OversizedMode(word(v, "oversized.records.mode")), v.String("oversized.records.topic")}); s.Oversized.Topic == "" {
+	if s.Oversized = (Oversized{OversizedMode(word(v, "oversized.records.mode")),
+		v.String("oversized.records.topic")}); s.Oversized.Topic == "" {
 		s.Oversized.Topic = s.Prefix + "-oversized"
 	}
 	if s.Events, err = change.ConfigFrom(v.Raw()); err != nil {
@@ -144,10 +147,12 @@ func parseConnection(v catalogue.Values) pgrepl.Config {
 	c := pgrepl.Config{
 		Host: v.String("database.hostname"), Port: uint16(v.Int("database.port")), User: v.String("database.user"),
 		Password: v.String("database.password"), Database: v.String("database.dbname"), SSLMode: word(v, "database.sslmode"),
-		SSLCert: v.String("database.sslcert"), SSLKey: v.String("database.sslkey"), SSLPassword: v.String("database.sslpassword"),
+		SSLCert: v.String("database.sslcert"), SSLKey: v.String("database.sslkey"),
+		SSLPassword: v.String("database.sslpassword"),
 		SSLRootCert: v.String("database.sslrootcert"), ConnectTimeout: v.Duration("database.connection.timeout.ms"),
-		KeepAlive: v.Bool("database.tcpKeepAlive"), InitialStatements: splitStatements(v.String("database.initial.statements")),
-		ApplicationName: strings.TrimSpace("calypso capture " + v.String("name")),
+		KeepAlive:         v.Bool("database.tcpKeepAlive"),
+		InitialStatements: splitStatements(v.String("database.initial.statements")),
+		ApplicationName:   strings.TrimSpace("calypso capture " + v.String("name")),
 	}
 	if word(v, "database.connection.factory.class") == "entra" {
 		hosts := c.Hosts()

@@ -28,7 +28,8 @@ func checked(t *testing.T, set map[string]string) (catalogue.Values, error) {
 		t.Fatal(err)
 	}
 	config := map[string]string{
-		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u@server", "database.password": "p", "database.dbname": "d", "topic.prefix": "x",
+		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u@server",
+		"database.password": "p", "database.dbname": "d", "topic.prefix": "x",
 	}
 	for k, v := range set {
 		config[k] = v
@@ -41,18 +42,22 @@ func checked(t *testing.T, set map[string]string) (catalogue.Values, error) {
 }
 
 func TestConfigurationsOfOldAndNewNamesMeanTheSame(t *testing.T) {
-	old, err := parse(t, map[string]string{"topic.prefix": "", "database.server.name": "x", "table.whitelist": "retail.orders_info", "plugin.name": "wal2json", "snapshot.mode": "never"})
+	old, err := parse(t, map[string]string{"topic.prefix": "", "database.server.name": "x",
+		"table.whitelist": "retail.orders_info", "plugin.name": "wal2json", "snapshot.mode": "never"})
 	if err == nil {
 		t.Log("an empty topic.prefix counts as absent")
 	}
-	now, err := parse(t, map[string]string{"table.include.list": "retail.orders_info", "plugin.name": "wal2json", "snapshot.mode": "no_data"})
+	now, err := parse(t, map[string]string{"table.include.list": "retail.orders_info", "plugin.name": "wal2json",
+		"snapshot.mode": "no_data"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if old != nil && (old.Prefix != now.Prefix || old.Snapshot.Mode != now.Snapshot.Mode) {
 		t.Errorf("%+v differs from %+v", old, now)
 	}
-	if now.Output.Plugin != Wal2JSON || now.Snapshot.Name != NoData || !now.Tables.Captured(pgrepl.Table{Schema: "retail", Name: "orders_info"}) || now.Tables.Captured(pgrepl.Table{Schema: "retail", Name: "orders"}) {
+	if now.Output.Plugin != Wal2JSON || now.Snapshot.Name != NoData ||
+		!now.Tables.Captured(pgrepl.Table{Schema: "retail", Name: "orders_info"}) ||
+		now.Tables.Captured(pgrepl.Table{Schema: "retail", Name: "orders"}) {
 		t.Errorf("read as %+v", now)
 	}
 	if now.Delivery.BatchEvents != deliver.DefaultBatchEvents || now.Delivery.BatchBytes != deliver.DefaultBatchBytes {
@@ -69,9 +74,12 @@ func TestTheDefaultPluginIsPgoutputWhateverDebeziumsIs(t *testing.T) {
 
 func TestWrongSettingsAreErrorsThatNameTheirKey(t *testing.T) {
 	for key, value := range map[string]string{
-		"slot.name": "Upper Case", "topic.prefix": "a b", "database.port": "99999", "table.include.list": "a(", "slot.stream.params": "novalue",
-		"snapshot.select.statement.overrides": "public.a", "replica.identity.autoset.values": "public.a:SOMETIMES", "replication.protocol": "5",
-		"topic.creation.default.partitions": "0", "producer.override.compression.type": "zip", "signal.enabled.channels": "file", "snapshot.mode": "sometimes",
+		"slot.name": "Upper Case", "topic.prefix": "a b", "database.port": "99999", "table.include.list": "a(",
+		"slot.stream.params":                  "novalue",
+		"snapshot.select.statement.overrides": "public.a", "replica.identity.autoset.values": "public.a:SOMETIMES",
+		"replication.protocol":              "5",
+		"topic.creation.default.partitions": "0", "producer.override.compression.type": "zip",
+		"signal.enabled.channels": "file", "snapshot.mode": "sometimes",
 	} {
 		if _, err := parse(t, map[string]string{key: value}); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s=%s: error %v does not name the key", key, value, err)
@@ -87,7 +95,8 @@ func TestListsOfPatternsMatchWholeNamesWithoutRegardToCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"public.abc": true, "PUBLIC.A": true, "xpublic.a": false, "shop.tt": true, "shop.ttt": false} {
+	for name, want := range map[string]bool{"public.abc": true, "PUBLIC.A": true, "xpublic.a": false, "shop.tt": true,
+		"shop.ttt": false} {
 		if p.Match(name) != want {
 			t.Errorf("%s matches: %t, want %t", name, !want, want)
 		}
@@ -132,10 +141,14 @@ func TestAModeOfSnapshotsSaysWhenTablesAreReadAndWhatFollows(t *testing.T) {
 		{"never", nil, Mode{NoData, ReadNever, StopIfLost, true}},
 		{"when_needed", nil, Mode{WhenNeeded, ReadOnce, ReadAgainIfLost, true}},
 		{"configuration_based", nil, Mode{ConfigurationBased, ReadNever, StopIfLost, false}},
-		{"configuration_based", map[string]string{based + "start.stream": "true"}, Mode{ConfigurationBased, ReadNever, StopIfLost, true}},
-		{"configuration_based", map[string]string{based + "snapshot.data": "true"}, Mode{ConfigurationBased, ReadAlways, StopIfLost, false}},
-		{"configuration_based", map[string]string{based + "snapshot.on.data.error": "true"}, Mode{ConfigurationBased, ReadNever, ReadAgainIfLost, false}},
-		{"initial", map[string]string{based + "snapshot.data": "true", based + "snapshot.on.data.error": "true"}, Mode{Initial, ReadOnce, StopIfLost, true}},
+		{"configuration_based", map[string]string{based + "start.stream": "true"},
+			Mode{ConfigurationBased, ReadNever, StopIfLost, true}},
+		{"configuration_based", map[string]string{based + "snapshot.data": "true"},
+			Mode{ConfigurationBased, ReadAlways, StopIfLost, false}},
+		{"configuration_based", map[string]string{based + "snapshot.on.data.error": "true"},
+			Mode{ConfigurationBased, ReadNever, ReadAgainIfLost, false}},
+		{"initial", map[string]string{based + "snapshot.data": "true", based + "snapshot.on.data.error": "true"},
+			Mode{Initial, ReadOnce, StopIfLost, true}},
 	} {
 		set := map[string]string{"snapshot.mode": c.mode}
 		for k, v := range c.set {

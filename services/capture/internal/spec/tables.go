@@ -50,10 +50,12 @@ func parseTables(v catalogue.Values) (*Tables, error) {
 
 // both is the error of two lists that exclude each other, in Debezium's words.
 func both(include, exclude string) error {
-	return catalogue.Problem{Key: exclude, Message: fmt.Sprintf("The '%s' value is invalid: \"%s\" is already specified", exclude, include)}
+	return catalogue.Problem{Key: exclude, Message: fmt.Sprintf("The '%s' value is invalid: \"%s\" is already specified",
+		exclude, include)}
 }
 
-// extensionTables are the tables in users' schemas that Debezium takes for the server's own: PostGIS's list of coordinate systems.
+// extensionTables are the tables in users' schemas that Debezium takes for the server's own:
+// PostGIS's list of coordinate systems.
 var extensionTables = []string{"spatial_ref_sys"}
 
 // Ignores reports whether a table, schema.table, is left out since an extension made it.

@@ -12,7 +12,9 @@ import (
 func TestTokensAreThoseOfTheCloudThatTheServerIsIn(t *testing.T) {
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]string{"access_token": "for " + r.URL.Query().Get("resource"), "token_type": "Bearer", "resource": r.URL.Query().Get("resource"), "expires_on": fmt.Sprint(time.Now().Add(time.Hour).Unix())})
+		_ = json.NewEncoder(w).Encode(map[string]string{"access_token": "for " + r.URL.Query().Get("resource"),
+			"token_type": "Bearer", "resource": r.URL.Query().Get("resource"),
+			"expires_on": fmt.Sprint(time.Now().Add(time.Hour).Unix())})
 	}))
 	defer endpoint.Close()
 	t.Setenv("IDENTITY_ENDPOINT", endpoint.URL)
@@ -30,7 +32,8 @@ func TestTokensAreThoseOfTheCloudThatTheServerIsIn(t *testing.T) {
 		"10.0.0.4:5432,shop.postgres.database.usgovcloudapi.net:5432":                          "https://ossrdbms-aad.database.usgovcloudapi.net",
 	} {
 		values, _, problems := keys.Parse(map[string]string{
-			"name": "c", "connector.class": "x", "topic.prefix": "p", "database.hostname": host, "database.dbname": "d", "database.user": "u", "database.connection.factory.class": "entra",
+			"name": "c", "connector.class": "x", "topic.prefix": "p", "database.hostname": host, "database.dbname": "d",
+			"database.user": "u", "database.connection.factory.class": "entra",
 		})
 		if len(problems) > 0 {
 			t.Fatal(problems)

@@ -1,14 +1,16 @@
 // Package stage is where those who make records hand them to the one who writes them to Kafka.
 //
-// Model. A Stage has two batches: one is filled while the other is written. A Batch holds records and what they bring the capture
-// further (progress.Step); its Tally is what status, metrics and traces are told once the records are durable.
+// Model. A Stage has two batches: one is filled while the other is written. A Batch holds records
+// and what they bring the capture further (progress.Step); its Tally is what status, metrics and
+// traces are told once the records are durable.
 //
-// Guarantees. Batches are taken in the order in which they were filled, and the position goes from each to the next, so that none is
-// skipped. Memory is bounded: whoever finds the open batch full waits. A batch leaves at once where it ends between transactions,
-// and nothing waits for a timer. Closing wakes everybody; what was not taken is given up, and comes again from the source.
+// Guarantees. Batches are taken in the order in which they were filled, and the position goes from
+// each to the next, so that none is skipped. Memory is bounded: whoever finds the open batch full
+// waits. A batch leaves at once where it ends between transactions, and nothing waits for a timer.
+// Closing wakes everybody; what was not taken is given up, and comes again from the source.
 //
-// Who may call. Any goroutine fills, between Fill and Unlock, which are to be as close together as those of a mutex. One goroutine
-// takes, tells what it has written and what is durable.
+// Who may call. Any goroutine fills, between Fill and Unlock, which are to be as close together as
+// those of a mutex. One goroutine takes, tells what it has written and what is durable.
 //
 // # How the two sides meet
 //
@@ -22,11 +24,13 @@
 //	H: Fill                                so does H
 //	D: Written(A)                          A is the spare; B is ready, so D goes on without committing, or
 //	D: commits; Committed                  all that was taken is durable
-//	D: Take                                B is D's; A is open. Both R and H are woken: if only one were, it might be H, which
-//	                                       leaves a batch within a transaction as it is, and R would sleep for ever
+//	D: Take                                B is D's; A is open. Both R and H are woken: if only one were, it
+//	                                       might be H, which leaves a batch within a transaction as it is, and R
+//	                                       would sleep for ever
 //
-// Draining, at the end of a stream that has one, is R's: it marks the open batch as Due and sleeps until that was taken and nothing
-// is in flight. A batch cannot come in between: R is the only one that makes a position, and records of H are in what is taken.
+// Draining, at the end of a stream that has one, is R's: it marks the open batch as Due and sleeps
+// until that was taken and nothing is in flight. A batch cannot come in between: R is the only one
+// that makes a position, and records of H are in what is taken.
 //
 //	R: Drain                               A is Due: D is woken even though A may be empty; R sleeps
 //	D: Take                                A is D's: no longer Due, but in flight, so R sleeps on

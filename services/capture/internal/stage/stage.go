@@ -9,12 +9,14 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// Stage is where the stream's reader hands batches to the deliverer. There are two: the reader fills one while the other
-// is being written. The deliverer takes the open batch as soon as it is free and the batch ends between transactions or
-// is full: so a single row leaves at once, and under load batches grow to what the last write left time for, without
-// any timer. A reader that finds the open batch full waits, and with it the socket.
+// Stage is where the stream's reader hands batches to the deliverer. There are two: the reader
+// fills one while the other is being written. The deliverer takes the open batch as soon as it is
+// free and the batch ends between transactions or is full: so a single row leaves at once, and
+// under load batches grow to what the last write left time for, without any timer. A reader that
+// finds the open batch full waits, and with it the socket.
 //
-// A written batch is free again before it is durable: that it becomes, with others, when a Kafka transaction is committed.
+// A written batch is free again before it is durable: that it becomes, with others, when a Kafka
+// transaction is committed.
 type Stage struct {
 	// maxEvents and maxBytes bound one batch (soft: the event that reaches a limit still goes in).
 	maxEvents, maxBytes int
@@ -37,7 +39,8 @@ type Stage struct {
 
 // New makes a stage for a stream that goes on at a position. maxEvents and maxBytes bound one batch.
 func New(at pgrepl.Position, maxEvents, maxBytes int) *Stage {
-	s := &Stage{maxEvents: maxEvents, maxBytes: maxBytes, open: &Batch{Tally: Tally{At: at}, Whole: true}, spare: new(Batch)}
+	s := &Stage{maxEvents: maxEvents, maxBytes: maxBytes, open: &Batch{Tally: Tally{At: at}, Whole: true},
+		spare: new(Batch)}
 	s.filled.L, s.freed.L = &s.mu, &s.mu
 	return s
 }
@@ -132,7 +135,8 @@ type Load struct {
 func (s *Stage) Load() Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := Load{Bytes: s.taken.bytes + s.open.Size, Transactions: s.taken.transactions + s.open.Transactions, Waited: s.waited}
+	l := Load{Bytes: s.taken.bytes + s.open.Size, Transactions: s.taken.transactions + s.open.Transactions,
+		Waited: s.waited}
 	if s.waiting > 0 {
 		l.Waited += time.Since(s.blocked)
 	}

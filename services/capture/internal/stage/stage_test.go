@@ -231,17 +231,21 @@ func TestTheTallyOfATransactionIsTheSumOfItsBatches(t *testing.T) {
 	second.Incremental = &progress.Incremental{Rows: 9}
 	offset := int64(4)
 	second.SignalOffset = &offset
-	if step := second.Step(); step.At != second.At || step.Incremental != second.Incremental || step.SignalOffset != &offset || *step.Committed != (progress.Commit{TxID: 1, CommitTime: 7}) {
+	if step := second.Step(); step.At != second.At || step.Incremental != second.Incremental ||
+		step.SignalOffset != &offset || *step.Committed != (progress.Commit{TxID: 1, CommitTime: 7}) {
 		t.Errorf("the second batch is the step %+v", step)
 	}
 	var sum Tally
 	sum.Add(first)
 	sum.Add(second)
-	if sum.Topic != "t" || sum.Sent != 4 || sum.At != second.At || sum.Transactions != 4 || sum.Last != second.Last || sum.Changed != 2 || sum.Oldest != 99 || sum.Newest != 99 ||
-		sum.Incremental != second.Incremental || len(sum.Awaited) != 2 || len(sum.Reads) != 2 || len(sum.Traces) != 2 || len(sum.Versions) != 2 || sum.Began.IsZero() {
+	if sum.Topic != "t" || sum.Sent != 4 || sum.At != second.At || sum.Transactions != 4 || sum.Last != second.Last ||
+		sum.Changed != 2 || sum.Oldest != 99 || sum.Newest != 99 ||
+		sum.Incremental != second.Incremental || len(sum.Awaited) != 2 || len(sum.Reads) != 2 || len(sum.Traces) != 2 ||
+		len(sum.Versions) != 2 || sum.Began.IsZero() {
 		t.Errorf("%+v", sum)
 	}
-	want := []Count{{Table: "s.t", Op: change.Update, Events: 4, Rows: 2, LSN: 6, CommitTime: 1}, {Table: "s.t", Op: change.Create, Events: 2, Rows: 2}}
+	want := []Count{{Table: "s.t", Op: change.Update, Events: 4, Rows: 2, LSN: 6, CommitTime: 1},
+		{Table: "s.t", Op: change.Create, Events: 2, Rows: 2}}
 	if !slices.Equal(sum.Counts, want) {
 		t.Errorf("counted %+v, want %+v", sum.Counts, want)
 	}

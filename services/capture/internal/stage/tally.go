@@ -9,16 +9,17 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
-// Tally is what board, metrics and traces are told about records once they are durable. Those of the batches of one Kafka
-// transaction add up.
+// Tally is what board, metrics and traces are told about records once they are durable. Those of
+// the batches of one Kafka transaction add up.
 type Tally struct {
 	// At is the position after the last record.
 	At pgrepl.Position
 	// Transactions counts the commits; Last is the last one.
 	Transactions int
 	Last         progress.Commit
-	// Changed counts the transactions that have events, which is why they are delivered at once; the earliest of their commits was at
-	// Oldest, the last at Newest. Times are in microseconds since the Unix epoch.
+	// Changed counts the transactions that have events, which is why they are delivered at once;
+	// the earliest of their commits was at Oldest, the last at Newest. Times are in microseconds
+	// since the Unix epoch.
 	Changed        int64
 	Oldest, Newest int64
 	// Reads are the snapshot's advances that the records make.
@@ -140,7 +141,8 @@ func (t *Tally) Count(table string, events int64, ev *change.Event) {
 	c.LSN, c.CommitTime = ev.Source.LSN, ev.Source.CommitTime
 }
 
-// counter finds the count of a table and an operation. The name is mostly the same string in memory, which costs no comparison.
+// counter finds the count of a table and an operation. The name is mostly the same string in
+// memory, which costs no comparison.
 func (t *Tally) counter(table string, op change.Op) *Count {
 	for i := len(t.Counts) - 1; i >= 0; i-- {
 		if c := &t.Counts[i]; c.Table == table && c.Op == op {

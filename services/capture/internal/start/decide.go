@@ -38,9 +38,11 @@ func Begun(p *progress.Progress) *Saved {
 	return &Saved{At: c.At, Reading: c.Snapshot != nil}
 }
 
-// NeedsTimelines reports whether the position is of another timeline than the server, so that its history has to be asked for.
+// NeedsTimelines reports whether the position is of another timeline than the server, so that its
+// history has to be asked for.
 func (f Facts) NeedsTimelines() bool {
-	return f.Mode.Streams && f.Saved != nil && (f.Slot == nil || f.Slot.CheckFree() == nil) && pgrepl.Promoted(f.System, f.Saved.At)
+	return f.Mode.Streams && f.Saved != nil && (f.Slot == nil || f.Slot.CheckFree() == nil) &&
+		pgrepl.Promoted(f.System, f.Saved.At)
 }
 
 // Plan says what a session does first.
@@ -50,7 +52,8 @@ type Plan struct {
 	// Slot is the slot that it uses, Read what it reads before it streams. Without a slot nothing follows.
 	Slot Slot
 	Read Extent
-	// At is where the stream goes on. Where the slot is new, or all is read first, that is found out when the snapshot is exported.
+	// At is where the stream goes on. Where the slot is new, or all is read first, that is found
+	// out when the snapshot is exported.
 	At pgrepl.Position
 	// Fresh says that the connector has no position yet, or none that counts: progress begins with this start.
 	Fresh bool
@@ -86,7 +89,8 @@ const (
 	Nothing Extent = iota
 	// All tables are read.
 	All
-	// Rest is what an unfinished snapshot left. With a slot it is read once the stream has been delivered up to the new snapshot.
+	// Rest is what an unfinished snapshot left. With a slot it is read once the stream has been
+	// delivered up to the new snapshot.
 	Rest
 	// Instead is all tables, in place of the changes since the position.
 	Instead
@@ -112,7 +116,8 @@ func Decide(f Facts) Plan {
 	return p
 }
 
-// readOnly plans for a connector whose tables are read and not streamed. A slot of its name must be its own all the same.
+// readOnly plans for a connector whose tables are read and not streamed. A slot of its name must be
+// its own all the same.
 func readOnly(f Facts) Plan {
 	if err := unusable(f); err != nil {
 		return Plan{Refusal: err}
@@ -217,7 +222,8 @@ func located(f Facts, at pgrepl.Position) pgrepl.Position {
 	return at
 }
 
-// acceptable reports whether a mismatch is one that a strategy can accept: the slot is there and its changes can be read.
+// acceptable reports whether a mismatch is one that a strategy can accept: the slot is there and
+// its changes can be read.
 func acceptable(err error) bool {
 	reason := pgrepl.ReasonOf(err)
 	return reason == pgrepl.ReasonSlotAhead || reason == pgrepl.ReasonTimeline

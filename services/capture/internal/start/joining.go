@@ -5,10 +5,11 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// BackFills reports whether a start reads what tables hold that it adds to its publication: of a running connector, which never saw it.
-// One whose snapshot is unfinished reads it with that.
+// BackFills reports whether a start reads what tables hold that it adds to its publication: of a
+// running connector, which never saw it. One whose snapshot is unfinished reads it with that.
 func BackFills(m spec.Mode, saved *Saved, p pgrepl.Publication) bool {
-	return p.Mode == pgrepl.PublishFiltered && !p.OnStandby && m.Name != spec.NoData && saved != nil && saved.At.Commit != 0 && !saved.Reading
+	return p.Mode == pgrepl.PublishFiltered && !p.OnStandby && m.Name != spec.NoData && saved != nil &&
+		saved.At.Commit != 0 && !saved.Reading
 }
 
 // Joining is what becomes of the rows of a table that joins a running capture.

@@ -44,8 +44,8 @@ const (
 	CarryOver
 )
 
-// ChoosePlugin takes the configured plugin, or pgoutput: because an earlier start fell back to it, or because the slot can be read with
-// pgoutput only from now on.
+// ChoosePlugin takes the configured plugin, or pgoutput: because an earlier start fell back to it,
+// or because the slot can be read with pgoutput only from now on.
 func ChoosePlugin(f PluginFacts) PluginChoice {
 	configured := PluginChoice{Plugin: f.Configured}
 	if f.Slot == nil || !f.Streams {
@@ -71,8 +71,8 @@ func ChoosePlugin(f PluginFacts) PluginChoice {
 	return configured
 }
 
-// Carriable returns why a slot whose changes were delivered up to a position cannot be carried over to pgoutput; nil if the position
-// allows it.
+// Carriable returns why a slot whose changes were delivered up to a position cannot be carried over
+// to pgoutput; nil if the position allows it.
 func Carriable(at pgrepl.Position) error {
 	if at.Ordinal != 0 {
 		return errors.New("the position is amid a transaction, whose changes the plugins number differently")
@@ -90,8 +90,8 @@ func KeepsPlugin(slot *pgrepl.SlotState, refusal, obstacle error) error {
 	return refusal
 }
 
-// FallsBack reports whether an error means that the server does not have the output plugin, or refuses it. pgoutput makes the same
-// events.
+// FallsBack reports whether an error means that the server does not have the output plugin, or
+// refuses it. pgoutput makes the same events.
 func FallsBack(plugin spec.Plugin, err error) bool {
 	r := pgrepl.ReasonOf(err)
 	return plugin != spec.Pgoutput && (r == pgrepl.ReasonPluginMissing || r == pgrepl.ReasonPluginRefused)

@@ -14,7 +14,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// TestStartsFollowTheirScripts runs testdata. A command names the decision and the configuration; the lines below it are the facts:
+// TestStartsFollowTheirScripts runs testdata. A command names the decision and the configuration;
+// the lines below it are the facts:
 //
 //	server system=7 timeline=1 recovery version=16   (the first two are what it is without a line)
 //	history 1=0/500 …                                (where the server's history left which timelines)
@@ -42,7 +43,8 @@ func run(t *testing.T, d *datadriven.TestData) string {
 		return showError(Standby(server, f))
 	case "plugin":
 		f, _ := s.facts()
-		facts := PluginFacts{Configured: spec.Plugin(f.Want.Plugin), Database: f.Want.Database, Streams: f.Mode.Streams, Slot: f.Slot, Positioned: f.Saved != nil, Tried: d.HasArg("tried")}
+		facts := PluginFacts{Configured: spec.Plugin(f.Want.Plugin), Database: f.Want.Database, Streams: f.Mode.Streams,
+			Slot: f.Slot, Positioned: f.Saved != nil, Tried: d.HasArg("tried")}
 		if d.HasArg("refused") {
 			facts.Tried, facts.Trial = true, &pgrepl.Error{Reason: pgrepl.ReasonPluginRefused}
 		}
@@ -59,7 +61,8 @@ func run(t *testing.T, d *datadriven.TestData) string {
 		if d.HasArg("root") {
 			table.Kind = 'p'
 		}
-		return [...]string{"empty", "unmarked", "unkeyed", "read"}[Join(table, d.HasArg("snapshotted"), d.HasArg("marks"))] + "\n"
+		return [...]string{"empty", "unmarked", "unkeyed",
+			"read"}[Join(table, d.HasArg("snapshotted"), d.HasArg("marks"))] + "\n"
 	}
 	d.Fatalf(t, "unknown command %s", d.Cmd)
 	return ""
@@ -74,7 +77,8 @@ type script struct {
 // spec is the configuration that the command's arguments ask for.
 func (s script) spec() *spec.Spec {
 	set := map[string]string{
-		"name": "c", "connector.class": spec.Class, "database.hostname": "h", "database.user": "u", "database.password": "p", "database.dbname": "db", "topic.prefix": "x",
+		"name": "c", "connector.class": spec.Class, "database.hostname": "h", "database.user": "u", "database.password": "p",
+		"database.dbname": "db", "topic.prefix": "x",
 		"slot.name": "s",
 	}
 	for _, arg := range s.d.CmdArgs {
@@ -112,7 +116,8 @@ func (s script) facts() (Facts, pgrepl.Server) {
 	c := s.spec()
 	f := Facts{
 		Mode: c.Snapshot.Mode, Mismatch: c.Slot.Mismatch,
-		Want: pgrepl.SlotName{Name: c.Slot.Name, Plugin: string(c.Output.Plugin), Database: c.Connection.Database}, System: pgrepl.System{ID: "7", Timeline: 1},
+		Want:   pgrepl.SlotName{Name: c.Slot.Name, Plugin: string(c.Output.Plugin), Database: c.Connection.Database},
+		System: pgrepl.System{ID: "7", Timeline: 1},
 	}
 	server := pgrepl.Server{VersionNum: 170000}
 	for line := range strings.Lines(s.d.Input) {
@@ -241,7 +246,8 @@ func showPlan(p Plan) string {
 		b.WriteString("; begin a position")
 	}
 	if at := p.At; at != (pgrepl.Position{}) {
-		fmt.Fprintf(&b, "; stream at %s of system %s, timeline %d, delivered to %s", at, at.SystemID, at.Timeline, at.Delivered)
+		fmt.Fprintf(&b, "; stream at %s of system %s, timeline %d, delivered to %s", at, at.SystemID,
+			at.Timeline, at.Delivered)
 	}
 	return b.String() + "\n"
 }
@@ -278,7 +284,8 @@ func TestARefusalSaysWhyTheSlotWasNotCarriedOver(t *testing.T) {
 	slot := &pgrepl.SlotState{Name: "s"}
 	refusal := &pgrepl.Error{Reason: pgrepl.ReasonPluginRefused, Err: errors.New("the plugin is refused")}
 	err := KeepsPlugin(slot, refusal, obstacle)
-	if pgrepl.ReasonOf(err) != pgrepl.ReasonPluginRefused || !strings.Contains(err.Error(), "the plugin is refused") || !strings.Contains(err.Error(), obstacle.Error()) {
+	if pgrepl.ReasonOf(err) != pgrepl.ReasonPluginRefused || !strings.Contains(err.Error(), "the plugin is refused") ||
+		!strings.Contains(err.Error(), obstacle.Error()) {
 		t.Errorf("%v", err)
 	}
 	if strings.Contains(refusal.Error(), obstacle.Error()) {
@@ -312,7 +319,8 @@ func TestAStartKnowsAPositionAndAnUnfinishedSnapshot(t *testing.T) {
 	if saved := Begun(progress.Since(&progress.Checkpoint{At: at})); *saved != (Saved{At: at}) {
 		t.Errorf("with one %+v", saved)
 	}
-	if saved := Begun(progress.Since(&progress.Checkpoint{At: at, Snapshot: new(progress.Snapshot)})); *saved != (Saved{At: at, Reading: true}) {
+	if saved := Begun(progress.Since(&progress.Checkpoint{At: at,
+		Snapshot: new(progress.Snapshot)})); *saved != (Saved{At: at, Reading: true}) {
 		t.Errorf("with one amid a snapshot %+v", saved)
 	}
 }

@@ -123,8 +123,8 @@ func (c *Capture) enter(next Phase, reason string) bool {
 	return true
 }
 
-// connecting begins a session; the caller holds mu. Why the last one failed stays said meanwhile: a server that lets each attempt wait
-// would else hide it nearly all the time.
+// connecting begins a session; the caller holds mu. Why the last one failed stays said meanwhile: a
+// server that lets each attempt wait would else hide it nearly all the time.
 func (c *Capture) connecting() {
 	var last *trouble
 	if c.state.Phase == Retrying {
@@ -277,7 +277,8 @@ func (c *Capture) Positioned() bool {
 	return c.positioned
 }
 
-// NewIdle makes the status of a connector that does not run, as of a configuration. It may be told with TakenUp how far that had come.
+// NewIdle makes the status of a connector that does not run, as of a configuration. It may be told
+// with TakenUp how far that had come.
 func NewIdle(env connector.TaskEnv, config map[string]string, slot *slot.View) *Capture {
 	c := NewCapture(env, slot)
 	c.config = config

@@ -35,16 +35,25 @@ func TestAPhaseFollowsAnotherOnlyInTurn(t *testing.T) {
 		events []Event
 		want   string
 	}{
-		"a first start":                        {[]Event{Connected{}, Waits{"a lock"}, SnapshotBegan{}, SnapshotEnded{}, stream}, "connecting connecting snapshotting snapshotting streaming"},
-		"a resumed snapshot":                   {[]Event{Connected{}, stream, SnapshotBegan{}, stream}, "connecting streaming snapshotting streaming"},
-		"a snapshot alone":                     {[]Event{Connected{}, SnapshotBegan{}, Completed{}}, "connecting snapshotting complete"},
-		"a retry":                              {[]Event{Connected{}, stream, SessionFailed{failed}, Connected{}, stream}, "connecting streaming retrying retrying streaming"},
-		"a poll":                               {[]Event{Connected{}, PollBegan{"a"}, PollBegan{"b"}, TaskFailed{failed}}, "connecting polling polling failed"},
-		"what a task that failed is told late": {[]Event{Connected{}, TaskFailed{failed}, Slow{failed}, SessionFailed{failed}, stream}, "connecting failed failed failed failed"},
-		"what the connecting waited for, told late":       {[]Event{Connected{}, stream, Held{failed}, Held{}, Slow{failed}, Slow{}}, "connecting streaming streaming streaming retrying streaming"},
-		"trouble that another trouble takes the place of": {[]Event{Connected{}, SnapshotBegan{}, Slow{failed}, Held{failed}, Held{}}, "connecting snapshotting retrying snapshotting snapshotting"},
-		"trouble that the end of the session ends":        {[]Event{Connected{}, stream, Slow{failed}, SessionFailed{failed}, Connected{}, Waits{"a lock"}}, "connecting streaming retrying retrying retrying connecting"},
-		"a stream before anybody connected":               {[]Event{stream}, "idle"},
+		"a first start": {[]Event{Connected{}, Waits{"a lock"}, SnapshotBegan{}, SnapshotEnded{},
+			stream}, "connecting connecting snapshotting snapshotting streaming"},
+		"a resumed snapshot": {[]Event{Connected{}, stream, SnapshotBegan{}, stream},
+			"connecting streaming snapshotting streaming"},
+		"a snapshot alone": {[]Event{Connected{}, SnapshotBegan{}, Completed{}},
+			"connecting snapshotting complete"},
+		"a retry": {[]Event{Connected{}, stream, SessionFailed{failed}, Connected{}, stream},
+			"connecting streaming retrying retrying streaming"},
+		"a poll": {[]Event{Connected{}, PollBegan{"a"}, PollBegan{"b"}, TaskFailed{failed}},
+			"connecting polling polling failed"},
+		"what a task that failed is told late": {[]Event{Connected{}, TaskFailed{failed}, Slow{failed}, SessionFailed{failed},
+			stream}, "connecting failed failed failed failed"},
+		"what the connecting waited for, told late": {[]Event{Connected{}, stream, Held{failed}, Held{}, Slow{failed},
+			Slow{}}, "connecting streaming streaming streaming retrying streaming"},
+		"trouble that another trouble takes the place of": {[]Event{Connected{}, SnapshotBegan{}, Slow{failed}, Held{failed},
+			Held{}}, "connecting snapshotting retrying snapshotting snapshotting"},
+		"trouble that the end of the session ends": {[]Event{Connected{}, stream, Slow{failed}, SessionFailed{failed},
+			Connected{}, Waits{"a lock"}}, "connecting streaming retrying retrying retrying connecting"},
+		"a stream before anybody connected": {[]Event{stream}, "idle"},
 	} {
 		if got := phases(newCapture("c"), c.events...); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
@@ -67,21 +76,26 @@ func TestWhatIsShownOfACaptureIsWhatItsEventsSay(t *testing.T) {
 	} {
 		c.Observe(e)
 	}
-	if s := c.State(); s.Durable != 7 || s.Rows != 0 || s.Snapshots[0] != (TableSnapshot{Table: "s.a", Rows: 3, Ranges: 2, Done: 1}) {
+	if s := c.State(); s.Durable != 7 || s.Rows != 0 ||
+		s.Snapshots[0] != (TableSnapshot{Table: "s.a", Rows: 3, Ranges: 2, Done: 1}) {
 		t.Errorf("amid the snapshot: %+v", s)
 	}
-	if all := c.Tables(); all[0].Activity != Reading || all[0].Read != 3 || all[1].Activity != Waiting || all[1].Reason == "" {
+	if all := c.Tables(); all[0].Activity != Reading || all[0].Read != 3 || all[1].Activity != Waiting ||
+		all[1].Reason == "" {
 		t.Errorf("amid the snapshot: tables %+v", all)
 	}
 	asked := &progress.Incremental{Ended: []progress.EndedCollection{
-		{Collection: progress.Collection{Table: pgrepl.Table{Schema: "s", Name: "a"}}, Err: errors.New("the secret was wrong")}}}
+		{Collection: progress.Collection{Table: pgrepl.Table{Schema: "s", Name: "a"}},
+			Err: errors.New("the secret was wrong")}}}
 	for _, e := range []Event{
 		SnapshotEnded{}, StreamBegan{At: pgrepl.Position{Commit: 9}, Slot: "slot", Counters: func() Counters { return load }},
 		&Delivered{
 			Tally: &stage.Tally{
-				At: pgrepl.Position{Commit: 20}, Transactions: 2, Last: progress.Commit{CommitTime: ago(time.Second)}, Changed: 2, Oldest: ago(2 * time.Second), Newest: ago(time.Second),
+				At: pgrepl.Position{Commit: 20}, Transactions: 2, Last: progress.Commit{CommitTime: ago(time.Second)}, Changed: 2,
+				Oldest: ago(2 * time.Second), Newest: ago(time.Second),
 				Counts: []stage.Count{
-					{Table: "s.a", Op: change.Update, Events: 2, Rows: 1, CommitTime: ago(time.Second), LSN: 19}, {Table: "s.c", Op: change.Create, Events: 1, Rows: 1, CommitTime: ago(2 * time.Second)}},
+					{Table: "s.a", Op: change.Update, Events: 2, Rows: 1, CommitTime: ago(time.Second), LSN: 19},
+					{Table: "s.c", Op: change.Create, Events: 1, Rows: 1, CommitTime: ago(2 * time.Second)}},
 				Incremental: asked,
 			},
 			Tables: []Table{{Name: "s.c", Version: 1}}, At: at, ExactlyOnce: true,
@@ -90,11 +104,13 @@ func TestWhatIsShownOfACaptureIsWhatItsEventsSay(t *testing.T) {
 		c.Observe(e)
 	}
 	s := c.State()
-	if s.Durable != 20 || s.Rows != 3 || s.Transactions != 2 || s.Age.Round(time.Second) != time.Second || s.Latency.Count != 2 || !s.ExactlyOnce || s.Stream.Received != 50 || s.WALBytes != 100 {
+	if s.Durable != 20 || s.Rows != 3 || s.Transactions != 2 || s.Age.Round(time.Second) != time.Second ||
+		s.Latency.Count != 2 || !s.ExactlyOnce || s.Stream.Received != 50 || s.WALBytes != 100 {
 		t.Errorf("while it streams: %+v", s)
 	}
 	all := c.Tables()
-	if a := all[0]; a.Activity != Broken || !strings.Contains(a.Reason, "the *** was wrong") || a.Updated != 1 || a.LastLSN != 19 {
+	if a := all[0]; a.Activity != Broken || !strings.Contains(a.Reason, "the *** was wrong") || a.Updated != 1 ||
+		a.LastLSN != 19 {
 		t.Errorf("while it streams: table %+v", a)
 	}
 	if len(all) != 3 || all[1].Activity != Streamed || all[2].Inserted != 1 || all[2].Version != 1 {

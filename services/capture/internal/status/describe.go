@@ -13,8 +13,10 @@ import (
 // Describe is a captured table as one of its versions looks, of which the server keeps something back.
 func Describe(rel *change.Relation, events *change.Config, keptBack []string, version int) Table {
 	return Table{
-		Name: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: events.TableTopic(rel.Schema, rel.Name), Version: version,
-		ReplicaIdentity: history.IdentityName(rel.ReplicaIdentity), Warnings: warnings(rel, events.SentColumns(rel)), KeptBack: keptBack,
+		Name: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: events.TableTopic(rel.Schema, rel.Name),
+		Version:         version,
+		ReplicaIdentity: history.IdentityName(rel.ReplicaIdentity), Warnings: warnings(rel, events.SentColumns(rel)),
+		KeptBack: keptBack,
 	}
 }
 
@@ -23,13 +25,16 @@ func warnings(rel *change.Relation, sent []change.SentColumn) (out []string) {
 	table := pgrepl.QuoteTable(rel.Schema, rel.Name)
 	keyed := slices.ContainsFunc(sent, func(c change.SentColumn) bool { return c.KeyPlace > 0 })
 	if !keyed {
-		out = append(out, "Its events have no key, so that changes of a row can overtake each other in a topic of several partitions: give the table a primary key, or set message.key.columns.")
+		out = append(out,
+			"Its events have no key, so that changes of a row can overtake each other in a topic of several partitions: give the table a primary key, or set message.key.columns.")
 	}
 	if rel.ReplicaIdentity == 'f' {
 		return out
 	}
 	if !slices.ContainsFunc(rel.Columns, func(c change.Column) bool { return c.InIdentity }) {
-		out = append(out, fmt.Sprintf("PostgreSQL refuses updates and deletes of it while it is published, since nothing identifies its rows: add a primary key, or ALTER TABLE %s REPLICA IDENTITY FULL;", table))
+		out = append(out,
+			fmt.Sprintf(
+				"PostgreSQL refuses updates and deletes of it while it is published, since nothing identifies its rows: add a primary key, or ALTER TABLE %s REPLICA IDENTITY FULL;", table))
 	}
 	var toasted []string
 	for _, c := range sent {
@@ -38,7 +43,9 @@ func warnings(rel *change.Relation, sent []change.SentColumn) (out []string) {
 		}
 	}
 	if len(toasted) > 0 {
-		out = append(out, fmt.Sprintf("An update that leaves a large value of %s alone does not carry it, and its event has the placeholder (unavailable.value.placeholder): ALTER TABLE %s REPLICA IDENTITY FULL; sends it.", strings.Join(toasted, ", "), table))
+		out = append(out,
+			fmt.Sprintf(
+				"An update that leaves a large value of %s alone does not carry it, and its event has the placeholder (unavailable.value.placeholder): ALTER TABLE %s REPLICA IDENTITY FULL; sends it.", strings.Join(toasted, ", "), table))
 	}
 	return out
 }

@@ -23,7 +23,8 @@ func (r *Registry) Put(c *Capture) {
 	r.captures[c.name] = c
 }
 
-// Remove takes a capture off whose task has ended, unless a newer one of the same connector has taken its place. One that failed stays.
+// Remove takes a capture off whose task has ended, unless a newer one of the same connector has
+// taken its place. One that failed stays.
 func (r *Registry) Remove(c *Capture) {
 	c.mu.Lock()
 	failed := c.state.Phase == Failed

@@ -20,8 +20,8 @@ type State struct {
 	Rows, Transactions int64
 	ExactlyOnce        bool
 	Reconnects         int64
-	// LastCommit is the commit of the last transaction delivered, Age how old the last change was when it was durable; zero and nil
-	// without one.
+	// LastCommit is the commit of the last transaction delivered, Age how old the last change was
+	// when it was durable; zero and nil without one.
 	LastCommit time.Time
 	Age        *time.Duration
 	// LastEvent is when events were last durable.

@@ -123,8 +123,8 @@ func (c *Capture) activity(s *State, name string) (Activity, string) {
 	return Waiting, s.Reason
 }
 
-// incrementalActivity is what is being done about a table while changes are streamed; the caller holds mu. The last of several
-// entries is the newest.
+// incrementalActivity is what is being done about a table while changes are streamed; the caller
+// holds mu. The last of several entries is the newest.
 func (c *Capture) incrementalActivity(name string) (is Activity, reason string) {
 	is = Streamed
 	if c.incremental == nil {

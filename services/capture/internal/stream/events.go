@@ -114,7 +114,8 @@ func (r *Reader) deliver(b *stage.Batch, t *encode.Table, op change.Op, m *pgrep
 	return nil
 }
 
-// repeat counts the events of a change that was delivered before: those after it have their place in the transaction by them.
+// repeat counts the events of a change that was delivered before: those after it have their place
+// in the transaction by them.
 func (r *Reader) repeat(b *stage.Batch, t *encode.Table, op change.Op, m *pgrepl.Message) error {
 	r.observe(b, t, m)
 	if !r.d.Events.TransactionMetadata {
@@ -135,7 +136,8 @@ func (r *Reader) observe(b *stage.Batch, t *encode.Table, m *pgrepl.Message) {
 	if t.Observed {
 		return
 	}
-	at := pgrepl.Position{SystemID: r.d.System.ID, Timeline: r.d.System.Timeline, Commit: r.tx.commit, Ordinal: r.tx.ordinal}
+	at := pgrepl.Position{SystemID: r.d.System.ID, Timeline: r.d.System.Timeline, Commit: r.tx.commit,
+		Ordinal: r.tx.ordinal}
 	r.d.Observer.Change(b, t, history.Point{At: at, LSN: m.LSN, Time: time.UnixMicro(r.tx.commitTime).UTC()})
 }
 
@@ -157,7 +159,8 @@ func (r *Reader) event(t *encode.Table, op change.Op, m *pgrepl.Message) *change
 func (r *Reader) leftOut(t *encode.Table) {
 	const detail = "so copies of it keep the rows that it had: set skipped.operations=none for copies that follow truncates, and empty this one"
 	r.d.Log.Warn("A table was truncated, and no event says so (skipped.operations)", "table", t.Name, "remedy", detail)
-	r.d.Happened("TruncateSkipped", fmt.Sprintf("table %s was truncated, and no event says so (skipped.operations), %s", t.Name, detail))
+	r.d.Happened("TruncateSkipped", fmt.Sprintf("table %s was truncated, and no event says so (skipped.operations), %s",
+		t.Name, detail))
 }
 
 // logical takes a message of pg_logical_emit_message: a trace context, a watermark, or one to pass on.
@@ -165,7 +168,8 @@ func (r *Reader) logical(b *stage.Batch, m *pgrepl.Message) error {
 	if m.Transactional && r.decoder.InTransaction() {
 		return r.inTransaction(b, m)
 	}
-	if m.LSN < r.resume.Commit || string(m.Prefix) == incremental.MarkPrefix || !r.d.Events.WantsMessage(string(m.Prefix)) {
+	if m.LSN < r.resume.Commit || string(m.Prefix) == incremental.MarkPrefix ||
+		!r.d.Events.WantsMessage(string(m.Prefix)) {
 		return nil
 	}
 	return r.lone(b, m)
@@ -217,7 +221,8 @@ func (r *Reader) lone(b *stage.Batch, m *pgrepl.Message) error {
 	r.lastCommit = m.LSN // as Debezium has it
 	b.At.Delivered = max(b.At.Delivered, m.LSN+1)
 	msg := change.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
-	msg.Source = change.Source{Snapshot: change.NotSnapshot, CommitTime: msg.Now / 1000, LSN: uint64(m.LSN), HasLSN: true, LastCommit: uint64(r.lastCommit)}
+	msg.Source = change.Source{Snapshot: change.NotSnapshot, CommitTime: msg.Now / 1000, LSN: uint64(m.LSN), HasLSN: true,
+		LastCommit: uint64(r.lastCommit)}
 	if left, err := r.pass(b, m, &msg); left {
 		return err
 	}

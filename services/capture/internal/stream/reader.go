@@ -69,10 +69,11 @@ type Reader struct {
 	scratch change.Batch
 }
 
-// NewReader makes the reader of a stream that goes on at a position, for ever, or until all transactions that committed before until
-// are durable.
+// NewReader makes the reader of a stream that goes on at a position, for ever, or until all
+// transactions that committed before until are durable.
 func NewReader(d Deps, decoder pgrepl.Decoder, resume pgrepl.Position, until pgrepl.LSN) *Reader {
-	return &Reader{d: d, decoder: decoder, aux: change.NewAuxiliary(d.Events), resume: resume, until: until, asked: resume.Commit}
+	return &Reader{d: d, decoder: decoder, aux: change.NewAuxiliary(d.Events), resume: resume, until: until,
+		asked: resume.Commit}
 }
 
 // Run reads until the stream or the stage ends, which is an error; ErrReached is a good one.
@@ -104,9 +105,10 @@ const (
 	idleBytes    = 16 << 20
 )
 
-// keepAlive moves the position to the end of the server's log while no transaction is open: everything that committed
-// before it has come. That holds no log back for an idle table. The checkpoint moves first and the slot after it, so that
-// a slot ahead of the checkpoint always means that somebody else advanced it.
+// keepAlive moves the position to the end of the server's log while no transaction is open:
+// everything that committed before it has come. That holds no log back for an idle table. The
+// checkpoint moves first and the slot after it, so that a slot ahead of the checkpoint always means
+// that somebody else advanced it.
 func (r *Reader) keepAlive(end pgrepl.LSN) error {
 	if r.decoder.InTransaction() {
 		return nil
@@ -162,7 +164,8 @@ func (r *Reader) Handle(m *pgrepl.Message) error {
 	return err
 }
 
-// take applies one message under the stage's lock, which a panic must not leave behind: everybody else would wait for it.
+// take applies one message under the stage's lock, which a panic must not leave behind: everybody
+// else would wait for it.
 func (r *Reader) take(m *pgrepl.Message) error {
 	b := r.d.Stage.Fill()
 	defer r.d.Stage.Unlock()

@@ -46,7 +46,8 @@ const (
 	due
 )
 
-// begin opens a transaction and finds out how much of it was delivered before. at is the position now, resume where the stream began.
+// begin opens a transaction and finds out how much of it was delivered before. at is the position
+// now, resume where the stream began.
 func (t *transaction) begin(m *pgrepl.Message, at, resume pgrepl.Position) {
 	counts := t.counts[:0]
 	commit, end := m.CommitLSN, m.CommitLSN+1
@@ -144,10 +145,12 @@ func (t *transaction) count(table string, events int64) {
 	t.counts = append(t.counts, change.CollectionCount{Collection: table, Events: events})
 }
 
-// countMessage counts a logical message among the events. Debezium counts each as a collection of its own, named by the Java object
-// that stands for it; the number after @ is any.
+// countMessage counts a logical message among the events. Debezium counts each as a collection of
+// its own, named by the Java object that stands for it; the number after @ is any.
 func (t *transaction) countMessage(m *pgrepl.Message) {
 	t.total++
 	t.counts = append(t.counts, change.CollectionCount{
-		Collection: fmt.Sprintf("io.debezium.connector.postgresql.LogicalDecodingMessageMonitor$LogicalDecodingMessageId@%08x", uint32(m.LSN)), Events: 1})
+		Collection: fmt.Sprintf(
+			"io.debezium.connector.postgresql.LogicalDecodingMessageMonitor$LogicalDecodingMessageId@%08x", uint32(m.LSN)),
+		Events: 1})
 }

@@ -19,8 +19,8 @@ type written struct {
 	changes     int
 }
 
-// deliveries reads transactions as a stream that began at resume sends them, and names the changes that are due, each with the position
-// after it. Positions after transactions are among them.
+// deliveries reads transactions as a stream that began at resume sends them, and names the changes
+// that are due, each with the position after it. Positions after transactions are among them.
 func deliveries(log []written, resume pgrepl.Position, tells bool) (changes []string, positions []pgrepl.Position) {
 	at := resume
 	var tx transaction
@@ -44,8 +44,9 @@ func deliveries(log []written, resume pgrepl.Position, tells bool) (changes []st
 	return changes, positions
 }
 
-// TestAStreamThatGoesOnAnywhereDeliversWhatIsLeft stops a stream after any change or commit and goes on from the position there. Of
-// servers that do not tell commits in advance, the stream goes on with the transactions that the slot has not confirmed.
+// TestAStreamThatGoesOnAnywhereDeliversWhatIsLeft stops a stream after any change or commit and
+// goes on from the position there. Of servers that do not tell commits in advance, the stream goes
+// on with the transactions that the slot has not confirmed.
 func TestAStreamThatGoesOnAnywhereDeliversWhatIsLeft(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tells := rapid.Bool().Draw(t, "tells commits")
@@ -117,7 +118,8 @@ func TestEventsHaveTheirPlaceInTheTransaction(t *testing.T) {
 	if got, want := strings.Join(places, "; "), "7:40 1 1; 7:40 2 1; 7:40 4 1; 7:40 5 3; 7:40 5 2"; got != want {
 		t.Errorf("places %s\nwant   %s", got, want)
 	}
-	if tx.total != 5 || len(tx.counts) != 3 || tx.counts[0].Events != 2 || tx.counts[1].Events != 2 || !strings.HasSuffix(tx.counts[2].Collection, "@00000028") {
+	if tx.total != 5 || len(tx.counts) != 3 || tx.counts[0].Events != 2 || tx.counts[1].Events != 2 ||
+		!strings.HasSuffix(tx.counts[2].Collection, "@00000028") {
 		t.Errorf("counted %d: %+v", tx.total, tx.counts)
 	}
 	tx.begin(&pgrepl.Message{CommitLSN: 60}, pgrepl.Position{}, pgrepl.Position{})
@@ -135,7 +137,8 @@ func TestASampledTraceContextGoesWithTheEventsUnchanged(t *testing.T) {
 	}
 	const sampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	tx.trace(sampled)
-	if len(tx.headers) != 1 || tx.headers[0].Key != telemetry.TraceparentKey || string(tx.headers[0].Value) != sampled || tx.traceparent != sampled {
+	if len(tx.headers) != 1 || tx.headers[0].Key != telemetry.TraceparentKey || string(tx.headers[0].Value) != sampled ||
+		tx.traceparent != sampled {
 		t.Errorf("%+v", tx.headers)
 	}
 }
@@ -145,7 +148,8 @@ func TestASourceBlockSaysWhereAChangeLies(t *testing.T) {
 	tx.begin(&pgrepl.Message{XID: 7, CommitLSN: 50, CommitTime: 9}, pgrepl.Position{}, pgrepl.Position{})
 	var s change.Source
 	tx.source(&s, &pgrepl.Message{LSN: 40, OriginLSN: 3}, 30)
-	if s.TxID != 7 || !s.HasTx || s.CommitTime != 9 || s.LSN != 40 || !s.HasLSN || s.LastCommit != 30 || s.OriginLSN != 3 || s.Snapshot != change.NotSnapshot {
+	if s.TxID != 7 || !s.HasTx || s.CommitTime != 9 || s.LSN != 40 || !s.HasLSN || s.LastCommit != 30 ||
+		s.OriginLSN != 3 || s.Snapshot != change.NotSnapshot {
 		t.Errorf("%+v", s)
 	}
 }

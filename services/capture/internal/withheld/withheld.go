@@ -30,13 +30,15 @@ type Withheld struct {
 }
 
 // Find asks what is kept back of tables whose changes come without a publication, or do not come.
-func Find(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) (*Withheld, error) {
+func Find(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
+	tables []pgrepl.FoundTable) (*Withheld, error) {
 	h := of(server, s, tables)
 	return h, h.findHeirs(ctx, conn, s, tables)
 }
 
 // FindPublished asks what is kept back of tables, and what their publication keeps back.
-func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) (_ *Withheld, err error) {
+func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
+	tables []pgrepl.FoundTable) (_ *Withheld, err error) {
 	h := of(server, s, tables)
 	if h.restrictions, h.operations, err = s.Publication.Restrictions(ctx, conn, server); err != nil {
 		return nil, err
@@ -48,14 +50,16 @@ func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s 
 }
 
 func of(server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) *Withheld {
-	h := &Withheld{role: s.Connection.User, publication: s.Publication.Name, mayViaRoot: server.Major() >= 13, tables: make(map[uint32]pgrepl.FoundTable, len(tables))}
+	h := &Withheld{role: s.Connection.User, publication: s.Publication.Name, mayViaRoot: server.Major() >= 13,
+		tables: make(map[uint32]pgrepl.FoundTable, len(tables))}
 	for _, t := range tables {
 		h.tables[t.OID] = t
 	}
 	return h
 }
 
-// findHeirs finds what snapshots read with the tables, and whose changes come under names that the filters do not match.
+// findHeirs finds what snapshots read with the tables, and whose changes come under names that the
+// filters do not match.
 func (h *Withheld) findHeirs(ctx context.Context, conn *pgx.Conn, s *spec.Spec, tables []pgrepl.FoundTable) error {
 	oids := make([]uint32, len(tables))
 	for i, t := range tables {
@@ -70,7 +74,9 @@ func (h *Withheld) findHeirs(ctx context.Context, conn *pgx.Conn, s *spec.Spec, 
 		if h.viaRoot && h.tables[oid].Kind == 'p' {
 			continue
 		}
-		all = slices.DeleteFunc(all, func(m pgrepl.Member) bool { return m.Table == h.tables[oid].Table || s.Tables.Captured(m.Table) })
+		all = slices.DeleteFunc(all, func(m pgrepl.Member) bool {
+			return m.Table == h.tables[oid].Table || s.Tables.Captured(m.Table)
+		})
 		if len(all) > 0 {
 			h.heirs[oid] = all
 		}
@@ -92,27 +98,36 @@ func (h *Withheld) unread(t pgrepl.FoundTable) []string {
 	if !t.Policies {
 		return nil
 	}
-	return []string{fmt.Sprintf("Row level security keeps rows of it from role %s: snapshots and comparisons lack them, while the stream has the changes of all rows: ALTER ROLE %s BYPASSRLS; lets the role read all.", h.role, pgrepl.QuoteIdent(h.role))}
+	return []string{fmt.Sprintf(
+		"Row level security keeps rows of it from role %s: snapshots and comparisons lack them, while the stream has the changes of all rows: ALTER ROLE %s BYPASSRLS; lets the role read all.", h.role, pgrepl.QuoteIdent(h.role))}
 }
 
 // unsent says what the publication keeps back of a table.
 func (h *Withheld) unsent(t pgrepl.FoundTable) (out []string) {
 	r := h.restrictions[t.OID]
-	again := fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %[1]s ADD TABLE %[2]s; sends all.", pgrepl.QuoteIdent(h.publication), pgrepl.QuoteTable(t.Schema, t.Name))
+	again := fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %[1]s ADD TABLE %[2]s; sends all.",
+		pgrepl.QuoteIdent(h.publication), pgrepl.QuoteTable(t.Schema, t.Name))
 	if r.RowFilter != "" {
-		out = append(out, fmt.Sprintf("Publication %s has a row filter for it: changes of rows for which %s is not true never stream, while snapshots read all rows: %s", h.publication, r.RowFilter, again))
+		out = append(out,
+			fmt.Sprintf(
+				"Publication %s has a row filter for it: changes of rows for which %s is not true never stream, while snapshots read all rows: %s", h.publication, r.RowFilter, again))
 	}
 	if r.Columns != nil {
-		out = append(out, fmt.Sprintf("Publication %s has a column list for it: events of the stream have only %s, while snapshots read all columns: %s", h.publication, strings.Join(r.Columns, ", "), again))
+		out = append(out,
+			fmt.Sprintf(
+				"Publication %s has a column list for it: events of the stream have only %s, while snapshots read all columns: %s",
+				h.publication, strings.Join(r.Columns, ", "), again))
 	}
 	if len(h.operations) > 0 && !t.Unlogged {
-		out = append(out, fmt.Sprintf("Publication %s does not send %s, so that such changes never stream: ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate');", h.publication, strings.Join(h.operations, " and "), pgrepl.QuoteIdent(h.publication)))
+		out = append(out,
+			fmt.Sprintf(
+				"Publication %s does not send %s, so that such changes never stream: ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate');", h.publication, strings.Join(h.operations, " and "), pgrepl.QuoteIdent(h.publication)))
 	}
 	return out
 }
 
-// Restrict tells a comparison where it would say "equal" of what its role does not see, and which columns do not stream. Rows and changes
-// that do not stream it finds itself.
+// Restrict tells a comparison where it would say "equal" of what its role does not see, and which
+// columns do not stream. Rows and changes that do not stream it finds itself.
 func (h *Withheld) Restrict(d *digest.Description, t pgrepl.FoundTable) {
 	if unread := h.unread(t); len(unread) > 0 {
 		d.Failure = unread[0]
@@ -131,7 +146,8 @@ func (h *Withheld) unstreamed(t pgrepl.FoundTable) []string {
 	if !t.Unlogged {
 		return nil
 	}
-	return []string{fmt.Sprintf("It is unlogged: its changes are not in PostgreSQL's log and never stream, only snapshots read it: ALTER TABLE %s SET LOGGED; makes them stream.", pgrepl.QuoteTable(t.Schema, t.Name))}
+	return []string{fmt.Sprintf(
+		"It is unlogged: its changes are not in PostgreSQL's log and never stream, only snapshots read it: ALTER TABLE %s SET LOGGED; makes them stream.", pgrepl.QuoteTable(t.Schema, t.Name))}
 }
 
 // timescaleChunks is the schema where TimescaleDB keeps the chunks of hypertables.
@@ -147,12 +163,15 @@ func (h *Withheld) renamed(t pgrepl.FoundTable) []string {
 	for i, m := range heirs {
 		names[i] = m.Table.String()
 	}
-	what := fmt.Sprintf("Its rows are stored in %s, under whose names their changes come; the filters do not match these, so that they never stream, while snapshots read the rows", preflight.Few(names))
+	what := fmt.Sprintf(
+		"Its rows are stored in %s, under whose names their changes come; the filters do not match these, so that they never stream, while snapshots read the rows", preflight.Few(names))
 	switch {
 	case heirs[0].Schema == timescaleChunks:
-		return []string{what + `: Add _timescaledb_internal\._hyper_.* to table.include.list, with a publication FOR ALL TABLES, or from PostgreSQL 15 on FOR TABLES IN SCHEMA _timescaledb_internal, so that chunks to come are in it; ByLogicalTableRouter brings the chunks' topics together.`}
+		return []string{what +
+			`: Add _timescaledb_internal\._hyper_.* to table.include.list, with a publication FOR ALL TABLES, or from PostgreSQL 15 on FOR TABLES IN SCHEMA _timescaledb_internal, so that chunks to come are in it; ByLogicalTableRouter brings the chunks' topics together.`}
 	case t.Kind == 'p' && h.mayViaRoot:
-		return []string{what + fmt.Sprintf(": Set publish.via.partition.root=true (where the publication exists already, ALTER PUBLICATION %s SET (publish_via_partition_root = true);), or add the partitions to table.include.list.", pgrepl.QuoteIdent(h.publication))}
+		return []string{what + fmt.Sprintf(
+			": Set publish.via.partition.root=true (where the publication exists already, ALTER PUBLICATION %s SET (publish_via_partition_root = true);), or add the partitions to table.include.list.", pgrepl.QuoteIdent(h.publication))}
 	}
 	return []string{what + ": Add them to table.include.list."}
 }

@@ -19,8 +19,9 @@ import (
 type Report interface {
 	// Delivered tells of records that are durable.
 	Delivered(*stage.Tally)
-	// Waits tells that Kafka has not acknowledged records, or the end of a transaction where there are none, for a while; it comes from
-	// a goroutine of its own. Acknowledges tells that it has since.
+	// Waits tells that Kafka has not acknowledged records, or the end of a transaction where there
+	// are none, for a while; it comes from a goroutine of its own. Acknowledges tells that it has
+	// since.
 	Waits(records int, longest time.Duration)
 	Acknowledges()
 	// Untold is told what Waits failed with.
@@ -62,8 +63,8 @@ func New(d Deps) *Writer { return &Writer{d: d} }
 
 // Spans of Kafka transactions.
 const (
-	// ForChanges is for how long batches of the stream join a transaction. The records of a longer one would reach readers of committed
-	// records that much later.
+	// ForChanges is for how long batches of the stream join a transaction. The records of a longer
+	// one would reach readers of committed records that much later.
 	ForChanges = 20 * time.Millisecond
 	// ForRows is for how long batches of a snapshot do: nobody waits for single rows.
 	ForRows = 100 * time.Millisecond
@@ -72,10 +73,12 @@ const (
 // longest is after how long an unacknowledged batch counts as trouble worth showing.
 const longest = 5 * time.Second
 
-// Write writes a batch and the checkpoint that it leads to. Once Kafka has them free is told, after which the batch is the caller's
-// again, and reports whether another one is there that may share the transaction, unless that is as old as span. durable says that
-// the transaction is committed, or that there are none; Settle is to follow then.
-func (w *Writer) Write(ctx context.Context, b *stage.Batch, next progress.Checkpoint, span time.Duration, free func() (more bool)) (durable bool, err error) {
+// Write writes a batch and the checkpoint that it leads to. Once Kafka has them free is told, after
+// which the batch is the caller's again, and reports whether another one is there that may share
+// the transaction, unless that is as old as span. durable says that the transaction is committed,
+// or that there are none; Settle is to follow then.
+func (w *Writer) Write(ctx context.Context, b *stage.Batch, next progress.Checkpoint, span time.Duration,
+	free func() (more bool)) (durable bool, err error) {
 	w.d.Fail.Pass("before_produce")
 	w.sum.Add(b)
 	err = w.noticing(func() error {
@@ -134,7 +137,8 @@ func (w *Writer) put(ctx context.Context, b *stage.Batch, next progress.Checkpoi
 	return w.d.Producer.Write(ctx, b.Records, w.d.OffsetKey, value, versions...)
 }
 
-// noticing runs the writing of records; where the broker does not answer, which the client waits out, it says so meanwhile.
+// noticing runs the writing of records; where the broker does not answer, which the client waits
+// out, it says so meanwhile.
 func (w *Writer) noticing(write func() error) error {
 	records := w.sum.Sent
 	return patience.Run(longest, write, patience.Tell{

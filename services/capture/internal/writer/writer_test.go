@@ -68,8 +68,9 @@ func batch(at, records int) *stage.Batch {
 	return b
 }
 
-// TestWhatIsDeliveredIsDurableAndWhatIsDurableIsDelivered writes batches that follow each other closely or not, to brokers with and without
-// transactions, and compares what is told, and what may be confirmed, with what the broker has.
+// TestWhatIsDeliveredIsDurableAndWhatIsDurableIsDelivered writes batches that follow each other
+// closely or not, to brokers with and without transactions, and compares what is told, and what may
+// be confirmed, with what the broker has.
 func TestWhatIsDeliveredIsDurableAndWhatIsDurableIsDelivered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kafka := &broker{transactions: rapid.Bool().Draw(t, "transactions")}
@@ -90,7 +91,8 @@ func TestWhatIsDeliveredIsDurableAndWhatIsDurableIsDelivered(t *testing.T) {
 				t.Fatalf("batch %d is durable: %v, want %v", at, durable, want)
 			}
 			if p.Durable() != kafka.durable || durable && (report.records != sent || report.at != kafka.durable) {
-				t.Fatalf("%s may be confirmed, %d records to %s are told; the broker has all to %s, of %d records", p.Durable(), report.records, report.at, kafka.durable, sent)
+				t.Fatalf("%s may be confirmed, %d records to %s are told; the broker has all to %s, of %d records", p.Durable(),
+					report.records, report.at, kafka.durable, sent)
 			}
 		}
 	})
@@ -121,7 +123,8 @@ func TestACheckpointAloneIsDurableAtOnce(t *testing.T) {
 	kafka := &broker{transactions: true}
 	p := progress.Since(nil)
 	w := New(Deps{Producer: kafka, Progress: p, Report: new(told), Fail: failpoint.Parse("")})
-	if err := w.Save(t.Context(), new(stage.Batch), p.Take(progress.Step{At: pgrepl.Position{Commit: 5}})); err != nil || kafka.durable != 5 || p.Durable() != 5 {
+	if err := w.Save(t.Context(), new(stage.Batch), p.Take(progress.Step{At: pgrepl.Position{Commit: 5}})); err != nil ||
+		kafka.durable != 5 || p.Durable() != 5 {
 		t.Errorf("%v; the broker has all to %s, %s may be confirmed", err, kafka.durable, p.Durable())
 	}
 }

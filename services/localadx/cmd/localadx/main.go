@@ -76,26 +76,39 @@ func parse(args []string) (localadx.Config, error) {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&config.HTTPAddr, "http", localadx.DefaultHTTPAddr, "address for http, as host:port; :8082 listens on all interfaces")
+	flags.StringVar(&config.HTTPAddr, "http", localadx.DefaultHTTPAddr,
+		"address for http, as host:port; :8082 listens on all interfaces")
 	flags.StringVar(&config.HTTPSAddr, "https", localadx.DefaultHTTPSAddr, "address for https, as host:port")
 	flags.StringVar(&config.DataDir, "data", ".localadx", "directory that holds all data")
-	flags.StringVar(&databases, "database", localadx.DefaultDatabase, "databases to make at the start, separated by commas")
+	flags.StringVar(&databases, "database", localadx.DefaultDatabase,
+		"databases to make at the start, separated by commas")
 	flags.StringVar(&config.MemoryLimit, "memory", "1GB", "memory that queries and ingestion may use; more goes to disk")
 	flags.IntVar(&config.Threads, "threads", 0, "threads for queries; 0 is one a core")
-	flags.DurationVar(&config.MaxBatchingTime, "max-batching-time", 0, "longest time that queued ingestion waits to fill a batch, such as 1s; 0 obeys the tables' batching policies")
+	flags.DurationVar(&config.MaxBatchingTime, "max-batching-time", 0,
+		"longest time that queued ingestion waits to fill a batch, such as 1s; 0 obeys the tables' batching policies")
 	flags.Int64Var(&config.MaxResultRows, "max-result-rows", 500_000, "rows that a query may return")
-	flags.Int64Var(&config.DiskReserve, "disk-reserve", 256<<20, "bytes of the disk that stay free: with less, ingestion is refused")
+	flags.Int64Var(&config.DiskReserve, "disk-reserve", 256<<20,
+		"bytes of the disk that stay free: with less, ingestion is refused")
 	flags.StringVar(&config.Token, "token", "", "bearer token that clients must send; empty lets everybody in")
-	flags.StringVar(&config.CertFile, "cert", "", "https certificate (PEM); without, one is made and ca.pem in the data directory is what to trust")
+	flags.StringVar(&config.CertFile, "cert", "",
+		"https certificate (PEM); without, one is made and ca.pem in the data directory is what to trust")
 	flags.StringVar(&config.KeyFile, "key", "", "key of the https certificate (PEM)")
-	flags.StringVar(&names, "names", "", "further host names and addresses for the certificate that is made, separated by commas")
-	flags.StringVar(&config.StorageURL, "storage-url", "", "URL at which clients reach the https address when it is not the host they use, as behind a port mapping")
-	flags.StringVar(&traits, "like-adx", "", "what of Azure's service to take over beyond what a local one needs, for clients to be tried against, separated by commas: "+
-		likeness.Names()+"; all is all of them, and - before a name takes it away again")
-	flags.DurationVar(&config.StorageLife, "storage-life", 0, "how long names of storage are handed out where "+string(likeness.RotatingStorage)+" has them change, and then still answered; 0 is two hours, as clients ask for them every hour")
-	flags.StringVar(&emulator, "emulator", "", "answer as Kusto's emulator (kustainer), which takes neither queued nor streaming ingestion: syntax-error or wrong-endpoint, as it refuses to say where to queue")
-	flags.StringVar(&roles, "roles", "", "roles that clients have, separated by commas: ingestor, viewer, user, table-admin, database-admin; empty is all")
-	flags.Int64Var(&config.StatusOperations, "status-operations", 0, "requests a day that the status table takes before it asks clients to wait; 0 is any number")
+	flags.StringVar(&names, "names", "",
+		"further host names and addresses for the certificate that is made, separated by commas")
+	flags.StringVar(&config.StorageURL, "storage-url", "",
+		"URL at which clients reach the https address when it is not the host they use, as behind a port mapping")
+	flags.StringVar(&traits, "like-adx", "",
+		"what of Azure's service to take over beyond what a local one needs, for clients to be tried against, separated by commas: "+
+			likeness.Names()+"; all is all of them, and - before a name takes it away again")
+	flags.DurationVar(&config.StorageLife, "storage-life", 0,
+		"how long names of storage are handed out where "+string(likeness.RotatingStorage)+
+			" has them change, and then still answered; 0 is two hours, as clients ask for them every hour")
+	flags.StringVar(&emulator, "emulator", "",
+		"answer as Kusto's emulator (kustainer), which takes neither queued nor streaming ingestion: syntax-error or wrong-endpoint, as it refuses to say where to queue")
+	flags.StringVar(&roles, "roles", "",
+		"roles that clients have, separated by commas: ingestor, viewer, user, table-admin, database-admin; empty is all")
+	flags.Int64Var(&config.StatusOperations, "status-operations", 0,
+		"requests a day that the status table takes before it asks clients to wait; 0 is any number")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
 		return config, err

@@ -1,6 +1,7 @@
-// Package geo implements the geospatial functions of the Kusto query language with the libraries Kusto's own are built
-// on: S2 for geometry on the sphere, H3 for hexagonal cells. Coordinates are longitude and latitude in degrees, shapes are GeoJSON,
-// lengths are metres on a sphere of the Earth's mean radius.
+// Package geo implements the geospatial functions of the Kusto query language with the libraries
+// Kusto's own are built on: S2 for geometry on the sphere, H3 for hexagonal cells. Coordinates are
+// longitude and latitude in degrees, shapes are GeoJSON, lengths are metres on a sphere of the
+// Earth's mean radius.
 package geo
 
 import (
@@ -22,18 +23,28 @@ var ErrUnsupported = errors.New("this combination of shapes is not supported")
 // Functions returns the implementations by name; their signatures are in package scalar.
 func Functions() map[string]func([]any) any {
 	return map[string]func([]any) any{
-		"geo_point_to_geohash": pointToGeohash, "geo_geohash_to_central_point": geohashCenter, "geo_geohash_to_polygon": geohashPolygon,
-		"geo_geohash_neighbors": geohashNeighbors,
-		"geo_point_to_s2cell":   pointToS2, "geo_s2cell_to_central_point": s2Center, "geo_s2cell_to_polygon": s2Polygon, "geo_s2cell_neighbors": s2Neighbors,
-		"geo_point_to_h3cell": pointToH3, "geo_h3cell_to_central_point": h3Center, "geo_h3cell_to_polygon": h3Polygon, "geo_h3cell_parent": h3Parent,
-		"geo_h3cell_children": h3Children, "geo_h3cell_level": h3Level, "geo_h3cell_neighbors": h3Neighbors, "geo_h3cell_rings": h3Rings,
-		"geo_distance_2points": distance2Points, "geo_azimuth": azimuth, "geo_angle": angle, "geo_point_in_circle": pointInCircle,
-		"geo_point_in_polygon": pointInPolygon, "geo_distance_point_to_line": distanceToLine, "geo_distance_point_to_polygon": distanceToPolygon,
-		"geo_closest_point_on_line": closestOnLine, "geo_closest_point_on_polygon": closestOnPolygon,
-		"geo_line_length": lineLength, "geo_line_centroid": lineCentroid, "geo_line_interpolate_point": lineInterpolate, "geo_line_locate_point": lineLocate,
-		"geo_line_to_s2cells": lineToS2, "geo_line_simplify": lineSimplify, "geo_polygon_to_h3cells": polygonToH3, "geo_polygon_area": polygonArea, "geo_polygon_perimeter": polygonPerimeter, "geo_polygon_centroid": polygonCentroid,
-		"geo_polygon_to_s2cells": polygonToS2, "geo_intersects_2lines": intersects2Lines, "geo_intersects_2polygons": intersects2Polygons,
-		"geo_intersects_line_with_polygon": intersectsLinePolygon, "geo_intersection_2lines": intersection2Lines, "geo_from_wkt": fromWKT,
+		"geo_point_to_geohash": pointToGeohash, "geo_geohash_to_central_point": geohashCenter,
+		"geo_geohash_to_polygon": geohashPolygon,
+		"geo_geohash_neighbors":  geohashNeighbors,
+		"geo_point_to_s2cell":    pointToS2, "geo_s2cell_to_central_point": s2Center, "geo_s2cell_to_polygon": s2Polygon,
+		"geo_s2cell_neighbors": s2Neighbors,
+		"geo_point_to_h3cell":  pointToH3, "geo_h3cell_to_central_point": h3Center, "geo_h3cell_to_polygon": h3Polygon,
+		"geo_h3cell_parent":   h3Parent,
+		"geo_h3cell_children": h3Children, "geo_h3cell_level": h3Level, "geo_h3cell_neighbors": h3Neighbors,
+		"geo_h3cell_rings":     h3Rings,
+		"geo_distance_2points": distance2Points, "geo_azimuth": azimuth, "geo_angle": angle,
+		"geo_point_in_circle":  pointInCircle,
+		"geo_point_in_polygon": pointInPolygon, "geo_distance_point_to_line": distanceToLine,
+		"geo_distance_point_to_polygon": distanceToPolygon,
+		"geo_closest_point_on_line":     closestOnLine, "geo_closest_point_on_polygon": closestOnPolygon,
+		"geo_line_length": lineLength, "geo_line_centroid": lineCentroid, "geo_line_interpolate_point": lineInterpolate,
+		"geo_line_locate_point": lineLocate,
+		"geo_line_to_s2cells":   lineToS2, "geo_line_simplify": lineSimplify, "geo_polygon_to_h3cells": polygonToH3,
+		"geo_polygon_area": polygonArea, "geo_polygon_perimeter": polygonPerimeter, "geo_polygon_centroid": polygonCentroid,
+		"geo_polygon_to_s2cells": polygonToS2, "geo_intersects_2lines": intersects2Lines,
+		"geo_intersects_2polygons":         intersects2Polygons,
+		"geo_intersects_line_with_polygon": intersectsLinePolygon, "geo_intersection_2lines": intersection2Lines,
+		"geo_from_wkt": fromWKT,
 	}
 }
 
@@ -80,7 +91,8 @@ func distance2Points(a []any) any {
 func bearing(p, q s2.LatLng) float64 {
 	d := q.Lng.Radians() - p.Lng.Radians()
 	y := math.Sin(d) * math.Cos(q.Lat.Radians())
-	x := math.Cos(p.Lat.Radians())*math.Sin(q.Lat.Radians()) - math.Sin(p.Lat.Radians())*math.Cos(q.Lat.Radians())*math.Cos(d)
+	x := math.Cos(p.Lat.Radians())*math.Sin(q.Lat.Radians()) - math.Sin(p.Lat.Radians())*math.Cos(
+		q.Lat.Radians())*math.Cos(d)
 	return positive(math.Atan2(y, x))
 }
 

@@ -38,13 +38,16 @@ func TestCellsOfAPoint(t *testing.T) {
 }
 
 func TestShapesThatAreNoShapesGiveNull(t *testing.T) {
-	for _, text := range []string{`null`, `1`, `{}`, `{"type":"Polygon"}`, `{"type":"Polygon","coordinates":[]}`, `{"type":"Polygon","coordinates":[[[0,0],[1,1]]]}`,
-		`{"type":"Polygon","coordinates":[[[0,0],[10,10],[10,10],[0,0]]]}`, `{"type":"Polygon","coordinates":[[[0,0],[999,1],[1,2],[0,0]]]}`} {
+	for _, text := range []string{`null`, `1`, `{}`, `{"type":"Polygon"}`, `{"type":"Polygon","coordinates":[]}`,
+		`{"type":"Polygon","coordinates":[[[0,0],[1,1]]]}`,
+		`{"type":"Polygon","coordinates":[[[0,0],[10,10],[10,10],[0,0]]]}`,
+		`{"type":"Polygon","coordinates":[[[0,0],[999,1],[1,2],[0,0]]]}`} {
 		if got := polygonArea([]any{decode(t, text)}); got != nil {
 			t.Errorf("%s has the area %v", text, got)
 		}
 	}
-	for _, text := range []string{`{"type":"LineString"}`, `{"type":"LineString","coordinates":[[1,1]]}`, `{"type":"LineString","coordinates":[[1,1],"x"]}`} {
+	for _, text := range []string{`{"type":"LineString"}`, `{"type":"LineString","coordinates":[[1,1]]}`,
+		`{"type":"LineString","coordinates":[[1,1],"x"]}`} {
 		if got := lineLength([]any{decode(t, text)}); got != nil {
 			t.Errorf("%s has the length %v", text, got)
 		}
@@ -80,7 +83,8 @@ func TestDistanceIsSymmetricAndZeroAtThePoint(t *testing.T) {
 
 // FuzzWKT checks that no text makes the reader panic.
 func FuzzWKT(f *testing.F) {
-	for _, seed := range []string{"POINT (1 2)", "MULTIPOLYGON (((0 0, 2 0, 2 2, 0 0)))", "GEOMETRYCOLLECTION (POINT (1 1))", "LINESTRING"} {
+	for _, seed := range []string{"POINT (1 2)", "MULTIPOLYGON (((0 0, 2 0, 2 2, 0 0)))",
+		"GEOMETRYCOLLECTION (POINT (1 1))", "LINESTRING"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) { fromWKT([]any{text}) })

@@ -181,7 +181,8 @@ func (r *Reader) open() error {
 		inflate := flate.NewReader(r.rest)
 		content, r.inner = inflate, inflate
 	case "zstandard":
-		zstandard, err := zstd.NewReader(r.rest, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		zstandard, err := zstd.NewReader(r.rest, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return fmt.Errorf("open a block of zstandard: %w", err)
 		}

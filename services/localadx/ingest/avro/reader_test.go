@@ -42,7 +42,8 @@ func TestFilesOfEachCompressionAreReadAsJSON(t *testing.T) {
 	const two = `{"id":2000000000000,"n":-2,"ok":true,"nothing":null,"f":1.0,"x":2E+300,"name":7,"bin":"hé","state":"NEW","code":"abc","tags":["a","ü\"b"],"props":{"a":null,"b":1.5},` +
 		`"next":null,"day":"1969-12-31T00:00:00Z","at":"2024-02-29T01:02:03.456789Z","took":"01:02:03.0040000","price":-24.690,"key":"74be27de-1e4e-49d9-b579-fe0b331d3642"}`
 	const one = `{"id":-1000000000000,"n":-1,"ok":false,"nothing":null,"f":0.5,"x":1E+300,"name":"one","bin":"hé","state":"PAID","code":"abc","tags":["a"],"props":{"a":null,"b":1.5},` +
-		`"next":` + two + `,"day":"1969-12-31T00:00:00Z","at":"2024-02-29T01:02:03.456789Z","took":"01:02:03.0040000","price":-12.345,"key":"74be27de-1e4e-49d9-b579-fe0b331d3642"}`
+		`"next":` + two +
+		`,"day":"1969-12-31T00:00:00Z","at":"2024-02-29T01:02:03.456789Z","took":"01:02:03.0040000","price":-12.345,"key":"74be27de-1e4e-49d9-b579-fe0b331d3642"}`
 	for _, codec := range []string{"null", "deflate", "snappy", "zstandard"} {
 		file, err := os.Open("testdata/" + codec + ".avro")
 		if err != nil {
@@ -96,40 +97,51 @@ func TestAFileThatClaimsTheImpossibleIsRefused(t *testing.T) {
 	}
 	doubling.WriteString(`]}`)
 	for what, file := range map[string][]byte{
-		"a block of 2^62 bytes":                   container(name(`"int"`), "null", 1, huge),
-		"a block of 2^62 records":                 container(name(`"int"`), "null", huge, 1, number(1)),
-		"a block of 2^62 records without a byte":  container(record(""), "null", huge, 0),
-		"a block of -1 records":                   container(name(`"int"`), "null", -1, 0),
-		"a block of -1 bytes":                     container(name(`"int"`), "null", 1, -1),
-		"a string of 2^62 bytes":                  container(name(`"string"`), "null", 1, 20, number(huge)),
-		"a string of -1 bytes":                    container(name(`"string"`), "null", 1, 1, number(-1)),
-		"a fixed of 2^40 bytes":                   container(name(`{"type":"fixed","name":"f","size":1099511627776}`), "null", 1, 0),
-		"a fixed of -1 bytes":                     container(name(`{"type":"fixed","name":"f","size":-1}`), "null", 1, 0),
-		"an array of 2^62 nulls":                  container(name(`{"type":"array","items":"null"}`), "null", 1, 10, number(huge)),
-		"an array of 2^62 empty records":          container(name(`{"type":"array","items":{"type":"record","name":"e","fields":[]}}`), "null", 1, 10, number(huge)),
-		"an array of -2^63 elements":              container(name(`{"type":"array","items":"null"}`), "null", 1, 11, number(-1<<63), number(0)),
-		"a map of 2^62 entries":                   container(name(`{"type":"map","values":"null"}`), "null", 1, 10, number(huge)),
-		"an enum's symbol 5 of 1":                 container(name(`{"type":"enum","name":"e","symbols":["x"]}`), "null", 1, 1, number(5)),
-		"a union's branch -1":                     container(name(`["null","int"]`), "null", 1, 1, number(-1)),
-		"a record that holds itself":              container(name(`"r"`), "null", 1, 0),
-		"a list a million levels deep":            container(name(`["null","r"]`), "null", 1, int64(len(deep)), deep),
-		"records that double 40 times":            container(doubling.String(), "null", 1, 0),
-		"a schema a million levels deep":          container(nested, "null", 1, 0),
-		"a schema that is no type":                container(`7`, "null", 1, 0),
-		"a schema that names a type that is not":  container(name(`"x"`), "null", 1, 0),
-		"an empty schema":                         container(``, "null", 1, 0),
-		"an unknown compression":                  container(name(`"int"`), "lzma", 1, 0),
-		"a block of snappy that claims 4 GB":      container(name(`"int"`), "snappy", 1, 9, binary.AppendUvarint(nil, 1<<32-1), make([]byte, 4)),
-		"a block of snappy of 2^62 bytes":         container(name(`"int"`), "snappy", 1, huge),
-		"a block of zstandard with a huge window": container(name(`"int"`), "zstandard", 1, 6, []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xff}),
-		"a block of deflate that is not":          container(name(`"int"`), "deflate", 1, 4, []byte("nope")),
-		"a number of eleven bytes":                container(name(`"long"`), "null", 1, 11, bytes.Repeat([]byte{0xff}, 11)),
-		"a decimal of a scale of a billion":       container(name(`{"type":"bytes","logicalType":"decimal","precision":4,"scale":1000000000}`), "null", 1, 2, number(1), []byte{1}),
-		"a header of 2^62 entries":                append([]byte("Obj\x01"), number(huge)...),
-		"a header entry of 2^62 bytes":            append([]byte("Obj\x01"), append(number(1), number(huge)...)...),
-		"text":                                    []byte("nope"),
-		"nothing":                                 nil,
-		"a block that another mark ends":          append(container(name(`"int"`), "null", 1, 1, number(1))[:len(container(name(`"int"`), "null", 1, 1, number(1)))-1], 1),
+		"a block of 2^62 bytes":                  container(name(`"int"`), "null", 1, huge),
+		"a block of 2^62 records":                container(name(`"int"`), "null", huge, 1, number(1)),
+		"a block of 2^62 records without a byte": container(record(""), "null", huge, 0),
+		"a block of -1 records":                  container(name(`"int"`), "null", -1, 0),
+		"a block of -1 bytes":                    container(name(`"int"`), "null", 1, -1),
+		"a string of 2^62 bytes":                 container(name(`"string"`), "null", 1, 20, number(huge)),
+		"a string of -1 bytes":                   container(name(`"string"`), "null", 1, 1, number(-1)),
+		"a fixed of 2^40 bytes": container(name(`{"type":"fixed","name":"f","size":1099511627776}`), "null",
+			1, 0),
+		"a fixed of -1 bytes": container(name(`{"type":"fixed","name":"f","size":-1}`), "null", 1, 0),
+		"an array of 2^62 nulls": container(name(`{"type":"array","items":"null"}`), "null", 1,
+			10, number(huge)),
+		"an array of 2^62 empty records": container(
+			name(`{"type":"array","items":{"type":"record","name":"e","fields":[]}}`), "null", 1, 10, number(huge)),
+		"an array of -2^63 elements": container(name(`{"type":"array","items":"null"}`), "null", 1, 11,
+			number(-1<<63), number(0)),
+		"a map of 2^62 entries": container(name(`{"type":"map","values":"null"}`), "null", 1,
+			10, number(huge)),
+		"an enum's symbol 5 of 1": container(name(`{"type":"enum","name":"e","symbols":["x"]}`), "null",
+			1, 1, number(5)),
+		"a union's branch -1":                    container(name(`["null","int"]`), "null", 1, 1, number(-1)),
+		"a record that holds itself":             container(name(`"r"`), "null", 1, 0),
+		"a list a million levels deep":           container(name(`["null","r"]`), "null", 1, int64(len(deep)), deep),
+		"records that double 40 times":           container(doubling.String(), "null", 1, 0),
+		"a schema a million levels deep":         container(nested, "null", 1, 0),
+		"a schema that is no type":               container(`7`, "null", 1, 0),
+		"a schema that names a type that is not": container(name(`"x"`), "null", 1, 0),
+		"an empty schema":                        container(``, "null", 1, 0),
+		"an unknown compression":                 container(name(`"int"`), "lzma", 1, 0),
+		"a block of snappy that claims 4 GB": container(name(`"int"`), "snappy", 1, 9,
+			binary.AppendUvarint(nil, 1<<32-1), make([]byte, 4)),
+		"a block of snappy of 2^62 bytes": container(name(`"int"`), "snappy", 1, huge),
+		"a block of zstandard with a huge window": container(name(`"int"`), "zstandard", 1, 6,
+			[]byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xff}),
+		"a block of deflate that is not": container(name(`"int"`), "deflate", 1, 4, []byte("nope")),
+		"a number of eleven bytes":       container(name(`"long"`), "null", 1, 11, bytes.Repeat([]byte{0xff}, 11)),
+		"a decimal of a scale of a billion": container(
+			name(`{"type":"bytes","logicalType":"decimal","precision":4,"scale":1000000000}`), "null", 1, 2,
+			number(1), []byte{1}),
+		"a header of 2^62 entries":     append([]byte("Obj\x01"), number(huge)...),
+		"a header entry of 2^62 bytes": append([]byte("Obj\x01"), append(number(1), number(huge)...)...),
+		"text":                         []byte("nope"),
+		"nothing":                      nil,
+		"a block that another mark ends": append(container(name(`"int"`), "null", 1, 1,
+			number(1))[:len(container(name(`"int"`), "null", 1, 1, number(1)))-1], 1),
 	} {
 		t.Run(what, func(t *testing.T) {
 			if records, err := read(bytes.NewReader(file), 1<<20); err == nil {

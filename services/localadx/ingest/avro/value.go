@@ -17,7 +17,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// pieceSize is how much of a text is read at a time, so that memory grows with what is there and not with what is claimed.
+// pieceSize is how much of a text is read at a time, so that memory grows with what is there and
+// not with what is claimed.
 const pieceSize = 1 << 16
 
 // maxDecimal bounds a decimal's bytes and scale; Kusto's has 34 digits.
@@ -145,7 +146,8 @@ func (d *decoder) key(name string) {
 	d.text = append(d.text, ':')
 }
 
-// list reads the blocks of an array or a map. However many elements a block claims, each adds to the text, which is bounded.
+// list reads the blocks of an array or a map. However many elements a block claims, each adds to
+// the text, which is bounded.
 func (d *decoder) list(element func() error) error {
 	first := true
 	for {

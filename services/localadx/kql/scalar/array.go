@@ -39,13 +39,17 @@ func arrays() []Function {
 		define("repeat(json, long) dynamic", repeat),
 		define("zip(dynamic, dynamic...) dynamic", zip),
 		defineLong("set_union(dynamic, dynamic...) dynamic", setUnion),
-		defineLong("set_intersect(dynamic, dynamic...) dynamic", func(ended func() bool, a []any) any { return setFilter(ended, a, true) }),
-		defineLong("set_difference(dynamic, dynamic...) dynamic", func(ended func() bool, a []any) any { return setFilter(ended, a, false) }),
+		defineLong("set_intersect(dynamic, dynamic...) dynamic",
+			func(ended func() bool, a []any) any { return setFilter(ended, a, true) }),
+		defineLong("set_difference(dynamic, dynamic...) dynamic",
+			func(ended func() bool, a []any) any { return setFilter(ended, a, false) }),
 		defineLong("set_equals(dynamic, dynamic) bool", setEquals),
 		defineLong("jaccard_index(dynamic, dynamic) real", jaccard),
 		define("range_long(long, long, long) dynamic", rangeLong(func(n int64) any { return n })),
-		define("range_datetime(datetime, datetime, timespan) dynamic", rangeLong(func(n int64) any { return value.FormatDatetime(n) })),
-		define("range_timespan(timespan, timespan, timespan) dynamic", rangeLong(func(n int64) any { return value.FormatTimespan(n) })),
+		define("range_datetime(datetime, datetime, timespan) dynamic",
+			rangeLong(func(n int64) any { return value.FormatDatetime(n) })),
+		define("range_timespan(timespan, timespan, timespan) dynamic",
+			rangeLong(func(n int64) any { return value.FormatTimespan(n) })),
 		define("range_real(real, real, real) dynamic", rangeReal),
 		define("weighted_percentiles(dynamic, dynamic) dynamic", weightedPercentiles),
 	}
@@ -135,8 +139,8 @@ func less(x, y any) bool {
 	return value.DynamicText(x) < value.DynamicText(y)
 }
 
-// arraySort sorts the first array and permutes the others with it: ascending, nulls last, arrays. It returns all arrays; one
-// of another length than the first is null.
+// arraySort sorts the first array and permutes the others with it: ascending, nulls last, arrays.
+// It returns all arrays; one of another length than the first is null.
 func arraySort(a []any) any {
 	asc, _ := a[0].(bool)
 	nullsLast, _ := a[1].(bool)

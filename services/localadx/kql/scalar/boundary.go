@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// matcher finds the matches of a regular expression. Package regexp does it, but for word boundaries in texts that are not ASCII: it
-// knows ASCII's only, so that its program is run here then.
+// matcher finds the matches of a regular expression. Package regexp does it, but for word
+// boundaries in texts that are not ASCII: it knows ASCII's only, so that its program is run here
+// then.
 type matcher struct {
 	re       *regexp.Regexp
 	program  *syntax.Prog // nil without word boundaries

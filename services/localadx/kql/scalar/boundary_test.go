@@ -9,7 +9,8 @@ import (
 // On ASCII text package regexp is right, so that running its program must find the same.
 func TestWordBoundariesInASCIIAreFoundAsPackageRegexpDoes(t *testing.T) {
 	random := rand.New(rand.NewSource(1))
-	for _, pattern := range []string{`\b`, `\B`, `\b(\w+)\b`, `(a|ab)(c|bcd)?\b`, `(?i)\bB*?(a)`, `^\b.|\b$`, `(?m)^\b(\w)?`, `(?:\bx|y\B)+`, `\Ba*`, `(a*)*\b`} {
+	for _, pattern := range []string{`\b`, `\B`, `\b(\w+)\b`, `(a|ab)(c|bcd)?\b`, `(?i)\bB*?(a)`, `^\b.|\b$`,
+		`(?m)^\b(\w)?`, `(?:\bx|y\B)+`, `\Ba*`, `(a*)*\b`} {
 		m, err := newMatcher(pattern)
 		if err != nil {
 			t.Fatal(err)

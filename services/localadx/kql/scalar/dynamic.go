@@ -116,7 +116,8 @@ func bagTypes(a []any) any {
 	}
 	out := make([]any, len(bag.Keys))
 	for i, k := range bag.Keys {
-		t := map[string]string{"bool": "bool", "long": "long", "double": "real", "string": "string", "array": "dynamic", "dictionary": "dynamic"}[typeName(bag.Values[i])]
+		t := map[string]string{"bool": "bool", "long": "long", "double": "real", "string": "string", "array": "dynamic",
+			"dictionary": "dynamic"}[typeName(bag.Values[i])]
 		if s, ok := bag.Values[i].(string); ok && looksLikeDatetime(s) {
 			t = "datetime"
 		}

@@ -20,11 +20,15 @@ import (
 // encodings are base64, compression, URL escapes and punycode.
 func encodings() []Function {
 	return []Function{
-		define("base64_encode_tostring(text) string", func(a []any) any { return base64.StdEncoding.EncodeToString([]byte(a[0].(string))) }),
+		define("base64_encode_tostring(text) string", func(a []any) any {
+			return base64.StdEncoding.EncodeToString([]byte(a[0].(string)))
+		}),
 		define("base64_decode_tostring(text) string", base64Text),
 		define("base64_decode_toarray(text) dynamic", base64Array),
 		defineNulls("base64_encode_fromarray(dynamic) string", base64FromArray),
-		define("base64_encode_fromguid(guid) string", func(a []any) any { return base64.StdEncoding.EncodeToString(guidBytes(a[0].(string))) }),
+		define("base64_encode_fromguid(guid) string", func(a []any) any {
+			return base64.StdEncoding.EncodeToString(guidBytes(a[0].(string)))
+		}),
 		define("base64_decode_toguid(text) guid", base64GUID),
 		define("gzip_compress_to_base64_string(text) string", gzipText),
 		define("gzip_decompress_from_base64_string(text) string", ungzipText),
@@ -35,13 +39,15 @@ func encodings() []Function {
 		define("url_decode(text) string", func(a []any) any { return urlDecode(a[0].(string)) }),
 		define("parse_url(text) dynamic", parseURL),
 		define("parse_urlquery(text) dynamic", func(a []any) any {
-			return &value.Bag{Keys: []string{"Query Parameters"}, Values: []any{urlQuery(strings.TrimPrefix(a[0].(string), "?"))}}
+			return &value.Bag{Keys: []string{"Query Parameters"},
+				Values: []any{urlQuery(strings.TrimPrefix(a[0].(string), "?"))}}
 		}),
 		define("parse_path(text) dynamic", parsePath),
 		define("parse_version(text) decimal", parseVersion),
 		define("punycode_from_string(text) string", func(a []any) any { return orNil(punycodeEncode(a[0].(string))) }),
 		define("punycode_to_string(text) string", func(a []any) any { return orNil(punycodeDecode(a[0].(string))) }),
-		define("punycode_domain_from_string(text) string", func(a []any) any { return mapDomain(a[0].(string), decodeLabel) }),
+		define("punycode_domain_from_string(text) string",
+			func(a []any) any { return mapDomain(a[0].(string), decodeLabel) }),
 		define("punycode_domain_to_string(text) string", func(a []any) any { return mapDomain(a[0].(string), encodeLabel) }),
 	}
 }
@@ -281,7 +287,8 @@ func parsePath(a []any) any {
 		extension = file[i+1:]
 	}
 	return &value.Bag{
-		Keys:   []string{"Scheme", "RootPath", "DirectoryPath", "DirectoryName", "Filename", "Extension", "AlternateDataStreamName"},
+		Keys: []string{"Scheme", "RootPath", "DirectoryPath", "DirectoryName", "Filename", "Extension",
+			"AlternateDataStreamName"},
 		Values: []any{scheme, root, dir, name, file, extension, stream},
 	}
 }

@@ -122,16 +122,17 @@ func mustType(name, text string) value.Type {
 
 // Function is a scalar function in Go.
 //
-// Eval gets one value an argument: bool, int64 (int, long, datetime and timespan ticks), float64, string (string, guid,
-// decimal), a decoded dynamic (see value.DecodeDynamic), or nil for null; optional arguments may be missing. It returns the same for
-// its result, or an error, which ends the query. A nil Eval is a function another package computes.
+// Eval gets one value an argument: bool, int64 (int, long, datetime and timespan ticks), float64,
+// string (string, guid, decimal), a decoded dynamic (see value.DecodeDynamic), or nil for null;
+// optional arguments may be missing. It returns the same for its result, or an error, which ends
+// the query. A nil Eval is a function another package computes.
 type Function struct {
 	Signature
 	// Nulls makes Eval see null arguments; otherwise a null argument makes the result null ("" for string).
 	Nulls bool
 	Eval  func(args []any) any
-	// Long is Eval of a function that may take long over a single row: it gives up, with any result, once ended reports that nobody
-	// waits for it. A function has the one or the other.
+	// Long is Eval of a function that may take long over a single row: it gives up, with any
+	// result, once ended reports that nobody waits for it. A function has the one or the other.
 	Long func(ended func() bool, args []any) any
 
 	overload int // the functions of the same name and result before this one
@@ -157,8 +158,8 @@ func (f *Function) SQLName() string {
 // SQLName returns the database name of the first Go function of a name and a result type.
 func SQLName(name string, result value.Type) string { return "kql_" + name + "_" + result.String() }
 
-// RunNumber is the name of the database's function whose result is the first argument of each call of a Go function: the number of
-// the query that runs.
+// RunNumber is the name of the database's function whose result is the first argument of each call
+// of a Go function: the number of the query that runs.
 const RunNumber = "kql_run"
 
 // defineLong returns a function whose arguments are never null and that may take long.

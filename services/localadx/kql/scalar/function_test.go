@@ -53,28 +53,37 @@ func TestFunctionsGiveKustosResults(t *testing.T) {
 		{"replace_regex(text, string, text) string", []any{"a1$b", `(\d)\$`, `<\1$>`}, `"a<1$>b"`},
 		{"trim(string, text) string", []any{`[a-z]`, "ab1c2de"}, `"b1c2d"`},
 		{"parse_csv(text) dynamic@", []any{`a,"b ""x"", c",`}, `["a","b \"x\", c",""]`},
-		{"parse_command_line(text, string) dynamic", []any{`run "a b" \"c\" d\\`, "windows"}, `["run","a b","\"c\"","d\\\\"]`},
+		{"parse_command_line(text, string) dynamic", []any{`run "a b" \"c\" d\\`, "windows"},
+			`["run","a b","\"c\"","d\\\\"]`},
 		{"bag_remove_keys(dynamic, dynamic) dynamic", []any{`{"a":1,"b":{"c":2,"d":3}}`, `["a","$.b.c"]`}, `{"b":{"d":3}}`},
 		{"bag_merge(dynamic, dynamic...) dynamic", []any{`{"a":1}`, `{"a":2,"b":3}`}, `{"a":1,"b":3}`},
 		{"array_slice(dynamic, long, long) dynamic", []any{`[1,2,3,4]`, int64(-3), int64(-2)}, `[2,3]`},
 		{"array_split(dynamic, dynamic) dynamic", []any{`[1,2,3,4,5]`, `[1,3]`}, `[[1],[2,3],[4,5]]`},
-		{"array_sort(bool, bool, dynamic, dynamic...) dynamic", []any{true, true, `[2,null,1]`, `["b","n","a"]`}, `[[1,2,null],["a","b","n"]]`},
+		{"array_sort(bool, bool, dynamic, dynamic...) dynamic", []any{true, true, `[2,null,1]`, `["b","n","a"]`},
+			`[[1,2,null],["a","b","n"]]`},
 		{"set_difference(dynamic, dynamic...) dynamic", []any{`[1,2,2,3]`, `[2.0]`}, `[1,3]`},
-		{"format_datetime(datetime, string) string@", []any{int64(0), "yyyy-MM-dd HH:mm:ss.fffffff"}, `"0001-01-01 00:00:00.0000000"`},
-		{"datetime_add(string, long, datetime) datetime", []any{"month", int64(1), 30 * value.Day}, fmt.Sprint(58 * value.Day)},
+		{"format_datetime(datetime, string) string@", []any{int64(0), "yyyy-MM-dd HH:mm:ss.fffffff"},
+			`"0001-01-01 00:00:00.0000000"`},
+		{"datetime_add(string, long, datetime) datetime", []any{"month", int64(1), 30 * value.Day},
+			fmt.Sprint(58 * value.Day)},
 		{"datetime_diff(string, datetime, datetime) long", []any{"day", value.Day, value.Day - 1}, `1`},
 		{"parse_ipv4(text) long", []any{"10.1.2.3/8"}, `167772160`},
 		{"ipv4_range_to_cidr_list(text, text) dynamic", []any{"0.0.0.0", "255.255.255.255"}, `["0.0.0.0/0"]`},
 		{"has_ipv4_prefix(text, text) bool", []any{"from 192.168.1.7:80", "192.168."}, `true`},
-		{"parse_url(text) dynamic", []any{"http://h/p?a=b%20c"}, `{"Scheme":"http","Host":"h","Port":"","Path":"/p","Username":"","Password":"","Query Parameters":{"a":"b c"},"Fragment":""}`},
+		{"parse_url(text) dynamic", []any{"http://h/p?a=b%20c"},
+			`{"Scheme":"http","Host":"h","Port":"","Path":"/p","Username":"","Password":"","Query Parameters":{"a":"b c"},"Fragment":""}`},
 		{"punycode_from_string(text) string", []any{"académie-française"}, `"acadmie-franaise-npb1a"`},
-		{"gzip_decompress_from_base64_string(text) string", []any{"H4sIAAAAAAAA/wEUAOv/MTIzNDU2Nzg5MHF3ZXJ0eXVpb3A6m7f2FAAAAA=="}, `"1234567890qwertyuiop"`},
+		{"gzip_decompress_from_base64_string(text) string",
+			[]any{"H4sIAAAAAAAA/wEUAOv/MTIzNDU2Nzg5MHF3ZXJ0eXVpb3A6m7f2FAAAAA=="}, `"1234567890qwertyuiop"`},
 		{"hash_text(text) long", []any{"World"}, `1846988464401551951`},
 		{"format_bytes(real, long?, string?) string@", []any{10332.0, int64(1)}, `"10.1 KB"`},
-		{"series_fill_linear(dynamic, json?, bool?, json?) dynamic@", []any{`[null,1.0,null,3.0,null]`, nil, false}, `[null,1.0,2.0,3.0,null]`},
+		{"series_fill_linear(dynamic, json?, bool?, json?) dynamic@", []any{`[null,1.0,null,3.0,null]`, nil, false},
+			`[null,1.0,2.0,3.0,null]`},
 		{"series_iir(dynamic, dynamic, dynamic) dynamic@", []any{`[1,2,3]`, `[1]`, `[1,-1]`}, `[1.0,3.0,6.0]`},
-		{"to_long(string) long", []any{"0x1F"}, `31`}, {"to_real(string) real", []any{"1e3"}, `1000.0`}, {"to_bool(string) bool", []any{"yes"}, `null`},
-		{"parse_json(text) dynamic@", []any{`{"a": [1.0, 2]}`}, `{"a":[1.0,2]}`}, {"parse_json(text) dynamic@", []any{"not json"}, `"not json"`},
+		{"to_long(string) long", []any{"0x1F"}, `31`}, {"to_real(string) real", []any{"1e3"}, `1000.0`},
+		{"to_bool(string) bool", []any{"yes"}, `null`},
+		{"parse_json(text) dynamic@", []any{`{"a": [1.0, 2]}`}, `{"a":[1.0,2]}`},
+		{"parse_json(text) dynamic@", []any{"not json"}, `"not json"`},
 	} {
 		if got := eval(t, c.signature, c.args...); got != c.want {
 			t.Errorf("%s %v: %s, want %s", c.signature, c.args, got, c.want)
@@ -87,7 +96,8 @@ func TestHasFindsWholeTerms(t *testing.T) {
 		text, needle string
 		want         bool
 	}{
-		{"alpha_beta", "alpha", true}, {"alphabet", "alpha", false}, {"betalpha", "alpha", false}, {"x alphaalpha alpha", "alpha", true}, {"", "a", false},
+		{"alpha_beta", "alpha", true}, {"alphabet", "alpha", false}, {"betalpha", "alpha", false},
+		{"x alphaalpha alpha", "alpha", true}, {"", "a", false},
 		{"a", "", true}, {"naïve été", "été", true}, {"étéx", "été", false}, {"a.b", ".", true}, {"(x)", "(x)", true},
 	} {
 		if got := hasTerm(c.text, c.needle, true, true); got != c.want {
@@ -143,7 +153,9 @@ func drawValue(t *rapid.T, typ value.Type) any {
 	case value.GUID:
 		return "74be27de-1e4e-49d9-b579-fe0b331d3642"
 	}
-	return rapid.OneOf(rapid.StringN(0, 12, -1), rapid.SampledFrom([]string{"", "(", "year", "10.0.0.1/8", "a,b", "%zz", "-", "::1", "xn--a", "$", "$.a.b", "windows"})).Draw(t, "string")
+	return rapid.OneOf(rapid.StringN(0, 12, -1),
+		rapid.SampledFrom([]string{"", "(", "year", "10.0.0.1/8", "a,b", "%zz", "-", "::1", "xn--a", "$", "$.a.b",
+			"windows"})).Draw(t, "string")
 }
 
 func TestNoArgumentsMakeAFunctionPanic(t *testing.T) {

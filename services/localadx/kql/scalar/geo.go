@@ -1,7 +1,8 @@
 package scalar
 
-// geoSignatures are the geospatial functions. They are computed with S2 and H3, which package engine/geo brings in: this
-// package only tells the compiler their types. The result of each is null ("" for string) for invalid input.
+// geoSignatures are the geospatial functions. They are computed with S2 and H3, which package
+// engine/geo brings in: this package only tells the compiler their types. The result of each is
+// null ("" for string) for invalid input.
 var geoSignatures = []string{
 	"geo_point_to_geohash(real, real, long?) string",
 	"geo_geohash_to_central_point(string) dynamic",

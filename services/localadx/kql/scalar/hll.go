@@ -8,15 +8,17 @@ import (
 	"strconv"
 )
 
-// A HyperLogLog state is the dynamic value [[version, precision], [hashes], [registers]], the shape Kusto shows: up to
-// hllSparse distinct hashes are kept as they are (64 bits do not fit a JSON number, so as text) and count exactly; with more, only
-// the 2^precision registers are kept and the count is an estimate.
+// A HyperLogLog state is the dynamic value [[version, precision], [hashes], [registers]], the shape
+// Kusto shows: up to hllSparse distinct hashes are kept as they are (64 bits do not fit a JSON
+// number, so as text) and count exactly; with more, only the 2^precision registers are kept and the
+// count is an estimate.
 const (
 	hllVersion = 1024
 	hllSparse  = 1024
 )
 
-// hlls are the functions over HyperLogLog states. hll_of makes one of a list of distinct hashes, hll_union merges a list.
+// hlls are the functions over HyperLogLog states. hll_of makes one of a list of distinct hashes,
+// hll_union merges a list.
 func hlls() []Function {
 	return []Function{
 		define("hll_of(dynamic, long) dynamic", func(a []any) any {

@@ -121,7 +121,8 @@ func betaFraction(x, a, b float64) float64 {
 	d = 1 / d
 	h := d
 	for m := 1.0; m <= 500; m++ {
-		for _, num := range []float64{m * (b - m) * x / ((a + 2*m - 1) * (a + 2*m)), -(a + m) * (a + b + m) * x / ((a + 2*m) * (a + 2*m + 1))} {
+		for _, num := range []float64{m * (b - m) * x / ((a + 2*m - 1) * (a + 2*m)),
+			-(a + m) * (a + b + m) * x / ((a + 2*m) * (a + 2*m + 1))} {
 			d = 1 + num*d
 			if math.Abs(d) < tiny {
 				d = tiny
@@ -209,7 +210,8 @@ func convertBy(units func() map[string]float64) func(a []any) any {
 // metric adds the prefixed forms of a unit: name is in lower case behind a prefix.
 func metric(units map[string]float64, base string, factor float64, power float64) {
 	units[base] = factor
-	prefixes := map[string]float64{"Femto": 1e-15, "Pico": 1e-12, "Nano": 1e-9, "Micro": 1e-6, "Milli": 1e-3, "Centi": 1e-2, "Deci": 1e-1, "Deca": 10,
+	prefixes := map[string]float64{"Femto": 1e-15, "Pico": 1e-12, "Nano": 1e-9, "Micro": 1e-6, "Milli": 1e-3,
+		"Centi": 1e-2, "Deci": 1e-1, "Deca": 10,
 		"Hecto": 1e2, "Kilo": 1e3, "Mega": 1e6, "Giga": 1e9, "Tera": 1e12}
 	for prefix, f := range prefixes {
 		units[prefix+strings.ToLower(base[:1])+base[1:]] = factor * math.Pow(f, power)
@@ -217,14 +219,17 @@ func metric(units map[string]float64, base string, factor float64, power float64
 }
 
 func angleUnits() map[string]float64 {
-	u := map[string]float64{"Degree": 1, "Arcminute": 1.0 / 60, "Arcsecond": 1.0 / 3600, "Gradian": 0.9, "NatoMil": 360.0 / 6400, "Revolution": 360, "Tilt": 360}
+	u := map[string]float64{"Degree": 1, "Arcminute": 1.0 / 60, "Arcsecond": 1.0 / 3600, "Gradian": 0.9,
+		"NatoMil": 360.0 / 6400, "Revolution": 360, "Tilt": 360}
 	metric(u, "Radian", 180/math.Pi, 1)
 	return u
 }
 
 func energyUnits() map[string]float64 {
-	u := map[string]float64{"BritishThermalUnit": 1055.05585262, "Calorie": 4.184, "Kilocalorie": 4184, "Megacalorie": 4184000, "ElectronVolt": 1.602176565e-19,
-		"Erg": 1e-7, "FootPound": 1.3558179483314004, "HorsepowerHour": 2684519.5376961729, "ThermEc": 105505585.262, "ThermImperial": 105505585.262, "ThermUs": 105480400}
+	u := map[string]float64{"BritishThermalUnit": 1055.05585262, "Calorie": 4.184, "Kilocalorie": 4184,
+		"Megacalorie": 4184000, "ElectronVolt": 1.602176565e-19,
+		"Erg": 1e-7, "FootPound": 1.3558179483314004, "HorsepowerHour": 2684519.5376961729, "ThermEc": 105505585.262,
+		"ThermImperial": 105505585.262, "ThermUs": 105480400}
 	metric(u, "Joule", 1, 1)
 	metric(u, "WattHour", 3600, 1)
 	for _, p := range []struct {
@@ -238,23 +243,28 @@ func energyUnits() map[string]float64 {
 }
 
 func forceUnits() map[string]float64 {
-	u := map[string]float64{"Dyn": 1e-5, "KilogramForce": 9.80665, "KiloPond": 9.80665, "KilopoundForce": 4448.2216152605, "OunceForce": 0.27801385095378125,
-		"Poundal": 0.138254954376, "PoundForce": 4.4482216152605, "ShortTonForce": 8896.443230521, "TonneForce": 9806.65}
+	u := map[string]float64{"Dyn": 1e-5, "KilogramForce": 9.80665, "KiloPond": 9.80665, "KilopoundForce": 4448.2216152605,
+		"OunceForce": 0.27801385095378125,
+		"Poundal":    0.138254954376, "PoundForce": 4.4482216152605, "ShortTonForce": 8896.443230521, "TonneForce": 9806.65}
 	metric(u, "Newton", 1, 1)
 	return u
 }
 
 func lengthUnits() map[string]float64 {
-	u := map[string]float64{"Angstrom": 1e-10, "AstronomicalUnit": 1.4959787070e11, "Chain": 20.1168, "Fathom": 1.8288, "Foot": 0.3048, "Hand": 0.1016,
-		"Inch": 0.0254, "LightYear": 9.46073047258e15, "Microinch": 2.54e-8, "Mil": 2.54e-5, "Mile": 1609.344, "NauticalMile": 1852, "Parsec": 3.08567758128e16,
+	u := map[string]float64{"Angstrom": 1e-10, "AstronomicalUnit": 1.4959787070e11, "Chain": 20.1168, "Fathom": 1.8288,
+		"Foot": 0.3048, "Hand": 0.1016,
+		"Inch": 0.0254, "LightYear": 9.46073047258e15, "Microinch": 2.54e-8, "Mil": 2.54e-5, "Mile": 1609.344,
+		"NauticalMile": 1852, "Parsec": 3.08567758128e16,
 		"Shackle": 27.432, "Twip": 1.7639e-5, "UsSurveyFoot": 1200.0 / 3937, "Yard": 0.9144}
 	metric(u, "Meter", 1, 1)
 	return u
 }
 
 func massUnits() map[string]float64 {
-	u := map[string]float64{"EarthMass": 5.9722e27, "Grain": 0.06479891, "LongHundredweight": 50802.34544, "LongTon": 1016046.9088, "Ounce": 28.349523125,
-		"Pound": 453.59237, "Kilopound": 453592.37, "Megapound": 453592370, "ShortHundredweight": 45359.237, "ShortTon": 907184.74, "Slug": 14593.903, "SolarMass": 1.98947e33,
+	u := map[string]float64{"EarthMass": 5.9722e27, "Grain": 0.06479891, "LongHundredweight": 50802.34544,
+		"LongTon": 1016046.9088, "Ounce": 28.349523125,
+		"Pound": 453.59237, "Kilopound": 453592.37, "Megapound": 453592370, "ShortHundredweight": 45359.237,
+		"ShortTon": 907184.74, "Slug": 14593.903, "SolarMass": 1.98947e33,
 		"Stone": 6350.29318, "Tonne": 1e6, "Kilotonne": 1e9, "Megatonne": 1e12}
 	metric(u, "Gram", 1, 1)
 	return u
@@ -262,7 +272,8 @@ func massUnits() map[string]float64 {
 
 func speedUnits() map[string]float64 {
 	u := map[string]float64{"Knot": 1852.0 / 3600, "Mach": 340.29}
-	lengths := map[string]float64{"Foot": 0.3048, "Inch": 0.0254, "Mile": 1609.344, "Yard": 0.9144, "UsSurveyFoot": 1200.0 / 3937}
+	lengths := map[string]float64{"Foot": 0.3048, "Inch": 0.0254, "Mile": 1609.344, "Yard": 0.9144,
+		"UsSurveyFoot": 1200.0 / 3937}
 	metric(lengths, "Meter", 1, 1)
 	for name, f := range lengths {
 		u[name+"PerSecond"] = f
@@ -273,10 +284,14 @@ func speedUnits() map[string]float64 {
 }
 
 func volumeUnits() map[string]float64 {
-	u := map[string]float64{"AcreFoot": 1 / 0.000810714, "BoardFoot": 0.00235973722, "CubicFoot": 0.028316846592, "CubicInch": 1.6387064e-5, "CubicMile": 4168181825.440579584,
-		"CubicYard": 0.764554857984, "ImperialBeerBarrel": 0.16365924, "ImperialGallon": 0.00454609, "ImperialOunce": 2.84130625e-5, "ImperialPint": 0.00056826125,
-		"UsGallon": 0.003785411784, "UsLegalCup": 0.00024, "UsOunce": 2.95735295625e-5, "UsPint": 0.000473176473, "UsQuart": 0.000946352946,
-		"UsTablespoon": 1.478676478125e-5, "UsTeaspoon": 4.92892159375e-6, "OilBarrel": 0.158987294928, "MetricCup": 0.00025, "MetricTeaspoon": 5e-6}
+	u := map[string]float64{"AcreFoot": 1 / 0.000810714, "BoardFoot": 0.00235973722, "CubicFoot": 0.028316846592,
+		"CubicInch": 1.6387064e-5, "CubicMile": 4168181825.440579584,
+		"CubicYard": 0.764554857984, "ImperialBeerBarrel": 0.16365924, "ImperialGallon": 0.00454609,
+		"ImperialOunce": 2.84130625e-5, "ImperialPint": 0.00056826125,
+		"UsGallon": 0.003785411784, "UsLegalCup": 0.00024, "UsOunce": 2.95735295625e-5, "UsPint": 0.000473176473,
+		"UsQuart":      0.000946352946,
+		"UsTablespoon": 1.478676478125e-5, "UsTeaspoon": 4.92892159375e-6, "OilBarrel": 0.158987294928, "MetricCup": 0.00025,
+		"MetricTeaspoon": 5e-6}
 	cubic := map[string]float64{}
 	metric(cubic, "Meter", 1, 3)
 	for name, f := range cubic {
@@ -289,9 +304,11 @@ func volumeUnits() map[string]float64 {
 
 func convertTemperature(a []any) any {
 	// offset and factor to kelvin: K = (v + offset) * factor
-	scales := map[string][2]float64{"Kelvin": {0, 1}, "DegreeCelsius": {273.15, 1}, "DegreeFahrenheit": {459.67, 5.0 / 9}, "DegreeRankine": {0, 5.0 / 9},
-		"DegreeDelisle": {-559.725, -2.0 / 3}, "DegreeNewton": {273.15 * 33 / 100, 100.0 / 33}, "DegreeReaumur": {273.15 * 4 / 5, 5.0 / 4},
-		"DegreeRoemer": {273.15*21/40 - 7.5, 40.0 / 21}, "SolarTemperature": {0, 5778}}
+	scales := map[string][2]float64{"Kelvin": {0, 1}, "DegreeCelsius": {273.15, 1}, "DegreeFahrenheit": {459.67, 5.0 / 9},
+		"DegreeRankine": {0, 5.0 / 9},
+		"DegreeDelisle": {-559.725, -2.0 / 3}, "DegreeNewton": {273.15 * 33 / 100, 100.0 / 33},
+		"DegreeReaumur": {273.15 * 4 / 5, 5.0 / 4},
+		"DegreeRoemer":  {273.15*21/40 - 7.5, 40.0 / 21}, "SolarTemperature": {0, 5778}}
 	from, ok := scales[a[1].(string)]
 	to, ok2 := scales[a[2].(string)]
 	if !ok || !ok2 {

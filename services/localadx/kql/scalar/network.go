@@ -12,7 +12,9 @@ import (
 func networks() []Function {
 	return []Function{
 		define("parse_ipv4(text) long", func(a []any) any { return orNil(parseIPv4(a[0].(string), 32)) }),
-		define("parse_ipv4_mask(text, long) long", func(a []any) any { return orNil(parseIPv4(a[0].(string), a[1].(int64))) }),
+		define("parse_ipv4_mask(text, long) long", func(a []any) any {
+			return orNil(parseIPv4(a[0].(string), a[1].(int64)))
+		}),
 		define("parse_ipv6(text) string", func(a []any) any { return canonicalIPv6(a[0].(string), 128) }),
 		define("parse_ipv6_mask(text, long) string", func(a []any) any { return canonicalIPv6(a[0].(string), a[1].(int64)) }),
 		define("format_ipv4(json, long?) string", func(a []any) any { return formatIPv4(a, false) }),

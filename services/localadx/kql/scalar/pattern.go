@@ -9,8 +9,9 @@ import (
 	"unicode"
 )
 
-// Classes of regular expressions are Unicode's in Kusto; in RE2 they are ASCII's. These are what \w, \d and \s stand for, to be put
-// into brackets. Alphabetic characters that are neither letters nor marks are circled and squared letters.
+// Classes of regular expressions are Unicode's in Kusto; in RE2 they are ASCII's. These are what
+// \w, \d and \s stand for, to be put into brackets. Alphabetic characters that are neither letters
+// nor marks are circled and squared letters.
 const (
 	wordClass  = `\pL\pM\p{Nd}\p{Nl}\p{Pc}\x{200C}\x{200D}\x{24B6}-\x{24E9}\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189}`
 	digitClass = `\p{Nd}`
@@ -19,13 +20,15 @@ const (
 
 // classes are what the letters of classes stand for within brackets.
 var classes = map[byte]func() string{
-	'w': func() string { return wordClass }, 'd': func() string { return digitClass }, 's': func() string { return spaceClass },
+	'w': func() string { return wordClass }, 'd': func() string { return digitClass },
+	's': func() string { return spaceClass },
 	'W': sync.OnceValue(func() string { return outside(wordClass) }),
 	'D': func() string { return `\P{Nd}` },
 	'S': sync.OnceValue(func() string { return outside(spaceClass) }),
 }
 
-// outside returns the ranges of characters that are not in a class: brackets of RE2 take no class that is the rest of several.
+// outside returns the ranges of characters that are not in a class: brackets of RE2 take no class
+// that is the rest of several.
 func outside(class string) string {
 	inside := regexp.MustCompile("^[" + class + "]$")
 	var out strings.Builder
@@ -45,7 +48,8 @@ func outside(class string) string {
 
 // isWord reports whether \w matches a character.
 func isWord(r rune) bool {
-	return r > 0 && (unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Join_Control, unicode.Other_Alphabetic))
+	return r > 0 && (unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Join_Control,
+		unicode.Other_Alphabetic))
 }
 
 // Pattern is a regular expression of Kusto's in the syntax of RE2.

@@ -51,7 +51,9 @@ func regexes() []Function {
 			return m.find(a[0].(string)) != nil
 		}),
 		define("extract(string, long, text) string", c.extract),
-		define("extract_all(string, text) dynamic", func(a []any) any { return c.extractAll(a[0].(string), nil, a[1].(string)) }),
+		define("extract_all(string, text) dynamic", func(a []any) any {
+			return c.extractAll(a[0].(string), nil, a[1].(string))
+		}),
 		define("extract_all(string, dynamic, text) dynamic", func(a []any) any {
 			if len(a) == 2 {
 				return c.extractAll(a[0].(string), nil, value.DynamicText(a[1]))

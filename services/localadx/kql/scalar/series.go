@@ -13,13 +13,18 @@ func series() []Function {
 		return define("series_"+name+"(dynamic) dynamic", func(a []any) any { return mapSeries(a[0], f) })
 	}
 	return []Function{
-		unary("abs", math.Abs), unary("acos", math.Acos), unary("asin", math.Asin), unary("atan", math.Atan), unary("ceiling", math.Ceil),
-		unary("cos", math.Cos), unary("exp", math.Exp), unary("floor", math.Floor), unary("log", math.Log), unary("sin", math.Sin), unary("tan", math.Tan),
+		unary("abs", math.Abs), unary("acos", math.Acos), unary("asin", math.Asin), unary("atan", math.Atan),
+		unary("ceiling", math.Ceil),
+		unary("cos", math.Cos), unary("exp", math.Exp), unary("floor", math.Floor), unary("log", math.Log),
+		unary("sin", math.Sin), unary("tan", math.Tan),
 		define("series_sign(dynamic) dynamic", seriesSign),
 		define("series_not(dynamic) dynamic", seriesNot),
-		define("series_add(json, json) dynamic", binarySeries(func(x, y int64) int64 { return x + y }, func(x, y float64) float64 { return x + y })),
-		define("series_subtract(json, json) dynamic", binarySeries(func(x, y int64) int64 { return x - y }, func(x, y float64) float64 { return x - y })),
-		define("series_multiply(json, json) dynamic", binarySeries(func(x, y int64) int64 { return x * y }, func(x, y float64) float64 { return x * y })),
+		define("series_add(json, json) dynamic", binarySeries(func(x, y int64) int64 { return x + y },
+			func(x, y float64) float64 { return x + y })),
+		define("series_subtract(json, json) dynamic", binarySeries(func(x, y int64) int64 { return x - y },
+			func(x, y float64) float64 { return x - y })),
+		define("series_multiply(json, json) dynamic", binarySeries(func(x, y int64) int64 { return x * y },
+			func(x, y float64) float64 { return x * y })),
 		define("series_divide(json, json) dynamic", binarySeries(nil, func(x, y float64) float64 { return x / y })),
 		define("series_pow(json, json) dynamic", binarySeries(nil, math.Pow)),
 		define("series_equals(json, json) dynamic", compareSeries(func(x, y float64) bool { return x == y })),
@@ -294,8 +299,8 @@ func fillConst(a []any) any {
 	return out
 }
 
-// fillLinear interpolates missing elements: placeholder, whether to fill the edges (default true), constant for an array
-// without values (default 0).
+// fillLinear interpolates missing elements: placeholder, whether to fill the edges (default true),
+// constant for an array without values (default 0).
 func fillLinear(a []any) any {
 	l, ok := a[0].([]any)
 	if !ok {

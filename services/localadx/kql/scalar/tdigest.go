@@ -9,16 +9,18 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// A t-digest state is the dynamic value [[version, type], [values], [weights]]: the values in order, each with the weight of
-// the rows it stands for. type is the Kusto type of the values; datetimes and timespans are in ticks. Up to tdigestExact different
-// values are kept as they are, and percentiles are then exactly those of percentile(); with more, neighbours are merged into their mean, the more of
-// them the farther they are from both ends.
+// A t-digest state is the dynamic value [[version, type], [values], [weights]]: the values in
+// order, each with the weight of the rows it stands for. type is the Kusto type of the values;
+// datetimes and timespans are in ticks. Up to tdigestExact different values are kept as they are,
+// and percentiles are then exactly those of percentile(); with more, neighbours are merged into
+// their mean, the more of them the farther they are from both ends.
 const (
 	tdigestVersion = 7
 	tdigestExact   = 4096
 )
 
-// tdigests are the functions over t-digest states. tdigest_of makes one of lists of values and weights, tdigest_union merges a list.
+// tdigests are the functions over t-digest states. tdigest_of makes one of lists of values and
+// weights, tdigest_union merges a list.
 func tdigests() []Function {
 	return []Function{
 		define("tdigest_of(dynamic, dynamic, string) dynamic", func(a []any) any {
@@ -47,8 +49,8 @@ func tdigests() []Function {
 	}
 }
 
-// centroid is a value and its weight. The value is whole for types of whole numbers, of which a float64 does not hold all, and real for
-// the others; the other field is 0.
+// centroid is a value and its weight. The value is whole for types of whole numbers, of which a
+// float64 does not hold all, and real for the others; the other field is 0.
 type centroid struct {
 	whole        int64
 	real, weight float64

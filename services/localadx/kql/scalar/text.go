@@ -13,8 +13,12 @@ import (
 func texts() []Function {
 	return []Function{
 		define("has(string, string) bool", func(a []any) any { return hasTerm(a[0].(string), a[1].(string), true, true) }),
-		define("hasprefix(string, string) bool", func(a []any) any { return hasTerm(a[0].(string), a[1].(string), true, false) }),
-		define("hassuffix(string, string) bool", func(a []any) any { return hasTerm(a[0].(string), a[1].(string), false, true) }),
+		define("hasprefix(string, string) bool", func(a []any) any {
+			return hasTerm(a[0].(string), a[1].(string), true, false)
+		}),
+		define("hassuffix(string, string) bool", func(a []any) any {
+			return hasTerm(a[0].(string), a[1].(string), false, true)
+		}),
 		define("has_any(text, dynamic) bool", func(a []any) any { return hasAnyIndex(a[0].(string), a[1]) >= 0 }),
 		define("has_all(text, dynamic) bool", hasAll),
 		define("has_any_index(text, dynamic) long", func(a []any) any { return hasAnyIndex(a[0].(string), a[1]) }),
@@ -39,8 +43,8 @@ func texts() []Function {
 
 func isTerm(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// hasTerm reports whether needle occurs in text delimited by what is no letter or digit, on the sides asked for. The caller
-// has lowered both for a case-insensitive search.
+// hasTerm reports whether needle occurs in text delimited by what is no letter or digit, on the
+// sides asked for. The caller has lowered both for a case-insensitive search.
 func hasTerm(text, needle string, start, end bool) bool {
 	if needle == "" {
 		return true
@@ -243,8 +247,9 @@ func strrep(a []any) any {
 	return join(parts, delimiter)
 }
 
-// replaceStrings replaces each text by its counterpart. An earlier text of the list takes its matches first; what has been
-// matched is not looked at again. A counterpart that is no string leaves its matches as they are.
+// replaceStrings replaces each text by its counterpart. An earlier text of the list takes its
+// matches first; what has been matched is not looked at again. A counterpart that is no string
+// leaves its matches as they are.
 func replaceStrings(a []any) any {
 	rewrites := list(a[2])
 	type piece struct {
@@ -456,7 +461,8 @@ func setFirst(bag *value.Bag, key, v string) {
 }
 
 func soundex(a []any) any {
-	codes := map[rune]byte{'B': '1', 'F': '1', 'P': '1', 'V': '1', 'C': '2', 'G': '2', 'J': '2', 'K': '2', 'Q': '2', 'S': '2', 'X': '2', 'Z': '2',
+	codes := map[rune]byte{'B': '1', 'F': '1', 'P': '1', 'V': '1', 'C': '2', 'G': '2', 'J': '2', 'K': '2', 'Q': '2',
+		'S': '2', 'X': '2', 'Z': '2',
 		'D': '3', 'T': '3', 'L': '4', 'M': '5', 'N': '5', 'R': '6'}
 	out := []byte{}
 	var previous byte

@@ -13,8 +13,10 @@ import (
 // times are the datetime and timespan functions that need a calendar or a format.
 func times() []Function {
 	return []Function{
-		define("format_datetime(datetime, string) string@", func(a []any) any { return formatTime(a[0].(int64), a[1].(string)) }),
-		define("format_timespan(timespan, string) string@", func(a []any) any { return formatSpan(a[0].(int64), a[1].(string)) }),
+		define("format_datetime(datetime, string) string@",
+			func(a []any) any { return formatTime(a[0].(int64), a[1].(string)) }),
+		define("format_timespan(timespan, string) string@",
+			func(a []any) any { return formatSpan(a[0].(int64), a[1].(string)) }),
 		define("datetime_add(string, long, datetime) datetime", datetimeAdd),
 		define("datetime_diff(string, datetime, datetime) long", datetimeDiff),
 		define("datetime_part(string, datetime) long", datetimePart),
@@ -272,7 +274,8 @@ func makeDatetime(a []any) any {
 	if len(a) > 5 {
 		second = a[5].(float64)
 	}
-	if year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second >= 60 {
+	if year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 ||
+		minute > 59 || second < 0 || second >= 60 {
 		return nil
 	}
 	t := time.Date(int(year), time.Month(month), int(day), int(hour), int(minute), 0, 0, time.UTC)

@@ -5,8 +5,8 @@ import "github.com/calypso-cdc/calypso/services/localadx/kql/value"
 // span is a place in the query text: byte offsets.
 type Span struct{ Start, End int }
 
-// node is an expression of the syntax tree. Tabular expressions are expressions too: what a name or call is, is known only
-// when it is bound.
+// node is an expression of the syntax tree. Tabular expressions are expressions too: what a name or
+// call is, is known only when it is bound.
 type Node interface{ Place() Span }
 
 func (s Span) Place() Span { return s }
@@ -189,7 +189,8 @@ type (
 		Kind  string
 		Items []NamedExpr
 	}
-	// columnsOp is project-away, project-keep or project-reorder (Kind); Order is "", asc, desc, granny-asc or granny-desc per item.
+	// columnsOp is project-away, project-keep or project-reorder (Kind); Order is "", asc, desc,
+	// granny-asc or granny-desc per item.
 	ColumnsOp struct {
 		Span
 		Kind  string

@@ -108,7 +108,8 @@ func (p *parser) identifier(what string) string {
 func (p *parser) dashed() string {
 	start := p.tok.Start
 	end := p.tok.End
-	for p.lexer.at < len(p.lexer.text) && p.lexer.text[p.lexer.at] == '-' && p.lexer.at+1 < len(p.lexer.text) && isNameStart(p.lexer.text[p.lexer.at+1:]) {
+	for p.lexer.at < len(p.lexer.text) && p.lexer.text[p.lexer.at] == '-' && p.lexer.at+1 < len(p.lexer.text) &&
+		isNameStart(p.lexer.text[p.lexer.at+1:]) {
 		p.advance() // onto the dash
 		p.advance() // onto the next part
 		end = p.tok.End

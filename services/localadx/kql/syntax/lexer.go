@@ -167,7 +167,8 @@ func (l *lexer) number(start int) token {
 		kind = tokenReal
 		l.at++
 		l.digits()
-	} else if l.at < len(l.text) && l.text[l.at] == '.' && !strings.HasPrefix(l.text[l.at:], "..") && !(l.at+1 < len(l.text) && isNameStart(l.text[l.at+1:])) {
+	} else if l.at < len(l.text) && l.text[l.at] == '.' && !strings.HasPrefix(l.text[l.at:], "..") &&
+		!(l.at+1 < len(l.text) && isNameStart(l.text[l.at+1:])) {
 		kind = tokenReal
 		l.at++
 	}
@@ -264,7 +265,8 @@ func (l *lexer) escape(b *strings.Builder) *Error {
 	}
 	c := l.text[l.at]
 	l.at++
-	simple := map[byte]byte{'n': '\n', 't': '\t', 'r': '\r', '0': 0, 'a': 7, 'b': 8, 'f': 12, 'v': 11, '\\': '\\', '"': '"', '\'': '\''}
+	simple := map[byte]byte{'n': '\n', 't': '\t', 'r': '\r', '0': 0, 'a': 7, 'b': 8, 'f': 12, 'v': 11, '\\': '\\',
+		'"': '"', '\'': '\''}
 	if out, ok := simple[c]; ok {
 		b.WriteByte(out)
 		return nil

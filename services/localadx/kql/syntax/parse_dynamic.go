@@ -7,8 +7,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// parseDynamicValue reads the inside of dynamic(…): JSON, with Kusto's additions (single quotes, nested literals such as
-// datetime(2020-01-01) and dynamic(…), trailing commas). It returns canonical JSON.
+// parseDynamicValue reads the inside of dynamic(…): JSON, with Kusto's additions (single quotes,
+// nested literals such as datetime(2020-01-01) and dynamic(…), trailing commas). It returns
+// canonical JSON.
 func parseDynamicValue(p *parser) string {
 	var b strings.Builder
 	parseDynamicInto(p, &b)

@@ -20,15 +20,17 @@ const (
 // wordOperators are the binary operators spelled as words; all compare.
 var wordOperators = map[string]bool{
 	"has": true, "has_cs": true, "hasprefix": true, "hasprefix_cs": true, "hassuffix": true, "hassuffix_cs": true,
-	"contains": true, "contains_cs": true, "startswith": true, "startswith_cs": true, "endswith": true, "endswith_cs": true,
-	"in": true, "has_any": true, "has_all": true, "between": true, "matches": true, "like": true, "notlike": true,
+	"contains": true, "contains_cs": true, "startswith": true, "startswith_cs": true, "endswith": true,
+	"endswith_cs": true,
+	"in":          true, "has_any": true, "has_all": true, "between": true, "matches": true, "like": true, "notlike": true,
 	"notcontains": true, "notcontains_cs": true,
 }
 
 // parseExpr reads an expression without pipes.
 func parseExpr(p *parser) Node { return parseBinary(p, powerOr) }
 
-// parseBinaryOperator returns the operator at the current token, how many tokens it has, and its binding power; 0 if there is none.
+// parseBinaryOperator returns the operator at the current token, how many tokens it has, and its
+// binding power; 0 if there is none.
 func parseBinaryOperator(p *parser) (op string, tokens, power int) {
 	switch p.tok.Kind {
 	case tokenName:
@@ -145,7 +147,8 @@ func parsePostfix(p *parser) Node {
 				index := parseExpr(p)
 				p.expectPunct("]")
 				x = IndexNode{X: x, Index: index, Span: p.from(start)}
-			case (p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted) && p.peek().Text == "(" && p.lexer.at < len(p.lexer.text) && p.lexer.text[p.lexer.at] == '(':
+			case (p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted) && p.peek().Text == "(" &&
+				p.lexer.at < len(p.lexer.text) && p.lexer.text[p.lexer.at] == '(':
 				call := parsePrimary(p) // database('x').f(…) or cluster(…).database(…)
 				x = memberCall(x, call, p.from(start))
 			default:
@@ -276,7 +279,8 @@ func parseNameOrWildcard(p *parser, first string, start int) Node {
 // parseEndsPattern reports whether the '*' that touches a name is followed by what ends a name pattern.
 func parseEndsPattern(p *parser) bool {
 	next := p.peek()
-	return next.Kind == tokenEnd || next.Kind == tokenPunct && (next.Text == "," || next.Text == "|" || next.Text == ")" || next.Text == ";")
+	return next.Kind == tokenEnd || next.Kind == tokenPunct &&
+		(next.Text == "," || next.Text == "|" || next.Text == ")" || next.Text == ";")
 }
 
 // parseNamePrimary reads what starts with a name: a literal, a call, a tabular source in an expression, or a reference.
@@ -322,7 +326,8 @@ func parseNamePrimary(p *parser) Node {
 // isLiteralType reports whether name(…) is a literal of the type name.
 func isLiteralType(name string) bool {
 	switch name {
-	case "bool", "boolean", "int", "long", "real", "double", "decimal", "datetime", "date", "timespan", "time", "guid", "string":
+	case "bool", "boolean", "int", "long", "real", "double", "decimal", "datetime", "date", "timespan", "time",
+		"guid", "string":
 		return true
 	}
 	return false
@@ -495,8 +500,8 @@ func parseTypedLiteral(p *parser, t value.Type, text string, start int) Node {
 	return n
 }
 
-// parseDatetimeLiteral reads a datetime, also in the spaced and comma forms the documentation uses: datetime(2017 - 08 - 01),
-// datetime(2025, 6, 14).
+// parseDatetimeLiteral reads a datetime, also in the spaced and comma forms the documentation uses:
+// datetime(2017 - 08 - 01), datetime(2025, 6, 14).
 func parseDatetimeLiteral(p *parser, n LiteralNode, text string, bad func()) Node {
 	if ticks, ok := value.ParseDatetime(text); ok {
 		n.Value = ticks

@@ -106,9 +106,12 @@ func parseOperator(p *parser) Operator {
 }
 
 // operatorNames are the operators this parser reads, for hints.
-var OperatorNames = []string{"where", "project", "extend", "distinct", "project-away", "project-keep", "project-rename", "project-reorder",
-	"summarize", "sort", "order", "take", "limit", "top", "count", "join", "lookup", "union", "mv-expand", "mv-apply", "parse",
-	"parse-where", "parse-kv", "make-series", "render", "serialize", "as", "getschema", "evaluate", "invoke", "partition", "scan",
+var OperatorNames = []string{"where", "project", "extend", "distinct", "project-away", "project-keep", "project-rename",
+	"project-reorder",
+	"summarize", "sort", "order", "take", "limit", "top", "count", "join", "lookup", "union", "mv-expand",
+	"mv-apply", "parse",
+	"parse-where", "parse-kv", "make-series", "render", "serialize", "as", "getschema", "evaluate", "invoke",
+	"partition", "scan",
 	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "find", "consume"}
 
 // parseEndsOperator reports whether the current token ends an operator.
@@ -423,7 +426,8 @@ func parseMakeSeries(p *parser, start int) Operator {
 	return op
 }
 
-// parseSeriesRange reads the older form "on axis in range(start, stop, step)": its points are multiples of step, and stop is one.
+// parseSeriesRange reads the older form "on axis in range(start, stop, step)": its points are
+// multiples of step, and stop is one.
 func parseSeriesRange(p *parser, op *MakeSeriesOp, in InNode) {
 	var call CallNode
 	if len(in.List) == 1 {
@@ -443,9 +447,11 @@ func parseSeriesRange(p *parser, op *MakeSeriesOp, in InNode) {
 
 // visualizations and renderProperties are Kusto's ("render operator" in its documentation).
 var (
-	visualizations = []string{"anomalychart", "areachart", "barchart", "card", "columnchart", "graph", "ladderchart", "linechart", "piechart",
+	visualizations = []string{"anomalychart", "areachart", "barchart", "card", "columnchart", "graph", "ladderchart",
+		"linechart", "piechart",
 		"pivotchart", "plotly", "scatterchart", "stackedareachart", "table", "timechart", "timepivot", "treemap"}
-	renderProperties = []string{"accumulate", "anomalycolumns", "kind", "legend", "series", "title", "xaxis", "xcolumn", "xtitle", "yaxis",
+	renderProperties = []string{"accumulate", "anomalycolumns", "kind", "legend", "series", "title", "xaxis", "xcolumn",
+		"xtitle", "yaxis",
 		"ycolumns", "ymax", "ymin", "ysplit", "ytitle"}
 )
 
@@ -476,7 +482,8 @@ func parseRender(p *parser, start int) Operator {
 			for {
 				to = p.tok.End
 				p.advance()
-				if parseEndsOperator(p) || p.isPunct(",") && parsePeekIsProperty(p) || p.tok.Kind == tokenName && p.peek().Text == "=" {
+				if parseEndsOperator(p) || p.isPunct(",") && parsePeekIsProperty(p) || p.tok.Kind == tokenName &&
+					p.peek().Text == "=" {
 					break
 				}
 			}
@@ -564,7 +571,8 @@ func parseFind(p *parser, start int) FindOp {
 	p.acceptName("where")
 	op.X = parseExpr(p)
 	if !p.acceptName("project") {
-		p.failHint("name the columns: find … where … project a, b", "The form of find that chooses the columns itself is not supported")
+		p.failHint("name the columns: find … where … project a, b",
+			"The form of find that chooses the columns itself is not supported")
 	}
 	for {
 		def := ColumnDef{Name: p.identifier("a column name")}

@@ -27,7 +27,8 @@ type parser struct {
 // parse parses a whole query: statements separated by semicolons.
 func Parse(text string) (statements []Statement, err *Error) {
 	if len(text) > maxQuery {
-		return nil, &Error{Code: CodeSyntax, Message: fmt.Sprintf("The query has %d bytes and may have %d", len(text), maxQuery), Permanent: true}
+		return nil, &Error{Code: CodeSyntax, Message: fmt.Sprintf("The query has %d bytes and may have %d", len(text),
+			maxQuery), Permanent: true}
 	}
 	p := &parser{lexer: lexer{text: text}}
 	defer func() {
@@ -405,8 +406,8 @@ func parseNameList(p *parser) ([]string, bool) {
 	return names, true
 }
 
-// parseProperties reads name=value pairs as long as they follow, such as kind=inner hint.strategy=shuffle. Hints are read and
-// dropped: they never change a result.
+// parseProperties reads name=value pairs as long as they follow, such as kind=inner
+// hint.strategy=shuffle. Hints are read and dropped: they never change a result.
 func parseProperties(p *parser, known ...string) map[string]string {
 	out := map[string]string{}
 	for p.tok.Kind == tokenName {

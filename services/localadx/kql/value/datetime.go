@@ -38,8 +38,8 @@ func TimeOf(ticks int64) time.Time {
 	return time.Unix(sec, rest*100).UTC()
 }
 
-// AppendDatetime appends the RFC 3339 form of ticks that query answers carry: the fraction without trailing zeroes, up to
-// seven digits.
+// AppendDatetime appends the RFC 3339 form of ticks that query answers carry: the fraction without
+// trailing zeroes, up to seven digits.
 func AppendDatetime(b []byte, ticks int64) []byte {
 	t := TimeOf(ticks)
 	b = t.AppendFormat(b, "2006-01-02T15:04:05")

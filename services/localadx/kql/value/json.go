@@ -7,9 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON appends v, a value of type t as the engine yields it, as the v1 and v2 protocols write it: datetime as
-// RFC 3339 (up to seven fractional digits), timespan as [-][d.]hh:mm:ss[.fffffff],
-// decimal and guid as strings, NaN and infinities as strings, dynamic inline. A nil is null, except that a string is "".
+// AppendJSON appends v, a value of type t as the engine yields it, as the v1 and v2 protocols write
+// it: datetime as RFC 3339 (up to seven fractional digits), timespan as [-][d.]hh:mm:ss[.fffffff],
+// decimal and guid as strings, NaN and infinities as strings, dynamic inline. A nil is null, except
+// that a string is "".
 //
 // The Go type of v by Type: bool bool, int int32 or int64, long int64, real float64, decimal string, string string,
 // datetime and timespan int64 ticks, guid string, dynamic string holding JSON.

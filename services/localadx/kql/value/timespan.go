@@ -12,9 +12,11 @@ var timespanUnits = map[string]int64{
 	"h": Hour, "hr": Hour, "hrs": Hour, "hour": Hour, "hours": Hour,
 	"m": Minute, "min": Minute, "minute": Minute, "minutes": Minute,
 	"s": Second, "sec": Second, "second": Second, "seconds": Second,
-	"ms": Millisecond, "milli": Millisecond, "millis": Millisecond, "millisec": Millisecond, "millisecond": Millisecond, "milliseconds": Millisecond,
-	"micro": Microsecond, "micros": Microsecond, "microsec": Microsecond, "microsecond": Microsecond, "microseconds": Microsecond,
-	"tick": 1, "ticks": 1,
+	"ms": Millisecond, "milli": Millisecond, "millis": Millisecond, "millisec": Millisecond, "millisecond": Millisecond,
+	"milliseconds": Millisecond,
+	"micro":        Microsecond, "micros": Microsecond, "microsec": Microsecond, "microsecond": Microsecond,
+	"microseconds": Microsecond,
+	"tick":         1, "ticks": 1,
 }
 
 // TimespanUnit returns the ticks of a timespan literal's suffix ("h", "min", "tick").

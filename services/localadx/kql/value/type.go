@@ -27,14 +27,17 @@ const (
 )
 
 // typeNames are the canonical names, by Type.
-var typeNames = [...]string{"unknown", "bool", "int", "long", "real", "decimal", "string", "datetime", "timespan", "guid", "dynamic"}
+var typeNames = [...]string{"unknown", "bool", "int", "long", "real", "decimal", "string", "datetime", "timespan",
+	"guid", "dynamic"}
 
 // dotnetNames are the names getschema and the v1 protocol call DataType, by Type.
 var dotnetNames = [...]string{"System.Object", "System.SByte", "System.Int32", "System.Int64", "System.Double",
-	"System.Data.SqlTypes.SqlDecimal", "System.String", "System.DateTime", "System.TimeSpan", "System.Guid", "System.Object"}
+	"System.Data.SqlTypes.SqlDecimal", "System.String", "System.DateTime", "System.TimeSpan", "System.Guid",
+	"System.Object"}
 
 // physicalNames are the DuckDB types values are stored as, by Type. A string is never null: store ”.
-var physicalNames = [...]string{"VARCHAR", "BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DECIMAL(38,10)", "VARCHAR", "BIGINT", "BIGINT", "UUID", "VARCHAR"}
+var physicalNames = [...]string{"VARCHAR", "BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DECIMAL(38,10)", "VARCHAR",
+	"BIGINT", "BIGINT", "UUID", "VARCHAR"}
 
 // String returns the canonical Kusto name, such as "long".
 func (t Type) String() string { return typeNames[t] }

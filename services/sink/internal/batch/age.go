@@ -12,8 +12,9 @@ import (
 // maxCohorts bounds the cohorts of a batch. When there are more, neighbours become one.
 const maxCohorts = 64
 
-// cohort is rows of a batch that were produced together: within the same millisecond, which is what Kafka's timestamps tell, or longer
-// where a batch has many. Reading a row's commit time costs as much as making the row, so one row of each cohort is asked, its first.
+// cohort is rows of a batch that were produced together: within the same millisecond, which is what
+// Kafka's timestamps tell, or longer where a batch has many. Reading a row's commit time costs as
+// much as making the row, so one row of each cohort is asked, its first.
 type cohort struct {
 	// Produced is the earliest time of production, rows how many rows there are.
 	Produced time.Time
@@ -52,7 +53,8 @@ func (c *cohorts) Add(e *row.Encoder, r *kgo.Record) {
 	c.All = append(c.All, next)
 }
 
-// halve makes one of each two neighbours; the age of the older counts for both. Cohorts to come are as long as these are then.
+// halve makes one of each two neighbours; the age of the older counts for both. Cohorts to come are
+// as long as these are then.
 func (c *cohorts) halve() {
 	c.grain = c.All[len(c.All)-1].Produced.Sub(c.All[0].Produced) / (maxCohorts / 2)
 	kept := c.All[:0]

@@ -24,7 +24,8 @@ func TestRowsThatWereProducedTogetherHaveTheAgeOfTheFirst(t *testing.T) {
 	now := time.UnixMilli(10_000)
 	a.Visible(now, c)
 	committed, produced := a.Committed.Summary(now), a.Produced.Summary(now)
-	if committed.Count != 3 || committed.Max.AsDuration() < 9900*time.Millisecond || committed.P50.AsDuration() < 9900*time.Millisecond {
+	if committed.Count != 3 || committed.Max.AsDuration() < 9900*time.Millisecond ||
+		committed.P50.AsDuration() < 9900*time.Millisecond {
 		t.Errorf("from the commit: %v", committed)
 	}
 	if produced.Count != 4 || produced.Max.AsDuration() < 9*time.Second || produced.Max.AsDuration() > 10*time.Second {
@@ -41,7 +42,8 @@ func TestABatchOfManyCohortsKeepsEveryRowAndMakesNoneYounger(t *testing.T) {
 		if i%3 == 0 {
 			op = "r"
 		}
-		c.Add(e, &kgo.Record{Timestamp: time.UnixMilli(i), Value: fmt.Appendf(nil, `{"before":null,"after":{"id":1},"source":{"ts_ms":%d},"op":"%s"}`, i, op)})
+		c.Add(e, &kgo.Record{Timestamp: time.UnixMilli(i),
+			Value: fmt.Appendf(nil, `{"before":null,"after":{"id":1},"source":{"ts_ms":%d},"op":"%s"}`, i, op)})
 	}
 	var all, dated int64
 	for i, one := range c.All {

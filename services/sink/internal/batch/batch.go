@@ -21,8 +21,8 @@ const (
 	maxLinks = 64
 )
 
-// Batch is the rows of a range of offsets, compressed as they come. It belongs to the partition until it is closed, then to its
-// delivery.
+// Batch is the rows of a range of offsets, compressed as they come. It belongs to the partition
+// until it is closed, then to its delivery.
 type Batch struct {
 	Cut ledger.Cut
 	// Raw holds rows that are not compressed yet, gz what is.
@@ -32,7 +32,8 @@ type Batch struct {
 	Rows int64
 	// Streamed is set when the batch is closed: it goes by streaming ingestion, which has no tags.
 	Streamed bool
-	// Recorded is set when the batch is closed: its cut was made before this task read it, so that it may have been sent before.
+	// Recorded is set when the batch is closed: its cut was made before this task read it, so that
+	// it may have been sent before.
 	Recorded bool
 	// counts of what became no row, by kind
 	Tombstones, Deletes, others, Truncates int64
@@ -71,7 +72,8 @@ type Traced struct {
 	Committed time.Time
 }
 
-// Add makes a record's row part of the batch. An error says that the record is no row; it is not part of the batch then.
+// Add makes a record's row part of the batch. An error says that the record is no row; it is not
+// part of the batch then.
 func (b *Batch) Add(e *row.Encoder, r *kgo.Record) error {
 	if b.Oldest.IsZero() {
 		b.Oldest = time.Now()

@@ -9,8 +9,9 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// zipped is a gzip stream (RFC 1952) that is made piece by piece: each piece is compressed by itself and ends on a whole byte, so that a
-// compressor, which takes three quarters of a megabyte, is held for a piece only and not as long as its batch is open.
+// zipped is a gzip stream (RFC 1952) that is made piece by piece: each piece is compressed by
+// itself and ends on a whole byte, so that a compressor, which takes three quarters of a megabyte,
+// is held for a piece only and not as long as its batch is open.
 type zipped struct {
 	bytes.Buffer
 	size, sum uint32

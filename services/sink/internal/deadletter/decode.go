@@ -43,7 +43,8 @@ func newDecoder(s *spec.Spec) (*Decoder, error) {
 func (d *Decoder) decode(r *kgo.Record) *sinkv1.DecodedRecord {
 	out := &sinkv1.DecodedRecord{Key: text(d.key(r))}
 	if len(r.Value) > maxDecoded {
-		out.Failure = fmt.Sprintf("the value has %d bytes, more than the %d up to which values are shown decoded", len(r.Value), maxDecoded)
+		out.Failure = fmt.Sprintf("the value has %d bytes, more than the %d up to which values are shown decoded",
+			len(r.Value), maxDecoded)
 		return out
 	}
 	value, err := d.value(r)

@@ -92,8 +92,9 @@ func Open(ctx context.Context, env connector.TaskEnv, s *spec.Spec, with Tools) 
 		Beside: func(name string, work func()) { d.beside.Go(name, work, failed) },
 	})
 	d.ingest = &ingest.Ingester{
-		Env: env, Spec: s, Client: d.client, Retry: d.retry, Memory: held, Meters: with.Meters, Tracer: with.Tracer, Failpoints: with.Failpoints,
-		TopicID: func(string) string { return "" }, // replays have tags of their own
+		Env: env, Spec: s, Client: d.client, Retry: d.retry, Memory: held, Meters: with.Meters, Tracer: with.Tracer,
+		Failpoints: with.Failpoints,
+		TopicID:    func(string) string { return "" }, // replays have tags of their own
 		SetAside: func(context.Context, []batch.Refused) error {
 			return errors.New("a record that is replayed is refused again and not set aside")
 		},
@@ -114,7 +115,8 @@ func CountByClass(found []Letter) []*sinkv1.DeadLetterCount {
 	var counts []*sinkv1.DeadLetterCount
 	for _, one := range found {
 		class := one.rejection.shown()
-		i, known := slices.BinarySearchFunc(counts, class, func(c *sinkv1.DeadLetterCount, class sinkv1.DeadLetterClass) int { return int(c.Class - class) })
+		i, known := slices.BinarySearchFunc(counts, class,
+			func(c *sinkv1.DeadLetterCount, class sinkv1.DeadLetterClass) int { return int(c.Class - class) })
 		if !known {
 			counts = slices.Insert(counts, i, &sinkv1.DeadLetterCount{Class: class})
 		}
@@ -135,7 +137,9 @@ func CodeOf(err error) codes.Code {
 func (d *Desk) Edit(ctx context.Context, found []Letter, edits []*sinkv1.DeadLetterEdit) error {
 	for i, e := range edits {
 		field := fmt.Sprintf("edits[%d].", i)
-		at := slices.IndexFunc(found, func(one Letter) bool { return one.ID == e.GetId() || slices.Contains(one.copies, e.GetId()) })
+		at := slices.IndexFunc(found, func(one Letter) bool {
+			return one.ID == e.GetId() || slices.Contains(one.copies, e.GetId())
+		})
 		switch {
 		case at < 0:
 			return rpc.InvalidField(field+"id", fmt.Sprintf("letter %q is not among those that are chosen", e.GetId()))
@@ -157,7 +161,8 @@ func (d *Desk) Edit(ctx context.Context, found []Letter, edits []*sinkv1.DeadLet
 			err = errors.New("it makes no row: a tombstone, or a delete that is dropped")
 		}
 		if err != nil {
-			return rpc.InvalidField(field+"value", fmt.Sprintf("the value for letter %s cannot be ingested: %s", one.ID, d.Env.Hidden(err.Error())))
+			return rpc.InvalidField(field+"value", fmt.Sprintf("the value for letter %s cannot be ingested: %s", one.ID,
+				d.Env.Hidden(err.Error())))
 		}
 		one.Record, one.edited = &changed, true
 	}
@@ -168,7 +173,8 @@ func (d *Desk) Edit(ctx context.Context, found []Letter, edits []*sinkv1.DeadLet
 func CheckFilter(f *sinkv1.DeadLetterFilter) error {
 	for i, id := range f.GetIds() {
 		if _, _, ok := marks.ParseID(id); !ok {
-			return rpc.InvalidField(fmt.Sprintf("filter.ids[%d]", i), fmt.Sprintf("filter.ids[%d] is %.100q, want partition and offset in the dead letter topic, such as 0/17", i, id))
+			return rpc.InvalidField(fmt.Sprintf("filter.ids[%d]", i),
+				fmt.Sprintf("filter.ids[%d] is %.100q, want partition and offset in the dead letter topic, such as 0/17", i, id))
 		}
 	}
 	if _, known := sinkv1.DeadLetterClass_name[int32(f.GetClass())]; !known {
@@ -198,8 +204,10 @@ func (d *Desk) Show(found []Letter, n int) ([]*sinkv1.DeadLetter, error) {
 func (one *Letter) Show(d *Decoder) *sinkv1.DeadLetter {
 	out := &sinkv1.DeadLetter{
 		Id: one.ID, Topic: text([]byte(one.Record.Topic)), Partition: one.Record.Partition, Offset: one.Record.Offset,
-		Key: one.Record.Key, Value: one.Record.Value, Reason: text([]byte(one.reason)), Time: timestamppb.New(one.Record.Timestamp),
-		Class: one.rejection.shown(), ErrorCode: text([]byte(one.rejection.code)), Permanent: one.rejection.permanent, Column: text([]byte(one.rejection.column)),
+		Key: one.Record.Key, Value: one.Record.Value, Reason: text([]byte(one.reason)),
+		Time:  timestamppb.New(one.Record.Timestamp),
+		Class: one.rejection.shown(), ErrorCode: text([]byte(one.rejection.code)), Permanent: one.rejection.permanent,
+		Column:    text([]byte(one.rejection.column)),
 		Connector: text([]byte(one.connector)), Task: one.task, Decoded: d.decode(one.Record),
 	}
 	for _, h := range one.Record.Headers {

@@ -28,7 +28,8 @@ func MarkTopic(dead string) string { return dead + "-resolved" }
 // Letter is one dead letter as read from its topic.
 type Letter struct {
 	ID string
-	// copies are the ids of later letters about the same record: a task that dies before it commits writes its letters again.
+	// copies are the ids of later letters about the same record: a task that dies before it commits
+	// writes its letters again.
 	copies    []string
 	Record    *kgo.Record // as it was in its own topic, headers included
 	reason    string
@@ -39,7 +40,8 @@ type Letter struct {
 	edited bool
 }
 
-// Read returns the connector's dead letters that are not done with, in the order of their topic, and the state of the marks.
+// Read returns the connector's dead letters that are not done with, in the order of their topic,
+// and the state of the marks.
 func (l *letters) Read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]Letter, *marks.Marks, error) {
 	known, err := l.Marks(ctx)
 	if err != nil {
@@ -54,7 +56,8 @@ func (l *letters) Read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]
 		}
 		position := fmt.Sprintf("%s/%d/%d", one.Record.Topic, one.Record.Partition, one.Record.Offset)
 		first := byPosition[position]
-		if first != nil && bytes.Equal(first.Record.Value, one.Record.Value) && bytes.Equal(first.Record.Key, one.Record.Key) {
+		if first != nil && bytes.Equal(first.Record.Value, one.Record.Value) &&
+			bytes.Equal(first.Record.Key, one.Record.Key) {
 			first.copies = append(first.copies, one.ID)
 			return
 		}
@@ -74,7 +77,8 @@ func (l *letters) Read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]
 	return matching, known, nil
 }
 
-// count says how many of the connector's letters are not done with, each record once, and which records are no marks where marks are.
+// count says how many of the connector's letters are not done with, each record once, and which
+// records are no marks where marks are.
 func (l *letters) count(ctx context.Context) (int64, []marks.Foreign, error) {
 	known, err := l.Marks(ctx)
 	if err != nil {
@@ -109,13 +113,14 @@ func (l *letters) ends(ctx context.Context) (string, error) {
 }
 
 const (
-	// countAfter is how often the number of open letters is brought up to date, countRest how much longer than a count took the next
-	// one waits at least.
+	// countAfter is how often the number of open letters is brought up to date, countRest how much
+	// longer than a count took the next one waits at least.
 	countAfter = 3 * time.Second
 	countRest  = 20
 )
 
-// CountLetters keeps the number of open letters on the board until ctx ends. One task of a connector does, since all have one topic.
+// CountLetters keeps the number of open letters on the board until ctx ends. One task of a
+// connector does, since all have one topic.
 func (t *Outbox) CountLetters(ctx context.Context) {
 	counted, wait := "", time.Duration(0)
 	for {
@@ -148,12 +153,15 @@ func (t *Outbox) foreign(found []marks.Foreign) {
 	}
 	var where []string
 	for _, f := range found {
-		where = append(where, fmt.Sprintf("offset %d of partition %d with key %q (%s)", f.Offset, f.Partition, f.Key, f.Reason))
+		where = append(where, fmt.Sprintf("offset %d of partition %d with key %q (%s)", f.Offset, f.Partition,
+			f.Key, f.Reason))
 	}
 	t.board.Tell(&sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_MARK_FOREIGN, Topic: topic,
-		Summary: fmt.Sprintf("topic %s, which says what became of dead letters, has records that no sink has written; they are passed over: %s", topic, strings.Join(where, "; ")),
-		Remedy:  "Find out who writes there. A record without a value under the same key in the same partition removes one; dead letters can be replayed and discarded meanwhile",
+		Summary: fmt.Sprintf(
+			"topic %s, which says what became of dead letters, has records that no sink has written; they are passed over: %s",
+			topic, strings.Join(where, "; ")),
+		Remedy: "Find out who writes there. A record without a value under the same key in the same partition removes one; dead letters can be replayed and discarded meanwhile",
 	})
 }
 
@@ -245,8 +253,8 @@ func (one *Letter) matches(f *sinkv1.DeadLetterFilter) bool {
 		(f.GetClass() == 0 || f.GetClass() == one.rejection.shown())
 }
 
-// scan reads a topic from its beginning to its present end, and returns where each partition ends. A topic that does not exist has
-// no records.
+// scan reads a topic from its beginning to its present end, and returns where each partition ends.
+// A topic that does not exist has no records.
 func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)) (map[int32]int64, error) {
 	ends, err := kadm.NewClient(l.client).ListEndOffsets(ctx, topic)
 	if err != nil {
@@ -275,7 +283,8 @@ func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)
 	return until, nil
 }
 
-// noteBatch notes a batch that is about to be sent. It reports false if another writer was faster: then nothing is noted.
+// noteBatch notes a batch that is about to be sent. It reports false if another writer was faster:
+// then nothing is noted.
 func (l *letters) noteBatch(ctx context.Context, b *marks.Batch) (bool, error) {
 	value, err := b.Value()
 	if err != nil {
@@ -288,7 +297,8 @@ func (l *letters) noteBatch(ctx context.Context, b *marks.Batch) (bool, error) {
 	return noted[0].Offset == b.At, nil
 }
 
-// endBatch notes a batch's end: that its rows are in the table, or that they were refused and its letters are free again.
+// endBatch notes a batch's end: that its rows are in the table, or that they were refused and its
+// letters are free again.
 func (l *letters) endBatch(ctx context.Context, b *marks.Batch, ingested bool) error {
 	var records []*kgo.Record
 	if ingested {

@@ -15,15 +15,17 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 )
 
-// maxNoted is how many bytes of compressed rows a noted batch may have, about: brokers take messages of 1 MiB by default, and the rows
-// are in base64. A letter that alone is larger is a batch of its own.
+// maxNoted is how many bytes of compressed rows a noted batch may have, about: brokers take
+// messages of 1 MiB by default, and the rows are in base64. A letter that alone is larger is a
+// batch of its own.
 const maxNoted = 384 << 10
 
 // Replay ingests letters again. One goroutine owns it.
 //
-// Each round reads the marks first. A batch that was noted for one of the letters, by this call or any other, is sent and its end
-// noted; only when there is none are letters noted as a new batch. So calls that overlap, or follow one that was interrupted, send
-// the same rows under the same tags, of which ADX takes one.
+// Each round reads the marks first. A batch that was noted for one of the letters, by this call or
+// any other, is sent and its end noted; only when there is none are letters noted as a new batch.
+// So calls that overlap, or follow one that was interrupted, send the same rows under the same
+// tags, of which ADX takes one.
 type Replay struct {
 	desk *Desk
 	// groups are the letters whose end is not known, those of a group from one topic.
@@ -152,8 +154,9 @@ func (r *Replay) finish(ctx context.Context, b *marks.Batch) error {
 	}
 	if len(b.Rows) > 0 {
 		err = r.desk.ingest.Send(ctx, to, &kusto.Blob{
-			Database: b.Database, Table: b.Table, Format: b.Format, Mapping: b.Mapping, Data: b.Rows, Plain: b.Plain, RawSize: b.RawSize,
-			Tag: fmt.Sprintf("%s/replay/%s", r.desk.s.DeadTopic, b.ID),
+			Database: b.Database, Table: b.Table, Format: b.Format, Mapping: b.Mapping, Data: b.Rows, Plain: b.Plain,
+			RawSize: b.RawSize,
+			Tag:     fmt.Sprintf("%s/replay/%s", r.desk.s.DeadTopic, b.ID),
 		})
 	}
 	refused := ingest.RowsRefused(err)
@@ -177,7 +180,8 @@ func (r *Replay) finish(ctx context.Context, b *marks.Batch) error {
 	default:
 		for _, one := range those {
 			if one.edited && !r.mine[b.ID] {
-				r.refuse([]Letter{one}, fmt.Errorf("another replay of this letter had begun; its row is in the table without this edit"))
+				r.refuse([]Letter{one},
+					fmt.Errorf("another replay of this letter had begun; its row is in the table without this edit"))
 				continue
 			}
 			r.done++

@@ -23,8 +23,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 )
 
-// Headers of a dead letter, after the record's own: those of Kafka Connect's errors.deadletterqueue.context.headers (KIP-298), and
-// what those have no place for.
+// Headers of a dead letter, after the record's own: those of Kafka Connect's
+// errors.deadletterqueue.context.headers (KIP-298), and what those have no place for.
 const (
 	headerPrefix    = "__connect.errors."
 	HeaderTopic     = headerPrefix + "topic"
@@ -43,8 +43,8 @@ const (
 	HeaderColumn    = ownPrefix + "column"
 )
 
-// letters writes records that cannot be delivered to the dead letter topic: key, value and headers byte for byte, then headers
-// with the position and the reason.
+// letters writes records that cannot be delivered to the dead letter topic: key, value and headers
+// byte for byte, then headers with the position and the reason.
 type letters struct {
 	client    *kgo.Client
 	writer    *kafka.Writer
@@ -84,18 +84,23 @@ func openLetters(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits
 		client.Close()
 		return nil, err
 	}
-	return &letters{client: client, writer: kafka.NewWriter(client), topic: s.DeadTopic, connector: env.Connector, task: env.Task, replication: s.DeadReplication, hidden: env.Hidden, connect: connect}, nil
+	return &letters{client: client, writer: kafka.NewWriter(client), topic: s.DeadTopic, connector: env.Connector,
+		task: env.Task, replication: s.DeadReplication, hidden: env.Hidden, connect: connect}, nil
 }
 
-func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16, settings map[string]*string) error {
+func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16,
+	settings map[string]*string) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	_, err := kafka.MakeTopic(ctx, kadm.NewClient(client), topic, 1, replication, settings)
 	switch {
 	case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
 		return nil
-	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.InvalidReplicationFactor), errors.Is(err, kerr.InvalidTopicException), errors.Is(err, kerr.PolicyViolation):
-		return retry.Permanent(fmt.Errorf("making topic %s: %w. Make it yourself, or mend errors.deadletterqueue.topic.replication.factor", topic, err))
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.InvalidReplicationFactor),
+		errors.Is(err, kerr.InvalidTopicException), errors.Is(err, kerr.PolicyViolation):
+		return retry.Permanent(
+			fmt.Errorf("making topic %s: %w. Make it yourself, or mend errors.deadletterqueue.topic.replication.factor", topic,
+				err))
 	}
 	return fmt.Errorf("making topic %s: %w", topic, err)
 }
@@ -124,7 +129,8 @@ func (l *letters) write(ctx context.Context, records []batch.Refused) error {
 		if why.column != "" {
 			add(HeaderColumn, why.column)
 		}
-		out[i] = &kgo.Record{Topic: l.topic, Key: r.Record.Key, Value: r.Record.Value, Headers: headers, Timestamp: r.Record.Timestamp}
+		out[i] = &kgo.Record{Topic: l.topic, Key: r.Record.Key, Value: r.Record.Value, Headers: headers,
+			Timestamp: r.Record.Timestamp}
 	}
 	err := l.writer.Write(ctx, out...)
 	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) { // it was deleted
@@ -137,7 +143,8 @@ func (l *letters) write(ctx context.Context, records []batch.Refused) error {
 	if tooLarge, ok := errors.AsType[*kafka.TooLargeError](err); ok {
 		i := slices.Index(out, tooLarge.Record)
 		r := records[i].Record
-		return retry.Permanent(fmt.Errorf("offset %d of partition %d of %s cannot be set aside in the dead letter topic: %w", r.Offset, r.Partition, r.Topic, err))
+		return retry.Permanent(fmt.Errorf("offset %d of partition %d of %s cannot be set aside in the dead letter topic: %w",
+			r.Offset, r.Partition, r.Topic, err))
 	}
 	if err != nil {
 		return fmt.Errorf("writing to the dead letter topic %s: %w", l.topic, err)
@@ -163,7 +170,8 @@ type Outbox struct {
 }
 
 // OpenOutbox connects to the dead letter topic, if one is configured.
-func OpenOutbox(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier, board *status.Task, meters *status.Meters) (*Outbox, error) {
+func OpenOutbox(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier, board *status.Task,
+	meters *status.Meters) (*Outbox, error) {
 	l, err := openLetters(ctx, env, s, waits)
 	if err != nil {
 		return nil, err
@@ -190,8 +198,10 @@ func (t *Outbox) SetAside(ctx context.Context, records []batch.Refused) error {
 	}
 	first := records[0]
 	if !t.Takes() {
-		return retry.Permanent(fmt.Errorf("offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
-			first.Record.Offset, first.Record.Partition, first.Record.Topic, first.Reason))
+		return retry.Permanent(
+			fmt.Errorf(
+				"offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
+				first.Record.Offset, first.Record.Partition, first.Record.Topic, first.Reason))
 	}
 	if t.letters != nil {
 		if err := t.retry.Do(ctx, func(ctx context.Context) error { return t.letters.write(ctx, records) }); err != nil {
@@ -205,7 +215,8 @@ func (t *Outbox) SetAside(ctx context.Context, records []batch.Refused) error {
 	}
 	t.meters.SetAside(ctx, first.Record.Topic, classes, t.letters != nil)
 	if t.s.LogErrors {
-		t.env.Logger.Warn("records cannot be delivered", telemetry.Passing("count", len(records)), "topic", first.Record.Topic, "partition", first.Record.Partition,
+		t.env.Logger.Warn("records cannot be delivered", telemetry.Passing("count", len(records)), "topic",
+			first.Record.Topic, "partition", first.Record.Partition,
 			telemetry.Passing("offset", first.Record.Offset), "dead_letter_topic", t.s.DeadTopic, "err", first.Reason)
 	}
 	return nil

@@ -53,14 +53,17 @@ type Ingester struct {
 	SetAside func(ctx context.Context, records []batch.Refused) error
 }
 
-// Deliver brings a batch's rows into the table. Outages are waited for. Where the cluster refuses the rows for good, the range is
-// halved until the refused rows are alone, and these are set aside. divide is told each halving before a half is sent.
-func (t *Ingester) Deliver(ctx context.Context, to *target.Table, tp batch.Source, b *batch.Batch, divide func(c ledger.Cut, middle int64) error) error {
+// Deliver brings a batch's rows into the table. Outages are waited for. Where the cluster refuses
+// the rows for good, the range is halved until the refused rows are alone, and these are set aside.
+// divide is told each halving before a half is sent.
+func (t *Ingester) Deliver(ctx context.Context, to *target.Table, tp batch.Source, b *batch.Batch,
+	divide func(c ledger.Cut, middle int64) error) error {
 	begun := time.Now()
 	ctx, end := t.trace(ctx, to, tp, b)
 	err := t.ingest(ctx, to, tp, b)
 	if RowsRefused(err) {
-		t.Env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.Topic, "partition", tp.Partition, telemetry.Passing("offsets", b.Cut.String()), "err", err)
+		t.Env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.Topic, "partition",
+			tp.Partition, telemetry.Passing("offsets", b.Cut.String()), "err", err)
 		r := &refinery{in: t, to: to, tp: tp, streamed: b.Streamed, divide: divide, aside: map[int64]bool{}}
 		for _, refused := range b.Refused {
 			r.aside[refused.Record.Offset] = true
@@ -77,7 +80,8 @@ func RowsRefused(err error) bool {
 	return !retry.IsPermanent(err) && kusto.VerdictOf(err) == kusto.RowsRefused
 }
 
-// Add makes a record's row part of a batch, once what it takes to read it is there. A refusal says that the record is no row.
+// Add makes a record's row part of a batch, once what it takes to read it is there. A refusal says
+// that the record is no row.
 func (t *Ingester) Add(ctx context.Context, b *batch.Batch, enc *row.Encoder, r *kgo.Record) (refusal, err error) {
 	refusal = b.Add(enc, r)
 	for away := (*record.Unavailable)(nil); refusal != nil && errors.As(refusal, &away); {
@@ -90,8 +94,8 @@ func (t *Ingester) Add(ctx context.Context, b *batch.Batch, enc *row.Encoder, r 
 	return refusal, nil
 }
 
-// Readable tries whether what it takes to read a record, such as a registry of schemas, is there. A record that is at fault itself is
-// not what it looks for.
+// Readable tries whether what it takes to read a record, such as a registry of schemas, is there. A
+// record that is at fault itself is not what it looks for.
 func (t *Ingester) Readable(r *kgo.Record) error {
 	transform := t.Spec.NewRows(route.Route{}).Transform // a chain of its own, since chains are not shared
 	if transform == nil || r.Value == nil || r.Attrs.IsControl() {
@@ -120,9 +124,10 @@ func (t *Ingester) ingest(ctx context.Context, to *target.Table, tp batch.Source
 	return (&sending{in: t, to: to, blob: blob, stream: b.Streamed, doubtful: b.Recorded}).run(ctx)
 }
 
-// tag is the name of a cut's rows in their table. The topic's id is part of it, so a topic that is deleted and made anew does not inherit
-// the tags of the old one; and the consumer group, so that of two connectors which bring one topic into one table each has its own. A
-// batch that is streamed has one for the case that it must be queued.
+// tag is the name of a cut's rows in their table. The topic's id is part of it, so a topic that is
+// deleted and made anew does not inherit the tags of the old one; and the consumer group, so that
+// of two connectors which bring one topic into one table each has its own. A batch that is streamed
+// has one for the case that it must be queued.
 func (t *Ingester) tag(tp batch.Source, c ledger.Cut) string {
 	tag := fmt.Sprintf("%s/%d/%s", tp.Topic, tp.Partition, c)
 	if id := t.TopicID(tp.Topic); id != "" {
@@ -137,8 +142,9 @@ func (t *Ingester) tag(tp batch.Source, c ledger.Cut) string {
 // Blob is what is sent of a closed batch.
 func (t *Ingester) Blob(ctx context.Context, to *target.Table, b *batch.Batch) (*kusto.Blob, error) {
 	blob := &kusto.Blob{
-		Database: to.Route.Database, Table: to.Route.Table, Format: spec.WireFormat(to.Route.Format), Mapping: to.MappingName(),
-		Data: b.Gz.Bytes(), RawSize: b.Size,
+		Database: to.Route.Database, Table: to.Route.Table, Format: spec.WireFormat(to.Route.Format),
+		Mapping: to.MappingName(),
+		Data:    b.Gz.Bytes(), RawSize: b.Size,
 	}
 	if spec.IsFile(to.Route.Format) {
 		var err error
@@ -146,7 +152,8 @@ func (t *Ingester) Blob(ctx context.Context, to *target.Table, b *batch.Batch) (
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			return nil, retry.Permanent(fmt.Errorf("topic %s goes to %s.%s as %s: %w", to.Route.Topic, to.Route.Database, to.Route.Table, to.Route.Format, err))
+			return nil, retry.Permanent(fmt.Errorf("topic %s goes to %s.%s as %s: %w", to.Route.Topic, to.Route.Database,
+				to.Route.Table, to.Route.Format, err))
 		}
 		blob.Plain = true
 	}

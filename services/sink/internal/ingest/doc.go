@@ -1,11 +1,13 @@
 // Package ingest brings batches into tables.
 //
-// Model. An Ingester sends a closed batch, streamed or queued or within a command, and waits for its end. What an answer means is the
-// verdict of libs/kusto, and what follows from it is decided here alone: sent again under the same tag, queued instead of streamed, looked through
-// for the rows at fault, or given up with what the user must change.
+// Model. An Ingester sends a closed batch, streamed or queued or within a command, and waits for
+// its end. What an answer means is the verdict of libs/kusto, and what follows from it is decided
+// here alone: sent again under the same tag, queued instead of streamed, looked through for the
+// rows at fault, or given up with what the user must change.
 //
-// Guarantees. Deliver returns nil only when each row of the batch is in its table or set aside. A batch has the same tag whenever it is sent. Two
-// attempts under one tag are not under way at once as far as that can be known, and where it cannot, the table is looked at afterwards.
+// Guarantees. Deliver returns nil only when each row of the batch is in its table or set aside. A
+// batch has the same tag whenever it is sent. Two attempts under one tag are not under way at once
+// as far as that can be known, and where it cannot, the table is looked at afterwards.
 //
 // Callers are partitions, each delivery in a goroutine of its own, and replays of dead letters.
 package ingest

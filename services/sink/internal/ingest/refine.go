@@ -38,7 +38,9 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 	}
 	if b.Rows == 1 {
 		if r.poison++; r.poison > maxPoison {
-			return retry.Permanent(fmt.Errorf("the cluster refuses more than %d rows of one batch, so it is rather the table or its mapping that is at fault: %w", maxPoison, refusal))
+			return retry.Permanent(
+				fmt.Errorf(
+					"the cluster refuses more than %d rows of one batch, so it is rather the table or its mapping that is at fault: %w", maxPoison, refusal))
 		}
 		return r.in.SetAside(ctx, []batch.Refused{{Record: only, Reason: refusal}})
 	}
@@ -46,7 +48,8 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 	if err := r.divide(c, middle); err != nil {
 		return err
 	}
-	for _, half := range []ledger.Cut{{First: c.First, End: middle, Bare: c.Bare}, {First: middle, End: c.End, Bare: c.Bare}} {
+	for _, half := range []ledger.Cut{{First: c.First, End: middle, Bare: c.Bare},
+		{First: middle, End: c.End, Bare: c.Bare}} {
 		part, _, err := r.reread(ctx, half)
 		if err != nil {
 			return err
@@ -67,12 +70,14 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 	return nil
 }
 
-// reread fetches a range again and makes a batch of it, without what is set aside. Records that make no row now, as the table or a schema has
-// changed since they were read first, are set aside. It returns the record of a row, the only one where there is just one.
+// reread fetches a range again and makes a batch of it, without what is set aside. Records that
+// make no row now, as the table or a schema has changed since they were read first, are set aside.
+// It returns the record of a row, the only one where there is just one.
 func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, of *kgo.Record, err error) {
 	client, err := r.in.Env.Kafka(
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.tp.Topic: {r.tp.Partition: kgo.NewOffset().At(c.First)}}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxPartitionBytes(4<<20), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxPartitionBytes(4<<20),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -111,7 +116,8 @@ func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, of
 			case err != nil:
 				return nil, nil, err
 			case refusal != nil:
-				if refused = append(refused, batch.Refused{Record: batch.Copy(record), Reason: refusal}); len(refused) < MaxRefused {
+				if refused = append(refused, batch.Refused{Record: batch.Copy(record),
+					Reason: refusal}); len(refused) < MaxRefused {
 					continue
 				}
 				if err := setAside(); err != nil {
@@ -159,7 +165,8 @@ func (r *refinery) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, n
 	}
 }
 
-// stillThere makes sure that what was just read is of the topic that the task reads, and not of one that was made anew under its name.
+// stillThere makes sure that what was just read is of the topic that the task reads, and not of one
+// that was made anew under its name.
 func (t *Ingester) stillThere(ctx context.Context, client *kgo.Client, topic string) error {
 	known := t.TopicID(topic)
 	if known == "" {
@@ -171,7 +178,9 @@ func (t *Ingester) stillThere(ctx context.Context, client *kgo.Client, topic str
 			return err
 		}
 		if id := topics[topic].ID.String(); topics[topic].Err == nil && id != known {
-			return retry.Permanent(fmt.Errorf("the cluster refuses rows of a batch of topic %s, and they cannot be looked for: the topic was deleted and made anew meanwhile", topic))
+			return retry.Permanent(
+				fmt.Errorf(
+					"the cluster refuses rows of a batch of topic %s, and they cannot be looked for: the topic was deleted and made anew meanwhile", topic))
 		}
 		return topics[topic].Err
 	})

@@ -53,7 +53,9 @@ func (s *sending) run(ctx context.Context) error {
 func (s *sending) once(ctx context.Context, stream bool) error {
 	switch {
 	case s.to.Mode == spec.ModeInline && s.blob.Plain:
-		return retry.Permanent(fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s", s.blob.Format))
+		return retry.Permanent(
+			fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s",
+				s.blob.Format))
 	case s.to.Mode == spec.ModeInline:
 		return s.in.Memory.Expand(ctx, memory.InlineFactor*s.blob.RawSize, func() error {
 			text, err := target.Unzip(s.blob.Data)
@@ -95,8 +97,9 @@ func (s *sending) queue(ctx context.Context) error {
 	return err
 }
 
-// earlier looks whether an attempt that was given up has ended well, or refused the rows, meanwhile. Two under one tag at once are not to be:
-// whether ADX tells one of them is not promised.
+// earlier looks whether an attempt that was given up has ended well, or refused the rows,
+// meanwhile. Two under one tag at once are not to be: whether ADX tells one of them is not
+// promised.
 func (s *sending) earlier(ctx context.Context) (ended bool, err error) {
 	for _, q := range s.unended {
 		err = s.await(ctx, q, lastLook)
@@ -114,7 +117,8 @@ func (s *sending) await(ctx context.Context, q *kusto.Queued, patience time.Dura
 	defer cancel()
 	result, err := q.Wait(waiting)
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
-		return &kusto.Error{Op: fmt.Sprintf("ingest into %s.%s", s.blob.Database, s.blob.Table), Message: fmt.Sprintf("the cluster has not said within %s what became of a batch; it is sent again", patience)}
+		return &kusto.Error{Op: fmt.Sprintf("ingest into %s.%s", s.blob.Database, s.blob.Table),
+			Message: fmt.Sprintf("the cluster has not said within %s what became of a batch; it is sent again", patience)}
 	}
 	if result.Skipped {
 		s.in.Meters.Skipped(ctx, s.blob)

@@ -1,14 +1,18 @@
-// Package ledger is the state machine of one partition's batches: which offset ranges were cut, which of them are recorded, which
-// are in the target, and up to where the partition may be committed. It has no I/O, clock or goroutine.
+// Package ledger is the state machine of one partition's batches: which offset ranges were cut,
+// which of them are recorded, which are in the target, and up to where the partition may be
+// committed. It has no I/O, clock or goroutine.
 //
-// Model. A cut is a range of offsets, the unit of ingestion. Cuts follow one another without a gap from the committed
-// offset on. A cut is made once: it is recorded with the partition's committed offset (in the commit's metadata, so the
-// group's own fencing protects it) before its rows are sent, and whoever reads the partition after a crash makes the same cuts
-// again. The same cut always has the same name, so a target that knows names takes its rows once.
+// Model. A cut is a range of offsets, the unit of ingestion. Cuts follow one another without a gap
+// from the committed offset on. A cut is made once: it is recorded with the partition's committed
+// offset (in the commit's metadata, so the group's own fencing protects it) before its rows are
+// sent, and whoever reads the partition after a crash makes the same cuts again. The same cut
+// always has the same name, so a target that knows names takes its rows once.
 //
-// A cut that the target refuses as a whole is split: its parts take its place, and are recorded before any of them is sent.
+// A cut that the target refuses as a whole is split: its parts take its place, and are recorded
+// before any of them is sent.
 //
-// Guarantee. The committed offset never passes a cut that is not done, and Close never closes a recorded cut anywhere but at its end.
+// Guarantee. The committed offset never passes a cut that is not done, and Close never closes a
+// recorded cut anywhere but at its end.
 package ledger
 
 import (
@@ -23,14 +27,16 @@ import (
 type Cut struct {
 	First int64
 	End   int64
-	// Bare says that the cut was recorded when names did not say whose cut it is. It keeps the name that it may have been sent under.
+	// Bare says that the cut was recorded when names did not say whose cut it is. It keeps the name
+	// that it may have been sent under.
 	Bare bool
 }
 
 func (c Cut) String() string { return fmt.Sprintf("%d-%d", c.First, c.End-1) }
 
-// MaxMetadata is how many bytes of metadata a commit may carry: Event Hubs takes 1024 (offset.metadata.max.bytes; Apache Kafka 4096 by
-// default). That is room for some 200 cuts, where four are in flight.
+// MaxMetadata is how many bytes of metadata a commit may carry: Event Hubs takes 1024
+// (offset.metadata.max.bytes; Apache Kafka 4096 by default). That is room for some 200 cuts, where
+// four are in flight.
 const MaxMetadata = 1000
 
 // Ledger holds one partition's cuts. One goroutine owns it.
@@ -53,8 +59,9 @@ type state struct {
 // New starts without knowledge: the first record's offset becomes the beginning. topic is the id of the topic.
 func New(topic string) *Ledger { return &Ledger{topic: topic, committed: -1} }
 
-// Metadata is "calypso3:<topic id>:<lengths of cuts>", where the length of a bare cut has a minus before it. In the versions before, all
-// cuts were bare: "calypso2:<topic id>:<lengths>", and "calypso1:<lengths>" where topics have no ids.
+// Metadata is "calypso3:<topic id>:<lengths of cuts>", where the length of a bare cut has a minus
+// before it. In the versions before, all cuts were bare: "calypso2:<topic id>:<lengths>", and
+// "calypso1:<lengths>" where topics have no ids.
 const (
 	signature = "calypso"
 	latest    = 3
@@ -100,8 +107,9 @@ func TopicOf(metadata string) string {
 	return ""
 }
 
-// Restore starts from a committed offset and the metadata that was committed with it. Metadata of other origin holds no cuts. What cannot be
-// read, or a later version has written, is refused: rows of cuts that are forgotten may come twice.
+// Restore starts from a committed offset and the metadata that was committed with it. Metadata of
+// other origin holds no cuts. What cannot be read, or a later version has written, is refused: rows
+// of cuts that are forgotten may come twice.
 func Restore(topic string, committed int64, metadata string) (*Ledger, error) {
 	l := &Ledger{topic: topic, committed: committed}
 	c := contentOf(metadata)
@@ -141,7 +149,8 @@ func (l *Ledger) End() int64 {
 	return l.committed
 }
 
-// Metadata writes the topic's id and the cuts beyond the committed offset, to be committed with it; empty if there are none.
+// Metadata writes the topic's id and the cuts beyond the committed offset, to be committed with it;
+// empty if there are none.
 func (l *Ledger) Metadata() string {
 	if l.topic == "" && len(l.cuts) == 0 {
 		return ""
@@ -199,7 +208,8 @@ func (l *Ledger) Limit() (end int64, recorded bool) {
 func (l *Ledger) Close(end int64) (Cut, error) {
 	if limit, recorded := l.Limit(); recorded {
 		if end != limit {
-			return Cut{}, fmt.Errorf("range from %d was recorded to end before %d and cannot end before %d", l.First(), limit, end)
+			return Cut{}, fmt.Errorf("range from %d was recorded to end before %d and cannot end before %d",
+				l.First(), limit, end)
 		}
 		l.open++
 		return l.cuts[l.open-1].Cut, nil
@@ -213,8 +223,8 @@ func (l *Ledger) Close(end int64) (Cut, error) {
 	return c, nil
 }
 
-// Split puts two cuts, before and from middle, in the place of a closed one. It reports false, and changes nothing, if there is no
-// such cut or if a commit's metadata has no room for one more.
+// Split puts two cuts, before and from middle, in the place of a closed one. It reports false, and
+// changes nothing, if there is no such cut or if a commit's metadata has no room for one more.
 func (l *Ledger) Split(c Cut, middle int64) bool {
 	if middle <= c.First || middle >= c.End || l.Full() {
 		return false
@@ -230,8 +240,9 @@ func (l *Ledger) Split(c Cut, middle int64) bool {
 	return false
 }
 
-// Done notes that the rows of a cut, or of all its parts, are in the target or otherwise accounted for, and moves the committed offset over every done
-// cut that nothing earlier holds back. It returns whether the offset moved.
+// Done notes that the rows of a cut, or of all its parts, are in the target or otherwise accounted
+// for, and moves the committed offset over every done cut that nothing earlier holds back. It
+// returns whether the offset moved.
 func (l *Ledger) Done(c Cut) (moved bool) {
 	for i := range l.cuts {
 		if l.cuts[i].First >= c.First && l.cuts[i].End <= c.End {

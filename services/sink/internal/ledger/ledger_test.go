@@ -69,7 +69,8 @@ func TestMetadataOfOthersHoldsNoCuts(t *testing.T) {
 }
 
 func TestMetadataThatCannotBeReadOrIsOfALaterVersionIsRefusedWithWhatItSays(t *testing.T) {
-	for _, metadata := range []string{"calypso1:zz,-1", "calypso1:5,", "calypso1", "calypso2:" + id, "calypso2:id:5", "calypso2:" + id + ":-5", "calypso3:" + id + ":--5", "calypso3:" + id + ":+5", "calypso3:" + id + ":0",
+	for _, metadata := range []string{"calypso1:zz,-1", "calypso1:5,", "calypso1", "calypso2:" + id, "calypso2:id:5",
+		"calypso2:" + id + ":-5", "calypso3:" + id + ":--5", "calypso3:" + id + ":+5", "calypso3:" + id + ":0",
 		"calypso1:" + strings.Repeat("z", 13), "calypso4:" + id + ":5", "calypso999:", "calypso4"} {
 		if _, err := Restore("", 7, metadata); err == nil || !strings.Contains(err.Error(), metadata[:8]) {
 			t.Errorf("%q: %v", metadata, err)
@@ -104,8 +105,9 @@ func TestCutsOfEarlierVersionsKeepTheirNamesAndLaterOnesHaveTheirs(t *testing.T)
 	}
 }
 
-// Whatever happens in whatever order, with crashes at any step: every offset is in exactly one cut, cuts of an offset never
-// change once recorded, and the committed offset never passes an undone cut.
+// Whatever happens in whatever order, with crashes at any step: every offset is in exactly one cut,
+// cuts of an offset never change once recorded, and the committed offset never passes an undone
+// cut.
 func TestCutsNeverChangeOverCrashes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := New("")

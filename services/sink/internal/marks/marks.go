@@ -1,18 +1,22 @@
-// Package marks is the state machine of what became of dead letters, as a log of marks tells it. It has no I/O, clock or goroutine.
+// Package marks is the state machine of what became of dead letters, as a log of marks tells it. It
+// has no I/O, clock or goroutine.
 //
-// Model. The log is one partition of a compacted topic. A letter is marked once it is done with, under its id. A batch of letters that
-// is to be ingested is noted first, with its rows and its tag, under a key of its own; it is open until it is deleted, which says
-// that its end is known: its letters are marked if the target has taken them, and free again if it has refused them.
+// Model. The log is one partition of a compacted topic. A letter is marked once it is done with,
+// under its id. A batch of letters that is to be ingested is noted first, with its rows and its
+// tag, under a key of its own; it is open until it is deleted, which says that its end is known:
+// its letters are marked if the target has taken them, and free again if it has refused them.
 //
-// Several writers share the log without knowing of each other. A batch counts only if it stands at the offset at which its writer
-// expected it, after reading everything before: so two writers that note the same letters at once cannot both succeed, and the one
-// that did not reads on and finds the other's batch. Whether a batch counts follows from its own record alone, so that compaction
+// Several writers share the log without knowing of each other. A batch counts only if it stands at
+// the offset at which its writer expected it, after reading everything before: so two writers that
+// note the same letters at once cannot both succeed, and the one that did not reads on and finds
+// the other's batch. Whether a batch counts follows from its own record alone, so that compaction
 // changes no answer.
 //
-// A record that no writer of marks has written, such as one that cannot be read, counts as none and is told by its position.
+// A record that no writer of marks has written, such as one that cannot be read, counts as none and
+// is told by its position.
 //
-// Guarantee. A letter is in one open batch at most. Whoever sends an open batch sends the same rows under the same tag, so a target
-// that knows tags takes them once.
+// Guarantee. A letter is in one open batch at most. Whoever sends an open batch sends the same rows
+// under the same tag, so a target that knows tags takes them once.
 package marks
 
 import (
@@ -62,8 +66,9 @@ func (b *Batch) Value() ([]byte, error) { return json.Marshal(b) }
 
 // Marks is what the log says. The zero value is an empty log. One goroutine owns it.
 type Marks struct {
-	// Of is the id of the topic that the letters are in, empty where it is not known. Of a topic that was there before under its name, other
-	// letters had the same ids: marks that say that they are of another topic count for nothing.
+	// Of is the id of the topic that the letters are in, empty where it is not known. Of a topic
+	// that was there before under its name, other letters had the same ids: marks that say that
+	// they are of another topic count for nothing.
 	Of   string
 	done map[string]bool
 	// open has the batches that count and are not deleted, byLetter the same by each of their letters.
@@ -195,7 +200,9 @@ func (m *Marks) pass(partition int32, offset int64, key, reason string) {
 
 // forgive forgets foreign records of a key that was deleted.
 func (m *Marks) forgive(partition int32, key string) {
-	m.foreign = slices.DeleteFunc(m.foreign, func(f Foreign) bool { return f.Partition == partition && f.Key == shortened(key) })
+	m.foreign = slices.DeleteFunc(m.foreign, func(f Foreign) bool {
+		return f.Partition == partition && f.Key == shortened(key)
+	})
 }
 
 func shortened(key string) string { return key[:min(longestKey, len(key))] }

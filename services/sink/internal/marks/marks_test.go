@@ -62,20 +62,23 @@ func TestABatchCountsOnlyWhereItsWriterExpectedIt(t *testing.T) {
 func TestWhatIsNoMarkIsPassedOverAndTold(t *testing.T) {
 	whole := note(t, "a", 0, "0/1")
 	for name, e := range map[string]entry{
-		"no JSON":               {key: []byte("batch/x"), value: []byte("{")},
-		"cut off":               {key: []byte("batch/x"), value: whole.value[:len(whole.value)-5]},
-		"another type":          {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":"0/1"}`)},
-		"nothing":               {key: []byte("batch/x"), value: []byte{}},
-		"null":                  {key: []byte("batch/x"), value: []byte(`{"offset":1}`)},
-		"no letters":            {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":[]}`)},
-		"no letter's id":        {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":["0/1","x"]}`)},
-		"a negative offset":     {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":["0/-1"]}`)},
-		"rows without a table":  {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":["0/1"],"database":"d","format":"json","rawSize":1,"rows":"AA=="}`)},
-		"rows of negative size": {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":["0/1"],"database":"d","table":"t","format":"json","rawSize":-1,"rows":"AA=="}`)},
-		"no id":                 {key: []byte("batch/"), value: []byte(`{"offset":1,"letters":["0/1"]}`)},
-		"another's key":         {key: []byte("kafka-ui"), value: []byte("{}")},
-		"no key":                {value: []byte("{}")},
-		"a partition of 2^31":   {key: []byte("2147483648/0"), value: []byte("{}")},
+		"no JSON":           {key: []byte("batch/x"), value: []byte("{")},
+		"cut off":           {key: []byte("batch/x"), value: whole.value[:len(whole.value)-5]},
+		"another type":      {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":"0/1"}`)},
+		"nothing":           {key: []byte("batch/x"), value: []byte{}},
+		"null":              {key: []byte("batch/x"), value: []byte(`{"offset":1}`)},
+		"no letters":        {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":[]}`)},
+		"no letter's id":    {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":["0/1","x"]}`)},
+		"a negative offset": {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":["0/-1"]}`)},
+		"rows without a table": {key: []byte("batch/x"),
+			value: []byte(`{"offset":1,"letters":["0/1"],"database":"d","format":"json","rawSize":1,"rows":"AA=="}`)},
+		"rows of negative size": {key: []byte("batch/x"),
+			value: []byte(
+				`{"offset":1,"letters":["0/1"],"database":"d","table":"t","format":"json","rawSize":-1,"rows":"AA=="}`)},
+		"no id":               {key: []byte("batch/"), value: []byte(`{"offset":1,"letters":["0/1"]}`)},
+		"another's key":       {key: []byte("kafka-ui"), value: []byte("{}")},
+		"no key":              {value: []byte("{}")},
+		"a partition of 2^31": {key: []byte("2147483648/0"), value: []byte("{}")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e.offset = 1
@@ -113,15 +116,17 @@ func FuzzRead(f *testing.F) {
 			if b == nil {
 				continue
 			}
-			if b.At != offset && b.ID != "a" || !slices.Contains(b.Letters, letter) || len(b.Rows) > 0 && (b.Table == "" || b.RawSize <= 0) {
+			if b.At != offset && b.ID != "a" || !slices.Contains(b.Letters, letter) || len(b.Rows) > 0 &&
+				(b.Table == "" || b.RawSize <= 0) {
 				t.Fatalf("letter %s is in %v", letter, b)
 			}
 		}
 	})
 }
 
-// Writers read the log up to anywhere, as if they were slow, and note batches of letters that they find free. At no time is a letter in
-// two open batches, and compaction, which drops what later records of the same key replace, changes no answer.
+// Writers read the log up to anywhere, as if they were slow, and note batches of letters that they
+// find free. At no time is a letter in two open batches, and compaction, which drops what later
+// records of the same key replace, changes no answer.
 func TestNoLetterIsInTwoBatchesWhateverWritersHaveReadAndWhateverIsCompacted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var log []entry
@@ -131,7 +136,8 @@ func TestNoLetterIsInTwoBatchesWhateverWritersHaveReadAndWhateverIsCompacted(t *
 				seen = len(log)
 			}
 			known := read(log[:seen], int64(seen))
-			letters := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"0/0", "0/1", "0/2", "0/3"}), 1, 3, rapid.ID[string]).Draw(t, "letters")
+			letters := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"0/0", "0/1", "0/2", "0/3"}), 1, 3,
+				rapid.ID[string]).Draw(t, "letters")
 			letters = slices.DeleteFunc(letters, known.Done)
 			if len(letters) == 0 {
 				continue
@@ -187,7 +193,8 @@ func TestMarksOfATopicThatWasDeletedCountForNothing(t *testing.T) {
 		}
 		return value
 	}
-	for of, want := range map[string]string{"": "0/1 0/2 0/3 open 0/4 0/5", "old": "0/1 0/2 open 0/4", "new": "0/1 0/3 open 0/5", "third": "0/1 open"} {
+	for of, want := range map[string]string{"": "0/1 0/2 0/3 open 0/4 0/5", "old": "0/1 0/2 open 0/4",
+		"new": "0/1 0/3 open 0/5", "third": "0/1 open"} {
 		m := marks.Marks{Of: of}
 		m.Read(0, 0, []byte("0/1"), []byte(`{"as":"discarded"}`)) // of an earlier version
 		m.Read(0, 1, []byte("0/2"), []byte(`{"as":"discarded","of":"old"}`))

@@ -10,12 +10,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Process counts what the tasks of one process hold: records that were fetched, rows that are gathered, batches that are under way, files
-// that are made of them. All share one limit. Half of it is for whoever comes first, the other half is divided evenly, so that a table that is away, and
-// whose rows fill the first half, leaves every other task room to go on.
+// Process counts what the tasks of one process hold: records that were fetched, rows that are
+// gathered, batches that are under way, files that are made of them. All share one limit. Half of
+// it is for whoever comes first, the other half is divided evenly, so that a table that is away,
+// and whose rows fill the first half, leaves every other task room to go on.
 //
-// A task polls for records only while it has room, and one fetch is bounded, so the process holds the limit and a fetch of each task at
-// most, which brings one batch of a producer at least, however large it is when it is read. It may poll without room where nothing of its own will make any: a batch that was cut before needs its last records.
+// A task polls for records only while it has room, and one fetch is bounded, so the process holds
+// the limit and a fetch of each task at most, which brings one batch of a producer at least,
+// however large it is when it is read. It may poll without room where nothing of its own will make
+// any: a batch that was cut before needs its last records.
 type Process struct {
 	Used atomic.Int64
 	// Limit is the largest buffer.memory.bytes of the tasks, tasks how many there are.
@@ -98,14 +101,16 @@ func (s *Share) Roomy() bool {
 	return s.Held.Load() < m.share() || m.Used.Load() < m.Limit.Load()/2
 }
 
-// Sends says whether more batches may be under way. Records that are held already do not count against it: as compressed rows they take
-// less, and batches that could not grow meanwhile would be many and small.
+// Sends says whether more batches may be under way. Records that are held already do not count
+// against it: as compressed rows they take less, and batches that could not grow meanwhile would be
+// many and small.
 func (s *Share) Sends() bool { return s.Sent.Load() < s.process.share() }
 
 // patience without room: when nothing was under way for so long, no room will be made.
 const stuckAfter = time.Second
 
-// AwaitRoom waits until the task may fetch more, or until nothing of its own is left that would make room. It reports whether it waited.
+// AwaitRoom waits until the task may fetch more, or until nothing of its own is left that would
+// make room. It reports whether it waited.
 func (s *Share) AwaitRoom(ctx context.Context) {
 	var still time.Time
 	for before := s.Held.Load(); !s.Roomy(); {
@@ -139,8 +144,9 @@ const (
 // leastFetch is the least that a fetch asks for, in bytes as they are stored.
 const leastFetch = 64 << 10
 
-// FetchSizes bound what a fetch brings, as it is stored, where that becomes some times as much when it is read. Each of a few partitions
-// may bring its part of that, and one of many an eighth, so that those whose turn it is have more than a sip each.
+// FetchSizes bound what a fetch brings, as it is stored, where that becomes some times as much when
+// it is read. Each of a few partitions may bring its part of that, and one of many an eighth, so
+// that those whose turn it is have more than a sip each.
 func (s *Share) FetchSizes(partitions int) (all, partition int32) {
 	expansion := s.Expansion.now()
 	room := float64(min(8<<20, max(512<<10, s.process.share()/8)))
@@ -148,7 +154,8 @@ func (s *Share) FetchSizes(partitions int) (all, partition int32) {
 	return all, max(leastFetch, all/int32(min(8, max(1, partitions))))
 }
 
-// expansion is how many times as large batches are when they are read, as a task last saw it: it rises at once and falls slowly.
+// expansion is how many times as large batches are when they are read, as a task last saw it: it
+// rises at once and falls slowly.
 type expansion struct{ bits atomic.Uint64 }
 
 // firstExpansion is assumed until a batch was read.
@@ -208,7 +215,8 @@ func (w *turns) give(bytes int64) {
 }
 
 const (
-	// FileFactor is how many times a batch's rows a file takes while it is made of them: its values by columns, and the file.
+	// FileFactor is how many times a batch's rows a file takes while it is made of them: its values
+	// by columns, and the file.
 	FileFactor = 3
 	// InlineFactor is how many times they take within a command: as text, within the command, and within the request.
 	InlineFactor = 3

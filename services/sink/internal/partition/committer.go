@@ -26,26 +26,30 @@ type position struct {
 	metadata string
 }
 
-// request asks for a partition's position to be committed. owner is the partition's present life at this member: a request of an
-// earlier life must not overwrite what others committed since.
+// request asks for a partition's position to be committed. owner is the partition's present life at
+// this member: a request of an earlier life must not overwrite what others committed since.
 type request struct {
 	owner    *Partition
 	position position
 	waiters  []chan error
 }
 
-// Committer commits positions, one Kafka request at a time; positions that arrive meanwhile go together into the next. A later
-// position of a partition replaces an earlier one, which its ledger allows since each holds all that the earlier held.
+// Committer commits positions, one Kafka request at a time; positions that arrive meanwhile go
+// together into the next. A later position of a partition replaces an earlier one, which its ledger
+// allows since each holds all that the earlier held.
 //
-// A position that nothing waits for is noted: it goes with the next commit, and not sooner than commitPause after the last.
+// A position that nothing waits for is noted: it goes with the next commit, and not sooner than
+// commitPause after the last.
 //
-// What cannot be committed of one topic holds up no other. A commit that fails is repeated, with the group's generation of that moment, for as long as the partition stays with its owner.
+// What cannot be committed of one topic holds up no other. A commit that fails is repeated, with
+// the group's generation of that moment, for as long as the partition stays with its owner.
 type Committer struct {
 	client *kgo.Client
 	logger *slog.Logger
 	// owns says whether a partition's life goes on.
 	owns func(*Partition) bool
-	// remember notes of partitions that offsets of them are committed, before that is done for the first time; noticed are those of which that is known.
+	// remember notes of partitions that offsets of them are committed, before that is done for the
+	// first time; noticed are those of which that is known.
 	remember func([]batch.Source) error
 	noticed  map[batch.Source]bool
 
@@ -55,12 +59,15 @@ type Committer struct {
 	noted   chan struct{}
 }
 
-// commitPause is a little more than what Event Hubs lets pass without holding it back, four commits a second of a partition.
+// commitPause is a little more than what Event Hubs lets pass without holding it back, four commits
+// a second of a partition.
 const commitPause = 300 * time.Millisecond
 
 // NewCommitter makes the committer of a membership.
-func NewCommitter(client *kgo.Client, logger *slog.Logger, owns func(*Partition) bool, remember func([]batch.Source) error) *Committer {
-	return &Committer{client: client, logger: logger, owns: owns, remember: remember, noticed: map[batch.Source]bool{}, pending: map[batch.Source]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
+func NewCommitter(client *kgo.Client, logger *slog.Logger, owns func(*Partition) bool,
+	remember func([]batch.Source) error) *Committer {
+	return &Committer{client: client, logger: logger, owns: owns, remember: remember, noticed: map[batch.Source]bool{},
+		pending: map[batch.Source]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
 }
 
 // commit asks for a position to be committed. The channel gets nil when it is durable, or why it never will be.
@@ -222,7 +229,8 @@ func (c *Committer) once(positions map[batch.Source]*request) error {
 		offsets[tp.Topic][tp.Partition] = kgo.EpochOffset{Epoch: -1, Offset: q.position.offset}
 	}
 	var result error
-	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest,
+		resp *kmsg.OffsetCommitResponse, err error) {
 		if result = err; err != nil {
 			return
 		}
@@ -231,8 +239,10 @@ func (c *Committer) once(positions map[batch.Source]*request) error {
 				tp := batch.Source{Topic: t.Topic, Partition: p.Partition}
 				err := kerr.ErrorForCode(p.ErrorCode)
 				if errors.Is(err, kerr.OffsetMetadataTooLarge) && positions[tp] != nil {
-					positions[tp].answer(retry.Permanent(fmt.Errorf("committing partition %d of %s: %w. The brokers' offset.metadata.max.bytes must be at least %d: "+
-						"what was sent to ADX is noted beside the offset", p.Partition, t.Topic, err, ledger.MaxMetadata)))
+					positions[tp].answer(
+						retry.Permanent(fmt.Errorf(
+							"committing partition %d of %s: %w. The brokers' offset.metadata.max.bytes must be at least %d: "+
+								"what was sent to ADX is noted beside the offset", p.Partition, t.Topic, err, ledger.MaxMetadata)))
 					delete(positions, tp)
 					continue
 				}

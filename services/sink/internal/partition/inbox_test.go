@@ -17,7 +17,8 @@ func TestAPartitionWhoseRecordsWereTakenIsNotPaused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	p := &Partition{of: &Member{Client: client, Memory: memory.NewShare(&memory.Process{})}, Source: batch.Source{Topic: "orders", Partition: 0}, in: inbox{signal: make(chan struct{}, 1)}}
+	p := &Partition{of: &Member{Client: client, Memory: memory.NewShare(&memory.Process{})},
+		Source: batch.Source{Topic: "orders", Partition: 0}, in: inbox{signal: make(chan struct{}, 1)}}
 	for range 20_000 {
 		var both sync.WaitGroup
 		both.Go(func() { p.Offer(Fetched{Bytes: 2}, 1) })

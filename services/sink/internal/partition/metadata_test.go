@@ -19,7 +19,8 @@ func TestNoCutIsMadeThatACommitsMetadataHasNoRoomFor(t *testing.T) {
 		}
 	}
 	end := l.First()
-	p := &Partition{of: &Member{Spec: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}, ledger: l, target: &target.Table{}, open: &batch.Batch{Oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
+	p := &Partition{of: &Member{Spec: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}, ledger: l,
+		target: &target.Table{}, open: &batch.Batch{Oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
 	if done, err := p.closeBatch(end + 1); done || err != nil || l.First() != end {
 		t.Errorf("a cut was made: %v %v", done, err)
 	}

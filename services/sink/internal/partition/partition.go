@@ -70,8 +70,9 @@ func (m *Member) resume(tp batch.Source) {
 	}
 }
 
-// Partition makes one partition's records into batches and follows them until they are committed. Its goroutine, run, owns the
-// ledger, the encoder and the open batch; everything that waits (uploads, commits) is done by goroutines that report back.
+// Partition makes one partition's records into batches and follows them until they are committed.
+// Its goroutine, run, owns the ledger, the encoder and the open batch; everything that waits
+// (uploads, commits) is done by goroutines that report back.
 type Partition struct {
 	of     *Member
 	Source batch.Source
@@ -92,8 +93,8 @@ type Partition struct {
 	shapedOnce bool
 	// filled are columns that the task added and that rows of this partition had a field for.
 	filled map[string]bool
-	// streamed says that changes came since the last snapshot; resumed that nothing is known of that yet, since an earlier task has read what
-	// came before.
+	// streamed says that changes came since the last snapshot; resumed that nothing is known of
+	// that yet, since an earlier task has read what came before.
 	streamed, resumed bool
 	// next is the offset after the last record seen; -1 before the first.
 	next     int64
@@ -113,7 +114,8 @@ type Partition struct {
 
 	// Orphaned says that the topic was deleted: nobody will read its records again, so nothing is committed any more.
 	Orphaned atomic.Bool
-	// Quiet says that there is nothing left to do. It is set under the inbox's lock, so that offering records unsets it for good.
+	// Quiet says that there is nothing left to do. It is set under the inbox's lock, so that
+	// offering records unsets it for good.
 	Quiet atomic.Bool
 }
 
@@ -160,15 +162,16 @@ type Fetched struct {
 func New(ctx context.Context, t *Member, tp batch.Source, l *ledger.Ledger) *Partition {
 	p := &Partition{
 		of: t, Source: tp, ledger: l, next: -1, resumed: l.Known() && l.Committed() > 0, filled: map[string]bool{},
-		results: make(chan delivered, t.Spec.MaxInFlight+1), splits: make(chan splitRequest), stopping: make(chan Stop, 1), done: make(chan struct{}),
-		in: inbox{signal: make(chan struct{}, 1)},
+		results: make(chan delivered, t.Spec.MaxInFlight+1), splits: make(chan splitRequest), stopping: make(chan Stop, 1),
+		done: make(chan struct{}),
+		in:   inbox{signal: make(chan struct{}, 1)},
 	}
 	p.ctx, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return p
 }
 
-// Offer hands fetched records over, and pauses the partition if more than high bytes wait. That is done under the inbox's lock, as the
-// resuming is: a pause that came after it would last for ever.
+// Offer hands fetched records over, and pauses the partition if more than high bytes wait. That is
+// done under the inbox's lock, as the resuming is: a pause that came after it would last for ever.
 func (p *Partition) Offer(f Fetched, high int64) {
 	p.in.mu.Lock()
 	if p.in.closed {
@@ -404,8 +407,10 @@ func (p *Partition) record(r *kgo.Record) (bool, error) {
 	}
 	if refusal != nil {
 		if !p.of.Outbox.Takes() {
-			return false, fmt.Errorf("offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
-				r.Offset, r.Partition, r.Topic, refusal)
+			return false,
+				fmt.Errorf(
+					"offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
+					r.Offset, r.Partition, r.Topic, refusal)
 		}
 		p.open.Refused = append(p.open.Refused, batch.Refused{Record: batch.Copy(r), Reason: refusal})
 	} else {
@@ -427,8 +432,10 @@ func (p *Partition) record(r *kgo.Record) (bool, error) {
 				return err == nil, err
 			}
 		case p.gathered > p.of.Memory.Limit():
-			return false, fmt.Errorf("partition %d of %s: the batch from offset %d that is noted to end before offset %d takes more memory than buffer.memory.bytes=%d. If it may have been that large when it was made, set buffer.memory.bytes to what it was. %s",
-				p.Source.Partition, p.Source.Topic, p.ledger.First(), limit, p.of.Spec.BufferMemory, Forget(p.of.Env.Connector))
+			return false,
+				fmt.Errorf(
+					"partition %d of %s: the batch from offset %d that is noted to end before offset %d takes more memory than buffer.memory.bytes=%d. If it may have been that large when it was made, set buffer.memory.bytes to what it was. %s",
+					p.Source.Partition, p.Source.Topic, p.ledger.First(), limit, p.of.Spec.BufferMemory, Forget(p.of.Env.Connector))
 		}
 		return true, nil
 	}
@@ -439,7 +446,8 @@ func (p *Partition) record(r *kgo.Record) (bool, error) {
 	return true, nil
 }
 
-// row makes a record's row part of the open batch, once its table has what it takes. A refusal says that the record is no row.
+// row makes a record's row part of the open batch, once its table has what it takes. A refusal says
+// that the record is no row.
 func (p *Partition) row(r *kgo.Record) (refusal, err error) {
 	if err := p.shape(r); errors.As(err, new(*target.Unfit)) {
 		return err, nil
@@ -479,24 +487,28 @@ func (p *Partition) watchSnapshots(r *kgo.Record) error {
 // lookedBack is how many offsets before a snapshot are looked at for what came before it.
 const lookedBack = 200
 
-// streamedBefore says whether the last row before an offset was a change of the stream, which an earlier task has brought into the table.
+// streamedBefore says whether the last row before an offset was a change of the stream, which an
+// earlier task has brought into the table.
 func (p *Partition) streamedBefore(offset int64) (streamed bool, err error) {
 	enc := row.NewEncoder(p.of.Spec.NewRows(p.target.Route), p.target.Rows())
 	err = p.of.Retry.Do(p.ctx, func(ctx context.Context) error {
-		return kafka.ReadUntil(ctx, p.of.Env.Kafka, p.Source.Topic, map[int32]int64{p.Source.Partition: max(0, offset-lookedBack)}, map[int32]int64{p.Source.Partition: offset}, func(r *kgo.Record) {
-			if err := (&batch.Batch{}).Add(enc, r); err != nil || r.Value == nil || r.Attrs.IsControl() {
-				return // it made no row
-			}
-			if read, changed := enc.Rereads(); read || changed {
-				streamed = changed
-			}
-		}, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+		return kafka.ReadUntil(ctx, p.of.Env.Kafka, p.Source.Topic,
+			map[int32]int64{p.Source.Partition: max(0, offset-lookedBack)}, map[int32]int64{p.Source.Partition: offset},
+			func(r *kgo.Record) {
+				if err := (&batch.Batch{}).Add(enc, r); err != nil || r.Value == nil || r.Attrs.IsControl() {
+					return // it made no row
+				}
+				if read, changed := enc.Rereads(); read || changed {
+					streamed = changed
+				}
+			}, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	})
 	return streamed, err
 }
 
-// aim finds the topic's table and makes the encoder. A record that does not say where it is routed, such as one that cannot be read, makes no
-// row either: what it is aimed at holds only until the next one.
+// aim finds the topic's table and makes the encoder. A record that does not say where it is routed,
+// such as one that cannot be read, makes no row either: what it is aimed at holds only until the
+// next one.
 func (p *Partition) aim(r *kgo.Record) error {
 	if err := p.of.Retry.Do(p.ctx, func(context.Context) error { return p.of.Ingest.Readable(r) }); err != nil {
 		return err
@@ -525,7 +537,8 @@ func (p *Partition) retarget() {
 	p.enc.Retarget(p.target.Rows())
 }
 
-// shape makes or widens the table where a record brings a schema that was not seen before, and what gives its current state.
+// shape makes or widens the table where a record brings a schema that was not seen before, and what
+// gives its current state.
 func (p *Partition) shape(r *kgo.Record) error {
 	if !p.of.Spec.AutoCreate && !p.of.Spec.AutoEvolve && !p.of.Spec.CurrentState || r.Value == nil || r.Attrs.IsControl() {
 		return nil
@@ -540,7 +553,8 @@ func (p *Partition) shape(r *kgo.Record) error {
 	if err != nil {
 		return nil // it makes no row, and says nothing of rows
 	}
-	if schema == p.shaped && p.shapedOnce || r.Key == nil && row.IsTruncate(r.Value) { // which has no key and no row to learn from
+	if schema == p.shaped && p.shapedOnce || r.Key == nil && row.IsTruncate(r.Value) {
+		// which has no key and no row to learn from
 		return nil
 	}
 	changed, err := p.of.Tables.Shape(p.ctx, p.target, schema, p.laterSchemas)
@@ -586,16 +600,19 @@ func (p *Partition) room() bool {
 	return p.inFlight == 0 || p.inFlight < p.of.Spec.MaxInFlight && p.of.Memory.Sends() && !p.ledger.Full()
 }
 
-// crowded says that no further cut can be recorded before one is committed, because a commit's metadata has no room for it.
+// crowded says that no further cut can be recorded before one is committed, because a commit's
+// metadata has no room for it.
 func (p *Partition) crowded() bool {
 	_, recorded := p.ledger.Limit()
 	return !recorded && p.ledger.Full()
 }
 
-// full says whether the open batch should be sent: it has its size and nothing else is under way, or it must not grow further.
+// full says whether the open batch should be sent: it has its size and nothing else is under way,
+// or it must not grow further.
 func (p *Partition) full() bool {
 	size := p.open.Size
-	if p.target.Mode == spec.ModeStreaming && size >= ingest.MaxStreamed || p.open.Rows > 0 && p.of.Spec.WholeFiles(p.target.Route) {
+	if p.target.Mode == spec.ModeStreaming && size >= ingest.MaxStreamed || p.open.Rows > 0 &&
+		p.of.Spec.WholeFiles(p.target.Route) {
 		return true
 	}
 	return size >= p.of.Spec.FlushMax || size > p.of.Spec.FlushSize && p.inFlight == 0 || p.yields() ||
@@ -605,7 +622,8 @@ func (p *Partition) full() bool {
 // leastYield is how many bytes of rows a batch has that goes before its time, so that others have room.
 const leastYield = 1 << 20
 
-// yields says whether the open batch should go before its time: it has what makes a batch, and memory is used up by batches that wait.
+// yields says whether the open batch should go before its time: it has what makes a batch, and
+// memory is used up by batches that wait.
 func (p *Partition) yields() bool {
 	return p.open.Size > leastYield && p.inFlight == 0 && !p.of.Memory.Roomy()
 }
@@ -613,8 +631,8 @@ func (p *Partition) yields() bool {
 // yieldInterval is how often a batch that waits looks whether it should yield.
 const yieldInterval = 200 * time.Millisecond
 
-// streams says whether the open batch, closed now, would be streamed. A cut that was recorded belongs to a batch that may have been
-// queued with its tag, so it is queued again.
+// streams says whether the open batch, closed now, would be streamed. A cut that was recorded
+// belongs to a batch that may have been queued with its tag, so it is queued again.
 func (p *Partition) streams() bool {
 	if _, recorded := p.ledger.Limit(); recorded || p.open == nil || p.open.Size > ingest.MaxStreamed {
 		return false
@@ -622,8 +640,9 @@ func (p *Partition) streams() bool {
 	return p.target.Streams(time.Now())
 }
 
-// patience is how long the open batch may wait for more rows. One that will be streamed goes as soon as the one before it is
-// through, and fills meanwhile: the slower the cluster answers, the larger the requests.
+// patience is how long the open batch may wait for more rows. One that will be streamed goes as
+// soon as the one before it is through, and fills meanwhile: the slower the cluster answers, the
+// larger the requests.
 func (p *Partition) patience() time.Duration {
 	if p.open.Rows == 0 && len(p.open.Refused) == 0 {
 		return min(idleCommit, p.of.Spec.FlushInterval)
@@ -669,14 +688,15 @@ func (p *Partition) closeIfDue() error {
 	return nil
 }
 
-// exhausted says that the range before limit, where the open batch must end, has no more records than were taken: its last ones may have been
-// compacted, and may as well be on their way.
+// exhausted says that the range before limit, where the open batch must end, has no more records
+// than were taken: its last ones may have been compacted, and may as well be on their way.
 func (p *Partition) exhausted(limit int64) bool {
 	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
 	defer cancel()
 	empty, err := kafka.Empty(ctx, p.of.Client, p.Source.Topic, p.Source.Partition, p.next, limit)
 	if err != nil {
-		p.of.Env.Logger.Debug("whether a noted batch has more records is not known; it is asked again", "topic", p.Source.Topic, "partition", p.Source.Partition, "err", err)
+		p.of.Env.Logger.Debug("whether a noted batch has more records is not known; it is asked again", "topic",
+			p.Source.Topic, "partition", p.Source.Partition, "err", err)
 	}
 	return empty
 }
@@ -714,7 +734,8 @@ func (p *Partition) closeBatch(end int64) (bool, error) {
 	p.account(p.taken)
 	p.of.Memory.Depart(b.Memory())
 	recorded := p.recordCut(b)
-	contain.Go("delivery of a batch", func() { p.results <- delivered{b, p.deliver(b, recorded)} }, func(err error) { p.results <- delivered{b, err} })
+	contain.Go("delivery of a batch", func() { p.results <- delivered{b, p.deliver(b, recorded)} },
+		func(err error) { p.results <- delivered{b, err} })
 	return true, nil
 }
 
@@ -744,8 +765,8 @@ func (p *Partition) note() {
 	}
 }
 
-// divide has a cut split and returns when that is recorded, so that a crash repeats the parts and not the whole. Where the ledger has
-// no room for it, the parts are sent unrecorded.
+// divide has a cut split and returns when that is recorded, so that a crash repeats the parts and
+// not the whole. Where the ledger has no room for it, the parts are sent unrecorded.
 func (p *Partition) divide(c ledger.Cut, middle int64) error {
 	r := splitRequest{c, middle, make(chan (<-chan error), 1)}
 	var recorded <-chan error
@@ -828,25 +849,28 @@ func (p *Partition) truncated(r *kgo.Record) error {
 	table := to.Route.Database + "." + to.Route.Table
 	return p.of.Board.Keep(p.ctx, &sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: to.Route.Topic, Table: table,
-		Summary: fmt.Sprintf("the source's table was truncated at %s, and the rows that it had are still in %s, where rows are appended and never removed", r.Timestamp.UTC().Format(time.RFC3339), table),
-		Remedy:  "table.form=changes with current.state=true gives the rows that the source has now. To empty the copy by hand: .clear table ['" + to.Route.Table + "'] data, where no later rows are in it. " + p.of.Board.Acknowledge(),
+		Summary: fmt.Sprintf(
+			"the source's table was truncated at %s, and the rows that it had are still in %s, where rows are appended and never removed", r.Timestamp.UTC().Format(time.RFC3339), table),
+		Remedy: "table.form=changes with current.state=true gives the rows that the source has now. To empty the copy by hand: .clear table ['" + to.Route.Table + "'] data, where no later rows are in it. " + p.of.Board.Acknowledge(),
 	}, p.of.Retry.Do)
 }
 
-// readAnew tells that a snapshot has begun after changes were streamed: what was deleted while nobody read the source's log has no
-// delete in the topic.
+// readAnew tells that a snapshot has begun after changes were streamed: what was deleted while
+// nobody read the source's log has no delete in the topic.
 func (p *Partition) readAnew(r *kgo.Record) error {
 	to := p.target
 	table := to.Route.Database + "." + to.Route.Table
 	return p.of.Board.Keep(p.ctx, &sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, Topic: to.Route.Topic, Table: table,
-		Summary: fmt.Sprintf("the source was read anew by a snapshot from %s on (a lost slot, or a signal): rows that were deleted before it without an event are still in the present state of %s", r.Timestamp.UTC().Format(time.RFC3339), table),
-		Remedy:  "When the snapshot has ended, have them removed: calypsoctl repair <source connector> shows what it would remove, and with --write removes it. " + p.of.Board.Acknowledge(),
+		Summary: fmt.Sprintf(
+			"the source was read anew by a snapshot from %s on (a lost slot, or a signal): rows that were deleted before it without an event are still in the present state of %s", r.Timestamp.UTC().Format(time.RFC3339), table),
+		Remedy: "When the snapshot has ended, have them removed: calypsoctl repair <source connector> shows what it would remove, and with --write removes it. " + p.of.Board.Acknowledge(),
 	}, p.of.Retry.Do)
 }
 
 // Forget is how the user has a noted batch forgotten.
 func Forget(connector string) string {
-	return fmt.Sprintf("To have it forgotten and go on, stop the connector, write back the offset that it has for the partition (calypsoctl offsets get %[1]s -o json, calypsoctl offsets set %[1]s; or GET and PATCH /connectors/%[1]s/offsets) and resume it; "+
-		"rows of such a batch that are in the table already come twice then", connector)
+	return fmt.Sprintf(
+		"To have it forgotten and go on, stop the connector, write back the offset that it has for the partition (calypsoctl offsets get %[1]s -o json, calypsoctl offsets set %[1]s; or GET and PATCH /connectors/%[1]s/offsets) and resume it; "+
+			"rows of such a batch that are in the table already come twice then", connector)
 }

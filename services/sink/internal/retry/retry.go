@@ -65,8 +65,8 @@ func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) erro
 }
 
 const (
-	// watchInterval is how often a call is looked at that has not returned, answerPatience how long an answer may take before that is
-	// worth showing.
+	// watchInterval is how often a call is looked at that has not returned, answerPatience how long
+	// an answer may take before that is worth showing.
 	watchInterval  = 2 * time.Second
 	answerPatience = 10 * time.Second
 )

@@ -1,5 +1,6 @@
-// Package route decides which table a topic's rows go to. It reads kusto.tables.topics.mapping of Azure's Kafka Connect sink, a
-// JSON array in which single quotes may stand for double ones, and adds patterns:
+// Package route decides which table a topic's rows go to. It reads kusto.tables.topics.mapping of
+// Azure's Kafka Connect sink, a JSON array in which single quotes may stand for double ones, and
+// adds patterns:
 //
 //	[{'topic': 'myserver.retail.orders_info', 'db': 'shop', 'table': 'Orders', 'format': 'json', 'mapping': 'OrdersMapping', 'streaming': false}]
 //	[{'topic': 'myserver\.(\w+)\.(\w+)', 'regex': true, 'db': '$1', 'table': '$2', 'format': 'json'}]
@@ -122,7 +123,8 @@ func (r *Routes) add(e entry) error {
 	if !slices.Contains(kusto.Formats(), strings.ToLower(e.Format)) {
 		return fmt.Errorf("format %q is unknown: take one of %s", e.Format, strings.Join(kusto.Formats(), ", "))
 	}
-	route := Route{Topic: e.Topic, Database: e.DB, Table: e.Table, Format: strings.ToLower(e.Format), Mapping: e.Mapping, Streaming: bool(e.Streaming)}
+	route := Route{Topic: e.Topic, Database: e.DB, Table: e.Table, Format: strings.ToLower(e.Format), Mapping: e.Mapping,
+		Streaming: bool(e.Streaming)}
 	switch {
 	case bool(e.Regex):
 		expr, err := javaregex.Compile(e.Topic)
@@ -195,11 +197,13 @@ func (r *Routes) All() []Route { return slices.Clone(r.all) }
 
 // Fixed returns the routes whose table does not depend on the topic's name, in their order.
 func (r *Routes) Fixed() []Route {
-	return slices.DeleteFunc(slices.Clone(r.all), func(route Route) bool { return strings.Contains(route.Database+route.Table+route.Mapping, "$") })
+	return slices.DeleteFunc(slices.Clone(r.all), func(route Route) bool {
+		return strings.Contains(route.Database+route.Table+route.Mapping, "$")
+	})
 }
 
-// strictJSON turns the sink's pseudo-JSON into JSON: strings in single quotes become strings in double quotes, as Jackson's
-// ALLOW_SINGLE_QUOTES reads them.
+// strictJSON turns the sink's pseudo-JSON into JSON: strings in single quotes become strings in
+// double quotes, as Jackson's ALLOW_SINGLE_QUOTES reads them.
 func strictJSON(text string) ([]byte, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {

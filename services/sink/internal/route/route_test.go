@@ -6,12 +6,14 @@ import (
 )
 
 func TestTheUseCasesMappingIsReadAsItStands(t *testing.T) {
-	r, err := Parse(`[{'topic': 'myserver.retail.orders_info','db': 'MyDatabase', 'table': 'Orders','format': 'json', 'mapping':'OrdersEventMapping'}]`)
+	r, err := Parse(
+		`[{'topic': 'myserver.retail.orders_info','db': 'MyDatabase', 'table': 'Orders','format': 'json', 'mapping':'OrdersEventMapping'}]`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, ok := r.Find("myserver.retail.orders_info")
-	want := Route{Topic: "myserver.retail.orders_info", Database: "MyDatabase", Table: "Orders", Format: "json", Mapping: "OrdersEventMapping"}
+	want := Route{Topic: "myserver.retail.orders_info", Database: "MyDatabase", Table: "Orders", Format: "json",
+		Mapping: "OrdersEventMapping"}
 	if !ok || got != want {
 		t.Fatalf("%+v, want %+v", got, want)
 	}
@@ -27,9 +29,11 @@ func TestExactTopicsWinOverPatternsAndPatternsOverTheStar(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for topic, want := range map[string]string{"s.retail.orders": "d.Orders csv false", "s.retail.items": "retail.items_logretail_retail0 json true", "x": "d.rest json false"} {
+	for topic, want := range map[string]string{"s.retail.orders": "d.Orders csv false",
+		"s.retail.items": "retail.items_logretail_retail0 json true", "x": "d.rest json false"} {
 		got, ok := r.Find(topic)
-		if text := got.Database + "." + got.Table + " " + got.Format + " " + map[bool]string{true: "true", false: "false"}[got.Streaming]; !ok || text != want {
+		if text := got.Database + "." + got.Table + " " + got.Format + " " + map[bool]string{true: "true",
+			false: "false"}[got.Streaming]; !ok || text != want {
 			t.Errorf("%s goes to %s, want %s", topic, text, want)
 		}
 	}

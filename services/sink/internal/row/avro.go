@@ -17,9 +17,9 @@ import (
 // avroBlock is how many rows a block of an Avro file holds.
 const avroBlock = 2000
 
-// WriteAvro writes rows, as an Encoder wrote them, as an Avro object container file (Apache Avro specification 1.12). Each column is
-// a union of null and its type; dates, time spans, GUIDs, decimals and dynamic values are texts, which Kusto reads as what the
-// column is.
+// WriteAvro writes rows, as an Encoder wrote them, as an Avro object container file (Apache Avro
+// specification 1.12). Each column is a union of null and its type; dates, time spans, GUIDs,
+// decimals and dynamic values are texts, which Kusto reads as what the column is.
 func WriteAvro(out io.Writer, rows io.Reader, columns []Column) error {
 	text, err := avroSchema(columns)
 	if err != nil {
@@ -27,9 +27,11 @@ func WriteAvro(out io.Writer, rows io.Reader, columns []Column) error {
 	}
 	schema, err := avro.Parse(text)
 	if err != nil {
-		return fmt.Errorf("the columns cannot be those of an Avro file: %w. Names must be letters, digits and _ only: use a mapping, or format json", err)
+		return fmt.Errorf(
+			"the columns cannot be those of an Avro file: %w. Names must be letters, digits and _ only: use a mapping, or format json", err)
 	}
-	file, err := ocf.NewWriter(out, schema, ocf.WithCodec(ocf.DeflateCodec(flate.DefaultCompression)), ocf.WithBlockCount(avroBlock))
+	file, err := ocf.NewWriter(out, schema, ocf.WithCodec(ocf.DeflateCodec(flate.DefaultCompression)),
+		ocf.WithBlockCount(avroBlock))
 	if err != nil {
 		return fmt.Errorf("beginning an Avro file: %w", err)
 	}

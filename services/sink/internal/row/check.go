@@ -12,8 +12,8 @@ import (
 // (learn.microsoft.com, data-explorer/ingest-invalid-data).
 const maxString = 1 << 20
 
-// refusal says why Kusto would not keep a value as it is; empty if it keeps it. The texts are constant, so checking costs no
-// allocation.
+// refusal says why Kusto would not keep a value as it is; empty if it keeps it. The texts are
+// constant, so checking costs no allocation.
 func refusal(t kusto.ColumnType, v []byte) string {
 	if isNull(v) {
 		return ""
@@ -170,8 +170,10 @@ func datetime(s []byte) bool {
 		return true
 	}
 	for _, layout := range []string{
-		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05.999999999-07",
-		time.RFC1123, time.RFC1123Z, time.RFC822, time.RFC822Z, time.RFC850, "Mon, 2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05", "2 Jan 06 15:04:05",
+		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04",
+		"2006-01-02T15:04", "2006-01-02 15:04:05.999999999-07",
+		time.RFC1123, time.RFC1123Z, time.RFC822, time.RFC822Z, time.RFC850, "Mon, 2 Jan 2006 15:04:05 MST",
+		"2 Jan 2006 15:04:05", "2 Jan 06 15:04:05",
 		"1/2/2006", "1/2/2006 15:04:05", "1/2/2006 3:04:05 PM", "20060102", "2006-01", "2006",
 	} {
 		if t, err := time.Parse(layout, string(s)); err == nil {
@@ -193,7 +195,8 @@ func iso(s []byte) bool {
 	if string(s[:4]) == "0000" || string(s[5:7]) == "00" || string(s[8:10]) == "00" {
 		return false
 	}
-	if s[8] == '3' || string(s[5:10]) == "02-29" || string(s[5:10]) == "02-30" { // the ends of months are worth a real look
+	if s[8] == '3' || string(s[5:10]) == "02-29" || string(s[5:10]) == "02-30" {
+		// the ends of months are worth a real look
 		if _, err := time.Parse("2006-01-02", string(s[:10])); err != nil {
 			return false
 		}
@@ -201,7 +204,8 @@ func iso(s []byte) bool {
 	if len(s) == 10 {
 		return true
 	}
-	if len(s) < 19 || s[10] != 'T' && s[10] != ' ' || s[13] != ':' || s[16] != ':' || !two(11, 23) || !two(14, 59) || !two(17, 59) {
+	if len(s) < 19 || s[10] != 'T' && s[10] != ' ' || s[13] != ':' || s[16] != ':' || !two(11, 23) ||
+		!two(14, 59) || !two(17, 59) {
 		return false
 	}
 	i := 19

@@ -13,8 +13,9 @@ import (
 // conversion writes a value as Kusto reads it, or says why it cannot.
 type conversion func(dst, v []byte) (out []byte, refusal string)
 
-// convert finds how a field's values become values of a column; nil where they are right as they stand. Debezium's schema names
-// say what a number or text means, which Kusto cannot know: it would store null for each of these.
+// convert finds how a field's values become values of a column; nil where they are right as they
+// stand. Debezium's schema names say what a number or text means, which Kusto cannot know: it would
+// store null for each of these.
 func convert(f Field, t kusto.ColumnType) conversion {
 	switch f.Semantic {
 	case "org.apache.kafka.connect.data.Decimal":
@@ -86,7 +87,8 @@ func variableDecimal(t kusto.ColumnType) conversion {
 	}
 }
 
-// maxScale bounds what a hostile scale can make of a few bytes; PostgreSQL's numeric has at most 16383 digits after the point.
+// maxScale bounds what a hostile scale can make of a few bytes; PostgreSQL's numeric has at most
+// 16383 digits after the point.
 const maxScale = 16383
 
 // maxUnscaled is how many bytes the unscaled value of a decimal may have: more digits than PostgreSQL's numeric has.
@@ -165,8 +167,8 @@ func epoch(unit time.Duration, dateOnly bool) conversion {
 	}
 }
 
-// countRefusal says why a mapping's transform would make no date of a count of units since 1970, which it takes as a number or as its
-// text; empty if it makes one.
+// countRefusal says why a mapping's transform would make no date of a count of units since 1970,
+// which it takes as a number or as its text; empty if it makes one.
 func countRefusal(unit time.Duration, v []byte) string {
 	if isNull(v) {
 		return ""

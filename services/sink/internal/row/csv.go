@@ -30,8 +30,8 @@ func (t Target) order() []string {
 // maxColumns is how many columns a table may have.
 const maxColumns = 10_000
 
-// csvWriter turns rows written as JSON into rows of csv. Null and absent fields are empty, texts are quoted where they must be, and an
-// empty text is "" so that it differs from null.
+// csvWriter turns rows written as JSON into rows of csv. Null and absent fields are empty, texts
+// are quoted where they must be, and an empty text is "" so that it differs from null.
 type csvWriter struct {
 	order  []string
 	values [][]byte

@@ -1,8 +1,9 @@
-// Package row turns Kafka records into the rows of a blob: it takes Debezium's envelope apart, checks every value against the table's
-// columns, converts what Kusto would not understand, and appends the row's text to a buffer.
+// Package row turns Kafka records into the rows of a blob: it takes Debezium's envelope apart,
+// checks every value against the table's columns, converts what Kusto would not understand, and
+// appends the row's text to a buffer.
 //
-// The work is done on bytes, in one pass and in place: schemas that repeat are compared instead of read, a row that needs no
-// conversion is one copy, and nothing is allocated for a row.
+// The work is done on bytes, in one pass and in place: schemas that repeat are compared instead of
+// read, a row that needs no conversion is one copy, and nothing is allocated for a row.
 package row
 
 import (
@@ -56,8 +57,8 @@ type Config struct {
 	Truncates bool
 	// Files says of values passed as they are that each is a file: nothing is put behind it.
 	Files bool
-	// Transform, if set, changes each record before anything else: its value is JSON with a schema then. Nil without an error
-	// drops the record.
+	// Transform, if set, changes each record before anything else: its value is JSON with a schema
+	// then. Nil without an error drops the record.
 	Transform func(*kgo.Record) (*kgo.Record, error)
 	// AllowNull passes values that Kusto would store as null or cut, and counts them, instead of refusing the row.
 	AllowNull bool
@@ -99,7 +100,8 @@ type Encoder struct {
 
 // NewEncoder makes an encoder.
 func NewEncoder(cfg Config, target Target) *Encoder {
-	e := &Encoder{cfg: cfg, target: target, splitter: Splitter{Mode: cfg.Schemas}, plans: map[*Schema]*plan{}, csv: csvWriter{order: target.order()}, texts: texts{format: cfg.Format, target: target}}
+	e := &Encoder{cfg: cfg, target: target, splitter: Splitter{Mode: cfg.Schemas}, plans: map[*Schema]*plan{},
+		csv: csvWriter{order: target.order()}, texts: texts{format: cfg.Format, target: target}}
 	for _, x := range cfg.Extra {
 		e.whole = e.whole || x.From == OfEnvelope || x.From == OfSource || x.From == OfTransaction || x.From == ChangeTime
 	}
@@ -115,7 +117,8 @@ func (e *Encoder) Retarget(t Target) {
 
 var errNoRow = errors.New("the record makes no row")
 
-// Schema returns the schema that a record carries, nil if it carries none. An error says that the record makes no row, or cannot be read.
+// Schema returns the schema that a record carries, nil if it carries none. An error says that the
+// record makes no row, or cannot be read.
 func (e *Encoder) Schema(r *kgo.Record) (*Schema, error) {
 	if e.cfg.Transform != nil {
 		changed, err := e.cfg.Transform(r)
@@ -137,8 +140,8 @@ func (e *Encoder) Schema(r *kgo.Record) (*Schema, error) {
 // maxPlans bounds the plans kept for schemas that have gone out of use.
 const maxPlans = 64
 
-// Append appends a record's row and a line end to dst. An error of type *Refused concerns this record only; so does any other:
-// the record cannot be read.
+// Append appends a record's row and a line end to dst. An error of type *Refused concerns this
+// record only; so does any other: the record cannot be read.
 func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 	if e.cfg.Transform != nil && r.Value != nil {
 		changed, err := e.cfg.Transform(r)
@@ -224,7 +227,8 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 		dst = e.appendExtra(dst, r, deleted)
 	}
 	if !sound(dst[start:]) {
-		return dst[:start], NoRow, &Refused{Reason: "the row is not JSON: a string in it has a control character or an escape that there is not"}
+		return dst[:start], NoRow,
+			&Refused{Reason: "the row is not JSON: a string in it has a control character or an escape that there is not"}
 	}
 	if e.cfg.CSV {
 		if dst, err = e.csv.rewrite(dst, start); err != nil {
@@ -322,8 +326,8 @@ func appendEpoch(dst, v []byte, unit time.Duration) []byte {
 	return out
 }
 
-// appendBytes writes bytes of unknown kind: JSON as it is, other text as a string, null for none, anything else as a string of
-// base64 would hide, so invalid bytes are replaced.
+// appendBytes writes bytes of unknown kind: JSON as it is, other text as a string, null for none,
+// anything else as a string of base64 would hide, so invalid bytes are replaced.
 func appendBytes(dst, b []byte) []byte {
 	switch {
 	case b == nil:

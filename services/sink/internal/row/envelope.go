@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Splitter takes values apart into schema and payload. Schemas repeat from record to record and are larger than the payload, so the
-// bytes before the payload are compared with the last schema's instead of being read again.
+// Splitter takes values apart into schema and payload. Schemas repeat from record to record and are
+// larger than the payload, so the bytes before the payload are compared with the last schema's
+// instead of being read again.
 type Splitter struct {
 	// Mode is what schemas.enable says; Detect if it says nothing.
 	Mode  SchemaMode
@@ -16,7 +17,8 @@ type Splitter struct {
 	known []*Schema
 }
 
-// maxKnownSchemas bounds how many schemas of one topic are kept; a topic has one, or a few in the course of its changes.
+// maxKnownSchemas bounds how many schemas of one topic are kept; a topic has one, or a few in the
+// course of its changes.
 const maxKnownSchemas = 16
 
 // Split returns a value's schema, nil if it carries none, and its payload.
@@ -36,7 +38,9 @@ func (s *Splitter) Split(value []byte) (*Schema, []byte, error) {
 	i := skipSpace(value, 0)
 	plain := func() (*Schema, []byte, error) {
 		if s.Mode == WithSchema {
-			return nil, nil, fmt.Errorf("value.converter.schemas.enable is true, but the value is not {\"schema\":…,\"payload\":…}: set it to false, or produce values with schemas")
+			return nil, nil,
+				fmt.Errorf(
+					"value.converter.schemas.enable is true, but the value is not {\"schema\":…,\"payload\":…}: set it to false, or produce values with schemas")
 		}
 		return nil, value, nil
 	}
@@ -94,7 +98,8 @@ func (s *Splitter) know(schema *Schema) {
 }
 
 func hasSchema(value []byte, s *Schema) bool {
-	return len(s.prefix) > 0 && len(value) > len(s.prefix) && value[len(value)-1] == '}' && bytes.HasPrefix(value, s.prefix)
+	return len(s.prefix) > 0 && len(value) > len(s.prefix) && value[len(value)-1] == '}' &&
+		bytes.HasPrefix(value, s.prefix)
 }
 
 type connectSchema struct {
@@ -141,8 +146,8 @@ type Envelope struct {
 	TsMs, TsUs, TsNs                       []byte
 }
 
-// parse takes a payload apart. rowOnly stops as soon as before and after are known, which is right only where a schema says that the
-// payload is an envelope. It reports whether the payload is one.
+// parse takes a payload apart. rowOnly stops as soon as before and after are known, which is right
+// only where a schema says that the payload is an envelope. It reports whether the payload is one.
 func (e *Envelope) parse(payload []byte, rowOnly bool) (bool, error) {
 	*e = Envelope{}
 	i := skipSpace(payload, 0)

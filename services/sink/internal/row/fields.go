@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// fields follows which columns get values from the rows, to notice when a field was renamed or dropped at the source. Of rows with a
-// schema and of change events it is known that they have all their fields; of others it is not, and that one lacks fields is a doubt.
+// fields follows which columns get values from the rows, to notice when a field was renamed or
+// dropped at the source. Of rows with a schema and of change events it is known that they have all
+// their fields; of others it is not, and that one lacks fields is a doubt.
 type fields struct {
 	last *plan
 	// found is the number of fields of the last row, by which another set of fields is noticed.
@@ -15,7 +16,8 @@ type fields struct {
 	wanted   int
 	noted    bool
 	changed  bool
-	// lacking is as unfilled, of the last row that may lack fields by right; other says that it was not so at the last call.
+	// lacking is as unfilled, of the last row that may lack fields by right; other says that it was
+	// not so at the last call.
 	lacking []string
 	other   bool
 }
@@ -47,14 +49,15 @@ func isChange(object []byte) bool {
 	return is && err == nil
 }
 
-// Lacking returns the columns that the last row had no field for, of rows that may lack fields by right. It says false where nothing
-// changed in that since the last call.
+// Lacking returns the columns that the last row had no field for, of rows that may lack fields by
+// right. It says false where nothing changed in that since the last call.
 func (e *Encoder) Lacking() (columns []string, changed bool) {
 	changed, e.fields.other = e.fields.other, false
 	return e.fields.lacking, changed
 }
 
-// Unfilled returns the columns that the last rows had no field for. changed says that others were so before, as of the last call.
+// Unfilled returns the columns that the last rows had no field for. changed says that others were
+// so before, as of the last call.
 func (e *Encoder) Unfilled() (columns []string, changed bool) {
 	changed, e.fields.changed = e.fields.changed, false
 	return e.fields.unfilled, changed
@@ -88,7 +91,8 @@ func Fit(fields []string, t Target, added []Extra) (unfilled, unmapped []string)
 	return p.unfilled, p.unmapped()
 }
 
-// Rereads says whether the last record was a row of a snapshot that reads whole tables, and whether it was a change of the stream.
+// Rereads says whether the last record was a row of a snapshot that reads whole tables, and whether
+// it was a change of the stream.
 func (e *Encoder) Rereads() (snapshot, streamed bool) {
 	switch string(e.envelope.Op) {
 	case `"r"`:

@@ -20,8 +20,8 @@ type Column struct {
 	Type kusto.ColumnType
 }
 
-// Columns are the columns that a file of rows for the target needs: one for each field that the mapping reads, or for each of the
-// table's columns where there is no mapping.
+// Columns are the columns that a file of rows for the target needs: one for each field that the
+// mapping reads, or for each of the table's columns where there is no mapping.
 func (t Target) Columns() ([]Column, error) {
 	var columns []Column
 	if t.Mapping == nil {
@@ -40,7 +40,9 @@ func (t Target) Columns() ([]Column, error) {
 		}
 		field, ok := m.Field()
 		if !ok {
-			return nil, fmt.Errorf("the path %s of column %s in mapping %s leads into a field, which is text in a file of rows: map the whole field, or use format json", m.Path, m.Column, t.Mapping.Name)
+			return nil,
+				fmt.Errorf(
+					"the path %s of column %s in mapping %s leads into a field, which is text in a file of rows: map the whole field, or use format json", m.Path, m.Column, t.Mapping.Name)
 		}
 		c := Column{field, kusto.String}
 		if known, ok := t.Schema.Find(m.Column); ok {
@@ -48,7 +50,8 @@ func (t Target) Columns() ([]Column, error) {
 		}
 		switch m.Transform {
 		case "":
-		case "DateTimeFromUnixSeconds", "DateTimeFromUnixMilliseconds", "DateTimeFromUnixMicroseconds", "DateTimeFromUnixNanoseconds":
+		case "DateTimeFromUnixSeconds", "DateTimeFromUnixMilliseconds", "DateTimeFromUnixMicroseconds",
+			"DateTimeFromUnixNanoseconds":
 			c.Type = kusto.Long
 		default:
 			c.Type = kusto.String
@@ -65,8 +68,8 @@ func (t Target) Columns() ([]Column, error) {
 	return columns, nil
 }
 
-// eachRow reads rows as an Encoder wrote them, JSON objects of a line each, and gives the values of the columns, in their order. The
-// values are valid until the next row.
+// eachRow reads rows as an Encoder wrote them, JSON objects of a line each, and gives the values of
+// the columns, in their order. The values are valid until the next row.
 func eachRow(rows io.Reader, columns []Column, each func(values [][]byte) error) error {
 	at := make(map[string]int, len(columns))
 	for i, c := range columns {

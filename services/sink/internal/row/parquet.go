@@ -14,8 +14,9 @@ import (
 // parquetGroup is how many rows a row group of a Parquet file holds at most.
 const parquetGroup = 100_000
 
-// WriteParquet writes rows, as an Encoder wrote them, as a Parquet file. Every column is optional; dates, time spans, GUIDs, decimals
-// and dynamic values are texts, which Kusto reads as what the column is (learn.microsoft.com, kusto/management/parquet-mapping).
+// WriteParquet writes rows, as an Encoder wrote them, as a Parquet file. Every column is optional;
+// dates, time spans, GUIDs, decimals and dynamic values are texts, which Kusto reads as what the
+// column is (learn.microsoft.com, kusto/management/parquet-mapping).
 func WriteParquet(out io.Writer, rows io.Reader, columns []Column) error {
 	// A Parquet schema orders its columns by name.
 	columns = slices.SortedFunc(slices.Values(columns), func(a, b Column) int { return strings.Compare(a.Name, b.Name) })
@@ -23,7 +24,8 @@ func WriteParquet(out io.Writer, rows io.Reader, columns []Column) error {
 	for _, c := range columns {
 		group[c.Name] = parquet.Optional(parquetNode(c.Type))
 	}
-	file := parquet.NewWriter(out, parquet.NewSchema("row", group), parquet.Compression(&parquet.Snappy), parquet.MaxRowsPerRowGroup(parquetGroup))
+	file := parquet.NewWriter(out, parquet.NewSchema("row", group), parquet.Compression(&parquet.Snappy),
+		parquet.MaxRowsPerRowGroup(parquetGroup))
 	row := make(parquet.Row, len(columns))
 	err := eachRow(rows, columns, func(values [][]byte) error {
 		for i, v := range values {

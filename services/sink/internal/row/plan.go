@@ -65,7 +65,8 @@ func (d *destination) refusal(v []byte) string {
 }
 
 func (d *destination) refused(reason string, v []byte) *Refused {
-	return &Refused{Column: d.column, Reason: reason, TooLarge: len(v) > maxString && (d.kind == kusto.String || d.kind == kusto.Dynamic)}
+	return &Refused{Column: d.column, Reason: reason,
+		TooLarge: len(v) > maxString && (d.kind == kusto.String || d.kind == kusto.Dynamic)}
 }
 
 // units are the transforms of a mapping that make a date of a count since 1970.
@@ -125,7 +126,8 @@ func (t Target) takes() (fields []planned) {
 	return fields
 }
 
-// compile makes the plan of rows of a schema, nil where they carry none. added are members that do not come from the record.
+// compile makes the plan of rows of a schema, nil where they carry none. added are members that do
+// not come from the record.
 func compile(s *Schema, t Target, added []Extra) *plan {
 	p := &plan{byName: map[string]int{}, fromSchema: s != nil}
 	if s != nil {
@@ -169,7 +171,8 @@ func (f *planned) columns() (names []string) {
 	return names
 }
 
-// append appends the row's object to dst with its values checked and converted. Where nothing is converted that is a single copy.
+// append appends the row's object to dst with its values checked and converted. Where nothing is
+// converted that is a single copy.
 func (p *plan) append(dst, object []byte) ([]byte, error) {
 	begin := skipSpace(object, 0)
 	if begin >= len(object) || object[begin] != '{' {
@@ -264,8 +267,8 @@ func descend(v []byte, steps []kusto.Step) (found []byte, there bool) {
 	return v, true
 }
 
-// missing are the columns whose field an object lacks. sure is false where an object that others are within is not there, so that
-// nothing can be said.
+// missing are the columns whose field an object lacks. sure is false where an object that others
+// are within is not there, so that nothing can be said.
 func (p *plan) missing(object []byte, added []Extra) (columns []string, sure bool) {
 	for _, f := range p.fields {
 		if slices.ContainsFunc(added, func(x Extra) bool { return x.Name == string(f.name) }) {

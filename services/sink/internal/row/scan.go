@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 )
 
-// The scanner walks JSON text in place. What it delimits is one value of JSON but for the inside of strings, of which it looks for the end
-// only: see sound. Every function takes the index of a value's first byte and gives the index after it, or -1 if the text ends or is no
-// JSON.
+// The scanner walks JSON text in place. What it delimits is one value of JSON but for the inside of
+// strings, of which it looks for the end only: see sound. Every function takes the index of a
+// value's first byte and gives the index after it, or -1 if the text ends or is no JSON.
 
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
@@ -150,8 +150,9 @@ func skipName(b []byte, i int) int {
 	return skipSpace(b, i+1)
 }
 
-// member reads an object's next member from i, which is behind the opening brace or a value. At the object's end key is nil
-// and next is behind the closing brace; next is -1 if the text is no object.
+// member reads an object's next member from i, which is behind the opening brace or a value. At the
+// object's end key is nil and next is behind the closing brace; next is -1 if the text is no
+// object.
 func member(b []byte, i int) (key []byte, value, next int) {
 	first := b[i-1] == '{'
 	i = skipSpace(b, i)
@@ -235,7 +236,8 @@ func element(array []byte, at int) []byte {
 	}
 }
 
-// literal says whether a value that is no string, object or array is what JSON allows there: a number, true, false or null.
+// literal says whether a value that is no string, object or array is what JSON allows there: a
+// number, true, false or null.
 func literal(v []byte) bool {
 	switch string(v) {
 	case "true", "false", "null":
@@ -273,8 +275,9 @@ func literal(v []byte) bool {
 	return i == len(v)
 }
 
-// sound says whether the strings within a text whose structure was scanned are what JSON allows: known escapes, no control characters.
-// Bytes that are no UTF-8 are let pass, since ADX replaces them.
+// sound says whether the strings within a text whose structure was scanned are what JSON allows:
+// known escapes, no control characters. Bytes that are no UTF-8 are let pass, since ADX replaces
+// them.
 func sound(b []byte) bool {
 	for i := 0; i < len(b); {
 		if i+8 <= len(b) && plain(binary.LittleEndian.Uint64(b[i:])) {

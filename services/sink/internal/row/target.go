@@ -14,8 +14,8 @@ type Extra struct {
 	Field string
 }
 
-// Schema is the schema part of a value of Kafka Connect's JsonConverter. Values of one schema share it, so what is derived from it
-// can be kept by its address.
+// Schema is the schema part of a value of Kafka Connect's JsonConverter. Values of one schema share
+// it, so what is derived from it can be kept by its address.
 type Schema struct {
 	// prefix is everything before the payload: values that begin with it have this schema.
 	prefix []byte

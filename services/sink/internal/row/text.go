@@ -7,8 +7,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
-// texts looks whether Kusto would keep the values of texts that are passed as they are: objects of JSON, or lines of values with a
-// separator between. Texts of other formats, and files, are not looked into. One goroutine uses it.
+// texts looks whether Kusto would keep the values of texts that are passed as they are: objects of
+// JSON, or lines of values with a separator between. Texts of other formats, and files, are not
+// looked into. One goroutine uses it.
 type texts struct {
 	format string
 	target Target
@@ -18,9 +19,9 @@ type texts struct {
 	scratch []byte
 }
 
-// separators are those of the formats whose values may stand in quotes, which are doubled within. The escapes of tsve, for tabs and line ends,
-// make no other value of what is none (learn.microsoft.com,
-// azure/data-explorer/ingestion-supported-formats).
+// separators are those of the formats whose values may stand in quotes, which are doubled within.
+// The escapes of tsve, for tabs and line ends, make no other value of what is none
+// (learn.microsoft.com, azure/data-explorer/ingestion-supported-formats).
 var separators = map[string]byte{"csv": ',', "tsv": '\t', "tsve": '\t', "psv": '|', "scsv": ';', "sohsv": 1}
 
 func (c *texts) check(value []byte) error {

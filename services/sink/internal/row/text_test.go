@@ -13,7 +13,8 @@ import (
 func TestTextsThatKustoWouldStoreAsNullAreRefusedWithTheirColumn(t *testing.T) {
 	target := orders("id: int, at: datetime, name: string, ok: bool, doc: dynamic, g: guid, d: decimal")
 	mapped := target
-	mapped.Mapping = &kusto.Mapping{Kind: "csv", Columns: []kusto.Mapped{{Column: "at", Ordinal: 2}, {Column: "id", Ordinal: 0}}}
+	mapped.Mapping = &kusto.Mapping{Kind: "csv", Columns: []kusto.Mapped{{Column: "at", Ordinal: 2},
+		{Column: "id", Ordinal: 0}}}
 	for _, c := range []struct {
 		format, value string
 		target        Target
@@ -21,7 +22,8 @@ func TestTextsThatKustoWouldStoreAsNullAreRefusedWithTheirColumn(t *testing.T) {
 		refused       bool
 	}{
 		{"csv", "1,2026-01-02,a,true,{},,1.5\n2,,,,,,", target, "", false},
-		{"csv", `"1","2026-01-02 03:04:05","a, ""b""",1,"{""x"":1}",74be27de-1e4e-49d9-b579-fe0b331d3642,2` + "\r\n", target, "", false},
+		{"csv", `"1","2026-01-02 03:04:05","a, ""b""",1,"{""x"":1}",74be27de-1e4e-49d9-b579-fe0b331d3642,2` + "\r\n",
+			target, "", false},
 		{"csv", "x,2026-01-02", target, "id", true},
 		{"csv", "1,2026-13-02", target, "at", true},
 		{"csv", "1,2026-01-02\n99999999999,", target, "id", true},
@@ -57,7 +59,8 @@ func TestTextsThatKustoWouldStoreAsNullAreRefusedWithTheirColumn(t *testing.T) {
 			t.Errorf("%s %.100q: %v, want column %q refused: %v", c.format, c.value, err, c.column, c.refused)
 		}
 		lenient := NewEncoder(Config{Converter: Text, Format: c.format, AllowNull: true}, c.target)
-		if out, kind, err := lenient.Append(nil, &kgo.Record{Value: []byte(c.value)}); err != nil || kind != Row || string(out) != c.value+"\n" || (lenient.Nulls == 1) != c.refused {
+		if out, kind, err := lenient.Append(nil, &kgo.Record{Value: []byte(c.value)}); err != nil || kind != Row ||
+			string(out) != c.value+"\n" || (lenient.Nulls == 1) != c.refused {
 			t.Errorf("%s %.100q with values.check=null: %.100q, %v, %d nulls", c.format, c.value, out, err, lenient.Nulls)
 		}
 	}
@@ -78,16 +81,20 @@ func TestColumnsWithoutAFieldAreNoticedWhereRowsHaveAllTheirFields(t *testing.T)
 	schema := func(fields string) []byte {
 		return []byte(`{"schema":{"type":"struct","fields":[` + fields + `]},"payload":{"id":1}}`)
 	}
-	const id, city, town = `{"field":"id","type":"int32"}`, `{"field":"city","type":"string"}`, `{"field":"town","type":"string"}`
+	const id, city, town = `{"field":"id","type":"int32"}`, `{"field":"city","type":"string"}`,
+		`{"field":"town","type":"string"}`
 	for name, c := range map[string]struct {
 		values [][]byte
 		want   []string
 	}{
-		"change events without schema": {[][]byte{[]byte(envelope("null", `{"id":1,"city":"a"}`, "c")), []byte(envelope("null", `{"id":1,"town":"a"}`, "c"))}, []string{"", "city"}},
-		"a value that is null":         {[][]byte{[]byte(envelope("null", `{"id":1,"city":null}`, "c"))}, []string{""}},
-		"a delete with the key alone":  {[][]byte{[]byte(envelope("null", `{"id":1,"city":"a"}`, "c")), []byte(envelope(`{"id":1}`, "null", "d"))}, []string{"", "-"}},
-		"rows with a schema":           {[][]byte{schema(id + "," + city), schema(id + "," + town), schema(id + "," + city)}, []string{"", "city", ""}},
-		"rows without a schema":        {[][]byte{[]byte(`{"id":1,"city":"a"}`), []byte(`{"id":1}`)}, []string{"-", "-"}},
+		"change events without schema": {[][]byte{[]byte(envelope("null", `{"id":1,"city":"a"}`, "c")),
+			[]byte(envelope("null", `{"id":1,"town":"a"}`, "c"))}, []string{"", "city"}},
+		"a value that is null": {[][]byte{[]byte(envelope("null", `{"id":1,"city":null}`, "c"))}, []string{""}},
+		"a delete with the key alone": {[][]byte{[]byte(envelope("null", `{"id":1,"city":"a"}`, "c")),
+			[]byte(envelope(`{"id":1}`, "null", "d"))}, []string{"", "-"}},
+		"rows with a schema": {[][]byte{schema(id + "," + city), schema(id + "," + town), schema(id + "," + city)},
+			[]string{"", "city", ""}},
+		"rows without a schema": {[][]byte{[]byte(`{"id":1,"city":"a"}`), []byte(`{"id":1}`)}, []string{"-", "-"}},
 	} {
 		e := NewEncoder(Config{Unwrap: true, Deletes: RewriteDeletes, Extra: extra}, target)
 		for i, value := range c.values {

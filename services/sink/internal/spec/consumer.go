@@ -16,8 +16,9 @@ import (
 type membership struct {
 	// Start is where a partition without a committed offset begins.
 	Start kgo.Offset
-	// BrokerAssigns has the brokers share the partitions out (KIP-848, group.protocol=consumer) instead of the members. Such members
-	// are not static: a restarted one would wait until the brokers have given up its predecessor.
+	// BrokerAssigns has the brokers share the partitions out (KIP-848, group.protocol=consumer)
+	// instead of the members. Such members are not static: a restarted one would wait until the
+	// brokers have given up its predecessor.
 	BrokerAssigns bool
 	// Refresh is how often topics are looked for; 0 if it is not set.
 	Refresh time.Duration
@@ -37,7 +38,8 @@ const (
 )
 
 // consumerSettings are the names under consumer.override that membershipOf reads.
-var consumerSettings = []string{"auto.offset.reset", "isolation.level", "group.protocol", "session.timeout.ms", "heartbeat.interval.ms", "metadata.max.age.ms", "fetch.max.wait.ms",
+var consumerSettings = []string{"auto.offset.reset", "isolation.level", "group.protocol", "session.timeout.ms",
+	"heartbeat.interval.ms", "metadata.max.age.ms", "fetch.max.wait.ms",
 	"fetch.min.bytes", "fetch.max.bytes", "max.partition.fetch.bytes", "client.id", "client.rack"}
 
 // membershipOf reads consumer.override.*. The names of settings without effect come back as well.
@@ -49,7 +51,8 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 		add := func(option func(int64) kgo.Opt) {
 			n, parseErr := strconv.ParseInt(value, 10, 31)
 			if parseErr != nil || n < 1 {
-				err = catalogue.Problemf("consumer.override."+name, "consumer.override.%s: %q is not a positive number", name, value)
+				err = catalogue.Problemf("consumer.override."+name,
+					"consumer.override.%s: %q is not a positive number", name, value)
 				return
 			}
 			m.Options = append(m.Options, option(n))
@@ -61,7 +64,8 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 			add(func(n int64) kgo.Opt { return option(time.Duration(n) * time.Millisecond) })
 		}
 		switch name {
-		case "group.id", "max.poll.interval.ms", "max.poll.records": // connector.ConsumerGroup reads the first; of the others the catalogue warns
+		case "group.id", "max.poll.interval.ms", "max.poll.records":
+			// connector.ConsumerGroup reads the first; of the others the catalogue warns
 		case "auto.offset.reset":
 			switch strings.ToLower(value) {
 			case "earliest":

@@ -13,9 +13,11 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
 
-// Conversion takes records the long way, where scanning their bytes will not do: a converter that is not JSON or text, or
-// transforms other than ExtractNewRecordState. The value comes out as JSON with a schema, which the encoder reads like any other.
-// Converters remember schemas and are shared by all of a task. Chains keep caches and belong to one goroutine, so each encoder has one of its own.
+// Conversion takes records the long way, where scanning their bytes will not do: a converter that
+// is not JSON or text, or transforms other than ExtractNewRecordState. The value comes out as JSON
+// with a schema, which the encoder reads like any other. Converters remember schemas and are shared
+// by all of a task. Chains keep caches and belong to one goroutine, so each encoder has one of its
+// own.
 type Conversion struct {
 	key, value, out record.Converter
 	Chain           *transform.Chain
@@ -121,7 +123,8 @@ func shortcut(v catalogue.Values) bool {
 	}
 	for _, name := range names {
 		options := v.WithPrefix("transforms." + name + ".")
-		if class := options["type"]; class != "io.debezium.transforms.ExtractNewRecordState" && class != "ExtractNewRecordState" {
+		if class := options["type"]; class != "io.debezium.transforms.ExtractNewRecordState" &&
+			class != "ExtractNewRecordState" {
 			return false
 		}
 		for option := range options {
@@ -133,7 +136,8 @@ func shortcut(v catalogue.Values) bool {
 	return true
 }
 
-// TopicOf is the topic by which a record is routed: transforms may change it. It is not sure of what they do not get, or cannot read.
+// TopicOf is the topic by which a record is routed: transforms may change it. It is not sure of
+// what they do not get, or cannot read.
 func (s *Spec) TopicOf(r *kgo.Record) (topic string, sure bool) {
 	if s.Rows.Transform == nil {
 		return r.Topic, true

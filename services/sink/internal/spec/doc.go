@@ -1,10 +1,13 @@
 // Package spec is the configuration of a sink connector.
 //
-// Model. Keys declares every key with its aliases, type, default, documentation and what a change of it leads to; Parse makes of their values
-// one typed Spec, which nobody changes afterwards. Modes are types (Mode, ValuesCheck), not strings.
+// Model. Keys declares every key with its aliases, type, default, documentation and what a change
+// of it leads to; Parse makes of their values one typed Spec, which nobody changes afterwards.
+// Modes are types (Mode, ValuesCheck), not strings.
 //
-// Guarantees. Parse asks nobody and has no side effects. What it refuses, it refuses with the key's name; what a key cannot do is a warning of
-// the Spec, never passed over in silence. No secret is part of an error or a warning.
+// Guarantees. Parse asks nobody and has no side effects. What it refuses, it refuses with the key's
+// name; what a key cannot do is a warning of the Spec, never passed over in silence. No secret is
+// part of an error or a warning.
 //
-// Callers are the parts of the sink: the plugin, and whatever acts on a key. Nothing in it knows of tasks, tables that exist, or brokers.
+// Callers are the parts of the sink: the plugin, and whatever acts on a key. Nothing in it knows of
+// tasks, tables that exist, or brokers.
 package spec

@@ -8,8 +8,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
-// earlierKeys are the keys of Azure's connector in its releases 1.0.0 to 5.3.1 with the first that has each, read from the source of
-// KustoSinkConfig at each release's tag: values that all releases with the key take, and such as all refuse. kusto.url ended with 1.0.4.
+// earlierKeys are the keys of Azure's connector in its releases 1.0.0 to 5.3.1 with the first that
+// has each, read from the source of KustoSinkConfig at each release's tag: values that all releases
+// with the key take, and such as all refuse. kusto.url ended with 1.0.4.
 var earlierKeys = []struct {
 	key, since     string
 	taken, refused []string
@@ -18,14 +19,18 @@ var earlierKeys = []struct {
 	{"kusto.ingestion.url", "2.0.0", []string{"https://ingest-shop.southeastasia.kusto.windows.net"}, nil},
 	{"kusto.query.url", "2.0.0", []string{"https://shop.southeastasia.kusto.windows.net"}, nil},
 	{"kusto.tables.topics.mapping", "1.0.0", []string{
-		`[{'topic': 'a','db': 'd', 'table': 't','format': 'csv', 'mapping':'m'}]`, `[{"topic":"a","db":"d","table":"t","format":"json"}]`, `[{'topic':'a','db':'d','table':'t','format':'json','mapping':'m','streaming':'true'}]`,
-		`[{"topic":"a","db":"d","table":"t","format":"avro","mapping":"m","streaming":false}]`, `[{"topic":"a","db":"d","table":"t"}]`, " [ { 'topic' : 'a' , 'db' : 'd' , 'table' : 't' } ] ",
+		`[{'topic': 'a','db': 'd', 'table': 't','format': 'csv', 'mapping':'m'}]`,
+		`[{"topic":"a","db":"d","table":"t","format":"json"}]`,
+		`[{'topic':'a','db':'d','table':'t','format':'json','mapping':'m','streaming':'true'}]`,
+		`[{"topic":"a","db":"d","table":"t","format":"avro","mapping":"m","streaming":false}]`,
+		`[{"topic":"a","db":"d","table":"t"}]`, " [ { 'topic' : 'a' , 'db' : 'd' , 'table' : 't' } ] ",
 	}, []string{"", "[{'topic':'a','db':'d'}]", "[{'db':'d','table':'t'}]", "[{'topic':'a','table':'t'}]", "no json"}},
 	{"kusto.validation.table.enable", "3.0.4", []string{"true", "false", "TRUE", " false "}, []string{"yes", "1", ""}},
 	{"aad.auth.appid", "1.0.0", []string{"app"}, nil},
 	{"aad.auth.appkey", "1.0.0", []string{"secret"}, nil},
 	{"aad.auth.authority", "1.0.0", []string{"tenant"}, nil},
-	{"aad.auth.strategy", "3.0.6", []string{"APPLICATION", "application", "MANAGED_IDENTITY", "managed_identity", "AZ_DEV_TOKEN", "az_dev_token", "WORKLOAD_IDENTITY", "workload_identity"}, []string{"", "certificates", "app"}},
+	{"aad.auth.strategy", "3.0.6", []string{"APPLICATION", "application", "MANAGED_IDENTITY", "managed_identity",
+		"AZ_DEV_TOKEN", "az_dev_token", "WORKLOAD_IDENTITY", "workload_identity"}, []string{"", "certificates", "app"}},
 	{"aad.auth.accesstoken", "4.0.9", []string{"token"}, nil},
 	{"proxy.host", "3.0.8", []string{"", "proxy"}, nil},
 	{"proxy.port", "3.0.8", []string{"-1", "8080", " 8080 "}, []string{"", "http", "3000000000"}},
@@ -47,7 +52,8 @@ func TestEveryValueThatAReleaseOfAzuresConnectorTakesIsTaken(t *testing.T) {
 	}
 	for _, k := range earlierKeys {
 		for _, value := range append(slices.Clone(k.taken), k.refused...) {
-			config := base("proxy.host", "proxy", "misc.deadletterqueue.topic.name", "dlq", "misc.deadletterqueue.bootstrap.servers", "a:9092", "aad.auth.accesstoken", "token")
+			config := base("proxy.host", "proxy", "misc.deadletterqueue.topic.name", "dlq",
+				"misc.deadletterqueue.bootstrap.servers", "a:9092", "aad.auth.accesstoken", "token")
 			if strings.HasPrefix(k.key, "kusto.") && strings.HasSuffix(k.key, ".url") {
 				delete(config, "kusto.url")
 				config["kusto.ingestion.url"] = "https://ingest-shop.southeastasia.kusto.windows.net"

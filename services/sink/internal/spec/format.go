@@ -6,8 +6,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// WireFormat is the format that blobs are sent as. Rows of JSON go as multijson, which fails as a whole if a row cannot be read,
-// where json would leave the row out without a word.
+// WireFormat is the format that blobs are sent as. Rows of JSON go as multijson, which fails as a
+// whole if a row cannot be read, where json would leave the row out without a word.
 func WireFormat(format string) string {
 	if kusto.MappingKind(format) == "json" {
 		return "multijson"

@@ -32,7 +32,8 @@ const (
 	atLeastOnce = "at_least_once"
 )
 
-// valuesCheck is what becomes of a row with a value that ADX would store as null or cut off without a word (values.check).
+// valuesCheck is what becomes of a row with a value that ADX would store as null or cut off without
+// a word (values.check).
 type valuesCheck string
 
 // The checks of values.
@@ -123,9 +124,12 @@ func Parse(v catalogue.Values, o Defaults) (*Spec, error) {
 		faults = append(faults, catalogue.Problemf(key, format, args...))
 	}
 	s := &Spec{
-		Validate: v.Bool("kusto.validation.table.enable"), AutoCreate: v.Bool("auto.create"), AutoEvolve: v.Bool("auto.evolve"),
-		Changes: strings.EqualFold(v.String("table.form"), formChanges), CurrentState: v.Bool("current.state"), Check: valuesCheck(strings.ToLower(v.String("values.check"))),
-		FlushSize: v.Int64("flush.size.bytes"), FlushInterval: v.Duration("flush.interval.ms"), FlushMax: v.Int64("flush.max.bytes"), Linger: v.Duration("streaming.linger.ms"),
+		Validate: v.Bool("kusto.validation.table.enable"), AutoCreate: v.Bool("auto.create"),
+		AutoEvolve: v.Bool("auto.evolve"),
+		Changes:    strings.EqualFold(v.String("table.form"), formChanges), CurrentState: v.Bool("current.state"),
+		Check:     valuesCheck(strings.ToLower(v.String("values.check"))),
+		FlushSize: v.Int64("flush.size.bytes"), FlushInterval: v.Duration("flush.interval.ms"),
+		FlushMax: v.Int64("flush.max.bytes"), Linger: v.Duration("streaming.linger.ms"),
 		MaxInFlight: v.Int("max.in.flight.batches"), BufferMemory: v.Int64("buffer.memory.bytes"),
 		Exact: exact(v), Mode: Mode(strings.ToLower(v.String("ingestion.mode"))), TagRetention: v.String("tags.retention"),
 		MaxBackoff: v.Duration("errors.retry.backoff.time.ms"), StatusTimeout: v.Duration("ingestion.status.timeout.ms"),
@@ -148,12 +152,14 @@ func Parse(v catalogue.Values, o Defaults) (*Spec, error) {
 		said = "topics and topics.regex are mutually exclusive options, but both are set."
 	}
 	if said != "" {
-		faults = append(faults, catalogue.Problem{Key: "topics", Message: said}, catalogue.Problem{Key: "topics.regex", Message: said})
+		faults = append(faults, catalogue.Problem{Key: "topics", Message: said},
+			catalogue.Problem{Key: "topics.regex", Message: said})
 	}
 	if s.regex != "" {
 		var err error
 		if s.Pattern, err = javaregex.Compile(s.regex); err != nil {
-			faults = append(faults, catalogue.Problem{Key: "topics.regex", Message: fmt.Sprintf("Invalid value %.200s for configuration topics.regex: Invalid regex: %v", s.regex, err)})
+			faults = append(faults, catalogue.Problem{Key: "topics.regex",
+				Message: fmt.Sprintf("Invalid value %.200s for configuration topics.regex: Invalid regex: %v", s.regex, err)})
 		}
 	}
 	var err error
@@ -178,7 +184,8 @@ func Parse(v catalogue.Values, o Defaults) (*Spec, error) {
 	case s.DeadTopic == "" || s.DeadClient != nil:
 	case slices.Contains(s.Topics, s.DeadTopic):
 		faults = append(faults, catalogue.Problem{Key: deadKey, Message: fmt.Sprintf(
-			"The DLQ topic '%s' may not be included in the list of topics ('topics=%v') consumed by the connector", s.DeadTopic, s.Topics)})
+			"The DLQ topic '%s' may not be included in the list of topics ('topics=%v') consumed by the connector",
+			s.DeadTopic, s.Topics)})
 	case s.Pattern != nil && s.Pattern.Matches(s.DeadTopic):
 		faults = append(faults, catalogue.Problem{Key: deadKey, Message: fmt.Sprintf(
 			"The DLQ topic '%s' may not be included in the regex matching the topics ('topics.regex=%s') consumed by the connector", s.DeadTopic, s.regex)})
@@ -192,7 +199,8 @@ func Parse(v catalogue.Values, o Defaults) (*Spec, error) {
 		fault("current.state", "current.state needs table.form=changes, since the latest state follows from the changes")
 	}
 	if s.Exact && s.FlushSize < 1<<20 && s.FlushInterval < 10*time.Second {
-		s.Warnings = append(s.Warnings, "flush.size.bytes and flush.interval.ms are small for exactly-once delivery: a tagged batch becomes an extent of its own. Batches grow while earlier ones are under way; flush.size.bytes=33554432 and flush.interval.ms=60000 make fewer")
+		s.Warnings = append(s.Warnings,
+			"flush.size.bytes and flush.interval.ms are small for exactly-once delivery: a tagged batch becomes an extent of its own. Batches grow while earlier ones are under way; flush.size.bytes=33554432 and flush.interval.ms=60000 make fewer")
 	}
 	s.Group = connector.ConsumerGroup(v.String("name"), v)
 	var ignored []string
@@ -200,7 +208,8 @@ func Parse(v catalogue.Values, o Defaults) (*Spec, error) {
 		faults = append(faults, err)
 	}
 	for _, name := range ignored {
-		s.Warnings = append(s.Warnings, name+" has no effect: polling does not wait for ingestion, and what else a consumer needs is set by the sink")
+		s.Warnings = append(s.Warnings,
+			name+" has no effect: polling does not wait for ingestion, and what else a consumer needs is set by the sink")
 	}
 	return s, errors.Join(faults...)
 }
@@ -215,12 +224,15 @@ func (s *Spec) formats() error {
 		switch {
 		case kind == "json", r.Format == "csv", kind == "avro", kind == "parquet", s.Rows.Converter == row.Text:
 		case kind == "orc":
-			return catalogue.Problemf(mappingKey, "kusto.tables.topics.mapping: format orc of topic %s takes records that are ORC files themselves (value.converter=org.apache.kafka.connect.converters.ByteArrayConverter); of other records set format parquet, avro, json or csv", r.Topic)
+			return catalogue.Problemf(mappingKey,
+				"kusto.tables.topics.mapping: format orc of topic %s takes records that are ORC files themselves (value.converter=org.apache.kafka.connect.converters.ByteArrayConverter); of other records set format parquet, avro, json or csv", r.Topic)
 		default:
-			return catalogue.Problemf(mappingKey, "kusto.tables.topics.mapping: format %s of topic %s takes lines that are written already: set value.converter=org.apache.kafka.connect.storage.StringConverter, or format json, csv, avro or parquet", r.Format, r.Topic)
+			return catalogue.Problemf(mappingKey,
+				"kusto.tables.topics.mapping: format %s of topic %s takes lines that are written already: set value.converter=org.apache.kafka.connect.storage.StringConverter, or format json, csv, avro or parquet", r.Format, r.Topic)
 		}
 		if s.Mode == ModeInline && IsFile(r.Format) {
-			return catalogue.Problemf(mappingKey, "kusto.tables.topics.mapping: format %s of topic %s is no text, which ingestion.mode=inline needs: set format json or csv", r.Format, r.Topic)
+			return catalogue.Problemf(mappingKey,
+				"kusto.tables.topics.mapping: format %s of topic %s is no text, which ingestion.mode=inline needs: set format json or csv", r.Format, r.Topic)
 		}
 	}
 	return nil
@@ -237,11 +249,15 @@ func clusterOf(v catalogue.Values, o Defaults) (kusto.Config, error) {
 		return kusto.Config{}, catalogue.Problemf(key, "%w", err)
 	}
 	c := kusto.Config{
-		Endpoints: endpoints, TrustedHosts: append(v.List("kusto.trusted.hosts"), o.TrustedHosts...), CAFile: v.String("kusto.tls.ca.file"), Application: "calypso-sink",
+		Endpoints: endpoints, TrustedHosts: append(v.List("kusto.trusted.hosts"), o.TrustedHosts...),
+		CAFile: v.String("kusto.tls.ca.file"), Application: "calypso-sink",
 		Auth: kusto.Auth{
-			Strategy: kusto.Strategy(strings.ToUpper(v.String("aad.auth.strategy"))), AppID: v.String("aad.auth.appid"), AppKey: v.String("aad.auth.appkey"),
-			Authority: v.String("aad.auth.authority"), AccessToken: v.String("aad.auth.accesstoken"), TokenFile: v.String("aad.auth.token.file"),
-			CertificateFile: v.String("aad.auth.certificate.file"), CertificatePassword: v.String("aad.auth.certificate.password"),
+			Strategy: kusto.Strategy(strings.ToUpper(v.String("aad.auth.strategy"))), AppID: v.String("aad.auth.appid"),
+			AppKey:    v.String("aad.auth.appkey"),
+			Authority: v.String("aad.auth.authority"), AccessToken: v.String("aad.auth.accesstoken"),
+			TokenFile:           v.String("aad.auth.token.file"),
+			CertificateFile:     v.String("aad.auth.certificate.file"),
+			CertificatePassword: v.String("aad.auth.certificate.password"),
 		},
 	}
 	if c.CAFile == "" {
@@ -266,8 +282,9 @@ func clusterOf(v catalogue.Values, o Defaults) (kusto.Config, error) {
 	return c, nil
 }
 
-// dead reads where dead letters go. Brokers of their own are connected to with nothing but the keys given for them, as Azure's sink
-// does, so that the worker's credentials go to its own brokers only.
+// dead reads where dead letters go. Brokers of their own are connected to with nothing but the keys
+// given for them, as Azure's sink does, so that the worker's credentials go to its own brokers
+// only.
 func (s *Spec) dead(v catalogue.Values) error {
 	s.DeadTopic, s.DeadReplication = v.String("errors.deadletterqueue.topic.name"), -1
 	if v.Has("errors.deadletterqueue.topic.replication.factor") {
@@ -280,12 +297,14 @@ func (s *Spec) dead(v catalogue.Values) error {
 	case topic == "" && brokers == "":
 		return nil
 	case topic == "":
-		return catalogue.Problemf("misc.deadletterqueue.bootstrap.servers", "misc.deadletterqueue.bootstrap.servers is set without misc.deadletterqueue.topic.name")
+		return catalogue.Problemf("misc.deadletterqueue.bootstrap.servers",
+			"misc.deadletterqueue.bootstrap.servers is set without misc.deadletterqueue.topic.name")
 	}
 	s.DeadTopic = topic
 	if brokers == "" {
 		for _, name := range slices.Sorted(maps.Keys(properties)) {
-			s.Warnings = append(s.Warnings, "misc.deadletterqueue."+name+" has no effect without misc.deadletterqueue.bootstrap.servers: dead letters go to the worker's own brokers")
+			s.Warnings = append(s.Warnings, "misc.deadletterqueue."+name+
+				" has no effect without misc.deadletterqueue.bootstrap.servers: dead letters go to the worker's own brokers")
 		}
 		return nil
 	}
@@ -298,7 +317,8 @@ func (s *Spec) dead(v catalogue.Values) error {
 		return catalogue.Problemf(key, "misc.deadletterqueue.%w", err)
 	}
 	for _, name := range ignored {
-		s.Warnings = append(s.Warnings, "misc.deadletterqueue."+name+" has no effect: dead letters are written with acks=all and until they are durable")
+		s.Warnings = append(s.Warnings, "misc.deadletterqueue."+name+
+			" has no effect: dead letters are written with acks=all and until they are durable")
 	}
 	s.DeadClient = options
 	return nil
@@ -308,7 +328,8 @@ func (s *Spec) dead(v catalogue.Values) error {
 func (s *Spec) rowsOf(v catalogue.Values) error {
 	if !shortcut(v) {
 		if s.Changes {
-			return catalogue.Problemf("table.form", "table.form=changes reads Debezium's envelopes as JSON and goes with no transforms but ExtractNewRecordState")
+			return catalogue.Problemf("table.form",
+				"table.form=changes reads Debezium's envelopes as JSON and goes with no transforms but ExtractNewRecordState")
 		}
 		s.Rows.Schemas = row.WithSchema
 		var err error
@@ -340,7 +361,8 @@ func (s *Spec) rowsOf(v catalogue.Values) error {
 	for _, name := range v.List("metadata.columns") {
 		i := slices.IndexFunc(metadataColumns(), func(x row.Extra) bool { return x.Name == name })
 		if i < 0 {
-			return catalogue.Problemf("metadata.columns", "metadata.columns: %q is unknown: take _topic, _partition, _offset, _timestamp, _key, _headers", name)
+			return catalogue.Problemf("metadata.columns",
+				"metadata.columns: %q is unknown: take _topic, _partition, _offset, _timestamp, _key, _headers", name)
 		}
 		s.Rows.Extra = append(s.Rows.Extra, metadataColumns()[i])
 	}
@@ -348,12 +370,14 @@ func (s *Spec) rowsOf(v catalogue.Values) error {
 	return nil
 }
 
-// changeColumns are the columns of a change table besides the row's own. _seq orders the changes of a key: it is the offset in
-// Kafka, where a key's changes keep their order, also over a replay.
+// changeColumns are the columns of a change table besides the row's own. _seq orders the changes of
+// a key: it is the offset in Kafka, where a key's changes keep their order, also over a replay.
 func changeColumns() []row.Extra {
 	return []row.Extra{
-		{Name: "_op", From: row.OfEnvelope, Field: "op"}, {Name: "_ts", From: row.ChangeTime}, {Name: "_lsn", From: row.OfSource, Field: "lsn"},
-		{Name: "_seq", From: row.Offset}, {Name: "_tx", From: row.OfSource, Field: "txId"}, {Name: "_deleted", From: row.DeletedBool},
+		{Name: "_op", From: row.OfEnvelope, Field: "op"}, {Name: "_ts", From: row.ChangeTime},
+		{Name: "_lsn", From: row.OfSource, Field: "lsn"},
+		{Name: "_seq", From: row.Offset}, {Name: "_tx", From: row.OfSource, Field: "txId"},
+		{Name: "_deleted", From: row.DeletedBool},
 	}
 }
 

@@ -31,7 +31,8 @@ func parse(t *testing.T, config map[string]string) (*Spec, []catalogue.Problem, 
 // base is a configuration that differs from the use case's only in what more says; an empty value removes a key.
 func base(more ...string) map[string]string {
 	config := map[string]string{
-		"name": "n", "connector.class": Class, "topics": "a", "kusto.url": "https://ingest-shop.southeastasia.kusto.windows.net",
+		"name": "n", "connector.class": Class, "topics": "a",
+		"kusto.url":                   "https://ingest-shop.southeastasia.kusto.windows.net",
 		"kusto.tables.topics.mapping": "[{'topic':'a','db':'d','table':'t','format':'json','mapping':'m'}]",
 		"aad.auth.appid":              "app", "aad.auth.appkey": "s3cret", "aad.auth.authority": "tenant",
 	}
@@ -65,32 +66,40 @@ func TestTheUseCasesFileIsTakenAsItStands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Kusto.Endpoints.Query != "https://shop.southeastasia.kusto.windows.net" || !s.Rows.Unwrap || s.Rows.Transform != nil || s.FlushSize != 10_000 || !s.Exact {
+	if s.Kusto.Endpoints.Query != "https://shop.southeastasia.kusto.windows.net" || !s.Rows.Unwrap ||
+		s.Rows.Transform != nil || s.FlushSize != 10_000 || !s.Exact {
 		t.Errorf("%+v", s)
 	}
 }
 
 func TestAFaultInTheConfigurationIsNamedWithItsKey(t *testing.T) {
 	for want, config := range map[string]map[string]string{
-		"kusto.tables.topics.mapping":                       base("kusto.tables.topics.mapping", "[{'topic':'a'}]"),
-		"no entry for topic b":                              base("topics", "a,b"),
-		"mutually exclusive":                                base("topics.regex", "a.*"),
-		"no address of a cluster":                           base("kusto.url", ""),
-		"kusto.trusted.hosts":                               base("kusto.url", "https://adx.example"),
-		"aad.auth.appkey":                                   base("aad.auth.appkey", ""),
-		"aad.auth.strategy":                                 base("aad.auth.strategy", "KERBEROS"),
-		"at least 100":                                      base("flush.size.bytes", "99"),
-		"behavior.on.error":                                 base("behavior.on.error", "PANIC"),
-		"metadata.columns":                                  base("metadata.columns", "_offset,_weather"),
-		"current.state needs":                               base("current.state", "true"),
-		"format orc of topic a":                             base("kusto.tables.topics.mapping", "[{'topic':'a','db':'d','table':'t','format':'orc'}]"),
-		"format tsv of topic a":                             base("kusto.tables.topics.mapping", "[{'topic':'a','db':'d','table':'t','format':'tsv'}]"),
-		"misc.deadletterqueue.topic.name":                   base("misc.deadletterqueue.bootstrap.servers", "k:1"),
-		"misc.deadletterqueue.sasl.jaas.config":             base("misc.deadletterqueue.topic.name", "d", "misc.deadletterqueue.bootstrap.servers", "k:1", "misc.deadletterqueue.security.protocol", "SASL_SSL", "misc.deadletterqueue.sasl.mechanism", "PLAIN", "misc.deadletterqueue.sasl.jaas.config", `x required password="s3cret";`),
+		"kusto.tables.topics.mapping": base("kusto.tables.topics.mapping", "[{'topic':'a'}]"),
+		"no entry for topic b":        base("topics", "a,b"),
+		"mutually exclusive":          base("topics.regex", "a.*"),
+		"no address of a cluster":     base("kusto.url", ""),
+		"kusto.trusted.hosts":         base("kusto.url", "https://adx.example"),
+		"aad.auth.appkey":             base("aad.auth.appkey", ""),
+		"aad.auth.strategy":           base("aad.auth.strategy", "KERBEROS"),
+		"at least 100":                base("flush.size.bytes", "99"),
+		"behavior.on.error":           base("behavior.on.error", "PANIC"),
+		"metadata.columns":            base("metadata.columns", "_offset,_weather"),
+		"current.state needs":         base("current.state", "true"),
+		"format orc of topic a": base("kusto.tables.topics.mapping",
+			"[{'topic':'a','db':'d','table':'t','format':'orc'}]"),
+		"format tsv of topic a": base("kusto.tables.topics.mapping",
+			"[{'topic':'a','db':'d','table':'t','format':'tsv'}]"),
+		"misc.deadletterqueue.topic.name": base("misc.deadletterqueue.bootstrap.servers", "k:1"),
+		"misc.deadletterqueue.sasl.jaas.config": base("misc.deadletterqueue.topic.name", "d",
+			"misc.deadletterqueue.bootstrap.servers", "k:1", "misc.deadletterqueue.security.protocol", "SASL_SSL",
+			"misc.deadletterqueue.sasl.mechanism", "PLAIN", "misc.deadletterqueue.sasl.jaas.config",
+			`x required password="s3cret";`),
 		"consumer.override.auto.offset.reset":               base("consumer.override.auto.offset.reset", "none"),
 		"Class com.example.XmlConverter could not be found": base("value.converter", "com.example.XmlConverter"),
-		"transforms.x.type":                                 base("transforms", "x", "transforms.x.type", "com.example.Unknown"),
-		"transforms.u.delete.handling.mode":                 base("transforms", "u", "transforms.u.type", "io.debezium.transforms.ExtractNewRecordState", "transforms.u.delete.handling.mode", "keep"),
+		"transforms.x.type": base("transforms", "x", "transforms.x.type",
+			"com.example.Unknown"),
+		"transforms.u.delete.handling.mode": base("transforms", "u", "transforms.u.type",
+			"io.debezium.transforms.ExtractNewRecordState", "transforms.u.delete.handling.mode", "keep"),
 	} {
 		_, _, err := parse(t, config)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -107,7 +116,8 @@ func TestOldAndUnsupportedKeysAreNamedInWarnings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"kusto.url is an older name of kusto.ingestion.url", "no temporary files", "did you mean flush.size.bytes"} {
+	for _, want := range []string{"kusto.url is an older name of kusto.ingestion.url", "no temporary files",
+		"did you mean flush.size.bytes"} {
 		found := false
 		for _, w := range warnings {
 			found = found || strings.Contains(w.Message, want)
@@ -124,10 +134,14 @@ func TestEveryKeyOfTheAnchorIsDeclared(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"kusto.url", "kusto.ingestion.url", "kusto.query.url", "aad.auth.strategy", "aad.auth.appid", "aad.auth.appkey", "aad.auth.authority", "aad.auth.accesstoken",
-		"kusto.tables.topics.mapping", "kusto.validation.table.enable", "flush.size.bytes", "flush.interval.ms", "tempdir.path", "behavior.on.error",
-		"errors.retry.max.time.ms", "errors.retry.backoff.time.ms", "misc.deadletterqueue.bootstrap.servers", "misc.deadletterqueue.topic.name",
-		"misc.deadletterqueue.security.protocol", "proxy.host", "proxy.port", "errors.tolerance", "errors.deadletterqueue.topic.name", "consumer.override.max.poll.interval.ms",
+		"kusto.url", "kusto.ingestion.url", "kusto.query.url", "aad.auth.strategy", "aad.auth.appid", "aad.auth.appkey",
+		"aad.auth.authority", "aad.auth.accesstoken",
+		"kusto.tables.topics.mapping", "kusto.validation.table.enable", "flush.size.bytes", "flush.interval.ms",
+		"tempdir.path", "behavior.on.error",
+		"errors.retry.max.time.ms", "errors.retry.backoff.time.ms", "misc.deadletterqueue.bootstrap.servers",
+		"misc.deadletterqueue.topic.name",
+		"misc.deadletterqueue.security.protocol", "proxy.host", "proxy.port", "errors.tolerance",
+		"errors.deadletterqueue.topic.name", "consumer.override.max.poll.interval.ms",
 	} {
 		if _, ok := keys.Lookup(name); !ok {
 			t.Errorf("%s is not declared", name)
@@ -142,17 +156,21 @@ func TestEveryKeyOfTheAnchorIsDeclared(t *testing.T) {
 
 func TestOptionsOfBothAgesOfTheUnwrapTransformAreRead(t *testing.T) {
 	const u = "transforms.u."
-	s, _, err := parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState", u+"drop.tombstones", "false",
-		u+"delete.handling.mode", "rewrite", u+"add.fields", "op,source.ts_ms,lsn:pos,transaction.id", u+"add.fields.prefix", "_"))
+	s, _, err := parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState",
+		u+"drop.tombstones", "false",
+		u+"delete.handling.mode", "rewrite", u+"add.fields", "op,source.ts_ms,lsn:pos,transaction.id",
+		u+"add.fields.prefix", "_"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []row.Extra{{Name: "__deleted", From: row.Deleted}, {Name: "_op", From: row.OfEnvelope, Field: "op"}, {Name: "_source_ts_ms", From: row.OfSource, Field: "ts_ms"},
+	want := []row.Extra{{Name: "__deleted", From: row.Deleted}, {Name: "_op", From: row.OfEnvelope, Field: "op"},
+		{Name: "_source_ts_ms", From: row.OfSource, Field: "ts_ms"},
 		{Name: "_pos", From: row.OfSource, Field: "lsn"}, {Name: "_transaction_id", From: row.OfTransaction, Field: "id"}}
 	if fmt.Sprint(s.Rows.Extra) != fmt.Sprint(want) || s.Rows.Deletes != row.RewriteDeletes {
 		t.Errorf("%+v, want %+v", s.Rows.Extra, want)
 	}
-	s, _, err = parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState", u+"delete.tombstone.handling.mode", "rewrite-with-tombstone"))
+	s, _, err = parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState",
+		u+"delete.tombstone.handling.mode", "rewrite-with-tombstone"))
 	if err != nil || s.Rows.Deletes != row.RewriteDeletes {
 		t.Errorf("%v", err)
 	}

@@ -11,13 +11,15 @@ import (
 // scannedOptions are the options of ExtractNewRecordState that scanning knows.
 func scannedOptions() []string {
 	return []string{
-		"type", "drop.tombstones", "add.headers", "add.headers.prefix", "add.fields", "add.fields.prefix", "drop.fields.keep.schema.compatible",
+		"type", "drop.tombstones", "add.headers", "add.headers.prefix", "add.fields", "add.fields.prefix",
+		"drop.fields.keep.schema.compatible",
 		"replace.null.with.default", "predicate", "negate", "delete.handling.mode", "delete.tombstone.handling.mode",
 	}
 }
 
-// unwrap reads the options of an ExtractNewRecordState that is done while rows are scanned: those of Debezium 1.x (drop.tombstones,
-// delete.handling.mode) and of 3.x (delete.tombstone.handling.mode). What it leaves without a value never is a row in a table.
+// unwrap reads the options of an ExtractNewRecordState that is done while rows are scanned: those
+// of Debezium 1.x (drop.tombstones, delete.handling.mode) and of 3.x
+// (delete.tombstone.handling.mode). What it leaves without a value never is a row in a table.
 func (s *Spec) unwrap(v catalogue.Values) error {
 	for _, name := range v.List("transforms") {
 		options := v.WithPrefix("transforms." + name + ".")
@@ -34,7 +36,8 @@ func (s *Spec) unwrap(v catalogue.Values) error {
 func (s *Spec) unwrapOption(option, value string, all map[string]string) error {
 	lower := strings.ToLower(strings.TrimSpace(value))
 	switch option {
-	case "type", "drop.tombstones", "add.headers", "add.headers.prefix", "add.fields.prefix", "drop.fields.keep.schema.compatible", "replace.null.with.default":
+	case "type", "drop.tombstones", "add.headers", "add.headers.prefix", "add.fields.prefix",
+		"drop.fields.keep.schema.compatible", "replace.null.with.default":
 		// Tombstones are no rows whatever is set; headers reach a row only through metadata.columns, with their own names.
 	case "predicate", "negate":
 		// Envelopes are told by their form, so other records pass as they are without a predicate's help.
@@ -45,7 +48,8 @@ func (s *Spec) unwrapOption(option, value string, all map[string]string) error {
 			s.Rows.Deletes = row.RewriteDeletes
 			s.Rows.Extra = append([]row.Extra{{Name: "__deleted", From: row.Deleted}}, s.Rows.Extra...)
 		default:
-			return fmt.Errorf("%q is unknown: take drop, none, tombstone, delete-to-tombstone, rewrite or rewrite-with-tombstone", value)
+			return fmt.Errorf(
+				"%q is unknown: take drop, none, tombstone, delete-to-tombstone, rewrite or rewrite-with-tombstone", value)
 		}
 	case "add.fields":
 		prefix, ok := all["add.fields.prefix"]
@@ -62,7 +66,8 @@ func (s *Spec) unwrapOption(option, value string, all map[string]string) error {
 }
 
 // addedField reads one item of add.fields: op, source.lsn, transaction.id, table, lsn:NEW_NAME
-// (Debezium, ExtractNewRecordState: names without a struct are sought in the envelope, the transaction, then the source).
+// (Debezium, ExtractNewRecordState: names without a struct are sought in the envelope, the
+// transaction, then the source).
 func addedField(prefix, item string) row.Extra {
 	path, name, renamed := strings.Cut(item, ":")
 	if !renamed {

@@ -112,7 +112,8 @@ type partitionProgress struct {
 
 // NewProgress is the progress of a task that has done nothing yet. guarantee says in a sentence what delivery it has.
 func NewProgress(env connector.TaskEnv, held *memory.Share, guarantee string) *Task {
-	return &Task{env: env, memory: held, guarantee: guarantee, partitions: map[batch.Source]*partitionProgress{}, Troubles: newTroubles(env.Hidden)}
+	return &Task{env: env, memory: held, guarantee: guarantee, partitions: map[batch.Source]*partitionProgress{},
+		Troubles: newTroubles(env.Hidden)}
 }
 
 func (p *Task) partition(tp batch.Source) *partitionProgress {

@@ -36,22 +36,31 @@ func NewMeters(meter metric.Meter, board *Board) (*Meters, error) {
 		errs = append(errs, err)
 		return h
 	}
-	m.records = counter("cdc_sink_records", "{record}", "Records by topic and result: ingested, tombstone, delete, dead_letter, passed_over.")
-	m.refused = counter("cdc_sink_refused_records", "{record}", "Records that could not be delivered, by topic and class: unreadable, transform_failed, misfit, too_large, refused.")
+	m.records = counter("cdc_sink_records", "{record}",
+		"Records by topic and result: ingested, tombstone, delete, dead_letter, passed_over.")
+	m.refused = counter("cdc_sink_refused_records", "{record}",
+		"Records that could not be delivered, by topic and class: unreadable, transform_failed, misfit, too_large, refused.")
 	m.bytes = counter("cdc_sink_ingest_bytes", "By", "Bytes of rows, before compression, that are in the table.")
-	m.failures = counter("cdc_sink_ingest_failures", "{failure}", "Attempts to ingest that failed, by reason and whether it is for good.")
-	m.skips = counter("cdc_sink_ingest_skips", "{batch}", "Batches that the cluster had already, sent again after a crash or a lost answer.")
-	m.doubles = counter("cdc_sink_doubled_batches", "{batch}", "Batches that were sent again and that the cluster took although it had them under their tag.")
+	m.failures = counter("cdc_sink_ingest_failures", "{failure}",
+		"Attempts to ingest that failed, by reason and whether it is for good.")
+	m.skips = counter("cdc_sink_ingest_skips", "{batch}",
+		"Batches that the cluster had already, sent again after a crash or a lost answer.")
+	m.doubles = counter("cdc_sink_doubled_batches", "{batch}",
+		"Batches that were sent again and that the cluster took although it had them under their tag.")
 	m.seconds = histogram("cdc_sink_ingest_seconds", "Time of an attempt to ingest a batch, to its final status.")
-	m.visible = histogram("cdc_sink_commit_to_visible_seconds", "Time from the commit of a change's transaction, by the source's clock, to its row being in the table; a sample for the oldest of each group of rows that were produced together. Snapshots have no part in it.")
+	m.visible = histogram("cdc_sink_commit_to_visible_seconds",
+		"Time from the commit of a change's transaction, by the source's clock, to its row being in the table; a sample for the oldest of each group of rows that were produced together. Snapshots have no part in it.")
 	m.fromProduce = histogram("cdc_sink_produce_to_visible_seconds", "The same from the record's production, of all rows.")
 	m.batches = counter("cdc_sink_batches", "{batch}", "Batches whose rows are in the table.")
-	m.process = histogram("messaging.process.duration", "Time of processing a batch of records, to their rows being in the table or set aside (OpenTelemetry, messaging).")
+	m.process = histogram("messaging.process.duration",
+		"Time of processing a batch of records, to their rows being in the table or set aside (OpenTelemetry, messaging).")
 	_, err := meter.Int64ObservableGauge("cdc_sink_consumer_lag_records", metric.WithUnit("{record}"),
-		metric.WithDescription("Offsets between what is committed and the end of the log at the last fetch, by topic and partition."),
+		metric.WithDescription(
+			"Offsets between what is committed and the end of the log at the last fetch, by topic and partition."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			board.EachLag(func(connector string, tp batch.Source, lag int64) {
-				o.Observe(lag, metric.WithAttributes(attribute.String("connector", connector), attribute.String("topic", tp.Topic), attribute.Int("partition", int(tp.Partition))))
+				o.Observe(lag, metric.WithAttributes(attribute.String("connector", connector), attribute.String("topic", tp.Topic),
+					attribute.Int("partition", int(tp.Partition))))
 			})
 			return nil
 		}))
@@ -71,9 +80,14 @@ func NewMeters(meter metric.Meter, board *Board) (*Meters, error) {
 			}))
 		errs = append(errs, err)
 	}
-	perConnector("cdc_sink_batches_in_flight", "{batch}", "Batches that are sent and whose final status is not known yet, by connector.", func(t *Task) int64 { return t.memory.Flying.Load() })
-	perConnector("cdc_sink_buffered_bytes", "By", "Bytes of fetched records, rows and batches under way that a connector's tasks hold.", func(t *Task) int64 { return t.memory.Held.Load() })
-	_, err = meter.Int64ObservableGauge("cdc_sink_buffer_limit_bytes", metric.WithUnit("By"), metric.WithDescription("Bytes that all sinks of the process may hold together (buffer.memory.bytes)."),
+	perConnector("cdc_sink_batches_in_flight", "{batch}",
+		"Batches that are sent and whose final status is not known yet, by connector.",
+		func(t *Task) int64 { return t.memory.Flying.Load() })
+	perConnector("cdc_sink_buffered_bytes", "By",
+		"Bytes of fetched records, rows and batches under way that a connector's tasks hold.",
+		func(t *Task) int64 { return t.memory.Held.Load() })
+	_, err = meter.Int64ObservableGauge("cdc_sink_buffer_limit_bytes", metric.WithUnit("By"),
+		metric.WithDescription("Bytes that all sinks of the process may hold together (buffer.memory.bytes)."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(board.Memory.Limit.Load())
 			return nil
@@ -83,12 +97,14 @@ func NewMeters(meter metric.Meter, board *Board) (*Meters, error) {
 }
 
 func (m *Meters) Attempt(ctx context.Context, mode spec.Mode, blob *kusto.Blob, took time.Duration, err error) {
-	m.seconds.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("table", blob.Table), attribute.String("mode", string(mode))))
+	m.seconds.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("table", blob.Table),
+		attribute.String("mode", string(mode))))
 	if err == nil {
 		m.bytes.Add(ctx, blob.RawSize, metric.WithAttributes(attribute.String("table", blob.Table)))
 		return
 	}
-	m.failures.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reasonOf(err)), attribute.Bool("permanent", kusto.Permanent(err))))
+	m.failures.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reasonOf(err)),
+		attribute.Bool("permanent", kusto.Permanent(err))))
 }
 
 // reasonOf names a failure by the service's code, or how far the request came.

@@ -15,7 +15,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
-// maxNotices is how many notices a task keeps; more than the topics of one task have at once only where something is wrong with all.
+// maxNotices is how many notices a task keeps; more than the topics of one task have at once only
+// where something is wrong with all.
 const maxNotices = 200
 
 // noticeKey tells notices apart: each kind once of a topic, of each column where it is about columns.
@@ -24,7 +25,8 @@ type noticeKey struct {
 	topic, column string
 }
 
-// notices are what a task saw that somebody should know or decide, for as long as it is so; those that last are notes. Owner is the progress whose lock guards them.
+// notices are what a task saw that somebody should know or decide, for as long as it is so; those
+// that last are notes. Owner is the progress whose lock guards them.
 type notices = map[noticeKey]*sinkv1.SinkNotice
 
 // Notice shows n until it is withdrawn. It reports whether it is new; its time is that of the first.
@@ -57,7 +59,8 @@ func (p *Task) Withdraw(kind sinkv1.SinkNotice_Kind, topic, column string) {
 func inOrder[K comparable](of map[K]*sinkv1.SinkNotice) []*sinkv1.SinkNotice {
 	out := slices.Collect(maps.Values(of))
 	slices.SortFunc(out, func(a, b *sinkv1.SinkNotice) int {
-		return cmp.Or(a.Time.AsTime().Compare(b.Time.AsTime()), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(a.Time.AsTime().Compare(b.Time.AsTime()), cmp.Compare(a.Topic, b.Topic),
+			cmp.Compare(a.Column, b.Column))
 	})
 	return out
 }
@@ -77,8 +80,9 @@ func (p *Task) say(n *sinkv1.SinkNotice) {
 	}
 }
 
-// Lasting says of a kind that it is of something that happened once, which no later record tells of: such a notice stays until it is acknowledged,
-// whatever becomes of the task, as a note of the connector's. Owner of these is the runtime; the board has none of them.
+// Lasting says of a kind that it is of something that happened once, which no later record tells
+// of: such a notice stays until it is acknowledged, whatever becomes of the task, as a note of the
+// connector's. Owner of these is the runtime; the board has none of them.
 func Lasting(kind sinkv1.SinkNotice_Kind) bool {
 	switch kind {
 	case sinkv1.SinkNotice_KIND_TRUNCATED, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, sinkv1.SinkNotice_KIND_BATCH_DOUBLED:
@@ -90,9 +94,10 @@ func Lasting(kind sinkv1.SinkNotice_Kind) bool {
 // noteOf is the name of a lasting notice's note: there is one of each kind and topic.
 func noteOf(n *sinkv1.SinkNotice) string { return n.Kind.String() + "." + n.Topic }
 
-// Keep tells a notice that lasts, and returns when it is durable: what it is about must not be committed before. persist repeats what fails
-// while the store is away.
-func (p *Task) Keep(ctx context.Context, n *sinkv1.SinkNotice, persist func(context.Context, func(context.Context) error) error) error {
+// Keep tells a notice that lasts, and returns when it is durable: what it is about must not be
+// committed before. persist repeats what fails while the store is away.
+func (p *Task) Keep(ctx context.Context, n *sinkv1.SinkNotice,
+	persist func(context.Context, func(context.Context) error) error) error {
 	before := KeptNotices(p.env)[noteOf(n)]
 	if before.GetSummary() == n.Summary {
 		return nil
@@ -112,7 +117,8 @@ func (p *Task) Keep(ctx context.Context, n *sinkv1.SinkNotice, persist func(cont
 	return nil
 }
 
-// KeptNotices are the notices of a connector that last, by the names of their notes. What another version has noted and this one does not know is none.
+// KeptNotices are the notices of a connector that last, by the names of their notes. What another
+// version has noted and this one does not know is none.
 func KeptNotices(env connector.TaskEnv) map[string]*sinkv1.SinkNotice {
 	found := map[string]*sinkv1.SinkNotice{}
 	if env.Notes == nil {

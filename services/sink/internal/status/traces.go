@@ -14,14 +14,16 @@ import (
 // MaxTraces is how many delivered traces a task remembers.
 const MaxTraces = 32
 
-// RecentTraces are the sampled traces whose rows came into the table last, oldest first, each once. It has maxTraces at most.
+// RecentTraces are the sampled traces whose rows came into the table last, oldest first, each once.
+// It has maxTraces at most.
 type RecentTraces []*sinkv1.DeliveredTrace
 
 // Add notes the traces of a batch that is in the table. A trace that is known has its latest record.
 func (ts *RecentTraces) Add(tp batch.Source, records []batch.Traced, now time.Time) {
 	for _, r := range records {
 		t := &sinkv1.DeliveredTrace{
-			TraceId: r.Context.TraceID().String(), Topic: tp.Topic, Partition: tp.Partition, Offset: r.Offset, QueryableTime: timestamppb.New(now),
+			TraceId: r.Context.TraceID().String(), Topic: tp.Topic, Partition: tp.Partition, Offset: r.Offset,
+			QueryableTime: timestamppb.New(now),
 		}
 		if !r.Committed.IsZero() {
 			t.CommitTime = timestamppb.New(r.Committed)

@@ -18,7 +18,8 @@ type Trouble struct {
 	said     string
 	at       time.Time
 	obstacle sinkv1.Sink_Obstacle
-	// silent is the host that could not be reached, which is over as soon as it answers anybody; empty if that is not known.
+	// silent is the host that could not be reached, which is over as soon as it answers anybody;
+	// empty if that is not known.
 	silent string
 }
 

@@ -20,19 +20,22 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// unfilled follows which columns of a table get no values from the last rows of its topic's partitions. A column that a mapping takes
-// from a field is meant to have one. One that is merely called as a field would be may always have been there for something else, so
-// it counts only if rows had the field before: this task saw them, or the versions of the source's tables say so.
+// unfilled follows which columns of a table get no values from the last rows of its topic's
+// partitions. A column that a mapping takes from a field is meant to have one. One that is merely
+// called as a field would be may always have been there for something else, so it counts only if
+// rows had the field before: this task saw them, or the versions of the source's tables say so.
 type unfilled struct {
 	mu sync.Mutex
 	// last are the columns without a field in each partition's last rows.
 	last map[batch.Source][]string
 	// told are the columns that notices are about.
 	told map[string]bool
-	// filled are columns that rows had a field for. before is what the versions of tables say, read once when it is needed.
+	// filled are columns that rows had a field for. before is what the versions of tables say, read
+	// once when it is needed.
 	filled map[string]bool
 	before map[string]bool
-	// added are columns that this task has added, for schemas that some partitions' rows have and those of others do not have yet.
+	// added are columns that this task has added, for schemas that some partitions' rows have and
+	// those of others do not have yet.
 	added map[string]bool
 	// untaken are fields that a column took until it was changed in the cluster, with that column.
 	untaken map[string]string
@@ -55,7 +58,8 @@ type Followed struct {
 	Filled map[string]bool
 }
 
-// Follow notes which columns a partition's rows have no field for from now on, and tells or takes back what follows from it.
+// Follow notes which columns a partition's rows have no field for from now on, and tells or takes
+// back what follows from it.
 func (t *Tables) Follow(ctx context.Context, to *Table, of Followed, r *kgo.Record) {
 	if lacking, changed := of.Encoder.Lacking(); changed {
 		to.doubt(lacking)
@@ -129,17 +133,21 @@ func (u *unfilled) widened(columns ...kusto.Column) {
 
 func unfilledNotice(to *Table, column string, unmapped []string) *sinkv1.SinkNotice {
 	table := to.Route.Database + "." + to.Route.Table
-	n := &sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, Topic: to.Route.Topic, Table: table, Column: column}
-	n.Summary = fmt.Sprintf("column %s of %s gets no values: the rows of topic %s have no field for it, so it was renamed or dropped at the source, and null is stored", column, table, to.Route.Topic)
+	n := &sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, Topic: to.Route.Topic,
+		Table: table, Column: column}
+	n.Summary = fmt.Sprintf(
+		"column %s of %s gets no values: the rows of topic %s have no field for it, so it was renamed or dropped at the source, and null is stored", column, table, to.Route.Topic)
 	if len(unmapped) > 0 {
 		n.Summary += ". Fields that no column takes: " + strings.Join(unmapped, ", ")
 	}
-	n.Remedy = fmt.Sprintf("If it was renamed, have the mapping take the column from the new field, or rename the column (.rename column ['%s'].['%s'] to ['<new name>']); if it was dropped, take it out of the mapping or acknowledge it: acknowledged.columns=%s:%s",
+	n.Remedy = fmt.Sprintf(
+		"If it was renamed, have the mapping take the column from the new field, or rename the column (.rename column ['%s'].['%s'] to ['<new name>']); if it was dropped, take it out of the mapping or acknowledge it: acknowledged.columns=%s:%s",
 		to.Route.Table, column, to.Route.Topic, column)
 	return n
 }
 
-// Refresh looks from time to time whether somebody has changed the table or its mapping, sooner where there are notices about columns.
+// Refresh looks from time to time whether somebody has changed the table or its mapping, sooner
+// where there are notices about columns.
 func (to *Table) Refresh(ctx context.Context) {
 	u := &to.unfilled
 	u.mu.Lock()
@@ -178,15 +186,19 @@ func (to *Table) changed(before, now row.Target) {
 		if now.Mapping != nil {
 			break // who changes a mapping says what goes where
 		}
-		if _, still := taken[field]; still || !u.filled[column] || u.told[column] || slices.Contains(t.Spec.Acknowledged, to.Route.Topic+":"+column) {
+		if _, still := taken[field]; still || !u.filled[column] || u.told[column] ||
+			slices.Contains(t.Spec.Acknowledged, to.Route.Topic+":"+column) {
 			continue // no row has the field, as far as the task has seen
 		}
 		u.untaken[field] = column
 		table := to.Route.Database + "." + to.Route.Table
 		t.Board.Tell(&sinkv1.SinkNotice{
 			Kind: sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN, Topic: to.Route.Topic, Table: table, Column: column,
-			Summary: fmt.Sprintf("%s of topic %s goes nowhere any more: column %s of %s took it until the table was changed in the cluster", field, to.Route.Topic, column, table),
-			Remedy: fmt.Sprintf("If the column was renamed, have a mapping take it from there, or name it as before; rows that came meanwhile lack the value, and come again with calypsoctl offsets reset. If it is as it should be: acknowledged.columns=%s:%s",
+			Summary: fmt.Sprintf(
+				"%s of topic %s goes nowhere any more: column %s of %s took it until the table was changed in the cluster", field,
+				to.Route.Topic, column, table),
+			Remedy: fmt.Sprintf(
+				"If the column was renamed, have a mapping take it from there, or name it as before; rows that came meanwhile lack the value, and come again with calypsoctl offsets reset. If it is as it should be: acknowledged.columns=%s:%s",
 				to.Route.Topic, column),
 		})
 	}
@@ -195,8 +207,8 @@ func (to *Table) changed(before, now row.Target) {
 	}
 }
 
-// doubt notes that rows lack fields for columns, which they may by right, and asks the versions of the source's table whether it lost
-// columns.
+// doubt notes that rows lack fields for columns, which they may by right, and asks the versions of
+// the source's table whether it lost columns.
 func (to *Table) doubt(columns []string) {
 	t, u, target := to.tables, &to.unfilled, to.Rows()
 	u.mu.Lock()
@@ -216,8 +228,8 @@ func (to *Table) doubt(columns []string) {
 	}
 }
 
-// columnsBefore are the columns that the source's table ever had, by the versions that the source connector keeps. They are not there
-// for topics that another program writes.
+// columnsBefore are the columns that the source's table ever had, by the versions that the source
+// connector keeps. They are not there for topics that another program writes.
 func (t *Tables) columnsBefore(ctx context.Context, topic string) map[string]bool {
 	names := map[string]bool{}
 	for _, v := range t.versions(ctx, []string{topic})[topic] {
@@ -240,7 +252,8 @@ type tableVersion struct {
 	} `json:"from"`
 }
 
-// versions are the versions of the tables whose rows topics have, oldest first; nothing where they cannot be read, which is no fault.
+// versions are the versions of the tables whose rows topics have, oldest first; nothing where they
+// cannot be read, which is no fault.
 func (t *Tables) versions(ctx context.Context, topics []string) map[string][]tableVersion {
 	if t.Env.Schemas.AllVersions == nil {
 		return nil
@@ -283,8 +296,9 @@ func (t *Tables) versions(ctx context.Context, topics []string) map[string][]tab
 	return found
 }
 
-// Recall tells which columns of topics' tables have lost their field by the versions of the source's tables, so that a notice about them
-// outlives the task without a row that comes. Topics whose tables lost no column cost no question to the cluster.
+// Recall tells which columns of topics' tables have lost their field by the versions of the
+// source's tables, so that a notice about them outlives the task without a row that comes. Topics
+// whose tables lost no column cost no question to the cluster.
 func (t *Tables) Recall(topics []string) {
 	for topic, all := range t.versions(t.Ctx, topics) {
 		last := all[len(all)-1]
@@ -313,8 +327,8 @@ func (t *Tables) Recall(topics []string) {
 	}
 }
 
-// Recall tells of the columns that a field of those that there ever were filled, and none of those that there are now. Rows that came
-// meanwhile know better.
+// Recall tells of the columns that a field of those that there ever were filled, and none of those
+// that there are now. Rows that came meanwhile know better.
 func (to *Table) Recall(now, ever []string) {
 	t, u, target := to.tables, &to.unfilled, to.Rows()
 	u.mu.Lock()

@@ -50,13 +50,16 @@ func (t *Tables) ShowState(ctx context.Context, to *Table, key []byte) error {
 	return err
 }
 
-// makeCurrentState makes the view <table>_state, which keeps the latest change of each key, and the function <table>_current, which
-// gives the rows that are not deleted. The order is that of _seq, so a replay changes nothing; a key that changes is a delete of the
-// old and an insert of the new. It returns the operation that fills the view, empty if there was nothing to fill it with.
+// makeCurrentState makes the view <table>_state, which keeps the latest change of each key, and the
+// function <table>_current, which gives the rows that are not deleted. The order is that of _seq,
+// so a replay changes nothing; a key that changes is a delete of the old and an insert of the new.
+// It returns the operation that fills the view, empty if there was nothing to fill it with.
 func (t *Tables) makeCurrentState(ctx context.Context, to *Table, key []byte) (operation string, err error) {
 	names := keyFields(key)
 	if len(names) == 0 {
-		return "", retry.Permanent(fmt.Errorf("the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", to.Route.Database, to.Route.Table, to.Route.Topic))
+		return "",
+			retry.Permanent(fmt.Errorf(
+				"the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", to.Route.Database, to.Route.Table, to.Route.Topic))
 	}
 	mapping := to.Rows().Mapping
 	for i, n := range names {
@@ -79,17 +82,23 @@ func (t *Tables) makeCurrentState(ctx context.Context, to *Table, key []byte) (o
 	for i, x := range t.Spec.Rows.Extra {
 		added[i] = kusto.QuoteName(x.Name)
 	}
-	// A truncate removes what was written before it. It has no key and stands in one partition, so _seq says nothing: positions in the
-	// source's log do, and times besides, since another server that takes the source's place counts its positions anew.
-	truncate := "let truncated = toscalar(" + source + " | where _op == 't' | summarize max(_lsn)); let truncatedAt = toscalar(" + source + " | where _op == 't' | summarize max(_ts)); "
+	// A truncate removes what was written before it. It has no key and stands in one partition, so
+	// _seq says nothing: positions in the source's log do, and times besides, since another server
+	// that takes the source's place counts its positions anew.
+	truncate := "let truncated = toscalar(" + source +
+		" | where _op == 't' | summarize max(_lsn)); let truncatedAt = toscalar(" + source +
+		" | where _op == 't' | summarize max(_ts)); "
 	// The function is made while the view may still be filled, and names it.
-	_, err = t.Client.Manage(ctx, to.Route.Database, ".create-or-alter function with (skipvalidation=true, docString='The rows of the source, as of now') "+kusto.QuoteName(to.Route.Table+"_current")+
-		"() { "+truncate+from+" | where not(_deleted) | where isnull(truncated) or isnull(_lsn) or _lsn > truncated or _ts > truncatedAt | project-away "+strings.Join(added, ", ")+" }")
+	_, err = t.Client.Manage(ctx, to.Route.Database,
+		".create-or-alter function with (skipvalidation=true, docString='The rows of the source, as of now') "+
+			kusto.QuoteName(to.Route.Table+"_current")+
+			"() { "+truncate+from+
+			" | where not(_deleted) | where isnull(truncated) or isnull(_lsn) or _lsn > truncated or _ts > truncatedAt | project-away "+strings.Join(added, ", ")+" }")
 	return operation, err
 }
 
-// makeView makes the view unless it is there. A view sees what is ingested after its creation; where the table has rows already, it is filled with
-// them by an operation that takes its time
+// makeView makes the view unless it is there. A view sees what is ingested after its creation;
+// where the table has rows already, it is filled with them by an operation that takes its time
 // (learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, "backfill").
 func (t *Tables) makeView(ctx context.Context, to *Table, view, source, query string) (operation string, err error) {
 	_, err = t.Client.Manage(ctx, to.Route.Database, ".show materialized-view "+view)
@@ -104,14 +113,17 @@ func (t *Tables) makeView(ctx context.Context, to *Table, view, source, query st
 	if held.Value(0, "Count") != "0" {
 		form, fill = " async", "backfill=true, "
 	}
-	made, err := t.Client.Manage(ctx, to.Route.Database, ".create"+form+" materialized-view with ("+fill+"autoUpdateSchema=true, docString='The latest change of each key') "+view+" on table "+source+" { "+source+query+" }")
+	made, err := t.Client.Manage(ctx, to.Route.Database,
+		".create"+form+" materialized-view with ("+fill+"autoUpdateSchema=true, docString='The latest change of each key') "+
+			view+" on table "+source+" { "+source+query+" }")
 	switch {
 	case kusto.AlreadyThere(err): // another task was faster
 		return "", nil
 	case err != nil || fill == "":
 		return "", err
 	}
-	t.Env.Logger.Info("the view of the current state is filled with the rows that the table has", "database", to.Route.Database, "view", to.Route.Table+"_state")
+	t.Env.Logger.Info("the view of the current state is filled with the rows that the table has", "database",
+		to.Route.Database, "view", to.Route.Table+"_state")
 	return made.Value(0, "OperationId"), nil
 }
 
@@ -126,8 +138,11 @@ func (t *Tables) filled(ctx context.Context, to *Table, operation string) (bool,
 		return true, nil
 	case "Failed", "PartiallySucceeded", "Abandoned", "BadInput", "Canceled":
 		view := kusto.QuoteName(to.Route.Table + "_state")
-		return false, retry.Permanent(fmt.Errorf("filling %s.%s_state with the rows that %s had before it ended as %s: %s. Drop the view (.drop materialized-view %s) and restart the connector, or fill it in parts "+
-			"(https://learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, backfill)", to.Route.Database, to.Route.Table, to.Route.Table, state, shown.Value(0, "Status"), view))
+		return false,
+			retry.Permanent(fmt.Errorf(
+				"filling %s.%s_state with the rows that %s had before it ended as %s: %s. Drop the view (.drop materialized-view %s) and restart the connector, or fill it in parts "+
+					"(https://learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, backfill)",
+				to.Route.Database, to.Route.Table, to.Route.Table, state, shown.Value(0, "Status"), view))
 	}
 	return false, nil
 }

@@ -11,15 +11,16 @@ import (
 )
 
 const (
-	// doubtAfter is how long after its ingestion a batch that was sent more than once is looked for a second time: the first attempt may
-	// have been slower than the one that was seen to end.
+	// doubtAfter is how long after its ingestion a batch that was sent more than once is looked for
+	// a second time: the first attempt may have been slower than the one that was seen to end.
 	doubtAfter = time.Minute
 	// maxDoubts is how many batches wait for that. More of them at once go without: verify counts them.
 	maxDoubts = 1000
 )
 
-// doubts are batches that were sent more than once under one tag. ADX says that it drops all but one of them, and not what happens where
-// two are ingested at the same time, so it is looked whether that was so: soon, since extents are merged and lose sight of it.
+// doubts are batches that were sent more than once under one tag. ADX says that it drops all but
+// one of them, and not what happens where two are ingested at the same time, so it is looked
+// whether that was so: soon, since extents are merged and lose sight of it.
 type doubts struct {
 	mu   sync.Mutex
 	wait []doubt
@@ -90,17 +91,19 @@ func (t *Tables) ResolveDoubts(ctx context.Context) {
 	}
 }
 
-// resolve looks whether a table has more than one extent with a tag. An identity that may not see extents does not: that it may not look was
-// said when the table was looked at.
+// resolve looks whether a table has more than one extent with a tag. An identity that may not see
+// extents does not: that it may not look was said when the table was looked at.
 func (t *Tables) resolve(ctx context.Context, d doubt) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	r := d.to.Route
-	command := ".show table " + kusto.QuoteName(r.Table) + " extents where tags has " + kusto.QuoteString("ingest-by:"+d.tag)
+	command := ".show table " + kusto.QuoteName(r.Table) + " extents where tags has " +
+		kusto.QuoteString("ingest-by:"+d.tag)
 	extents, err := t.Client.Manage(ctx, r.Database, command)
 	switch {
 	case err != nil:
-		t.Env.Logger.Debug("whether a batch that was sent again is in the table twice could not be looked for", "table", r.Database+"."+r.Table, "err", err)
+		t.Env.Logger.Debug("whether a batch that was sent again is in the table twice could not be looked for", "table",
+			r.Database+"."+r.Table, "err", err)
 		return
 	case len(extents.Rows) < 2 || !t.doubts.fresh(d.tag):
 		return
@@ -108,11 +111,15 @@ func (t *Tables) resolve(ctx context.Context, d doubt) {
 	t.Meters.Doubled(ctx, r.Table, int64(len(extents.Rows)-1))
 	err = t.Board.Keep(ctx, &sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_BATCH_DOUBLED, Topic: r.Topic, Table: r.Database + "." + r.Table,
-		Summary: fmt.Sprintf("a batch that was sent again is in %s.%s %d times: Azure Data Explorer took it under its tag %s although it had it", r.Database, r.Table, len(extents.Rows), d.tag),
-		Remedy:  "remove all but one of the extents, as long as they are not merged: " + command + " lists them; .drop extent <ExtentId> from " + kusto.QuoteName(r.Table) + ". " + t.Board.Acknowledge(),
+		Summary: fmt.Sprintf(
+			"a batch that was sent again is in %s.%s %d times: Azure Data Explorer took it under its tag %s although it had it",
+			r.Database, r.Table, len(extents.Rows), d.tag),
+		Remedy: "remove all but one of the extents, as long as they are not merged: " + command +
+			" lists them; .drop extent <ExtentId> from " + kusto.QuoteName(r.Table) + ". " + t.Board.Acknowledge(),
 	}, t.Retry.Do)
 	if err != nil {
-		t.Env.Logger.Error("a batch that is in a table twice could not be noted", "table", r.Database+"."+r.Table, "tag", d.tag, "err", err)
+		t.Env.Logger.Error("a batch that is in a table twice could not be noted", "table", r.Database+"."+r.Table, "tag",
+			d.tag, "err", err)
 	}
 }
 

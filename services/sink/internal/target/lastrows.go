@@ -8,8 +8,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 )
 
-// LastRows finds out when rows last came into the tables of partitions that an earlier task has brought rows from: until new ones come,
-// nothing else would tell whether that was a minute or a week ago. What cannot be found out, as without the role viewer, stays unknown.
+// LastRows finds out when rows last came into the tables of partitions that an earlier task has
+// brought rows from: until new ones come, nothing else would tell whether that was a minute or a
+// week ago. What cannot be found out, as without the role viewer, stays unknown.
 func (t *Tables) LastRows(from []batch.Source) {
 	type table struct{ database, name string }
 	byTable := map[table][]batch.Source{}
@@ -22,7 +23,8 @@ func (t *Tables) LastRows(from []batch.Source) {
 	for to, partitions := range byTable {
 		at, err := t.newestExtent(to.database, to.name)
 		if err != nil {
-			t.Env.Logger.Debug("when rows last came into a table is not known", "database", to.database, "table", to.name, "err", err)
+			t.Env.Logger.Debug("when rows last came into a table is not known", "database", to.database, "table",
+				to.name, "err", err)
 			continue
 		}
 		t.Board.Filled(at, partitions)

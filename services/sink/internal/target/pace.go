@@ -6,15 +6,17 @@ import (
 )
 
 const (
-	// streamedRate is how many bytes of rows a second a table may take and still be streamed: ADX advises queued ingestion above
-	// 4 GB an hour (learn.microsoft.com, data-explorer/ingest-data-streaming).
+	// streamedRate is how many bytes of rows a second a table may take and still be streamed: ADX
+	// advises queued ingestion above 4 GB an hour (learn.microsoft.com,
+	// data-explorer/ingest-data-streaming).
 	streamedRate = 4 << 30 / 3600
 	// streamedBurst is how many bytes may come at once before that rate is asked for.
 	streamedBurst = 16 << 20
 )
 
-// budget says whether a table's rows come slowly enough to be streamed. It is a bucket that fills at streamedRate and that all rows
-// empty, streamed or not: while rows come faster than that it stays empty, and they are queued. The zero budget is full.
+// budget says whether a table's rows come slowly enough to be streamed. It is a bucket that fills
+// at streamedRate and that all rows empty, streamed or not: while rows come faster than that it
+// stays empty, and they are queued. The zero budget is full.
 type budget struct {
 	mu sync.Mutex
 	// spent is how much of the burst is used up at the time at, 0 to streamedBurst.

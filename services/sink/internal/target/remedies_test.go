@@ -9,13 +9,15 @@ import (
 )
 
 func TestWhatIsMissingOfATargetIsWhatItsRemedyMakes(t *testing.T) {
-	of := &Table{tables: New(Cluster{}), Route: route.Route{Topic: "s.a.b", Database: "db", Table: "T", Format: "json", Mapping: "M"}}
+	of := &Table{tables: New(Cluster{}), Route: route.Route{Topic: "s.a.b", Database: "db", Table: "T",
+		Format: "json", Mapping: "M"}}
 	for code, want := range map[string]string{
 		"BadRequest_MappingReferenceWasNotFound": ".create-or-alter table ['T'] ingestion json mapping 'M'",
 		"BadRequest_TableNotExist":               "calypsoctl offsets reset",
 	} {
 		said := of.Judged(&kusto.Error{Code: code, Permanent: true}).Error()
-		if !strings.Contains(said, want) || strings.Contains(said, "offsets reset") != strings.Contains(want, "offsets reset") {
+		if !strings.Contains(said, want) || strings.Contains(said, "offsets reset") != strings.Contains(want,
+			"offsets reset") {
 			t.Errorf("%s: %s", code, said)
 		}
 	}

@@ -18,12 +18,15 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// Shape makes a missing table (auto.create) or adds missing columns (auto.evolve) so that rows of a schema fit, and those of the schemas
-// that come later as far as they are known: a change for each version would hold rows up for as many answers of the cluster, and leave as
-// many mappings. It reports whether what is known of the table has changed. No column's type is changed and none is dropped.
+// Shape makes a missing table (auto.create) or adds missing columns (auto.evolve) so that rows of a
+// schema fit, and those of the schemas that come later as far as they are known: a change for each
+// version would hold rows up for as many answers of the cluster, and leave as many mappings. It
+// reports whether what is known of the table has changed. No column's type is changed and none is
+// dropped.
 //
 // One partition does it for all: others that bring the same schemas wait, and find what they need.
-func (t *Tables) Shape(ctx context.Context, to *Table, schema *row.Schema, later iter.Seq[*row.Schema]) (changed bool, err error) {
+func (t *Tables) Shape(ctx context.Context, to *Table, schema *row.Schema,
+	later iter.Seq[*row.Schema]) (changed bool, err error) {
 	to.shaping.Lock()
 	defer to.shaping.Unlock()
 	to.mu.Lock()
@@ -36,7 +39,9 @@ func (t *Tables) Shape(ctx context.Context, to *Table, schema *row.Schema, later
 		if !missing {
 			return false, nil
 		}
-		return false, retry.Permanent(fmt.Errorf("%s.%s cannot be made from records without a schema: make the table yourself, or produce values with schemas (value.converter.schemas.enable=true)", to.Route.Database, to.Route.Table))
+		return false,
+			retry.Permanent(fmt.Errorf(
+				"%s.%s cannot be made from records without a schema: make the table yourself, or produce values with schemas (value.converter.schemas.enable=true)", to.Route.Database, to.Route.Table))
 	}
 	wanted := append(columnsOf(schema), t.addedColumns()...)
 	table := &kusto.TableSchema{Database: to.Route.Database, Table: to.Route.Table}
@@ -48,23 +53,27 @@ func (t *Tables) Shape(ctx context.Context, to *Table, schema *row.Schema, later
 	if err := nameable(to.Route, table.Columns); err != nil {
 		return false, &Unfit{err}
 	}
-	table.Columns, unmapped = lacking(to.Route.Mapping, checked, withLater(wanted, later, func(columns []kusto.Column) bool {
-		all, _ := lacking(to.Route.Mapping, checked, columns)
-		return nameable(to.Route, all) == nil
-	}))
+	table.Columns, unmapped = lacking(to.Route.Mapping, checked,
+		withLater(wanted, later, func(columns []kusto.Column) bool {
+			all, _ := lacking(to.Route.Mapping, checked, columns)
+			return nameable(to.Route, all) == nil
+		}))
 	to.unfilled.widened(table.Columns...)
 	for _, p := range unmapped {
 		to.unfilled.widened(p.column)
 	}
 	t.Board.Notice(&sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING, Topic: to.Route.Topic, Table: to.Route.Database + "." + to.Route.Table,
-		Summary: fmt.Sprintf("%s.%s is changed for a new schema of topic %s (%d columns are added, %d mapped); its rows wait for that", to.Route.Database, to.Route.Table, to.Route.Topic, len(table.Columns), len(unmapped)),
-		Remedy:  "None, unless it stays: then see the sink's last error",
+		Summary: fmt.Sprintf(
+			"%s.%s is changed for a new schema of topic %s (%d columns are added, %d mapped); its rows wait for that",
+			to.Route.Database, to.Route.Table, to.Route.Topic, len(table.Columns), len(unmapped)),
+		Remedy: "None, unless it stays: then see the sink's last error",
 	})
 	defer t.Board.Withdraw(sinkv1.SinkNotice_KIND_TABLE_CHANGING, to.Route.Topic, "")
 	err = t.Retry.Do(ctx, func(ctx context.Context) error {
 		if len(table.Columns) > 0 {
-			t.Env.Logger.Info("columns are added", "database", table.Database, "table", table.Table, "columns", kusto.Declaration(table.Columns))
+			t.Env.Logger.Info("columns are added", "database", table.Database, "table", table.Table, "columns",
+				kusto.Declaration(table.Columns))
 			if err := t.Client.CreateMerge(ctx, table); err != nil {
 				return to.explain(err, "Give the identity the role: .add database "+kusto.QuoteName(table.Database)+" admins")
 			}
@@ -84,7 +93,8 @@ func (t *Tables) Shape(ctx context.Context, to *Table, schema *row.Schema, later
 	return err == nil, err
 }
 
-// remap makes the route's mapping, or a version of it with the new columns. A batch under way keeps the version it was sent with.
+// remap makes the route's mapping, or a version of it with the new columns. A batch under way keeps
+// the version it was sent with.
 func (t *Tables) remap(ctx context.Context, to *Table, old *kusto.Mapping, unmapped []place) error {
 	if to.Route.Mapping == "" || len(unmapped) == 0 {
 		return nil
@@ -110,15 +120,18 @@ func (t *Tables) remap(ctx context.Context, to *Table, old *kusto.Mapping, unmap
 	return nil
 }
 
-// forgetStreamedShape has the cluster's nodes forget the schema and mappings by which they stream into the table: they keep them for five minutes, in which
-// they drop the values of new columns, or know no new mapping, without a word
-// (learn.microsoft.com/kusto/management/data-ingestion/streaming-ingestion-schema-changes). Where a node does not, batches are queued for as long.
+// forgetStreamedShape has the cluster's nodes forget the schema and mappings by which they stream
+// into the table: they keep them for five minutes, in which they drop the values of new columns, or
+// know no new mapping, without a word
+// (learn.microsoft.com/kusto/management/data-ingestion/streaming-ingestion-schema-changes). Where a
+// node does not, batches are queued for as long.
 func (t *Tables) forgetStreamedShape(ctx context.Context, to *Table) {
 	if !to.Mode.Streams() {
 		return
 	}
 	if err := t.Client.ClearStreamingCache(ctx, to.Route.Database, to.Route.Table); err != nil {
-		t.Env.Logger.Info("rows are queued until the cluster streams by the table's new schema", "database", to.Route.Database, "table", to.Route.Table, "err", err)
+		t.Env.Logger.Info("rows are queued until the cluster streams by the table's new schema", "database",
+			to.Route.Database, "table", to.Route.Table, "err", err)
 		to.Rest(time.Now())
 	}
 }
@@ -129,8 +142,9 @@ type place struct {
 	column kusto.Column
 }
 
-// lacking are the columns of fields that the table has not, and the fields that the mapping, if there is to be one, does not bring to a column.
-// Without a mapping a column is called as the field. A mapping brings a field whose name no column can have to one that is called alike.
+// lacking are the columns of fields that the table has not, and the fields that the mapping, if
+// there is to be one, does not bring to a column. Without a mapping a column is called as the
+// field. A mapping brings a field whose name no column can have to one that is called alike.
 func lacking(mapping string, checked row.Target, wanted []kusto.Column) (missing []kusto.Column, unmapped []place) {
 	for _, c := range wanted {
 		field := c.Name
@@ -174,10 +188,12 @@ func nameable(r route.Route, columns []kusto.Column) error {
 		fault := kusto.NameFault(c.Name)
 		switch {
 		case fault != "":
-			return fmt.Errorf("topic %s goes to %s.%s, where no column can be called %q: the name %s. Name a mapping for the topic in kusto.tables.topics.mapping, which auto.create makes so that the field goes to the column %s; "+
-				"or give the field another name: what ExtractNewRecordState adds by transforms.<name>.add.fields.prefix, a column of the source by a transform", r.Topic, r.Database, r.Table, c.Name, fault, kusto.NameLike(c.Name))
+			return fmt.Errorf(
+				"topic %s goes to %s.%s, where no column can be called %q: the name %s. Name a mapping for the topic in kusto.tables.topics.mapping, which auto.create makes so that the field goes to the column %s; "+
+					"or give the field another name: what ExtractNewRecordState adds by transforms.<name>.add.fields.prefix, a column of the source by a transform", r.Topic, r.Database, r.Table, c.Name, fault, kusto.NameLike(c.Name))
 		case seen[c.Name]:
-			return fmt.Errorf("topic %s goes to %s.%s, where two fields would come to one column %s, since no column can have the name of one of them: make the mapping %s yourself",
+			return fmt.Errorf(
+				"topic %s goes to %s.%s, where two fields would come to one column %s, since no column can have the name of one of them: make the mapping %s yourself",
 				r.Topic, r.Database, r.Table, c.Name, r.Mapping)
 		}
 		seen[c.Name] = true
@@ -190,7 +206,8 @@ type Unfit struct{ error }
 
 func (e *Unfit) Unwrap() error { return e.error }
 
-// withLater adds the columns of later schemas, each by the first schema that has it. Those of a schema that does not fit wait for its own record.
+// withLater adds the columns of later schemas, each by the first schema that has it. Those of a
+// schema that does not fit wait for its own record.
 func withLater(columns []kusto.Column, later iter.Seq[*row.Schema], fits func([]kusto.Column) bool) []kusto.Column {
 	known := make(map[string]bool, len(columns))
 	for _, c := range columns {
@@ -232,8 +249,8 @@ func columnsOf(s *row.Schema) []kusto.Column {
 	return columns
 }
 
-// columnType is the lossless type of a field. Numbers that a decimal's 34 digits may not hold, and texts whose meaning ADX has no
-// type for, are strings.
+// columnType is the lossless type of a field. Numbers that a decimal's 34 digits may not hold, and
+// texts whose meaning ADX has no type for, are strings.
 func columnType(f row.Field) kusto.ColumnType {
 	switch f.Semantic {
 	case "org.apache.kafka.connect.data.Decimal":
@@ -243,10 +260,12 @@ func columnType(f row.Field) kusto.ColumnType {
 		return kusto.String
 	case "io.debezium.data.VariableScaleDecimal":
 		return kusto.String
-	case "io.debezium.time.Date", "org.apache.kafka.connect.data.Date", "io.debezium.time.Timestamp", "org.apache.kafka.connect.data.Timestamp",
+	case "io.debezium.time.Date", "org.apache.kafka.connect.data.Date", "io.debezium.time.Timestamp",
+		"org.apache.kafka.connect.data.Timestamp",
 		"io.debezium.time.MicroTimestamp", "io.debezium.time.NanoTimestamp", "io.debezium.time.ZonedTimestamp":
 		return kusto.DateTime
-	case "io.debezium.time.Time", "org.apache.kafka.connect.data.Time", "io.debezium.time.MicroTime", "io.debezium.time.MicroDuration":
+	case "io.debezium.time.Time", "org.apache.kafka.connect.data.Time", "io.debezium.time.MicroTime",
+		"io.debezium.time.MicroDuration":
 		return kusto.Timespan
 	case "io.debezium.data.Uuid":
 		return kusto.GUID
@@ -295,8 +314,8 @@ func (t *Tables) addedColumns() []kusto.Column {
 	return columns
 }
 
-// keepTags sees to it that ingest-by tags are removed some time: each is kept with its extent for ever otherwise, and there is one a
-// batch. A policy that says something already is left alone.
+// keepTags sees to it that ingest-by tags are removed some time: each is kept with its extent for
+// ever otherwise, and there is one a batch. A policy that says something already is left alone.
 func (t *Tables) keepTags(ctx context.Context, to *Table) {
 	to.mu.Lock()
 	missing := to.missing
@@ -312,11 +331,14 @@ func (t *Tables) keepTags(ctx context.Context, to *Table) {
 		}
 	}
 	if err == nil {
-		rule, _ := json.Marshal([]map[string]string{{"TagPrefix": "ingest-by:", "RetentionPeriod": t.Spec.TagRetention}}) // strings always marshal
-		_, err = t.Client.Manage(ctx, to.Route.Database, ".alter table "+table+" policy extent_tags_retention "+kusto.QuoteString(string(rule)))
+		// strings always marshal
+		rule, _ := json.Marshal([]map[string]string{{"TagPrefix": "ingest-by:", "RetentionPeriod": t.Spec.TagRetention}})
+		_, err = t.Client.Manage(ctx, to.Route.Database,
+			".alter table "+table+" policy extent_tags_retention "+kusto.QuoteString(string(rule)))
 	}
 	if err != nil {
-		t.Env.Logger.Warn("the retention of ingest-by tags is not looked after; a table admin can set it with .alter table <table> policy extent_tags_retention",
+		t.Env.Logger.Warn(
+			"the retention of ingest-by tags is not looked after; a table admin can set it with .alter table <table> policy extent_tags_retention",
 			"database", to.Route.Database, "table", to.Route.Table, "err", err)
 	}
 }

@@ -36,7 +36,8 @@ type Cluster struct {
 
 func New(c Cluster) *Tables { return &Tables{Cluster: c, byTopic: map[string]*Table{}} }
 
-// Tables finds the tables that topics go to and what is known of them, and keeps it. It is shared by a task's partitions.
+// Tables finds the tables that topics go to and what is known of them, and keeps it. It is shared
+// by a task's partitions.
 type Tables struct {
 	Cluster
 	doubts doubts
@@ -77,9 +78,11 @@ type Table struct {
 const streamAgain = 5 * time.Minute
 
 const (
-	// lookAgain is after how long a refused row, or a notice about columns, makes the sink look whether the table has changed.
+	// lookAgain is after how long a refused row, or a notice about columns, makes the sink look
+	// whether the table has changed.
 	lookAgain = 5 * time.Second
-	// lookAnyway is after how long it looks without a reason: a column that was renamed in the cluster gets null without a word.
+	// lookAnyway is after how long it looks without a reason: a column that was renamed in the
+	// cluster gets null without a word.
 	lookAnyway = 30 * time.Second
 )
 
@@ -122,8 +125,8 @@ func (ts *Tables) Check(ctx context.Context) error {
 	return nil
 }
 
-// Probe finds out whether the server takes queued ingestion. Only the emulator of Kusto does not, which is never reached by TLS; at a
-// cluster the address is that of its query endpoint.
+// Probe finds out whether the server takes queued ingestion. Only the emulator of Kusto does not,
+// which is never reached by TLS; at a cluster the address is that of its query endpoint.
 func (ts *Tables) Probe(ctx context.Context) error {
 	s := ts.Spec
 	if s.Mode == spec.ModeInline {
@@ -144,9 +147,13 @@ func (ts *Tables) Probe(ctx context.Context) error {
 		}
 		return err
 	case strings.HasPrefix(endpoint, "https://"):
-		return retry.Permanent(fmt.Errorf("%s takes no queued ingestion, as the query endpoint of a cluster takes none: %w. Set kusto.ingestion.url to the cluster's data ingestion URI (https://ingest-<cluster>.<region>.kusto.windows.net), or ingestion.mode=inline for a server that has no other", endpoint, err))
+		return retry.Permanent(
+			fmt.Errorf(
+				"%s takes no queued ingestion, as the query endpoint of a cluster takes none: %w. Set kusto.ingestion.url to the cluster's data ingestion URI (https://ingest-<cluster>.<region>.kusto.windows.net), or ingestion.mode=inline for a server that has no other", endpoint, err))
 	case s.Mode != spec.ModeAuto:
-		return retry.Permanent(fmt.Errorf("ingestion.mode=%s is not possible: %s has no data management service, as Kusto's emulator has none, so that it takes neither queued nor streamed rows: %w. Leave ingestion.mode out, or set it to inline: rows go within commands then, each once", s.Mode, endpoint, err))
+		return retry.Permanent(
+			fmt.Errorf(
+				"ingestion.mode=%s is not possible: %s has no data management service, as Kusto's emulator has none, so that it takes neither queued nor streamed rows: %w. Leave ingestion.mode out, or set it to inline: rows go within commands then, each once", s.Mode, endpoint, err))
 	}
 	ts.Env.Logger.Info("the server has no data management service; rows are sent within commands", "endpoint", endpoint)
 	ts.Inline = true
@@ -161,7 +168,8 @@ func (ts *Tables) CheckQueueing(ctx context.Context) connector.Check {
 	c := connector.Check{Name: "ingestion", OK: true, Detail: "The server takes queued ingestion."}
 	switch err := ts.Probe(ctx); {
 	case err != nil:
-		c.OK, c.Detail, c.Remedy = false, err.Error(), "Mend kusto.ingestion.url or ingestion.mode, or give the identity the role ingestor."
+		c.OK, c.Detail, c.Remedy = false, err.Error(),
+			"Mend kusto.ingestion.url or ingestion.mode, or give the identity the role ingestor."
 	case ts.Inline:
 		c.Detail = "Rows are sent within commands (ingestion.mode=inline), which is for the Kusto emulator and not for clusters: it takes neither queued nor streamed rows."
 	case ts.Spec.Mode == spec.ModeStreaming:
@@ -219,7 +227,8 @@ func (t *Table) Look(ctx context.Context) error {
 	schema, err := client.Schema(ctx, t.Route.Database, t.Route.Table)
 	if kusto.Unauthorized(err) && !s.AutoCreate && !spec.NeedsColumns(t.Route.Format) {
 		// Azure's sink goes on as well: the right to ingest does not include that to look.
-		t.tables.Env.Logger.Warn("the identity may not see the table, so rows are not checked before they are sent: what does not fit is found by ADX, and nulls are not noticed at all. Give it the role viewer",
+		t.tables.Env.Logger.Warn(
+			"the identity may not see the table, so rows are not checked before they are sent: what does not fit is found by ADX, and nulls are not noticed at all. Give it the role viewer",
 			"database", t.Route.Database, "table", t.Route.Table, "err", err)
 		t.mu.Lock()
 		t.looked = time.Now()
@@ -233,7 +242,8 @@ func (t *Table) Look(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return t.explain(err, fmt.Sprintf("Make it, in database %s: .create table %s (<column>:<type>, …)", t.Route.Database, kusto.QuoteName(t.Route.Table))+t.refill())
+		return t.explain(err, fmt.Sprintf("Make it, in database %s: .create table %s (<column>:<type>, …)", t.Route.Database,
+			kusto.QuoteName(t.Route.Table))+t.refill())
 	}
 	checked := row.Target{Schema: schema}
 	if t.Route.Mapping != "" {
@@ -252,12 +262,14 @@ func (t *Table) Look(ctx context.Context) error {
 			t.mu.Unlock()
 		}
 		if err != nil {
-			return t.explain(err, fmt.Sprintf("Make it, in database %s: .create table %s ingestion %s mapping %s '[…]'", t.Route.Database, kusto.QuoteName(t.Route.Table), kind, kusto.QuoteString(t.Route.Mapping)))
+			return t.explain(err, fmt.Sprintf("Make it, in database %s: .create table %s ingestion %s mapping %s '[…]'",
+				t.Route.Database, kusto.QuoteName(t.Route.Table), kind, kusto.QuoteString(t.Route.Mapping)))
 		}
 	}
 	t.mu.Lock()
 	before := t.checked
-	changed := before.Schema == nil || kusto.Declaration(before.Schema.Columns) != kusto.Declaration(schema.Columns) || !sameMapping(before.Mapping, checked.Mapping)
+	changed := before.Schema == nil || kusto.Declaration(before.Schema.Columns) != kusto.Declaration(schema.Columns) ||
+		!sameMapping(before.Mapping, checked.Mapping)
 	if t.looked = time.Now(); changed {
 		t.checked = checked
 		t.version++
@@ -285,8 +297,10 @@ func (t *Table) Judged(err error) error {
 	switch kusto.VerdictOf(err) {
 	case kusto.TargetMissing, kusto.MappingRefused:
 		if e, ok := errors.AsType[*kusto.Error](err); ok && t.Route.Mapping != "" && strings.Contains(e.Code, "Mapping") {
-			return t.beyondRetry(err, fmt.Sprintf("Make or change the mapping, in database %s: .create-or-alter table %s ingestion %s mapping %s '[…]'",
-				t.Route.Database, kusto.QuoteName(t.Route.Table), kusto.MappingKind(t.Route.Format), kusto.QuoteString(t.Route.Mapping)))
+			return t.beyondRetry(err,
+				fmt.Sprintf("Make or change the mapping, in database %s: .create-or-alter table %s ingestion %s mapping %s '[…]'",
+					t.Route.Database, kusto.QuoteName(t.Route.Table), kusto.MappingKind(t.Route.Format),
+					kusto.QuoteString(t.Route.Mapping)))
 		}
 		return t.beyondRetry(err, "Make or change the table and its mapping"+t.refill())
 	case kusto.TargetRefused:
@@ -299,17 +313,20 @@ func (t *Table) Judged(err error) error {
 }
 
 func (t *Table) beyondRetry(err error, remedy string) error {
-	return retry.Permanent(fmt.Errorf("topic %s goes to %s.%s: %w. %s; then restart the connector", t.Route.Topic, t.Route.Database, t.Route.Table, err, remedy))
+	return retry.Permanent(fmt.Errorf("topic %s goes to %s.%s: %w. %s; then restart the connector", t.Route.Topic,
+		t.Route.Database, t.Route.Table, err, remedy))
 }
 
 func (t *Table) denied(err error) error {
-	return fmt.Errorf("topic %s goes to %s.%s: %w. Check the aad.auth keys, and give the identity the roles: .add database %s ingestors ('aadapp=<appid>;<tenant>') and the same for viewers",
+	return fmt.Errorf(
+		"topic %s goes to %s.%s: %w. Check the aad.auth keys, and give the identity the roles: .add database %s ingestors ('aadapp=<appid>;<tenant>') and the same for viewers",
 		t.Route.Topic, t.Route.Database, t.Route.Table, err, kusto.QuoteName(t.Route.Database))
 }
 
 // refill says how a table that was dropped gets back the rows that it had.
 func (t *Table) refill() string {
-	return fmt.Sprintf("; if it was dropped, give it its rows again as far as the topic still has them: calypsoctl offsets reset %s --topic %s; or all rows that the source has now: calypsoctl snapshot start <source connector> --table <schema.table>", t.tables.Env.Connector, t.Route.Topic)
+	return fmt.Sprintf(
+		"; if it was dropped, give it its rows again as far as the topic still has them: calypsoctl offsets reset %s --topic %s; or all rows that the source has now: calypsoctl snapshot start <source connector> --table <schema.table>", t.tables.Env.Connector, t.Route.Topic)
 }
 
 // Evolved looks whether the table has changed since a row was refused for it; then the row is worth another try.
@@ -341,10 +358,12 @@ func (ts *Tables) at(r route.Route) *Table { return &Table{tables: ts, Route: r}
 
 // CheckTable says whether rows can go where a route leads.
 func (ts *Tables) CheckTable(ctx context.Context, r route.Route) connector.Check {
-	c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true, Detail: "The table and its mapping are there."}
+	c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true,
+		Detail: "The table and its mapping are there."}
 	to := ts.at(r)
 	if err := to.Look(ctx); err != nil {
-		c.OK, c.Detail, c.Remedy = false, err.Error(), "Make the table and the mapping, give the identity its roles, or mend the address."
+		c.OK, c.Detail, c.Remedy = false, err.Error(),
+			"Make the table and the mapping, give the identity its roles, or mend the address."
 	} else if to.missing {
 		c.Detail = "The table or its mapping is not there: auto.create makes it from the first record."
 	} else if to.checked.Schema == nil && !to.looked.IsZero() {
