@@ -23,7 +23,7 @@ var goroutines = []string{
 }
 
 // aside are those whose panic leaves the task alone.
-var aside = []string{"question for a slot", "watch of idle captures", "watch of all idle captures",
+var aside = []string{"question for a slot", "question for the position of a capture that does not run", "watch of idle captures", "watch of all idle captures",
 	"gauges of captures", "notice", "end of the stream", "command"}
 
 func TestAPanicInAnyGoroutineOfACaptureFailsItsTaskAndLosesNothing(t *testing.T) {

@@ -10,9 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 )
 
@@ -36,7 +35,7 @@ func (t *task) remember(partitions []batch.Source) error {
 	ctx, cancel := context.WithTimeout(context.Background(), rememberTimeout)
 	defer cancel()
 	kept := t.env.Notes()
-	writes, ctx := errgroup.WithContext(ctx)
+	writes, ctx := contain.WithContext(ctx)
 	writes.SetLimit(rememberAtOnce)
 	for _, tp := range partitions {
 		name := connector.CommittedNote(tp.Topic, tp.Partition)
@@ -45,7 +44,7 @@ func (t *task) remember(partitions []batch.Source) error {
 			return err
 		}
 		if !bytes.Equal(kept[name], note) {
-			writes.Go(func() error { return t.env.Note(ctx, name, note) })
+			writes.Go("note that offsets are committed", func() error { return t.env.Note(ctx, name, note) })
 		}
 	}
 	if err := writes.Wait(); err != nil {

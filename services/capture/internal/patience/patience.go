@@ -17,10 +17,11 @@ type Tell struct {
 // Run does what another server has to do, and tells where it takes longer than a time.
 func Run(longest time.Duration, do func() error, tell Tell) error {
 	told := make(chan struct{})
-	slow := time.AfterFunc(longest, func() {
+	waits := func() {
 		defer close(told)
 		contain.Run("notice", tell.Waits, tell.Untold)
-	})
+	}
+	slow := time.AfterFunc(longest, waits)
 	err := do()
 	if !slow.Stop() {
 		<-told
