@@ -3,7 +3,7 @@ package pgrepl
 import (
 	"encoding/binary"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
 // message builds a pgoutput message.
@@ -58,17 +58,17 @@ func insertMessage(oid uint32, values ...any) message {
 }
 
 // plainRelations resolves shapes without a catalog.
-type plainRelations struct{ known map[string]*change.Relation }
+type plainRelations struct{ known map[string]*pgmodel.Relation }
 
-func (plainRelations) Resolve(s RelationShape) (*change.Relation, error) {
-	r := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity}
+func (plainRelations) Resolve(s RelationShape) (*pgmodel.Relation, error) {
+	r := &pgmodel.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity}
 	for _, c := range s.Columns {
-		r.Columns = append(r.Columns, change.Column{Name: c.Name, TypeMod: c.TypeMod, InIdentity: c.InIdentity,
-			Type: &change.Type{OID: c.TypeOID, Kind: change.BaseType}})
+		r.Columns = append(r.Columns, pgmodel.Column{Name: c.Name, TypeMod: c.TypeMod, InIdentity: c.InIdentity,
+			Type: &pgmodel.Type{OID: c.TypeOID, Kind: pgmodel.BaseType}})
 	}
 	return r, nil
 }
 
-func (p plainRelations) Named(schema, name string, _ bool) (*change.Relation, error) {
+func (p plainRelations) Named(schema, name string, _ bool) (*pgmodel.Relation, error) {
 	return p.known[schema+"."+name], nil
 }

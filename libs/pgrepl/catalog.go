@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
 // Table names a table.
@@ -31,14 +31,14 @@ type Catalog struct {
 	// captured says which tables' details are wanted; others get their columns' names only.
 	captured func(Table) bool
 	tables   map[uint32]*tableEntry
-	types    map[uint32]*change.Type
+	types    map[uint32]*pgmodel.Type
 }
 
 // tableEntry is a table as the catalog has it, and the version of it that the stream described last.
 type tableEntry struct {
-	rel    change.Relation
+	rel    pgmodel.Relation
 	key    []string
-	shaped *change.Relation
+	shaped *pgmodel.Relation
 }
 
 // NewCatalog makes an empty catalog that reads through query, which is what Query makes of a
@@ -46,7 +46,7 @@ type tableEntry struct {
 func NewCatalog(ctx context.Context, query func(context.Context, string, ...any) (pgx.Rows, error),
 	captured func(Table) bool) *Catalog {
 	return &Catalog{query: query, ctx: ctx, captured: captured, tables: make(map[uint32]*tableEntry),
-		types: make(map[uint32]*change.Type)}
+		types: make(map[uint32]*pgmodel.Type)}
 }
 
 // FoundTable is a table that exists, with what decides how it can be captured.
@@ -215,13 +215,13 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 	var (
 		oid, typ                               uint32
 		schema, name, identity, root, expr, c2 string
-		col                                    change.Column
+		col                                    pgmodel.Column
 	)
 	_, err = pgx.ForEachRow(rows, []any{&oid, &schema, &name, &identity, &root, &col.Name, &typ, &col.TypeMod,
 		&col.NotNull, &col.Generated, &col.Identity, &expr, &c2, &col.Number, &col.Declared, &col.Toasted}, func() error {
 		e := into[oid]
 		if e == nil {
-			e = &tableEntry{rel: change.Relation{OID: oid, Schema: schema, Name: name, ReplicaIdentity: identity[0], Root: root}}
+			e = &tableEntry{rel: pgmodel.Relation{OID: oid, Schema: schema, Name: name, ReplicaIdentity: identity[0], Root: root}}
 			into[oid] = e
 		}
 		if col.Number == 0 { // a table without columns
@@ -281,10 +281,10 @@ func (c *Catalog) loadKeys(oids []uint32, loaded map[uint32]*tableEntry) error {
 }
 
 // keyIndexes finds the named columns; nil if one is missing.
-func keyIndexes(rel *change.Relation, names []string) []int {
+func keyIndexes(rel *pgmodel.Relation, names []string) []int {
 	var key []int
 	for _, n := range names {
-		i := slices.IndexFunc(rel.Columns, func(c change.Column) bool { return c.Name == n })
+		i := slices.IndexFunc(rel.Columns, func(c pgmodel.Column) bool { return c.Name == n })
 		if i < 0 {
 			return nil
 		}
@@ -322,15 +322,15 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 			read[o] = true
 		}
 		oids = nil
-		var t change.Type
+		var t pgmodel.Type
 		var kind, delimiter string
 		var elem uint32
 		_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &kind, &t.TypeMod, &elem, &t.Labels, &t.OffPath,
 			&delimiter}, func() error {
 			n := t
-			n.Kind, n.Labels, n.Delimiter = change.TypeKind(kind[0]), slices.Clone(t.Labels), delimiter[0]
+			n.Kind, n.Labels, n.Delimiter = pgmodel.TypeKind(kind[0]), slices.Clone(t.Labels), delimiter[0]
 			if n.Kind == 'p' { // a pseudo-type cannot be a column's
-				n.Kind = change.BaseType
+				n.Kind = pgmodel.BaseType
 			}
 			c.types[n.OID] = &n
 			if elem != 0 {
@@ -350,9 +350,9 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 }
 
 // growing says whether a type can change without the stream saying so.
-func growing(t *change.Type) bool {
+func growing(t *pgmodel.Type) bool {
 	for ; t != nil; t = t.Elem {
-		if t.Kind == change.EnumType {
+		if t.Kind == pgmodel.EnumType {
 			return true
 		}
 	}
@@ -360,7 +360,7 @@ func growing(t *change.Type) bool {
 }
 
 // Relation returns a loaded table with all its columns, as a snapshot reads it; nil if it is not there.
-func (c *Catalog) Relation(oid uint32) *change.Relation {
+func (c *Catalog) Relation(oid uint32) *pgmodel.Relation {
 	if e := c.tables[oid]; e != nil {
 		return &e.rel
 	}
@@ -370,12 +370,12 @@ func (c *Catalog) Relation(oid uint32) *change.Relation {
 // Resolve implements Relations. Columns, types and order are the stream's, the rest is the
 // catalog's as of now: where the two disagree, because the table changed after the change at hand,
 // the stream wins.
-func (c *Catalog) Resolve(s RelationShape) (*change.Relation, error) {
+func (c *Catalog) Resolve(s RelationShape) (*pgmodel.Relation, error) {
 	if !c.captured(Table{s.Schema, s.Name}) {
-		rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity,
-			Columns: make([]change.Column, len(s.Columns))}
+		rel := &pgmodel.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity,
+			Columns: make([]pgmodel.Column, len(s.Columns))}
 		for i, col := range s.Columns {
-			rel.Columns[i] = change.Column{Name: col.Name, TypeMod: col.TypeMod, InIdentity: col.InIdentity}
+			rel.Columns[i] = pgmodel.Column{Name: col.Name, TypeMod: col.TypeMod, InIdentity: col.InIdentity}
 		}
 		return rel, nil
 	}
@@ -390,7 +390,7 @@ func (c *Catalog) Resolve(s RelationShape) (*change.Relation, error) {
 		e.shaped = old.shaped
 	case e == nil: // dropped since
 		if e = old; e == nil {
-			e = &tableEntry{rel: change.Relation{OID: s.OID}}
+			e = &tableEntry{rel: pgmodel.Relation{OID: s.OID}}
 		}
 		c.tables[s.OID] = e
 	}
@@ -405,7 +405,7 @@ func (c *Catalog) Resolve(s RelationShape) (*change.Relation, error) {
 	return rel, nil
 }
 
-func (e *tableEntry) column(name string) *change.Column {
+func (e *tableEntry) column(name string) *pgmodel.Column {
 	for i := range e.rel.Columns {
 		if e.rel.Columns[i].Name == name {
 			return &e.rel.Columns[i]
@@ -414,7 +414,7 @@ func (e *tableEntry) column(name string) *change.Column {
 	return nil
 }
 
-func (c *Catalog) shape(e *tableEntry, s RelationShape) (*change.Relation, error) {
+func (c *Catalog) shape(e *tableEntry, s RelationShape) (*pgmodel.Relation, error) {
 	var unknown []uint32
 	for _, col := range s.Columns {
 		if c.types[col.TypeOID] == nil {
@@ -428,15 +428,15 @@ func (c *Catalog) shape(e *tableEntry, s RelationShape) (*change.Relation, error
 	if err != nil {
 		return nil, err
 	}
-	rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity,
-		Root: e.rel.Root, Streamed: true, Columns: make([]change.Column, len(s.Columns))}
+	rel := &pgmodel.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity,
+		Root: e.rel.Root, Streamed: true, Columns: make([]pgmodel.Column, len(s.Columns))}
 	var identity []int
 	for i, col := range s.Columns {
-		n := change.Column{Name: col.Name, Type: c.types[col.TypeOID], TypeMod: col.TypeMod, InIdentity: col.InIdentity,
+		n := pgmodel.Column{Name: col.Name, Type: c.types[col.TypeOID], TypeMod: col.TypeMod, InIdentity: col.InIdentity,
 			Declared: declared[i]}
 		if n.Type == nil { // dropped since: its text output is all there is
-			n.Type = &change.Type{OID: col.TypeOID, Name: fmt.Sprintf("dropped type %d", col.TypeOID),
-				Kind: change.BaseType, TypeMod: -1}
+			n.Type = &pgmodel.Type{OID: col.TypeOID, Name: fmt.Sprintf("dropped type %d", col.TypeOID),
+				Kind: pgmodel.BaseType, TypeMod: -1}
 		}
 		if k := e.column(col.Name); k != nil {
 			n.NotNull, n.Default, n.Generated, n.Identity, n.Comment = k.NotNull, k.Default, k.Generated, k.Identity, k.Comment
@@ -494,7 +494,7 @@ func (c *Catalog) declared(e *tableEntry, s RelationShape) ([]string, error) {
 }
 
 // Named implements Relations.
-func (c *Catalog) Named(schema, name string, refresh bool) (*change.Relation, error) {
+func (c *Catalog) Named(schema, name string, refresh bool) (*pgmodel.Relation, error) {
 	if !refresh {
 		for _, e := range c.tables {
 			if e.rel.Schema == schema && e.rel.Name == name {

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
 // SplitCopyRow splits one row of COPY TO STDOUT's text format (manual page of COPY, "Text Format") into row, with
 // escapes undone in place. The row's data alias line.
-func SplitCopyRow(row change.Tuple, line []byte) (change.Tuple, error) {
+func SplitCopyRow(row pgmodel.Tuple, line []byte) (pgmodel.Tuple, error) {
 	if n := len(line); n > 0 && line[n-1] == '\n' {
 		line = line[:n-1]
 	}
@@ -29,13 +29,13 @@ func SplitCopyRow(row change.Tuple, line []byte) (change.Tuple, error) {
 
 var tab = []byte{'\t'}
 
-func copyField(field []byte) (change.Datum, error) {
+func copyField(field []byte) (pgmodel.Datum, error) {
 	r := bytes.IndexByte(field, '\\')
 	if r < 0 {
-		return change.Datum{Kind: change.Text, Data: field[:len(field):len(field)]}, nil
+		return pgmodel.Datum{Kind: pgmodel.Text, Data: field[:len(field):len(field)]}, nil
 	}
 	if len(field) == 2 && field[1] == 'N' {
-		return change.Datum{Kind: change.Null}, nil
+		return pgmodel.Datum{Kind: pgmodel.Null}, nil
 	}
 	w := r
 	for r < len(field) {
@@ -43,7 +43,7 @@ func copyField(field []byte) (change.Datum, error) {
 		r++
 		if c == '\\' {
 			if r == len(field) {
-				return change.Datum{}, fmt.Errorf("row of COPY ends within an escape")
+				return pgmodel.Datum{}, fmt.Errorf("row of COPY ends within an escape")
 			}
 			c = field[r]
 			r++
@@ -65,5 +65,5 @@ func copyField(field []byte) (change.Datum, error) {
 		field[w] = c
 		w++
 	}
-	return change.Datum{Kind: change.Text, Data: field[:w:w]}, nil
+	return pgmodel.Datum{Kind: pgmodel.Text, Data: field[:w:w]}, nil
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
 // DecoderbufsOptions are what the decoder of the decoderbufs plugin works with. The plugin itself has no options.
@@ -44,8 +44,8 @@ type Decoderbufs struct {
 
 	m    Message
 	row  decoderbufsRow
-	old  change.Tuple
-	new  change.Tuple
+	old  pgmodel.Tuple
+	new  pgmodel.Tuple
 	text []byte
 }
 
@@ -53,7 +53,7 @@ type Decoderbufs struct {
 type described struct {
 	table    Table
 	captured bool
-	rel      *change.Relation // nil before the first row
+	rel      *pgmodel.Relation // nil before the first row
 	// modifiers are the columns' types as the plugin writes them; nil until a row had them.
 	modifiers []string
 	// notNull says which columns take no NULL, for as many columns as modifiers.
@@ -257,7 +257,7 @@ func (d *Decoderbufs) named(name []byte) (*described, error) {
 		}
 		t = &described{table: Table{schema, table}}
 		if t.captured = d.options.Captured(t.table); !t.captured {
-			t.rel = &change.Relation{Schema: schema, Name: table}
+			t.rel = &pgmodel.Relation{Schema: schema, Name: table}
 		}
 		d.byName[string(name)] = t
 	}
@@ -308,25 +308,25 @@ func (t *described) covers(r *decoderbufsRow) bool {
 }
 
 // tuple turns values into text. An old row without full replica identity, of relation old, holds only the identity.
-func (d *Decoderbufs) tuple(t change.Tuple, columns []decoderbufsDatum, old *change.Relation) (change.Tuple, error) {
+func (d *Decoderbufs) tuple(t pgmodel.Tuple, columns []decoderbufsDatum, old *pgmodel.Relation) (pgmodel.Tuple, error) {
 	for i := range columns {
 		c := &columns[i]
 		switch {
 		case old != nil && !old.Columns[i].InIdentity:
-			t = append(t, change.Datum{Kind: change.Absent})
+			t = append(t, pgmodel.Datum{Kind: pgmodel.Absent})
 		case c.missing:
-			t = append(t, change.Datum{Kind: change.Unchanged})
+			t = append(t, pgmodel.Datum{Kind: pgmodel.Unchanged})
 		case c.field == 0:
-			t = append(t, change.Datum{Kind: change.Null})
+			t = append(t, pgmodel.Datum{Kind: pgmodel.Null})
 		case c.field == datumString, c.field == datumBytes && c.typ != oidBytea:
-			t = append(t, change.Datum{Kind: change.Text, Data: c.bytes})
+			t = append(t, pgmodel.Datum{Kind: pgmodel.Text, Data: c.bytes})
 		default:
 			from := len(d.text)
 			var err error
 			if d.text, err = c.appendText(d.text); err != nil {
 				return t, fmt.Errorf("column %s: %w", c.name, err)
 			}
-			t = append(t, change.Datum{Kind: change.Text, Data: d.text[from:len(d.text):len(d.text)]})
+			t = append(t, pgmodel.Datum{Kind: pgmodel.Text, Data: d.text[from:len(d.text):len(d.text)]})
 		}
 	}
 	return t, nil

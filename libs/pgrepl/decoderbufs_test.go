@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
 // rowMessage builds a RowMessage of the decoderbufs plugin.
@@ -41,14 +41,14 @@ func (m rowMessage) datum(tuple protowire.Number, name string, typ uint64, field
 }
 
 func newTestDecoderbufs(types ...uint32) *Decoderbufs {
-	rel := &change.Relation{OID: 9, Schema: "public", Name: "t", ReplicaIdentity: 'd'}
+	rel := &pgmodel.Relation{OID: 9, Schema: "public", Name: "t", ReplicaIdentity: 'd'}
 	for i, oid := range types {
-		rel.Columns = append(rel.Columns, change.Column{Name: string(rune('a' + i)), InIdentity: i == 0, TypeMod: -1,
-			Type: &change.Type{OID: oid, Kind: change.BaseType}})
+		rel.Columns = append(rel.Columns, pgmodel.Column{Name: string(rune('a' + i)), InIdentity: i == 0, TypeMod: -1,
+			Type: &pgmodel.Type{OID: oid, Kind: pgmodel.BaseType}})
 	}
 	return NewDecoderbufs(DecoderbufsOptions{Captured: func(t Table) bool { return t.Name != "other" },
 		Spool: NewSpool("", 1<<20), Unidentified: func(Table) {}},
-		plainRelations{map[string]*change.Relation{"public.t": rel}})
+		plainRelations{map[string]*pgmodel.Relation{"public.t": rel}})
 }
 
 func TestADecoderbufsValueBecomesPostgreSQLsText(t *testing.T) {

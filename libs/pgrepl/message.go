@@ -1,6 +1,6 @@
 package pgrepl
 
-import "github.com/calypso-cdc/calypso/libs/change"
+import "github.com/calypso-cdc/calypso/libs/pgmodel"
 
 // Kind says what a Message is.
 type Kind byte
@@ -35,15 +35,15 @@ type Message struct {
 	CommitTime int64
 
 	// Relation is the table of a row change as of the change.
-	Relation *change.Relation
-	// Old is the row before: nil unless the server sent it. Columns outside the replica identity are change.Absent
+	Relation *pgmodel.Relation
+	// Old is the row before: nil unless the server sent it. Columns outside the replica identity are pgmodel.Absent
 	// unless the identity is full.
-	Old change.Tuple
+	Old pgmodel.Tuple
 	// New is the row after an Insert or Update.
-	New change.Tuple
+	New pgmodel.Tuple
 
 	// Truncated are the tables of a Truncate.
-	Truncated []*change.Relation
+	Truncated []*pgmodel.Relation
 
 	// Transactional, Prefix and Content belong to a Logical message.
 	Transactional bool
@@ -92,8 +92,8 @@ type ColumnShape struct {
 type Relations interface {
 	// Resolve completes a shape with what the stream does not tell (type names, labels, defaults,
 	// key), as the catalog has it now.
-	Resolve(RelationShape) (*change.Relation, error)
+	Resolve(RelationShape) (*pgmodel.Relation, error)
 	// Named returns the current version of a table, for plugins whose stream does not describe tables. With refresh it
 	// reads the catalog again.
-	Named(schema, name string, refresh bool) (*change.Relation, error)
+	Named(schema, name string, refresh bool) (*pgmodel.Relation, error)
 }

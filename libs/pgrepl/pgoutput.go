@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
 // PgoutputOptions are the options of the plugin that servers have built in.
@@ -28,23 +28,23 @@ type PgoutputOptions struct {
 type Pgoutput struct {
 	options   PgoutputOptions
 	relations Relations
-	byOID     map[uint32]*change.Relation
+	byOID     map[uint32]*pgmodel.Relation
 	// last is the relation of the row before, which is nearly always the next row's too.
 	lastOID uint32
-	last    *change.Relation
+	last    *pgmodel.Relation
 
 	open bool
 	// stream is the top transaction whose block of streamed messages is open; 0 outside blocks.
 	stream uint32
 	m      Message
-	old    change.Tuple
-	new    change.Tuple
-	trunc  []*change.Relation
+	old    pgmodel.Tuple
+	new    pgmodel.Tuple
+	trunc  []*pgmodel.Relation
 }
 
 // NewPgoutput makes the decoder of one stream.
 func NewPgoutput(o PgoutputOptions, relations Relations) *Pgoutput {
-	return &Pgoutput{options: o, relations: relations, byOID: make(map[uint32]*change.Relation)}
+	return &Pgoutput{options: o, relations: relations, byOID: make(map[uint32]*pgmodel.Relation)}
 }
 
 // PluginArgs implements Decoder.
@@ -203,7 +203,7 @@ func (p *Pgoutput) describe(r *wire) error {
 	return nil
 }
 
-func (p *Pgoutput) relation(oid uint32) (*change.Relation, error) {
+func (p *Pgoutput) relation(oid uint32) (*pgmodel.Relation, error) {
 	if oid == p.lastOID && p.last != nil {
 		return p.last, nil
 	}
@@ -298,7 +298,7 @@ func (r *wire) cstring() []byte {
 func (r *wire) string() string { return string(r.cstring()) }
 
 // tuple appends a row's columns to t. A key tuple has NULL where the replica identity has no column: that is absence.
-func (r *wire) tuple(t change.Tuple, rel *change.Relation, key bool) change.Tuple {
+func (r *wire) tuple(t pgmodel.Tuple, rel *pgmodel.Relation, key bool) pgmodel.Tuple {
 	if n := int(r.uint16()); n != len(rel.Columns) {
 		r.bad = true
 		return t
@@ -320,17 +320,17 @@ func (r *wire) tuple(t change.Tuple, rel *change.Relation, key bool) change.Tupl
 				r.bad, r.b = true, nil
 				return t
 			}
-			t = append(t, change.Datum{Kind: change.Text, Data: b[5 : 5+n : 5+n]})
+			t = append(t, pgmodel.Datum{Kind: pgmodel.Text, Data: b[5 : 5+n : 5+n]})
 			b = b[5+n:]
 		case 'n':
-			kind := change.Null
+			kind := pgmodel.Null
 			if key && !rel.Columns[i].InIdentity {
-				kind = change.Absent
+				kind = pgmodel.Absent
 			}
-			t = append(t, change.Datum{Kind: kind})
+			t = append(t, pgmodel.Datum{Kind: kind})
 			b = b[1:]
 		case 'u':
-			t = append(t, change.Datum{Kind: change.Unchanged})
+			t = append(t, pgmodel.Datum{Kind: pgmodel.Unchanged})
 			b = b[1:]
 		default: // 'b', which is never asked for, or not a tuple at all
 			r.bad, r.b = true, nil

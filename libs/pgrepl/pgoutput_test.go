@@ -9,7 +9,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/jackc/pglogrepl"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
 // describe prints a message for comparison.
@@ -25,7 +25,7 @@ func describe(m *Message) string {
 		fmt.Fprintf(&b, " %s.%s", m.Relation.Schema, m.Relation.Name)
 		for _, t := range []struct {
 			name string
-			row  change.Tuple
+			row  pgmodel.Tuple
 		}{{"old", m.Old}, {"new", m.New}} {
 			if t.row == nil {
 				continue
@@ -35,7 +35,7 @@ func describe(m *Message) string {
 				if i > 0 {
 					b.WriteByte(' ')
 				}
-				if d.Kind == change.Text {
+				if d.Kind == pgmodel.Text {
 					fmt.Fprintf(&b, "%q", d.Data)
 				} else {
 					fmt.Fprintf(&b, "%c", d.Kind)
@@ -200,13 +200,13 @@ func FuzzPgoutputNeverPanicsAndAgreesWithPglogrepl(f *testing.F) {
 		if err != nil {
 			t.Fatalf("pglogrepl rejects what was decoded: %v", err)
 		}
-		compare := func(ours change.Tuple, theirs *pglogrepl.TupleData) {
+		compare := func(ours pgmodel.Tuple, theirs *pglogrepl.TupleData) {
 			if (ours == nil) != (theirs == nil) {
 				t.Fatalf("tuple %v, pglogrepl has %v", ours, theirs)
 			}
 			for i, d := range ours {
 				c := theirs.Columns[i]
-				if d.Kind == change.Text && (c.DataType != 't' || !bytes.Equal(c.Data, d.Data)) || d.Kind != change.Text &&
+				if d.Kind == pgmodel.Text && (c.DataType != 't' || !bytes.Equal(c.Data, d.Data)) || d.Kind != pgmodel.Text &&
 					c.DataType == 't' {
 					t.Fatalf("column %d is %c %q, pglogrepl has %c %q", i, d.Kind, d.Data, c.DataType, c.Data)
 				}
@@ -246,8 +246,8 @@ func FuzzWal2JSONNeverPanics(f *testing.F) {
 		f.Add([]byte(s), 2)
 		f.Add([]byte(s), 1)
 	}
-	rel := plainRelations{map[string]*change.Relation{"public.t": {Schema: "public", Name: "t",
-		Columns: []change.Column{{Name: "id"}}}}}
+	rel := plainRelations{map[string]*pgmodel.Relation{"public.t": {Schema: "public", Name: "t",
+		Columns: []pgmodel.Column{{Name: "id"}}}}}
 	f.Fuzz(func(t *testing.T, b []byte, format int) {
 		d := NewWal2JSON(Wal2JSONOptions{Format: format, Captured: func(Table) bool { return true }}, rel)
 		frame := Frame{Data: b}

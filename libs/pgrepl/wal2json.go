@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
 // Wal2JSONOptions are the options of the wal2json plugin.
@@ -26,33 +26,33 @@ type Wal2JSONOptions struct {
 // into tuples that alias the frame where no escape has to be undone.
 //
 // The plugin names tables and columns instead of describing them, so relations are the catalog's. It leaves unchanged
-// TOASTed values out, which become change.Unchanged, and writes NaN and infinities as null, which its option
+// TOASTed values out, which become pgmodel.Unchanged, and writes NaN and infinities as null, which its option
 // numeric-data-types-as-string prevents where the plugin is new enough to have it.
 type Wal2JSON struct {
 	options   Wal2JSONOptions
 	relations Relations
 	// last is the relation of the row before.
-	last *change.Relation
+	last *pgmodel.Relation
 	// types are the columns' types as rows had them last, which changes when the table's columns
 	// do; lastTypes are those of last.
 	types     map[Table]*rowTypes
 	lastTypes *rowTypes
 	// others are the tables that are not captured.
-	others map[Table]*change.Relation
+	others map[Table]*pgmodel.Relation
 
 	open bool
 	m    Message
 	j    jsonScanner
 	row  wal2jsonRow
-	old  change.Tuple
-	new  change.Tuple
+	old  pgmodel.Tuple
+	new  pgmodel.Tuple
 	// text holds values that are not in the frame as they are: with escapes undone, or rewritten.
 	text []byte
 }
 
 // NewWal2JSON makes the decoder of one stream.
 func NewWal2JSON(o Wal2JSONOptions, relations Relations) *Wal2JSON {
-	return &Wal2JSON{options: o, relations: relations, others: make(map[Table]*change.Relation),
+	return &Wal2JSON{options: o, relations: relations, others: make(map[Table]*pgmodel.Relation),
 		types: make(map[Table]*rowTypes)}
 }
 
@@ -180,7 +180,7 @@ func (w *Wal2JSON) emit(at LSN, r *wal2jsonRow, handle Handler) error {
 		if err != nil {
 			return err
 		}
-		m.Kind, m.Truncated = Truncate, []*change.Relation{rel}
+		m.Kind, m.Truncated = Truncate, []*pgmodel.Relation{rel}
 	case 'M':
 		m.Kind, m.Prefix, m.Content, m.Transactional = Logical, r.prefix, r.content, r.transactional
 		if !m.Transactional {
@@ -203,9 +203,9 @@ func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
 		return handle(m) // not captured
 	}
 	if r.action != 'D' {
-		missing := change.Unchanged
+		missing := pgmodel.Unchanged
 		if r.action == 'I' {
-			missing = change.Null // a generated column, which the plugin does not send
+			missing = pgmodel.Null // a generated column, which the plugin does not send
 		}
 		if w.new, err = w.tuple(w.new[:0], rel, r.columns, missing); err != nil {
 			return err
@@ -213,7 +213,7 @@ func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
 		m.New = w.new
 	}
 	if r.action != 'I' && len(r.identity) > 0 {
-		if w.old, err = w.tuple(w.old[:0], rel, r.identity, change.Absent); err != nil {
+		if w.old, err = w.tuple(w.old[:0], rel, r.identity, pgmodel.Absent); err != nil {
 			return err
 		}
 		// The plugin sends the identity with every update; the other plugins only where it changed or is the whole row.
@@ -224,10 +224,10 @@ func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
 	return handle(m)
 }
 
-func sameIdentity(old, new change.Tuple) bool {
+func sameIdentity(old, new pgmodel.Tuple) bool {
 	for i, d := range old {
-		if d.Kind != change.Absent && (d.Kind != new[i].Kind || string(d.Data) != string(new[i].Data)) &&
-			new[i].Kind != change.Unchanged {
+		if d.Kind != pgmodel.Absent && (d.Kind != new[i].Kind || string(d.Data) != string(new[i].Data)) &&
+			new[i].Kind != pgmodel.Unchanged {
 			return false
 		}
 	}
@@ -237,7 +237,7 @@ func sameIdentity(old, new change.Tuple) bool {
 // relation finds the table of a row. Where the row has a column that the catalog's version lacks,
 // or types that the row before had not, the catalog is read again; what it does not know even then,
 // since the table changed after the row, is an error and never left out.
-func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (*change.Relation, error) {
+func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (*pgmodel.Relation, error) {
 	rel := w.last
 	var err error
 	if rel == nil || rel.Name != string(r.table) || rel.Schema != string(r.schema) {
@@ -272,14 +272,14 @@ func (w *Wal2JSON) typesOf(t Table) *rowTypes {
 }
 
 // other is a table that is not captured: it may be gone by now, and its columns do not matter.
-func (w *Wal2JSON) other(t Table) *change.Relation {
+func (w *Wal2JSON) other(t Table) *pgmodel.Relation {
 	if w.others[t] == nil {
-		w.others[t] = &change.Relation{Schema: t.Schema, Name: t.Name}
+		w.others[t] = &pgmodel.Relation{Schema: t.Schema, Name: t.Name}
 	}
 	return w.others[t]
 }
 
-func covers(rel *change.Relation, values []wal2jsonValue) bool {
+func covers(rel *pgmodel.Relation, values []wal2jsonValue) bool {
 	at := 0
 	for _, v := range values {
 		if at = columnFrom(rel, v.name, at); at < 0 {
@@ -292,7 +292,7 @@ func covers(rel *change.Relation, values []wal2jsonValue) bool {
 
 // lacks says whether an inserted row has no value for some column that is not generated: the row is
 // older than the column.
-func lacks(rel *change.Relation, values []wal2jsonValue) bool {
+func lacks(rel *pgmodel.Relation, values []wal2jsonValue) bool {
 	n := 0
 	for i := range rel.Columns {
 		if !rel.Columns[i].Generated {
@@ -303,7 +303,7 @@ func lacks(rel *change.Relation, values []wal2jsonValue) bool {
 }
 
 // columnFrom finds a column by name, beginning at a guess: the plugin sends columns in the table's order.
-func columnFrom(rel *change.Relation, name []byte, guess int) int {
+func columnFrom(rel *pgmodel.Relation, name []byte, guess int) int {
 	for i := range rel.Columns {
 		k := (guess + i) % len(rel.Columns)
 		if rel.Columns[k].Name == string(name) {
@@ -314,10 +314,10 @@ func columnFrom(rel *change.Relation, name []byte, guess int) int {
 }
 
 // tuple puts values where their columns are; missing is what the other columns are.
-func (w *Wal2JSON) tuple(t change.Tuple, rel *change.Relation, values []wal2jsonValue,
-	missing change.Kind) (change.Tuple, error) {
+func (w *Wal2JSON) tuple(t pgmodel.Tuple, rel *pgmodel.Relation, values []wal2jsonValue,
+	missing pgmodel.Kind) (pgmodel.Tuple, error) {
 	for range rel.Columns {
-		t = append(t, change.Datum{Kind: missing})
+		t = append(t, pgmodel.Datum{Kind: missing})
 	}
 	at := 0
 	for i := range values {
@@ -337,26 +337,26 @@ func (w *Wal2JSON) tuple(t change.Tuple, rel *change.Relation, values []wal2json
 }
 
 // datum turns a JSON value into PostgreSQL's text output.
-func (w *Wal2JSON) datum(c *change.Column, v jsonValue) (change.Datum, error) {
+func (w *Wal2JSON) datum(c *pgmodel.Column, v jsonValue) (pgmodel.Datum, error) {
 	switch v.kind {
 	case 'n':
-		return change.Datum{Kind: change.Null}, nil
+		return pgmodel.Datum{Kind: pgmodel.Null}, nil
 	case 't':
-		return change.Datum{Kind: change.Text, Data: wordTrue}, nil
+		return pgmodel.Datum{Kind: pgmodel.Text, Data: wordTrue}, nil
 	case 'f':
-		return change.Datum{Kind: change.Text, Data: wordFalse}, nil
+		return pgmodel.Datum{Kind: pgmodel.Text, Data: wordFalse}, nil
 	case '0':
-		return change.Datum{Kind: change.Text, Data: v.raw}, nil
+		return pgmodel.Datum{Kind: pgmodel.Text, Data: v.raw}, nil
 	case '"':
 		data := v.raw
-		if c.Type != nil && c.Type.Name == "bytea" && c.Type.Kind == change.BaseType {
+		if c.Type != nil && c.Type.Name == "bytea" && c.Type.Kind == pgmodel.BaseType {
 			from := len(w.text)
 			w.text = append(append(w.text, `\x`...), data...) // the plugin leaves the prefix out
 			data = w.text[from:len(w.text):len(w.text)]
 		}
-		return change.Datum{Kind: change.Text, Data: data}, nil
+		return pgmodel.Datum{Kind: pgmodel.Text, Data: data}, nil
 	}
-	return change.Datum{}, fmt.Errorf("a value of JSON kind %q", v.kind)
+	return pgmodel.Datum{}, fmt.Errorf("a value of JSON kind %q", v.kind)
 }
 
 var (

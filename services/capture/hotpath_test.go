@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 	"testing"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
@@ -19,21 +19,21 @@ import (
 // orderRelations knows one table, the orders of the use case.
 type orderRelations struct{}
 
-func (orderRelations) Resolve(s pgrepl.RelationShape) (*change.Relation, error) {
-	rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity, Key: []int{0}}
+func (orderRelations) Resolve(s pgrepl.RelationShape) (*pgmodel.Relation, error) {
+	rel := &pgmodel.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity, Key: []int{0}}
 	for _, c := range s.Columns {
 		name := "int4"
 		if c.TypeOID == 1043 {
 			name = "varchar"
 		}
-		rel.Columns = append(rel.Columns, change.Column{Name: c.Name,
-			Type:    &change.Type{OID: c.TypeOID, Schema: "pg_catalog", Name: name, Kind: change.BaseType, TypeMod: -1},
+		rel.Columns = append(rel.Columns, pgmodel.Column{Name: c.Name,
+			Type:    &pgmodel.Type{OID: c.TypeOID, Schema: "pg_catalog", Name: name, Kind: pgmodel.BaseType, TypeMod: -1},
 			TypeMod: c.TypeMod, NotNull: true, InIdentity: c.InIdentity})
 	}
 	return rel, nil
 }
 
-func (orderRelations) Named(string, string, bool) (*change.Relation, error) { return nil, nil }
+func (orderRelations) Named(string, string, bool) (*pgmodel.Relation, error) { return nil, nil }
 
 // orderFrames are the frames of a transaction: begin, the table, one insert, commit.
 func orderFrames() (begin, relation, insert, commit []byte) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
@@ -78,7 +78,7 @@ func TestChunksReadEveryRowOnceWhateverTheKey(t *testing.T) {
 		for _, chunk := range []int{1, 2, 1 + random.IntN(rows+1), rows + 1} {
 			set := new(spec.Spec)
 			set.Signals.ChunkRows = chunk
-			chunks := incremental.Chunks{Spec: set, Events: new(change.Config), Server: server}
+			chunks := incremental.Chunks{Spec: set, Events: new(debezium.Config), Server: server}
 			req := incremental.Request{Collection: progress.Collection{Table: pgrepl.Table{Schema: "public",
 				Name: fmt.Sprintf("k%d", round)}}}
 			rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn),

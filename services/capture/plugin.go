@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/services/capture/internal/check"
 	"github.com/calypso-cdc/calypso/services/capture/internal/metrics"
 	"github.com/calypso-cdc/calypso/services/capture/internal/offsets"
@@ -39,7 +39,7 @@ func capturePlugin(o Options, m *metrics.Meters) (connector.Plugin, error) {
 		Class:     Class,
 		Aliases:   []string{"PostgresConnector", "Postgres", "calypso.capture.PostgresConnector"},
 		Type:      connector.Source,
-		Version:   change.CompatibleVersion,
+		Version:   debezium.CompatibleVersion,
 		Catalogue: keys,
 		Tasks: func(v catalogue.Values) (int, error) {
 			_, err := spec.Parse(v)

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
@@ -138,7 +139,7 @@ func (s *session) showTables() {
 	s.task.status.Observe(status.Found{Tables: found})
 }
 
-func (s *session) describe(rel *change.Relation, version int) status.Table {
+func (s *session) describe(rel *pgmodel.Relation, version int) status.Table {
 	return status.Describe(rel, &s.task.events, s.prepared.Withheld().Of(rel), version)
 }
 
@@ -285,7 +286,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	if err := n.Run(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	last, aux := new(stage.Batch), change.NewAuxiliary(&s.task.events)
+	last, aux := new(stage.Batch), debezium.NewAuxiliary(&s.task.events)
 	if err := s.notifier().Initial(aux, &last.Batch, notify.Completed); err != nil {
 		return err
 	}
@@ -312,7 +313,8 @@ func toRead(q *snapshot.Queue) (out []status.TableSnapshot) {
 }
 
 // observe notes what the tables of a snapshot look like at the position that it shows, and returns their new versions.
-func (s *session) observe(queue *snapshot.Queue, at pgrepl.Position, source change.Source) (versions []stage.Version) {
+func (s *session) observe(queue *snapshot.Queue, at pgrepl.Position,
+	source debezium.Source) (versions []stage.Version) {
 	point := history.Point{At: pgrepl.Position{SystemID: at.SystemID, Timeline: at.Timeline, Commit: at.Commit},
 		LSN: at.Commit, Time: time.UnixMicro(source.CommitTime).UTC()}
 	for _, t := range queue.Tables() {

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
@@ -111,7 +111,7 @@ func counters(conn *pgrepl.Stream, batches *stage.Stage) func() status.Counters 
 func (s *session) tellSkipped(batches *stage.Stage) error {
 	b := batches.Fill()
 	defer batches.Unlock()
-	return s.notifier().Initial(change.NewAuxiliary(&s.task.events), &b.Batch, notify.Skipped)
+	return s.notifier().Initial(debezium.NewAuxiliary(&s.task.events), &b.Batch, notify.Skipped)
 }
 
 // deliverStaged writes batches as the stage hands them over, and confirms what is durable.

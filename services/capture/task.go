@@ -9,11 +9,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/metrics"
@@ -31,7 +32,7 @@ import (
 type task struct {
 	env    connector.TaskEnv
 	spec   *spec.Spec
-	events change.Config
+	events debezium.Config
 	status status.Observers
 	// memory says how many bytes the stream holds; nil unless streaming.
 	memory   atomic.Pointer[func() int64]
@@ -108,7 +109,7 @@ func (t *task) unidentified(table pgrepl.Table) {
 			pgrepl.QuoteTable(table.Schema, table.Name)))
 }
 
-func (t *task) conversionFailed(c *change.Column, err error) {
+func (t *task) conversionFailed(c *pgmodel.Column, err error) {
 	t.env.Logger.Warn("A value could not be converted; null is sent in its place (event.converting.failure.handling.mode)",
 		"column", c.Name, "error", err)
 	t.status.Observe(status.Unconverted{Kind: "conversion"})

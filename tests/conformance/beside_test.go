@@ -14,7 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/calypso-cdc/calypso/libs/change/recorded"
+	"github.com/calypso-cdc/calypso/libs/debezium/recorded"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/tests/internal/debezium"
 	"github.com/calypso-cdc/calypso/tests/internal/stack"

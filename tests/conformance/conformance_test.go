@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change/recorded"
+	"github.com/calypso-cdc/calypso/libs/debezium/recorded"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/tests/internal/debezium"
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
@@ -23,7 +23,7 @@ import (
 
 var (
 	record = flag.Bool("record", false, "record what Debezium writes as what is expected, instead of comparing with it")
-	cases  = flag.String("cases", "../../libs/change/testdata/conformance", "the folder of the cases")
+	cases  = flag.String("cases", "../../libs/debezium/testdata/conformance", "the folder of the cases")
 )
 
 func TestTheSameSQLGivesDebeziumsBytes(t *testing.T) {

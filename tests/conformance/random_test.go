@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change/recorded"
+	"github.com/calypso-cdc/calypso/libs/debezium/recorded"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/tests/internal/debezium"
 	"github.com/calypso-cdc/calypso/tests/internal/stack"

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/calypso-cdc/calypso/libs/change/recorded"
+	"github.com/calypso-cdc/calypso/libs/debezium/recorded"
 	"github.com/calypso-cdc/calypso/tests/internal/connect"
 )
 

@@ -4,13 +4,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
 // Describe says how the events of a connector hold a column, before its transforms.
-func Describe(r change.Representation, cfg *change.Config) digest.DescribedColumn {
+func Describe(r debezium.Representation, cfg *debezium.Config) digest.DescribedColumn {
 	c := digest.DescribedColumn{Name: r.Column.Name, Type: r.Base.Name, Field: r.Field, Withheld: r.Withheld}
 	if c.Withheld == "" && r.Column.Generated {
 		c.Withheld = "PostgreSQL does not stream generated columns"
@@ -32,8 +32,8 @@ func Describe(r change.Representation, cfg *change.Config) digest.DescribedColum
 	case c.Type == "numeric":
 		describeNumeric(&c, r, cfg)
 	case c.Type == "bytea":
-		c.Encoding = map[change.BinaryMode]digest.Encoding{change.BinaryBase64URLSafe: digest.Base64URL,
-			change.BinaryHex: digest.Hex}[cfg.Binary]
+		c.Encoding = map[debezium.BinaryMode]digest.Encoding{debezium.BinaryBase64URLSafe: digest.Base64URL,
+			debezium.BinaryHex: digest.Hex}[cfg.Binary]
 		if c.Encoding == "" {
 			c.Encoding = digest.Base64
 		}
@@ -74,14 +74,14 @@ func fractionDigits(mod int32) int {
 }
 
 // listOf is the encoding of arrays whose elements every JSON writer writes alike.
-func listOf(r change.Representation) digest.Encoding {
+func listOf(r debezium.Representation) digest.Encoding {
 	if r.Base.Elem != nil && slices.Contains([]string{"int2", "int4", "int8", "bool"}, r.Base.Elem.Name) {
 		return digest.List
 	}
 	return ""
 }
 
-func describeNumeric(c *digest.DescribedColumn, r change.Representation, cfg *change.Config) {
+func describeNumeric(c *digest.DescribedColumn, r debezium.Representation, cfg *debezium.Config) {
 	c.Scale = -1
 	if r.TypeMod >= 4 { // PostgreSQL's numeric.c: the precision above 16 bits, of which 11 are the scale with its sign
 		mod := r.TypeMod - 4

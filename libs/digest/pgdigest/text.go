@@ -69,7 +69,7 @@ func double(name string) string {
 func integer(c digest.Column, name string) string {
 	switch {
 	case c.Encoding == digest.Days:
-		// Infinite dates have the numbers that streamed events give them (libs/change).
+		// Infinite dates have the numbers that streamed events give them (libs/debezium).
 		return "CASE " + name + " WHEN 'infinity' THEN '-2147472692' WHEN '-infinity' THEN '-2147472691' ELSE (" + name +
 			" - DATE '1970-01-01')::text END"
 	case c.Type == "interval":
@@ -88,7 +88,7 @@ func integer(c digest.Column, name string) string {
 	return name + "::bigint::text"
 }
 
-// infinite is the number of an infinite timestamp in events (libs/change).
+// infinite is the number of an infinite timestamp in events (libs/debezium).
 func infinite(e digest.Encoding, positive bool) string {
 	switch {
 	case e == digest.Milliseconds && positive:

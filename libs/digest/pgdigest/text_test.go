@@ -15,8 +15,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -124,11 +125,11 @@ func TestTextsAndNumbersAreThoseOfTheEvents(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(settings), func(t *testing.T) {
 			settings["topic.prefix"], settings["value.converter.schemas.enable"] = "p", "false"
-			cfg, err := change.ConfigFrom(settings)
+			cfg, err := debezium.ConfigFrom(settings)
 			if err != nil {
 				t.Fatal(err)
 			}
-			encoder, err := change.NewEncoder(rel, &cfg)
+			encoder, err := debezium.NewEncoder(rel, &cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +155,7 @@ func TestTextsAndNumbersAreThoseOfTheEvents(t *testing.T) {
 
 // compared are the columns that are compared as the text or the whole number that events hold, and
 // the SQL of their texts.
-func compared(encoder *change.Encoder, cfg *change.Config) (columns []digest.Column, texts []string) {
+func compared(encoder *debezium.Encoder, cfg *debezium.Config) (columns []digest.Column, texts []string) {
 	for _, r := range encoder.Representations() {
 		d := Describe(r, cfg)
 		for _, kusto := range []string{"long", "string", "dynamic"} {
@@ -178,13 +179,13 @@ func query(t *rapid.T, conn *pgx.Conn, sql string) [][]byte {
 }
 
 // eventOf is the row of the event that creates what PostgreSQL printed.
-func eventOf(t *rapid.T, encoder *change.Encoder, printed [][]byte) map[string]json.RawMessage {
-	tuple := make(change.Tuple, len(printed))
+func eventOf(t *rapid.T, encoder *debezium.Encoder, printed [][]byte) map[string]json.RawMessage {
+	tuple := make(pgmodel.Tuple, len(printed))
 	for i, text := range printed {
-		tuple[i] = change.Datum{Kind: change.Text, Data: text}
+		tuple[i] = pgmodel.Datum{Kind: pgmodel.Text, Data: text}
 	}
-	var b change.Batch
-	if _, err := encoder.Append(&b, &change.Event{Op: change.Create, After: tuple}); err != nil {
+	var b debezium.Batch
+	if _, err := encoder.Append(&b, &debezium.Event{Op: debezium.Create, After: tuple}); err != nil {
 		t.Fatal(err)
 	}
 	var envelope struct{ After map[string]json.RawMessage }

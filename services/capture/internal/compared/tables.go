@@ -8,10 +8,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/digest/pgdigest"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 	"github.com/calypso-cdc/calypso/services/capture/internal/withheld"
@@ -78,7 +79,7 @@ func Open(ctx context.Context, v catalogue.Values, _ []digest.Description) (_ di
 }
 
 // describe says how the table's rows come out of the connector, transforms included.
-func describe(rel *change.Relation, primaryKey bool, events *change.Config) digest.Description {
+func describe(rel *pgmodel.Relation, primaryKey bool, events *debezium.Config) digest.Description {
 	d := digest.Description{Name: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(),
 		Topic: events.TableTopic(rel.Schema, rel.Name)}
 	if primaryKey {
@@ -86,7 +87,7 @@ func describe(rel *change.Relation, primaryKey bool, events *change.Config) dige
 			d.Key = append(d.Key, rel.Columns[i].Name)
 		}
 	}
-	encoder, err := change.NewEncoder(rel, events)
+	encoder, err := debezium.NewEncoder(rel, events)
 	if err != nil {
 		d.Failure = err.Error()
 		return d

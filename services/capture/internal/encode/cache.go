@@ -1,21 +1,21 @@
 package encode
 
-import "github.com/calypso-cdc/calypso/libs/change"
+import "github.com/calypso-cdc/calypso/libs/pgmodel"
 
 // Cache finds the Table of a relation; the one used last costs a comparison.
 type Cache struct {
 	rules Rules
-	byRel map[*change.Relation]*Table
+	byRel map[*pgmodel.Relation]*Table
 	last  *Table
 }
 
 // NewCache makes an empty cache of tables that the rules are for.
 func NewCache(rules Rules) *Cache {
-	return &Cache{rules: rules, byRel: make(map[*change.Relation]*Table)}
+	return &Cache{rules: rules, byRel: make(map[*pgmodel.Relation]*Table)}
 }
 
 // Of returns the relation's Table, which is compiled with the first use.
-func (c *Cache) Of(rel *change.Relation) (*Table, error) {
+func (c *Cache) Of(rel *pgmodel.Relation) (*Table, error) {
 	if c.last != nil && c.last.Relation == rel {
 		return c.last, nil
 	}

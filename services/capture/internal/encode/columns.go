@@ -9,18 +9,19 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
 // Columns are the columns of a table whose values go into records; the others are not read.
 type Columns struct {
-	Relation *change.Relation
+	Relation *pgmodel.Relation
 	sent     []bool // by the relation's columns
 }
 
 // Sent finds the columns of a relation that go into records.
-func Sent(events *change.Config, rel *change.Relation) Columns {
+func Sent(events *debezium.Config, rel *pgmodel.Relation) Columns {
 	sent := make([]bool, len(rel.Columns))
 	for _, c := range events.SentColumns(rel) {
 		for i := range rel.Columns {
@@ -90,7 +91,7 @@ func (c Columns) quoted() (names []string) {
 }
 
 // checkTexts refuses rows with a value that is not UTF-8 in a column that goes into records.
-func (c Columns) checkTexts(rows ...change.Tuple) error {
+func (c Columns) checkTexts(rows ...pgmodel.Tuple) error {
 	for _, row := range rows {
 		for i := range row {
 			if c.sent[i] && !utf8.Valid(row[i].Data) {
@@ -103,11 +104,11 @@ func (c Columns) checkTexts(rows ...change.Tuple) error {
 }
 
 // RowText names a row by its key.
-func RowText(rel *change.Relation, row change.Tuple) string {
+func RowText(rel *pgmodel.Relation, row pgmodel.Tuple) string {
 	names, values := make([]string, len(rel.Key)), make([][]byte, len(rel.Key))
 	for i, k := range rel.Key {
 		names[i] = rel.Columns[k].Name
-		if k < len(row) && row[k].Kind == change.Text {
+		if k < len(row) && row[k].Kind == pgmodel.Text {
 			values[i] = row[k].Data
 		}
 	}

@@ -6,7 +6,7 @@
 // SELECT. Oversized takes records that their topic would refuse out of a batch: cut to fit, or as
 // dead letters.
 //
-// Guarantees. The bytes are those of package change. Append does not allocate once a batch has
+// Guarantees. The bytes are those of package debezium. Append does not allocate once a batch has
 // grown to its fullest use. An event that fails leaves nothing in the batch. A text that is not
 // UTF-8 is refused with the row and the column that it is in, where the database's encoding allows
 // such texts.

@@ -11,8 +11,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
@@ -83,7 +84,7 @@ const leastCut = 64
 // cutToFit encodes an event again, whose records were appended since from, with its largest columns
 // cut. Where cutting is not asked for, no cut makes it fit, or a cut would change a key, its
 // records stay as they are.
-func (o *Oversized) cutToFit(t *Table, b *change.Batch, from change.Mark, ev *change.Event) {
+func (o *Oversized) cutToFit(t *Table, b *debezium.Batch, from debezium.Mark, ev *debezium.Event) {
 	if o.Set.Mode != spec.CutOversized {
 		return
 	}
@@ -108,8 +109,8 @@ func (o *Oversized) cutToFit(t *Table, b *change.Batch, from change.Mark, ev *ch
 }
 
 // longestCuttable is the length of the longest value that can be cut.
-func longestCuttable(rel *change.Relation, ev *change.Event) (longest int) {
-	for _, row := range []change.Tuple{ev.Before, ev.After} {
+func longestCuttable(rel *pgmodel.Relation, ev *debezium.Event) (longest int) {
+	for _, row := range []pgmodel.Tuple{ev.Before, ev.After} {
 		for i := range row {
 			if cuttable(rel, i, row[i]) {
 				longest = max(longest, len(row[i].Data))
@@ -133,7 +134,7 @@ func (o *Oversized) shorten(length int, records []kgo.Record) int {
 
 // appendCut encodes an event in place of the records since from, with values cut to a length, and
 // returns the sizes that they had by column, as JSON.
-func appendCut(t *Table, b *change.Batch, from change.Mark, ev *change.Event, length int) (string, error) {
+func appendCut(t *Table, b *debezium.Batch, from debezium.Mark, ev *debezium.Event, length int) (string, error) {
 	shorter := *ev
 	cuts := make(map[string]int)
 	shorter.Before, shorter.After = cutRow(t.Relation, ev.Before, length, cuts), cutRow(t.Relation, ev.After, length, cuts)
@@ -161,15 +162,15 @@ func sameKeys(a, b []kgo.Record) bool {
 }
 
 // cuttable reports whether a column's value is text or bytes that mean something when they are cut.
-func cuttable(rel *change.Relation, i int, d change.Datum) bool {
-	if d.Kind != change.Text || rel.Columns[i].Type == nil {
+func cuttable(rel *pgmodel.Relation, i int, d pgmodel.Datum) bool {
+	if d.Kind != pgmodel.Text || rel.Columns[i].Type == nil {
 		return false
 	}
 	t := rel.Columns[i].Type
-	for t.Kind == change.DomainType && t.Elem != nil {
+	for t.Kind == pgmodel.DomainType && t.Elem != nil {
 		t = t.Elem
 	}
-	if t.Kind != change.BaseType {
+	if t.Kind != pgmodel.BaseType {
 		return false
 	}
 	switch t.Name {
@@ -181,8 +182,8 @@ func cuttable(rel *change.Relation, i int, d change.Datum) bool {
 
 // cutRow returns the row with longer columns cut to length bytes, and notes the sizes that they
 // had. Text ends with a mark.
-func cutRow(rel *change.Relation, row change.Tuple, length int, cuts map[string]int) change.Tuple {
-	out := append(change.Tuple(nil), row...)
+func cutRow(rel *pgmodel.Relation, row pgmodel.Tuple, length int, cuts map[string]int) pgmodel.Tuple {
+	out := append(pgmodel.Tuple(nil), row...)
 	for i := range out {
 		d := &out[i]
 		if len(d.Data) <= length || !cuttable(rel, i, *d) {
@@ -204,8 +205,8 @@ func cutRow(rel *change.Relation, row change.Tuple, length int, cuts map[string]
 	return out
 }
 
-func isBytea(t *change.Type) bool {
-	for t.Kind == change.DomainType && t.Elem != nil {
+func isBytea(t *pgmodel.Type) bool {
+	for t.Kind == pgmodel.DomainType && t.Elem != nil {
 		t = t.Elem
 	}
 	return t.Name == "bytea"
@@ -213,7 +214,7 @@ func isBytea(t *change.Type) bool {
 
 // SetAside replaces the records appended since from that are still too large by dead letters. lsn
 // is where their change lies.
-func (o *Oversized) SetAside(b *change.Batch, from change.Mark, lsn uint64) error {
+func (o *Oversized) SetAside(b *debezium.Batch, from debezium.Mark, lsn uint64) error {
 	if o.fit(b.Since(from)) {
 		return nil
 	}

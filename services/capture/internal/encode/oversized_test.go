@@ -8,8 +8,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
@@ -27,14 +28,14 @@ func oversizedOf(t *testing.T, mode spec.OversizedMode) *Oversized {
 // table is one of a number, which is its key, and a text.
 func table(t *testing.T, o *Oversized) *Table {
 	t.Helper()
-	events, err := change.ConfigFrom(map[string]string{
+	events, err := debezium.ConfigFrom(map[string]string{
 		"topic.prefix": "p", "key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := &change.Type{Kind: change.BaseType, Name: "text"}
-	rel := &change.Relation{Schema: "s", Name: "a", Key: []int{0}, Columns: []change.Column{
+	text := &pgmodel.Type{Kind: pgmodel.BaseType, Name: "text"}
+	rel := &pgmodel.Relation{Schema: "s", Name: "a", Key: []int{0}, Columns: []pgmodel.Column{
 		{Name: "id", Type: text, NotNull: true, InIdentity: true}, {Name: "x", Type: text},
 	}}
 	out, err := Rules{Tables: new(spec.Tables), Events: &events, Encoding: "UTF8", Oversized: o}.Table(rel)
@@ -44,9 +45,9 @@ func table(t *testing.T, o *Oversized) *Table {
 	return out
 }
 
-func insert(id, x string) *change.Event {
-	return &change.Event{Op: change.Create, After: change.Tuple{{Kind: change.Text, Data: []byte(id)},
-		{Kind: change.Text, Data: []byte(x)}}}
+func insert(id, x string) *debezium.Event {
+	return &debezium.Event{Op: debezium.Create, After: pgmodel.Tuple{{Kind: pgmodel.Text, Data: []byte(id)},
+		{Kind: pgmodel.Text, Data: []byte(x)}}}
 }
 
 func TestALongKeyIsADeadLetterToo(t *testing.T) {
@@ -81,8 +82,8 @@ func TestWhatIsDoneWithAnOversizedRecordLeavesTheRestOfTheBatchAlone(t *testing.
 		{spec.CutOversized, strings.Repeat("k", 2*mostBytes), nil}, // to cut would change the key
 	} {
 		table := table(t, oversizedOf(t, c.mode))
-		var b change.Batch
-		for _, ev := range []*change.Event{insert("before", "x"), insert(c.id, strings.Repeat("ü", mostBytes)),
+		var b debezium.Batch
+		for _, ev := range []*debezium.Event{insert("before", "x"), insert(c.id, strings.Repeat("ü", mostBytes)),
 			insert("after", "x")} {
 			if _, err := table.Append(&b, ev); err != nil {
 				t.Fatal(err)

@@ -3,7 +3,8 @@ package encode
 import (
 	"fmt"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
@@ -11,7 +12,7 @@ import (
 // Rules are what the encoders of a session's tables have in common.
 type Rules struct {
 	Tables *spec.Tables
-	Events *change.Config
+	Events *debezium.Config
 	// Encoding is the database's.
 	Encoding string
 	// Oversized handles records that their topic does not take; nil where they stop the connector.
@@ -30,14 +31,14 @@ type Table struct {
 	// Observed is set by whoever has noted the version in the history of the table.
 	Observed bool
 
-	encoder *change.Encoder // nil unless captured
+	encoder *debezium.Encoder // nil unless captured
 	// unchecked says that the database may send texts that are not UTF-8.
 	unchecked bool
 	oversized *Oversized
 }
 
 // Table compiles the encoder of a relation; for a table that is not captured there is none.
-func (r Rules) Table(rel *change.Relation) (*Table, error) {
+func (r Rules) Table(rel *pgmodel.Relation) (*Table, error) {
 	table := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}
 	t := &Table{Name: table.String(), Captured: r.Tables.Read(table), Signal: r.Tables.IsSignal(table),
 		oversized: r.Oversized}
@@ -47,13 +48,13 @@ func (r Rules) Table(rel *change.Relation) (*Table, error) {
 	}
 	t.Columns, t.unchecked = Sent(r.Events, rel), pgrepl.Unchecked(r.Encoding)
 	var err error
-	t.encoder, err = change.NewEncoder(rel, r.Events)
+	t.encoder, err = debezium.NewEncoder(rel, r.Events)
 	return t, err
 }
 
 // Append adds the records of an event to a batch, under the rule for oversized records, and returns
 // how many events they are.
-func (t *Table) Append(b *change.Batch, ev *change.Event) (int, error) {
+func (t *Table) Append(b *debezium.Batch, ev *debezium.Event) (int, error) {
 	if t.unchecked {
 		if err := t.checkTexts(ev.Before, ev.After); err != nil {
 			return 0, fmt.Errorf("convert a change at LSN %s: %w", pgrepl.LSN(ev.Source.LSN), err)
@@ -77,6 +78,6 @@ func (t *Table) Append(b *change.Batch, ev *change.Event) (int, error) {
 
 // AppendIdentity appends what tells a row from others of the table; known is the row to take
 // columns from that it lacks.
-func (t *Table) AppendIdentity(dst []byte, row, known change.Tuple) ([]byte, error) {
+func (t *Table) AppendIdentity(dst []byte, row, known pgmodel.Tuple) ([]byte, error) {
 	return t.encoder.AppendIdentity(dst, row, known)
 }

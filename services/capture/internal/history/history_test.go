@@ -10,7 +10,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
@@ -205,9 +206,9 @@ func TestTheNewestOfSeveralTablesComeFirst(t *testing.T) {
 }
 
 func TestGeneratedColumnsAreLeftOut(t *testing.T) {
-	rel := &change.Relation{OID: 7, ReplicaIdentity: 'i',
-		Columns: []change.Column{{Name: "id", Declared: "integer", NotNull: true, Number: 1}, {Name: "g", Generated: true}}}
-	d := Describe(rel, []change.SentColumn{{Column: &rel.Columns[0], KeyPlace: 1}, {Column: &rel.Columns[1]}})
+	rel := &pgmodel.Relation{OID: 7, ReplicaIdentity: 'i',
+		Columns: []pgmodel.Column{{Name: "id", Declared: "integer", NotNull: true, Number: 1}, {Name: "g", Generated: true}}}
+	d := Describe(rel, []debezium.SentColumn{{Column: &rel.Columns[0], KeyPlace: 1}, {Column: &rel.Columns[1]}})
 	want := Description{OID: 7, ReplicaIdentity: "INDEX",
 		Columns: []Column{{Name: "id", Type: "integer", Key: 1, Number: 1}}}
 	if !reflect.DeepEqual(d, want) {

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
@@ -36,7 +37,7 @@ type Description struct {
 // Describe describes a relation whose events have the given columns. Generated columns are left
 // out: snapshots read them, but before PostgreSQL 18 the stream does not have them, so that they
 // would come and go.
-func Describe(rel *change.Relation, sent []change.SentColumn) Description {
+func Describe(rel *pgmodel.Relation, sent []debezium.SentColumn) Description {
 	d := Description{OID: rel.OID, ReplicaIdentity: IdentityName(rel.ReplicaIdentity)}
 	for _, c := range sent {
 		if !c.Generated {

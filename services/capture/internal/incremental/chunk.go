@@ -8,7 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/notify"
@@ -19,7 +20,7 @@ import (
 // Chunks reads chunks of tables and writes the marks around them.
 type Chunks struct {
 	Spec   *spec.Spec
-	Events *change.Config
+	Events *debezium.Config
 	Server pgrepl.Server
 	Plugin spec.Plugin
 }
@@ -39,7 +40,7 @@ type Chunk struct {
 	Last, Max progress.Key
 
 	id  string
-	rel *change.Relation
+	rel *pgmodel.Relation
 	// err says why the table cannot be read.
 	err error
 }
@@ -62,7 +63,7 @@ func (r Chunks) read(ctx context.Context, conn *pgx.Conn, req Request) (*Chunk, 
 }
 
 // ReadBy reads a chunk in the order of the key columns.
-func (r Chunks) ReadBy(ctx context.Context, conn *pgx.Conn, req Request, rel *change.Relation,
+func (r Chunks) ReadBy(ctx context.Context, conn *pgx.Conn, req Request, rel *pgmodel.Relation,
 	key []int) (_ *Chunk, err error) {
 	order := newKeyOrder(rel, key)
 	c := &Chunk{rel: rel, Max: req.Max}
@@ -93,7 +94,7 @@ func (r Chunks) ReadBy(ctx context.Context, conn *pgx.Conn, req Request, rel *ch
 
 // readAfter reads the next rows, and those beyond the chunk's size that have the same key as its
 // last: what a key does not tell apart, since it has NULLs, or is not unique, comes in one chunk.
-func (r Chunks) readAfter(ctx context.Context, conn *pgx.Conn, rel *change.Relation, key []int,
+func (r Chunks) readAfter(ctx context.Context, conn *pgx.Conn, rel *pgmodel.Relation, key []int,
 	condition string) ([][]byte, error) {
 	columns := encode.Sent(r.Events, rel).With(key)
 	rows := func(query string) ([][]byte, error) {
@@ -131,8 +132,8 @@ func keyOf(line []byte, columns []int) (progress.Key, error) {
 		return nil, err
 	}
 	var out progress.Key
-	add := func(d change.Datum) {
-		if d.Kind == change.Null {
+	add := func(d pgmodel.Datum) {
+		if d.Kind == pgmodel.Null {
 			out = append(out, nil)
 			return
 		}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
@@ -14,21 +14,21 @@ import (
 // comparison of rows, which an index answers best, would leave out rows with NULL, so that it is
 // used for keys without.
 type keyOrder struct {
-	columns  []*change.Column
+	columns  []*pgmodel.Column
 	nullable bool
 }
 
-func newKeyOrder(rel *change.Relation, key []int) keyOrder {
+func newKeyOrder(rel *pgmodel.Relation, key []int) keyOrder {
 	var o keyOrder
 	for _, i := range key {
 		o.columns = append(o.columns, &rel.Columns[i])
 	}
-	o.nullable = slices.ContainsFunc(o.columns, func(c *change.Column) bool { return !c.NotNull })
+	o.nullable = slices.ContainsFunc(o.columns, func(c *pgmodel.Column) bool { return !c.NotNull })
 	return o
 }
 
 // literal writes a value with its type: a composite type's could not be found out from an operator.
-func literal(c *change.Column, value *string) string {
+func literal(c *pgmodel.Column, value *string) string {
 	if c.Declared == "" {
 		return pgrepl.QuoteLiteral(*value)
 	}

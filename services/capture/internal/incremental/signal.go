@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/notify"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
@@ -74,7 +74,7 @@ func (n *Snapshots) Row(b *stage.Batch, m *pgrepl.Message, lastCommit pgrepl.LSN
 	if m.Kind == pgrepl.Delete {
 		row = m.Old
 	}
-	if m.Kind == pgrepl.Update || len(row) < 1 || row[0].Kind != change.Text {
+	if m.Kind == pgrepl.Update || len(row) < 1 || row[0].Kind != pgmodel.Text {
 		return nil
 	}
 	s := Signal{ID: string(row[0].Data)}

@@ -14,7 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
@@ -29,7 +30,7 @@ import (
 // Deps are what incremental snapshots work with.
 type Deps struct {
 	Spec   *spec.Spec
-	Events *change.Config
+	Events *debezium.Config
 	Server pgrepl.Server
 	Plugin spec.Plugin
 	// Tables are the catalog's versions of tables, which chunks have; nobody else uses this cache.
@@ -54,7 +55,7 @@ type Snapshots struct {
 	chunks   Chunks
 	progress *progress.Incremental
 	requests chan Request
-	aux      *change.Auxiliary
+	aux      *debezium.Auxiliary
 	// asked is the id of the chunk that was asked for and has not come through the stream; empty if none was.
 	asked string
 	// window is open between a chunk's marks.
@@ -71,7 +72,7 @@ func New(ctx context.Context, d Deps, saved *progress.Incremental) *Snapshots {
 		saved = new(progress.Incremental)
 	}
 	n := &Snapshots{d: d, chunks: Chunks{Spec: d.Spec, Events: d.Events, Server: d.Server, Plugin: d.Plugin}, stream: ctx,
-		progress: saved, requests: make(chan Request, 1), aux: change.NewAuxiliary(d.Events)}
+		progress: saved, requests: make(chan Request, 1), aux: debezium.NewAuxiliary(d.Events)}
 	n.next()
 	return n
 }
@@ -100,7 +101,7 @@ func (n *Snapshots) update(b *stage.Batch, p progress.Incremental) {
 }
 
 // Changed tells of a change of the stream: the row before and after it.
-func (n *Snapshots) Changed(t *encode.Table, before, after change.Tuple) {
+func (n *Snapshots) Changed(t *encode.Table, before, after pgmodel.Tuple) {
 	if n.window != nil {
 		n.window.note(t, before, after)
 	}
@@ -165,7 +166,7 @@ func (n *Snapshots) deliver(b *stage.Batch, c *Chunk, w *window, lastCommit pgre
 	if err != nil {
 		return err
 	}
-	var row change.Tuple
+	var row pgmodel.Tuple
 	at := pgrepl.Position{SystemID: n.d.System.ID, Timeline: n.d.System.Timeline, Commit: b.At.Commit,
 		Ordinal: b.At.Ordinal}
 	n.d.Observer.Chunk(b, t, history.Point{At: at, LSN: b.At.Commit, Time: time.Now().UTC()})
@@ -181,8 +182,8 @@ func (n *Snapshots) deliver(b *stage.Batch, c *Chunk, w *window, lastCommit pgre
 			continue
 		}
 		now := time.Now()
-		ev := change.Event{Op: change.Read, After: row, Now: now.UnixNano(), Source: change.Source{
-			Snapshot: change.SnapshotIncremental, CommitTime: now.UnixMicro(), LSN: uint64(lastCommit),
+		ev := debezium.Event{Op: debezium.Read, After: row, Now: now.UnixNano(), Source: debezium.Source{
+			Snapshot: debezium.SnapshotIncremental, CommitTime: now.UnixMicro(), LSN: uint64(lastCommit),
 			LastCommit: uint64(lastCommit)}}
 		events, err := t.Append(&b.Batch, &ev)
 		if err != nil {

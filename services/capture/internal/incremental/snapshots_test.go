@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
@@ -18,17 +18,17 @@ import (
 )
 
 // table is public.a (id int primary key, n int not null).
-func table() *change.Relation {
-	column := func(name, kind string, oid uint32) change.Column {
-		return change.Column{Name: name, Type: &change.Type{OID: oid, Schema: "pg_catalog", Name: kind, Kind: change.BaseType,
+func table() *pgmodel.Relation {
+	column := func(name, kind string, oid uint32) pgmodel.Column {
+		return pgmodel.Column{Name: name, Type: &pgmodel.Type{OID: oid, Schema: "pg_catalog", Name: kind, Kind: pgmodel.BaseType,
 			TypeMod: -1}, TypeMod: -1, NotNull: true, InIdentity: name == "id"}
 	}
-	return &change.Relation{OID: 1, Schema: "public", Name: "a", ReplicaIdentity: 'd', Key: []int{0},
-		Columns: []change.Column{column("id", "int4", 23), column("n", "int4", 23)}}
+	return &pgmodel.Relation{OID: 1, Schema: "public", Name: "a", ReplicaIdentity: 'd', Key: []int{0},
+		Columns: []pgmodel.Column{column("id", "int4", 23), column("n", "int4", 23)}}
 }
 
-func tuple(id, n string) change.Tuple {
-	return change.Tuple{{Kind: change.Text, Data: []byte(id)}, {Kind: change.Text, Data: []byte(n)}}
+func tuple(id, n string) pgmodel.Tuple {
+	return pgmodel.Tuple{{Kind: pgmodel.Text, Data: []byte(id)}, {Kind: pgmodel.Text, Data: []byte(n)}}
 }
 
 // snapshots are those of a stream that reads tables, without a database: the test reads the chunks.

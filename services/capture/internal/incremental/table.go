@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/notify"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
@@ -24,7 +24,7 @@ var (
 )
 
 // resolve finds a table with the columns that it is read by, and refuses what cannot be read in chunks.
-func (r Chunks) resolve(ctx context.Context, conn *pgx.Conn, c progress.Collection) (rel *change.Relation,
+func (r Chunks) resolve(ctx context.Context, conn *pgx.Conn, c progress.Collection) (rel *pgmodel.Relation,
 	key []int, err error) {
 	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), func(pgrepl.Table) bool { return true })
 	if rel, err = catalog.Named(c.Table.Schema, c.Table.Name, true); err != nil {
@@ -44,7 +44,7 @@ func (r Chunks) resolve(ctx context.Context, conn *pgx.Conn, c progress.Collecti
 
 // withoutGenerated is a table as pgoutput describes it, which leaves generated columns out: events
 // of one table have the same columns wherever they come from. Debezium does the same.
-func withoutGenerated(rel *change.Relation) *change.Relation {
+func withoutGenerated(rel *pgmodel.Relation) *pgmodel.Relation {
 	out := *rel
 	out.Columns, out.Key = nil, nil
 	places := make([]int, len(rel.Columns))
@@ -81,7 +81,7 @@ func checkFilter(ctx context.Context, conn *pgx.Conn, c progress.Collection) err
 }
 
 // checkOrder refuses a key whose columns have no order, or may not be read. EXPLAIN looks for both and reads nothing.
-func checkOrder(ctx context.Context, conn *pgx.Conn, c progress.Collection, rel *change.Relation, key []int) error {
+func checkOrder(ctx context.Context, conn *pgx.Conn, c progress.Collection, rel *pgmodel.Relation, key []int) error {
 	by := columnList(rel, key, "")
 	_, err := conn.Exec(ctx, fmt.Sprintf("EXPLAIN SELECT %s FROM %s ORDER BY %s", by,
 		pgrepl.QuoteTable(rel.Schema, rel.Name), by))
@@ -95,7 +95,7 @@ func checkOrder(ctx context.Context, conn *pgx.Conn, c progress.Collection, rel 
 	return fmt.Errorf("%w: reading %s in the order of its key %s: %w", ErrNotIncremental, c.Table, by, pg)
 }
 
-func keyColumns(rel *change.Relation, surrogate string) ([]int, error) {
+func keyColumns(rel *pgmodel.Relation, surrogate string) ([]int, error) {
 	if surrogate == "" {
 		if len(rel.Key) == 0 {
 			return nil,
@@ -120,7 +120,7 @@ func where(filter string) string {
 	return " WHERE (" + filter + ")"
 }
 
-func columnList(rel *change.Relation, columns []int, suffix string) string {
+func columnList(rel *pgmodel.Relation, columns []int, suffix string) string {
 	names := make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = pgrepl.QuoteIdent(rel.Columns[c].Name) + suffix

@@ -1,7 +1,7 @@
 package incremental
 
 import (
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 )
 
@@ -15,7 +15,7 @@ type window struct {
 func newWindow(table string) *window { return &window{table: table, changed: make(map[string]bool)} }
 
 // note notes what tells a changed row from others, before and after its change.
-func (w *window) note(t *encode.Table, rows ...change.Tuple) {
+func (w *window) note(t *encode.Table, rows ...pgmodel.Tuple) {
 	if t.Name != w.table {
 		return
 	}
@@ -33,7 +33,7 @@ func (w *window) note(t *encode.Table, rows ...change.Tuple) {
 }
 
 // has reports whether a row that was read has changed since.
-func (w *window) has(t *encode.Table, row change.Tuple) (bool, error) {
+func (w *window) has(t *encode.Table, row pgmodel.Tuple) (bool, error) {
 	key, err := t.AppendIdentity(w.key[:0], row, nil)
 	if err != nil {
 		return false, err

@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
@@ -65,7 +65,7 @@ func (m *Meters) delivered(ctx context.Context, d *status.Delivered) {
 	for _, c := range d.Counts {
 		table := attribute.String("table", c.Table)
 		m.rows.Add(ctx, c.Events, metric.WithAttributes(table, attribute.String("op", string(rune(c.Op)))))
-		if c.Op == change.Read {
+		if c.Op == debezium.Read {
 			m.snapshotRows.Add(ctx, c.Events, metric.WithAttributes(table))
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
@@ -44,36 +44,36 @@ func New(s *spec.Spec, log *slog.Logger) Notifier {
 }
 
 // Initial tells of the initial snapshot as a whole.
-func (n Notifier) Initial(aux *change.Auxiliary, b *change.Batch, kind Kind) error {
-	return n.tell(aux, b, change.InitialSnapshot, kind, "")
+func (n Notifier) Initial(aux *debezium.Auxiliary, b *debezium.Batch, kind Kind) error {
+	return n.tell(aux, b, debezium.InitialSnapshot, kind, "")
 }
 
 // Table tells that the initial snapshot begins to read a table; all are the names of its tables.
-func (n Notifier) Table(aux *change.Auxiliary, b *change.Batch, table string, all []string) error {
-	return n.tell(aux, b, change.InitialSnapshot, InProgress, "", "current_collection_in_progress", table,
-		"data_collections", strings.Join(change.HashSetOrder(all), ","))
+func (n Notifier) Table(aux *debezium.Auxiliary, b *debezium.Batch, table string, all []string) error {
+	return n.tell(aux, b, debezium.InitialSnapshot, InProgress, "", "current_collection_in_progress", table,
+		"data_collections", strings.Join(debezium.HashSetOrder(all), ","))
 }
 
 // TableRead tells that the initial snapshot has read all rows of a table.
-func (n Notifier) TableRead(aux *change.Auxiliary, b *change.Batch, table string, all []string, rows int64) error {
+func (n Notifier) TableRead(aux *debezium.Auxiliary, b *debezium.Batch, table string, all []string, rows int64) error {
 	names := slices.Clone(all)
 	if n.signals != "" && !slices.Contains(names, n.signals) {
 		names = append(names, n.signals)
 	}
 	slices.Sort(names)
-	return n.tell(aux, b, change.InitialSnapshot, TableDone, "", "scanned_collection", table, "data_collections",
+	return n.tell(aux, b, debezium.InitialSnapshot, TableDone, "", "scanned_collection", table, "data_collections",
 		strings.Join(names, ","),
 		"total_rows_scanned", strconv.FormatInt(rows, 10), "status", "SUCCEEDED")
 }
 
 // Incremental tells of the incremental snapshots that p is the progress of. pairs are names and values of its data.
-func (n Notifier) Incremental(aux *change.Auxiliary, b *change.Batch, p progress.Incremental, kind Kind,
+func (n Notifier) Incremental(aux *debezium.Auxiliary, b *debezium.Batch, p progress.Incremental, kind Kind,
 	pairs ...string) error {
-	return n.tell(aux, b, change.IncrementalSnapshot, kind, p.Signal, pairs...)
+	return n.tell(aux, b, debezium.IncrementalSnapshot, kind, p.Signal, pairs...)
 }
 
 // Chunk tells that a chunk of the table under way is delivered.
-func (n Notifier) Chunk(aux *change.Auxiliary, b *change.Batch, p progress.Incremental) error {
+func (n Notifier) Chunk(aux *debezium.Auxiliary, b *debezium.Batch, p progress.Incremental) error {
 	const null = "<null>"
 	return n.Incremental(aux, b, p, InProgress, "current_collection_in_progress", p.Collections[0].Table.String(),
 		"maximum_key", strings.Join(p.Max.Texts(null), ","),
@@ -90,7 +90,7 @@ var (
 )
 
 // Scanned tells that the table under way is done with; end is nil if it had rows and all are delivered.
-func (n Notifier) Scanned(aux *change.Auxiliary, b *change.Batch, p progress.Incremental, end error) error {
+func (n Notifier) Scanned(aux *debezium.Auxiliary, b *debezium.Batch, p progress.Incremental, end error) error {
 	status := "SUCCEEDED"
 	switch {
 	case errors.Is(end, ErrNoKey):
@@ -112,7 +112,7 @@ func (n Notifier) Scanned(aux *change.Auxiliary, b *change.Batch, p progress.Inc
 }
 
 // tell tells one notification. id is a signal's; without one the notification has one of its own.
-func (n Notifier) tell(aux *change.Auxiliary, b *change.Batch, aggregate string, kind Kind, id string,
+func (n Notifier) tell(aux *debezium.Auxiliary, b *debezium.Batch, aggregate string, kind Kind, id string,
 	pairs ...string) error {
 	if !n.channels.Log && n.channels.Topic == "" {
 		return nil
@@ -120,7 +120,7 @@ func (n Notifier) tell(aux *change.Auxiliary, b *change.Batch, aggregate string,
 	if id == "" {
 		id = uuid.NewString()
 	}
-	what := change.Notification{ID: id, Aggregate: aggregate, Type: string(kind), Time: time.Now().UnixMilli(),
+	what := debezium.Notification{ID: id, Aggregate: aggregate, Type: string(kind), Time: time.Now().UnixMilli(),
 		Data: map[string]string{"connector_name": n.name}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		what.Data[pairs[i]] = pairs[i+1]

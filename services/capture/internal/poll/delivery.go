@@ -3,7 +3,8 @@ package poll
 import (
 	"context"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
@@ -13,8 +14,8 @@ type delivery struct {
 	session *session
 	ctx     context.Context
 	source  *source
-	b       change.Batch
-	row     change.Tuple
+	b       debezium.Batch
+	row     pgmodel.Tuple
 	// offset is that of the last row in the batch.
 	offset offset
 	// rows are written and not told as delivered.

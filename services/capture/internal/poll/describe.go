@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -125,7 +125,7 @@ func describeTable(ctx context.Context, conn *pgx.Conn, t pgrepl.Table) (columns
 	}
 	for _, c := range rel.Columns {
 		typ, mod := c.Type, c.TypeMod
-		for typ.Kind == change.DomainType && typ.Elem != nil {
+		for typ.Kind == pgmodel.DomainType && typ.Elem != nil {
 			typ, mod = typ.Elem, typ.TypeMod
 		}
 		columns = append(columns, column{name: c.Name, oid: typ.OID, mod: mod, notNull: c.NotNull,

@@ -3,9 +3,9 @@ package poll
 import (
 	"fmt"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 )
 
 // Class is the connector class that configurations name: that of Confluent's connector.
@@ -45,7 +45,7 @@ func Plugin(o Options) (connector.Plugin, error) {
 		Class:     Class,
 		Aliases:   []string{"JdbcSourceConnector", "JdbcSource", "calypso.capture.PollingConnector"},
 		Type:      connector.Source,
-		Version:   change.CompatibleVersion,
+		Version:   debezium.CompatibleVersion,
 		Catalogue: keys,
 		Tasks: func(v catalogue.Values) (int, error) {
 			_, err := parseSettings(v)

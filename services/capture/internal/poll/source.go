@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -72,13 +72,13 @@ func (s *source) id() string {
 }
 
 // offsetOf is the offset after a row.
-func (s *source) offsetOf(row change.Tuple) (offset, error) {
+func (s *source) offsetOf(row pgmodel.Tuple) (offset, error) {
 	if len(row) != len(s.columns) {
 		return offset{}, fmt.Errorf("row of %d columns, want %d", len(row), len(s.columns))
 	}
 	var o offset
 	for _, i := range s.stamps {
-		if row[i].Kind != change.Text {
+		if row[i].Kind != pgmodel.Text {
 			continue
 		}
 		t, err := parseTime(string(row[i].Data))
@@ -107,10 +107,10 @@ func (s *source) resumable(last, next offset) bool {
 }
 
 // record makes the record of a row.
-func (s *source) record(row change.Tuple) (*record.Record, error) {
+func (s *source) record(row pgmodel.Tuple) (*record.Record, error) {
 	v := record.NewStruct(s.schema)
 	for i := range s.columns {
-		if row[i].Kind != change.Text {
+		if row[i].Kind != pgmodel.Text {
 			continue
 		}
 		var err error

@@ -10,10 +10,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -77,13 +77,13 @@ type session struct {
 	task     *task
 	conn     *pgx.Conn
 	producer *deliver.Producer
-	writer   *change.Writer
+	writer   *debezium.Writer
 	offsets  map[string][]byte // as they were at the start, by canonical partition
 	sources  map[string]*source
 }
 
 func (t *task) session(ctx context.Context) error {
-	s := &session{task: t, writer: change.NewWriter(t.key, t.value, t.transforms), sources: make(map[string]*source)}
+	s := &session{task: t, writer: debezium.NewWriter(t.key, t.value, t.transforms), sources: make(map[string]*source)}
 	defer s.close()
 	t.report.Connecting()
 	var err error

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
@@ -31,7 +31,7 @@ type Preparation struct {
 	catalog *pgrepl.Catalog
 	tables  []pgrepl.FoundTable
 	// relations are the captured tables as the catalog has them; they do not change once snapshots read them.
-	relations map[uint32]*change.Relation
+	relations map[uint32]*pgmodel.Relation
 	withheld  *withheld.Withheld
 	plugin    spec.Plugin
 }
@@ -69,7 +69,7 @@ func (s *Preparation) loadRelations() error {
 	if err := s.catalog.Load(oids); err != nil {
 		return fmt.Errorf("read the captured tables from the catalog: %w", err)
 	}
-	s.relations = make(map[uint32]*change.Relation, len(oids))
+	s.relations = make(map[uint32]*pgmodel.Relation, len(oids))
 	for _, oid := range oids {
 		if rel := s.catalog.Relation(oid); rel != nil {
 			s.relations[oid] = rel
@@ -104,7 +104,7 @@ func (s *Preparation) streams() bool { return s.d.Spec.Snapshot.Streams }
 func (s *Preparation) Catalog() *pgrepl.Catalog { return s.catalog }
 
 // Relations are the captured tables as the catalog has them, by oid.
-func (s *Preparation) Relations() map[uint32]*change.Relation { return s.relations }
+func (s *Preparation) Relations() map[uint32]*pgmodel.Relation { return s.relations }
 
 // Withheld is what the server keeps back of the tables.
 func (s *Preparation) Withheld() *withheld.Withheld { return s.withheld }

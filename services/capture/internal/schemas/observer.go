@@ -1,7 +1,8 @@
 package schemas
 
 import (
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
@@ -13,11 +14,11 @@ import (
 // snapshot.
 type Observer struct {
 	History *history.History
-	Events  *change.Config
+	Events  *debezium.Config
 }
 
 // Note notes what a relation looks like from a point of the stream on.
-func (o Observer) Note(into *[]stage.Version, rel *change.Relation, at history.Point) {
+func (o Observer) Note(into *[]stage.Version, rel *pgmodel.Relation, at history.Point) {
 	name := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String()
 	if v, fresh := o.History.Observe(name, history.Describe(rel, o.Events.SentColumns(rel)), at); fresh {
 		*into = append(*into, stage.Version{Version: v, Relation: rel})

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -121,9 +121,9 @@ func (s *Slot) rawStream(ctx context.Context, pluginArgs []string) (*pgrepl.Sess
 // it is empty if this one can be converted.
 func (s *Slot) unsendableRow(ctx context.Context, conn *pgx.Conn, m *pgrepl.Message) string {
 	rel := m.Relation
-	for _, row := range []change.Tuple{m.New, m.Old} {
+	for _, row := range []pgmodel.Tuple{m.New, m.Old} {
 		for i := range row {
-			if row[i].Kind != change.Text || i >= len(rel.Columns) {
+			if row[i].Kind != pgmodel.Text || i >= len(rel.Columns) {
 				continue
 			}
 			var converted []byte

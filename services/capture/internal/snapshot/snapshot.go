@@ -9,9 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
@@ -26,10 +27,10 @@ import (
 // Deps are what a snapshot works with.
 type Deps struct {
 	Spec   *spec.Spec
-	Events *change.Config
+	Events *debezium.Config
 	Server pgrepl.Server
 	// Relations are the tables as the catalog has them, by oid; Rules make their encoders.
-	Relations   map[uint32]*change.Relation
+	Relations   map[uint32]*pgmodel.Relation
 	Rules       encode.Rules
 	Connections *connections.Set
 	Notifier    notify.Notifier
@@ -42,7 +43,7 @@ type Deps struct {
 type Exported struct {
 	Name string
 	// Source is the part of the events' source block that all rows have.
-	Source change.Source
+	Source debezium.Source
 	// Release lets it go: when every worker has imported it, it is not needed any more.
 	Release func()
 }
@@ -135,7 +136,7 @@ func (n *Snapshot) Run(ctx context.Context) error {
 // begins tells that the snapshot begins.
 func (n *Snapshot) begins(ctx context.Context) error {
 	b := new(stage.Batch)
-	if err := n.d.Notifier.Initial(change.NewAuxiliary(n.d.Events), &b.Batch, notify.Started); err != nil ||
+	if err := n.d.Notifier.Initial(debezium.NewAuxiliary(n.d.Events), &b.Batch, notify.Started); err != nil ||
 		len(b.Records) == 0 {
 		return err
 	}
@@ -204,21 +205,21 @@ func Import(ctx context.Context, conn *pgx.Conn, name string) error {
 }
 
 // Look asks what all rows of the snapshot have in common.
-func Look(ctx context.Context, conns *connections.Set, name string) (change.Source, uint64, error) {
+func Look(ctx context.Context, conns *connections.Set, name string) (debezium.Source, uint64, error) {
 	conn, err := conns.Dial(ctx, "look at a snapshot")
 	if err != nil {
-		return change.Source{}, 0, err
+		return debezium.Source{}, 0, err
 	}
 	defer conn.HangUp()
 	if err := Import(ctx, conn.Conn, name); err != nil {
-		return change.Source{}, 0, err
+		return debezium.Source{}, 0, err
 	}
 	var now time.Time
 	var xmin, xmax int64
 	if err := conn.QueryRow(ctx,
 		"SELECT now(), txid_snapshot_xmin(txid_current_snapshot()), txid_snapshot_xmax(txid_current_snapshot())").Scan(&now,
 		&xmin, &xmax); err != nil {
-		return change.Source{}, 0, fmt.Errorf("look at snapshot %s: %w", name, err)
+		return debezium.Source{}, 0, fmt.Errorf("look at snapshot %s: %w", name, err)
 	}
-	return change.Source{CommitTime: now.UnixMicro(), TxID: uint64(uint32(xmax)), HasTx: true}, uint64(xmin), nil
+	return debezium.Source{CommitTime: now.UnixMicro(), TxID: uint64(uint32(xmax)), HasTx: true}, uint64(xmin), nil
 }

@@ -7,7 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/clock"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
@@ -18,7 +19,7 @@ type worker struct {
 	n   *Snapshot
 	ctx context.Context
 	b   *rowBatch
-	row change.Tuple
+	row pgmodel.Tuple
 
 	// of is the range being read, enc its table's encoder.
 	of  pageRange
@@ -31,11 +32,11 @@ type worker struct {
 	// ctid is that of the last row sent.
 	ctid  []byte
 	clock clock.Clock
-	ev    change.Event
+	ev    debezium.Event
 	// lines counts the rows of the range being read; notices are told once the row that is held back is sent.
 	lines   int64
 	notices []tableNotice
-	aux     *change.Auxiliary
+	aux     *debezium.Auxiliary
 }
 
 // heldRow is a row that is not sent yet; there is none if its line is empty.
@@ -57,8 +58,8 @@ func (n *Snapshot) work(ctx context.Context, imported chan<- struct{}) error {
 		return err
 	}
 	imported <- struct{}{}
-	w := &worker{n: n, ctx: ctx, b: <-n.free, aux: change.NewAuxiliary(n.d.Events)}
-	w.ev = change.Event{Op: change.Read, Source: n.from.Source}
+	w := &worker{n: n, ctx: ctx, b: <-n.free, aux: debezium.NewAuxiliary(n.d.Events)}
+	w.ev = debezium.Event{Op: debezium.Read, Source: n.from.Source}
 	for {
 		r, ok := n.queue.take()
 		if !ok {
@@ -84,11 +85,11 @@ func (n *Snapshot) work(ctx context.Context, imported chan<- struct{}) error {
 			return ctx.Err()
 		}
 	}
-	end := change.SnapshotTrue
+	end := debezium.SnapshotTrue
 	if last, err := w.n.queue.retire(ctx, len(w.held.line) > 0); err != nil {
 		return err
 	} else if last {
-		end = change.SnapshotLast
+		end = debezium.SnapshotLast
 	}
 	if err := w.emit(end); err != nil {
 		return err
@@ -170,7 +171,7 @@ func (w *worker) read(ctx context.Context, conn *pgx.Conn, r pageRange) error {
 func (w *worker) Write(line []byte) (int, error) {
 	first := w.held.of != w.of
 	w.lines++
-	if w.unsent = w.emit(change.SnapshotTrue); w.unsent != nil {
+	if w.unsent = w.emit(debezium.SnapshotTrue); w.unsent != nil {
 		return 0, w.unsent
 	}
 	w.held = heldRow{line: append(w.held.line, line...), of: w.of, enc: w.enc, first: first}
@@ -179,7 +180,7 @@ func (w *worker) Write(line []byte) (int, error) {
 
 // emit sends the row that was held back, if there is one. end is SnapshotLast for the last row of
 // the snapshot, else SnapshotTrue.
-func (w *worker) emit(end change.SnapshotMark) error {
+func (w *worker) emit(end debezium.SnapshotMark) error {
 	held := &w.held
 	if len(held.line) == 0 {
 		return nil
@@ -218,17 +219,17 @@ func (w *worker) emit(end change.SnapshotMark) error {
 }
 
 // mark is source.snapshot of the row that is held.
-func (w *worker) mark(end change.SnapshotMark) change.SnapshotMark {
-	if end == change.SnapshotLast || !w.held.first && !w.held.last {
+func (w *worker) mark(end debezium.SnapshotMark) debezium.SnapshotMark {
+	if end == debezium.SnapshotLast || !w.held.first && !w.held.last {
 		return end
 	}
 	switch at := w.n.queue.begin(w.held.of.table); {
 	case at.first:
-		return change.SnapshotFirst
+		return debezium.SnapshotFirst
 	case w.held.last:
-		return change.SnapshotLastInTable
+		return debezium.SnapshotLastInTable
 	case at.firstInTable:
-		return change.SnapshotFirstInTable
+		return debezium.SnapshotFirstInTable
 	}
 	return end
 }

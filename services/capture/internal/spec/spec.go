@@ -4,8 +4,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/entra"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
@@ -33,7 +33,7 @@ type Spec struct {
 	Notifications Notifications
 
 	// Events shape the bytes. A task adds to its own copy what only a task knows.
-	Events    change.Config
+	Events    debezium.Config
 	Delivery  deliver.Settings
 	Oversized Oversized
 	// Unprocessable is what is done with a change that no event can be made of.
@@ -137,7 +137,7 @@ func Parse(v catalogue.Values) (*Spec, error) {
 		v.String("oversized.records.topic")}); s.Oversized.Topic == "" {
 		s.Oversized.Topic = s.Prefix + "-oversized"
 	}
-	if s.Events, err = change.ConfigFrom(v.Raw()); err != nil {
+	if s.Events, err = debezium.ConfigFrom(v.Raw()); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -1,13 +1,13 @@
 package stage
 
 import (
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
 // Batch is what is written to Kafka at once: records and what they bring the capture further.
 type Batch struct {
-	change.Batch
+	debezium.Batch
 	Tally
 	// Whole says that the batch ends between two transactions.
 	Whole bool

@@ -8,7 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
@@ -222,9 +222,9 @@ func TestTheTallyOfATransactionIsTheSumOfItsBatches(t *testing.T) {
 		b.At = pgrepl.Position{Commit: pgrepl.LSN(10 * (i + 1))}
 		b.Commit(progress.Commit{TxID: uint32(i), CommitTime: int64(100 - i)}, 1)
 		b.Commit(progress.Commit{TxID: uint32(i), CommitTime: 7}, 0) // nothing of it was an event
-		b.Count("s.t", 2, &change.Event{Op: change.Update, Source: change.Source{LSN: uint64(i), CommitTime: int64(i)}})
-		b.Count("s.t", 0, &change.Event{Op: change.Update, Source: change.Source{LSN: uint64(i + 5), CommitTime: int64(i)}})
-		b.Count("s.t", 1, &change.Event{Op: change.Create})
+		b.Count("s.t", 2, &debezium.Event{Op: debezium.Update, Source: debezium.Source{LSN: uint64(i), CommitTime: int64(i)}})
+		b.Count("s.t", 0, &debezium.Event{Op: debezium.Update, Source: debezium.Source{LSN: uint64(i + 5), CommitTime: int64(i)}})
+		b.Count("s.t", 1, &debezium.Event{Op: debezium.Create})
 		b.Reads = []Read{{Table: "s.t", Rows: 3}}
 		b.Traces, b.Versions, b.Awaited = []Trace{{Parent: "p"}}, []Version{{}}, []chan struct{}{make(chan struct{})}
 	}
@@ -244,8 +244,8 @@ func TestTheTallyOfATransactionIsTheSumOfItsBatches(t *testing.T) {
 		len(sum.Versions) != 2 || sum.Began.IsZero() {
 		t.Errorf("%+v", sum)
 	}
-	want := []Count{{Table: "s.t", Op: change.Update, Events: 4, Rows: 2, LSN: 6, CommitTime: 1},
-		{Table: "s.t", Op: change.Create, Events: 2, Rows: 2}}
+	want := []Count{{Table: "s.t", Op: debezium.Update, Events: 4, Rows: 2, LSN: 6, CommitTime: 1},
+		{Table: "s.t", Op: debezium.Create, Events: 2, Rows: 2}}
 	if !slices.Equal(sum.Counts, want) {
 		t.Errorf("counted %+v, want %+v", sum.Counts, want)
 	}

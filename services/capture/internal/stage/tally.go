@@ -3,7 +3,8 @@ package stage
 import (
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
@@ -59,13 +60,13 @@ type Trace struct {
 // Version is a new version of a table, which looks like Relation from then on.
 type Version struct {
 	*history.Version
-	Relation *change.Relation
+	Relation *pgmodel.Relation
 }
 
 // Count counts what became events, of one table and operation.
 type Count struct {
 	Table string // schema.table
-	Op    change.Op
+	Op    debezium.Op
 	// Events counts events, Rows the changes that they are made of: an update that changes the key is two events.
 	Events, Rows int64
 	// LSN and CommitTime (microseconds since the Unix epoch) are the last change's.
@@ -132,7 +133,7 @@ func (t *Tally) Reset() {
 }
 
 // Count counts the events that a change of a table became.
-func (t *Tally) Count(table string, events int64, ev *change.Event) {
+func (t *Tally) Count(table string, events int64, ev *debezium.Event) {
 	c := t.counter(table, ev.Op)
 	c.Events += events
 	if events > 0 {
@@ -143,7 +144,7 @@ func (t *Tally) Count(table string, events int64, ev *change.Event) {
 
 // counter finds the count of a table and an operation. The name is mostly the same string in
 // memory, which costs no comparison.
-func (t *Tally) counter(table string, op change.Op) *Count {
+func (t *Tally) counter(table string, op debezium.Op) *Count {
 	for i := len(t.Counts) - 1; i >= 0; i-- {
 		if c := &t.Counts[i]; c.Table == table && c.Op == op {
 			return c
@@ -152,7 +153,7 @@ func (t *Tally) counter(table string, op change.Op) *Count {
 	return t.newCounter(table, op)
 }
 
-func (t *Tally) newCounter(table string, op change.Op) *Count {
+func (t *Tally) newCounter(table string, op debezium.Op) *Count {
 	t.Counts = append(t.Counts, Count{Table: table, Op: op})
 	return &t.Counts[len(t.Counts)-1]
 }

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/latency"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
@@ -173,7 +173,7 @@ func (c *Capture) streamBegan(e StreamBegan) {
 func (c *Capture) delivered(d *Delivered) {
 	s := &c.state
 	for i := range d.Counts {
-		if d.Counts[i].Op != change.Read {
+		if d.Counts[i].Op != debezium.Read {
 			s.Rows += d.Counts[i].Events
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
@@ -71,7 +71,7 @@ func TestWhatIsShownOfACaptureIsWhatItsEventsSay(t *testing.T) {
 		SnapshotBegan{Tables: []TableSnapshot{{Table: "s.a", Ranges: 2}, {Table: "s.b", Ranges: 1}}},
 		&Delivered{Tally: &stage.Tally{
 			Reads:  []stage.Read{{Table: "s.a", Rows: 3, Done: true}},
-			Counts: []stage.Count{{Table: "s.a", Op: change.Read, Events: 3, Rows: 3}},
+			Counts: []stage.Count{{Table: "s.a", Op: debezium.Read, Events: 3, Rows: 3}},
 		}, At: at},
 	} {
 		c.Observe(e)
@@ -94,8 +94,8 @@ func TestWhatIsShownOfACaptureIsWhatItsEventsSay(t *testing.T) {
 				At: pgrepl.Position{Commit: 20}, Transactions: 2, Last: progress.Commit{CommitTime: ago(time.Second)}, Changed: 2,
 				Oldest: ago(2 * time.Second), Newest: ago(time.Second),
 				Counts: []stage.Count{
-					{Table: "s.a", Op: change.Update, Events: 2, Rows: 1, CommitTime: ago(time.Second), LSN: 19},
-					{Table: "s.c", Op: change.Create, Events: 1, Rows: 1, CommitTime: ago(2 * time.Second)}},
+					{Table: "s.a", Op: debezium.Update, Events: 2, Rows: 1, CommitTime: ago(time.Second), LSN: 19},
+					{Table: "s.c", Op: debezium.Create, Events: 1, Rows: 1, CommitTime: ago(2 * time.Second)}},
 				Incremental: asked,
 			},
 			Tables: []Table{{Name: "s.c", Version: 1}}, At: at, ExactlyOnce: true,

@@ -5,13 +5,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 )
 
 // Describe is a captured table as one of its versions looks, of which the server keeps something back.
-func Describe(rel *change.Relation, events *change.Config, keptBack []string, version int) Table {
+func Describe(rel *pgmodel.Relation, events *debezium.Config, keptBack []string, version int) Table {
 	return Table{
 		Name: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: events.TableTopic(rel.Schema, rel.Name),
 		Version:         version,
@@ -21,9 +22,9 @@ func Describe(rel *change.Relation, events *change.Config, keptBack []string, ve
 }
 
 // warnings says what the events of a table lack.
-func warnings(rel *change.Relation, sent []change.SentColumn) (out []string) {
+func warnings(rel *pgmodel.Relation, sent []debezium.SentColumn) (out []string) {
 	table := pgrepl.QuoteTable(rel.Schema, rel.Name)
-	keyed := slices.ContainsFunc(sent, func(c change.SentColumn) bool { return c.KeyPlace > 0 })
+	keyed := slices.ContainsFunc(sent, func(c debezium.SentColumn) bool { return c.KeyPlace > 0 })
 	if !keyed {
 		out = append(out,
 			"Its events have no key, so that changes of a row can overtake each other in a topic of several partitions: give the table a primary key, or set message.key.columns.")
@@ -31,7 +32,7 @@ func warnings(rel *change.Relation, sent []change.SentColumn) (out []string) {
 	if rel.ReplicaIdentity == 'f' {
 		return out
 	}
-	if !slices.ContainsFunc(rel.Columns, func(c change.Column) bool { return c.InIdentity }) {
+	if !slices.ContainsFunc(rel.Columns, func(c pgmodel.Column) bool { return c.InIdentity }) {
 		out = append(out,
 			fmt.Sprintf(
 				"PostgreSQL refuses updates and deletes of it while it is published, since nothing identifies its rows: add a primary key, or ALTER TABLE %s REPLICA IDENTITY FULL;", table))

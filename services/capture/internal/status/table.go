@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
@@ -75,15 +75,15 @@ func (c *Capture) count(counts []stage.Count) {
 			continue
 		}
 		switch n.Op {
-		case change.Create:
+		case debezium.Create:
 			t.Inserted += n.Rows
-		case change.Update:
+		case debezium.Update:
 			t.Updated += n.Rows
-		case change.Delete:
+		case debezium.Delete:
 			t.Deleted += n.Rows
-		case change.Truncate:
+		case debezium.Truncate:
 			t.Truncates += n.Rows
-		case change.Read:
+		case debezium.Read:
 			t.Read += n.Rows
 			continue
 		}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
@@ -52,14 +52,14 @@ func (r *Reader) repeatRow(b *stage.Batch, m *pgrepl.Message) error {
 	return r.repeat(b, t, operation(m), m)
 }
 
-func operation(m *pgrepl.Message) change.Op {
+func operation(m *pgrepl.Message) debezium.Op {
 	switch m.Kind {
 	case pgrepl.Update:
-		return change.Update
+		return debezium.Update
 	case pgrepl.Delete:
-		return change.Delete
+		return debezium.Delete
 	}
-	return change.Create
+	return debezium.Create
 }
 
 // truncate takes a change that empties tables.
@@ -67,9 +67,9 @@ func (r *Reader) truncate(b *stage.Batch, m *pgrepl.Message) error {
 	m.Old, m.New = nil, nil
 	switch r.tx.next() {
 	case repeated:
-		return eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.repeat(b, t, change.Truncate, m) })
+		return eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.repeat(b, t, debezium.Truncate, m) })
 	case due:
-		err := eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.deliver(b, t, change.Truncate, m) })
+		err := eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.deliver(b, t, debezium.Truncate, m) })
 		r.advance(b)
 		return err
 	}
@@ -94,7 +94,7 @@ func eachTruncated(tables *encode.Cache, m *pgrepl.Message, do func(*encode.Tabl
 }
 
 // deliver appends the records of a change.
-func (r *Reader) deliver(b *stage.Batch, t *encode.Table, op change.Op, m *pgrepl.Message) error {
+func (r *Reader) deliver(b *stage.Batch, t *encode.Table, op debezium.Op, m *pgrepl.Message) error {
 	r.observe(b, t, m)
 	ev := r.event(t, op, m)
 	if err := r.announce(b); err != nil {
@@ -107,7 +107,7 @@ func (r *Reader) deliver(b *stage.Batch, t *encode.Table, op change.Op, m *pgrep
 	if r.d.Events.TransactionMetadata {
 		r.tx.count(t.Name, int64(n))
 	}
-	if n == 0 && op == change.Truncate {
+	if n == 0 && op == debezium.Truncate {
 		r.leftOut(t)
 	}
 	b.Count(t.Name, int64(n), ev)
@@ -116,7 +116,7 @@ func (r *Reader) deliver(b *stage.Batch, t *encode.Table, op change.Op, m *pgrep
 
 // repeat counts the events of a change that was delivered before: those after it have their place
 // in the transaction by them.
-func (r *Reader) repeat(b *stage.Batch, t *encode.Table, op change.Op, m *pgrepl.Message) error {
+func (r *Reader) repeat(b *stage.Batch, t *encode.Table, op debezium.Op, m *pgrepl.Message) error {
 	r.observe(b, t, m)
 	if !r.d.Events.TransactionMetadata {
 		return nil
@@ -142,7 +142,7 @@ func (r *Reader) observe(b *stage.Batch, t *encode.Table, m *pgrepl.Message) {
 }
 
 // event is a change as it is encoded, valid until the next one.
-func (r *Reader) event(t *encode.Table, op change.Op, m *pgrepl.Message) *change.Event {
+func (r *Reader) event(t *encode.Table, op debezium.Op, m *pgrepl.Message) *debezium.Event {
 	ev := &r.ev
 	ev.Op, ev.Before, ev.After = op, m.Old, m.New
 	r.tx.source(&ev.Source, m, r.lastCommit)
@@ -203,7 +203,7 @@ func (r *Reader) inTransaction(b *stage.Batch, m *pgrepl.Message) error {
 	if err := r.announce(b); err != nil {
 		return err
 	}
-	msg := change.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
+	msg := debezium.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
 	r.tx.source(&msg.Source, m, r.lastCommit)
 	if r.d.Events.TransactionMetadata {
 		msg.Transaction = r.tx.placeMessage(m)
@@ -220,8 +220,9 @@ func (r *Reader) inTransaction(b *stage.Batch, m *pgrepl.Message) error {
 func (r *Reader) lone(b *stage.Batch, m *pgrepl.Message) error {
 	r.lastCommit = m.LSN // as Debezium has it
 	b.At.Delivered = max(b.At.Delivered, m.LSN+1)
-	msg := change.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
-	msg.Source = change.Source{Snapshot: change.NotSnapshot, CommitTime: msg.Now / 1000, LSN: uint64(m.LSN), HasLSN: true,
+	msg := debezium.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
+	msg.Source = debezium.Source{Snapshot: debezium.NotSnapshot, CommitTime: msg.Now / 1000, LSN: uint64(m.LSN),
+		HasLSN:     true,
 		LastCommit: uint64(r.lastCommit)}
 	if left, err := r.pass(b, m, &msg); left {
 		return err
@@ -234,7 +235,7 @@ func (r *Reader) lone(b *stage.Batch, m *pgrepl.Message) error {
 }
 
 // pass appends a message's record. left says that there is none, with or without an error.
-func (r *Reader) pass(b *stage.Batch, m *pgrepl.Message, msg *change.LogicalMessage) (left bool, err error) {
+func (r *Reader) pass(b *stage.Batch, m *pgrepl.Message, msg *debezium.LogicalMessage) (left bool, err error) {
 	before := b.Mark()
 	if _, err := r.aux.AppendMessage(&b.Batch, msg); err != nil {
 		return true, r.d.Unprocessable(err)

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
@@ -21,11 +21,11 @@ type Heartbeats struct {
 }
 
 // Run beats until ctx ends.
-func (h Heartbeats) Run(ctx context.Context, events *change.Config) error {
+func (h Heartbeats) Run(ctx context.Context, events *debezium.Config) error {
 	if h.Spec.Interval <= 0 {
 		return nil
 	}
-	aux := change.NewAuxiliary(events)
+	aux := debezium.NewAuxiliary(events)
 	tick := time.NewTicker(h.Spec.Interval)
 	defer tick.Stop()
 	for {
@@ -43,7 +43,7 @@ func (h Heartbeats) Run(ctx context.Context, events *change.Config) error {
 
 // beat puts a heartbeat record into the open batch. The stage's lock orders it with the reader's records; within a
 // transaction it is left to the next tick, so that it never becomes part of one.
-func (h Heartbeats) beat(aux *change.Auxiliary, now time.Time) error {
+func (h Heartbeats) beat(aux *debezium.Auxiliary, now time.Time) error {
 	b := h.Stage.Fill()
 	defer h.Stage.Unlock()
 	if b == nil || !b.Whole {

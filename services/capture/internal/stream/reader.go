@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/clock"
@@ -22,7 +22,7 @@ var ErrReached = errors.New("the stream reached its end")
 
 // Deps are what a reader works with.
 type Deps struct {
-	Events *change.Config
+	Events *debezium.Config
 	Stage  *stage.Stage
 	Tables *encode.Cache
 	// Oversized handles records that their topic does not take; nil where they stop the connector.
@@ -51,7 +51,7 @@ type Source interface {
 type Reader struct {
 	d       Deps
 	decoder pgrepl.Decoder
-	aux     *change.Auxiliary
+	aux     *debezium.Auxiliary
 	// resume is where the stream began: what lies before it is delivered already. until is where it ends; 0 for never.
 	resume pgrepl.Position
 	until  pgrepl.LSN
@@ -61,18 +61,18 @@ type Reader struct {
 	// lastCommit is the end of the commit before; 0 if this stream has seen none.
 	lastCommit pgrepl.LSN
 	clock      clock.Clock
-	ev         change.Event
+	ev         debezium.Event
 	// asked is the position that was last due without records, and when that was.
 	asked   pgrepl.LSN
 	askedAt time.Time
 	// scratch takes events that were delivered before, whose number counts.
-	scratch change.Batch
+	scratch debezium.Batch
 }
 
 // NewReader makes the reader of a stream that goes on at a position, for ever, or until all
 // transactions that committed before until are durable.
 func NewReader(d Deps, decoder pgrepl.Decoder, resume pgrepl.Position, until pgrepl.LSN) *Reader {
-	return &Reader{d: d, decoder: decoder, aux: change.NewAuxiliary(d.Events), resume: resume, until: until,
+	return &Reader{d: d, decoder: decoder, aux: debezium.NewAuxiliary(d.Events), resume: resume, until: until,
 		asked: resume.Commit}
 }
 

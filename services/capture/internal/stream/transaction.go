@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
@@ -30,8 +30,8 @@ type transaction struct {
 	announced bool
 	// total and counts are the change events so far, for the transaction's metadata; meta is the place of the present one.
 	total  int64
-	counts []change.CollectionCount
-	meta   change.Transaction
+	counts []debezium.CollectionCount
+	meta   debezium.Transaction
 }
 
 // turn is what is due with a change.
@@ -93,8 +93,8 @@ func (t *transaction) ended(at pgrepl.Position, end pgrepl.LSN) pgrepl.Position 
 }
 
 // source fills the source block of a change; lastCommit is the end of the commit before the transaction.
-func (t *transaction) source(s *change.Source, m *pgrepl.Message, lastCommit pgrepl.LSN) {
-	s.Snapshot = change.NotSnapshot
+func (t *transaction) source(s *debezium.Source, m *pgrepl.Message, lastCommit pgrepl.LSN) {
+	s.Snapshot = debezium.NotSnapshot
 	s.CommitTime, s.TxID, s.HasTx = t.commitTime, uint64(t.xid), true
 	s.LSN, s.HasLSN, s.LastCommit = uint64(m.LSN), true, uint64(lastCommit)
 	s.Origin, s.OriginLSN = m.Origin, uint64(m.OriginLSN)
@@ -112,8 +112,8 @@ func (t *transaction) trace(traceparent string) {
 }
 
 // place is the place of the next event of a table; both orders begin with 1.
-func (t *transaction) place(table string, m *pgrepl.Message) *change.Transaction {
-	t.meta = change.Transaction{ID: t.id(m), TotalOrder: t.total + 1, CollectionOrder: 1}
+func (t *transaction) place(table string, m *pgrepl.Message) *debezium.Transaction {
+	t.meta = debezium.Transaction{ID: t.id(m), TotalOrder: t.total + 1, CollectionOrder: 1}
 	for i := range t.counts {
 		if t.counts[i].Collection == table {
 			t.meta.CollectionOrder = t.counts[i].Events + 1
@@ -123,8 +123,8 @@ func (t *transaction) place(table string, m *pgrepl.Message) *change.Transaction
 }
 
 // placeMessage is the place of a logical message.
-func (t *transaction) placeMessage(m *pgrepl.Message) *change.Transaction {
-	t.meta = change.Transaction{ID: t.id(m), TotalOrder: t.total + 1, CollectionOrder: 1}
+func (t *transaction) placeMessage(m *pgrepl.Message) *debezium.Transaction {
+	t.meta = debezium.Transaction{ID: t.id(m), TotalOrder: t.total + 1, CollectionOrder: 1}
 	return &t.meta
 }
 
@@ -142,14 +142,14 @@ func (t *transaction) count(table string, events int64) {
 			return
 		}
 	}
-	t.counts = append(t.counts, change.CollectionCount{Collection: table, Events: events})
+	t.counts = append(t.counts, debezium.CollectionCount{Collection: table, Events: events})
 }
 
 // countMessage counts a logical message among the events. Debezium counts each as a collection of
 // its own, named by the Java object that stands for it; the number after @ is any.
 func (t *transaction) countMessage(m *pgrepl.Message) {
 	t.total++
-	t.counts = append(t.counts, change.CollectionCount{
+	t.counts = append(t.counts, debezium.CollectionCount{
 		Collection: fmt.Sprintf(
 			"io.debezium.connector.postgresql.LogicalDecodingMessageMonitor$LogicalDecodingMessageId@%08x", uint32(m.LSN)),
 		Events: 1})

@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
@@ -102,7 +102,7 @@ func TestEventsHaveTheirPlaceInTheTransaction(t *testing.T) {
 	tx.begin(&pgrepl.Message{XID: 7, CommitLSN: 50}, pgrepl.Position{}, pgrepl.Position{})
 	m := &pgrepl.Message{LSN: 40}
 	var places []string
-	place := func(p *change.Transaction) {
+	place := func(p *debezium.Transaction) {
 		places = append(places, fmt.Sprintf("%s %d %d", p.ID, p.TotalOrder, p.CollectionOrder))
 	}
 	place(tx.place("s.a", m))
@@ -146,10 +146,10 @@ func TestASampledTraceContextGoesWithTheEventsUnchanged(t *testing.T) {
 func TestASourceBlockSaysWhereAChangeLies(t *testing.T) {
 	var tx transaction
 	tx.begin(&pgrepl.Message{XID: 7, CommitLSN: 50, CommitTime: 9}, pgrepl.Position{}, pgrepl.Position{})
-	var s change.Source
+	var s debezium.Source
 	tx.source(&s, &pgrepl.Message{LSN: 40, OriginLSN: 3}, 30)
 	if s.TxID != 7 || !s.HasTx || s.CommitTime != 9 || s.LSN != 40 || !s.HasLSN || s.LastCommit != 30 ||
-		s.OriginLSN != 3 || s.Snapshot != change.NotSnapshot {
+		s.OriginLSN != 3 || s.Snapshot != debezium.NotSnapshot {
 		t.Errorf("%+v", s)
 	}
 }

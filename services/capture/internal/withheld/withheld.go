@@ -8,9 +8,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
@@ -85,7 +85,7 @@ func (h *Withheld) findHeirs(ctx context.Context, conn *pgx.Conn, s *spec.Spec, 
 }
 
 // Of says what is kept back of a table, each with what sends it, a sentence each.
-func (h *Withheld) Of(rel *change.Relation) []string {
+func (h *Withheld) Of(rel *pgmodel.Relation) []string {
 	t, ok := h.tables[rel.OID]
 	if !ok {
 		return nil

@@ -1,0 +1,113 @@
+package debezium
+
+import "github.com/twmb/franz-go/pkg/kgo"
+
+const (
+	// chunkSize is how many bytes a Batch asks for at a time.
+	chunkSize = 256 << 10
+	// chunkRoom is the least room a chunk must have left for a record to be started in it. A larger
+	// record still fits: it moves to an array of its own.
+	chunkRoom = 8 << 10
+)
+
+// Batch is an arena of Kafka records that an Encoder appends to. Its owner hands Records to a producer as they are and
+// calls Reset once none of them is in use any more; keys and values point into the arena until then. A Batch that is
+// reused allocates nothing once it has grown to the size of its fullest use. It is not safe for concurrent use.
+type Batch struct {
+	// Records are the records appended since the last Reset. A nil Key or Value is Kafka's null. Partition is -1 where
+	// the producer chooses, else what a transform asked for.
+	Records []kgo.Record
+	// Size is how many bytes of keys, values and headers Records hold.
+	Size int
+
+	headers []kgo.RecordHeader
+	chunks  [][]byte
+	current int // index of the chunk in use
+}
+
+// Reset forgets all records and keeps the memory.
+func (b *Batch) Reset() {
+	clear(b.Records) // so that a shorter next use keeps no header or topic alive
+	clear(b.headers)
+	b.Records, b.headers, b.Size, b.current = b.Records[:0], b.headers[:0], 0, 0
+	for i := range b.chunks {
+		b.chunks[i] = b.chunks[i][:0]
+	}
+}
+
+// tail returns an empty slice over the free end of the arena. What is appended to it becomes part of the arena with
+// keep; what is not kept is overwritten by the next record.
+func (b *Batch) tail() []byte {
+	for b.current < len(b.chunks) {
+		if c := b.chunks[b.current]; cap(c)-len(c) >= chunkRoom {
+			return c[len(c):]
+		}
+		b.current++
+	}
+	b.chunks = append(b.chunks, make([]byte, 0, chunkSize))
+	return b.chunks[b.current]
+}
+
+// keep makes buf, which began as tail, permanent.
+func (b *Batch) keep(buf []byte) {
+	c := b.chunks[b.current]
+	if free := c[len(c):cap(c)]; len(buf) <= len(free) && len(buf) > 0 && &buf[0] == &free[0] {
+		b.chunks[b.current] = c[:len(c)+len(buf)]
+	}
+}
+
+// add appends one record whose key and value lie in the arena.
+func (b *Batch) add(topic string, key, value []byte, headers []kgo.RecordHeader) {
+	b.Records = append(b.Records, kgo.Record{Topic: topic, Partition: -1, Key: key, Value: value, Headers: headers})
+	b.grow(&b.Records[len(b.Records)-1])
+}
+
+// Mark is how full a Batch was at a moment, for what was appended since.
+type Mark struct{ records, size int }
+
+// Mark returns how full the batch is.
+func (b *Batch) Mark() Mark { return Mark{len(b.Records), b.Size} }
+
+// Since returns the records appended since m.
+func (b *Batch) Since(m Mark) []kgo.Record { return b.Records[m.records:] }
+
+// Rollback takes the records back that were appended since m. Their bytes stay in the arena until
+// Reset, so that copies of the records stay good for Put.
+func (b *Batch) Rollback(m Mark) {
+	clear(b.Records[m.records:])
+	b.Records, b.Size = b.Records[:m.records], m.size
+}
+
+// Put appends a record that was made elsewhere, or taken back before.
+func (b *Batch) Put(r kgo.Record) {
+	b.Records = append(b.Records, r)
+	b.grow(&b.Records[len(b.Records)-1])
+}
+
+// grow counts a record's bytes.
+func (b *Batch) grow(r *kgo.Record) {
+	b.Size += len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		b.Size += len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+}
+
+// joinHeaders returns the concatenation of the lists, without allocating where at most one of them holds anything.
+func (b *Batch) joinHeaders(lists ...[]kgo.RecordHeader) []kgo.RecordHeader {
+	var only []kgo.RecordHeader
+	n := 0
+	for _, l := range lists {
+		if len(l) > 0 {
+			only = l
+			n++
+		}
+	}
+	if n <= 1 {
+		return only
+	}
+	from := len(b.headers)
+	for _, l := range lists {
+		b.headers = append(b.headers, l...)
+	}
+	return b.headers[from:len(b.headers):len(b.headers)]
+}

@@ -1,0 +1,60 @@
+package debezium
+
+import (
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// Notification tells how far a snapshot is, for those who follow the topic of notification.sink.topic.name.
+type Notification struct {
+	// ID names the snapshot: the signal's id, or one of the notification's own.
+	ID string
+	// Aggregate is InitialSnapshot or IncrementalSnapshot, Type what has happened.
+	Aggregate, Type string
+	// Data says more; names that no field of notificationData has are left out.
+	Data map[string]string
+	// Time is the connector's clock in milliseconds since the Unix epoch.
+	Time int64
+}
+
+// Aggregates of notifications.
+const (
+	InitialSnapshot     = "Initial Snapshot"
+	IncrementalSnapshot = "Incremental Snapshot"
+)
+
+// notificationData are the names of a notification's data, in the order of Debezium's hash maps.
+var notificationData = []string{"scanned_collection", "current_collection_in_progress", "connector_name",
+	"total_rows_scanned", "maximum_key", "last_processed_key", "data_collections", "status"}
+
+var (
+	notificationKey = &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.NotificationKey",
+		Version: 1, Fields: []record.Field{field("id", record.Of(record.String))}}
+	notificationValue = &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.Notification", Version: 1,
+		Fields: []record.Field{
+			field("id", record.Of(record.String)), field("type", record.Of(record.String)),
+			field("aggregate_type", record.Of(record.String)),
+			field("additional_data", &record.Schema{Type: record.MapType, Optional: true, Keys: record.Of(record.String),
+				Values: record.Of(record.String)}), field("timestamp", record.Of(record.Int64))}}
+)
+
+// AppendNotification appends a notification for a topic.
+func (a *Auxiliary) AppendNotification(b *Batch, topic string, n *Notification) error {
+	data := record.Map{}
+	for _, name := range notificationData {
+		if value, there := n.Data[name]; there {
+			data = append(data, record.Entry{Key: name, Value: value})
+		}
+	}
+	value := structOf(notificationValue, n.ID, n.Type, n.Aggregate, data, n.Time)
+	if err := a.append(b, topic, notificationKey, structOf(notificationKey, n.ID), notificationValue, value); err != nil {
+		return fmt.Errorf("write the notification %s of %s %s: %w", n.Type, n.Aggregate, n.ID, err)
+	}
+	return nil
+}
+
+// HashSetOrder sorts names as a java.util.HashSet has them that was filled in the given order.
+func HashSetOrder(names []string) []string {
+	return hashMapOrder(names, func(name string) string { return name })
+}

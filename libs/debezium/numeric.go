@@ -1,0 +1,292 @@
+package debezium
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"strconv"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// numericModifier takes the precision and scale out of a numeric's type modifier. PostgreSQL 15 made the scale a signed
+// number of 11 bits; Debezium reads it without its sign, so that a scale of -3 becomes 2045.
+func numericModifier(mod int32) (precision, scale int) {
+	mod -= 4
+	return int(mod >> 16 & 0xFFFF), int(mod & 0x7FF)
+}
+
+// numeric is the codec of numeric under decimal.handling.mode.
+func (k *compiler) numeric(mod int32) codec {
+	precision, scale := 0, 0
+	if mod != -1 {
+		precision, scale = numericModifier(mod)
+	}
+	zero := record.Decimal{Value: new(big.Int), Scale: scale}
+	switch k.cfg.Decimal {
+	case DecimalDouble:
+		return codec{schema: record.Of(record.Float64), encode: encodeFloat64, fallback: float64(0)}
+	case DecimalString:
+		return codec{schema: record.Of(record.String), encode: numericTextEncoder(mod, scale), fallback: zero.String(),
+			unchanged: string(k.cfg.unavailable())}
+	}
+	if mod == -1 {
+		return variableScale()
+	}
+	s := decimalSchema(scale)
+	s.Params = append(s.Params, record.Param{Name: "connect.decimal.precision", Value: strconv.Itoa(precision)})
+	return codec{schema: s, encode: k.decimalEncoder(scale), fallback: zero}
+}
+
+func decimalSchema(scale int) *record.Schema {
+	return semantic(record.Bytes, record.DecimalName, record.Param{Name: "scale", Value: strconv.Itoa(scale)})
+}
+
+// numericTextEncoder writes numerics of a column's scale as strings. Values of the column have that scale already; its
+// default may not.
+func numericTextEncoder(mod int32, scale int) encodeFunc {
+	if mod == -1 {
+		return encodeNumericText
+	}
+	return func(dst, text []byte) ([]byte, error) {
+		fraction := 0
+		if point := bytes.IndexByte(text, '.'); point >= 0 {
+			fraction = len(text) - point - 1
+		}
+		if fraction != scale && len(text) > 0 && text[len(text)-1] <= '9' {
+			d, err := parseNumeric(text, scale)
+			if err != nil {
+				return dst, err
+			}
+			text = []byte(d.String())
+		}
+		return encodeNumericText(dst, text)
+	}
+}
+
+// encodeNumericText writes a numeric as a string, special values under the names that Debezium gives them.
+func encodeNumericText(dst, text []byte) ([]byte, error) {
+	if len(text) > 0 && (text[0] == 'N' || text[len(text)-1] == 'y') {
+		switch string(text) {
+		case "NaN":
+			return append(dst, `"NAN"`...), nil
+		case "Infinity":
+			return append(dst, `"POSITIVE_INFINITY"`...), nil
+		case "-Infinity":
+			return append(dst, `"NEGATIVE_INFINITY"`...), nil
+		}
+	}
+	return append(append(append(dst, '"'), text...), '"'), checkNumeric(text)
+}
+
+// checkNumeric accepts what numeric_out prints: digits with at most a sign before and a point between them.
+func checkNumeric(text []byte) error {
+	digits, points := 0, 0
+	for i, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '.' && digits > 0 && points == 0 && i < len(text)-1:
+			points++
+		case c == '-' && i == 0:
+		default:
+			return fmt.Errorf("%q is no number", text)
+		}
+	}
+	if digits == 0 {
+		return fmt.Errorf("%q is no number", text)
+	}
+	return nil
+}
+
+// decimalEncoder writes Connect Decimals of a fixed scale.
+func (k *compiler) decimalEncoder(scale int) encodeFunc {
+	if k.json.Decimals == record.DecimalNumeric {
+		return func(dst, text []byte) ([]byte, error) {
+			d, err := parseNumeric(text, scale)
+			if err != nil {
+				return dst, err
+			}
+			return append(dst, d.JavaString()...), nil
+		}
+	}
+	return func(dst, text []byte) ([]byte, error) {
+		if v, ok := smallUnscaled(text, scale); ok {
+			return appendUnscaled(dst, v), nil
+		}
+		d, err := parseNumeric(text, scale)
+		if err != nil {
+			return dst, err
+		}
+		return record.AppendBase64(dst, d.Unscaled()), nil
+	}
+}
+
+// smallUnscaled reads a number of exactly that scale whose unscaled value fits in 64 bits.
+func smallUnscaled(text []byte, scale int) (v int64, ok bool) {
+	digits, negative := text, false
+	if len(digits) > 0 && digits[0] == '-' {
+		digits, negative = digits[1:], true
+	}
+	if len(digits) == 0 || len(digits) > 19 || scale < 0 {
+		return 0, false
+	}
+	fraction, seen := 0, false
+	for _, c := range digits {
+		switch {
+		case c >= '0' && c <= '9':
+			v = v*10 + int64(c-'0')
+			if seen {
+				fraction++
+			}
+		case c == '.' && !seen:
+			seen = true
+		default:
+			return 0, false
+		}
+	}
+	if len(digits) == 19 && !seen || fraction != scale || seen && fraction == 0 {
+		return 0, false
+	}
+	if negative {
+		v = -v
+	}
+	return v, true
+}
+
+// appendUnscaled writes v as base64 of its shortest big-endian two's complement.
+func appendUnscaled(dst []byte, v int64) []byte {
+	var b [8]byte
+	n := 8
+	for n > 0 {
+		n--
+		b[n] = byte(v)
+		v >>= 8
+		if v == 0 && b[n] < 0x80 || v == -1 && b[n] >= 0x80 {
+			break
+		}
+	}
+	return append(base64.StdEncoding.AppendEncode(append(dst, '"'), b[n:]), '"')
+}
+
+// parseNumeric reads a numeric at the given scale; it does not round.
+func parseNumeric(text []byte, scale int) (record.Decimal, error) {
+	d, err := parseAnyNumeric(text)
+	if err != nil {
+		return d, err
+	}
+	ten := big.NewInt(10)
+	for ; d.Scale < scale; d.Scale++ {
+		d.Value.Mul(d.Value, ten)
+	}
+	rest := new(big.Int)
+	for ; d.Scale > scale; d.Scale-- {
+		if d.Value.QuoRem(d.Value, ten, rest); rest.Sign() != 0 {
+			return d, fmt.Errorf("%s does not fit the scale %d", text, scale)
+		}
+	}
+	return d, nil
+}
+
+func parseAnyNumeric(text []byte) (record.Decimal, error) {
+	switch string(text) {
+	case "NaN", "Infinity", "-Infinity":
+		return record.Decimal{}, errUnrepresentable
+	}
+	return record.ParseDecimal(string(text))
+}
+
+// variableScale is the codec of a numeric without precision as a struct of scale and unscaled
+// value, without trailing zeros and never with a negative scale.
+func variableScale() codec {
+	s := &record.Schema{Type: record.Struct, Name: "io.debezium.data.VariableScaleDecimal", Version: 1,
+		Doc:    "Variable scaled decimal",
+		Fields: []record.Field{field("scale", record.Of(record.Int32)), field("value", record.Of(record.Bytes))}}
+	return codec{schema: s, fallback: structOf(s, int32(0), []byte{0}), encode: func(dst, text []byte) ([]byte, error) {
+		if point := bytes.IndexByte(text, '.'); point > 0 {
+			for text[len(text)-1] == '0' {
+				text = text[:len(text)-1]
+			}
+			if text[len(text)-1] == '.' {
+				text = text[:point]
+			}
+		}
+		scale := 0
+		if point := bytes.IndexByte(text, '.'); point >= 0 {
+			scale = len(text) - point - 1
+		}
+		start := len(dst)
+		dst = strconv.AppendInt(append(dst, `{"scale":`...), int64(scale), 10)
+		dst = append(dst, `,"value":`...)
+		if v, ok := smallUnscaled(text, scale); ok {
+			dst = appendUnscaled(dst, v)
+		} else {
+			d, err := parseAnyNumeric(text)
+			if err != nil {
+				return dst[:start], err
+			}
+			dst = record.AppendBase64(dst, d.Unscaled())
+		}
+		return append(dst, '}'), nil
+	}}
+}
+
+// money is the codec of money, whose text output follows lc_monetary. The point before the last
+// digits must be the decimal one; everything but digits, point and sign is decoration.
+func (k *compiler) money() codec {
+	digits := k.cfg.MoneyFractionDigits
+	zero := record.Decimal{Value: new(big.Int), Scale: digits}
+	switch k.cfg.Decimal {
+	case DecimalDouble:
+		return codec{schema: record.Of(record.Float64), fallback: float64(0), encode: func(dst, text []byte) ([]byte, error) {
+			var plain [40]byte
+			return encodeFloat64(dst, plainMoney(plain[:0], text))
+		}}
+	case DecimalString:
+		return codec{schema: record.Of(record.String), fallback: zero.String(),
+			encode: func(dst, text []byte) ([]byte, error) {
+				dst = plainMoney(append(dst, '"'), text)
+				return append(dst, '"'), nil
+			}}
+	}
+	exact := k.decimalEncoder(digits)
+	return codec{schema: decimalSchema(digits), fallback: zero, encode: func(dst, text []byte) ([]byte, error) {
+		var space [40]byte
+		d, err := record.ParseDecimal(string(plainMoney(space[:0], text)))
+		if err != nil {
+			return dst, err
+		}
+		return exact(dst, []byte(roundHalfUp(d, digits).String()))
+	}}
+}
+
+func plainMoney(dst, text []byte) []byte {
+	if bytes.IndexByte(text, '-') >= 0 || bytes.IndexByte(text, '(') >= 0 {
+		dst = append(dst, '-')
+	}
+	for _, c := range text {
+		if c >= '0' && c <= '9' || c == '.' {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// roundHalfUp brings d to a scale, rounding halves away from zero.
+func roundHalfUp(d record.Decimal, scale int) record.Decimal {
+	ten := big.NewInt(10)
+	v := new(big.Int).Set(d.Value)
+	for ; d.Scale < scale; d.Scale++ {
+		v.Mul(v, ten)
+	}
+	if d.Scale > scale {
+		pow := new(big.Int).Exp(ten, big.NewInt(int64(d.Scale-scale)), nil)
+		half := new(big.Int).Rsh(pow, 1)
+		if v.Sign() < 0 {
+			half.Neg(half)
+		}
+		v.Quo(v.Add(v, half), pow)
+	}
+	return record.Decimal{Value: v, Scale: scale}
+}

@@ -1,0 +1,102 @@
+package debezium
+
+import (
+	"fmt"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/javaregex"
+)
+
+// ColumnRules say which columns go into values and how they are changed on the way.
+type ColumnRules struct {
+	Include javaregex.List // column.include.list; empty means all
+	Exclude javaregex.List // column.exclude.list
+	// Mappings are tried in order; the first whose pattern matches a column is the only one that acts on it.
+	Mappings []ColumnMapping
+}
+
+// includes reports whether the column named schema.table.column goes into values.
+func (r *ColumnRules) includes(name string) bool {
+	if len(r.Include) > 0 {
+		return r.Include.Match(name)
+	}
+	return !r.Exclude.Match(name)
+}
+
+// ColumnMapping is one of column.truncate.to.N.chars, column.mask.with.N.chars, column.mask.hash.… and
+// …propagate.source.type. Exactly one of its actions is set.
+type ColumnMapping struct {
+	Columns javaregex.List
+	// ByType matches schema.table.type instead of schema.table.column.
+	ByType bool
+
+	Truncate  *int
+	Mask      *string
+	Hash      *HashMapping
+	Propagate bool
+}
+
+// HashMapping is column.mask.hash.ALGORITHM.with.salt.SALT. V2 hashes the text alone; the first version hashes Java's
+// serialisation of it.
+type HashMapping struct {
+	Algorithm string
+	Salt      string
+	V2        bool
+}
+
+// mappingFor returns the mapping of a column, nil if there is none.
+func (r *ColumnRules) mappingFor(table, column, typeName string) *ColumnMapping {
+	for i := range r.Mappings {
+		m := &r.Mappings[i]
+		name := table + "." + column
+		if m.ByType {
+			name = table + "." + typeName
+		}
+		if m.Columns.Match(name) {
+			return m
+		}
+	}
+	return nil
+}
+
+// KeyRules is message.key.columns: patterns of columns in the order in which they make the key.
+type KeyRules []javaregex.List
+
+// ParseKeyRules reads "table:column,column;table:column", the tables being regular expressions.
+func ParseKeyRules(list string) (KeyRules, error) {
+	var rules KeyRules
+	for part := range strings.SplitSeq(list, ";") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		table, columns, found := strings.Cut(part, ":")
+		if !found {
+			return nil, fmt.Errorf("read the key columns %q: expected table:column,column", part)
+		}
+		for c := range strings.SplitSeq(columns, ",") {
+			p, err := javaregex.ParseList(strings.TrimSpace(table) + "." + strings.TrimSpace(c))
+			if err != nil {
+				return nil, err
+			}
+			rules = append(rules, p)
+		}
+	}
+	return rules, nil
+}
+
+// keyColumns returns the indexes of the relation's key columns.
+func (rules KeyRules) keyColumns(rel *pgmodel.Relation) []int {
+	var key []int
+	for _, p := range rules {
+		for i := range rel.Columns {
+			if p.Match(rel.Schema + "." + rel.Name + "." + rel.Columns[i].Name) {
+				key = append(key, i)
+			}
+		}
+	}
+	if len(key) == 0 {
+		return rel.Key
+	}
+	return key
+}

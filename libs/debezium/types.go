@@ -1,0 +1,129 @@
+package debezium
+
+import (
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// column returns the codec of a column; false if its type has no representation and is left out.
+func (k *compiler) column(c *pgmodel.Column) (codec, bool) {
+	t, mod := c.Type.Base(c.TypeMod)
+	switch t.Kind {
+	case pgmodel.ArrayType:
+		return k.array(t, mod)
+	case pgmodel.EnumType:
+		s := semantic(record.String, "io.debezium.data.Enum",
+			record.Param{Name: "allowed", Value: strings.Join(t.Labels, ",")})
+		return k.text(s), true
+	}
+	if c, ok := k.base(t, mod); ok {
+		return c, true
+	}
+	return k.unknown(t)
+}
+
+// textTypes are the types whose text output is their value, by their semantic names.
+var textTypes = map[string]string{
+	"text": "", "varchar": "", "bpchar": "", "char": "", "citext": "", "isbn": "", "inet": "", "cidr": "",
+	"macaddr": "", "macaddr8": "",
+	"int4range": "", "int8range": "", "numrange": "", "tsrange": "", "tstzrange": "", "daterange": "",
+	"json": "io.debezium.data.Json", "jsonb": "io.debezium.data.Json", "xml": "io.debezium.data.Xml",
+	"uuid":  "io.debezium.data.Uuid",
+	"ltree": "io.debezium.data.Ltree", "tsvector": "io.debezium.data.Tsvector",
+}
+
+// base is the codec of a type that is neither array, enum nor domain. Types are told by name, as
+// Debezium tells those of extensions, whose OIDs differ from database to database.
+func (k *compiler) base(t *pgmodel.Type, mod int32) (codec, bool) {
+	if name, ok := textTypes[t.Name]; ok {
+		if name == "" {
+			return k.text(record.Of(record.String)), true
+		}
+		return k.text(semantic(record.String, name)), true
+	}
+	switch t.Name {
+	case "bool":
+		return codec{schema: record.Of(record.Boolean), encode: encodeBool, fallback: false}, true
+	case "int2":
+		return codec{schema: record.Of(record.Int16), encode: intEncoder(16), fallback: int16(0)}, true
+	case "int4":
+		return codec{schema: record.Of(record.Int32), encode: intEncoder(32), fallback: int32(0)}, true
+	case "int8", "oid":
+		return codec{schema: record.Of(record.Int64), encode: intEncoder(64), fallback: int64(0)}, true
+	case "int2vector":
+		return integers(record.Int16, 16), true
+	case "oidvector":
+		return integers(record.Int64, 64), true
+	case "float4":
+		return codec{schema: record.Of(record.Float32), encode: encodeFloat32, fallback: float32(0)}, true
+	case "float8":
+		return codec{schema: record.Of(record.Float64), encode: encodeFloat64, fallback: float64(0)}, true
+	case "name":
+		return k.nameType(), true
+	case "numeric":
+		return k.numeric(mod), true
+	case "money":
+		return k.money(), true
+	case "bytea":
+		return k.bytea(), true
+	case "bit", "varbit":
+		return k.bits(t.Name, mod), true
+	case "date":
+		return k.date(), true
+	case "time":
+		return k.time(mod), true
+	case "timetz":
+		return k.timetz(), true
+	case "timestamp":
+		return k.timestamp(mod, days), true
+	case "timestamptz":
+		return k.timestamptz(mod), true
+	case "interval":
+		return k.interval(), true
+	case "hstore":
+		return k.hstore(), true
+	case "point":
+		return k.point(), true
+	case "geometry", "geography":
+		return k.geometry(t.Name), true
+	case "vector", "halfvec":
+		return k.vector(t.Name), true
+	case "sparsevec":
+		return k.sparseVector(), true
+	}
+	return codec{}, false
+}
+
+// nameType is the codec of name. Debezium knows the type in snapshots but takes a streamed value
+// for one of an unknown type: unless those are included it is lost.
+func (k *compiler) nameType() codec {
+	c := k.text(record.Of(record.String))
+	if !k.cfg.IncludeUnknown {
+		c.snapshot = encodeText
+		c.encode, c.lost = nil, true
+	}
+	return c
+}
+
+// unknown is the codec of types that Debezium does not know: none, or the bytes of their text.
+func (k *compiler) unknown(t *pgmodel.Type) (codec, bool) {
+	if !k.cfg.IncludeUnknown {
+		return codec{}, false
+	}
+	if k.cfg.UnknownAsText {
+		return k.text(record.Of(record.String)), true
+	}
+	c := k.bytea()
+	encode := k.binaryEncoder()
+	c.encode = encode
+	switch t.Name {
+	case "line", "lseg", "box", "path", "polygon", "circle":
+		// These pass through the JDBC driver's classes, which print coordinates as Java doubles.
+		c.encode = func(dst, text []byte) ([]byte, error) {
+			return encode(dst, javaCoordinates(text))
+		}
+	}
+	return c, true
+}

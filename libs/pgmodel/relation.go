@@ -1,0 +1,70 @@
+package pgmodel
+
+import "slices"
+
+// Column is one column of a Relation.
+type Column struct {
+	Name string
+	Type *Type
+	// TypeMod is pg_attribute.atttypmod: length or precision and scale; -1 if none.
+	TypeMod int32
+	NotNull bool
+	// InIdentity says that the column belongs to the replica identity.
+	InIdentity bool
+	// Default is the default expression as pg_get_expr prints it, that of a generated column the
+	// one which generates it; empty if there is none.
+	Default string
+	// Generated says that the column is GENERATED ALWAYS AS (…) STORED; Identity that it is an identity column.
+	Generated bool
+	Identity  bool
+	Comment   string
+	// Number is pg_attribute.attnum, which a renamed column keeps; 0 for a column that the catalog does not know any more.
+	Number int16
+	// Declared is the type with its modifier as format_type writes it, such as character varying(40).
+	Declared string
+	// Toasted says that large values are stored out of line, so that an update that leaves one alone does not carry it.
+	Toasted bool
+}
+
+// Relation is one version of a table.
+type Relation struct {
+	OID    uint32
+	Schema string
+	Name   string
+	// ReplicaIdentity is pg_class.relreplident: d, n, f or i.
+	ReplicaIdentity byte
+	Columns         []Column
+	// Key holds the indexes of the key columns in key order: the primary key, else the first usable unique index.
+	Key []int
+	// Root names the root of partitions that the relation is one of, or is; empty for other tables.
+	Root string
+	// Streamed says that the replication stream described the relation, not the catalog.
+	Streamed bool
+}
+
+// IdentityColumns are the indexes of the columns that tell a row of the table from its other rows:
+// those of the replica identity's index, whose values every change carries and which are NOT NULL;
+// else those of a key that is NOT NULL; else all that the stream brings, which generated columns
+// are not among.
+func (rel *Relation) IdentityColumns() (columns []int) {
+	if rel.ReplicaIdentity == 'd' || rel.ReplicaIdentity == 'i' {
+		for i := range rel.Columns {
+			if rel.Columns[i].InIdentity {
+				columns = append(columns, i)
+			}
+		}
+	}
+	nullable := func(i int) bool { return !rel.Columns[i].NotNull }
+	switch {
+	case len(columns) > 0:
+		return columns
+	case len(rel.Key) > 0 && !slices.ContainsFunc(rel.Key, nullable):
+		return rel.Key
+	}
+	for i := range rel.Columns {
+		if !rel.Columns[i].Generated {
+			columns = append(columns, i)
+		}
+	}
+	return columns
+}
