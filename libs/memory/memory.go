@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Reading is a moment of a process.
@@ -27,6 +28,16 @@ type Reading struct {
 
 // Near reports whether so little was left that memory may have run out between this reading and a next one.
 func (r Reading) Near() bool { return r.Used > r.Limit/2 }
+
+// fastestFill is how many bytes a second a process may fill at most: one core touches some gigabytes of new memory a
+// second.
+const fastestFill = 8 << 30
+
+// Far is how long it takes at least until so much is used that Near reports it; 0 if it does now.
+func (r Reading) Far() time.Duration {
+	left := r.Limit/2 - r.Used
+	return time.Duration(float64(max(0, left)) / fastestFill * float64(time.Second))
+}
 
 // RanOut reports whether the kernel may have ended, for want of memory, a process of which last was the last reading,
 // and that another one succeeds.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/calypso-cdc/calypso/libs/memory"
 )
@@ -89,6 +90,24 @@ func TestMemoryRanOutIfTheKernelEndedAProcessSinceAndLittleWasLeft(t *testing.T)
 	} {
 		if got := c.now.RanOut(c.last); got != c.want {
 			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
+	}
+}
+
+func TestAReadingSaysHowLongItWillNotBeNearItsLimit(t *testing.T) {
+	for _, c := range []struct {
+		used, limit int64
+		far         time.Duration
+	}{
+		{0, 16 << 30, time.Second},
+		{4 << 30, 16 << 30, time.Second / 2},
+		{8 << 30, 16 << 30, 0},
+		{15 << 30, 16 << 30, 0},
+		{0, 0, 0},
+	} {
+		r := memory.Reading{Used: c.used, Limit: c.limit}
+		if r.Far() != c.far || r.Near() && r.Far() > 0 {
+			t.Errorf("%d of %d used: far for %s, want %s", c.used, c.limit, r.Far(), c.far)
 		}
 	}
 }

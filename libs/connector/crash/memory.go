@@ -18,9 +18,11 @@ import (
 )
 
 const (
-	// readingInterval is how often a worker looks at its memory: a process whose memory is limited may be ended
-	// within a tenth of a second.
+	// readingInterval is how often a worker looks at its memory at most, when little is left: a process whose memory is
+	// limited may be ended within a tenth of a second.
 	readingInterval = 50 * time.Millisecond
+	// longestInterval is how often it looks when much is left. A look costs a good part of a millisecond.
+	longestInterval = time.Second
 	// heldShown is how many tasks, those which hold most, a reading names.
 	heldShown = 8
 	// maxReading bounds what is read of the last process.
@@ -147,8 +149,6 @@ func (r *readings) keep(ctx context.Context) {
 	}
 	defer os.Remove(r.path)
 	defer file.Close()
-	ticker := time.NewTicker(readingInterval)
-	defer ticker.Stop()
 	for written, near := false, false; ; {
 		now, err := r.source.Read()
 		if err == nil && (!written || near || now.Near()) { // what is far from the limit need not be known
@@ -160,7 +160,7 @@ func (r *readings) keep(ctx context.Context) {
 			r.logger.Debug("the memory of the process is not known", "err", err)
 		}
 		select {
-		case <-ticker.C:
+		case <-time.After(min(longestInterval, max(readingInterval, now.Far()))):
 		case <-ctx.Done():
 			return
 		}

@@ -169,8 +169,12 @@ func (l *Ledger) Metadata() string {
 	return b.String()
 }
 
-// Full says that another cut might not fit into a commit's metadata.
-func (l *Ledger) Full() bool { return len(l.Metadata()) > MaxMetadata-16 }
+// Full reports that another cut might not fit into a commit's metadata. It is asked for each record, and most ledgers
+// have a few cuts.
+func (l *Ledger) Full() bool {
+	const prefix, cut = 64, 16 // what the topic's id and one cut take at most
+	return prefix+len(l.cuts)*cut > MaxMetadata && len(l.Metadata()) > MaxMetadata-cut
+}
 
 // Begin tells the first offset where none is known.
 func (l *Ledger) Begin(offset int64) {

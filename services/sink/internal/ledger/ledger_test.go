@@ -199,3 +199,22 @@ func FuzzRestore(f *testing.F) {
 		}
 	})
 }
+
+func TestALedgerIsFullWhenAnotherCutMightNotFitIntoACommit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := New(rapid.SampledFrom([]string{"", id}).Draw(t, "topic"))
+		l.Begin(0)
+		largest := int64(1) << rapid.IntRange(1, 50).Draw(t, "bits")
+		for range 500 {
+			if full, want := l.Full(), len(l.Metadata()) > MaxMetadata-16; full != want {
+				t.Fatalf("%d cuts, %d bytes: %v", len(l.cuts), len(l.Metadata()), full)
+			}
+			if l.Full() {
+				return
+			}
+			if _, err := l.Close(l.First() + rapid.Int64Range(1, largest).Draw(t, "length")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
