@@ -2,7 +2,6 @@ package debezium
 
 import (
 	"encoding/json"
-	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"math"
 	"math/big"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 

@@ -1,10 +1,10 @@
 package debezium
 
 import (
-	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"regexp"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 

@@ -3,11 +3,11 @@ package debezium
 import (
 	"bytes"
 	"fmt"
-	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 

@@ -3,11 +3,12 @@ package debezium
 import (
 	"bytes"
 	"errors"
-	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
 // ordersRelation is the 5-column table of the conformance case "orders".
@@ -263,9 +264,9 @@ func TestTopicNamesKeepWhatKafkaAllows(t *testing.T) {
 }
 
 func TestAHeartbeatIsWrittenAsDebeziumWritesIt(t *testing.T) {
-	a := NewAuxiliary(mustConfig(t, plainSettings("extended.headers.enabled", "false")))
+	a := NewHeartbeatEncoder(mustConfig(t, plainSettings("extended.headers.enabled", "false")))
 	var b Batch
-	if err := a.AppendHeartbeat(&b, 1577872800123456789); err != nil {
+	if err := a.Append(&b, 1577872800123456789); err != nil {
 		t.Fatal(err)
 	}
 	r := b.Records[0]

@@ -1,12 +1,11 @@
 package debezium
 
 import (
-	"fmt"
-	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
@@ -15,10 +14,10 @@ import (
 // every type; it allocates.
 type generic struct {
 	e *Encoder
-	p pipeline
+	w Writer
 }
 
-func newGeneric(e *Encoder) *generic { return &generic{e: e, p: pipeline{cfg: e.cfg}} }
+func newGeneric(e *Encoder) *generic { return &generic{e: e, w: writerOf(e.cfg)} }
 
 func (g *generic) appendChange(b *Batch, ev *Event, op Op, before, after pgmodel.Tuple, headers []kgo.RecordHeader,
 	offset int64) error {
@@ -26,7 +25,7 @@ func (g *generic) appendChange(b *Batch, ev *Event, op Op, before, after pgmodel
 	if err != nil {
 		return err
 	}
-	return g.p.append(b, r)
+	return g.w.Append(b, r)
 }
 
 // appendDelete appends a delete and its tombstone, which are transformed one after the other.
@@ -36,17 +35,17 @@ func (g *generic) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) 
 		return err
 	}
 	if !g.e.cfg.TombstonesOnDelete {
-		return g.p.append(b, r)
+		return g.w.Append(b, r)
 	}
 	tombstone := &record.Record{Topic: r.Topic, Partition: -1, Offset: -1, Headers: slices.Clone(r.Headers)}
 	if err := g.setKey(tombstone, Delete, ev.Before, nil, false); err != nil {
 		return err
 	}
 	r.Tombstone = tombstone
-	if err := g.p.append(b, r); err != nil {
+	if err := g.w.Append(b, r); err != nil {
 		return err
 	}
-	return g.p.append(b, tombstone)
+	return g.w.Append(b, tombstone)
 }
 
 // change makes the record of a change event.
@@ -86,32 +85,4 @@ func (g *generic) setKey(r *record.Record, op Op, t, old pgmodel.Tuple, snapshot
 	r.KeySchema = g.e.schemas.key
 	r.Key, err = record.DecodeJSONValue(r.KeySchema, payload)
 	return err
-}
-
-// pipeline transforms and converts records.
-type pipeline struct{ cfg *Config }
-
-// append runs a record through the transforms and the converters and appends what comes out, if anything does.
-func (p *pipeline) append(b *Batch, r *record.Record) error {
-	if p.cfg.Transforms != nil {
-		var err error
-		if r, err = p.cfg.Transforms.Apply(r); err != nil || r == nil {
-			return err
-		}
-	}
-	key, err := p.cfg.Key.Encode(nil, r.Topic, r.KeySchema, r.Key)
-	if err != nil {
-		return fmt.Errorf("convert the key for topic %s: %w", r.Topic, err)
-	}
-	value, err := p.cfg.Value.Encode(nil, r.Topic, r.ValueSchema, r.Value)
-	if err != nil {
-		return fmt.Errorf("convert the value for topic %s: %w", r.Topic, err)
-	}
-	var headers []kgo.RecordHeader
-	for _, h := range r.Headers {
-		headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: record.HeaderBytes(h.Schema, h.Value)})
-	}
-	b.add(r.Topic, key, value, headers)
-	b.Records[len(b.Records)-1].Partition = r.Partition
-	return nil
 }

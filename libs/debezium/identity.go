@@ -2,7 +2,6 @@ package debezium
 
 import (
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
-
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 

@@ -29,26 +29,34 @@ var notificationData = []string{"scanned_collection", "current_collection_in_pro
 	"total_rows_scanned", "maximum_key", "last_processed_key", "data_collections", "status"}
 
 var (
-	notificationKey = &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.NotificationKey",
-		Version: 1, Fields: []record.Field{field("id", record.Of(record.String))}}
-	notificationValue = &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.Notification", Version: 1,
-		Fields: []record.Field{
-			field("id", record.Of(record.String)), field("type", record.Of(record.String)),
-			field("aggregate_type", record.Of(record.String)),
-			field("additional_data", &record.Schema{Type: record.MapType, Optional: true, Keys: record.Of(record.String),
-				Values: record.Of(record.String)}), field("timestamp", record.Of(record.Int64))}}
+	notificationKey = structSchema("io.debezium.connector.common.NotificationKey", 1,
+		field("id", record.Of(record.String)))
+	notificationValue = structSchema("io.debezium.connector.common.Notification", 1,
+		field("id", record.Of(record.String)), field("type", record.Of(record.String)),
+		field("aggregate_type", record.Of(record.String)),
+		field("additional_data", &record.Schema{Type: record.MapType, Optional: true, Keys: record.Of(record.String),
+			Values: record.Of(record.String)}), field("timestamp", record.Of(record.Int64)))
 )
 
-// AppendNotification appends a notification for a topic.
-func (a *Auxiliary) AppendNotification(b *Batch, topic string, n *Notification) error {
+// NotificationEncoder writes notifications. It is used by one goroutine at a time.
+type NotificationEncoder struct{ w Writer }
+
+// NewNotificationEncoder makes the encoder.
+func NewNotificationEncoder(cfg *Config) *NotificationEncoder {
+	return &NotificationEncoder{writerOf(cfg)}
+}
+
+// Append appends a notification for a topic.
+func (e *NotificationEncoder) Append(b *Batch, topic string, n *Notification) error {
 	data := record.Map{}
 	for _, name := range notificationData {
 		if value, there := n.Data[name]; there {
 			data = append(data, record.Entry{Key: name, Value: value})
 		}
 	}
-	value := structOf(notificationValue, n.ID, n.Type, n.Aggregate, data, n.Time)
-	if err := a.append(b, topic, notificationKey, structOf(notificationKey, n.ID), notificationValue, value); err != nil {
+	err := e.w.Append(b, newRecord(topic, structOf(notificationKey, n.ID),
+		structOf(notificationValue, n.ID, n.Type, n.Aggregate, data, n.Time)))
+	if err != nil {
 		return fmt.Errorf("write the notification %s of %s %s: %w", n.Type, n.Aggregate, n.ID, err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package debezium
 
 import (
 	"fmt"
+
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 

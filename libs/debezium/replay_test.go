@@ -79,8 +79,8 @@ func replay(t *testing.T, pg *testenv.Postgres, name, dir string) {
 	}
 	defer conn.Close(context.Background())
 	r := &replayer{t: t, ctx: ctx, conn: conn, cfg: &cfg, settings: settings,
-		encoders: map[*pgmodel.Relation]*debezium.Encoder{},
-		aux:      debezium.NewAuxiliary(&cfg)}
+		encoders:     map[*pgmodel.Relation]*debezium.Encoder{},
+		transactions: debezium.NewTransactionEncoder(&cfg), messages: debezium.NewMessageEncoder(&cfg)}
 	r.catalog = pgrepl.NewCatalog(ctx, pgrepl.Query(conn), r.captured)
 	r.openSlot(id)
 	if settings["snapshot.mode"] != "no_data" {
@@ -127,15 +127,16 @@ func psql(t *testing.T, pg *testenv.Postgres, database, script string) {
 
 // replayer is a connector without its machinery.
 type replayer struct {
-	t        *testing.T
-	ctx      context.Context
-	conn     *pgx.Conn
-	cfg      *debezium.Config
-	settings map[string]string
-	catalog  *pgrepl.Catalog
-	encoders map[*pgmodel.Relation]*debezium.Encoder
-	aux      *debezium.Auxiliary
-	batch    debezium.Batch
+	t            *testing.T
+	ctx          context.Context
+	conn         *pgx.Conn
+	cfg          *debezium.Config
+	settings     map[string]string
+	catalog      *pgrepl.Catalog
+	encoders     map[*pgmodel.Relation]*debezium.Encoder
+	transactions *debezium.TransactionEncoder
+	messages     *debezium.MessageEncoder
+	batch        debezium.Batch
 
 	begin      pgrepl.Message
 	lastCommit uint64
@@ -268,12 +269,12 @@ func (r *replayer) handle(m *pgrepl.Message) error {
 	case pgrepl.Begin:
 		r.begin, r.total, r.counts = *m, 0, nil
 		if r.cfg.TransactionMetadata {
-			return r.aux.AppendBegin(&r.batch, uint64(m.XID), uint64(m.LSN), m.CommitTime)
+			return r.transactions.AppendBegin(&r.batch, uint64(m.XID), uint64(m.LSN), m.CommitTime)
 		}
 	case pgrepl.Commit:
 		r.lastCommit = uint64(m.EndLSN)
 		if r.cfg.TransactionMetadata {
-			return r.aux.AppendEnd(&r.batch, uint64(m.XID), uint64(m.EndLSN), m.CommitTime, r.counts)
+			return r.transactions.AppendEnd(&r.batch, uint64(m.XID), uint64(m.EndLSN), m.CommitTime, r.counts)
 		}
 	case pgrepl.Logical:
 		msg := &debezium.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Source: r.source(m), Now: 1e18}
@@ -281,7 +282,7 @@ func (r *replayer) handle(m *pgrepl.Message) error {
 		if msg.Source.HasTx = m.Transactional; m.Transactional {
 			msg.Transaction = r.transaction(m, collection)
 		}
-		sent, err := r.aux.AppendMessage(&r.batch, msg)
+		sent, err := r.messages.Append(&r.batch, msg)
 		if sent && m.Transactional {
 			r.count(collection, 1)
 		}

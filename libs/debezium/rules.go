@@ -2,10 +2,10 @@ package debezium
 
 import (
 	"fmt"
-	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/javaregex"
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
 // ColumnRules say which columns go into values and how they are changed on the way.

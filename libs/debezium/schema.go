@@ -48,3 +48,7 @@ var decoded = &record.JSON{KeepNull: true}
 func structOf(s *record.Schema, values ...any) *record.StructValue {
 	return &record.StructValue{Schema: s, Values: values}
 }
+
+func structSchema(name string, version int, fields ...record.Field) *record.Schema {
+	return &record.Schema{Type: record.Struct, Name: name, Version: version, Fields: fields}
+}

@@ -1,9 +1,9 @@
 package debezium
 
 import (
-	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 

@@ -1,18 +1,55 @@
 package debezium
 
 import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
-// Writer writes records that are not change events, such as rows that a query returned: through
-// transforms and converters. It is used by one goroutine at a time.
-type Writer struct{ p pipeline }
+// Writer writes records of any kind, such as rows that a query returned: through transforms and
+// converters. It is used by one goroutine at a time.
+type Writer struct {
+	key, value record.Converter
+	transforms *transform.Chain
+}
 
 // NewWriter makes a Writer. transforms may be nil.
 func NewWriter(key, value record.Converter, transforms *transform.Chain) *Writer {
-	return &Writer{pipeline{&Config{Key: key, Value: value, Transforms: transforms}}}
+	return &Writer{key, value, transforms}
+}
+
+func writerOf(cfg *Config) Writer { return Writer{cfg.Key, cfg.Value, cfg.Transforms} }
+
+// newRecord makes a record of structs whose partition the producer chooses.
+func newRecord(topic string, key, value *record.StructValue) *record.Record {
+	return &record.Record{Topic: topic, Partition: -1, Offset: -1, KeySchema: key.Schema, Key: key,
+		ValueSchema: value.Schema, Value: value}
 }
 
 // Append appends what comes of a record, if anything does.
-func (w *Writer) Append(b *Batch, r *record.Record) error { return w.p.append(b, r) }
+func (w *Writer) Append(b *Batch, r *record.Record) error {
+	if w.transforms != nil {
+		var err error
+		if r, err = w.transforms.Apply(r); err != nil || r == nil {
+			return err
+		}
+	}
+	key, err := w.key.Encode(nil, r.Topic, r.KeySchema, r.Key)
+	if err != nil {
+		return fmt.Errorf("convert the key for topic %s: %w", r.Topic, err)
+	}
+	value, err := w.value.Encode(nil, r.Topic, r.ValueSchema, r.Value)
+	if err != nil {
+		return fmt.Errorf("convert the value for topic %s: %w", r.Topic, err)
+	}
+	var headers []kgo.RecordHeader
+	for _, h := range r.Headers {
+		headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: record.HeaderBytes(h.Schema, h.Value)})
+	}
+	b.add(r.Topic, key, value, headers)
+	b.Records[len(b.Records)-1].Partition = r.Partition
+	return nil
+}

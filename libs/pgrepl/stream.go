@@ -26,7 +26,7 @@ type Stream struct {
 	// buf[off:end] are bytes read and not yet consumed. Only the reader touches them.
 	buf      []byte
 	off, end int
-	gather   gatherer
+	reads    coalescer
 
 	// confirmed is the mark that statuses carry; it only grows.
 	confirmed atomic.Uint64
@@ -59,7 +59,7 @@ type StatusTimes struct {
 }
 
 func newStream(conn net.Conn, r io.Reader, at LSN) *Stream {
-	s := &Stream{conn: conn, r: r, gather: newGatherer(conn), buf: make([]byte, readBufferSize),
+	s := &Stream{conn: conn, r: r, reads: newCoalescer(conn), buf: make([]byte, readBufferSize),
 		status: make(chan struct{}, 1), done: make(chan struct{})}
 	s.confirmed.Store(uint64(at))
 	s.received.Store(uint64(at))
@@ -132,13 +132,13 @@ func (s *Stream) fill() error {
 	}
 	now := time.Now()
 	s.waiting.Store(now.UnixNano())
-	s.gather.beforeRead(now)
+	s.reads.beforeRead(now)
 	n, err := s.r.Read(s.buf[s.end:])
 	s.waiting.Store(0)
 	if n > 0 {
 		s.asked.Store(0)
 	}
-	s.gather.afterRead(n)
+	s.reads.afterRead(n)
 	s.end += n
 	s.bytes.Add(uint64(max(n, 0)))
 	if n > 0 {

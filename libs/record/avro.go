@@ -28,7 +28,7 @@ type Avro struct {
 
 	mu      sync.Mutex
 	ids     map[subjectSchema]int
-	written asked[int, *avroType]
+	written lookups[int, *avroType]
 }
 
 type subjectSchema struct {

@@ -26,7 +26,7 @@ type JSON struct {
 
 	// known holds the schemas that Decode has read, by their JSON: a topic's records repeat few schemas, and who gets the
 	// same schema again knows it by its address.
-	known remembered[string, *Schema]
+	known cache[string, *Schema]
 }
 
 // Encode appends the JSON of value to dst.

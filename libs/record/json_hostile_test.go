@@ -102,7 +102,7 @@ func TestAStructWithManyFieldsIsReadInAnyOrder(t *testing.T) {
 }
 
 func TestSchemasAreRememberedWithinBounds(t *testing.T) {
-	var r remembered[int, int]
+	var r cache[int, int]
 	for i := range 5 * maxSchemas {
 		r.put(i, i, 1<<uint(i%22))
 		if got, ok := r.get(i); !ok || got != i {

@@ -286,12 +286,13 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	if err := n.Run(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	last, aux := new(stage.Batch), debezium.NewAuxiliary(&s.task.events)
-	if err := s.notifier().Initial(aux, &last.Batch, notify.Completed); err != nil {
+	last, events := new(stage.Batch), &s.task.events
+	err = s.notifier().Initial(debezium.NewNotificationEncoder(events), &last.Batch, notify.Completed)
+	if err != nil {
 		return err
 	}
 	if s.task.spec.Heartbeat.Interval > 0 {
-		if err := aux.AppendHeartbeat(&last.Batch, time.Now().UnixNano()); err != nil {
+		if err := debezium.NewHeartbeatEncoder(events).Append(&last.Batch, time.Now().UnixNano()); err != nil {
 			return fmt.Errorf("write the heartbeat that ends a snapshot: %w", err)
 		}
 	}

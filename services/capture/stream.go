@@ -111,7 +111,7 @@ func counters(conn *pgrepl.Stream, batches *stage.Stage) func() status.Counters 
 func (s *session) tellSkipped(batches *stage.Stage) error {
 	b := batches.Fill()
 	defer batches.Unlock()
-	return s.notifier().Initial(debezium.NewAuxiliary(&s.task.events), &b.Batch, notify.Skipped)
+	return s.notifier().Initial(debezium.NewNotificationEncoder(&s.task.events), &b.Batch, notify.Skipped)
 }
 
 // deliverStaged writes batches as the stage hands them over, and confirms what is durable.

@@ -114,11 +114,11 @@ func checkRights(catalog *pgrepl.Catalog, s *spec.Spec, tables []pgrepl.FoundTab
 		if rel == nil { // dropped meanwhile
 			continue
 		}
-		sent := encode.Sent(&s.Events, rel)
+		included := encode.ColumnsOf(&s.Events, rel)
 		for i, c := range rel.Columns {
-			if sent.Sends(i) && slices.Contains(columns, c.Name) {
+			if included.Included(i) && slices.Contains(columns, c.Name) {
 				return preflight.Finding(name, "",
-					sent.RightMissing(fmt.Errorf("role %s may not read column %s", s.Connection.User, c.Name)))
+					included.RightMissing(fmt.Errorf("role %s may not read column %s", s.Connection.User, c.Name)))
 			}
 		}
 	}
@@ -295,7 +295,7 @@ func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *s
 			fmt.Sprintf("the server lets everybody use %s; an update to %s or later refuses it unless %s names it",
 				s.Output.Plugin, pgrepl.FirstPluginLists, pgrepl.PluginList), nil)
 		c.Remedy = fmt.Sprintf(
-			"With the update, before the connector starts again: %s Or prepare for plugin.name=pgoutput with publication.autocreate.mode=filtered: the slot is carried over at its position if publication %q was there before its oldest changes.", pgrepl.AllowPlugin(string(s.Output.Plugin), s.Connection.User), p.Name)
+			"With the update, before the connector starts again: %s Or prepare for plugin.name=pgoutput with publication.autocreate.mode=filtered: the slot is migrated at its position if publication %q was there before its oldest changes.", pgrepl.AllowPlugin(string(s.Output.Plugin), s.Connection.User), p.Name)
 		return c, true
 	case !start.FallsBack(s.Output.Plugin, refusal):
 		return preflight.Finding(name, "", refusal), true
@@ -304,12 +304,12 @@ func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *s
 			fmt.Sprintf("the server does not have %s or refuses it (%s); pgoutput is used in its place, with the same events",
 				s.Output.Plugin, pgrepl.ReasonOf(refusal)), nil), true
 	}
-	if obstacle := p.Carriable(ctx, conn, server, slot); obstacle != nil {
+	if obstacle := p.Migratable(ctx, conn, server, slot); obstacle != nil {
 		return preflight.Finding(name, "", start.KeepsPlugin(slot, refusal, obstacle)), true
 	}
 	return preflight.Finding(name,
 		fmt.Sprintf(
-			"the server does not have %s or refuses it (%s); the next start carries slot %q over to pgoutput at the same position, with the same events", s.Output.Plugin, pgrepl.ReasonOf(refusal), slot.Name), nil), true
+			"the server does not have %s or refuses it (%s); the next start migrates slot %q to pgoutput at the same position, with the same events", s.Output.Plugin, pgrepl.ReasonOf(refusal), slot.Name), nil), true
 }
 
 // checkIdentities looks for tables of which PostgreSQL refuses updates and deletes once they are

@@ -17,38 +17,38 @@ import (
 // Columns are the columns of a table whose values go into records; the others are not read.
 type Columns struct {
 	Relation *pgmodel.Relation
-	sent     []bool // by the relation's columns
+	included []bool // by the relation's columns
 }
 
-// Sent finds the columns of a relation that go into records.
-func Sent(events *debezium.Config, rel *pgmodel.Relation) Columns {
-	sent := make([]bool, len(rel.Columns))
-	for _, c := range events.SentColumns(rel) {
+// ColumnsOf finds the columns of a relation that go into records.
+func ColumnsOf(events *debezium.Config, rel *pgmodel.Relation) Columns {
+	included := make([]bool, len(rel.Columns))
+	for _, c := range events.EventColumns(rel) {
 		for i := range rel.Columns {
-			sent[i] = sent[i] || &rel.Columns[i] == c.Column
+			included[i] = included[i] || &rel.Columns[i] == c.Column
 		}
 	}
-	return Columns{rel, sent}
+	return Columns{rel, included}
 }
 
-// Sends reports whether the values of the relation's column at i go into records.
-func (c Columns) Sends(i int) bool { return c.sent[i] }
+// Included reports whether the values of the relation's column at i go into records.
+func (c Columns) Included(i int) bool { return c.included[i] }
 
 // With are the columns with more of the relation's, which are read for their own sake.
 func (c Columns) With(more []int) Columns {
-	c.sent = slices.Clone(c.sent)
+	c.included = slices.Clone(c.included)
 	for _, i := range more {
-		c.sent[i] = true
+		c.included[i] = true
 	}
 	return c
 }
 
-// Selection is the list of a SELECT whose rows are the relation's. Columns that are not sent are
+// Selection is the list of a SELECT whose rows are the relation's. Columns that are not included are
 // not touched: reading them can be forbidden, and dear.
 func (c Columns) Selection() string {
-	list := make([]string, len(c.sent))
+	list := make([]string, len(c.included))
 	for i := range list {
-		if list[i] = "NULL"; c.sent[i] {
+		if list[i] = "NULL"; c.included[i] {
 			list[i] = pgrepl.QuoteIdent(c.Relation.Columns[i].Name)
 		}
 	}
@@ -82,8 +82,8 @@ func (c Columns) reading() string {
 }
 
 func (c Columns) quoted() (names []string) {
-	for i := range c.sent {
-		if c.sent[i] {
+	for i := range c.included {
+		if c.included[i] {
 			names = append(names, pgrepl.QuoteIdent(c.Relation.Columns[i].Name))
 		}
 	}
@@ -94,7 +94,7 @@ func (c Columns) quoted() (names []string) {
 func (c Columns) checkTexts(rows ...pgmodel.Tuple) error {
 	for _, row := range rows {
 		for i := range row {
-			if c.sent[i] && !utf8.Valid(row[i].Data) {
+			if c.included[i] && !utf8.Valid(row[i].Data) {
 				t := pgrepl.Table{Schema: c.Relation.Schema, Name: c.Relation.Name}
 				return pgrepl.Misencoded(t, c.Relation.Columns[i].Name, RowText(c.Relation, row), row[i].Data)
 			}

@@ -166,10 +166,7 @@ func cuttable(rel *pgmodel.Relation, i int, d pgmodel.Datum) bool {
 	if d.Kind != pgmodel.Text || rel.Columns[i].Type == nil {
 		return false
 	}
-	t := rel.Columns[i].Type
-	for t.Kind == pgmodel.DomainType && t.Elem != nil {
-		t = t.Elem
-	}
+	t, _ := rel.Columns[i].Type.Base(-1)
 	if t.Kind != pgmodel.BaseType {
 		return false
 	}
@@ -206,10 +203,8 @@ func cutRow(rel *pgmodel.Relation, row pgmodel.Tuple, length int, cuts map[strin
 }
 
 func isBytea(t *pgmodel.Type) bool {
-	for t.Kind == pgmodel.DomainType && t.Elem != nil {
-		t = t.Elem
-	}
-	return t.Name == "bytea"
+	base, _ := t.Base(-1)
+	return base.Name == "bytea"
 }
 
 // SetAside replaces the records appended since from that are still too large by dead letters. lsn
@@ -226,7 +221,7 @@ func (o *Oversized) SetAside(b *debezium.Batch, from debezium.Mark, lsn uint64) 
 			b.Put(*r)
 			continue
 		}
-		letters, err := o.letters(r, lsn)
+		letters, err := o.deadLetters(r, lsn)
 		if err != nil {
 			b.Rollback(from)
 			return err
@@ -244,8 +239,8 @@ func (o *Oversized) SetAside(b *debezium.Batch, from debezium.Mark, lsn uint64) 
 	return nil
 }
 
-// letters splits a record into dead letters: first its key, if that is long, then its value.
-func (o *Oversized) letters(r *kgo.Record, lsn uint64) ([]kgo.Record, error) {
+// deadLetters splits a record into dead letters: first its key, if that is long, then its value.
+func (o *Oversized) deadLetters(r *kgo.Record, lsn uint64) ([]kgo.Record, error) {
 	limit := o.Limits.Of(o.ctx, o.Set.Topic)
 	reason := fmt.Sprintf("%d bytes are too large for topic %s, whose limit is %d bytes", kafka.RecordSize(r), r.Topic,
 		o.Limits.Of(o.ctx, r.Topic))

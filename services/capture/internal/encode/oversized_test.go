@@ -54,7 +54,7 @@ func TestALongKeyIsADeadLetterToo(t *testing.T) {
 	o := oversizedOf(t, spec.SetOversizedAside)
 	r := &kgo.Record{Topic: "t", Key: []byte(strings.Repeat("k", 9000)), Value: []byte(strings.Repeat("v", 20000)),
 		Headers: []kgo.RecordHeader{header("h", "v")}}
-	letters, err := o.letters(r, 5)
+	letters, err := o.deadLetters(r, 5)
 	if err != nil {
 		t.Fatal(err)
 	}

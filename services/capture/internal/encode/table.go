@@ -46,7 +46,7 @@ func (r Rules) Table(rel *pgmodel.Relation) (*Table, error) {
 	if !t.Captured {
 		return t, nil
 	}
-	t.Columns, t.unchecked = Sent(r.Events, rel), pgrepl.Unchecked(r.Encoding)
+	t.Columns, t.unchecked = ColumnsOf(r.Events, rel), pgrepl.Unchecked(r.Encoding)
 	var err error
 	t.encoder, err = debezium.NewEncoder(rel, r.Events)
 	return t, err

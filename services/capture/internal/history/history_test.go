@@ -208,7 +208,7 @@ func TestTheNewestOfSeveralTablesComeFirst(t *testing.T) {
 func TestGeneratedColumnsAreLeftOut(t *testing.T) {
 	rel := &pgmodel.Relation{OID: 7, ReplicaIdentity: 'i',
 		Columns: []pgmodel.Column{{Name: "id", Declared: "integer", NotNull: true, Number: 1}, {Name: "g", Generated: true}}}
-	d := Describe(rel, []debezium.SentColumn{{Column: &rel.Columns[0], KeyPlace: 1}, {Column: &rel.Columns[1]}})
+	d := Describe(rel, []debezium.EventColumn{{Column: &rel.Columns[0], KeyPosition: 1}, {Column: &rel.Columns[1]}})
 	want := Description{OID: 7, ReplicaIdentity: "INDEX",
 		Columns: []Column{{Name: "id", Type: "integer", Key: 1, Number: 1}}}
 	if !reflect.DeepEqual(d, want) {

@@ -37,11 +37,11 @@ type Description struct {
 // Describe describes a relation whose events have the given columns. Generated columns are left
 // out: snapshots read them, but before PostgreSQL 18 the stream does not have them, so that they
 // would come and go.
-func Describe(rel *pgmodel.Relation, sent []debezium.SentColumn) Description {
+func Describe(rel *pgmodel.Relation, columns []debezium.EventColumn) Description {
 	d := Description{OID: rel.OID, ReplicaIdentity: IdentityName(rel.ReplicaIdentity)}
-	for _, c := range sent {
+	for _, c := range columns {
 		if !c.Generated {
-			d.Columns = append(d.Columns, Column{Name: c.Name, Type: c.Declared, Optional: !c.NotNull, Key: c.KeyPlace,
+			d.Columns = append(d.Columns, Column{Name: c.Name, Type: c.Declared, Optional: !c.NotNull, Key: c.KeyPosition,
 				Number: c.Number})
 		}
 	}

@@ -96,7 +96,7 @@ func (r Chunks) ReadBy(ctx context.Context, conn *pgx.Conn, req Request, rel *pg
 // last: what a key does not tell apart, since it has NULLs, or is not unique, comes in one chunk.
 func (r Chunks) readAfter(ctx context.Context, conn *pgx.Conn, rel *pgmodel.Relation, key []int,
 	condition string) ([][]byte, error) {
-	columns := encode.Sent(r.Events, rel).With(key)
+	columns := encode.ColumnsOf(r.Events, rel).With(key)
 	rows := func(query string) ([][]byte, error) {
 		lines, err := copyRows(ctx, conn, query)
 		if err != nil {

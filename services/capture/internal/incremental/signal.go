@@ -322,5 +322,5 @@ func (n *Snapshots) collections(ctx context.Context, d SignalData) ([]progress.C
 
 // tell tells of the incremental snapshots that p is the progress of.
 func (n *Snapshots) tell(b *stage.Batch, p progress.Incremental, kind notify.Kind, pairs ...string) error {
-	return n.d.Notifier.Incremental(n.aux, &b.Batch, p, kind, pairs...)
+	return n.d.Notifier.Incremental(n.notifications, &b.Batch, p, kind, pairs...)
 }

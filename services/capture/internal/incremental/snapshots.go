@@ -50,12 +50,12 @@ type Deps struct {
 
 // Snapshots are the incremental snapshots of one stream.
 type Snapshots struct {
-	d        Deps
-	stream   context.Context // ends with the stream
-	chunks   Chunks
-	progress *progress.Incremental
-	requests chan Request
-	aux      *debezium.Auxiliary
+	d             Deps
+	stream        context.Context // ends with the stream
+	chunks        Chunks
+	progress      *progress.Incremental
+	requests      chan Request
+	notifications *debezium.NotificationEncoder
 	// asked is the id of the chunk that was asked for and has not come through the stream; empty if none was.
 	asked string
 	// window is open between a chunk's marks.
@@ -72,7 +72,7 @@ func New(ctx context.Context, d Deps, saved *progress.Incremental) *Snapshots {
 		saved = new(progress.Incremental)
 	}
 	n := &Snapshots{d: d, chunks: Chunks{Spec: d.Spec, Events: d.Events, Server: d.Server, Plugin: d.Plugin}, stream: ctx,
-		progress: saved, requests: make(chan Request, 1), aux: debezium.NewAuxiliary(d.Events)}
+		progress: saved, requests: make(chan Request, 1), notifications: debezium.NewNotificationEncoder(d.Events)}
 	n.next()
 	return n
 }
@@ -141,7 +141,7 @@ func (n *Snapshots) close(b *stage.Batch, id string, lastCommit pgrepl.LSN) erro
 			return err
 		}
 		p = p.Read(len(c.Lines), c.Last, c.Max)
-		if err := n.d.Notifier.Chunk(n.aux, &b.Batch, p); err != nil {
+		if err := n.d.Notifier.Chunk(n.notifications, &b.Batch, p); err != nil {
 			return err
 		}
 	} else {
@@ -150,7 +150,7 @@ func (n *Snapshots) close(b *stage.Batch, id string, lastCommit pgrepl.LSN) erro
 		} else {
 			n.d.Log.Info("An incremental snapshot finished a table", "table", table)
 		}
-		if err := n.d.Notifier.Scanned(n.aux, &b.Batch, p, c.end()); err != nil {
+		if err := n.d.Notifier.Scanned(n.notifications, &b.Batch, p, c.end()); err != nil {
 			return err
 		}
 		p = p.End(c.err)

@@ -6,5 +6,5 @@
 //
 // Guarantees. The types, the names of the data and their order are Debezium's.
 //
-// Who may call. A Notifier is safe for concurrent use; the Auxiliary and the batch are the caller's.
+// Who may call. A Notifier is safe for concurrent use; the encoder and the batch are the caller's.
 package notify

@@ -44,38 +44,39 @@ func New(s *spec.Spec, log *slog.Logger) Notifier {
 }
 
 // Initial tells of the initial snapshot as a whole.
-func (n Notifier) Initial(aux *debezium.Auxiliary, b *debezium.Batch, kind Kind) error {
-	return n.tell(aux, b, debezium.InitialSnapshot, kind, "")
+func (n Notifier) Initial(e *debezium.NotificationEncoder, b *debezium.Batch, kind Kind) error {
+	return n.tell(e, b, debezium.InitialSnapshot, kind, "")
 }
 
 // Table tells that the initial snapshot begins to read a table; all are the names of its tables.
-func (n Notifier) Table(aux *debezium.Auxiliary, b *debezium.Batch, table string, all []string) error {
-	return n.tell(aux, b, debezium.InitialSnapshot, InProgress, "", "current_collection_in_progress", table,
+func (n Notifier) Table(e *debezium.NotificationEncoder, b *debezium.Batch, table string, all []string) error {
+	return n.tell(e, b, debezium.InitialSnapshot, InProgress, "", "current_collection_in_progress", table,
 		"data_collections", strings.Join(debezium.HashSetOrder(all), ","))
 }
 
 // TableRead tells that the initial snapshot has read all rows of a table.
-func (n Notifier) TableRead(aux *debezium.Auxiliary, b *debezium.Batch, table string, all []string, rows int64) error {
+func (n Notifier) TableRead(e *debezium.NotificationEncoder, b *debezium.Batch, table string, all []string,
+	rows int64) error {
 	names := slices.Clone(all)
 	if n.signals != "" && !slices.Contains(names, n.signals) {
 		names = append(names, n.signals)
 	}
 	slices.Sort(names)
-	return n.tell(aux, b, debezium.InitialSnapshot, TableDone, "", "scanned_collection", table, "data_collections",
+	return n.tell(e, b, debezium.InitialSnapshot, TableDone, "", "scanned_collection", table, "data_collections",
 		strings.Join(names, ","),
 		"total_rows_scanned", strconv.FormatInt(rows, 10), "status", "SUCCEEDED")
 }
 
 // Incremental tells of the incremental snapshots that p is the progress of. pairs are names and values of its data.
-func (n Notifier) Incremental(aux *debezium.Auxiliary, b *debezium.Batch, p progress.Incremental, kind Kind,
+func (n Notifier) Incremental(e *debezium.NotificationEncoder, b *debezium.Batch, p progress.Incremental, kind Kind,
 	pairs ...string) error {
-	return n.tell(aux, b, debezium.IncrementalSnapshot, kind, p.Signal, pairs...)
+	return n.tell(e, b, debezium.IncrementalSnapshot, kind, p.Signal, pairs...)
 }
 
 // Chunk tells that a chunk of the table under way is delivered.
-func (n Notifier) Chunk(aux *debezium.Auxiliary, b *debezium.Batch, p progress.Incremental) error {
+func (n Notifier) Chunk(e *debezium.NotificationEncoder, b *debezium.Batch, p progress.Incremental) error {
 	const null = "<null>"
-	return n.Incremental(aux, b, p, InProgress, "current_collection_in_progress", p.Collections[0].Table.String(),
+	return n.Incremental(e, b, p, InProgress, "current_collection_in_progress", p.Collections[0].Table.String(),
 		"maximum_key", strings.Join(p.Max.Texts(null), ","),
 		"last_processed_key", strings.Join(p.Last.Texts(null), ","), "data_collections", p.Names())
 }
@@ -90,7 +91,7 @@ var (
 )
 
 // Scanned tells that the table under way is done with; end is nil if it had rows and all are delivered.
-func (n Notifier) Scanned(aux *debezium.Auxiliary, b *debezium.Batch, p progress.Incremental, end error) error {
+func (n Notifier) Scanned(e *debezium.NotificationEncoder, b *debezium.Batch, p progress.Incremental, end error) error {
 	status := "SUCCEEDED"
 	switch {
 	case errors.Is(end, ErrNoKey):
@@ -102,17 +103,17 @@ func (n Notifier) Scanned(aux *debezium.Auxiliary, b *debezium.Batch, p progress
 	case end != nil:
 		status = "SQL_EXCEPTION"
 	}
-	err := n.Incremental(aux, b, p, TableDone, "scanned_collection", p.Collections[0].Table.String(), "total_rows_scanned",
+	err := n.Incremental(e, b, p, TableDone, "scanned_collection", p.Collections[0].Table.String(), "total_rows_scanned",
 		strconv.FormatInt(p.Rows, 10),
 		"data_collections", p.Names(), "status", status)
 	if err != nil || len(p.Collections) > 1 {
 		return err
 	}
-	return n.Incremental(aux, b, p, Completed)
+	return n.Incremental(e, b, p, Completed)
 }
 
 // tell tells one notification. id is a signal's; without one the notification has one of its own.
-func (n Notifier) tell(aux *debezium.Auxiliary, b *debezium.Batch, aggregate string, kind Kind, id string,
+func (n Notifier) tell(e *debezium.NotificationEncoder, b *debezium.Batch, aggregate string, kind Kind, id string,
 	pairs ...string) error {
 	if !n.channels.Log && n.channels.Topic == "" {
 		return nil
@@ -132,5 +133,5 @@ func (n Notifier) tell(aux *debezium.Auxiliary, b *debezium.Batch, aggregate str
 	if n.channels.Topic == "" {
 		return nil
 	}
-	return aux.AppendNotification(b, n.channels.Topic, &what)
+	return e.Append(b, n.channels.Topic, &what)
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -124,10 +123,7 @@ func describeTable(ctx context.Context, conn *pgx.Conn, t pgrepl.Table) (columns
 			Err: fmt.Errorf("it is gone"), Remedy: "Create it, or take it out of table.whitelist."}
 	}
 	for _, c := range rel.Columns {
-		typ, mod := c.Type, c.TypeMod
-		for typ.Kind == pgmodel.DomainType && typ.Elem != nil {
-			typ, mod = typ.Elem, typ.TypeMod
-		}
+		typ, mod := c.Type.Base(c.TypeMod)
 		columns = append(columns, column{name: c.Name, oid: typ.OID, mod: mod, notNull: c.NotNull,
 			sequence: c.Identity || strings.HasPrefix(c.Default, "nextval(")})
 	}

@@ -2,12 +2,12 @@
 //
 // Model. A Preparation has the tables that the filters match, as the catalog has them, the output
 // plugin to use, and what the server keeps back of the tables. On the way it sets replica
-// identities and the publication as the configuration says, and carries a slot over to pgoutput
+// identities and the publication as the configuration says, and migrates a slot to pgoutput
 // where the server refuses its plugin.
 //
 // Guarantees. What tables hold that a running connector is about to add to its publication is
 // planned to be read before the publication changes, durably: no row is passed over. A slot is
-// carried over only where no change can be lost or come twice by it.
+// migrated only where no change can be lost or come twice by it.
 //
 // Who may call. The session, once it has a connection and knows how far the connector is; it is one goroutine's.
 package prepare

@@ -8,10 +8,10 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/start"
 )
 
-// choosePlugin finds out with which output plugin the slot is read, and carries it over to pgoutput
+// choosePlugin finds out with which output plugin the slot is read, and migrates it to pgoutput
 // where that is the only one left.
 func (s *Preparation) choosePlugin(ctx context.Context) (spec.Plugin, error) {
-	if err := pgrepl.ResumeCarrying(ctx, s.d.Conn, s.d.Spec.Slot.Name); err != nil {
+	if err := pgrepl.ResumeMigration(ctx, s.d.Conn, s.d.Spec.Slot.Name); err != nil {
 		return "", err
 	}
 	slot, err := pgrepl.InspectSlot(ctx, s.d.Conn, s.d.Server, s.d.Spec.Slot.Name)
@@ -25,26 +25,26 @@ func (s *Preparation) choosePlugin(ctx context.Context) (spec.Plugin, error) {
 		facts.Tried, facts.Trial = true, pgrepl.TrySlot(ctx, s.d.Conn, slot, s.d.Spec.Connection.User)
 		choice = start.ChoosePlugin(facts)
 	}
-	if choice.Step != start.CarryOver {
+	if choice.Step != start.MigrateToPgoutput {
 		return choice.Plugin, nil
 	}
-	if obstacle := s.carry(ctx, slot); obstacle != nil {
+	if obstacle := s.migrate(ctx, slot); obstacle != nil {
 		return "", start.KeepsPlugin(slot, choice.Refusal, obstacle)
 	}
-	s.d.Log.Warn("The slot was carried over to pgoutput, at the same position and with the same events", "slot", slot.Name,
+	s.d.Log.Warn("The slot was migrated to pgoutput, at the same position and with the same events", "slot", slot.Name,
 		"plugin", slot.Plugin, "cause", choice.Refusal)
 	return spec.Pgoutput, nil
 }
 
-// carry carries the slot over to pgoutput, or returns why a change could be lost or come twice by it.
-func (s *Preparation) carry(ctx context.Context, slot *pgrepl.SlotState) error {
-	if err := start.Carriable(s.d.Progress.Checkpoint().At); err != nil {
+// migrate migrates the slot to pgoutput, or returns why a change could be lost or come twice by it.
+func (s *Preparation) migrate(ctx context.Context, slot *pgrepl.SlotState) error {
+	if err := start.Migratable(s.d.Progress.Checkpoint().At); err != nil {
 		return err
 	}
 	p := s.d.Spec.Publication
 	p.Tables = s.tables
-	if err := p.Carriable(ctx, s.d.Conn, s.d.Server, slot); err != nil {
+	if err := p.Migratable(ctx, s.d.Conn, s.d.Server, slot); err != nil {
 		return err
 	}
-	return pgrepl.CarrySlot(ctx, s.d.Conn, slot.Name)
+	return pgrepl.MigrateSlot(ctx, s.d.Conn, slot.Name)
 }

@@ -69,7 +69,7 @@ func (s *Preparation) fillBack(ctx context.Context, p pgrepl.Publication) error 
 	return s.d.Save(ctx, s.d.Progress.Take(progress.Step{At: saved.At, Incremental: &plan}))
 }
 
-// publishAhead makes the publication that the slot can be carried over with once the server refuses
+// publishAhead makes the publication that the slot can be migrated with once the server refuses
 // its plugin, where publication.autocreate.mode=filtered is set although this plugin reads none.
 // Tables without identity are left out, since PostgreSQL would refuse their updates from then on.
 func (s *Preparation) publishAhead(ctx context.Context) {

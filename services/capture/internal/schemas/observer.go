@@ -20,7 +20,7 @@ type Observer struct {
 // Note notes what a relation looks like from a point of the stream on.
 func (o Observer) Note(into *[]stage.Version, rel *pgmodel.Relation, at history.Point) {
 	name := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String()
-	if v, fresh := o.History.Observe(name, history.Describe(rel, o.Events.SentColumns(rel)), at); fresh {
+	if v, fresh := o.History.Observe(name, history.Describe(rel, o.Events.EventColumns(rel)), at); fresh {
 		*into = append(*into, stage.Version{Version: v, Relation: rel})
 	}
 }

@@ -136,7 +136,7 @@ func (n *Snapshot) Run(ctx context.Context) error {
 // begins tells that the snapshot begins.
 func (n *Snapshot) begins(ctx context.Context) error {
 	b := new(stage.Batch)
-	if err := n.d.Notifier.Initial(debezium.NewAuxiliary(n.d.Events), &b.Batch, notify.Started); err != nil ||
+	if err := n.d.Notifier.Initial(debezium.NewNotificationEncoder(n.d.Events), &b.Batch, notify.Started); err != nil ||
 		len(b.Records) == 0 {
 		return err
 	}

@@ -34,9 +34,9 @@ type worker struct {
 	clock clock.Clock
 	ev    debezium.Event
 	// lines counts the rows of the range being read; notices are told once the row that is held back is sent.
-	lines   int64
-	notices []tableNotice
-	aux     *debezium.Auxiliary
+	lines         int64
+	notices       []tableNotice
+	notifications *debezium.NotificationEncoder
 }
 
 // heldRow is a row that is not sent yet; there is none if its line is empty.
@@ -58,7 +58,7 @@ func (n *Snapshot) work(ctx context.Context, imported chan<- struct{}) error {
 		return err
 	}
 	imported <- struct{}{}
-	w := &worker{n: n, ctx: ctx, b: <-n.free, aux: debezium.NewAuxiliary(n.d.Events)}
+	w := &worker{n: n, ctx: ctx, b: <-n.free, notifications: debezium.NewNotificationEncoder(n.d.Events)}
 	w.ev = debezium.Event{Op: debezium.Read, Source: n.from.Source}
 	for {
 		r, ok := n.queue.take()
@@ -292,9 +292,11 @@ type tableNotice struct {
 func (w *worker) tellTables() error {
 	all := w.n.queue.names()
 	for _, n := range w.notices {
-		tell := func() error { return w.n.d.Notifier.Table(w.aux, &w.b.Batch.Batch, n.table.String(), all) }
+		tell := func() error { return w.n.d.Notifier.Table(w.notifications, &w.b.Batch.Batch, n.table.String(), all) }
 		if n.ends {
-			tell = func() error { return w.n.d.Notifier.TableRead(w.aux, &w.b.Batch.Batch, n.table.String(), all, n.rows) }
+			tell = func() error {
+				return w.n.d.Notifier.TableRead(w.notifications, &w.b.Batch.Batch, n.table.String(), all, n.rows)
+			}
 		}
 		if err := tell(); err != nil {
 			return err

@@ -12,7 +12,7 @@ func replicationKeys() []catalogue.Key {
 			Doc: "Output plugin: pgoutput, decoderbufs, or wal2json (also wal2json_rds, wal2json_streaming, wal2json_rds_streaming). Without the key, and where the server does not have the plugin or refuses it (output_plugin_libraries), pgoutput is taken, which every server has; the events are the same, but decoderbufs sends no truncates and no logical messages.",
 			Consequences: []catalogue.Consequence{
 				{Effect: catalogue.NewSlot, When: changesPlugin,
-					Doc: "A slot keeps the output plugin that it was made with. Changed to pgoutput, the slot is carried over at its position if the publication was there before the slot's oldest changes, with all captured tables. Otherwise the task stops unless the slot is of the new plugin: set slot.name to a new slot as well and reset the connector's offsets, which reads all tables again."},
+					Doc: "A slot keeps the output plugin that it was made with. Changed to pgoutput, the slot is migrated at its position if the publication was there before the slot's oldest changes, with all captured tables. Otherwise the task stops unless the slot is of the new plugin: set slot.name to a new slot as well and reset the connector's offsets, which reads all tables again."},
 				{Effect: catalogue.NoEffectYet, When: keepsPgoutput,
 					Doc: "A slot that was made with pgoutput goes on with it; the new plugin counts for a slot that is created."},
 			}},
@@ -30,7 +30,7 @@ func replicationKeys() []catalogue.Key {
 		{Name: "publication.autocreate.mode", Type: catalogue.String, Default: catalogue.Default("all_tables"),
 			Allowed: []string{"all_tables", "filtered", "no_tables", "disabled"}, Importance: catalogue.Medium,
 			Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Middle, DisplayName: "Publication Auto Create Mode",
-			Doc: "What may be done about the publication: all_tables creates a missing one FOR ALL TABLES (falling back to filtered where the role may not), filtered creates it for the captured tables and adds missing ones, no_tables creates an empty one, disabled demands that it exists. With wal2json or decoderbufs, which read none, filtered makes it as well, for tables with a key or replica identity, so that the slot can be carried over to pgoutput when an update of the server refuses the plugin.",
+			Doc: "What may be done about the publication: all_tables creates a missing one FOR ALL TABLES (falling back to filtered where the role may not), filtered creates it for the captured tables and adds missing ones, no_tables creates an empty one, disabled demands that it exists. With wal2json or decoderbufs, which read none, filtered makes it as well, for tables with a key or replica identity, so that the slot can be migrated to pgoutput when an update of the server refuses the plugin.",
 			Consequences: []catalogue.Consequence{
 				{Effect: catalogue.TablesAdded, When: becomesFiltered,
 					Doc: "Captured tables that an existing publication does not hold are added to it, and rows that they hold already are read while the stream goes on, where they have a primary key and snapshot.mode is not no_data."},

@@ -28,7 +28,7 @@ type PluginChoice struct {
 	Step PluginStep
 	// Plugin is the one to use, with UsePlugin.
 	Plugin spec.Plugin
-	// Refusal is why the slot cannot be read with its own plugin, with CarryOver.
+	// Refusal is why the slot cannot be read with its own plugin, with MigrateToPgoutput.
 	Refusal error
 }
 
@@ -40,8 +40,8 @@ const (
 	UsePlugin PluginStep = iota
 	// TrySlot asks the server whether it still reads the slot, and chooses again.
 	TrySlot
-	// CarryOver makes a slot for pgoutput at the same position; where that cannot be the refusal stands.
-	CarryOver
+	// MigrateToPgoutput makes a slot for pgoutput at the same position; where that cannot be the refusal stands.
+	MigrateToPgoutput
 )
 
 // ChoosePlugin takes the configured plugin, or pgoutput: because an earlier start fell back to it,
@@ -62,29 +62,29 @@ func ChoosePlugin(f PluginFacts) PluginChoice {
 	switch {
 	case !own:
 		wanted := pgrepl.SlotName{Name: f.Slot.Name, Plugin: string(f.Configured), Database: f.Slot.Database}
-		return PluginChoice{Step: CarryOver, Refusal: f.Slot.CheckUsable(wanted)}
+		return PluginChoice{Step: MigrateToPgoutput, Refusal: f.Slot.CheckUsable(wanted)}
 	case !f.Tried:
 		return PluginChoice{Step: TrySlot}
 	case f.Trial != nil:
-		return PluginChoice{Step: CarryOver, Refusal: f.Trial}
+		return PluginChoice{Step: MigrateToPgoutput, Refusal: f.Trial}
 	}
 	return configured
 }
 
-// Carriable returns why a slot whose changes were delivered up to a position cannot be carried over
+// Migratable returns why a slot whose changes were delivered up to a position cannot be migrated
 // to pgoutput; nil if the position allows it.
-func Carriable(at pgrepl.Position) error {
+func Migratable(at pgrepl.Position) error {
 	if at.Ordinal != 0 {
 		return errors.New("the position is amid a transaction, whose changes the plugins number differently")
 	}
 	return nil
 }
 
-// KeepsPlugin adds to a refusal why the slot was not carried over.
+// KeepsPlugin adds to a refusal why the slot was not migrated.
 func KeepsPlugin(slot *pgrepl.SlotState, refusal, obstacle error) error {
 	if e, ok := errors.AsType[*pgrepl.Error](refusal); ok {
 		with := *e
-		with.Err = fmt.Errorf("%w; slot %q cannot be carried over to pgoutput either: %w", e.Err, slot.Name, obstacle)
+		with.Err = fmt.Errorf("%w; slot %q cannot be migrated to pgoutput either: %w", e.Err, slot.Name, obstacle)
 		return &with
 	}
 	return refusal

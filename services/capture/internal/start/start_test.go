@@ -267,19 +267,19 @@ func showChoice(c PluginChoice) string {
 	switch c.Step {
 	case TrySlot:
 		return "try the slot\n"
-	case CarryOver:
-		return "carry it over: " + showError(c.Refusal)
+	case MigrateToPgoutput:
+		return "migrate it: " + showError(c.Refusal)
 	}
 	return "use " + string(c.Plugin) + "\n"
 }
 
-func TestARefusalSaysWhyTheSlotWasNotCarriedOver(t *testing.T) {
-	obstacle := Carriable(pgrepl.Position{Commit: 5, Ordinal: 1})
+func TestARefusalSaysWhyTheSlotWasNotMigrated(t *testing.T) {
+	obstacle := Migratable(pgrepl.Position{Commit: 5, Ordinal: 1})
 	if obstacle == nil {
-		t.Fatal("a slot is carried over amid a transaction")
+		t.Fatal("a slot is migrated amid a transaction")
 	}
-	if err := Carriable(pgrepl.Position{Commit: 5}); err != nil {
-		t.Errorf("between transactions a slot is not carried over: %v", err)
+	if err := Migratable(pgrepl.Position{Commit: 5}); err != nil {
+		t.Errorf("between transactions a slot is not migrated: %v", err)
 	}
 	slot := &pgrepl.SlotState{Name: "s"}
 	refusal := &pgrepl.Error{Reason: pgrepl.ReasonPluginRefused, Err: errors.New("the plugin is refused")}

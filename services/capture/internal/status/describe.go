@@ -16,15 +16,15 @@ func Describe(rel *pgmodel.Relation, events *debezium.Config, keptBack []string,
 	return Table{
 		Name: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: events.TableTopic(rel.Schema, rel.Name),
 		Version:         version,
-		ReplicaIdentity: history.IdentityName(rel.ReplicaIdentity), Warnings: warnings(rel, events.SentColumns(rel)),
+		ReplicaIdentity: history.IdentityName(rel.ReplicaIdentity), Warnings: warnings(rel, events.EventColumns(rel)),
 		KeptBack: keptBack,
 	}
 }
 
 // warnings says what the events of a table lack.
-func warnings(rel *pgmodel.Relation, sent []debezium.SentColumn) (out []string) {
+func warnings(rel *pgmodel.Relation, columns []debezium.EventColumn) (out []string) {
 	table := pgrepl.QuoteTable(rel.Schema, rel.Name)
-	keyed := slices.ContainsFunc(sent, func(c debezium.SentColumn) bool { return c.KeyPlace > 0 })
+	keyed := slices.ContainsFunc(columns, func(c debezium.EventColumn) bool { return c.KeyPosition > 0 })
 	if !keyed {
 		out = append(out,
 			"Its events have no key, so that changes of a row can overtake each other in a topic of several partitions: give the table a primary key, or set message.key.columns.")
@@ -38,7 +38,7 @@ func warnings(rel *pgmodel.Relation, sent []debezium.SentColumn) (out []string) 
 				"PostgreSQL refuses updates and deletes of it while it is published, since nothing identifies its rows: add a primary key, or ALTER TABLE %s REPLICA IDENTITY FULL;", table))
 	}
 	var toasted []string
-	for _, c := range sent {
+	for _, c := range columns {
 		if c.Toasted && !c.InIdentity {
 			toasted = append(toasted, c.Name)
 		}

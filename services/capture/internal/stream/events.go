@@ -237,7 +237,7 @@ func (r *Reader) lone(b *stage.Batch, m *pgrepl.Message) error {
 // pass appends a message's record. left says that there is none, with or without an error.
 func (r *Reader) pass(b *stage.Batch, m *pgrepl.Message, msg *debezium.LogicalMessage) (left bool, err error) {
 	before := b.Mark()
-	if _, err := r.aux.AppendMessage(&b.Batch, msg); err != nil {
+	if _, err := r.messages.Append(&b.Batch, msg); err != nil {
 		return true, r.d.Unprocessable(err)
 	}
 	if r.d.Oversized == nil {

@@ -20,12 +20,12 @@ type Heartbeats struct {
 	Log         *slog.Logger
 }
 
-// Run beats until ctx ends.
+// Run writes them until ctx ends.
 func (h Heartbeats) Run(ctx context.Context, events *debezium.Config) error {
 	if h.Spec.Interval <= 0 {
 		return nil
 	}
-	aux := debezium.NewAuxiliary(events)
+	encoder := debezium.NewHeartbeatEncoder(events)
 	tick := time.NewTicker(h.Spec.Interval)
 	defer tick.Stop()
 	for {
@@ -33,7 +33,7 @@ func (h Heartbeats) Run(ctx context.Context, events *debezium.Config) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
-			if err := h.beat(aux, now); err != nil {
+			if err := h.write(encoder, now); err != nil {
 				return err
 			}
 			h.query(ctx)
@@ -41,15 +41,15 @@ func (h Heartbeats) Run(ctx context.Context, events *debezium.Config) error {
 	}
 }
 
-// beat puts a heartbeat record into the open batch. The stage's lock orders it with the reader's records; within a
+// write puts a heartbeat record into the open batch. The stage's lock orders it with the reader's records; within a
 // transaction it is left to the next tick, so that it never becomes part of one.
-func (h Heartbeats) beat(aux *debezium.Auxiliary, now time.Time) error {
+func (h Heartbeats) write(encoder *debezium.HeartbeatEncoder, now time.Time) error {
 	b := h.Stage.Fill()
 	defer h.Stage.Unlock()
 	if b == nil || !b.Whole {
 		return nil
 	}
-	if err := aux.AppendHeartbeat(&b.Batch, now.UnixNano()); err != nil {
+	if err := encoder.Append(&b.Batch, now.UnixNano()); err != nil {
 		return fmt.Errorf("write a heartbeat: %w", err)
 	}
 	return nil

@@ -51,7 +51,9 @@ type Source interface {
 type Reader struct {
 	d       Deps
 	decoder pgrepl.Decoder
-	aux     *debezium.Auxiliary
+	// transactions and messages write what belongs to no table.
+	transactions *debezium.TransactionEncoder
+	messages     *debezium.MessageEncoder
 	// resume is where the stream began: what lies before it is delivered already. until is where it ends; 0 for never.
 	resume pgrepl.Position
 	until  pgrepl.LSN
@@ -72,8 +74,8 @@ type Reader struct {
 // NewReader makes the reader of a stream that goes on at a position, for ever, or until all
 // transactions that committed before until are durable.
 func NewReader(d Deps, decoder pgrepl.Decoder, resume pgrepl.Position, until pgrepl.LSN) *Reader {
-	return &Reader{d: d, decoder: decoder, aux: debezium.NewAuxiliary(d.Events), resume: resume, until: until,
-		asked: resume.Commit}
+	return &Reader{d: d, decoder: decoder, transactions: debezium.NewTransactionEncoder(d.Events),
+		messages: debezium.NewMessageEncoder(d.Events), resume: resume, until: until, asked: resume.Commit}
 }
 
 // Run reads until the stream or the stage ends, which is an error; ErrReached is a good one.
@@ -205,7 +207,7 @@ func (r *Reader) commit(b *stage.Batch, m *pgrepl.Message) error {
 		if err := r.announce(b); err != nil {
 			return err
 		}
-		if err := r.aux.AppendEnd(&b.Batch, uint64(tx.xid), uint64(m.LSN), tx.commitTime, tx.counts); err != nil {
+		if err := r.transactions.AppendEnd(&b.Batch, uint64(tx.xid), uint64(m.LSN), tx.commitTime, tx.counts); err != nil {
 			return err
 		}
 	}
@@ -225,5 +227,5 @@ func (r *Reader) announce(b *stage.Batch) error {
 		return nil
 	}
 	tx.announced = true
-	return r.aux.AppendBegin(&b.Batch, uint64(tx.xid), uint64(tx.began), tx.commitTime)
+	return r.transactions.AppendBegin(&b.Batch, uint64(tx.xid), uint64(tx.began), tx.commitTime)
 }

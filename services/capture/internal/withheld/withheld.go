@@ -23,8 +23,8 @@ type Withheld struct {
 	restrictions      map[uint32]pgrepl.Restriction
 	// operations are those that the publication does not send of any table.
 	operations []string
-	// heirs are the tables that inherit from captured ones and are not captured themselves, by the ancestor's oid.
-	heirs map[uint32][]pgrepl.Member
+	// children are the tables that inherit from captured ones and are not captured themselves, by the ancestor's oid.
+	children map[uint32][]pgrepl.Member
 	// viaRoot says that changes of partitions come as their root's, mayViaRoot that the server can send them so.
 	viaRoot, mayViaRoot bool
 }
@@ -33,7 +33,7 @@ type Withheld struct {
 func Find(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
 	tables []pgrepl.FoundTable) (*Withheld, error) {
 	h := of(server, s, tables)
-	return h, h.findHeirs(ctx, conn, s, tables)
+	return h, h.findChildren(ctx, conn, s, tables)
 }
 
 // FindPublished asks what is kept back of tables, and what their publication keeps back.
@@ -46,7 +46,7 @@ func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s 
 	if h.viaRoot, err = s.Publication.SendsViaRoot(ctx, conn, server); err != nil {
 		return nil, err
 	}
-	return h, h.findHeirs(ctx, conn, s, tables)
+	return h, h.findChildren(ctx, conn, s, tables)
 }
 
 func of(server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) *Withheld {
@@ -58,9 +58,9 @@ func of(server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) *Withhel
 	return h
 }
 
-// findHeirs finds what snapshots read with the tables, and whose changes come under names that the
+// findChildren finds what snapshots read with the tables, and whose changes come under names that the
 // filters do not match.
-func (h *Withheld) findHeirs(ctx context.Context, conn *pgx.Conn, s *spec.Spec, tables []pgrepl.FoundTable) error {
+func (h *Withheld) findChildren(ctx context.Context, conn *pgx.Conn, s *spec.Spec, tables []pgrepl.FoundTable) error {
 	oids := make([]uint32, len(tables))
 	for i, t := range tables {
 		oids[i] = t.OID
@@ -69,7 +69,7 @@ func (h *Withheld) findHeirs(ctx context.Context, conn *pgx.Conn, s *spec.Spec, 
 	if err != nil {
 		return err
 	}
-	h.heirs = make(map[uint32][]pgrepl.Member)
+	h.children = make(map[uint32][]pgrepl.Member)
 	for oid, all := range members {
 		if h.viaRoot && h.tables[oid].Kind == 'p' {
 			continue
@@ -78,7 +78,7 @@ func (h *Withheld) findHeirs(ctx context.Context, conn *pgx.Conn, s *spec.Spec, 
 			return m.Table == h.tables[oid].Table || s.Tables.Captured(m.Table)
 		})
 		if len(all) > 0 {
-			h.heirs[oid] = all
+			h.children[oid] = all
 		}
 	}
 	return nil
@@ -155,18 +155,18 @@ const timescaleChunks = "_timescaledb_internal"
 
 // renamed says that changes of a table's rows come under other names than the table's.
 func (h *Withheld) renamed(t pgrepl.FoundTable) []string {
-	heirs := h.heirs[t.OID]
-	if len(heirs) == 0 {
+	children := h.children[t.OID]
+	if len(children) == 0 {
 		return nil
 	}
-	names := make([]string, len(heirs))
-	for i, m := range heirs {
+	names := make([]string, len(children))
+	for i, m := range children {
 		names[i] = m.Table.String()
 	}
 	what := fmt.Sprintf(
 		"Its rows are stored in %s, under whose names their changes come; the filters do not match these, so that they never stream, while snapshots read the rows", preflight.Few(names))
 	switch {
-	case heirs[0].Schema == timescaleChunks:
+	case children[0].Schema == timescaleChunks:
 		return []string{what +
 			`: Add _timescaledb_internal\._hyper_.* to table.include.list, with a publication FOR ALL TABLES, or from PostgreSQL 15 on FOR TABLES IN SCHEMA _timescaledb_internal, so that chunks to come are in it; ByLogicalTableRouter brings the chunks' topics together.`}
 	case t.Kind == 'p' && h.mayViaRoot:

@@ -8,47 +8,47 @@ import (
 
 // A server that decodes a backlog writes every row to the socket by itself. A reader that keeps up
 // with it would be woken for each, which costs both of them more than the row itself. So after
-// hastyReads reads of less than gatherBytes, with less than hastyGap between them, the reader lets
-// rows gather for gatherTime before each read, until one brings less than sparseBytes. A
+// hastyReads reads of less than coalesceBytes, with less than hastyGap between them, the reader lets
+// rows come together for coalesceTime before each read, until one brings less than sparseBytes. A
 // transaction of a few rows never waits.
 const (
-	hastyReads  = 16
-	hastyGap    = 500 * time.Microsecond
-	gatherBytes = 16 << 10
-	gatherTime  = 500 * time.Microsecond
-	sparseBytes = 2 << 10
+	hastyReads    = 16
+	hastyGap      = 500 * time.Microsecond
+	coalesceBytes = 16 << 10
+	coalesceTime  = 500 * time.Microsecond
+	sparseBytes   = 2 << 10
 )
 
-// gatherer decides before each read of a socket whether to let bytes gather. The zero value never does.
+// coalescer decides before each read of a socket whether to let bytes come together. The zero value never does.
 //
 // A pause alone is not enough: the runtime polls sockets edge-triggered, and every row that arrives
-// would wake a thread of it though nobody reads. While rows gather the socket is told, by
+// would wake a thread of it though nobody reads. While bytes come together the socket is told, by
 // SO_RCVLOWAT, not to count as readable for so few bytes.
-type gatherer struct {
+type coalescer struct {
 	socket syscall.RawConn // nil where there is none to tell
 	// hasty counts reads in a row that each brought little soon after the one before, which began at last. From
-	// hastyReads on rows gather.
+	// hastyReads on reads coalesce.
 	hasty int
 	last  time.Time
 	// plenty says that the last read brought so much that there is no need to wait for more.
 	plenty bool
 }
 
-// newGatherer makes one for a connection, or for what a TLS connection runs over.
-func newGatherer(conn net.Conn) gatherer {
+// newCoalescer makes one for a connection, or for what a TLS connection runs over.
+func newCoalescer(conn net.Conn) coalescer {
 	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = t.NetConn()
 	}
 	if c, ok := conn.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
-			return gatherer{socket: raw}
+			return coalescer{socket: raw}
 		}
 	}
-	return gatherer{}
+	return coalescer{}
 }
 
-// beforeRead lets bytes gather if the last reads brought little each.
-func (g *gatherer) beforeRead(now time.Time) {
+// beforeRead lets bytes come together if the last reads brought little each.
+func (g *coalescer) beforeRead(now time.Time) {
 	if g.hasty < hastyReads {
 		if now.Sub(g.last) > hastyGap {
 			g.hasty = 0
@@ -59,24 +59,24 @@ func (g *gatherer) beforeRead(now time.Time) {
 	if g.plenty || g.socket == nil {
 		return
 	}
-	if !lowWater(g.socket, gatherBytes) {
+	if !lowWater(g.socket, coalesceBytes) {
 		g.socket = nil
 		return
 	}
-	time.Sleep(gatherTime)
+	time.Sleep(coalesceTime)
 	// Linux looks again at what is there when the mark falls (tcp_set_rcvlowat).
 	lowWater(g.socket, 1)
 }
 
 // afterRead notes how much a read brought.
-func (g *gatherer) afterRead(n int) {
-	g.plenty = n >= 4*gatherBytes
+func (g *coalescer) afterRead(n int) {
+	g.plenty = n >= 4*coalesceBytes
 	switch {
 	case g.hasty >= hastyReads:
 		if n < sparseBytes {
 			g.hasty = 0
 		}
-	case n < gatherBytes:
+	case n < coalesceBytes:
 		g.hasty++
 	default:
 		g.hasty = 0

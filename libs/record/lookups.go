@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// asked are values that somebody else is asked for: at most once at a time for each key, however
+// lookups are values that somebody else is asked for: at most once at a time for each key, however
 // many want it. That something is not to be had is remembered for refusalLife, so that a topic full
 // of records that name it does not ask as often, and that the other is Unavailable for awayLife, so
 // that a list of such records does not wait as often. The zero value is empty, and safe for
 // concurrent use.
-type asked[K comparable, V any] struct {
-	remembered[K, V]
+type lookups[K comparable, V any] struct {
+	cache[K, V]
 
 	mu      sync.Mutex
 	asking  map[K]*question[V]
@@ -37,8 +37,8 @@ const (
 )
 
 // get returns what is remembered for a key, or else what ask says, with the bytes that it counts for.
-func (a *asked[K, V]) get(key K, ask func() (V, int, error)) (V, error) {
-	if value, known := a.remembered.get(key); known {
+func (a *lookups[K, V]) get(key K, ask func() (V, int, error)) (V, error) {
+	if value, known := a.cache.get(key); known {
 		return value, nil
 	}
 	a.mu.Lock()
@@ -67,7 +67,7 @@ func (a *asked[K, V]) get(key K, ask func() (V, int, error)) (V, error) {
 }
 
 // settle ends a question, also one whose asking panicked.
-func (a *asked[K, V]) settle(key K, q *question[V]) {
+func (a *lookups[K, V]) settle(key K, q *question[V]) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.asking, key)

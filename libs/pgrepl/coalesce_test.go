@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-func TestRowsGatherOnlyWhileManySmallReadsFollowEachOtherClosely(t *testing.T) {
-	var g gatherer
+func TestReadsCoalesceOnlyWhileManySmallReadsFollowEachOtherClosely(t *testing.T) {
+	var g coalescer
 	now := time.Now()
 	read := func(after time.Duration, n int) {
 		now = now.Add(after)
@@ -20,29 +20,29 @@ func TestRowsGatherOnlyWhileManySmallReadsFollowEachOtherClosely(t *testing.T) {
 		read(hastyGap+time.Microsecond, 100)
 	}
 	if g.hasty >= hastyReads {
-		t.Error("rows gather although they come slowly")
+		t.Error("reads coalesce although they come slowly")
 	}
 	for range 10 * hastyReads {
-		read(time.Microsecond, gatherBytes)
+		read(time.Microsecond, coalesceBytes)
 	}
 	if g.hasty >= hastyReads {
-		t.Error("rows gather although reads bring many")
+		t.Error("reads coalesce although reads bring many")
 	}
 	for range hastyReads {
 		read(time.Microsecond, 100)
 	}
 	if g.hasty < hastyReads {
-		t.Error("rows do not gather although each comes by itself")
+		t.Error("reads do not coalesce although each comes by itself")
 	}
-	if read(time.Microsecond, 8*gatherBytes); g.hasty < hastyReads || !g.plenty {
-		t.Error("a read that brought plenty is followed by a pause, or ended the gathering")
+	if read(time.Microsecond, 8*coalesceBytes); g.hasty < hastyReads || !g.plenty {
+		t.Error("a read that brought plenty is followed by a pause, or ended the coalescing")
 	}
 	if read(time.Microsecond, sparseBytes-1); g.hasty != 0 {
-		t.Error("rows gather although few came")
+		t.Error("reads coalesce although few came")
 	}
 }
 
-func TestWhatGathersOnASocketIsReadWholeAndTheLastByteIsNotWaitedFor(t *testing.T) {
+func TestWhatComesTogetherOnASocketIsReadWholeAndTheLastByteIsNotWaitedFor(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func TestWhatGathersOnASocketIsReadWholeAndTheLastByteIsNotWaitedFor(t *testing.
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	g := newGatherer(conn)
+	g := newCoalescer(conn)
 	buf := make([]byte, 256<<10)
 	for got := 0; got < rows*size; {
 		g.beforeRead(time.Now())

@@ -9,12 +9,12 @@ import (
 )
 
 // A slot keeps the output plugin that it was made with; a copy of it may have another one, at the
-// same position (pg_copy_logical_replication_slot). That carries a slot over to pgoutput, with all
+// same position (pg_copy_logical_replication_slot). That migrates a slot to pgoutput, with all
 // changes that it still has, if its publication was there all the time: pgoutput looks for the
 // publication, and for what it holds, in the catalog as of each change.
 
-// carried is the name of the copy that a slot is carried over by, while it is.
-func carried(slot string) string {
+// migrationCopy is the name of the copy by which a slot is migrated, as long as that takes.
+func migrationCopy(slot string) string {
 	const suffix = "_calypso_carry"
 	return slot[:min(len(slot), 63-len(suffix))] + suffix
 }
@@ -34,9 +34,9 @@ func TrySlot(ctx context.Context, conn *pgx.Conn, slot *SlotState, user string) 
 	return nil
 }
 
-// Carriable returns why a slot of another plugin cannot be carried over to pgoutput with this
+// Migratable returns why a slot of another plugin cannot be migrated to pgoutput with this
 // publication without a gap; nil if it can.
-func (p Publication) Carriable(ctx context.Context, conn *pgx.Conn, server Server, slot *SlotState) error {
+func (p Publication) Migratable(ctx context.Context, conn *pgx.Conn, server Server, slot *SlotState) error {
 	// A row of the catalog that is older than all that the slot reads the catalog for is the same for each of its changes.
 	rows := "SELECT p.oid AS of, p.xmin FROM pg_publication p UNION ALL SELECT prpubid, xmin FROM pg_publication_rel"
 	lists, root := "false", "false"
@@ -75,39 +75,39 @@ func (p Publication) Carriable(ctx context.Context, conn *pgx.Conn, server Serve
 	return nil
 }
 
-// CarrySlot makes a slot that nobody reads one of pgoutput's, at the same position. A crash amid it
-// is mended by ResumeCarrying.
-func CarrySlot(ctx context.Context, conn *pgx.Conn, slot string) error {
+// MigrateSlot makes a slot that nobody reads one of pgoutput's, at the same position. A crash on the way
+// is repaired by ResumeMigration.
+func MigrateSlot(ctx context.Context, conn *pgx.Conn, slot string) error {
 	for _, step := range []struct {
 		sql  string
 		args []any
 	}{
-		{"SELECT pg_copy_logical_replication_slot($1, $2, false, 'pgoutput')", []any{slot, carried(slot)}},
+		{"SELECT pg_copy_logical_replication_slot($1, $2, false, 'pgoutput')", []any{slot, migrationCopy(slot)}},
 		{"SELECT pg_drop_replication_slot($1)", []any{slot}},
-		{"SELECT pg_copy_logical_replication_slot($1, $2, false, 'pgoutput')", []any{carried(slot), slot}},
-		{"SELECT pg_drop_replication_slot($1)", []any{carried(slot)}},
+		{"SELECT pg_copy_logical_replication_slot($1, $2, false, 'pgoutput')", []any{migrationCopy(slot), slot}},
+		{"SELECT pg_drop_replication_slot($1)", []any{migrationCopy(slot)}},
 	} {
 		if _, err := conn.Exec(ctx, step.sql, step.args...); err != nil {
-			return fmt.Errorf("carry replication slot %q over to pgoutput: %w", slot, err)
+			return fmt.Errorf("migrate replication slot %q to pgoutput: %w", slot, err)
 		}
 	}
 	return nil
 }
 
-// ResumeCarrying ends a CarrySlot that a crash has cut short: a slot that is gone is made of its
+// ResumeMigration ends a MigrateSlot that a crash has cut short: a slot that is gone is made of its
 // copy again, and the copy goes.
-func ResumeCarrying(ctx context.Context, conn *pgx.Conn, slot string) error {
+func ResumeMigration(ctx context.Context, conn *pgx.Conn, slot string) error {
 	_, err := conn.Exec(ctx,
 		`SELECT pg_copy_logical_replication_slot(slot_name, $1, false, 'pgoutput') FROM pg_replication_slots
 		WHERE slot_name = $2 AND plugin = 'pgoutput' AND NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)`,
-		slot, carried(slot))
+		slot, migrationCopy(slot))
 	if err == nil {
 		_, err = conn.Exec(ctx,
 			"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active",
-			carried(slot))
+			migrationCopy(slot))
 	}
 	if err != nil {
-		return fmt.Errorf("end the carrying of replication slot %q over to pgoutput: %w", slot, err)
+		return fmt.Errorf("finish the migration of replication slot %q to pgoutput: %w", slot, err)
 	}
 	return nil
 }
