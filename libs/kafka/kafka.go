@@ -110,20 +110,20 @@ func (c Config) Options(clientID string, logger *slog.Logger) ([]kgo.Opt, error)
 	options := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(clientID),
-		kgo.DialTimeout(dialTimeout),
 		// Event Hubs closes connections that are idle for 240 s.
 		kgo.ConnIdleTimeout(180 * time.Second),
 	}
 	if logger != nil {
 		options = append(options, kgo.WithLogger(clientLog(logger)))
 	}
+	var settings *tls.Config
 	if c.TLS || c.CAFile != "" || c.CertFile != "" {
-		settings, err := c.tls()
-		if err != nil {
+		var err error
+		if settings, err = c.tls(); err != nil {
 			return nil, err
 		}
-		options = append(options, kgo.DialTLSConfig(settings))
 	}
+	options = append(options, kgo.Dialer(dialer(settings, nil)))
 	if mechanism := c.sasl(); mechanism != nil {
 		options = append(options, kgo.SASL(mechanism))
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
-	"net"
 	"regexp"
 	"slices"
 	"strconv"
@@ -76,16 +75,13 @@ func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []
 	if options, err = c.Options(clientID, nil); err != nil {
 		return nil, nil, err
 	}
-	dialer := &net.Dialer{Timeout: dialTimeout, Control: egress.Control}
-	dial := dialer.DialContext
+	var settings *tls.Config
 	if secured {
-		settings, err := tlsOf(properties)
-		if err != nil {
+		if settings, err = tlsOf(properties); err != nil {
 			return nil, nil, err
 		}
-		dial = (&tls.Dialer{NetDialer: dialer, Config: settings}).DialContext
 	}
-	options = append(options, kgo.Dialer(dial))
+	options = append(options, kgo.Dialer(dialer(settings, egress.Control)))
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		option, known, err := producing(name, strings.TrimSpace(properties[name]))
 		if err != nil {

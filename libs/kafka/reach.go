@@ -1,36 +1,67 @@
 package kafka
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/banner"
 )
 
 // Reach knows why the brokers cannot be connected to. Clients wait such times out and in the end
 // say only that the time is over. It is a hook, kgo.WithHooks, of any number of clients.
 type Reach struct {
-	mu  sync.Mutex
-	why error // guarded by mu; nil if the last connection was made
+	why atomic.Pointer[error] // nil if a broker answered after the last failure
 }
 
-var _ kgo.HookBrokerConnect = (*Reach)(nil)
+var (
+	_ kgo.HookBrokerConnect = (*Reach)(nil)
+	_ kgo.HookBrokerRead    = (*Reach)(nil)
+)
 
-// OnBrokerConnect notes how an attempt to connect ended.
+// OnBrokerConnect notes that an attempt to connect failed. That a connection was made says nothing yet: another server
+// may be there, or none behind a proxy.
 func (r *Reach) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.why = err
+	if err == nil {
+		return
+	}
+	// Whoever asked may have run out of time, which says less than what is known already.
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() && r.why.Load() != nil {
+		return
+	}
+	r.why.Store(&err)
 }
 
-// Why is why the last attempt to connect failed; nil if it did not.
+// OnBrokerRead notes that a broker answers, or that what was connected to does not answer the first question as one.
+func (r *Reach) OnBrokerRead(m kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	const first = 18 // ApiVersions
+	switch {
+	case err == nil:
+		if r.why.Load() != nil {
+			r.why.Store(nil)
+		}
+	case key == first && !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed):
+		if _, other := errors.AsType[*banner.Stranger](err); !other {
+			err = fmt.Errorf("%s takes the connection and does not answer as a broker of Kafka: %w",
+				net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port))), err)
+		}
+		r.why.Store(&err)
+	}
+}
+
+// Why is why the last attempt to connect failed; nil if a broker has answered since.
 func (r *Reach) Why() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.why
+	if why := r.why.Load(); why != nil {
+		return *why
+	}
+	return nil
 }
 
 // Explain adds to an error of a client why the brokers cannot be connected to, if they cannot and it does not say so.

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/banner"
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
@@ -37,6 +38,8 @@ type outcome struct {
 	after time.Duration
 	// unanswered is why the last exchange had no answer; nil if it had one.
 	unanswered error
+	// stranger says that something else answered the last exchange; empty if not.
+	stranger string
 	// asking is whose answer is waited for, since when; empty if nobody's.
 	asking string
 	since  time.Time
@@ -112,7 +115,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if o == nil {
 		return resp, err
 	}
-	o.answered(r, err)
+	o.answered(r, resp, err)
 	if err != nil || resp.StatusCode < 400 {
 		if err == nil && o.read != nil {
 			resp.Body = &readBody{resp.Body, o.read}
@@ -198,6 +201,13 @@ func (e errReader) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
+// otherwise says what else answered the last exchange; empty if nothing else did.
+func (o *outcome) otherwise() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.stranger
+}
+
 func (o *outcome) asks(r *http.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -205,10 +215,14 @@ func (o *outcome) asks(r *http.Request) {
 }
 
 // answered notes whether an exchange had an answer: the SDK says of an upload that failed neither where to nor why.
-func (o *outcome) answered(r *http.Request, err error) {
+func (o *outcome) answered(r *http.Request, resp *http.Response, err error) {
+	var other string
+	if err == nil {
+		other = banner.Page(resp, "Azure Data Explorer")
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.asking, o.silent, o.unanswered = "", "", err
+	o.asking, o.silent, o.unanswered, o.stranger = "", "", err, other
 	if err != nil {
 		o.silent, o.unanswered = r.URL.Host, fmt.Errorf("%s: %w", r.URL.Host, err)
 	} else if o.watch != nil {

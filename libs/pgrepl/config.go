@@ -185,11 +185,11 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 	if cfg.Password, err = c.password(ctx); err != nil {
 		return nil, err
 	}
-	c.dialer(&cfg.Config)
+	made := c.dialer(&cfg.Config)
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend { return pgproto3.NewFrontend(newGuard(r), w) }
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, connectError(c, err)
+		return nil, connectError(c, made, err)
 	}
 	connected(conn.PgConn().Conn())
 	if err := c.prompt(ctx, "set up the connection", func(ctx context.Context) error {
@@ -229,7 +229,7 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	if cfg.Password, err = c.password(ctx); err != nil {
 		return nil, nil, err
 	}
-	c.dialer(cfg)
+	made := c.dialer(cfg)
 	var frames *frameReader
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		frames = &frameReader{r: r}
@@ -237,7 +237,7 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	}
 	conn, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, nil, connectError(c, err)
+		return nil, nil, connectError(c, made, err)
 	}
 	connected(conn.Conn())
 	err = c.prompt(ctx, "set up the replication connection", func(ctx context.Context) error {

@@ -1,9 +1,11 @@
 package pgrepl
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -11,11 +13,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/calypso-cdc/calypso/libs/banner"
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
-// dialer makes cfg dial as c says.
-func (c Config) dialer(cfg *pgconn.Config) {
+// dialer makes cfg dial as c says. The connections that it makes tell what they met, once they are not used any more.
+func (c Config) dialer(cfg *pgconn.Config) *dialled {
+	made := new(dialled)
 	d := &net.Dialer{KeepAlive: -1, Timeout: cfg.ConnectTimeout, Control: egress.Control}
 	if c.KeepAlive {
 		d.KeepAlive = 30 * time.Second
@@ -25,8 +29,19 @@ func (c Config) dialer(cfg *pgconn.Config) {
 		if err != nil {
 			return nil, err
 		}
-		return &serverConn{Conn: conn}, nil
+		s := newServerConn(conn)
+		made.conns = append(made.conns, s)
+		return s, nil
 	}
+	return made
+}
+
+// dialled are the connections of one attempt to connect, which are made one after the other.
+type dialled struct{ conns []*serverConn }
+
+// silent says whether a server took a connection and has said nothing on it.
+func (d *dialled) silent() bool {
+	return slices.ContainsFunc(d.conns, func(c *serverConn) bool { return !c.spoke.Load() })
 }
 
 // dialed is what DialFunc made, which TLS may surround; nil if it did not make the connection.
@@ -51,15 +66,31 @@ func connected(c net.Conn) {
 // client that writes only then finds the connection reset, though the reason has come and waits to
 // be read. So that it is read, such a write succeeds: nothing that is written is known to arrive
 // anyhow.
+//
+// It also looks at the first bytes of the answer, since another server may be at the address.
 type serverConn struct {
 	net.Conn
+	answer *banner.Reader
+	// asksTLS says that the client asked for TLS first.
+	asksTLS   bool
 	connected bool // set once, before anything else than the one who connects uses it
+	// spoke says that the server has said something.
+	spoke atomic.Bool
 	// reading is since when a read has waited for the server, in nanoseconds since 1970; 0 while none does.
 	reading atomic.Int64
 }
 
+func newServerConn(conn net.Conn) *serverConn {
+	c := &serverConn{Conn: conn}
+	c.answer = banner.NewReader(conn, "PostgreSQL", func(said []byte) banner.Verdict { return whose(said, c.asksTLS) })
+	return c
+}
+
 // Write implements net.Conn.
 func (c *serverConn) Write(p []byte) (int, error) {
+	if !c.connected && bytes.Equal(p, askTLS) {
+		c.asksTLS = true
+	}
 	n, err := c.Conn.Write(p)
 	if err != nil && !c.connected && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) {
 		return len(p), nil
@@ -70,8 +101,14 @@ func (c *serverConn) Write(p []byte) (int, error) {
 // Read implements net.Conn.
 func (c *serverConn) Read(p []byte) (int, error) {
 	c.reading.Store(time.Now().UnixNano())
-	n, err := c.Conn.Read(p)
+	n, err := c.answer.Read(p)
 	c.reading.Store(0)
+	if n > 0 && !c.connected {
+		c.spoke.Store(true)
+	}
+	if _, other := errors.AsType[*banner.Stranger](err); err != nil && !other && !c.spoke.Load() {
+		err = &wordless{err}
+	}
 	return n, err
 }
 

@@ -20,7 +20,7 @@ func TestAServersLastWordIsReadAlthoughItHasResetTheConnection(t *testing.T) {
 		c, err := l.Accept()
 		<-dialled
 		if err == nil {
-			_, err = io.WriteString(c, "refused")
+			_, err = io.WriteString(c, "E\x00\x00\x00\x0brefused")
 		}
 		if err == nil {
 			_ = c.(*net.TCPConn).SetLinger(0) // a reset
@@ -43,7 +43,7 @@ func TestAServersLastWordIsReadAlthoughItHasResetTheConnection(t *testing.T) {
 		t.Errorf("writing fails before the answer was read: %v", err)
 	}
 	word := make([]byte, 100)
-	if n, err := c.Read(word); string(word[:n]) != "refused" {
+	if n, err := c.Read(word); string(word[:n]) != "E\x00\x00\x00\x0brefused" {
 		t.Errorf("read %q: %v", word[:n], err)
 	}
 	connected(c)

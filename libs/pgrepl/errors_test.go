@@ -31,7 +31,7 @@ func TestAUserOfASingleServerIsToldToLeaveOutTheServer(t *testing.T) {
 			config.Token = func(context.Context) (string, error) { return "", nil }
 		}
 		// The words of PostgreSQL 15 to a role that it does not know.
-		err := connectError(config, &pgconn.PgError{Code: "28P01",
+		err := connectError(config, new(dialled), &pgconn.PgError{Code: "28P01",
 			Message: `password authentication failed for user "` + c.user + `"`, Routine: "auth_failed"})
 		if ReasonOf(err) != ReasonAuthentication || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s at %s: %v, want a word about %s", c.user, c.host, err, c.says)
@@ -84,7 +84,7 @@ func TestWhatAProvidersProxyCannotReachIsWaitedFor(t *testing.T) {
 
 func TestAnAddressThatThisMachineHasNoWayToIsSaidToBeSo(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.ENETUNREACH, syscall.EADDRNOTAVAIL} {
-		err := connectError(Config{Host: "db.abc.supabase.co", User: "u", Database: "d"},
+		err := connectError(Config{Host: "db.abc.supabase.co", User: "u", Database: "d"}, new(dialled),
 			&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)})
 		if ReasonOf(err) != ReasonUnreachable || !strings.Contains(err.Error(), "IPv6") || !Transient(err) {
 			t.Errorf("%v: %v", errno, err)

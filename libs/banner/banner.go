@@ -1,0 +1,136 @@
+// Package banner recognises a server that is not the one which is meant, by the first bytes that it
+// sends, and says what it is: a wrong port is answered by an HTTP or SSH server more often than by
+// nobody, and a client that takes its words for its own protocol makes no sense of them.
+package banner
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+const (
+	// longest is how many bytes of an answer are looked at.
+	longest = 256
+	// pause is what ends an answer that has begun, if the server does not close the connection.
+	pause = 200 * time.Millisecond
+	// quoted is how many characters of an answer are quoted, and dumped how many bytes of one without text.
+	quoted = 80
+	dumped = 16
+)
+
+// Verdict is what the beginning of an answer says about the server.
+type Verdict int
+
+const (
+	// Unknown says that more has to come.
+	Unknown Verdict = iota
+	// Meant says that it is the server which is meant, as far as can be told.
+	Meant
+	// Other says that it is another.
+	Other
+)
+
+// Stranger is the error that another server answers.
+type Stranger struct {
+	// Meant names the server that is meant, such as PostgreSQL.
+	Meant string
+	// Address is host:port.
+	Address string
+	// Said is the beginning of its answer.
+	Said []byte
+}
+
+func (s *Stranger) Error() string {
+	return fmt.Sprintf("what answers at %s is not %s but %s", s.Address, s.Meant, Describe(s.Said))
+}
+
+// Reader reads from a new connection. Its error is a *Stranger as soon as judge says of the bytes
+// that have come so far that another server sent them; judge is asked no more after it has decided.
+type Reader struct {
+	conn  net.Conn
+	meant string
+	judge func(said []byte) Verdict
+	// said is the answer's beginning while judge has not decided, and rest what of it is not read yet.
+	said, rest []byte
+	decided    bool
+}
+
+// NewReader makes one for a connection on which nothing was read; meant names the server that is meant.
+func NewReader(conn net.Conn, meant string, judge func(said []byte) Verdict) *Reader {
+	return &Reader{conn: conn, meant: meant, judge: judge}
+}
+
+// Read implements io.Reader.
+func (r *Reader) Read(p []byte) (int, error) {
+	if len(r.rest) > 0 {
+		n := copy(p, r.rest)
+		r.rest = r.rest[n:]
+		return n, nil
+	}
+	if r.decided || len(p) == 0 {
+		return r.conn.Read(p)
+	}
+	came := make([]byte, longest)
+	n, err := r.conn.Read(came)
+	r.said = append(r.said, came[:n]...)
+	switch r.judge(r.said) {
+	case Other:
+		return 0, &Stranger{r.meant, r.conn.RemoteAddr().String(), r.whole(err)}
+	case Meant:
+		r.decided, r.said = true, nil
+	}
+	given := copy(p, came[:n])
+	r.rest = came[given:n]
+	return given, err
+}
+
+// whole is what was said with what follows at once, if the last read did not fail.
+func (r *Reader) whole(err error) []byte {
+	if err == nil && len(r.said) < longest {
+		if r.conn.SetReadDeadline(time.Now().Add(pause)) == nil {
+			more, _ := io.ReadAll(io.LimitReader(r.conn, int64(longest-len(r.said))))
+			r.said = append(r.said, more...)
+		}
+	}
+	return r.said[:min(len(r.said), longest)]
+}
+
+// Describe says whose answer begins so, as far as it can be recognised, and quotes the first line of
+// text in it: `an HTTP server, which says "HTTP/1.1 400 Bad Request"`. What follows the first line,
+// such as an HTTP server's cookies, is left out.
+func Describe(said []byte) string {
+	kind := "another server"
+	switch {
+	case bytes.HasPrefix(said, []byte("HTTP/")):
+		kind = "an HTTP server"
+	case bytes.HasPrefix(said, []byte("SSH-")):
+		kind = "an SSH server"
+	case len(said) > 1 && (said[0] == 0x15 || said[0] == 0x16) && said[1] == 3:
+		return "a server that speaks TLS from the first byte on"
+	case len(said) > 4 && said[2] == 0 && said[3] == 0 && (said[4] == 10 || said[4] == 0xff):
+		kind = "a MySQL or MariaDB server"
+	case len(said) > 4 && said[0] == 'E' && bytes.Contains(said, []byte("\x00C0A000\x00")):
+		return "a PostgreSQL server"
+	}
+	if text := firstText(said); text != "" {
+		return fmt.Sprintf("%s, which says %q", kind, text)
+	}
+	return fmt.Sprintf("%s, which says % x (hexadecimal)", kind, said[:min(len(said), dumped)])
+}
+
+// firstText is the first run of at least four printable characters of ASCII.
+func firstText(said []byte) string {
+	for run := range bytes.FieldsFuncSeq(said, func(c rune) bool { return c < ' ' || c > '~' }) {
+		if text := strings.TrimSpace(string(run)); len(text) >= 4 {
+			if len(text) > quoted {
+				return text[:quoted] + "…"
+			}
+			return text
+		}
+	}
+	return ""
+}

@@ -1,0 +1,226 @@
+package pgrepl
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/calypso-cdc/calypso/libs/banner"
+)
+
+// wordless is what ended a connection on which the server said nothing.
+type wordless struct{ error }
+
+func (w *wordless) Error() string {
+	return "the server closed the connection without a word: " + w.error.Error()
+}
+
+func (w *wordless) Unwrap() error { return w.error }
+
+// attempts are the errors of the attempts to connect that are behind an error of pgconn: one for
+// each host, each of its addresses, and each of the two ways of sslmode=prefer and allow.
+func attempts(err error) []error {
+	switch e := err.(type) { //nolint:errorlint // each layer is taken off by itself
+	case *pgconn.ConnectError:
+		return attempts(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var all []error
+		for _, each := range e.Unwrap() {
+			all = append(all, attempts(each)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+// refusesTLS says whether an attempt ended since the server has TLS switched off.
+func refusesTLS(err error) bool {
+	return strings.Contains(err.Error(), "server refused TLS connection")
+}
+
+// unmet is what every attempt to connect met, in one line.
+type unmet []error
+
+func (u unmet) Error() string {
+	var each []string
+	for _, err := range u {
+		if text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "); !slices.Contains(each, text) {
+			each = append(each, text)
+		}
+	}
+	return strings.Join(each, "; ")
+}
+
+func (u unmet) Unwrap() []error { return u }
+
+// telling orders what attempts met by how much it says about what has to be changed: that the server
+// had a word about user and database; that TLS failed; that the server takes no such user from here
+// in this way, after which it may in the other; that it is another server; anything else.
+func telling(err error) int {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if pg.Code == "28000" && strings.Contains(pg.Message, "pg_hba.conf") {
+			return 2
+		}
+		return 0
+	}
+	if tlsRemedy(err) != "" {
+		return 1
+	}
+	if _, ok := errors.AsType[*banner.Stranger](err); ok {
+		return 3
+	}
+	return 4
+}
+
+// connectError gives a failed connection attempt its reason. With sslmode=prefer and allow a server
+// without TLS is no reason: the other way was tried as well.
+func connectError(c Config, made *dialled, err error) error {
+	op := fmt.Sprintf("connect to PostgreSQL at %s, database %q, as user %q", c.Addresses(), c.Database, c.User)
+	tried := attempts(err)
+	if mode := cmp.Or(c.SSLMode, "prefer"); mode == "prefer" || mode == "allow" {
+		if other := slices.DeleteFunc(slices.Clone(tried), refusesTLS); len(other) > 0 {
+			tried = other
+		}
+	}
+	decisive := slices.MinFunc(tried, func(a, b error) int { return telling(a) - telling(b) })
+	if pg, ok := errors.AsType[*pgconn.PgError](decisive); ok {
+		return refusal(c, op, pg)
+	}
+	if errors.Is(decisive, context.DeadlineExceeded) && made.silent() {
+		return &Error{ReasonUnreachable, op,
+			fmt.Errorf("what is there takes the connection and says nothing for %s (database.connection.timeout.ms)", c.connectTime()),
+			wordlessRemedy}
+	}
+	return unreachable(op, decisive, unmet(tried))
+}
+
+// wordlessRemedy is for servers that take connections and say nothing.
+const wordlessRemedy = "Check that database.hostname and database.port are PostgreSQL's own and that the server runs: a proxy or Docker takes connections while the server behind it is away, " +
+	"a broker of Kafka or a server that expects TLS from the first byte on closes them, an HTTP server waits for more; the connector keeps trying."
+
+// refusal is a server's word to who connects, with its reason.
+func refusal(c Config, op string, pg *pgconn.PgError) error {
+	cause := serverError(pg)
+	if refused := encodingRefused(op, pg); refused != nil {
+		return refused
+	}
+	switch {
+	case strings.HasPrefix(pg.Code, "28") && c.Token == nil && namesSingleServer(c):
+		user, _, _ := strings.Cut(c.User, "@")
+		return &Error{ReasonAuthentication, op, cause,
+			fmt.Sprintf(
+				"Set database.user=%s: leave out @server, a form of Azure's single servers, which are gone; a flexible server takes it for a part of the name.", user)}
+	case pg.Code == "28000" && strings.Contains(pg.Message, "pg_hba.conf"):
+		return &Error{ReasonAuthentication, op, cause,
+			"Add a line for this host, user and database to pg_hba.conf (or a firewall rule and database.sslmode=require on a managed server) and reload the server."}
+	case pg.Code == "28000" && strings.Contains(pg.Message, "certificate"):
+		return &Error{ReasonAuthentication, op, cause, clientCertificateRemedy}
+	case strings.HasPrefix(pg.Code, "28"):
+		return &Error{ReasonAuthentication, op, cause,
+			"Check database.user and database.password; the password of a role is set with ALTER ROLE … PASSWORD …."}
+	case pg.Code == "08P01" && (strings.HasPrefix(pg.Message, "unsupported startup parameter") ||
+		strings.Contains(pg.Message, "replication")):
+		return &Error{ReasonPooler, op, cause, poolerRemedy}
+	case pg.Code == "08P01" && (strings.Contains(pg.Message, "no such user") || strings.Contains(pg.Message, "auth") ||
+		strings.Contains(pg.Message, "not allowed")):
+		return &Error{ReasonAuthentication, op, cause,
+			"Check database.user and database.password, and the pooler's list of users (auth_file, auth_query)."}
+	case pg.Code == "3D000", pg.Code == "08P01" && strings.Contains(pg.Message, "no such database"):
+		return &Error{ReasonDatabaseMissing, op, cause, "Check database.dbname; CREATE DATABASE makes one."}
+	case pg.Code == "42501" && pg.Routine == "CheckMyDatabase":
+		return &Error{ReasonAuthentication, op, cause, fmt.Sprintf("Run GRANT CONNECT ON DATABASE %s TO %s;",
+			QuoteIdent(c.Database), QuoteIdent(c.User))}
+	case pg.Code == "42501" && (pg.Routine == "InitPostgres" || strings.Contains(pg.Message, "replication")):
+		return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
+	case strings.HasPrefix(pg.Code, "XX") && tenantMissing.MatchString(pg.Message):
+		return &Error{ReasonAuthentication, op, cause,
+			"The pooler knows no such project or role: its database.user is <role>.<project>. A connector that reads the log needs the server's own address."}
+	case strings.HasPrefix(pg.Code, "XX"):
+		// Providers' proxies answer so while they cannot reach the server behind them, such as
+		// Neon's "Couldn't connect to compute node".
+		return &Error{ReasonUnreachable, op, cause,
+			"What answers at this address could not reach the server, or the server failed; the connector keeps trying. See the provider's console if it stays so."}
+	}
+	return fmt.Errorf("%s: %w", op, pg)
+}
+
+// unreachable is what stands between a client and the server: decisive is what tells most of all that the attempts met.
+func unreachable(op string, decisive error, met unmet) error {
+	if stranger, ok := errors.AsType[*banner.Stranger](decisive); ok {
+		return answeredByOther(op, stranger)
+	}
+	if errors.Is(decisive, syscall.ENETUNREACH) || errors.Is(decisive, syscall.EADDRNOTAVAIL) {
+		return &Error{ReasonUnreachable, op, met,
+			"This machine has no way to the address, as where a host has only an IPv6 address (Supabase's direct connections without its IPv4 add-on) and containers have none: " +
+				"give the worker IPv6, or the server an IPv4 address; the connector keeps trying."}
+	}
+	if remedy := tlsRemedy(decisive); remedy != "" {
+		return &Error{ReasonTLS, op, met, remedy}
+	}
+	if _, ok := errors.AsType[*wordless](decisive); ok {
+		return &Error{ReasonUnreachable, op, met, wordlessRemedy}
+	}
+	return &Error{ReasonUnreachable, op, met,
+		"Check database.hostname, database.port and database.sslmode and that the server runs; the connector keeps trying."}
+}
+
+// answeredByOther is the error where another server has answered, or PostgreSQL by a line of text, which is all that it
+// has for a client whom it cannot give a process.
+func answeredByOther(op string, stranger *banner.Stranger) error {
+	if text, ok := bytes.CutSuffix(stranger.Said, []byte("\n\x00")); ok && bytes.HasPrefix(text, []byte("E")) {
+		return &Error{ReasonUnreachable, op,
+			fmt.Errorf("%s cannot serve another connection: %q", stranger.Address, text[1:]),
+			"The server is out of processes or memory; the connector keeps trying."}
+	}
+	return &Error{ReasonUnreachable, op, stranger,
+		"Set database.hostname and database.port to PostgreSQL's own; the connector keeps trying."}
+}
+
+// namesSingleServer says whether the user is given as user@server to a server of Azure's. What
+// follows the @ in a name of Microsoft Entra ID is a domain.
+func namesSingleServer(c Config) bool {
+	_, server, found := strings.Cut(c.User, "@")
+	return found && !strings.Contains(server, ".") && strings.Contains(c.Host, ".postgres.database.")
+}
+
+// poolerRemedy mends what a pooler does not take, which no waiting does: PgBouncer before 1.23 has
+// no replication connections.
+const poolerRemedy = "A pooler stands between. Replication needs the server itself: set database.hostname and database.port to PostgreSQL's own address (PgBouncer takes replication connections from 1.23 on). " +
+	"Other connections may go through it: let it take or ignore the parameter (ignore_startup_parameters in pgbouncer.ini)."
+
+const clientCertificateRemedy = "Set database.sslcert and database.sslkey to a certificate for the user that an authority of the server's ssl_ca_file signed."
+
+// tlsRemedy says what to do about an error of TLS that no waiting mends; empty for other errors.
+func tlsRemedy(err error) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "The server's certificate is for another host: connect by a name that it has (database.hostname), or set database.sslmode=verify-ca, which does not compare names."
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "Renew the server's certificate (or that of the authority which signed it), and see that the clocks of both machines are right."
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "Set database.sslrootcert to the file (PEM) with the certificate of the authority that signed the server's, or database.sslmode=require, which does not check it."
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "Set database.sslrootcert to the file (PEM) with the certificate of the authority that signed the server's, or database.sslmode=require, which does not check it."
+	}
+	// The server's alert about this side's certificate; other alerts may pass.
+	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" &&
+		strings.Contains(alert.Err.Error(), "certificate") {
+		return clientCertificateRemedy
+	}
+	if refusesTLS(err) {
+		return "The server has TLS switched off: switch it on (ssl = on), or set database.sslmode=prefer or disable."
+	}
+	return ""
+}
