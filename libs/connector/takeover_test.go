@@ -126,6 +126,37 @@ func TestWhileKafkaIsAwayAWorkerStillHasTheConnectorsToWatchThatWereItsOwn(t *te
 	})
 }
 
+func TestWhileKafkaIsAwayAWorkerAlsoWatchesTheConnectorsOfOneThatHasEnded(t *testing.T) {
+	kafka, b, cable := broker(t), newBoard(), newNetwork()
+	first := startReadyWorker(t, cable.options(kafka), b, connector.Source, "w1:1", shortSession)
+	second := startReadyWorker(t, cable.options(kafka), b, connector.Source, "w2:1", shortSession)
+	var names []string
+	for i := range 8 {
+		name := fmt.Sprint("c", i)
+		names = append(names, name)
+		create(t, first, name)
+		if _, err := first.PauseConnector(t.Context(), &connectorv1.PauseConnectorRequest{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "each is watched by one worker", func() error {
+		one, other := first.Idle(), second.Idle()
+		all := slices.Sorted(slices.Values(append(slices.Clone(one), other...)))
+		if len(one) == 0 || len(other) == 0 || !slices.Equal(all, names) {
+			return fmt.Errorf("they watch %v and %v", one, other)
+		}
+		return nil
+	})
+	cable.set(true)
+	second.stop()
+	eventually(t, "the worker that is left watches all", func() error {
+		if idle := first.Idle(); !slices.Equal(idle, names) {
+			return fmt.Errorf("it watches %v", idle)
+		}
+		return nil
+	})
+}
+
 func allOn(b *board, tasks int, workers ...string) func() error {
 	return func() error {
 		running := b.workers()

@@ -16,6 +16,7 @@ func (s *supervisor) checkLease() {
 	s.leased = leased
 	partitions := slices.Sorted(maps.Keys(s.assigned))
 	if leased {
+		s.watched = maps.Clone(s.assigned)
 		s.membership.set("")
 		s.logger.Info("Kafka's group coordinator answers again; tasks go on", "partitions", partitions)
 		s.act(s.lifecycle.Assigned(partitions))
@@ -25,7 +26,18 @@ func (s *supervisor) checkLease() {
 	s.logger.Warn(
 		"Kafka's group coordinator has not answered for the session timeout; tasks stop, since others may take them over",
 		"partitions", partitions)
+	s.watched = s.everyPartition()
 	s.act(s.lifecycle.Lost(partitions))
+}
+
+// everyPartition is what is watched while nobody says whose is what: the worker that had a connector may have ended
+// since, or know nothing, as one that was started while Kafka was away.
+func (s *supervisor) everyPartition() map[int32]bool {
+	all := map[int32]bool{}
+	for partition := range s.store.ConfigPartitions() {
+		all[partition] = true
+	}
+	return all
 }
 
 func (s *supervisor) partitionsAssigned(partitions []int32) {
@@ -77,6 +89,7 @@ func (s *supervisor) partitionsLost(partitions []int32) {
 	s.logger.Warn("partitions lost; their tasks stop here", "partitions", partitions)
 	s.do(func() {
 		s.unassign(partitions)
+		s.watched = s.everyPartition()
 		s.act(s.lifecycle.Lost(partitions))
 	})
 }

@@ -33,8 +33,8 @@ type supervisor struct {
 	lifecycle *state.Lifecycle
 	// assigned are the partitions that the group gave to this worker; the life cycle holds them while the lease lasts.
 	assigned map[int32]bool
-	// watched are the partitions that the group gave last: while Kafka is away nobody gives any,
-	// and who had them looks after what does not run in them.
+	// watched are the partitions in which this worker looks after what does not run: its own, and
+	// all while Kafka is away and nobody gives any.
 	watched   map[int32]bool
 	leased    bool
 	cancels   map[state.TaskID]context.CancelFunc
