@@ -230,6 +230,41 @@ func TestALostSlotLeadsToANewSnapshotWhereTheModeSaysSo(t *testing.T) {
 	}
 }
 
+// As Debezium 3.6.3 has it, which says that it attempts a snapshot, and takes none.
+func TestALostSlotLeadsToNoSnapshotWhereTheConfigurationReadsNoDataWhichIsSaid(t *testing.T) {
+	const based = "snapshot.mode.configuration.based."
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "configuration_based", based + "start.stream": "true",
+		based + "snapshot.on.data.error": "true"})
+	first := start(t, config)
+	s.awaitSlot(t)
+	s.exec(t, "INSERT INTO a VALUES (2)")
+	await(t, s.db+".public.a", 1)
+	if err := first.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	s.dropSlot(t)
+	s.exec(t, "INSERT INTO a VALUES (3)")
+	env := testEnv(servers.kafka.Bootstrap, config["name"])
+	told := make(chan string, 10)
+	env.Happened = func(action, detail string) { told <- action + ": " + detail }
+	task, err := makeTaskIn(env, config, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runTask(t, task)
+	s.awaitSlot(t)
+	s.exec(t, "INSERT INTO a VALUES (4)")
+	if got := await(t, s.db+".public.a", 2); ops(got) != "cc" || fmt.Sprint(got[1].After["id"]) != "4" {
+		t.Errorf("got %v, want what was inserted while it streamed", got)
+	}
+	if got := <-told; !strings.HasPrefix(got, "GapAccepted: ") || !strings.Contains(got, "SLOT_MISSING") ||
+		!strings.Contains(got, "nothing is read in their place") || strings.Contains(got, "read again") {
+		t.Errorf("the timeline has %q", got)
+	}
+}
+
 func TestTheStreamComesBackAfterItsConnectionIsKilled(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")

@@ -92,7 +92,7 @@ func (w waiting) Answers() {
 func tellPlan(t *task, before pgrepl.Position, p starting.Plan) (again string) {
 	switch {
 	case p.Lost != nil:
-		return tellLost(t, before, p.Lost)
+		return tellLost(t, before, p)
 	case p.Gap != nil:
 		t.env.Logger.Warn("Slot and last position differ; going on as offset.mismatch.strategy says", "strategy",
 			t.spec.Slot.Mismatch, "error", p.Gap)
@@ -110,13 +110,25 @@ func tellPlan(t *task, before pgrepl.Position, p starting.Plan) (again string) {
 // deletesUntold is what a snapshot that takes the place of changes leaves out.
 const deletesUntold = "Rows that were deleted meanwhile have no event, and stay where events are kept: calypsoctl verify names those that only Azure Data Explorer has."
 
-// tellLost tells that changes after a position are lost and that a snapshot takes their place, which brings no deletes.
-func tellLost(t *task, after pgrepl.Position, lost error) (again string) {
-	t.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", lost,
+// nothingInstead says how to get what is lost without a snapshot.
+const nothingInstead = "calypsoctl snapshot start reads the tables while the stream goes on; rows that were deleted meanwhile have no event, and calypsoctl verify names them."
+
+// tellLost tells that changes after a position are lost, and whether a snapshot takes their place, which brings no
+// deletes. Without one, as of snapshot.mode=configuration_based without its data, nothing does.
+func tellLost(t *task, after pgrepl.Position, p starting.Plan) (again string) {
+	reason := pgrepl.ReasonOf(p.Lost)
+	if p.Read == starting.Nothing {
+		what := fmt.Sprintf("the changes after %s are lost (%s), and nothing is read in their place: the stream begins anew (snapshot.mode=%s)",
+			after, reason, t.spec.Snapshot.Name)
+		t.env.Logger.Warn("The slot's changes are lost, and nothing takes their place, as snapshot.mode says", "error", p.Lost,
+			"remedy", nothingInstead)
+		t.env.Happened("GapAccepted", fmt.Sprintf("%s: %v. %s", what, p.Lost, nothingInstead))
+		return ""
+	}
+	t.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", p.Lost,
 		"remedy", deletesUntold)
-	again = fmt.Sprintf("all tables are read again, since the changes after %s are lost (%s)", after,
-		pgrepl.ReasonOf(lost))
-	t.env.Happened("ReadAgain", fmt.Sprintf("%s: %v. %s", again, lost, deletesUntold))
+	again = fmt.Sprintf("all tables are read again, since the changes after %s are lost (%s)", after, reason)
+	t.env.Happened("ReadAgain", fmt.Sprintf("%s: %v. %s", again, p.Lost, deletesUntold))
 	return again
 }
 
