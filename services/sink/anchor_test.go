@@ -317,14 +317,13 @@ func TestE8RecordsAreNotKeptFromTheirBatchOn(t *testing.T) {
 	before := inUse()
 	r := s.start()
 	testenv.Eventually(t, 2*time.Minute, "all records to be read and none to be kept", func(context.Context) error {
-		r.task.mu.Lock()
-		p := r.task.partitions[batch.Source{Topic: s.topic, Partition: 0}]
-		r.task.mu.Unlock()
+		r.joined(t)
+		p, _ := r.membership.Load().Partitions.Find(batch.Source{Topic: s.topic, Partition: 0})
 		if p == nil {
 			return errors.New("the partition is not assigned")
 		}
 		read := r.task.board.EndOf(p.Source)
-		waiting := p.Waiting()
+		waiting, _, _ := p.State()
 		if grown := inUse() - before; read < records || waiting > 0 || grown > 60<<20 {
 			return fmt.Errorf("read up to %d of %d, %d bytes wait, the heap grew by %d MB", read, records, waiting, grown>>20)
 		}

@@ -221,7 +221,8 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
-			go func() { ended <- task.Run(ctx) }()
+			r := &running{task: task, ended: ended}
+			go r.run(ctx)
 			defer func() {
 				cancel()
 				if err := <-ended; err != nil {
@@ -229,12 +230,11 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 				}
 			}()
 			<-asked
-			r := &running{task: task}
 			if c.noticed {
 				r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
 				return
 			}
-			task.recalling.Wait()
+			r.joined(t).beside.Wait()
 			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, false)
 		})
 	}
@@ -254,7 +254,7 @@ func (s *stage) withVersions(versions func(table string) [][]byte) *running {
 	s.started++
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{task: task, cancel: cancel, ended: make(chan error, 1)}
-	go func() { r.ended <- task.Run(ctx) }()
+	go r.run(ctx)
 	s.t.Cleanup(func() { _ = r.stop() })
 	return r
 }
@@ -291,7 +291,7 @@ func TestAFieldThatPlainRowsLackIsNoticedWhereTheSourcesTableLostItsColumn(t *te
 				r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
 				return
 			}
-			r.task.recalling.Wait()
+			r.joined(t).beside.Wait()
 			if n := len(r.shown()); n != 0 {
 				t.Errorf("%d notices of a field that is optional", n)
 			}

@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/membership"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
@@ -593,6 +595,9 @@ type running struct {
 	task   *task
 	cancel context.CancelFunc
 	ended  chan error
+	// pipeline and membership are there once the task has joined its group.
+	pipeline   atomic.Pointer[pipeline]
+	membership atomic.Pointer[membership.Membership]
 
 	mu      sync.Mutex
 	retries []error
@@ -615,9 +620,29 @@ func (s *stage) start() *running {
 	r.task.env.Kafka = func(options ...kgo.Opt) (*kgo.Client, error) { return connect(append(options, s.options...)...) }
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	go func() { r.ended <- r.task.Run(ctx) }()
+	go r.run(ctx)
 	s.t.Cleanup(func() { r.stop() })
 	return r
+}
+
+// run runs the task.
+func (r *running) run(ctx context.Context) {
+	r.ended <- r.task.run(ctx, func(p *pipeline, m *membership.Membership) {
+		r.membership.Store(m)
+		r.pipeline.Store(p)
+	})
+}
+
+// joined waits until the task is a member of its group, and returns what it runs with.
+func (r *running) joined(t *testing.T) *pipeline {
+	t.Helper()
+	testenv.Eventually(t, time.Minute, "the task to join its group", func(context.Context) error {
+		if r.pipeline.Load() == nil {
+			return errors.New("it has not")
+		}
+		return nil
+	})
+	return r.pipeline.Load()
 }
 
 func (r *running) stop() error {

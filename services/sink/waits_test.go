@@ -40,7 +40,7 @@ func TestAClusterThatAnswersAnybodyIsNotCalledAwayByWhoWillAskItLater(t *testing
 	s.produce(1, 2, 1)
 	run := s.start()
 	s.holds(2)
-	task, tasks := run.task, []*status.Task{run.task.board}
+	task, tasks := run.joined(t), []*status.Task{run.task.board}
 	ask := func(ctx context.Context) error {
 		_, err := task.client.Query(ctx, "shop", "print 1")
 		return err
@@ -55,7 +55,7 @@ func TestAClusterThatAnswersAnybodyIsNotCalledAwayByWhoWillAskItLater(t *testing
 	defer cancel()
 	tried, ended := false, make(chan error, 1)
 	go func() {
-		ended <- task.retry.Do(ctx, func(ctx context.Context) error {
+		ended <- task.member.Retry.Do(ctx, func(ctx context.Context) error {
 			if !tried {
 				tried = true
 				return away
@@ -71,7 +71,7 @@ func TestAClusterThatAnswersAnybodyIsNotCalledAwayByWhoWillAskItLater(t *testing
 		return nil
 	})
 	servers.adx.inject(t, nil)
-	if err := task.retry.Do(ctx, ask); err != nil {
+	if err := task.member.Retry.Do(ctx, ask); err != nil {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, time.Minute, "nothing is tried again", func(ctx context.Context) error {

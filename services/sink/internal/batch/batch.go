@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"time"
 
@@ -150,4 +151,9 @@ func (b *Batch) Memory() int64 {
 type Source struct {
 	Topic     string
 	Partition int32
+}
+
+// Compare orders partitions by topic and number.
+func (s Source) Compare(other Source) int {
+	return cmp.Or(cmp.Compare(s.Topic, other.Topic), cmp.Compare(s.Partition, other.Partition))
 }

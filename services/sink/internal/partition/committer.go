@@ -70,15 +70,25 @@ func NewCommitter(client *kgo.Client, logger *slog.Logger, owns func(*Partition)
 		pending: map[batch.Source]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
 }
 
-// commit asks for a position to be committed. The channel gets nil when it is durable, or why it never will be.
+// commit asks for a position to be committed. The channel gets nil when it is durable, or why it
+// never will be. That of a topic which is gone is never asked for: no replay will come that would
+// have to make the same cuts.
 func (c *Committer) commit(owner *Partition, p position) <-chan error {
 	done := make(chan error, 1)
+	if owner.Orphaned.Load() {
+		done <- nil
+		return done
+	}
 	c.ask(owner, p, c.wake, done)
 	return done
 }
 
 // note asks for a position that nothing waits for to be committed.
-func (c *Committer) note(owner *Partition, p position) { c.ask(owner, p, c.noted) }
+func (c *Committer) note(owner *Partition, p position) {
+	if !owner.Orphaned.Load() {
+		c.ask(owner, p, c.noted)
+	}
+}
 
 func (c *Committer) ask(owner *Partition, p position, signal chan<- struct{}, waiters ...chan error) {
 	c.mu.Lock()

@@ -6,9 +6,6 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
-	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
 )
 
 func TestAPartitionWhoseRecordsWereTakenIsNotPaused(t *testing.T) {
@@ -17,14 +14,14 @@ func TestAPartitionWhoseRecordsWereTakenIsNotPaused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	p := &Partition{of: &Member{Client: client, Memory: memory.NewShare(&memory.Process{})},
-		Source: batch.Source{Topic: "orders", Partition: 0}, in: inbox{signal: make(chan struct{}, 1)}}
+	orders := map[string][]int32{"orders": {0}}
+	in := newInbox(func() { client.PauseFetchPartitions(orders) }, func() { client.ResumeFetchPartitions(orders) })
 	for range 20_000 {
 		var both sync.WaitGroup
-		both.Go(func() { p.Offer(Fetched{Bytes: 2}, 1) })
+		both.Go(func() { in.put(Fetched{Bytes: 2}, 1) })
 		both.Go(func() {
 			for ok := false; !ok; {
-				if _, ok = p.take(); !ok {
+				if _, ok = in.take(true); !ok {
 					runtime.Gosched() // what is offered is taken at any moment, which a signal would not tell
 				}
 			}

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batcher"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
-	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 )
 
 func TestNoCutIsMadeThatACommitsMetadataHasNoRoomFor(t *testing.T) {
@@ -19,8 +19,8 @@ func TestNoCutIsMadeThatACommitsMetadataHasNoRoomFor(t *testing.T) {
 		}
 	}
 	end := l.First()
-	p := &Partition{of: &Member{Spec: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}, ledger: l,
-		target: &target.Table{}, open: &batch.Batch{Oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
+	p := &Partition{of: &Member{Task: batcher.Task{Spec: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}},
+		ledger: l, open: &batch.Batch{Oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
 	if done, err := p.closeBatch(end + 1); done || err != nil || l.First() != end {
 		t.Errorf("a cut was made: %v %v", done, err)
 	}

@@ -1,0 +1,198 @@
+package batcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/record"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
+	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
+	"github.com/calypso-cdc/calypso/services/sink/internal/target"
+)
+
+// Task is what a task gives the batchers of its partitions.
+type Task struct {
+	Env    connector.TaskEnv
+	Spec   *spec.Spec
+	Retry  *retry.Retrier
+	Tables *target.Tables
+	Ingest *ingest.Ingester
+	Outbox *deadletter.Outbox
+	Status *status.Task
+}
+
+// Batcher makes rows of a partition's records. One goroutine owns it.
+type Batcher struct {
+	of     *Task
+	source batch.Source
+	// waiting are the records that wait to be taken, in their order.
+	waiting iter.Seq[*kgo.Record]
+
+	table *target.Table
+	// unsure says that no record has said yet that they go to table.
+	unsure bool
+	enc    *row.Encoder
+	// version is that of the table that enc is made for.
+	version int
+	// fitted is the schema that the table was last made to fit, once it was.
+	fitted     *row.Schema
+	fittedOnce bool
+	// filled are columns that the task added and that rows of this partition had a field for.
+	filled    map[string]bool
+	snapshots snapshots
+}
+
+// New makes the batcher of a partition. resumed says that an earlier task has read what came
+// before; waiting gives the records that wait to be taken.
+func New(of *Task, source batch.Source, resumed bool, waiting iter.Seq[*kgo.Record]) *Batcher {
+	return &Batcher{of: of, source: source, waiting: waiting, filled: map[string]bool{},
+		snapshots: snapshots{resumed: resumed}}
+}
+
+// Table is where the records go; nil before the first was routed.
+func (b *Batcher) Table() *target.Table { return b.table }
+
+// Route finds the table that a record goes to, and makes the encoder. A record that does not say
+// where it is routed, such as one that cannot be read, makes no row either: what is found for it
+// holds only until the next one.
+func (b *Batcher) Route(ctx context.Context, r *kgo.Record) error {
+	if b.enc != nil && !b.unsure {
+		return nil
+	}
+	if err := b.of.Retry.Do(ctx, func(context.Context) error { return b.of.Ingest.Readable(r) }); err != nil {
+		return err
+	}
+	topic, sure := b.of.Spec.TopicOf(r)
+	if b.enc != nil && !sure {
+		return nil
+	}
+	t, err := b.of.Tables.Of(ctx, topic)
+	if err != nil {
+		return err
+	}
+	if b.unsure = !sure; b.table == t {
+		return nil
+	}
+	b.table = t
+	b.enc = row.NewEncoder(b.of.Spec.NewRows(t.Route), row.Target{})
+	b.retarget()
+	b.of.Status.Aim(b.source, t.Route)
+	return nil
+}
+
+// Refresh has the next rows checked against the table as it is now, if it was seen to have changed.
+func (b *Batcher) Refresh(ctx context.Context) {
+	if b.table == nil {
+		return
+	}
+	b.table.Refresh(ctx)
+	if b.table.Seen() != b.version {
+		b.retarget()
+	}
+}
+
+// retarget has the next rows checked against the table as it was last seen.
+func (b *Batcher) retarget() {
+	b.version = b.table.Seen()
+	b.enc.Retarget(b.table.Rows())
+}
+
+// Add makes a routed record's row part of a batch, once its table has what it takes.
+func (b *Batcher) Add(ctx context.Context, to *batch.Batch, r *kgo.Record) error {
+	truncates := to.Truncates
+	refusal, err := b.row(ctx, to, r)
+	switch {
+	case err != nil:
+		return err
+	case refusal != nil && !b.of.Outbox.Takes():
+		return fmt.Errorf(
+			"offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
+			r.Offset, r.Partition, r.Topic, refusal)
+	case refusal != nil:
+		to.Refused = append(to.Refused, batch.Refused{Record: batch.Copy(r), Reason: refusal})
+		return nil
+	}
+	b.of.Tables.Follow(ctx, b.table, target.Followed{Source: b.source, Encoder: b.enc, Filled: b.filled}, r)
+	if err := b.watchSnapshots(ctx, r); err != nil {
+		return err
+	}
+	if to.Truncates > truncates {
+		return b.truncated(ctx, r)
+	}
+	return nil
+}
+
+// row makes a record's row part of a batch. A refusal says that the record is no row.
+func (b *Batcher) row(ctx context.Context, to *batch.Batch, r *kgo.Record) (refusal, err error) {
+	if err := b.fit(ctx, r); errors.As(err, new(*target.Unfit)) {
+		return err, nil
+	} else if err != nil {
+		return nil, err
+	}
+	refusal, err = b.of.Ingest.Add(ctx, to, b.enc, r)
+	if refusal != nil && b.table.Evolved(ctx, refusal) {
+		b.retarget()
+		refusal = to.Add(b.enc, r)
+	}
+	return refusal, err
+}
+
+// fit makes or widens the table where a record brings a schema that was not seen before, and what
+// gives its current state.
+func (b *Batcher) fit(ctx context.Context, r *kgo.Record) error {
+	s := b.of.Spec
+	if !s.AutoCreate && !s.AutoEvolve && !s.CurrentState || r.Value == nil || r.Attrs.IsControl() {
+		return nil
+	}
+	schema, err := b.enc.Schema(r)
+	if away := (*record.Unavailable)(nil); errors.As(err, &away) {
+		if err := b.of.Retry.Do(ctx, func(context.Context) error { return b.of.Ingest.Readable(r) }); err != nil {
+			return err
+		}
+		schema, err = b.enc.Schema(r)
+	}
+	if err != nil {
+		return nil // it makes no row, and says nothing of rows
+	}
+	if schema == b.fitted && b.fittedOnce || r.Key == nil && row.IsTruncate(r.Value) {
+		// which has no key and no row to learn from
+		return nil
+	}
+	changed, err := b.of.Tables.Shape(ctx, b.table, schema, b.laterSchemas)
+	if err != nil {
+		return err
+	}
+	if err := b.of.Tables.ShowState(ctx, b.table, r.Key); err != nil {
+		return err
+	}
+	if changed {
+		b.retarget()
+	}
+	b.fitted, b.fittedOnce = schema, true
+	return nil
+}
+
+// laterSchemas gives the schemas of the records that wait, in their order; one that repeats comes once in a row.
+func (b *Batcher) laterSchemas(yield func(*row.Schema) bool) {
+	var last *row.Schema
+	for r := range b.waiting {
+		if r.Value == nil || r.Attrs.IsControl() {
+			continue
+		}
+		if schema, err := b.enc.Schema(r); err == nil && schema != nil && schema != last {
+			if last = schema; !yield(schema) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package membership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batcher"
+	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
+	"github.com/calypso-cdc/calypso/services/sink/internal/partition"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
+	"github.com/calypso-cdc/calypso/services/sink/internal/topics"
+)
+
+// Task is what a task gives its memberships.
+type Task struct {
+	batcher.Task
+	Topics     *topics.Registry
+	Memory     *memory.Share
+	Meters     *status.Meters
+	Failpoints *failpoint.Set
+	// Fail ends the task.
+	Fail func(error)
+	// Beside runs what no record waits for.
+	Beside func(name string, work func())
+}
+
+// Membership is one membership of the connector's consumer group.
+type Membership struct {
+	of Task
+	// ctx ends with the task.
+	ctx context.Context
+
+	Client     *kgo.Client
+	Partitions *partition.Owned
+	// Topics are those that it reads.
+	Topics *topics.Reader
+	// Wanted is signalled when a partition wants records again.
+	Wanted chan struct{}
+
+	notes  commitNotes
+	member *partition.Member
+	// beside looks after the topics until it is left, committing commits until its partitions have ended.
+	beside, committing contain.Waiting
+	// left ends what runs beside, committed the committer.
+	left, committed context.CancelFunc
+}
+
+// Join makes a task a member of its group until it leaves. ctx ends with the task.
+func Join(ctx context.Context, of Task) (*Membership, error) {
+	of.Topics.Join()
+	m := &Membership{of: of, ctx: ctx, Partitions: partition.NewOwned(), Wanted: make(chan struct{}, 1),
+		notes: commitNotes{of.Env, of.Spec.Group, of.Topics}}
+	joined := make(chan struct{}) // the group may assign partitions before it is closed, which wait for that
+	callback := func(name string, call func(map[string][]int32)) func(context.Context, *kgo.Client, map[string][]int32) {
+		return func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+			<-joined
+			contain.Run(name, func() { call(partitions) }, of.Fail) // in a goroutine of the client's
+		}
+	}
+	var err error
+	m.Client, err = of.Env.Kafka(append(options(of),
+		kgo.OnPartitionsAssigned(callback("assignment of partitions", m.assigned)),
+		kgo.OnPartitionsRevoked(callback("revocation of partitions", m.revoked)),
+		kgo.OnPartitionsLost(callback("loss of partitions", m.lost)))...)
+	if err != nil {
+		return nil, fmt.Errorf("joining consumer group %s: %w", of.Spec.Group, err)
+	}
+	of.Env.Started()
+	m.Topics = &topics.Reader{Env: of.Env, Spec: of.Spec, Client: m.Client, Registry: of.Topics, Partitions: m.Partitions,
+		Status: of.Status, Fail: of.Fail}
+	commits := partition.NewCommitter(m.Client, of.Env.Logger, m.Partitions.Has, m.notes.keep)
+	m.member = &partition.Member{
+		Task: of.Task, Client: m.Client, Commits: commits, Memory: of.Memory, Meters: of.Meters, Failpoints: of.Failpoints,
+		Wanted: m.Wanted, Fail: of.Fail,
+	}
+	of.Status.Joined(func(ctx context.Context, topics []string) kadm.ListedOffsets {
+		ends, err := kadm.NewClient(m.Client).ListCommittedOffsets(ctx, topics...)
+		if err != nil {
+			return nil
+		}
+		return ends
+	})
+	close(joined)
+	m.run(commits)
+	return m, nil
+}
+
+// run starts what goes on for as long as the task is a member.
+func (m *Membership) run(commits *partition.Committer) {
+	var committing, member context.Context
+	committing, m.committed = context.WithCancel(context.WithoutCancel(m.ctx))
+	m.committing.Go("committer", func() { commits.Run(committing) }, m.of.Fail)
+	member, m.left = context.WithCancel(m.ctx)
+	if m.of.Spec.Pattern != nil {
+		m.beside.Go("discovery of topics", func() { m.Topics.Discover(member) }, m.of.Fail)
+	}
+	if !m.of.Spec.Member.Uncommitted {
+		m.beside.Go("watch of open transactions", func() { m.Topics.WatchTransactions(member) }, m.of.Fail)
+	}
+}
+
+// instance is the task's name in the group.
+func instance(env connector.TaskEnv) string { return fmt.Sprintf("task-%d", env.Task) }
+
+// options are those of the member's client, but for its callbacks.
+func options(of Task) []kgo.Opt {
+	fetch, partition := of.Memory.FetchSizes(math.MaxInt)
+	options := []kgo.Opt{
+		kgo.ConsumerGroup(of.Spec.Group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
+		kgo.ConsumeStartOffset(of.Spec.Member.Start),
+		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetch),
+		kgo.FetchMaxPartitionBytes(partition), kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second),
+		kgo.MaxConcurrentFetches(2),
+		kgo.WithHooks(&of.Memory.Expansion),
+		kgo.MetadataMaxAge(topics.Refresh), // partitions that are added are read soon
+		kgo.AdjustFetchOffsetsFn(of.Topics.Offsets),
+	}
+	options = append(append(options, of.Spec.Member.Balancing(instance(of.Env))...), of.Spec.Member.Options...)
+	if of.Spec.Pattern != nil {
+		return options // Discover finds them
+	}
+	return append(options, kgo.ConsumeTopics(of.Spec.Topics...))
+}
+
+// Leave hands the partitions over, which waits for their batches, and leaves the group, which a
+// static member must say itself: its place would be kept for it otherwise. A task that is to join
+// again keeps its place.
+func (m *Membership) Leave() {
+	m.left()
+	m.beside.Wait()
+	fenced := errors.Is(context.Cause(m.ctx), kerr.FencedInstanceID)
+	m.end(m.Partitions.Sources(), partition.Stop{Grace: partition.HandoverGrace, Fenced: fenced})
+	if !fenced && !m.of.Spec.Member.BrokerAssigns && m.ctx.Err() != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		leaving := kadm.LeaveGroup(m.of.Spec.Group).InstanceIDs(instance(m.of.Env)).Reason("the task ends")
+		if _, err := kadm.NewClient(m.Client).LeaveGroup(ctx, leaving); err != nil {
+			m.of.Env.Logger.Info("the group was not left; its other members go on when the session ends", "err", err)
+		}
+	}
+	m.Client.CloseAllowingRebalance()
+	m.committed()
+	m.committing.Wait()
+}
+
+func (m *Membership) revoked(removed map[string][]int32) {
+	m.end(sources(removed), partition.Stop{Grace: partition.HandoverGrace})
+}
+
+func (m *Membership) lost(removed map[string][]int32) {
+	m.end(sources(removed), partition.Stop{Fenced: true})
+}
+
+// end ends partitions, and returns when they have.
+func (m *Membership) end(removed []batch.Source, how partition.Stop) {
+	m.of.Env.Doing("the batches under way of " + named(removed))
+	defer m.of.Env.Doing("")
+	var ended contain.Waiting
+	for _, of := range removed {
+		p, _ := m.Partitions.Find(of)
+		if p == nil {
+			continue
+		}
+		ended.Go("end of a partition", func() {
+			p.Stop(how)
+			m.Partitions.Remove(p)
+		}, m.of.Fail)
+	}
+	ended.Wait()
+}

@@ -1,0 +1,122 @@
+package topics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+)
+
+// Watcher looks from time to time whether topics are still those that a member reads, since clients
+// are not told of one that is deleted. One goroutine owns it.
+type Watcher struct {
+	of *Reader
+	// deleted are topics that were deleted: true where there is one of that name again, with another id.
+	deleted map[string]bool
+	looked  time.Time
+	// doubted is set when brokers say that they do not know a topic.
+	doubted bool
+}
+
+const (
+	// lookAfter is how often it is asked whether the topics are the same, lookSoon how often where there is doubt.
+	lookAfter = 5 * time.Second
+	lookSoon  = time.Second
+)
+
+// Watch makes the watcher of a member's topics.
+func (r *Reader) Watch() *Watcher { return &Watcher{of: r, deleted: map[string]bool{}} }
+
+// Doubt takes what brokers said of a topic when it was read, and reports whether that may be
+// because it was deleted: then it is looked at soon.
+func (w *Watcher) Doubt(topic string, err error) bool {
+	lost := errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
+		errors.Is(err, kerr.InconsistentTopicID)
+	if !lost || w.of.Registry.ID(topic) == "" {
+		return false
+	}
+	w.doubted = true
+	return true
+}
+
+// Pause is how long it may take until Look is called.
+func (w *Watcher) Pause() time.Duration {
+	if w.doubted || len(w.deleted) > 0 {
+		return lookSoon
+	}
+	return lookAfter
+}
+
+// Look finds out which topics were deleted, or made again, if it is time to.
+func (w *Watcher) Look(ctx context.Context) {
+	if time.Since(w.looked) < w.Pause() {
+		return
+	}
+	w.looked, w.doubted = time.Now(), false
+	known := w.of.Registry.known()
+	if len(known) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	topics, err := kadm.NewClient(w.of.Client).ListTopics(ctx, slices.Collect(maps.Keys(known))...)
+	if err != nil {
+		return // an outage is noticed elsewhere
+	}
+	for topic, id := range known {
+		switch found, asked := topics[topic]; {
+		case !asked || w.deleted[topic]:
+		case found.Err == nil && found.ID != (kadm.TopicID{}) && found.ID.String() != id:
+			w.noticed(topic, true)
+		case errors.Is(found.Err, kerr.UnknownTopicOrPartition):
+			w.noticed(topic, false)
+		}
+	}
+}
+
+// noticed takes in that a topic was deleted, and whether there is one of its name again.
+func (w *Watcher) noticed(topic string, again bool) {
+	r := w.of
+	if _, known := w.deleted[topic]; !known {
+		r.Partitions.Orphan(topic)
+	}
+	w.deleted[topic] = again
+	n := &sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_TOPIC_DELETED, Topic: topic, Table: r.tableOf(topic)}
+	if n.Summary = fmt.Sprintf("topic %s was deleted while connector %s read it, and is not there; its other topics go on",
+		topic, r.Env.Connector); again {
+		n.Summary = fmt.Sprintf(
+			"topic %s was deleted and made anew; what was read of the old one comes into the table first, then the new one from its beginning", topic)
+	}
+	n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: take it out of topics"
+	if r.Spec.Pattern != nil {
+		n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: restart the connector, whose topics.regex does not find it any more: calypsoctl restart " + r.Env.Connector
+	}
+	r.Status.Tell(n)
+}
+
+// Rejoin reports whether the group is to be joined again: a topic was made again, and all that was
+// read of topics which are gone is in their tables, since it cannot be read again. Then the
+// registry knows which topics were deleted.
+func (w *Watcher) Rejoin() bool {
+	again := false
+	for topic, there := range w.deleted {
+		if !w.of.Partitions.Quiet(topic) {
+			return false
+		}
+		again = again || there
+	}
+	if !again {
+		return false
+	}
+	for topic := range w.deleted {
+		w.of.Registry.delete(topic)
+	}
+	return true
+}

@@ -1,0 +1,132 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batcher"
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
+	"github.com/calypso-cdc/calypso/services/sink/internal/fetch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
+	"github.com/calypso-cdc/calypso/services/sink/internal/membership"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/target"
+	"github.com/calypso-cdc/calypso/services/sink/internal/topics"
+)
+
+// pipeline is a task that runs: what brings the records of its topics into their tables.
+type pipeline struct {
+	// ctx ends with the task, or with the first failure as its cause, which cancel is told.
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	client *kusto.Client
+	member membership.Task
+	// beside are questions that no record waits for, watching is what goes on until ctx ends.
+	beside, watching *contain.Waiting
+}
+
+// open connects a task to its cluster, waiting for it if it is away, and to its dead letter topic.
+func open(ctx context.Context, cancel context.CancelCauseFunc, t *task) (_ *pipeline, err error) {
+	p := &pipeline{ctx: ctx, cancel: cancel, beside: new(contain.Waiting), watching: new(contain.Waiting)}
+	if p.client, err = kusto.New(t.s.Kusto); err != nil {
+		return nil, err
+	}
+	waits := retry.New(t.board.Troubles, t.s.RetryLimit, t.s.MaxBackoff, t.env.Retrying, p.fail)
+	tables := target.New(target.Cluster{
+		Ctx: ctx, Env: t.env, Spec: t.s, Client: p.client, Retry: waits, Board: t.board, Memory: t.memory,
+		Meters: t.o.meters, Beside: p.goBeside,
+	})
+	if err := waits.Do(ctx, func(ctx context.Context) error { return probe(ctx, tables) }); err != nil {
+		return nil, errors.Join(err, p.client.Close())
+	}
+	outbox, err := deadletter.OpenOutbox(ctx, t.env, t.s, waits, t.board, t.o.meters)
+	if err != nil {
+		return nil, errors.Join(err, p.client.Close())
+	}
+	read := new(topics.Registry)
+	p.member = membership.Task{
+		Task: batcher.Task{
+			Env: t.env, Spec: t.s, Retry: waits, Tables: tables, Outbox: outbox, Status: t.board,
+			Ingest: &ingest.Ingester{
+				Env: t.env, Spec: t.s, Client: p.client, Retry: waits, Memory: t.memory, Meters: t.o.meters,
+				Tracer: t.o.Tracer, Failpoints: t.o.Failpoints, TopicID: read.ID, SetAside: outbox.SetAside,
+			},
+		},
+		Topics: read, Memory: t.memory, Meters: t.o.meters, Failpoints: t.o.Failpoints, Fail: p.fail, Beside: p.goBeside,
+	}
+	return p, nil
+}
+
+// probe finds out how the cluster takes rows, and looks at the tables if that is asked for.
+func probe(ctx context.Context, tables *target.Tables) error {
+	if tables.Spec.Validate {
+		if err := tables.Check(ctx); err != nil {
+			return err
+		}
+	}
+	return tables.Probe(ctx)
+}
+
+// fail ends the task with err as its reason; later reasons are lost to the first.
+func (p *pipeline) fail(err error) { p.cancel(err) }
+
+func (p *pipeline) goBeside(name string, work func()) { p.beside.Go(name, work, p.fail) }
+
+// run consumes until asked, the context of who asked for the task, ends or something fails. joined
+// is told of each membership of the group.
+func (p *pipeline) run(asked context.Context, joined func(*membership.Membership)) (err error) {
+	defer func() { err = errors.Join(err, p.client.Close()) }()
+	defer p.member.Outbox.Close()
+	defer func() { p.cancel(nil); p.beside.Wait(); p.watching.Wait() }()
+	spec := p.member.Spec
+	if p.member.Outbox.Keeps() && p.member.Env.Task == 0 {
+		p.watching.Go("count of dead letters", func() { p.member.Outbox.CountLetters(p.ctx) }, p.fail)
+	}
+	if spec.Exact {
+		p.watching.Go("look for doubled batches", func() { p.member.Tables.ResolveDoubts(p.ctx) }, p.fail)
+	}
+	for first := true; p.ctx.Err() == nil; first = false {
+		m, err := membership.Join(p.ctx, p.member)
+		if err != nil {
+			return err
+		}
+		joined(m)
+		if first && p.member.Env.Task == 0 {
+			p.goBeside("count of partitions", func() { p.warnOfStatuses(m.Client) })
+		}
+		contain.Run("poll of records", fetch.New(p.ctx, p.member, m).Run, p.fail)
+		m.Leave() // gives the partitions back whatever became of the poll
+	}
+	if asked.Err() != nil {
+		return nil
+	}
+	return context.Cause(p.ctx)
+}
+
+// warnOfStatuses warns of more batches than the cluster's table of statuses is made for, by all
+// partitions of the connector's topics.
+func (p *pipeline) warnOfStatuses(client *kgo.Client) {
+	ctx, cancel := context.WithTimeout(p.ctx, 15*time.Second)
+	defer cancel()
+	spec := p.member.Spec
+	topics, err := kadm.NewClient(client).ListTopics(ctx, spec.Topics...) // all topics where a pattern says which
+	if err != nil {
+		p.member.Env.Logger.Debug("partitions could not be counted", "err", err)
+		return
+	}
+	partitions := 0
+	for _, topic := range topics {
+		if spec.Pattern == nil || spec.Pattern.Matches(topic.Topic) {
+			partitions += len(topic.Partitions)
+		}
+	}
+	if w := spec.WarnOfStatuses(partitions); w != "" {
+		p.member.Env.Logger.Warn(w)
+	}
+}
