@@ -135,7 +135,7 @@ func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrThe
 			s.holds(2)
 			s.send(&kgo.Record{Value: c.value(2, "town")})
 			s.holds(3)
-			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
+			r.notices(t, status.ColumnWithoutField, s.topic, true)
 			if n := r.shown(); len(n) != 1 || n[0].Column != "city" || !strings.Contains(n[0].Remedy, s.topic+":city") {
 				t.Errorf("the notices are %v", n)
 			}
@@ -147,7 +147,7 @@ func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrThe
 			r = s.start()
 			s.send(&kgo.Record{Value: c.value(3, "town")})
 			s.holds(4)
-			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, false)
+			r.notices(t, status.ColumnWithoutField, s.topic, false)
 			if !c.mapped {
 				return
 			}
@@ -159,7 +159,7 @@ func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrThe
 			r = s.start()
 			s.send(&kgo.Record{Value: c.value(4, "town")})
 			s.holds(5)
-			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
+			r.notices(t, status.ColumnWithoutField, s.topic, true)
 			s.manage(".create-or-alter table " + s.table +
 				` ingestion json mapping 'M' '[{"column":"orderid","Properties":{"path":"$.orderid"}},{"column":"city","Properties":{"path":"$.town"}}]'`)
 			for id := 5; ; id++ { // the mapping is looked at again as rows come
@@ -231,11 +231,11 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 			}()
 			<-asked
 			if c.noticed {
-				r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
+				r.notices(t, status.ColumnWithoutField, s.topic, true)
 				return
 			}
 			r.joined(t).beside.Wait()
-			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, false)
+			r.notices(t, status.ColumnWithoutField, s.topic, false)
 		})
 	}
 }
@@ -288,7 +288,7 @@ func TestAFieldThatPlainRowsLackIsNoticedWhereTheSourcesTableLostItsColumn(t *te
 				`{"orderid":2,"custid":1,"amount":5,"town":"Austin","purchase_time":"2026-01-02 03:04:05"}`)})
 			s.holds(3)
 			if <-asked; lost {
-				r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
+				r.notices(t, status.ColumnWithoutField, s.topic, true)
 				return
 			}
 			r.joined(t).beside.Wait()
@@ -320,7 +320,7 @@ func TestAColumnThatIsRenamedInTheClusterIsNoticedUntilItIsThereAgain(t *testing
 	}
 	s.manage(".rename column " + s.table + ".city to town")
 	more(true)
-	if n := r.shown()[0]; n.Kind != sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN || n.Column != "city" {
+	if n := r.shown()[0]; n.Kind != status.FieldWithoutColumn || n.Column != "city" {
 		t.Errorf("the notice is %v", n)
 	}
 	s.manage(".rename column " + s.table + ".town to city")
@@ -388,7 +388,7 @@ func TestASnapshotAfterStreamedChangesIsNoticedInATableOfChanges(t *testing.T) {
 		t.Errorf("%d notices after the first snapshot and an incremental one", n)
 	}
 	s.send(read(1, "first"))
-	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
+	r.notices(t, status.SnapshotRepeated, s.topic, true)
 }
 
 // A task that starts anew has not seen what came before, and somebody must know nevertheless, until
@@ -427,10 +427,10 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 	s.commits(0, 6)
 	r = anew(r)
 	s.send(row(1, "r", "first")) // while nobody of this task saw that changes came before
-	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
+	r.notices(t, status.SnapshotRepeated, s.topic, true)
 	s.commits(0, 7)
 	r = anew(r)
-	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
+	r.notices(t, status.SnapshotRepeated, s.topic, true)
 	service := s.service(r)
 	acknowledge := func(kind sinkv1.SinkNotice_Kind, topic string, want int64) {
 		t.Helper()
@@ -447,9 +447,9 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 			Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING}); grpcstatus.Code(err) != codes.InvalidArgument {
 		t.Errorf("a notice that passes by itself: %v", err)
 	}
-	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
+	r.notices(t, status.SnapshotRepeated, s.topic, true)
 	acknowledge(0, s.topic, 1)
-	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, false)
+	r.notices(t, status.SnapshotRepeated, s.topic, false)
 	r = anew(r)
 	s.send(row(9, "c", "false"))
 	s.answers(s.table+" | count", "7")
@@ -494,7 +494,7 @@ func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
 	s.send(&kgo.Record{Value: []byte(
 		`{"before":null,"after":null,"source":{"lsn":9,"ts_ms":1700000000000},"op":"t","ts_ms":1}`)})
 	testenv.Eventually(t, time.Minute, "the note to be tried again", func(context.Context) error {
-		if status.Summarize(t.Context(), s.name, []*status.Task{r.task.board}).TryingAgain == "" {
+		if s.summary(t.Context(), r).TryingAgain == "" {
 			return errors.New("it is not")
 		}
 		return nil
@@ -504,7 +504,7 @@ func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
 	}
 	broken()
 	s.commits(0, 3)
-	r.notices(t, sinkv1.SinkNotice_KIND_TRUNCATED, s.topic, true)
+	r.notices(t, status.Truncated, s.topic, true)
 }
 
 func TestRowsThatCameTwiceAreCountedWhereTheySayOfWhichRecordTheyAre(t *testing.T) {
@@ -566,7 +566,7 @@ func TestATaskStopsWhileItWaitsForATableToBeChanged(t *testing.T) {
 	s.answers(s.table+" | count", "1")
 	heal, _ := servers.adx.outage(t)
 	s.send(&kgo.Record{Value: change(`,{"field":"stock","type":"int64"}`, "null", `{"id":2,"stock":5}`, "c", 2)})
-	r.notices(t, sinkv1.SinkNotice_KIND_TABLE_CHANGING, s.topic, true)
+	r.notices(t, status.TableChanging, s.topic, true)
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 func TestOrdersComeIntoTheTableOnce(t *testing.T) {
@@ -518,7 +520,7 @@ func TestABatchThatIsInTheTableTwiceAfterItWasSentAgainIsTold(t *testing.T) {
 	}
 	r := s.start()
 	s.commits(0, 9)
-	r.notices(t, sinkv1.SinkNotice_KIND_BATCH_DOUBLED, s.topic, true)
+	r.notices(t, status.BatchDoubled, s.topic, true)
 	n := r.shown()[0]
 	for tag := range tags {
 		if !strings.Contains(n.Summary, strings.TrimPrefix(tag, "ingest-by:")) || !strings.Contains(n.Summary, "2 times") ||

@@ -74,7 +74,7 @@ func TestHowMuchWaitsForASinkThatDoesNotRunIsKnown(t *testing.T) {
 				return kgo.NewClient(append(options, kgo.SeedBrokers(broker.ListenAddrs()...))...)
 			}}, values, nil
 		}}
-	service, err := NewService(Options{}, fleet)
+	service, err := newService(Options{}, fleet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/calypso-cdc/calypso/services/sink/internal/status"
-
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
@@ -25,7 +23,7 @@ func TestWhenRowsLastCameIsKnownAfterARestart(t *testing.T) {
 	run = s.start()
 	testenv.Eventually(t, time.Minute, "the time is known of what has brought rows", func(ctx context.Context) error {
 		var parts [2]*sinkv1.PartitionProgress
-		for _, p := range status.Summarize(ctx, s.name, []*status.Task{run.task.board}).Partitions {
+		for _, p := range s.summary(ctx, run).Partitions {
 			parts[p.Partition] = p
 		}
 		at := parts[0].GetLastIngestedTime()

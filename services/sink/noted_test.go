@@ -19,9 +19,10 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 // note commits an offset with metadata in the place of the connector.
@@ -98,7 +99,7 @@ func TestANoteThatCannotBeReadStopsItsTopicAloneWhereTheUserAllowsIt(t *testing.
 	s.send(&kgo.Record{Topic: other, Value: []byte(order(1))})
 	r := s.start()
 	s.answers(table+" | count", "1")
-	r.notices(t, sinkv1.SinkNotice_KIND_RECORDS_MISSING, s.topic, true)
+	r.notices(t, status.RecordsMissing, s.topic, true)
 	if got := s.query(s.table + " | count"); got != "0" {
 		t.Errorf("%s rows of a topic of which it is not known where to go on", got)
 	}

@@ -223,7 +223,7 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 	ts := target.New(target.Cluster{Ctx: ctx, Env: env, Spec: s, Client: client, Memory: held, Meters: o.meters,
 		Board: status.NewProgress(env, held, s.Guarantee())})
 	checks := []connector.Check{ts.CheckQueueing(ctx)}
-	if !ts.Inline && s.Mode != spec.ModeStreaming {
+	if !ts.Inline() && s.Mode != spec.ModeStreaming {
 		checks = append(checks, checkStatuses(s), checkCapacity(ctx, client, s.Routes.Fixed()))
 	}
 	for _, r := range s.Routes.Fixed() {

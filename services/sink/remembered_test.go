@@ -11,9 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 // forget has the brokers forget the offsets of the connector, as they do with time.
@@ -86,7 +87,7 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 		s.forget()
 		s.send(&kgo.Record{Topic: other, Value: []byte(order(1))})
 		r := s.start()
-		r.notices(t, sinkv1.SinkNotice_KIND_RECORDS_MISSING, s.topic, true)
+		r.notices(t, status.RecordsMissing, s.topic, true)
 		s.answers(table+" | count", "1")
 		s.answers(s.table+" | count", "1")
 	})

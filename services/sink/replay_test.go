@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,6 +25,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/api"
+	sinkstatus "github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
@@ -139,7 +143,7 @@ func TestNoAnswerAboutDeadLettersHoldsASecret(t *testing.T) {
 	id := "0/0"
 	// What stands here for secrets is what the errors quote.
 	asked := func(name, secret string, change func(env *connector.TaskEnv), config map[string]string,
-		call func(*Service) (shown string, err error)) {
+		call func(*api.Service) (shown string, err error)) {
 		t.Helper()
 		given := maps.Clone(s.config)
 		maps.Copy(given, config)
@@ -148,7 +152,7 @@ func TestNoAnswerAboutDeadLettersHoldsASecret(t *testing.T) {
 		for hidden, hide := range map[bool]func(string) string{false: nil,
 			true: func(text string) string { return strings.ReplaceAll(text, secret, "********") }} {
 			env.Hide = hide
-			service, err := NewService(r.task.o, someFleet(func(string) (connector.TaskEnv, catalogue.Values, error) {
+			service, err := newService(r.task.o, someFleet(func(string) (connector.TaskEnv, catalogue.Values, error) {
 				keys, err := spec.Keys()
 				if err != nil {
 					return connector.TaskEnv{}, catalogue.Values{}, err
@@ -170,11 +174,11 @@ func TestNoAnswerAboutDeadLettersHoldsASecret(t *testing.T) {
 		}
 	}
 	none := func(*connector.TaskEnv) {}
-	list := func(service *Service) (string, error) {
+	list := func(service *api.Service) (string, error) {
 		_, err := service.ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name})
 		return "", err
 	}
-	replay := func(service *Service) (string, error) {
+	replay := func(service *api.Service) (string, error) {
 		out, err := service.ReplayDeadLetters(t.Context(),
 			&sinkv1.ReplayDeadLettersRequest{Connector: s.name, Filter: &sinkv1.DeadLetterFilter{Ids: []string{id}}})
 		if len(out.GetRefused()) == 0 {
@@ -187,14 +191,14 @@ func TestNoAnswerAboutDeadLettersHoldsASecret(t *testing.T) {
 	}
 	asked("no brokers to list", "s3cret", away, nil, list)
 	asked("no brokers to replay", "s3cret", away, nil, replay)
-	asked("no brokers to discard", "s3cret", away, nil, func(service *Service) (string, error) {
+	asked("no brokers to discard", "s3cret", away, nil, func(service *api.Service) (string, error) {
 		_, err := service.DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true})
 		return "", err
 	})
 	asked("settings that cannot be used", "s3cret", none,
 		map[string]string{"kusto.ingestion.url": "https://u:s3cret@[::1"}, list)
 	asked("a letter that is refused again", "column amount", none, nil, replay)
-	asked("a value that is refused", "column amount", none, nil, func(service *Service) (string, error) {
+	asked("a value that is refused", "column amount", none, nil, func(service *api.Service) (string, error) {
 		_, err := service.ReplayDeadLetters(t.Context(),
 			&sinkv1.ReplayDeadLettersRequest{Connector: s.name, Filter: &sinkv1.DeadLetterFilter{Ids: []string{id}},
 				Edits: []*sinkv1.DeadLetterEdit{{Id: id, Value: poison(1).Value}}})
@@ -453,7 +457,7 @@ func TestALetterThatWasWrittenTwiceIsOne(t *testing.T) {
 }
 
 // service is the worker's service as it is beside a task.
-func (s *stage) service(r *running) *Service {
+func (s *stage) service(r *running) *api.Service {
 	s.t.Helper()
 	service, err := serviceOf(r.task, s.config)
 	if err != nil {
@@ -462,8 +466,18 @@ func (s *stage) service(r *running) *Service {
 	return service
 }
 
-func serviceOf(t *task, config map[string]string) (*Service, error) {
-	return NewService(t.o, someFleet(func(string) (connector.TaskEnv, catalogue.Values, error) {
+// summary is what the service says of the task; empty before it runs.
+func (s *stage) summary(ctx context.Context, r *running) *sinkv1.Sink {
+	s.t.Helper()
+	found, err := s.service(r).GetSink(ctx, &sinkv1.GetSinkRequest{Connector: s.name})
+	if err != nil {
+		return &sinkv1.Sink{}
+	}
+	return found.GetSink()
+}
+
+func serviceOf(t *task, config map[string]string) (*api.Service, error) {
+	return newService(t.o, someFleet(func(string) (connector.TaskEnv, catalogue.Values, error) {
 		keys, err := spec.Keys()
 		if err != nil {
 			return connector.TaskEnv{}, catalogue.Values{}, err
@@ -474,7 +488,7 @@ func serviceOf(t *task, config map[string]string) (*Service, error) {
 }
 
 func TestDeadLettersOfWhatIsNoSinkAreNotFoundAsASinksAre(t *testing.T) {
-	service, err := NewService(Options{}, someFleet(func(name string) (connector.TaskEnv, catalogue.Values, error) {
+	service, err := newService(Options{}, someFleet(func(name string) (connector.TaskEnv, catalogue.Values, error) {
 		return connector.TaskEnv{}, catalogue.Values{}, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound),
 			"Connector "+name+" not found")
 	}))
@@ -510,7 +524,7 @@ func TestARecordThatIsNoMarkIsToldAndStopsNoDeadLetter(t *testing.T) {
 		{Topic: topic, Key: []byte("someone's"), Value: []byte("x")},
 	}
 	s.send(garbage...)
-	r.notices(t, sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, true)
+	r.notices(t, sinkstatus.MarkForeign, topic, true)
 	said := r.shown()[0].Summary
 	for _, record := range garbage {
 		if text := fmt.Sprintf("offset %d of partition 0 with key %q", record.Offset,
@@ -528,7 +542,7 @@ func TestARecordThatIsNoMarkIsToldAndStopsNoDeadLetter(t *testing.T) {
 	for _, record := range garbage {
 		s.send(&kgo.Record{Topic: topic, Key: record.Key})
 	}
-	r.notices(t, sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, false)
+	r.notices(t, sinkstatus.MarkForeign, topic, false)
 }
 
 func FuzzParseLetter(f *testing.F) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/api"
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
@@ -54,7 +56,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	sinks, err := NewService(options, worker)
+	sinks, err := newService(options, worker)
 	if err != nil {
 		return err
 	}
@@ -65,4 +67,13 @@ func Run(ctx context.Context, cfg Config) error {
 		sinkv1.RegisterSinkServiceServer(server, sinks)
 		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker, map[string]digestapi.Open{Class: open}))
 	})
+}
+
+// newService makes the service over the board of o.
+func newService(o Options, fleet api.Fleet) (*api.Service, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	return api.New(api.Worker{Board: o.Board, Defaults: o.defaults(), Tools: deadletter.Tools{
+		Memory: &o.Board.Memory, Meters: o.meters, Tracer: o.Tracer, Failpoints: o.Failpoints}}, fleet), nil
 }

@@ -18,6 +18,8 @@ import (
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 // second gives the stage another topic with a table of its own, and returns both.
@@ -69,11 +71,11 @@ func (s *stage) sendAnew(topic string, from, to int) {
 }
 
 // notices waits until the task shows a notice of a kind, or none of it.
-func (r *running) notices(t *testing.T, kind sinkv1.SinkNotice_Kind, topic string, shown bool) {
+func (r *running) notices(t *testing.T, kind status.Kind, topic string, shown bool) {
 	t.Helper()
 	testenv.Eventually(t, time.Minute, "the notice "+kind.String(), func(context.Context) error {
 		all := r.shown()
-		if there := slices.ContainsFunc(all, func(n *sinkv1.SinkNotice) bool {
+		if there := slices.ContainsFunc(all, func(n *status.Notice) bool {
 			return n.Kind == kind && n.Topic == topic
 		}); there != shown {
 			return fmt.Errorf("shown: %v of %v", there, all)
@@ -91,14 +93,14 @@ func TestATopicThatIsDeletedAndMadeAgainIsTakenUpAnewWhileOthersGoOn(t *testing.
 	s.holds(100)
 	s.answers(table+" | count", "1")
 	s.deleteTopic(s.topic)
-	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, s.topic, true)
+	r.notices(t, status.TopicDeleted, s.topic, true)
 	s.send(&kgo.Record{Topic: other, Value: []byte(order(2))})
 	s.answers(table+" | count", "2")
 	s.createTopic(s.topic, 1)
 	s.sendAnew(s.topic, 100, 150) // the same offsets as before
 	s.holds(150)
 	s.commits(0, 50)
-	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, s.topic, false)
+	r.notices(t, status.TopicDeleted, s.topic, false)
 	s.send(&kgo.Record{Topic: other, Value: []byte(order(3))})
 	s.answers(table+" | summarize count() by orderid | summarize n=count(), max(count_)", "3 1")
 	if err := r.stop(); err != nil {
@@ -138,24 +140,24 @@ func TestAPatternsTopicsAreDeletedMadeAgainAndMadeNewAtOnceAndEachRowArrivesOnce
 	s.answers(tableB+each, "9 1")
 
 	s.deleteTopic(s.topic)
-	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, s.topic, true)
+	r.notices(t, status.TopicDeleted, s.topic, true)
 	s.createTopic(c, 3) // a new one while another is away
 	s.sendAnew(c, 1, 20)
 	s.answers(tableC+each, "19 1")
 
 	s.deleteTopic(b) // and one goes as another comes back
-	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, b, true)
+	r.notices(t, status.TopicDeleted, b, true)
 	s.createTopic(s.topic, 1)
 	s.sendAnew(s.topic, 100, 150)
 	s.holds(150)
-	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, s.topic, false)
+	r.notices(t, status.TopicDeleted, s.topic, false)
 	s.sendAnew(c, 20, 30)
 	s.answers(tableC+each, "29 1")
 
 	s.createTopic(b, 2)
 	s.sendAnew(b, 10, 40)
 	s.answers(tableB+each, "39 1")
-	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, b, false)
+	r.notices(t, status.TopicDeleted, b, false)
 	s.sendAnew(s.topic, 150, 160)
 	s.holds(160)
 	if err := r.stop(); err != nil {
@@ -217,7 +219,7 @@ func TestRecordsThatAreGoneStopOneTopicWhereTheUserAllowsIt(t *testing.T) {
 				return
 			}
 			s.answers(table+" | count", "1")
-			r.notices(t, sinkv1.SinkNotice_KIND_RECORDS_MISSING, s.topic, true)
+			r.notices(t, status.RecordsMissing, s.topic, true)
 			s.send(&kgo.Record{Topic: other, Value: []byte(order(2))})
 			s.answers(table+" | count", "2")
 		})
@@ -267,6 +269,6 @@ func (r *running) opens(t *testing.T, want int64) {
 }
 
 // shown are the notices that there are.
-func (r *running) shown() []*sinkv1.SinkNotice {
+func (r *running) shown() []*status.Notice {
 	return r.task.board.Told()
 }

@@ -13,11 +13,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
-	"github.com/calypso-cdc/calypso/services/sink/internal/status"
-
-	apitrace "go.opentelemetry.io/otel/trace"
-
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -90,22 +85,5 @@ func TestATraceGoesFromTheRecordToTheTable(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
-	}
-}
-
-func TestTheTracesThatAreRememberedAreTheNewestAndEachOnce(t *testing.T) {
-	var kept status.RecentTraces
-	now := time.Unix(1000, 0)
-	for i := range 3 * status.MaxTraces {
-		id := [16]byte{byte(i/2 + 1)} // two records of each trace
-		context := apitrace.NewSpanContext(apitrace.SpanContextConfig{TraceID: id, SpanID: [8]byte{1},
-			TraceFlags: apitrace.FlagsSampled})
-		kept.Add(batch.Source{Topic: "t", Partition: 0}, []batch.Traced{{Context: context, Offset: int64(i)}},
-			now.Add(time.Duration(i)))
-	}
-	all := status.NewestTraces(kept, kept[:1])
-	if len(kept) != status.MaxTraces || len(all) != status.MaxTraces || all[0].GetOffset() != 3*status.MaxTraces-1 ||
-		all[1].GetOffset() != 3*status.MaxTraces-3 || all[0].GetCommitTime() != nil {
-		t.Errorf("%d traces are kept and %d shown: %v", len(kept), len(all), all)
 	}
 }

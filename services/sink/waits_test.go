@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
-	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 func TestWhatACallWaitsForIsShownBeforeItReturns(t *testing.T) {
@@ -20,7 +19,7 @@ func TestWhatACallWaitsForIsShownBeforeItReturns(t *testing.T) {
 	servers.adx.inject(t, func(*http.Request) fault { return hang })
 	s.produce(2, 3, 1)
 	shown := func(ctx context.Context) string {
-		return status.Summarize(ctx, s.name, []*status.Task{run.task.board}).TryingAgain
+		return s.summary(ctx, run).TryingAgain
 	}
 	testenv.Eventually(t, time.Minute, "the wait is shown", func(ctx context.Context) error {
 		if said := shown(ctx); !strings.Contains(said, "wait for Azure Data Explorer: ") ||
@@ -40,12 +39,12 @@ func TestAClusterThatAnswersAnybodyIsNotCalledAwayByWhoWillAskItLater(t *testing
 	s.produce(1, 2, 1)
 	run := s.start()
 	s.holds(2)
-	task, tasks := run.joined(t), []*status.Task{run.task.board}
+	task := run.joined(t)
 	ask := func(ctx context.Context) error {
 		_, err := task.client.Query(ctx, "shop", "print 1")
 		return err
 	}
-	shown := func(ctx context.Context) string { return status.Summarize(ctx, s.name, tasks).TryingAgain }
+	shown := func(ctx context.Context) string { return s.summary(ctx, run).TryingAgain }
 	servers.adx.inject(t, func(*http.Request) fault { return drop })
 	away := ask(t.Context())
 	if away == nil {

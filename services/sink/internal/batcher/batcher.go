@@ -96,14 +96,14 @@ func (b *Batcher) Refresh(ctx context.Context) {
 		return
 	}
 	b.table.Refresh(ctx)
-	if b.table.Seen() != b.version {
+	if b.table.Version() != b.version {
 		b.retarget()
 	}
 }
 
 // retarget has the next rows checked against the table as it was last seen.
 func (b *Batcher) retarget() {
-	b.version = b.table.Seen()
+	b.version = b.table.Version()
 	b.enc.Retarget(b.table.Rows())
 }
 
@@ -122,7 +122,7 @@ func (b *Batcher) Add(ctx context.Context, to *batch.Batch, r *kgo.Record) error
 		to.Refused = append(to.Refused, batch.Refused{Record: batch.Copy(r), Reason: refusal})
 		return nil
 	}
-	b.of.Tables.Follow(ctx, b.table, target.Followed{Source: b.source, Encoder: b.enc, Filled: b.filled}, r)
+	b.table.Follow(ctx, target.Followed{Source: b.source, Encoder: b.enc, Filled: b.filled}, r)
 	if err := b.watchSnapshots(ctx, r); err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (b *Batcher) row(ctx context.Context, to *batch.Batch, r *kgo.Record) (refu
 		return nil, err
 	}
 	refusal, err = b.of.Ingest.Add(ctx, to, b.enc, r)
-	if refusal != nil && b.table.Evolved(ctx, refusal) {
+	if refusal != nil && b.table.Evolved(ctx, b.version, refusal) {
 		b.retarget()
 		refusal = to.Add(b.enc, r)
 	}
@@ -168,11 +168,11 @@ func (b *Batcher) fit(ctx context.Context, r *kgo.Record) error {
 		// which has no key and no row to learn from
 		return nil
 	}
-	changed, err := b.of.Tables.Shape(ctx, b.table, schema, b.laterSchemas)
+	changed, err := b.table.Evolve(ctx, schema, b.laterSchemas)
 	if err != nil {
 		return err
 	}
-	if err := b.of.Tables.ShowState(ctx, b.table, r.Key); err != nil {
+	if err := b.table.ShowState(ctx, r.Key); err != nil {
 		return err
 	}
 	if changed {

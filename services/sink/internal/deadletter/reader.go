@@ -20,6 +20,7 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 // MarkTopic is the compacted topic beside a dead letter topic that says what became of its letters.
@@ -148,7 +149,7 @@ func (t *Outbox) CountLetters(ctx context.Context) {
 func (t *Outbox) foreign(found []marks.Foreign) {
 	topic := MarkTopic(t.letters.topic)
 	if len(found) == 0 {
-		t.board.Withdraw(sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, "")
+		t.board.Withdraw(status.MarkForeign, topic, "")
 		return
 	}
 	var where []string
@@ -156,8 +157,8 @@ func (t *Outbox) foreign(found []marks.Foreign) {
 		where = append(where, fmt.Sprintf("offset %d of partition %d with key %q (%s)", f.Offset, f.Partition,
 			f.Key, f.Reason))
 	}
-	t.board.Tell(&sinkv1.SinkNotice{
-		Kind: sinkv1.SinkNotice_KIND_MARK_FOREIGN, Topic: topic,
+	t.board.Tell(&status.Notice{
+		Kind: status.MarkForeign, Topic: topic,
 		Summary: fmt.Sprintf(
 			"topic %s, which says what became of dead letters, has records that no sink has written; they are passed over: %s",
 			topic, strings.Join(where, "; ")),

@@ -41,7 +41,7 @@ func (s *sending) run(ctx context.Context) error {
 		begun := time.Now()
 		err := s.once(ctx, s.stream && tries <= streamTries)
 		s.in.Meters.Attempt(ctx, s.to.Mode, s.blob, time.Since(begun), err)
-		return s.to.Judged(err)
+		return s.to.Explain(err)
 	})
 	if err == nil && s.doubtful && s.blob.Tag != "" {
 		s.to.SentAgain(s.blob.Tag)
@@ -67,7 +67,7 @@ func (s *sending) once(ctx context.Context, stream bool) error {
 	case stream:
 		err := s.in.Client.Stream(ctx, s.blob)
 		if kusto.QueueInstead(err) {
-			s.to.Rest(time.Now())
+			s.to.Pace.Pause(time.Now())
 			return s.queue(ctx)
 		}
 		return err

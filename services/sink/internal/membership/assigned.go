@@ -9,10 +9,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 	"github.com/calypso-cdc/calypso/services/sink/internal/partition"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 // assignment is what follows from an assignment of partitions besides their beginning.
@@ -77,7 +77,7 @@ func (m *Membership) offsets(ctx context.Context, names []string) (kadm.OffsetRe
 			id = topic.ID.String()
 		}
 		if m.of.Topics.See(topic.Topic, id) {
-			m.of.Status.Withdraw(sinkv1.SinkNotice_KIND_TOPIC_DELETED, topic.Topic, "") // it is there again
+			m.of.Status.Withdraw(status.TopicDeleted, topic.Topic, "") // it is there again
 		}
 	}
 	return admin.FetchOffsets(ctx, m.of.Spec.Group)

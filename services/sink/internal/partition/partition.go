@@ -372,7 +372,7 @@ func (p *Partition) streams() bool {
 	if _, recorded := p.ledger.Limit(); recorded || p.open == nil || p.open.Size > ingest.MaxStreamed {
 		return false
 	}
-	return p.rows.Table().Streams(time.Now())
+	return p.rows.Table().Pace.Streams(time.Now())
 }
 
 // patience is how long the open batch may wait for more rows. One that will be streamed goes as
@@ -465,7 +465,7 @@ func (p *Partition) closeBatch(end int64) (bool, error) {
 	}
 	b.Close()
 	p.inFlight++
-	p.rows.Table().Budget.Charge(time.Now(), b.Size)
+	p.rows.Table().Pace.Charge(time.Now(), b.Size)
 	p.account(p.taken)
 	p.of.Memory.Depart(b.Memory())
 	d := delivery{of: p.of, source: p.Source, ctx: p.ctx, to: p.rows.Table(), batch: b, recorded: p.recordCut(b),

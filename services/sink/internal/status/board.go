@@ -66,8 +66,8 @@ func (b *Board) EachLag(each func(connector string, tp batch.Source, lag int64))
 		for _, t := range b.Of(connector) {
 			t.mu.Lock()
 			for tp, p := range t.partitions {
-				if p.committed >= 0 && p.end >= p.committed {
-					each(connector, tp, p.end-p.committed)
+				if p.Committed >= 0 && p.End >= p.Committed {
+					each(connector, tp, p.End-p.Committed)
 				}
 			}
 			t.mu.Unlock()
@@ -84,8 +84,8 @@ type Task struct {
 	logEnds func(ctx context.Context, topics []string) kadm.ListedOffsets
 
 	mu         sync.Mutex
-	partitions map[batch.Source]*partitionProgress
-	counts     counts
+	partitions map[batch.Source]*Progress
+	counts     Counts
 	traces     RecentTraces
 	Troubles   *Troubles
 	latency    time.Duration
@@ -95,30 +95,33 @@ type Task struct {
 	openLetters *int64
 }
 
-type counts struct {
-	rows, bytes, batches, SetAside, deadLetters, Tombstones, Deletes int64
+// Counts are what a task has done since it began. DeadLetters are those of SetAside that have a dead letter topic.
+type Counts struct {
+	Rows, Bytes, Batches, SetAside, DeadLetters, Tombstones, Deletes int64
 }
 
-type partitionProgress struct {
-	route     route.Route
-	committed int64
-	position  int64
-	// end is the end of the log at the last fetch.
-	end int64
-	// rows are those in the table, the last since ingested; that of the table before there are any.
-	rows     int64
-	ingested time.Time
+// Progress is how far a partition is. Offsets are -1 where they are not known.
+type Progress struct {
+	// Route is where its rows go; zero before the first record.
+	Route route.Route
+	// Committed is the offset that is committed or may be, Position that after the last batch, End
+	// the end of the log at the last fetch.
+	Committed, Position, End int64
+	// Rows are those that came into the table, the last of them at Ingested; of whatever origin
+	// before there are any.
+	Rows     int64
+	Ingested time.Time
 }
 
 // NewProgress is the progress of a task that has done nothing yet. guarantee says in a sentence what delivery it has.
 func NewProgress(env connector.TaskEnv, held *memory.Share, guarantee string) *Task {
-	return &Task{env: env, memory: held, guarantee: guarantee, partitions: map[batch.Source]*partitionProgress{},
+	return &Task{env: env, memory: held, guarantee: guarantee, partitions: map[batch.Source]*Progress{},
 		Troubles: newTroubles(env.Hidden)}
 }
 
-func (p *Task) partition(tp batch.Source) *partitionProgress {
+func (p *Task) partition(tp batch.Source) *Progress {
 	if p.partitions[tp] == nil {
-		p.partitions[tp] = &partitionProgress{committed: -1, position: -1}
+		p.partitions[tp] = &Progress{Committed: -1, Position: -1}
 	}
 	return p.partitions[tp]
 }
@@ -126,7 +129,7 @@ func (p *Task) partition(tp batch.Source) *partitionProgress {
 func (p *Task) Aim(tp batch.Source, r route.Route) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.partition(tp).route = r
+	p.partition(tp).Route = r
 }
 
 func (p *Task) Forget(tp batch.Source) {
@@ -138,13 +141,13 @@ func (p *Task) Forget(tp batch.Source) {
 func (p *Task) Committed(tp batch.Source, offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.partition(tp).committed = offset
+	p.partition(tp).Committed = offset
 }
 
 func (p *Task) Fetched(tp batch.Source, end int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.partition(tp).end = end
+	p.partition(tp).End = end
 }
 
 // Passed notes a batch without rows.
@@ -160,17 +163,17 @@ func (p *Task) Ingested(tp batch.Source, b *batch.Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	of := p.partition(tp)
-	of.position = b.Cut.End
+	of.Position = b.Cut.End
 	if b.Rows == 0 {
 		return
 	}
 	now := time.Now()
-	of.rows, of.ingested = of.rows+b.Rows, now
+	of.Rows, of.Ingested = of.Rows+b.Rows, now
 	p.ages.Visible(now, b.Cohorts)
 	p.traces.Add(tp, b.Links, time.Now())
-	p.counts.rows += b.Rows
-	p.counts.bytes += b.Size
-	p.counts.batches++
+	p.counts.Rows += b.Rows
+	p.counts.Bytes += b.Size
+	p.counts.Batches++
 	p.latency = now.Sub(b.Newest)
 }
 
@@ -179,8 +182,8 @@ func (p *Task) Filled(at time.Time, partitions []batch.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, tp := range partitions {
-		if of := p.partitions[tp]; of != nil && of.ingested.IsZero() {
-			of.ingested = at
+		if of := p.partitions[tp]; of != nil && of.Ingested.IsZero() {
+			of.Ingested = at
 		}
 	}
 }
@@ -190,7 +193,7 @@ func (p *Task) SetAside(n int, dead bool) {
 	defer p.mu.Unlock()
 	p.counts.SetAside += int64(n)
 	if dead {
-		p.counts.deadLetters += int64(n)
+		p.counts.DeadLetters += int64(n)
 	}
 }
 
@@ -208,7 +211,7 @@ func (p *Task) Joined(logEnds func(ctx context.Context, topics []string) kadm.Li
 }
 
 // Counted are the task's counts as of now.
-func (p *Task) Counted() counts {
+func (p *Task) Counted() Counts {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.counts
@@ -225,5 +228,5 @@ func (p *Task) OpenDeadLetters() *int64 {
 func (p *Task) EndOf(tp batch.Source) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.partition(tp).end
+	return p.partition(tp).End
 }

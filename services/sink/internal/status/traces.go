@@ -4,11 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
-
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 )
 
 // MaxTraces is how many delivered traces a task remembers.
@@ -16,19 +12,25 @@ const MaxTraces = 32
 
 // RecentTraces are the sampled traces whose rows came into the table last, oldest first, each once.
 // It has maxTraces at most.
-type RecentTraces []*sinkv1.DeliveredTrace
+type RecentTraces []DeliveredTrace
+
+// DeliveredTrace is a trace that led to a row in the table.
+type DeliveredTrace struct {
+	ID string
+	batch.Source
+	// Offset is that of the trace's last record.
+	Offset int64
+	// Committed is the change's commit time, zero if the record does not say.
+	Committed time.Time
+	// Queryable is when the row was in the table.
+	Queryable time.Time
+}
 
 // Add notes the traces of a batch that is in the table. A trace that is known has its latest record.
-func (ts *RecentTraces) Add(tp batch.Source, records []batch.Traced, now time.Time) {
+func (ts *RecentTraces) Add(of batch.Source, records []batch.Traced, now time.Time) {
 	for _, r := range records {
-		t := &sinkv1.DeliveredTrace{
-			TraceId: r.Context.TraceID().String(), Topic: tp.Topic, Partition: tp.Partition, Offset: r.Offset,
-			QueryableTime: timestamppb.New(now),
-		}
-		if !r.Committed.IsZero() {
-			t.CommitTime = timestamppb.New(r.Committed)
-		}
-		*ts = append(slices.DeleteFunc(*ts, func(known *sinkv1.DeliveredTrace) bool { return known.TraceId == t.TraceId }), t)
+		t := DeliveredTrace{r.Context.TraceID().String(), of, r.Offset, r.Committed, now}
+		*ts = append(slices.DeleteFunc(*ts, func(known DeliveredTrace) bool { return known.ID == t.ID }), t)
 	}
 	if more := len(*ts) - MaxTraces; more > 0 {
 		*ts = slices.Delete(*ts, 0, more)
@@ -36,10 +38,8 @@ func (ts *RecentTraces) Add(tp batch.Source, records []batch.Traced, now time.Ti
 }
 
 // NewestTraces joins what several tasks say of recent traces: the newest first, as many as one would give.
-func NewestTraces(of ...[]*sinkv1.DeliveredTrace) []*sinkv1.DeliveredTrace {
+func NewestTraces(of ...[]DeliveredTrace) []DeliveredTrace {
 	all := slices.Concat(of...)
-	slices.SortStableFunc(all, func(a, b *sinkv1.DeliveredTrace) int {
-		return b.GetQueryableTime().AsTime().Compare(a.GetQueryableTime().AsTime())
-	})
+	slices.SortStableFunc(all, func(a, b DeliveredTrace) int { return b.Queryable.Compare(a.Queryable) })
 	return all[:min(len(all), MaxTraces)]
 }

@@ -6,10 +6,6 @@ import (
 	"sync"
 	"time"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
@@ -17,7 +13,7 @@ import (
 type Trouble struct {
 	said     string
 	at       time.Time
-	obstacle sinkv1.Sink_Obstacle
+	obstacle kusto.Obstacle
 	// silent is the host that could not be reached, which is over as soon as it answers anybody;
 	// empty if that is not known.
 	silent string
@@ -28,44 +24,40 @@ type Troubles struct {
 	mu  sync.Mutex
 	all map[*Trouble]bool
 	// hidden takes secrets out of what is shown.
-	hidden    func(string) string
-	retries   int64
-	lastError string
-	lastTime  time.Time
-	// lastObstacle is what stood in the way then.
-	lastObstacle sinkv1.Sink_Obstacle
+	hidden  func(string) string
+	retries int64
+	last    Failure
 }
 
 func newTroubles(hidden func(string) string) *Troubles {
 	return &Troubles{all: map[*Trouble]bool{}, hidden: hidden}
 }
 
-// show adds to a summary what is tried again, and what was last.
-func (p *Troubles) show(out *sinkv1.Sink) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	out.Retries += p.retries
-	if p.lastTime.After(out.GetLastErrorTime().AsTime()) {
-		out.LastError, out.LastErrorTime, out.LastErrorObstacle = p.lastError, timestamppb.New(p.lastTime), p.lastObstacle
-	}
-	if of := p.latest(); of != nil {
-		out.TryingAgain, out.TryingAgainObstacle = of.said, of.obstacle
-	}
+// Difficulty is what is shown of troubles.
+type Difficulty struct {
+	// Retries is how often something was tried again.
+	Retries int64
+	// Last is the last attempt that failed, whatever came of it, and Now the one that is repeated, or
+	// the call that waits for an answer. Their time is zero where there is none.
+	Last, Now Failure
 }
 
-// obstacleOf is what stands in the way by an error.
-func obstacleOf(err error) sinkv1.Sink_Obstacle {
-	switch kusto.ObstacleOf(err) {
-	case kusto.Unrelated:
-		return sinkv1.Sink_OBSTACLE_ELSEWHERE
-	case kusto.Throttling:
-		return sinkv1.Sink_OBSTACLE_THROTTLED
-	case kusto.Denial:
-		return sinkv1.Sink_OBSTACLE_ACCESS_DENIED
-	case kusto.Absence:
-		return sinkv1.Sink_OBSTACLE_TARGET_MISSING
+// Failure is an attempt that failed.
+type Failure struct {
+	Said     string
+	At       time.Time
+	Obstacle kusto.Obstacle
+}
+
+// Shown is what was tried again last, and what is now.
+func (p *Troubles) Shown() Difficulty {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := Difficulty{Retries: p.retries, Last: p.last}
+	if of := p.latest(); of != nil {
+		d.Now = Failure{of.said, of.at, of.obstacle}
 	}
-	return sinkv1.Sink_OBSTACLE_CLUSTER
+	return d
 }
 
 // Retrying notes an attempt that failed and is repeated.
@@ -74,7 +66,7 @@ func (p *Troubles) Retrying(of *Trouble, err error) {
 	defer p.mu.Unlock()
 	p.retries++
 	p.have(of, err, kusto.SilentHost(err))
-	p.lastError, p.lastTime, p.lastObstacle = of.said, of.at, of.obstacle
+	p.last = Failure{of.said, of.at, of.obstacle}
 }
 
 // Waits notes what a call waits for before it has returned.
@@ -86,7 +78,7 @@ func (p *Troubles) Waits(of *Trouble, why error) {
 
 // have notes a trouble; p.mu is held.
 func (p *Troubles) have(of *Trouble, why error, silent string) {
-	*of = Trouble{strings.ToValidUTF8(p.hidden(why.Error()), "\uFFFD"), time.Now(), obstacleOf(why), silent}
+	*of = Trouble{strings.ToValidUTF8(p.hidden(why.Error()), "\uFFFD"), time.Now(), kusto.ObstacleOf(why), silent}
 	p.all[of] = true
 }
 

@@ -9,13 +9,20 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
 
 // fillingPause is between two questions for a view that is being filled.
 const fillingPause = 10 * time.Second
 
-// currentState is how far the view and the function of a table's current state are. The target's mutex guards it.
+// currentState makes what gives a table's current state: a view and a function.
 type currentState struct {
+	cluster *Cluster
+	route   route.Route
+	explain explainer
+
+	// making is held while they are made or asked for; it guards what follows.
+	making lock
 	// shown is set once both are there and the view has all of the table.
 	shown bool
 	// filling is the operation that fills the view from the rows that were there before it; empty if none is under way.
@@ -24,53 +31,55 @@ type currentState struct {
 	asked time.Time
 }
 
-// ShowState makes the view and function of the current state once, if they are asked for.
-func (t *Tables) ShowState(ctx context.Context, to *Table, key []byte) error {
-	to.mu.Lock()
-	state := to.state
-	to.mu.Unlock()
-	if state.shown || !t.Spec.CurrentState || state.filling != "" && time.Since(state.asked) < fillingPause {
+// ensure makes them once, unless another partition is about to. key is a record's.
+func (t *currentState) ensure(ctx context.Context, mapping *kusto.Mapping, key []byte) error {
+	if !t.cluster.Spec.CurrentState {
 		return nil
 	}
-	err := t.Retry.Do(ctx, func(ctx context.Context) (err error) {
-		if state.filling == "" {
-			state.filling, err = t.makeCurrentState(ctx, to, key)
-			err = to.explain(err, "Make the table with the columns that table.form=changes adds, or let auto.create make it")
+	if err := t.making.acquire(ctx); err != nil {
+		return err
+	}
+	defer t.making.release()
+	if t.shown || t.filling != "" && time.Since(t.asked) < fillingPause {
+		return nil
+	}
+	shown := false
+	err := t.cluster.Retry.Do(ctx, func(ctx context.Context) (err error) {
+		if t.filling == "" {
+			t.filling, err = t.make(ctx, mapping, key)
+			err = t.explain.command(err,
+				"Make the table with the columns that table.form=changes adds, or let auto.create make it")
 		}
-		if err == nil && state.filling != "" {
-			state.shown, err = t.filled(ctx, to, state.filling)
+		if err == nil && t.filling != "" {
+			shown, err = t.filled(ctx, t.filling)
 		}
 		return err
 	})
-	state.asked = time.Now()
-	state.shown = err == nil && (state.shown || state.filling == "")
-	to.mu.Lock()
-	defer to.mu.Unlock()
-	to.state = state
+	t.asked = time.Now()
+	t.shown = err == nil && (shown || t.filling == "")
 	return err
 }
 
-// makeCurrentState makes the view <table>_state, which keeps the latest change of each key, and the
+// make makes the view <table>_state, which keeps the latest change of each key, and the
 // function <table>_current, which gives the rows that are not deleted. The order is that of _seq,
 // so a replay changes nothing; a key that changes is a delete of the old and an insert of the new.
 // It returns the operation that fills the view, empty if there was nothing to fill it with.
-func (t *Tables) makeCurrentState(ctx context.Context, to *Table, key []byte) (operation string, err error) {
+func (t *currentState) make(ctx context.Context, mapping *kusto.Mapping, key []byte) (operation string, err error) {
 	names := keyFields(key)
 	if len(names) == 0 {
 		return "",
 			retry.Permanent(fmt.Errorf(
-				"the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", to.Route.Database, to.Route.Table, to.Route.Topic))
+				"the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", t.route.Database, t.route.Table, t.route.Topic))
 	}
-	mapping := to.Rows().Mapping
 	for i, n := range names {
-		if to.Route.Mapping != "" {
+		if t.route.Mapping != "" {
 			n, _ = columnOf(mapping, n)
 		}
 		names[i] = kusto.QuoteName(n)
 	}
-	source, view := kusto.QuoteName(to.Route.Table), kusto.QuoteName(to.Route.Table+"_state")
+	source, view := kusto.QuoteName(t.route.Table), kusto.QuoteName(t.route.Table+"_state")
 	latest := " | summarize arg_max(_seq, *) by " + strings.Join(names, ", ")
-	operation, err = t.makeView(ctx, to, view, source, latest)
+	operation, err = t.makeView(ctx, view, source, latest)
 	from := view
 	if kusto.Unsupported(err) { // a server without materialized views computes the state on each query
 		from, err = source+latest, nil
@@ -78,8 +87,8 @@ func (t *Tables) makeCurrentState(ctx context.Context, to *Table, key []byte) (o
 	if err != nil {
 		return "", err
 	}
-	added := make([]string, len(t.Spec.Rows.Extra))
-	for i, x := range t.Spec.Rows.Extra {
+	added := make([]string, len(t.cluster.Spec.Rows.Extra))
+	for i, x := range t.cluster.Spec.Rows.Extra {
 		added[i] = kusto.QuoteName(x.Name)
 	}
 	// A truncate removes what was written before it. It has no key and stands in one partition, so
@@ -89,9 +98,9 @@ func (t *Tables) makeCurrentState(ctx context.Context, to *Table, key []byte) (o
 		" | where _op == 't' | summarize max(_lsn)); let truncatedAt = toscalar(" + source +
 		" | where _op == 't' | summarize max(_ts)); "
 	// The function is made while the view may still be filled, and names it.
-	_, err = t.Client.Manage(ctx, to.Route.Database,
+	_, err = t.cluster.Client.Manage(ctx, t.route.Database,
 		".create-or-alter function with (skipvalidation=true, docString='The rows of the source, as of now') "+
-			kusto.QuoteName(to.Route.Table+"_current")+
+			kusto.QuoteName(t.route.Table+"_current")+
 			"() { "+truncate+from+
 			" | where not(_deleted) | where isnull(truncated) or isnull(_lsn) or _lsn > truncated or _ts > truncatedAt | project-away "+strings.Join(added, ", ")+" }")
 	return operation, err
@@ -100,12 +109,12 @@ func (t *Tables) makeCurrentState(ctx context.Context, to *Table, key []byte) (o
 // makeView makes the view unless it is there. A view sees what is ingested after its creation;
 // where the table has rows already, it is filled with them by an operation that takes its time
 // (learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, "backfill").
-func (t *Tables) makeView(ctx context.Context, to *Table, view, source, query string) (operation string, err error) {
-	_, err = t.Client.Manage(ctx, to.Route.Database, ".show materialized-view "+view)
+func (t *currentState) makeView(ctx context.Context, view, source, query string) (operation string, err error) {
+	_, err = t.cluster.Client.Manage(ctx, t.route.Database, ".show materialized-view "+view)
 	if !kusto.NotFound(err) {
 		return "", err
 	}
-	held, err := t.Client.Query(ctx, to.Route.Database, source+" | take 1 | count")
+	held, err := t.cluster.Client.Query(ctx, t.route.Database, source+" | take 1 | count")
 	if err != nil {
 		return "", err
 	}
@@ -113,7 +122,7 @@ func (t *Tables) makeView(ctx context.Context, to *Table, view, source, query st
 	if held.Value(0, "Count") != "0" {
 		form, fill = " async", "backfill=true, "
 	}
-	made, err := t.Client.Manage(ctx, to.Route.Database,
+	made, err := t.cluster.Client.Manage(ctx, t.route.Database,
 		".create"+form+" materialized-view with ("+fill+"autoUpdateSchema=true, docString='The latest change of each key') "+
 			view+" on table "+source+" { "+source+query+" }")
 	switch {
@@ -122,14 +131,14 @@ func (t *Tables) makeView(ctx context.Context, to *Table, view, source, query st
 	case err != nil || fill == "":
 		return "", err
 	}
-	t.Env.Logger.Info("the view of the current state is filled with the rows that the table has", "database",
-		to.Route.Database, "view", to.Route.Table+"_state")
+	t.cluster.Env.Logger.Info("the view of the current state is filled with the rows that the table has", "database",
+		t.route.Database, "view", t.route.Table+"_state")
 	return made.Value(0, "OperationId"), nil
 }
 
 // filled says whether the operation that fills a view has ended.
-func (t *Tables) filled(ctx context.Context, to *Table, operation string) (bool, error) {
-	shown, err := t.Client.Manage(ctx, to.Route.Database, ".show operations "+operation)
+func (t *currentState) filled(ctx context.Context, operation string) (bool, error) {
+	shown, err := t.cluster.Client.Manage(ctx, t.route.Database, ".show operations "+operation)
 	if err != nil || len(shown.Rows) == 0 {
 		return false, err
 	}
@@ -137,12 +146,12 @@ func (t *Tables) filled(ctx context.Context, to *Table, operation string) (bool,
 	case "Completed":
 		return true, nil
 	case "Failed", "PartiallySucceeded", "Abandoned", "BadInput", "Canceled":
-		view := kusto.QuoteName(to.Route.Table + "_state")
+		view := kusto.QuoteName(t.route.Table + "_state")
 		return false,
 			retry.Permanent(fmt.Errorf(
 				"filling %s.%s_state with the rows that %s had before it ended as %s: %s. Drop the view (.drop materialized-view %s) and restart the connector, or fill it in parts "+
 					"(https://learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, backfill)",
-				to.Route.Database, to.Route.Table, to.Route.Table, state, shown.Value(0, "Status"), view))
+				t.route.Database, t.route.Table, t.route.Table, state, shown.Value(0, "Status"), view))
 	}
 	return false, nil
 }

@@ -6,8 +6,9 @@ import (
 	"sync"
 	"time"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 const (
@@ -28,14 +29,14 @@ type doubts struct {
 }
 
 type doubt struct {
-	to  *Table
+	to  route.Route
 	tag string
 	// at is when to look; zero for at once.
 	at time.Time
 }
 
 // note has a batch looked for at once, and once more later.
-func (d *doubts) note(to *Table, tag string) {
+func (d *doubts) note(to route.Route, tag string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.wait)+2 <= maxDoubts {
@@ -73,8 +74,8 @@ func (d *doubts) fresh(tag string) bool {
 	return true
 }
 
-// ResolveDoubts looks for doubled batches until ctx ends.
-func (t *Tables) ResolveDoubts(ctx context.Context) {
+// resolve looks for doubled batches until ctx ends.
+func (d *doubts) resolve(ctx context.Context, c *Cluster) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -83,45 +84,42 @@ func (t *Tables) ResolveDoubts(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		for _, d := range t.doubts.due(time.Now()) {
+		for _, one := range d.due(time.Now()) {
 			if ctx.Err() == nil {
-				t.resolve(ctx, d)
+				d.look(ctx, c, one)
 			}
 		}
 	}
 }
 
-// resolve looks whether a table has more than one extent with a tag. An identity that may not see
-// extents does not: that it may not look was said when the table was looked at.
-func (t *Tables) resolve(ctx context.Context, d doubt) {
+// look looks whether a table has more than one extent with a tag. An identity that may not see
+// extents does not: that it may not look was said when the table was looked ac.
+func (d *doubts) look(ctx context.Context, c *Cluster, one doubt) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	r := d.to.Route
+	r := one.to
 	command := ".show table " + kusto.QuoteName(r.Table) + " extents where tags has " +
-		kusto.QuoteString("ingest-by:"+d.tag)
-	extents, err := t.Client.Manage(ctx, r.Database, command)
+		kusto.QuoteString("ingest-by:"+one.tag)
+	extents, err := c.Client.Manage(ctx, r.Database, command)
 	switch {
 	case err != nil:
-		t.Env.Logger.Debug("whether a batch that was sent again is in the table twice could not be looked for", "table",
+		c.Env.Logger.Debug("whether a batch that was sent again is in the table twice could not be looked for", "table",
 			r.Database+"."+r.Table, "err", err)
 		return
-	case len(extents.Rows) < 2 || !t.doubts.fresh(d.tag):
+	case len(extents.Rows) < 2 || !d.fresh(one.tag):
 		return
 	}
-	t.Meters.Doubled(ctx, r.Table, int64(len(extents.Rows)-1))
-	err = t.Board.Keep(ctx, &sinkv1.SinkNotice{
-		Kind: sinkv1.SinkNotice_KIND_BATCH_DOUBLED, Topic: r.Topic, Table: r.Database + "." + r.Table,
+	c.Meters.Doubled(ctx, r.Table, int64(len(extents.Rows)-1))
+	err = c.Board.Keep(ctx, &status.Notice{
+		Kind: status.BatchDoubled, Topic: r.Topic, Table: r.Database + "." + r.Table,
 		Summary: fmt.Sprintf(
 			"a batch that was sent again is in %s.%s %d times: Azure Data Explorer took it under its tag %s although it had it",
-			r.Database, r.Table, len(extents.Rows), d.tag),
+			r.Database, r.Table, len(extents.Rows), one.tag),
 		Remedy: "remove all but one of the extents, as long as they are not merged: " + command +
-			" lists them; .drop extent <ExtentId> from " + kusto.QuoteName(r.Table) + ". " + t.Board.Acknowledge(),
-	}, t.Retry.Do)
+			" lists them; .drop extent <ExtentId> from " + kusto.QuoteName(r.Table) + ". " + c.Board.Acknowledge(),
+	}, c.Retry.Do)
 	if err != nil {
-		t.Env.Logger.Error("a batch that is in a table twice could not be noted", "table", r.Database+"."+r.Table, "tag",
-			d.tag, "err", err)
+		c.Env.Logger.Error("a batch that is in a table twice could not be noted", "table", r.Database+"."+r.Table, "tag",
+			one.tag, "err", err)
 	}
 }
-
-// SentAgain notes that a batch with a tag was sent more than once.
-func (t *Table) SentAgain(tag string) { t.tables.doubts.note(t, tag) }

@@ -14,7 +14,10 @@ import (
 
 // File makes the file of a batch: its one record, or its rows written as Avro or Parquet.
 func (t *Table) File(ctx context.Context, b *batch.Batch) (data []byte, err error) {
-	err = t.tables.Memory.Expand(ctx, memory.FileFactor*b.Size, func() (err error) { data, err = t.fileOf(b); return err })
+	err = t.cluster.Memory.Expand(ctx, memory.FileFactor*b.Size, func() (err error) {
+		data, err = t.fileOf(b)
+		return err
+	})
 	return data, err
 }
 
@@ -23,7 +26,7 @@ func (t *Table) fileOf(b *batch.Batch) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.tables.Spec.WholeFiles(t.Route) {
+	if t.cluster.Spec.WholeFiles(t.Route) {
 		return io.ReadAll(rows)
 	}
 	columns, err := t.Rows().Columns()

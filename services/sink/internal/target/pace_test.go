@@ -7,10 +7,10 @@ import (
 
 func TestRowsAreStreamedWhileTheyComeSlowlyAndQueuedWhileTheyDoNot(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	var b budget
+	var b Pace
 	step := func(seconds int, bytesPerSecond int64) (streamed int) {
 		for range seconds {
-			if b.left(now) {
+			if b.slow(now) {
 				streamed++
 			}
 			b.Charge(now, bytesPerSecond)

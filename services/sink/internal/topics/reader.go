@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
@@ -49,7 +48,7 @@ func (r *Reader) Missing(topic string, why error) {
 		return
 	}
 	r.Client.PauseFetchTopics(topic)
-	r.Status.Tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_RECORDS_MISSING, Topic: topic, Table: r.tableOf(topic),
+	r.Status.Tell(&status.Notice{Kind: status.RecordsMissing, Topic: topic, Table: r.tableOf(topic),
 		Summary: why.Error() + ". The topic stands still; others go on (records.missing=topic)",
 		Remedy: fmt.Sprintf("Set the offset where it may go on: stop the connector, PATCH /connectors/%s/offsets, resume it",
 			r.Env.Connector)})

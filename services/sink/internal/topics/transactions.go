@@ -9,9 +9,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 // transactionsInterval is how often the ends of partitions are looked at.
@@ -43,13 +43,13 @@ func (r *Reader) WatchTransactions(ctx context.Context) {
 		for _, h := range found {
 			if _, mine := held[batch.Source{Topic: h.Topic, Partition: h.Partition}]; mine && !hanging[h.Topic] {
 				hanging[h.Topic], told[h.Topic] = true, true
-				r.Status.Tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, Topic: h.Topic,
+				r.Status.Tell(&status.Notice{Kind: status.TransactionHanging, Topic: h.Topic,
 					Summary: h.Summary(), Remedy: h.Remedy()})
 			}
 		}
 		for topic := range told {
 			if !hanging[topic] {
-				r.Status.Withdraw(sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, topic, "")
+				r.Status.Withdraw(status.TransactionHanging, topic, "")
 				delete(told, topic)
 			}
 		}

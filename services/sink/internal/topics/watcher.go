@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 // Watcher looks from time to time whether topics are still those that a member reads, since clients
@@ -88,7 +88,7 @@ func (w *Watcher) noticed(topic string, again bool) {
 		r.Partitions.Orphan(topic)
 	}
 	w.deleted[topic] = again
-	n := &sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_TOPIC_DELETED, Topic: topic, Table: r.tableOf(topic)}
+	n := &status.Notice{Kind: status.TopicDeleted, Topic: topic, Table: r.tableOf(topic)}
 	if n.Summary = fmt.Sprintf("topic %s was deleted while connector %s read it, and is not there; its other topics go on",
 		topic, r.Env.Connector); again {
 		n.Summary = fmt.Sprintf(

@@ -1,4 +1,4 @@
-package sink
+package api
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
@@ -19,10 +20,17 @@ import (
 // Service shows the sinks of this worker, and takes care of the dead letters of any sink.
 type Service struct {
 	sinkv1.UnimplementedSinkServiceServer
-	board   *status.Board
-	options Options
-	fleet   Fleet
-	idle    *idle
+	worker Worker
+	fleet  Fleet
+	idle   *idle
+}
+
+// Worker is what the service shows, and what the worker's parts share.
+type Worker struct {
+	Board *status.Board
+	deadletter.Tools
+	// Defaults are the worker's for configurations.
+	Defaults spec.Defaults
 }
 
 // Fleet knows the connectors of all workers; *fleet.Worker does.
@@ -34,17 +42,14 @@ type Fleet interface {
 	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
 }
 
-// NewService makes the service over the board of o.
-func NewService(o Options, fleet Fleet) (*Service, error) {
-	if err := o.complete(); err != nil {
-		return nil, err
-	}
-	return &Service{board: o.Board, options: o, fleet: fleet, idle: &idle{fleet: fleet}}, nil
+// New makes the service of a worker.
+func New(worker Worker, fleet Fleet) *Service {
+	return &Service{worker: worker, fleet: fleet, idle: &idle{fleet: fleet}}
 }
 
 // GetSink returns the state of one sink connector.
 func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv1.GetSinkResponse, error) {
-	tasks := s.board.Of(r.GetConnector())
+	tasks := s.worker.Board.Of(r.GetConnector())
 	if len(tasks) == 0 {
 		if waits := s.idle.sinks(ctx)[r.GetConnector()]; waits != nil {
 			return &sinkv1.GetSinkResponse{Sink: waits}, nil
@@ -52,20 +57,20 @@ func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv
 		return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound),
 			fmt.Sprintf("sink connector %q runs no task on this worker", r.GetConnector()))
 	}
-	return &sinkv1.GetSinkResponse{Sink: status.Summarize(ctx, r.GetConnector(), tasks)}, nil
+	return &sinkv1.GetSinkResponse{Sink: summarize(ctx, r.GetConnector(), tasks)}, nil
 }
 
 // ListSinks returns the state of all sink connectors with tasks on this worker, and of those that
 // are its own and do not run.
 func (s *Service) ListSinks(ctx context.Context, _ *sinkv1.ListSinksRequest) (*sinkv1.ListSinksResponse, error) {
 	out := &sinkv1.ListSinksResponse{}
-	for _, name := range s.board.Connectors() {
-		if tasks := s.board.Of(name); len(tasks) > 0 {
-			out.Sinks = append(out.Sinks, status.Summarize(ctx, name, tasks))
+	for _, name := range s.worker.Board.Connectors() {
+		if tasks := s.worker.Board.Of(name); len(tasks) > 0 {
+			out.Sinks = append(out.Sinks, summarize(ctx, name, tasks))
 		}
 	}
 	for name, waits := range s.idle.sinks(ctx) {
-		if len(s.board.Of(name)) == 0 {
+		if len(s.worker.Board.Of(name)) == 0 {
 			out.Sinks = append(out.Sinks, waits)
 		}
 	}
@@ -75,7 +80,8 @@ func (s *Service) ListSinks(ctx context.Context, _ *sinkv1.ListSinksRequest) (*s
 // AcknowledgeNotices takes lasting notices back.
 func (s *Service) AcknowledgeNotices(ctx context.Context,
 	r *sinkv1.AcknowledgeNoticesRequest) (*sinkv1.AcknowledgeNoticesResponse, error) {
-	if r.GetKind() != 0 && !status.Lasting(r.GetKind()) {
+	kind := status.Kind(r.GetKind())
+	if kind != 0 && !kind.Lasting() {
 		return nil, rpc.InvalidField("kind",
 			fmt.Sprintf(
 				"notices of kind %s pass with what they are about; those that are acknowledged are TRUNCATED, SNAPSHOT_REPEATED and BATCH_DOUBLED", strings.TrimPrefix(r.GetKind().String(), "KIND_")))
@@ -86,7 +92,7 @@ func (s *Service) AcknowledgeNotices(ctx context.Context,
 	}
 	out := &sinkv1.AcknowledgeNoticesResponse{}
 	for name, n := range status.KeptNotices(env) {
-		if r.GetKind() != 0 && r.GetKind() != n.Kind || r.GetTopic() != "" && r.GetTopic() != n.Topic {
+		if kind != 0 && kind != n.Kind || r.GetTopic() != "" && r.GetTopic() != n.Topic {
 			continue
 		}
 		if err := env.Note(ctx, name, nil); err != nil {

@@ -1,4 +1,4 @@
-package sink
+package api
 
 import (
 	"cmp"
@@ -34,7 +34,7 @@ func (s *Service) open(ctx context.Context, name string) (_ *deadletter.Desk, er
 	if err != nil {
 		return nil, err
 	}
-	of, err := spec.Parse(values, s.options.defaults())
+	of, err := spec.Parse(values, s.worker.Defaults)
 	if err != nil {
 		return nil, deadletter.Refusal(env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
 	}
@@ -42,8 +42,7 @@ func (s *Service) open(ctx context.Context, name string) (_ *deadletter.Desk, er
 		return nil, rpc.Error(codes.FailedPrecondition, deadletter.ReasonNoTopic,
 			fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", name))
 	}
-	return deadletter.Open(ctx, env, of, deadletter.Tools{Memory: &s.options.Board.Memory, Meters: s.options.meters,
-		Tracer: s.options.Tracer, Failpoints: s.options.Failpoints})
+	return deadletter.Open(ctx, env, of, s.worker.Tools)
 }
 
 // ListDeadLetters returns dead letters.

@@ -1,4 +1,4 @@
-package sink
+package api
 
 import (
 	"context"
@@ -95,7 +95,7 @@ func (i *idle) ask(ctx context.Context, names []string) map[string]*sinkv1.Sink 
 		if committed[group].Err != nil {
 			continue
 		}
-		s := &sinkv1.Sink{Connector: name, Notices: status.ShownNotices(environments[name])}
+		s := &sinkv1.Sink{Connector: name, Notices: notices(status.ShownNotices(environments[name]))}
 		ends.Each(func(end kadm.ListedOffset) {
 			at, has := committed[group].Fetched.Lookup(end.Topic, end.Partition)
 			if end.Err != nil || !has && !slices.Contains(named[name], end.Topic) {

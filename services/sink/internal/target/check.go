@@ -1,0 +1,57 @@
+package target
+
+import (
+	"context"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+)
+
+// Check looks at every table whose name does not depend on a topic's.
+func (ts *Tables) Check(ctx context.Context) error {
+	for _, r := range ts.Spec.Routes.Fixed() {
+		if err := ts.alone(r).Look(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckQueueing says how rows get to the server.
+func (ts *Tables) CheckQueueing(ctx context.Context) connector.Check {
+	c := connector.Check{Name: "ingestion", OK: true, Detail: "The server takes queued ingestion."}
+	switch err := ts.Probe(ctx); {
+	case err != nil:
+		c.OK, c.Detail, c.Remedy = false, err.Error(),
+			"Mend kusto.ingestion.url or ingestion.mode, or give the identity the role ingestor."
+	case ts.Inline():
+		c.Detail = "Rows are sent within commands (ingestion.mode=inline), which is for the Kusto emulator and not for clusters: it takes neither queued nor streamed rows."
+	case ts.Spec.Mode == spec.ModeStreaming:
+		c.Detail = "Rows are streamed; what the server does not stream is queued."
+	}
+	return c
+}
+
+// CheckTable says whether rows can go where a route leads.
+func (ts *Tables) CheckTable(ctx context.Context, r route.Route) connector.Check {
+	c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true,
+		Detail: "The table and its mapping are there."}
+	to := ts.alone(r)
+	err := to.Look(ctx)
+	now := to.known.Load()
+	if err != nil {
+		c.OK, c.Detail, c.Remedy = false, err.Error(),
+			"Make the table and the mapping, give the identity its roles, or mend the address."
+	} else if now.missing {
+		c.Detail = "The table or its mapping is not there: auto.create makes it from the first record."
+	} else if now.rows.Schema == nil && !now.at.IsZero() {
+		c.Detail = "The identity may not see the table, so rows are not checked before they are sent. The role viewer changes that."
+	}
+	if missing, _ := lacking(r.Mapping, now.rows, addedColumns(ts.Spec)); c.OK && (ts.Spec.AutoEvolve || now.missing) {
+		if err := nameable(r, missing); err != nil {
+			c.OK, c.Detail, c.Remedy = false, err.Error(), "Name a mapping for the topic, or set add.fields.prefix."
+		}
+	}
+	return c
+}

@@ -1,0 +1,65 @@
+package target
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+)
+
+// explainer says what to do about errors of a table.
+type explainer struct {
+	connector string
+	route     route.Route
+}
+
+// command adds the remedy to errors of commands that only the user can mend, and marks them as such.
+func (t explainer) command(err error, remedy string) error {
+	switch {
+	case kusto.NotFound(err):
+		return t.beyondRetry(err, remedy)
+	case kusto.Unauthorized(err):
+		return retry.Permanent(t.denied(err))
+	}
+	return err
+}
+
+// ingestion adds to the service's answer to an ingestion what to do about it, and marks what only the user can change.
+func (t explainer) ingestion(err error) error {
+	switch kusto.VerdictOf(err) {
+	case kusto.TargetMissing, kusto.MappingRefused:
+		if e, ok := errors.AsType[*kusto.Error](err); ok && t.route.Mapping != "" && strings.Contains(e.Code, "Mapping") {
+			return t.beyondRetry(err,
+				fmt.Sprintf("Make or change the mapping, in database %s: .create-or-alter table %s ingestion %s mapping %s '[…]'",
+					t.route.Database, kusto.QuoteName(t.route.Table), kusto.MappingKind(t.route.Format),
+					kusto.QuoteString(t.route.Mapping)))
+		}
+		return t.beyondRetry(err, "Make or change the table and its mapping"+t.refill())
+	case kusto.TargetRefused:
+		return t.beyondRetry(err, "The table, its policies or its name rule out what is ingested: change them")
+	case kusto.AccessDenied:
+		// A role takes minutes to arrive, so this is waited for.
+		return t.denied(err)
+	}
+	return err
+}
+
+func (t explainer) beyondRetry(err error, remedy string) error {
+	return retry.Permanent(fmt.Errorf("topic %s goes to %s.%s: %w. %s; then restart the connector", t.route.Topic,
+		t.route.Database, t.route.Table, err, remedy))
+}
+
+func (t explainer) denied(err error) error {
+	return fmt.Errorf(
+		"topic %s goes to %s.%s: %w. Check the aad.auth keys, and give the identity the roles: .add database %s ingestors ('aadapp=<appid>;<tenant>') and the same for viewers",
+		t.route.Topic, t.route.Database, t.route.Table, err, kusto.QuoteName(t.route.Database))
+}
+
+// refill says how a table that was dropped gets back the rows that it had.
+func (t explainer) refill() string {
+	return fmt.Sprintf(
+		"; if it was dropped, give it its rows again as far as the topic still has them: calypsoctl offsets reset %s --topic %s; or all rows that the source has now: calypsoctl snapshot start <source connector> --table <schema.table>", t.connector, t.route.Topic)
+}

@@ -1,0 +1,234 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+)
+
+// Table is the owner of what is known of a table. Who looks at the table or changes it in the
+// cluster holds changing for as long as that takes, and is the only one meanwhile who replaces what
+// is known; all others read that at any time and wait for nobody.
+type Table struct {
+	cluster *Cluster
+	doubts  *doubts
+	Route   route.Route
+	// Mode is how rows are ingested: one of the mode constants but auto.
+	Mode spec.Mode
+	// known is never nil.
+	known atomic.Pointer[known]
+	// changing is held while the table is looked at or changed.
+	changing lock
+	// opened says that the table was looked at for the first time; who holds changing sets it.
+	opened atomic.Bool
+
+	explain  explainer
+	Pace     Pace
+	state    currentState
+	coverage coverage
+}
+
+// known is what is known of a table at a time. It is replaced as a whole, and never changed.
+type known struct {
+	// rows is what rows are checked against; version counts how often it has changed.
+	rows    row.Target
+	version int
+	// mapping is the ingestion mapping in use: the route's, or its present version where columns were added.
+	mapping string
+	// missing is set where the table or the mapping is to be made from the first record.
+	missing bool
+	// at is when the table was looked at.
+	at time.Time
+}
+
+// newTable makes a table of which nothing is known yet.
+func newTable(c *Cluster, d *doubts, r route.Route, mode spec.Mode) *Table {
+	t := &Table{cluster: c, doubts: d, Route: r, Mode: mode, changing: newLock(),
+		explain: explainer{c.Env.Connector, r}, Pace: Pace{mode: mode}}
+	t.known.Store(&known{mapping: r.Mapping})
+	t.state = currentState{cluster: c, route: r, explain: t.explain, making: newLock()}
+	t.coverage = coverage{cluster: c, route: r, rows: t.Rows}
+	return t
+}
+
+const (
+	// lookAgain is after how long a refused row, or a notice about columns, makes the sink look
+	// whether the table has changed.
+	lookAgain = 5 * time.Second
+	// lookAnyway is after how long it looks without a reason: a column that was renamed in the
+	// cluster gets null without a word.
+	lookAnyway = 30 * time.Second
+)
+
+// open looks at the table the first time that it is needed.
+func (t *Table) open(ctx context.Context) error {
+	if t.opened.Load() {
+		return nil
+	}
+	if err := t.changing.acquire(ctx); err != nil {
+		return err
+	}
+	defer t.changing.release()
+	if t.opened.Load() {
+		return nil
+	}
+	if err := t.cluster.Retry.Do(ctx, t.look); err != nil {
+		return err
+	}
+	t.keepTags(ctx)
+	t.opened.Store(true)
+	return nil
+}
+
+// keepTags sees to the retention of tags, if there are tags and a table to have them.
+func (t *Table) keepTags(ctx context.Context) {
+	if t.cluster.Spec.Exact && t.Mode != spec.ModeStreaming && !t.known.Load().missing {
+		t.cluster.keepTags(ctx, t.Route)
+	}
+}
+
+// Rows returns what rows are checked against.
+func (t *Table) Rows() row.Target {
+	if t.cluster.Spec.Check == spec.CheckOff && !spec.NeedsColumns(t.Route.Format) {
+		return row.Target{}
+	}
+	return t.known.Load().rows
+}
+
+// MappingName is the ingestion mapping that rows are brought in by.
+func (t *Table) MappingName() string { return t.known.Load().mapping }
+
+// Version counts how often what rows are checked against has changed.
+func (t *Table) Version() int { return t.known.Load().version }
+
+// Look fetches the table's columns and mapping.
+func (t *Table) Look(ctx context.Context) error {
+	if err := t.changing.acquire(ctx); err != nil {
+		return err
+	}
+	defer t.changing.release()
+	return t.look(ctx)
+}
+
+// look is Look for who holds changing.
+func (t *Table) look(ctx context.Context) error {
+	s, client := t.cluster.Spec, t.cluster.Client
+	before := t.known.Load()
+	next := *before
+	if !s.Validate && s.Check == spec.CheckOff && !spec.NeedsColumns(t.Route.Format) {
+		return nil
+	}
+	schema, err := client.Schema(ctx, t.Route.Database, t.Route.Table)
+	if kusto.Unauthorized(err) && !s.AutoCreate && !spec.NeedsColumns(t.Route.Format) {
+		// Azure's sink goes on as well: the right to ingest does not include that to look.
+		t.cluster.Env.Logger.Warn(
+			"the identity may not see the table, so rows are not checked before they are sent: what does not fit is found by ADX, and nulls are not noticed at all. Give it the role viewer",
+			"database", t.Route.Database, "table", t.Route.Table, "err", err)
+		next.at = time.Now()
+		t.known.Store(&next)
+		return nil
+	}
+	if s.AutoCreate && kusto.NotFound(err) {
+		next.missing = true
+		t.known.Store(&next)
+		return nil
+	}
+	if err != nil {
+		return t.explain.command(err, fmt.Sprintf("Make it, in database %s: .create table %s (<column>:<type>, …)", t.Route.Database,
+			kusto.QuoteName(t.Route.Table))+t.explain.refill())
+	}
+	rows := row.Target{Schema: schema}
+	if t.Route.Mapping != "" {
+		kind := kusto.MappingKind(t.Route.Format)
+		rows.Mapping, err = client.MappingOf(ctx, t.Route.Database, t.Route.Table, kind, next.mapping)
+		if s.AutoCreate && kusto.NotFound(err) {
+			next.missing, err = true, nil
+		}
+		if err != nil {
+			return t.explain.command(err, fmt.Sprintf("Make it, in database %s: .create table %s ingestion %s mapping %s '[…]'",
+				t.Route.Database, kusto.QuoteName(t.Route.Table), kind, kusto.QuoteString(t.Route.Mapping)))
+		}
+	}
+	if next.at = time.Now(); !sameRows(before.rows, rows) {
+		next.rows = rows
+		next.version++
+	}
+	t.known.Store(&next)
+	if next.version != before.version && before.rows.Schema != nil {
+		t.coverage.changed(before.rows, rows)
+	}
+	return nil
+}
+
+// Refresh looks from time to time whether somebody has changed the table or its mapping, sooner
+// where there are notices about columns. Whoever is about to change it will look.
+func (t *Table) Refresh(ctx context.Context) {
+	if !t.changing.try() {
+		return
+	}
+	defer t.changing.release()
+	if t.coverage.due() {
+		ctx, cancel := context.WithTimeout(ctx, lookAgain)
+		defer cancel()
+		_ = t.look(ctx) // a table that is gone is noticed by the next batch
+	}
+}
+
+// Explain adds to the service's answer to an ingestion what to do about it, and marks what only the user can change.
+func (t *Table) Explain(err error) error { return t.explain.ingestion(err) }
+
+// Follow notes which columns a partition's rows have no field for from now on, and tells or takes
+// back what follows from it.
+func (t *Table) Follow(ctx context.Context, of Followed, r *kgo.Record) {
+	t.coverage.follow(ctx, of, r)
+}
+
+// ShowState makes the view and function of the current state once, if they are asked for. key is a record's.
+func (t *Table) ShowState(ctx context.Context, key []byte) error {
+	return t.state.ensure(ctx, t.Rows().Mapping, key)
+}
+
+// SentAgain notes that a batch with a tag was sent more than once.
+func (t *Table) SentAgain(tag string) { t.doubts.note(t.Route, tag) }
+
+// Evolved reports whether the table has changed since a version of it for which a row was refused,
+// looking at it if that was a while ago; then the row is worth another try.
+func (t *Table) Evolved(ctx context.Context, since int, refused error) bool {
+	var r *row.Refused
+	if !errors.As(refused, &r) || r.Column == "" {
+		return false
+	}
+	if now := t.known.Load(); now.version != since || time.Since(now.at) < lookAgain {
+		return now.version != since
+	}
+	if t.changing.acquire(ctx) != nil {
+		return false
+	}
+	defer t.changing.release()
+	if now := t.known.Load(); now.version == since && time.Since(now.at) >= lookAgain {
+		_ = t.look(ctx) // a table that is gone is noticed by the next batch
+	}
+	return t.known.Load().version != since
+}
+
+// sameRows reports whether rows are written alike for two states of a table.
+func sameRows(a, b row.Target) bool {
+	return a.Schema != nil && kusto.Declaration(a.Schema.Columns) == kusto.Declaration(b.Schema.Columns) &&
+		sameMapping(a.Mapping, b.Mapping)
+}
+
+func sameMapping(a, b *kusto.Mapping) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.JSON() == b.JSON()
+}
