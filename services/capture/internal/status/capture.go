@@ -35,7 +35,7 @@ type Capture struct {
 	ages     latency.Window // of transactions when they were durable in Kafka
 	// incremental is the durable progress of incremental snapshots, which is never changed in place; nil before streaming.
 	incremental *progress.Incremental
-	tables      map[string]*Table
+	tables      tables
 }
 
 // trouble is what a capture waits for while its phase goes on.
@@ -47,7 +47,7 @@ type trouble struct {
 // NewCapture makes the status of a connector; slot is nil for one that has none.
 func NewCapture(env connector.TaskEnv, slot *slot.View) *Capture {
 	return &Capture{
-		name: env.Connector, hidden: env.Hidden, slot: slot, tables: make(map[string]*Table),
+		name: env.Connector, hidden: env.Hidden, slot: slot, tables: make(tables),
 		state: State{Connector: env.Connector, Worker: env.WorkerID},
 	}
 }
@@ -98,7 +98,7 @@ func (c *Capture) note(e Event) {
 	case TakenUp:
 		c.state.Durable, c.positioned = e.At.Commit, true
 	case Found:
-		c.found(e.Tables)
+		c.tables = c.tables.found(e.Tables)
 	case SnapshotEnded:
 		for i := range c.state.Snapshots {
 			t := &c.state.Snapshots[i]
@@ -178,9 +178,9 @@ func (c *Capture) delivered(d *Delivered) {
 		}
 	}
 	for _, t := range d.Tables {
-		c.describe(t)
+		c.tables.describe(t)
 	}
-	c.count(d.Counts)
+	c.tables.count(d.Counts)
 	if len(d.Counts) > 0 {
 		s.LastEvent = d.At
 	}

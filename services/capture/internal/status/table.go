@@ -43,34 +43,37 @@ const (
 	Broken
 )
 
-// found replaces the tables; those that were there before keep their counts. The caller holds mu.
-func (c *Capture) found(tables []Table) {
-	before := c.tables
-	c.tables = make(map[string]*Table, len(tables))
-	for _, t := range tables {
-		if known := before[t.Name]; known != nil {
-			c.tables[t.Name] = known
+// tables are the captured tables by name.
+type tables map[string]*Table
+
+// found are the tables that there are now; those that were there before keep their counts.
+func (ts tables) found(now []Table) tables {
+	out := make(tables, len(now))
+	for _, t := range now {
+		if known := ts[t.Name]; known != nil {
+			out[t.Name] = known
 		}
-		c.describe(t)
+		out.describe(t)
 	}
+	return out
 }
 
-// describe notes that a table, which may be new, looks different from now on; the caller holds mu.
-func (c *Capture) describe(now Table) {
-	known := c.tables[now.Name]
+// describe notes that a table, which may be new, looks different from now on.
+func (ts tables) describe(now Table) {
+	known := ts[now.Name]
 	if known == nil {
-		c.tables[now.Name] = &now
+		ts[now.Name] = &now
 		return
 	}
 	known.Topic, known.ReplicaIdentity, known.Version = now.Topic, now.ReplicaIdentity, now.Version
 	known.Warnings, known.KeptBack = now.Warnings, now.KeptBack
 }
 
-// count adds durable changes to their tables; the caller holds mu.
-func (c *Capture) count(counts []stage.Count) {
+// count adds durable changes to their tables.
+func (ts tables) count(counts []stage.Count) {
 	for i := range counts {
 		n := &counts[i]
-		t := c.tables[n.Table]
+		t := ts[n.Table]
 		if t == nil || n.Rows == 0 {
 			continue
 		}
