@@ -37,7 +37,7 @@ func ObstacleOf(err error) Obstacle {
 		return Throttling
 	case verdict == AccessDenied, strings.HasPrefix(e.Code, signInCode):
 		return Denial
-	case verdict == TargetMissing:
+	case verdict == TargetMissing, verdict == MappingMissing:
 		return Absence
 	}
 	return Failing

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"path"
+	"strings"
 )
 
 // Verdict is what the service's answer to an ingestion means for who sent the rows.
@@ -19,10 +20,14 @@ const (
 	// RowsRefused says that the service has read the rows and cannot take them, while it may take
 	// some of them without the others.
 	RowsRefused
-	// TargetMissing says that there is no such database, table or mapping.
+	// TargetMissing says that there is no such database or table.
 	TargetMissing
+	// MappingMissing says that there is no such mapping.
+	MappingMissing
 	// MappingRefused says that the mapping does not fit the table or the format.
 	MappingRefused
+	// FormatRefused says that the service does not know the format.
+	FormatRefused
 	// AccessDenied says that the service does not know the sender, or that a role is missing.
 	AccessDenied
 	// TargetRefused says that the database or the table is set up so that it takes nothing, whatever the rows.
@@ -37,8 +42,8 @@ const (
 
 // String is the verdict for logs.
 func (v Verdict) String() string {
-	return [...]string{"again", "present", "rows refused", "target missing", "mapping refused", "access denied",
-		"target refused", "unstreamable", "storage moved"}[v]
+	return [...]string{"again", "present", "rows refused", "target missing", "mapping missing", "mapping refused",
+		"format refused", "access denied", "target refused", "unstreamable", "storage moved"}[v]
 }
 
 // lasts says whether the same request would get the same answer. A role takes minutes to arrive,
@@ -76,7 +81,7 @@ var byCode = []struct {
 	{"BadRequest_DatabaseNotExist", meaning{TargetMissing, false}},
 	{"BadRequest_TableNotExist", meaning{TargetMissing, false}},
 	{"BadRequest_EntityNotFound", meaning{TargetMissing, false}},
-	{"BadRequest_MappingReferenceWasNotFound", meaning{TargetMissing, false}},
+	{"BadRequest_MappingReferenceWasNotFound", meaning{MappingMissing, false}},
 	{"BadRequest_InvalidMapping", meaning{MappingRefused, false}},
 	{"BadRequest_InvalidMappingReference", meaning{MappingRefused, false}},
 	{"BadRequest_EmptyMappingReference", meaning{MappingRefused, false}},
@@ -86,7 +91,7 @@ var byCode = []struct {
 	{"BadRequest_MissingMappingFailure", meaning{MappingRefused, false}},
 	{"BadRequest_MissingMappingtFailure", meaning{MappingRefused, false}}, // as the service spells it
 	{"BadRequest_MissingJsonMappingtFailure", meaning{MappingRefused, false}},
-	{"BadRequest_FormatNotSupported", meaning{MappingRefused, false}},
+	{"BadRequest_FormatNotSupported", meaning{FormatRefused, false}},
 	{"Forbidden", meaning{AccessDenied, false}},
 	{"BadRequest_DatabaseAccessDenied", meaning{AccessDenied, false}},
 	{"BadRequest_TableAccessDenied", meaning{AccessDenied, false}},
@@ -169,6 +174,12 @@ func QueueInstead(err error) bool {
 	}
 	m, _ := meaningOf(e)
 	return m.queues
+}
+
+// TooLarge reports whether an ingestion was refused for the size of its rows or of the request.
+func TooLarge(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Status == http.StatusRequestEntityTooLarge || strings.Contains(e.Code, "TooLarge"))
 }
 
 // ofIngestion makes Permanent of an ingestion's error say what its verdict is: of a code that is

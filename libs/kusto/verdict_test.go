@@ -28,7 +28,8 @@ func TestEachCodeOfAnIngestionMeansOneThing(t *testing.T) {
 		{&Error{Code: "BadRequest_FileTooLarge"}, RowsRefused},
 		// The target.
 		{&Error{Code: "BadRequest_TableNotExist"}, TargetMissing},
-		{&Error{Code: "BadRequest_MappingReferenceWasNotFound"}, TargetMissing},
+		{&Error{Code: "BadRequest_MappingReferenceWasNotFound"}, MappingMissing},
+		{&Error{Code: "BadRequest_FormatNotSupported"}, FormatRefused},
 		{&Error{Code: "General_BadRequest", Message: "Entity ID 'T' of kind 'Table' was not found."}, TargetMissing},
 		{&Error{Code: "BadRequest_InconsistentMapping"}, MappingRefused},
 		{&Error{Code: "BadRequest_MissingMappingtFailure"}, MappingRefused},
@@ -65,6 +66,26 @@ func TestEachCodeOfAnIngestionMeansOneThing(t *testing.T) {
 		if errors.As(ofIngestion(c.err), &e) && e.Permanent != (c.want != Again && c.want != AccessDenied &&
 			c.want != StorageMoved) {
 			t.Errorf("%v: permanent is %t", c.err, e.Permanent)
+		}
+	}
+}
+
+func TestWhatIsRefusedForItsSizeIsToldFromOtherRefusals(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{&Error{Status: 413}, true},
+		{&Error{Code: "BadRequest_FileTooLarge"}, true},
+		{&Error{Code: "BadRequest_RequestTooLarge"}, true},
+		{&Error{Code: "Stream_InputStreamTooLarge"}, true},
+		{&Error{Code: "Stream_DynamicPropertyBagTooLarge"}, true},
+		{&Error{Code: "Stream_WrongNumberOfFields"}, false},
+		{&Error{Status: 400}, false},
+	} {
+		if got := TooLarge(c.err); got != c.want {
+			t.Errorf("%v: %t", c.err, got)
 		}
 	}
 }

@@ -1,9 +1,7 @@
 package target
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
@@ -29,9 +27,9 @@ func (t explainer) command(err error, remedy string) error {
 
 // ingestion adds to the service's answer to an ingestion what to do about it, and marks what only the user can change.
 func (t explainer) ingestion(err error) error {
-	switch kusto.VerdictOf(err) {
-	case kusto.TargetMissing, kusto.MappingRefused:
-		if e, ok := errors.AsType[*kusto.Error](err); ok && t.route.Mapping != "" && strings.Contains(e.Code, "Mapping") {
+	switch verdict := kusto.VerdictOf(err); verdict {
+	case kusto.TargetMissing, kusto.MappingMissing, kusto.MappingRefused, kusto.FormatRefused:
+		if t.route.Mapping != "" && (verdict == kusto.MappingMissing || verdict == kusto.MappingRefused) {
 			return t.beyondRetry(err,
 				fmt.Sprintf("Make or change the mapping, in database %s: .create-or-alter table %s ingestion %s mapping %s '[…]'",
 					t.route.Database, kusto.QuoteName(t.route.Table), kusto.MappingKind(t.route.Format),
