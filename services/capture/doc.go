@@ -4,7 +4,7 @@
 // the last durable checkpoint (internal/progress), decides how to begin (internal/start), prepares
 // the source (internal/prepare), reads tables if a snapshot is called for (internal/snapshot), and
 // then streams: the reader (internal/stream) decodes and encodes changes (internal/encode) into the
-// open batch of a stage (internal/stage), the deliverer writes the other batch to Kafka
+// open batch of a buffer (internal/buffer), the deliverer writes the other batch to Kafka
 // (internal/writer). No more than two batches are in memory; a reader without room stops reading
 // the socket, while the connection's own status writer goes on.
 //

@@ -7,12 +7,12 @@ import (
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stream"
 )
 
@@ -58,8 +58,8 @@ func orderFrames() (begin, relation, insert, commit []byte) {
 	return begin, relation, insert, commit
 }
 
-// hotReader is a reader with everything behind the socket and before the broker, and the stage that it fills.
-func hotReader(t testing.TB) (*stage.Stage, func(data []byte)) {
+// hotReader is a reader with everything behind the socket and before the broker, and the buffer that it fills.
+func hotReader(t testing.TB) (*buffer.Buffer, func(data []byte)) {
 	t.Helper()
 	keys, err := spec.Catalogue()
 	if err != nil {
@@ -79,14 +79,14 @@ func hotReader(t testing.TB) (*stage.Stage, func(data []byte)) {
 		t.Fatal(err)
 	}
 	set.Events.Database, set.Events.Task = set.Connection.Database, "0"
-	batches := stage.New(pgrepl.Position{}, set.Delivery.BatchEvents, set.Delivery.BatchBytes)
+	batches := buffer.New(pgrepl.Position{}, set.Delivery.BatchEvents, set.Delivery.BatchBytes)
 	rules := encode.Rules{Tables: set.Tables, Events: &set.Events}
 	decoder := pgrepl.NewPgoutput(pgrepl.PgoutputOptions{}, orderRelations{})
 	reader := stream.NewReader(stream.Deps{
-		Events: &set.Events, Stage: batches, Tables: encode.NewCache(rules),
+		Events: &set.Events, Buffer: batches, Tables: encode.NewCache(rules),
 		Observer: schemas.Observer{History: history.New(), Events: &set.Events},
 		Incremental: incremental.New(t.Context(), incremental.Deps{Spec: set, Events: &set.Events,
-			Tables: encode.NewCache(rules), Stage: batches}, nil),
+			Tables: encode.NewCache(rules), Buffer: batches}, nil),
 		Fail: failpoint.Parse(""),
 	}, decoder, pgrepl.Position{}, 0)
 	handle := reader.Handle
@@ -100,7 +100,7 @@ func hotReader(t testing.TB) (*stage.Stage, func(data []byte)) {
 }
 
 // empty forgets the records of the open batch.
-func empty(s *stage.Stage) {
+func empty(s *buffer.Buffer) {
 	b := s.Fill()
 	b.Batch.Reset()
 	s.Unlock()

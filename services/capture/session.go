@@ -9,6 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
@@ -21,7 +22,6 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
 	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/snapshot"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 	starting "github.com/calypso-cdc/calypso/services/capture/internal/start"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 	"github.com/calypso-cdc/calypso/services/capture/internal/writer"
@@ -286,7 +286,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	if err := n.Run(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	last, events := new(stage.Batch), &s.task.events
+	last, events := new(buffer.Batch), &s.task.events
 	err = s.notifier().Initial(debezium.NewNotificationEncoder(events), &last.Batch, notify.Completed)
 	if err != nil {
 		return err
@@ -315,7 +315,7 @@ func toRead(q *snapshot.Queue) (out []status.TableSnapshot) {
 
 // observe notes what the tables of a snapshot look like at the position that it shows, and returns their new versions.
 func (s *session) observe(queue *snapshot.Queue, at pgrepl.Position,
-	source debezium.Source) (versions []stage.Version) {
+	source debezium.Source) (versions []buffer.Version) {
 	point := history.Point{At: pgrepl.Position{SystemID: at.SystemID, Timeline: at.Timeline, Commit: at.Commit},
 		LSN: at.Commit, Time: time.UnixMicro(source.CommitTime).UTC()}
 	for _, t := range queue.Tables() {
@@ -328,7 +328,7 @@ func (s *session) notifier() notify.Notifier { return notify.New(s.task.spec, s.
 
 // save makes a checkpoint durable on its own.
 func (s *session) save(ctx context.Context, c progress.Checkpoint) error {
-	return s.writer.Save(ctx, new(stage.Batch), c)
+	return s.writer.Save(ctx, new(buffer.Batch), c)
 }
 
 // loadHistory reads what versions the tables have had, and returns where new ones are kept. Where

@@ -8,11 +8,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
 	"github.com/calypso-cdc/calypso/services/capture/internal/notify"
 	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stream"
 	"github.com/calypso-cdc/calypso/services/capture/internal/writer"
@@ -32,7 +32,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	defer from.End(ctx)
 	conn := from.Conn
 	s.observer.History.Rewind(at)
-	batches := stage.New(at, s.task.spec.Delivery.BatchEvents, s.task.spec.Delivery.BatchBytes)
+	batches := buffer.New(at, s.task.spec.Delivery.BatchEvents, s.task.spec.Delivery.BatchBytes)
 	if until == 0 && !s.read {
 		if err := s.tellSkipped(batches); err != nil {
 			return err
@@ -42,12 +42,12 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	saved := s.progress.Checkpoint()
 	chunks := incremental.New(gctx, incremental.Deps{
 		Spec: s.task.spec, Events: &s.task.events, Server: s.server, System: s.system, Plugin: s.prepared.Plugin(),
-		Tables: encode.NewCache(s.rules()), Stage: batches, Connections: s.connections,
+		Tables: encode.NewCache(s.rules()), Buffer: batches, Connections: s.connections,
 		Notifier: s.notifier(), Observer: s.observer, Kafka: s.task.env.Kafka, Unprocessable: s.task.unprocessable,
 		Log: s.task.env.Logger,
 	}, saved.Incremental)
 	reader := stream.NewReader(stream.Deps{
-		Events: &s.task.events, Stage: batches, Tables: encode.NewCache(s.rules()), Oversized: s.oversized,
+		Events: &s.task.events, Buffer: batches, Tables: encode.NewCache(s.rules()), Oversized: s.oversized,
 		Incremental: chunks, System: s.system, Observer: s.observer,
 		Unprocessable: s.task.unprocessable, Happened: s.task.env.Happened, Log: s.task.env.Logger, Fail: s.task.fail,
 	}, from.Decoder, at, until)
@@ -71,10 +71,10 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	defer cancel()
 	defer context.AfterFunc(gctx, func() { time.AfterFunc(stopGrace, cancel) })()
 	g.Go("reader of the stream", func() error { return reader.Run(conn, s.task.spec.Slot.Name) })
-	g.Go("deliverer of the stream", func() error { return s.deliverStaged(finish, conn, batches) })
+	g.Go("deliverer of the stream", func() error { return s.deliverBuffered(finish, conn, batches) })
 	g.Go("commands", func() error { return door.Serve(gctx, chunks.Request) })
 	g.Go("heartbeat", func() error {
-		return stream.Heartbeats{Spec: s.task.spec.Heartbeat, Stage: batches, Connections: s.connections,
+		return stream.Heartbeats{Spec: s.task.spec.Heartbeat, Buffer: batches, Connections: s.connections,
 			Log: s.task.env.Logger}.Run(gctx, &s.task.events)
 	})
 	g.Go("watch of the server", func() error {
@@ -97,7 +97,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 }
 
 // counters reads those of a stream, while it runs and when it has ended.
-func counters(conn *pgrepl.Stream, batches *stage.Stage) func() status.Counters {
+func counters(conn *pgrepl.Stream, batches *buffer.Buffer) func() status.Counters {
 	return func() status.Counters {
 		load := batches.Load()
 		return status.Counters{
@@ -108,14 +108,14 @@ func counters(conn *pgrepl.Stream, batches *stage.Stage) func() status.Counters 
 }
 
 // tellSkipped tells that the session streams without a snapshot.
-func (s *session) tellSkipped(batches *stage.Stage) error {
+func (s *session) tellSkipped(batches *buffer.Buffer) error {
 	b := batches.Fill()
 	defer batches.Unlock()
 	return s.notifier().Initial(debezium.NewNotificationEncoder(&s.task.events), &b.Batch, notify.Skipped)
 }
 
-// deliverStaged writes batches as the stage hands them over, and confirms what is durable.
-func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, from *stage.Stage) error {
+// deliverBuffered writes batches as the buffer hands them over, and confirms what is durable.
+func (s *session) deliverBuffered(ctx context.Context, conn *pgrepl.Stream, from *buffer.Buffer) error {
 	for {
 		b := from.Take()
 		if b == nil {

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 	starting "github.com/calypso-cdc/calypso/services/capture/internal/start"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
@@ -15,13 +15,13 @@ import (
 type writing struct{ s *session }
 
 // Delivered implements writer.Report.
-func (w writing) Delivered(t *stage.Tally) {
+func (w writing) Delivered(t *buffer.Summary) {
 	s := w.s
 	var tables []status.Table
 	for _, v := range t.Versions {
 		tables = append(tables, s.describe(v.Relation, v.Number))
 	}
-	s.task.status.Observe(&status.Delivered{Tally: t, Tables: tables, At: time.Now(),
+	s.task.status.Observe(&status.Delivered{Summary: t, Tables: tables, At: time.Now(),
 		ExactlyOnce: s.producer.Transactional()})
 	for _, v := range t.Versions {
 		s.task.env.Logger.Info("A table has a new version", "table", v.Table, "version", v.Number, "lsn", v.From.LSN.String(),

@@ -12,10 +12,10 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/command"
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
 	"github.com/calypso-cdc/calypso/services/capture/internal/offsets"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // SignalSnapshot implements CaptureService.
@@ -53,7 +53,7 @@ func (s *Service) SignalSnapshot(ctx context.Context,
 		return nil, rpc.InvalidField("surrogate_key", "surrogate_key: "+e.Hidden(err.Error()))
 	case errors.Is(err, incremental.ErrNotIncremental):
 		return nil, rpc.InvalidField("tables", "tables: "+e.Hidden(err.Error()))
-	case errors.Is(err, stage.ErrClosed), pgrepl.Transient(err):
+	case errors.Is(err, buffer.ErrClosed), pgrepl.Transient(err):
 		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS",
 			fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %s",
 				r.Connector, e.Hidden(err.Error())))

@@ -10,13 +10,13 @@
 // when a table is asked for, and stays, comes once; rows that the key does not tell apart come in
 // one chunk. After an interruption the chunk that was not delivered is read again.
 //
-// Who may call. All that takes a batch is called under the stage's lock: the stream's reader tells
+// Who may call. All that takes a batch is called under the buffer's lock: the stream's reader tells
 // of rows and marks, Request and Follow take the lock themselves. Run and Follow have a goroutine
 // each.
 //
 // # How a chunk meets the stream
 //
-// Reader R is the stream's, under the stage's lock; runner C is Run's goroutine with a connection of its own.
+// Reader R is the stream's, under the buffer's lock; runner C is Run's goroutine with a connection of its own.
 //
 //	R: next                        the chunk is asked for under a new id
 //	C: writes id-open              a transaction of its own, which the stream will bring

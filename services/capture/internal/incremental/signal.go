@@ -11,9 +11,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/notify"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // Signal is what asks for something: a row of the signal table, a record of the signal topic or a call.
@@ -69,7 +69,7 @@ func mistaken(err error) bool {
 }
 
 // Row takes a change of the signal table. lastCommit is the end of the stream's last commit.
-func (n *Snapshots) Row(b *stage.Batch, m *pgrepl.Message, lastCommit pgrepl.LSN) error {
+func (n *Snapshots) Row(b *buffer.Batch, m *pgrepl.Message, lastCommit pgrepl.LSN) error {
 	row := m.New
 	if m.Kind == pgrepl.Delete {
 		row = m.Old
@@ -95,7 +95,7 @@ func (n *Snapshots) Row(b *stage.Batch, m *pgrepl.Message, lastCommit pgrepl.LSN
 }
 
 // obey acts on a signal of the stream or the signal topic.
-func (n *Snapshots) obey(b *stage.Batch, s Signal) error {
+func (n *Snapshots) obey(b *buffer.Batch, s Signal) error {
 	a, err := n.plan(n.stream, s)
 	if mistaken(err) {
 		n.d.Log.Error("A signal is left out", "signal", s.ID, "type", string(s.Kind), "error", err)
@@ -170,8 +170,8 @@ func isSnapshotType(name string) bool {
 	return name == "" || strings.EqualFold(name, "incremental") || strings.EqualFold(name, "blocking")
 }
 
-// enact does what a planned signal asks for. The caller holds the stage's lock.
-func (n *Snapshots) enact(b *stage.Batch, a snapshotAction) error {
+// enact does what a planned signal asks for. The caller holds the buffer's lock.
+func (n *Snapshots) enact(b *buffer.Batch, a snapshotAction) error {
 	p := *n.progress
 	var told error
 	switch a.Kind {
@@ -228,23 +228,23 @@ func (n *Snapshots) Request(ctx context.Context, s Signal) (*progress.Incrementa
 		return nil, err
 	}
 	durable := make(chan struct{})
-	b := n.d.Stage.Fill()
+	b := n.d.Buffer.Fill()
 	if b == nil {
-		n.d.Stage.Unlock()
-		return nil, stage.ErrClosed
+		n.d.Buffer.Unlock()
+		return nil, buffer.ErrClosed
 	}
 	if err := n.enact(b, a); err != nil {
-		n.d.Stage.Unlock()
+		n.d.Buffer.Unlock()
 		return nil, err
 	}
 	b.Due, b.Awaited = true, append(b.Awaited, durable)
 	p := n.progress
-	n.d.Stage.Unlock()
+	n.d.Buffer.Unlock()
 	select {
 	case <-durable:
 		return p, nil
 	case <-n.stream.Done():
-		return nil, stage.ErrClosed
+		return nil, buffer.ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -321,6 +321,6 @@ func (n *Snapshots) collections(ctx context.Context, d SignalData) ([]progress.C
 }
 
 // tell tells of the incremental snapshots that p is the progress of.
-func (n *Snapshots) tell(b *stage.Batch, p progress.Incremental, kind notify.Kind, pairs ...string) error {
+func (n *Snapshots) tell(b *buffer.Batch, p progress.Incremental, kind notify.Kind, pairs ...string) error {
 	return n.d.Notifier.Incremental(n.notifications, &b.Batch, p, kind, pairs...)
 }

@@ -88,16 +88,16 @@ func (n *Snapshots) endOfSignals(ctx context.Context, topic string) (end int64, 
 			return 0, nil
 		}
 	}
-	if b := n.d.Stage.Fill(); b != nil {
+	if b := n.d.Buffer.Fill(); b != nil {
 		b.SignalOffset, b.Due = &end, true
 	}
-	n.d.Stage.Unlock()
+	n.d.Buffer.Unlock()
 	return end, nil
 }
 
 func (n *Snapshots) signalRecord(record *kgo.Record) error {
-	b := n.d.Stage.Fill()
-	defer n.d.Stage.Unlock()
+	b := n.d.Buffer.Fill()
+	defer n.d.Buffer.Unlock()
 	if b == nil {
 		return nil
 	}

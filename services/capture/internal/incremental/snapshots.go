@@ -17,6 +17,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
@@ -24,7 +25,6 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // Deps are what incremental snapshots work with.
@@ -35,7 +35,7 @@ type Deps struct {
 	Plugin spec.Plugin
 	// Tables are the catalog's versions of tables, which chunks have; nobody else uses this cache.
 	Tables      *encode.Cache
-	Stage       *stage.Stage
+	Buffer      *buffer.Buffer
 	Connections *connections.Set
 	Notifier    notify.Notifier
 	// Kafka makes a client for the signal topic.
@@ -95,7 +95,7 @@ func (n *Snapshots) next() {
 }
 
 // update replaces the progress, to become durable with the batch.
-func (n *Snapshots) update(b *stage.Batch, p progress.Incremental) {
+func (n *Snapshots) update(b *buffer.Batch, p progress.Incremental) {
 	n.progress = &p
 	b.Incremental = n.progress
 }
@@ -108,7 +108,7 @@ func (n *Snapshots) Changed(t *encode.Table, before, after pgmodel.Tuple) {
 }
 
 // Marked takes a mark that came as a logical message. lastCommit is the end of the stream's last commit.
-func (n *Snapshots) Marked(b *stage.Batch, content []byte, lastCommit pgrepl.LSN) error {
+func (n *Snapshots) Marked(b *buffer.Batch, content []byte, lastCommit pgrepl.LSN) error {
 	text := string(content)
 	if id, ok := strings.CutSuffix(text, "-open"); ok {
 		n.open(id)
@@ -125,7 +125,7 @@ func (n *Snapshots) open(id string) {
 }
 
 // close delivers what the window left of its chunk.
-func (n *Snapshots) close(b *stage.Batch, id string, lastCommit pgrepl.LSN) error {
+func (n *Snapshots) close(b *buffer.Batch, id string, lastCommit pgrepl.LSN) error {
 	n.mu.Lock()
 	c := n.ready
 	n.mu.Unlock()
@@ -161,7 +161,7 @@ func (n *Snapshots) close(b *stage.Batch, id string, lastCommit pgrepl.LSN) erro
 }
 
 // deliver adds the rows of a chunk that did not change in its window.
-func (n *Snapshots) deliver(b *stage.Batch, c *Chunk, w *window, lastCommit pgrepl.LSN) error {
+func (n *Snapshots) deliver(b *buffer.Batch, c *Chunk, w *window, lastCommit pgrepl.LSN) error {
 	t, err := n.d.Tables.Of(c.rel)
 	if err != nil {
 		return err

@@ -8,13 +8,13 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/notify"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // table is public.a (id int primary key, n int not null).
@@ -32,7 +32,7 @@ func tuple(id, n string) pgmodel.Tuple {
 }
 
 // snapshots are those of a stream that reads tables, without a database: the test reads the chunks.
-func snapshots(t *testing.T, tables ...string) (*Snapshots, *encode.Table, *stage.Batch) {
+func snapshots(t *testing.T, tables ...string) (*Snapshots, *encode.Table, *buffer.Batch) {
 	t.Helper()
 	keys, err := spec.Catalogue()
 	if err != nil {
@@ -61,12 +61,12 @@ func snapshots(t *testing.T, tables ...string) (*Snapshots, *encode.Table, *stag
 		saved.Collections = append(saved.Collections, progress.Collection{Table: pgrepl.Table{Schema: "public", Name: name}})
 	}
 	n := New(t.Context(), Deps{
-		Spec: s, Events: &s.Events, Tables: encode.NewCache(rules), Stage: stage.New(pgrepl.Position{}, 100, 1<<20),
+		Spec: s, Events: &s.Events, Tables: encode.NewCache(rules), Buffer: buffer.New(pgrepl.Position{}, 100, 1<<20),
 		Notifier:      notify.New(s, log),
 		Observer:      schemas.Observer{History: history.New(), Events: &s.Events},
 		Unprocessable: func(err error) error { return err }, Log: log,
 	}, saved)
-	return n, streamed, n.d.Stage.Fill()
+	return n, streamed, n.d.Buffer.Fill()
 }
 
 // answer takes the request for a chunk and answers it with rows of the ids.
@@ -87,14 +87,14 @@ func (n *Snapshots) answer(t *testing.T, ids ...string) (id string) {
 	return ""
 }
 
-func delivered(b *stage.Batch) (ids []string) {
+func delivered(b *buffer.Batch) (ids []string) {
 	for _, r := range b.Records {
 		ids = append(ids, string(r.Key))
 	}
 	return ids
 }
 
-func mark(t *testing.T, n *Snapshots, b *stage.Batch, text string) {
+func mark(t *testing.T, n *Snapshots, b *buffer.Batch, text string) {
 	t.Helper()
 	if err := n.Marked(b, []byte(text), 7); err != nil {
 		t.Fatal(err)

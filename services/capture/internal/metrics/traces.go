@@ -8,8 +8,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
@@ -54,7 +54,7 @@ func (t Traces) Observe(e status.Event) {
 }
 
 // transaction makes the span of a transaction, which ended at a time.
-func (t Traces) transaction(one stage.Trace, ended time.Time) trace.Span {
+func (t Traces) transaction(one buffer.Trace, ended time.Time) trace.Span {
 	ctx := telemetry.WithTraceparent(context.Background(), one.Parent)
 	_, span := t.tracer.Start(ctx, t.name, trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithTimestamp(time.UnixMicro(one.Commit)),

@@ -4,9 +4,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // Observer notes what tables look like. A new version is added to those that are written with the
@@ -18,22 +18,22 @@ type Observer struct {
 }
 
 // Note notes what a relation looks like from a point of the stream on.
-func (o Observer) Note(into *[]stage.Version, rel *pgmodel.Relation, at history.Point) {
+func (o Observer) Note(into *[]buffer.Version, rel *pgmodel.Relation, at history.Point) {
 	name := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String()
 	if v, fresh := o.History.Observe(name, history.Describe(rel, o.Events.EventColumns(rel)), at); fresh {
-		*into = append(*into, stage.Version{Version: v, Relation: rel})
+		*into = append(*into, buffer.Version{Version: v, Relation: rel})
 	}
 }
 
 // Change notes the table of a change.
-func (o Observer) Change(b *stage.Batch, t *encode.Table, at history.Point) {
+func (o Observer) Change(b *buffer.Batch, t *encode.Table, at history.Point) {
 	t.Observed = true
 	o.Note(&b.Versions, t.Relation, at)
 }
 
 // Chunk gives a table whose rows an incremental snapshot reads a first version. Others come with
 // the stream alone, since a chunk shows the table as of now and not as of its place in the stream.
-func (o Observer) Chunk(b *stage.Batch, t *encode.Table, at history.Point) {
+func (o Observer) Chunk(b *buffer.Batch, t *encode.Table, at history.Point) {
 	if o.History.Latest(t.Name) == nil {
 		o.Change(b, t, at)
 	}

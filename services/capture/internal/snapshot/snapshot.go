@@ -14,13 +14,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/notify"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 	"github.com/calypso-cdc/calypso/services/capture/internal/writer"
 )
 
@@ -54,20 +54,20 @@ type Snapshot struct {
 	from  Exported
 	queue *Queue
 	// versions are new ones of the tables, which go with the first batch.
-	versions []stage.Version
+	versions []buffer.Version
 
 	free   chan *rowBatch
 	filled chan *rowBatch
 }
 
 // New makes the reading of a queue's tables. versions go with the first batch.
-func New(d Deps, from Exported, queue *Queue, versions []stage.Version) *Snapshot {
+func New(d Deps, from Exported, queue *Queue, versions []buffer.Version) *Snapshot {
 	return &Snapshot{d: d, from: from, queue: queue, versions: versions}
 }
 
 // rowBatch is a batch of rows with the advances that they make.
 type rowBatch struct {
-	stage.Batch
+	buffer.Batch
 	steps []step
 }
 
@@ -135,7 +135,7 @@ func (n *Snapshot) Run(ctx context.Context) error {
 
 // begins tells that the snapshot begins.
 func (n *Snapshot) begins(ctx context.Context) error {
-	b := new(stage.Batch)
+	b := new(buffer.Batch)
 	if err := n.d.Notifier.Initial(debezium.NewNotificationEncoder(n.d.Events), &b.Batch, notify.Started); err != nil ||
 		len(b.Records) == 0 {
 		return err
@@ -157,7 +157,7 @@ func (n *Snapshot) deliverFilled(ctx context.Context) error {
 		}
 		b.Versions, n.versions = append(b.Versions, n.versions...), nil
 		for _, s := range b.steps {
-			b.Reads = append(b.Reads, stage.Read{Table: s.table, Rows: s.rows, Done: s.done})
+			b.Reads = append(b.Reads, buffer.Read{Table: s.table, Rows: s.rows, Done: s.done})
 		}
 		next := n.d.Progress.Rows(n.queue.apply(n.d.Progress.Checkpoint().Snapshot, b.steps))
 		durable, err := n.d.Writer.Write(ctx, &b.Batch, next, writer.ForRows, func() (more bool) {

@@ -197,8 +197,8 @@ func (c *Capture) delivered(d *Delivered) {
 	if d.Incremental != nil {
 		c.incremental = d.Incremental
 	}
-	if d.Tally.At.Commit > 0 {
-		s.Durable = d.Tally.At.Commit
+	if d.Summary.At.Commit > 0 {
+		s.Durable = d.Summary.At.Commit
 	}
 	for _, r := range d.Reads {
 		if t := s.tableSnapshot(r.Table); t != nil {

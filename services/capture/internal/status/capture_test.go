@@ -9,8 +9,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 func newCapture(name string) *Capture {
@@ -69,9 +69,9 @@ func TestWhatIsShownOfACaptureIsWhatItsEventsSay(t *testing.T) {
 	for _, e := range []Event{
 		Connected{}, TakenUp{pgrepl.Position{Commit: 7}}, Found{[]Table{{Name: "s.a"}, {Name: "s.b"}}},
 		SnapshotBegan{Tables: []TableSnapshot{{Table: "s.a", Ranges: 2}, {Table: "s.b", Ranges: 1}}},
-		&Delivered{Tally: &stage.Tally{
-			Reads:  []stage.Read{{Table: "s.a", Rows: 3, Done: true}},
-			Counts: []stage.Count{{Table: "s.a", Op: debezium.Read, Events: 3, Rows: 3}},
+		&Delivered{Summary: &buffer.Summary{
+			Reads:  []buffer.Read{{Table: "s.a", Rows: 3, Done: true}},
+			Counts: []buffer.Count{{Table: "s.a", Op: debezium.Read, Events: 3, Rows: 3}},
 		}, At: at},
 	} {
 		c.Observe(e)
@@ -90,10 +90,10 @@ func TestWhatIsShownOfACaptureIsWhatItsEventsSay(t *testing.T) {
 	for _, e := range []Event{
 		SnapshotEnded{}, StreamBegan{At: pgrepl.Position{Commit: 9}, Slot: "slot", Counters: func() Counters { return load }},
 		&Delivered{
-			Tally: &stage.Tally{
+			Summary: &buffer.Summary{
 				At: pgrepl.Position{Commit: 20}, Transactions: 2, Last: progress.Commit{CommitTime: ago(time.Second)}, Changed: 2,
 				Oldest: ago(2 * time.Second), Newest: ago(time.Second),
-				Counts: []stage.Count{
+				Counts: []buffer.Count{
 					{Table: "s.a", Op: debezium.Update, Events: 2, Rows: 1, CommitTime: ago(time.Second), LSN: 19},
 					{Table: "s.c", Op: debezium.Create, Events: 1, Rows: 1, CommitTime: ago(2 * time.Second)}},
 				Incremental: asked,

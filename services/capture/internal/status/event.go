@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // Observer is told what happens to a capture. It is safe for concurrent use and does not wait.
@@ -81,7 +81,7 @@ type Polled struct {
 
 // Delivered tells that records are durable.
 type Delivered struct {
-	*stage.Tally
+	*buffer.Summary
 	// Tables are those that look different from now on, or were not there before.
 	Tables      []Table
 	At          time.Time

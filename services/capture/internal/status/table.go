@@ -7,7 +7,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 )
 
 // Table is a captured table: what it looks like, and what was delivered of it.
@@ -70,7 +70,7 @@ func (ts tables) describe(now Table) {
 }
 
 // count adds durable changes to their tables.
-func (ts tables) count(counts []stage.Count) {
+func (ts tables) count(counts []buffer.Count) {
 	for i := range counts {
 		n := &counts[i]
 		t := ts[n.Table]

@@ -1,6 +1,6 @@
 // Package stream turns the replication stream into batches.
 //
-// Model. A Reader takes the messages of a stream one by one and fills the open batch of a stage
+// Model. A Reader takes the messages of a stream one by one and fills the open batch of a buffer
 // with what they become: the records of a change, the BEGIN and END of a transaction, logical
 // messages. With each it moves the batch's position. Heartbeats fill the same batches between
 // transactions.
@@ -13,5 +13,5 @@
 // record. A reader without room stops reading the socket.
 //
 // Who may call. Run is one goroutine, the only one that encodes changes; Heartbeats have one of
-// their own. Everything that touches a batch does so between Fill and Unlock of the stage.
+// their own. Everything that touches a batch does so between Fill and Unlock of the buffer.
 package stream

@@ -7,14 +7,14 @@ import (
 	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // row takes a row change: an event, a signal or both.
-func (r *Reader) row(b *stage.Batch, m *pgrepl.Message) error {
+func (r *Reader) row(b *buffer.Batch, m *pgrepl.Message) error {
 	switch r.tx.next() {
 	case repeated:
 		return r.repeatRow(b, m)
@@ -26,7 +26,7 @@ func (r *Reader) row(b *stage.Batch, m *pgrepl.Message) error {
 	return nil
 }
 
-func (r *Reader) deliverRow(b *stage.Batch, m *pgrepl.Message) error {
+func (r *Reader) deliverRow(b *buffer.Batch, m *pgrepl.Message) error {
 	t, err := r.d.Tables.Of(m.Relation)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (r *Reader) deliverRow(b *stage.Batch, m *pgrepl.Message) error {
 	return nil
 }
 
-func (r *Reader) repeatRow(b *stage.Batch, m *pgrepl.Message) error {
+func (r *Reader) repeatRow(b *buffer.Batch, m *pgrepl.Message) error {
 	t, err := r.d.Tables.Of(m.Relation)
 	if err != nil || !t.Captured {
 		return err
@@ -63,7 +63,7 @@ func operation(m *pgrepl.Message) debezium.Op {
 }
 
 // truncate takes a change that empties tables.
-func (r *Reader) truncate(b *stage.Batch, m *pgrepl.Message) error {
+func (r *Reader) truncate(b *buffer.Batch, m *pgrepl.Message) error {
 	m.Old, m.New = nil, nil
 	switch r.tx.next() {
 	case repeated:
@@ -94,7 +94,7 @@ func eachTruncated(tables *encode.Cache, m *pgrepl.Message, do func(*encode.Tabl
 }
 
 // deliver appends the records of a change.
-func (r *Reader) deliver(b *stage.Batch, t *encode.Table, op debezium.Op, m *pgrepl.Message) error {
+func (r *Reader) deliver(b *buffer.Batch, t *encode.Table, op debezium.Op, m *pgrepl.Message) error {
 	r.observe(b, t, m)
 	ev := r.event(t, op, m)
 	if err := r.announce(b); err != nil {
@@ -116,7 +116,7 @@ func (r *Reader) deliver(b *stage.Batch, t *encode.Table, op debezium.Op, m *pgr
 
 // repeat counts the events of a change that was delivered before: those after it have their place
 // in the transaction by them.
-func (r *Reader) repeat(b *stage.Batch, t *encode.Table, op debezium.Op, m *pgrepl.Message) error {
+func (r *Reader) repeat(b *buffer.Batch, t *encode.Table, op debezium.Op, m *pgrepl.Message) error {
 	r.observe(b, t, m)
 	if !r.d.Events.TransactionMetadata {
 		return nil
@@ -132,7 +132,7 @@ func (r *Reader) repeat(b *stage.Batch, t *encode.Table, op debezium.Op, m *pgre
 }
 
 // observe notes what the table of a change looks like, once.
-func (r *Reader) observe(b *stage.Batch, t *encode.Table, m *pgrepl.Message) {
+func (r *Reader) observe(b *buffer.Batch, t *encode.Table, m *pgrepl.Message) {
 	if t.Observed {
 		return
 	}
@@ -164,7 +164,7 @@ func (r *Reader) leftOut(t *encode.Table) {
 }
 
 // logical takes a message of pg_logical_emit_message: a trace context, a watermark, or one to pass on.
-func (r *Reader) logical(b *stage.Batch, m *pgrepl.Message) error {
+func (r *Reader) logical(b *buffer.Batch, m *pgrepl.Message) error {
 	if m.Transactional && r.decoder.InTransaction() {
 		return r.inTransaction(b, m)
 	}
@@ -176,7 +176,7 @@ func (r *Reader) logical(b *stage.Batch, m *pgrepl.Message) error {
 }
 
 // inTransaction takes a message of the open transaction.
-func (r *Reader) inTransaction(b *stage.Batch, m *pgrepl.Message) error {
+func (r *Reader) inTransaction(b *buffer.Batch, m *pgrepl.Message) error {
 	what := r.tx.next()
 	if what == passed {
 		return nil
@@ -217,7 +217,7 @@ func (r *Reader) inTransaction(b *stage.Batch, m *pgrepl.Message) error {
 }
 
 // lone takes a message that is a transaction of its own.
-func (r *Reader) lone(b *stage.Batch, m *pgrepl.Message) error {
+func (r *Reader) lone(b *buffer.Batch, m *pgrepl.Message) error {
 	r.lastCommit = m.LSN // as Debezium has it
 	b.At.Delivered = max(b.At.Delivered, m.LSN+1)
 	msg := debezium.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
@@ -235,7 +235,7 @@ func (r *Reader) lone(b *stage.Batch, m *pgrepl.Message) error {
 }
 
 // pass appends a message's record. left says that there is none, with or without an error.
-func (r *Reader) pass(b *stage.Batch, m *pgrepl.Message, msg *debezium.LogicalMessage) (left bool, err error) {
+func (r *Reader) pass(b *buffer.Batch, m *pgrepl.Message, msg *debezium.LogicalMessage) (left bool, err error) {
 	before := b.Mark()
 	if _, err := r.messages.Append(&b.Batch, msg); err != nil {
 		return true, r.d.Unprocessable(err)

@@ -7,15 +7,15 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // Heartbeats writes heartbeats and runs heartbeat.action.query, as often as heartbeat.interval.ms says.
 type Heartbeats struct {
 	Spec        spec.Heartbeat
-	Stage       *stage.Stage
+	Buffer      *buffer.Buffer
 	Connections *connections.Set
 	Log         *slog.Logger
 }
@@ -41,11 +41,11 @@ func (h Heartbeats) Run(ctx context.Context, events *debezium.Config) error {
 	}
 }
 
-// write puts a heartbeat record into the open batch. The stage's lock orders it with the reader's records; within a
+// write puts a heartbeat record into the open batch. The buffer's lock orders it with the reader's records; within a
 // transaction it is left to the next tick, so that it never becomes part of one.
 func (h Heartbeats) write(encoder *debezium.HeartbeatEncoder, now time.Time) error {
-	b := h.Stage.Fill()
-	defer h.Stage.Unlock()
+	b := h.Buffer.Fill()
+	defer h.Buffer.Unlock()
 	if b == nil || !b.Whole {
 		return nil
 	}

@@ -9,12 +9,12 @@ import (
 	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/clock"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // ErrReached ends a stream that was to be delivered up to a point only.
@@ -23,7 +23,7 @@ var ErrReached = errors.New("the stream reached its end")
 // Deps are what a reader works with.
 type Deps struct {
 	Events *debezium.Config
-	Stage  *stage.Stage
+	Buffer *buffer.Buffer
 	Tables *encode.Cache
 	// Oversized handles records that their topic does not take; nil where they stop the connector.
 	Oversized   *encode.Oversized
@@ -78,7 +78,7 @@ func NewReader(d Deps, decoder pgrepl.Decoder, resume pgrepl.Position, until pgr
 		messages: debezium.NewMessageEncoder(d.Events), resume: resume, until: until, asked: resume.Commit}
 }
 
-// Run reads until the stream or the stage ends, which is an error; ErrReached is a good one.
+// Run reads until the stream or the buffer ends, which is an error; ErrReached is a good one.
 func (r *Reader) Run(from Source, slot string) error {
 	var f pgrepl.Frame
 	handle := r.Handle
@@ -116,7 +116,7 @@ func (r *Reader) keepAlive(end pgrepl.LSN) error {
 		return nil
 	}
 	if !r.idle(end) {
-		return stage.ErrClosed
+		return buffer.ErrClosed
 	}
 	if r.until != 0 && end >= r.until {
 		return r.reached()
@@ -124,10 +124,10 @@ func (r *Reader) keepAlive(end pgrepl.LSN) error {
 	return nil
 }
 
-// idle moves the open batch's position to the end of the log; false if the stage is closed.
+// idle moves the open batch's position to the end of the log; false if the buffer is closed.
 func (r *Reader) idle(end pgrepl.LSN) bool {
-	b := r.d.Stage.Fill()
-	defer r.d.Stage.Unlock()
+	b := r.d.Buffer.Fill()
+	defer r.d.Buffer.Unlock()
 	if b == nil {
 		return false
 	}
@@ -139,7 +139,7 @@ func (r *Reader) idle(end pgrepl.LSN) bool {
 }
 
 // askWithoutRecords asks for a checkpoint of a batch that has no records, now and then.
-func (r *Reader) askWithoutRecords(b *stage.Batch) {
+func (r *Reader) askWithoutRecords(b *buffer.Batch) {
 	if len(b.Records) > 0 || b.At.Commit <= r.asked {
 		return
 	}
@@ -150,8 +150,8 @@ func (r *Reader) askWithoutRecords(b *stage.Batch) {
 
 // reached waits until everything read is durable.
 func (r *Reader) reached() error {
-	if !r.d.Stage.Drain() {
-		return stage.ErrClosed
+	if !r.d.Buffer.Drain() {
+		return buffer.ErrClosed
 	}
 	return ErrReached
 }
@@ -166,18 +166,18 @@ func (r *Reader) Handle(m *pgrepl.Message) error {
 	return err
 }
 
-// take applies one message under the stage's lock, which a panic must not leave behind: everybody
+// take applies one message under the buffer's lock, which a panic must not leave behind: everybody
 // else would wait for it.
 func (r *Reader) take(m *pgrepl.Message) error {
-	b := r.d.Stage.Fill()
-	defer r.d.Stage.Unlock()
+	b := r.d.Buffer.Fill()
+	defer r.d.Buffer.Unlock()
 	if b == nil {
-		return stage.ErrClosed
+		return buffer.ErrClosed
 	}
 	return r.apply(b, m)
 }
 
-func (r *Reader) apply(b *stage.Batch, m *pgrepl.Message) error {
+func (r *Reader) apply(b *buffer.Batch, m *pgrepl.Message) error {
 	switch m.Kind {
 	case pgrepl.Insert, pgrepl.Update, pgrepl.Delete:
 		return r.row(b, m)
@@ -195,9 +195,9 @@ func (r *Reader) apply(b *stage.Batch, m *pgrepl.Message) error {
 }
 
 // advance notes that the open transaction's change, which was due, is in the batch.
-func (r *Reader) advance(b *stage.Batch) { b.At, b.Whole = r.tx.after(b.At), false }
+func (r *Reader) advance(b *buffer.Batch) { b.At, b.Whole = r.tx.after(b.At), false }
 
-func (r *Reader) commit(b *stage.Batch, m *pgrepl.Message) error {
+func (r *Reader) commit(b *buffer.Batch, m *pgrepl.Message) error {
 	tx := &r.tx
 	r.lastCommit = m.EndLSN
 	if tx.skip {
@@ -212,7 +212,7 @@ func (r *Reader) commit(b *stage.Batch, m *pgrepl.Message) error {
 		}
 	}
 	if tx.traceparent != "" && tx.ordinal > 0 {
-		b.Traces = append(b.Traces, stage.Trace{Parent: tx.traceparent, Commit: tx.commitTime, Position: tx.commit})
+		b.Traces = append(b.Traces, buffer.Trace{Parent: tx.traceparent, Commit: tx.commitTime, Position: tx.commit})
 	}
 	b.At, b.Whole = tx.ended(b.At, m.EndLSN), true
 	b.Commit(progress.Commit{TxID: tx.xid, CommitTime: tx.commitTime}, tx.ordinal)
@@ -221,7 +221,7 @@ func (r *Reader) commit(b *stage.Batch, m *pgrepl.Message) error {
 }
 
 // announce writes the transaction's BEGIN with its first event, so that no position stands between the two.
-func (r *Reader) announce(b *stage.Batch) error {
+func (r *Reader) announce(b *buffer.Batch) error {
 	tx := &r.tx
 	if !r.d.Events.TransactionMetadata || tx.announced {
 		return nil

@@ -9,16 +9,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/patience"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // Report is told how the writing goes.
 type Report interface {
 	// Delivered tells of records that are durable.
-	Delivered(*stage.Tally)
+	Delivered(*buffer.Summary)
 	// Waits tells that Kafka has not acknowledged records, or the end of a transaction where there
 	// are none, for a while; it comes from a goroutine of its own. Acknowledges tells that it has
 	// since.
@@ -55,7 +55,7 @@ type Deps struct {
 // Writer is ready to write what New gave it.
 type Writer struct {
 	d   Deps
-	sum stage.Tally
+	sum buffer.Summary
 }
 
 // New makes a writer.
@@ -77,7 +77,7 @@ const longest = 5 * time.Second
 // which the batch is the caller's again, and reports whether another one is there that may share
 // the transaction, unless that is as old as span. durable says that the transaction is committed,
 // or that there are none; Settle is to follow then.
-func (w *Writer) Write(ctx context.Context, b *stage.Batch, next progress.Checkpoint, span time.Duration,
+func (w *Writer) Write(ctx context.Context, b *buffer.Batch, next progress.Checkpoint, span time.Duration,
 	free func() (more bool)) (durable bool, err error) {
 	w.d.Fail.Pass("before_produce")
 	w.sum.Add(b)
@@ -106,7 +106,7 @@ func (w *Writer) Settle(ctx context.Context) { w.d.Producer.Settle(ctx) }
 func (w *Writer) Commit(ctx context.Context) error { return w.d.Producer.Commit(ctx) }
 
 // Save makes a batch durable at once that is told to nobody, and the checkpoint after it.
-func (w *Writer) Save(ctx context.Context, b *stage.Batch, next progress.Checkpoint) error {
+func (w *Writer) Save(ctx context.Context, b *buffer.Batch, next progress.Checkpoint) error {
 	if err := w.put(ctx, b, next); err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (w *Writer) Save(ctx context.Context, b *stage.Batch, next progress.Checkpo
 }
 
 // put sends a batch and the checkpoint that it leads to. Both are durable with the next commit.
-func (w *Writer) put(ctx context.Context, b *stage.Batch, next progress.Checkpoint) error {
+func (w *Writer) put(ctx context.Context, b *buffer.Batch, next progress.Checkpoint) error {
 	value, err := json.Marshal(next)
 	if err != nil {
 		return fmt.Errorf("write the checkpoint: %w", err)

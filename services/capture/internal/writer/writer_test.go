@@ -12,8 +12,8 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // broker is a producer whose records become durable with a commit, or with each write where it has no transactions.
@@ -57,12 +57,12 @@ type told struct {
 	at      pgrepl.LSN
 }
 
-func (r *told) Delivered(t *stage.Tally) { r.records, r.at = r.records+t.Sent, t.At.Commit }
-func (r *told) Waits(int, time.Duration) {}
-func (r *told) Acknowledges()            {}
-func (r *told) Untold(error)             {}
-func batch(at, records int) *stage.Batch {
-	b := new(stage.Batch)
+func (r *told) Delivered(t *buffer.Summary) { r.records, r.at = r.records+t.Sent, t.At.Commit }
+func (r *told) Waits(int, time.Duration)    {}
+func (r *told) Acknowledges()               {}
+func (r *told) Untold(error)                {}
+func batch(at, records int) *buffer.Batch {
+	b := new(buffer.Batch)
 	b.At = pgrepl.Position{Commit: pgrepl.LSN(at)}
 	b.Records = make([]kgo.Record, records)
 	return b
@@ -107,7 +107,7 @@ func TestAFailureDeliversNothing(t *testing.T) {
 			return err
 		},
 		"a checkpoint": func(w *Writer, p *progress.Progress) error {
-			return w.Save(t.Context(), new(stage.Batch), p.Take(progress.Step{At: pgrepl.Position{Commit: 5}}))
+			return w.Save(t.Context(), new(buffer.Batch), p.Take(progress.Step{At: pgrepl.Position{Commit: 5}}))
 		},
 	} {
 		kafka := &broker{transactions: true, fails: failure}
@@ -123,7 +123,7 @@ func TestACheckpointAloneIsDurableAtOnce(t *testing.T) {
 	kafka := &broker{transactions: true}
 	p := progress.Since(nil)
 	w := New(Deps{Producer: kafka, Progress: p, Report: new(told), Fail: failpoint.Parse("")})
-	if err := w.Save(t.Context(), new(stage.Batch), p.Take(progress.Step{At: pgrepl.Position{Commit: 5}})); err != nil ||
+	if err := w.Save(t.Context(), new(buffer.Batch), p.Take(progress.Step{At: pgrepl.Position{Commit: 5}})); err != nil ||
 		kafka.durable != 5 || p.Durable() != 5 {
 		t.Errorf("%v; the broker has all to %s, %s may be confirmed", err, kafka.durable, p.Durable())
 	}

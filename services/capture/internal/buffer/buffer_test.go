@@ -1,4 +1,4 @@
-package stage
+package buffer
 
 import (
 	"runtime"
@@ -13,7 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
-func put(s *Stage, commit pgrepl.LSN, whole bool) {
+func put(s *Buffer, commit pgrepl.LSN, whole bool) {
 	b := s.Fill()
 	defer s.Unlock()
 	if b == nil {
@@ -53,7 +53,7 @@ func TestAReaderWaitsForRoomAndEverythingComesInOrder(t *testing.T) {
 			put(s, pgrepl.LSN(i), i%3 == 0 || i == n)
 		}
 		if !s.Drain() {
-			t.Error("the stage was closed")
+			t.Error("the buffer was closed")
 		}
 		s.Close()
 	})
@@ -101,7 +101,7 @@ func TestWhatWasTakenIsHeldUntilItsKafkaTransactionIsCommitted(t *testing.T) {
 	}
 }
 
-func TestAStageKnowsWhichTransactionsItHoldsAndForHowLongItsReaderWaited(t *testing.T) {
+func TestABufferKnowsWhichTransactionsItHoldsAndForHowLongItsReaderWaited(t *testing.T) {
 	s := New(pgrepl.Position{}, 2, 1000)
 	commit := func(at pgrepl.LSN) {
 		put(s, at, true)
@@ -137,7 +137,7 @@ func TestAStageKnowsWhichTransactionsItHoldsAndForHowLongItsReaderWaited(t *test
 	}
 }
 
-func TestWhatAStageHoldsIsToldWithoutWaitingForTheEventThatIsEncoded(t *testing.T) {
+func TestWhatABufferHoldsIsToldWithoutWaitingForTheEventThatIsEncoded(t *testing.T) {
 	s := New(pgrepl.Position{}, 2, 1000)
 	put(s, 1, true)
 	s.open.Size = 50
@@ -157,7 +157,7 @@ func TestWhatAStageHoldsIsToldWithoutWaitingForTheEventThatIsEncoded(t *testing.
 }
 
 // waitsFor waits until n goroutines wait for room.
-func waitsFor(s *Stage, n int) {
+func waitsFor(s *Buffer, n int) {
 	for {
 		s.mu.Lock()
 		waiting := s.waiting
@@ -191,7 +191,7 @@ func TestAHeartbeatThatFindsATransactionOpenDoesNotHoldUpItsReader(t *testing.T)
 	<-beaten
 }
 
-func TestAClosedStageLetsNobodyWait(t *testing.T) {
+func TestAClosedBufferLetsNobodyWait(t *testing.T) {
 	s := New(pgrepl.Position{}, 1, 1000)
 	put(s, 1, false)
 	drained := make(chan bool)
@@ -205,17 +205,17 @@ func TestAClosedStageLetsNobodyWait(t *testing.T) {
 	waitsFor(s, 1)
 	s.Close()
 	if <-drained {
-		t.Error("a closed stage was drained")
+		t.Error("a closed buffer was drained")
 	}
 	if b := <-filled; b != nil {
-		t.Errorf("a closed stage was filled: %+v", b)
+		t.Errorf("a closed buffer was filled: %+v", b)
 	}
 	if b := s.Take(); b != nil {
-		t.Errorf("a closed stage gave %+v", b)
+		t.Errorf("a closed buffer gave %+v", b)
 	}
 }
 
-func TestTheTallyOfATransactionIsTheSumOfItsBatches(t *testing.T) {
+func TestTheSummaryOfATransactionIsTheSumOfItsBatches(t *testing.T) {
 	first, second := new(Batch), new(Batch)
 	for i, b := range []*Batch{first, second} {
 		b.Records = []kgo.Record{{Topic: "t"}, {Topic: "u"}}
@@ -235,7 +235,7 @@ func TestTheTallyOfATransactionIsTheSumOfItsBatches(t *testing.T) {
 		step.SignalOffset != &offset || *step.Committed != (progress.Commit{TxID: 1, CommitTime: 7}) {
 		t.Errorf("the second batch is the step %+v", step)
 	}
-	var sum Tally
+	var sum Summary
 	sum.Add(first)
 	sum.Add(second)
 	if sum.Topic != "t" || sum.Sent != 4 || sum.At != second.At || sum.Transactions != 4 || sum.Last != second.Last ||

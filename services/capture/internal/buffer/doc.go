@@ -1,7 +1,7 @@
-// Package stage is where those who make records hand them to the one who writes them to Kafka.
+// Package buffer is where those who make records hand them to the one who writes them to Kafka.
 //
-// Model. A Stage has two batches: one is filled while the other is written. A Batch holds records
-// and what they bring the capture further (progress.Step); its Tally is what status, metrics and
+// Model. A Buffer has two batches: one is filled while the other is written. A Batch holds records
+// and what they bring the capture further (progress.Step); its Summary is what status, metrics and
 // traces are told once the records are durable.
 //
 // Guarantees. Batches are taken in the order in which they were filled, and the position goes from
@@ -36,4 +36,4 @@
 //	D: Take                                A is D's: no longer Due, but in flight, so R sleeps on
 //	D: Written(A), commits, Committed      nothing is in flight: R is woken, and everything that it read is durable
 //	D: fails, Close                        R is woken with false: nothing is known of what was taken
-package stage
+package buffer

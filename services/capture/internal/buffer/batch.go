@@ -1,4 +1,4 @@
-package stage
+package buffer
 
 import (
 	"github.com/calypso-cdc/calypso/libs/debezium"
@@ -8,7 +8,7 @@ import (
 // Batch is what is written to Kafka at once: records and what they bring the capture further.
 type Batch struct {
 	debezium.Batch
-	Tally
+	Summary
 	// Whole says that the batch ends between two transactions.
 	Whole bool
 	// Due says that the position is worth a Kafka transaction even without records.
@@ -30,6 +30,6 @@ func (b *Batch) Step() progress.Step {
 // Reset forgets everything and keeps the memory.
 func (b *Batch) Reset() {
 	b.Batch.Reset()
-	b.Tally.Reset()
-	*b = Batch{Batch: b.Batch, Tally: b.Tally}
+	b.Summary.Reset()
+	*b = Batch{Batch: b.Batch, Summary: b.Summary}
 }

@@ -1,4 +1,4 @@
-package stage
+package buffer
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// Stage is where the stream's reader hands batches to the deliverer. There are two: the reader
+// Buffer is where the stream's reader hands batches to the deliverer. There are two: the reader
 // fills one while the other is being written. The deliverer takes the open batch as soon as it is
 // free and the batch ends between transactions or is full: so a single row leaves at once, and
 // under load batches grow to what the last write left time for, without any timer. A reader that
@@ -17,19 +17,19 @@ import (
 //
 // A written batch is free again before it is durable: that it becomes, with others, when a Kafka
 // transaction is committed.
-type Stage struct {
+type Buffer struct {
 	// maxEvents and maxBytes bound one batch (soft: the event that reaches a limit still goes in).
 	maxEvents, maxBytes int
 
 	mu     sync.Mutex
-	filled sync.Cond // the open batch became ready, or the stage closed
-	freed  sync.Cond // the open batch was taken, what was taken became durable, or the stage closed
+	filled sync.Cond // the open batch became ready, or the buffer closed
+	freed  sync.Cond // the open batch was taken, what was taken became durable, or the buffer closed
 	// mu guards all that follows. open is never nil; spare is nil while it is being written.
 	open, spare *Batch
 	closed      bool
 	// taken is what batches hold that were taken and are not durable.
 	taken struct{ batches, bytes, transactions int }
-	// held is what the stage held when it was last looked at.
+	// held is what the buffer held when it was last looked at.
 	held atomic.Int64
 	// waiting are those that Fill holds up now, since blocked; waited is for how long others were held up before.
 	waiting int
@@ -37,24 +37,24 @@ type Stage struct {
 	waited  time.Duration
 }
 
-// New makes a stage for a stream that goes on at a position. maxEvents and maxBytes bound one batch.
-func New(at pgrepl.Position, maxEvents, maxBytes int) *Stage {
-	s := &Stage{maxEvents: maxEvents, maxBytes: maxBytes, open: &Batch{Tally: Tally{At: at}, Whole: true},
+// New makes a buffer for a stream that goes on at a position. maxEvents and maxBytes bound one batch.
+func New(at pgrepl.Position, maxEvents, maxBytes int) *Buffer {
+	s := &Buffer{maxEvents: maxEvents, maxBytes: maxBytes, open: &Batch{Summary: Summary{At: at}, Whole: true},
 		spare: new(Batch)}
 	s.filled.L, s.freed.L = &s.mu, &s.mu
 	return s
 }
 
-func (s *Stage) full(b *Batch) bool { return len(b.Records) >= s.maxEvents || b.Size >= s.maxBytes }
+func (s *Buffer) full(b *Batch) bool { return len(b.Records) >= s.maxEvents || b.Size >= s.maxBytes }
 
 // ready reports whether the open batch may be taken.
-func (s *Stage) ready() bool {
+func (s *Buffer) ready() bool {
 	b := s.open
 	return len(b.Records) > 0 && (b.Whole || s.full(b)) || b.Due
 }
 
-// Fill locks the stage and returns the open batch with room in it; nil if the stage is closed. Unlock must follow.
-func (s *Stage) Fill() *Batch {
+// Fill locks the buffer and returns the open batch with room in it; nil if the buffer is closed. Unlock must follow.
+func (s *Buffer) Fill() *Batch {
 	s.mu.Lock()
 	if s.full(s.open) && !s.closed {
 		s.await()
@@ -66,7 +66,7 @@ func (s *Stage) Fill() *Batch {
 }
 
 // await waits for room in the open batch.
-func (s *Stage) await() {
+func (s *Buffer) await() {
 	if s.waiting++; s.waiting == 1 {
 		s.blocked = time.Now()
 	}
@@ -79,15 +79,15 @@ func (s *Stage) await() {
 }
 
 // Unlock ends what Fill began.
-func (s *Stage) Unlock() {
+func (s *Buffer) Unlock() {
 	if s.spare != nil && s.ready() {
 		s.filled.Signal()
 	}
 	s.mu.Unlock()
 }
 
-// Take waits for a batch that is ready; nil if the stage is closed.
-func (s *Stage) Take() *Batch {
+// Take waits for a batch that is ready; nil if the buffer is closed.
+func (s *Buffer) Take() *Batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for !s.closed && !s.ready() {
@@ -107,7 +107,7 @@ func (s *Stage) Take() *Batch {
 }
 
 // Written gives a batch back that the broker holds, and reports whether the next one is ready already.
-func (s *Stage) Written(b *Batch) (more bool) {
+func (s *Buffer) Written(b *Batch) (more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.Reset()
@@ -116,14 +116,14 @@ func (s *Stage) Written(b *Batch) (more bool) {
 }
 
 // Committed notes that all written batches are durable.
-func (s *Stage) Committed() {
+func (s *Buffer) Committed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken.batches, s.taken.bytes, s.taken.transactions = 0, 0, 0
 	s.freed.Broadcast()
 }
 
-// Load is what a stage holds.
+// Load is what a buffer holds.
 type Load struct {
 	// Bytes of records, and Transactions that were read to their commit, wait or are being delivered.
 	Bytes, Transactions int
@@ -131,8 +131,8 @@ type Load struct {
 	Waited time.Duration
 }
 
-// Load is what the stage holds now.
-func (s *Stage) Load() Load {
+// Load is what the buffer holds now.
+func (s *Buffer) Load() Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := Load{Bytes: s.taken.bytes + s.open.Size, Transactions: s.taken.transactions + s.open.Transactions,
@@ -143,8 +143,8 @@ func (s *Stage) Load() Load {
 	return l
 }
 
-// Holds is how many bytes the stage holds, or held before the event that is being encoded now: it never waits.
-func (s *Stage) Holds() int64 {
+// Holds is how many bytes the buffer holds, or held before the event that is being encoded now: it never waits.
+func (s *Buffer) Holds() int64 {
 	if s.mu.TryLock() {
 		defer s.mu.Unlock()
 		s.held.Store(int64(s.taken.bytes + s.open.Size))
@@ -153,7 +153,7 @@ func (s *Stage) Holds() int64 {
 }
 
 // Close wakes both sides; what was not taken is given up.
-func (s *Stage) Close() {
+func (s *Buffer) Close() {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
@@ -161,8 +161,8 @@ func (s *Stage) Close() {
 	s.freed.Broadcast()
 }
 
-// Drain waits until everything in the stage is durable; false if it was closed before.
-func (s *Stage) Drain() bool {
+// Drain waits until everything in the buffer is durable; false if it was closed before.
+func (s *Buffer) Drain() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open.Due = true
@@ -173,5 +173,5 @@ func (s *Stage) Drain() bool {
 	return !s.closed
 }
 
-// ErrClosed is how those who fill a stage, or wait for what they put there, learn that it is closed.
+// ErrClosed is how those who fill a buffer, or wait for what they put there, learn that it is closed.
 var ErrClosed = errors.New("the stream was stopped")

@@ -1,4 +1,4 @@
-package stage
+package buffer
 
 import (
 	"time"
@@ -10,9 +10,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
-// Tally is what board, metrics and traces are told about records once they are durable. Those of
+// Summary is what board, metrics and traces are told about records once they are durable. Those of
 // the batches of one Kafka transaction add up.
-type Tally struct {
+type Summary struct {
 	// At is the position after the last record.
 	At pgrepl.Position
 	// Transactions counts the commits; Last is the last one.
@@ -75,7 +75,7 @@ type Count struct {
 }
 
 // Add takes over a batch that is about to be written.
-func (t *Tally) Add(b *Batch) {
+func (t *Summary) Add(b *Batch) {
 	if t.Began.IsZero() {
 		t.Began = time.Now()
 	}
@@ -104,7 +104,7 @@ func (t *Tally) Add(b *Batch) {
 }
 
 // Commit counts a transaction that ends; changes says how many changes it has.
-func (t *Tally) Commit(c progress.Commit, changes uint64) {
+func (t *Summary) Commit(c progress.Commit, changes uint64) {
 	t.Transactions++
 	t.Last = c
 	if changes > 0 {
@@ -113,7 +113,7 @@ func (t *Tally) Commit(c progress.Commit, changes uint64) {
 }
 
 // change counts n transactions with events.
-func (t *Tally) change(n, oldest, newest int64) {
+func (t *Summary) change(n, oldest, newest int64) {
 	if n == 0 {
 		return
 	}
@@ -124,16 +124,16 @@ func (t *Tally) change(n, oldest, newest int64) {
 }
 
 // Reset forgets everything and keeps the memory.
-func (t *Tally) Reset() {
+func (t *Summary) Reset() {
 	clear(t.Reads)
 	clear(t.Traces)
 	clear(t.Counts)
 	clear(t.Versions)
-	*t = Tally{Reads: t.Reads[:0], Traces: t.Traces[:0], Counts: t.Counts[:0], Versions: t.Versions[:0]}
+	*t = Summary{Reads: t.Reads[:0], Traces: t.Traces[:0], Counts: t.Counts[:0], Versions: t.Versions[:0]}
 }
 
 // Count counts the events that a change of a table became.
-func (t *Tally) Count(table string, events int64, ev *debezium.Event) {
+func (t *Summary) Count(table string, events int64, ev *debezium.Event) {
 	c := t.counter(table, ev.Op)
 	c.Events += events
 	if events > 0 {
@@ -144,7 +144,7 @@ func (t *Tally) Count(table string, events int64, ev *debezium.Event) {
 
 // counter finds the count of a table and an operation. The name is mostly the same string in
 // memory, which costs no comparison.
-func (t *Tally) counter(table string, op debezium.Op) *Count {
+func (t *Summary) counter(table string, op debezium.Op) *Count {
 	for i := len(t.Counts) - 1; i >= 0; i-- {
 		if c := &t.Counts[i]; c.Table == table && c.Op == op {
 			return c
@@ -153,7 +153,7 @@ func (t *Tally) counter(table string, op debezium.Op) *Count {
 	return t.newCounter(table, op)
 }
 
-func (t *Tally) newCounter(table string, op debezium.Op) *Count {
+func (t *Summary) newCounter(table string, op debezium.Op) *Count {
 	t.Counts = append(t.Counts, Count{Table: table, Op: op})
 	return &t.Counts[len(t.Counts)-1]
 }
