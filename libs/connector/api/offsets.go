@@ -117,58 +117,66 @@ func (s *offsets) stopped(name string) (state.Connector, connector.Plugin, error
 
 func (s *offsets) AlterOffsets(ctx context.Context,
 	request *connectorv1.AlterOffsetsRequest) (*connectorv1.AlterOffsetsResponse, error) {
-	if len(request.GetOffsets()) == 0 {
+	offsets := request.GetOffsets()
+	if len(offsets) == 0 {
 		return nil, invalidField(connector.ReasonOffsetsInvalid, "offsets",
 			"Partitions / offsets need to be provided for an alter offsets request")
 	}
-	if request.GetValidateOnly() {
-		_, plugin, err := s.fleet.ours(request.GetName())
-		return &connectorv1.AlterOffsetsResponse{Message: unchangedMessage, Consequences: plugin.Repeats}, err
-	}
-	s.fleet.changing.Lock()
-	defer s.fleet.changing.Unlock()
-	c, plugin, err := s.stopped(request.GetName())
+	message, repeats, err := s.change(ctx, request, alteredMessage,
+		func(ctx context.Context, c state.Connector, plugin connector.Plugin) error {
+			if plugin.Type == connector.Source {
+				return s.alterSourceOffsets(ctx, c, plugin, offsets)
+			}
+			return s.alterSinkOffsets(ctx, c, offsets)
+		})
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.fleet.config.StoreTimeout)
-	defer cancel()
-	if plugin.Type == connector.Source {
-		err = s.alterSourceOffsets(ctx, c, plugin, request.GetOffsets())
-	} else {
-		err = s.alterSinkOffsets(ctx, c, request.GetOffsets())
-	}
-	if err != nil {
-		return nil, err
-	}
-	s.fleet.logger.Info("offsets altered", "connector", c.Name, "partitions", len(request.GetOffsets()))
-	return &connectorv1.AlterOffsetsResponse{Message: alteredMessage, Consequences: plugin.Repeats}, nil
+	return &connectorv1.AlterOffsetsResponse{Message: message, Consequences: repeats}, nil
 }
 
 func (s *offsets) ResetOffsets(ctx context.Context,
 	request *connectorv1.ResetOffsetsRequest) (*connectorv1.ResetOffsetsResponse, error) {
+	message, repeats, err := s.change(ctx, request, resetMessage,
+		func(ctx context.Context, c state.Connector, plugin connector.Plugin) error {
+			if plugin.Type == connector.Source {
+				return s.resetSourceOffsets(ctx, c.Name)
+			}
+			return s.resetSinkOffsets(ctx, c)
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &connectorv1.ResetOffsetsResponse{Message: message, Consequences: repeats}, nil
+}
+
+// changeRequest is a request to change the offsets of a connector, or to say what that would lead to.
+type changeRequest interface {
+	GetName() string
+	GetValidateOnly() bool
+}
+
+// change has apply change the offsets of a connector, which must be stopped, and returns done, the message of a change
+// that was made, with what comes again. A request that only asks for that gets it, and changes nothing.
+func (s *offsets) change(ctx context.Context, request changeRequest, done string,
+	apply func(context.Context, state.Connector, connector.Plugin) error) (message string, repeats []string, err error) {
 	if request.GetValidateOnly() {
 		_, plugin, err := s.fleet.ours(request.GetName())
-		return &connectorv1.ResetOffsetsResponse{Message: unchangedMessage, Consequences: plugin.Repeats}, err
+		return unchangedMessage, plugin.Repeats, err
 	}
 	s.fleet.changing.Lock()
 	defer s.fleet.changing.Unlock()
 	c, plugin, err := s.stopped(request.GetName())
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.fleet.config.StoreTimeout)
 	defer cancel()
-	if plugin.Type == connector.Source {
-		err = s.resetSourceOffsets(ctx, c.Name)
-	} else {
-		err = s.resetSinkOffsets(ctx, c)
+	if err := apply(ctx, c, plugin); err != nil {
+		return "", nil, err
 	}
-	if err != nil {
-		return nil, err
-	}
-	s.fleet.logger.Info("offsets reset", "connector", c.Name)
-	return &connectorv1.ResetOffsetsResponse{Message: resetMessage, Consequences: plugin.Repeats}, nil
+	s.fleet.logger.Info("offsets changed", "connector", c.Name, "message", done)
+	return done, plugin.Repeats, nil
 }
 
 func (s *offsets) alterSourceOffsets(ctx context.Context, c state.Connector, plugin connector.Plugin,

@@ -7,5 +7,8 @@
 // (errors.retry.max.time.ms). What Permanent marks, and what the service calls permanent, is never
 // repeated. A context that ends ends the waiting with its cause.
 //
+// It differs from capture's package of the same name, which begins whole sessions again and ends the
+// task at an error that nobody has judged; why is said there.
+//
 // Callers are whoever asks the cluster, the brokers or a registry on a task's behalf.
 package retry
