@@ -79,7 +79,7 @@ func (k *compiler) array(t *pgmodel.Type, mod int32) (codec, bool) {
 // unchangedArray is the placeholder of an array: one placeholder of its element type, or the placeholder's bytes as
 // numbers. Other arrays have none.
 func (k *compiler) unchangedArray(element string, items *record.Schema) any {
-	placeholder := k.cfg.unavailable()
+	placeholder := k.cfg.Unavailable
 	switch {
 	case element == "text" || element == "varchar" || element == "bpchar" || element == "json" || element == "jsonb":
 		return []any{string(placeholder)}

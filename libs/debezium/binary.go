@@ -48,9 +48,9 @@ func (k *compiler) bytea() codec {
 	c := codec{schema: s, fallback: k.cfg.binaryValue([]byte{})}
 	switch k.cfg.Binary {
 	case BinaryBytes, "":
-		c.unchanged = k.cfg.unavailable()
+		c.unchanged = k.cfg.Unavailable
 	case BinaryHex:
-		c.unchanged = string(k.cfg.unavailable())
+		c.unchanged = string(k.cfg.Unavailable)
 	}
 	if k.cfg.Binary == BinaryHex {
 		c.encode = func(dst, text []byte) ([]byte, error) {

@@ -47,15 +47,7 @@ func semantic(t record.Type, name string, params ...record.Param) *record.Schema
 
 // text is the codec of types whose text output is their value.
 func (k *compiler) text(s *record.Schema) codec {
-	return codec{schema: s, encode: encodeText, verbatim: true, fallback: "", unchanged: string(k.cfg.unavailable())}
+	return codec{schema: s, encode: encodeText, verbatim: true, fallback: "", unchanged: string(k.cfg.Unavailable)}
 }
 
 func encodeText(dst, text []byte) ([]byte, error) { return record.AppendString(dst, text), nil }
-
-// unavailable is the placeholder for TOASTed values that were not sent.
-func (c *Config) unavailable() []byte {
-	if c.Unavailable == nil {
-		return []byte("__debezium_unavailable_value")
-	}
-	return c.Unavailable
-}

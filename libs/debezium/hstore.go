@@ -20,7 +20,7 @@ type pair struct {
 // hstore is the codec of hstore under hstore.handling.mode. The entries stand in the order in which a java.util.HashMap
 // would give them, since Debezium's do.
 func (k *compiler) hstore() codec {
-	unavailable := string(k.cfg.unavailable())
+	unavailable := string(k.cfg.Unavailable)
 	if k.cfg.HStore == HStoreMap {
 		s := &record.Schema{Type: record.MapType, Keys: record.Of(record.String), Values: record.OptionalOf(record.String)}
 		return codec{schema: s, fallback: record.Map{}, unchanged: record.Map{{Key: unavailable, Value: unavailable}},
@@ -29,7 +29,7 @@ func (k *compiler) hstore() codec {
 				return appendPairs(dst, pairs, record.AppendString), err
 			}}
 	}
-	placeholder := appendPairs(nil, []pair{{key: k.cfg.unavailable(), value: k.cfg.unavailable()}},
+	placeholder := appendPairs(nil, []pair{{key: k.cfg.Unavailable, value: k.cfg.Unavailable}},
 		record.AppendCharacters)
 	return codec{schema: semantic(record.String, "io.debezium.data.Json"), fallback: "{}", unchanged: string(placeholder),
 		encode: func(dst, text []byte) ([]byte, error) {

@@ -29,7 +29,7 @@ func (k *compiler) numeric(mod int32) codec {
 		return codec{schema: record.Of(record.Float64), encode: encodeFloat64, fallback: float64(0)}
 	case DecimalString:
 		return codec{schema: record.Of(record.String), encode: numericTextEncoder(mod, scale), fallback: zero.String(),
-			unchanged: string(k.cfg.unavailable())}
+			unchanged: string(k.cfg.Unavailable)}
 	}
 	if mod == -1 {
 		return variableScale()

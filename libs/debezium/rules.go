@@ -12,8 +12,11 @@ import (
 type ColumnRules struct {
 	Include javaregex.List // column.include.list; empty means all
 	Exclude javaregex.List // column.exclude.list
-	// Mappings are tried in order; the first whose pattern matches a column is the only one that acts on it.
-	Mappings []ColumnMapping
+	// The first mapping that matches a column is the only one that acts on it. The kinds are tried in Debezium's order:
+	// Truncate, Mask, Propagate, PropagateTypes, Hash.
+	Truncate, Mask, Hash []ColumnMapping
+	// Propagate are columns, and PropagateTypes names of types, whose source type is added to the schema.
+	Propagate, PropagateTypes javaregex.List
 }
 
 // includes reports whether the column named schema.table.column goes into values.
@@ -27,10 +30,7 @@ func (r *ColumnRules) includes(name string) bool {
 // ColumnMapping is one of column.truncate.to.N.chars, column.mask.with.N.chars, column.mask.hash.… and
 // …propagate.source.type. Exactly one of its actions is set.
 type ColumnMapping struct {
-	Columns javaregex.List
-	// ByType matches schema.table.type instead of schema.table.column.
-	ByType bool
-
+	Columns   javaregex.List
 	Truncate  *int
 	Mask      *string
 	Hash      *HashMapping
@@ -47,14 +47,23 @@ type HashMapping struct {
 
 // mappingFor returns the mapping of a column, nil if there is none.
 func (r *ColumnRules) mappingFor(table, column, typeName string) *ColumnMapping {
-	for i := range r.Mappings {
-		m := &r.Mappings[i]
-		name := table + "." + column
-		if m.ByType {
-			name = table + "." + typeName
-		}
-		if m.Columns.Match(name) {
-			return m
+	name := table + "." + column
+	if m := firstMatch(r.Truncate, name); m != nil {
+		return m
+	}
+	if m := firstMatch(r.Mask, name); m != nil {
+		return m
+	}
+	if r.Propagate.Match(name) || r.PropagateTypes.Match(table+"."+typeName) {
+		return &ColumnMapping{Propagate: true}
+	}
+	return firstMatch(r.Hash, name)
+}
+
+func firstMatch(mappings []ColumnMapping, name string) *ColumnMapping {
+	for i := range mappings {
+		if mappings[i].Columns.Match(name) {
+			return &mappings[i]
 		}
 	}
 	return nil

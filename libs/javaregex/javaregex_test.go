@@ -409,3 +409,16 @@ func FuzzPatterns(f *testing.F) {
 		}
 	})
 }
+
+func TestAListMatchesWholeNamesWithoutRegardToCase(t *testing.T) {
+	list, err := javaregex.ParseList(`public\.a.*, Shop.T{1\,2}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"public.abc": true, "PUBLIC.A": true, "xpublic.a": false, "shop.tt": true,
+		"shop.ttt": false} {
+		if list.Match(name) != want {
+			t.Errorf("%s matches: %t, want %t", name, !want, want)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func capturePlugin(o Options, m *metrics.Meters) (connector.Plugin, error) {
 		},
 		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check.Source(ctx, v) },
 		Topics: func(v catalogue.Values) connector.UsedTopics {
-			return connector.UsedTopics{Prefix: v.String("topic.prefix") + "."}
+			return connector.UsedTopics{Prefix: spec.Prefix(v) + "."}
 		},
 		Offset: offsets.Problem, Repeats: offsets.Repeats,
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {

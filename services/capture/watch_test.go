@@ -25,6 +25,8 @@ type idleFleet struct {
 
 func (f *idleFleet) Idle() []string { return f.idle }
 
+func (f *idleFleet) Class(string) (string, error) { return Class, nil }
+
 func (f *idleFleet) Environment(name string) (connector.TaskEnv, catalogue.Values, error) {
 	plugins, err := Plugins(Options{})
 	if err != nil {

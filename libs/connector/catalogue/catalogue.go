@@ -1,7 +1,14 @@
 // Package catalogue declares configuration keys once: name, aliases, type, default, importance, documentation,
-// secrecy and what a change leads to. Validation, Kafka Connect's validate answer, plans, the reference page and the
-// masking of secrets all follow from the declaration. Keys and values are strings, as in Kafka Connect; a connector
-// reads them through Values, which has already checked them.
+// secrecy, what a change leads to, and the variable that the value fills. Validation, Kafka Connect's validate answer,
+// plans, the reference page and the masking of secrets all follow from the declaration, and so does the reading.
+//
+// Model. Keys and values are strings, as in Kafka Connect. A connector has a type for its settings, with a method that
+// returns its keys; each key says which field of the settings it fills, by a Target (Text, Flag, OneOf …).
+// New makes a Catalogue of the keys of a first, empty value; Parse checks a configuration and gives Values; Fill fills
+// the fields of another value from them. No key is read by its name, and no default is written twice.
+//
+// Guarantees. What the declaration and the field contradict each other in is an error of New, which a test of any
+// connector meets. Errors of values are Problems, which carry their key.
 package catalogue
 
 import (
@@ -84,22 +91,21 @@ type Key struct {
 	DisplayName string
 	// Width is the size of the input field that forms show; none if empty.
 	Width Width
-	// Allowed lists the only values accepted, if not empty (compared without regard to case unless Cased).
+	// Allowed lists the only values accepted, if not empty (compared without regard to case unless Cased); those that
+	// the target takes if it is empty.
 	Allowed []string
 	Cased   bool
 	// Check rejects a value that the type alone cannot; its error says what is wrong and what would be right.
 	Check func(value string) error
-	// Members are names of a family's keys, after its prefix, that a slip is told by: one that is nearly such a name
-	// is warned of. Other names may be whatever what reads the family takes.
-	Members []string
-	// Closed says of a family that nothing reads what is not among its Members or declared by its own name: all other
-	// names are warned of.
-	Closed bool
+	// Members are the names of a family's keys that are known.
+	Members Members
 	// Hidden keys are shown by forms only where they are set: other spellings, and what has no effect.
 	Hidden bool
 	// NamesKeys says that the items of the value are parts of the names of other keys (transforms names
 	// transforms.<item>.type): a reference is refused, since what is behind it would show in those names.
 	NamesKeys bool
+	// Into is the variable that the value fills, by its type.
+	Into Target
 	// Consequences are what a change of the value leads to, besides that the tasks start again.
 	Consequences []Consequence
 	// Unsupported says why the key has no effect here; empty if it is supported.
@@ -107,6 +113,15 @@ type Key struct {
 	// ChangesData marks an unsupported key that would change what data comes out: setting it is an error, not a
 	// warning. A value equal to Default is still accepted, since it asks for nothing special.
 	ChangesData bool
+}
+
+// Members are names of a family's keys, after its prefix, that a slip is told by: one that is nearly such a name is
+// warned of.
+type Members struct {
+	Names []string
+	// Only says that nothing reads other names, unless they are declared by themselves: all of them are warned of.
+	// Otherwise they may be whatever what reads the family takes.
+	Only bool
 }
 
 // Fault is the error of a Check in the very words of what Calypso replaces, which begin with a capital letter.
@@ -123,6 +138,8 @@ type Catalogue struct {
 	byName   map[string]int // name, not of a family -> index in keys
 	byAlias  map[string]int // alias -> index in keys
 	families []int          // indexes in keys of the names that end in "*", longest prefix first
+	// settings reads a configuration as the connector does, for the conditions of consequences; nil if there are none.
+	settings func(Values) any
 }
 
 // Problem is one error or warning about one key. A connector that finds a fault beyond what keys declare returns it
@@ -162,6 +179,10 @@ func New(groups ...[]Key) (*Catalogue, error) {
 			if key.Required && key.Default != nil {
 				return nil, fmt.Errorf("catalogue: key %s is required and has a default", key.Name)
 			}
+			if err := key.fits(); err != nil {
+				return nil, err
+			}
+			key = key.withWords()
 			if at, ok := index[key.Name]; ok {
 				c.keys[at] = key
 				continue
@@ -190,10 +211,30 @@ func New(groups ...[]Key) (*Catalogue, error) {
 			if problem := key.check(*key.Default); problem != "" {
 				return nil, fmt.Errorf("catalogue: default of key %s: %s", key.Name, problem)
 			}
+			if key.Into.fill == nil {
+				continue
+			}
+			if err := key.Into.fill(*key.Default); err != nil {
+				return nil, fmt.Errorf("catalogue: default of key %s: %w", key.Name, err)
+			}
 		}
 	}
 	c.sortFamilies()
 	return c, nil
+}
+
+// Reading has consequences ask the settings that read makes of a configuration, also of one with faults; see Case.
+func (c *Catalogue) Reading(read func(Values) any) *Catalogue {
+	c.settings = read
+	return c
+}
+
+// withWords allows what the target of a key takes.
+func (k Key) withWords() Key {
+	if len(k.Allowed) == 0 {
+		k.Allowed = k.Into.words
+	}
+	return k
 }
 
 // sortFamilies puts those with longer prefixes first.
@@ -207,12 +248,13 @@ func (c *Catalogue) sortFamilies() {
 // transformations. Where it declares a key by that very name already, this stays.
 func (c *Catalogue) With(keys []Key) *Catalogue {
 	more := &Catalogue{keys: slices.Clone(c.keys), byName: maps.Clone(c.byName), byAlias: maps.Clone(c.byAlias),
-		families: slices.Clone(c.families)}
+		families: slices.Clone(c.families), settings: c.settings}
 	for _, key := range keys {
+		key = key.withWords()
 		at := len(more.keys)
 		if strings.HasSuffix(key.Name, "*") {
 			if i := slices.IndexFunc(more.families, func(i int) bool { return more.keys[i].Name == key.Name }); i >= 0 {
-				more.keys[more.families[i]].Closed = key.Closed
+				more.keys[more.families[i]].Members.Only = key.Members.Only
 				continue
 			}
 			more.families = append(more.families, at)

@@ -39,8 +39,16 @@ type Consequence struct {
 	Effect Effect
 	// Doc says what happens and what to do about it, in sentences.
 	Doc string
-	// When reports whether the change leads to it; if it is nil, any change of the value does.
-	When func(before, after Values) bool
+	// When reports whether the change leads to it, by what the catalogue's Reading makes of both configurations; see
+	// Case. If it is nil, any change of the value does.
+	When func(before, after any) bool
+	// Items is a condition on the items of the key's own list, such as Gains.
+	Items func(before, after []string) bool
+}
+
+// Case is a condition on the settings of a connector before and after a change.
+func Case[S any](holds func(before, after S) bool) func(before, after any) bool {
+	return func(before, after any) bool { return holds(before.(S), after.(S)) }
 }
 
 // Following is a consequence of a change with the keys that lead to it.
@@ -53,10 +61,15 @@ type Following struct {
 // What several keys lead to is there once. Setting a key to its default, or by another of its names, is no change.
 func (c *Catalogue) Consequences(before, after Values) []Following {
 	var all []Following
+	var was, is any
+	if c.settings != nil {
+		was, is = c.settings(before), c.settings(after)
+	}
 	for _, key := range c.keys {
 		changed := key.changes(before, after)
 		for _, consequence := range key.Consequences {
-			if key.Unsupported != "" || len(changed) == 0 || consequence.When != nil && !consequence.When(before, after) {
+			if key.Unsupported != "" || len(changed) == 0 || consequence.When != nil && !consequence.When(was, is) ||
+				consequence.Items != nil && !consequence.Items(before.List(key.Name), after.List(key.Name)) {
 				continue
 			}
 			at := slices.IndexFunc(all, func(f Following) bool {
@@ -105,7 +118,7 @@ func (k Key) changes(before, after Values) []string {
 // presenceCounts reports whether every consequence has a condition of its own, which may tell a default that is set
 // from one that is not.
 func (k Key) presenceCounts() bool {
-	return !slices.ContainsFunc(k.Consequences, func(c Consequence) bool { return c.When == nil })
+	return !slices.ContainsFunc(k.Consequences, func(c Consequence) bool { return c.When == nil && c.Items == nil })
 }
 
 // same compares two values as they are read.
@@ -117,34 +130,23 @@ func (k Key) same(a, b string) bool {
 	return a == b
 }
 
-// ListGains is a condition: the list has items that it did not have, or no longer restricts.
-func ListGains(name string) func(before, after Values) bool {
-	return func(before, after Values) bool { return gains(before.List(name), after.List(name)) }
-}
-
-// ListLoses is a condition: the list no longer has items that it had, or begins to restrict.
-func ListLoses(name string) func(before, after Values) bool {
-	return func(before, after Values) bool { return gains(after.List(name), before.List(name)) }
-}
-
-// gains compares lists that restrict unless they are empty.
-func gains(before, after []string) bool {
+// Gains is a condition on a list that restricts unless it is empty: it has items that it did not have, or no longer
+// restricts.
+func Gains(before, after []string) bool {
 	if len(before) == 0 || len(after) == 0 {
 		return len(after) < len(before)
 	}
+	return Grows(before, after)
+}
+
+// Loses is a condition on a list that restricts unless it is empty: it no longer has items that it had, or begins to
+// restrict.
+func Loses(before, after []string) bool { return Gains(after, before) }
+
+// Grows is a condition on any other list: it has items that it did not have.
+func Grows(before, after []string) bool {
 	return slices.ContainsFunc(after, func(item string) bool { return !slices.Contains(before, item) })
 }
 
-// ListGrows is a condition on a list of exclusions: it has items that it did not have.
-func ListGrows(name string) func(before, after Values) bool {
-	return func(before, after Values) bool { return grows(before.List(name), after.List(name)) }
-}
-
-// ListShrinks is a condition on a list of exclusions: it no longer has items that it had.
-func ListShrinks(name string) func(before, after Values) bool {
-	return func(before, after Values) bool { return grows(after.List(name), before.List(name)) }
-}
-
-func grows(before, after []string) bool {
-	return slices.ContainsFunc(after, func(item string) bool { return !slices.Contains(before, item) })
-}
+// Shrinks is a condition on any other list: it no longer has items that it had.
+func Shrinks(before, after []string) bool { return Grows(after, before) }

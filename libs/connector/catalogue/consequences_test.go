@@ -16,11 +16,11 @@ func TestAChangeLeadsToWhatItsKeysDeclare(t *testing.T) {
 			Consequences: []catalogue.Consequence{{Effect: catalogue.RowsChange, Doc: "same"}}},
 		{Name: "form.own", Type: catalogue.String},
 		{Name: "tables", Type: catalogue.List, Consequences: []catalogue.Consequence{
-			{Effect: catalogue.TablesAdded, When: catalogue.ListGains("tables")},
-			{Effect: catalogue.TablesRemoved, When: catalogue.ListLoses("tables")}}},
+			{Effect: catalogue.TablesAdded, Items: catalogue.Gains},
+			{Effect: catalogue.TablesRemoved, Items: catalogue.Loses}}},
 		{Name: "not", Type: catalogue.List, Consequences: []catalogue.Consequence{
-			{Effect: catalogue.TablesAdded, Doc: "not", When: catalogue.ListShrinks("not")},
-			{Effect: catalogue.TablesRemoved, Doc: "not", When: catalogue.ListGrows("not")}}},
+			{Effect: catalogue.TablesAdded, Doc: "not", Items: catalogue.Shrinks},
+			{Effect: catalogue.TablesRemoved, Doc: "not", Items: catalogue.Grows}}},
 		{Name: "gone", Type: catalogue.String, Unsupported: "It is gone.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.NewSlot}}},
 	})

@@ -26,11 +26,52 @@ const (
 	topicsRemoved = "Topics that are no longer named are not read any more. Their offsets stay with the consumer group, and rows in the table stay."
 )
 
-// SourceFramework declares Kafka Connect's own keys of a source connector (org.apache.kafka.connect.runtime.
+// Common are settings that every connector has.
+type Common struct {
+	Name     string
+	TasksMax int
+	// ToleratesErrors is errors.tolerance=all.
+	ToleratesErrors bool
+}
+
+// Source are Kafka Connect's own settings of a source connector.
+type Source struct {
+	Common
+	// ExactlyOnceRequired is exactly.once.support=required.
+	ExactlyOnceRequired bool
+	// TopicGroups are the names of topic.creation.groups, TopicSettings what is set under topic.creation.
+	TopicGroups   []string
+	TopicSettings map[string]string
+	// Producer is what is set under producer.override.
+	Producer map[string]string
+}
+
+// Sink are Kafka Connect's own settings of a sink connector.
+type Sink struct {
+	Common
+	// Topics are those that are named, TopicsRegex a Java pattern of them.
+	Topics      []string
+	TopicsRegex string
+	// DeadLetterTopic is empty where there is none. DeadLetterReplication counts if ReplicationGiven, else the broker's
+	// default does.
+	DeadLetterTopic       string
+	DeadLetterReplication int16
+	ReplicationGiven      bool
+	// Consumer is what is set under consumer.override.
+	Consumer map[string]string
+}
+
+// SourceFramework declares the keys of a source connector that are Kafka Connect's own.
+func SourceFramework() []Key { return new(Source).Keys() }
+
+// SinkFramework declares the keys of a sink connector that are Kafka Connect's own.
+func SinkFramework() []Key { return new(Sink).Keys() }
+
+// Keys declare Kafka Connect's own keys of a source connector (org.apache.kafka.connect.runtime.
 // SourceConnectorConfig), in its order. A connector that cannot honour one declares it again with Unsupported.
-func SourceFramework() []Key {
+func (s *Source) Keys() []Key {
 	const written = "Records written before the change stay as they are."
-	shared := leadingTo(common(), map[string]Consequence{
+	shared := leadingTo(s.common(), map[string]Consequence{
 		"key.converter": {Effect: KeysChange,
 			Doc: "Keys get other bytes, so a row's records may go to another partition than before: their order across the change is not kept, and compaction keeps the last record under the old key. Readers must follow. " + written},
 		"value.converter": {Effect: RowsChange,
@@ -50,12 +91,14 @@ func SourceFramework() []Key {
 		Key{Name: "topic.creation.groups", NamesKeys: true, Type: List, Check: aliases, Default: Default(""), Importance: Low,
 			Group: groupTopics, Width: Wide,
 			DisplayName: "Topic Creation Groups",
+			Into:        Strings(&s.TopicGroups),
 			Doc:         "Names of groups of settings for the topics that the connector creates, besides the group default."},
-		Key{Name: "topic.creation.*", Members: []string{"groups"}, Type: String, Importance: Low,
+		Key{Name: "topic.creation.*", Members: Members{Names: []string{"groups"}}, Type: String, Importance: Low,
 			Group: groupTopics, Width: Wide,
-			Doc: "Settings of a topic creation group: topic.creation.<group>.include, .exclude, .replication.factor, .partitions and any topic setting such as .cleanup.policy."},
+			Into: Family(&s.TopicSettings),
+			Doc:  "Settings of a topic creation group: topic.creation.<group>.include, .exclude, .replication.factor, .partitions and any topic setting such as .cleanup.policy."},
 		Key{Name: "exactly.once.support", Type: String, Default: Default("requested"),
-			Allowed:    []string{"REQUESTED", "REQUIRED"},
+			Into:       OneOf(&s.ExactlyOnceRequired, Word[bool]{"REQUESTED", false}, Word[bool]{"REQUIRED", true}),
 			Importance: Medium, Group: groupExactlyOnce, Order: 2, Width: Short, DisplayName: "Exactly once support",
 			Doc: "required refuses to start where exactly-once delivery cannot be given; requested uses it where it can."},
 		Key{Name: "transaction.boundary", Type: String, Default: Default("poll"),
@@ -69,20 +112,23 @@ func SourceFramework() []Key {
 		Key{Name: "offsets.storage.topic", Type: String, Check: notEmpty, Importance: Low, Group: groupOffsets, Width: Wide,
 			DisplayName: "Offsets topic",
 			Doc:         "A topic of its own for this connector's source offsets; the fleet's topic if empty."},
-		Key{Name: "producer.override.*", Closed: true, Members: []string{"compression.type", "max.request.size"},
+		Key{Name: "producer.override.*", Members: Members{Names: []string{"compression.type", "max.request.size"},
+			Only: true},
 			Type: String, Importance: Low, Group: groupClients, Width: Wide,
-			Doc: "A setting of the connector's Kafka producer, by Kafka's name: compression.type (snappy if it is not set) and max.request.size. Others have no effect, which a warning says."},
-		Key{Name: "admin.override.*", Closed: true, Type: String, Importance: Low, Group: groupClients, Width: Wide,
-			Doc: "A setting of the connector's Kafka admin client. None has an effect, which a warning says: it connects as the worker does."},
+			Into: Family(&s.Producer),
+			Doc:  "A setting of the connector's Kafka producer, by Kafka's name: compression.type (snappy if it is not set) and max.request.size. Others have no effect, which a warning says."},
+		Key{Name: "admin.override.*", Members: Members{Only: true}, Type: String, Importance: Low, Group: groupClients,
+			Width: Wide,
+			Doc:   "A setting of the connector's Kafka admin client. None has an effect, which a warning says: it connects as the worker does."},
 	)
 }
 
-// SinkFramework declares Kafka Connect's own keys of a sink connector (org.apache.kafka.connect.runtime.
+// Keys declare Kafka Connect's own keys of a sink connector (org.apache.kafka.connect.runtime.
 // SinkConnectorConfig), in its order. A connector that cannot honour one declares it again with Unsupported.
-func SinkFramework() []Key {
+func (s *Sink) Keys() []Key {
 	const read = "Records are read in another form from the committed offsets on, also those that are in the topics already: it must fit what the source wrote."
 	const shaped = "Rows are shaped differently from the committed offsets on; rows in the table stay as they are."
-	shared := leadingTo(common(), map[string]Consequence{
+	shared := leadingTo(s.common(), map[string]Consequence{
 		"value.converter":   {Effect: RowsChange, Doc: read},
 		"value.converter.*": {Effect: RowsChange, Doc: read},
 		"transforms":        {Effect: RowsChange, Doc: shaped},
@@ -90,29 +136,34 @@ func SinkFramework() []Key {
 	})
 	return append(shared,
 		Key{Name: "topics", Type: List, Default: Default(""), Importance: High, Group: groupCommon, Width: Wide,
-			DisplayName: "Topics", Doc: "Topics to consume, separated by commas. Either topics or topics.regex is set.",
-			Consequences: []Consequence{{Effect: TopicsAdded, When: ListGrows("topics"), Doc: topicsAdded},
-				{Effect: TopicsRemoved, When: ListShrinks("topics"), Doc: topicsRemoved}}},
+			DisplayName: "Topics", Into: Strings(&s.Topics),
+			Doc: "Topics to consume, separated by commas. Either topics or topics.regex is set.",
+			Consequences: []Consequence{{Effect: TopicsAdded, Items: Grows, Doc: topicsAdded},
+				{Effect: TopicsRemoved, Items: Shrinks, Doc: topicsRemoved}}},
 		Key{Name: "topics.regex", Type: String, Default: Default(""), Importance: High, Group: groupCommon, Width: Wide,
 			DisplayName:  "Topics regex",
+			Into:         Text(&s.TopicsRegex),
 			Doc:          "Regular expression (java.util.regex) of the topics to consume; new ones are found within seconds. Either topics or topics.regex is set.",
 			Consequences: []Consequence{{Effect: TopicsAdded, Doc: topicsAdded}, {Effect: TopicsRemoved, Doc: topicsRemoved}}},
 		Key{Name: "errors.deadletterqueue.topic.name", Type: String, Default: Default(""), Importance: Medium,
 			Group: groupErrors, Width: Middle,
 			DisplayName: "Dead Letter Queue Topic Name",
+			Into:        Text(&s.DeadLetterTopic),
 			Doc:         "Topic for records that cannot be delivered; no such topic if empty.",
 			Consequences: []Consequence{{Effect: NewTopics,
 				Doc: "Dead letters go to the new topic. Those in the old one stay, and are no longer listed or replayed: replay or discard them before."}}},
 		Key{Name: "errors.deadletterqueue.topic.replication.factor", Type: Int, Default: Default("3"), Importance: Medium,
 			Group: groupErrors,
 			Width: Middle, DisplayName: "Dead Letter Queue Topic Replication Factor",
-			Doc: "Replication factor of the dead letter topic when it is created."},
+			Into: Given(&s.ReplicationGiven, Number(&s.DeadLetterReplication)),
+			Doc:  "Replication factor of the dead letter topic when it is created."},
 		Key{Name: "errors.deadletterqueue.context.headers.enable", Type: Boolean, Default: Default("false"),
 			Importance: Medium,
 			Group:      groupErrors, Width: Middle, DisplayName: "Enable Error Context Headers",
 			Doc: "Adds headers named __connect.errors.… with position and reason to dead letters."},
 		Key{Name: "consumer.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
-			Doc: "A setting of the connector's Kafka consumer."},
+			Into: Family(&s.Consumer),
+			Doc:  "A setting of the connector's Kafka consumer."},
 		Key{Name: "producer.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
 			Doc: "A setting of the Kafka producer that writes dead letters."},
 		Key{Name: "admin.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
@@ -139,19 +190,22 @@ var converterSettings = []string{
 }
 
 // common are the keys of org.apache.kafka.connect.runtime.ConnectorConfig.
-func common() []Key {
+func (c *Common) common() []Key {
 	const onePlugin = "Only the built-in version is there."
 	return []Key{
 		{Name: "name", Type: String, Required: true, Check: ConnectorName, Importance: High,
 			Group: groupCommon, Width: Middle,
-			DisplayName: "Connector name", Doc: "Name of the connector, unique among all connectors of the fleets."},
+			DisplayName: "Connector name", Into: Text(&c.Name),
+			Doc: "Name of the connector, unique among all connectors of the fleets."},
 		{Name: "connector.class", Type: String, Required: true, Importance: High, Group: groupCommon, Width: Wide,
-			DisplayName: "Connector class", Doc: "Name or alias of the connector's class."},
+			DisplayName: "Connector class", Into: Elsewhere(),
+			Doc: "Name or alias of the connector's class."},
 		{Name: "connector.plugin.version", Type: String, Importance: Medium, Group: groupCommon, Width: Middle,
 			DisplayName: "Connector version", Doc: "Version of the connector.", Unsupported: onePlugin},
 		{Name: "tasks.max", Type: Int, Default: Default("1"), Check: Between(1, MaxTasks), Importance: High,
 			Group: groupCommon, Width: Short,
-			DisplayName: "Tasks max", Doc: fmt.Sprintf("Largest number of tasks of this connector, from 1 to %d.", MaxTasks)},
+			DisplayName: "Tasks max", Into: Number(&c.TasksMax),
+			Doc: fmt.Sprintf("Largest number of tasks of this connector, from 1 to %d.", MaxTasks)},
 		{Name: "tasks.max.enforce", Type: Boolean, Default: Default("true"), Importance: Low,
 			Group: groupCommon, Width: Short,
 			DisplayName: "Enforce tasks max", Doc: "Whether tasks.max is respected.",
@@ -159,14 +213,16 @@ func common() []Key {
 		{Name: "key.converter", Type: Class, Check: converter,
 			Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
 			Group: groupCommon, Width: Short, DisplayName: "Key converter class", Doc: "Format of record keys in Kafka."},
-		{Name: "key.converter.*", Members: converterSettings, Type: String, Importance: Low, Group: groupCommon, Width: Short,
+		{Name: "key.converter.*", Members: Members{Names: converterSettings}, Type: String, Importance: Low,
+			Group: groupCommon, Width: Short,
 			Doc: "A setting of the key converter, such as key.converter.schemas.enable."},
 		{Name: "key.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Key converter version", Doc: "Version of the key converter.", Unsupported: onePlugin},
 		{Name: "value.converter", Type: Class, Check: converter,
 			Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
 			Group: groupCommon, Width: Short, DisplayName: "Value converter class", Doc: "Format of record values in Kafka."},
-		{Name: "value.converter.*", Members: converterSettings, Type: String, Importance: Low, Group: groupCommon,
+		{Name: "value.converter.*", Members: Members{Names: converterSettings}, Type: String, Importance: Low,
+			Group: groupCommon,
 			Width: Short, Doc: "A setting of the value converter, such as value.converter.schemas.enable."},
 		{Name: "value.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Value converter version", Doc: "Version of the value converter.", Unsupported: onePlugin},
@@ -199,7 +255,8 @@ func common() []Key {
 		{Name: "errors.retry.delay.max.ms", Type: Long, Default: Default("60000"), Check: AtLeast(1), Importance: Medium,
 			Group: groupErrors, Width: Middle,
 			DisplayName: "Maximum Delay Between Retries for Errors", Doc: "Longest time in milliseconds between two attempts."},
-		{Name: "errors.tolerance", Type: String, Default: Default("none"), Allowed: []string{"none", "all"}, Cased: true,
+		{Name: "errors.tolerance", Type: String, Default: Default("none"), Cased: true,
+			Into:       OneOf(&c.ToleratesErrors, Word[bool]{"none", false}, Word[bool]{"all", true}),
 			Importance: Medium, Group: groupErrors, Width: Short,
 			DisplayName: "Error Tolerance",
 			Doc:         "none fails the task at the first record that cannot be processed; all passes over such records."},
@@ -236,6 +293,14 @@ func aliases(list string) error {
 func notEmpty(text string) error {
 	if text == "" {
 		return Fault("String must be non-empty")
+	}
+	return nil
+}
+
+// NotBlank is the Check of a key whose value must say something, in Debezium's words.
+func NotBlank(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return Fault("Must not be empty")
 	}
 	return nil
 }

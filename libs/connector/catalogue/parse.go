@@ -38,7 +38,7 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 			values.given[name] = resolved[name]
 			continue
 		}
-		if key.Closed && !key.hasMember(name) {
+		if key.Members.Only && !key.hasMember(name) {
 			warnings = append(warnings, Problem{Key: name, Message: c.unread(key, name)})
 		} else if meant := key.slip(name); meant != "" {
 			warnings = append(warnings,
@@ -226,7 +226,7 @@ func (c *Catalogue) unknown(name string) string {
 // hasMember reports whether a name of a family is one that is read.
 func (k Key) hasMember(name string) bool {
 	prefix, family := strings.CutSuffix(k.Name, "*")
-	return !family || slices.Contains(k.Members, strings.TrimPrefix(name, prefix))
+	return !family || slices.Contains(k.Members.Names, strings.TrimPrefix(name, prefix))
 }
 
 // unread words that nothing reads a name of a closed family.
@@ -234,7 +234,7 @@ func (c *Catalogue) unread(family Key, name string) string {
 	prefix := strings.TrimSuffix(family.Name, "*")
 	said := fmt.Sprintf("%s has no effect: no such setting is read.", abbreviate(name))
 	if nearest := spelling.Nearest(strings.TrimPrefix(name, prefix), func(yield func(string) bool) {
-		for _, member := range family.Members {
+		for _, member := range family.Members.Names {
 			if !yield(member) {
 				return
 			}
@@ -254,10 +254,10 @@ func (c *Catalogue) unread(family Key, name string) string {
 func (k Key) slip(name string) string {
 	prefix, family := strings.CutSuffix(k.Name, "*")
 	member := strings.TrimPrefix(name, prefix)
-	if !family || slices.Contains(k.Members, member) {
+	if !family || slices.Contains(k.Members.Names, member) {
 		return ""
 	}
-	if nearest := spelling.Nearest(member, slices.Values(k.Members)); nearest != "" {
+	if nearest := spelling.Nearest(member, slices.Values(k.Members.Names)); nearest != "" {
 		return prefix + nearest
 	}
 	return ""

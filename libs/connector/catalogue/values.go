@@ -84,13 +84,7 @@ func Items(list string) []string {
 // List splits a value at its commas and trims the items; empty items are left out.
 func (v Values) List(name string) []string {
 	value, _ := v.lookup(name)
-	var items []string
-	for item := range strings.SplitSeq(value, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			items = append(items, item)
-		}
-	}
-	return items
+	return items(value)
 }
 
 // WithPrefix is what is set under a prefix, such as "transforms.unwrap.", with the prefix cut off.

@@ -242,7 +242,8 @@ func (u Use) keys() []catalogue.Key {
 		declare(key.Key)
 	}
 	if u.Known {
-		declare(catalogue.Key{Name: "*", Type: catalogue.String, Importance: catalogue.Low, Closed: true})
+		declare(catalogue.Key{Name: "*", Type: catalogue.String, Importance: catalogue.Low,
+			Members: catalogue.Members{Only: true}})
 	}
 	return keys
 }
@@ -285,12 +286,13 @@ var topicSettings = []string{
 // topicGroups are the keys of the groups of topics that a configuration lists, and of the group default; settings of
 // other groups are not read. What is no setting of topics is left to the brokers, who know theirs.
 func topicGroups(config map[string]string) []catalogue.Key {
-	keys := []catalogue.Key{{Name: "topic.creation.*", Closed: true}}
+	keys := []catalogue.Key{{Name: "topic.creation.*", Members: catalogue.Members{Only: true}}}
 	named := catalogue.Items(config[groups])
 	for _, group := range append([]string{"default"}, named[:min(len(named), maxUses)]...) {
 		prefix := "topic.creation." + group + "."
 		keys = append(keys, catalogue.Key{Name: prefix + "*", Type: catalogue.String, Importance: catalogue.Low,
-			Members: append([]string{"include", "exclude", "partitions", "replication.factor"}, topicSettings...)})
+			Members: catalogue.Members{Names: append([]string{"include", "exclude", "partitions", "replication.factor"},
+				topicSettings...)}})
 	}
 	return keys
 }

@@ -1,10 +1,7 @@
 package deliver
 
 import (
-	"fmt"
-	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -32,16 +29,15 @@ const (
 	DefaultBatchBytes  = 5 << 20
 )
 
-// ParseSettings reads producer.override.*, topic.creation.* and exactly.once.support. Batches have
-// their default sizes. Its errors name the key.
-func ParseSettings(v catalogue.Values) (Settings, error) {
+// ParseSettings makes them of the framework's keys. Batches have their default sizes. Its errors name the key.
+func ParseSettings(set catalogue.Source) (Settings, error) {
 	s := Settings{BatchEvents: DefaultBatchEvents, BatchBytes: DefaultBatchBytes,
-		ExactlyOnceRequired: strings.EqualFold(v.String("exactly.once.support"), "required")}
-	if err := s.parseProducer(v.WithPrefix("producer.override.")); err != nil {
+		ExactlyOnceRequired: set.ExactlyOnceRequired}
+	if err := s.parseProducer(set.Producer); err != nil {
 		return s, err
 	}
 	var err error
-	s.Topics, err = ParseTopicGroups(v.List("topic.creation.groups"), v.WithPrefix("topic.creation."))
+	s.Topics, err = ParseTopicGroups(set.TopicGroups, set.TopicSettings)
 	return s, err
 }
 
@@ -68,17 +64,6 @@ func (s *Settings) parseProducer(set map[string]string) error {
 			}
 			s.MaxRequest = int(n)
 		}
-	}
-	return nil
-}
-
-var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-
-// TopicPrefix checks the value of topic.prefix.
-func TopicPrefix(value string) error {
-	if !prefixPattern.MatchString(value) {
-		return fmt.Errorf("%s has invalid format (only the underscore, hyphen, dot and alphanumeric characters are allowed)",
-			value)
 	}
 	return nil
 }

@@ -26,6 +26,8 @@ type Fleet interface {
 	Idle() []string
 	// Environment gives what a connector's task would be given here.
 	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
+	// Class is the full name of a connector's class.
+	Class(connector string) (string, error)
 }
 
 // Watch keeps the connectors that do not run in a registry.
@@ -64,6 +66,10 @@ func (w Watch) Look(ctx context.Context) {
 		if c != nil && !c.Idled() {
 			continue // its task's own
 		}
+		class, err := w.Fleet.Class(name)
+		if err == nil && class == poll.Class {
+			continue // it has no slot
+		}
 		env, values, err := w.Fleet.Environment(name)
 		if err == nil && (c == nil || !maps.Equal(c.Config(), values.Raw())) {
 			c, err = captureOf(env, values)
@@ -78,7 +84,7 @@ func (w Watch) Look(ctx context.Context) {
 		idle[name] = true
 		w.Registry.PutIdle(c)
 		asked.Go("question for the position of a capture that does not run", func() error {
-			if err := position(ctx, c, env, values.String("topic.prefix")); err != nil {
+			if err := position(ctx, c, env, spec.Prefix(values)); err != nil {
 				w.Logger.Warn("How far a capture had come that does not run is not known", "connector", name, "error", err)
 			}
 			return nil
@@ -118,9 +124,6 @@ func position(ctx context.Context, c *status.Capture, env connector.TaskEnv, pre
 
 // captureOf is the status of a connector that does not run; nil if it has no slot.
 func captureOf(env connector.TaskEnv, values catalogue.Values) (*status.Capture, error) {
-	if values.String("connector.class") == poll.Class {
-		return nil, nil
-	}
 	s, err := spec.Parse(values)
 	if err != nil || !s.Snapshot.Streams {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // RowsComeAgain is what follows from a snapshot of tables that were read before.
@@ -24,7 +25,7 @@ var Repeats = []string{
 // Problem says why a task would not take up an offset that a user sets: it reads one partition only, and there either
 // what it wrote or an offset of Debezium's, whose position is lsn_commit or lsn.
 func Problem(v catalogue.Values, partition, offset []byte) *catalogue.Problem {
-	own := partitionOf(v.String("topic.prefix"))
+	own := partitionOf(spec.Prefix(v))
 	if !bytes.Equal(partition, own) {
 		return &catalogue.Problem{Key: "partition",
 			Message: fmt.Sprintf("partition %.200s is not read by this connector: its only one is %s, after topic.prefix",

@@ -37,7 +37,7 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 		}
 	}
 	for _, t := range tables {
-		from, err := newSource(s, t, v.String("name"), nil)
+		from, err := newSource(s, t, s.name, nil)
 		if err == nil {
 			err = from.describe(ctx, conn)
 		}

@@ -52,7 +52,7 @@ func (c *column) compile(set *settings) {
 	case pgtype.Float8OID:
 		c.double()
 	case pgtype.NumericOID:
-		c.numeric(set.numeric, integer)
+		c.numeric(set.forms.numeric, integer)
 	case pgtype.ByteaOID:
 		c.schema = record.Of(record.Bytes)
 		c.value = func(text string) (any, error) { return decodeBytea(text) }
@@ -69,7 +69,7 @@ func (c *column) compile(set *settings) {
 			return int32((t.Hour()*3600+t.Minute()*60+t.Second())*1000 + t.Nanosecond()/1e6), err
 		}
 	case pgtype.TimestampOID, pgtype.TimestamptzOID:
-		c.timestamp(set.granularity)
+		c.timestamp(set.forms.granularity)
 	default:
 		c.schema = record.Of(record.String)
 		c.value = func(text string) (any, error) { return text, nil }
@@ -81,22 +81,22 @@ func (c *column) double() {
 	c.value = func(text string) (any, error) { return strconv.ParseFloat(text, 64) }
 }
 
-func (c *column) timestamp(granularity string) {
+func (c *column) timestamp(form granularity) {
 	unit := int64(1000)
 	c.schema = &record.Schema{Type: record.Int64, Name: record.TimestampName, Version: 1}
-	if granularity != "connect_logical" {
+	if form != connectTimestamps {
 		c.schema, unit = record.Of(record.Int64), 1
 	}
 	c.value = func(text string) (any, error) {
 		micros, err := parseTime(text)
-		if granularity == "nanos_long" {
+		if form == nanoseconds {
 			return micros * 1000, err
 		}
 		return floorDiv(micros, unit), err
 	}
 }
 
-func (c *column) numeric(mapping string, integer func(record.Type, int, func(int64) any)) {
+func (c *column) numeric(mapping numericMapping, integer func(record.Type, int, func(int64) any)) {
 	if c.mod < 4 {
 		c.schema = record.Of(record.String)
 		c.value = func(text string) (any, error) { return text, nil }
@@ -107,7 +107,7 @@ func (c *column) numeric(mapping string, integer func(record.Type, int, func(int
 		scale -= 2048
 	}
 	switch {
-	case mapping != "none" && precision < 19 && scale == 0:
+	case mapping != asDecimals && precision < 19 && scale == 0:
 		switch {
 		case precision > 9:
 			integer(record.Int64, 64, func(n int64) any { return n })
@@ -119,7 +119,7 @@ func (c *column) numeric(mapping string, integer func(record.Type, int, func(int
 			integer(record.Int8, 8, func(n int64) any { return int8(n) })
 		}
 		return
-	case mapping == "best_fit" && precision < 19 && scale > 0:
+	case mapping == bestFit && precision < 19 && scale > 0:
 		c.double()
 		return
 	}

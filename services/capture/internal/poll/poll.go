@@ -53,7 +53,11 @@ func Plugin(o Options) (connector.Plugin, error) {
 		},
 		Check: check,
 		Topics: func(v catalogue.Values) connector.UsedTopics {
-			return connector.UsedTopics{Prefix: v.String("topic.prefix")}
+			s, err := parseSettings(v)
+			if err != nil { // which Tasks tells
+				return connector.UsedTopics{}
+			}
+			return connector.UsedTopics{Prefix: s.prefix}
 		},
 		Repeats: []string{"Rows after the position, without offsets all rows of the tables, are read and come into their topics again; Azure Data Explorer tables to which they are appended then hold them twice."},
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {

@@ -1,8 +1,10 @@
 package poll
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,82 +47,122 @@ type settings struct {
 	interval         time.Duration
 	tableInterval    time.Duration
 	delay            time.Duration
-	numeric          string // numeric.mapping
-	granularity      string // timestamp.granularity
+	forms            forms
+	name             string // of the connector
 }
+
+// reading is settings on the way from a configuration.
+type reading struct {
+	settings
+	framework catalogue.Source
+	// user and password count before those of the URL.
+	user, password string
+	// named and notNamed are lists of names, which are joined to include and exclude.
+	named, notNamed javaregex.List
+	batchRows       int
+}
+
+// forms are those of values.
+type forms struct {
+	numeric     numericMapping
+	granularity granularity
+}
+
+// numericMapping is numeric.mapping: the form of numeric(p,s).
+type numericMapping string
+
+const (
+	asDecimals      numericMapping = "none"
+	wholeAsIntegers numericMapping = "precision_only"
+	bestFit         numericMapping = "best_fit"
+)
+
+// granularity is timestamp.granularity: the form of timestamps.
+type granularity string
+
+const (
+	connectTimestamps granularity = "connect_logical"
+	microseconds      granularity = "micros_long"
+	nanoseconds       granularity = "nanos_long"
+)
 
 // jdbcBatchRows is the default of batch.max.rows, which configurations repeat without wanting small transactions.
 const jdbcBatchRows = 100
 
-// parseSettings reads checked values. Its errors name the key.
+// parseSettings reads checked values. Its errors are catalogue.Problems, joined.
 func parseSettings(v catalogue.Values) (*settings, error) {
-	connection, err := parseJDBC(v.String("connection.url"))
-	if err != nil {
-		return nil, catalogue.Problemf("connection.url", "connection.url: %w", err)
+	s := new(reading)
+	keys := s.keys()
+	faults := []error{catalogue.Fill(v, s.framework.Keys()), catalogue.Fill(v, keys)}
+	fault := func(into any, format string, args ...any) {
+		key := catalogue.Filling(keys, into).Name
+		faults = append(faults, catalogue.Problemf(key, "%s: %w", key, fmt.Errorf(format, args...)))
 	}
-	if user := v.String("connection.user"); user != "" {
-		connection.User = user
+	if s.user != "" {
+		s.connection.User = s.user
 	}
-	if password := v.String("connection.password"); password != "" {
-		connection.Password = password
-	}
-	s := &settings{
-		connection: connection, prefix: v.String("topic.prefix"), retries: v.Int("errors.max.retries"),
-		retryDelay: v.Duration("connection.backoff.ms"),
-		mode:       mode(v.String("mode")), query: strings.TrimRight(strings.TrimSpace(v.String("query")), "; \n\t"),
-		suffix:       v.String("query.suffix"),
-		incrementing: v.String("incrementing.column.name"), firstNumber: v.Int64("incrementing.initial"),
-		validate: v.Bool("validate.non.null"),
-		interval: v.Duration("poll.interval.ms"), tableInterval: v.Duration("table.poll.interval.ms"),
-		delay:   v.Duration("timestamp.delay.interval.ms"),
-		numeric: v.String("numeric.mapping"), granularity: v.String("timestamp.granularity"),
-		schema: v.String("schema.pattern"), timestamps: v.List("timestamp.column.name"),
-	}
-	if v.Has("timestamp.initial") {
-		first := v.Int64("timestamp.initial")
-		if first == -1 {
-			first = time.Now().UnixMilli()
-		}
-		s.firstTime = &first
+	if s.password != "" {
+		s.connection.Password = s.password
 	}
 	if s.mode.timestamps() && len(s.timestamps) == 0 {
-		return nil, catalogue.Problemf("timestamp.column.name", "timestamp.column.name: mode=%s needs it", s.mode)
+		fault(&s.timestamps, "mode=%s needs it", s.mode)
 	}
-	if err := s.parseTables(v); err != nil {
+	s.include, s.exclude = append(s.named, s.include...), append(s.notNamed, s.exclude...)
+	if s.query != "" && (len(s.include) > 0 || len(s.exclude) > 0) {
+		fault(&s.query, "it and lists of tables exclude each other: set one")
+	}
+	var err error
+	if s.delivery, err = deliver.ParseSettings(s.framework); err != nil {
+		faults = append(faults, err)
+	}
+	if s.batchRows != jdbcBatchRows {
+		s.delivery.BatchEvents = s.batchRows
+	}
+	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	if s.delivery, err = deliver.ParseSettings(v); err != nil {
-		return nil, err
-	}
-	if n := v.Int("batch.max.rows"); n != jdbcBatchRows {
-		s.delivery.BatchEvents = n
-	}
-	return s, nil
+	s.name = s.framework.Name
+	return &s.settings, nil
 }
 
-func (s *settings) parseTables(v catalogue.Values) error {
-	for _, l := range []struct {
-		key    string
-		regexp bool
-		into   *javaregex.List
-	}{{"table.whitelist", false, &s.include}, {"table.include.list", true, &s.include},
-		{"table.blacklist", false, &s.exclude}, {"table.exclude.list", true, &s.exclude}} {
-		for _, name := range v.List(l.key) {
-			expr := `(?:.*\.)?\Q` + strings.ReplaceAll(name, `"`, "") + `\E`
-			if l.regexp {
-				expr = name
-			}
-			p, err := javaregex.Compile(expr)
-			if err != nil {
-				return catalogue.Problemf(l.key, "%s: %q is not a regular expression: %w", l.key, name, err)
-			}
-			*l.into = append(*l.into, p)
+// parseFirstTime reads a time in milliseconds since the Unix epoch, of which -1 is now.
+func parseFirstTime(text string) (*int64, error) {
+	first, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if first == -1 {
+		first = time.Now().UnixMilli()
+	}
+	return &first, err
+}
+
+func parseQuery(sql string) (string, error) {
+	return strings.TrimRight(strings.TrimSpace(sql), "; \n\t"), nil
+}
+
+// parseNames reads names of tables, with or without their schema.
+func parseNames(list string) (javaregex.List, error) {
+	return compileItems(list, func(name string) string {
+		return `(?:.*\.)?\Q` + strings.ReplaceAll(name, `"`, "") + `\E`
+	})
+}
+
+// parsePatterns reads patterns of schema.table.
+func parsePatterns(list string) (javaregex.List, error) {
+	return compileItems(list, func(pattern string) string { return pattern })
+}
+
+func compileItems(list string, pattern func(item string) string) (javaregex.List, error) {
+	var all javaregex.List
+	for item := range strings.SplitSeq(list, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
 		}
+		p, err := javaregex.Compile(pattern(item))
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a regular expression: %w", item, err)
+		}
+		all = append(all, p)
 	}
-	if s.query != "" && (len(s.include) > 0 || len(s.exclude) > 0) {
-		return catalogue.Problemf("query", "query and table lists exclude each other: set one")
-	}
-	return nil
+	return all, nil
 }
 
 // wanted reports whether a table is polled.

@@ -1,21 +1,19 @@
 package spec
 
-import (
-	"slices"
-
-	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
-)
+import "github.com/calypso-cdc/calypso/libs/connector/catalogue"
 
 // Class is the connector class that configurations name.
 const Class = "io.debezium.connector.postgresql.PostgresConnector"
 
-// Catalogue declares every key that a capture connector reads or knows not to support, Debezium's
-// in its order and in its words.
+// Catalogue declares every key that a capture connector reads or knows not to support.
 func Catalogue() (*catalogue.Catalogue, error) {
-	own := slices.Concat(connectionKeys(), eventKeys(), snapshotKeys(), operationKeys(), filterKeys(), sslKeys(),
-		replicationKeys())
-	for i := range own {
-		own[i].Dialect = catalogue.Field
+	r := newReading()
+	keys, err := catalogue.New(r.framework.Keys(), r.declared)
+	if err != nil {
+		return nil, err
 	}
-	return catalogue.New(catalogue.SourceFramework(), own)
+	return keys.Reading(func(v catalogue.Values) any {
+		s, _ := read(v) // what cannot be read is told where it is checked
+		return s
+	}), nil
 }

@@ -3,9 +3,7 @@ package spec
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
@@ -30,23 +28,6 @@ func slotName(value string) error {
 func protocol(value string) error {
 	if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 4 {
 		return fmt.Errorf("%q is not a protocol version: want 1 to 4", value)
-	}
-	return nil
-}
-
-// operations refuses what skipped.operations cannot name, in Debezium's words.
-func operations(list string) error {
-	names := catalogue.Items(list)
-	known := []string{"c", "u", "d", "t", "r", "m", "none"}
-	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(known, name) }) {
-		return catalogue.Fault("Invalid operation")
-	}
-	return nil
-}
-
-func notEmpty(value string) error {
-	if strings.TrimSpace(value) == "" {
-		return catalogue.Fault("Must not be empty")
 	}
 	return nil
 }

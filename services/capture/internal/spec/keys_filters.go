@@ -1,56 +1,58 @@
 package spec
 
-import "github.com/calypso-cdc/calypso/libs/connector/catalogue"
+import (
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
+)
 
 // filterKeys declare what is captured. Names, types, defaults, groups and importance are Debezium's.
-func filterKeys() []catalogue.Key {
+func (r *reading) filterKeys(event placed) []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "table.include.list", Type: catalogue.List, Aliases: []string{"table.whitelist"}, Importance: catalogue.High,
 			Group: "FILTERS", Width: catalogue.Wide, DisplayName: "Include Tables",
-			Doc: "Tables to capture: regular expressions of schema.table, separated by commas, each matching the whole name without regard to case.",
+			Into: catalogue.Read(&r.Tables.Include, javaregex.ParseList),
+			Doc:  "Tables to capture: regular expressions of schema.table, separated by commas, each matching the whole name without regard to case.",
 			Consequences: []catalogue.Consequence{
-				{Effect: catalogue.TablesAdded, When: catalogue.ListGains("table.include.list"),
+				{Effect: catalogue.TablesAdded, Items: catalogue.Gains,
 					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication it has a primary key and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
-				{Effect: catalogue.TablesRemoved, When: catalogue.ListLoses("table.include.list"),
+				{Effect: catalogue.TablesRemoved, Items: catalogue.Loses,
 					Doc: "Changes of tables that are no longer captured are left out from now on. Their topics stay, and so does their place in the publication."},
 			}},
 		{Name: "table.exclude.list", Type: catalogue.List, Aliases: []string{"table.blacklist"}, Importance: catalogue.Medium,
 			Group: "FILTERS", Width: catalogue.Wide, DisplayName: "Exclude Tables",
-			Doc: "Tables not to capture; not together with table.include.list.",
+			Into: catalogue.Read(&r.Tables.tableOut, javaregex.ParseList),
+			Doc:  "Tables not to capture; not together with table.include.list.",
 			Consequences: []catalogue.Consequence{
-				{Effect: catalogue.TablesAdded, When: catalogue.ListShrinks("table.exclude.list"),
+				{Effect: catalogue.TablesAdded, Items: catalogue.Shrinks,
 					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication it has a primary key and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
-				{Effect: catalogue.TablesRemoved, When: catalogue.ListGrows("table.exclude.list"),
+				{Effect: catalogue.TablesRemoved, Items: catalogue.Grows,
 					Doc: "Changes of tables that are no longer captured are left out from now on. Their topics stay, and so does their place in the publication."},
 			}},
 		{Name: "table.ignore.builtin", Type: catalogue.Boolean, Default: catalogue.Default("true"), Importance: catalogue.Low,
 			Group: "FILTERS", Width: catalogue.Short, DisplayName: "Ignore system databases",
-			Doc: "Whether tables that extensions put into users' schemas are left out: spatial_ref_sys of PostGIS, in any schema. The server's own tables (pg_catalog, information_schema), temporary tables, views and foreign tables are never captured."},
-		{Name: "column.exclude.list", Type: catalogue.List, Aliases: []string{"column.blacklist"},
-			Importance: catalogue.Medium, Group: "FILTERS", Width: catalogue.Wide, DisplayName: "Exclude Columns",
-			Doc:          "Columns to leave out of values; not together with column.include.list.",
-			Consequences: rowsChange()},
-		{Name: "column.include.list", Type: catalogue.List, Aliases: []string{"column.whitelist"},
-			Importance: catalogue.Medium, Group: "FILTERS", Width: catalogue.Wide, DisplayName: "Include Columns",
-			Doc:          "Columns to keep in values: regular expressions of schema.table.column, separated by commas. Keys always keep their columns.",
-			Consequences: rowsChange()},
+			Into: catalogue.Flag(&r.Tables.ignoresBuiltin),
+			Doc:  "Whether tables that extensions put into users' schemas are left out: spatial_ref_sys of PostGIS, in any schema. The server's own tables (pg_catalog, information_schema), temporary tables, views and foreign tables are never captured."},
+		event(&r.Events.Columns.Exclude),
+		event(&r.Events.Columns.Include),
 		{Name: "schema.include.list", Type: catalogue.List, Dependents: []string{"table.include.list"},
 			Aliases: []string{"schema.whitelist"}, Importance: catalogue.High, Group: "FILTERS", Width: catalogue.Wide,
 			DisplayName: "Include Schemas",
+			Into:        catalogue.Read(&r.Tables.schemaIn, javaregex.ParseList),
 			Doc:         "Schemas to capture: regular expressions, separated by commas.",
 			Consequences: []catalogue.Consequence{
-				{Effect: catalogue.TablesAdded, When: catalogue.ListGains("schema.include.list"),
+				{Effect: catalogue.TablesAdded, Items: catalogue.Gains,
 					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication it has a primary key and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
-				{Effect: catalogue.TablesRemoved, When: catalogue.ListLoses("schema.include.list"),
+				{Effect: catalogue.TablesRemoved, Items: catalogue.Loses,
 					Doc: "Changes of tables that are no longer captured are left out from now on. Their topics stay, and so does their place in the publication."},
 			}},
 		{Name: "schema.exclude.list", Type: catalogue.List, Aliases: []string{"schema.blacklist"},
 			Importance: catalogue.Medium, Group: "FILTERS", Width: catalogue.Wide, DisplayName: "Exclude Schemas",
-			Doc: "Schemas not to capture; not together with schema.include.list.",
+			Into: catalogue.Read(&r.Tables.schemaOut, javaregex.ParseList),
+			Doc:  "Schemas not to capture; not together with schema.include.list.",
 			Consequences: []catalogue.Consequence{
-				{Effect: catalogue.TablesAdded, When: catalogue.ListShrinks("schema.exclude.list"),
+				{Effect: catalogue.TablesAdded, Items: catalogue.Shrinks,
 					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication it has a primary key and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
-				{Effect: catalogue.TablesRemoved, When: catalogue.ListGrows("schema.exclude.list"),
+				{Effect: catalogue.TablesRemoved, Items: catalogue.Grows,
 					Doc: "Changes of tables that are no longer captured are left out from now on. Their topics stay, and so does their place in the publication."},
 			}},
 		{Name: "database.include.list", Type: catalogue.List, Dependents: []string{"table.include.list"},

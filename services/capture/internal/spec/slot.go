@@ -1,8 +1,7 @@
 package spec
 
 import (
-	"slices"
-	"strconv"
+	"fmt"
 	"strings"
 	"time"
 
@@ -75,113 +74,40 @@ type Identity struct {
 	Clause string
 }
 
-func parseSlot(v catalogue.Values) Slot {
-	return Slot{
-		Name: v.String("slot.name"), Tries: v.Int("slot.max.retries"), Delay: v.Duration("slot.retry.delay.ms"),
-		CreateTimeout: v.Duration("internal.create.slot.command.timeout"), Failover: failover(v),
-		DropOnStop: v.Bool("slot.drop.on.stop"),
-		Confirms:   confirms(v), StatusInterval: v.Duration("status.update.interval.ms"), Mismatch: mismatch(v),
-	}
+// plugins are the words of plugin.name.
+var plugins = []catalogue.Word[Plugin]{
+	{Text: "pgoutput", Means: Pgoutput}, {Text: "decoderbufs", Means: Decoderbufs}, {Text: "wal2json", Means: Wal2JSON},
+	{Text: "wal2json_rds", Means: Wal2JSON}, {Text: "wal2json_streaming", Means: Wal2JSON},
+	{Text: "wal2json_rds_streaming", Means: Wal2JSON},
 }
 
-// mismatch takes no_validation, Debezium's default, for what is safe.
-func mismatch(v catalogue.Values) Mismatch {
-	if m := Mismatch(word(v, "offset.mismatch.strategy")); m != "no_validation" {
-		return m
-	}
-	return TrustOffset
-}
-
-// failover reports whether standbys shall keep the slot: so it is unless somebody has said that it
-// shall not. Debezium's default counts for servers that have no such slots, too.
-func failover(v catalogue.Values) bool { return v.Bool("slot.failover") || !v.Has("slot.failover") }
-
-// confirms reports whether this connector confirms positions to the server.
-func confirms(v catalogue.Values) bool {
-	return v.Bool("flush.lsn.source") && word(v, "lsn.flush.mode") != "manual"
-}
-
-// plugin is the plugin that is asked for. Debezium's default is not taken from a configuration without the key.
-func plugin(v catalogue.Values) Plugin {
-	switch p := word(v, "plugin.name"); {
-	case strings.HasPrefix(p, string(Wal2JSON)):
-		return Wal2JSON
-	case p == string(Decoderbufs) && v.Has("plugin.name"):
-		return Decoderbufs
-	}
-	return Pgoutput
-}
-
-func parseOutput(v catalogue.Values) (Output, error) {
-	const key = "slot.stream.params"
-	o := Output{Plugin: plugin(v), Protocol: v.Int("replication.protocol"),
-		SpoolBytes: int(v.Int64("streaming.memory.bytes"))}
-	if o.Plugin == Wal2JSON {
-		o.Format = 2
-	}
-	for kv := range strings.SplitSeq(v.String(key), ";") {
+// parseParameters reads name=value, separated by semicolons.
+func parseParameters(list string) ([][2]string, error) {
+	var parameters [][2]string
+	for kv := range strings.SplitSeq(list, ";") {
 		if kv = strings.TrimSpace(kv); kv == "" {
 			continue
 		}
 		name, value, ok := strings.Cut(kv, "=")
 		if !ok {
-			return o, catalogue.Problemf(key, "%s: %q is not name=value", key, kv)
+			return nil, fmt.Errorf("%q is not name=value", kv)
 		}
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if o.Plugin != Wal2JSON || name != "format-version" {
-			o.Parameters = append(o.Parameters, [2]string{name, value})
-			continue
-		}
-		format, err := strconv.Atoi(value)
-		if err != nil || format < 1 || format > 2 {
-			return o, catalogue.Problemf(key, "%s: format-version %q is not 1 or 2", key, value)
-		}
-		o.Format = format
+		parameters = append(parameters, [2]string{strings.TrimSpace(name), strings.TrimSpace(value)})
 	}
-	return o, nil
+	return parameters, nil
 }
 
-func parsePublication(v catalogue.Values) pgrepl.Publication {
-	return pgrepl.Publication{
-		Name: v.String("publication.name"), Mode: publicationMode(v),
-		ViaRoot: v.Bool("publish.via.partition.root"), Operations: publishedOperations(v),
-	}
-}
-
-func publicationMode(v catalogue.Values) pgrepl.PublicationMode {
-	return pgrepl.PublicationMode(word(v, "publication.autocreate.mode"))
-}
-
-// publishedOperations is the publish option of a publication that is made: as Debezium has it,
-// without the operations that skipped.operations names, where it is set. The signal table needs its
-// inserts.
-func publishedOperations(v catalogue.Values) string {
-	if !v.Has("skipped.operations") {
-		return ""
-	}
-	skipped := v.List("skipped.operations")
-	var published []string
-	for _, op := range []struct{ letter, name string }{{"c", "insert"}, {"u", "update"}, {"d", "delete"},
-		{"t", "truncate"}} {
-		skips := slices.ContainsFunc(skipped, func(s string) bool { return strings.EqualFold(s, op.letter) })
-		if !skips || op.letter == "c" && v.String("signal.data.collection") != "" {
-			published = append(published, op.name)
-		}
-	}
-	return strings.Join(published, ", ")
-}
-
-func parseIdentities(v catalogue.Values) ([]Identity, error) {
-	const key = "replica.identity.autoset.values"
+// parseIdentities reads schema.table:IDENTITY, separated by commas.
+func parseIdentities(list string) ([]Identity, error) {
 	var out []Identity
-	for item := range strings.SplitSeq(v.String(key), ",") {
+	for item := range strings.SplitSeq(list, ",") {
 		if item = strings.TrimSpace(item); item == "" {
 			continue
 		}
 		table, identity, ok := strings.Cut(item, ":")
-		p, err := parsePatterns(key, table)
+		p, err := javaregex.ParseList(table)
 		if !ok || err != nil {
-			return nil, catalogue.Problemf(key, "%s: %q is not schema.table:IDENTITY", key, item)
+			return nil, fmt.Errorf("%q is not schema.table:IDENTITY", item)
 		}
 		clause, index, _ := strings.Cut(strings.TrimSpace(identity), " ")
 		switch clause = strings.ToUpper(clause); clause {
@@ -189,7 +115,7 @@ func parseIdentities(v catalogue.Values) ([]Identity, error) {
 		case "INDEX":
 			clause = "USING INDEX " + pgrepl.QuoteIdent(strings.TrimSpace(index))
 		default:
-			return nil, catalogue.Problemf(key, "%s: %q is not FULL, DEFAULT, NOTHING or INDEX <name>", key, identity)
+			return nil, fmt.Errorf("%q is not FULL, DEFAULT, NOTHING or INDEX <name>", identity)
 		}
 		out = append(out, Identity{p, clause})
 	}

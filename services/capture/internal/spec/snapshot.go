@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"strings"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -76,52 +75,16 @@ const (
 	Descending Order = "descending"
 )
 
-func parseSnapshot(v catalogue.Values) (Snapshot, error) {
-	s := Snapshot{
-		Mode: parseMode(v), Threads: v.Int("snapshot.max.threads"), Overrides: make(map[string]string),
-		Lock: word(v, "snapshot.locking.mode") == "shared", LockTimeout: v.Duration("snapshot.lock.timeout.ms"),
-		Delay: v.Duration("snapshot.delay.ms"), StreamDelay: v.Duration("streaming.delay.ms"),
-		Order: Order(word(v, "snapshot.tables.order.by.row.count")),
-	}
-	const key = "snapshot.select.statement.overrides"
-	for _, table := range v.List(key) {
-		sql := v.String(key + "." + table)
-		if sql == "" {
-			return s, catalogue.Problemf(key, "%s names %s: set its SELECT in %[1]s.%[2]s", key, table)
-		}
-		s.Overrides[table] = strings.TrimRight(strings.TrimSpace(sql), "; \n\t")
-	}
-	return s, nil
-}
-
-// parseMode gives older names their present meaning.
-func parseMode(v catalogue.Values) Mode {
-	switch name := ModeName(word(v, "snapshot.mode")); name {
-	case "exported":
-		return Mode{Name: Initial, Reads: ReadOnce, Streams: true}
-	case InitialOnly:
-		return Mode{Name: name, Reads: ReadOnce}
-	case Always:
-		return Mode{Name: name, Reads: ReadAlways, Streams: true}
-	case NoData, "never":
-		return Mode{Name: NoData, Streams: true}
-	case WhenNeeded:
-		return Mode{Name: name, Reads: ReadOnce, Lost: ReadAgainIfLost, Streams: true}
-	case ConfigurationBased:
-		return configuredMode(v)
-	default:
-		return Mode{Name: name, Reads: ReadOnce, Streams: true}
-	}
-}
-
-func configuredMode(v catalogue.Values) Mode {
-	const prefix = "snapshot.mode.configuration.based."
-	m := Mode{Name: ConfigurationBased, Streams: v.Bool(prefix + "start.stream")}
-	if v.Bool(prefix + "snapshot.data") {
-		m.Reads = ReadAlways
-	}
-	if v.Bool(prefix + "snapshot.on.data.error") {
-		m.Lost = ReadAgainIfLost
-	}
-	return m
+// modes are the words of snapshot.mode, older ones among them, with what they mean. The parts of configuration_based
+// are keys of their own.
+var modes = []catalogue.Word[Mode]{
+	{Text: "always", Means: Mode{Name: Always, Reads: ReadAlways, Streams: true}},
+	{Text: "initial", Means: Mode{Name: Initial, Reads: ReadOnce, Streams: true}},
+	{Text: "initial_only", Means: Mode{Name: InitialOnly, Reads: ReadOnce}},
+	{Text: "no_data", Means: Mode{Name: NoData, Streams: true}},
+	{Text: "never", Means: Mode{Name: NoData, Streams: true}},
+	{Text: "exported", Means: Mode{Name: Initial, Reads: ReadOnce, Streams: true}},
+	{Text: "when_needed", Means: Mode{Name: WhenNeeded, Reads: ReadOnce, Lost: ReadAgainIfLost, Streams: true}},
+	{Text: "configuration_based", Means: Mode{Name: ConfigurationBased}},
+	{Text: "custom", Means: Mode{Name: "custom", Reads: ReadOnce, Streams: true}},
 }

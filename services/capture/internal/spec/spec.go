@@ -1,12 +1,9 @@
 package spec
 
 import (
-	"strings"
 	"time"
 
-	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/debezium"
-	"github.com/calypso-cdc/calypso/libs/entra"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
@@ -89,100 +86,4 @@ type Heartbeat struct {
 	Interval time.Duration
 	// Query runs with each; it may be empty.
 	Query string
-}
-
-// debeziumBatchSize is Debezium's default of max.batch.size, which configurations repeat without
-// wanting small transactions.
-const debeziumBatchSize = 2048
-
-// Parse reads checked values. Its errors name the key.
-func Parse(v catalogue.Values) (*Spec, error) {
-	s := &Spec{
-		Connection: parseConnection(v), QueryTimeout: v.Duration("database.query.timeout.ms"),
-		Prefix:     v.String("topic.prefix"),
-		MostTables: v.Int("guardrail.collections.max"), Slot: parseSlot(v), Publication: parsePublication(v),
-		Unprocessable: Unprocessable(word(v, "event.processing.failure.handling.mode")),
-		Retry:         Retry{v.Int("errors.max.retries"), v.Duration("retriable.restart.connector.wait.ms")},
-		Heartbeat:     Heartbeat{v.Duration("heartbeat.interval.ms"), v.String("heartbeat.action.query")},
-	}
-	if word(v, "guardrail.collections.limit.action") == "fail" {
-		s.Guardrail = FailOnTables
-	}
-	if s.Unprocessable == "ignore" {
-		s.Unprocessable = SkipUnprocessable
-	}
-	var err error
-	if s.Tables, err = parseTables(v); err != nil {
-		return nil, err
-	}
-	if s.Output, err = parseOutput(v); err != nil {
-		return nil, err
-	}
-	if s.Snapshot, err = parseSnapshot(v); err != nil {
-		return nil, err
-	}
-	if s.Notifications, err = parseNotifications(v); err != nil {
-		return nil, err
-	}
-	if s.Signals, err = parseSignals(v, s.Prefix, s.Tables.Signal); err != nil {
-		return nil, err
-	}
-	if s.Identities, err = parseIdentities(v); err != nil {
-		return nil, err
-	}
-	if s.Delivery, err = parseDelivery(v); err != nil {
-		return nil, err
-	}
-	if s.Oversized = (Oversized{OversizedMode(word(v, "oversized.records.mode")),
-		v.String("oversized.records.topic")}); s.Oversized.Topic == "" {
-		s.Oversized.Topic = s.Prefix + "-oversized"
-	}
-	if s.Events, err = debezium.ConfigFrom(v.Raw()); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-func parseConnection(v catalogue.Values) pgrepl.Config {
-	c := pgrepl.Config{
-		Host: v.String("database.hostname"), Port: uint16(v.Int("database.port")), User: v.String("database.user"),
-		Password: v.String("database.password"), Database: v.String("database.dbname"), SSLMode: word(v, "database.sslmode"),
-		SSLCert: v.String("database.sslcert"), SSLKey: v.String("database.sslkey"),
-		SSLPassword: v.String("database.sslpassword"),
-		SSLRootCert: v.String("database.sslrootcert"), ConnectTimeout: v.Duration("database.connection.timeout.ms"),
-		KeepAlive:         v.Bool("database.tcpKeepAlive"),
-		InitialStatements: splitStatements(v.String("database.initial.statements")),
-		ApplicationName:   strings.TrimSpace("calypso capture " + v.String("name")),
-	}
-	if word(v, "database.connection.factory.class") == "entra" {
-		hosts := c.Hosts()
-		c.Token = entra.For(entra.PostgresScope(hosts...), hosts...)
-	}
-	return c
-}
-
-// splitStatements splits at semicolons; two of them stand for one in a statement.
-func splitStatements(list string) []string {
-	const literal = "\x00"
-	var out []string
-	for s := range strings.SplitSeq(strings.ReplaceAll(list, ";;", literal), ";") {
-		if s = strings.TrimSpace(strings.ReplaceAll(s, literal, ";")); s != "" {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-func parseDelivery(v catalogue.Values) (deliver.Settings, error) {
-	d, err := deliver.ParseSettings(v)
-	if err != nil {
-		return d, err
-	}
-	if n := v.Int("max.batch.size"); n != debeziumBatchSize {
-		d.BatchEvents = n
-	}
-	if n := int(v.Int64("max.queue.size.in.bytes")); n != 0 {
-		d.BatchBytes = n / 2 // one of two batches is filled while the other is written
-	}
-	return d, nil
 }

@@ -90,19 +90,6 @@ func TestWrongSettingsAreErrorsThatNameTheirKey(t *testing.T) {
 	}
 }
 
-func TestListsOfPatternsMatchWholeNamesWithoutRegardToCase(t *testing.T) {
-	p, err := parsePatterns("k", `public\.a.*, Shop.T{1\,2}`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]bool{"public.abc": true, "PUBLIC.A": true, "xpublic.a": false, "shop.tt": true,
-		"shop.ttt": false} {
-		if p.Match(name) != want {
-			t.Errorf("%s matches: %t, want %t", name, !want, want)
-		}
-	}
-}
-
 func TestAPublicationLeavesOutWhatSkippedOperationsNames(t *testing.T) {
 	for _, c := range []struct{ skipped, signals, published string }{
 		{"", "", ""},
@@ -160,6 +147,24 @@ func TestAModeOfSnapshotsSaysWhenTablesAreReadAndWhatFollows(t *testing.T) {
 		}
 		if s.Snapshot.Mode != c.want {
 			t.Errorf("snapshot.mode=%s with %v is %+v, want %+v", c.mode, c.set, s.Snapshot.Mode, c.want)
+		}
+	}
+}
+
+func TestEveryKeyFillsAFieldOrSaysThatItHasNoEffect(t *testing.T) {
+	keys, err := Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReading()
+	for _, key := range r.declared {
+		if key.Unsupported == "" && !key.Into.Bound() {
+			t.Errorf("%s is declared, and nothing reads it", key.Name)
+		}
+	}
+	for _, key := range r.Events.Keys() {
+		if declared, ok := keys.Lookup(key.Name); !ok || declared.Name != key.Name {
+			t.Errorf("%s shapes events and has no place among the keys of a capture", key.Name)
 		}
 	}
 }

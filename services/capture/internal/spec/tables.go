@@ -1,11 +1,9 @@
 package spec
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
@@ -18,40 +16,10 @@ type Tables struct {
 	tableOut javaregex.List
 	// Signal is the signal table, which is always read from the stream; empty if there is none.
 	Signal string
-	// builtin says that tables which extensions make are captured as any other (table.ignore.builtin=false).
-	builtin bool
+	// ignoresBuiltin leaves out tables that extensions make (table.ignore.builtin).
+	ignoresBuiltin bool
 	// snapshot narrows the captured tables to those that a snapshot reads; empty for all.
 	snapshot javaregex.List
-}
-
-func parseTables(v catalogue.Values) (*Tables, error) {
-	f := &Tables{Signal: strings.TrimSpace(v.String("signal.data.collection")), builtin: !v.Bool("table.ignore.builtin")}
-	for _, l := range []struct {
-		key  string
-		into *javaregex.List
-	}{
-		{"schema.include.list", &f.schemaIn}, {"schema.exclude.list", &f.schemaOut}, {"table.include.list", &f.Include},
-		{"table.exclude.list", &f.tableOut}, {"snapshot.include.collection.list", &f.snapshot},
-	} {
-		p, err := parsePatterns(l.key, v.String(l.key))
-		if err != nil {
-			return nil, err
-		}
-		*l.into = p
-	}
-	if f.schemaIn != nil && f.schemaOut != nil {
-		return nil, both("schema.include.list", "schema.exclude.list")
-	}
-	if f.Include != nil && f.tableOut != nil {
-		return nil, both("table.include.list", "table.exclude.list")
-	}
-	return f, nil
-}
-
-// both is the error of two lists that exclude each other, in Debezium's words.
-func both(include, exclude string) error {
-	return catalogue.Problem{Key: exclude, Message: fmt.Sprintf("The '%s' value is invalid: \"%s\" is already specified",
-		exclude, include)}
 }
 
 // extensionTables are the tables in users' schemas that Debezium takes for the server's own:
@@ -61,7 +29,7 @@ var extensionTables = []string{"spatial_ref_sys"}
 // Ignores reports whether a table, schema.table, is left out since an extension made it.
 func (f *Tables) Ignores(table string) bool {
 	_, name, _ := strings.Cut(table, ".")
-	return !f.builtin && slices.Contains(extensionTables, strings.ToLower(name))
+	return f.ignoresBuiltin && slices.Contains(extensionTables, strings.ToLower(name))
 }
 
 // Captured reports whether a table's changes become events.

@@ -22,7 +22,12 @@ const (
 // Keys declares every key of a sink connector: those of Azure's Kafka Connect sink 1.x to 5.x under
 // their names, then ours.
 func Keys() (*catalogue.Catalogue, error) {
-	return catalogue.New(catalogue.SinkFramework(), clusterKeys(), authKeys(), tableKeys(), batchKeys(), deliveryKeys())
+	keys, err := catalogue.New(catalogue.SinkFramework(), clusterKeys(), authKeys(), tableKeys(), batchKeys(),
+		deliveryKeys())
+	if err != nil {
+		return nil, err
+	}
+	return keys.Reading(func(v catalogue.Values) any { return v }), nil
 }
 
 func clusterKeys() []catalogue.Key {
@@ -158,16 +163,16 @@ func deliveryKeys() []catalogue.Key {
 			Allowed: []string{exactlyOnce, atLeastOnce}, Importance: catalogue.High, Group: groupDelivery,
 			Doc: "exactly_once records each batch's offsets before it is sent, tags it (ingest-by) and has the cluster skip a tag it has seen; it holds for queued and inline ingestion. at_least_once uses no tags, which lets the cluster merge batches.",
 			Consequences: []catalogue.Consequence{
-				{Effect: catalogue.Guarantee, When: losesExactlyOnce,
+				{Effect: catalogue.Guarantee, When: catalogue.Case(losesExactlyOnce),
 					Doc: "With at_least_once batches are no longer tagged, so a batch that is sent twice is in the table twice."},
-				{Effect: catalogue.Guarantee, When: gainsExactlyOnce,
+				{Effect: catalogue.Guarantee, When: catalogue.Case(gainsExactlyOnce),
 					Doc: "From the next batch on each record is in the table once, with queued and inline ingestion; what came in twice before stays."},
 			}},
 		{Name: "ingestion.mode", Type: catalogue.String, Default: catalogue.Default(string(ModeAuto)),
 			Allowed: []string{string(ModeAuto), string(ModeQueued), string(ModeStreaming), string(ModeAdaptive),
 				string(ModeInline)}, Importance: catalogue.Medium, Group: groupDelivery,
 			Doc: "queued goes through storage and the data management service; streaming is queryable at once, at least once, with queued as its fallback; adaptive streams while a table takes less than 4 GB an hour, the rate up to which ADX advises streaming, at least once, and queues what comes faster, exactly once; inline sends rows within commands, for servers without data management. auto is what the topic's mapping says (streaming: true), else queued, else inline where the server takes no queued ingestion.",
-			Consequences: []catalogue.Consequence{{Effect: catalogue.Guarantee, When: beginsStreaming,
+			Consequences: []catalogue.Consequence{{Effect: catalogue.Guarantee, When: catalogue.Case(beginsStreaming),
 				Doc: "Streaming delivers at least once, and the table needs a streaming ingestion policy: .alter table <table> policy streamingingestion enable."}}},
 		{Name: "ingestion.status.timeout.ms", Type: catalogue.Long, Default: catalogue.Default("1800000"),
 			Check: catalogue.AtLeast(1000), Importance: catalogue.Low, Group: groupDelivery,
@@ -199,10 +204,11 @@ func deliveryKeys() []catalogue.Key {
 			Doc: "Topic for records that cannot be delivered; errors.deadletterqueue.topic.name if empty.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.NewTopics,
 				Doc: "Dead letters go to the new topic. Those in the old one stay, and are no longer listed or replayed: replay or discard them before."}}},
-		{Name: "misc.deadletterqueue.*", Closed: true, Members: kafka.Properties(), Type: catalogue.String,
+		{Name: "misc.deadletterqueue.*", Members: catalogue.Members{Names: kafka.Properties(), Only: true},
+			Type:       catalogue.String,
 			Importance: catalogue.Low, Group: groupErrors,
 			Doc: "A setting of the dead letter producer, by Kafka's name: security.protocol, sasl.mechanism (PLAIN, SCRAM) and sasl.jaas.config, ssl.truststore and ssl.keystore in PEM, client.id, compression.type, linger.ms, max.request.size. Others have no effect, which a warning says."},
-		{Name: "consumer.override.*", Closed: true, Members: consumerSettings, Type: catalogue.String,
+		{Name: "consumer.override.*", Members: catalogue.Members{Names: consumerSettings, Only: true}, Type: catalogue.String,
 			Importance: catalogue.Low, Group: groupConsumer,
 			Doc: "A setting of the connector's consumer, by Kafka's name: group.id, auto.offset.reset, isolation.level (read_committed by default), session.timeout.ms, heartbeat.interval.ms, metadata.max.age.ms (how often new partitions, and with topics.regex new topics, are looked for, 10000 by default and at least 1000), fetch.max.wait.ms, fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes, client.id, client.rack, and group.protocol: consumer has the brokers share the partitions out (KIP-848, Kafka 4.0 and later). Others have no effect, which a warning says."},
 		{Name: "consumer.override.group.id", Type: catalogue.String, Importance: catalogue.Low, Group: groupConsumer,

@@ -1,0 +1,167 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/debezium"
+	"github.com/calypso-cdc/calypso/libs/entra"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
+	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
+)
+
+// connection works out what several keys say of the connection together.
+func (r *reading) connection() {
+	r.Connection.Database = r.Events.Database
+	r.Connection.ApplicationName = strings.TrimSpace("calypso capture " + r.framework.Name)
+	if r.entra {
+		hosts := r.Connection.Hosts()
+		r.Connection.Token = entra.For(entra.PostgresScope(hosts...), hosts...)
+	}
+}
+
+// tables refuses lists that exclude each other, in Debezium's words.
+func (r *reading) tables() error {
+	t := r.Tables
+	t.Signal = r.Signals.Table
+	var faults []error
+	for _, lists := range []struct{ include, exclude *javaregex.List }{{&t.schemaIn, &t.schemaOut},
+		{&t.Include, &t.tableOut}} {
+		if *lists.include != nil && *lists.exclude != nil {
+			include, exclude := r.nameOf(lists.include), r.nameOf(lists.exclude)
+			faults = append(faults, catalogue.Problem{Key: exclude, Message: fmt.Sprintf(
+				"The '%s' value is invalid: \"%s\" is already specified", exclude, include)})
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// slot works out what several keys say of the slot together.
+func (r *reading) slot() {
+	// Standbys keep the slot unless somebody has said that they shall not: Debezium's default counts for servers that have
+	// no such slots, too.
+	r.Slot.Failover = r.Slot.Failover || !r.failoverGiven
+	r.Slot.Confirms = r.Slot.Confirms && !r.othersFlush
+}
+
+// output works out the plugin and its parameters. Debezium's default plugin is not taken from a configuration without
+// the key.
+func (r *reading) output() error {
+	if !r.pluginGiven {
+		r.Output.Plugin = Pgoutput
+	}
+	if r.Output.Plugin != Wal2JSON {
+		return nil
+	}
+	const version = "format-version"
+	r.Output.Format = 2
+	at := slices.IndexFunc(r.Output.Parameters, func(p [2]string) bool { return p[0] == version })
+	if at < 0 {
+		return nil
+	}
+	value := r.Output.Parameters[at][1]
+	format, err := strconv.Atoi(value)
+	if err != nil || format < 1 || format > 2 {
+		return r.fault(&r.Output.Parameters, "format-version %q is not 1 or 2", value)
+	}
+	r.Output.Format = format
+	r.Output.Parameters = slices.DeleteFunc(r.Output.Parameters, func(p [2]string) bool { return p[0] == version })
+	return nil
+}
+
+// publishedOperations is the publish option of a publication that is made: as Debezium has it,
+// without the operations that skipped.operations names, where it is set. The signal table needs its
+// inserts.
+func (r *reading) publishedOperations() string {
+	if !r.skippedGiven {
+		return ""
+	}
+	var published []string
+	for _, op := range []struct {
+		op   debezium.Op
+		name string
+	}{{debezium.Create, "insert"}, {debezium.Update, "update"}, {debezium.Delete, "delete"}, {debezium.Truncate,
+		"truncate"}} {
+		if !r.Events.Skipped.Has(op.op) || op.op == debezium.Create && r.Signals.Table != "" {
+			published = append(published, op.name)
+		}
+	}
+	return strings.Join(published, ", ")
+}
+
+// snapshot puts configuration_based together from its parts, and takes each table's SELECT from its key.
+func (r *reading) snapshot() error {
+	if r.Snapshot.Name == ConfigurationBased {
+		r.Snapshot.Streams = r.based.streams
+		if r.based.reads {
+			r.Snapshot.Reads = ReadAlways
+		}
+		if r.based.readsLost {
+			r.Snapshot.Lost = ReadAgainIfLost
+		}
+	}
+	statements := r.Snapshot.Overrides
+	r.Snapshot.Overrides = make(map[string]string)
+	for _, table := range r.overridden {
+		sql := statements[table]
+		if sql == "" {
+			key := r.nameOf(&r.overridden)
+			return catalogue.Problemf(key, "%s names %s: set its SELECT in %[1]s.%[2]s", key, table)
+		}
+		r.Snapshot.Overrides[table] = strings.TrimRight(strings.TrimSpace(sql), "; \n\t")
+	}
+	return nil
+}
+
+// signals reads from where signals come.
+func (r *reading) signals() error {
+	for _, channel := range r.signalChannels {
+		switch channel {
+		case "source":
+		case "kafka":
+			if r.Signals.Topic = r.signalTopic; r.Signals.Topic == "" {
+				r.Signals.Topic = r.Prefix + "-signal"
+			}
+		default:
+			return r.fault(&r.signalChannels, "%q is not supported; source and kafka are", channel)
+		}
+	}
+	return nil
+}
+
+// notifications reads where the progress of snapshots is told.
+func (r *reading) notifications() error {
+	for _, channel := range r.notificationChannels {
+		switch channel {
+		case "log":
+			r.Notifications.Log = true
+		case "sink":
+			if r.Notifications.Topic = r.notificationTopic; r.Notifications.Topic == "" {
+				return r.fault(&r.notificationTopic, "it is missing: the channel sink of %s writes to it",
+					r.nameOf(&r.notificationChannels))
+			}
+		default:
+			return r.fault(&r.notificationChannels,
+				"%q is not supported; sink and log are, and CaptureService and the metrics show the progress of snapshots",
+				channel)
+		}
+	}
+	return nil
+}
+
+// delivery works out the sizes of batches.
+func (r *reading) delivery() error {
+	var err error
+	r.Delivery, err = deliver.ParseSettings(r.framework)
+	if r.batchEvents != debeziumBatchSize {
+		r.Delivery.BatchEvents = r.batchEvents
+	}
+	if r.queueBytes != 0 {
+		r.Delivery.BatchBytes = r.queueBytes / 2 // one of two batches is filled while the other is written
+	}
+	return err
+}

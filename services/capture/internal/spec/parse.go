@@ -1,0 +1,58 @@
+package spec
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// keys declare every key that a capture connector reads or knows not to support, Debezium's in its order and in its
+// words, with what their values fill.
+func (r *reading) keys() []catalogue.Key {
+	events := r.Events.Keys()
+	event := func(into any) catalogue.Key { return catalogue.Filling(events, into) }
+	own := slices.Concat(r.connectionKeys(event), r.eventKeys(event), r.snapshotKeys(), r.operationKeys(event),
+		r.filterKeys(event), r.sslKeys(), r.replicationKeys())
+	for i := range own {
+		own[i].Dialect = catalogue.Field
+	}
+	return own
+}
+
+func newReading() *reading {
+	r := &reading{Spec: Spec{Tables: new(Tables)}}
+	r.declared = r.keys()
+	return r
+}
+
+// read reads checked values as far as they can be; see Parse.
+func read(v catalogue.Values) (*Spec, error) {
+	r := newReading()
+	faults := []error{catalogue.Fill(v, r.framework.Keys()), catalogue.Fill(v, r.declared)}
+	r.Prefix = r.Events.Prefix
+	faults = append(faults, r.tables(), r.snapshot(), r.notifications(), r.signals(), r.output(), r.delivery(),
+		r.Events.ReadConverters(v.Raw()))
+	r.connection()
+	r.slot()
+	r.Publication.Operations = r.publishedOperations()
+	if r.Oversized.Topic == "" {
+		r.Oversized.Topic = r.Prefix + "-oversized"
+	}
+	return &r.Spec, errors.Join(faults...)
+}
+
+// Parse reads checked values. Its errors are catalogue.Problems, joined.
+func Parse(v catalogue.Values) (*Spec, error) {
+	s, err := read(v)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Prefix is what the names of a connector's topics begin with, also of one whose other settings are wrong.
+func Prefix(v catalogue.Values) string {
+	s, _ := read(v)
+	return s.Prefix
+}
