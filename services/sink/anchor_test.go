@@ -268,7 +268,7 @@ func TestE7WithoutADeadLetterTopicToleratedRowsArePassedOver(t *testing.T) {
 		}
 	})
 	s.commits(0, 49)
-	if n := r.task.board.Counted().SetAside; n != 1 {
+	if n := r.task.status.Counted().SetAside; n != 1 {
 		t.Errorf("%d rows are counted as passed over, want 1", n)
 	}
 }
@@ -322,7 +322,7 @@ func TestE8RecordsAreNotKeptFromTheirBatchOn(t *testing.T) {
 		if p == nil {
 			return errors.New("the partition is not assigned")
 		}
-		read := r.task.board.EndOf(p.Source)
+		read := r.task.status.EndOf(p.Source)
 		waiting, _, _ := p.State()
 		if grown := inUse() - before; read < records || waiting > 0 || grown > 60<<20 {
 			return fmt.Errorf("read up to %d of %d, %d bytes wait, the heap grew by %d MB", read, records, waiting, grown>>20)
@@ -342,7 +342,7 @@ func TestE9TombstonesAndDeletesAdvanceTheOffset(t *testing.T) {
 	s.holds(10)
 	s.commits(0, 11)
 	testenv.Eventually(t, 10*time.Second, "the counts", func(context.Context) error {
-		if c := r.task.board.Counted(); c.Tombstones != 1 || c.Deletes != 1 {
+		if c := r.task.status.Counted(); c.Tombstones != 1 || c.Deletes != 1 {
 			return fmt.Errorf("%d tombstones and %d deletes are counted, want one each", c.Tombstones, c.Deletes)
 		}
 		return nil

@@ -99,7 +99,7 @@ func TestARegistryThatIsAwayIsWaitedForAndMakesNoDeadLetters(t *testing.T) {
 	away.Store(false)
 	s.holds(3)
 	s.commits(0, 2)
-	if n := r.task.board.Counted().SetAside; n != 0 {
+	if n := r.task.status.Counted().SetAside; n != 0 {
 		t.Errorf("%d records were set aside", n)
 	}
 }

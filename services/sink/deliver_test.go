@@ -135,7 +135,7 @@ func TestStreamedAndInlineRowsComeIntoTheTable(t *testing.T) {
 			r := s.start()
 			s.holds(500)
 			s.commits(0, 499)
-			if g := r.task.s.Guarantee(); strings.HasPrefix(g, "exactly once") != (mode == spec.ModeInline) {
+			if g := r.task.spec.Guarantee(); strings.HasPrefix(g, "exactly once") != (mode == spec.ModeInline) {
 				t.Error(g)
 			}
 		})
@@ -528,8 +528,8 @@ func TestABatchThatIsInTheTableTwiceAfterItWasSentAgainIsTold(t *testing.T) {
 			t.Errorf("the notice is %v", n)
 		}
 	}
-	to, _ := r.task.s.Routes.Find(s.topic)
-	reader := tableReader{client: servers.adx.client, s: r.task.s}
+	to, _ := r.task.spec.Routes.Find(s.topic)
+	reader := tableReader{client: servers.adx.client, s: r.task.spec}
 	if rows, err := reader.repeated(t.Context(), to, s.topic, nil, nil); err != nil || rows == nil || *rows != 9 {
 		t.Errorf("verify counts %v rows, %v", rows, err)
 	}
@@ -592,7 +592,7 @@ func TestMarkersOfTransactionsAreNoRecordsThatWait(t *testing.T) {
 	s.commits(0, 6) // three records and three markers
 	testenv.Eventually(t, time.Minute, "nothing to wait", func(context.Context) error {
 		var waiting int64
-		r.task.o.Board.EachLag(func(_ string, _ batch.Source, lag int64) { waiting += lag })
+		r.task.o.Registry.EachLag(func(_ string, _ batch.Source, lag int64) { waiting += lag })
 		if waiting != 0 {
 			return fmt.Errorf("%d offsets are said to wait", waiting)
 		}

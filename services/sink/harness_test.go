@@ -119,7 +119,7 @@ func runChild(file string) error {
 	if err := json.Unmarshal(text, &config); err != nil {
 		return err
 	}
-	board := status.NewBoard()
+	board := status.NewRegistry()
 	board.Memory.Limited = LimitHeap
 	t, err := makeTaskOn(board, os.Getenv(childBrokers), config, 0, func(error) {})
 	if err != nil {
@@ -136,7 +136,7 @@ func runChild(file string) error {
 	}
 	ended := make(chan error, 1)
 	for number := 1; number < tasksOf(config); number++ {
-		other, err := makeTaskOn(t.o.Board, os.Getenv(childBrokers), config, number, func(error) {})
+		other, err := makeTaskOn(t.o.Registry, os.Getenv(childBrokers), config, number, func(error) {})
 		if err != nil {
 			return err
 		}
@@ -167,10 +167,10 @@ func makeTask(brokers string, config map[string]string, number int, retrying fun
 	return makeTaskOn(nil, brokers, config, number, retrying, with...)
 }
 
-// makeTaskOn makes a task of a process with a board.
-func makeTaskOn(board *status.Board, brokers string, config map[string]string, number int, retrying func(error),
+// makeTaskOn makes a task of a process with a registry.
+func makeTaskOn(board *status.Registry, brokers string, config map[string]string, number int, retrying func(error),
 	with ...setup) (*task, error) {
-	o := Options{Board: board, Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable))}
+	o := Options{Registry: board, Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable))}
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
@@ -518,7 +518,7 @@ type stage struct {
 	// started counts the tasks: each is a member of its own.
 	started int
 	// board is what its tasks share with others'; one of their own if nil.
-	board *status.Board
+	board *status.Registry
 	// options are what the runtime adds to those of clients.
 	options []kgo.Opt
 }

@@ -21,7 +21,7 @@ import (
 
 func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsNoOther(t *testing.T) {
 	const limit, partitions, orders = 2 << 20, 12, 4000
-	board := status.NewBoard()
+	board := status.NewRegistry()
 	var stages []*stage
 	for range 2 {
 		s := newStage(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(limit),
@@ -62,7 +62,7 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 	})
 	first := stuck.start()
 	testenv.Eventually(t, time.Minute, "the task to have no room", func(context.Context) error {
-		if first.task.memory.Roomy() {
+		if first.task.memory.HasRoom() {
 			return fmt.Errorf("it holds %d bytes", first.task.memory.Held.Load())
 		}
 		return nil

@@ -34,27 +34,27 @@ type pipeline struct {
 // open connects a task to its cluster, waiting for it if it is away, and to its dead letter topic.
 func open(ctx context.Context, cancel context.CancelCauseFunc, t *task) (_ *pipeline, err error) {
 	p := &pipeline{ctx: ctx, cancel: cancel, beside: new(contain.Waiting), watching: new(contain.Waiting)}
-	if p.client, err = kusto.New(t.s.Kusto); err != nil {
+	if p.client, err = kusto.New(t.spec.Kusto); err != nil {
 		return nil, err
 	}
-	waits := retry.New(t.board.Troubles, t.s.RetryLimit, t.s.MaxBackoff, t.env.Retrying, p.fail)
+	waits := retry.New(t.status.Troubles, t.spec.RetryLimit, t.spec.MaxBackoff, t.env.Retrying, p.fail)
 	tables := target.New(target.Cluster{
-		Ctx: ctx, Env: t.env, Spec: t.s, Client: p.client, Retry: waits, Board: t.board, Memory: t.memory,
+		Ctx: ctx, Env: t.env, Spec: t.spec, Client: p.client, Retry: waits, Status: t.status, Memory: t.memory,
 		Meters: t.o.meters, Beside: p.goBeside,
 	})
 	if err := waits.Do(ctx, func(ctx context.Context) error { return probe(ctx, tables) }); err != nil {
 		return nil, errors.Join(err, p.client.Close())
 	}
-	outbox, err := deadletter.OpenOutbox(ctx, t.env, t.s, waits, t.board, t.o.meters)
+	outbox, err := deadletter.OpenOutbox(ctx, t.env, t.spec, waits, t.status, t.o.meters)
 	if err != nil {
 		return nil, errors.Join(err, p.client.Close())
 	}
 	read := new(topics.Registry)
 	p.member = membership.Task{
 		Task: batcher.Task{
-			Env: t.env, Spec: t.s, Retry: waits, Tables: tables, Outbox: outbox, Status: t.board,
+			Env: t.env, Spec: t.spec, Retry: waits, Tables: tables, Outbox: outbox, Status: t.status,
 			Ingest: &ingest.Ingester{
-				Env: t.env, Spec: t.s, Client: p.client, Retry: waits, Memory: t.memory, Meters: t.o.meters,
+				Env: t.env, Spec: t.spec, Client: p.client, Retry: waits, Memory: t.memory, Meters: t.o.meters,
 				Tracer: t.o.Tracer, Failpoints: t.o.Failpoints, TopicID: read.ID, SetAside: outbox.SetAside,
 			},
 		},

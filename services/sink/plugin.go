@@ -50,8 +50,8 @@ const Version = "5.3.1"
 
 // Options are what a plugin's tasks report to and the worker's defaults for them. The zero value reports nowhere.
 type Options struct {
-	// Board shows the sinks; a board of its own if nil.
-	Board *status.Board
+	// Registry shows the sinks; a registry of its own if nil.
+	Registry *status.Registry
 	// Meter and Tracer record metrics and spans; none if nil.
 	Meter  metric.Meter
 	Tracer trace.Tracer
@@ -72,8 +72,8 @@ func (o *Options) complete() (err error) {
 	if o.meters != nil {
 		return nil
 	}
-	if o.Board == nil {
-		o.Board = status.NewBoard()
+	if o.Registry == nil {
+		o.Registry = status.NewRegistry()
 	}
 	if o.Meter == nil {
 		o.Meter = metricnoop.Meter{}
@@ -82,9 +82,9 @@ func (o *Options) complete() (err error) {
 		o.Tracer = tracenoop.Tracer{}
 	}
 	if o.Limited != nil {
-		o.Board.Memory.Limited = o.Limited
+		o.Registry.Memory.Limited = o.Limited
 	}
-	o.meters, err = status.NewMeters(o.Meter, o.Board)
+	o.meters, err = status.NewMeters(o.Meter, o.Registry)
 	return err
 }
 
@@ -221,7 +221,7 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 	env := connector.TaskEnv{Logger: slog.New(slog.DiscardHandler)}
 	held := memory.NewShare(new(memory.Process)) // a check holds nothing
 	ts := target.New(target.Cluster{Ctx: ctx, Env: env, Spec: s, Client: client, Memory: held, Meters: o.meters,
-		Board: status.NewProgress(env, held, s.Guarantee())})
+		Status: status.NewTask(env, held, s.Guarantee())})
 	checks := []connector.Check{ts.CheckQueueing(ctx)}
 	if !ts.Inline() && s.Mode != spec.ModeStreaming {
 		checks = append(checks, checkStatuses(s), checkCapacity(ctx, client, s.Routes.Fixed()))

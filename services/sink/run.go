@@ -41,7 +41,7 @@ func Run(ctx context.Context, cfg Config) error {
 	const scope = "github.com/calypso-cdc/calypso/services/sink"
 	meter := cfg.Telemetry.Meters.Meter(scope)
 	options := Options{
-		Board: status.NewBoard(), Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile,
+		Registry: status.NewRegistry(), Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile,
 		TrustedHosts: cfg.TrustedHosts, Limited: cfg.Limited,
 		Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable)),
 	}
@@ -69,11 +69,11 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 }
 
-// newService makes the service over the board of o.
+// newService makes the service over the registry of o.
 func newService(o Options, fleet api.Fleet) (*api.Service, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	return api.New(api.Worker{Board: o.Board, Defaults: o.defaults(), Tools: deadletter.Tools{
-		Memory: &o.Board.Memory, Meters: o.meters, Tracer: o.Tracer, Failpoints: o.Failpoints}}, fleet), nil
+	return api.New(api.Worker{Registry: o.Registry, Defaults: o.defaults(), Tools: deadletter.Tools{
+		Memory: &o.Registry.Memory, Meters: o.meters, Tracer: o.Tracer, Failpoints: o.Failpoints}}, fleet), nil
 }

@@ -14,9 +14,9 @@ import (
 // task is one member of the connector's consumer group.
 type task struct {
 	env    connector.TaskEnv
-	s      *spec.Spec
+	spec   *spec.Spec
 	o      Options
-	board  *status.Task
+	status *status.Task
 	memory *memory.Share
 }
 
@@ -25,8 +25,8 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 	if err != nil {
 		return nil, err
 	}
-	held := memory.NewShare(&o.Board.Memory)
-	return &task{env: env, s: s, o: o, board: status.NewProgress(env, held, s.Guarantee()), memory: held}, nil
+	held := memory.NewShare(&o.Registry.Memory)
+	return &task{env: env, spec: s, o: o, status: status.NewTask(env, held, s.Guarantee()), memory: held}, nil
 }
 
 // Holds implements connector.Holder.
@@ -39,13 +39,13 @@ func (t *task) Run(ctx context.Context) error {
 
 // run is Run, and tells joined of each membership of the group.
 func (t *task) run(ctx context.Context, joined func(*pipeline, *membership.Membership)) error {
-	for _, w := range t.s.Warnings {
+	for _, w := range t.spec.Warnings {
 		t.env.Logger.Warn(w)
 	}
-	t.o.Board.Enter(t.board)
-	defer t.o.Board.Leave(t.board)
-	t.o.Board.Memory.Enter(t.s.BufferMemory)
-	defer t.o.Board.Memory.Leave()
+	t.o.Registry.Add(t.status)
+	defer t.o.Registry.Remove(t.status)
+	t.o.Registry.Memory.Enter(t.spec.BufferMemory)
+	defer t.o.Registry.Memory.Leave()
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	p, err := open(running, cancel, t)

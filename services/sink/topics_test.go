@@ -261,7 +261,7 @@ func TestADeadLetterTopicThatWasDeletedIsMadeAgainForTheNextLetter(t *testing.T)
 func (r *running) opens(t *testing.T, want int64) {
 	t.Helper()
 	testenv.Eventually(t, time.Minute, "the number of open letters", func(context.Context) error {
-		if n := r.task.board.OpenDeadLetters(); n == nil || *n != want {
+		if n := r.task.status.OpenDeadLetters(); n == nil || *n != want {
 			return fmt.Errorf("it is %v, want %d", n, want)
 		}
 		return nil
@@ -270,5 +270,5 @@ func (r *running) opens(t *testing.T, want int64) {
 
 // shown are the notices that there are.
 func (r *running) shown() []*status.Notice {
-	return r.task.board.Told()
+	return r.task.status.Told()
 }

@@ -27,7 +27,7 @@ type Service struct {
 
 // Worker is what the service shows, and what the worker's parts share.
 type Worker struct {
-	Board *status.Board
+	Registry *status.Registry
 	deadletter.Tools
 	// Defaults are the worker's for configurations.
 	Defaults spec.Defaults
@@ -49,7 +49,7 @@ func New(worker Worker, fleet Fleet) *Service {
 
 // GetSink returns the state of one sink connector.
 func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv1.GetSinkResponse, error) {
-	tasks := s.worker.Board.Of(r.GetConnector())
+	tasks := s.worker.Registry.Of(r.GetConnector())
 	if len(tasks) == 0 {
 		if waits := s.idle.sinks(ctx)[r.GetConnector()]; waits != nil {
 			return &sinkv1.GetSinkResponse{Sink: waits}, nil
@@ -64,13 +64,13 @@ func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv
 // are its own and do not run.
 func (s *Service) ListSinks(ctx context.Context, _ *sinkv1.ListSinksRequest) (*sinkv1.ListSinksResponse, error) {
 	out := &sinkv1.ListSinksResponse{}
-	for _, name := range s.worker.Board.Connectors() {
-		if tasks := s.worker.Board.Of(name); len(tasks) > 0 {
+	for _, name := range s.worker.Registry.Connectors() {
+		if tasks := s.worker.Registry.Of(name); len(tasks) > 0 {
 			out.Sinks = append(out.Sinks, summarize(ctx, name, tasks))
 		}
 	}
 	for name, waits := range s.idle.sinks(ctx) {
-		if len(s.worker.Board.Of(name)) == 0 {
+		if len(s.worker.Registry.Of(name)) == 0 {
 			out.Sinks = append(out.Sinks, waits)
 		}
 	}

@@ -9,13 +9,13 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// maxCohorts bounds the cohorts of a batch. When there are more, neighbours become one.
-const maxCohorts = 64
+// maxAgeGroups bounds the age groups of a batch. When there are more, neighbours become one.
+const maxAgeGroups = 64
 
-// cohort is rows of a batch that were produced together: within the same millisecond, which is what
+// ageGroup is rows of a batch that were produced together: within the same millisecond, which is what
 // Kafka's timestamps tell, or longer where a batch has many. Reading a row's commit time costs as
-// much as making the row, so one row of each cohort is asked, its first.
-type cohort struct {
+// much as making the row, so one row of each age group is asked, its first.
+type ageGroup struct {
 	// Produced is the earliest time of production, rows how many rows there are.
 	Produced time.Time
 	rows     int64
@@ -24,15 +24,15 @@ type cohort struct {
 	Dated     int64
 }
 
-// cohorts are the rows of a batch by age, in the order of the records.
-type cohorts struct {
-	All []cohort
-	// grain is how much later than its first a row of a cohort may have been produced.
+// ageGroups are the rows of a batch by age, in the order of the records.
+type ageGroups struct {
+	All []ageGroup
+	// grain is how much later than its first a row of an age group may have been produced.
 	grain time.Duration
 }
 
 // Add counts a record that became a row.
-func (c *cohorts) Add(e *row.Encoder, r *kgo.Record) {
+func (c *ageGroups) Add(e *row.Encoder, r *kgo.Record) {
 	if n := len(c.All); n > 0 {
 		last := &c.All[n-1]
 		if later := r.Timestamp.Sub(last.Produced); later >= 0 && later <= c.grain {
@@ -43,20 +43,20 @@ func (c *cohorts) Add(e *row.Encoder, r *kgo.Record) {
 			return
 		}
 	}
-	if len(c.All) == maxCohorts {
+	if len(c.All) == maxAgeGroups {
 		c.halve()
 	}
-	next := cohort{Produced: r.Timestamp, rows: 1}
+	next := ageGroup{Produced: r.Timestamp, rows: 1}
 	if at, ok := e.CommitTime(r); ok {
 		next.Committed, next.Dated = at, 1
 	}
 	c.All = append(c.All, next)
 }
 
-// halve makes one of each two neighbours; the age of the older counts for both. Cohorts to come are
+// halve makes one of each two neighbours; the age of the older counts for both. Groups to come are
 // as long as these are then.
-func (c *cohorts) halve() {
-	c.grain = c.All[len(c.All)-1].Produced.Sub(c.All[0].Produced) / (maxCohorts / 2)
+func (c *ageGroups) halve() {
+	c.grain = c.All[len(c.All)-1].Produced.Sub(c.All[0].Produced) / (maxAgeGroups / 2)
 	kept := c.All[:0]
 	for i, next := range c.All {
 		if i%2 == 0 {
@@ -79,7 +79,7 @@ func (c *cohorts) halve() {
 type Ages struct{ Committed, Produced latency.Window }
 
 // Visible counts the rows of a batch that is in the table now.
-func (a *Ages) Visible(now time.Time, c cohorts) {
+func (a *Ages) Visible(now time.Time, c ageGroups) {
 	for _, rows := range c.All {
 		a.Produced.Observe(now, now.Sub(rows.Produced), rows.rows)
 		if rows.Dated > 0 {

@@ -16,7 +16,7 @@ func TestRowsThatWereProducedTogetherHaveTheAgeOfTheFirst(t *testing.T) {
 		return &kgo.Record{Timestamp: time.UnixMilli(produced),
 			Value: fmt.Appendf(nil, `{"before":null,"after":{"id":1},"source":{"ts_ms":%d},"op":"%s"}`, committed, op)}
 	}
-	var c cohorts
+	var c ageGroups
 	for _, r := range []*kgo.Record{at(1000, 100, "c"), at(1000, 900, "c"), at(2000, 1500, "u"), at(3000, 1, "r")} {
 		c.Add(e, r)
 	}
@@ -35,7 +35,7 @@ func TestRowsThatWereProducedTogetherHaveTheAgeOfTheFirst(t *testing.T) {
 
 func TestABatchOfManyCohortsKeepsEveryRowAndMakesNoneYounger(t *testing.T) {
 	e := row.NewEncoder(row.Config{Unwrap: true}, row.Target{})
-	var c cohorts
+	var c ageGroups
 	const rows = 10_000
 	for i := range int64(rows) {
 		op := "c"
@@ -51,13 +51,13 @@ func TestABatchOfManyCohortsKeepsEveryRowAndMakesNoneYounger(t *testing.T) {
 		if i == 0 {
 			continue
 		}
-		// Rows are as old as the first that has a commit time, which is none of the next cohort's.
+		// Rows are as old as the first that has a commit time, which is none of the next group's.
 		before := c.All[i-1]
 		if one.Produced.Before(before.Produced) || before.Dated > 0 && before.Committed.After(one.Produced) {
 			t.Errorf("cohort %d is %v", i, one)
 		}
 	}
-	if len(c.All) > maxCohorts || all != rows || dated < rows/2 || dated > rows {
-		t.Errorf("%d cohorts of %d rows, %d of them with a commit time", len(c.All), all, dated)
+	if len(c.All) > maxAgeGroups || all != rows || dated < rows/2 || dated > rows {
+		t.Errorf("%d age groups of %d rows, %d of them with a commit time", len(c.All), all, dated)
 	}
 }

@@ -44,8 +44,8 @@ type Batch struct {
 	Oldest time.Time
 	Newest time.Time
 	Links  []Traced
-	// Cohorts are the rows by age.
-	Cohorts cohorts
+	// AgeGroups are the rows by age.
+	AgeGroups ageGroups
 }
 
 type Refused struct {
@@ -93,7 +93,7 @@ func (b *Batch) Add(e *row.Encoder, r *kgo.Record) error {
 	case row.Row:
 		b.Rows++
 		b.Size += int64(len(raw) - before)
-		b.Cohorts.Add(e, r)
+		b.AgeGroups.Add(e, r)
 		b.link(e, r)
 	case row.Tombstone:
 		b.Tombstones++

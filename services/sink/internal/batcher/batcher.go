@@ -86,7 +86,7 @@ func (b *Batcher) Route(ctx context.Context, r *kgo.Record) error {
 	b.table = t
 	b.enc = row.NewEncoder(b.of.Spec.NewRows(t.Route), row.Target{})
 	b.retarget()
-	b.of.Status.Aim(b.source, t.Route)
+	b.of.Status.Routed(b.source, t.Route)
 	return nil
 }
 
@@ -140,7 +140,7 @@ func (b *Batcher) row(ctx context.Context, to *batch.Batch, r *kgo.Record) (refu
 		return nil, err
 	}
 	refusal, err = b.of.Ingest.Add(ctx, to, b.enc, r)
-	if refusal != nil && b.table.Evolved(ctx, b.version, refusal) {
+	if refusal != nil && b.table.ChangedSince(ctx, b.version, refusal) {
 		b.retarget()
 		refusal = to.Add(b.enc, r)
 	}
@@ -172,7 +172,7 @@ func (b *Batcher) fit(ctx context.Context, r *kgo.Record) error {
 	if err != nil {
 		return err
 	}
-	if err := b.table.ShowState(ctx, r.Key); err != nil {
+	if err := b.table.EnsureCurrentState(ctx, r.Key); err != nil {
 		return err
 	}
 	if changed {

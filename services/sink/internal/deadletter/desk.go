@@ -85,10 +85,10 @@ func Open(ctx context.Context, env connector.TaskEnv, s *spec.Spec, with Tools) 
 	}
 	failed := func(err error) { env.Logger.Error("what was done beside dead letters has failed", "err", err) }
 	held := memory.NewShare(with.Memory)
-	board := status.NewProgress(env, held, s.Guarantee())
-	d.retry = retry.New(board.Troubles, s.RetryLimit, s.MaxBackoff, env.Retrying, failed)
+	told := status.NewTask(env, held, s.Guarantee())
+	d.retry = retry.New(told.Troubles, s.RetryLimit, s.MaxBackoff, env.Retrying, failed)
 	d.tables = target.New(target.Cluster{
-		Ctx: ctx, Env: env, Spec: s, Client: d.client, Retry: d.retry, Board: board, Memory: held, Meters: with.Meters,
+		Ctx: ctx, Env: env, Spec: s, Client: d.client, Retry: d.retry, Status: told, Memory: held, Meters: with.Meters,
 		Beside: func(name string, work func()) { d.beside.Go(name, work, failed) },
 	})
 	d.ingest = &ingest.Ingester{

@@ -64,11 +64,11 @@ func (t *Ingester) Deliver(ctx context.Context, to *target.Table, tp batch.Sourc
 	if RowsRefused(err) {
 		t.Env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.Topic, "partition",
 			tp.Partition, telemetry.Passing("offsets", b.Cut.String()), "err", err)
-		r := &refinery{in: t, to: to, tp: tp, streamed: b.Streamed, divide: divide, aside: map[int64]bool{}}
+		r := &bisection{in: t, to: to, tp: tp, streamed: b.Streamed, divide: divide, setAside: map[int64]bool{}}
 		for _, refused := range b.Refused {
-			r.aside[refused.Record.Offset] = true
+			r.setAside[refused.Record.Offset] = true
 		}
-		err = r.refine(ctx, b.Cut, err)
+		err = r.bisect(ctx, b.Cut, err)
 	}
 	end(err)
 	t.Meters.Processed(ctx, t.Spec.Group, tp.Topic, time.Since(begun), err)

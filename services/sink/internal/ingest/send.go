@@ -39,7 +39,7 @@ func (s *sending) run(ctx context.Context) error {
 		s.doubtful = s.doubtful || tries > 0
 		tries++
 		begun := time.Now()
-		err := s.once(ctx, s.stream && tries <= streamTries)
+		err := s.attempt(ctx, s.stream && tries <= streamTries)
 		s.in.Meters.Attempt(ctx, s.to.Mode, s.blob, time.Since(begun), err)
 		return s.to.Explain(err)
 	})
@@ -49,8 +49,8 @@ func (s *sending) run(ctx context.Context) error {
 	return err
 }
 
-// once sends the blob one time: streamed, queued, or as the server needs it.
-func (s *sending) once(ctx context.Context, stream bool) error {
+// attempt sends the blob one time: streamed, queued, or as the server needs it.
+func (s *sending) attempt(ctx context.Context, stream bool) error {
 	switch {
 	case s.to.Mode == spec.ModeInline && s.blob.Plain:
 		return retry.Permanent(

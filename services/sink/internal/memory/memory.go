@@ -62,7 +62,7 @@ func (m *Process) share() int64 { return m.Limit.Load() / 2 / max(1, m.tasks.Loa
 type Share struct {
 	process *Process
 	// Held is how many bytes of records, rows and batches the task holds, flying how many batches are under way.
-	Held, Flying atomic.Int64
+	Held, InFlight atomic.Int64
 	// Sent is the part of held that batches under way have.
 	Sent      atomic.Int64
 	Expansion expansion
@@ -82,29 +82,29 @@ func (s *Share) Together() (held, limit int64) { return s.process.Used.Load(), s
 // Limit is what all tasks of the process hold at most.
 func (s *Share) Limit() int64 { return s.process.Limit.Load() }
 
-// Depart notes a batch that is under way and its bytes, arrive its end.
-func (s *Share) Depart(bytes int64) {
-	s.Flying.Add(1)
+// BatchSent notes a batch that is under way and its bytes, arrive its end.
+func (s *Share) BatchSent(bytes int64) {
+	s.InFlight.Add(1)
 	s.Hold(bytes)
 	s.Sent.Add(bytes)
 }
 
-func (s *Share) Arrive(bytes int64) {
-	s.Flying.Add(-1)
+func (s *Share) BatchDone(bytes int64) {
+	s.InFlight.Add(-1)
 	s.Hold(-bytes)
 	s.Sent.Add(-bytes)
 }
 
-// Roomy says whether the task may hold more.
-func (s *Share) Roomy() bool {
+// HasRoom says whether the task may hold more.
+func (s *Share) HasRoom() bool {
 	m := s.process
 	return s.Held.Load() < m.share() || m.Used.Load() < m.Limit.Load()/2
 }
 
-// Sends says whether more batches may be under way. Records that are held already do not count
+// MaySend says whether more batches may be under way. Records that are held already do not count
 // against it: as compressed rows they take less, and batches that could not grow meanwhile would be
 // many and small.
-func (s *Share) Sends() bool { return s.Sent.Load() < s.process.share() }
+func (s *Share) MaySend() bool { return s.Sent.Load() < s.process.share() }
 
 // patience without room: when nothing was under way for so long, no room will be made.
 const stuckAfter = time.Second
@@ -113,10 +113,10 @@ const stuckAfter = time.Second
 // make room. It reports whether it waited.
 func (s *Share) AwaitRoom(ctx context.Context) {
 	var still time.Time
-	for before := s.Held.Load(); !s.Roomy(); {
+	for before := s.Held.Load(); !s.HasRoom(); {
 		now := s.Held.Load()
 		switch {
-		case s.Flying.Load() > 0 || now != before:
+		case s.InFlight.Load() > 0 || now != before:
 			still, before = time.Time{}, now
 		case still.IsZero():
 			still = time.Now()

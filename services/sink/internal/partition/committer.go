@@ -167,7 +167,7 @@ func (c *Committer) flush() error {
 	}
 	err := c.first(taken)
 	if err == nil {
-		err = c.once(taken)
+		err = c.commitOnce(taken)
 	}
 	if err != nil && !errors.Is(err, kgo.ErrClientClosed) {
 		c.putBack(taken)
@@ -215,8 +215,8 @@ func (c *Committer) putBack(failed map[batch.Source]*request) {
 	}
 }
 
-// once commits positions, and answers and takes out those that are durable. The error is one of the others'.
-func (c *Committer) once(positions map[batch.Source]*request) error {
+// commitOnce commits positions, and answers and takes out those that are durable. The error is one of the others'.
+func (c *Committer) commitOnce(positions map[batch.Source]*request) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {

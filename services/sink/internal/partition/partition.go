@@ -77,8 +77,8 @@ type Partition struct {
 
 	in      *inbox
 	pending []*kgo.Record
-	// taken is what the records hold of which pending is left, gathered what the open batch was last seen to hold.
-	taken, gathered int64
+	// takenBytes is what the records hold of which pending is left, openBytes what the open batch was last seen to hold.
+	takenBytes, openBytes int64
 	// logEnd is the partition's last stable offset at the last fetch.
 	logEnd int64
 
@@ -254,7 +254,7 @@ func (p *Partition) work() error {
 		if !ok {
 			break
 		}
-		p.pending, p.logEnd, p.taken = f.Records, f.End, f.Bytes
+		p.pending, p.logEnd, p.takenBytes = f.Records, f.End, f.Bytes
 		p.of.Task.Status.Fetched(p.Source, f.End)
 	}
 	return p.closeIfDue()
@@ -262,12 +262,12 @@ func (p *Partition) work() error {
 
 // account brings up to date what the partition holds: taken bytes of fetched records, and the open batch.
 func (p *Partition) account(taken int64) {
-	gathered := int64(0)
+	open := int64(0)
 	if p.open != nil {
-		gathered = p.open.Memory()
+		open = p.open.Memory()
 	}
-	p.of.Memory.Hold(taken - p.taken + gathered - p.gathered)
-	p.taken, p.gathered = taken, gathered
+	p.of.Memory.Hold(taken - p.takenBytes + open - p.openBytes)
+	p.takenBytes, p.openBytes = taken, open
 }
 
 // release gives back all that the partition holds but what is under way.
@@ -314,7 +314,7 @@ func (p *Partition) record(r *kgo.Record) (bool, error) {
 			if done, err := p.closeBatch(limit); err != nil || !done {
 				return err == nil, err
 			}
-		case p.gathered > p.of.Memory.Limit():
+		case p.openBytes > p.of.Memory.Limit():
 			return false,
 				fmt.Errorf(
 					"partition %d of %s: the batch from offset %d that is noted to end before offset %d takes more memory than buffer.memory.bytes=%d. If it may have been that large when it was made, set buffer.memory.bytes to what it was. %s",
@@ -332,7 +332,7 @@ func (p *Partition) record(r *kgo.Record) (bool, error) {
 
 // room says whether another batch may be begun.
 func (p *Partition) room() bool {
-	return p.inFlight == 0 || p.inFlight < p.of.Task.Spec.MaxInFlight && p.of.Memory.Sends() && !p.ledger.Full()
+	return p.inFlight == 0 || p.inFlight < p.of.Task.Spec.MaxInFlight && p.of.Memory.MaySend() && !p.ledger.Full()
 }
 
 // crowded says that no further cut can be recorded before one is committed, because a commit's
@@ -351,7 +351,7 @@ func (p *Partition) full() bool {
 		return true
 	}
 	return size >= p.of.Task.Spec.FlushMax || size > p.of.Task.Spec.FlushSize && p.inFlight == 0 || p.yields() ||
-		len(p.open.Refused) >= ingest.MaxRefused || p.gathered > max(batch.Chunk, p.of.Memory.Limit()/4)
+		len(p.open.Refused) >= ingest.MaxRefused || p.openBytes > max(batch.Chunk, p.of.Memory.Limit()/4)
 }
 
 // leastYield is how many bytes of rows a batch has that goes before its time, so that others have room.
@@ -360,7 +360,7 @@ const leastYield = 1 << 20
 // yields says whether the open batch should go before its time: it has what makes a batch, and
 // memory is used up by batches that wait.
 func (p *Partition) yields() bool {
-	return p.open.Size > leastYield && p.inFlight == 0 && !p.of.Memory.Roomy()
+	return p.open.Size > leastYield && p.inFlight == 0 && !p.of.Memory.HasRoom()
 }
 
 // yieldInterval is how often a batch that waits looks whether it should yield.
@@ -466,8 +466,8 @@ func (p *Partition) closeBatch(end int64) (bool, error) {
 	b.Close()
 	p.inFlight++
 	p.rows.Table().Pace.Charge(time.Now(), b.Size)
-	p.account(p.taken)
-	p.of.Memory.Depart(b.Memory())
+	p.account(p.takenBytes)
+	p.of.Memory.BatchSent(b.Memory())
 	d := delivery{of: p.of, source: p.Source, ctx: p.ctx, to: p.rows.Table(), batch: b, recorded: p.recordCut(b),
 		splits: p.splits}
 	contain.Go("delivery of a batch", func() { p.results <- delivered{b, d.run()} },
@@ -500,7 +500,7 @@ func (p *Partition) split(r splitRequest) {
 // finish notes a batch's end in the ledger.
 func (p *Partition) finish(d delivered) error {
 	p.inFlight--
-	p.of.Memory.Arrive(d.b.Memory())
+	p.of.Memory.BatchDone(d.b.Memory())
 	if d.err != nil {
 		return d.err
 	}

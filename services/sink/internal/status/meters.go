@@ -21,8 +21,8 @@ type Meters struct {
 	batches                                           metric.Int64Counter
 }
 
-// NewMeters registers the metrics. How far partitions are behind is read from the board when metrics are collected.
-func NewMeters(meter metric.Meter, board *Board) (*Meters, error) {
+// NewMeters registers the metrics. How far partitions are behind is read from the registry when metrics are collected.
+func NewMeters(meter metric.Meter, registry *Registry) (*Meters, error) {
 	m := &Meters{}
 	var errs []error
 	counter := func(name, unit, help string) metric.Int64Counter {
@@ -58,7 +58,7 @@ func NewMeters(meter metric.Meter, board *Board) (*Meters, error) {
 		metric.WithDescription(
 			"Offsets between what is committed and the end of the log at the last fetch, by topic and partition."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			board.EachLag(func(connector string, tp batch.Source, lag int64) {
+			registry.EachLag(func(connector string, tp batch.Source, lag int64) {
 				o.Observe(lag, metric.WithAttributes(attribute.String("connector", connector), attribute.String("topic", tp.Topic),
 					attribute.Int("partition", int(tp.Partition))))
 			})
@@ -69,9 +69,9 @@ func NewMeters(meter metric.Meter, board *Board) (*Meters, error) {
 	perConnector := func(name, unit, help string, of func(*Task) int64) {
 		_, err := meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help),
 			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-				for _, connector := range board.Connectors() {
+				for _, connector := range registry.Connectors() {
 					n := int64(0)
-					for _, t := range board.Of(connector) {
+					for _, t := range registry.Of(connector) {
 						n += of(t)
 					}
 					o.Observe(n, metric.WithAttributes(attribute.String("connector", connector)))
@@ -82,14 +82,14 @@ func NewMeters(meter metric.Meter, board *Board) (*Meters, error) {
 	}
 	perConnector("cdc_sink_batches_in_flight", "{batch}",
 		"Batches that are sent and whose final status is not known yet, by connector.",
-		func(t *Task) int64 { return t.memory.Flying.Load() })
+		func(t *Task) int64 { return t.memory.InFlight.Load() })
 	perConnector("cdc_sink_buffered_bytes", "By",
 		"Bytes of fetched records, rows and batches under way that a connector's tasks hold.",
 		func(t *Task) int64 { return t.memory.Held.Load() })
 	_, err = meter.Int64ObservableGauge("cdc_sink_buffer_limit_bytes", metric.WithUnit("By"),
 		metric.WithDescription("Bytes that all sinks of the process may hold together (buffer.memory.bytes)."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(board.Memory.Limit.Load())
+			o.Observe(registry.Memory.Limit.Load())
 			return nil
 		}))
 	errs = append(errs, err)
@@ -150,7 +150,7 @@ func (m *Meters) Delivered(ctx context.Context, topic string, b *batch.Batch) {
 	}
 	now, of := time.Now(), metric.WithAttributes(attribute.String("topic", topic))
 	m.batches.Add(ctx, 1, of)
-	for _, c := range b.Cohorts.All {
+	for _, c := range b.AgeGroups.All {
 		m.fromProduce.Record(ctx, now.Sub(c.Produced).Seconds(), of)
 		if c.Dated > 0 {
 			m.visible.Record(ctx, now.Sub(c.Committed).Seconds(), of)

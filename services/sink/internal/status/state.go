@@ -39,7 +39,7 @@ type State struct {
 func (p *Task) State() State {
 	now := time.Now()
 	s := State{Guarantee: p.guarantee, Worker: p.env.WorkerID, Difficulty: p.Troubles.Shown(),
-		Partitions: map[batch.Source]Progress{}, Held: p.memory.Held.Load(), InFlight: p.memory.Flying.Load()}
+		Partitions: map[batch.Source]Progress{}, Held: p.memory.Held.Load(), InFlight: p.memory.InFlight.Load()}
 	s.ProcessHeld, s.ProcessLimit = p.memory.Together()
 	p.mu.Lock()
 	for of, progress := range p.partitions {

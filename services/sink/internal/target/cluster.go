@@ -19,7 +19,7 @@ type Cluster struct {
 	Spec   *spec.Spec
 	Client *kusto.Client
 	Retry  *retry.Retrier
-	Board  *status.Task
+	Status *status.Task
 	Memory *memory.Share
 	Meters *status.Meters
 	// Beside runs what no record waits for.

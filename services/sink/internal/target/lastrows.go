@@ -27,7 +27,7 @@ func (t *Tables) LastRows(from []batch.Source) {
 				to.name, "err", err)
 			continue
 		}
-		t.Board.Filled(at, partitions)
+		t.Status.Filled(at, partitions)
 	}
 }
 

@@ -192,17 +192,17 @@ func (t *Table) Follow(ctx context.Context, of Followed, r *kgo.Record) {
 	t.coverage.follow(ctx, of, r)
 }
 
-// ShowState makes the view and function of the current state once, if they are asked for. key is a record's.
-func (t *Table) ShowState(ctx context.Context, key []byte) error {
+// EnsureCurrentState makes the view and function of the current state once, if they are asked for. key is a record's.
+func (t *Table) EnsureCurrentState(ctx context.Context, key []byte) error {
 	return t.state.ensure(ctx, t.Rows().Mapping, key)
 }
 
 // SentAgain notes that a batch with a tag was sent more than once.
 func (t *Table) SentAgain(tag string) { t.doubts.note(t.Route, tag) }
 
-// Evolved reports whether the table has changed since a version of it for which a row was refused,
+// ChangedSince reports whether the table has changed since a version of it for which a row was refused,
 // looking at it if that was a while ago; then the row is worth another try.
-func (t *Table) Evolved(ctx context.Context, since int, refused error) bool {
+func (t *Table) ChangedSince(ctx context.Context, since int, refused error) bool {
 	var r *row.Refused
 	if !errors.As(refused, &r) || r.Column == "" {
 		return false

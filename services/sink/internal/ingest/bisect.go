@@ -17,21 +17,21 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 )
 
-// refinery looks for the rows of one batch that the cluster refuses.
-type refinery struct {
+// bisection looks for the rows of one batch that the cluster refuses.
+type bisection struct {
 	in       *Ingester
 	to       *target.Table
 	tp       batch.Source
 	streamed bool
 	divide   func(c ledger.Cut, middle int64) error
-	// aside are the offsets of records that are set aside, and no part of the batch any more.
-	aside map[int64]bool
+	// setAside are the offsets of records that are set aside, and no part of the batch any more.
+	setAside map[int64]bool
 	// poison counts the rows found.
 	poison int
 }
 
-// refine ingests a range that was refused as a whole by its halves.
-func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) error {
+// bisect ingests a range that was refused as a whole by its halves.
+func (r *bisection) bisect(ctx context.Context, c ledger.Cut, refusal error) error {
 	b, only, err := r.reread(ctx, c)
 	if err != nil || b.Rows == 0 {
 		return err
@@ -60,7 +60,7 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 		part.Streamed = r.streamed
 		err = r.in.ingest(ctx, r.to, r.tp, part)
 		if RowsRefused(err) {
-			err = r.refine(ctx, half, err)
+			err = r.bisect(ctx, half, err)
 		}
 		if err != nil {
 			return err
@@ -73,7 +73,7 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 // reread fetches a range again and makes a batch of it, without what is set aside. Records that
 // make no row now, as the table or a schema has changed since they were read first, are set aside.
 // It returns the record of a row, the only one where there is just one.
-func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, of *kgo.Record, err error) {
+func (r *bisection) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, of *kgo.Record, err error) {
 	client, err := r.in.Env.Kafka(
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.tp.Topic: {r.tp.Partition: kgo.NewOffset().At(c.First)}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxPartitionBytes(4<<20),
@@ -93,7 +93,7 @@ func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, of
 			return err
 		}
 		for _, one := range refused {
-			r.aside[one.Record.Offset] = true
+			r.setAside[one.Record.Offset] = true
 		}
 		refused = nil
 		return nil
@@ -107,7 +107,7 @@ func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, of
 			break
 		}
 		for _, record := range records {
-			if next = record.Offset + 1; next > c.End || r.aside[record.Offset] {
+			if next = record.Offset + 1; next > c.End || r.setAside[record.Offset] {
 				continue
 			}
 			before := b.Rows
@@ -136,7 +136,7 @@ func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, of
 }
 
 // poll reads the next records of a range; none where it holds no more of them.
-func (r *refinery) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, next int64) ([]*kgo.Record, error) {
+func (r *bisection) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, next int64) ([]*kgo.Record, error) {
 	for {
 		wait, cancel := context.WithTimeout(ctx, time.Second)
 		fetches := client.PollFetches(wait)

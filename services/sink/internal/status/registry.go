@@ -15,8 +15,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
 
-// Board shows what this worker's sink tasks are doing: tasks write, SinkService and metrics read.
-type Board struct {
+// Registry shows what this worker's sink tasks are doing: tasks write, SinkService and metrics read.
+type Registry struct {
 	mu    sync.Mutex
 	tasks map[string][]*Task // by connector
 
@@ -24,46 +24,46 @@ type Board struct {
 	Memory memory.Process
 }
 
-// NewBoard makes an empty board.
-func NewBoard() *Board { return &Board{tasks: map[string][]*Task{}} }
+// NewRegistry makes an empty registry.
+func NewRegistry() *Registry { return &Registry{tasks: map[string][]*Task{}} }
 
-func (b *Board) Enter(t *Task) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.tasks[t.env.Connector] = append(b.tasks[t.env.Connector], t)
+func (r *Registry) Add(t *Task) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tasks[t.env.Connector] = append(r.tasks[t.env.Connector], t)
 }
 
-func (b *Board) Leave(t *Task) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	left := slices.DeleteFunc(b.tasks[t.env.Connector], func(other *Task) bool { return other == t })
-	if b.tasks[t.env.Connector] = left; len(left) == 0 {
-		delete(b.tasks, t.env.Connector)
+func (r *Registry) Remove(t *Task) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := slices.DeleteFunc(r.tasks[t.env.Connector], func(other *Task) bool { return other == t })
+	if r.tasks[t.env.Connector] = left; len(left) == 0 {
+		delete(r.tasks, t.env.Connector)
 	}
 }
 
 // Connectors returns the names of the connectors with tasks here, sorted.
-func (b *Board) Connectors() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (r *Registry) Connectors() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var names []string
-	for name := range b.tasks {
+	for name := range r.tasks {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	return names
 }
 
-func (b *Board) Of(connector string) []*Task {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.tasks[connector])
+func (r *Registry) Of(connector string) []*Task {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.tasks[connector])
 }
 
 // EachLag tells how far each partition's commits are behind the log.
-func (b *Board) EachLag(each func(connector string, tp batch.Source, lag int64)) {
-	for _, connector := range b.Connectors() {
-		for _, t := range b.Of(connector) {
+func (r *Registry) EachLag(each func(connector string, tp batch.Source, lag int64)) {
+	for _, connector := range r.Connectors() {
+		for _, t := range r.Of(connector) {
 			t.mu.Lock()
 			for tp, p := range t.partitions {
 				if p.Committed >= 0 && p.End >= p.Committed {
@@ -113,8 +113,8 @@ type Progress struct {
 	Ingested time.Time
 }
 
-// NewProgress is the progress of a task that has done nothing yet. guarantee says in a sentence what delivery it has.
-func NewProgress(env connector.TaskEnv, held *memory.Share, guarantee string) *Task {
+// NewTask is the progress of a task that has done nothing yet. guarantee says in a sentence what delivery it has.
+func NewTask(env connector.TaskEnv, held *memory.Share, guarantee string) *Task {
 	return &Task{env: env, memory: held, guarantee: guarantee, partitions: map[batch.Source]*Progress{},
 		Troubles: newTroubles(env.Hidden)}
 }
@@ -126,7 +126,7 @@ func (p *Task) partition(tp batch.Source) *Progress {
 	return p.partitions[tp]
 }
 
-func (p *Task) Aim(tp batch.Source, r route.Route) {
+func (p *Task) Routed(tp batch.Source, r route.Route) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.partition(tp).Route = r
@@ -169,7 +169,7 @@ func (p *Task) Ingested(tp batch.Source, b *batch.Batch) {
 	}
 	now := time.Now()
 	of.Rows, of.Ingested = of.Rows+b.Rows, now
-	p.ages.Visible(now, b.Cohorts)
+	p.ages.Visible(now, b.AgeGroups)
 	p.traces.Add(tp, b.Links, time.Now())
 	p.counts.Rows += b.Rows
 	p.counts.Bytes += b.Size
