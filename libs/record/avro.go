@@ -29,6 +29,8 @@ type Avro struct {
 	mu      sync.Mutex
 	ids     map[subjectSchema]int
 	written lookups[int, *avroType]
+	// referenced are the schemas that others refer to, by subject and version.
+	referenced lookups[Reference, WrittenSchema]
 }
 
 type subjectSchema struct {

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -53,26 +54,53 @@ func (c *Avro) Decode(topic string, data []byte) (*Schema, any, error) {
 
 func (c *Avro) schemaOf(id int) (*avroType, error) {
 	return c.written.get(id, func() (*avroType, int, error) {
-		text, err := c.Registry.Schema(context.Background(), id)
+		written, err := c.Registry.Schema(context.Background(), id)
 		if err != nil {
 			return nil, 0, fmt.Errorf("get schema %d from the registry: %w", id, err)
 		}
-		t, err := parseAvro(text)
+		defined, bytes, err := c.resolve(written.References)
 		if err != nil {
 			return nil, 0, fmt.Errorf("schema %d: %w", id, err)
 		}
-		return t, len(text), nil
+		t, err := parseAvro(written.Text, defined...)
+		if err != nil {
+			return nil, 0, fmt.Errorf("schema %d: %w", id, err)
+		}
+		return t, bytes + len(written.Text), nil
 	})
 }
 
-// parseAvro reads a schema's text.
-func parseAvro(text string) (*avroType, error) {
-	s, err := avro.Parse(text)
+// parseAvro reads a schema's text. defined are the texts of schemas whose types it, or a later one of them, only names.
+func parseAvro(text string, defined ...string) (*avroType, error) {
+	// One record with a field for each text: a type is known to all that comes after its definition.
+	type field struct {
+		Name string          `json:"name"`
+		Type json.RawMessage `json:"type"`
+	}
+	var fields []field
+	for i, schema := range append(defined, text) {
+		if !json.Valid([]byte(schema)) {
+			return nil, fmt.Errorf("it is not JSON: %.100q", schema)
+		}
+		fields = append(fields, field{fmt.Sprintf("f%d", i), json.RawMessage(schema)})
+	}
+	together, err := json.Marshal(map[string]any{"type": "record", "name": "_together", "fields": fields})
+	if err != nil {
+		return nil, err
+	}
+	s, err := avro.Parse(string(together))
 	if err != nil {
 		return nil, fmt.Errorf("%.500s", err.Error())
 	}
 	p := avroParser{named: map[string]*avroType{}}
-	return p.node(s.Root(), "")
+	var last *avroType
+	root := s.Root()
+	for i := range root.Fields {
+		if last, err = p.node(&root.Fields[i].Type, ""); err != nil {
+			return nil, err
+		}
+	}
+	return last, nil
 }
 
 // avroParser turns an Avro schema into a Connect schema and a reader.

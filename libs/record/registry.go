@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Registry is a client of Confluent's schema registry: the three calls that converters make. It is
-// safe for concurrent use.
+// Registry is a client of Confluent's schema registry: the calls that converters make. It is safe
+// for concurrent use.
 type Registry struct {
 	base           string
 	client         *http.Client
@@ -47,27 +47,56 @@ type Unavailable struct{ error }
 
 func (e *Unavailable) Unwrap() error { return e.error }
 
-// Schema returns the text of the schema with an id. That there is none is for the registry to say,
-// in its own form: whatever else answers in its place, such as a proxy or a page that asks for a
-// password, says nothing of the id, so it is Unavailable.
-func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
-	var answer struct {
-		Schema     string `json:"schema"`
-		SchemaType string `json:"schemaType"`
-	}
-	err := r.call(ctx, http.MethodGet, fmt.Sprintf("/schemas/ids/%d", id), nil, &answer)
+// WrittenSchema is a schema as a registry keeps it.
+type WrittenSchema struct {
+	// Text is the schema in JSON.
+	Text string `json:"schema"`
+	// Type is AVRO, JSON or PROTOBUF; empty for AVRO.
+	Type string `json:"schemaType"`
+	// References are the schemas that define types which Text only names.
+	References []Reference `json:"references"`
+}
+
+// Reference names a schema by its place in a registry.
+type Reference struct {
+	// Name is that of the type, which the schema defines.
+	Name    string `json:"name"`
+	Subject string `json:"subject"`
+	// Version is the version's number under the subject, from 1 on.
+	Version int `json:"version"`
+}
+
+func (r Reference) String() string {
+	return fmt.Sprintf("%.200s (version %d of subject %.200s)", r.Name, r.Version, r.Subject)
+}
+
+// Schema returns the schema with an id. That there is none is for the registry to say, in its own
+// form: whatever else answers in its place, such as a proxy or a page that asks for a password, says
+// nothing of the id, so it is Unavailable.
+func (r *Registry) Schema(ctx context.Context, id int) (WrittenSchema, error) {
+	return r.schema(ctx, fmt.Sprintf("/schemas/ids/%d", id))
+}
+
+// Referenced returns the schema that another refers to, with errors as Schema has them.
+func (r *Registry) Referenced(ctx context.Context, ref Reference) (WrittenSchema, error) {
+	return r.schema(ctx, fmt.Sprintf("/subjects/%s/versions/%d", url.PathEscape(ref.Subject), ref.Version))
+}
+
+func (r *Registry) schema(ctx context.Context, path string) (answer WrittenSchema, err error) {
+	err = r.call(ctx, http.MethodGet, path, nil, &answer)
 	var said *registryRefusal
 	switch {
 	case errors.As(err, &said) && said.status == http.StatusNotFound && said.message != "", errors.Is(err, errTooLarge):
-		return "", err
+		return answer, err
 	case err != nil:
-		return "", &Unavailable{err}
-	case answer.SchemaType != "" && answer.SchemaType != "AVRO":
-		return "", fmt.Errorf("it is a schema of type %.20s, not AVRO", answer.SchemaType)
-	case answer.Schema == "":
-		return "", &Unavailable{errors.New("the registry's answer has no schema")}
+		return answer, &Unavailable{err}
+	case answer.Type != "" && answer.Type != "AVRO":
+		return answer, fmt.Errorf(
+			"it is a schema of type %.20s, not AVRO: records of JSON Schema and Protobuf are not read", answer.Type)
+	case answer.Text == "":
+		return answer, &Unavailable{errors.New("the registry's answer has no schema")}
 	}
-	return answer.Schema, nil
+	return answer, nil
 }
 
 // Register registers a schema under a subject, if it is not registered yet, and returns its id.
