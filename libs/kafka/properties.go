@@ -94,7 +94,7 @@ func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []
 			ignored = append(ignored, name)
 		}
 	}
-	return options, ignored, nil
+	return append(options, expected(c.Brokers).Options()...), ignored, nil
 }
 
 func list(text string) []string {

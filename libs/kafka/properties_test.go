@@ -64,3 +64,21 @@ func TestPropertiesThatCannotBeHonouredAreRefusedByName(t *testing.T) {
 		}
 	}
 }
+
+func TestANamespaceOfEventHubsIsKnownByItsNameBeforeItRefusesAnything(t *testing.T) {
+	for broker, restricted := range map[string]bool{"shop.servicebus.windows.net:9093": true,
+		"Shop.ServiceBus.ChinaCloudAPI.cn:9093": true, "servicebus.example.com:9092": false} {
+		options, _, err := kafka.FromProperties(map[string]string{"bootstrap.servers": broker, "compression.type": "snappy"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := kgo.NewClient(options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if most, ok := client.OptValue(kgo.ProducerBatchMaxBytes).(int32); !ok || (most == 1_040_000-8<<10) != restricted {
+			t.Errorf("%s takes %d bytes", broker, most)
+		}
+		client.Close()
+	}
+}

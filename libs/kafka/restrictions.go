@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -76,11 +78,29 @@ func Probe(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error), t
 	compressible := bytes.Repeat([]byte{' '}, 512)
 	err = client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: partition, Key: []byte("calypso-probe"),
 		Value: compressible}).FirstErr()
-	switch {
-	case errors.Is(err, kerr.UnsupportedForMessageFormat), errors.Is(err, kerr.UnsupportedCompressionType):
-		return eventHubs, nil
-	case err != nil:
-		return Restrictions{}, fmt.Errorf("write to topic %s: %w", topic, err)
+	restrictions, told := restrictionsOf(err)
+	if err != nil && !told {
+		return restrictions, fmt.Errorf("write to topic %s: %w", topic, err)
 	}
-	return Restrictions{}, nil
+	return restrictions, nil
+}
+
+// restrictionsOf are those that brokers tell by the error with which they refuse a write.
+func restrictionsOf(err error) (r Restrictions, told bool) {
+	if errors.Is(err, kerr.UnsupportedForMessageFormat) || errors.Is(err, kerr.UnsupportedCompressionType) {
+		return eventHubs, true
+	}
+	return Restrictions{}, false
+}
+
+// expected are the restrictions of brokers that their names tell: a namespace of Event Hubs, in any
+// of Azure's clouds, also behind a private endpoint.
+func expected(brokers []string) Restrictions {
+	for _, broker := range brokers {
+		host, _, _ := net.SplitHostPort(broker) // Config.Validate has seen to it
+		if strings.Contains(strings.ToLower(host), ".servicebus.") {
+			return eventHubs
+		}
+	}
+	return Restrictions{}
 }

@@ -10,26 +10,49 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Writer appends records to topics by a client of its own, in batches that the topics take. It is
-// safe for concurrent use; writes follow one another, since what is written at once may share a
-// batch.
+// Writer appends records to topics by a client of its own, in batches that the topics and their
+// brokers take: what brokers take less than Apache Kafka it learns from their answers. It is safe
+// for concurrent use; writes follow one another, since what is written at once may share a batch.
+//
+// A record whose acknowledgement is lost is written again, and may then be there twice: brokers that
+// give no ids to producers, or give them to some only, are written to as well.
 type Writer struct {
+	connect Connect
+	limits  *TopicLimits
+	turn    chan struct{}
+
+	// client belongs to whoever has the turn.
 	client *kgo.Client
-	limits *TopicLimits
-	turn   chan struct{}
+	// restricted is set once the brokers have refused what Apache Kafka takes.
+	restricted bool
 }
 
-// WriterOptions are what the client of a Writer must be made with.
-func WriterOptions() []kgo.Opt {
-	// A record that alone is larger than its topic takes may be small enough when it is compressed.
-	return []kgo.Opt{kgo.ProducerBatchMaxBytes(mostLimit), kgo.RequiredAcks(kgo.AllISRAcks())}
-}
+// Connect makes a client. Whoever implements it puts options of its own, such as brokers and what
+// users set, between first and last, which win.
+type Connect func(first, last []kgo.Opt) (*kgo.Client, error)
 
-// NewWriter writes by a client with WriterOptions, which stays the caller's to close and is to produce by nothing else.
-func NewWriter(client *kgo.Client) *Writer {
+// NewWriter connects a writer, which must be closed.
+func NewWriter(connect Connect) (*Writer, error) {
+	client, err := connect(writerOptions(), nil)
+	if err != nil {
+		return nil, err
+	}
 	limits := NewTopicLimits(func(string) *string { return nil }, 0)
 	limits.Ask(client)
-	return &Writer{client: client, limits: limits, turn: make(chan struct{}, 1)}
+	return &Writer{connect: connect, client: client, limits: limits, turn: make(chan struct{}, 1)}, nil
+}
+
+func writerOptions() []kgo.Opt {
+	// A record that alone is larger than its topic takes may be small enough when it is compressed.
+	return []kgo.Opt{kgo.ProducerBatchMaxBytes(mostLimit), kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.DisableIdempotentWrite()}
+}
+
+// Close ends the writer when its last write has returned.
+func (w *Writer) Close() {
+	w.turn <- struct{}{}
+	w.client.Close()
+	<-w.turn
 }
 
 // TooLargeError is the error of a record that its topic does not take.
@@ -67,11 +90,42 @@ func (w *Writer) Write(ctx context.Context, records ...*kgo.Record) error {
 			size += RecordSize(records[n])
 			n++
 		}
-		if err := w.write(ctx, records[:n], limit); err != nil {
+		err := w.write(ctx, records[:n], limit)
+		if restrictions, told := restrictionsOf(err); told && !w.restricted {
+			if err := w.restrict(restrictions); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		records = records[n:]
 	}
+	return nil
+}
+
+// restrict goes on by a client that keeps to restrictions.
+func (w *Writer) restrict(r Restrictions) error {
+	client, err := w.connect(writerOptions(), r.Options())
+	if err != nil {
+		return err
+	}
+	w.client.Close()
+	w.client, w.restricted = client, true
+	w.limits.Ask(client)
+	return nil
+}
+
+// Forget has the next write ask the brokers about a topic, which was made anew.
+func (w *Writer) Forget(ctx context.Context, topic string) error {
+	select {
+	case w.turn <- struct{}{}:
+		defer func() { <-w.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	w.client.PurgeTopicsFromProducing(topic)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/testenv/eventhubs"
 )
 
 // noise is bytes that do not compress.
@@ -27,13 +29,19 @@ func noise(n int) []byte {
 
 func TestRecordsThatTogetherExceedWhatTheirTopicTakesAreAllWrittenInOrder(t *testing.T) {
 	brokers := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
-	client, err := kgo.NewClient(append(kafka.WriterOptions(), kgo.SeedBrokers(brokers.Bootstrap))...)
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers.Bootstrap))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	writer := kafka.NewWriter(client)
+	writer, err := kafka.NewWriter(func(first, last []kgo.Opt) (*kgo.Client, error) {
+		return kgo.NewClient(append(append(first, kgo.SeedBrokers(brokers.Bootstrap)), last...)...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
 	set := func(topic, limit string) {
 		t.Helper()
 		if changed, err := admin.AlterTopicConfigs(t.Context(),
@@ -101,5 +109,44 @@ func TestRecordsThatTogetherExceedWhatTheirTopicTakesAreAllWrittenInOrder(t *tes
 	}
 	if inOrder := len(written) - 4; strings.Join(read[:inOrder], " ") != strings.Join(written[:inOrder], " ") {
 		t.Errorf("read %v, want %v", read, written)
+	}
+}
+
+func TestAWriterLearnsByOneRefusalWhatBrokersDoNotTake(t *testing.T) {
+	brokers := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
+	hubs := eventhubs.Run(t, brokers.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard})
+	options, _, err := kafka.FromProperties(map[string]string{"bootstrap.servers": hubs.Addr, "compression.type": "zstd"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connect := func(first, last []kgo.Opt) (*kgo.Client, error) {
+		return kgo.NewClient(slices.Concat(first, options, last)...)
+	}
+	writer, err := kafka.NewWriter(connect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	admin, err := connect(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := kadm.NewClient(admin).CreateTopic(t.Context(), 1, 1, nil, "letters"); err != nil {
+		t.Fatal(err)
+	}
+	large := &kgo.Record{Topic: "letters", Key: []byte("large"), Value: make([]byte, 1_040_000)}
+	for range 2 {
+		if err := writer.Write(t.Context(), &kgo.Record{Topic: "letters", Value: make([]byte, 900_000)},
+			&kgo.Record{Topic: "letters", Value: make([]byte, 900_000)}); err != nil {
+			t.Error(err)
+		}
+		err := writer.Write(t.Context(), large)
+		if _, ok := errors.AsType[*kafka.TooLargeError](err); !ok {
+			t.Errorf("a record that is too large for the service: %v", err)
+		}
+	}
+	if refused := hubs.Refusals(); refused["compression"] != 1 || refused["request size"] > 0 {
+		t.Errorf("refused: %v", refused)
 	}
 }

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -9,8 +10,12 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/libs/testenv/eventhubs"
 )
@@ -115,4 +120,86 @@ func TestDeadLettersNeedNoTopicsMadeWhereTheyAreThere(t *testing.T) {
 	if err != nil || letters != 1 {
 		t.Errorf("%d dead letters (%v), want one", letters, err)
 	}
+}
+
+func TestDeadLettersGoToAnEventHubsNamespaceOfTheirOwnAndAreReplayedFromThere(t *testing.T) {
+	needServers(t)
+	if !servers.kafka.Real {
+		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
+	}
+	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard})
+	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG", "flush.size.bytes": "10000000",
+		"flush.max.bytes": "10000000", "misc.deadletterqueue.bootstrap.servers": hubs.Addr})
+	dead := s.topic + "-dead"
+	s.config["misc.deadletterqueue.topic.name"] = dead
+	random := rand.New(rand.NewPCG(1, 2))
+	filled := func(id, bytes int) *kgo.Record {
+		filling := make([]byte, bytes)
+		for i := range filling {
+			filling[i] = byte(random.Uint32())
+		}
+		bad := poison(id)
+		bad.Headers = []kgo.RecordHeader{{Key: "filling", Value: filling}, {Key: "shrinks", Value: make([]byte, 100_000)}}
+		return bad
+	}
+	s.send(filled(1, 10))
+	for id, bytes := range map[int]int{2: 600_000, 3: 600_000, 4: 10} {
+		s.send(filled(id, bytes))
+	}
+	s.produce(5, 8, 1)
+	r := s.start()
+	s.commits(0, 7)
+	s.letters(dead, 4)
+	if refused := hubs.Refusals(); refused["compression"] != 1 || refused["request size"] > 0 {
+		t.Errorf("refused: %v", refused)
+	}
+	s.mend()
+	out, err := s.service(r).ReplayDeadLetters(t.Context(),
+		&sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true})
+	if err != nil || out.GetReplayed() != 4 {
+		t.Errorf("%v %v", out, err)
+	}
+	s.holds(8)
+	// What no setting makes fit stays where it is, and the way on is said.
+	large := filled(9, 940_000)
+	large.Value = []byte("no JSON")
+	s.send(large)
+	err = r.failure(t)
+	for _, part := range []string{"offset 7 of partition 0 of " + s.topic, dead, "misc.deadletterqueue.bootstrap.servers",
+		"calypsoctl offsets set " + s.name + " with offset 8"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q lacks %q", err, part)
+		}
+	}
+	if refused := hubs.Refusals(); refused["request size"] > 0 {
+		t.Errorf("refused: %v", refused)
+	}
+	s.commits(0, 7)
+}
+
+func TestDeadLettersAreWrittenToBrokersThatGiveProducersNoIDs(t *testing.T) {
+	others, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer others.Close()
+	others.ControlKey(kmsg.InitProducerID.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		others.KeepControl()
+		answer := r.ResponseKind().(*kmsg.InitProducerIDResponse)
+		answer.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+		return answer, nil, true
+	})
+	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead",
+		"misc.deadletterqueue.bootstrap.servers": strings.Join(others.ListenAddrs(), ",")})
+	s.send(poison(1))
+	s.produce(2, 5, 1)
+	r := s.start()
+	s.commits(0, 4)
+	s.mend()
+	out, err := s.service(r).ReplayDeadLetters(t.Context(),
+		&sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true})
+	if err != nil || out.GetReplayed() != 1 {
+		t.Errorf("%v %v", out, err)
+	}
+	s.holds(5)
 }

@@ -273,7 +273,7 @@ func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)
 	if err != nil {
 		return nil, err
 	}
-	err = kafka.ReadUntil(ctx, l.connect, topic, nil, until, func(r *kgo.Record) {
+	err = kafka.ReadUntil(ctx, l.plain, topic, nil, until, func(r *kgo.Record) {
 		if !r.Attrs.IsControl() {
 			each(r)
 		}
@@ -353,13 +353,15 @@ func (l *letters) note(ctx context.Context, records ...*kgo.Record) ([]*kgo.Reco
 	if err := makeTopic(ctx, l.client, topic, -1, map[string]*string{"cleanup.policy": &compact}); err != nil {
 		return nil, err
 	}
-	client, err := l.connect(append(kafka.WriterOptions(), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	writer, err := kafka.NewWriter(func(first, last []kgo.Opt) (*kgo.Client, error) {
+		return l.connect(append(first, kgo.RecordPartitioner(kgo.ManualPartitioner())), last)
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer client.Close()
+	defer writer.Close()
 	for _, r := range records {
 		r.Topic, r.Partition = topic, marks.Partition
 	}
-	return records, kafka.NewWriter(client).Write(ctx, records...)
+	return records, writer.Write(ctx, records...)
 }

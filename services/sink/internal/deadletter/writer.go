@@ -46,6 +46,7 @@ const (
 // letters writes records that cannot be delivered to the dead letter topic: key, value and headers
 // byte for byte, then headers with the position and the reason.
 type letters struct {
+	// client asks the brokers.
 	client    *kgo.Client
 	writer    *kafka.Writer
 	topic     string
@@ -55,8 +56,8 @@ type letters struct {
 	replication int16
 	// hidden takes secrets out of what is written.
 	hidden func(string) string
-	// connect makes further clients of the same brokers.
-	connect func(...kgo.Opt) (*kgo.Client, error)
+	// connect makes clients of the brokers.
+	connect kafka.Connect
 }
 
 // openLetters connects to the dead letter topic, making it where it is missing; nil if none is configured.
@@ -67,26 +68,33 @@ func openLetters(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits
 	if err := env.UsedTopic(s.DeadTopic); err != nil {
 		return nil, fmt.Errorf("errors.deadletterqueue.topic.name: %w", err)
 	}
-	connect := env.Kafka
+	connect := func(first, last []kgo.Opt) (*kgo.Client, error) { return env.Kafka(slices.Concat(first, last)...) }
 	if s.DeadClient != nil {
-		connect = func(options ...kgo.Opt) (*kgo.Client, error) {
-			return kgo.NewClient(append(options, s.DeadClient...)...)
+		connect = func(first, last []kgo.Opt) (*kgo.Client, error) {
+			return kgo.NewClient(slices.Concat(first, s.DeadClient, last)...)
 		}
 	}
-	client, err := connect(kafka.WriterOptions()...)
-	if err != nil {
+	l := &letters{connect: connect, topic: s.DeadTopic, connector: env.Connector, task: env.Task,
+		replication: s.DeadReplication, hidden: env.Hidden}
+	var err error
+	if l.client, err = l.plain(); err != nil {
 		return nil, fmt.Errorf("connecting to the dead letter topic %s: %w", s.DeadTopic, err)
 	}
 	err = waits.Do(ctx, func(ctx context.Context) error {
-		return makeTopic(ctx, client, s.DeadTopic, s.DeadReplication, nil)
+		return makeTopic(ctx, l.client, s.DeadTopic, s.DeadReplication, nil)
 	})
+	if err == nil {
+		l.writer, err = kafka.NewWriter(connect)
+	}
 	if err != nil {
-		client.Close()
+		l.client.Close()
 		return nil, err
 	}
-	return &letters{client: client, writer: kafka.NewWriter(client), topic: s.DeadTopic, connector: env.Connector,
-		task: env.Task, replication: s.DeadReplication, hidden: env.Hidden, connect: connect}, nil
+	return l, nil
 }
+
+// plain makes a further client of the brokers of the letters.
+func (l *letters) plain(options ...kgo.Opt) (*kgo.Client, error) { return l.connect(options, nil) }
 
 func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16,
 	settings map[string]*string) error {
@@ -137,14 +145,16 @@ func (l *letters) write(ctx context.Context, records []batch.Refused) error {
 		if err := makeTopic(ctx, l.client, l.topic, l.replication, nil); err != nil {
 			return err
 		}
-		l.client.PurgeTopicsFromProducing(l.topic) // else it goes on with the old one's id
-		err = l.writer.Write(ctx, out...)
+		if err = l.writer.Forget(ctx, l.topic); err == nil { // else it goes on with the old one's id
+			err = l.writer.Write(ctx, out...)
+		}
 	}
 	if tooLarge, ok := errors.AsType[*kafka.TooLargeError](err); ok {
 		i := slices.Index(out, tooLarge.Record)
 		r := records[i].Record
-		return retry.Permanent(fmt.Errorf("offset %d of partition %d of %s cannot be set aside in the dead letter topic: %w",
-			r.Offset, r.Partition, r.Topic, err))
+		return retry.Permanent(fmt.Errorf(
+			"offset %d of partition %d of %s cannot be set aside in the dead letter topic: %w. Where it takes no more, as on Event Hubs, which takes 1 MB, have dead letters go to other brokers (misc.deadletterqueue.bootstrap.servers), or go on without the record: calypsoctl offsets set %s with offset %d for the partition",
+			r.Offset, r.Partition, r.Topic, err, l.connector, r.Offset+1))
 	}
 	if err != nil {
 		return fmt.Errorf("writing to the dead letter topic %s: %w", l.topic, err)
@@ -155,6 +165,7 @@ func (l *letters) write(ctx context.Context, records []batch.Refused) error {
 func (l *letters) Close() {
 	if l != nil {
 		l.client.Close()
+		l.writer.Close()
 	}
 }
 
