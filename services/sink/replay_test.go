@@ -315,6 +315,8 @@ func TestALetterIsReplayedWithAnotherValueThatMakesARow(t *testing.T) {
 		"edits[0].value: no row": {{Id: "0/1",
 			Value: []byte(strings.NewReplacer(`"before":null`, `"before":{}`, `"op":"c"`,
 				`"op":"d"`).Replace(regexp.MustCompile(`"after":{[^}]*}`).ReplaceAllString(order(2), `"after":null`)))}},
+		"edits[0].value: takes colour": {{Id: "0/1",
+			Value: []byte(strings.Replace(order(2), `"city"`, `"was":1,"colour":"red","city"`, 1))}},
 		"edits[0].id: not among":  {{Id: "0/2", Value: []byte(order(3))}},
 		"edits[1].id: two values": {good, good},
 	} {
@@ -336,6 +338,29 @@ func TestALetterIsReplayedWithAnotherValueThatMakesARow(t *testing.T) {
 		len(got.Rows) != 1 || got.Rows[0][0] != "101" {
 		t.Errorf("the row is %v, %v", got, err)
 	}
+}
+
+func TestATableIsWidenedForALetterThatIsReplayedAsForARecord(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+		"errors.deadletterqueue.topic.replication.factor": "1"})
+	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
+	s.send(&kgo.Record{Value: []byte(`{"schema":{"type":"struct","fields":[{"field":"orderid","type":"string"},{"field":"amount","type":"int64"},{"field":"note","type":"string"}]},` +
+		`"payload":{"orderid":"1","amount":99999999999,"note":"kept"}}`)})
+	r := s.start()
+	s.commits(0, 1)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.mend()
+	s.config["auto.evolve"] = "true"
+	service := s.service(r)
+	for replayed := range 2 { // once, and none the second time
+		out, err := service.ReplayDeadLetters(t.Context(), &sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true})
+		if err != nil || out.GetReplayed() != int64(1-replayed) || out.GetRefusedTotal() != 0 {
+			t.Fatalf("%v %v", out, err)
+		}
+	}
+	s.answers(s.table+" | project orderid, large, note", "1 99999999999 kept")
 }
 
 func TestReplaysThatOverlapBringEachLetterIntoTheTableOnce(t *testing.T) {

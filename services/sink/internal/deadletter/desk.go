@@ -1,11 +1,16 @@
 package deadletter
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/calypso-cdc/calypso/libs/contain"
@@ -160,6 +165,10 @@ func (d *Desk) Edit(ctx context.Context, found []Letter, edits []*sinkv1.DeadLet
 		if err == nil && b.Rows == 0 {
 			err = errors.New("it makes no row: a tombstone, or a delete that is dropped")
 		}
+		if names := d.strange(one.Record, &changed, to); err == nil && len(names) > 0 {
+			err = fmt.Errorf("no column of %s.%s takes %s, which the letter's own value does not have", to.Route.Database,
+				to.Route.Table, strings.Join(names, ", "))
+		}
 		if err != nil {
 			return rpc.InvalidField(field+"value", fmt.Sprintf("the value for letter %s cannot be ingested: %s", one.ID,
 				d.Env.Hidden(err.Error())))
@@ -167,6 +176,27 @@ func (d *Desk) Edit(ctx context.Context, found []Letter, edits []*sinkv1.DeadLet
 		one.Record, one.edited = &changed, true
 	}
 	return nil
+}
+
+// strange are the fields of an edited value that no column would take, and that the letter's own
+// value does not have: misspelt ones, whose values would be lost. It names none where the letter's
+// value cannot be read, where columns are made for fields, or where a column takes the whole row.
+func (d *Desk) strange(before, after *kgo.Record, to *target.Table) (names []string) {
+	fields := func(r *kgo.Record) map[string]json.RawMessage {
+		made, _, err := row.NewEncoder(d.s.NewRows(to.Route), row.Target{}).Append(nil, r)
+		var object map[string]json.RawMessage
+		if err != nil || json.Unmarshal(bytes.TrimSpace(made), &object) != nil {
+			return nil
+		}
+		return object
+	}
+	old, columns := fields(before), to.Rows()
+	if old == nil || columns.Schema == nil || d.s.AutoEvolve || columns.Mapping != nil &&
+		slices.ContainsFunc(columns.Mapping.Columns, func(c kusto.Mapped) bool { return c.Path == "$" }) {
+		return nil
+	}
+	_, unmapped := row.Fit(slices.Sorted(maps.Keys(fields(after))), columns, nil)
+	return slices.DeleteFunc(unmapped, func(name string) bool { _, there := old[name]; return there })
 }
 
 // CheckFilter refuses what no letter can match.

@@ -2,12 +2,15 @@ package deadletter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
 	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
@@ -117,8 +120,12 @@ func (r *Replay) begin(ctx context.Context, group []Letter, known *marks.Marks) 
 		if len(noted.Letters) > 0 && (rows.Gz.Len()+len(rows.Raw) > maxNoted || r.desk.s.WholeFiles(to.Route)) {
 			break
 		}
-		if err := rows.Add(enc, one.Record); err != nil {
-			unfit[one.ID] = err
+		refusal, err := r.row(ctx, to, rows, enc, one.Record)
+		if err != nil {
+			return err
+		}
+		if refusal != nil {
+			unfit[one.ID] = refusal
 			continue
 		}
 		noted.Letters, noted.Copies = append(noted.Letters, one.ID), append(noted.Copies, one.copies...)
@@ -144,6 +151,34 @@ func (r *Replay) begin(ctx context.Context, group []Letter, known *marks.Marks) 
 	r.mine[noted.ID] = true
 	_, err = r.desk.Letters.noteBatch(ctx, noted) // where another call was faster the next round finds its batch
 	return err
+}
+
+// row makes a letter's row part of a batch, once its table has what it takes, as it is done with
+// records. A refusal says that the letter is no row.
+func (r *Replay) row(ctx context.Context, to *target.Table, rows *batch.Batch, enc *row.Encoder,
+	letter *kgo.Record) (refusal, err error) {
+	d := r.desk
+	if d.s.AutoCreate || d.s.AutoEvolve {
+		schema, unread := enc.Schema(letter)
+		if away := (*record.Unavailable)(nil); errors.As(unread, &away) {
+			if err := d.retry.Do(ctx, func(context.Context) error { return d.ingest.Readable(letter) }); err != nil {
+				return nil, err
+			}
+			schema, unread = enc.Schema(letter)
+		}
+		if unread == nil {
+			changed, err := to.Evolve(ctx, schema, func(func(*row.Schema) bool) {})
+			switch {
+			case errors.As(err, new(*target.Unfit)):
+				return err, nil
+			case err != nil:
+				return nil, err
+			case changed:
+				enc.Retarget(to.Rows())
+			}
+		}
+	}
+	return d.ingest.Add(ctx, rows, enc, letter)
 }
 
 // finish sends a batch and notes its end.
