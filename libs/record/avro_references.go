@@ -47,7 +47,8 @@ func (r *resolution) add(references []Reference, depth int) error {
 			return fmt.Errorf("it refers to more than %d schemas", maxReferences)
 		}
 		r.found[ref.Name] = false
-		written, err := r.of.referenced.get(Reference{Subject: ref.Subject, Version: ref.Version}, func() (WrittenSchema, int, error) {
+		place := Reference{Subject: ref.Subject, Version: ref.Version}
+		written, err := r.of.referenced.get(place, func() (WrittenSchema, int, error) {
 			written, err := r.of.Registry.Referenced(context.Background(), ref)
 			return written, len(written.Text), err
 		})

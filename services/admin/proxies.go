@@ -174,6 +174,15 @@ func (p sinkProxy) AcknowledgeNotices(ctx context.Context,
 	})
 }
 
+// GetProvenOffsets is answered by any worker, which asks Kafka and the tables and may take its time.
+func (p sinkProxy) GetProvenOffsets(ctx context.Context,
+	q *sinkv1.GetProvenOffsetsRequest) (*sinkv1.GetProvenOffsetsResponse, error) {
+	return tellOwner(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*sinkv1.GetProvenOffsetsResponse, error) {
+		return sinkv1.NewSinkServiceClient(c).GetProvenOffsets(ctx, q)
+	})
+}
+
 // sum joins what several workers say about one sink connector; parts has at least one element.
 // Where some run tasks of it, what the one knows that does not is among it.
 func sum(parts []*sinkv1.Sink) *sinkv1.Sink {

@@ -2,15 +2,20 @@ package sink
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 
@@ -20,20 +25,17 @@ import (
 // forget has the brokers forget the offsets of the connector, as they do with time.
 func (s *stage) forget() {
 	s.t.Helper()
-	if _, err := kadm.NewClient(s.kafka).DeleteGroup(s.t.Context(), "connect-"+s.name); err != nil {
-		s.t.Fatal(err)
-	}
+	testenv.Eventually(s.t, time.Minute, "the group to be left and deleted", func(ctx context.Context) error {
+		_, err := kadm.NewClient(s.kafka).DeleteGroup(ctx, "connect-"+s.name)
+		return err
+	})
 }
 
-// reset removes the notes of what was committed, as a reset of the offsets by the user does.
+// reset notes that the offsets of partition 0 were removed on purpose, as a reset by the user does.
 func (s *stage) reset() {
 	s.t.Helper()
-	for name := range noted.of(s.name) {
-		if connector.IsCommittedNote(name) {
-			if err := noted.write(s.name, name, nil); err != nil {
-				s.t.Fatal(err)
-			}
-		}
+	if err := noted.write(s.name, connector.CommittedNote(s.topic, 0), json.RawMessage("{}")); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
@@ -68,6 +70,56 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 		s.start()
 		s.holds(4)
 	})
+	t.Run("nor one that was deleted and made again", func(t *testing.T) {
+		s := newStage(t, 2, nil)
+		s.oneOrder()
+		s.forget()
+		for name := range noted.of(s.name) {
+			if err := noted.write(s.name, name, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.start().failure(t); !strings.Contains(err.Error(), s.topic+"/0:") ||
+			!strings.Contains(err.Error(), "(OFFSETS_LOST). ") || strings.Contains(err.Error(), s.topic+"/1") {
+			t.Error(err)
+		}
+	})
+	t.Run("and goes on where its table proves that it was", func(t *testing.T) {
+		s := newStage(t, 1, map[string]string{"flush.interval.ms": "50"})
+		var messages atomic.Int64
+		servers.adx.inject(t, func(r *http.Request) fault {
+			if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/messages") && messages.Add(1) == 4 {
+				return keep
+			}
+			return pass
+		})
+		s.produce(1, 1500, 1)
+		s.child("before_commit:5") // some batches are in the table, and one before the last ones is not
+		s.settles()
+		s.forget()
+		s.produce(1500, 2000, 1)
+		r := s.start()
+		if err := r.failure(t); !strings.Contains(err.Error(), "calypsoctl offsets recover "+s.name) {
+			t.Error(err)
+		}
+		out, err := s.service(r).GetProvenOffsets(t.Context(), &sinkv1.GetProvenOffsetsRequest{Connector: s.name})
+		if err != nil || len(out.GetOffsets()) != 1 || out.GetOffsets()[0].GetOffset() <= 0 ||
+			out.GetOffsets()[0].GetEnd() != 1999 || strings.HasSuffix(out.GetOffsets()[0].GetBatches(), ":") {
+			t.Fatalf("%v %v", out, err)
+		}
+		t.Logf("proven: %v", out)
+		s.note(out.GetOffsets()[0].GetOffset(), out.GetOffsets()[0].GetBatches())
+		s.start()
+		s.holds(2000)
+		s.commits(0, 1999)
+		servers.adx.release() // what was lost comes late
+		s.produce(2000, 2010, 1)
+		s.holds(2010)
+		if shown := s.manage(strings.ReplaceAll(documented(t), "Orders", s.table)); len(shown.Rows) != 1 ||
+			strings.Join(shown.Rows[0], " ") != "0 2009" {
+			t.Errorf("the query of docs/operations.md answers %v", shown.Rows)
+		}
+	})
 	t.Run("or at the beginning after a reset", func(t *testing.T) {
 		s := newStage(t, 1, nil)
 		s.oneOrder()
@@ -98,6 +150,41 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 		s.send(&kgo.Record{Value: []byte(order(2))})
 		s.start()
 		s.answers(s.table+" | summarize n=count() by orderid | order by orderid asc", "1 2; 2 1")
+	})
+}
+
+// documented is the query of docs/operations.md that finds lost offsets.
+func documented(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, _ := strings.Cut(string(text), "## OFFSETS_LOST")
+	_, query, _ := strings.Cut(chapter, "```kusto\n")
+	query, _, found := strings.Cut(query, "```")
+	if !found {
+		t.Fatal("docs/operations.md has no query in its chapter OFFSETS_LOST")
+	}
+	return query
+}
+
+// settles waits until no rows come into the table any more of what is in ADX's queues.
+func (s *stage) settles() {
+	s.t.Helper()
+	before, since := "", time.Now()
+	testenv.Eventually(s.t, time.Minute, "the rows that are on their way", func(ctx context.Context) error {
+		got, err := servers.adx.client.Query(ctx, "shop", s.table+" | count")
+		if err != nil {
+			return err
+		}
+		if n := got.Rows[0][0]; n != before {
+			before, since = n, time.Now()
+		}
+		if time.Since(since) < 3*time.Second {
+			return errors.New("some may come yet")
+		}
+		return nil
 	})
 }
 

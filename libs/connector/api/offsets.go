@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,11 +27,14 @@ const (
 	unchangedMessage = "Nothing was changed"
 )
 
-// The fields of a sink connector's offsets, as KIP-875 names them.
+// The fields of a sink connector's offsets, as KIP-875 names them. The last is ours: what a sink
+// notes beside an offset of batches after it. It is written and not shown, so that whoever writes
+// back an offset has the notes beside it forgotten.
 const (
 	kafkaTopic     = "kafka_topic"
 	kafkaPartition = "kafka_partition"
 	kafkaOffset    = "kafka_offset"
+	sinkBatches    = "calypso_batches"
 )
 
 // offsets answers the calls about the positions of connectors.
@@ -263,7 +267,8 @@ func (s *offsets) alterSinkOffsets(ctx context.Context, c state.Connector, offse
 		if err != nil {
 			return err
 		}
-		commits.AddOffset(topic, number, at, -1)
+		commits.Add(kadm.Offset{Topic: topic, Partition: number, At: at, LeaderEpoch: -1,
+			Metadata: offset.GetOffset().GetFields()[sinkBatches].GetStringValue()})
 	}
 	group := s.fleet.classes.Group(c)
 	if len(commits) > 0 {
@@ -291,35 +296,29 @@ func (s *offsets) alterSinkOffsets(ctx context.Context, c state.Connector, offse
 			return s.groupError(c.Name, group, err)
 		}
 	}
-	return s.forgetCommitted(ctx, c.Name, func(note string) bool {
-		for topic, partitions := range removals {
-			for partition := range partitions {
-				if note == connector.CommittedNote(topic, partition) {
-					return true
-				}
-			}
+	var notes []string
+	for topic, partitions := range removals {
+		for partition := range partitions {
+			notes = append(notes, connector.CommittedNote(topic, partition))
 		}
-		return false
-	})
+	}
+	return s.noteChosen(ctx, c.Name, notes)
 }
 
-// forgetCommitted removes notes that offsets were committed, so that partitions whose offsets are
-// removed on purpose are read from their beginning. It comes after the offsets: a failure in
-// between leads to an error, and not to rows that come twice.
-func (s *offsets) forgetCommitted(ctx context.Context, name string, chosen func(note string) bool) error {
+// noteChosen notes of partitions that their offsets were removed on purpose, in the place of notes
+// that offsets were committed, so that they are read from their beginning. It comes after the
+// offsets: a failure in between leads to an error, and not to rows that come twice.
+func (s *offsets) noteChosen(ctx context.Context, name string, notes []string) error {
+	if len(notes) == 0 {
+		return nil
+	}
 	var entries []state.Entry
-	for note := range s.fleet.store.StatusesOf(name).Notes {
-		if !chosen(note) {
-			continue
-		}
-		entry, err := state.Note(name, note, nil)
+	for _, note := range notes {
+		entry, err := state.Note(name, note, json.RawMessage("{}"))
 		if err != nil {
 			return err
 		}
 		entries = append(entries, entry)
-	}
-	if len(entries) == 0 {
-		return nil
 	}
 	if err := s.fleet.store.Append(ctx, s.fleet.config.StatusTopic, name, entries...); err != nil {
 		return storeUnavailable(err)
@@ -384,7 +383,9 @@ func (s *offsets) resetSinkOffsets(ctx context.Context, c state.Connector) error
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return s.groupError(c.Name, group, err)
 	}
-	return s.forgetCommitted(ctx, c.Name, connector.IsCommittedNote)
+	notes := slices.DeleteFunc(slices.Collect(maps.Keys(s.fleet.store.StatusesOf(c.Name).Notes)),
+		func(note string) bool { return !connector.IsCommittedNote(note) })
+	return s.noteChosen(ctx, c.Name, append(notes, connector.ReadAnewNote))
 }
 
 func (s *offsets) groupError(name, group string, err error) error {

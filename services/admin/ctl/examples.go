@@ -106,6 +106,11 @@ calypsoctl offsets reset pg-orders-source --yes
 # fill a table that was dropped in Azure Data Explorer, as far as its topic still has the records
 calypsoctl offsets reset adx-orders-sink --topic myserver.retail.orders_info --yes`,
 
+	"offsets recover": `
+# after OFFSETS_LOST: where its tables prove that it was, then have it go on there
+calypsoctl offsets recover adx-orders-sink
+calypsoctl offsets recover adx-orders-sink --yes`,
+
 	"dead-letters list": `
 calypsoctl dead-letters list adx-orders-sink
 calypsoctl dead-letters list adx-orders-sink --reason mapping -o json`,

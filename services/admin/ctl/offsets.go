@@ -1,30 +1,41 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
-// kafkaTopic is the field of a sink's partition that names the topic.
-const kafkaTopic = "kafka_topic"
+// The fields of a sink's partitions and offsets.
+const (
+	kafkaTopic     = "kafka_topic"
+	kafkaPartition = "kafka_partition"
+	kafkaOffset    = "kafka_offset"
+	sinkBatches    = "calypso_batches"
+)
 
 // offsetsCommand shows where a connector is, and moves it.
 func offsetsCommand(s *session) *cobra.Command {
 	root := &cobra.Command{Use: "offsets",
 		Short: "Show how far a connector is, or move it: back to the beginning, or to a position"}
-	root.AddCommand(getOffsetsCommand(s), setOffsetsCommand(s), resetOffsetsCommand(s))
+	root.AddCommand(getOffsetsCommand(s), setOffsetsCommand(s), resetOffsetsCommand(s), recoverOffsetsCommand(s))
 	return root
 }
 
@@ -139,20 +150,12 @@ func resetOffsetsCommand(s *session) *cobra.Command {
 				return s.connectors().ResetOffsets(ctx, &connectorv1.ResetOffsetsRequest{Name: args[0], ValidateOnly: validateOnly})
 			})
 		}
-		r, err := s.connectors().GetOffsets(cmd.Context(), &connectorv1.GetOffsetsRequest{Name: args[0]})
+		forget, err := partitionsOf(cmd.Context(), s, args[0], topics)
 		if err != nil {
 			return err
 		}
-		var forget []*connectorv1.Offset
-		for _, o := range r.Offsets {
-			for _, topic := range topics {
-				if o.GetPartition().GetFields()[kafkaTopic].GetStringValue() == topic {
-					forget = append(forget, &connectorv1.Offset{Partition: o.Partition})
-				}
-			}
-		}
 		if len(forget) == 0 {
-			return fmt.Errorf("%w: %s has no offsets of topic %s; calypsoctl offsets get %[2]s shows those that it has",
+			return fmt.Errorf("%w: %s has no offsets of topic %s, and does not read it; calypsoctl offsets get %[2]s shows those that it has",
 				errUsage, args[0], strings.Join(topics, ", "))
 		}
 		return moveOffsets(cmd.Context(), s, args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
@@ -161,6 +164,135 @@ func resetOffsetsCommand(s *session) *cobra.Command {
 		})
 	}
 	return reset
+}
+
+// partitionsOf are the partitions of a sink's topics, to be forgotten: those that it has offsets of,
+// and those that it reads without.
+func partitionsOf(ctx context.Context, s *session, name string, topics []string) (forget []*connectorv1.Offset,
+	err error) {
+	known := map[string]bool{}
+	add := func(topic string, partition int32) {
+		if key := fmt.Sprintf("%s/%d", topic, partition); slices.Contains(topics, topic) && !known[key] {
+			known[key] = true
+			forget = append(forget, &connectorv1.Offset{Partition: sinkPartition(topic, partition)})
+		}
+	}
+	r, err := s.connectors().GetOffsets(ctx, &connectorv1.GetOffsetsRequest{Name: name})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range r.Offsets {
+		fields := o.GetPartition().GetFields()
+		add(fields[kafkaTopic].GetStringValue(), int32(fields[kafkaPartition].GetNumberValue()))
+	}
+	// A source has none, and a sink that cannot be asked has what its group has.
+	if sink, err := s.sinks().GetSink(ctx, &sinkv1.GetSinkRequest{Connector: name}); err == nil {
+		for _, p := range sink.GetSink().GetPartitions() {
+			add(p.Topic, p.Partition)
+		}
+	}
+	if len(forget) == 0 {
+		if proven, err := s.sinks().GetProvenOffsets(ctx, &sinkv1.GetProvenOffsetsRequest{Connector: name}); err == nil {
+			for _, o := range proven.Offsets {
+				add(o.Topic, o.Partition)
+			}
+		}
+	}
+	return forget, nil
+}
+
+// sinkPartition names a partition as the offsets of sinks do.
+func sinkPartition(topic string, partition int32) *structpb.Struct {
+	return &structpb.Struct{Fields: map[string]*structpb.Value{kafkaTopic: structpb.NewStringValue(topic),
+		kafkaPartition: structpb.NewNumberValue(float64(partition))}}
+}
+
+// recoverOffsetsCommand has a sink go on whose offsets the brokers have forgotten.
+func recoverOffsetsCommand(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "recover CONNECTOR",
+		Short: "Have a sink whose offsets are lost go on where its tables' extents prove that it was; exit status 1 if some partitions prove nothing",
+		Args:  exactly(1), ValidArgsFunction: s.names,
+	}
+	yes := confirmation(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		r, err := s.sinks().GetProvenOffsets(cmd.Context(), &sinkv1.GetProvenOffsetsRequest{Connector: args[0]})
+		if err != nil {
+			return err
+		}
+		var offsets []*connectorv1.Offset
+		unproven := 0
+		for _, o := range r.Offsets {
+			if provenFault(o) != "" {
+				unproven++
+				continue
+			}
+			fields := map[string]*structpb.Value{kafkaOffset: structpb.NewStringValue(strconv.FormatInt(o.Offset, 10))}
+			if o.Batches != "" {
+				fields[sinkBatches] = structpb.NewStringValue(o.Batches)
+			}
+			offsets = append(offsets, &connectorv1.Offset{Partition: sinkPartition(o.Topic, o.Partition),
+				Offset: &structpb.Struct{Fields: fields}})
+		}
+		if *yes && len(offsets) > 0 {
+			err := whileStopped(cmd.Context(), s, args[0], func(ctx context.Context) error {
+				_, err := s.connectors().AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: args[0], Offsets: offsets})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		err = s.show(r, func(t *table) {
+			if len(r.Offsets) == 0 {
+				t.row(fmt.Sprintf("Nothing is lost: %s has an offset of each partition of its topics.", args[0]))
+				return
+			}
+			t.row("TOPIC", "PARTITION", "OFFSET", "END", "BATCHES SENT AGAIN", "")
+			for _, o := range r.Offsets {
+				at := strconv.FormatInt(o.Offset, 10)
+				if o.Offset < 0 {
+					at = ""
+				}
+				t.row(o.Topic, o.Partition, at, o.End, batchesIn(o.Batches), provenFault(o))
+			}
+			switch {
+			case len(offsets) == 0:
+			case *yes:
+				t.row(fmt.Sprintf("%s goes on there.", args[0]))
+			default:
+				t.row("--yes has it go on there: nothing is lost, and of batches that are sent again the tables take those that they lack.")
+			}
+		})
+		if err == nil && unproven > 0 {
+			return fmt.Errorf("%w: of %s it is not proven where %s was: set those offsets (calypsoctl offsets set), or read their topics from the beginning (calypsoctl offsets reset --topic)",
+				errDifferent, checks.Plural(unproven, "partition", "partitions"), args[0])
+		}
+		return err
+	}
+	return cmd
+}
+
+// provenFault is why a sink may not go on at a proven offset without a decision; empty if it may.
+func provenFault(o *sinkv1.ProvenOffset) string {
+	switch {
+	case o.Offset < 0:
+		return "no table has a batch of it"
+	case o.Offset < o.Begin:
+		return fmt.Sprintf("its records before %d are gone", o.Begin)
+	case o.Offset > o.End:
+		return "ends before what tables have: the topic was made anew, or lost records"
+	}
+	return ""
+}
+
+// batchesIn is how many batches a note has.
+func batchesIn(note string) int {
+	lengths := note[strings.LastIndexByte(note, ':')+1:]
+	if lengths == "" {
+		return 0
+	}
+	return 1 + strings.Count(lengths, ",")
 }
 
 // confirmation gives a command the flag without which it only says what would follow.
@@ -191,39 +323,45 @@ func moveOffsets(ctx context.Context, s *session, name string, yes bool,
 		_, err = fmt.Fprintln(s.out, "--yes does it.")
 		return err
 	}
+	var done moved
+	err := whileStopped(ctx, s, name, func(ctx context.Context) (err error) {
+		done, err = change(ctx, false)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return showMove(s, done)
+}
+
+// whileStopped makes a change for which a connector must be stopped, and has it go on afterwards as it was.
+func whileStopped(ctx context.Context, s *session, name string, change func(context.Context) error) error {
 	before, err := s.connectors().GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: name})
 	if err != nil {
 		return err
 	}
 	was := before.GetStatus().GetState()
-	if was != connectorv1.State_STATE_STOPPED {
-		if _, err := s.connectors().StopConnector(ctx, &connectorv1.StopConnectorRequest{Name: name}); err != nil {
-			return err
-		}
-		if err := awaitStop(ctx, s, name); err != nil {
-			return err
-		}
+	if was == connectorv1.State_STATE_STOPPED {
+		return change(ctx)
 	}
-	done, err := change(ctx, false)
-	if was != connectorv1.State_STATE_STOPPED {
-		resume := func() error {
-			_, err := s.connectors().ResumeConnector(ctx, &connectorv1.ResumeConnectorRequest{Name: name})
-			return err
-		}
-		if was == connectorv1.State_STATE_PAUSED {
-			resume = func() error {
-				_, err := s.connectors().PauseConnector(ctx, &connectorv1.PauseConnectorRequest{Name: name})
-				return err
-			}
-		}
-		if again := resume(); again != nil && err == nil {
-			err = again
-		}
-	}
-	if err != nil {
+	if _, err := s.connectors().StopConnector(ctx, &connectorv1.StopConnectorRequest{Name: name}); err != nil {
 		return err
 	}
-	return showMove(s, done)
+	if err := awaitStop(ctx, s, name); err != nil {
+		return err
+	}
+	err = change(ctx)
+	resume := func() error {
+		_, err := s.connectors().ResumeConnector(ctx, &connectorv1.ResumeConnectorRequest{Name: name})
+		return err
+	}
+	if was == connectorv1.State_STATE_PAUSED {
+		resume = func() error {
+			_, err := s.connectors().PauseConnector(ctx, &connectorv1.PauseConnectorRequest{Name: name})
+			return err
+		}
+	}
+	return cmp.Or(err, resume())
 }
 
 // awaitStop waits until the tasks of a connector have ended.

@@ -154,7 +154,7 @@ func (x Sink_Obstacle) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Sink_Obstacle.Descriptor instead.
 func (Sink_Obstacle) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14, 0}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{17, 0}
 }
 
 type SinkNotice_Kind int32
@@ -237,7 +237,7 @@ func (x SinkNotice_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SinkNotice_Kind.Descriptor instead.
 func (SinkNotice_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{15, 0}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{18, 0}
 }
 
 // DeadLetter is a record that could not be delivered, byte for byte, with its position and the reason.
@@ -1241,6 +1241,183 @@ func (x *AcknowledgeNoticesResponse) GetAcknowledged() int64 {
 	return 0
 }
 
+type GetProvenOffsetsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Connector     string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProvenOffsetsRequest) Reset() {
+	*x = GetProvenOffsetsRequest{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProvenOffsetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProvenOffsetsRequest) ProtoMessage() {}
+
+func (x *GetProvenOffsetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProvenOffsetsRequest.ProtoReflect.Descriptor instead.
+func (*GetProvenOffsetsRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GetProvenOffsetsRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+type GetProvenOffsetsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By topic and partition.
+	Offsets       []*ProvenOffset `protobuf:"bytes,1,rep,name=offsets,proto3" json:"offsets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProvenOffsetsResponse) Reset() {
+	*x = GetProvenOffsetsResponse{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProvenOffsetsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProvenOffsetsResponse) ProtoMessage() {}
+
+func (x *GetProvenOffsetsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProvenOffsetsResponse.ProtoReflect.Descriptor instead.
+func (*GetProvenOffsetsResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetProvenOffsetsResponse) GetOffsets() []*ProvenOffset {
+	if x != nil {
+		return x.Offsets
+	}
+	return nil
+}
+
+// ProvenOffset is where a connector may go on in a partition so that nothing is lost and nothing comes twice.
+type ProvenOffset struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Topic     string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	Partition int32                  `protobuf:"varint,2,opt,name=partition,proto3" json:"partition,omitempty"`
+	// The offset of the next record; -1 if no table has a batch of the partition, which proves nothing.
+	Offset int64 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	// What is to be noted beside the offset (calypso_batches): batches after it, of which tables have some. They are sent again under their tags.
+	Batches string `protobuf:"bytes,4,opt,name=batches,proto3" json:"batches,omitempty"`
+	// The partition's first record, and the offset after its last one. Records between offset and begin are gone.
+	Begin         int64 `protobuf:"varint,5,opt,name=begin,proto3" json:"begin,omitempty"`
+	End           int64 `protobuf:"varint,6,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProvenOffset) Reset() {
+	*x = ProvenOffset{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProvenOffset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProvenOffset) ProtoMessage() {}
+
+func (x *ProvenOffset) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProvenOffset.ProtoReflect.Descriptor instead.
+func (*ProvenOffset) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ProvenOffset) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *ProvenOffset) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *ProvenOffset) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *ProvenOffset) GetBatches() string {
+	if x != nil {
+		return x.Batches
+	}
+	return ""
+}
+
+func (x *ProvenOffset) GetBegin() int64 {
+	if x != nil {
+		return x.Begin
+	}
+	return 0
+}
+
+func (x *ProvenOffset) GetEnd() int64 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
 // Sink is the state of one sink connector, summed over its tasks: those of one worker, or from admin those of the fleet.
 type Sink struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -1291,7 +1468,7 @@ type Sink struct {
 
 func (x *Sink) Reset() {
 	*x = Sink{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1480,7 @@ func (x *Sink) String() string {
 func (*Sink) ProtoMessage() {}
 
 func (x *Sink) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1493,7 @@ func (x *Sink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sink.ProtoReflect.Descriptor instead.
 func (*Sink) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Sink) GetConnector() string {
@@ -1513,7 +1690,7 @@ type SinkNotice struct {
 
 func (x *SinkNotice) Reset() {
 	*x = SinkNotice{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +1702,7 @@ func (x *SinkNotice) String() string {
 func (*SinkNotice) ProtoMessage() {}
 
 func (x *SinkNotice) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +1715,7 @@ func (x *SinkNotice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SinkNotice.ProtoReflect.Descriptor instead.
 func (*SinkNotice) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{15}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SinkNotice) GetKind() SinkNotice_Kind {
@@ -1608,7 +1785,7 @@ type DeliveredTrace struct {
 
 func (x *DeliveredTrace) Reset() {
 	*x = DeliveredTrace{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1797,7 @@ func (x *DeliveredTrace) String() string {
 func (*DeliveredTrace) ProtoMessage() {}
 
 func (x *DeliveredTrace) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1810,7 @@ func (x *DeliveredTrace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveredTrace.ProtoReflect.Descriptor instead.
 func (*DeliveredTrace) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{16}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeliveredTrace) GetTraceId() string {
@@ -1702,7 +1879,7 @@ type PartitionProgress struct {
 
 func (x *PartitionProgress) Reset() {
 	*x = PartitionProgress{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +1891,7 @@ func (x *PartitionProgress) String() string {
 func (*PartitionProgress) ProtoMessage() {}
 
 func (x *PartitionProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +1904,7 @@ func (x *PartitionProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionProgress.ProtoReflect.Descriptor instead.
 func (*PartitionProgress) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{17}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PartitionProgress) GetTopic() string {
@@ -1809,7 +1986,7 @@ type GetSinkRequest struct {
 
 func (x *GetSinkRequest) Reset() {
 	*x = GetSinkRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1821,7 +1998,7 @@ func (x *GetSinkRequest) String() string {
 func (*GetSinkRequest) ProtoMessage() {}
 
 func (x *GetSinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1834,7 +2011,7 @@ func (x *GetSinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSinkRequest.ProtoReflect.Descriptor instead.
 func (*GetSinkRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{18}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetSinkRequest) GetConnector() string {
@@ -1853,7 +2030,7 @@ type GetSinkResponse struct {
 
 func (x *GetSinkResponse) Reset() {
 	*x = GetSinkResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[19]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +2042,7 @@ func (x *GetSinkResponse) String() string {
 func (*GetSinkResponse) ProtoMessage() {}
 
 func (x *GetSinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[19]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +2055,7 @@ func (x *GetSinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSinkResponse.ProtoReflect.Descriptor instead.
 func (*GetSinkResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{19}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetSinkResponse) GetSink() *Sink {
@@ -1896,7 +2073,7 @@ type ListSinksRequest struct {
 
 func (x *ListSinksRequest) Reset() {
 	*x = ListSinksRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[20]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1908,7 +2085,7 @@ func (x *ListSinksRequest) String() string {
 func (*ListSinksRequest) ProtoMessage() {}
 
 func (x *ListSinksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[20]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1921,7 +2098,7 @@ func (x *ListSinksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSinksRequest.ProtoReflect.Descriptor instead.
 func (*ListSinksRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{20}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{23}
 }
 
 type ListSinksResponse struct {
@@ -1933,7 +2110,7 @@ type ListSinksResponse struct {
 
 func (x *ListSinksResponse) Reset() {
 	*x = ListSinksResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[21]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +2122,7 @@ func (x *ListSinksResponse) String() string {
 func (*ListSinksResponse) ProtoMessage() {}
 
 func (x *ListSinksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[21]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +2135,7 @@ func (x *ListSinksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSinksResponse.ProtoReflect.Descriptor instead.
 func (*ListSinksResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{21}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListSinksResponse) GetSinks() []*Sink {
@@ -2050,7 +2227,18 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x04kind\x18\x02 \x01(\x0e2 .calypso.sink.v1.SinkNotice.KindR\x04kind\x12\x14\n" +
 	"\x05topic\x18\x03 \x01(\tR\x05topic\"@\n" +
 	"\x1aAcknowledgeNoticesResponse\x12\"\n" +
-	"\facknowledged\x18\x01 \x01(\x03R\facknowledged\"\xee\v\n" +
+	"\facknowledged\x18\x01 \x01(\x03R\facknowledged\"7\n" +
+	"\x17GetProvenOffsetsRequest\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\"S\n" +
+	"\x18GetProvenOffsetsResponse\x127\n" +
+	"\aoffsets\x18\x01 \x03(\v2\x1d.calypso.sink.v1.ProvenOffsetR\aoffsets\"\x9c\x01\n" +
+	"\fProvenOffset\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1c\n" +
+	"\tpartition\x18\x02 \x01(\x05R\tpartition\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x03R\x06offset\x12\x18\n" +
+	"\abatches\x18\x04 \x01(\tR\abatches\x12\x14\n" +
+	"\x05begin\x18\x05 \x01(\x03R\x05begin\x12\x10\n" +
+	"\x03end\x18\x06 \x01(\x03R\x03end\"\xee\v\n" +
 	"\x04Sink\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x1c\n" +
 	"\tguarantee\x18\x02 \x01(\tR\tguarantee\x12B\n" +
@@ -2146,14 +2334,15 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\"DEAD_LETTER_CLASS_TRANSFORM_FAILED\x10\x02\x12\x1c\n" +
 	"\x18DEAD_LETTER_CLASS_MISFIT\x10\x03\x12\x1f\n" +
 	"\x1bDEAD_LETTER_CLASS_TOO_LARGE\x10\x04\x12\x1d\n" +
-	"\x19DEAD_LETTER_CLASS_REFUSED\x10\x052\xe4\x06\n" +
+	"\x19DEAD_LETTER_CLASS_REFUSED\x10\x052\xfc\a\n" +
 	"\vSinkService\x12k\n" +
 	"\aGetSink\x12\x1f.calypso.sink.v1.GetSinkRequest\x1a .calypso.sink.v1.GetSinkResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/sinks/{connector}\x12e\n" +
 	"\tListSinks\x12!.calypso.sink.v1.ListSinksRequest\x1a\".calypso.sink.v1.ListSinksResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/sinks\x12\x90\x01\n" +
 	"\x0fListDeadLetters\x12'.calypso.sink.v1.ListDeadLettersRequest\x1a(.calypso.sink.v1.ListDeadLettersResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/sinks/{connector}/dead-letters\x12\xa0\x01\n" +
 	"\x11ReplayDeadLetters\x12).calypso.sink.v1.ReplayDeadLettersRequest\x1a*.calypso.sink.v1.ReplayDeadLettersResponse\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/sinks/{connector}/dead-letters:replay\x12\xa4\x01\n" +
 	"\x12DiscardDeadLetters\x12*.calypso.sink.v1.DiscardDeadLettersRequest\x1a+.calypso.sink.v1.DiscardDeadLettersResponse\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/sinks/{connector}/dead-letters:discard\x12\xa3\x01\n" +
-	"\x12AcknowledgeNotices\x12*.calypso.sink.v1.AcknowledgeNoticesRequest\x1a+.calypso.sink.v1.AcknowledgeNoticesResponse\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/sinks/{connector}/notices:acknowledgeB\xb9\x01\n" +
+	"\x12AcknowledgeNotices\x12*.calypso.sink.v1.AcknowledgeNoticesRequest\x1a+.calypso.sink.v1.AcknowledgeNoticesResponse\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/sinks/{connector}/notices:acknowledge\x12\x95\x01\n" +
+	"\x10GetProvenOffsets\x12(.calypso.sink.v1.GetProvenOffsetsRequest\x1a).calypso.sink.v1.GetProvenOffsetsResponse\",\x82\xd3\xe4\x93\x02&\x12$/v1/sinks/{connector}/proven-offsetsB\xb9\x01\n" +
 	"\x13com.calypso.sink.v1B\tSinkProtoP\x01Z9github.com/calypso-cdc/calypso/gen/calypso/sink/v1;sinkv1\xa2\x02\x03CSX\xaa\x02\x0fCalypso.Sink.V1\xca\x02\x0fCalypso\\Sink\\V1\xe2\x02\x1bCalypso\\Sink\\V1\\GPBMetadata\xea\x02\x11Calypso::Sink::V1b\x06proto3"
 
 var (
@@ -2169,7 +2358,7 @@ func file_calypso_sink_v1_sink_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_sink_v1_sink_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_calypso_sink_v1_sink_proto_goTypes = []any{
 	(DeadLetterClass)(0),               // 0: calypso.sink.v1.DeadLetterClass
 	(Sink_Obstacle)(0),                 // 1: calypso.sink.v1.Sink.Obstacle
@@ -2188,24 +2377,27 @@ var file_calypso_sink_v1_sink_proto_goTypes = []any{
 	(*DiscardDeadLettersResponse)(nil), // 14: calypso.sink.v1.DiscardDeadLettersResponse
 	(*AcknowledgeNoticesRequest)(nil),  // 15: calypso.sink.v1.AcknowledgeNoticesRequest
 	(*AcknowledgeNoticesResponse)(nil), // 16: calypso.sink.v1.AcknowledgeNoticesResponse
-	(*Sink)(nil),                       // 17: calypso.sink.v1.Sink
-	(*SinkNotice)(nil),                 // 18: calypso.sink.v1.SinkNotice
-	(*DeliveredTrace)(nil),             // 19: calypso.sink.v1.DeliveredTrace
-	(*PartitionProgress)(nil),          // 20: calypso.sink.v1.PartitionProgress
-	(*GetSinkRequest)(nil),             // 21: calypso.sink.v1.GetSinkRequest
-	(*GetSinkResponse)(nil),            // 22: calypso.sink.v1.GetSinkResponse
-	(*ListSinksRequest)(nil),           // 23: calypso.sink.v1.ListSinksRequest
-	(*ListSinksResponse)(nil),          // 24: calypso.sink.v1.ListSinksResponse
-	(*timestamppb.Timestamp)(nil),      // 25: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 26: google.protobuf.Duration
-	(*v1.Latency)(nil),                 // 27: calypso.latency.v1.Latency
+	(*GetProvenOffsetsRequest)(nil),    // 17: calypso.sink.v1.GetProvenOffsetsRequest
+	(*GetProvenOffsetsResponse)(nil),   // 18: calypso.sink.v1.GetProvenOffsetsResponse
+	(*ProvenOffset)(nil),               // 19: calypso.sink.v1.ProvenOffset
+	(*Sink)(nil),                       // 20: calypso.sink.v1.Sink
+	(*SinkNotice)(nil),                 // 21: calypso.sink.v1.SinkNotice
+	(*DeliveredTrace)(nil),             // 22: calypso.sink.v1.DeliveredTrace
+	(*PartitionProgress)(nil),          // 23: calypso.sink.v1.PartitionProgress
+	(*GetSinkRequest)(nil),             // 24: calypso.sink.v1.GetSinkRequest
+	(*GetSinkResponse)(nil),            // 25: calypso.sink.v1.GetSinkResponse
+	(*ListSinksRequest)(nil),           // 26: calypso.sink.v1.ListSinksRequest
+	(*ListSinksResponse)(nil),          // 27: calypso.sink.v1.ListSinksResponse
+	(*timestamppb.Timestamp)(nil),      // 28: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 29: google.protobuf.Duration
+	(*v1.Latency)(nil),                 // 30: calypso.latency.v1.Latency
 }
 var file_calypso_sink_v1_sink_proto_depIdxs = []int32{
 	5,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
-	25, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
+	28, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
 	0,  // 2: calypso.sink.v1.DeadLetter.class:type_name -> calypso.sink.v1.DeadLetterClass
 	4,  // 3: calypso.sink.v1.DeadLetter.decoded:type_name -> calypso.sink.v1.DecodedRecord
-	25, // 4: calypso.sink.v1.DecodedRecord.source_time:type_name -> google.protobuf.Timestamp
+	28, // 4: calypso.sink.v1.DecodedRecord.source_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: calypso.sink.v1.DeadLetterFilter.class:type_name -> calypso.sink.v1.DeadLetterClass
 	6,  // 6: calypso.sink.v1.ListDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
 	3,  // 7: calypso.sink.v1.ListDeadLettersResponse.letters:type_name -> calypso.sink.v1.DeadLetter
@@ -2216,39 +2408,42 @@ var file_calypso_sink_v1_sink_proto_depIdxs = []int32{
 	3,  // 12: calypso.sink.v1.ReplayDeadLettersResponse.refused:type_name -> calypso.sink.v1.DeadLetter
 	6,  // 13: calypso.sink.v1.DiscardDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
 	2,  // 14: calypso.sink.v1.AcknowledgeNoticesRequest.kind:type_name -> calypso.sink.v1.SinkNotice.Kind
-	20, // 15: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	25, // 16: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
-	26, // 17: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
-	27, // 18: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
-	27, // 19: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
-	19, // 20: calypso.sink.v1.Sink.recent_traces:type_name -> calypso.sink.v1.DeliveredTrace
-	18, // 21: calypso.sink.v1.Sink.notices:type_name -> calypso.sink.v1.SinkNotice
-	1,  // 22: calypso.sink.v1.Sink.trying_again_obstacle:type_name -> calypso.sink.v1.Sink.Obstacle
-	1,  // 23: calypso.sink.v1.Sink.last_error_obstacle:type_name -> calypso.sink.v1.Sink.Obstacle
-	2,  // 24: calypso.sink.v1.SinkNotice.kind:type_name -> calypso.sink.v1.SinkNotice.Kind
-	25, // 25: calypso.sink.v1.SinkNotice.time:type_name -> google.protobuf.Timestamp
-	25, // 26: calypso.sink.v1.DeliveredTrace.commit_time:type_name -> google.protobuf.Timestamp
-	25, // 27: calypso.sink.v1.DeliveredTrace.queryable_time:type_name -> google.protobuf.Timestamp
-	25, // 28: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
-	17, // 29: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
-	17, // 30: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
-	21, // 31: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
-	23, // 32: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
-	7,  // 33: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
-	10, // 34: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
-	13, // 35: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
-	15, // 36: calypso.sink.v1.SinkService.AcknowledgeNotices:input_type -> calypso.sink.v1.AcknowledgeNoticesRequest
-	22, // 37: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
-	24, // 38: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
-	8,  // 39: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
-	12, // 40: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
-	14, // 41: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
-	16, // 42: calypso.sink.v1.SinkService.AcknowledgeNotices:output_type -> calypso.sink.v1.AcknowledgeNoticesResponse
-	37, // [37:43] is the sub-list for method output_type
-	31, // [31:37] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	19, // 15: calypso.sink.v1.GetProvenOffsetsResponse.offsets:type_name -> calypso.sink.v1.ProvenOffset
+	23, // 16: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	28, // 17: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
+	29, // 18: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
+	30, // 19: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	30, // 20: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	22, // 21: calypso.sink.v1.Sink.recent_traces:type_name -> calypso.sink.v1.DeliveredTrace
+	21, // 22: calypso.sink.v1.Sink.notices:type_name -> calypso.sink.v1.SinkNotice
+	1,  // 23: calypso.sink.v1.Sink.trying_again_obstacle:type_name -> calypso.sink.v1.Sink.Obstacle
+	1,  // 24: calypso.sink.v1.Sink.last_error_obstacle:type_name -> calypso.sink.v1.Sink.Obstacle
+	2,  // 25: calypso.sink.v1.SinkNotice.kind:type_name -> calypso.sink.v1.SinkNotice.Kind
+	28, // 26: calypso.sink.v1.SinkNotice.time:type_name -> google.protobuf.Timestamp
+	28, // 27: calypso.sink.v1.DeliveredTrace.commit_time:type_name -> google.protobuf.Timestamp
+	28, // 28: calypso.sink.v1.DeliveredTrace.queryable_time:type_name -> google.protobuf.Timestamp
+	28, // 29: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
+	20, // 30: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
+	20, // 31: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
+	24, // 32: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
+	26, // 33: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
+	7,  // 34: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
+	10, // 35: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
+	13, // 36: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
+	15, // 37: calypso.sink.v1.SinkService.AcknowledgeNotices:input_type -> calypso.sink.v1.AcknowledgeNoticesRequest
+	17, // 38: calypso.sink.v1.SinkService.GetProvenOffsets:input_type -> calypso.sink.v1.GetProvenOffsetsRequest
+	25, // 39: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
+	27, // 40: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
+	8,  // 41: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
+	12, // 42: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
+	14, // 43: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
+	16, // 44: calypso.sink.v1.SinkService.AcknowledgeNotices:output_type -> calypso.sink.v1.AcknowledgeNoticesResponse
+	18, // 45: calypso.sink.v1.SinkService.GetProvenOffsets:output_type -> calypso.sink.v1.GetProvenOffsetsResponse
+	39, // [39:46] is the sub-list for method output_type
+	32, // [32:39] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_calypso_sink_v1_sink_proto_init() }
@@ -2256,14 +2451,14 @@ func file_calypso_sink_v1_sink_proto_init() {
 	if File_calypso_sink_v1_sink_proto != nil {
 		return
 	}
-	file_calypso_sink_v1_sink_proto_msgTypes[14].OneofWrappers = []any{}
+	file_calypso_sink_v1_sink_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_sink_v1_sink_proto_rawDesc), len(file_calypso_sink_v1_sink_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   22,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,7 @@ const (
 	SinkService_ReplayDeadLetters_FullMethodName  = "/calypso.sink.v1.SinkService/ReplayDeadLetters"
 	SinkService_DiscardDeadLetters_FullMethodName = "/calypso.sink.v1.SinkService/DiscardDeadLetters"
 	SinkService_AcknowledgeNotices_FullMethodName = "/calypso.sink.v1.SinkService/AcknowledgeNotices"
+	SinkService_GetProvenOffsets_FullMethodName   = "/calypso.sink.v1.SinkService/GetProvenOffsets"
 )
 
 // SinkServiceClient is the client API for SinkService service.
@@ -60,6 +61,10 @@ type SinkServiceClient interface {
 	// SNAPSHOT_REPEATED and BATCH_DOUBLED. They stay until then, also when the connector's tasks start anew or run elsewhere. The others
 	// pass with what they are about. INVALID_ARGUMENT if kind is one of those.
 	AcknowledgeNotices(ctx context.Context, in *AcknowledgeNoticesRequest, opts ...grpc.CallOption) (*AcknowledgeNoticesResponse, error)
+	// GetProvenOffsets finds where a connector may go on in the partitions of its topics that have records and of which its consumer group has no offset, by the
+	// ingest-by tags of its batches that its tables still have. It changes nothing. FAILED_PRECONDITION with the reason NO_TAGS if the
+	// connector's batches have none (delivery.guarantee=at_least_once, or all is streamed).
+	GetProvenOffsets(ctx context.Context, in *GetProvenOffsetsRequest, opts ...grpc.CallOption) (*GetProvenOffsetsResponse, error)
 }
 
 type sinkServiceClient struct {
@@ -130,6 +135,16 @@ func (c *sinkServiceClient) AcknowledgeNotices(ctx context.Context, in *Acknowle
 	return out, nil
 }
 
+func (c *sinkServiceClient) GetProvenOffsets(ctx context.Context, in *GetProvenOffsetsRequest, opts ...grpc.CallOption) (*GetProvenOffsetsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetProvenOffsetsResponse)
+	err := c.cc.Invoke(ctx, SinkService_GetProvenOffsets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SinkServiceServer is the server API for SinkService service.
 // All implementations must embed UnimplementedSinkServiceServer
 // for forward compatibility.
@@ -161,6 +176,10 @@ type SinkServiceServer interface {
 	// SNAPSHOT_REPEATED and BATCH_DOUBLED. They stay until then, also when the connector's tasks start anew or run elsewhere. The others
 	// pass with what they are about. INVALID_ARGUMENT if kind is one of those.
 	AcknowledgeNotices(context.Context, *AcknowledgeNoticesRequest) (*AcknowledgeNoticesResponse, error)
+	// GetProvenOffsets finds where a connector may go on in the partitions of its topics that have records and of which its consumer group has no offset, by the
+	// ingest-by tags of its batches that its tables still have. It changes nothing. FAILED_PRECONDITION with the reason NO_TAGS if the
+	// connector's batches have none (delivery.guarantee=at_least_once, or all is streamed).
+	GetProvenOffsets(context.Context, *GetProvenOffsetsRequest) (*GetProvenOffsetsResponse, error)
 	mustEmbedUnimplementedSinkServiceServer()
 }
 
@@ -188,6 +207,9 @@ func (UnimplementedSinkServiceServer) DiscardDeadLetters(context.Context, *Disca
 }
 func (UnimplementedSinkServiceServer) AcknowledgeNotices(context.Context, *AcknowledgeNoticesRequest) (*AcknowledgeNoticesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AcknowledgeNotices not implemented")
+}
+func (UnimplementedSinkServiceServer) GetProvenOffsets(context.Context, *GetProvenOffsetsRequest) (*GetProvenOffsetsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetProvenOffsets not implemented")
 }
 func (UnimplementedSinkServiceServer) mustEmbedUnimplementedSinkServiceServer() {}
 func (UnimplementedSinkServiceServer) testEmbeddedByValue()                     {}
@@ -318,6 +340,24 @@ func _SinkService_AcknowledgeNotices_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SinkService_GetProvenOffsets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetProvenOffsetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SinkServiceServer).GetProvenOffsets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SinkService_GetProvenOffsets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SinkServiceServer).GetProvenOffsets(ctx, req.(*GetProvenOffsetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SinkService_ServiceDesc is the grpc.ServiceDesc for SinkService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -348,6 +388,10 @@ var SinkService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AcknowledgeNotices",
 			Handler:    _SinkService_AcknowledgeNotices_Handler,
+		},
+		{
+			MethodName: "GetProvenOffsets",
+			Handler:    _SinkService_GetProvenOffsets_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

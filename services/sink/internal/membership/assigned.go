@@ -18,6 +18,8 @@ import (
 // assignment is what follows from an assignment of partitions besides their beginning.
 type assignment struct {
 	committed kadm.OffsetResponses
+	// delivered are those without an offset of which tables have batches all the same.
+	delivered map[batch.Source]bool
 	// recorded are the partitions with batches beyond the committed offset.
 	recorded map[*partition.Partition]recorded
 	// begun are those that an earlier task has brought rows from.
@@ -42,6 +44,11 @@ func (m *Membership) assigned(added map[string][]int32) {
 		return
 	}
 	notes := m.notes.read()
+	var err error
+	if a.delivered, err = m.deliveredBefore(added, a.committed, notes); err != nil {
+		m.of.Fail(fmt.Errorf("looking whether tables have batches of partitions without offsets: %w", err))
+		return
+	}
 	for topic := range added {
 		if err := m.of.Env.UsedTopic(topic); err != nil {
 			m.of.Fail(err)
@@ -90,7 +97,7 @@ func (m *Membership) begin(of batch.Source, a *assignment, notes committedNotes)
 		m.Topics.Missing(of.Topic, err)
 		return
 	}
-	if !l.Known() && !fromStart && m.notes.tell(notes, of) {
+	if !l.Known() && !fromStart && (a.delivered[of] || m.notes.tell(notes, of)) {
 		a.forgotten = append(a.forgotten, of)
 		return
 	}
