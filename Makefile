@@ -101,7 +101,7 @@ chaos-sink: ## Kill sink, break ADX and the network between, let workers join an
 .PHONY: like-adx
 like-adx: ## Run the sink's tests, chaos in short and soak in short against localadx as Azure's service is, in both forms of dropping a batch
 	for form in all all,-skipped-as-failed; do \
-	  LOCALADX_LIKE_ADX=$$form $(GO) test -count=1 -timeout 60m -json $(TESTFLAGS) ./services/sink | $(GO) run ./tests/report ./services/sink; \
+	  LOCALADX_LIKE_ADX=$$form $(GO) test -count=1 -timeout 60m -json $(TESTFLAGS) ./services/sink/... | $(GO) run ./tests/report ./services/sink/...; \
 	  LOCALADX_LIKE_ADX=$$form $(MAKE) chaos-sink SHORT=1; \
 	  LOCALADX_LIKE_ADX=$$form $(MAKE) soak DURATION=40s; \
 	done

@@ -15,6 +15,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/contrib/exporters/autoexport"
@@ -53,6 +55,8 @@ type Telemetry struct {
 
 	gatherers prometheus.Gatherers
 	shutdown  []func(context.Context) error
+	// ending is set when Shutdown has begun.
+	ending atomic.Bool
 }
 
 // Option changes what Start sets up.
@@ -100,14 +104,29 @@ func Start(ctx context.Context, service, version string, opts ...Option) (*Telem
 	if err := t.startMetrics(ctx, res, version); err != nil {
 		return nil, errors.Join(err, t.Shutdown(ctx))
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		t.Logger.Warn("exporting telemetry failed", "err", err)
-	}))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(t.unsent))
 	return t, nil
+}
+
+// unsent says that spans or metrics were not taken: of each the first time, and seldom while it goes
+// on, whatever the texts of the errors are. Nothing waits for them, and what is not taken is lost.
+func (t *Telemetry) unsent(err error) {
+	if t.ending.Load() { // what is given up at the end is said by Shutdown
+		return
+	}
+	signal := "traces"
+	if strings.Contains(err.Error(), "metrics") {
+		signal = "metrics"
+	}
+	const endpoint = "OTEL_EXPORTER_OTLP_"
+	receiver := cmp.Or(os.Getenv(endpoint+strings.ToUpper(signal)+"_ENDPOINT"), os.Getenv(endpoint+"ENDPOINT"))
+	t.Logger.Warn("telemetry is not received; the service goes on without", "signal", signal, "receiver", receiver,
+		Passing("err", err))
 }
 
 // Shutdown sends what is still buffered and closes the exporters, in at most the time of ctx.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
+	t.ending.Store(true)
 	var errs []error
 	for _, f := range t.shutdown {
 		errs = append(errs, f(ctx))
