@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -354,14 +358,50 @@ func TestE10KilledAtAnyPointEachOrderIsInTheTableOnce(t *testing.T) {
 		"before_commit:2", "after_commit:2", "after_enqueue", "before_commit"} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, map[string]string{"flush.interval.ms": "50"})
-			s.produce(1, 1500, 1)
+			s := newStage(t, 1, map[string]string{"flush.interval.ms": "50", "errors.tolerance": "all",
+				"errors.deadletterqueue.topic.replication.factor": "1"})
+			s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
+			s.produce(1, 50, 1)
+			s.send(poison(9001), poison(9002)) // within the first batches
+			s.produce(50, 1500, 1)
+			s.send(poison(9003))
 			s.child(place)
 			s.produce(1500, 3000, 1)
-			s.start()
+			r := s.start()
 			s.holds(3000)
-			s.commits(0, 2999)
+			s.commits(0, 3002)
+			found, err := s.service(r).ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name})
+			if err != nil || found.GetTotal() != 3 {
+				t.Errorf("%d letters (%v), want each record once", found.GetTotal(), err)
+			}
 		})
+	}
+}
+
+func TestATestKillsTheSinkAtEveryFailpoint(t *testing.T) {
+	var tests strings.Builder
+	places := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if strings.HasSuffix(path, "_test.go") {
+			tests.Write(text)
+			return err
+		}
+		for _, m := range regexp.MustCompile(`\.Pass\("(\w+)"\)`).FindAllStringSubmatch(string(text), -1) {
+			places[m[1]] = true
+		}
+		return err
+	})
+	if err != nil || len(places) < 8 {
+		t.Fatalf("found %v: %v", places, err)
+	}
+	for place := range places {
+		if !regexp.MustCompile(`"` + place + `(:\d+)?"`).MatchString(tests.String()) {
+			t.Errorf("no test kills the sink at %s", place)
+		}
 	}
 }
 
