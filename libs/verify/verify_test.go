@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -190,11 +191,14 @@ func TestTheWitnessNotesWhatWasCommittedAndNothingElse(t *testing.T) {
 func TestATopicIsReadAsAReadCommittedConsumerSeesIt(t *testing.T) {
 	k := testenv.RunKafka(t, testenv.KafkaConfig{})
 	ctx := t.Context()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Bootstrap), kgo.TransactionalID("t"), kgo.AllowAutoTopicCreation())
+	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Bootstrap), kgo.TransactionalID("t"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cl.Close()
+	if _, err := kadm.NewClient(cl).CreateTopic(ctx, 1, 1, nil, "topic"); err != nil {
+		t.Fatal(err)
+	}
 	for v, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort, kgo.TryCommit, kgo.TryAbort} {
 		if err := cl.BeginTransaction(); err != nil {
 			t.Fatal(err)
