@@ -117,12 +117,30 @@ type setting struct {
 	value     reflect.Value
 }
 
+// SetDefaults gives the fields of a struct of settings that are zero their declared defaults, where the settings were
+// not loaded but made by a program. A declaration that cannot be read is a mistake of the program and panics.
+func SetDefaults(into any) {
+	given := reflect.ValueOf(into).Elem()
+	before := reflect.New(given.Type()).Elem()
+	before.Set(given)
+	settings, _, err := declared(given.Addr())
+	if err != nil {
+		panic(err)
+	}
+	was, _, _ := declaredIn(before, "", func(reflect.Value, string) error { return nil })
+	for i, s := range settings {
+		if !was[i].value.IsZero() {
+			s.value.Set(was[i].value)
+		}
+	}
+}
+
 // declared lists the settings of a struct and its sections, the struct itself last.
 func declared(into reflect.Value) (settings []setting, sections []reflect.Value, err error) {
 	if into.Kind() != reflect.Pointer || into.Elem().Kind() != reflect.Struct {
 		return nil, nil, fmt.Errorf("config: want a pointer to a struct, not %s", into.Type())
 	}
-	settings, sections, err = declaredIn(into.Elem(), "")
+	settings, sections, err = declaredIn(into.Elem(), "", assign)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,13 +154,15 @@ func declared(into reflect.Value) (settings []setting, sections []reflect.Value,
 	return settings, append(sections, into), nil
 }
 
-func declaredIn(structure reflect.Value, prefix string) (settings []setting, sections []reflect.Value, err error) {
+// declaredIn lists them without checks; initialize puts a default into a field.
+func declaredIn(structure reflect.Value, prefix string, initialize func(field reflect.Value, text string) error) (
+	settings []setting, sections []reflect.Value, err error) {
 	for i := range structure.NumField() {
 		field := structure.Type().Field(i)
 		name, named := field.Tag.Lookup("name")
 		if !named {
 			if field.Type.Kind() == reflect.Struct && field.IsExported() {
-				inner, innerSections, err := declaredIn(structure.Field(i), prefix+field.Tag.Get("prefix"))
+				inner, innerSections, err := declaredIn(structure.Field(i), prefix+field.Tag.Get("prefix"), initialize)
 				if err != nil {
 					return nil, nil, err
 				}
@@ -159,7 +179,7 @@ func declaredIn(structure reflect.Value, prefix string) (settings []setting, sec
 			s.variables = append(s.variables, strings.Split(more, ",")...)
 		}
 		if s.hasInit {
-			if err := assign(s.value, s.initial); err != nil {
+			if err := initialize(s.value, s.initial); err != nil {
 				return nil, nil, fmt.Errorf("config: default of %s: %q is not %w", s.name, s.initial, err)
 			}
 		}

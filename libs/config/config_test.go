@@ -204,3 +204,12 @@ func TestSizesAreReadAndWrittenWithUnits(t *testing.T) {
 		t.Errorf("64MiB is written %s", got)
 	}
 }
+
+func TestWhatAProgramLeavesOutHasTheDeclaredDefault(t *testing.T) {
+	s := settings{Listen: "here:1", Kafka: kafkaSection{Password: "p"}}
+	config.SetDefaults(&s)
+	if s.Listen != "here:1" || s.Interval != 500*time.Millisecond || s.Tasks != 1 || s.Kafka.Password != "p" ||
+		len(s.Kafka.Brokers) != 1 || s.Kafka.Brokers[0] != "localhost:9092" {
+		t.Errorf("%+v", s)
+	}
+}

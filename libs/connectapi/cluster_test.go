@@ -55,10 +55,10 @@ func startCluster(t testing.TB, options ...func(*runtime.Config)) *cluster {
 	}
 	t.Cleanup(kafka.Close)
 	config := runtime.Config{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(kafka.ListenAddrs()...)}, GroupID: "fleet", WorkerID: workerID, Partitions: 3,
-		ReplicationFactor: 1,
-		Plugins:           []connector.Plugin{fileStream(t, connector.Source), fileStream(t, connector.Sink)},
-		Logger:            slog.New(slog.DiscardHandler),
+		Settings: runtime.Settings{WorkerID: workerID, ReplicationFactor: 1},
+		Kafka:    []kgo.Opt{kgo.SeedBrokers(kafka.ListenAddrs()...)}, GroupID: "fleet", Partitions: 3,
+		Plugins: []connector.Plugin{fileStream(t, connector.Source), fileStream(t, connector.Sink)},
+		Logger:  slog.New(slog.DiscardHandler),
 	}
 	for _, option := range options {
 		option(&config)

@@ -215,8 +215,9 @@ type option func(*runtime.Config)
 func startWorker(t *testing.T, kafka []kgo.Opt, b *board, kind connector.Type, id string, options ...option) *worker {
 	t.Helper()
 	config := runtime.Config{
-		Kafka: kafka, GroupID: "fleet-" + string(kind), WorkerID: id, Partitions: 6, ReplicationFactor: 1,
-		Plugins: []connector.Plugin{boardPlugin(t, b, kind)}, Logger: logger(t),
+		Settings: runtime.Settings{WorkerID: id, ReplicationFactor: 1}, Kafka: kafka, GroupID: "fleet-" + string(kind),
+		Partitions: 6,
+		Plugins:    []connector.Plugin{boardPlugin(t, b, kind)}, Logger: logger(t),
 	}
 	for _, option := range options {
 		option(&config)

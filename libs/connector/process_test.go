@@ -147,9 +147,9 @@ func runWorkerProcess() {
 		return plugin(class, func(env connector.TaskEnv) connector.Task { return deadlyTask{env, end} })
 	}
 	worker, err := runtime.New(runtime.Config{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", WorkerID: address, Partitions: 12,
-		ReplicationFactor: 1, Logger: logger,
-		CrashDir: os.Getenv(crashVariable), AloneFor: watched,
+		Settings: runtime.Settings{WorkerID: address, ReplicationFactor: 1, CrashDir: os.Getenv(crashVariable)},
+		Kafka:    []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", Partitions: 12,
+		Logger: logger, AloneFor: watched,
 		Plugins: []connector.Plugin{deadly("test.OverflowSourceConnector", func() { _ = overflow(0) }),
 			deadly("test.StrangerSourceConnector", func() {
 				// as a library's goroutine that was not started for this task

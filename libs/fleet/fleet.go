@@ -15,7 +15,6 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/api"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/runtime"
-	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
@@ -23,23 +22,12 @@ import (
 
 // Config is what a worker of either fleet runs with.
 type Config struct {
+	// Settings are the runtime's. WorkerID is GRPCAddress if it is empty.
+	runtime.Settings
 	// Kafka are the options to connect to the brokers with.
 	Kafka []kgo.Opt
 	// GroupID is the fleet's consumer group, calypso-<service> if empty.
 	GroupID string
-	// WorkerID is this worker's name in status, host:port; GRPCAddress if empty.
-	WorkerID string
-	// ConfigTopic, StatusTopic, OffsetsTopic and SchemasTopic are the runtime's compacted topics; its defaults if
-	// empty.
-	ConfigTopic, StatusTopic, OffsetsTopic, SchemasTopic string
-	// ReplicationFactor of topics that the runtime makes; -1, the broker's default, if 0.
-	ReplicationFactor int16
-	// References are the files and environment variables that configurations may refer to.
-	References secret.References
-	// RevealSecrets is connector.WorkerConfig's.
-	RevealSecrets bool
-	// CrashDir is connector.WorkerConfig's.
-	CrashDir string
 
 	// GRPCAddress is where the services listen, HTTPAddress where /metrics, /healthz and /readyz do; no HTTP if it is
 	// empty.
@@ -60,13 +48,8 @@ func (c Config) NewWorker(fleet string, meter metric.Meter, plugins ...connector
 	if c.WorkerID == "" {
 		c.WorkerID = c.GRPCAddress
 	}
-	worker, err := runtime.New(runtime.Config{
-		Kafka: c.Kafka, GroupID: c.GroupID, WorkerID: c.WorkerID, Plugins: plugins,
-		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, SchemasTopic: c.SchemasTopic,
-		ReplicationFactor: c.ReplicationFactor,
-		References:        c.References, RevealSecrets: c.RevealSecrets, CrashDir: c.CrashDir,
-		Logger: c.Telemetry.Logger, Meter: meter,
-	})
+	worker, err := runtime.New(runtime.Config{Settings: c.Settings, Kafka: c.Kafka, GroupID: c.GroupID, Plugins: plugins,
+		Logger: c.Telemetry.Logger, Meter: meter})
 	if err != nil {
 		return nil, err
 	}

@@ -181,8 +181,8 @@ func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind
 		t.Fatal(err)
 	}
 	worker, err := runtime.New(runtime.Config{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(broker.ListenAddrs()...)}, GroupID: "calypso-" + name, WorkerID: name + ":1",
-		Partitions: 4, RevealSecrets: true,
+		Kafka: []kgo.Opt{kgo.SeedBrokers(broker.ListenAddrs()...)}, GroupID: "calypso-" + name,
+		Settings: runtime.Settings{WorkerID: name + ":1", RevealSecrets: true}, Partitions: 4,
 		Plugins: []connector.Plugin{{
 			Class: class, Aliases: []string{"alias." + class}, Type: kind, Version: "test", Catalogue: c,
 			Repeats: []string{"rows come twice into a table"},

@@ -23,6 +23,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/examples/orders"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/fleet"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/rpc"
@@ -209,8 +210,10 @@ func (sys *system) startADX(ctx context.Context, _ func(string)) (string, error)
 // worker is what both fleets' workers are configured with.
 func (sys *system) worker(port, metrics int, tel *telemetry.Telemetry) fleet.Config {
 	s := sys.settings
-	return fleet.Config{Kafka: sys.brokers, GRPCAddress: local(port), HTTPAddress: local(metrics),
-		References: s.references(), CrashDir: s.Data, RevealSecrets: s.RevealSecrets, Telemetry: tel}
+	return fleet.Config{
+		Settings: runtime.Settings{References: s.references(), CrashDir: s.Data, RevealSecrets: s.RevealSecrets},
+		Kafka:    sys.brokers, GRPCAddress: local(port), HTTPAddress: local(metrics), Telemetry: tel,
+	}
 }
 
 func (sys *system) startCapture(ctx context.Context, _ func(string)) (string, error) {

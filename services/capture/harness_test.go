@@ -455,7 +455,7 @@ func workerWithoutBroker(t *testing.T) connectorv1.ConnectorServiceServer {
 		t.Fatal(err)
 	}
 	worker, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g",
-		WorkerID: "w", Plugins: plugins})
+		Settings: runtime.Settings{WorkerID: "w"}, Plugins: plugins})
 	if err != nil {
 		t.Fatal(err)
 	}

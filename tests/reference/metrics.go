@@ -111,8 +111,8 @@ func writeMetrics(w io.Writer) error {
 	if _, err := sink.Plugin(sink.Options{Meter: sinks}); err != nil {
 		return err
 	}
-	if _, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w",
-		Plugins: plugins, Meter: workers}); err != nil {
+	if _, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g",
+		Settings: runtime.Settings{WorkerID: "w"}, Plugins: plugins, Meter: workers}); err != nil {
 		return err
 	}
 	if err := admin.DeclareMetrics(pipelines); err != nil {

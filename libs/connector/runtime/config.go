@@ -13,45 +13,51 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 
+	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/connector/store"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
+// Settings are what an operator says of a worker: flags and environment variables of the binaries of both fleets (see
+// package config). Zero fields take the declared defaults.
+type Settings struct {
+	// WorkerID is unique in the fleet.
+	WorkerID string `name:"worker-id" env:"WORKER_ID" help:"Name of this worker in status, as host:port; the gRPC address if empty."`
+	// The topics are shared by all fleets and made if they are missing; that of schemas by tasks, when they first need
+	// it, with one partition.
+	ConfigTopic  string `name:"config-topic" env:"CONFIG_TOPIC" default:"calypso-configs" help:"Compacted topic of configurations."`
+	StatusTopic  string `name:"status-topic" env:"STATUS_TOPIC" default:"calypso-status" help:"Compacted topic of states."`
+	OffsetsTopic string `name:"offsets-topic" env:"OFFSETS_TOPIC" default:"calypso-offsets" help:"Compacted topic of source offsets."`
+	SchemasTopic string `name:"schemas-topic" env:"SCHEMAS_TOPIC" default:"calypso-schemas" help:"Compacted topic of the versions of captured tables."`
+
+	ReplicationFactor int16 `name:"replication-factor" env:"REPLICATION_FACTOR" default:"-1" help:"Replication factor of these topics when they are made; -1 is the broker's default."`
+	References        secret.References
+	// RevealSecrets answers a call that asks for it with literal secrets as they were given. Who may ask is for the
+	// caller's side to decide: admin asks for users with the role admin alone.
+	RevealSecrets bool `name:"reveal-secrets" env:"REVEAL_SECRETS" help:"Whether users with the role admin read literal secrets of configurations as they were given, as with Kafka Connect. Tools that compare what they sent with what they read, such as Terraform, need it; others see masks."`
+	// CrashDir must outlive the process, or a connector that ends it again and again is not found.
+	CrashDir string `name:"crash-dir" env:"CRASH_DIR" help:"Folder that outlives the process, in which the worker keeps what its process ended of; the system's folder of temporary files if empty."`
+}
+
 // Config is what a worker is made from. Zero fields take the defaults that their comments name.
 type Config struct {
+	Settings
 	// Kafka are the options that every client of this worker connects with: brokers, TLS, SASL, client id, logger. It
 	// must hold kgo.SeedBrokers.
 	Kafka []kgo.Opt
 	// GroupID is the consumer group whose members are the workers of this fleet, such as "calypso-capture".
 	GroupID string
-	// WorkerID is this worker's address (host:port) as shown in status; unique in the fleet.
-	WorkerID string
 	// Plugins are the connector classes that this fleet runs. Connectors of other classes are left to other fleets.
 	Plugins []connector.Plugin
 
-	// ConfigTopic, StatusTopic and OffsetsTopic are compacted topics, shared by all fleets; "calypso-configs",
-	// "calypso-status" and "calypso-offsets" by default. They are made if they are missing.
-	ConfigTopic  string
-	StatusTopic  string
-	OffsetsTopic string
-	// SchemasTopic is compacted, of one partition, and keeps the versions that captured tables have had;
-	// "calypso-schemas" by default. Tasks make it when they first need it.
-	SchemasTopic string
 	// TimelineTopic keeps who did what; "calypso-timeline" by default. It is made when it is first needed.
 	TimelineTopic string
-	// ReplicationFactor of topics that are made; -1, the broker's default, by default.
-	ReplicationFactor int16
 	// Partitions of the config topic when it is made, 24 by default: the most workers that a fleet can spread tasks
 	// over. Status and offsets topics are made with as many.
 	Partitions int32
 
-	// References are the files and environment variables that configurations may refer to; none by default.
-	References secret.References
-	// RevealSecrets answers a call that asks for it with literal secrets as they were given, as Kafka Connect does.
-	// Who may ask is for the caller's side to decide: admin asks for users with the role admin alone.
-	RevealSecrets bool
 	// SessionTimeout is after how long without a sign of life a worker's tasks go to others, 6 s by default (the least
 	// that Kafka brokers allow by default).
 	SessionTimeout time.Duration
@@ -62,9 +68,6 @@ type Config struct {
 	StoreTimeout time.Duration
 	// CheckTimeout bounds the checks of a source or target that ValidateConfig makes, 10 s by default.
 	CheckTimeout time.Duration
-	// CrashDir is the folder in which the worker keeps, in one of its own, what its process ended of, os.TempDir by
-	// default. It must outlive the process, or a connector that ends it again and again is not found.
-	CrashDir string
 	// AloneFor is how long a task that may have ended the process is watched before the next is started, 10 s by
 	// default.
 	AloneFor time.Duration
@@ -86,12 +89,8 @@ func (c *Config) store(reach *kafka.Reach, meters *kafka.Meters) store.Config {
 
 // withDefaults fills what is not set.
 func (c Config) withDefaults() Config {
-	setDefault(&c.ConfigTopic, "calypso-configs")
-	setDefault(&c.StatusTopic, "calypso-status")
-	setDefault(&c.OffsetsTopic, "calypso-offsets")
-	setDefault(&c.SchemasTopic, "calypso-schemas")
+	config.SetDefaults(&c.Settings)
 	setDefault(&c.TimelineTopic, "calypso-timeline")
-	setDefault(&c.ReplicationFactor, -1)
 	setDefault(&c.Partitions, 24)
 	setDefault(&c.SessionTimeout, 6*time.Second)
 	setDefault(&c.HandoverTimeout, 20*time.Second)

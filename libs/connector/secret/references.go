@@ -19,10 +19,10 @@ import (
 // a configuration can make its values visible, for instance as the name of a topic.
 type References struct {
 	// Paths are the directories, or files, that file and dir references may read (Kafka's allowed.paths).
-	Paths []string
+	Paths []string `name:"reference-paths" env:"REFERENCE_PATHS" help:"Folders or files that ${file:…} and ${dir:…} in configurations may read, separated by commas."`
 	// Env is a regular expression that the whole name of an environment variable must match (Kafka's
 	// allowlist.pattern); empty allows none.
-	Env string
+	Env string `name:"reference-env" env:"REFERENCE_ENV" help:"Regular expression of the environment variables that ${env:…} in configurations may read; none if empty."`
 	// LookupEnv reads a variable; os.LookupEnv if nil.
 	LookupEnv func(string) (string, bool)
 }
