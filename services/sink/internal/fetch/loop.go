@@ -104,6 +104,10 @@ func (l *Loop) failed(f kgo.FetchTopicPartition) {
 	default:
 		l.unread = true
 		l.of.Status.Troubles.Retrying(&l.failing, f.Err)
-		l.of.Env.Retrying(fmt.Errorf("reading topic %s: %w", f.Topic, f.Err))
+		from := "topic " + f.Topic
+		if f.Topic == "" { // it is about the group, or all brokers
+			from = "the topics of group " + l.of.Spec.Group
+		}
+		l.of.Env.Retrying(fmt.Errorf("reading %s: %w", from, f.Err))
 	}
 }
