@@ -630,3 +630,24 @@ func TestAllVersionsThatWaitWidenATableInOneChange(t *testing.T) {
 		t.Errorf("the versions were noticed: %q", told[:min(len(told), 3)])
 	}
 }
+
+func TestAColumnThatIsAddedWhileRowsAreStreamedHasItsValuesFromTheFirstRowOn(t *testing.T) {
+	instead(t, "--like-adx", "all") // which streams by a schema that is five minutes old
+	for _, mapping := range []string{"", `,'mapping':'M'`} {
+		s := newStage(t, 1, map[string]string{"ingestion.mode": "streaming", "auto.create": "true", "auto.evolve": "true"})
+		table := "Streamed" + s.table
+		s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'json'%s}]",
+			s.topic, table, mapping)
+		s.manage(".create table " + table + " (id: int)")
+		if mapping != "" {
+			s.manage(".create table " + table + ` ingestion json mapping 'M' '[{"column":"id","path":"$.id"}]'`)
+		}
+		s.manage(".alter table " + table + " policy streamingingestion enable")
+		s.start()
+		for version := range 3 {
+			s.send(&kgo.Record{Value: versioned(version, version)})
+			s.answers(table+" | count", fmt.Sprint(version+1))
+		}
+		s.answers(table+" | order by id asc | project id, c0, c1", "0  ; 1 value 1 ; 2 value 2 value 2")
+	}
+}
