@@ -60,7 +60,7 @@ func (k *compiler) array(t *pgmodel.Type, mod int32) (codec, bool) {
 	case "numeric":
 		encode = encodeFinite(encode)
 	case "timetz":
-		encode = encodeWholeTimetz
+		encode = plain(k.out, appendWholeTimetz)
 	case "time":
 		encode = encodeSQLTime(encode)
 	case "timestamp":
@@ -300,10 +300,10 @@ func encodeFinite(encode encodeFunc) encodeFunc {
 	}
 }
 
-// encodeWholeTimetz writes a timetz as an element: java.sql.Time keeps no fraction of a second here.
-func encodeWholeTimetz(dst, text []byte) ([]byte, error) {
+// appendWholeTimetz appends a timetz as an element has it: java.sql.Time keeps no fraction of a second here.
+func appendWholeTimetz(dst, text []byte) ([]byte, error) {
 	t, err := parseTimetz(text)
-	return append(appendTime(append(dst, '"'), t-t%microsPerSec, 0), 'Z', '"'), err
+	return append(appendTime(dst, t-t%microsPerSec, 0), 'Z'), err
 }
 
 // encodeSQLTime writes a time as an element: java.sql.Time knows no 24:00 and no fractions of a millisecond.

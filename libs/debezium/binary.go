@@ -23,66 +23,47 @@ func (c *Config) binaryValue(b []byte) any {
 	return b
 }
 
-// binaryEncoder returns the function that writes bytes under binary.handling.mode.
-func (k *compiler) binaryEncoder() encodeFunc {
+// encodeBinary writes bytes under binary.handling.mode, as values of the schema that bytea has with it.
+func (k *compiler) encodeBinary(s *record.Schema) encodeFunc {
+	if s.Type == record.Bytes {
+		out := k.out
+		return func(dst, b []byte) ([]byte, error) { return out.bytes(dst, b), nil }
+	}
 	switch k.cfg.Binary {
 	case BinaryBase64URLSafe:
-		return func(dst, b []byte) ([]byte, error) {
-			return append(base64.URLEncoding.AppendEncode(append(dst, '"'), b), '"'), nil
-		}
+		return plain(k.out, func(dst, b []byte) ([]byte, error) { return base64.URLEncoding.AppendEncode(dst, b), nil })
 	case BinaryHex:
-		return func(dst, b []byte) ([]byte, error) {
-			return append(hex.AppendEncode(append(dst, '"'), b), '"'), nil
-		}
+		return plain(k.out, func(dst, b []byte) ([]byte, error) { return hex.AppendEncode(dst, b), nil })
 	}
-	// As JSON, Connect's BYTES look like the base64 string.
-	return func(dst, b []byte) ([]byte, error) { return record.AppendBase64(dst, b), nil }
+	return plain(k.out, func(dst, b []byte) ([]byte, error) { return base64.StdEncoding.AppendEncode(dst, b), nil })
 }
 
 // bytea is the codec of bytea, whose text output is "\x" and hexadecimal digits (bytea_output = hex).
 func (k *compiler) bytea() codec {
-	s := record.Of(record.Bytes)
-	if _, text := k.cfg.binaryValue(nil).(string); text {
-		s = record.Of(record.String)
-	}
-	c := codec{schema: s, fallback: k.cfg.binaryValue([]byte{})}
+	placeholder := k.cfg.Unavailable
+	c := codec{schema: record.Of(record.String), fallback: k.cfg.binaryValue([]byte{})}
 	switch k.cfg.Binary {
-	case BinaryBytes, "":
-		c.unchanged = k.cfg.Unavailable
+	case BinaryBase64URLSafe:
+		c.encode = plain(k.out, func(dst, digits []byte) ([]byte, error) {
+			return appendHexAsBase64(dst, digits, base64.URLEncoding)
+		})
+	case BinaryBase64:
+		c.encode = plain(k.out, func(dst, digits []byte) ([]byte, error) {
+			return appendHexAsBase64(dst, digits, base64.StdEncoding)
+		})
 	case BinaryHex:
-		c.unchanged = string(k.cfg.Unavailable)
+		c.unchanged = string(placeholder)
+		c.encode = plain(k.out, func(dst, digits []byte) ([]byte, error) { return append(dst, digits...), nil })
+	default:
+		c.schema, c.encode, c.unchanged = record.Of(record.Bytes), k.out.hex, placeholder
 	}
-	if k.cfg.Binary == BinaryHex {
-		c.encode = func(dst, text []byte) ([]byte, error) {
-			digits, err := hexDigits(text)
-			if err != nil {
-				return dst, err
-			}
-			return append(append(append(dst, '"'), digits...), '"'), nil
-		}
-		return c
-	}
-	encoding := base64.StdEncoding
-	if k.cfg.Binary == BinaryBase64URLSafe {
-		encoding = base64.URLEncoding
-	}
+	encode := c.encode
 	c.encode = func(dst, text []byte) ([]byte, error) {
 		digits, err := hexDigits(text)
 		if err != nil {
 			return dst, err
 		}
-		dst = append(dst, '"')
-		// Three bytes at a time become four characters, so that no copy of the value is needed.
-		var raw [48]byte
-		for len(digits) > 0 {
-			n := min(len(digits), 2*len(raw))
-			if _, err := hex.Decode(raw[:], digits[:n]); err != nil {
-				return dst, fmt.Errorf("read a bytea: %w", err)
-			}
-			dst = encoding.AppendEncode(dst, raw[:n/2])
-			digits = digits[n:]
-		}
-		return append(dst, '"'), nil
+		return encode(dst, digits)
 	}
 	return c
 }
@@ -112,21 +93,27 @@ func (k *compiler) bits(name string, mod int32) codec {
 			length = 1
 		}
 	}
+	out := k.out
 	if length == 1 {
 		return codec{schema: record.Of(record.Boolean), fallback: false, encode: func(dst, text []byte) ([]byte, error) {
 			if len(text) != 1 {
 				return dst, fmt.Errorf("%q is not one bit", text)
 			}
-			return strconv.AppendBool(dst, text[0] == '1'), nil
+			return out.boolean(dst, text[0] == '1'), nil
 		}}
 	}
 	s := semantic(record.Bytes, "io.debezium.data.Bits", record.Param{Name: "length", Value: strconv.Itoa(length)})
-	return codec{schema: s, fallback: []byte{}, encode: encodeBits}
+	var scratch []byte
+	return codec{schema: s, fallback: []byte{}, encode: func(dst, text []byte) (_ []byte, err error) {
+		if scratch, err = appendBits(scratch[:0], text); err != nil {
+			return dst, err
+		}
+		return out.bytes(dst, scratch), nil
+	}}
 }
 
-func encodeBits(dst, text []byte) ([]byte, error) {
-	var space [32]byte
-	out := space[:0]
+// appendBits appends the bits that text has as digits.
+func appendBits(dst, text []byte) ([]byte, error) {
 	for end := len(text); end > 0; end -= 8 {
 		var b byte
 		for _, c := range text[max(0, end-8):end] {
@@ -135,10 +122,10 @@ func encodeBits(dst, text []byte) ([]byte, error) {
 			}
 			b = b<<1 | (c - '0')
 		}
-		out = append(out, b)
+		dst = append(dst, b)
 	}
-	for len(out) > 0 && bits.Len8(out[len(out)-1]) == 0 {
-		out = out[:len(out)-1]
+	for len(dst) > 0 && bits.Len8(dst[len(dst)-1]) == 0 {
+		dst = dst[:len(dst)-1]
 	}
-	return record.AppendBase64(dst, out), nil
+	return dst, nil
 }

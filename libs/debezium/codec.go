@@ -6,21 +6,22 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// codec writes values of one PostgreSQL type, from text output to JSON.
+// codec writes values of one PostgreSQL type, from text output to a format.
 type codec struct {
 	// schema is the Connect schema of the values, not optional and without default.
 	schema *record.Schema
-	// encode appends the JSON of one value.
+	// encode appends one value.
 	encode encodeFunc
 	// verbatim says that the value is the text itself.
 	verbatim bool
-	// masked is the JSON of what stands for every value, NULL included; nil unless the column is masked.
-	masked []byte
+	// masked is what stands for every value, NULL included; nil unless the column is masked.
+	masked *string
 	// rewritten says that a column mapping masks, hashes or truncates values.
 	rewritten bool
 	// lost says that streamed values are taken for NULL; encode is nil then.
 	lost bool
-	// snapshot is encode for rows read by SQL where Debezium treats them otherwise than streamed ones; nil if it does not.
+	// snapshot is encode for rows read by SQL. A codec that is being made has it only where Debezium treats them otherwise
+	// than streamed ones.
 	snapshot encodeFunc
 	// fallback is the value that stands for NULL in a column that is NOT NULL and has no default; nil if there is none.
 	fallback any
@@ -28,16 +29,16 @@ type codec struct {
 	unchanged any
 }
 
-// encodeFunc appends the JSON of one value given in PostgreSQL's text output. On an error what it appended is dropped.
+// encodeFunc appends one value given in PostgreSQL's text output. On an error what it appended is dropped.
 type encodeFunc func(dst, text []byte) ([]byte, error)
 
 // errUnrepresentable says that a value has no form in the column's Connect type (NaN as a Decimal).
 var errUnrepresentable = errors.New("the value has no representation in the Kafka Connect type of the column")
 
-// compiler makes the codecs of columns. json is the converter of the record's part that the codecs write.
+// compiler makes the codecs of columns that write a format.
 type compiler struct {
-	cfg  *Config
-	json *record.JSON
+	cfg *Config
+	out format
 }
 
 // semantic is a schema of one of Debezium's semantic types, all of version 1.
@@ -47,7 +48,56 @@ func semantic(t record.Type, name string, params ...record.Param) *record.Schema
 
 // text is the codec of types whose text output is their value.
 func (k *compiler) text(s *record.Schema) codec {
-	return codec{schema: s, encode: encodeText, verbatim: true, fallback: "", unchanged: string(k.cfg.Unavailable)}
+	return codec{schema: s, encode: encodeText(k.out), verbatim: true, fallback: "",
+		unchanged: string(k.cfg.Unavailable)}
 }
 
-func encodeText(dst, text []byte) ([]byte, error) { return record.AppendString(dst, text), nil }
+func encodeText(out format) encodeFunc {
+	if _, json := out.(jsonFormat); json { // the commonest of all
+		return func(dst, text []byte) ([]byte, error) { return record.AppendString(dst, text), nil }
+	}
+	return func(dst, text []byte) ([]byte, error) { return out.text(dst, text), nil }
+}
+
+// plain appends a string of ASCII characters that JSON does not escape.
+func plain(out format, write func(dst, text []byte) ([]byte, error)) encodeFunc {
+	return func(dst, text []byte) ([]byte, error) {
+		from := len(dst)
+		dst, err := write(out.open(dst), text)
+		if err != nil {
+			return dst, err
+		}
+		return out.shut(dst, from), nil
+	}
+}
+
+// throughJSON is the codec of a type of which values are structs, lists or maps, or made of one: written as JSON first
+// where the format is another one.
+func (k *compiler) throughJSON(make func(*compiler) (codec, bool)) (codec, bool) {
+	if _, json := k.out.(jsonFormat); json {
+		return make(k)
+	}
+	c, ok := make(&compiler{cfg: k.cfg, out: jsonFormat{decoded}})
+	if !ok {
+		return c, false
+	}
+	out, schema := k.out, c.schema
+	var scratch []byte
+	wrap := func(encode encodeFunc) encodeFunc {
+		if encode == nil {
+			return nil
+		}
+		return func(dst, text []byte) (_ []byte, err error) {
+			if scratch, err = encode(scratch[:0], text); err != nil {
+				return dst, err
+			}
+			v, err := record.DecodeJSONValue(schema, scratch)
+			if err != nil {
+				return dst, err
+			}
+			return out.constant(dst, schema, v)
+		}
+	}
+	c.encode, c.snapshot = wrap(c.encode), wrap(c.snapshot)
+	return c, true
+}

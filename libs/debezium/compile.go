@@ -42,7 +42,8 @@ func (e *Encoder) compile() error {
 	e.schemas.envelope = e.envelopeSchema()
 	e.source = newSourceBlock(e.cfg, e.rel.Schema, e.rel.Name, valueJSON)
 	if e.cfg.TransformsRecords() {
-		e.generic = newGeneric(e)
+		chain := e.cfg.Transforms.Copy() // it keeps what it derives, and other encoders are used meanwhile
+		e.generic, e.shapes = newGeneric(e, chain), newShapes(e, chain)
 		return nil
 	}
 	if e.keyOpen, e.keyClose, err = wrapping(keyJSON, e.schemas.key); err != nil {
@@ -106,7 +107,7 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 			unread.NotNull, unread.Default = false, ""
 			c = &unread
 		}
-		k := compiler{cfg: e.cfg, json: json}
+		k := compiler{cfg: e.cfg, out: jsonFormat{json}}
 		codec, ok := k.column(c)
 		if !ok {
 			continue
@@ -116,11 +117,11 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 			mapping = e.cfg.Columns.mappingFor(e.rel.Schema+"."+e.rel.Name, c.Name, c.Type.Name)
 		}
 		def := defaultValue(c, &codec) // of the column as it is, not as it is mapped
-		if err := codec.apply(mapping, c, e.rel.Streamed); err != nil {
+		if err := codec.apply(mapping, c, e.rel.Streamed, k.out); err != nil {
 			return p, nil, fmt.Errorf("column %s: %w", c.Name, err)
 		}
 		codec.schema = codec.schema.AsOptional(!c.NotNull).WithDefault(def)
-		cp := columnPlan{column: c, index: i, codec: codec}
+		cp := columnPlan{column: c, index: i, codec: codec, mapping: mapping}
 		fieldName := e.cfg.FieldNameAdjustment.FieldName(c.Name)
 		cp.name = append(record.AppendString(nil, []byte(fieldName)), ':')
 		var err error
@@ -142,7 +143,7 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 func nullOf(c *codec, json *record.JSON) ([]byte, error) {
 	switch {
 	case c.masked != nil:
-		return c.masked, nil
+		return record.AppendString(nil, []byte(*c.masked)), nil
 	case c.schema.Default != nil && (!c.schema.Optional || !json.KeepNull):
 		return json.AppendValue(nil, c.schema, c.schema.Default)
 	case c.schema.Optional:

@@ -116,6 +116,8 @@ type Config struct {
 	Transforms *transform.Chain // nil means none; a pipeline without transforms pays nothing for them
 }
 
+func (c *Config) version() string { return orDefault(c.Version, CompatibleVersion) }
+
 // TransformsRecords reports whether records go through transforms or converters other than JSON, which costs them the
 // direct path.
 func (c *Config) TransformsRecords() bool {

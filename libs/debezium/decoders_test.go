@@ -19,7 +19,7 @@ import (
 func typed(t testing.TB, name string, mod int32, settings ...string) codec {
 	t.Helper()
 	cfg := mustConfig(t, plainSettings(settings...))
-	k := compiler{cfg: cfg, json: &record.JSON{}}
+	k := compiler{cfg: cfg, out: jsonFormat{&record.JSON{}}}
 	c, ok := k.column(&pgmodel.Column{Name: "c", Type: baseType(name), TypeMod: mod})
 	if !ok {
 		t.Fatalf("there is no codec for %s", name)
@@ -103,13 +103,13 @@ func TestADecimalKeepsEveryDigit(t *testing.T) {
 		d := record.Decimal{Value: unscaled, Scale: scale}
 		c := codec{}
 		for _, format := range []record.DecimalFormat{record.DecimalBase64, record.DecimalNumeric} {
-			k := compiler{cfg: &Config{}, json: &record.JSON{Decimals: format}}
+			k := compiler{cfg: &Config{}, out: jsonFormat{&record.JSON{Decimals: format}}}
 			c = k.numeric(int32(60<<16|scale) + 4)
 			got, err := c.encode(nil, []byte(d.String()))
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, _ := k.json.AppendValue(nil, c.schema, d)
+			want, _ := k.out.constant(nil, c.schema, d)
 			if string(got) != string(want) {
 				t.Fatalf("%s: %s, want %s", d, got, want)
 			}

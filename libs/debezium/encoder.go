@@ -38,6 +38,7 @@ type Encoder struct {
 	source  sourceBlock
 	context []kgo.RecordHeader
 	generic *generic // nil where the bytes can be written directly: JSON converters and no transforms
+	shapes  *shapes  // nil where generic has to make all records
 
 	scratch []byte
 }
@@ -145,7 +146,11 @@ func (e *Encoder) appendRekeyed(b *Batch, ev *Event) (int, error) {
 // appendDelete appends a delete and its tombstone. The tombstone carries the delete's headers.
 func (e *Encoder) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) error {
 	if e.generic != nil {
-		return e.generic.appendDelete(b, ev, headers)
+		done, err := e.appendShaped(b, change{Event: ev, op: Delete, old: ev.Before}, headers)
+		if !done {
+			err = e.generic.appendDelete(b, ev, headers)
+		}
+		return err
 	}
 	if err := e.appendChange(b, ev, Delete, ev.Before, nil, headers, 0); err != nil {
 		return err
@@ -162,7 +167,11 @@ func (e *Encoder) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) 
 func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after pgmodel.Tuple, headers []kgo.RecordHeader,
 	offset int64) error {
 	if e.generic != nil {
-		return e.generic.appendChange(b, ev, op, before, after, headers, offset)
+		done, err := e.appendShaped(b, change{Event: ev, op: op, old: before, row: after, offset: offset}, headers)
+		if !done {
+			err = e.generic.appendChange(b, ev, op, before, after, headers, offset)
+		}
+		return err
 	}
 	buf := b.tail()
 	var key []byte
@@ -190,6 +199,14 @@ func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after pgmodel
 	}
 	b.add(e.topic, key, value, b.joinHeaders(headers, e.context, ev.Headers))
 	return nil
+}
+
+// appendShaped appends the records of a change by programs. It reports whether it could.
+func (e *Encoder) appendShaped(b *Batch, c change, headers []kgo.RecordHeader) (bool, error) {
+	if e.shapes == nil {
+		return false, nil
+	}
+	return e.shapes.append(b, c, headers)
 }
 
 // appendKeyValue appends the key of a row; old supplies TOASTed values that t does not carry, and may be nil.

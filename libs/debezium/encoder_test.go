@@ -3,7 +3,11 @@ package debezium
 import (
 	"bytes"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -78,9 +82,36 @@ func TestAnInsertIsWrittenAsDebeziumWritesIt(t *testing.T) {
 	}
 }
 
+// registry answers as a schema registry does that knows every schema.
+func registry(t testing.TB) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"id":258}`))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// pipelines are what records commonly pass, by their names.
+func pipelines(t testing.TB) map[string][]string {
+	url := registry(t)
+	const avro = "io.confluent.connect.avro.AvroConverter"
+	toAvro := []string{"key.converter", avro, "value.converter", avro, "key.converter.schema.registry.url", url,
+		"value.converter.schema.registry.url", url}
+	unwrap := []string{"transforms", "u", "transforms.u.type", "io.debezium.transforms.ExtractNewRecordState",
+		"transforms.u.add.fields", "op,source.ts_ms,source.lsn,table", "transforms.u.delete.tombstone.handling.mode", "rewrite"}
+	return map[string][]string{
+		"JSON": nil, "JSON with schemas": {"value.converter.schemas.enable", "true"}, "Avro": toAvro, "unwrapped": unwrap,
+		"unwrapped Avro": append(slices.Clone(toAvro), unwrap...),
+		"routed and extended": {"transforms", "r,i", "transforms.r.type", "org.apache.kafka.connect.transforms.RegexRouter",
+			"transforms.r.regex", "(.*)", "transforms.r.replacement", "x.$1",
+			"transforms.i.type", "org.apache.kafka.connect.transforms.InsertField$Value",
+			"transforms.i.static.field", "env", "transforms.i.static.value", "prod"},
+	}
+}
+
 func TestARowOfCommonTypesAllocatesNothing(t *testing.T) {
-	for _, schemas := range []string{"false", "true"} {
-		e, err := NewEncoder(ordersRelation(), mustConfig(t, plainSettings("value.converter.schemas.enable", schemas)))
+	for name, settings := range pipelines(t) {
+		e, err := NewEncoder(ordersRelation(), mustConfig(t, plainSettings(settings...)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,9 +128,32 @@ func TestARowOfCommonTypesAllocatesNothing(t *testing.T) {
 		}
 		run()
 		if n := testing.AllocsPerRun(10, run); n != 0 {
-			t.Errorf("with schemas %s: %v allocations in 100 rows", schemas, n)
+			t.Errorf("%s: %v allocations in 100 rows", name, n)
 		}
 	}
+}
+
+func TestEncodersOfOneConfigurationAreUsedAtOnce(t *testing.T) {
+	cfg := mustConfig(t, plainSettings("transforms", "u,c", "transforms.u.type",
+		"io.debezium.transforms.ExtractNewRecordState", "transforms.c.type",
+		"org.apache.kafka.connect.transforms.Cast$Value", "transforms.c.spec", "custid:string"))
+	var workers sync.WaitGroup
+	for range 4 {
+		workers.Go(func() {
+			e, err := NewEncoder(ordersRelation(), cfg)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			var b Batch
+			for range 100 {
+				if _, err := e.Append(&b, insertOrder()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
 }
 
 // docs is a table with columns that PostgreSQL may TOAST and one of a type that Debezium does not know.
@@ -288,9 +342,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 }
 
 func BenchmarkAppendInsert(b *testing.B) {
-	for _, schemas := range []string{"false", "true"} {
-		b.Run("schemas="+schemas, func(b *testing.B) {
-			e, err := NewEncoder(ordersRelation(), mustConfig(b, plainSettings("value.converter.schemas.enable", schemas)))
+	for name, settings := range pipelines(b) {
+		b.Run(name, func(b *testing.B) {
+			e, err := NewEncoder(ordersRelation(), mustConfig(b, plainSettings(settings...)))
 			if err != nil {
 				b.Fatal(err)
 			}

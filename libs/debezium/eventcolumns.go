@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
-	"github.com/calypso-cdc/calypso/libs/record"
 )
 
 // EventColumn is a column whose values go into records.
@@ -18,7 +17,7 @@ type EventColumn struct {
 // transforms), in the order of the table.
 func (c *Config) EventColumns(rel *pgmodel.Relation) []EventColumn {
 	var key []int
-	k := compiler{cfg: c, json: &record.JSON{}}
+	k := compiler{cfg: c, out: jsonFormat{decoded}}
 	convertible := func(i int) bool {
 		_, ok := k.column(&rel.Columns[i])
 		return ok

@@ -7,17 +7,20 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/record"
+	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
-// generic is the path of records that go through transforms or a converter other than JSON. It
-// builds each record from the JSON that the direct path writes, so that there is one description of
-// every type; it allocates.
+// generic makes the records one by one that neither the direct path nor shapes can write: those of
+// transforms that look into values, and of converters that write text. It builds each record from
+// the JSON that the direct path writes, so that there is one description of every type; it allocates.
 type generic struct {
 	e *Encoder
 	w Writer
 }
 
-func newGeneric(e *Encoder) *generic { return &generic{e: e, w: writerOf(e.cfg)} }
+func newGeneric(e *Encoder, chain *transform.Chain) *generic {
+	return &generic{e, Writer{e.cfg.Key, e.cfg.Value, chain}}
+}
 
 func (g *generic) appendChange(b *Batch, ev *Event, op Op, before, after pgmodel.Tuple, headers []kgo.RecordHeader,
 	offset int64) error {
@@ -51,13 +54,8 @@ func (g *generic) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) 
 // change makes the record of a change event.
 func (g *generic) change(ev *Event, op Op, before, after pgmodel.Tuple, headers []kgo.RecordHeader,
 	offset int64) (*record.Record, error) {
-	r := &record.Record{Topic: g.e.topic, Partition: -1, Offset: -1}
-	for _, list := range [][]kgo.RecordHeader{headers, g.e.context, ev.Headers} {
-		for _, h := range list {
-			r.Headers = append(r.Headers, record.Header{Key: h.Key, Schema: record.OptionalOf(record.String),
-				Value: string(h.Value)})
-		}
-	}
+	r := &record.Record{Topic: g.e.topic, Partition: -1, Offset: -1,
+		Headers: recordHeaders(headers, g.e.context, ev.Headers)}
 	of, old := after, ev.Before
 	if op == Delete {
 		of, old = before, nil

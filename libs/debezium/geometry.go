@@ -99,9 +99,9 @@ func encodeGeometry(dst, text []byte) ([]byte, error) {
 
 // vector is the codec of pgvector's vector and halfvec, which print as [1,2,3].
 func (k *compiler) vector(name string) codec {
-	item, semanticName, encode := record.Float64, "io.debezium.data.DoubleVector", encodeFloat64
+	item, semanticName, encode := record.Float64, "io.debezium.data.DoubleVector", encodeFloat64(k.out)
 	if name == "halfvec" {
-		item, semanticName, encode = record.Float32, "io.debezium.data.FloatVector", encodeFloat32
+		item, semanticName, encode = record.Float32, "io.debezium.data.FloatVector", encodeFloat32(k.out)
 	}
 	s := record.ArrayOf(record.Of(item))
 	s.Name, s.Version = semanticName, 1
@@ -133,7 +133,7 @@ func (k *compiler) sparseVector() codec {
 		Fields: []record.Field{field("dimensions", record.Of(record.Int16)),
 			field("vector", &record.Schema{Type: record.MapType,
 				Keys: record.Of(record.Int16), Values: record.Of(record.Float64)})}}
-	encodeIndex := intEncoder(16)
+	encodeIndex, encodeNumber := encodeInt(k.out, 16), encodeFloat64(k.out)
 	return codec{schema: s, encode: func(dst, text []byte) ([]byte, error) {
 		elements, dimensions, ok := bytes.Cut(text, []byte("}/"))
 		n, err := strconv.ParseInt(string(dimensions), 10, 16)
@@ -151,7 +151,7 @@ func (k *compiler) sparseVector() codec {
 				dst = append(dst, ',')
 			}
 			if dst, err = encodeIndex(append(dst, '['), index); err == nil {
-				dst, err = encodeFloat64(append(dst, ','), number)
+				dst, err = encodeNumber(append(dst, ','), number)
 			}
 			if err != nil {
 				return dst, err

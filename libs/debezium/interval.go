@@ -16,21 +16,22 @@ const daysPerMonth = 365.25 / 12.0
 func (k *compiler) interval() codec {
 	if k.cfg.Interval == IntervalString {
 		return codec{schema: timeSchema(record.String, "Interval"), fallback: "P0Y0M0DT0H0M0S",
-			encode: func(dst, text []byte) ([]byte, error) {
+			encode: plain(k.out, func(dst, text []byte) ([]byte, error) {
 				v, err := parseInterval(text)
 				if err != nil {
 					return dst, err
 				}
-				return append(v.appendISO(append(dst, '"')), '"'), nil
-			}}
+				return v.appendISO(dst), nil
+			})}
 	}
+	out := k.out
 	return codec{schema: timeSchema(record.Int64, "MicroDuration"), fallback: int64(0),
 		encode: func(dst, text []byte) ([]byte, error) {
 			v, err := parseInterval(text)
 			if err != nil {
 				return dst, err
 			}
-			return strconv.AppendInt(dst, v.micros(), 10), nil
+			return out.integer(dst, v.micros()), nil
 		}}
 }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -20,7 +21,12 @@ import (
 )
 
 // apply changes the codec as a column mapping asks; m may be nil. streamed is Relation.Streamed.
-func (c *codec) apply(m *ColumnMapping, col *pgmodel.Column, streamed bool) error {
+func (c *codec) apply(m *ColumnMapping, col *pgmodel.Column, streamed bool, out format) error {
+	defer func() {
+		if c.snapshot == nil {
+			c.snapshot = c.encode
+		}
+	}()
 	if m == nil {
 		return nil
 	}
@@ -31,13 +37,13 @@ func (c *codec) apply(m *ColumnMapping, col *pgmodel.Column, streamed bool) erro
 	case m.Truncate != nil:
 		if length > *m.Truncate {
 			c.schema = withParams(c.schema, record.Param{Name: "truncateLength", Value: strconv.Itoa(*m.Truncate)})
-			c.rewrite(truncated(*m.Truncate))
-			c.cutBytes(*m.Truncate)
+			c.rewrite(truncated(*m.Truncate), out)
+			c.cutBytes(*m.Truncate, out)
 		}
 	case m.Mask != nil:
 		c.schema = withParams(c.schema, record.Param{Name: "masked", Value: "true"})
 		if isCharacter(col) {
-			c.mask(*m.Mask)
+			c.mask(*m.Mask, out)
 		}
 	case m.Hash != nil:
 		c.schema = withParams(c.schema, record.Param{Name: "masked", Value: "true"})
@@ -46,7 +52,7 @@ func (c *codec) apply(m *ColumnMapping, col *pgmodel.Column, streamed bool) erro
 			if err != nil {
 				return err
 			}
-			c.rewrite(h.replace(length))
+			c.rewrite(h.replace(length), out)
 		}
 	}
 	return nil
@@ -64,7 +70,7 @@ func withParams(s *record.Schema, params ...record.Param) *record.Schema {
 type rewriter func(text []byte) []byte
 
 // rewrite puts a rewriter behind the codec where values are strings, and applies it to what stands for missing ones.
-func (c *codec) rewrite(f rewriter) {
+func (c *codec) rewrite(f rewriter, out format) {
 	if c.schema.Type != record.String || c.encode == nil && c.snapshot == nil {
 		return
 	}
@@ -83,11 +89,11 @@ func (c *codec) rewrite(f rewriter) {
 			if err != nil {
 				return dst, err
 			}
-			v, err := record.DecodeJSONValue(schema, dst[from:])
-			if s, ok := v.(string); ok {
-				dst = record.AppendString(dst[:from], f([]byte(s)))
+			text, err = out.content(schema, dst[from:])
+			if err != nil {
+				return dst, err
 			}
-			return dst, err
+			return out.text(dst[:from], slices.Clone(f(text))), nil
 		}
 	}
 	c.encode, c.snapshot = wrap(c.encode), wrap(c.snapshot)
@@ -98,7 +104,7 @@ func (c *codec) rewrite(f rewriter) {
 
 // cutBytes cuts values that are plain bytes, but not the placeholder. Decimals and bits are Bytes
 // too, but no byte buffers in Debezium.
-func (c *codec) cutBytes(n int) {
+func (c *codec) cutBytes(n int, out format) {
 	if c.schema.Type != record.Bytes || c.schema.Name != "" {
 		return
 	}
@@ -110,19 +116,19 @@ func (c *codec) cutBytes(n int) {
 		if err != nil {
 			return dst, err
 		}
-		v, err := record.DecodeJSONValue(schema, dst[from:])
-		if b, ok := v.([]byte); ok && len(b) > n {
-			dst = record.AppendBase64(dst[:from], b[:n])
+		b, err := out.content(schema, dst[from:])
+		if err == nil && len(b) > n {
+			dst = out.bytes(dst[:from], slices.Clone(b[:n]))
 		}
 		return dst, err
 	}
 }
 
 // mask makes every value the same text, NULL too.
-func (c *codec) mask(text string) {
-	json := record.AppendString(nil, []byte(text))
-	c.encode = func(dst, _ []byte) ([]byte, error) { return append(dst, json...), nil }
-	c.snapshot, c.unchanged, c.masked, c.rewritten = nil, text, json, true
+func (c *codec) mask(text string, out format) {
+	mask := out.text(nil, []byte(text))
+	c.encode = func(dst, _ []byte) ([]byte, error) { return append(dst, mask...), nil }
+	c.snapshot, c.unchanged, c.masked, c.rewritten = nil, text, &text, true
 }
 
 // truncated cuts text to n UTF-16 units, as Java's String counts characters.

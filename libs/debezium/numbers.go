@@ -10,9 +10,10 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// intEncoder copies the digits of integers, which are JSON already, after a look at them.
-func intEncoder(bits int) encodeFunc {
+// encodeInt writes integers, whose digits are JSON already, after a look at them.
+func encodeInt(out format, bits int) encodeFunc {
 	safe := map[int]int{16: 4, 32: 9, 64: 18}[bits] // so many digits always fit
+	_, json := out.(jsonFormat)
 	return func(dst, text []byte) ([]byte, error) {
 		digits := text
 		if len(digits) > 0 && digits[0] == '-' {
@@ -31,8 +32,26 @@ func intEncoder(bits int) encodeFunc {
 				return dst, fmt.Errorf("%q is no integer of %d bits", text, bits)
 			}
 		}
-		return append(dst, text...), nil
+		if json {
+			return append(dst, text...), nil
+		}
+		return out.integer(dst, wholeNumber(text)), nil
 	}
+}
+
+// wholeNumber reads digits that are checked already.
+func wholeNumber(text []byte) (v int64) {
+	negative := text[0] == '-'
+	if negative {
+		text = text[1:]
+	}
+	for _, c := range text {
+		v = v*10 - int64(c-'0') // downwards, since the least number has no counterpart
+	}
+	if negative {
+		return v
+	}
+	return -v
 }
 
 // isVector says whether a type is one of the catalogs' lists of integers, whose text has spaces between them.
@@ -40,8 +59,8 @@ func isVector(t *pgmodel.Type) bool { return t.Name == "int2vector" || t.Name ==
 
 // integers is the codec of such a list. Debezium has the schema, but takes the text for an array's,
 // of which nothing is left.
-func integers(element record.Type, bits int) codec {
-	encode := intEncoder(bits)
+func integers(out format, element record.Type, bits int) codec {
+	encode := encodeInt(out, bits)
 	return codec{schema: record.ArrayOf(record.Of(element)), fallback: []any{},
 		encode: func(dst, text []byte) (_ []byte, err error) {
 			dst = append(dst, '[')
@@ -57,28 +76,40 @@ func integers(element record.Type, bits int) codec {
 		}}
 }
 
-func encodeBool(dst, text []byte) ([]byte, error) {
-	if len(text) == 1 && text[0] == 't' {
-		return append(dst, "true"...), nil
+func encodeBool(out format) encodeFunc {
+	return func(dst, text []byte) ([]byte, error) {
+		if len(text) != 1 || text[0] != 't' && text[0] != 'f' {
+			return dst, fmt.Errorf("%q is no boolean", text)
+		}
+		return out.boolean(dst, text[0] == 't'), nil
 	}
-	if len(text) == 1 && text[0] == 'f' {
-		return append(dst, "false"...), nil
-	}
-	return dst, fmt.Errorf("%q is no boolean", text)
 }
 
-func encodeFloat64(dst, text []byte) ([]byte, error) {
-	f, err := strconv.ParseFloat(string(text), 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return dst, fmt.Errorf("%q is no floating-point number", text)
+func encodeFloat64(out format) encodeFunc {
+	return func(dst, text []byte) ([]byte, error) {
+		f, err := parseFloat(text, 64)
+		if err != nil {
+			return dst, err
+		}
+		return out.float64(dst, f), nil
 	}
-	return record.AppendFloat64(dst, f), nil
 }
 
-func encodeFloat32(dst, text []byte) ([]byte, error) {
-	f, err := strconv.ParseFloat(string(text), 32)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return dst, fmt.Errorf("%q is no floating-point number", text)
+func encodeFloat32(out format) encodeFunc {
+	return func(dst, text []byte) ([]byte, error) {
+		f, err := parseFloat(text, 32)
+		if err != nil {
+			return dst, err
+		}
+		return out.float32(dst, float32(f)), nil
 	}
-	return record.AppendFloat32(dst, float32(f)), nil
+}
+
+// parseFloat reads a floating-point number; what is out of range is infinite.
+func parseFloat(text []byte, bits int) (float64, error) {
+	f, err := strconv.ParseFloat(string(text), bits)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("%q is no floating-point number", text)
+	}
+	return f, nil
 }

@@ -2,7 +2,6 @@ package debezium
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"math/big"
 	"strconv"
@@ -26,30 +25,30 @@ func (k *compiler) numeric(mod int32) codec {
 	zero := record.Decimal{Value: new(big.Int), Scale: scale}
 	switch k.cfg.Decimal {
 	case DecimalDouble:
-		return codec{schema: record.Of(record.Float64), encode: encodeFloat64, fallback: float64(0)}
+		return codec{schema: record.Of(record.Float64), encode: encodeFloat64(k.out), fallback: float64(0)}
 	case DecimalString:
-		return codec{schema: record.Of(record.String), encode: numericTextEncoder(mod, scale), fallback: zero.String(),
+		return codec{schema: record.Of(record.String), encode: encodeNumericText(k.out, mod, scale), fallback: zero.String(),
 			unchanged: string(k.cfg.Unavailable)}
 	}
 	if mod == -1 {
-		return variableScale()
+		return variableScale(k.out)
 	}
 	s := decimalSchema(scale)
 	s.Params = append(s.Params, record.Param{Name: "connect.decimal.precision", Value: strconv.Itoa(precision)})
-	return codec{schema: s, encode: k.decimalEncoder(scale), fallback: zero}
+	return codec{schema: s, encode: encodeDecimal(k.out, scale), fallback: zero}
 }
 
 func decimalSchema(scale int) *record.Schema {
 	return semantic(record.Bytes, record.DecimalName, record.Param{Name: "scale", Value: strconv.Itoa(scale)})
 }
 
-// numericTextEncoder writes numerics of a column's scale as strings. Values of the column have that scale already; its
+// encodeNumericText writes numerics of a column's scale as strings. Values of the column have that scale already; its
 // default may not.
-func numericTextEncoder(mod int32, scale int) encodeFunc {
+func encodeNumericText(out format, mod int32, scale int) encodeFunc {
 	if mod == -1 {
-		return encodeNumericText
+		return plain(out, appendNumeric)
 	}
-	return func(dst, text []byte) ([]byte, error) {
+	return plain(out, func(dst, text []byte) ([]byte, error) {
 		fraction := 0
 		if point := bytes.IndexByte(text, '.'); point >= 0 {
 			fraction = len(text) - point - 1
@@ -61,23 +60,23 @@ func numericTextEncoder(mod int32, scale int) encodeFunc {
 			}
 			text = []byte(d.String())
 		}
-		return encodeNumericText(dst, text)
-	}
+		return appendNumeric(dst, text)
+	})
 }
 
-// encodeNumericText writes a numeric as a string, special values under the names that Debezium gives them.
-func encodeNumericText(dst, text []byte) ([]byte, error) {
+// appendNumeric appends the digits of a numeric; special values have the names that Debezium gives them.
+func appendNumeric(dst, text []byte) ([]byte, error) {
 	if len(text) > 0 && (text[0] == 'N' || text[len(text)-1] == 'y') {
 		switch string(text) {
 		case "NaN":
-			return append(dst, `"NAN"`...), nil
+			return append(dst, "NAN"...), nil
 		case "Infinity":
-			return append(dst, `"POSITIVE_INFINITY"`...), nil
+			return append(dst, "POSITIVE_INFINITY"...), nil
 		case "-Infinity":
-			return append(dst, `"NEGATIVE_INFINITY"`...), nil
+			return append(dst, "NEGATIVE_INFINITY"...), nil
 		}
 	}
-	return append(append(append(dst, '"'), text...), '"'), checkNumeric(text)
+	return append(dst, text...), checkNumeric(text)
 }
 
 // checkNumeric accepts what numeric_out prints: digits with at most a sign before and a point between them.
@@ -100,26 +99,19 @@ func checkNumeric(text []byte) error {
 	return nil
 }
 
-// decimalEncoder writes Connect Decimals of a fixed scale.
-func (k *compiler) decimalEncoder(scale int) encodeFunc {
-	if k.json.Decimals == record.DecimalNumeric {
-		return func(dst, text []byte) ([]byte, error) {
-			d, err := parseNumeric(text, scale)
-			if err != nil {
-				return dst, err
-			}
-			return append(dst, d.JavaString()...), nil
-		}
-	}
+// encodeDecimal writes Connect Decimals of a fixed scale.
+func encodeDecimal(out format, scale int) encodeFunc {
 	return func(dst, text []byte) ([]byte, error) {
 		if v, ok := smallUnscaled(text, scale); ok {
-			return appendUnscaled(dst, v), nil
+			if dst, ok = out.unscaled(dst, v); ok {
+				return dst, nil
+			}
 		}
 		d, err := parseNumeric(text, scale)
 		if err != nil {
 			return dst, err
 		}
-		return record.AppendBase64(dst, d.Unscaled()), nil
+		return out.decimal(dst, d), nil
 	}
 }
 
@@ -155,21 +147,6 @@ func smallUnscaled(text []byte, scale int) (v int64, ok bool) {
 	return v, true
 }
 
-// appendUnscaled writes v as base64 of its shortest big-endian two's complement.
-func appendUnscaled(dst []byte, v int64) []byte {
-	var b [8]byte
-	n := 8
-	for n > 0 {
-		n--
-		b[n] = byte(v)
-		v >>= 8
-		if v == 0 && b[n] < 0x80 || v == -1 && b[n] >= 0x80 {
-			break
-		}
-	}
-	return append(base64.StdEncoding.AppendEncode(append(dst, '"'), b[n:]), '"')
-}
-
 // parseNumeric reads a numeric at the given scale; it does not round.
 func parseNumeric(text []byte, scale int) (record.Decimal, error) {
 	d, err := parseAnyNumeric(text)
@@ -199,10 +176,14 @@ func parseAnyNumeric(text []byte) (record.Decimal, error) {
 
 // variableScale is the codec of a numeric without precision as a struct of scale and unscaled
 // value, without trailing zeros and never with a negative scale.
-func variableScale() codec {
+func variableScale(out format) codec {
 	s := &record.Schema{Type: record.Struct, Name: "io.debezium.data.VariableScaleDecimal", Version: 1,
 		Doc:    "Variable scaled decimal",
 		Fields: []record.Field{field("scale", record.Of(record.Int32)), field("value", record.Of(record.Bytes))}}
+	if json, ok := out.(jsonFormat); ok && json.Decimals != "" {
+		out = jsonFormat{&record.JSON{}} // the value is bytes and no decimal
+	}
+	first, second, end := out.member(nil, s, 0), out.member(nil, s, 1), out.end(nil)
 	return codec{schema: s, fallback: structOf(s, int32(0), []byte{0}), encode: func(dst, text []byte) ([]byte, error) {
 		if point := bytes.IndexByte(text, '.'); point > 0 {
 			for text[len(text)-1] == '0' {
@@ -216,19 +197,18 @@ func variableScale() codec {
 		if point := bytes.IndexByte(text, '.'); point >= 0 {
 			scale = len(text) - point - 1
 		}
-		start := len(dst)
-		dst = strconv.AppendInt(append(dst, `{"scale":`...), int64(scale), 10)
-		dst = append(dst, `,"value":`...)
-		if v, ok := smallUnscaled(text, scale); ok {
-			dst = appendUnscaled(dst, v)
+		dst = append(out.integer(append(dst, first...), int64(scale)), second...)
+		v, ok := smallUnscaled(text, scale)
+		if ok {
+			dst, _ = out.unscaled(dst, v)
 		} else {
 			d, err := parseAnyNumeric(text)
 			if err != nil {
-				return dst[:start], err
+				return dst, err
 			}
-			dst = record.AppendBase64(dst, d.Unscaled())
+			dst = out.bytes(dst, d.Unscaled())
 		}
-		return append(dst, '}'), nil
+		return append(dst, end...), nil
 	}}
 }
 
@@ -239,25 +219,27 @@ func (k *compiler) money() codec {
 	zero := record.Decimal{Value: new(big.Int), Scale: digits}
 	switch k.cfg.Decimal {
 	case DecimalDouble:
+		out := k.out
 		return codec{schema: record.Of(record.Float64), fallback: float64(0), encode: func(dst, text []byte) ([]byte, error) {
 			var plain [40]byte
-			return encodeFloat64(dst, plainMoney(plain[:0], text))
+			f, err := parseFloat(plainMoney(plain[:0], text), 64)
+			if err != nil {
+				return dst, err
+			}
+			return out.float64(dst, f), nil
 		}}
 	case DecimalString:
 		return codec{schema: record.Of(record.String), fallback: zero.String(),
-			encode: func(dst, text []byte) ([]byte, error) {
-				dst = plainMoney(append(dst, '"'), text)
-				return append(dst, '"'), nil
-			}}
+			encode: plain(k.out, func(dst, text []byte) ([]byte, error) { return plainMoney(dst, text), nil })}
 	}
-	exact := k.decimalEncoder(digits)
+	out := k.out
 	return codec{schema: decimalSchema(digits), fallback: zero, encode: func(dst, text []byte) ([]byte, error) {
 		var space [40]byte
 		d, err := record.ParseDecimal(string(plainMoney(space[:0], text)))
 		if err != nil {
 			return dst, err
 		}
-		return exact(dst, []byte(roundHalfUp(d, digits).String()))
+		return out.decimal(dst, roundHalfUp(d, digits)), nil
 	}}
 }
 

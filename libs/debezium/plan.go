@@ -20,10 +20,67 @@ type columnPlan struct {
 	index  int    // in Relation.Columns and so in a Tuple
 	name   []byte // "name":
 	codec  codec
-	// null is the JSON of what stands for NULL; nil where nothing can stand for it.
+	// mapping is what the configuration does to its values; nil for nothing.
+	mapping *ColumnMapping
+	// lead stands before a value, but not before what stands for one.
+	lead []byte
+	// null is what stands for NULL; nil where nothing can stand for it.
 	null []byte
-	// unchanged is the JSON of the placeholder for a TOASTed value that PostgreSQL did not send; nil where there is none.
+	// unchanged stands for a TOASTed value that PostgreSQL did not send; nil where there is none.
 	unchanged []byte
+}
+
+// in returns the column's value in a row that is long enough; old supplies TOASTed values that t
+// does not carry, and may be nil.
+func (c *columnPlan) in(t, old pgmodel.Tuple) *pgmodel.Datum {
+	d := &t[c.index]
+	if d.Kind == pgmodel.Unchanged && c.index < len(old) && old[c.index].Kind == pgmodel.Text {
+		d = &old[c.index]
+	}
+	return d
+}
+
+// outOfDate is the error of a row that is not long enough for a column.
+func outOfDate(t pgmodel.Tuple, index int) error {
+	return fmt.Errorf("the row has %d columns, its table %d: the relation is out of date", len(t), index+1)
+}
+
+// unknown reports whether a row says nothing of the column, though the event has what stands for it.
+func (c *columnPlan) unknown(d *pgmodel.Datum) bool {
+	return d.Kind != pgmodel.Text && (d.Kind != pgmodel.Null || !c.column.InIdentity)
+}
+
+// append appends a value of the column, or what stands for it. snapshot says that it was read by SQL.
+func (c *columnPlan) append(dst []byte, d *pgmodel.Datum, snapshot bool, cfg *Config) ([]byte, error) {
+	encode := c.codec.encode
+	if snapshot {
+		encode = c.codec.snapshot
+	}
+	if d.Kind != pgmodel.Text || encode == nil {
+		return c.appendMissing(dst, d.Kind)
+	}
+	n := len(dst)
+	dst, err := encode(append(dst, c.lead...), d.Data)
+	if err != nil {
+		return c.failed(dst[:n], err, cfg)
+	}
+	return dst, nil
+}
+
+// appendMissing appends what stands for a value that is not there, or is lost.
+func (c *columnPlan) appendMissing(dst []byte, kind pgmodel.Kind) ([]byte, error) {
+	switch {
+	case kind == pgmodel.Unchanged && c.unchanged == nil:
+		return dst,
+			fmt.Errorf("column %s is NOT NULL, its value was not sent since the update did not change it, and its type "+
+				"has no placeholder: set unchanged.columns.list=true, or give the table REPLICA IDENTITY FULL", c.column.Name)
+	case kind == pgmodel.Unchanged:
+		return append(dst, c.unchanged...), nil
+	case c.null == nil:
+		return dst, fmt.Errorf("column %s is NOT NULL, the change carries no value and its type has no fallback",
+			c.column.Name)
+	}
+	return append(dst, c.null...), nil
 }
 
 // append writes the tuple as an object. old supplies TOASTed values that t does not carry; it may be nil. snapshot says
@@ -33,46 +90,27 @@ func (p *rowPlan) append(dst []byte, t, old pgmodel.Tuple, snapshot bool) ([]byt
 	for i := range p.columns {
 		c := &p.columns[i]
 		if c.index >= len(t) {
-			return dst, fmt.Errorf("the row has %d columns, its table %d: the relation is out of date", len(t), c.index+1)
+			return dst, outOfDate(t, c.index)
 		}
-		d := t[c.index]
-		if d.Kind == pgmodel.Unchanged && c.index < len(old) && old[c.index].Kind == pgmodel.Text {
-			d = old[c.index]
-		}
-		if p.known && d.Kind != pgmodel.Text && (d.Kind != pgmodel.Null || !c.column.InIdentity) {
+		d := c.in(t, old)
+		if p.known && c.unknown(d) {
 			continue
 		}
 		dst = append(append(dst, sep), c.name...)
 		sep = ','
-		if c.codec.lost && !snapshot && d.Kind == pgmodel.Text {
-			d.Kind = pgmodel.Null
+		// As columnPlan.append does, without a call for each column of the commonest records.
+		encode := c.codec.encode
+		if snapshot {
+			encode = c.codec.snapshot
 		}
-		switch d.Kind {
-		case pgmodel.Text:
-			encode := c.codec.encode
-			if snapshot && c.codec.snapshot != nil {
-				encode = c.codec.snapshot
-			}
-			n := len(dst)
-			var err error
-			if dst, err = encode(dst, d.Data); err != nil {
-				if dst, err = p.failed(dst[:n], c, err); err != nil {
-					return dst, err
-				}
-			}
-		case pgmodel.Unchanged:
-			if c.unchanged == nil {
-				return dst,
-					fmt.Errorf("column %s is NOT NULL, its value was not sent since the update did not change it, and its type "+
-						"has no placeholder: set unchanged.columns.list=true, or give the table REPLICA IDENTITY FULL", c.column.Name)
-			}
-			dst = append(dst, c.unchanged...)
-		default:
-			if c.null == nil {
-				return dst, fmt.Errorf("column %s is NOT NULL, the change carries no value and its type has no fallback",
-					c.column.Name)
-			}
-			dst = append(dst, c.null...)
+		var err error
+		if n := len(dst); d.Kind != pgmodel.Text || encode == nil {
+			dst, err = c.appendMissing(dst, d.Kind)
+		} else if dst, err = encode(dst, d.Data); err != nil {
+			dst, err = c.failed(dst[:n], err, p.cfg)
+		}
+		if err != nil {
+			return dst, err
 		}
 	}
 	if sep == '{' {
@@ -82,8 +120,8 @@ func (p *rowPlan) append(dst []byte, t, old pgmodel.Tuple, snapshot bool) ([]byt
 }
 
 // failed decides about a value that could not be converted (event.converting.failure.handling.mode).
-func (p *rowPlan) failed(dst []byte, c *columnPlan, err error) ([]byte, error) {
-	if p.cfg.FailOnConversion {
+func (c *columnPlan) failed(dst []byte, err error, cfg *Config) ([]byte, error) {
+	if cfg.FailOnConversion {
 		return dst,
 			fmt.Errorf(
 				"convert a value of column %s (%s): %w. %s, or set event.converting.failure.handling.mode=warn, which sends null where the column may be null",
@@ -96,8 +134,8 @@ func (p *rowPlan) failed(dst []byte, c *columnPlan, err error) ([]byte, error) {
 					"Changes that are in the stream already are passed over with event.processing.failure.handling.mode=warn",
 				c.column.Name, c.column.Type.Name, err, convertible(c.column), c.column.Name)
 	}
-	if p.cfg.OnConversionFailure != nil {
-		p.cfg.OnConversionFailure(c.column, err)
+	if cfg.OnConversionFailure != nil {
+		cfg.OnConversionFailure(c.column, err)
 	}
 	return append(dst, c.null...), nil
 }

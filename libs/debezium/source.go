@@ -24,17 +24,13 @@ type sourceBlock struct {
 // newSourceBlock prepares the block of a table's rows. json is the converter that writes it.
 func newSourceBlock(cfg *Config, schema, table string, json *record.JSON) sourceBlock {
 	text := func(s string) string { return string(record.AppendString(nil, []byte(s))) }
-	version := cfg.Version
-	if version == "" {
-		version = CompatibleVersion
-	}
 	streamed := `"false"`
 	if json.KeepNull {
 		streamed = "null"
 	}
 	return sourceBlock{
 		streamed: streamed,
-		start: []byte(`"source":{"version":` + text(version) + `,"connector":"postgresql","name":` +
+		start: []byte(`"source":{"version":` + text(cfg.version()) + `,"connector":"postgresql","name":` +
 			text(cfg.Prefix) + `,"ts_ms":`),
 		middle: []byte(`,"db":` + text(cfg.Database) + `,"sequence":`),
 		end:    []byte(`,"schema":` + text(schema) + `,"table":` + text(table) + `,"txId":`),

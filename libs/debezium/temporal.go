@@ -281,11 +281,13 @@ func (k *compiler) date() codec {
 	default:
 		c = codec{schema: timeSchema(record.Int32, "Date"), fallback: int32(0)}
 	}
+	out := k.out
 	write := func(dst []byte, day int64) []byte {
 		if number {
-			return strconv.AppendInt(dst, int64(int32(day)), 10)
+			return out.integer(dst, int64(int32(day)))
 		}
-		return append(appendDate(append(dst, '"'), day), 'Z', '"')
+		from := len(dst)
+		return out.shut(append(appendDate(out.open(dst), day), 'Z'), from)
 	}
 	c.encode = func(dst, text []byte) ([]byte, error) {
 		if text[0] > '9' || text[0] == '-' {
@@ -356,19 +358,20 @@ func (k *compiler) time(mod int32) codec {
 		t := r.time()
 		return t, r.done(text)
 	}
+	out := k.out
 	integer := func(s *record.Schema, zero any, multiply, divide int64) codec {
 		return codec{schema: s, fallback: zero, encode: func(dst, text []byte) ([]byte, error) {
 			t, err := read(text)
-			return strconv.AppendInt(dst, t*multiply/divide, 10), err
+			return out.integer(dst, t*multiply/divide), err
 		}}
 	}
 	switch mode := k.cfg.Time; {
 	case mode == TimeISOString:
 		return codec{schema: timeSchema(record.String, "IsoTime"), fallback: "00:00:00Z",
-			encode: func(dst, text []byte) ([]byte, error) {
+			encode: plain(k.out, func(dst, text []byte) ([]byte, error) {
 				t, err := read(text)
-				return append(appendTime(append(dst, '"'), t, 0), 'Z', '"'), err
-			}}
+				return append(appendTime(dst, t, 0), 'Z'), err
+			})}
 	case mode == TimeConnect:
 		return integer(semantic(record.Int32, record.TimeName), int32(0), 1, 1000)
 	case mode == TimeNanoseconds:
@@ -381,12 +384,12 @@ func (k *compiler) time(mod int32) codec {
 
 // timetz is the codec of time with zone: the time in UTC.
 func (k *compiler) timetz() codec {
-	return codec{schema: timeSchema(record.String, "ZonedTime"), fallback: "00:00:00Z", encode: encodeTimetz}
+	return codec{schema: timeSchema(record.String, "ZonedTime"), fallback: "00:00:00Z", encode: plain(k.out, appendTimetz)}
 }
 
-func encodeTimetz(dst, text []byte) ([]byte, error) {
+func appendTimetz(dst, text []byte) ([]byte, error) {
 	t, err := parseTimetz(text)
-	return append(appendTime(append(dst, '"'), t, 0), 'Z', '"'), err
+	return append(appendTime(dst, t, 0), 'Z'), err
 }
 
 func parseTimetz(text []byte) (int64, error) {
@@ -423,14 +426,16 @@ func (k *compiler) timestamp(mod int32, days calendar) codec {
 			return dst
 		}
 	}
-	millis := func(dst []byte, m moment) ([]byte, error) { return strconv.AppendInt(dst, m.epochMillis(), 10), nil }
-	micros := func(dst []byte, m moment) ([]byte, error) { return strconv.AppendInt(dst, m.epochMicros(), 10), nil }
+	out := k.out
+	millis := func(dst []byte, m moment) ([]byte, error) { return out.integer(dst, m.epochMillis()), nil }
+	micros := func(dst []byte, m moment) ([]byte, error) { return out.integer(dst, m.epochMicros()), nil }
 	iso := func(dst []byte, m moment) ([]byte, error) {
-		return append(m.appendISO(append(dst, '"'), 0), 'Z', '"'), nil
+		from := len(dst)
+		return out.shut(append(m.appendISO(out.open(dst), 0), 'Z'), from), nil
 	}
 	nanos := func(dst []byte, m moment) ([]byte, error) {
 		n, err := m.epochNanos()
-		return strconv.AppendInt(dst, n, 10), err
+		return out.integer(dst, n), err
 	}
 	switch mode := k.cfg.Time; {
 	case mode == TimeISOString:
@@ -440,9 +445,9 @@ func (k *compiler) timestamp(mod int32, days calendar) codec {
 	case mode == TimeNanoseconds:
 		return write(timeSchema(record.Int64, "NanoTimestamp"), nanos, func(dst []byte, positive bool) []byte {
 			if positive {
-				return strconv.AppendInt(dst, math.MaxInt64, 10)
+				return out.integer(dst, math.MaxInt64)
 			}
-			return strconv.AppendInt(dst, math.MinInt64, 10)
+			return out.integer(dst, math.MinInt64)
 		}, int64(0))
 	case mode != TimeMicroseconds && mod >= 0 && mod <= 3:
 		return write(timeSchema(record.Int64, "Timestamp"), millis, likeFinite(millis), int64(0))
@@ -458,13 +463,13 @@ func (k *compiler) timestamptz(mod int32) codec {
 		width = int(mod)
 	}
 	c := codec{schema: timeSchema(record.String, "ZonedTimestamp"), fallback: "1970-01-01T00:00:00Z",
-		encode: func(dst, text []byte) ([]byte, error) {
+		encode: plain(k.out, func(dst, text []byte) ([]byte, error) {
 			if text[0] > '9' || text[0] == '-' {
-				return appendInfinite(dst, text, func(bool) []byte { return append(append(append(dst, '"'), text...), '"') })
+				return appendInfinite(dst, text, func(bool) []byte { return append(dst, text...) })
 			}
 			m, err := parseTimestamp(text, true, days)
-			return append(m.appendISO(append(dst, '"'), width), 'Z', '"'), err
-		}}
+			return append(m.appendISO(dst, width), 'Z'), err
+		})}
 	c.guardEmpty()
 	return c
 }

@@ -12,7 +12,7 @@ func (k *compiler) column(c *pgmodel.Column) (codec, bool) {
 	t, mod := c.Type.Base(c.TypeMod)
 	switch t.Kind {
 	case pgmodel.ArrayType:
-		return k.array(t, mod)
+		return k.throughJSON(func(k *compiler) (codec, bool) { return k.array(t, mod) })
 	case pgmodel.EnumType:
 		s := semantic(record.String, "io.debezium.data.Enum",
 			record.Param{Name: "allowed", Value: strings.Join(t.Labels, ",")})
@@ -45,21 +45,17 @@ func (k *compiler) base(t *pgmodel.Type, mod int32) (codec, bool) {
 	}
 	switch t.Name {
 	case "bool":
-		return codec{schema: record.Of(record.Boolean), encode: encodeBool, fallback: false}, true
+		return codec{schema: record.Of(record.Boolean), encode: encodeBool(k.out), fallback: false}, true
 	case "int2":
-		return codec{schema: record.Of(record.Int16), encode: intEncoder(16), fallback: int16(0)}, true
+		return codec{schema: record.Of(record.Int16), encode: encodeInt(k.out, 16), fallback: int16(0)}, true
 	case "int4":
-		return codec{schema: record.Of(record.Int32), encode: intEncoder(32), fallback: int32(0)}, true
+		return codec{schema: record.Of(record.Int32), encode: encodeInt(k.out, 32), fallback: int32(0)}, true
 	case "int8", "oid":
-		return codec{schema: record.Of(record.Int64), encode: intEncoder(64), fallback: int64(0)}, true
-	case "int2vector":
-		return integers(record.Int16, 16), true
-	case "oidvector":
-		return integers(record.Int64, 64), true
+		return codec{schema: record.Of(record.Int64), encode: encodeInt(k.out, 64), fallback: int64(0)}, true
 	case "float4":
-		return codec{schema: record.Of(record.Float32), encode: encodeFloat32, fallback: float32(0)}, true
+		return codec{schema: record.Of(record.Float32), encode: encodeFloat32(k.out), fallback: float32(0)}, true
 	case "float8":
-		return codec{schema: record.Of(record.Float64), encode: encodeFloat64, fallback: float64(0)}, true
+		return codec{schema: record.Of(record.Float64), encode: encodeFloat64(k.out), fallback: float64(0)}, true
 	case "name":
 		return k.nameType(), true
 	case "numeric":
@@ -82,6 +78,17 @@ func (k *compiler) base(t *pgmodel.Type, mod int32) (codec, bool) {
 		return k.timestamptz(mod), true
 	case "interval":
 		return k.interval(), true
+	}
+	return k.throughJSON(func(k *compiler) (codec, bool) { return k.composed(t) })
+}
+
+// composed is base for types whose values are, or are made of, structs, lists and maps.
+func (k *compiler) composed(t *pgmodel.Type) (codec, bool) {
+	switch t.Name {
+	case "int2vector":
+		return integers(k.out, record.Int16, 16), true
+	case "oidvector":
+		return integers(k.out, record.Int64, 64), true
 	case "hstore":
 		return k.hstore(), true
 	case "point":
@@ -101,7 +108,7 @@ func (k *compiler) base(t *pgmodel.Type, mod int32) (codec, bool) {
 func (k *compiler) nameType() codec {
 	c := k.text(record.Of(record.String))
 	if !k.cfg.IncludeUnknown {
-		c.snapshot = encodeText
+		c.snapshot = c.encode
 		c.encode, c.lost = nil, true
 	}
 	return c
@@ -116,7 +123,7 @@ func (k *compiler) unknown(t *pgmodel.Type) (codec, bool) {
 		return k.text(record.Of(record.String)), true
 	}
 	c := k.bytea()
-	encode := k.binaryEncoder()
+	encode := k.encodeBinary(c.schema)
 	c.encode = encode
 	switch t.Name {
 	case "line", "lseg", "box", "path", "polygon", "circle":

@@ -21,7 +21,7 @@ func NewWriter(key, value record.Converter, transforms *transform.Chain) *Writer
 	return &Writer{key, value, transforms}
 }
 
-func writerOf(cfg *Config) Writer { return Writer{cfg.Key, cfg.Value, cfg.Transforms} }
+func writerOf(cfg *Config) Writer { return Writer{cfg.Key, cfg.Value, cfg.Transforms.Copy()} }
 
 // newRecord makes a record of structs whose partition the producer chooses.
 func newRecord(topic string, key, value *record.StructValue) *record.Record {

@@ -56,12 +56,21 @@ func (c *Avro) Encode(dst []byte, topic string, s *Schema, value any) ([]byte, e
 	if s == nil {
 		return dst, errors.New("write Avro: the value has no schema; a transform may have removed it")
 	}
+	dst, err := c.AppendHeader(dst, topic, s)
+	if err != nil {
+		return dst, err
+	}
+	return AppendAvro(dst, s, value)
+}
+
+// AppendHeader appends what stands before the values of a schema, which it registers when it first
+// sees it.
+func (c *Avro) AppendHeader(dst []byte, topic string, s *Schema) ([]byte, error) {
 	id, err := c.id(c.subject(topic), s)
 	if err != nil {
 		return dst, err
 	}
-	dst = binary.BigEndian.AppendUint32(append(dst, avroMagic), uint32(id))
-	return appendAvro(dst, s, value)
+	return binary.BigEndian.AppendUint32(append(dst, avroMagic), uint32(id)), nil
 }
 
 // id returns the registry's id of a schema.
@@ -294,8 +303,8 @@ func latin1(b []byte) string {
 	return string(r)
 }
 
-// appendAvro appends a value in Avro's binary encoding.
-func appendAvro(dst []byte, s *Schema, value any) ([]byte, error) {
+// AppendAvro appends a value in Avro's binary encoding.
+func AppendAvro(dst []byte, s *Schema, value any) ([]byte, error) {
 	if s.Optional {
 		if value == nil {
 			if s.Default != nil { // the union is [type, null]
@@ -340,20 +349,20 @@ func appendAvro(dst []byte, s *Schema, value any) ([]byte, error) {
 		return append(binary.AppendVarint(dst, int64(len(b))), b...), nil
 	case []any:
 		return appendAvroBlocks(dst, len(v), func(dst []byte, i int) ([]byte, error) {
-			return appendAvro(dst, s.Items, v[i])
+			return AppendAvro(dst, s.Items, v[i])
 		})
 	case Map:
 		return appendAvroBlocks(dst, len(v), func(dst []byte, i int) ([]byte, error) {
-			dst, err := appendAvro(dst, s.Keys, v[i].Key)
+			dst, err := AppendAvro(dst, s.Keys, v[i].Key)
 			if err != nil {
 				return dst, err
 			}
-			return appendAvro(dst, s.Values, v[i].Value)
+			return AppendAvro(dst, s.Values, v[i].Value)
 		})
 	case *StructValue:
 		for i := range s.Fields {
 			var err error
-			if dst, err = appendAvro(dst, s.Fields[i].Schema, v.Values[i]); err != nil {
+			if dst, err = AppendAvro(dst, s.Fields[i].Schema, v.Values[i]); err != nil {
 				return dst, fmt.Errorf("field %s: %w", s.Fields[i].Name, err)
 			}
 		}

@@ -3,13 +3,29 @@ package transform
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// Chain is a sequence of transforms.
-type Chain struct{ steps []step }
+// Chain is a sequence of transforms. It keeps what it has derived, and is used by one goroutine at a time.
+type Chain struct {
+	steps    []step
+	settings map[string]string
+}
+
+// Copy returns a chain that does the same, for another goroutine; nil for none.
+func (c *Chain) Copy() *Chain {
+	if c == nil {
+		return nil
+	}
+	another, err := FromSettings(c.settings)
+	if err != nil { // the settings were good for c
+		panic(err)
+	}
+	return another
+}
 
 type step struct {
 	name      string
@@ -65,7 +81,12 @@ func FromSettings(settings map[string]string) (*Chain, error) {
 		}
 		predicates[name] = p
 	}
-	var c Chain
+	c := Chain{settings: map[string]string{}}
+	for key, value := range settings {
+		if strings.HasPrefix(key, "transforms") || strings.HasPrefix(key, "predicates") {
+			c.settings[key] = value
+		}
+	}
 	for _, name := range splitList(settings["transforms"]) {
 		o := options{prefix: "transforms." + name + ".", given: settings}
 		s := step{name: name, negate: o.flag("negate", false)}

@@ -414,7 +414,9 @@ func (t *extractField) Apply(r *record.Record) (*record.Record, error) {
 		if st, _ := v.(*record.StructValue); st != nil {
 			v = field(st, i, t.orDefault)
 		}
-		s = s.Fields[i].Schema
+		if s = s.Fields[i].Schema; opaque(s, v) {
+			return nil, errOpaque
+		}
 	}
 	return t.on.set(r, s, v), nil
 }

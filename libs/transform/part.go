@@ -89,10 +89,17 @@ func requireMap(v any, purpose string) (record.Map, error) {
 
 // field reads a struct's field, its default instead of null if orDefault.
 func field(v *record.StructValue, i int, orDefault bool) any {
-	if v.Values[i] == nil && orDefault {
+	value := v.Values[i]
+	if !orDefault {
+		return value
+	}
+	switch p, unknown := value.(record.Placeholder); {
+	case unknown:
+		return p.Or(v.Schema.Fields[i].Schema.Default)
+	case value == nil:
 		return v.Schema.Fields[i].Schema.Default
 	}
-	return v.Values[i]
+	return value
 }
 
 // put returns the map with an entry changed or added at the end.

@@ -1,0 +1,279 @@
+package debezium
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+	"github.com/calypso-cdc/calypso/libs/transform"
+)
+
+// shape is all of an event that decides what its records look like, as long as no transform looks
+// into its values.
+type shape struct {
+	op                         Op
+	before, after, transaction bool
+}
+
+// shapes writes records by programs. The first event of a shape is made a record of placeholders,
+// which passes the transforms; where these come out says what to write of all events of that shape.
+type shapes struct {
+	e     *Encoder
+	chain *transform.Chain
+	// known are the shapes seen so far; nil where the records have to be made one by one.
+	known   map[shape]*shaped
+	last    shape
+	current *shaped // of last
+	change  change
+	scratch []byte
+}
+
+// shaped is what the events of a shape become.
+type shaped struct {
+	records []shapedRecord
+	// unused are columns that come into no record. They are converted all the same: whether a value
+	// can be is not up to what the transforms make of it.
+	unused []step
+}
+
+// shapedRecord is one record that the events of a shape become.
+type shapedRecord struct {
+	topic      string
+	partition  int32
+	key, value program
+	headers    []kgo.RecordHeader
+}
+
+// newShapes makes the shapes of an encoder; nil where its records have to be made one by one.
+func newShapes(e *Encoder, chain *transform.Chain) *shapes {
+	written := func(c record.Converter) bool {
+		switch c.(type) {
+		case *record.JSON, *record.Avro:
+			return true
+		}
+		return false
+	}
+	if e.cfg.ListUnchanged || !written(e.cfg.Key) || !written(e.cfg.Value) || !chain.Structural() {
+		return nil
+	}
+	return &shapes{e: e, chain: chain, known: map[shape]*shaped{}}
+}
+
+// append appends the records of a change; with op Delete its tombstone too. It reports whether it could.
+func (s *shapes) append(b *Batch, c change, headers []kgo.RecordHeader) (bool, error) {
+	if s.chain != nil && len(headers)+len(c.Headers) > 0 {
+		return false, nil // which a transform may look for
+	}
+	of := shape{c.op, c.old != nil, c.row != nil, c.Transaction != nil}
+	if s.current == nil || s.last != of {
+		current, known := s.known[of]
+		if !known {
+			var err error
+			if current, err = s.compile(of); err != nil {
+				return true, err
+			}
+			s.known[of] = current
+		}
+		s.last, s.current = of, current
+	}
+	if s.current == nil {
+		return false, nil
+	}
+	s.change = c // so that it does not escape
+	s.change.cfg, s.change.known = s.e.cfg, s.e.before.known
+	for i := range s.current.unused {
+		var err error
+		if s.scratch, err = s.current.unused[i].appendColumn(s.scratch[:0], &s.change); err != nil {
+			return true, err
+		}
+	}
+	for i := range s.current.records {
+		r := &s.current.records[i]
+		with := r.headers
+		if s.chain == nil {
+			with = b.joinHeaders(headers, s.e.context, c.Headers)
+		}
+		if err := r.append(b, &s.change, with); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// append appends the record of one change.
+func (r *shapedRecord) append(b *Batch, c *change, headers []kgo.RecordHeader) error {
+	buf, err := r.key.append(b.tail(), c)
+	if err != nil {
+		return err
+	}
+	n := len(buf)
+	if buf, err = r.value.append(buf, c); err != nil {
+		return err
+	}
+	b.keep(buf)
+	key, value := buf[:n:n], buf[n:len(buf):len(buf)]
+	if r.key.null {
+		key = nil
+	}
+	if r.value.null {
+		value = nil
+	}
+	b.add(r.topic, key, value, headers)
+	b.Records[len(b.Records)-1].Partition = r.partition
+	return nil
+}
+
+// compile makes the programs of a shape; nil, and no error, where there can be none.
+func (s *shapes) compile(of shape) (*shaped, error) {
+	t := template{e: s.e}
+	made := []*record.Record{t.record(of)}
+	values := len(t.values)
+	if of.op == Delete && s.e.cfg.TombstonesOnDelete {
+		made = append(made, t.tombstone(made[0]))
+	}
+	out := new(shaped)
+	used := map[int]bool{}
+	for _, r := range made {
+		if s.chain != nil {
+			var err error
+			if r, err = s.chain.Apply(r); err != nil {
+				return nil, nil // with values it may do better, or say more
+			}
+		}
+		if r == nil {
+			continue
+		}
+		written, err := s.program(t.values, r)
+		if errors.Is(err, errUnsupported) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out.records = append(out.records, written)
+		for _, p := range []program{written.key, written.value} {
+			for i := range p.steps {
+				used[p.steps[i].id] = true
+			}
+		}
+	}
+	for id, v := range t.values[:values] {
+		if v.plan != nil && !used[id] {
+			out.unused = append(out.unused, step{value: v.value, column: *v.plan})
+		}
+	}
+	return out, nil
+}
+
+// program compiles one record.
+func (s *shapes) program(values []placed, r *record.Record) (out shapedRecord, err error) {
+	out.topic, out.partition = r.Topic, r.Partition
+	for _, h := range r.Headers {
+		if holdsPlaceholder(h.Value) {
+			return out, errUnsupported
+		}
+		out.headers = append(out.headers, kgo.RecordHeader{Key: h.Key, Value: record.HeaderBytes(h.Schema, h.Value)})
+	}
+	p := programmer{cfg: s.e.cfg, rel: s.e.rel, values: values}
+	if out.key, err = p.compile(s.e.cfg.Key, r.Topic, r.KeySchema, r.Key); err != nil {
+		return out, fmt.Errorf("convert the key for topic %s: %w", r.Topic, err)
+	}
+	if out.value, err = p.compile(s.e.cfg.Value, r.Topic, r.ValueSchema, r.Value); err != nil {
+		return out, fmt.Errorf("convert the value for topic %s: %w", r.Topic, err)
+	}
+	return out, nil
+}
+
+// template makes records of placeholders.
+type template struct {
+	e      *Encoder
+	values []placed
+}
+
+// of makes the placeholder of a value.
+func (t *template) of(v placed) record.Placeholder {
+	t.values = append(t.values, v)
+	return record.Placeholder{ID: len(t.values) - 1}
+}
+
+// row makes a struct of a row's columns.
+func (t *template) row(in unknown, p *rowPlan, s *record.Schema) *record.StructValue {
+	row := record.NewStruct(s)
+	for i := range p.columns {
+		row.Values[i] = t.of(placed{in, &p.columns[i], s.Fields[i].Schema})
+	}
+	return row
+}
+
+// block makes a struct of constants and of values that differ.
+func (t *template) block(s *record.Schema, values map[string]any) *record.StructValue {
+	block := record.NewStruct(s)
+	for i, f := range s.Fields {
+		switch v := values[f.Name].(type) {
+		case unknown:
+			block.Values[i] = t.of(placed{value: v})
+		default:
+			block.Values[i] = v
+		}
+	}
+	return block
+}
+
+// record makes the record of a change.
+func (t *template) record(of shape) *record.Record {
+	e, cfg := t.e, t.e.cfg
+	schemas := &e.schemas
+	r := &record.Record{Topic: e.topic, Partition: -1, Offset: -1, ValueSchema: schemas.envelope}
+	if s := t.e.shapes; s.chain != nil {
+		r.Headers = recordHeaders(e.context)
+	}
+	if e.HasKey() && of.op != Truncate {
+		r.KeySchema, r.Key = schemas.key, t.row(inKey, &e.key, schemas.key)
+	}
+	inEnvelope := func(name string) *record.Schema {
+		return schemas.envelope.Fields[schemas.envelope.Index(name)].Schema
+	}
+	values := map[string]any{"op": string(of.op), "ts_ms": nowMillis, "ts_us": nowMicros, "ts_ns": nowNanos,
+		"source": t.block(inEnvelope("source"), map[string]any{
+			"version": cfg.version(), "connector": "postgresql", "name": cfg.Prefix, "ts_ms": sourceMillis,
+			"snapshot": sourceSnapshot, "db": cfg.Database, "sequence": sourceSequence, "ts_us": sourceMicros,
+			"ts_ns": sourceNanos, "schema": e.rel.Schema, "table": e.rel.Name, "txId": sourceTxID, "lsn": sourceLSN,
+			"origin": sourceOrigin, "origin_lsn": sourceOriginLSN,
+		})}
+	if of.before {
+		values["before"] = t.row(inBefore, &e.before, schemas.before)
+	}
+	if of.after {
+		values["after"] = t.row(inAfter, &e.row, schemas.row)
+	}
+	if of.transaction {
+		values["transaction"] = t.block(inEnvelope("transaction"), map[string]any{"id": transactionOf,
+			"total_order": transactionOrder, "data_collection_order": transactionCollectionOrder})
+	}
+	r.Value = t.block(schemas.envelope, values)
+	return r
+}
+
+// tombstone makes the record that follows a delete's.
+func (t *template) tombstone(of *record.Record) *record.Record {
+	r := &record.Record{Topic: of.Topic, Partition: -1, Offset: -1, KeySchema: of.KeySchema,
+		Headers: append([]record.Header(nil), of.Headers...)}
+	if of.Key != nil {
+		r.Key = t.row(inKey, &t.e.key, of.KeySchema)
+	}
+	of.Tombstone = r
+	return r
+}
+
+// recordHeaders are headers as transforms see them.
+func recordHeaders(lists ...[]kgo.RecordHeader) (headers []record.Header) {
+	for _, list := range lists {
+		for _, h := range list {
+			headers = append(headers, record.Header{Key: h.Key, Schema: record.OptionalOf(record.String),
+				Value: string(h.Value)})
+		}
+	}
+	return headers
+}
