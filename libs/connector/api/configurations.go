@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -30,7 +31,8 @@ func (s *configurations) CreateConnector(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	name, config, plugin, err := s.named(request.GetName(), request.GetConfig())
+	named := cmp.Or(catalogue.Trimmed(request.GetName()), catalogue.Trimmed(request.GetConfig()["name"]))
+	name, config, plugin, err := s.named(named, request.GetConfig())
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +115,9 @@ func (s *configurations) ListConnectors(context.Context,
 
 func (s *configurations) UpdateConnectorConfig(ctx context.Context,
 	request *connectorv1.UpdateConnectorConfigRequest) (*connectorv1.UpdateConnectorConfigResponse, error) {
-	name, config, plugin, err := s.named(request.GetName(), request.GetConfig())
+	// Without a name in the request it is the configuration's.
+	named := cmp.Or(request.GetName(), catalogue.Trimmed(request.GetConfig()["name"]))
+	name, config, plugin, err := s.named(named, request.GetConfig())
 	if err != nil {
 		return nil, err
 	}
@@ -194,10 +198,14 @@ func (s *configurations) PatchConnectorConfig(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
+	if other, given := request.GetConfig()["name"]; given && other != earlier.Name {
+		warnings = append(warnings, fmt.Sprintf("name: connector %s keeps its name, and %.300s is not taken", earlier.Name, other))
+	}
 	return &connectorv1.PatchConnectorConfigResponse{Connector: message, Warnings: warnings}, nil
 }
 
-// merged is the configuration that a patch makes of the present one.
+// merged is the configuration that a patch makes of the present one. Kafka Connect takes a patch with another name and
+// keeps both, of which the one in the configuration names nothing; here it is left out.
 func (s *configurations) merged(request *connectorv1.PatchConnectorConfigRequest) (earlier state.Connector,
 	config map[string]string, plugin connector.Plugin, err error) {
 	if earlier, _, err = s.fleet.ours(request.GetName()); err != nil {
@@ -207,6 +215,16 @@ func (s *configurations) merged(request *connectorv1.PatchConnectorConfigRequest
 	maps.Copy(merged, request.GetConfig())
 	for _, key := range request.GetRemove() {
 		delete(merged, key)
+	}
+	if slices.Contains(request.GetRemove(), "name") {
+		return earlier, nil, plugin, invalidField(connector.ReasonConfigInvalid, "remove",
+			invalidHeading(1)+"\nMissing required configuration \"name\" which has no default value.")
+	}
+	if other, given := request.GetConfig()["name"]; given {
+		if err := nameable(other); err != nil {
+			return earlier, nil, plugin, err
+		}
+		merged["name"] = earlier.Name
 	}
 	_, config, plugin, err = s.named(earlier.Name, merged)
 	return earlier, config, plugin, err
@@ -269,13 +287,8 @@ func (s *configurations) DeleteConnector(ctx context.Context,
 // configuration returned holds the name.
 func (s *configurations) named(name string, config map[string]string) (string, map[string]string,
 	connector.Plugin, error) {
-	name = strings.TrimSpace(name)
-	if name == "" {
-		name = strings.TrimSpace(config["name"])
-	}
-	if err := catalogue.ConnectorName(name); err != nil {
-		return "", nil, connector.Plugin{}, invalidField(connector.ReasonConfigInvalid, "name",
-			fmt.Sprintf("%s\nInvalid value %.300s for configuration name: %s", invalidHeading(1), name, err))
+	if err := nameable(name); err != nil {
+		return "", nil, connector.Plugin{}, err
 	}
 	if given, ok := config["name"]; ok && given != name {
 		return "", nil, connector.Plugin{}, invalidField(connector.ReasonConfigInvalid, "config.name",
@@ -283,6 +296,15 @@ func (s *configurations) named(name string, config map[string]string) (string, m
 	}
 	plugin, err := s.class(name, config)
 	return name, state.WithName(config, name), plugin, err
+}
+
+// nameable says why no connector may have a name; nil if one may.
+func nameable(name string) error {
+	if err := catalogue.ConnectorName(name); err != nil {
+		return invalidField(connector.ReasonConfigInvalid, "name",
+			fmt.Sprintf("%s\nInvalid value %.300s for configuration name: %s", invalidHeading(1), name, err))
+	}
+	return nil
 }
 
 // class finds the plugin of a configuration.

@@ -324,15 +324,18 @@ func headerConverter(class string) error {
 	return err
 }
 
-// ConnectorName rejects names that cannot be part of a URL path, a consumer group or a log line: it must be 1 to 249
-// bytes (Kafka's limit for names of topics and groups) without control characters, "/" or surrounding spaces.
+// longestName is what the path of a request can hold, in bytes.
+const longestName = 4000
+
+// ConnectorName rejects names that cannot be part of a URL path or a log line, of which Kafka Connect takes some all
+// the same: it must be 1 to 4,000 bytes without control characters, "/" or surrounding spaces.
 func ConnectorName(name string) error {
 	switch {
-	case strings.TrimSpace(name) == "":
+	case Trimmed(name) == "":
 		return Fault("String may not be empty")
-	case len(name) > 249:
-		return fmt.Errorf("a connector's name must not be longer than 249 bytes")
-	case strings.TrimSpace(name) != name:
+	case len(name) > longestName:
+		return fmt.Errorf("a connector's name must not be longer than %d bytes", longestName)
+	case Trimmed(name) != name:
 		return fmt.Errorf("a connector's name must not begin or end with spaces")
 	case strings.Contains(name, "/"):
 		return fmt.Errorf("a connector's name must not contain '/'")
@@ -340,7 +343,7 @@ func ConnectorName(name string) error {
 	var control []string
 	for _, r := range name {
 		switch {
-		case r < 0x20 || r == 0x7f:
+		case r < 0x20 || r >= 0x7f && r <= 0x9f:
 			control = append(control, strconv.Itoa(int(r)))
 		case r == '\uFFFD':
 			return fmt.Errorf("a connector's name must be UTF-8")

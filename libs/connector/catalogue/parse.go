@@ -150,7 +150,12 @@ func (k Key) parsed(value string) string {
 	if k.Dialect == Field && (k.Type == Password || k.Type == String && len(k.Allowed) == 0) {
 		return value
 	}
-	return strings.TrimFunc(value, func(c rune) bool { return c <= ' ' })
+	return Trimmed(value)
+}
+
+// Trimmed is a text without what Java's String.trim takes from its ends.
+func Trimmed(text string) string {
+	return strings.TrimFunc(text, func(c rune) bool { return c <= ' ' })
 }
 
 // check says what is wrong with a value, or nothing.
