@@ -62,8 +62,8 @@ conformance-beside: ## Run cases of a folder on capture and the real Debezium si
 	$(GO) test -count=1 -timeout 60m -parallel 8 -v -run GivenCases ./tests/conformance -beside $(abspath $(CASES))
 
 .PHONY: transforms-record
-transforms-record: ## Ask the transforms of Kafka Connect and Debezium again, which Maven fetches, and record their answers (needs Java 17)
-	$(GO) test -count=1 -timeout 20m -run TransformsGive ./libs/transform -record
+transforms-record: ## Ask the transforms of Kafka Connect and Debezium again, which Maven fetches, and record their answers; random chains too (CHAINS=900 SEED=1; needs Java 17)
+	$(GO) test -count=1 -timeout 20m -run TransformsGive ./libs/transform -record -chains $(or $(CHAINS),0) -chains-seed $(or $(SEED),1)
 
 .PHONY: connect-record
 connect-record: ## Send odd requests to a real Kafka Connect again, which Maven fetches, and record its answers (needs Java 17)

@@ -36,6 +36,9 @@ func (c *JSON) Decode(_ string, data []byte) (*Schema, any, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if tree == nil && c.KeepNull && s.Optional {
+		return s, nil, nil
+	}
 	value, err := typed(s, tree)
 	return s, value, err
 }

@@ -77,6 +77,13 @@ func TestNullBecomesTheDefaultUnlessItIsKept(t *testing.T) {
 			t.Errorf("keep %t: %s (%v)", keep, got, err)
 		}
 	}
+	for keep, want := range map[bool]any{false: "x", true: nil} {
+		_, got, err := (&JSON{Schemas: true, KeepNull: keep}).Decode("t",
+			[]byte(`{"schema":{"type":"string","optional":true,"default":"x"},"payload":null}`))
+		if err != nil || got != want {
+			t.Errorf("keep %t: read %v (%v), want %v", keep, got, err, want)
+		}
+	}
 }
 
 func TestRequiredNullAndMalformedInputAreErrors(t *testing.T) {

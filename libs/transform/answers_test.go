@@ -111,9 +111,9 @@ func (a *answered) each(change func(*string)) {
 	}
 }
 
-func readAnswers(t *testing.T) []answered {
+func readAnswers(t *testing.T, name string) []answered {
 	t.Helper()
-	file, err := os.ReadFile(answersFile)
+	file, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func readAnswers(t *testing.T) []answered {
 }
 
 // writeAnswers writes a text that several lines have once.
-func writeAnswers(t *testing.T, all []answered) {
+func writeAnswers(t *testing.T, name string, all []answered) {
 	t.Helper()
 	seen := map[string]int{}
 	for i := range all {
@@ -172,7 +172,7 @@ func writeAnswers(t *testing.T, all []answered) {
 	if err := e.Encode(texts); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(answersFile, append(first.Bytes(), lines.Bytes()...), 0o644); err != nil {
+	if err := os.WriteFile(name, append(first.Bytes(), lines.Bytes()...), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -243,7 +243,7 @@ func askJava(t *testing.T, jars []string, questions []question) []answer {
 }
 
 func TestTransformsGiveWhatThoseOfKafkaConnectAndDebeziumGive(t *testing.T) {
-	all := readAnswers(t)
+	all := readAnswers(t, answersFile)
 	asked := map[string]bool{}
 	var questions []question
 	for _, a := range all {
@@ -259,8 +259,8 @@ func TestTransformsGiveWhatThoseOfKafkaConnectAndDebeziumGive(t *testing.T) {
 	switch {
 	case *recording:
 		all = ask(t, questions)
-		writeAnswers(t, all)
-		all = readAnswers(t)
+		writeAnswers(t, answersFile, all)
+		all = readAnswers(t, answersFile)
 	case len(questions) > len(all):
 		t.Errorf("%d questions have no answer yet: make transforms-record", len(questions)-len(all))
 	}
@@ -327,9 +327,12 @@ var errRefused = errors.New("the configuration is refused")
 
 // ours is our answer.
 func (q question) ours() (answer, error) {
-	settings := map[string]string{"transforms": "x", "transforms.x.type": q.Class}
-	for name, value := range q.Config {
-		settings["transforms.x."+name] = value
+	settings := q.Config
+	if q.Class != chain {
+		settings = map[string]string{"transforms": "x", "transforms.x.type": q.Class}
+		for name, value := range q.Config {
+			settings["transforms.x."+name] = value
+		}
 	}
 	chain, err := transform.FromSettings(settings)
 	if err != nil {

@@ -89,7 +89,9 @@ func FromSettings(settings map[string]string) (*Chain, error) {
 	}
 	for _, name := range splitList(settings["transforms"]) {
 		o := options{prefix: "transforms." + name + ".", given: settings}
-		s := step{name: name, negate: o.flag("negate", false)}
+		o.flag("negate", false) // refuses what is none, and takes white space for nothing
+		// Kafka Connect's runtime takes the text as it stands (Boolean.parseBoolean): " true" is false.
+		s := step{name: name, negate: strings.EqualFold(settings[o.prefix+"negate"], "true")}
 		if p := o.text("predicate", ""); p != "" {
 			if s.predicate = predicates[p]; s.predicate == nil {
 				return nil, fmt.Errorf("transform %s: its predicate %s is not listed in predicates", name, p)

@@ -287,6 +287,33 @@ func TestWhatIsWrongInTheSettingsIsNamed(t *testing.T) {
 	}
 }
 
+func TestAFieldWithTheNewNameOfAnotherHasItsValueWhichMustBeThere(t *testing.T) {
+	settings := map[string]string{"transforms": "r", "transforms.r.type": apache + "ReplaceField$Value",
+		"transforms.r.renames": "a:b", "transforms.r.exclude": "a"}
+	fields := func(names ...string) *record.Record {
+		s := &record.Schema{Type: record.Struct}
+		for _, name := range names {
+			s.Fields = append(s.Fields, record.Field{Name: name, Schema: record.Of(record.String)})
+		}
+		v := record.NewStruct(s)
+		for i, name := range names {
+			v.Values[i] = "value of " + name
+		}
+		return &record.Record{Topic: "t", ValueSchema: s, Value: v}
+	}
+	out := apply(t, settings, fields("a", "b"))
+	if got := jsonOf(t, out.ValueSchema, out.Value); got != `{"b":"value of a"}` {
+		t.Error(got)
+	}
+	c, err := FromSettings(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Apply(fields("b", "c")); err == nil || !strings.Contains(err.Error(), `no field "a"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAnErrorOfAStepNamesTheStepAndTheTopic(t *testing.T) {
 	c, err := FromSettings(map[string]string{"transforms": "x",
 		"transforms.x.type": "org.apache.kafka.connect.transforms.Cast$Value", "transforms.x.spec": "b:int32"})

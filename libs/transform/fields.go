@@ -2,6 +2,7 @@ package transform
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -115,8 +116,10 @@ type replaceField struct {
 	on               part
 	include, exclude map[string]bool
 	renames          map[string]string
-	orDefault        bool
-	schemas          schemaCache
+	// sources are the renames by their new names.
+	sources   map[string]string
+	orDefault bool
+	schemas   schemaCache
 }
 
 func newReplaceField(o *options, on part) (Transform, error) {
@@ -130,16 +133,29 @@ func newReplaceField(o *options, on part) (Transform, error) {
 		return m
 	}
 	t := &replaceField{on: on, include: set("include", "whitelist"), exclude: set("exclude", "blacklist"),
-		renames:   map[string]string{},
+		renames: map[string]string{}, sources: map[string]string{},
 		orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}
 	for _, pair := range o.list("renames") {
 		from, to, ok := strings.Cut(pair, ":")
 		if !ok || strings.Contains(to, ":") {
 			o.fail("renames", "each item must be old:new")
 		}
-		t.renames[from] = to
+		t.renames[from], t.sources[to] = to, from
 	}
 	return t, o.err
+}
+
+// source is where the value of a field of s comes from that is kept. As in Kafka Connect one that
+// has the new name of another has the value of that other, which must be there.
+func (t *replaceField) source(s *record.Schema, i int) (int, error) {
+	from, ok := t.sources[t.renamed(s.Fields[i].Name)]
+	if !ok || from == s.Fields[i].Name {
+		return i, nil
+	}
+	if i = s.Index(from); i < 0 {
+		return 0, fmt.Errorf("there is no field %q to rename, and one that has its new name", from)
+	}
+	return i, nil
 }
 
 func (t *replaceField) keeps(name string) bool {
@@ -191,7 +207,11 @@ func (t *replaceField) Apply(r *record.Record) (*record.Record, error) {
 	n := 0
 	for i, f := range old.Schema.Fields {
 		if t.keeps(f.Name) {
-			out.Values[n] = field(old, i, t.orDefault)
+			from, err := t.source(old.Schema, i)
+			if err != nil {
+				return nil, err
+			}
+			out.Values[n] = field(old, from, t.orDefault)
 			n++
 		}
 	}
@@ -334,6 +354,9 @@ func (t *hoistField) Apply(r *record.Record) (*record.Record, error) {
 	s, v := t.on.get(r)
 	if s == nil {
 		return t.on.set(r, nil, record.Map{{Key: t.name, Value: v}}), nil
+	}
+	if t.name == "" {
+		return nil, errors.New("a field of a struct needs a name")
 	}
 	derived := t.schemas.get(s, func() *record.Schema {
 		return &record.Schema{Type: record.Struct, Fields: []record.Field{{Name: t.name, Schema: s}}}
