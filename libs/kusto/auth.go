@@ -36,11 +36,8 @@ const (
 )
 
 // Strategies lists every strategy.
-func Strategies() []string {
-	return []string{
-		string(Application), string(ManagedIdentity), string(WorkloadIdentity), string(AzureCLI), string(Token),
-		string(DefaultCredential), string(NoAuth),
-	}
+func Strategies() []Strategy {
+	return []Strategy{Application, ManagedIdentity, WorkloadIdentity, AzureCLI, Token, DefaultCredential, NoAuth}
 }
 
 // Auth is how to prove who one is. Its secrets are in no error and no log.
@@ -81,7 +78,7 @@ func (a Auth) Validate() error {
 		}
 	case ManagedIdentity, WorkloadIdentity, AzureCLI, DefaultCredential, NoAuth:
 	default:
-		return fmt.Errorf("aad.auth.strategy %q is unknown: take one of %s", a.Strategy, strings.Join(Strategies(), ", "))
+		return fmt.Errorf("aad.auth.strategy %q is unknown: take one of %s", a.Strategy, Strategies())
 	}
 	return nil
 }

@@ -63,8 +63,8 @@ func TestEachFileOfTheSettingsIsReadWithinBounds(t *testing.T) {
 			for _, strategy := range Strategies() {
 				endpoint := "https://x.kusto.windows.net"
 				cfg := Config{Endpoints: Endpoints{Query: endpoint, Ingest: endpoint},
-					Auth: Auth{Strategy: Strategy(strategy), AppID: "a", Authority: "t", AccessToken: "x"}}
-				if strategy == string(Application) && name != "CertificateFile" {
+					Auth: Auth{Strategy: strategy, AppID: "a", Authority: "t", AccessToken: "x"}}
+				if strategy == Application && name != "CertificateFile" {
 					cfg.Auth.AppKey = "k"
 				}
 				field := reflect.ValueOf(&cfg).Elem().FieldByName(name)

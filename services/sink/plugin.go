@@ -104,8 +104,11 @@ func Plugin(o Options) (connector.Plugin, error) {
 		Version:   Version,
 		Catalogue: keys,
 		Tasks: func(v catalogue.Values) (int, error) {
-			_, err := spec.Parse(v, o.defaults())
-			return v.Int("tasks.max"), err
+			s, err := spec.Parse(v, o.defaults())
+			if err != nil {
+				return 0, err
+			}
+			return s.TasksMax, nil
 		},
 		Check:   func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v, o) },
 		Topics:  func(v catalogue.Values) connector.UsedTopics { return usedTopics(v, o) },

@@ -42,10 +42,9 @@ var consumerSettings = []string{"auto.offset.reset", "isolation.level", "group.p
 	"heartbeat.interval.ms", "metadata.max.age.ms", "fetch.max.wait.ms",
 	"fetch.min.bytes", "fetch.max.bytes", "max.partition.fetch.bytes", "client.id", "client.rack"}
 
-// membershipOf reads consumer.override.*. The names of settings without effect come back as well.
-func membershipOf(v catalogue.Values) (m membership, ignored []string, err error) {
+// membershipOf reads what is set under consumer.override. The names of settings without effect come back as well.
+func membershipOf(override map[string]string) (m membership, ignored []string, err error) {
 	m.Start = kgo.NewOffset().AtStart()
-	override := v.WithPrefix("consumer.override.")
 	for _, name := range slices.Sorted(maps.Keys(override)) {
 		value := strings.TrimSpace(override[name])
 		add := func(option func(int64) kgo.Opt) {

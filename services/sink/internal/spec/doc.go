@@ -1,7 +1,8 @@
 // Package spec is the configuration of a sink connector.
 //
-// Model. Keys declares every key with its aliases, type, default, documentation and what a change
-// of it leads to; Parse makes of their values one typed Spec, which nobody changes afterwards.
+// Model. Keys declares every key with its aliases, type, default, documentation, what a change
+// of it leads to, and the field that it fills; Parse fills one typed Spec, which nobody changes
+// afterwards, and works out what several keys say together (derive.go).
 // Modes are types (Mode, ValuesCheck), not strings.
 //
 // Guarantees. Parse asks nobody and has no side effects. What it refuses, it refuses with the key's

@@ -217,3 +217,11 @@ func TestMoreBatchesThanTheTableOfStatusesTakesAreWarnedOfWithFigures(t *testing
 		}
 	}
 }
+
+func TestEveryKeyFillsAFieldOrSaysThatItHasNoEffect(t *testing.T) {
+	for _, key := range new(reading).keys() {
+		if key.Unsupported == "" && !key.Into.Bound() {
+			t.Errorf("%s is declared, and nothing reads it", key.Name)
+		}
+	}
+}
