@@ -84,7 +84,7 @@ func TestHostileAvroRecordsAreDeadLettersAndTheOthersComeIntoTheTable(t *testing
 	for i, r := range s.letters(s.topic+"-dead", 4) {
 		if want := []string{"ends within a value", "more than the record's bytes can hold", "contains itself",
 			"no such schema"}[i]; !strings.Contains(header(r, deadletter.HeaderMessage), want) ||
-			header(r, deadletter.HeaderClass) != deadletter.ClassUnreadable {
+			header(r, deadletter.HeaderClass) != string(deadletter.ClassUnreadable) {
 			t.Errorf("letter %d has the reason %q, want %q in it", i, header(r, deadletter.HeaderMessage), want)
 		}
 	}

@@ -476,7 +476,7 @@ func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing
 	s.answers(s.table+" | order by id asc | project id, city, town", "1 x ; 3  x; 5 x ")
 	for i, letter := range s.letters(s.topic+"-dead", 2) {
 		if id := fmt.Sprintf(`"id":%d`, 2+2*i); !strings.Contains(string(letter.Value), id) ||
-			header(letter, deadletter.HeaderClass) != deadletter.ClassMisfit {
+			header(letter, deadletter.HeaderClass) != string(deadletter.ClassMisfit) {
 			t.Errorf("letter %d is %.300s, class %s", i, letter.Value, header(letter, deadletter.HeaderClass))
 		}
 	}

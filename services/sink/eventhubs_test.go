@@ -100,7 +100,7 @@ func TestDeadLettersNeedNoTopicsMadeWhereTheyAreThere(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "behavior.on.error": "LOG"})
 	dead := s.topic + "-dead"
 	s.config["errors.deadletterqueue.topic.name"] = dead
-	for _, topic := range []string{dead, deadletter.MarkTopic(dead)} {
+	for _, topic := range []string{dead, deadletter.ResolvedTopic(dead)} {
 		if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
 			t.Fatal(err, made.Err)
 		}

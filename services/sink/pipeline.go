@@ -45,17 +45,17 @@ func open(ctx context.Context, cancel context.CancelCauseFunc, t *task) (_ *pipe
 	if err := waits.Do(ctx, func(ctx context.Context) error { return probe(ctx, tables) }); err != nil {
 		return nil, errors.Join(err, p.client.Close())
 	}
-	outbox, err := deadletter.OpenOutbox(ctx, t.env, t.spec, waits, t.status, t.o.meters)
+	reporter, err := deadletter.OpenReporter(ctx, t.env, t.spec, waits, t.status, t.o.meters)
 	if err != nil {
 		return nil, errors.Join(err, p.client.Close())
 	}
 	read := new(topics.Registry)
 	p.member = membership.Task{
 		Task: batcher.Task{
-			Env: t.env, Spec: t.spec, Retry: waits, Tables: tables, Outbox: outbox, Status: t.status,
+			Env: t.env, Spec: t.spec, Retry: waits, Tables: tables, Reporter: reporter, Status: t.status,
 			Ingest: &ingest.Ingester{
 				Env: t.env, Spec: t.spec, Client: p.client, Retry: waits, Memory: t.memory, Meters: t.o.meters,
-				Tracer: t.o.Tracer, Failpoints: t.o.Failpoints, TopicID: read.ID, SetAside: outbox.SetAside,
+				Tracer: t.o.Tracer, Failpoints: t.o.Failpoints, TopicID: read.ID, SetAside: reporter.SetAside,
 			},
 		},
 		Topics: read, Memory: t.memory, Meters: t.o.meters, Failpoints: t.o.Failpoints, Fail: p.fail, Beside: p.goBeside,
@@ -82,11 +82,11 @@ func (p *pipeline) goBeside(name string, work func()) { p.beside.Go(name, work, 
 // is told of each membership of the group.
 func (p *pipeline) run(asked context.Context, joined func(*membership.Membership)) (err error) {
 	defer func() { err = errors.Join(err, p.client.Close()) }()
-	defer p.member.Outbox.Close()
+	defer p.member.Reporter.Close()
 	defer func() { p.cancel(nil); p.beside.Wait(); p.watching.Wait() }()
 	spec := p.member.Spec
-	if p.member.Outbox.Keeps() && p.member.Env.Task == 0 {
-		p.watching.Go("count of dead letters", func() { p.member.Outbox.CountLetters(p.ctx) }, p.fail)
+	if p.member.Reporter.HasTopic() && p.member.Env.Task == 0 {
+		p.watching.Go("count of dead letters", func() { p.member.Reporter.CountLetters(p.ctx) }, p.fail)
 	}
 	if spec.Exact {
 		p.watching.Go("look for doubled batches", func() { p.member.Tables.ResolveDoubts(p.ctx) }, p.fail)

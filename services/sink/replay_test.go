@@ -15,16 +15,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
-	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/rpc"
-	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/api"
 	sinkstatus "github.com/calypso-cdc/calypso/services/sink/internal/status"
@@ -568,24 +565,4 @@ func TestARecordThatIsNoMarkIsToldAndStopsNoDeadLetter(t *testing.T) {
 		s.send(&kgo.Record{Topic: topic, Key: record.Key})
 	}
 	r.notices(t, sinkstatus.MarkForeign, topic, false)
-}
-
-func FuzzParseLetter(f *testing.F) {
-	f.Add("3", "17", "s.retail.orders", "REFUSED", []byte("v"))
-	f.Add("-1", "99999999999999999999", "", "", []byte(nil))
-	f.Fuzz(func(t *testing.T, partition, offset, topic, class string, value []byte) {
-		one := deadletter.ParseLetter(&kgo.Record{Partition: 2, Offset: 5, Key: value, Value: value,
-			Headers: []kgo.RecordHeader{
-				{Key: "own", Value: value}, {Key: deadletter.HeaderTopic, Value: []byte(topic)},
-				{Key: deadletter.HeaderPartition, Value: []byte(partition)}, {Key: deadletter.HeaderOffset, Value: []byte(offset)},
-				{Key: deadletter.HeaderClass, Value: []byte(class)}, {Key: deadletter.HeaderConnector, Value: value},
-				{Key: deadletter.HeaderTask, Value: []byte(offset)}, {Key: deadletter.HeaderMessage, Value: value}}})
-		if len(one.Record.Headers) != 1 || one.ID != "2/5" || one.Record.Topic != topic {
-			t.Fatalf("%v", one)
-		}
-		shown := one.Show(&deadletter.Decoder{Rows: row.NewEncoder(row.Config{}, row.Target{})})
-		if _, err := proto.Marshal(shown); err != nil {
-			t.Fatal(err)
-		}
-	})
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,7 +16,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/rpc"
-	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
+	"github.com/calypso-cdc/calypso/services/sink/internal/resolution"
 )
 
 // environment is what the tasks of a connector are given, whether or not they run.
@@ -28,33 +29,61 @@ func (s *Service) environment(name string) (connector.TaskEnv, catalogue.Values,
 	return env, values, err
 }
 
-// open makes a desk for a connector's dead letters.
-func (s *Service) open(ctx context.Context, name string) (_ *deadletter.Desk, err error) {
+// refusal is an error as a caller may see it: libraries quote what they were configured with.
+func refusal(env connector.TaskEnv, code codes.Code, reason string, err error) error {
+	return rpc.Error(code, reason, env.Hidden(err.Error()))
+}
+
+// invalid is the refusal of a caller's value.
+func invalid(of *deadletter.FieldError) error { return rpc.InvalidField(of.Field, of.Message) }
+
+// unusable is the refusal for dead letters that cannot be read or ingested.
+func unusable(env connector.TaskEnv, err error) error {
+	if field := (*deadletter.FieldError)(nil); errors.As(err, &field) {
+		return invalid(field)
+	}
+	reason := deadletter.ReasonUnread
+	if known := (*deadletter.Error)(nil); errors.As(err, &known) {
+		reason = known.Reason
+	}
+	if reason != deadletter.ReasonUnread && deadletter.Lasts(err) {
+		return refusal(env, codes.FailedPrecondition, reason, err)
+	}
+	return refusal(env, codes.Unavailable, reason, err)
+}
+
+// open opens a connector's dead letters.
+func (s *Service) open(ctx context.Context, name string) (*deadletter.Queue, error) {
 	env, values, err := s.environment(name)
 	if err != nil {
 		return nil, err
 	}
 	of, err := spec.Parse(values, s.worker.Defaults)
 	if err != nil {
-		return nil, deadletter.Refusal(env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
+		return nil, refusal(env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
 	}
 	if of.DeadTopic == "" {
 		return nil, rpc.Error(codes.FailedPrecondition, deadletter.ReasonNoTopic,
 			fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", name))
 	}
-	return deadletter.Open(ctx, env, of, s.worker.Tools)
+	q, err := deadletter.Open(ctx, env, of, s.worker.Tools)
+	if err != nil {
+		return nil, unusable(env, err)
+	}
+	return q, nil
 }
 
 // ListDeadLetters returns dead letters.
 func (s *Service) ListDeadLetters(ctx context.Context,
 	r *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
-	if _, _, ok := marks.ParseID(r.GetPageToken()); !ok && r.GetPageToken() != "" {
+	if _, _, ok := resolution.ParseID(r.GetPageToken()); !ok && r.GetPageToken() != "" {
 		return nil, rpc.InvalidField("page_token", "page_token is none that an answer had")
 	}
-	if n := r.GetPageSize(); n < 0 || n > deadletter.MaxLetters {
-		return nil, rpc.InvalidField("page_size", fmt.Sprintf("page_size is %d, want 1 to %d", n, deadletter.MaxLetters))
+	if n := r.GetPageSize(); n < 0 || n > maxLetters {
+		return nil, rpc.InvalidField("page_size", fmt.Sprintf("page_size is %d, want 1 to %d", n, maxLetters))
 	}
-	if err := deadletter.CheckFilter(r.GetFilter()); err != nil {
+	filter, err := filterOf(r.GetFilter())
+	if err != nil {
 		return nil, err
 	}
 	d, err := s.open(ctx, r.GetConnector())
@@ -62,19 +91,19 @@ func (s *Service) ListDeadLetters(ctx context.Context,
 		return nil, err
 	}
 	defer d.Close()
-	found, _, err := d.Letters.Read(ctx, r.GetFilter())
+	found, _, err := d.Topic.Read(ctx, filter)
 	if err != nil {
-		return nil, deadletter.Refusal(d.Env, codes.Unavailable, deadletter.ReasonUnread, err)
+		return nil, refusal(d.Env, codes.Unavailable, deadletter.ReasonUnread, err)
 	}
-	out := &sinkv1.ListDeadLettersResponse{Total: int64(len(found)), Counts: deadletter.CountByClass(found)}
+	out := &sinkv1.ListDeadLettersResponse{Total: int64(len(found)), Counts: counts(deadletter.CountByClass(found))}
 	page := found
 	if r.GetPageToken() != "" {
 		page = slices.DeleteFunc(slices.Clone(found), func(one deadletter.Letter) bool {
 			return deadletter.CompareIDs(one.ID, r.GetPageToken()) <= 0
 		})
 	}
-	if out.Letters, err = d.Show(page, cmp.Or(int(r.GetPageSize()), deadletter.DefaultLetters)); err != nil {
-		return nil, deadletter.Refusal(d.Env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
+	if out.Letters, err = letters(d, page, cmp.Or(int(r.GetPageSize()), defaultLetters)); err != nil {
+		return nil, refusal(d.Env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
 	}
 	if n := len(out.Letters); n < len(page) {
 		out.NextPageToken = page[n-1].ID
@@ -90,18 +119,21 @@ func (s *Service) ReplayDeadLetters(ctx context.Context,
 		return nil, err
 	}
 	defer d.Close()
-	if err := d.Edit(ctx, found, r.GetEdits()); err != nil {
-		return nil, err
+	edits := make([]deadletter.Edit, len(r.GetEdits()))
+	for i, e := range r.GetEdits() {
+		edits[i] = deadletter.Edit{ID: e.GetId(), Value: e.GetValue()}
+	}
+	if err := d.Edit(ctx, found, edits); err != nil {
+		return nil, unusable(d.Env, err)
 	}
 	done, refused, err := d.Replay(ctx, found)
 	if err != nil {
-		return nil, deadletter.Refusal(d.Env, deadletter.CodeOf(err), deadletter.ReasonUnfinished,
-			fmt.Errorf("%d letters were replayed and %d refused, the others are as they were; replay them again: %w", done,
-				len(refused), err))
+		return nil, unusable(d.Env, &deadletter.Error{Reason: deadletter.ReasonUnfinished, Err: fmt.Errorf("%d letters were replayed and %d refused, the others are as they were; replay them again: %w", done,
+			len(refused), err)})
 	}
 	out := &sinkv1.ReplayDeadLettersResponse{Replayed: int64(done), RefusedTotal: int64(len(refused))}
-	if out.Refused, err = d.Show(refused, deadletter.MaxLetters); err != nil {
-		return nil, deadletter.Refusal(d.Env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
+	if out.Refused, err = letters(d, refused, maxLetters); err != nil {
+		return nil, refusal(d.Env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
 	}
 	return out, nil
 }
@@ -114,9 +146,9 @@ func (s *Service) DiscardDeadLetters(ctx context.Context,
 		return nil, err
 	}
 	defer d.Close()
-	known, err := d.Letters.Marks(ctx)
+	known, err := d.Topic.Resolutions(ctx)
 	if err != nil {
-		return nil, deadletter.Refusal(d.Env, codes.Unavailable, deadletter.ReasonUnread, err)
+		return nil, refusal(d.Env, codes.Unavailable, deadletter.ReasonUnread, err)
 	}
 	for _, one := range found {
 		if known.Open(one.ID) != nil {
@@ -126,31 +158,31 @@ func (s *Service) DiscardDeadLetters(ctx context.Context,
 		}
 	}
 	if len(found) > 0 {
-		if err := d.Letters.MarkDone(ctx, found, "discarded", known.Of); err != nil {
-			return nil, deadletter.Refusal(d.Env, codes.Unavailable, deadletter.ReasonUnread, err)
+		if err := d.Topic.Resolve(ctx, found, "discarded", known.Of); err != nil {
+			return nil, refusal(d.Env, codes.Unavailable, deadletter.ReasonUnread, err)
 		}
 	}
 	return &sinkv1.DiscardDeadLettersResponse{Discarded: int64(len(found))}, nil
 }
 
-// choose opens a desk with the letters that a call is about.
-func (s *Service) choose(ctx context.Context, connector string, f *sinkv1.DeadLetterFilter, all bool) (*deadletter.Desk,
+// choose opens the queue with the letters that a call is about.
+func (s *Service) choose(ctx context.Context, name string, f *sinkv1.DeadLetterFilter, all bool) (*deadletter.Queue,
 	[]deadletter.Letter, error) {
-	filtered := len(f.GetIds()) > 0 || f.GetTopic() != "" || f.GetReason() != "" || f.GetClass() != 0
-	if filtered == all {
+	filter, err := filterOf(f)
+	if err != nil {
+		return nil, nil, err
+	}
+	if filter.Any() != all {
 		return nil, nil, rpc.InvalidField("filter", "choose letters by a filter, or set all without a filter")
 	}
-	if err := deadletter.CheckFilter(f); err != nil {
-		return nil, nil, err
-	}
-	d, err := s.open(ctx, connector)
+	d, err := s.open(ctx, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	found, _, err := d.Letters.Read(ctx, f)
+	found, _, err := d.Topic.Read(ctx, filter)
 	if err != nil {
 		d.Close()
-		return nil, nil, deadletter.Refusal(d.Env, codes.Unavailable, deadletter.ReasonUnread, err)
+		return nil, nil, refusal(d.Env, codes.Unavailable, deadletter.ReasonUnread, err)
 	}
 	return d, found, nil
 }

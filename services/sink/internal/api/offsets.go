@@ -30,7 +30,7 @@ func (s *Service) GetProvenOffsets(ctx context.Context,
 	}
 	of, err := spec.Parse(values, s.worker.Defaults)
 	if err != nil {
-		return nil, deadletter.Refusal(env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
+		return nil, refusal(env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
 	}
 	if !of.Exact {
 		return nil, rpc.Error(codes.FailedPrecondition, "NO_TAGS", fmt.Sprintf(
@@ -39,18 +39,18 @@ func (s *Service) GetProvenOffsets(ctx context.Context,
 	}
 	client, err := kusto.New(of.Kusto)
 	if err != nil {
-		return nil, deadletter.Refusal(env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
+		return nil, refusal(env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
 	}
 	defer client.Close()
 	brokers, err := env.Kafka()
 	if err != nil {
-		return nil, deadletter.Refusal(env, codes.Unavailable, "BROKERS_UNAVAILABLE", err)
+		return nil, refusal(env, codes.Unavailable, "BROKERS_UNAVAILABLE", err)
 	}
 	defer brokers.Close()
 	p := &prover{of: of, tags: extents.Reader{Spec: of, Client: client}, brokers: kadm.NewClient(brokers)}
 	out, err := p.prove(ctx, env.InternalTopics)
 	if err != nil {
-		return nil, deadletter.Refusal(env, codes.Unavailable, "OFFSETS_UNPROVEN", err)
+		return nil, refusal(env, codes.Unavailable, "OFFSETS_UNPROVEN", err)
 	}
 	return &sinkv1.GetProvenOffsetsResponse{Offsets: out}, nil
 }

@@ -96,7 +96,7 @@ func (s *Service) AcknowledgeNotices(ctx context.Context,
 			continue
 		}
 		if err := env.Note(ctx, name, nil); err != nil {
-			return nil, deadletter.Refusal(env, codes.Unavailable, string(connector.ReasonStoreUnavailable), err)
+			return nil, refusal(env, codes.Unavailable, string(connector.ReasonStoreUnavailable), err)
 		}
 		out.Acknowledged++
 	}

@@ -22,13 +22,13 @@ import (
 
 // Task is what a task gives the batchers of its partitions.
 type Task struct {
-	Env    connector.TaskEnv
-	Spec   *spec.Spec
-	Retry  *retry.Retrier
-	Tables *target.Tables
-	Ingest *ingest.Ingester
-	Outbox *deadletter.Outbox
-	Status *status.Task
+	Env      connector.TaskEnv
+	Spec     *spec.Spec
+	Retry    *retry.Retrier
+	Tables   *target.Tables
+	Ingest   *ingest.Ingester
+	Reporter *deadletter.Reporter
+	Status   *status.Task
 }
 
 // Batcher makes rows of a partition's records. One goroutine owns it.
@@ -114,7 +114,7 @@ func (b *Batcher) Add(ctx context.Context, to *batch.Batch, r *kgo.Record) error
 	switch {
 	case err != nil:
 		return err
-	case refusal != nil && !b.of.Outbox.Takes():
+	case refusal != nil && !b.of.Reporter.Tolerates():
 		return fmt.Errorf(
 			"offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
 			r.Offset, r.Partition, r.Topic, refusal)

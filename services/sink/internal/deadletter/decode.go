@@ -3,14 +3,13 @@ package deadletter
 import (
 	"bytes"
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
@@ -25,7 +24,8 @@ type Decoder struct {
 	Rows  *row.Encoder
 }
 
-func newDecoder(s *spec.Spec) (*Decoder, error) {
+// NewDecoder makes the decoder of a connector.
+func NewDecoder(s *spec.Spec) (*Decoder, error) {
 	d := &Decoder{}
 	if s.NewTransform != nil {
 		c, err := s.NewTransform()
@@ -39,9 +39,24 @@ func newDecoder(s *spec.Spec) (*Decoder, error) {
 	return d, nil
 }
 
-// decode reads as much of a record as can be read.
-func (d *Decoder) decode(r *kgo.Record) *sinkv1.DecodedRecord {
-	out := &sinkv1.DecodedRecord{Key: text(d.key(r))}
+// Decoded is a record as the connector's own converters and transforms read it. Rows are JSON text,
+// so that numbers keep all their digits.
+type Decoded struct {
+	// Key is JSON, or text.
+	Key string
+	// Op, Before and After are of a change event, as are its position in the source's log, as
+	// PostgreSQL writes it, and its time, zero if it has none.
+	Op, Before, After, SourceLSN string
+	SourceTime                   time.Time
+	// Row is the row after transforms, before values are converted for the table.
+	Row string
+	// Failure is why the record, or its row, cannot be decoded; empty if it can.
+	Failure string
+}
+
+// Decode reads as much of a record as can be read. Its texts are valid UTF-8.
+func (d *Decoder) Decode(r *kgo.Record) (out Decoded) {
+	out.Key = text(d.key(r))
 	if len(r.Value) > maxDecoded {
 		out.Failure = fmt.Sprintf("the value has %d bytes, more than the %d up to which values are shown decoded",
 			len(r.Value), maxDecoded)
@@ -55,11 +70,9 @@ func (d *Decoder) decode(r *kgo.Record) *sinkv1.DecodedRecord {
 	if change, ok := row.ReadChange(value); ok {
 		out.Op, out.Before, out.After = change.Op, text(change.Before), text(change.After)
 		if change.LSN > 0 {
-			out.SourceLsn = fmt.Sprintf("%X/%X", change.LSN>>32, uint32(change.LSN))
+			out.SourceLSN = fmt.Sprintf("%X/%X", change.LSN>>32, uint32(change.LSN))
 		}
-		if !change.Time.IsZero() {
-			out.SourceTime = timestamppb.New(change.Time)
-		}
+		out.SourceTime = change.Time
 	}
 	made, _, err := d.Rows.Append(nil, r)
 	made = bytes.TrimSpace(made)
@@ -100,7 +113,7 @@ func (d *Decoder) key(r *kgo.Record) []byte {
 	return key
 }
 
-// text is bytes as a field of a message holds them.
+// text is bytes as valid UTF-8.
 func text(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)

@@ -17,14 +17,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kafka"
-	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
+	"github.com/calypso-cdc/calypso/services/sink/internal/resolution"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-// MarkTopic is the compacted topic beside a dead letter topic that says what became of its letters.
-func MarkTopic(dead string) string { return dead + "-resolved" }
+// ResolvedTopic is the compacted topic beside a dead letter topic that says what became of its letters.
+func ResolvedTopic(dead string) string { return dead + "-resolved" }
 
 // Letter is one dead letter as read from its topic.
 type Letter struct {
@@ -33,18 +32,18 @@ type Letter struct {
 	// writes its letters again.
 	copies    []string
 	Record    *kgo.Record // as it was in its own topic, headers included
-	reason    string
-	rejection rejection
-	connector string
-	task      int32
+	Reason    string
+	Rejection Rejection
+	Connector string
+	Task      int32
 	// edited is set where the record's value is the caller's.
 	edited bool
 }
 
 // Read returns the connector's dead letters that are not done with, in the order of their topic,
-// and the state of the marks.
-func (l *letters) Read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]Letter, *marks.Marks, error) {
-	known, err := l.Marks(ctx)
+// and what is known of their resolution.
+func (l *topicClient) Read(ctx context.Context, filter Filter) ([]Letter, *resolution.Log, error) {
+	known, err := l.Resolutions(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -52,7 +51,7 @@ func (l *letters) Read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]
 	byPosition := map[string]*Letter{}
 	_, err = l.scan(ctx, l.topic, func(r *kgo.Record) {
 		one := ParseLetter(r)
-		if one.connector != l.connector || known.Done(one.ID) {
+		if one.Connector != l.connector || known.Done(one.ID) {
 			return
 		}
 		position := fmt.Sprintf("%s/%d/%d", one.Record.Topic, one.Record.Partition, one.Record.Offset)
@@ -71,7 +70,7 @@ func (l *letters) Read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]
 	slices.SortStableFunc(found, func(a, b *Letter) int { return CompareIDs(a.ID, b.ID) })
 	var matching []Letter
 	for _, one := range found {
-		if one.matches(filter) {
+		if filter.matches(one) {
 			matching = append(matching, *one)
 		}
 	}
@@ -79,16 +78,16 @@ func (l *letters) Read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]
 }
 
 // count says how many of the connector's letters are not done with, each record once, and which
-// records are no marks where marks are.
-func (l *letters) count(ctx context.Context) (int64, []marks.Foreign, error) {
-	known, err := l.Marks(ctx)
+// records of the log of resolutions no sink has written.
+func (l *topicClient) count(ctx context.Context) (int64, []resolution.Foreign, error) {
+	known, err := l.Resolutions(ctx)
 	if err != nil {
 		return 0, nil, err
 	}
 	seed, open := maphash.MakeSeed(), map[uint64]struct{}{}
 	_, err = l.scan(ctx, l.topic, func(r *kgo.Record) {
 		one := ParseLetter(r)
-		if one.connector == l.connector && !known.Done(one.ID) {
+		if one.Connector == l.connector && !known.Done(one.ID) {
 			var h maphash.Hash
 			h.SetSeed(seed)
 			fmt.Fprintf(&h, "%s/%d/%d/%d/", one.Record.Topic, one.Record.Partition, one.Record.Offset, len(one.Record.Key))
@@ -100,9 +99,9 @@ func (l *letters) count(ctx context.Context) (int64, []marks.Foreign, error) {
 	return int64(len(open)), known.Foreign(), err
 }
 
-// ends says where the topics of letters and of marks end now, to tell whether there is anything new.
-func (l *letters) ends(ctx context.Context) (string, error) {
-	found, err := kadm.NewClient(l.client).ListEndOffsets(ctx, l.topic, MarkTopic(l.topic))
+// ends says where the topics of letters and of their resolutions end now, to tell whether there is anything new.
+func (l *topicClient) ends(ctx context.Context) (string, error) {
+	found, err := kadm.NewClient(l.client).ListEndOffsets(ctx, l.topic, ResolvedTopic(l.topic))
 	if err != nil {
 		return "", err
 	}
@@ -120,9 +119,9 @@ const (
 	countRest  = 20
 )
 
-// CountLetters keeps the number of open letters on the board until ctx ends. One task of a
+// CountLetters keeps the number of open letters in the status until ctx ends. One task of a
 // connector does, since all have one topic.
-func (t *Outbox) CountLetters(ctx context.Context) {
+func (r *Reporter) CountLetters(ctx context.Context) {
 	counted, wait := "", time.Duration(0)
 	for {
 		select {
@@ -131,25 +130,25 @@ func (t *Outbox) CountLetters(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		wait = countAfter
-		ends, err := t.letters.ends(ctx)
+		ends, err := r.topic.ends(ctx)
 		if err != nil || ends == counted {
 			continue
 		}
 		begun := time.Now()
-		if n, foreign, err := t.letters.count(ctx); err == nil {
-			t.board.Open(n)
-			t.foreign(foreign)
+		if n, foreign, err := r.topic.count(ctx); err == nil {
+			r.status.Open(n)
+			r.foreign(foreign)
 			counted = ends
 		}
 		wait = max(wait, countRest*time.Since(begun))
 	}
 }
 
-// foreign tells of records that are no marks where marks are, and takes that back when they are gone.
-func (t *Outbox) foreign(found []marks.Foreign) {
-	topic := MarkTopic(t.letters.topic)
+// foreign tells of records of the log of resolutions that no sink has written, and takes that back when they are gone.
+func (r *Reporter) foreign(found []resolution.Foreign) {
+	topic := ResolvedTopic(r.topic.topic)
 	if len(found) == 0 {
-		t.board.Withdraw(status.MarkForeign, topic, "")
+		r.status.Withdraw(status.MarkForeign, topic, "")
 		return
 	}
 	var where []string
@@ -157,7 +156,7 @@ func (t *Outbox) foreign(found []marks.Foreign) {
 		where = append(where, fmt.Sprintf("offset %d of partition %d with key %q (%s)", f.Offset, f.Partition,
 			f.Key, f.Reason))
 	}
-	t.board.Tell(&status.Notice{
+	r.status.Tell(&status.Notice{
 		Kind: status.MarkForeign, Topic: topic,
 		Summary: fmt.Sprintf(
 			"topic %s, which says what became of dead letters, has records that no sink has written; they are passed over: %s",
@@ -166,23 +165,25 @@ func (t *Outbox) foreign(found []marks.Foreign) {
 	})
 }
 
-// Marks reads what became of letters.
-func (l *letters) Marks(ctx context.Context) (*marks.Marks, error) {
+// Resolutions reads what became of letters.
+func (l *topicClient) Resolutions(ctx context.Context) (*resolution.Log, error) {
 	of, err := l.topicID(ctx)
 	if err != nil {
 		return nil, err
 	}
-	known := &marks.Marks{Of: of}
-	ends, err := l.scan(ctx, MarkTopic(l.topic), func(r *kgo.Record) { known.Read(r.Partition, r.Offset, r.Key, r.Value) })
+	known := &resolution.Log{Of: of}
+	ends, err := l.scan(ctx, ResolvedTopic(l.topic), func(r *kgo.Record) {
+		known.Read(r.Partition, r.Offset, r.Key, r.Value)
+	})
 	if err != nil {
 		return nil, err
 	}
-	known.Ended(ends[marks.Partition])
+	known.Ended(ends[resolution.Partition])
 	return known, nil
 }
 
 // topicID is the id of the topic of letters; empty where brokers give none, or before there is one.
-func (l *letters) topicID(ctx context.Context) (string, error) {
+func (l *topicClient) topicID(ctx context.Context) (string, error) {
 	topics, err := kadm.NewClient(l.client).ListTopics(ctx, l.topic)
 	if err != nil {
 		return "", fmt.Errorf("looking for topic %s: %w", l.topic, err)
@@ -193,6 +194,7 @@ func (l *letters) topicID(ctx context.Context) (string, error) {
 	return "", nil
 }
 
+// ParseLetter is the letter that a record of a dead letter topic is, whoever wrote it.
 func ParseLetter(r *kgo.Record) Letter {
 	own := &kgo.Record{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
 	one := Letter{ID: letterID(r.Partition, r.Offset), Record: own}
@@ -208,31 +210,31 @@ func ParseLetter(r *kgo.Record) Letter {
 		case HeaderOffset:
 			own.Offset, _ = strconv.ParseInt(value, 10, 64)
 		case HeaderConnector:
-			one.connector = value
+			one.Connector = value
 		case HeaderTask:
 			n, _ := strconv.ParseInt(value, 10, 32)
-			one.task = int32(n)
+			one.Task = int32(n)
 		case headerStage:
 			stage = value
 		case headerException:
 			exception = value
 		case HeaderMessage:
-			one.reason = value
+			one.Reason = value
 		case HeaderClass:
-			one.rejection.class = value
+			one.Rejection.Class = Class(value)
 		case headerCode:
-			one.rejection.code = value
+			one.Rejection.Code = value
 		case headerPermanent:
-			one.rejection.permanent = value == "true"
+			one.Rejection.Permanent = value == "true"
 		case HeaderColumn:
-			one.rejection.column = value
+			one.Rejection.Column = value
 		}
 		if !ownHeader(h.Key) {
 			own.Headers = append(own.Headers, h)
 		}
 	}
-	if one.rejection.class == "" && stage == "TASK_PUT" { // written before letters had a class
-		one.rejection.class, one.rejection.code = classRefused, exception
+	if one.Rejection.Class == "" && stage == "TASK_PUT" { // written before letters had a class
+		one.Rejection.Class, one.Rejection.Code = ClassRefused, exception
 	}
 	return one
 }
@@ -241,22 +243,14 @@ func letterID(partition int32, offset int64) string { return fmt.Sprintf("%d/%d"
 
 // CompareIDs orders ids as their topic does.
 func CompareIDs(a, b string) int {
-	ap, ao, _ := marks.ParseID(a)
-	bp, bo, _ := marks.ParseID(b)
+	ap, ao, _ := resolution.ParseID(a)
+	bp, bo, _ := resolution.ParseID(b)
 	return cmp.Or(cmp.Compare(ap, bp), cmp.Compare(ao, bo))
-}
-
-func (one *Letter) matches(f *sinkv1.DeadLetterFilter) bool {
-	chosen := func(id string) bool { return slices.Contains(f.GetIds(), id) }
-	return (len(f.GetIds()) == 0 || chosen(one.ID) || slices.ContainsFunc(one.copies, chosen)) &&
-		(f.GetTopic() == "" || f.GetTopic() == one.Record.Topic) &&
-		(f.GetReason() == "" || strings.Contains(one.reason, f.GetReason())) &&
-		(f.GetClass() == 0 || f.GetClass() == one.rejection.shown())
 }
 
 // scan reads a topic from its beginning to its present end, and returns where each partition ends.
 // A topic that does not exist has no records.
-func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)) (map[int32]int64, error) {
+func (l *topicClient) scan(ctx context.Context, topic string, each func(*kgo.Record)) (map[int32]int64, error) {
 	ends, err := kadm.NewClient(l.client).ListEndOffsets(ctx, topic)
 	if err != nil {
 		return nil, fmt.Errorf("reading the end of topic %s: %w", topic, err)
@@ -286,7 +280,7 @@ func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)
 
 // noteBatch notes a batch that is about to be sent. It reports false if another writer was faster:
 // then nothing is noted.
-func (l *letters) noteBatch(ctx context.Context, b *marks.Batch) (bool, error) {
+func (l *topicClient) noteBatch(ctx context.Context, b *resolution.Batch) (bool, error) {
 	value, err := b.Value()
 	if err != nil {
 		return false, err
@@ -300,7 +294,7 @@ func (l *letters) noteBatch(ctx context.Context, b *marks.Batch) (bool, error) {
 
 // endBatch notes a batch's end: that its rows are in the table, or that they were refused and its
 // letters are free again.
-func (l *letters) endBatch(ctx context.Context, b *marks.Batch, ingested bool) error {
+func (l *topicClient) endBatch(ctx context.Context, b *resolution.Batch, ingested bool) error {
 	var records []*kgo.Record
 	if ingested {
 		var err error
@@ -314,8 +308,8 @@ func (l *letters) endBatch(ctx context.Context, b *marks.Batch, ingested bool) e
 	return nil
 }
 
-// MarkDone notes that letters of the topic with an id are done with.
-func (l *letters) MarkDone(ctx context.Context, found []Letter, how, of string) error {
+// Resolve notes that letters of the topic with an id are done with.
+func (l *topicClient) Resolve(ctx context.Context, found []Letter, how, of string) error {
 	var ids []string
 	for _, one := range found {
 		ids = append(append(ids, one.ID), one.copies...)
@@ -347,9 +341,9 @@ func done(ids []string, how string, edited []string, of string) ([]*kgo.Record, 
 	return records, nil
 }
 
-// note appends to the marks, making their topic where it is missing.
-func (l *letters) note(ctx context.Context, records ...*kgo.Record) ([]*kgo.Record, error) {
-	topic, compact := MarkTopic(l.topic), "compact"
+// note appends to the log of resolutions, making its topic where it is missing.
+func (l *topicClient) note(ctx context.Context, records ...*kgo.Record) ([]*kgo.Record, error) {
+	topic, compact := ResolvedTopic(l.topic), "compact"
 	if err := makeTopic(ctx, l.client, topic, -1, map[string]*string{"cleanup.policy": &compact}); err != nil {
 		return nil, err
 	}
@@ -361,7 +355,7 @@ func (l *letters) note(ctx context.Context, records ...*kgo.Record) ([]*kgo.Reco
 	}
 	defer writer.Close()
 	for _, r := range records {
-		r.Topic, r.Partition = topic, marks.Partition
+		r.Topic, r.Partition = topic, resolution.Partition
 	}
 	return records, writer.Write(ctx, records...)
 }

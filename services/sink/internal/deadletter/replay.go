@@ -13,7 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
-	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
+	"github.com/calypso-cdc/calypso/services/sink/internal/resolution"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 )
@@ -23,14 +23,14 @@ import (
 // batch of its own.
 const maxNoted = 384 << 10
 
-// Replay ingests letters again. One goroutine owns it.
+// replay ingests letters again. One goroutine owns it.
 //
-// Each round reads the marks first. A batch that was noted for one of the letters, by this call or
+// Each round reads the resolutions first. A batch that was noted for one of the letters, by this call or
 // any other, is sent and its end noted; only when there is none are letters noted as a new batch.
 // So calls that overlap, or follow one that was interrupted, send the same rows under the same
 // tags, of which ADX takes one.
-type Replay struct {
-	desk *Desk
+type replay struct {
+	queue *Queue
 	// groups are the letters whose end is not known, those of a group from one topic.
 	groups [][]Letter
 	// mine are the ids of batches that this call has noted.
@@ -41,8 +41,8 @@ type Replay struct {
 }
 
 // Replay returns how many letters came into the table, and those that were refused again.
-func (d *Desk) Replay(ctx context.Context, found []Letter) (done int, refused []Letter, err error) {
-	r := &Replay{desk: d, mine: map[string]bool{}}
+func (q *Queue) Replay(ctx context.Context, found []Letter) (done int, refused []Letter, err error) {
+	r := &replay{queue: q, mine: map[string]bool{}}
 	byTopic := map[string]int{}
 	for _, one := range found {
 		i, ok := byTopic[one.Record.Topic]
@@ -59,8 +59,8 @@ func (d *Desk) Replay(ctx context.Context, found []Letter) (done int, refused []
 }
 
 // round brings some letters to their end, or notes a batch for the next round.
-func (r *Replay) round(ctx context.Context) error {
-	known, err := r.desk.Letters.Marks(ctx)
+func (r *replay) round(ctx context.Context) error {
+	known, err := r.queue.Topic.Resolutions(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (r *Replay) round(ctx context.Context) error {
 }
 
 // take removes letters from the groups and returns them.
-func (r *Replay) take(which func(Letter) bool) (taken []Letter) {
+func (r *replay) take(which func(Letter) bool) (taken []Letter) {
 	var left [][]Letter
 	for _, group := range r.groups {
 		var rest []Letter
@@ -99,25 +99,25 @@ func (r *Replay) take(which func(Letter) bool) (taken []Letter) {
 }
 
 // refuse ends letters for a reason.
-func (r *Replay) refuse(those []Letter, reason error) {
+func (r *replay) refuse(those []Letter, reason error) {
 	for _, one := range those {
-		one.reason, one.rejection = r.desk.Env.Hidden(reason.Error()), rejectionOf(reason)
+		one.Reason, one.Rejection = r.queue.Env.Hidden(reason.Error()), rejectionOf(reason)
 		r.refused = append(r.refused, one)
 	}
 }
 
 // begin notes as many of a group's letters as go into a batch, with their rows. Letters that make no row are refused.
-func (r *Replay) begin(ctx context.Context, group []Letter, known *marks.Marks) error {
-	to, err := r.desk.target(ctx, group[0].Record.Topic)
+func (r *replay) begin(ctx context.Context, group []Letter, known *resolution.Log) error {
+	to, err := r.queue.target(ctx, group[0].Record.Topic)
 	if err != nil {
 		return err
 	}
 	rows := &batch.Batch{}
-	enc := row.NewEncoder(r.desk.s.NewRows(to.Route), to.Rows())
-	noted := &marks.Batch{ID: uuid.NewString(), At: known.Next(), Of: known.Of, Topic: group[0].Record.Topic}
+	enc := row.NewEncoder(r.queue.s.NewRows(to.Route), to.Rows())
+	noted := &resolution.Batch{ID: uuid.NewString(), At: known.Next(), Of: known.Of, Topic: group[0].Record.Topic}
 	unfit := map[string]error{}
 	for _, one := range group {
-		if len(noted.Letters) > 0 && (rows.Gz.Len()+len(rows.Raw) > maxNoted || r.desk.s.WholeFiles(to.Route)) {
+		if len(noted.Letters) > 0 && (rows.Gz.Len()+len(rows.Raw) > maxNoted || r.queue.s.WholeFiles(to.Route)) {
 			break
 		}
 		refusal, err := r.row(ctx, to, rows, enc, one.Record)
@@ -141,7 +141,7 @@ func (r *Replay) begin(ctx context.Context, group []Letter, known *marks.Marks) 
 		return nil
 	}
 	if rows.Rows > 0 {
-		blob, err := r.desk.ingest.Blob(ctx, to, rows)
+		blob, err := r.queue.ingest.Blob(ctx, to, rows)
 		if err != nil {
 			return err
 		}
@@ -149,19 +149,19 @@ func (r *Replay) begin(ctx context.Context, group []Letter, known *marks.Marks) 
 		noted.Plain, noted.RawSize, noted.Rows = blob.Plain, blob.RawSize, blob.Data
 	}
 	r.mine[noted.ID] = true
-	_, err = r.desk.Letters.noteBatch(ctx, noted) // where another call was faster the next round finds its batch
+	_, err = r.queue.Topic.noteBatch(ctx, noted) // where another call was faster the next round finds its batch
 	return err
 }
 
 // row makes a letter's row part of a batch, once its table has what it takes, as it is done with
 // records. A refusal says that the letter is no row.
-func (r *Replay) row(ctx context.Context, to *target.Table, rows *batch.Batch, enc *row.Encoder,
+func (r *replay) row(ctx context.Context, to *target.Table, rows *batch.Batch, enc *row.Encoder,
 	letter *kgo.Record) (refusal, err error) {
-	d := r.desk
-	if d.s.AutoCreate || d.s.AutoEvolve {
+	q := r.queue
+	if q.s.AutoCreate || q.s.AutoEvolve {
 		schema, unread := enc.Schema(letter)
 		if away := (*record.Unavailable)(nil); errors.As(unread, &away) {
-			if err := d.retry.Do(ctx, func(context.Context) error { return d.ingest.Readable(letter) }); err != nil {
+			if err := q.retry.Do(ctx, func(context.Context) error { return q.ingest.Readable(letter) }); err != nil {
 				return nil, err
 			}
 			schema, unread = enc.Schema(letter)
@@ -178,28 +178,28 @@ func (r *Replay) row(ctx context.Context, to *target.Table, rows *batch.Batch, e
 			}
 		}
 	}
-	return d.ingest.Add(ctx, rows, enc, letter)
+	return q.ingest.Add(ctx, rows, enc, letter)
 }
 
 // finish sends a batch and notes its end.
-func (r *Replay) finish(ctx context.Context, b *marks.Batch) error {
-	to, err := r.desk.target(ctx, b.Topic)
+func (r *replay) finish(ctx context.Context, b *resolution.Batch) error {
+	to, err := r.queue.target(ctx, b.Topic)
 	if err != nil {
 		return err
 	}
 	if len(b.Rows) > 0 {
-		err = r.desk.ingest.Send(ctx, to, &kusto.Blob{
+		err = r.queue.ingest.Send(ctx, to, &kusto.Blob{
 			Database: b.Database, Table: b.Table, Format: b.Format, Mapping: b.Mapping, Data: b.Rows, Plain: b.Plain,
 			RawSize: b.RawSize,
-			Tag:     fmt.Sprintf("%s/replay/%s", r.desk.s.DeadTopic, b.ID),
+			Tag:     fmt.Sprintf("%s/replay/%s", r.queue.s.DeadTopic, b.ID),
 		})
 	}
 	refused := ingest.RowsRefused(err)
 	if err != nil && !refused {
 		return err
 	}
-	r.desk.failpoints.Pass("after_replay")
-	if noteErr := r.desk.Letters.endBatch(ctx, b, !refused); noteErr != nil {
+	r.queue.failpoints.Pass("after_replay")
+	if noteErr := r.queue.Topic.endBatch(ctx, b, !refused); noteErr != nil {
 		return noteErr
 	}
 	those := r.take(func(one Letter) bool { return slices.Contains(b.Letters, one.ID) })
@@ -226,12 +226,12 @@ func (r *Replay) finish(ctx context.Context, b *marks.Batch) error {
 }
 
 // target finds a topic's table, and looks at it once a call: the user has probably mended it.
-func (d *Desk) target(ctx context.Context, topic string) (*target.Table, error) {
-	if !d.probed {
-		if err := d.retry.Do(ctx, d.tables.Probe); err != nil {
+func (q *Queue) target(ctx context.Context, topic string) (*target.Table, error) {
+	if !q.probed {
+		if err := q.retry.Do(ctx, q.tables.Probe); err != nil {
 			return nil, err
 		}
-		d.probed = true
+		q.probed = true
 	}
-	return d.tables.Of(ctx, topic)
+	return q.tables.Of(ctx, topic)
 }

@@ -35,7 +35,7 @@ func (d *delivery) run() error {
 		return err
 	}
 	d.of.Failpoints.Pass("after_record")
-	if err := d.of.Task.Outbox.SetAside(d.ctx, d.batch.Refused); err != nil {
+	if err := d.of.Task.Reporter.SetAside(d.ctx, d.batch.Refused); err != nil {
 		return err
 	}
 	if d.batch.Rows == 0 {

@@ -1,4 +1,4 @@
-package marks_test
+package resolution_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
+	"github.com/calypso-cdc/calypso/services/sink/internal/resolution"
 )
 
 // entry is a record of the log.
@@ -17,17 +17,17 @@ type entry struct {
 	key, value []byte
 }
 
-func read(log []entry, end int64) *marks.Marks {
-	m := &marks.Marks{}
+func read(log []entry, end int64) *resolution.Log {
+	m := &resolution.Log{}
 	for _, e := range log {
-		m.Read(marks.Partition, e.offset, e.key, e.value)
+		m.Read(resolution.Partition, e.offset, e.key, e.value)
 	}
 	m.Ended(end)
 	return m
 }
 
 func note(t interface{ Fatal(...any) }, id string, at int64, letters ...string) entry {
-	b := &marks.Batch{ID: id, At: at, Letters: letters}
+	b := &resolution.Batch{ID: id, At: at, Letters: letters}
 	value, err := b.Value()
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestABatchCountsOnlyWhereItsWriterExpectedIt(t *testing.T) {
 	if b := m.Open("0/2"); b == nil || b.ID != "a" || m.Open("0/3") != nil {
 		t.Errorf("letter 0/2 is in %v, 0/3 in %v", b, m.Open("0/3"))
 	}
-	m.Read(marks.Partition, 2, []byte("batch/a"), nil)
+	m.Read(resolution.Partition, 2, []byte("batch/a"), nil)
 	if m.Open("0/1") != nil || m.Done("0/1") {
 		t.Error("a deleted batch is open, or its letters are done with")
 	}
@@ -94,7 +94,7 @@ func TestWhatIsNoMarkIsPassedOverAndTold(t *testing.T) {
 			}
 		})
 	}
-	many := &marks.Marks{}
+	many := &resolution.Log{}
 	for offset := range int64(1000) {
 		many.Read(0, offset, []byte(strings.Repeat("k", 1000)), []byte("x"))
 	}
@@ -187,7 +187,7 @@ func TestNoLetterIsInTwoBatchesWhateverWritersHaveReadAndWhateverIsCompacted(t *
 
 func TestMarksOfATopicThatWasDeletedCountForNothing(t *testing.T) {
 	batch := func(of string, at int64, letter string) []byte {
-		value, err := (&marks.Batch{Of: of, At: at, Letters: []string{letter}}).Value()
+		value, err := (&resolution.Batch{Of: of, At: at, Letters: []string{letter}}).Value()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +195,7 @@ func TestMarksOfATopicThatWasDeletedCountForNothing(t *testing.T) {
 	}
 	for of, want := range map[string]string{"": "0/1 0/2 0/3 open 0/4 0/5", "old": "0/1 0/2 open 0/4",
 		"new": "0/1 0/3 open 0/5", "third": "0/1 open"} {
-		m := marks.Marks{Of: of}
+		m := resolution.Log{Of: of}
 		m.Read(0, 0, []byte("0/1"), []byte(`{"as":"discarded"}`)) // of an earlier version
 		m.Read(0, 1, []byte("0/2"), []byte(`{"as":"discarded","of":"old"}`))
 		m.Read(0, 2, []byte("0/3"), []byte(`{"as":"discarded","of":"new"}`))

@@ -1,8 +1,8 @@
-// Package marks is the state machine of what became of dead letters, as a log of marks tells it. It
-// has no I/O, clock or goroutine.
+// Package resolution is the state machine of what became of dead letters, as a log tells it. It has
+// no I/O, clock or goroutine.
 //
-// Model. The log is one partition of a compacted topic. A letter is marked once it is done with,
-// under its id. A batch of letters that is to be ingested is noted first, with its rows and its
+// Model. The log is one partition of a compacted topic. A letter is marked as resolved once it is
+// done with, under its id. A batch of letters that is to be ingested is noted first, with its rows and its
 // tag, under a key of its own; it is open until it is deleted, which says that its end is known:
 // its letters are marked if the target has taken them, and free again if it has refused them.
 //
@@ -12,12 +12,12 @@
 // the other's batch. Whether a batch counts follows from its own record alone, so that compaction
 // changes no answer.
 //
-// A record that no writer of marks has written, such as one that cannot be read, counts as none and
+// A record that no writer of the log has written, such as one that cannot be read, counts as none and
 // is told by its position.
 //
 // Guarantee. A letter is in one open batch at most. Whoever sends an open batch sends the same rows
 // under the same tag, so a target that knows tags takes them once.
-package marks
+package resolution
 
 import (
 	"encoding/json"
@@ -64,8 +64,8 @@ func (b *Batch) Key() []byte { return []byte(batchPrefix + b.ID) }
 // Value is what is noted.
 func (b *Batch) Value() ([]byte, error) { return json.Marshal(b) }
 
-// Marks is what the log says. The zero value is an empty log. One goroutine owns it.
-type Marks struct {
+// Log is what the log says. The zero value is an empty log. One goroutine owns it.
+type Log struct {
 	// Of is the id of the topic that the letters are in, empty where it is not known. Of a topic
 	// that was there before under its name, other letters had the same ids: marks that say that
 	// they are of another topic count for nothing.
@@ -93,41 +93,41 @@ const (
 )
 
 // Read takes the next record of a partition of the log.
-func (m *Marks) Read(partition int32, offset int64, key, value []byte) {
+func (l *Log) Read(partition int32, offset int64, key, value []byte) {
 	id, isBatch := strings.CutPrefix(string(key), batchPrefix)
 	switch {
 	case !isBatch:
-		m.mark(partition, offset, string(key), value)
+		l.mark(partition, offset, string(key), value)
 	case value == nil:
-		m.forgive(partition, string(key))
+		l.forgive(partition, string(key))
 		if partition == Partition {
-			m.close(id)
+			l.close(id)
 		}
 	case partition != Partition:
 	default:
-		m.note(&Batch{ID: id}, offset, value)
+		l.note(&Batch{ID: id}, offset, value)
 	}
 }
 
 // mark takes what says that a letter is done with, or takes that back.
-func (m *Marks) mark(partition int32, offset int64, letter string, value []byte) {
+func (l *Log) mark(partition int32, offset int64, letter string, value []byte) {
 	switch {
 	case !isLetter(letter) && value == nil:
-		m.forgive(partition, letter)
+		l.forgive(partition, letter)
 	case !isLetter(letter):
-		m.pass(partition, offset, letter, "the key is neither a letter's nor a batch's")
-	case value == nil, !m.covers(ofValue(value)):
-		delete(m.done, letter)
+		l.pass(partition, offset, letter, "the key is neither a letter's nor a batch's")
+	case value == nil, !l.covers(ofValue(value)):
+		delete(l.done, letter)
 	default:
-		if m.done == nil {
-			m.done = map[string]bool{}
+		if l.done == nil {
+			l.done = map[string]bool{}
 		}
-		m.done[letter] = true
+		l.done[letter] = true
 	}
 }
 
 // covers says whether marks of letters in a topic with an id count.
-func (m *Marks) covers(id string) bool { return id == "" || m.Of == "" || id == m.Of }
+func (l *Log) covers(id string) bool { return id == "" || l.Of == "" || id == l.Of }
 
 // ofValue is the id of the topic that a mark's letter is in; empty if the mark does not say.
 func ofValue(value []byte) string {
@@ -139,26 +139,26 @@ func ofValue(value []byte) string {
 }
 
 // note takes a batch. What does not say that it stands where it expected to is none.
-func (m *Marks) note(b *Batch, offset int64, value []byte) {
+func (l *Log) note(b *Batch, offset int64, value []byte) {
 	err := json.Unmarshal(value, b)
 	switch {
 	case err != nil:
-	case b.At != offset, !m.covers(b.Of):
+	case b.At != offset, !l.covers(b.Of):
 		return
 	default:
 		err = b.validate()
 	}
 	if err != nil {
-		m.pass(Partition, offset, string(b.Key()), err.Error())
+		l.pass(Partition, offset, string(b.Key()), err.Error())
 		return
 	}
-	if m.open == nil {
-		m.open, m.byLetter = map[string]*Batch{}, map[string]*Batch{}
+	if l.open == nil {
+		l.open, l.byLetter = map[string]*Batch{}, map[string]*Batch{}
 	}
-	m.close(b.ID) // of the records of one key the last counts, as after compaction
-	m.open[b.ID] = b
+	l.close(b.ID) // of the records of one key the last counts, as after compaction
+	l.open[b.ID] = b
 	for _, letter := range b.Letters {
-		m.byLetter[letter] = b
+		l.byLetter[letter] = b
 	}
 }
 
@@ -192,15 +192,15 @@ func isLetter(id string) bool {
 	return ok
 }
 
-func (m *Marks) pass(partition int32, offset int64, key, reason string) {
-	if len(m.foreign) < maxForeign {
-		m.foreign = append(m.foreign, Foreign{partition, offset, strings.Clone(shortened(key)), reason})
+func (l *Log) pass(partition int32, offset int64, key, reason string) {
+	if len(l.foreign) < maxForeign {
+		l.foreign = append(l.foreign, Foreign{partition, offset, strings.Clone(shortened(key)), reason})
 	}
 }
 
 // forgive forgets foreign records of a key that was deleted.
-func (m *Marks) forgive(partition int32, key string) {
-	m.foreign = slices.DeleteFunc(m.foreign, func(f Foreign) bool {
+func (l *Log) forgive(partition int32, key string) {
+	l.foreign = slices.DeleteFunc(l.foreign, func(f Foreign) bool {
 		return f.Partition == partition && f.Key == shortened(key)
 	})
 }
@@ -208,35 +208,35 @@ func (m *Marks) forgive(partition int32, key string) {
 func shortened(key string) string { return key[:min(longestKey, len(key))] }
 
 // Foreign are the first records of the log that are no marks and whose keys were not deleted.
-func (m *Marks) Foreign() []Foreign { return m.foreign }
+func (l *Log) Foreign() []Foreign { return l.foreign }
 
-func (m *Marks) close(id string) {
-	b := m.open[id]
+func (l *Log) close(id string) {
+	b := l.open[id]
 	if b == nil {
 		return
 	}
-	delete(m.open, id)
+	delete(l.open, id)
 	for _, letter := range b.Letters {
 		// The letter may be in a later batch by now: of several deletions of one batch, compaction leaves the last.
-		if m.byLetter[letter] == b {
-			delete(m.byLetter, letter)
+		if l.byLetter[letter] == b {
+			delete(l.byLetter, letter)
 		}
 	}
 }
 
 // Ended tells where the log ended when it was read: a batch that is noted now must expect this offset.
-func (m *Marks) Ended(next int64) { m.next = next }
+func (l *Log) Ended(next int64) { l.next = next }
 
 // Next is the offset that a batch must expect.
-func (m *Marks) Next() int64 { return m.next }
+func (l *Log) Next() int64 { return l.next }
 
 // Done says that a letter is done with.
-func (m *Marks) Done(letter string) bool { return m.done[letter] }
+func (l *Log) Done(letter string) bool { return l.done[letter] }
 
 // Open is the batch that a letter is in and whose end is not known; nil if there is none.
-func (m *Marks) Open(letter string) *Batch {
-	if m.done[letter] {
+func (l *Log) Open(letter string) *Batch {
+	if l.done[letter] {
 		return nil
 	}
-	return m.byLetter[letter]
+	return l.byLetter[letter]
 }

@@ -11,14 +11,12 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
-	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/kafka"
-	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 )
@@ -43,9 +41,9 @@ const (
 	HeaderColumn    = ownPrefix + "column"
 )
 
-// letters writes records that cannot be delivered to the dead letter topic: key, value and headers
+// topicClient writes records that cannot be delivered to the dead letter topic: key, value and headers
 // byte for byte, then headers with the position and the reason.
-type letters struct {
+type topicClient struct {
 	// client asks the brokers.
 	client    *kgo.Client
 	writer    *kafka.Writer
@@ -60,8 +58,8 @@ type letters struct {
 	connect kafka.Connect
 }
 
-// openLetters connects to the dead letter topic, making it where it is missing; nil if none is configured.
-func openLetters(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier) (*letters, error) {
+// openTopic connects to the dead letter topic, making it where it is missing; nil if none is configured.
+func openTopic(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier) (*topicClient, error) {
 	if s.DeadTopic == "" {
 		return nil, nil
 	}
@@ -74,7 +72,7 @@ func openLetters(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits
 			return kgo.NewClient(slices.Concat(first, s.DeadClient, last)...)
 		}
 	}
-	l := &letters{connect: connect, topic: s.DeadTopic, connector: env.Connector, task: env.Task,
+	l := &topicClient{connect: connect, topic: s.DeadTopic, connector: env.Connector, task: env.Task,
 		replication: s.DeadReplication, hidden: env.Hidden}
 	var err error
 	if l.client, err = l.plain(); err != nil {
@@ -94,7 +92,7 @@ func openLetters(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits
 }
 
 // plain makes a further client of the brokers of the letters.
-func (l *letters) plain(options ...kgo.Opt) (*kgo.Client, error) { return l.connect(options, nil) }
+func (l *topicClient) plain(options ...kgo.Opt) (*kgo.Client, error) { return l.connect(options, nil) }
 
 func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16,
 	settings map[string]*string) error {
@@ -114,7 +112,7 @@ func makeTopic(ctx context.Context, client *kgo.Client, topic string, replicatio
 }
 
 // write returns when the letters are durable.
-func (l *letters) write(ctx context.Context, records []batch.Refused) error {
+func (l *topicClient) write(ctx context.Context, records []batch.Refused) error {
 	out := make([]*kgo.Record, len(records))
 	for i, r := range records {
 		headers := append([]kgo.RecordHeader(nil), r.Record.Headers...)
@@ -129,13 +127,13 @@ func (l *letters) write(ctx context.Context, records []batch.Refused) error {
 		add(headerStage, stage)
 		add(headerException, exception)
 		add(HeaderMessage, l.hidden(r.Reason.Error()))
-		add(HeaderClass, why.class)
+		add(HeaderClass, string(why.Class))
 		if why.byCluster() {
-			add(headerCode, why.code)
-			add(headerPermanent, strconv.FormatBool(why.permanent))
+			add(headerCode, why.Code)
+			add(headerPermanent, strconv.FormatBool(why.Permanent))
 		}
-		if why.column != "" {
-			add(HeaderColumn, why.column)
+		if why.Column != "" {
+			add(HeaderColumn, why.Column)
 		}
 		out[i] = &kgo.Record{Topic: l.topic, Key: r.Record.Key, Value: r.Record.Value, Headers: headers,
 			Timestamp: r.Record.Timestamp}
@@ -162,75 +160,11 @@ func (l *letters) write(ctx context.Context, records []batch.Refused) error {
 	return nil
 }
 
-func (l *letters) Close() {
+func (l *topicClient) Close() {
 	if l != nil {
 		l.client.Close()
 		l.writer.Close()
 	}
-}
-
-// Outbox is where the records of a task go that cannot be delivered.
-type Outbox struct {
-	s      *spec.Spec
-	env    connector.TaskEnv
-	retry  *retry.Retrier
-	board  *status.Task
-	meters *status.Meters
-	// letters writes to the dead letter topic; nil if none is configured.
-	letters *letters
-}
-
-// OpenOutbox connects to the dead letter topic, if one is configured.
-func OpenOutbox(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier, board *status.Task,
-	meters *status.Meters) (*Outbox, error) {
-	l, err := openLetters(ctx, env, s, waits)
-	if err != nil {
-		return nil, err
-	}
-	return &Outbox{s: s, env: env, retry: waits, board: board, meters: meters, letters: l}, nil
-}
-
-// Takes reports whether a record that cannot be delivered goes anywhere, or is passed over: without, it stops the task.
-func (t *Outbox) Takes() bool { return t.letters != nil || t.s.Tolerate }
-
-// Keeps reports whether there is a dead letter topic.
-func (t *Outbox) Keeps() bool { return t.letters != nil }
-
-func (t *Outbox) Close() {
-	if t != nil {
-		t.letters.Close()
-	}
-}
-
-// SetAside does with refused records what the user chose: to the dead letter topic, or past them, or stop.
-func (t *Outbox) SetAside(ctx context.Context, records []batch.Refused) error {
-	if len(records) == 0 {
-		return nil
-	}
-	first := records[0]
-	if !t.Takes() {
-		return retry.Permanent(
-			fmt.Errorf(
-				"offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
-				first.Record.Offset, first.Record.Partition, first.Record.Topic, first.Reason))
-	}
-	if t.letters != nil {
-		if err := t.retry.Do(ctx, func(ctx context.Context) error { return t.letters.write(ctx, records) }); err != nil {
-			return err
-		}
-	}
-	t.board.SetAside(len(records), t.letters != nil)
-	classes := make([]string, len(records))
-	for i, r := range records {
-		classes[i] = rejectionOf(r.Reason).class
-	}
-	t.meters.SetAside(ctx, first.Record.Topic, classes, t.letters != nil)
-	if t.s.LogErrors {
-		t.env.Logger.Warn("records cannot be delivered", telemetry.Passing("count", len(records)), "topic",
-			first.Record.Topic, "partition", first.Record.Partition,
-			telemetry.Passing("offset", first.Record.Offset), "dead_letter_topic", t.s.DeadTopic, "err", first.Reason)
-	}
-	return nil
 }
 
 // ownHeader says that a header was added when a record became a dead letter.
