@@ -117,7 +117,7 @@ func (w *Writer) restrict(r Restrictions) error {
 	return nil
 }
 
-// Forget has the next write ask the brokers about a topic, which was made anew.
+// Forget has the next write ask the brokers about a topic, which was made again.
 func (w *Writer) Forget(ctx context.Context, topic string) error {
 	select {
 	case w.turn <- struct{}{}:

@@ -168,4 +168,4 @@ func (e experiment) find(ctx context.Context) Finding {
 }
 
 // untold is what follows from an experiment that could not be made.
-const untold = "It is still not known. Mend the cause, as by giving the identity the role or right that is named, and probe again."
+const untold = "It is still not known. Remove the cause, as by giving the identity the role or right that is named, and probe again."

@@ -362,7 +362,7 @@ func merged(name string, a, b *record.Schema) (*record.Schema, error) {
 		return a, nil
 	}
 	m := *a
-	m.Optional = false // a merged schema is made anew
+	m.Optional = false // a merged schema is made each time
 	m.Fields = append([]record.Field(nil), a.Fields...)
 	for _, f := range b.Fields {
 		if i := m.Index(f.Name); i < 0 {

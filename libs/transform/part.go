@@ -40,7 +40,7 @@ func basics(s *record.Schema, t record.Type) *record.Schema {
 }
 
 // schemaCache keeps schemas derived from others. It is emptied when it holds cacheLimit, which
-// happens only where schemas are made anew for each record.
+// happens only where schemas are made for each record.
 type schemaCache map[*record.Schema]*record.Schema
 
 const cacheLimit = 256

@@ -391,7 +391,7 @@ func TestASnapshotAfterStreamedChangesIsNoticedInATableOfChanges(t *testing.T) {
 	r.notices(t, status.SnapshotRepeated, s.topic, true)
 }
 
-// A task that starts anew has not seen what came before, and somebody must know nevertheless, until
+// A task that starts later has not seen what came before, and somebody must know nevertheless, until
 // they say that they do.
 func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
@@ -403,7 +403,7 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 			Value: []byte(strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d}`, id), op, id)), `"lsn"`,
 				`"snapshot":"`+mark+`","lsn"`, 1))}
 	}
-	anew := func(r *running) *running {
+	again := func(r *running) *running {
 		t.Helper()
 		if err := r.stop(); err != nil {
 			t.Fatal(err)
@@ -415,7 +415,7 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 	r := s.start()
 	s.answers(s.table+" | count", "2")
 	s.commits(0, 2)
-	r = anew(r)
+	r = again(r)
 	s.send(row(3, "r", "first_in_data_collection")) // a snapshot that goes on
 	s.answers(s.table+" | count", "3")
 	s.commits(0, 3)
@@ -425,11 +425,11 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 	s.send(row(4, "c", "false"), row(4, "r", "incremental"), &kgo.Record{Key: []byte(`{"id":4}`)})
 	s.answers(s.table+" | count", "5")
 	s.commits(0, 6)
-	r = anew(r)
+	r = again(r)
 	s.send(row(1, "r", "first")) // while nobody of this task saw that changes came before
 	r.notices(t, status.SnapshotRepeated, s.topic, true)
 	s.commits(0, 7)
-	r = anew(r)
+	r = again(r)
 	r.notices(t, status.SnapshotRepeated, s.topic, true)
 	service := s.service(r)
 	acknowledge := func(kind sinkv1.SinkNotice_Kind, topic string, want int64) {
@@ -450,7 +450,7 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 	r.notices(t, status.SnapshotRepeated, s.topic, true)
 	acknowledge(0, s.topic, 1)
 	r.notices(t, status.SnapshotRepeated, s.topic, false)
-	r = anew(r)
+	r = again(r)
 	s.send(row(9, "c", "false"))
 	s.answers(s.table+" | count", "7")
 	if all := r.shown(); len(all) > 0 {

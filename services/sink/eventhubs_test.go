@@ -153,7 +153,7 @@ func TestDeadLettersGoToAnEventHubsNamespaceOfTheirOwnAndAreReplayedFromThere(t 
 	if refused := hubs.Refusals(); refused["compression"] != 1 || refused["request size"] > 0 {
 		t.Errorf("refused: %v", refused)
 	}
-	s.mend()
+	s.fix()
 	out, err := s.service(r).ReplayDeadLetters(t.Context(),
 		&sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true})
 	if err != nil || out.GetReplayed() != 4 {
@@ -195,7 +195,7 @@ func TestDeadLettersAreWrittenToBrokersThatGiveProducersNoIDs(t *testing.T) {
 	s.produce(2, 5, 1)
 	r := s.start()
 	s.commits(0, 4)
-	s.mend()
+	s.fix()
 	out, err := s.service(r).ReplayDeadLetters(t.Context(),
 		&sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true})
 	if err != nil || out.GetReplayed() != 1 {

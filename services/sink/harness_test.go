@@ -244,8 +244,8 @@ func (b *notebook) of(connector string) map[string]json.RawMessage {
 	return maps.Clone(b.notes[connector])
 }
 
-// breakNotes has no note of the connector be written until it is mended.
-func (s *stage) breakNotes() (mend func()) {
+// breakNotes has no note of the connector be written until it is fixed.
+func (s *stage) breakNotes() (fix func()) {
 	set := func(broken bool) {
 		noted.mu.Lock()
 		defer noted.mu.Unlock()

@@ -136,7 +136,7 @@ func usedTopics(v catalogue.Values, o Options) (used connector.UsedTopics) {
 // repeats is what follows when a sink's offsets are removed or set to an earlier position.
 var repeats = []string{
 	"The sink reads its topics again from where its offsets stand then (without offsets from consumer.override.auto.offset.reset, which is earliest unless it is set), as far as they still hold the records.",
-	"Tables that hold these records already then hold them twice: batches are cut at other places, so that their tags are new and nothing recognises them, also with delivery.guarantee=exactly_once. A table that was dropped or cleared is filled anew.",
+	"Tables that hold these records already then hold them twice: batches are cut at other places, so that their tags are new and nothing recognises them, also with delivery.guarantee=exactly_once. A table that was dropped or cleared is filled again.",
 	"The current state (current.state=true) takes each change once, by key and offset.",
 	"To go on where it stopped, set the offsets to what they were before: calypsoctl offsets get -o json writes what calypsoctl offsets set reads.",
 }
@@ -214,11 +214,11 @@ func checkCapacity(ctx context.Context, client *kusto.Client, routes []route.Rou
 func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check {
 	s, err := spec.Parse(v, o.defaults())
 	if err != nil {
-		return []connector.Check{{Name: "configuration", Detail: err.Error(), Remedy: "Mend the configuration."}}
+		return []connector.Check{{Name: "configuration", Detail: err.Error(), Remedy: "Fix the configuration."}}
 	}
 	client, err := kusto.New(s.Kusto)
 	if err != nil {
-		return []connector.Check{{Name: "cluster", Detail: err.Error(), Remedy: "Mend the kusto and aad.auth keys."}}
+		return []connector.Check{{Name: "cluster", Detail: err.Error(), Remedy: "Fix the kusto and aad.auth keys."}}
 	}
 	defer client.Close()
 	env := connector.TaskEnv{Logger: slog.New(slog.DiscardHandler)}

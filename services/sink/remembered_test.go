@@ -190,7 +190,7 @@ func (s *stage) settles() {
 
 func TestNothingIsCommittedBeforeThatIsRemembered(t *testing.T) {
 	s := newStage(t, 1, nil)
-	mend := s.breakNotes()
+	fix := s.breakNotes()
 	s.send(&kgo.Record{Value: []byte(order(1))})
 	r := s.start()
 	testenv.Eventually(t, time.Minute, "a note to be refused", func(context.Context) error {
@@ -204,7 +204,7 @@ func TestNothingIsCommittedBeforeThatIsRemembered(t *testing.T) {
 	if at, err := s.committed(t.Context(), 0); err != nil || at >= 0 {
 		t.Errorf("%d is committed (%v)", at, err)
 	}
-	mend()
+	fix()
 	s.commits(0, 1)
 	s.holds(2)
 	if err := r.stop(); err != nil {

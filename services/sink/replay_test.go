@@ -76,7 +76,7 @@ func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
 		&sinkv1.ReplayDeadLettersRequest{Connector: s.name}); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("replaying nothing in particular: %v", err)
 	}
-	// The table is mended for one of the three: its date goes into a text now.
+	// The table is fixed for one of the three: its date goes into a text now.
 	s.manage(".alter-merge table " + s.table + " (bought: string)")
 	s.manage(".create-or-alter table " + s.table +
 		` ingestion json mapping 'M' '[{"column":"orderid","Properties":{"path":"$.orderid"}},{"column":"amount","Properties":{"path":"$.amount"}},{"column":"bought","Properties":{"path":"$.purchase_time"}}]'`)
@@ -205,8 +205,8 @@ func TestNoAnswerAboutDeadLettersHoldsASecret(t *testing.T) {
 	asked("a table that is not there", s.table, none, nil, replay)
 }
 
-// mend makes the table take poisoned orders.
-func (s *stage) mend() {
+// fix makes the table take poisoned orders.
+func (s *stage) fix() {
 	s.t.Helper()
 	s.manage(".alter-merge table " + s.table + " (large: long)")
 	s.manage(".create-or-alter table " + s.table +
@@ -348,7 +348,7 @@ func TestATableIsWidenedForALetterThatIsReplayedAsForARecord(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	s.mend()
+	s.fix()
 	s.config["auto.evolve"] = "true"
 	service := s.service(r)
 	for replayed := range 2 { // once, and none the second time
@@ -365,7 +365,7 @@ func TestReplaysThatOverlapBringEachLetterIntoTheTableOnce(t *testing.T) {
 	for _, mode := range []spec.Mode{spec.ModeQueued, spec.ModeStreaming} {
 		t.Run(string(mode), func(t *testing.T) {
 			s, r := lettersIn(t, map[string]string{"ingestion.mode": string(mode)}, 1, letters+1)
-			s.mend()
+			s.fix()
 			var calls sync.WaitGroup
 			var replayed atomic.Int64
 			for i := range 4 { // each from a worker of its own
@@ -400,7 +400,7 @@ func TestReplaysThatOverlapBringEachLetterIntoTheTableOnce(t *testing.T) {
 
 func TestAReplayThatIsKilledBeforeItIsNotedRepeatsNothing(t *testing.T) {
 	s, r := lettersIn(t, nil, 1, 10)
-	s.mend()
+	s.fix()
 	s.child("after_replay", childReplay+"=1")
 	service := s.service(r)
 	if _, err := service.DiscardDeadLetters(t.Context(),
@@ -445,7 +445,7 @@ func TestLettersThatTheClusterRefusesAreFoundAmongThoseReplayed(t *testing.T) {
 		l.GetErrorCode() == "" || !l.GetPermanent() || l.GetDecoded().GetFailure() == "" {
 		t.Errorf("%v", l)
 	}
-	// Two are mended, between those that are not.
+	// Two are fixed, between those that are not.
 	q := &sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true,
 		Edits: []*sinkv1.DeadLetterEdit{{Id: "0/1", Value: []byte(`{"orderid":"1"}`)},
 			{Id: "0/3", Value: []byte(`{"orderid":"2"}`)}}}
@@ -461,7 +461,7 @@ func TestALetterThatWasWrittenTwiceIsOne(t *testing.T) {
 	s, r := lettersIn(t, nil, 1, 2)
 	dead := s.letters(s.config["errors.deadletterqueue.topic.name"], 1)[0]
 	s.send(&kgo.Record{Topic: dead.Topic, Key: dead.Key, Value: dead.Value, Headers: dead.Headers})
-	s.mend()
+	s.fix()
 	service := s.service(r)
 	for _, want := range []int64{1, 0} {
 		out, err := service.ReplayDeadLetters(t.Context(), &sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true})
@@ -526,7 +526,7 @@ func TestDeadLettersOfWhatIsNoSinkAreNotFoundAsASinksAre(t *testing.T) {
 func TestARecordThatIsNoMarkIsToldAndStopsNoDeadLetter(t *testing.T) {
 	s, r := lettersIn(t, nil, 1, 4)
 	topic := s.config["errors.deadletterqueue.topic.name"] + "-resolved"
-	s.mend()
+	s.fix()
 	list := func() []*sinkv1.DeadLetter {
 		out, err := s.service(r).ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name})
 		if err != nil {

@@ -52,8 +52,8 @@ func (s *stage) createTopic(topic string, partitions int32) {
 	s.kafka.PurgeTopicsFromProducing(topic)
 }
 
-// sendAnew writes to a topic that was made anew, which takes a while to be known everywhere.
-func (s *stage) sendAnew(topic string, from, to int) {
+// sendAgain writes to a topic that was made again, which takes a while to be known everywhere.
+func (s *stage) sendAgain(topic string, from, to int) {
 	s.t.Helper()
 	testenv.Eventually(s.t, time.Minute, "the new topic to take records", func(ctx context.Context) error {
 		for from < to {
@@ -84,7 +84,7 @@ func (r *running) notices(t *testing.T, kind status.Kind, topic string, shown bo
 	})
 }
 
-func TestATopicThatIsDeletedAndMadeAgainIsTakenUpAnewWhileOthersGoOn(t *testing.T) {
+func TestATopicThatIsDeletedAndMadeAgainIsTakenUpWhileOthersGoOn(t *testing.T) {
 	s := newStage(t, 2, nil)
 	other, table := s.second()
 	s.produce(1, 100, 2)
@@ -97,7 +97,7 @@ func TestATopicThatIsDeletedAndMadeAgainIsTakenUpAnewWhileOthersGoOn(t *testing.
 	s.send(&kgo.Record{Topic: other, Value: []byte(order(2))})
 	s.answers(table+" | count", "2")
 	s.createTopic(s.topic, 1)
-	s.sendAnew(s.topic, 100, 150) // the same offsets as before
+	s.sendAgain(s.topic, 100, 150) // the same offsets as before
 	s.holds(150)
 	s.commits(0, 50)
 	r.notices(t, status.TopicDeleted, s.topic, false)
@@ -134,7 +134,7 @@ func TestAPatternsTopicsAreDeletedMadeAgainAndMadeNewAtOnceAndEachRowArrivesOnce
 		"]") + fmt.Sprintf(",{'topic':'%s','db':'shop','table':'%s','format':'json'}]", c, tableC)
 	each := " | summarize n=count() by orderid | summarize count(), max(n)"
 	s.produce(1, 100, 2)
-	s.sendAnew(b, 1, 10)
+	s.sendAgain(b, 1, 10)
 	r := s.start()
 	s.holds(100)
 	s.answers(tableB+each, "9 1")
@@ -142,23 +142,23 @@ func TestAPatternsTopicsAreDeletedMadeAgainAndMadeNewAtOnceAndEachRowArrivesOnce
 	s.deleteTopic(s.topic)
 	r.notices(t, status.TopicDeleted, s.topic, true)
 	s.createTopic(c, 3) // a new one while another is away
-	s.sendAnew(c, 1, 20)
+	s.sendAgain(c, 1, 20)
 	s.answers(tableC+each, "19 1")
 
 	s.deleteTopic(b) // and one goes as another comes back
 	r.notices(t, status.TopicDeleted, b, true)
 	s.createTopic(s.topic, 1)
-	s.sendAnew(s.topic, 100, 150)
+	s.sendAgain(s.topic, 100, 150)
 	s.holds(150)
 	r.notices(t, status.TopicDeleted, s.topic, false)
-	s.sendAnew(c, 20, 30)
+	s.sendAgain(c, 20, 30)
 	s.answers(tableC+each, "29 1")
 
 	s.createTopic(b, 2)
-	s.sendAnew(b, 10, 40)
+	s.sendAgain(b, 10, 40)
 	s.answers(tableB+each, "39 1")
 	r.notices(t, status.TopicDeleted, b, false)
-	s.sendAnew(s.topic, 150, 160)
+	s.sendAgain(s.topic, 150, 160)
 	s.holds(160)
 
 	if made, err := kadm.NewClient(s.kafka).CreatePartitions(t.Context(), 1, c); err != nil || made.Error() != nil {
@@ -176,7 +176,7 @@ func TestAPatternsTopicsAreDeletedMadeAgainAndMadeNewAtOnceAndEachRowArrivesOnce
 	s.answers(tableC+each, "30 1")
 }
 
-func TestATopicThatIsMadeAnewWhileNobodyReadsItIsReadFromItsBeginning(t *testing.T) {
+func TestATopicThatIsMadeAgainWhileNobodyReadsItIsReadFromItsBeginning(t *testing.T) {
 	s := newStage(t, 1, nil)
 	s.produce(1, 50, 1)
 	r := s.start()
@@ -192,7 +192,7 @@ func TestATopicThatIsMadeAnewWhileNobodyReadsItIsReadFromItsBeginning(t *testing
 	}
 	s.deleteTopic(s.topic)
 	s.createTopic(s.topic, 1)
-	s.sendAnew(s.topic, 50, 150)
+	s.sendAgain(s.topic, 50, 150)
 	// Brokers forget the offsets of a deleted topic some time; this one has not.
 	testenv.Eventually(t, time.Minute, "the old offset to be there", func(ctx context.Context) error {
 		responses, err := kadm.NewClient(s.kafka).CommitOffsets(ctx, group, committed.Offsets())

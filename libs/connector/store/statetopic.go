@@ -313,7 +313,7 @@ func (t *StateTopic) readOn(ctx context.Context) error {
 	return nil
 }
 
-// plan says from which offset until which each partition is to be read. A topic that was made anew
+// plan says from which offset until which each partition is to be read. A topic that was made again
 // is read from its start.
 func (t *StateTopic) plan(ctx context.Context) (from, until map[int32]int64, err error) {
 	c, err := t.client()

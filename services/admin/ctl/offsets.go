@@ -281,7 +281,7 @@ func provenFault(o *sinkv1.ProvenOffset) string {
 	case o.Offset < o.Begin:
 		return fmt.Sprintf("its records before %d are gone", o.Begin)
 	case o.Offset > o.End:
-		return "ends before what tables have: the topic was made anew, or lost records"
+		return "ends before what tables have: the topic was made again, or lost records"
 	}
 	return ""
 }

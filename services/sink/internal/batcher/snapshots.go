@@ -85,7 +85,7 @@ func (b *Batcher) repeated(ctx context.Context, r *kgo.Record) error {
 	return b.of.Status.Keep(ctx, &status.Notice{
 		Kind: status.SnapshotRepeated, Topic: to.Topic, Table: table,
 		Summary: fmt.Sprintf(
-			"the source was read anew by a snapshot from %s on (a lost slot, or a signal): rows that were deleted before it without an event are still in the present state of %s", r.Timestamp.UTC().Format(time.RFC3339), table),
+			"the source was read again by a snapshot from %s on (a lost slot, or a signal): rows that were deleted before it without an event are still in the present state of %s", r.Timestamp.UTC().Format(time.RFC3339), table),
 		Remedy: "When the snapshot has ended, have them removed: calypsoctl repair <source connector> shows what it would remove, and with --write removes it. " + b.of.Status.Acknowledge(),
 	}, b.of.Retry.Do)
 }

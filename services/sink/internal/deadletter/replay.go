@@ -225,7 +225,7 @@ func (r *replay) finish(ctx context.Context, b *resolution.Batch) error {
 	return nil
 }
 
-// target finds a topic's table, and looks at it once a call: the user has probably mended it.
+// target finds a topic's table, and looks at it once a call: the user has probably fixed it.
 func (q *Queue) target(ctx context.Context, topic string) (*target.Table, error) {
 	if !q.probed {
 		if err := q.retry.Do(ctx, q.tables.Probe); err != nil {

@@ -55,7 +55,7 @@ func (r *Reporter) SetAside(ctx context.Context, records []batch.Refused) error 
 	if !r.Tolerates() {
 		return retry.Permanent(
 			fmt.Errorf(
-				"offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
+				"offset %d of partition %d of %s cannot be delivered: %w. Fix the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
 				first.Record.Offset, first.Record.Partition, first.Record.Topic, first.Reason))
 	}
 	if r.topic != nil {

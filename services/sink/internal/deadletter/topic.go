@@ -105,7 +105,7 @@ func makeTopic(ctx context.Context, client *kgo.Client, topic string, replicatio
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.InvalidReplicationFactor),
 		errors.Is(err, kerr.InvalidTopicException), errors.Is(err, kerr.PolicyViolation):
 		return retry.Permanent(
-			fmt.Errorf("making topic %s: %w. Make it yourself, or mend errors.deadletterqueue.topic.replication.factor", topic,
+			fmt.Errorf("making topic %s: %w. Make it yourself, or fix errors.deadletterqueue.topic.replication.factor", topic,
 				err))
 	}
 	return fmt.Errorf("making topic %s: %w", topic, err)

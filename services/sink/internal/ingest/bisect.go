@@ -166,7 +166,7 @@ func (r *bisection) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, 
 }
 
 // stillThere makes sure that what was just read is of the topic that the task reads, and not of one
-// that was made anew under its name.
+// that was made again under its name.
 func (t *Ingester) stillThere(ctx context.Context, client *kgo.Client, topic string) error {
 	known := t.TopicID(topic)
 	if known == "" {
@@ -180,7 +180,7 @@ func (t *Ingester) stillThere(ctx context.Context, client *kgo.Client, topic str
 		if id := topics[topic].ID.String(); topics[topic].Err == nil && id != known {
 			return retry.Permanent(
 				fmt.Errorf(
-					"the cluster refuses rows of a batch of topic %s, and they cannot be looked for: the topic was deleted and made anew meanwhile", topic))
+					"the cluster refuses rows of a batch of topic %s, and they cannot be looked for: the topic was deleted and made again meanwhile", topic))
 		}
 		return topics[topic].Err
 	})

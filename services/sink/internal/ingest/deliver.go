@@ -125,7 +125,7 @@ func (t *Ingester) ingest(ctx context.Context, to *target.Table, tp batch.Source
 }
 
 // tag is the name of a cut's rows in their table. The topic's id is part of it, so a topic that is
-// deleted and made anew does not inherit the tags of the old one; and the consumer group, so that
+// deleted and made again does not inherit the tags of the old one; and the consumer group, so that
 // of two connectors which bring one topic into one table each has its own. A batch that is streamed
 // has one for the case that it must be queued.
 func (t *Ingester) tag(tp batch.Source, c ledger.Cut) string {

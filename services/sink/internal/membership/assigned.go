@@ -125,7 +125,7 @@ func (m *Membership) restore(of batch.Source, committed kadm.OffsetResponses) (l
 	}
 	// Nothing is known of what a later version has noted, nor of what cannot be read: Restore refuses both.
 	if !m.of.Topics.Resume(of, ledger.TopicOf(o.Metadata)) {
-		m.of.Env.Logger.Info("the topic was made anew since its offset was committed; it is read from its beginning", "topic",
+		m.of.Env.Logger.Info("the topic was made again since its offset was committed; it is read from its beginning", "topic",
 			of.Topic, "partition", of.Partition, "committed", o.At)
 		return ledger.New(id), true, nil
 	}

@@ -46,7 +46,7 @@ func (m *Membership) prove(batches map[*partition.Partition]recorded) {
 				m.Topics.Missing(p.Source.Topic,
 					fmt.Errorf(
 						"partition %d of %s ends at offset %d, and a batch that ends before offset %d is noted with the committed offset %d of group %s: "+
-							"the brokers have lost records, the topic was made anew, or the note is from elsewhere. %s",
+							"the brokers have lost records, the topic was made again, or the note is from elsewhere. %s",
 						p.Source.Partition, p.Source.Topic, end, batches[p].end, batches[p].committed, m.of.Spec.Group,
 						partition.Forget(m.of.Env.Connector)))
 				delete(batches, p)

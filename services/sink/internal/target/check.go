@@ -24,7 +24,7 @@ func (ts *Tables) CheckQueueing(ctx context.Context) connector.Check {
 	switch err := ts.Probe(ctx); {
 	case err != nil:
 		c.OK, c.Detail, c.Remedy = false, err.Error(),
-			"Mend kusto.ingestion.url or ingestion.mode, or give the identity the role ingestor."
+			"Fix kusto.ingestion.url or ingestion.mode, or give the identity the role ingestor."
 	case ts.Inline():
 		c.Detail = "Rows are sent within commands (ingestion.mode=inline), which is for the Kusto emulator and not for clusters: it takes neither queued nor streamed rows."
 	case ts.Spec.Mode == spec.ModeStreaming:
@@ -42,7 +42,7 @@ func (ts *Tables) CheckTable(ctx context.Context, r route.Route) connector.Check
 	now := to.known.Load()
 	if err != nil {
 		c.OK, c.Detail, c.Remedy = false, err.Error(),
-			"Make the table and the mapping, give the identity its roles, or mend the address."
+			"Make the table and the mapping, give the identity its roles, or fix the address."
 	} else if now.missing {
 		c.Detail = "The table or its mapping is not there: auto.create makes it from the first record."
 	} else if now.rows.Schema == nil && !now.at.IsZero() {

@@ -93,7 +93,7 @@ func (t *currentState) make(ctx context.Context, mapping *kusto.Mapping, key []b
 	}
 	// A truncate removes what was written before it. It has no key and stands in one partition, so
 	// _seq says nothing: positions in the source's log do, and times besides, since another server
-	// that takes the source's place counts its positions anew.
+	// that takes the source's place counts its positions from the beginning.
 	truncate := "let truncated = toscalar(" + source +
 		" | where _op == 't' | summarize max(_lsn)); let truncatedAt = toscalar(" + source +
 		" | where _op == 't' | summarize max(_ts)); "

@@ -14,7 +14,7 @@ type explainer struct {
 	route     route.Route
 }
 
-// command adds the remedy to errors of commands that only the user can mend, and marks them as such.
+// command adds the remedy to errors of commands that only the user can fix, and marks them as such.
 func (t explainer) command(err error, remedy string) error {
 	switch {
 	case kusto.NotFound(err):

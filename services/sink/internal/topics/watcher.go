@@ -92,7 +92,7 @@ func (w *Watcher) noticed(topic string, again bool) {
 	if n.Summary = fmt.Sprintf("topic %s was deleted while connector %s read it, and is not there; its other topics go on",
 		topic, r.Env.Connector); again {
 		n.Summary = fmt.Sprintf(
-			"topic %s was deleted and made anew; what was read of the old one comes into the table first, then the new one from its beginning", topic)
+			"topic %s was deleted and made again; what was read of the old one comes into the table first, then the new one from its beginning", topic)
 	}
 	n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: take it out of topics"
 	if r.Spec.Pattern != nil {
