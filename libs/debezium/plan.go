@@ -28,6 +28,8 @@ type columnPlan struct {
 	null []byte
 	// unchanged stands for a TOASTed value that PostgreSQL did not send; nil where there is none.
 	unchanged []byte
+	// absent stands for a value that the row says nothing of, with KnownBefore.
+	absent []byte
 }
 
 // in returns the column's value in a row that is long enough; old supplies TOASTed values that t

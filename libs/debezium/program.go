@@ -13,24 +13,28 @@ import (
 // program writes a record's key or value: bytes that all records of a shape have, and values of the
 // event between them.
 type program struct {
+	frame
 	steps []step
-	// tail stands after the last step.
+	// tail stands after the last step, before the frame's end.
 	tail []byte
 	// null says that it is Kafka's null.
 	null bool
 }
 
-// step writes one value, with the bytes before it.
+// frame is what a converter puts around all values of a schema.
+type frame struct{ open, end []byte }
+
+// step writes one value.
 type step struct {
 	value unknown
-	out   format
 	// id is the placeholder's.
 	id int
-	// column is set where the value is a column's. Its lead, and what stands for a value, begin with
-	// the bytes before it; absent are those and null.
-	column columnPlan
-	absent []byte
-	// lead stands before other values, null in their place.
+	// literal stands before the value, whatever it is.
+	literal []byte
+	// column is how the value is written if it is a column's.
+	column *columnPlan
+	// Other values are written in the format out, after lead; null stands for one that is not there.
+	out        format
 	lead, null []byte
 	scratch    []byte
 }
@@ -78,15 +82,17 @@ type change struct {
 // append runs the program.
 func (p *program) append(dst []byte, c *change) ([]byte, error) {
 	var err error
+	dst = append(dst, p.open...)
 	for i := range p.steps {
 		s := &p.steps[i]
+		dst = append(dst, s.literal...)
 		if s.value > inAfter {
 			dst = s.appendField(dst, c)
 		} else if dst, err = s.appendColumn(dst, c); err != nil {
 			return dst, err
 		}
 	}
-	return append(dst, p.tail...), nil
+	return append(append(dst, p.tail...), p.end...), nil
 }
 
 func (s *step) appendColumn(dst []byte, c *change) ([]byte, error) {
@@ -99,7 +105,7 @@ func (s *step) appendColumn(dst []byte, c *change) ([]byte, error) {
 	}
 	d := s.column.in(row, unsent)
 	if c.known && s.value == inBefore && s.column.unknown(d) {
-		return append(dst, s.absent...), nil
+		return append(dst, s.column.absent...), nil
 	}
 	return s.column.append(dst, d, snapshot, c.cfg)
 }
@@ -183,11 +189,34 @@ type programmer struct {
 	rel *pgmodel.Relation
 	// values are what placeholders stand for, by their ID.
 	values []placed
-	out    format
+	// compiled is what was made for the records of other shapes, which have most columns in common.
+	compiled *compiled
+	out      format
 	// literal is what stands before the next value.
 	literal []byte
 	program program
 }
+
+// compiled are the parts of programs that do not depend on what is around them.
+type compiled struct {
+	frames  map[framed]frame
+	columns map[planned]*columnPlan
+}
+
+// framed is what a frame depends on, planned what a column does as long as null is null.
+type (
+	framed struct {
+		converter record.Converter
+		topic     string
+		schema    *record.Schema
+	}
+	planned struct {
+		plan   *columnPlan
+		out    format
+		schema *record.Schema // of the row, and of the field that the column has come into
+		field  *record.Schema
+	}
+)
 
 // placed is what a placeholder stands for.
 type placed struct {
@@ -207,29 +236,42 @@ func (p programmer) compile(c record.Converter, topic string, s *record.Schema, 
 	if s == nil {
 		return program{}, errUnsupported
 	}
-	var end []byte
-	var err error
 	switch c := c.(type) {
 	case *record.JSON:
 		p.out = jsonFormat{c}
-		p.literal, end, err = wrapping(c, s)
 	case *record.Avro:
 		if _, whole := value.(record.Placeholder); whole { // null would be Kafka's
 			return program{}, errUnsupported
 		}
 		p.out = avroFormat{}
-		p.literal, err = c.AppendHeader(nil, topic, s)
 	default:
 		return program{}, errUnsupported
-	}
-	if err != nil {
-		return program{}, err
 	}
 	if p.add(s, value) != nil {
 		return program{}, errUnsupported
 	}
-	p.program.tail = append(p.literal, end...)
-	return p.program, nil
+	var err error
+	p.program.tail = p.literal
+	p.program.frame, err = p.compiled.frame(framed{c, topic, s})
+	return p.program, err
+}
+
+// frame returns what a converter puts around values of a schema.
+func (c *compiled) frame(of framed) (f frame, err error) {
+	f, known := c.frames[of]
+	if known {
+		return f, nil
+	}
+	switch converter := of.converter.(type) {
+	case *record.JSON:
+		f.open, f.end, err = wrapping(converter, of.schema)
+	case *record.Avro:
+		f.open, err = converter.AppendHeader(nil, of.topic, of.schema)
+	}
+	if err == nil {
+		c.frames[of] = f
+	}
+	return f, err
 }
 
 // holdsPlaceholder reports whether any part of a value is a placeholder.
@@ -274,13 +316,13 @@ func (p *programmer) add(s *record.Schema, value any) (err error) {
 }
 
 // addStep adds the step of a placeholder that has come into a field of the schema.
-func (p *programmer) addStep(s *record.Schema, of record.Placeholder) error {
+func (p *programmer) addStep(s *record.Schema, of record.Placeholder) (err error) {
 	in := p.values[of.ID]
-	made := step{value: in.value, out: p.out, id: of.ID}
+	made := step{value: in.value, id: of.ID, literal: p.literal}
 	if in.plan == nil {
-		made.lead = p.out.lead(slices.Clone(p.literal), s)
-		made.null, _ = p.standIn(s, of.OrElse) // no value is null where that cannot be written
-	} else if err := p.planColumn(&made, in, s, of); err != nil {
+		made.out, made.lead = p.out, p.out.lead(nil, s)
+		made.null, _ = p.out.constant(nil, s, of.OrElse) // no value is null where that cannot be written
+	} else if made.column, err = p.column(in, s, of.OrElse); err != nil {
 		return err
 	}
 	p.program.steps = append(p.program.steps, made)
@@ -288,43 +330,44 @@ func (p *programmer) addStep(s *record.Schema, of record.Placeholder) error {
 	return nil
 }
 
-// standIn is what is written in the place of a value, with the bytes before it.
-func (p *programmer) standIn(s *record.Schema, value any) ([]byte, error) {
-	return p.out.constant(slices.Clone(p.literal), s, value)
-}
-
-// planColumn compiles the column of a step for its format and the schema of the field that it has come into.
-func (p *programmer) planColumn(made *step, in placed, s *record.Schema, of record.Placeholder) error {
-	made.column = *in.plan
-	c := &made.column
+// column plans a column for the format and the schema of the field that it has come into.
+func (p *programmer) column(in placed, s *record.Schema, orElse any) (*columnPlan, error) {
+	key := planned{in.plan, p.out, in.schema, s}
+	if c := p.compiled.columns[key]; c != nil && orElse == nil {
+		return c, nil
+	}
+	c := *in.plan
 	k := compiler{cfg: p.cfg, out: p.out}
 	codec, ok := k.column(c.column)
 	if !ok {
-		return errUnsupported
+		return nil, errUnsupported
 	}
 	if err := codec.apply(c.mapping, c.column, p.rel.Streamed, p.out); err != nil {
-		return err
+		return nil, err
 	}
 	codec.schema = c.codec.schema
-	c.codec, c.lead = codec, p.out.lead(slices.Clone(p.literal), s)
+	c.codec, c.lead = codec, p.out.lead(nil, s)
 	// What stands for values is the same as in a record that is made of its JSON.
 	stand := func(json []byte) []byte {
 		if json == nil {
 			return nil
 		}
-		value := of.OrElse
+		value := orElse
 		if string(json) != "null" {
 			var err error
 			if value, err = record.DecodeJSONValue(in.schema, json); err != nil {
 				return nil
 			}
 		}
-		written, err := p.standIn(s, value)
+		written, err := p.out.constant(nil, s, value)
 		if err != nil {
 			return nil
 		}
 		return written
 	}
-	c.null, c.unchanged, made.absent = stand(c.null), stand(c.unchanged), stand([]byte("null"))
-	return nil
+	c.null, c.unchanged, c.absent = stand(c.null), stand(c.unchanged), stand([]byte("null"))
+	if orElse == nil {
+		p.compiled.columns[key] = &c
+	}
+	return &c, nil
 }

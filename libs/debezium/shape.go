@@ -23,11 +23,12 @@ type shapes struct {
 	e     *Encoder
 	chain *transform.Chain
 	// known are the shapes seen so far; nil where the records have to be made one by one.
-	known   map[shape]*shaped
-	last    shape
-	current *shaped // of last
-	change  change
-	scratch []byte
+	known    map[shape]*shaped
+	last     shape
+	current  *shaped // of last
+	compiled compiled
+	change   change
+	scratch  []byte
 }
 
 // shaped is what the events of a shape become.
@@ -58,7 +59,8 @@ func newShapes(e *Encoder, chain *transform.Chain) *shapes {
 	if e.cfg.ListUnchanged || !written(e.cfg.Key) || !written(e.cfg.Value) || !chain.Structural() {
 		return nil
 	}
-	return &shapes{e: e, chain: chain, known: map[shape]*shaped{}}
+	return &shapes{e: e, chain: chain, known: map[shape]*shaped{},
+		compiled: compiled{map[framed]frame{}, map[planned]*columnPlan{}}}
 }
 
 // append appends the records of a change; with op Delete its tombstone too. It reports whether it could.
@@ -161,7 +163,7 @@ func (s *shapes) compile(of shape) (*shaped, error) {
 	}
 	for id, v := range t.values[:values] {
 		if v.plan != nil && !used[id] {
-			out.unused = append(out.unused, step{value: v.value, column: *v.plan})
+			out.unused = append(out.unused, step{value: v.value, column: v.plan})
 		}
 	}
 	return out, nil
@@ -176,7 +178,7 @@ func (s *shapes) program(values []placed, r *record.Record) (out shapedRecord, e
 		}
 		out.headers = append(out.headers, kgo.RecordHeader{Key: h.Key, Value: record.HeaderBytes(h.Schema, h.Value)})
 	}
-	p := programmer{cfg: s.e.cfg, rel: s.e.rel, values: values}
+	p := programmer{cfg: s.e.cfg, rel: s.e.rel, values: values, compiled: &s.compiled}
 	if out.key, err = p.compile(s.e.cfg.Key, r.Topic, r.KeySchema, r.Key); err != nil {
 		return out, fmt.Errorf("convert the key for topic %s: %w", r.Topic, err)
 	}

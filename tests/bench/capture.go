@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -35,7 +37,8 @@ var phases = []string{"snapshot", "streaming", "latency", "half", "transaction",
 
 func (b *captureBench) flags(f *flag.FlagSet) {
 	f.StringVar(&b.only, "only", strings.Join(phases, ","), "what to measure")
-	f.StringVar(&b.events, "events", "plain,schema", "events to measure: plain (JSON without schema), schema (with it)")
+	f.StringVar(&b.events, "events", "plain,schema", "events to measure: plain (JSON without schema), schema (with it), "+
+		"avro, unwrap (JSON without schema and envelope), cast (the same, by a transform that looks into values)")
 	f.Int64Var(&b.snapshotRows, "snapshot-rows", 1_500_000, "rows that the snapshot reads")
 	f.IntVar(&b.snapshotRuns, "snapshot-runs", 2, "how often the snapshot is repeated; the best counts")
 	f.Int64Var(&b.drainRows, "drain-rows", 500_000, "rows written, 1000 a transaction, while the connector is stopped")
@@ -69,13 +72,22 @@ func (p *properties) Set(text string) error {
 	return nil
 }
 
-// formats are the two event formats that are measured: JSON without and with schema in every record.
+// formats are the event formats that can be measured.
 var formats = []format{
 	{"plain", "JSON without schema", map[string]string{
 		"key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": "false",
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false"}},
 	{"schema", "JSON with schema", map[string]string{
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter"}},
+	{"avro", "Avro", map[string]string{
+		"key.converter": "io.confluent.connect.avro.AvroConverter", "value.converter": "io.confluent.connect.avro.AvroConverter"}},
+	{"unwrap", "JSON without schema, ExtractNewRecordState", map[string]string{
+		"key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false",
+		"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState"}},
+	{"cast", "JSON without schema, ExtractNewRecordState, Cast", map[string]string{
+		"key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false",
+		"transforms": "unwrap,cast", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+		"transforms.cast.type": "org.apache.kafka.connect.transforms.Cast$Value", "transforms.cast.spec": "custid:string"}},
 }
 
 type format struct {
@@ -89,6 +101,8 @@ type session struct {
 	stack *stack.Stack
 	conn  *pgx.Conn
 	admin *kadm.Client
+	// registry knows every schema.
+	registry *httptest.Server
 
 	rates, latencies, memory, starts table
 }
@@ -175,10 +189,14 @@ func (b *captureBench) open(ctx context.Context) (_ *session, err error) {
 		return nil, errors.Join(fmt.Errorf("make a Kafka client: %w", err), s.conn.Close(ctx), s.stack.Close())
 	}
 	s.admin = kadm.NewClient(client)
+	s.registry = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"id":1}`))
+	}))
 	return s, nil
 }
 
 func (s *session) close(ctx context.Context) error {
+	s.registry.Close()
 	s.admin.Close()
 	s.conn.Close(context.WithoutCancel(ctx))
 	return s.stack.Close()

@@ -30,6 +30,8 @@ func (s *session) connector(name string, f format) connector {
 		"slot.name":   c.slot, "publication.name": c.slot, "publication.autocreate.mode": "filtered",
 		"table.include.list": "retail.orders_info",
 	}
+	c.config["key.converter.schema.registry.url"] = s.registry.URL
+	c.config["value.converter.schema.registry.url"] = s.registry.URL
 	maps.Copy(c.config, f.config)
 	maps.Copy(c.config, s.set)
 	return c
