@@ -117,6 +117,9 @@ func (e *Encoder) Retarget(t Target) {
 
 var errNoRow = errors.New("the record makes no row")
 
+// errRegistered is of a value that begins as those do whose schema a registry keeps, and no JSON does.
+var errRegistered = errors.New("the value is not JSON but begins as values do whose schema is in a registry: Avro is read with value.converter=io.confluent.connect.avro.AvroConverter, JSON Schema and Protobuf are not")
+
 // Schema returns the schema that a record carries, nil if it carries none. An error says that the
 // record makes no row, or cannot be read.
 func (e *Encoder) Schema(r *kgo.Record) (*Schema, error) {
@@ -167,6 +170,9 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 			dst = append(dst, '\n')
 		}
 		return dst, Row, nil
+	}
+	if len(r.Value) > 0 && r.Value[0] == 0 {
+		return dst, NoRow, errRegistered
 	}
 	schema, payload, err := e.splitter.Split(r.Value)
 	if err != nil {

@@ -426,3 +426,13 @@ func TestAFieldWithinAChangeThatIsGoneIsNoticed(t *testing.T) {
 		}
 	}
 }
+
+func TestAValueWhoseSchemaARegistryKeepsIsToldFromOneThatIsNoJSON(t *testing.T) {
+	e := NewEncoder(Config{}, Target{})
+	for value, want := range map[string]string{"\x00\x00\x00\x00\x07\x02a": "value.converter=io.confluent.connect.avro.AvroConverter",
+		"no JSON": "JSON"} {
+		if _, _, err := e.Append(nil, &kgo.Record{Value: []byte(value)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+}
