@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
@@ -20,6 +22,12 @@ func TestAPanicInAnyGoroutineOfASinkFailsItsTaskAndLosesNothing(t *testing.T) {
 				t.Errorf("the failure is %v, want the panic with its stack", err)
 			}
 			end()
+			// A member that nobody is would hold the next one's partitions back until its session ends.
+			group := "connect-" + s.name
+			described, err := kadm.NewClient(s.kafka).DescribeGroups(t.Context(), group)
+			if err != nil || len(described[group].Members) > 0 {
+				t.Errorf("the group still has the members %v (%v)", described[group].Members, err)
+			}
 			s.start()
 			s.holds(101)
 		})

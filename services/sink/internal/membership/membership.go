@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/contain"
@@ -145,17 +146,41 @@ func (m *Membership) Leave() {
 	m.beside.Wait()
 	fenced := errors.Is(context.Cause(m.ctx), kerr.FencedInstanceID)
 	m.end(m.Partitions.Sources(), partition.Stop{Grace: partition.HandoverGrace, Fenced: fenced})
+	memberID, _ := m.Client.GroupMetadata()
+	m.Client.CloseAllowingRebalance()
 	if !fenced && !m.of.Spec.Member.BrokerAssigns && m.ctx.Err() != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		leaving := kadm.LeaveGroup(m.of.Spec.Group).InstanceIDs(instance(m.of.Env)).Reason("the task ends")
-		if _, err := kadm.NewClient(m.Client).LeaveGroup(ctx, leaving); err != nil {
+		if err := m.leave(memberID); err != nil {
 			m.of.Env.Logger.Info("the group was not left; its other members go on when the session ends", "err", err)
 		}
 	}
-	m.Client.CloseAllowingRebalance()
 	m.committed()
 	m.committing.Wait()
+}
+
+// leave gives a static member's place up. It follows the end of the member's client, so that no
+// request of that to join comes after it, which would leave a member that nobody is; and it names
+// the member, so that one which has taken the place meanwhile keeps it.
+func (m *Membership) leave(memberID string) error {
+	client, err := m.of.Env.Kafka()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	request := kmsg.NewPtrLeaveGroupRequest()
+	request.Group, request.MemberID = m.of.Spec.Group, memberID // the latter is what brokers before 2.4 read
+	member := kmsg.NewLeaveGroupRequestMember()
+	member.MemberID, member.InstanceID, member.Reason = memberID, new(instance(m.of.Env)), new("the task ends")
+	request.Members = append(request.Members, member)
+	answer, err := request.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	for _, left := range answer.Members {
+		err = errors.Join(err, kerr.ErrorForCode(left.ErrorCode))
+	}
+	return errors.Join(err, kerr.ErrorForCode(answer.ErrorCode))
 }
 
 func (m *Membership) revoked(removed map[string][]int32) {
