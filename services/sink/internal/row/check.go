@@ -177,13 +177,15 @@ func datetime(s []byte) bool {
 		"1/2/2006", "1/2/2006 15:04:05", "1/2/2006 3:04:05 PM", "20060102", "2006-01", "2006",
 	} {
 		if t, err := time.Parse(layout, string(s)); err == nil {
-			return t.Year() >= 1 && t.Year() <= 9999
+			year := t.UTC().Year()
+			return year >= 1 && year <= 9999
 		}
 	}
 	return false
 }
 
-// iso matches YYYY-MM-DD[(T| )HH:MM:SS[.f…][Z|±HH:MM]] with its ranges.
+// iso matches YYYY-MM-DD[(T| )HH:MM:SS[.f…][Z|±HH:MM]] with its ranges. Of the first and the last year it leaves
+// times with an offset, which can lead out of what a date can be.
 func iso(s []byte) bool {
 	two := func(i int, hi byte) bool {
 		a, b := s[i]-'0', s[i+1]-'0'
@@ -222,45 +224,66 @@ func iso(s []byte) bool {
 	case 1:
 		return s[i] == 'Z' || s[i] == 'z'
 	case 6:
+		if year := string(s[:4]); year == "0001" || year == "9999" {
+			return false
+		}
 		return (s[i] == '+' || s[i] == '-') && s[i+3] == ':' && two(i+1, 14) && two(i+4, 59)
 	}
 	return false
 }
 
-// timespan matches [-][d.]hh:mm[:ss[.f…]].
+// timespan matches [-][d.]hh:mm[:ss[.f…]], or a number of days, within the range of a time span.
 func timespan(s []byte) bool {
 	if len(s) > 0 && s[0] == '-' {
 		s = s[1:]
 	}
-	colon := bytes.IndexByte(s, ':')
-	if colon < 0 {
-		return integer(s, 8, "10675199")
+	days, clock, found := bytes.Cut(s, []byte("."))
+	switch {
+	case bytes.IndexByte(s, ':') < 0:
+		return unsigned(s, maxDays)
+	case !found || bytes.IndexByte(days, ':') >= 0:
+		days, clock = []byte("0"), s
 	}
-	if dot := bytes.IndexByte(s[:colon], '.'); dot >= 0 {
-		if dot == 0 || !integer(s[:dot], 8, "10675199") {
-			return false
-		}
-		s = s[dot+1:]
+	if !unsigned(days, maxDays) {
+		return false
 	}
-	parts := bytes.SplitN(s, []byte(":"), 4)
-	if len(parts) < 2 || len(parts) > 3 {
+	clock, fraction, found := bytes.Cut(clock, []byte("."))
+	if found && !unsigned(fraction, "999999999") {
+		return false
+	}
+	parts := bytes.Split(clock, []byte(":"))
+	if len(parts) < 2 || len(parts) > 3 || found && len(parts) < 3 {
 		return false
 	}
 	limits := []string{"23", "59", "59"}
 	for i, part := range parts {
-		if i == 2 {
-			if whole, fraction, found := bytes.Cut(part, []byte(".")); found {
-				if !integer(fraction, 9, "999999999") || fraction[0] == '-' {
-					return false
-				}
-				part = whole
-			}
-		}
-		if len(part) == 0 || part[0] == '-' || !integer(part, 2, limits[i]) {
+		if len(part) > 2 || !unsigned(part, limits[i]) {
 			return false
 		}
 	}
-	return true
+	return string(days) != maxDays || withinLastDay(parts, fraction)
+}
+
+// maxDays and maxClock are the days of the longest time span, and what of a day it has beyond them, in ticks.
+const (
+	maxDays  = "10675199"
+	maxClock = 2*36_000_000_000 + 48*600_000_000 + 5*10_000_000 + 477_5807
+)
+
+// withinLastDay says whether the clock of a span of maxDays still is within a time span's range.
+func withinLastDay(parts [][]byte, fraction []byte) bool {
+	ticks := 0
+	for i, unit := range []int{36_000_000_000, 600_000_000, 10_000_000}[:len(parts)] {
+		n, _ := strconv.Atoi(string(parts[i]))
+		ticks += n * unit
+	}
+	n, _ := strconv.Atoi(string((append(bytes.Clone(fraction), "0000000"...))[:7]))
+	return ticks+n <= maxClock
+}
+
+// unsigned says whether text is a whole number without a sign that is at most limit.
+func unsigned(text []byte, limit string) bool {
+	return len(text) > 0 && text[0] >= '0' && text[0] <= '9' && integer(text, len(limit), limit)
 }
 
 func guid(s []byte) bool {

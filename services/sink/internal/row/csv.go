@@ -3,37 +3,48 @@ package row
 import (
 	"bytes"
 	"slices"
+
+	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
-// order lists the fields of a row by their position in csv: a csv mapping's ordinals, else the table's columns.
-func (t Target) order() []string {
-	var names []string
-	switch {
-	case t.Mapping != nil:
-		for _, m := range t.Mapping.Columns {
-			if m.Const != "" || m.Ordinal < 0 || m.Ordinal >= maxColumns {
-				continue
-			}
-			for len(names) <= m.Ordinal {
-				names = append(names, "")
-			}
-			names[m.Ordinal] = m.Column
+// order lists the columns that a row of csv has values for, by position: a csv mapping's by their ordinals, else the
+// table's. Each is filled by the field of its name; one without a name is empty.
+func (t Target) order() []kusto.Column {
+	if t.Mapping == nil {
+		if t.Schema == nil {
+			return nil
 		}
-	case t.Schema != nil:
-		for _, c := range t.Schema.Columns {
-			names = append(names, c.Name)
-		}
+		return t.Schema.Columns
 	}
-	return names
+	var columns []kusto.Column
+	for _, m := range t.Mapping.Columns {
+		if m.Const != "" || m.Ordinal < 0 || m.Ordinal >= maxColumns {
+			continue
+		}
+		for len(columns) <= m.Ordinal {
+			columns = append(columns, kusto.Column{})
+		}
+		c := kusto.Column{Name: m.Column}
+		if t.Schema != nil {
+			if known, ok := t.Schema.Find(m.Column); ok {
+				c.Type = known.Type
+			}
+		}
+		columns[m.Ordinal] = c
+	}
+	return columns
 }
 
 // maxColumns is how many columns a table may have.
 const maxColumns = 10_000
 
 // csvWriter turns rows written as JSON into rows of csv. Null and absent fields are empty, texts
-// are quoted where they must be, and an empty text is "" so that it differs from null.
+// are quoted where they must be, and an empty text is "" so that it differs from null. Kusto reads
+// the text of a dynamic column as JSON if it is JSON: a string keeps the quotes of JSON there, else
+// "null" would become null, "1" a number, and blanks at its ends would go. One that may be the text of
+// an object or array does not, and becomes that as with Azure's sink.
 type csvWriter struct {
-	order  []string
+	order  []kusto.Column
 	values [][]byte
 	line   []byte
 }
@@ -53,7 +64,8 @@ func (w *csvWriter) rewrite(dst []byte, start int) ([]byte, error) {
 		if key == nil {
 			break
 		}
-		if at := slices.Index(w.order, string(name(key))); at >= 0 {
+		plain := name(key)
+		if at := slices.IndexFunc(w.order, func(c kusto.Column) bool { return c.Name == string(plain) }); at >= 0 {
 			w.values[at] = object[value:next]
 		}
 		i = next
@@ -75,6 +87,9 @@ func (w *csvWriter) rewrite(dst []byte, start int) ([]byte, error) {
 					return dst[:start], errNotJSON
 				}
 				text = plain
+			}
+			if w.order[i].Type == kusto.Dynamic && len(text) > 0 && text[0] != '{' && text[0] != '[' {
+				text = v
 			}
 		}
 		if v[0] != '"' && v[0] != '{' && v[0] != '[' || len(text) > 0 && !bytes.ContainsAny(text, ",\"\r\n ") {

@@ -197,14 +197,31 @@ func TestValuesThatKustoWouldLoseAreRefusedByName(t *testing.T) {
 		`{"l":9223372036854775808}`: "l", `{"r":"one"}`: "r", `{"d":"AQ=="}`: "d",
 		`{"d":12345678901234567890123456789012345}`: "d",
 		`{"b":"yes"}`: "b", `{"t":19000}`: "t", `{"t":"2026-02-30"}`: "t", `{"t":"infinity"}`: "t",
-		`{"t":"10000-01-01"}`: "t",
-		`{"s":"25:00:00"}`:    "s", `{"s":12}`: "s", `{"g":"x"}`: "g", `{"x":"` + strings.Repeat("x", maxString) + `"}`: "x",
+		`{"t":"10000-01-01"}`: "t", `{"t":"0001-01-01T00:00:00+14:00"}`: "t", `{"t":"9999-12-31 23:59:59-00:01"}`: "t",
+		`{"t":"0001-01-01T14:00:00+14:00"}`: "", `{"t":"9999-12-31T23:59:59.9999999+00:00"}`: "",
+		`{"s":"--1"}`: "s", `{"s":"-+1"}`: "s", `{"s":"+5"}`: "s", `{"s":"1:+2"}`: "s", `{"s":"1:2.5"}`: "s",
+		`{"s":"1.2:3:"}`: "s", `{"s":"10675199.02:48:05.4775807"}`: "", `{"s":"-10675199.02:48"}`: "",
+		`{"s":"10675199.02:48:05.477581"}`: "s", `{"s":"-10675199.23:00"}`: "s", `{"s":"0:1:2.5"}`: "",
+		`{"s":"25:00:00"}`: "s", `{"s":12}`: "s", `{"g":"x"}`: "g", `{"x":"` + strings.Repeat("x", maxString) + `"}`: "x",
 		`{"other":"anything"}`: "",
 	} {
 		_, _, err := e.Append(nil, &kgo.Record{Value: []byte(value)})
 		var refused *Refused
 		if column == "" && err != nil || column != "" && (!errors.As(err, &refused) || refused.Column != column) {
 			t.Errorf("%.80s: %v, want column %q refused", value, err, column)
+		}
+	}
+}
+
+func TestHalfASurrogatePairBecomesTheReplacementCharacter(t *testing.T) {
+	e := NewEncoder(Config{}, orders("x:string,y:dynamic"))
+	for value, want := range map[string]string{
+		`{"x":"\ud800"}`: `{"x":"\ufffd"}`, `{"y":{"\uDC00":"a\uDBFFb"}}`: `{"y":{"\ufffd":"a\ufffdb"}}`,
+		`{"x":"\ud83d\ude00"}`: `{"x":"\ud83d\ude00"}`, `{"x":"\ud83d\ud83d\ude00"}`: `{"x":"\ufffd\ud83d\ude00"}`,
+		`{"x":"\\ud800"}`: `{"x":"\\ud800"}`, `{"x":"\ud83d\\ude00"}`: `{"x":"\ufffd\\ude00"}`,
+	} {
+		if got, _ := encode(t, e, []byte(value)); got != want+"\n" {
+			t.Errorf("%s: %s, want %s", value, got, want)
 		}
 	}
 }
@@ -235,6 +252,15 @@ func TestARowCanBeWrittenAsCSV(t *testing.T) {
 	if want := ",plain,\"{\"\"x\"\":[1,\"\"y\"\"]}\",\"say \"\"hi\"\",\nthen go\",\"\"\n"; err != nil ||
 		string(out) != want {
 		t.Errorf("%q %v, want %q", out, err, want)
+	}
+	for text, want := range map[string]string{
+		`"5 "`: `"""5 """`, `"null"`: `"""null"""`, `" "`: `""" """`, `"1"`: `"""1"""`, `"say \"hi\""`: `"""say \""hi\"""""`,
+		`"{\"a\": 1}"`: `"{""a"": 1}"`, `""`: `""`, `7`: `7`, `"[1"`: `[1`,
+	} {
+		out, _, err := e.Append(nil, &kgo.Record{Value: []byte(`{"c":` + text + `}`)})
+		if err != nil || string(out) != ",,"+want+",,\n" {
+			t.Errorf("a dynamic value %s is %q, want %q (%v)", text, out, want, err)
+		}
 	}
 	m, err := kusto.ParseMapping("m", "csv",
 		`[{"column":"b","Properties":{"Ordinal":"0"}},{"column":"a","Properties":{"Ordinal":"2"}}]`)

@@ -300,11 +300,49 @@ func sound(b []byte) bool {
 	return true
 }
 
+// mendSurrogates makes the escapes of half surrogate pairs within sound JSON those of the
+// replacement character, in place. Half a pair is no character: a reader of JSON may refuse the
+// text for it. PostgreSQL's json, which is text, can hold one.
+func mendSurrogates(b []byte) {
+	for i := 0; ; {
+		n := bytes.IndexByte(b[i:], '\\')
+		if n < 0 {
+			return
+		}
+		i += n
+		half := surrogate(b[i:])
+		switch {
+		case half == 0:
+			i += escape(b[i:])
+		case half == high && surrogate(b[i+6:]) == low:
+			i += 12
+		default:
+			i += copy(b[i:], `\ufffd`)
+		}
+	}
+}
+
+// high and low are the halves of a surrogate pair.
+const high, low = 1, 2
+
+// surrogate says which half of a surrogate pair the escape is that a text begins with; 0 if it is none.
+func surrogate(b []byte) int {
+	switch {
+	case len(b) < 6 || b[0] != '\\' || b[1] != 'u' || b[2]|0x20 != 'd':
+		return 0
+	case b[3] == '8' || b[3] == '9' || b[3]|0x20 == 'a' || b[3]|0x20 == 'b':
+		return high
+	case b[3]|0x20 >= 'c' && b[3]|0x20 <= 'f':
+		return low
+	}
+	return 0
+}
+
 // plain says whether there are neither control characters nor backslashes among eight bytes.
 func plain(word uint64) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
+	const ones, top = 0x0101010101010101, 0x8080808080808080
 	backslashes := word ^ ones*'\\'
-	return ((word-ones*' ')&^word|(backslashes-ones)&^backslashes)&high == 0
+	return ((word-ones*' ')&^word|(backslashes-ones)&^backslashes)&top == 0
 }
 
 // escape is how long the escape is that a text begins with; 0 if it is none.
