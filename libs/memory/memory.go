@@ -24,6 +24,8 @@ type Reading struct {
 	// Used of Limit is how full it is where it is fullest: in a group that the process is in, or on the machine.
 	Used  int64 `json:"used"`
 	Limit int64 `json:"limit"`
+	// Left is how many bytes more make Near true, be it in that group, in another, or on the machine.
+	Left int64 `json:"-"`
 }
 
 // Near reports whether so little was left that memory may have run out between this reading and a next one.
@@ -33,10 +35,9 @@ func (r Reading) Near() bool { return r.Used > r.Limit/2 }
 // second.
 const fastestFill = 8 << 30
 
-// Far is how long it takes at least until so much is used that Near reports it; 0 if it does now.
+// Far is how long it takes at least until Near may be true; 0 if it is.
 func (r Reading) Far() time.Duration {
-	left := r.Limit/2 - r.Used
-	return time.Duration(float64(max(0, left)) / fastestFill * float64(time.Second))
+	return time.Duration(float64(r.Left) / fastestFill * float64(time.Second))
 }
 
 // RanOut reports whether the kernel may have ended, for want of memory, a process of which last was the last reading,
@@ -122,17 +123,23 @@ func (s *Source) Read() (Reading, error) {
 	total, available := machine[0], machine[1]
 	asked := askedFor(s.root)
 	r.Kills, r.Used, r.Limit = events[0], (total-available)<<10+asked, total<<10
+	r.Left = untilHalf(r.Used, r.Limit)
 	for _, g := range s.groups {
 		used, err := s.used(g)
 		if err != nil {
 			return r, err
 		}
-		if used += asked; float64(used)/float64(g.limit) > float64(r.Used)/float64(r.Limit) {
+		used += asked
+		r.Left = min(r.Left, untilHalf(used, g.limit))
+		if float64(used)/float64(g.limit) > float64(r.Used)/float64(r.Limit) {
 			r.Used, r.Limit = used, g.limit
 		}
 	}
 	return r, nil
 }
+
+// untilHalf is how many bytes more are more than half the limit.
+func untilHalf(used, limit int64) int64 { return max(0, limit/2-used) }
 
 // used is what a group has and cannot give back at once.
 func (s *Source) used(g group) (int64, error) {
