@@ -8,9 +8,12 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/ingest/avro"
 )
 
+// maxText bounds what all records of a file become, in bytes of JSON; a source may be as large.
+const maxText = 6 << 30
+
 // avro reads an Avro object container file: each record becomes JSON and is read as that.
 func (r *reading) avro(source io.Reader) error {
-	file, err := avro.NewReader(source, avro.Options{Limit: maxRow, Base64: r.plan.base64})
+	file, err := avro.NewReader(source, avro.Options{Limit: maxRow, Total: maxText, Base64: r.plan.base64})
 	if err != nil {
 		return avroError(err, "The source is not an Avro container file")
 	}

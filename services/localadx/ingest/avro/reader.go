@@ -21,19 +21,22 @@ const (
 
 // Bounds on what is kept in memory of a file, in bytes.
 const (
-	maxHeader = 16 << 20
+	maxHeader = 4 << 20
 	// maxBlock is for compressions that cannot be read as a stream.
 	maxBlock  = 64 << 20
 	maxWindow = 64 << 20
 )
 
-// maxEmpty is how many records without a byte are taken: nothing else bounds their number.
+// maxEmpty is how many records and elements without a byte are taken: nothing else bounds their
+// number.
 const maxEmpty = 1 << 20
 
 // Options say how records are written.
 type Options struct {
-	// Limit is the largest record, in bytes of its JSON text.
+	// Limit is the largest record, and Total is all records together, in bytes of their JSON text. A
+	// few bytes can claim many of these: names of fields, and elements that have no bytes.
 	Limit int
+	Total int64
 	// Base64 writes bytes as base64, else they are taken as text.
 	Base64 bool
 }
@@ -45,16 +48,19 @@ type Reader struct {
 	codec  string
 	sync   [syncSize]byte
 	// left is how many records the current block still has; rest is what of the block is unread, compressed.
-	left    int64
-	rest    *io.LimitedReader
-	inner   io.Closer // the decompressor
-	empty   int
+	left  int64
+	rest  *io.LimitedReader
+	inner io.Closer // the decompressor
+	// total is the length of the records read.
+	total   int64
+	options Options
 	decoder decoder
 }
 
 // NewReader reads the header of a file.
 func NewReader(in io.Reader, options Options) (*Reader, error) {
-	r := &Reader{in: bufio.NewReaderSize(in, 1<<16), decoder: decoder{limit: options.Limit, base64: options.Base64}}
+	r := &Reader{in: bufio.NewReaderSize(in, 1<<16), options: options,
+		decoder: decoder{limit: options.Limit, base64: options.Base64}}
 	start := make([]byte, len(magic))
 	if _, err := io.ReadFull(r.in, start); err != nil || string(start) != magic {
 		return nil, errors.New("it does not begin as one")
@@ -110,14 +116,11 @@ func (r *Reader) Next() ([]byte, error) {
 	}
 	r.left--
 	r.decoder.text = r.decoder.text[:0]
-	before := r.decoder.taken
-	if err := r.decoder.value(r.schema, 0); err != nil {
+	if err := r.decoder.counted(func() error { return r.decoder.value(r.schema, 0) }); err != nil {
 		return nil, err
 	}
-	if r.decoder.taken == before {
-		if r.empty++; r.empty > maxEmpty {
-			return nil, fmt.Errorf("the file has more than %d records without a byte", maxEmpty)
-		}
+	if r.total += int64(len(r.decoder.text)); r.total > r.options.Total {
+		return nil, fmt.Errorf("the records of the file have more than %d MB", r.options.Total>>20)
 	}
 	return r.decoder.text, nil
 }

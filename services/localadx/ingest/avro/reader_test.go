@@ -13,9 +13,12 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/ingest/avro"
 )
 
+// total bounds the records of a file in these tests, in bytes.
+const total = 64 << 20
+
 // read returns the records of a file, and what ended it.
 func read(file io.Reader, limit int) ([]string, error) {
-	r, err := avro.NewReader(file, avro.Options{Limit: limit})
+	r, err := avro.NewReader(file, avro.Options{Limit: limit, Total: total})
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +82,39 @@ func container(schema, codec string, count, size int64, content ...[]byte) []byt
 	return file
 }
 
+// fields are so many fields of a record, with long names.
+func fields(n int, typ string) string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf(`{"name":"a field of a name that is long %d","type":%s}`, i, typ))
+	}
+	return strings.Join(out, ",")
+}
+
+func TestAFileThatEndsAnywhereGivesTheRecordsBeforeItAndNoOthers(t *testing.T) {
+	for _, codec := range []string{"null", "deflate", "snappy", "zstandard"} {
+		file, err := os.ReadFile("testdata/" + codec + ".avro")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := read(bytes.NewReader(file), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for end := range file {
+			records, err := read(bytes.NewReader(file[:end]), 1<<20)
+			if err == nil && len(records) > 0 {
+				t.Errorf("%s: %d of %d bytes are read as a whole", codec, end, len(file))
+			}
+			for i, record := range records {
+				if record != all[i] {
+					t.Errorf("%s: with %d of %d bytes record %d is %s", codec, end, len(file), i, record)
+				}
+			}
+		}
+	}
+}
+
 func TestAFileThatClaimsTheImpossibleIsRefused(t *testing.T) {
 	const huge = int64(1) << 62
 	record := func(field string) string {
@@ -115,6 +151,15 @@ func TestAFileThatClaimsTheImpossibleIsRefused(t *testing.T) {
 			number(-1<<63), number(0)),
 		"a map of 2^62 entries": container(name(`{"type":"map","values":"null"}`), "null", 1,
 			10, number(huge)),
+		"arrays of a million nulls": container(name(`{"type":"array","items":"null"}`), "null", 40, 40*4,
+			bytes.Repeat(append(number(1<<16), 0), 40)),
+		"records of names": container(record(fields(1000, `"null"`)), "null", 1<<20, 0),
+		"records of names, with a byte each": container(record(fields(1000, `"null"`)+`,{"name":"b","type":"boolean"}`),
+			"null", 1<<20, 1<<20, make([]byte, 1<<20)),
+		"a name in a circle":    container(`{"type":{"type":"r"}}`, "null", 1, 0),
+		"a type of two circles": container(name(`{"type":"record","name":"q","fields":[{"name":"b","type":"r"}]}`), "null", 1, 0),
+		"symbols of no text":    container(name(`{"type":"enum","name":"e","symbols":[{}]}`), "null", 1, 1, number(0)),
+		"a size that is text":   container(name(`{"type":"fixed","name":"f","size":"9"}`), "null", 1, 0),
 		"an enum's symbol 5 of 1": container(name(`{"type":"enum","name":"e","symbols":["x"]}`), "null",
 			1, 1, number(5)),
 		"a union's branch -1":                    container(name(`["null","int"]`), "null", 1, 1, number(-1)),

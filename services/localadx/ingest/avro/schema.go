@@ -1,10 +1,10 @@
 package avro
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -54,52 +54,33 @@ type field struct {
 	typ  *schema
 }
 
-// definition is the JSON object of a type.
-type definition struct {
-	Type        json.RawMessage `json:"type"`
-	Name        string          `json:"name"`
-	Namespace   *string         `json:"namespace"`
-	LogicalType string          `json:"logicalType"`
-	Fields      []struct {
-		Name string          `json:"name"`
-		Type json.RawMessage `json:"type"`
-	} `json:"fields"`
-	Symbols []string        `json:"symbols"`
-	Items   json.RawMessage `json:"items"`
-	Values  json.RawMessage `json:"values"`
-	Size    int             `json:"size"`
-	Scale   int             `json:"scale"`
-}
-
 // schemas reads one file's schema; named knows the types by full name.
 type schemas struct{ named map[string]*schema }
 
 func parseSchema(text []byte) (*schema, error) {
+	// The text is read once: reading each type anew for those within it would take the square of its
+	// length.
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return nil, err
+	}
 	s := &schemas{named: map[string]*schema{}}
-	return s.parse(text, "", 0)
+	return s.parse(tree, "", 0)
 }
 
-func (s *schemas) parse(text json.RawMessage, namespace string, depth int) (*schema, error) {
+func (s *schemas) parse(tree any, namespace string, depth int) (*schema, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("types are nested more than %d levels deep", maxDepth)
 	}
-	text = bytes.TrimSpace(text)
-	if len(text) == 0 {
-		return nil, errors.New("a type is missing")
+	switch t := tree.(type) {
+	case string:
+		return s.byName(t, namespace)
+	case []any:
+		return s.union(t, namespace, depth)
+	case map[string]any:
+		return s.define(t, namespace, depth)
 	}
-	switch text[0] {
-	case '"':
-		var name string
-		if err := json.Unmarshal(text, &name); err != nil {
-			return nil, err
-		}
-		return s.byName(name, namespace)
-	case '[':
-		return s.union(text, namespace, depth)
-	case '{':
-		return s.define(text, namespace, depth)
-	}
-	return nil, fmt.Errorf("%.40s is not a type", text)
+	return nil, fmt.Errorf("%.40v is not a type", tree)
 }
 
 func (s *schemas) byName(name, namespace string) (*schema, error) {
@@ -122,11 +103,7 @@ func fullName(name, namespace string) string {
 	return namespace + "." + name
 }
 
-func (s *schemas) union(text json.RawMessage, namespace string, depth int) (*schema, error) {
-	var branches []json.RawMessage
-	if err := json.Unmarshal(text, &branches); err != nil {
-		return nil, err
-	}
+func (s *schemas) union(branches []any, namespace string, depth int) (*schema, error) {
 	union := &schema{kind: kindUnion}
 	for _, b := range branches {
 		branch, err := s.parse(b, namespace, depth+1)
@@ -138,51 +115,45 @@ func (s *schemas) union(text json.RawMessage, namespace string, depth int) (*sch
 	return union, nil
 }
 
-func (s *schemas) define(text json.RawMessage, namespace string, depth int) (*schema, error) {
-	var d definition
-	if err := json.Unmarshal(text, &d); err != nil {
+func (s *schemas) define(d map[string]any, namespace string, depth int) (*schema, error) {
+	typeName, ok := d["type"].(string)
+	if !ok {
+		// {"type": {…}} and {"type": […]} are the type within.
+		return s.parse(d["type"], namespace, depth+1)
+	}
+	name, _ := d["name"].(string)
+	if given, ok := d["namespace"].(string); ok {
+		namespace = given
+	} else if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		namespace = name[:i]
+	}
+	t := &schema{}
+	t.logical, _ = d["logicalType"].(string)
+	var err error
+	if t.scale, err = number(d, "scale"); err != nil {
 		return nil, err
 	}
-	var name string
-	if err := json.Unmarshal(d.Type, &name); err != nil {
-		// {"type": {…}} and {"type": […]} are the type within.
-		return s.parse(d.Type, namespace, depth+1)
-	}
-	t := &schema{logical: d.LogicalType, scale: d.Scale}
-	if d.Namespace != nil {
-		namespace = *d.Namespace
-	} else if i := strings.LastIndexByte(d.Name, '.'); i >= 0 {
-		namespace = d.Name[:i]
-	}
-	var err error
-	switch name {
+	switch typeName {
 	case "record", "error":
 		t.kind = kindRecord
-		s.named[fullName(d.Name, namespace)] = t
-		for _, f := range d.Fields {
-			typ, err := s.parse(f.Type, namespace, depth+1)
-			if err != nil {
-				return nil, fmt.Errorf("field %s: %w", f.Name, err)
-			}
-			t.fields = append(t.fields, field{f.Name, typ})
-		}
+		s.named[fullName(name, namespace)] = t
+		t.fields, err = s.fieldsOf(d, namespace, depth)
 	case "enum":
-		t.kind, t.symbols = kindEnum, d.Symbols
-		s.named[fullName(d.Name, namespace)] = t
+		t.kind = kindEnum
+		s.named[fullName(name, namespace)] = t
+		t.symbols, err = symbolsOf(d)
 	case "fixed":
-		t.kind, t.size = kindFixed, d.Size
-		if d.Size < 0 {
-			return nil, fmt.Errorf("the fixed type %s has size %d", d.Name, d.Size)
-		}
-		s.named[fullName(d.Name, namespace)] = t
+		t.kind = kindFixed
+		s.named[fullName(name, namespace)] = t
+		t.size, err = number(d, "size")
 	case "array":
 		t.kind = kindArray
-		t.items, err = s.parse(d.Items, namespace, depth+1)
+		t.items, err = s.parse(d["items"], namespace, depth+1)
 	case "map":
 		t.kind = kindMap
-		t.items, err = s.parse(d.Values, namespace, depth+1)
+		t.items, err = s.parse(d["values"], namespace, depth+1)
 	default:
-		known, err := s.byName(name, namespace)
+		known, err := s.byName(typeName, namespace)
 		if err != nil {
 			return nil, err
 		}
@@ -195,4 +166,50 @@ func (s *schemas) define(text json.RawMessage, namespace string, depth int) (*sc
 		return nil, err
 	}
 	return t, nil
+}
+
+// fieldsOf reads the fields of a record.
+func (s *schemas) fieldsOf(d map[string]any, namespace string, depth int) ([]field, error) {
+	list, _ := d["fields"].([]any)
+	var fields []field
+	for _, entry := range list {
+		f, _ := entry.(map[string]any)
+		name, ok := f["name"].(string)
+		if !ok {
+			return nil, errors.New("a field has no name")
+		}
+		typ, err := s.parse(f["type"], namespace, depth+1)
+		if err != nil {
+			return nil, fmt.Errorf("field %.40q: %w", name, err)
+		}
+		fields = append(fields, field{name, typ})
+	}
+	return fields, nil
+}
+
+// symbolsOf reads the symbols of an enum.
+func symbolsOf(d map[string]any) ([]string, error) {
+	list, _ := d["symbols"].([]any)
+	symbols := make([]string, len(list))
+	for i, entry := range list {
+		text, ok := entry.(string)
+		if !ok {
+			return nil, errors.New("a symbol of an enum is no text")
+		}
+		symbols[i] = text
+	}
+	return symbols, nil
+}
+
+// number reads a size or a scale, which is 0 unless it is there.
+func number(d map[string]any, key string) (int, error) {
+	switch n := d[key].(type) {
+	case nil:
+		return 0, nil
+	case float64:
+		if n >= 0 && n < 1<<40 && n == math.Trunc(n) {
+			return int(n), nil
+		}
+	}
+	return 0, fmt.Errorf("the %s of a type is not a number that it may have", key)
 }

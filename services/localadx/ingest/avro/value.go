@@ -32,8 +32,23 @@ type decoder struct {
 	limit   int
 	base64  bool
 	scratch []byte
-	// taken counts the bytes read.
+	// taken counts the bytes read, and empty what was read without one.
 	taken int64
+	empty int
+}
+
+// counted reads a record or an element. So many may have no bytes.
+func (d *decoder) counted(read func() error) error {
+	before := d.taken
+	if err := read(); err != nil {
+		return err
+	}
+	if d.taken == before {
+		if d.empty++; d.empty > maxEmpty {
+			return fmt.Errorf("the file has more than %d values without a byte", maxEmpty)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) value(s *schema, depth int) error {
@@ -173,7 +188,7 @@ func (d *decoder) list(element func() error) error {
 				d.text = append(d.text, ',')
 			}
 			first = false
-			if err := element(); err != nil {
+			if err := d.counted(element); err != nil {
 				return err
 			}
 		}
