@@ -28,11 +28,12 @@ type Config struct {
 	DataDir string
 	// Databases are made at the start when missing. Empty is one, DefaultDatabase.
 	Databases []string
-	// MemoryLimit bounds the query engine's memory, such as "2GB". Empty is "1GB".
+	// MemoryLimit bounds the process's memory, such as "2GB": with more, queries wait and are ended.
+	// Empty is "1GB".
 	MemoryLimit string
-	// MemoryBeside is what the process may have beside that in bytes: for its own work, and for
-	// what else it does where the server is a part of it. With more, queries are ended. 0 is 256
-	// MB.
+	// MemoryBeside is what the process may have beside that in bytes: 256 MB for what queries take
+	// until they notice that they are ended, and more for what else the process does where the server
+	// is a part of it. 0 is 256 MB.
 	MemoryBeside int64
 	// Threads bounds the query engine's threads; 0 is one a core.
 	Threads int

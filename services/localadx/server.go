@@ -255,7 +255,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	start(func() error { return s.ingestor.Run(ctx) })
 	start(func() error { return s.maintain(ctx) })
-	start(func() error { return engine.Watch(ctx, s.store.MemoryLimit()+s.config.MemoryBeside) })
+	allowed := s.store.MemoryLimit() + s.config.MemoryBeside
+	watcher := engine.Watcher{Full: allowed - memoryToEnd, End: allowed - memoryToEnd*3/4}
+	start(func() error { return watcher.Watch(ctx) })
 	close(s.ready)
 	httpAddr, httpsAddr := s.Addrs()
 	s.config.Log.Info("localadx is ready", "http", "http://"+httpAddr, "https", "https://"+httpsAddr, "data",
@@ -274,6 +276,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	return errors.Join(err, s.store.Close())
 }
+
+// memoryToEnd is the part of the memory that the process may have which queries cannot use, in
+// bytes: what they take until they notice that they are ended.
+const memoryToEnd = 256 << 20
 
 func (s *Server) shutDown() error {
 	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)

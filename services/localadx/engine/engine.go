@@ -26,15 +26,31 @@ type Engine struct {
 // New returns an engine on db, whose functions Register has added.
 func New(db *sql.DB, limits Limits) *Engine { return &Engine{db: db, limits: limits} }
 
-// Query starts a plan. Cancelling ctx interrupts it. The caller closes the rows.
+// Query starts a plan, once there is memory for it. Cancelling ctx interrupts it. The caller closes
+// the rows.
 func (e *Engine) Query(ctx context.Context, plan *kql.Plan) (*Rows, error) {
-	run, end := beginRun(ctx)
+	run, end, err := beginRun(ctx, false)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := e.db.QueryContext(run, plan.SQL)
 	if err != nil {
 		defer end()
 		return nil, wrap(run, err)
 	}
 	return newRows(run, rows, end, plan.Columns, e.limits.Rows), nil
+}
+
+// Run runs a statement that holds a query and changes a table, such as one that inserts its rows: as
+// a query, it waits for memory, may be ended when there is too little, and its functions stop when
+// it ends.
+func Run(ctx context.Context, statement func(ctx context.Context) error) error {
+	run, end, err := beginRun(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return wrap(run, statement(run))
 }
 
 // All runs a plan and returns all its rows. It suits the small results that compiling asks for (kql.Options.Probe).

@@ -47,6 +47,13 @@ func wrap(ctx context.Context, err error) error {
 	return &Error{Message: withoutSQL(text), OfQuery: ofQuery(err), cause: err}
 }
 
+// IsLowMemory reports whether a query failed since there was too little memory, which may pass.
+func IsLowMemory(err error) bool {
+	var duck *duckdb.Error
+	return errors.Is(err, errMemory) ||
+		errors.As(err, &duck) && (duck.Type == duckdb.ErrorTypeOutOfMemory || strings.Contains(duck.Msg, errMemory.Error()))
+}
+
 // ofQuery reports whether the query or its data are at fault: a value out of range, what a function
 // refuses. A function that panicked is a mistake of this server.
 func ofQuery(err error) bool {

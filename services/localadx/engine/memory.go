@@ -47,4 +47,4 @@ const smallText = 1 << 12
 
 // fits reports whether so many bytes of results may wait for the database to take them: those of
 // all rows that are computed at once.
-func (m *Memory) fits(results int64) bool { return m.limit == 0 || results <= m.limit/4 }
+func (m *Memory) fits(results int64) bool { return m.limit == 0 || results <= m.limit/8 }

@@ -152,13 +152,20 @@ func (f *function) null() any {
 }
 
 func (f *function) argument(i int, a driver.Value) (any, error) {
+	p, _ := f.Param(i)
 	switch v := a.(type) {
 	case nil:
+		if p.Kind == scalar.Elements {
+			return []any{}, nil
+		}
 		return nil, nil
 	case int32:
 		return int64(v), nil
 	case string:
-		if p, ok := f.Param(i); ok && p.Type == value.Dynamic {
+		switch {
+		case p.Kind == scalar.Elements:
+			return value.DecodeDynamic("[" + v + "]")
+		case p.Type == value.Dynamic:
 			return value.DecodeDynamic(v)
 		}
 	}

@@ -28,27 +28,39 @@ var runs struct {
 type run struct {
 	context.Context
 	cancel context.CancelCauseFunc
+	// writes is set for a statement that changes a table: it is ended when no other query is left.
+	writes bool
 }
 
 type runKey struct{}
 
-// beginRun gives a query its number. It ends with ctx, and when end is called.
-func beginRun(ctx context.Context) (_ context.Context, end func()) {
+// beginRun gives a query its number, once there is memory for it. It ends with ctx, and when end is
+// called.
+func beginRun(ctx context.Context, writes bool) (_ context.Context, end func(), err error) {
+	if err := awaitRoom(ctx); err != nil {
+		return nil, nil, err
+	}
 	number := runs.last.Add(1)
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, runKey{}, number))
-	runs.contexts.Store(number, &run{ctx, cancel})
+	runs.contexts.Store(number, &run{ctx, cancel, writes})
 	return ctx, func() {
 		cancel(nil)
 		runs.contexts.Delete(number)
-	}
+	}, nil
 }
 
-// endNewest ends the query that began last of those that have not been ended, and reports whether there was one.
+// endNewest ends the query that began last of those that have not been ended, one that writes only
+// if there is no other, and reports whether there was one.
 func endNewest(cause error) bool {
 	newest, last := int64(0), (*run)(nil)
-	runs.contexts.Range(func(number, r any) bool {
-		if number.(int64) > newest && r.(*run).Err() == nil {
-			newest, last = number.(int64), r.(*run)
+	runs.contexts.Range(func(key, value any) bool {
+		number, r := key.(int64), value.(*run)
+		later := last == nil || number > newest
+		if last != nil && r.writes != last.writes {
+			later = last.writes
+		}
+		if later && r.Err() == nil {
+			newest, last = number, r
 		}
 		return true
 	})

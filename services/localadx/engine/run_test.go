@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 )
 
@@ -47,6 +48,29 @@ func TestGoFunctionsStopWhenTheirQueryEnds(t *testing.T) {
 				t.Errorf("the next query gives %v, %v", rows, err)
 			}
 		})
+	}
+}
+
+func TestTheNewestQueryIsEndedFirstAndWhatWritesLast(t *testing.T) {
+	var running [3]context.Context
+	for i, writes := range []bool{false, false, true} {
+		run, end, err := engine.Begin(t.Context(), writes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer end()
+		running[i] = run
+	}
+	for _, next := range []int{1, 0, 2} {
+		if running[next].Err() != nil {
+			t.Fatalf("query %d was ended too early", next)
+		}
+		if !engine.EndNewest() || !engine.IsLowMemory(context.Cause(running[next])) {
+			t.Fatalf("query %d was not ended", next)
+		}
+	}
+	if engine.EndNewest() {
+		t.Error("there was another to end")
 	}
 }
 

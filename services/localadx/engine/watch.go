@@ -8,31 +8,54 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
 const (
-	// watchInterval is how often the process's memory is looked at: a query takes some hundred
-	// megabytes at most in that time.
-	watchInterval = 20 * time.Millisecond
+	// farInterval is how often the process's memory is looked at while there is much room, and
+	// nearInterval while there is little: two cores fill some megabytes in a millisecond.
+	farInterval  = 20 * time.Millisecond
+	nearInterval = 2 * time.Millisecond
 	// endGrace is what a query that was ended has to give its memory back before another is ended,
 	// unless the process takes endGrowth more meanwhile.
 	endGrace  = 10 * time.Second
-	endGrowth = 512 << 20
+	endGrowth = 16 << 20
+	// cleanInterval is the least time between two collections of what lies about unused.
+	cleanInterval = 200 * time.Millisecond
+	// waitForRoom is how long a query waits at most for others to give memory back.
+	waitForRoom = 10 * time.Second
 )
 
-// Watch ends queries while the process has more than so many bytes of memory, the newest first,
-// until ctx ends. The database keeps what its joins, sorts and tables take within its own limit; of
-// the states of many aggregates, of windows and of what its functions compute it knows nothing.
-// Where the system does not tell how much a process has, nothing is watched.
-func Watch(ctx context.Context, allowed int64) error {
-	ticker := time.NewTicker(watchInterval)
-	defer ticker.Stop()
-	for {
+// Watcher ends queries, the newest first, while the process has more memory than it may. The
+// database keeps what its joins, sorts and tables take within its own limit; of the states of many
+// aggregates, of windows and of what functions compute it knows nothing.
+type Watcher struct {
+	// Full is from how much memory on no query begins, and End from how much on queries are ended,
+	// in bytes of the process.
+	Full, End int64
+
+	clean chan struct{}
+}
+
+// memoryIsShort is set while the process has more memory than Watcher.Full.
+var memoryIsShort atomic.Bool
+
+// Watch watches until ctx ends. Where the system does not tell how much memory a process has,
+// nothing is watched.
+func (w *Watcher) Watch(ctx context.Context) error {
+	w.clean = make(chan struct{}, 1)
+	go w.cleanUp(ctx)
+	defer memoryIsShort.Store(false)
+	var ended struct {
+		at  time.Time
+		has int64
+	}
+	for interval := farInterval; ; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-time.After(interval):
 		}
 		has, err := residentMemory()
 		if errors.Is(err, os.ErrNotExist) {
@@ -41,36 +64,59 @@ func Watch(ctx context.Context, allowed int64) error {
 		if err != nil {
 			return fmt.Errorf("watch the memory of queries: %w", err)
 		}
-		if has <= allowed {
+		interval = farInterval
+		if has > w.Full/2 {
+			interval = nearInterval
+		}
+		memoryIsShort.Store(has > w.Full)
+		if has <= w.Full {
 			continue
 		}
-		// What lies about unused is not held against a query.
-		debug.FreeOSMemory()
-		trim()
-		if has, err = residentMemory(); err == nil && has <= allowed {
+		select {
+		case w.clean <- struct{}{}:
+		default:
+		}
+		if has <= w.End {
+			ended.has = 0
+			continue
+		}
+		if ended.has > 0 && has < ended.has+endGrowth && time.Since(ended.at) < endGrace {
 			continue
 		}
 		if endNewest(fmt.Errorf("%w (the process has %d MB)", errMemory, has>>20)) {
-			awaitLess(ctx, ticker.C, allowed, has+endGrowth)
+			ended.at, ended.has = time.Now(), has
 		}
 	}
 }
 
-// awaitLess waits until the process has no more memory than allowed, or more than too much, or had time enough.
-func awaitLess(ctx context.Context, ticks <-chan time.Time, allowed, tooMuch int64) {
-	enough := time.After(endGrace)
+// cleanUp gives back what lies about unused, beside the watching: it may take long.
+func (w *Watcher) cleanUp(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-enough:
-			return
-		case <-ticks:
+		case <-w.clean:
 		}
-		if has, err := residentMemory(); err != nil || has <= allowed || has > tooMuch {
+		debug.FreeOSMemory()
+		trim()
+		select {
+		case <-ctx.Done():
 			return
+		case <-time.After(cleanInterval):
 		}
 	}
+}
+
+// awaitRoom waits, but not for long, while there is no memory for another query.
+func awaitRoom(ctx context.Context) error {
+	for enough := time.Now().Add(waitForRoom); memoryIsShort.Load() && time.Now().Before(enough); {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("run query: %w", context.Cause(ctx))
+		case <-time.After(farInterval):
+		}
+	}
+	return nil
 }
 
 // residentMemory is how many bytes of memory the process has.

@@ -297,7 +297,7 @@ func aggList(o listOptions) aggregate {
 		limit := bindMaxSize(b, x, limitArg, env)
 		sql := listSQL(element, order, filter, limit)
 		if o.distinct {
-			sql = goCall("array_distinct", value.Dynamic, gatheredSQL(element, order, filter), literalSQL(value.Long, limit))
+			sql = goCall("array_distinct", value.Dynamic, elementsSQL(element, order, filter), literalSQL(value.Long, limit))
 		}
 		return &expr{sql: sql, typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 	}
@@ -321,7 +321,7 @@ func aggBag(predicate bool) aggregate {
 			order = env.rel.orderBy()
 		}
 		return &expr{sql: goCall("bag_union", value.Dynamic,
-			"'[' || coalesce(string_agg("+arg.sql+", ','"+order+")"+filter+", '') || ']'",
+			elementsSQL(arg.sql, order, filter),
 			literalSQL(value.Long, bindMaxSize(b, x, limitArg, env))),
 			typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 	}
@@ -331,7 +331,7 @@ func aggSchema(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 1, 1)
 	arg := bindScalar(b, x.Args[0].X, env.plain())
 	return &expr{sql: goCall("build_schema", value.Dynamic,
-		"'[' || coalesce(string_agg("+bindJson(b, arg).sql+", ','), '') || ']'"),
+		elementsSQL(bindJson(b, arg).sql, "", "")),
 		typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 }
 
@@ -576,7 +576,7 @@ func bindWeighted(b *binder, x syntax.CallNode, env env) (v *expr, sql string, p
 		list[i] = p
 	}
 	pair := "'[' || " + bindCoerce(b, v, value.Real).sql + " || ',' || " + bindCoerce(b, w, value.Long).sql + " || ']'"
-	return v, goCall("weighted_percentiles", value.Dynamic, "'[' || coalesce(string_agg("+pair+", ','), '') || ']'",
+	return v, goCall("weighted_percentiles", value.Dynamic, elementsSQL(pair, "", ""),
 		quoteSQL(value.EncodeDynamic(list))), percentiles
 }
 

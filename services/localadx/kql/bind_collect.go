@@ -92,12 +92,19 @@ func bindDifferentElements(b *binder, source *relation, keys []item, sql string,
 // listSQL gathers elements, JSON, into an array of so many. Each has a character and a comma, so
 // shorter arrays need not be read.
 func listSQL(element, order, filter string, limit int64) string {
-	sql := gatheredSQL(element, order, filter)
-	return "CASE WHEN strlen(" + sql + ") > " + strconv.FormatInt(2*limit+2, 10) + " THEN " + goCall("array_take",
-		value.Dynamic, sql, literalSQL(value.Long, limit)) + " ELSE " + sql + " END"
+	elements := elementsSQL(element, order, filter)
+	return "CASE WHEN strlen(" + elements + ") > " + strconv.FormatInt(2*limit, 10) + " THEN " +
+		goCall("array_take", value.Dynamic, elements, literalSQL(value.Long, limit)) + " ELSE " +
+		gatheredSQL(element, order, filter) + " END"
 }
 
-// gatheredSQL gathers elements, JSON, into an array.
+// gatheredSQL gathers elements, JSON, into an array. It copies what was gathered once, since the
+// database counts no copies.
 func gatheredSQL(element, order, filter string) string {
-	return "('[' || coalesce(string_agg(" + element + ", ','" + order + ")" + filter + ", '') || ']')"
+	return "concat('[', " + elementsSQL(element, order, filter) + ", ']')"
+}
+
+// elementsSQL gathers elements, JSON, with commas between them, as scalar.Elements has them.
+func elementsSQL(element, order, filter string) string {
+	return "string_agg(" + element + ", ','" + order + ")" + filter
 }

@@ -185,7 +185,7 @@ func bindSeriesRelation(b *binder, g seriesGrid, axis *expr, axisItem item, step
 	for i, a := range aggregates {
 		id := b.newID()
 		element := "coalesce(" + bindJson(b, &expr{sql: a.col.id, typ: a.col.typ}).sql + ", " + defaults[i] + ")"
-		selects = append(selects, "'[' || string_agg("+element+", ',' ORDER BY p.i) || ']' AS "+id)
+		selects = append(selects, gatheredSQL(element, " ORDER BY p.i", "")+" AS "+id)
 		out.cols = append(out.cols, column{name: a.col.name, typ: value.Dynamic, id: id})
 	}
 	id := b.newID()
@@ -193,8 +193,7 @@ func bindSeriesRelation(b *binder, g seriesGrid, axis *expr, axisItem item, step
 	if axis.typ.Integer() || axis.typ == value.Datetime || axis.typ == value.Timespan {
 		at = "CAST(" + at + " AS BIGINT)"
 	}
-	selects = append(selects, "'[' || string_agg("+bindJson(b,
-		&expr{sql: at, typ: axis.typ}).sql+", ',' ORDER BY p.i) || ']' AS "+id)
+	selects = append(selects, gatheredSQL(bindJson(b, &expr{sql: at, typ: axis.typ}).sql, " ORDER BY p.i", "")+" AS "+id)
 	out.cols = append(out.cols, column{name: axisItem.col.name, typ: value.Dynamic, id: id})
 	out.sql = "SELECT " + strings.Join(selects, ", ") + " FROM (" + grid + ") p LEFT JOIN (" + buckets + ") ON " +
 		strings.Join(on, " AND ")

@@ -24,8 +24,7 @@ func aggHLL(predicate bool) aggregate {
 			accuracy = literalSQL(value.Long, bindConstantLong(b, x.Args[n].X, env.plain(), "The accuracy"))
 		}
 		hash := bindSketchHash(b, arg)
-		list := "('[' || coalesce(string_agg(DISTINCT '\"' || " + hash + " || '\"', ',') FILTER (WHERE " + filter +
-			"), '') || ']')"
+		list := elementsSQL("DISTINCT '\"' || "+hash+" || '\"'", "", " FILTER (WHERE "+filter+")")
 		return &expr{sql: goCall("hll_of", value.Dynamic, list, accuracy), typ: value.Dynamic,
 			name: aggregateName(x.Name, arg)}
 	}
@@ -76,7 +75,7 @@ func aggMerge(function string) aggregate {
 		if arg.typ != value.Dynamic {
 			b.fail(x, syntax.CodeArguments, "%s(): the argument must be dynamic but is %s", x.Name, arg.typ)
 		}
-		return &expr{sql: goCall(function, value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','), '') || ']'"),
+		return &expr{sql: goCall(function, value.Dynamic, elementsSQL(arg.sql, "", "")),
 			typ:  value.Dynamic,
 			name: aggregateName(x.Name, arg), nullable: true}
 	}
@@ -99,7 +98,7 @@ func bindMerge(function, name string) specialForm {
 			}
 			states += "coalesce(" + bindJson(b, bindScalar(b, a.X, env)).sql + ", 'null')"
 		}
-		return &expr{sql: goCall(function, value.Dynamic, "'[' || "+states+" || ']'"), typ: value.Dynamic,
+		return &expr{sql: goCall(function, value.Dynamic, states), typ: value.Dynamic,
 			name: name, nullable: true}
 	}
 }

@@ -25,8 +25,9 @@ const (
 	lastRetry  = time.Minute
 )
 
-// maxDownloads is how often the download of a blob from another server is tried.
-const maxDownloads = 5
+// maxTries is how often something is tried that may succeed another time, such as the download of a
+// blob from another server.
+const maxTries = 5
 
 // Config configures an Ingestor.
 type Config struct {
@@ -334,12 +335,12 @@ func (i *Ingestor) ingest(ctx context.Context, a attempt) ([]Request, error) {
 			return requests, err
 		case errors.Is(err, store.ErrTagExists):
 			return i.end(ctx, requests, i.dropped())
-		case errors.As(err, &bad) && errors.As(bad.err, &permanent) && (!permanent.Transient || a.tries+1 >= maxDownloads):
+		case errors.As(err, &bad) && errors.As(bad.err, &permanent) && (!permanent.Transient || a.tries+1 >= maxTries):
 			if left, err := i.end(ctx, requests[bad.request:bad.request+1], failure(bad.err)); err != nil {
 				return append(left, without(requests, bad.request)...), err
 			}
 			requests = without(requests, bad.request)
-		case errors.As(err, &permanent) && !permanent.Transient:
+		case errors.As(err, &permanent) && (!permanent.Transient || a.tries+1 >= maxTries):
 			return i.end(ctx, requests, failure(err))
 		default:
 			return requests, err

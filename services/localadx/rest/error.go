@@ -162,15 +162,17 @@ func serverError(err error) oneAPIError {
 	text := strings.ToLower(err.Error())
 	var full *disk.FullError
 	switch {
+	case engine.IsLowMemory(err):
+		e.status, e.Code = http.StatusBadRequest, "LimitsExceeded"
+		e.Type = "Kusto.Data.Exceptions.KustoServicePartialQueryFailureLowMemoryConditionException"
+		e.Message = "The query needs more memory than localadx may use: narrow it, or raise the memory limit."
+		e.Detail = "Query execution lacks memory resources to complete (80DA0007): Partial query failure: " +
+			"Low memory condition (E_LOW_MEMORY_CONDITION). (message: '" + err.Error() + "')"
 	case errors.As(err, &full):
 		e.status, e.Code, e.Message = http.StatusInsufficientStorage, "General_InsufficientStorage",
 			"The disk that holds localadx's data directory is full: free some space and try again."
 	case strings.Contains(text, "no space left"):
 		e.Message = "The disk that holds localadx's data directory is full: free some space and try again."
-	case strings.Contains(text, "out of memory"):
-		e.status, e.Code = http.StatusBadRequest, "LimitsExceeded"
-		e.Type = "Kusto.Data.Exceptions.KustoServicePartialQueryFailureLowMemoryConditionException"
-		e.Message = "The query needs more memory than localadx may use (E_LOW_MEMORY_CONDITION): narrow it, or raise the memory limit."
 	}
 	return e
 }

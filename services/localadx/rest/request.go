@@ -184,6 +184,24 @@ func awaitLarge(request context.Context) error {
 	}
 }
 
+// readLarge reads a body whose beginning was read. It asks for all that the body may have at once:
+// what stays untouched of that is no memory, and a buffer that grows is there twice.
+func readLarge(beginning []byte, body io.Reader, limit int64) ([]byte, error) {
+	content := make([]byte, limit)
+	read := copy(content, beginning)
+	for read < len(content) {
+		n, err := body.Read(content[read:])
+		read += n
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return content[:read], nil
+}
+
 // readBody reads a body, gzip or not, up to the limit.
 func readBody(r *http.Request, limit int64) ([]byte, error) {
 	var body io.Reader = r.Body
@@ -197,9 +215,7 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(body, min(limit, ordinaryBody)+1))
 	if err == nil && int64(len(content)) > ordinaryBody && limit > ordinaryBody {
 		if err = awaitLarge(r.Context()); err == nil {
-			rest := bytes.NewBuffer(content)
-			_, err = rest.ReadFrom(io.LimitReader(body, limit-ordinaryBody))
-			content = rest.Bytes()
+			content, err = readLarge(content, body, limit+1)
 		}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 	"github.com/calypso-cdc/calypso/services/localadx/likeness"
@@ -168,7 +169,7 @@ func Classify(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &policy):
-		return &ingest.Error{Code: ingest.CodeUpdatePolicy, Message: policy.Error()}
+		return &ingest.Error{Code: ingest.CodeUpdatePolicy, Message: policy.Error(), Transient: engine.IsLowMemory(err)}
 	case errors.As(err, &denied):
 		return &ingest.Error{Code: ingest.CodeTableAccess, Message: denied.Error()}
 	case errors.As(err, &panicked):

@@ -252,11 +252,7 @@ func (s *Store) DeleteRows(ctx context.Context, db, table string, plan RowPlan) 
 // deleteRows removes the rows whose numbers a query returns.
 func (in *Ingestion) deleteRows(rows string) (int64, error) {
 	relation := in.Database.relation(in.Table)
-	result, err := in.conn.ExecContext(in.ctx, fmt.Sprintf("DELETE FROM %s WHERE rowid IN (%s)", relation, rows))
-	if err != nil {
-		return 0, fmt.Errorf("delete rows of %s: %w", in.Table.Name, err)
-	}
-	deleted, err := result.RowsAffected()
+	deleted, err := in.query(fmt.Sprintf("DELETE FROM %s WHERE rowid IN (%s)", relation, rows))
 	if err != nil {
 		return 0, fmt.Errorf("delete rows of %s: %w", in.Table.Name, err)
 	}
@@ -280,9 +276,9 @@ func (s *Store) UpdateRows(ctx context.Context, db, table string, old, replaceme
 			return err
 		}
 		// The old rows are named before there are new ones, which their plan might match too.
-		if err := in.exec("CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT * FROM (" + doomed.SQL + ") " +
+		if _, err := in.query("CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT * FROM (" + doomed.SQL + ") " +
 			positional(doomed)); err != nil {
-			return err
+			return fmt.Errorf("find the old rows of %s: %w", in.Table.Name, err)
 		}
 		if err := in.InsertQuery(fresh); err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 	"github.com/google/uuid"
 
+	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
@@ -445,15 +446,23 @@ func (in *Ingestion) insertQuery(t *Table, extent int64, plan *kql.Plan) (int64,
 	insert := fmt.Sprintf("INSERT INTO %s (%s, %s%s) SELECT %d, %d%s FROM (%s) %s",
 		in.Database.relation(t), quoteIdent(extentColumn), quoteIdent(ingestedColumn), names, extent, in.time, values,
 		plan.SQL, positional(plan))
-	result, err := in.conn.ExecContext(in.ctx, insert)
-	if err != nil {
-		return 0, fmt.Errorf("ingest the query's rows into %s: %w", t.Name, err)
-	}
-	rows, err := result.RowsAffected()
+	rows, err := in.query(insert)
 	if err != nil {
 		return 0, fmt.Errorf("ingest the query's rows into %s: %w", t.Name, err)
 	}
 	return rows, nil
+}
+
+// query runs a statement that holds a query and returns how many rows it changed.
+func (in *Ingestion) query(statement string) (rows int64, err error) {
+	err = engine.Run(in.ctx, func(ctx context.Context) error {
+		result, err := in.conn.ExecContext(ctx, statement)
+		if err == nil {
+			rows, err = result.RowsAffected()
+		}
+		return err
+	})
+	return rows, err
 }
 
 // positional names the columns of a plan's rows p0, p1, …: a result may have two columns of one name.

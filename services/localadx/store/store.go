@@ -41,7 +41,8 @@ CREATE TABLE IF NOT EXISTS adx.failures (failed_on BIGINT NOT NULL, body VARCHAR
 type Options struct {
 	// Dir is the data directory; it is made when missing.
 	Dir string
-	// MemoryLimit bounds DuckDB's buffers, in DuckDB's notation, such as "1GB". Empty is "1GB".
+	// MemoryLimit bounds the process's memory, in DuckDB's notation, such as "1GB"; DuckDB's buffers
+	// have three quarters of it. Empty is "1GB".
 	MemoryLimit string
 	// Threads bounds the threads of all queries together; 0 is one a core.
 	Threads int
@@ -131,6 +132,9 @@ func start(ctx context.Context, s *Store) error {
 	// Go functions are called with rows in any order; ingestion order is kept by the appender, not by queries.
 	if s.memory, err = memoryLimit(ctx, conn); err != nil {
 		return err
+	}
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("SET GLOBAL memory_limit = '%dB'", s.memory/4*3)); err != nil {
+		return fmt.Errorf("bound the memory of the database: %w", err)
 	}
 	if err := engine.Register(conn, engine.NewMemory(s.memory)); err != nil {
 		return fmt.Errorf("register the query functions: %w", err)

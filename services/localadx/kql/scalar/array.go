@@ -14,8 +14,8 @@ func arrays() []Function {
 	return []Function{
 		define("array_contains(dynamic, json) bool", func(a []any) any { return arrayIndex(list(a[0]), a[1]) >= 0 }),
 		define("set_has_element(dynamic, json) bool", func(a []any) any { return arrayIndex(list(a[0]), a[1]) >= 0 }),
-		{Signature: ParseSignature("array_distinct(dynamic, long) dynamic"), Nulls: true, Long: arrayDistinct},
-		define("array_take(dynamic, long) dynamic", func(a []any) any { return firstOf(list(a[0]), a[1].(int64)) }),
+		{Signature: ParseSignature("array_distinct(elements, long) dynamic"), Nulls: true, Long: arrayDistinct},
+		define("array_take(elements, long) dynamic", func(a []any) any { return firstOf(list(a[0]), a[1].(int64)) }),
 		define("array_to_long(dynamic) dynamic", arrayToLong),
 		defineNulls("array_sort(bool, bool, dynamic, dynamic...) dynamic", arraySort),
 		defineNulls("array_concat(dynamic, dynamic...) dynamic", someOf(arrayConcat)),
@@ -51,7 +51,7 @@ func arrays() []Function {
 		define("range_timespan(timespan, timespan, timespan) dynamic",
 			rangeLong(func(n int64) any { return value.FormatTimespan(n) })),
 		define("range_real(real, real, real) dynamic", rangeReal),
-		define("weighted_percentiles(dynamic, dynamic) dynamic", weightedPercentiles),
+		define("weighted_percentiles(elements, dynamic) dynamic", weightedPercentiles),
 	}
 }
 

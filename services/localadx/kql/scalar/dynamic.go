@@ -17,7 +17,7 @@ func dynamics() []Function {
 		defineNulls("bag_pack_nonempty(json...) dynamic", bagPack(true)),
 		define("bag_elements(dynamic, bool) dynamic", bagElements),
 		define("bag_types(dynamic) dynamic", bagTypes),
-		define("bag_union(dynamic, long) dynamic", func(a []any) any {
+		define("bag_union(elements, long) dynamic", func(a []any) any {
 			bag := mergeBags(list(a[0])).(*value.Bag)
 			if n := max(a[1].(int64), 0); int64(len(bag.Keys)) > n {
 				bag.Keys, bag.Values = bag.Keys[:n], bag.Values[:n]
@@ -31,7 +31,7 @@ func dynamics() []Function {
 		defineNulls("bag_set_key(dynamic, string, json) dynamic", bagSetKey),
 		define("bag_zip(dynamic, dynamic) dynamic", bagZip),
 		define("dynamic_to_json(json) string", func(a []any) any { return value.EncodeDynamic(value.SortKeys(a[0])) }),
-		define("build_schema(dynamic) dynamic", buildSchema),
+		define("build_schema(elements) dynamic", buildSchema),
 		define("treepath(dynamic) dynamic", treePath),
 		define("extract_json(string, text) string", extractJSON),
 	}

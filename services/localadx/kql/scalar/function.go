@@ -14,11 +14,14 @@ import (
 type Kind uint8
 
 // The kinds of parameters. A value kind takes what converts to the type without losing anything; Text takes any scalar
-// as tostring() gives it; JSON takes any scalar as a dynamic value.
+// as tostring() gives it; JSON takes any scalar as a dynamic value. Elements takes an array as the
+// JSON of its elements, with commas between them, so that nothing copies what was gathered to put
+// brackets around it; null is none.
 const (
 	Exact Kind = iota // of Param.Type
 	Text
 	JSON
+	Elements
 )
 
 // Param is a parameter of a function.
@@ -73,9 +76,9 @@ func (s *Signature) Param(i int) (Param, bool) {
 	return Param{}, false
 }
 
-// ParseSignature reads "name(string, long?, json...) dynamic": a '?' marks an optional parameter, '...' a repeated one;
-// text and json are kinds; '@' behind the result names the column after the first argument, '+' prefixes it. It
-// panics on a mistake: signatures are written in the source.
+// ParseSignature reads "name(string, long?, json...) dynamic": a '?' marks an optional parameter, '...' a
+// repeated one; text, json and elements are kinds; '@' behind the result names the column after the
+// first argument, '+' prefixes it. It panics on a mistake: signatures are written in the source.
 func ParseSignature(text string) Signature {
 	name, rest, ok := strings.Cut(text, "(")
 	params, result, ok2 := strings.Cut(rest, ")")
@@ -97,6 +100,8 @@ func ParseSignature(text string) Signature {
 			param.Kind, param.Type = Text, value.String
 		case "json":
 			param.Kind, param.Type = JSON, value.Dynamic
+		case "elements":
+			param.Kind, param.Type = Elements, value.Dynamic
 		default:
 			param.Type = mustType(p, text)
 		}

@@ -21,7 +21,7 @@ const (
 // hll_union merges a list.
 func hlls() []Function {
 	return []Function{
-		define("hll_of(dynamic, long) dynamic", func(a []any) any {
+		define("hll_of(elements, long) dynamic", func(a []any) any {
 			precision, ok := hllPrecisions[a[1].(int64)]
 			if !ok {
 				return errors.New("the accuracy must be from 0 to 4")
@@ -34,7 +34,7 @@ func hlls() []Function {
 			}
 			return h.state()
 		}),
-		define("hll_union(dynamic) dynamic", func(a []any) any { return mergeHLLs(list(a[0])) }),
+		define("hll_union(elements) dynamic", func(a []any) any { return mergeHLLs(list(a[0])) }),
 		define("dcount_hll(dynamic) long+", func(a []any) any {
 			h, err := readHLL(a[0])
 			if err != nil {

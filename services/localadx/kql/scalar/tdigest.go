@@ -30,7 +30,7 @@ func tdigests() []Function {
 			}
 			return d.state()
 		}),
-		define("tdigest_union(dynamic) dynamic", func(a []any) any { return mergeTDigests(list(a[0])) }),
+		define("tdigest_union(elements) dynamic", func(a []any) any { return mergeTDigests(list(a[0])) }),
 		define("tdigest_percentiles(dynamic, dynamic) dynamic", func(a []any) any {
 			d, err := readTDigest(a[0])
 			if err != nil {
