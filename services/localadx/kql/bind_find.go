@@ -1,24 +1,58 @@
 package kql
 
 import (
+	"slices"
+
 	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// bindFind binds find: the rows of tables for which the predicate holds, with the columns it
-// projects. A column that a table lacks is null in its rows; a table that has none of the columns
-// that the predicate names is left out.
+// bindFind binds find: the rows of tables for which the predicate holds. A column that a table
+// lacks is null in its rows; a table that has none of the columns that the predicate names is left
+// out.
 func bindFind(b *binder, op syntax.FindOp, s *scope) *relation {
-	if bindHasTerm(b, op.X) {
-		b.failHint(op.X, syntax.CodeUnsupported, "use search, or compare columns",
-			"find: a search for a term in all columns is not supported")
-	}
 	var inputs []*relation
 	if op.Tables == nil {
 		inputs = bindMatchingTables(b, "*", s)
 	}
 	for _, t := range op.Tables {
 		inputs = append(inputs, bindUnionTables(b, t, syntax.UnionOp{}, s)...)
+	}
+	used := bindFindTables(b, op, inputs)
+	var chosen []string // with Smart
+	if op.Smart {
+		chosen = bindFindChosen(b, op, used)
+	}
+	pack := ""
+	if op.Smart || op.PackAll {
+		used, pack = bindFindPacked(b, op, used, chosen)
+	}
+	rel := bindUnionOf(b, used, false, op.WithSource)
+	searched := rel.keep(rel.cols[1:])
+	if pack != "" {
+		isPack := func(c column) bool { return c.name == pack }
+		searched = searched.keep(slices.DeleteFunc(slices.Clone(searched.cols), isPack))
+	}
+	rel = bindFilter(b, rel, bindSearchPredicate(b, op.X, searched, false, s))
+	items := []item{{sql: rel.cols[0].id, col: rel.cols[0]}}
+	for _, def := range op.Columns {
+		items = append(items, bindFindColumn(b, op, rel, def))
+	}
+	for _, name := range chosen {
+		items = append(items, bindFindColumn(b, op, rel, syntax.ColumnDef{Name: name}))
+	}
+	if pack != "" {
+		packed, _ := rel.column(pack)
+		items = append(items, item{sql: packed.id, col: column{name: "pack_", typ: value.Dynamic, id: b.newID()}})
+	}
+	bindCheckDuplicates(b, op, items)
+	return bindProject(b, rel, items)
+}
+
+// bindFindTables returns the tables that the predicate is about: a term is about all columns.
+func bindFindTables(b *binder, op syntax.FindOp, inputs []*relation) []*relation {
+	if len(inputs) == 1 || bindHasTerm(b, op.X) {
+		return inputs
 	}
 	var used []*relation
 	for _, in := range inputs {
@@ -31,15 +65,62 @@ func bindFind(b *binder, op syntax.FindOp, s *scope) *relation {
 	if len(used) == 0 {
 		b.fail(op, syntax.CodeSemantic, "find: no table has a column that the predicate names")
 	}
-	rel := bindUnionOf(b, used, false, op.WithSource)
-	e := bindBoolean(b, op.X, env{scope: s, rel: rel.keep(rel.cols[1:])})
-	rel = bindFilter(b, rel, e.filterSQL())
-	items := []item{{sql: rel.cols[0].id, col: rel.cols[0]}}
-	for _, def := range op.Columns {
-		items = append(items, bindFindColumn(b, op, rel, def))
+	return used
+}
+
+// bindFindChosen are the columns that find chooses itself: those that all tables have, and those that
+// the predicate names.
+func bindFindChosen(b *binder, op syntax.FindOp, used []*relation) []string {
+	var names []string
+	for _, c := range used[0].cols {
+		if !slices.ContainsFunc(used, func(in *relation) bool {
+			other, ok := in.column(c.name)
+			return !ok || other.typ != c.typ
+		}) {
+			names = append(names, c.name)
+		}
 	}
-	bindCheckDuplicates(b, op, items)
-	return bindProject(b, rel, items)
+	for _, in := range used {
+		marked := map[string]bool{}
+		markColumns(op.X, in, marked)
+		for _, c := range in.cols {
+			if marked[c.id] && !slices.Contains(names, c.name) {
+				names = append(names, c.name)
+			}
+		}
+	}
+	return names
+}
+
+// bindFindPacked adds a bag of the other columns to each table, under a name that none has; "" is the name where no
+// table has others.
+func bindFindPacked(b *binder, op syntax.FindOp, used []*relation, chosen []string) ([]*relation, string) {
+	const name = "pack\x01"
+	packed := make([]*relation, len(used))
+	without := 0
+	for i, in := range used {
+		var rest []column
+		for _, c := range in.cols {
+			if !slices.Contains(chosen, c.name) {
+				rest = append(rest, c)
+			}
+		}
+		if len(rest) == 0 {
+			without++
+		}
+		bag := item{sql: bindPackColumns(b, "bag_pack", rest).sql, col: column{name: name, typ: value.Dynamic, id: b.newID()}}
+		packed[i] = bindExtend(b, in, []item{bag})
+		packed[i] = packed[i].keep(append(slices.Clone(in.cols), bag.col))
+	}
+	switch without {
+	case 0:
+		return packed, name
+	case len(used):
+		return used, ""
+	}
+	b.failHint(op, syntax.CodeUnsupported, "name the columns: find … where … project a, b",
+		"find: what is packed of a table that has no other columns is not supported")
+	return nil, ""
 }
 
 // bindFindColumn is a column that find projects. One that has different types in different tables must be given one.

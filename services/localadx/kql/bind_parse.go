@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/scalar"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
@@ -121,47 +122,96 @@ func bindParsePattern(b *binder, op syntax.ParseOp) (string, []syntax.ParsePart)
 	return pattern, columns
 }
 
+// kvOptions are the properties of parse-kv.
+type kvOptions struct {
+	pair, kv, regex string
+	quotes          string // opening and closing ones by turns
+	escapes         string
+	greedy          bool
+}
+
 // bindParseKV binds parse-kv: named values of a text such as "a=1 b=2".
 func bindParseKV(b *binder, rel *relation, op syntax.ParseKVOp, s *scope) *relation {
 	text := bindAsText(b, bindScalar(b, op.X, env{scope: s, rel: rel}))
-	options := map[string]string{"pair_delimiter": " ", "kv_delimiter": "=", "quote": "", "escape": "",
-		"greedy": "", "regex": ""}
-	given := map[string]bool{}
-	for _, p := range op.Properties {
-		if _, ok := options[p.Name]; !ok {
-			b.fail(op, syntax.CodeSyntax, "parse-kv: the property '%s' is not known", p.Name)
-		}
-		if given[p.Name] {
-			b.fail(op, syntax.CodeUnsupported, "parse-kv: '%s' more than once is not supported", p.Name)
-		}
-		given[p.Name] = true
-		options[p.Name] = value.DynamicText(bindConstantValue(b, bindScalar(b, p.X, env{scope: s}), p.Name))
+	o := bindKVOptions(b, op, s)
+	keys := make([]any, len(op.Columns))
+	for i, c := range op.Columns {
+		keys[i] = c.Name
 	}
-	if options["regex"] != "" || options["escape"] != "" {
-		b.fail(op, syntax.CodeUnsupported, "parse-kv: 'regex' and 'escape' are not supported")
-	}
-	if greedy := strings.ToLower(options["greedy"]); greedy != "" && greedy != "false" {
-		b.failHint(op, syntax.CodeUnsupported, "use parse or extract()", "parse-kv: 'greedy' is not supported")
-	}
-	if !given["pair_delimiter"] || !given["kv_delimiter"] || options["kv_delimiter"] == "" ||
-		options["pair_delimiter"] == "" {
-		b.failHint(op, syntax.CodeUnsupported, "give pair_delimiter and kv_delimiter",
-			"parse-kv without delimiters is not supported")
-	}
-	if len([]rune(options["quote"])) > 2 || len(options["quote"]) != len([]rune(options["quote"])) {
-		b.fail(op, syntax.CodeUnsupported, "parse-kv: the quotes must be one or two ASCII characters")
+	asked := quoteSQL(value.EncodeDynamic(keys))
+	found := goCall("parse_kv", value.Dynamic, text.sql, quoteSQL(o.pair), quoteSQL(o.kv), quoteSQL(o.quotes),
+		quoteSQL(o.escapes), asked, literalSQL(value.Bool, o.greedy))
+	if o.regex != "" {
+		found = goCall("parse_kv_regex", value.Dynamic, text.sql, quoteSQL(o.regex), asked)
 	}
 	bag := b.newID()
-	rel = bindExtend(b, rel,
-		[]item{{sql: goCall("parse_kv", value.Dynamic, text.sql, quoteSQL(options["pair_delimiter"]),
-			quoteSQL(options["kv_delimiter"]),
-			quoteSQL(options["quote"]), quoteSQL(options["greedy"])), col: column{id: bag}}})
+	rel = bindExtend(b, rel, []item{{sql: found, col: column{id: bag}}})
 	var items []item
 	for _, c := range op.Columns {
-		prop := bindProperty(b, &expr{sql: bag, typ: value.Dynamic}, c.Name)
-		raw := bindAsText(b, prop)
+		raw := bindAsText(b, bindProperty(b, &expr{sql: bag, typ: value.Dynamic}, c.Name))
 		items = append(items, item{sql: bindCoerce(b, &expr{sql: raw.sql, typ: value.String, at: op}, c.Type).sql,
 			col: column{name: c.Name, typ: c.Type, id: b.newID()}})
 	}
 	return bindExtend(b, rel, items).keep(replaceColumns(rel.cols, items))
+}
+
+// bindKVOptions reads the properties of parse-kv. Without delimiters Kusto takes what is no letter
+// or digit for one; which word is then the value of which key, its documentation does not say.
+func bindKVOptions(b *binder, op syntax.ParseKVOp, s *scope) kvOptions {
+	var o kvOptions
+	given := map[string]bool{}
+	for _, p := range op.Properties {
+		v := bindConstantValue(b, bindScalar(b, p.X, env{scope: s}), p.Name)
+		text := value.DynamicText(v)
+		if given[p.Name] && p.Name != "quote" && p.Name != "escape" {
+			b.fail(op, syntax.CodeSyntax, "parse-kv: '%s' is given more than once", p.Name)
+		}
+		given[p.Name] = true
+		switch p.Name {
+		case "pair_delimiter":
+			o.pair = text
+		case "kv_delimiter":
+			o.kv = text
+		case "quote":
+			if len(text) == 1 {
+				text += text
+			}
+			if len(text) != 2 || len([]rune(text)) != 2 {
+				b.fail(op, syntax.CodeUnsupported, "parse-kv: the quotes must be one or two ASCII characters")
+			}
+			o.quotes += text
+		case "escape":
+			if len(text) != 1 {
+				b.fail(op, syntax.CodeUnsupported, "parse-kv: an escape must be one ASCII character")
+			}
+			o.escapes += text
+		case "greedy":
+			o.greedy, _ = v.(bool)
+		case "regex":
+			o.regex = text
+		default:
+			b.fail(op, syntax.CodeSyntax, "parse-kv: the property '%s' is not known", p.Name)
+		}
+	}
+	switch {
+	case given["regex"]:
+		bindCheckKVRegex(b, op, o.regex, len(given))
+	case o.kv == "" || o.pair == "":
+		b.failHint(op, syntax.CodeUnsupported, "give pair_delimiter and kv_delimiter",
+			"parse-kv without delimiters is not supported")
+	}
+	return o
+}
+
+func bindCheckKVRegex(b *binder, op syntax.ParseKVOp, pattern string, given int) {
+	if given > 1 {
+		b.fail(op, syntax.CodeSyntax, "parse-kv: 'regex' goes with no other property")
+	}
+	p, err := scalar.ParsePattern(pattern)
+	if err != nil {
+		b.fail(op, syntax.CodeArguments, "parse-kv: the pattern is not a valid regular expression: %v", err)
+	}
+	if n := regexp.MustCompile(p.RE2).NumSubexp(); n != 2 {
+		b.fail(op, syntax.CodeArguments, "parse-kv: the pattern has %d groups; the key and the value are two", n)
+	}
 }

@@ -33,7 +33,7 @@ func specialForms() map[string]specialForm {
 		"row_number": bindRowNumber, "prev": bindPrevNext, "next": bindPrevNext, "row_cumsum": bindRowCumsum,
 		"row_rank_dense": bindRowRank, "row_rank_min": bindRowRank, "row_window_session": bindRowWindowSession,
 		"range": bindRangeFunction, "assert": bindAssert,
-		"extract": bindExtract, "extract_json": bindExtractJSON,
+		"extract": bindExtract, "extract_json": bindExtractJSON, "extractjson": bindExtractJSON,
 		"current_database": bindCurrentDatabase, "current_cluster_endpoint": bindCurrentCluster,
 		"binary_shift_left": bindShift, "binary_shift_right": bindShift,
 		"hll_merge":     bindMerge("hll_union", "hll_merged_result"),

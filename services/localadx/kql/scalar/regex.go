@@ -39,7 +39,7 @@ func (c *patternCache) compile(pattern string) (*matcher, error) {
 // regexes are the functions that take regular expressions, in RE2 syntax as Kusto's are.
 func regexes() []Function {
 	c := &patternCache{compiled: map[string]*matcher{}}
-	return []Function{
+	return append([]Function{
 		define("matches(string, string) bool", func(a []any) any {
 			m, err := c.compile(a[1].(string))
 			if err != nil {
@@ -68,7 +68,7 @@ func regexes() []Function {
 		define("trim_end(string, text) string", func(a []any) any { return c.trim(a, false, true) }),
 		define("countof(text, text, string?) long", c.countOf),
 		define("captures(string, string) dynamic", c.captures),
-	}
+	}, keyValues(c)...)
 }
 
 func (c *patternCache) extract(a []any) any {

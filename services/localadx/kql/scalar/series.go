@@ -374,6 +374,9 @@ func seriesFIR(ended func() bool, a []any) any {
 		normalize = normalize && f >= 0
 	}
 	if len(a) > 2 {
+		if a[2].(bool) && !normalize {
+			return nil // a sum that negative coefficients make smaller normalizes nothing
+		}
 		normalize = a[2].(bool)
 	}
 	if len(a) > 3 {
@@ -492,7 +495,7 @@ func seriesStats(a []any) any {
 	}
 }
 
-// fitLine is a least-squares line over the index.
+// fitLine is a least-squares line over the index from 1, with the variances of a sample.
 func fitLine(a []any) any {
 	y, ok := reals(a[0])
 	if !ok || len(y) == 0 {
@@ -521,8 +524,9 @@ func fitLine(a []any) any {
 	if total != 0 {
 		rsquare = 1 - residual/total
 	}
+	freedom := max(n-1, 1)
 	return &value.Bag{
 		Keys:   []string{"rsquare", "slope", "variance", "rvariance", "interception", "line_fit"},
-		Values: []any{rsquare, slope, total / n, residual / n, intercept, fromReals(line)},
+		Values: []any{rsquare, slope, total / freedom, residual / freedom, intercept - slope, fromReals(line)},
 	}
 }

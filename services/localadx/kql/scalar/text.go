@@ -36,7 +36,6 @@ func texts() []Function {
 		define("isutf8(text) bool", func(a []any) any { return utf8.ValidString(a[0].(string)) }),
 		define("parse_csv(text) dynamic@", parseCSV),
 		define("parse_command_line(text, string) dynamic", parseCommandLine),
-		define("parse_kv(string, string, string, string, string) dynamic", parseKV),
 		define("soundex(text) string", soundex),
 	}
 }
@@ -413,51 +412,6 @@ func parseCommandLine(a []any) any {
 		out = append(out, arg.String())
 	}
 	return out
-}
-
-// parseKV reads key-value pairs: text, pair delimiter, key-value delimiter, quote (or "").
-func parseKV(a []any) any {
-	text, pair, kv, quote := a[0].(string), a[1].(string), a[2].(string), a[3].(string)
-	bag := &value.Bag{}
-	for text != "" {
-		i := strings.Index(text, kv)
-		if i < 0 {
-			break
-		}
-		key := strings.TrimSpace(text[:i])
-		opening := -1
-		if quote != "" && len(key) > 1 && strings.HasSuffix(key, quote[len(quote)-1:]) {
-			opening = strings.LastIndex(key[:len(key)-1], quote[:1])
-		}
-		if opening >= 0 {
-			key = key[opening+1 : len(key)-1]
-		} else if j := strings.LastIndex(key, pair); pair != "" && j >= 0 {
-			key = key[j+len(pair):]
-		}
-		text = text[i+len(kv):]
-		var v string
-		if quote != "" && strings.HasPrefix(text, quote[:1]) {
-			closing := quote[len(quote)-1:]
-			if end := strings.Index(text[1:], closing); end >= 0 {
-				v, text = text[1:1+end], text[1+end+1:]
-				setFirst(bag, strings.TrimSpace(key), v)
-				continue
-			}
-		}
-		if end := strings.Index(text, pair); pair != "" && end >= 0 {
-			v, text = text[:end], text[end+len(pair):]
-		} else {
-			v, text = text, ""
-		}
-		setFirst(bag, strings.TrimSpace(key), strings.TrimSpace(v))
-	}
-	return bag
-}
-
-func setFirst(bag *value.Bag, key, v string) {
-	if _, ok := bag.Get(key); !ok {
-		bag.Set(key, v)
-	}
 }
 
 func soundex(a []any) any {

@@ -324,6 +324,8 @@ type (
 		Tables     []Node // none: all
 		X          Node
 		Columns    []ColumnDef
+		Smart      bool // the columns are those of the predicate and those that all tables have, the others in a bag
+		PackAll    bool // all columns are in a bag
 	}
 	ReduceOp struct {
 		Span

@@ -570,22 +570,41 @@ func parseFind(p *parser, start int) FindOp {
 	op.Tables = parseInTables(p)
 	p.acceptName("where")
 	op.X = parseExpr(p)
-	if !p.acceptName("project") {
-		p.failHint("name the columns: find … where … project a, b",
-			"The form of find that chooses the columns itself is not supported")
+	if !p.isName("project") {
+		op.Smart = true
+	} else if word := p.dashed(); word == "project-smart" {
+		op.Smart = true
+	} else if word == "project" {
+		parseFindColumns(p, &op)
+	} else {
+		p.fail("Expected 'project' or 'project-smart' but found '%s'", word)
 	}
+	op.Span = p.from(start)
+	return op
+}
+
+// parseFindColumns reads what find projects: columns, or all of each row in a bag.
+func parseFindColumns(p *parser, op *FindOp) {
 	for {
+		at := p.tok.Start
 		def := ColumnDef{Name: p.identifier("a column name")}
+		if (def.Name == "pack_all" || def.Name == "pack") && p.isPunct("(") {
+			parseCall(p, def.Name, at)
+			if len(op.Columns) > 0 {
+				p.failHint("project the columns, or pack_all() alone",
+					"find: pack_all() beside columns is not supported")
+			}
+			op.PackAll = true
+			return
+		}
 		if p.acceptPunct(":") {
 			def.Type = parseTypeName(p)
 		}
 		op.Columns = append(op.Columns, def)
 		if !p.acceptPunct(",") {
-			break
+			return
 		}
 	}
-	op.Span = p.from(start)
-	return op
 }
 
 func parseReduce(p *parser, start int) Operator {
