@@ -256,7 +256,8 @@ func (s *Server) Run(ctx context.Context) error {
 	start(func() error { return s.ingestor.Run(ctx) })
 	start(func() error { return s.maintain(ctx) })
 	allowed := s.store.MemoryLimit() + s.config.MemoryBeside
-	watcher := engine.Watcher{Full: allowed - memoryToEnd, End: allowed - memoryToEnd*3/4}
+	full := allowed - memoryToEnd
+	watcher := engine.Watcher{Early: full / 4 * 3, Full: full, End: full + memoryToEnd/4}
 	start(func() error { return watcher.Watch(ctx) })
 	close(s.ready)
 	httpAddr, httpsAddr := s.Addrs()

@@ -29,7 +29,7 @@ func New(db *sql.DB, limits Limits) *Engine { return &Engine{db: db, limits: lim
 // Query starts a plan, once there is memory for it. Cancelling ctx interrupts it. The caller closes
 // the rows.
 func (e *Engine) Query(ctx context.Context, plan *kql.Plan) (*Rows, error) {
-	run, end, err := beginRun(ctx, false)
+	run, end, err := beginRun(ctx, runKind{doubles: plan.Doubles})
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (e *Engine) Query(ctx context.Context, plan *kql.Plan) (*Rows, error) {
 // a query, it waits for memory, may be ended when there is too little, and its functions stop when
 // it ends.
 func Run(ctx context.Context, statement func(ctx context.Context) error) error {
-	run, end, err := beginRun(ctx, true)
+	run, end, err := beginRun(ctx, runKind{writes: true})
 	if err != nil {
 		return err
 	}

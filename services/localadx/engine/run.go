@@ -28,30 +28,38 @@ var runs struct {
 type run struct {
 	context.Context
 	cancel context.CancelCauseFunc
+	runKind
+}
+
+// runKind is what matters of a query when memory is short.
+type runKind struct {
 	// writes is set for a statement that changes a table: it is ended when no other query is left.
 	writes bool
+	// doubles is kql.Plan.Doubles.
+	doubles bool
 }
 
 type runKey struct{}
 
 // beginRun gives a query its number, once there is memory for it. It ends with ctx, and when end is
 // called.
-func beginRun(ctx context.Context, writes bool) (_ context.Context, end func(), err error) {
+func beginRun(ctx context.Context, kind runKind) (_ context.Context, end func(), err error) {
 	if err := awaitRoom(ctx); err != nil {
 		return nil, nil, err
 	}
 	number := runs.last.Add(1)
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, runKey{}, number))
-	runs.contexts.Store(number, &run{ctx, cancel, writes})
+	runs.contexts.Store(number, &run{ctx, cancel, kind})
 	return ctx, func() {
 		cancel(nil)
 		runs.contexts.Delete(number)
 	}, nil
 }
 
-// endNewest ends the query that began last of those that have not been ended, one that writes only
-// if there is no other, and reports whether there was one.
-func endNewest(cause error) bool {
+// endNewest ends the query that began last of those that have not been ended, of all or of those
+// whose states double, and one that writes only if there is no other. It reports whether there was
+// one.
+func endNewest(cause error, doubling bool) bool {
 	newest, last := int64(0), (*run)(nil)
 	runs.contexts.Range(func(key, value any) bool {
 		number, r := key.(int64), value.(*run)
@@ -59,7 +67,7 @@ func endNewest(cause error) bool {
 		if last != nil && r.writes != last.writes {
 			later = last.writes
 		}
-		if later && r.Err() == nil {
+		if later && r.Err() == nil && (r.doubles || !doubling) {
 			newest, last = number, r
 		}
 		return true

@@ -31,9 +31,10 @@ const (
 // database keeps what its joins, sorts and tables take within its own limit; of the states of many
 // aggregates, of windows and of what functions compute it knows nothing.
 type Watcher struct {
-	// Full is from how much memory on no query begins, and End from how much on queries are ended,
-	// in bytes of the process.
-	Full, End int64
+	// Full is from how much memory on no query begins, and End from how much on queries are ended;
+	// those whose states double (kql.Plan.Doubles) are ended from Early on. All are bytes of the
+	// process.
+	Early, Full, End int64
 
 	clean chan struct{}
 }
@@ -69,21 +70,20 @@ func (w *Watcher) Watch(ctx context.Context) error {
 			interval = nearInterval
 		}
 		memoryIsShort.Store(has > w.Full)
-		if has <= w.Full {
-			continue
+		if has > w.Full {
+			select {
+			case w.clean <- struct{}{}:
+			default:
+			}
 		}
-		select {
-		case w.clean <- struct{}{}:
-		default:
-		}
-		if has <= w.End {
+		if has <= w.Early {
 			ended.has = 0
 			continue
 		}
 		if ended.has > 0 && has < ended.has+endGrowth && time.Since(ended.at) < endGrace {
 			continue
 		}
-		if endNewest(fmt.Errorf("%w (the process has %d MB)", errMemory, has>>20)) {
+		if endNewest(fmt.Errorf("%w (the process has %d MB)", errMemory, has>>20), has <= w.End) {
 			ended.at, ended.has = time.Now(), has
 		}
 	}

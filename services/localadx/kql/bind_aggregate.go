@@ -517,8 +517,23 @@ func bindPercentileArguments(b *binder, args []syntax.Argument, env env) []float
 	return out
 }
 
-func quantileSQL(v *expr, p float64) string {
-	return "quantile_disc(" + v.sql + ", " + strconv.FormatFloat(p/100, 'g', -1, 64) + ")"
+// quantileSQL is SQL for each of the percentiles of an expression. Several come of one aggregate:
+// each would keep all values.
+func quantileSQL(b *binder, v *expr, percentiles ...float64) []string {
+	b.doubles = true
+	shares := make([]string, len(percentiles))
+	for i, p := range percentiles {
+		shares[i] = strconv.FormatFloat(p/100, 'g', -1, 64)
+	}
+	if len(shares) == 1 {
+		return []string{"quantile_disc(" + v.sql + ", " + shares[0] + ")"}
+	}
+	all := "quantile_disc(" + v.sql + ", [" + strings.Join(shares, ", ") + "])"
+	out := make([]string, len(shares))
+	for i := range out {
+		out[i] = all + "[" + strconv.Itoa(i+1) + "]"
+	}
+	return out
 }
 
 func bindPercentileOperand(b *binder, x syntax.CallNode, env env) *expr {
@@ -539,9 +554,10 @@ func bindPercentileOperand(b *binder, x syntax.CallNode, env env) *expr {
 func aggPercentile(b *binder, x syntax.CallNode, env env) *expr {
 	v := bindPercentileOperand(b, x, env)
 	e := &expr{typ: v.typ, nullable: true}
-	for _, p := range bindPercentileArguments(b, x.Args[1:], env) {
-		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(p),
-			sql: quantileSQL(v, p), typ: v.typ})
+	percentiles := bindPercentileArguments(b, x.Args[1:], env)
+	for i, sql := range quantileSQL(b, v, percentiles...) {
+		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(percentiles[i]), sql: sql,
+			typ: v.typ})
 	}
 	return single(e)
 }
@@ -558,8 +574,8 @@ func single(e *expr) *expr {
 func aggPercentilesArray(b *binder, x syntax.CallNode, env env) *expr {
 	v := bindPercentileOperand(b, x, env)
 	var parts []string
-	for _, p := range bindPercentileArguments(b, x.Args[1:], env) {
-		parts = append(parts, "coalesce("+conversion(quantileSQL(v, p), v.typ, value.Dynamic)+", 'null')")
+	for _, sql := range quantileSQL(b, v, bindPercentileArguments(b, x.Args[1:], env)...) {
+		parts = append(parts, "coalesce("+conversion(sql, v.typ, value.Dynamic)+", 'null')")
 	}
 	return &expr{sql: "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')", typ: value.Dynamic,
 		name: "percentiles_" + v.name}

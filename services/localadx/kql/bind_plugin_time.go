@@ -137,7 +137,7 @@ func bindRollingPercentile(b *binder, rel *relation, op syntax.EvaluateOp, s *sc
 	name := fmt.Sprintf("rolling_%d_percentile_%s_%s", bins, v.name, percentileSuffix(percentile))
 	out.cols = append(out.cols, column{name: name, typ: v.typ, id: result})
 	out.sql = fmt.Sprintf("SELECT %s, %s%s AS %s FROM (%s) JOIN (%s) ON %s GROUP BY %s%s", at, columnsOf(dims, ""),
-		quantileSQL(&expr{sql: "kvalue"}, percentile), result, points, rows, on, columnsOf(dims, ""), at)
+		quantileSQL(b, &expr{sql: "kvalue"}, percentile)[0], result, points, rows, on, columnsOf(dims, ""), at)
 	return out
 }
 

@@ -54,6 +54,7 @@ func aggTDigest(b *binder, x syntax.CallNode, env env) *expr {
 		b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s",
 			x.Name, arg.typ)
 	}
+	b.doubles = true
 	// A histogram has one entry a value, however many rows there are.
 	counts := "histogram(" + arg.sql + ")"
 	values, weights := "map_keys("+counts+")", "map_values("+counts+")"

@@ -34,6 +34,7 @@ type binder struct {
 	render  *Render
 	options map[string]*expr // set statements
 	results int              // queries in the request
+	doubles bool             // Plan.Doubles
 	// shared are relations that are computed once, as common table expressions; tables and scalars
 	// are those of let statements.
 	shared  []string
@@ -158,7 +159,7 @@ func (b *binder) probe(at syntax.Node, rel *relation, what string) [][]any {
 	if b.opts.Probe == nil {
 		b.fail(at, syntax.CodeUnsupported, "%s depends on data, which is not available here", what)
 	}
-	plan := &Plan{Columns: make([]Column, len(rel.cols))}
+	plan := &Plan{Columns: make([]Column, len(rel.cols)), Doubles: b.doubles}
 	outputs := make([]string, len(rel.cols))
 	for i, c := range rel.cols {
 		plan.Columns[i] = Column{Name: c.name, Type: c.typ}

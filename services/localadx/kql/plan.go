@@ -19,6 +19,9 @@ type Plan struct {
 	SQL           string
 	Columns       []Column
 	Visualization *Render // nil without a render operator
+	// Doubles is set where the states of aggregates are not counted by the database, and are there
+	// twice when those of its threads are put together, which nothing interrupts.
+	Doubles bool
 }
 
 // Render is the render operator of a query: how a client is to draw the rows.
