@@ -99,6 +99,80 @@ func TestAHostileSourceFailsAloneAndItsTableTakesRowsAfterwards(t *testing.T) {
 	}
 }
 
+// Whatever is wrong with the end of a source, nothing of its beginning is ingested.
+func TestAMalformedSourceLeavesNoRow(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.command(".create table T (a: long, b: string)")
+	r.command(".alter table T policy streamingingestion enable")
+	const rows = 20_000
+	object, line := `{"a":1,"b":"x"}`, "1,x\n"
+	objects := strings.TrimSuffix(strings.Repeat(object+",", rows), ",")
+	for name, content := range map[string][]byte{
+		"no end.multijson":         []byte("[" + objects),
+		"end twice.multijson":      []byte("[" + objects + "]]"),
+		"no element.multijson":     []byte("[" + objects + ",]"),
+		"no comma.multijson":       []byte("[" + objects + object + "]"),
+		"two commas.multijson":     []byte("[" + objects + ",," + object + "]"),
+		"no quote.multijson":       []byte(strings.Repeat(object+"\n", rows) + `{"a":1,"b":"x}`),
+		"no brace.multijson":       []byte(strings.Repeat(object+"\n", rows) + `{"a":1`),
+		"a word.multijson":         []byte(strings.Repeat(object+"\n", rows) + `nope`),
+		"no quote.csv":             []byte(strings.Repeat(line, rows) + `1,"x`),
+		"another width.csv":        []byte(strings.Repeat(line, rows) + "1\n"),
+		"a long record.psv.gz":     gzipped(t, append([]byte(strings.Repeat("1|x\n", rows)), bytes.Repeat([]byte("y"), 100<<20)...)),
+		"cut.csv.gz":               gzipped(t, []byte(strings.Repeat(line, rows)))[:100],
+		"another checksum.json.gz": append(gzipped(t, []byte(strings.Repeat(object+"\n", rows))), "nope"...),
+		"cut.avro":                 cutAvro(t),
+		"an orc file.orc":          []byte("ORC"),
+		"no text.w3clogfile":       {0xff, 0xfe, 0},
+	} {
+		format := strings.Split(name, ".")[1]
+		header := []string{}
+		if strings.HasSuffix(name, ".gz") {
+			header = []string{"Content-Encoding", "gzip"}
+		}
+		status, answer := r.post("/v1/rest/ingest/shop/T?streamFormat="+format, string(content), header...)
+		if status < 400 || status >= 500 {
+			t.Errorf("%s, streamed: %d %.300s", name, status, answer)
+			continue
+		}
+		before := len(r.command(".show ingestion failures"))
+		r.enqueueInto("T", r.upload(strings.ReplaceAll(name, " ", "-"), content), map[string]any{"format": format})
+		r.eventually(name+" ends", func() bool { return len(r.command(".show ingestion failures")) > before })
+		if got := r.rows("T"); got != 0 {
+			t.Fatalf("%s left %d rows", name, got)
+		}
+	}
+	if status, answer := r.post("/v1/rest/ingest/shop/T?streamFormat=csv", "8,good\n"); status != http.StatusOK {
+		t.Errorf("a good source afterwards: %d %s", status, answer)
+	}
+}
+
+// cutAvro is a file whose second block ends early.
+func cutAvro(t *testing.T) []byte {
+	t.Helper()
+	whole := bytes.Join([][]byte{hugeAvro()[:len(hugeAvro())-11]}, nil)
+	number := func(n int64) []byte { return binary.AppendVarint(nil, n) }
+	block := bytes.Join([][]byte{number(3), number(3), {2, 4, 6}, make([]byte, 16)}, nil)
+	return bytes.Join([][]byte{whole, block, block[:5]}, nil)
+}
+
+// Texts that no JSON could hold come back as what can be shown of them.
+func TestTextsOfAnyBytesAreIngested(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.command(".create table T (a: long, b: string)")
+	r.command(".alter table T policy streamingingestion enable")
+	if status, answer := r.post("/v1/rest/ingest/shop/T?streamFormat=csv",
+		"1,a\x00b\n2,\xff\xfe\n3,\"x\x00\"\n"); status != http.StatusOK {
+		t.Fatalf("%d %s", status, answer)
+	}
+	if got := r.rows("T"); got != 3 {
+		t.Errorf("the table has %d rows, want 3", got)
+	}
+	if got := fmt.Sprint(r.query("T | where a == 1 | project strlen(b)")); got != "[[3]]" {
+		t.Errorf("the text of a and b with a null between has the length %s", got)
+	}
+}
+
 func TestBlobsAreNotFetchedFromAMetadataService(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".create table T (a: string)")

@@ -128,12 +128,14 @@ func (p *Plan) takes(first byte) bool {
 	return first == '{' || len(p.root.targets) > 0 || first == '[' && len(p.root.elements) > 0
 }
 
-// multiJSON reads records that follow each other, with anything of white space and commas between them, alone or in
-// arrays. A malformed record fails the source.
+// multiJSON reads records that follow each other, with anything of white space and commas between
+// them, or in arrays, which must be whole. A malformed record fails the source.
 func (r *reading) multiJSON(source io.Reader) error {
 	w := &window{source: source}
 	records := &recordReader{root: r.plan.root, row: r.row}
 	inArray := false
+	// last is what came last in the array: '[', ',' or, for a record, 0.
+	last := byte(0)
 	for {
 		c, err := w.next()
 		switch {
@@ -145,16 +147,19 @@ func (r *reading) multiJSON(source io.Reader) error {
 		case err != nil:
 			return err
 		case c == '[' && !inArray && len(r.plan.root.elements) == 0:
-			inArray = true
+			inArray, last = true, c
 			w.at++
 			continue
-		case c == ']' && inArray:
+		case c == ']' && inArray && last != ',':
 			inArray = false
 			w.at++
 			continue
-		case c == ',' && r.records > 0:
+		case c == ',' && (inArray && last == 0 || !inArray && r.records > 0):
+			last = c
 			w.at++
 			continue
+		case inArray && last == 0:
+			return r.invalidRecord(fmt.Sprintf("the array goes on with %q and not with a comma", c))
 		case !r.plan.takes(c):
 			return r.invalidRecord(fmt.Sprintf("%q does not start a record", c))
 		}
@@ -169,6 +174,7 @@ func (r *reading) multiJSON(source io.Reader) error {
 		if err := r.done(); err != nil {
 			return err
 		}
+		last = 0
 		w.at += end
 	}
 }

@@ -63,10 +63,7 @@ func (a *aheadReader) run(source io.ReadCloser) {
 			return
 		case buf = <-a.free:
 		}
-		n, err := io.ReadFull(source, buf)
-		if err == io.ErrUnexpectedEOF {
-			err = io.EOF
-		}
+		n, err := fill(buf, source)
 		select {
 		case <-a.stop:
 			return
@@ -76,6 +73,18 @@ func (a *aheadReader) run(source io.ReadCloser) {
 			return
 		}
 	}
+}
+
+// fill reads until the buffer is full or the source ends or fails. A decompressor whose source was
+// cut off says so with io.ErrUnexpectedEOF, which is also what io.ReadFull makes of any end: the one
+// is a failure, the other is not.
+func fill(buf []byte, source io.Reader) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var read int
+		read, err = source.Read(buf[n:])
+		n += read
+	}
+	return n, err
 }
 
 // Read implements io.Reader.
