@@ -146,11 +146,7 @@ func (e *Encoder) appendRekeyed(b *Batch, ev *Event) (int, error) {
 // appendDelete appends a delete and its tombstone. The tombstone carries the delete's headers.
 func (e *Encoder) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) error {
 	if e.generic != nil {
-		done, err := e.appendShaped(b, change{Event: ev, op: Delete, old: ev.Before}, headers)
-		if !done {
-			err = e.generic.appendDelete(b, ev, headers)
-		}
-		return err
+		return e.appendRecord(b, change{Event: ev, op: Delete, old: ev.Before}, headers)
 	}
 	if err := e.appendChange(b, ev, Delete, ev.Before, nil, headers, 0); err != nil {
 		return err
@@ -167,11 +163,7 @@ func (e *Encoder) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) 
 func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after pgmodel.Tuple, headers []kgo.RecordHeader,
 	offset int64) error {
 	if e.generic != nil {
-		done, err := e.appendShaped(b, change{Event: ev, op: op, old: before, row: after, offset: offset}, headers)
-		if !done {
-			err = e.generic.appendChange(b, ev, op, before, after, headers, offset)
-		}
-		return err
+		return e.appendRecord(b, change{Event: ev, op: op, old: before, row: after, offset: offset}, headers)
 	}
 	buf := b.tail()
 	var key []byte
@@ -201,12 +193,15 @@ func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after pgmodel
 	return nil
 }
 
-// appendShaped appends the records of a change by programs. It reports whether it could.
-func (e *Encoder) appendShaped(b *Batch, c change, headers []kgo.RecordHeader) (bool, error) {
-	if e.shapes == nil {
-		return false, nil
+// appendRecord appends the records of a change that is not written directly.
+func (e *Encoder) appendRecord(b *Batch, c change, headers []kgo.RecordHeader) error {
+	c.cfg, c.known = e.cfg, e.before.known
+	if e.shapes != nil {
+		if done, err := e.shapes.append(b, c, headers); done {
+			return err
+		}
 	}
-	return e.shapes.append(b, c, headers)
+	return e.generic.append(b, c, headers)
 }
 
 // appendKeyValue appends the key of a row; old supplies TOASTed values that t does not carry, and may be nil.

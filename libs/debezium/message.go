@@ -10,7 +10,8 @@ import (
 type MessageEncoder struct {
 	w          Writer
 	cfg        *Config
-	source     sourceBlock // it names no table
+	source     *record.StructValue // a template, which names no table
+	template   template
 	key, value *record.Schema
 }
 
@@ -32,7 +33,7 @@ func NewMessageEncoder(cfg *Config) *MessageEncoder {
 	if cfg.Binary != BinaryBytes && cfg.Binary != "" {
 		content.Type = record.String
 	}
-	return &MessageEncoder{w: writerOf(cfg), cfg: cfg, source: newSourceBlock(cfg, "", "", decoded),
+	e := &MessageEncoder{w: writerOf(cfg), cfg: cfg,
 		key: structSchema("io.debezium.connector.postgresql.MessageKey", 1, prefix),
 		value: structSchema("io.debezium.connector.postgresql.MessageValue", 1, field("op", record.Of(record.String)),
 			field("ts_ms", record.OptionalOf(record.Int64)), field("source", sourceSchema()),
@@ -40,6 +41,13 @@ func NewMessageEncoder(cfg *Config) *MessageEncoder {
 			field("message", structSchema("io.debezium.connector.postgresql.Message", 1, prefix,
 				field("content", content)))),
 	}
+	e.source = e.template.source(e.block("source"), cfg, "", "")
+	return e
+}
+
+// block is the schema of a field of the value.
+func (e *MessageEncoder) block(name string) *record.Schema {
+	return e.value.Fields[e.value.Index(name)].Schema
 }
 
 // WantsMessage reports whether logical messages of this prefix are to be sent.
@@ -65,17 +73,15 @@ func (e *MessageEncoder) Append(b *Batch, m *LogicalMessage) (bool, error) {
 }
 
 func (e *MessageEncoder) append(b *Batch, m *LogicalMessage) error {
-	of := func(name string) *record.Schema { return e.value.Fields[e.value.Index(name)].Schema }
-	src := e.source.append(nil, &m.Source)
-	source, err := record.DecodeJSONValue(of("source"), src[len(`"source":`):])
+	source, err := e.template.fill(e.source, &change{Event: &Event{Source: m.Source}})
 	if err != nil {
 		return err
 	}
 	var tx any
 	if t := m.Transaction; t != nil {
-		tx = structOf(of("transaction"), t.ID, t.TotalOrder, t.CollectionOrder)
+		tx = structOf(e.block("transaction"), t.ID, t.TotalOrder, t.CollectionOrder)
 	}
-	message := structOf(of("message"), m.Prefix, e.cfg.binaryValue(m.Content))
+	message := structOf(e.block("message"), m.Prefix, e.cfg.binaryValue(m.Content))
 	return e.w.Append(b, newRecord(e.cfg.MessageTopicName(), structOf(e.key, m.Prefix),
 		structOf(e.value, "m", floorDiv(m.Now, 1e6), source, tx, message)))
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -37,46 +36,6 @@ type step struct {
 	out        format
 	lead, null []byte
 	scratch    []byte
-}
-
-// unknown is a value that differs from event to event.
-type unknown byte
-
-const (
-	inKey unknown = iota // columns of rows
-	inBefore
-	inAfter
-
-	sourceMillis
-	sourceSnapshot
-	sourceSequence
-	sourceMicros
-	sourceNanos
-	sourceTxID
-	sourceLSN
-	sourceOrigin
-	sourceOriginLSN
-
-	transactionOf
-	transactionOrder
-	transactionCollectionOrder
-
-	nowMillis
-	nowMicros
-	nowNanos
-)
-
-// change is an event with what differs between the records that it becomes.
-type change struct {
-	*Event
-	op Op
-	// old and row are the row before and after, as far as the change event has them.
-	old, row pgmodel.Tuple
-	// offset is how many change events of the Event have gone before this one.
-	offset int64
-	// known leaves out of before what PostgreSQL did not send.
-	known bool
-	cfg   *Config
 }
 
 // append runs the program.
@@ -112,72 +71,15 @@ func (s *step) appendColumn(dst []byte, c *change) ([]byte, error) {
 
 // appendField appends a field of the envelope or one of its blocks.
 func (s *step) appendField(dst []byte, c *change) []byte {
-	src := &c.Source
-	integer := func(v int64) []byte { return s.out.integer(append(dst, s.lead...), v) }
-	text := func(v string) []byte {
-		s.scratch = append(s.scratch[:0], v...)
+	var number int64
+	var kind fieldKind
+	switch number, s.scratch, kind = s.value.field(c, s.scratch[:0]); kind {
+	case numberField:
+		return s.out.integer(append(dst, s.lead...), number)
+	case textField:
 		return s.out.text(append(dst, s.lead...), s.scratch)
-	}
-	switch s.value {
-	case sourceMillis:
-		return integer(floorDiv(src.CommitTime, 1000))
-	case sourceSnapshot:
-		if src.Snapshot != NotSnapshot {
-			return text(string(src.Snapshot))
-		}
-	case sourceSequence:
-		s.scratch = appendSequence(s.scratch[:0], src)
-		return s.out.text(append(dst, s.lead...), s.scratch)
-	case sourceMicros:
-		return integer(src.CommitTime)
-	case sourceNanos:
-		return integer(src.CommitTime * 1000)
-	case sourceTxID:
-		if src.HasTx {
-			return integer(int64(src.TxID))
-		}
-	case sourceLSN:
-		if src.HasLSN {
-			return integer(int64(src.LSN))
-		}
-	case sourceOrigin:
-		if src.Origin != "" {
-			return text(src.Origin)
-		}
-	case sourceOriginLSN:
-		if src.Origin != "" {
-			return integer(int64(src.OriginLSN))
-		}
-	case transactionOf:
-		return text(c.Transaction.ID)
-	case transactionOrder:
-		return integer(c.Transaction.TotalOrder + c.offset)
-	case transactionCollectionOrder:
-		return integer(c.Transaction.CollectionOrder + c.offset)
-	case nowMillis:
-		return integer(c.Now / 1e6)
-	case nowMicros:
-		return integer(c.Now / 1e3)
-	case nowNanos:
-		return integer(c.Now)
 	}
 	return append(dst, s.null...)
-}
-
-// appendSequence appends source.sequence: the commit before the transaction, and the change.
-func appendSequence(dst []byte, src *Source) []byte {
-	position := func(lsn uint64) {
-		if lsn == 0 {
-			dst = append(dst, "null"...)
-			return
-		}
-		dst = append(strconv.AppendUint(append(dst, '"'), lsn, 10), '"')
-	}
-	dst = append(dst, '[')
-	position(src.LastCommit)
-	dst = append(dst, ',')
-	position(src.LSN)
-	return append(dst, ']')
 }
 
 // errUnsupported is of a record that no program can write.
@@ -217,14 +119,6 @@ type (
 		field  *record.Schema
 	}
 )
-
-// placed is what a placeholder stands for.
-type placed struct {
-	value unknown
-	// plan and schema are of the column.
-	plan   *columnPlan
-	schema *record.Schema
-}
 
 // compile makes the program of a key or value, whose converter is asked for what does not differ
 // from record to record. An error that is not errUnsupported is the converter's.

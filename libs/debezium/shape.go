@@ -10,13 +10,6 @@ import (
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
-// shape is all of an event that decides what its records look like, as long as no transform looks
-// into its values.
-type shape struct {
-	op                         Op
-	before, after, transaction bool
-}
-
 // shapes writes records by programs. The first event of a shape is made a record of placeholders,
 // which passes the transforms; where these come out says what to write of all events of that shape.
 type shapes struct {
@@ -68,7 +61,7 @@ func (s *shapes) append(b *Batch, c change, headers []kgo.RecordHeader) (bool, e
 	if s.chain != nil && len(headers)+len(c.Headers) > 0 {
 		return false, nil // which a transform may look for
 	}
-	of := shape{c.op, c.old != nil, c.row != nil, c.Transaction != nil}
+	of := c.shape()
 	if s.current == nil || s.last != of {
 		current, known := s.known[of]
 		if !known {
@@ -84,7 +77,6 @@ func (s *shapes) append(b *Batch, c change, headers []kgo.RecordHeader) (bool, e
 		return false, nil
 	}
 	s.change = c // so that it does not escape
-	s.change.cfg, s.change.known = s.e.cfg, s.e.before.known
 	for i := range s.current.unused {
 		var err error
 		if s.scratch, err = s.current.unused[i].appendColumn(s.scratch[:0], &s.change); err != nil {
@@ -129,11 +121,14 @@ func (r *shapedRecord) append(b *Batch, c *change, headers []kgo.RecordHeader) e
 
 // compile makes the programs of a shape; nil, and no error, where there can be none.
 func (s *shapes) compile(of shape) (*shaped, error) {
-	t := template{e: s.e}
-	made := []*record.Record{t.record(of)}
-	values := len(t.values)
+	t := newTemplate(s.e, of)
+	first, values := t.record, len(t.values)
+	if s.chain != nil {
+		first.Headers = recordHeaders(s.e.context)
+	}
+	made := []*record.Record{first}
 	if of.op == Delete && s.e.cfg.TombstonesOnDelete {
-		made = append(made, t.tombstone(made[0]))
+		made = append(made, t.tombstone(s.e))
 	}
 	out := new(shaped)
 	used := map[int]bool{}
@@ -186,87 +181,6 @@ func (s *shapes) program(values []placed, r *record.Record) (out shapedRecord, e
 		return out, fmt.Errorf("convert the value for topic %s: %w", r.Topic, err)
 	}
 	return out, nil
-}
-
-// template makes records of placeholders.
-type template struct {
-	e      *Encoder
-	values []placed
-}
-
-// of makes the placeholder of a value.
-func (t *template) of(v placed) record.Placeholder {
-	t.values = append(t.values, v)
-	return record.Placeholder{ID: len(t.values) - 1}
-}
-
-// row makes a struct of a row's columns.
-func (t *template) row(in unknown, p *rowPlan, s *record.Schema) *record.StructValue {
-	row := record.NewStruct(s)
-	for i := range p.columns {
-		row.Values[i] = t.of(placed{in, &p.columns[i], s.Fields[i].Schema})
-	}
-	return row
-}
-
-// block makes a struct of constants and of values that differ.
-func (t *template) block(s *record.Schema, values map[string]any) *record.StructValue {
-	block := record.NewStruct(s)
-	for i, f := range s.Fields {
-		switch v := values[f.Name].(type) {
-		case unknown:
-			block.Values[i] = t.of(placed{value: v})
-		default:
-			block.Values[i] = v
-		}
-	}
-	return block
-}
-
-// record makes the record of a change.
-func (t *template) record(of shape) *record.Record {
-	e, cfg := t.e, t.e.cfg
-	schemas := &e.schemas
-	r := &record.Record{Topic: e.topic, Partition: -1, Offset: -1, ValueSchema: schemas.envelope}
-	if s := t.e.shapes; s.chain != nil {
-		r.Headers = recordHeaders(e.context)
-	}
-	if e.HasKey() && of.op != Truncate {
-		r.KeySchema, r.Key = schemas.key, t.row(inKey, &e.key, schemas.key)
-	}
-	inEnvelope := func(name string) *record.Schema {
-		return schemas.envelope.Fields[schemas.envelope.Index(name)].Schema
-	}
-	values := map[string]any{"op": string(of.op), "ts_ms": nowMillis, "ts_us": nowMicros, "ts_ns": nowNanos,
-		"source": t.block(inEnvelope("source"), map[string]any{
-			"version": cfg.version(), "connector": "postgresql", "name": cfg.Prefix, "ts_ms": sourceMillis,
-			"snapshot": sourceSnapshot, "db": cfg.Database, "sequence": sourceSequence, "ts_us": sourceMicros,
-			"ts_ns": sourceNanos, "schema": e.rel.Schema, "table": e.rel.Name, "txId": sourceTxID, "lsn": sourceLSN,
-			"origin": sourceOrigin, "origin_lsn": sourceOriginLSN,
-		})}
-	if of.before {
-		values["before"] = t.row(inBefore, &e.before, schemas.before)
-	}
-	if of.after {
-		values["after"] = t.row(inAfter, &e.row, schemas.row)
-	}
-	if of.transaction {
-		values["transaction"] = t.block(inEnvelope("transaction"), map[string]any{"id": transactionOf,
-			"total_order": transactionOrder, "data_collection_order": transactionCollectionOrder})
-	}
-	r.Value = t.block(schemas.envelope, values)
-	return r
-}
-
-// tombstone makes the record that follows a delete's.
-func (t *template) tombstone(of *record.Record) *record.Record {
-	r := &record.Record{Topic: of.Topic, Partition: -1, Offset: -1, KeySchema: of.KeySchema,
-		Headers: append([]record.Header(nil), of.Headers...)}
-	if of.Key != nil {
-		r.Key = t.row(inKey, &t.e.key, of.KeySchema)
-	}
-	of.Tombstone = r
-	return r
 }
 
 // recordHeaders are headers as transforms see them.
