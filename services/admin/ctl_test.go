@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,6 +17,10 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
@@ -528,6 +533,69 @@ func TestOffsetsAreMovedOnlyAfterItWasSaidWhatComesTwice(t *testing.T) {
 	}
 	if out, code := s.ctl(t, "", "offsets", "reset", "nobody"); code != ctl.ExitNotFound {
 		t.Errorf("reset of no connector: %d %s", code, out)
+	}
+}
+
+func TestASinkWhoseOffsetsAreLostGoesOnWhereItIsProvenThatItWas(t *testing.T) {
+	s := start(t, nil)
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.broker.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	brokers := kadm.NewClient(client)
+	const topic, group = "shop.retail.orders_info", "connect-adx"
+	if made, err := brokers.CreateTopic(t.Context(), 3, 1, nil, topic); err != nil || made.Err != nil {
+		t.Fatal(err, made.Err)
+	}
+	s.create(t, "adx", sinkClass, map[string]string{"topics": topic})
+	s.await(t, "adx", connectorv1.State_STATE_RUNNING)
+	if out, code := s.ctl(t, "", "offsets", "recover", "adx"); code != 0 || !strings.Contains(out, "Nothing is lost") {
+		t.Errorf("without lost offsets: %d %s", code, out)
+	}
+	s.sinks.mu.Lock()
+	s.sinks.proven = []*sinkv1.ProvenOffset{
+		{Topic: topic, Partition: 0, Offset: 40, Batches: "calypso3:AAAAAAAAAAAAAAAAAAAAAA==:2,5", Begin: 7, End: 90},
+		{Topic: topic, Partition: 1, Offset: -1, End: 3},
+		{Topic: topic, Partition: 2, Offset: 5, Begin: 6, End: 9},
+	}
+	s.sinks.mu.Unlock()
+	committed := func() kadm.OffsetResponses {
+		t.Helper()
+		found, err := brokers.FetchOffsets(t.Context(), group)
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			t.Fatal(err)
+		}
+		return found
+	}
+	out, code := s.ctl(t, "", "offsets", "recover", "adx")
+	for _, part := range []string{"40", "no table has a batch of it", "its records before 6 are gone", "--yes has it go on",
+		"of 2 partitions it is not proven"} {
+		if code != ctl.ExitDifferent || !strings.Contains(out, part) {
+			t.Errorf("%d %s lacks %q", code, out, part)
+		}
+	}
+	if found := committed(); len(found) > 0 {
+		t.Errorf("committed without --yes: %v", found)
+	}
+	if out, code := s.ctl(t, "", "offsets", "recover", "adx", "--yes"); code != ctl.ExitDifferent {
+		t.Errorf("%d %s", code, out)
+	}
+	s.await(t, "adx", connectorv1.State_STATE_RUNNING)
+	if o, ok := committed().Lookup(topic, 0); !ok || o.At != 40 ||
+		o.Metadata != "calypso3:AAAAAAAAAAAAAAAAAAAAAA==:2,5" || len(committed()[topic]) != 1 {
+		t.Errorf("committed is %v", committed())
+	}
+	// The partitions of a topic are those that the sink reads, whatever is committed of them.
+	if out, code := s.ctl(t, "", "offsets", "reset", "adx", "--topic", topic, "--yes"); code != 0 {
+		t.Errorf("%d %s", code, out)
+	}
+	if found := committed(); len(found[topic]) > 0 {
+		t.Errorf("committed after a reset: %v", found)
+	}
+	if out, code := s.ctl(t, "", "offsets", "reset", "adx", "--topic", topic); code != 0 ||
+		!strings.Contains(out, "--yes does it.") {
+		t.Errorf("a reset without offsets: %d %s", code, out)
 	}
 }
 

@@ -336,6 +336,14 @@ type sinks struct {
 	all     []*sinkv1.Sink
 	letters []*sinkv1.DeadLetter
 	edits   []*sinkv1.DeadLetterEdit
+	proven  []*sinkv1.ProvenOffset
+}
+
+func (c *sinks) GetProvenOffsets(context.Context,
+	*sinkv1.GetProvenOffsetsRequest) (*sinkv1.GetProvenOffsetsResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &sinkv1.GetProvenOffsetsResponse{Offsets: c.proven}, nil
 }
 
 // ListDeadLetters, ReplayDeadLetters and DiscardDeadLetters know ids only. A replay refuses a
