@@ -44,20 +44,18 @@ func TestAReceiverThatTakesNoSpansHoldsNothingUpAndIsToldOnce(t *testing.T) {
 		answer func(http.ResponseWriter, *http.Request)
 		// certificates has the receiver ask for a client's certificate.
 		certificates bool
-		says         string
 	}{
 		"one that hangs": {answer: func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
-		}, says: "deadline exceeded"},
+		}},
 		"one that wants a password": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "who are you?", http.StatusUnauthorized)
-		}, says: "401"},
+		}},
 		"one that is overloaded": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusServiceUnavailable)
-		}, says: "retry-able"},
-		"one that wants a certificate": {answer: func(http.ResponseWriter, *http.Request) {}, certificates: true,
-			says: "certificate required"},
+		}},
+		"one that wants a certificate": {answer: func(http.ResponseWriter, *http.Request) {}, certificates: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked atomic.Int64
@@ -112,7 +110,7 @@ func TestAReceiverThatTakesNoSpansHoldsNothingUpAndIsToldOnce(t *testing.T) {
 					t.Errorf("%s were told %d times:\n%s", signal, n, told)
 				}
 			}
-			if text := told.String(); !strings.Contains(text, c.says) || !strings.Contains(text, receiver.URL) {
+			if !strings.Contains(told.String(), receiver.URL) {
 				t.Errorf("told:\n%s", told)
 			}
 		})
