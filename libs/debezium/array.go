@@ -50,7 +50,7 @@ func (k *compiler) array(t *pgmodel.Type, mod int32) (codec, bool) {
 			optional = false
 		}
 		c = e
-		optional = optional && element.Name != "tsvector" && !isVector(element)
+		optional = optional && element.Name != "tsvector" && element.Name != "isbn" && !isVector(element)
 	}
 	encode := c.encode
 	if c.snapshot != nil {

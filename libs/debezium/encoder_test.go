@@ -379,6 +379,16 @@ func TestVectorsOfIntegersAreListsOfThem(t *testing.T) {
 		` {"before":{"n":[],"o":null,"l":null},"after":null`)
 }
 
+// As seen beside Debezium 3.6.3: elements of isbn[] must not be null, and an array in which one is has no value.
+func TestElementsOfArraysOfISBNsMustNotBeNull(t *testing.T) {
+	rel := &pgmodel.Relation{Schema: "s", Name: "a", ReplicaIdentity: 'd', Columns: []pgmodel.Column{
+		{Name: "b", Type: &pgmodel.Type{Name: "_isbn", Kind: pgmodel.ArrayType, Elem: baseType("isbn")}, TypeMod: -1}}}
+	equalLines(t, appended(t, rel, &Event{Op: Create, After: textTuple("{0-393-04002-X}")}),
+		` {"before":null,"after":{"b":["0-393-04002-X"]}`)
+	equalLines(t, appended(t, rel, &Event{Op: Create, After: textTuple("{0-393-04002-X,NULL}")}),
+		` {"before":null,"after":{"b":null}`)
+}
+
 // So that all changes of such a table are in one partition, in their order; recorded from Debezium.
 func TestAKeyOfColumnsWithoutARepresentationIsEmptyAndNotNull(t *testing.T) {
 	rel := &pgmodel.Relation{Schema: "s", Name: "a", ReplicaIdentity: 'd', Key: []int{0}, Columns: []pgmodel.Column{
