@@ -42,13 +42,19 @@ func broker(t *testing.T) []kgo.Opt {
 			Properties: []string{"group.min.session.timeout.ms=1000"}})
 		return []kgo.Opt{kgo.SeedBrokers(kafka.Bootstrap)}
 	}
+	return []kgo.Opt{kgo.SeedBrokers(inMemory(t))}
+}
+
+// inMemory is the address of a broker in this process, which takes little time, for tests of which Kafka is not the matter.
+func inMemory(t *testing.T) string {
+	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1),
 		kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "1000"}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	return []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
+	return cluster.ListenAddrs()[0]
 }
 
 // board records which runs of which tasks are under way, over all workers of a test.

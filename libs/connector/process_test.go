@@ -2,6 +2,7 @@ package connector_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ const (
 	locksVariable   = "CALYPSO_TEST_FLEET_LOCKS"
 	crashVariable   = "CALYPSO_TEST_FLEET_CRASHES"
 	memoryVariable  = "CALYPSO_TEST_FLEET_MEMORY"
+	aloneVariable   = "CALYPSO_TEST_FLEET_ALONE"
 )
 
 // lockTask holds a lock on a file while it runs. The operating system releases the lock of a process that is killed,
@@ -88,19 +90,24 @@ func (task deadlyTask) Run(ctx context.Context) error {
 	return nil
 }
 
-// watched is how long a start alone is watched. Until then a task that ends the process must have
-// done so, also on a busy machine: filling memory takes a second there, and whoever starts next
-// would be blamed.
-const watched = 5 * time.Second
+// A start alone is watched for so long. Until then a task that ends the process must have done so,
+// also on a busy machine, or whoever starts next would be blamed: filling memory takes a second there.
+const (
+	watched        = 2 * time.Second
+	watchedFilling = 5 * time.Second
+)
 
 // growingTask takes memory without end, and counts it.
-type growingTask struct{ holds atomic.Int64 }
+type growingTask struct {
+	holds   atomic.Int64
+	watched time.Duration
+}
 
 func (task *growingTask) Holds() int64 { return task.holds.Load() }
 
 func (task *growingTask) Run(ctx context.Context) error {
 	select {
-	case <-time.After(2 * watched): // its start is not watched any more
+	case <-time.After(2 * task.watched): // its start is not watched any more
 	case <-ctx.Done():
 		return nil
 	}
@@ -130,6 +137,10 @@ func runWorkerProcess() {
 			panic(err)
 		}
 	}
+	alone, err := time.ParseDuration(os.Getenv(aloneVariable))
+	if err != nil {
+		panic(err)
+	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	keys, err := catalogue.New(catalogue.SourceFramework())
 	if err != nil {
@@ -149,7 +160,7 @@ func runWorkerProcess() {
 	worker, err := runtime.New(runtime.Config{
 		Settings: runtime.Settings{WorkerID: address, ReplicationFactor: 1, CrashDir: os.Getenv(crashVariable)},
 		Kafka:    []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", Partitions: 12,
-		Logger: logger, AloneFor: watched,
+		Logger: logger, AloneFor: alone,
 		Plugins: []connector.Plugin{deadly("test.OverflowSourceConnector", func() { _ = overflow(0) }),
 			deadly("test.StrangerSourceConnector", func() {
 				// as a library's goroutine that was not started for this task
@@ -160,7 +171,7 @@ func runWorkerProcess() {
 			deadly("test.BurstSourceConnector", func() { goruntime.KeepAlive(bytes.Repeat([]byte{1}, 8<<30)) }),
 			plugin("test.GrowingSourceConnector", func(env connector.TaskEnv) connector.Task {
 				env.Started()
-				return new(growingTask)
+				return &growingTask{watched: alone}
 			}), {
 				Class: "test.LockSourceConnector", Type: connector.Source, Version: "1", Catalogue: keys,
 				Tasks: func(values catalogue.Values) (int, error) { return values.Int("tasks.max"), nil },
@@ -193,6 +204,8 @@ type processFleet struct {
 	crashes string
 	// memory is what they join to have less memory; empty if they have what there is.
 	memory string
+	// alone is how long a start alone is watched; watched if 0.
+	alone time.Duration
 }
 
 func (f processFleet) start(t *testing.T) (*testenv.Process, string) {
@@ -206,7 +219,8 @@ func (f processFleet) startAt(t *testing.T, address string) *testenv.Process {
 	log := filepath.Join(t.TempDir(), "worker.log")
 	process, err := testenv.StartProcess(testenv.Command{Path: os.Args[0], Log: log,
 		Env: []string{workerVariable + "=" + address, brokersVariable + "=" + f.kafka, locksVariable + "=" + f.locks,
-			crashVariable + "=" + f.crashes, memoryVariable + "=" + f.memory}})
+			crashVariable + "=" + f.crashes, memoryVariable + "=" + f.memory,
+			aloneVariable + "=" + cmp.Or(f.alone, watched).String()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,6 +280,7 @@ func TestAWorkerTakesFiveHundredTasksOfAnotherAndGoesOnWithItsOwn(t *testing.T) 
 	if testing.Short() {
 		t.Skip("left out by -short: starts a Kafka broker")
 	}
+	t.Parallel()
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
 	fleet := processFleet{kafka: kafka.Bootstrap, locks: t.TempDir(), crashes: t.TempDir()}
 	victim, gone := fleet.start(t)
@@ -347,6 +362,7 @@ func TestThreeWorkerProcessesReplaceWhicheverIsKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out by -short: starts a Kafka broker")
 	}
+	t.Parallel()
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
 	t.Log(kafka.Notice)
 	fleet := processFleet{kafka: kafka.Bootstrap, locks: t.TempDir(), crashes: t.TempDir()}

@@ -109,16 +109,17 @@ func (s *supervised) run(ctx context.Context, names ...string) error {
 
 func TestAConnectorThatEndsTheProcessAgainAndAgainIsQuarantined(t *testing.T) {
 	if testing.Short() {
-		t.Skip("left out by -short: starts a Kafka broker")
+		t.Skip("left out by -short: ends processes and waits for their successors")
 	}
+	t.Parallel()
 	for _, c := range []struct{ class, says string }{
 		{"OverflowSource", "fatal error: stack overflow"},
 		{"StrangerSource", "panic: a fault of a library"},
 	} {
 		t.Run(c.class, func(t *testing.T) {
-			kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
+			t.Parallel()
 			says := []string{c.says, "process_test.go", "crash.txt.last"}
-			worker := processFleet{kafka: kafka.Bootstrap, locks: t.TempDir(), crashes: t.TempDir()}.supervise(t)
+			worker := processFleet{kafka: inMemory(t), locks: t.TempDir(), crashes: t.TempDir()}.supervise(t)
 			worker.create(t, "a", "LockSource")
 			worker.create(t, "z", "LockSource")
 			worker.create(t, "guilty", c.class)
@@ -175,8 +176,9 @@ func TestAConnectorThatEndsTheProcessAgainAndAgainIsQuarantined(t *testing.T) {
 
 func TestAConnectorThatUsesUpTheMemoryAgainAndAgainIsQuarantined(t *testing.T) {
 	if testing.Short() {
-		t.Skip("left out by -short: starts a Kafka broker")
+		t.Skip("left out by -short: ends processes and waits for their successors")
 	}
+	t.Parallel()
 	memory := int64(256 << 20)
 	if testenv.RaceDetector {
 		memory *= 3
@@ -188,8 +190,8 @@ func TestAConnectorThatUsesUpTheMemoryAgainAndAgainIsQuarantined(t *testing.T) {
 		t.Run(c.class, func(t *testing.T) {
 			t.Parallel()
 			join := testenv.MemoryGroup(t, memory)
-			kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
-			worker := processFleet{kafka: kafka.Bootstrap, locks: t.TempDir(), crashes: t.TempDir(), memory: join}.supervise(t)
+			worker := processFleet{kafka: inMemory(t), locks: t.TempDir(), crashes: t.TempDir(), memory: join,
+				alone: watchedFilling}.supervise(t)
 			worker.create(t, "a", "LockSource")
 			worker.create(t, "z", "LockSource")
 			worker.create(t, "guilty", c.class)
@@ -201,10 +203,10 @@ func TestAConnectorThatUsesUpTheMemoryAgainAndAgainIsQuarantined(t *testing.T) {
 
 func TestAWorkerThatIsKilledAgainAndAgainQuarantinesNobody(t *testing.T) {
 	if testing.Short() {
-		t.Skip("left out by -short: starts a Kafka broker")
+		t.Skip("left out by -short: ends processes and waits for their successors")
 	}
-	kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
-	worker := processFleet{kafka: kafka.Bootstrap, locks: t.TempDir(), crashes: t.TempDir()}.supervise(t)
+	t.Parallel()
+	worker := processFleet{kafka: inMemory(t), locks: t.TempDir(), crashes: t.TempDir()}.supervise(t)
 	names := []string{"a", "z"}
 	for _, name := range names {
 		worker.create(t, name, "LockSource")

@@ -15,6 +15,7 @@ import (
 )
 
 func TestConnectorsAreKeptOnBrokersThatTakeNoCompressedBatches(t *testing.T) {
+	t.Parallel()
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
 	hubs := eventhubs.Run(t, kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard})
 	options, b := []kgo.Opt{kgo.SeedBrokers(hubs.Addr)}, newBoard()
@@ -36,6 +37,7 @@ func TestConnectorsAreKeptOnBrokersThatTakeNoCompressedBatches(t *testing.T) {
 }
 
 func TestAWorkerRefusesToKeepConnectorsInATopicThatForgetsThem(t *testing.T) {
+	t.Parallel()
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
 	options := []kgo.Opt{kgo.SeedBrokers(kafka.Bootstrap)}
 	client, err := kgo.NewClient(options...)
@@ -64,6 +66,7 @@ func TestAWorkerRefusesToKeepConnectorsInATopicThatForgetsThem(t *testing.T) {
 }
 
 func TestAWorkerNeedsNotMakeTopicsThatAreThere(t *testing.T) {
+	t.Parallel()
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true,
 		Properties: []string{"auto.create.topics.enable=false"}})
 	hubs := eventhubs.Run(t, kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true})

@@ -17,6 +17,7 @@ import (
 )
 
 func TestEachRightThatAWorkerLacksIsNamedBeforeTheStart(t *testing.T) {
+	t.Parallel()
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true, Users: map[string]string{"worker": "secret"}})
 	super, err := kgo.NewClient(kgo.SeedBrokers(kafka.Bootstrap))
 	if err != nil {

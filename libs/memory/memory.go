@@ -21,6 +21,10 @@ type Reading struct {
 	// Kills is how many processes of the machine the kernel has ended since then for want of memory, be it the
 	// machine's or that of a group of processes (a container).
 	Kills int64 `json:"kills"`
+	// Group is the innermost group with a limit that the process is in, empty if there is none, and Ended how many of
+	// its processes the kernel has ended.
+	Group string `json:"group,omitempty"`
+	Ended int64  `json:"ended,omitempty"`
 	// Used of Limit is how full it is where it is fullest: in a group that the process is in, or on the machine.
 	Used  int64 `json:"used"`
 	Limit int64 `json:"limit"`
@@ -41,9 +45,12 @@ func (r Reading) Far() time.Duration {
 }
 
 // RanOut reports whether the kernel may have ended, for want of memory, a process of which last was the last reading,
-// and that another one succeeds.
+// and that another one succeeds. A group is filled faster than anybody looks, but the kernel counts in it whom it ends.
 func (r Reading) RanOut(last Reading) bool {
-	return last.Near() && last.Boot == r.Boot && last.Kills < r.Kills
+	if last.Boot != r.Boot {
+		return false
+	}
+	return last.Near() && last.Kills < r.Kills || last.Group != "" && last.Group == r.Group && last.Ended < r.Ended
 }
 
 // Source reads the files of a machine. The zero value is of no machine; see Find.
@@ -59,6 +66,8 @@ type group struct {
 	// used is the file with what it has, stat the one which says what part of that, under the name of idle, goes as
 	// soon as it is needed.
 	used, stat, idle string
+	// kills is the file that counts the processes of the group which the kernel has ended.
+	kills string
 }
 
 // Find finds what limits the memory of this process. root is "/", or where a test keeps such files.
@@ -84,9 +93,10 @@ func Find(root string) (*Source, error) {
 		}
 		switch {
 		case parts[1] == "":
-			s.find(parts[2], "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
+			s.find(parts[2], "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file", "memory.events")
 		case parts[1] == "memory":
-			s.find(parts[2], "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+			s.find(parts[2], "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file",
+				"memory.oom_control")
 		}
 	}
 	return s, nil
@@ -94,13 +104,14 @@ func Find(root string) (*Source, error) {
 
 // find adds the groups from the one at a path up to the root. In a container the path may be the machine's, which is
 // not there: then the root is the container's.
-func (s *Source) find(path, mount, limit, used, idle string) {
+func (s *Source) find(path, mount, limit, used, idle, kills string) {
 	for at := filepath.Join("/", path); ; at = filepath.Dir(at) {
 		dir := filepath.Join(mount, at)
 		if text, err := s.read(filepath.Join(dir, limit)); err == nil {
 			// "max", or a number beyond all memory, is no limit.
 			if most, err := strconv.ParseInt(text, 10, 64); err == nil && most > 0 && most < math.MaxInt64>>12 {
-				s.groups = append(s.groups, group{most, filepath.Join(dir, used), filepath.Join(dir, "memory.stat"), idle})
+				s.groups = append(s.groups, group{most, filepath.Join(dir, used), filepath.Join(dir, "memory.stat"), idle,
+					filepath.Join(dir, kills)})
 			}
 		}
 		if at == "/" {
@@ -124,7 +135,10 @@ func (s *Source) Read() (Reading, error) {
 	asked := askedFor(s.root)
 	r.Kills, r.Used, r.Limit = events[0], (total-available)<<10+asked, total<<10
 	r.Left = untilHalf(r.Used, r.Limit)
-	for _, g := range s.groups {
+	for i, g := range s.groups {
+		if ended, err := s.numbers(g.kills, "oom_kill"); i == 0 && err == nil { // older kernels do not say it
+			r.Group, r.Ended = g.kills, ended[0]
+		}
 		used, err := s.used(g)
 		if err != nil {
 			return r, err

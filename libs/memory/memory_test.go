@@ -69,6 +69,20 @@ func TestWhatLimitsAProcessIsFoundWhereItIsFullest(t *testing.T) {
 			t.Errorf("%s: %+v (%v), want %+v", name, got, err, want)
 		}
 	}
+	for _, files := range []map[string]string{
+		{"proc/self/cgroup": "0::/a\n", v2 + "a/memory.max": "100" + mb, v2 + "a/memory.current": "1",
+			v2 + "a/memory.events": "low 0\noom 9\noom_kill 5\noom_group_kill 0\n"},
+		{"proc/self/cgroup": "4:memory:/a\n", v1 + "a/memory.limit_in_bytes": "100" + mb, v1 + "a/memory.usage_in_bytes": "1",
+			v1 + "a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n"},
+	} {
+		source, err := memory.Find(machine(t, files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := source.Read(); err != nil || got.Ended != 5 || got.Group == "" {
+			t.Errorf("%v: %+v (%v), want that 5 were ended in the group", files, got, err)
+		}
+	}
 	if _, err := memory.Find(t.TempDir()); err == nil {
 		t.Error("a machine that says nothing is taken for one")
 	}
@@ -84,6 +98,12 @@ func TestMemoryRanOutIfTheKernelEndedAProcessSinceAndLittleWasLeft(t *testing.T)
 		"killed by somebody":   {last, memory.Reading{Boot: "b1", Kills: 3}, false},
 		"another process was killed": {memory.Reading{Boot: "b1", Kills: 3, Used: 50, Limit: 100},
 			memory.Reading{Boot: "b1", Kills: 4}, false},
+		"killed in its group faster than anybody looked": {memory.Reading{Boot: "b1", Kills: 3, Used: 10, Limit: 100, Group: "g"},
+			memory.Reading{Boot: "b1", Kills: 4, Group: "g", Ended: 1}, true},
+		"killed in a group that was there before": {memory.Reading{Boot: "b1", Kills: 3, Used: 10, Limit: 100, Group: "g"},
+			memory.Reading{Boot: "b1", Kills: 4, Group: "other", Ended: 1}, false},
+		"killed in the group of another machine": {memory.Reading{Boot: "b1", Group: "g"},
+			memory.Reading{Boot: "b2", Group: "g", Ended: 1}, false},
 		"the machine was started anew":    {last, memory.Reading{Boot: "b2", Kills: 4}, false},
 		"nothing is known of the last":    {memory.Reading{}, memory.Reading{Boot: "b1", Kills: 4}, false},
 		"nothing is known of the machine": {last, memory.Reading{}, false},

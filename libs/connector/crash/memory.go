@@ -69,7 +69,7 @@ func (r *lastReading) outOf(alone string, at time.Time) *crash {
 	const mega = 1 << 20
 	c := &crash{At: at, Run: cmp.Or(r.most(), alone), Killed: true,
 		Said: fmt.Sprintf(
-			"killed by the kernel, since memory was used up: of %d MB that the process may have, as a container or machine, %d MB were used or asked for", r.Limit/mega, r.Used/mega)}
+			"killed by the kernel, since memory was used up: of %d MB that the process may have, as a container or machine, %d MB were used or asked for at the last look", r.Limit/mega, r.Used/mega)}
 	for _, one := range r.Held {
 		if one.Bytes >= mega {
 			c.Said += fmt.Sprintf("; task %s held %d MB", taskOfRun(one.Run), one.Bytes/mega)
