@@ -506,6 +506,7 @@ func (g *generator) settings(i int) map[string]string {
 			s[key] = g.one(values...)
 		}
 	}
+	set(30, "plugin.name", "wal2json")
 	set(50, "decimal.handling.mode", "precise", "double", "string")
 	set(60, "time.precision.mode", "adaptive", "adaptive_time_microseconds", "connect", "isostring",
 		"microseconds", "nanoseconds")
@@ -517,7 +518,9 @@ func (g *generator) settings(i int) map[string]string {
 	set(20, "tombstones.on.delete", "false")
 	set(50, "skipped.operations", "none", "none", "t", "c", "u", "d", "u,d")
 	set(20, "skip.messages.without.change", "true")
-	set(30, "publish.via.partition.root", "true")
+	if s["plugin.name"] == "pgoutput" { // which alone reads by a publication
+		set(30, "publish.via.partition.root", "true")
+	}
 	set(30, "provide.transaction.metadata", "true")
 	set(20, "schema.name.adjustment.mode", "avro", "avro_unicode")
 	set(20, "field.name.adjustment.mode", "avro", "avro_unicode")
