@@ -129,6 +129,31 @@ func TestParquetIsIngestedByNameAndByMapping(t *testing.T) {
 	}
 }
 
+func TestNumbersThatAreNoneAreIngestedFromParquet(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.command(".create table T (id: long, r: real, list: dynamic)")
+	file := filepath.Join(t.TempDir(), "t.parquet")
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`COPY (SELECT unnest([1, 2, 3]) AS id, unnest(['NaN', 'Infinity', '-Infinity'])::DOUBLE AS r,
+		['-Infinity'::FLOAT, 1.5] AS list) TO '` + file + `' (FORMAT parquet)`); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.enqueueInto("T", r.upload("t.parquet", content), map[string]any{"format": "parquet"})
+	r.eventually("the rows arrive", func() bool { return r.rows("T") == 3 })
+	const want = `[[1 NaN -Infinity] [2 Infinity -Infinity] [3 -Infinity -Infinity]]`
+	if got := fmt.Sprint(r.query("T | sort by id asc | project id, tostring(r), tostring(list[0])")); got != want {
+		t.Errorf("the rows are %s, want %s", got, want)
+	}
+}
+
 func TestAQueuedMappingWithTypesAddsColumns(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".create table T (a: string)")

@@ -181,7 +181,7 @@ func dynamicFromJSON(text []byte) driver.Value {
 	if !utf8.Valid(text) {
 		text = bytes.ToValidUTF8(text, []byte("\uFFFD"))
 	}
-	return compactJSON(text)
+	return compactJSON(wholeRunes(text))
 }
 
 // fromUnix converts a number of units since 1970 to a datetime; ticksPerUnit 0 means nanoseconds.

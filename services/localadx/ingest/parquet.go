@@ -84,7 +84,7 @@ func (r *reading) rowsOfParquet(rows io.Reader, patience *time.Timer) error {
 		}
 		patience.Reset(parquetPatience)
 		r.begin()
-		if end := records.read(record, 0); end < 0 {
+		if end := records.read(quoteNumbers(record), 0); end < 0 {
 			return r.invalidRecord("it cannot be written as JSON")
 		}
 		if err := r.done(); err != nil {

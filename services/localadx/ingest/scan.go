@@ -294,6 +294,79 @@ func hex4(b []byte, i int) (rune, bool) {
 	return r, true
 }
 
+// wholeRunes returns valid JSON in which the escapes of half surrogate pairs are those of U+FFFD: what reads a
+// dynamic value later takes no half for a character. Text that has none is returned itself.
+func wholeRunes(text []byte) []byte {
+	copied := false
+	for i := 0; i < len(text); {
+		n := bytes.IndexByte(text[i:], '\\')
+		if n < 0 {
+			break
+		}
+		i += n
+		r, ok := escapedRune(text, i)
+		if !ok {
+			i += 2
+			continue
+		}
+		low, _ := escapedRune(text, i+6)
+		switch {
+		case !utf16.IsSurrogate(r):
+			i += 6
+		case utf16.DecodeRune(r, low) != utf8.RuneError:
+			i += 12
+		default:
+			if !copied {
+				text, copied = bytes.Clone(text), true
+			}
+			i += copy(text[i:], `\ufffd`)
+		}
+	}
+	return text
+}
+
+// escapedRune reads the escape \uXXXX at b[i].
+func escapedRune(b []byte, i int) (rune, bool) {
+	if i+6 > len(b) || b[i] != '\\' || b[i+1] != 'u' {
+		return 0, false
+	}
+	return hex4(b, i+2)
+}
+
+// quoteNumbers puts what is no number in quotes where DuckDB wrote it as one, so that the text is JSON: NaN,
+// Infinity, -Infinity. Text that has none is returned itself.
+func quoteNumbers(text []byte) []byte {
+	var dst []byte
+	copied := 0
+	for i := 0; i < len(text); {
+		word := 0
+		switch text[i] {
+		case '"':
+			if i, _ = skipString(text, i); i < 0 {
+				return text
+			}
+			continue
+		case 'N', 'I', '-':
+			for _, w := range []string{"NaN", "Infinity", "-Infinity", "-NaN"} {
+				if bytes.HasPrefix(text[i:], []byte(w)) {
+					word = len(w)
+				}
+			}
+		}
+		if word == 0 {
+			i++
+			continue
+		}
+		dst = append(append(append(append(dst, text[copied:i]...), '"'), text[i:i+word]...), '"')
+		i += word
+		copied = i
+	}
+	if copied == 0 {
+		return text
+	}
+	return append(dst, text[copied:]...)
+}
+
 // compactJSON returns the valid JSON text without white space between tokens; text that has none is returned itself.
 func compactJSON(text []byte) []byte {
 	var dst []byte

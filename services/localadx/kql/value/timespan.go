@@ -57,6 +57,9 @@ func ParseTimespan(s string) (ticks int64, ok bool) {
 		}
 		days, parts = n, parts[1:]
 	}
+	if days < 0 || days > math.MaxInt64/Day {
+		return 0, false
+	}
 	hours, err := strconv.ParseUint(parts[0], 10, 16)
 	if err != nil || hours > 23 {
 		return 0, false
@@ -82,11 +85,17 @@ func ParseTimespan(s string) (ticks int64, ok bool) {
 			ticks += f
 		}
 	}
+	if ticks < 0 { // the sum was beyond the range
+		return 0, false
+	}
 	return sign * ticks, true
 }
 
 func parseUnitTimespan(sign int64, text string) (int64, bool) {
 	end := len(text)
+	if text[0] == '-' || text[0] == '+' {
+		return 0, false
+	}
 	for end > 0 && (text[end-1] < '0' || text[end-1] > '9') && text[end-1] != '.' {
 		end--
 	}
