@@ -81,7 +81,7 @@ type Check struct {
 //
 // Run returns nil only after ctx is done, with everything it promised made durable. Any other return fails the task:
 // the error is what /status shows as trace, so it says what was being done, to what, and what to do about it. A task
-// retries by itself what waiting can mend and returns only what it cannot mend.
+// retries by itself what waiting can fix and returns only what it cannot fix.
 type Task interface {
 	Run(ctx context.Context) error
 }

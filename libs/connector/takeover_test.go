@@ -18,7 +18,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 )
 
-// network is a connection to Kafka that can be cut and mended.
+// network is a connection to Kafka that can be cut and fixed.
 type network struct {
 	mu          sync.Mutex
 	cut         bool

@@ -56,7 +56,7 @@ func Run(name string, f func(), failed func(error)) {
 	}
 }
 
-// Again runs f until it returns or ctx ends, and begins it anew after a panic, which is given to
+// Again runs f until it returns or ctx ends, and begins it again after a panic, which is given to
 // failed: a loop that works for all connectors is not to stop for what one of them brought.
 func Again(ctx context.Context, name string, f func() error, failed func(error)) error {
 	for {

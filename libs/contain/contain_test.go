@@ -129,7 +129,7 @@ func uncontained(n ast.Node) string {
 	return ""
 }
 
-// contained says whether a function does nothing but call this package, or start another timer.
+// contained reports whether a function does nothing but call this package, or start another timer.
 func contained(f *ast.FuncLit) bool {
 	if len(f.Body.List) != 1 {
 		return false

@@ -95,7 +95,7 @@ func (e *Encoder) envelopeSchema() *record.Schema {
 }
 
 // plan compiles the named columns into a row plan and its schema. Columns of a type without a representation are left
-// out, as Debezium does; with IncludeUnknown there are none. mapped says whether the column mappings apply (they do not
+// out, as Debezium does; with IncludeUnknown there are none. mapped reports whether the column mappings apply (not
 // to keys).
 func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped bool) (rowPlan, *record.Schema, error) {
 	p := rowPlan{cfg: e.cfg}

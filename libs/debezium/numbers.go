@@ -54,7 +54,7 @@ func wholeNumber(text []byte) (v int64) {
 	return -v
 }
 
-// isVector says whether a type is one of the catalogs' lists of integers, whose text has spaces between them.
+// isVector reports whether a type is one of the catalogs' lists of integers, whose text has spaces between them.
 func isVector(t *pgmodel.Type) bool { return t.Name == "int2vector" || t.Name == "oidvector" }
 
 // integers is the codec of such a list. Debezium has the schema, but takes the text for an array's,

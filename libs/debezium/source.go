@@ -7,7 +7,7 @@ import (
 )
 
 // sourceBlock writes the source member of a table's envelopes. What the rows of one transaction
-// share is kept from row to row, so that only the LSN is formatted anew.
+// share is kept from row to row, so that only the LSN is formatted again.
 type sourceBlock struct {
 	// start, middle and end are constant for the table: up to the value of ts_ms, between snapshot and sequence, and from
 	// schema to txId.

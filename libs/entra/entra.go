@@ -133,7 +133,7 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.err }
 
-// Passing says whether waiting can mend it: who gives tokens did not answer, or is too busy to.
+// Passing reports whether waiting can fix it: who gives tokens did not answer, or is too busy to.
 // Whatever else is answered is about the identity.
 func (f *Failure) Passing() bool {
 	failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](f.err)

@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Empty says whether the offsets of a partition from from to before until hold no committed
+// Empty reports whether the offsets of a partition from from to before until hold no committed
 // records, as compaction leaves them. A reader cannot tell that from records that are only late: it
 // gets nothing in either case. The error is why it is not known, such as that the partition's
 // committed records end before until.

@@ -62,7 +62,7 @@ func (r Restrictions) Options() []kgo.Opt {
 // at most 249 bytes each.
 const batchOverhead = 8 << 10
 
-// Probe finds the restrictions of brokers by writing to them: only their answer says whether they
+// Probe finds the restrictions of brokers by writing to them: only their answer reports whether they
 // take compressed batches, since a proxy or a private endpoint hides their names. connect makes a
 // client with the options for the brokers; the record that is written has the given topic and
 // partition, the key "calypso-probe", and a value that means nothing.

@@ -36,7 +36,7 @@ func TestWrongAnswersAboutEpochsMakeNoRecordsSeemLost(t *testing.T) {
 		&kgo.Record{Topic: "orders", Value: []byte("v")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	// lost says whether a reader believes that records were lost, once leaders have moved.
+	// lost reports whether a reader believes that records were lost, once leaders have moved.
 	lost := func(options ...kgo.Opt) bool {
 		t.Helper()
 		reader, err := connect(

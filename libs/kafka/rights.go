@@ -124,7 +124,7 @@ func (r *Rights) MissingOnTopic(ctx context.Context, topic string,
 	return missing, nil
 }
 
-// writeDenied says whether a topic that is not there could not be written: brokers look at the right first.
+// writeDenied reports whether a topic that is not there could not be written: brokers look at the right first.
 func (r *Rights) writeDenied(ctx context.Context, topic string) (bool, error) {
 	req := kmsg.NewPtrProduceRequest()
 	req.Acks, req.TimeoutMillis = -1, 1000
@@ -146,7 +146,7 @@ func (r *Rights) writeDenied(ctx context.Context, topic string) (bool, error) {
 	return false, nil
 }
 
-// MayReadGroup says whether a consumer may join a group: brokers look at the right before they look
+// MayReadGroup reports whether a consumer may join a group: brokers look at the right before they look
 // for the member, which is none.
 func (r *Rights) MayReadGroup(ctx context.Context, group string) (bool, error) {
 	req := kmsg.NewPtrHeartbeatRequest()
@@ -165,7 +165,7 @@ func (r *Rights) MayReadGroup(ctx context.Context, group string) (bool, error) {
 	return true, fmt.Errorf("ask for the right to read group %s: %w", group, err)
 }
 
-// MayWriteTransactions says whether a producer may have a transactional id. The transaction that is
+// MayWriteTransactions reports whether a producer may have a transactional id. The transaction that is
 // ended is of a producer that there cannot be, so that one that has the id is not disturbed. The
 // error is an answer that is not about rights, such as that of a service that knows the request and
 // has no transactions.

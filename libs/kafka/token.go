@@ -92,7 +92,7 @@ func (n *noToken) Error() string {
 	return text + "; check kafka-oauth-client-id and kafka-oauth-client-secret"
 }
 
-// Passing says whether waiting can mend it: the endpoint is out of order or too busy.
+// Passing reports whether waiting can fix it: the endpoint is out of order or too busy.
 func (n *noToken) Passing() bool {
 	return n.status == http.StatusTooManyRequests || n.status >= http.StatusInternalServerError
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Transactions says whether a broker has transactions, by the requests that it knows:
+// Transactions reports whether a broker has transactions, by the requests that it knows:
 // InitProducerId alone, which Event Hubs' tier Standard knows too, makes idempotent producers.
 func Transactions(broker kadm.BrokerApiVersions) bool {
 	for _, needed := range []kmsg.Key{kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.EndTxn} {

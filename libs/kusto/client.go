@@ -202,7 +202,7 @@ func firstWords(command string) string {
 	return "'" + command[:min(n, 80)] + "'"
 }
 
-// SendsCredentials says whether any credentials would be sent: not over http, and not to this
+// SendsCredentials reports whether any credentials would be sent: not over http, and not to this
 // machine unless they are a token.
 func (c Config) SendsCredentials() bool {
 	e := c.Endpoints.Query

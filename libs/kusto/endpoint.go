@@ -104,7 +104,7 @@ func hasAzureSuffix(host string) bool {
 	return false
 }
 
-// Loopback says whether the address names this machine.
+// Loopback reports whether the address names this machine.
 func Loopback(endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	if err != nil {

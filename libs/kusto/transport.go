@@ -133,7 +133,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // loan is what a request's body is given to http's transport on: until RoundTrip returns. The
 // transport may go on reading later, as after an answer that came before all was sent or a context
-// that has ended, but the SDK takes its body back then: it sends it anew, and unmaps its memory
+// that has ended, but the SDK takes its body back then: it sends it again, and unmaps its memory
 // (azblob, UploadStream), of which a read ends the process.
 type loan struct {
 	mu    sync.Mutex
@@ -265,7 +265,7 @@ func (w *Watch) Unanswered(patience time.Duration) error {
 	return nil
 }
 
-// Answered says whether a host has answered.
+// Answered reports whether a host has answered.
 func (w *Watch) Answered(host string) bool {
 	_, ok := w.hosts.Load(host)
 	return ok

@@ -14,7 +14,7 @@ type UntrustedHostError struct{ Host string }
 
 func (e *UntrustedHostError) Error() string {
 	return fmt.Sprintf(
-		"the host %s is not a known Azure Data Explorer address, so nothing is sent to it: mend the address, or name the host in kusto.trusted.hosts", e.Host)
+		"the host %s is not a known Azure Data Explorer address, so nothing is sent to it: correct the address, or name the host in kusto.trusted.hosts", e.Host)
 }
 
 // CheckTrust refuses an endpoint whose host is neither Azure's, nor this machine, nor among

@@ -46,7 +46,7 @@ func (v Verdict) String() string {
 		"format refused", "access denied", "target refused", "unstreamable", "storage moved"}[v]
 }
 
-// lasts says whether the same request would get the same answer. A role takes minutes to arrive,
+// lasts reports whether the same request would get the same answer. A role takes minutes to arrive,
 // and new storage has to be asked for.
 func (v Verdict) lasts() bool { return v != Again && v != AccessDenied && v != StorageMoved }
 
@@ -166,7 +166,7 @@ func VerdictOf(err error) Verdict {
 	return m.verdict
 }
 
-// QueueInstead says whether an ingestion that was refused when it was streamed may be taken when it is queued.
+// QueueInstead reports whether an ingestion that was refused when it was streamed may be taken when it is queued.
 func QueueInstead(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {

@@ -1,5 +1,5 @@
 // Package memory reads how much memory this process has of what it may have, and whether the kernel has ended
-// processes for want of memory: a process that the kernel ends can say nothing itself.
+// processes for lack of memory: a process that the kernel ends can say nothing itself.
 package memory
 
 import (
@@ -18,7 +18,7 @@ import (
 type Reading struct {
 	// Boot names the time since the machine was started.
 	Boot string `json:"boot"`
-	// Kills is how many processes of the machine the kernel has ended since then for want of memory, be it the
+	// Kills is how many processes of the machine the kernel has ended since then for lack of memory, be it the
 	// machine's or that of a group of processes (a container).
 	Kills int64 `json:"kills"`
 	// Group is the innermost group with a limit that the process is in, empty if there is none, and Ended how many of
@@ -44,7 +44,7 @@ func (r Reading) Far() time.Duration {
 	return time.Duration(float64(r.Left) / fastestFill * float64(time.Second))
 }
 
-// RanOut reports whether the kernel may have ended, for want of memory, a process of which last was the last reading,
+// RanOut reports whether the kernel may have ended, for lack of memory, a process of which last was the last reading,
 // and that another one succeeds. A group is filled faster than anybody looks, but the kernel counts in it whom it ends.
 func (r Reading) RanOut(last Reading) bool {
 	if last.Boot != r.Boot {

@@ -104,7 +104,7 @@ func TestMemoryRanOutIfTheKernelEndedAProcessSinceAndLittleWasLeft(t *testing.T)
 			memory.Reading{Boot: "b1", Kills: 4, Group: "other", Ended: 1}, false},
 		"killed in the group of another machine": {memory.Reading{Boot: "b1", Group: "g"},
 			memory.Reading{Boot: "b2", Group: "g", Ended: 1}, false},
-		"the machine was started anew":    {last, memory.Reading{Boot: "b2", Kills: 4}, false},
+		"the machine was started again":   {last, memory.Reading{Boot: "b2", Kills: 4}, false},
 		"nothing is known of the last":    {memory.Reading{}, memory.Reading{Boot: "b1", Kills: 4}, false},
 		"nothing is known of the machine": {last, memory.Reading{}, false},
 	} {

@@ -349,7 +349,7 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 	return nil
 }
 
-// growing says whether a type can change without the stream saying so.
+// growing reports whether a type can change without the stream saying so.
 func growing(t *pgmodel.Type) bool {
 	for ; t != nil; t = t.Elem {
 		if t.Kind == pgmodel.EnumType {

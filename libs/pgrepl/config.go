@@ -39,7 +39,7 @@ type Config struct {
 	// InitialStatements run on each connection that is not a replication connection.
 	InitialStatements []string
 	// Token makes the password of each new connection where passwords expire (Microsoft Entra ID);
-	// nil otherwise. An error that waiting can mend is a Passing one.
+	// nil otherwise. An error that waiting can fix is a Passing one.
 	Token func(context.Context) (string, error)
 	// ApplicationName is shown in pg_stat_activity.
 	ApplicationName string

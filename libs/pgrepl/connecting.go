@@ -43,7 +43,7 @@ func attempts(err error) []error {
 	return []error{err}
 }
 
-// refusesTLS says whether an attempt ended since the server has TLS switched off.
+// refusesTLS reports whether an attempt ended since the server has TLS switched off.
 func refusesTLS(err error) bool {
 	return strings.Contains(err.Error(), "server refused TLS connection")
 }
@@ -186,21 +186,21 @@ func answeredByOther(op string, stranger *banner.Stranger) error {
 		"Set database.hostname and database.port to PostgreSQL's own; the connector keeps trying."}
 }
 
-// namesSingleServer says whether the user is given as user@server to a server of Azure's. What
+// namesSingleServer reports whether the user is given as user@server to a server of Azure's. What
 // follows the @ in a name of Microsoft Entra ID is a domain.
 func namesSingleServer(c Config) bool {
 	_, server, found := strings.Cut(c.User, "@")
 	return found && !strings.Contains(server, ".") && strings.Contains(c.Host, ".postgres.database.")
 }
 
-// poolerRemedy mends what a pooler does not take, which no waiting does: PgBouncer before 1.23 has
+// poolerRemedy fixes what a pooler does not take, which no waiting does: PgBouncer before 1.23 has
 // no replication connections.
 const poolerRemedy = "A pooler stands between. Replication needs the server itself: set database.hostname and database.port to PostgreSQL's own address (PgBouncer takes replication connections from 1.23 on). " +
 	"Other connections may go through it: let it take or ignore the parameter (ignore_startup_parameters in pgbouncer.ini)."
 
 const clientCertificateRemedy = "Set database.sslcert and database.sslkey to a certificate for the user that an authority of the server's ssl_ca_file signed."
 
-// tlsRemedy says what to do about an error of TLS that no waiting mends; empty for other errors.
+// tlsRemedy says what to do about an error of TLS that no waiting fixes; empty for other errors.
 func tlsRemedy(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "The server's certificate is for another host: connect by a name that it has (database.hostname), or set database.sslmode=verify-ca, which does not compare names."

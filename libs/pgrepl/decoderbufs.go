@@ -77,7 +77,7 @@ func (d *Decoderbufs) PluginArgs() []string {
 	return args
 }
 
-// InTransaction implements Decoder. A stream that begins amid a transaction is in it from the start.
+// InTransaction implements Decoder. A stream that begins in the middle of a transaction is in it from the start.
 func (d *Decoderbufs) InTransaction() bool {
 	return d.open || d.first && d.options.Resume.Ordinal > 0
 }
@@ -265,7 +265,7 @@ func (d *Decoderbufs) named(name []byte) (*described, error) {
 	return t, nil
 }
 
-// covers says whether a row has the columns and types of the rows before it.
+// covers reports whether a row has the columns and types of the rows before it.
 func (t *described) covers(r *decoderbufsRow) bool {
 	if !t.captured {
 		return true

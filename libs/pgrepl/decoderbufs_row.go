@@ -102,7 +102,7 @@ func (c *decoderbufsDatum) parse(message []byte) error {
 	})
 }
 
-// has says whether there is a value, sent or not.
+// has reports whether there is a value, sent or not.
 func (c *decoderbufsDatum) has() bool { return c.missing || c.field != 0 }
 
 // operation reads the operation of a RowMessage without the rest; one without any has none of the known.
@@ -176,7 +176,7 @@ func unquote(ident []byte) string {
 	return strings.ReplaceAll(string(ident[1:len(ident)-1]), `""`, `"`)
 }
 
-// sameIdent says whether ident, quoted or not, is name.
+// sameIdent reports whether ident, quoted or not, is name.
 func sameIdent(ident []byte, name string) bool {
 	if len(ident) > 0 && ident[0] == '"' {
 		return unquote(ident) == name

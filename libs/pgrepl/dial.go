@@ -39,7 +39,7 @@ func (c Config) dialer(cfg *pgconn.Config) *dialled {
 // dialled are the connections of one attempt to connect, which are made one after the other.
 type dialled struct{ conns []*serverConn }
 
-// silent says whether a server took a connection and has said nothing on it.
+// silent reports whether a server took a connection and has said nothing on it.
 func (d *dialled) silent() bool {
 	return slices.ContainsFunc(d.conns, func(c *serverConn) bool { return !c.spoke.Load() })
 }

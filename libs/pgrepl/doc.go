@@ -11,5 +11,5 @@
 // forget exactly what is durable. A Position names a change by commit LSN and ordinal, since
 // several changes can share one LSN. Decoders check every length against the bytes at hand, return
 // an error for what they do not understand and never skip it; the pgoutput decoder allocates
-// nothing for a row. Errors that a user can mend are of type *Error and name a Reason and a remedy.
+// nothing for a row. Errors that a user can fix are of type *Error and name a Reason and a remedy.
 package pgrepl

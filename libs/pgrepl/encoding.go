@@ -24,7 +24,7 @@ const sqlASCII = "SQL_ASCII"
 // Encoding is the encoding of the database that a connection is to.
 func Encoding(conn *pgconn.PgConn) string { return conn.ParameterStatus("server_encoding") }
 
-// Unchecked says whether the texts that a database with an encoding sends need not be UTF-8.
+// Unchecked reports whether the texts that a database with an encoding sends need not be UTF-8.
 func Unchecked(encoding string) bool { return encoding == sqlASCII }
 
 // sendRaw asks for texts as they are where the server would only check them.

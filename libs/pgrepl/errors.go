@@ -16,7 +16,7 @@ import (
 // Reason names what stops a capture, for callers that branch and for users who search.
 type Reason string
 
-// The reasons. Each Error carries the sentence that mends it.
+// The reasons. Each Error carries the sentence that fixes it.
 const (
 	ReasonWALLevel        Reason = "WAL_LEVEL_NOT_LOGICAL"
 	ReasonSlotInUse       Reason = "SLOT_IN_USE"
@@ -45,7 +45,7 @@ const (
 	ReasonTLS             Reason = "TLS_FAILED"
 )
 
-// Error is a failure that the user can mend: what was being done, why it failed, and the remedy.
+// Error is a failure that the user can fix: what was being done, why it failed, and the remedy.
 type Error struct {
 	Reason Reason
 	Op     string
@@ -78,13 +78,13 @@ func ReasonOf(err error) Reason {
 	return ""
 }
 
-// Passing is an error that knows whether waiting can mend it, as of who gives tokens.
+// Passing is an error that knows whether waiting can fix it, as of who gives tokens.
 type Passing interface {
 	error
 	Passing() bool
 }
 
-// Transient says whether waiting can mend err: the server is unreachable, restarting or out of
+// Transient reports whether waiting can fix err: the server is unreachable, restarting or out of
 // connections, memory or disk, or another process still holds the slot. Everything else stays wrong
 // until somebody changes something.
 func Transient(err error) bool {
@@ -115,7 +115,7 @@ func Transient(err error) bool {
 		pgconn.SafeToRetry(err)
 }
 
-// UnknownOption says whether the server refused to start a stream because its output plugin is older than an option.
+// UnknownOption reports whether the server refused to start a stream because its output plugin is older than an option.
 func UnknownOption(err error, option string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && strings.Contains(pg.Message, option) && strings.Contains(pg.Message, "unknown")

@@ -63,7 +63,7 @@ type Handler func(*Message) error
 type Decoder interface {
 	// Decode reads one frame and calls handle for each message in it, in order.
 	Decode(f *Frame, handle Handler) error
-	// InTransaction says whether the last frame left a transaction open.
+	// InTransaction reports whether the last frame left a transaction open.
 	InTransaction() bool
 	// PluginArgs are the plugin's options for START_REPLICATION.
 	PluginArgs() []string

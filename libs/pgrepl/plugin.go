@@ -19,10 +19,10 @@ const PluginList = "output_plugin_libraries"
 // FirstPluginLists are the releases that brought PluginList, with pgoutput and test_decoding in it unless it is set.
 const FirstPluginLists = "PostgreSQL 14.24, 15.19, 16.15, 17.11 and 18.6"
 
-// BuiltIn says whether a plugin comes with PostgreSQL, so that PluginList names it unless somebody took it out.
+// BuiltIn reports whether a plugin comes with PostgreSQL, so that PluginList names it unless somebody took it out.
 func BuiltIn(plugin string) bool { return plugin == "pgoutput" || plugin == "test_decoding" }
 
-// ListsPlugins says whether the server has PluginList.
+// ListsPlugins reports whether the server has PluginList.
 func ListsPlugins(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	var list *string
 	err := conn.QueryRow(ctx, "SELECT current_setting($1, true)", PluginList).Scan(&list)

@@ -44,10 +44,10 @@ func (p Position) delivered() LSN {
 	return p.Commit
 }
 
-// UnknownEnd is Delivered amid a transaction of which the output plugin does not tell where it commits.
+// UnknownEnd is Delivered in the middle of a transaction of which the output plugin does not tell where it commits.
 const UnknownEnd = LSN(math.MaxInt64)
 
-// Before says whether p is an earlier position than q of the same server history.
+// Before reports whether p is an earlier position than q of the same server history.
 func (p Position) Before(q Position) bool {
 	if p.Commit != q.Commit {
 		return p.Commit < q.Commit

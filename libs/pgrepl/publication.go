@@ -162,7 +162,7 @@ func (p Publication) Restrictions(ctx context.Context, conn *pgx.Conn, server Se
 	return tables, operations, nil
 }
 
-// SendsViaRoot says whether the publication sends, or once it is made will send, changes of partitions as their root's.
+// SendsViaRoot reports whether the publication sends, or once it is made will send, changes of partitions as their root's.
 func (p Publication) SendsViaRoot(ctx context.Context, conn *pgx.Conn, server Server) (bool, error) {
 	if server.Major() < 13 {
 		return false, nil

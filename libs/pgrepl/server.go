@@ -22,7 +22,7 @@ type Server struct {
 	Encoding string
 }
 
-// KeepsSlots says whether slots can be made there that standbys keep too.
+// KeepsSlots reports whether slots can be made there that standbys keep too.
 func (s Server) KeepsSlots() bool { return s.Major() >= 17 && !s.InRecovery }
 
 // Major is the major version, for instance 15.
@@ -247,7 +247,7 @@ func Resume(want SlotName, slot *SlotState, system System, timelines Timelines, 
 	return at, nil
 }
 
-// Promoted says whether the server is on another timeline than the position, as far as both are known.
+// Promoted reports whether the server is on another timeline than the position, as far as both are known.
 func Promoted(system System, at Position) bool {
 	return at.Timeline != 0 && system.Timeline != 0 && at.Timeline != system.Timeline
 }

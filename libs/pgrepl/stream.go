@@ -72,7 +72,7 @@ func (s *Stream) Run(t StatusTimes) {
 	s.writer.Go("writer of statuses", func() { s.writeStatuses(t) }, s.fail)
 }
 
-// Buffered says whether Next would return a frame without reading from the socket.
+// Buffered reports whether Next would return a frame without reading from the socket.
 func (s *Stream) Buffered() bool {
 	n := s.end - s.off
 	if n < 5 {

@@ -173,7 +173,7 @@ func TestASilentServerIsNoticed(t *testing.T) {
 	}()
 	var f Frame
 	if err := s.Next(&f); !Transient(err) {
-		t.Errorf("error %v, want one that waiting can mend", err)
+		t.Errorf("error %v, want one that waiting can fix", err)
 	}
 }
 

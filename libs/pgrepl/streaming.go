@@ -51,7 +51,7 @@ func (p *Pgoutput) decodeStreaming(f *Frame, handle Handler) error {
 	case 'O':
 		return p.options.Spool.Add(p.stream, p.stream, f.Start, b)
 	case 'M':
-		// A message outside transactions can arrive amid a block; it belongs to no transaction.
+		// A message outside transactions can arrive in the middle of a block; it belongs to no transaction.
 		sub := r.uint32()
 		if len(r.b) > 0 && r.b[0]&1 == 0 {
 			return p.outside(f.Start, b, handle)

@@ -59,7 +59,7 @@ func NewWal2JSON(o Wal2JSONOptions, relations Relations) *Wal2JSON {
 // rowTypes are types by column, of rows and of what identifies them.
 type rowTypes struct{ columns, identity map[string]string }
 
-// changed notes the types of a row and says whether any is another than before. The first row's
+// changed notes the types of a row and reports whether any is another than before. The first row's
 // are: the catalog may have been read before they changed.
 func (t *rowTypes) changed(r *wal2jsonRow) bool {
 	columns, identity := note(t.columns, r.columns), note(t.identity, r.identity)
@@ -290,7 +290,7 @@ func covers(rel *pgmodel.Relation, values []wal2jsonValue) bool {
 	return true
 }
 
-// lacks says whether an inserted row has no value for some column that is not generated: the row is
+// lacks reports whether an inserted row has no value for some column that is not generated: the row is
 // older than the column.
 func lacks(rel *pgmodel.Relation, values []wal2jsonValue) bool {
 	n := 0

@@ -42,7 +42,7 @@ import (
 const (
 	// Liveness is SERVING for as long as the process answers: one that does not is to be restarted.
 	Liveness = "liveness"
-	// Readiness is SERVING while the service can do its work: one that cannot is to get no calls, and mends itself.
+	// Readiness is SERVING while the service can do its work: one that cannot is to get no calls, and recovers by itself.
 	Readiness = "readiness"
 )
 

@@ -50,7 +50,7 @@ func TestWhatIsSaidOfOthersIsNoRepetition(t *testing.T) {
 		want  int
 	}{
 		"tables":       {func(i int) { log.Warn("left out", "table", fmt.Sprint("public.t", i)) }, 20},
-		"errors":       {func(i int) { log.Error("a signal is left out", "error", fmt.Errorf("signal %d is none", i)) }, 20},
+		"errors":       {func(i int) { log.Error("a signal is left out", "err", fmt.Errorf("signal %d is none", i)) }, 20},
 		"partitions":   {func(i int) { log.Error("not written", "partition", i) }, 20},
 		"tables twice": {func(i int) { log.Warn("left out", "table", fmt.Sprint("twice.t", i/2)) }, 10},
 		"groups":       {func(i int) { log.Warn("in a group", slog.Group("of", "table", i)) }, 20},

@@ -330,7 +330,7 @@ func TestTablesAndTheirVersionsAreListed(t *testing.T) {
 func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 	s := start(t, nil)
 	s.sinks.letters = []*sinkv1.DeadLetter{{Id: "0/1", Topic: "shop.orders", Partition: 2, Offset: 3, Reason: "forever"},
-		{Id: "0/2", Reason: "mended"}, {Id: "0/3", Reason: "old"}}
+		{Id: "0/2", Reason: "fixed"}, {Id: "0/3", Reason: "old"}}
 	if out, code := s.ctl(t, "", "dead-letters", "list", "adx"); code != 0 || !strings.Contains(out, "shop.orders/2@3") ||
 		!strings.Contains(out, "forever") {
 		t.Errorf("list: %d %s", code, out)

@@ -130,7 +130,7 @@ func (r *repair) table(ctx context.Context, outcome *adminv1.TableVerification, 
 		done.Refill = "calypsoctl snapshot start " + r.q.Source + " --table " + outcome.Table
 	}
 	if len(found) > 0 {
-		if done.Reason = r.hindrance(to, outcome); done.Reason == "" {
+		if done.Reason = r.obstacle(to, outcome); done.Reason == "" {
 			if err := r.remove(ctx, done, found, source, target.(remoteTable), from.Topic); err != nil {
 				return err
 			}
@@ -139,8 +139,8 @@ func (r *repair) table(ctx context.Context, outcome *adminv1.TableVerification, 
 	return r.out.Send(&adminv1.RepairPipelineResponse{Event: &adminv1.RepairPipelineResponse_Table{Table: done}})
 }
 
-// hindrance says why no row of a copy may be removed; empty if rows may.
-func (r *repair) hindrance(to *tablev1.Table, outcome *adminv1.TableVerification) string {
+// obstacle says why no row of a copy may be removed; empty if rows may.
+func (r *repair) obstacle(to *tablev1.Table, outcome *adminv1.TableVerification) string {
 	if !to.Removable {
 		return "rows are appended to the table and never removed (table.form is not changes)"
 	}

@@ -85,7 +85,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	again := func(name string, run func() error) {
 		group.Go(name, func() error {
 			return contain.Again(ctx, name, run, func(err error) {
-				cfg.Telemetry.Logger.Error("a loop of admin begins anew", "err", err)
+				cfg.Telemetry.Logger.Error("a loop of admin starts over", "err", err)
 			})
 		})
 	}

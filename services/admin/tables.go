@@ -43,7 +43,7 @@ func (r *remoteTables) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// reopen connects anew after a question that failed, which ended the stream.
+// reopen connects again after a question that failed, which ended the stream.
 func (r *remoteTables) reopen(ctx context.Context) error {
 	if !r.ended {
 		return nil

@@ -31,7 +31,7 @@ func TestAConfigurationIsPlannedChangedAndTakenBackByTheCommandLine(t *testing.T
 	}
 	for _, line := range []string{
 		"~ topics: shop.retail.orders_info -> shop.retail.orders_info,shop.retail.returns\n",
-		"! TASKS_RESTART: The task starts anew", "! TOPICS_ADDED (topics): Topics that are added",
+		"! TASKS_RESTART: The task starts again", "! TOPICS_ADDED (topics): Topics that are added",
 		"~ secret.password: ******** -> ********\n",
 	} {
 		if !strings.Contains(out, line) {

@@ -27,7 +27,7 @@ type source struct {
 	SSLMode  string
 	// Version is the server's, such as 15.18.
 	Version string
-	// Wal2json says whether the server has that output plugin and lets it be used; pgoutput every server has.
+	// Wal2json reports whether the server has that output plugin and lets it be used; pgoutput every server has.
 	Wal2json bool
 
 	// server and dir are set if it is ours.

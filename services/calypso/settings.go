@@ -84,7 +84,7 @@ func (s *Settings) Validate() error {
 	return errors.Join(errs...)
 }
 
-// azure says whether adx-url is a cluster in Azure, which takes nothing from strangers.
+// azure reports whether adx-url is a cluster in Azure, which takes nothing from strangers.
 func (s *Settings) azure() bool {
 	endpoints, err := kusto.DeriveEndpoints(s.ADXURL, "")
 	return err == nil && !kusto.Loopback(endpoints.Query) && kusto.CheckTrust(endpoints.Query, nil) == nil

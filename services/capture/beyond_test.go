@@ -168,7 +168,7 @@ func TestAChangeThatTheServerCannotSendIsNamedAndItsRemedyWorks(t *testing.T) {
 	}
 	_, advance, _ := strings.Cut(err.Error(), "SELECT ")
 	advance, _, _ = strings.Cut(advance, ", resume")
-	s.exec(t, "UPDATE a SET y = 'mended' WHERE id = 3")
+	s.exec(t, "UPDATE a SET y = 'fixed' WHERE id = 3")
 	// The server may notice a little later that its reader is gone.
 	eventually(t, "the slot is free", func() error {
 		_, err := s.conn.Exec(t.Context(), "SELECT "+advance)
@@ -187,7 +187,7 @@ func TestAChangeThatTheServerCannotSendIsNamedAndItsRemedyWorks(t *testing.T) {
 		t.Errorf("the timeline has %q", got)
 	}
 	got := await(t, topic, 2) // the transaction was passed over whole
-	if last := got[len(got)-1]; last.Op != "u" || last.After["y"] != "mended" {
+	if last := got[len(got)-1]; last.Op != "u" || last.After["y"] != "fixed" {
 		t.Errorf("the last event is %+v", last)
 	}
 }

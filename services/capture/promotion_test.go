@@ -132,7 +132,7 @@ func TestAPromotionLosesAndRepeatsNothingWhereTheSlotSurvives(t *testing.T) {
 	}{
 		{"copied, switchover", testenv.Fast, false, nil},
 		{"copied, crash", testenv.Immediate, false, nil},
-		{"copied, amid a transaction", testenv.Immediate, false,
+		{"copied, in the middle of a transaction", testenv.Immediate, false,
 			map[string]string{"max.batch.size": "7", "replication.protocol": "4"}},
 		{"synchronised, switchover", testenv.Fast, true, nil},
 		{"synchronised, crash", testenv.Immediate, true, nil},

@@ -45,8 +45,8 @@ func Run(ctx context.Context, cfg Config) error {
 	watcher.Go("watch of all idle captures", func() {
 		idle.Watch{Registry: registry.captures, Fleet: worker, Logger: cfg.Telemetry.Logger}.Run(watching)
 	}, func(err error) {
-		cfg.Telemetry.Logger.Error("The slots of captures that do not run are not looked at any more; restart the worker",
-			"error", err)
+		cfg.Telemetry.Logger.Error("the slots of captures that do not run are not looked at any more; restart the worker",
+			"err", err)
 	})
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, NewService(registry, worker))

@@ -274,7 +274,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	for _, t := range queue.Tables() {
 		if t.Again {
 			s.task.env.Logger.Warn(
-				"A table that a snapshot had begun to read is read again from its beginning, so that rows of it come twice: it has a SELECT of its own, or is read through a parent whose members cannot be read alone", "table", t.Name)
+				"a table that a snapshot had begun to read is read again from its beginning, so that rows of it come twice: it has a SELECT of its own, or is read through a parent whose members cannot be read alone", "table", t.Name)
 		}
 	}
 	s.task.status.Observe(status.SnapshotBegan{Tables: toRead(queue), Why: s.again})
@@ -300,7 +300,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 		return err
 	}
 	s.task.status.Observe(status.SnapshotEnded{})
-	s.task.env.Logger.Info("The snapshot is complete", "tables", len(queue.Tables()), "position", at.String())
+	s.task.env.Logger.Info("the snapshot is complete", "tables", len(queue.Tables()), "position", at.String())
 	s.task.fail.Pass("between_snapshot_and_stream")
 	return nil
 }
@@ -346,6 +346,6 @@ func (s *session) loadHistory(ctx context.Context) (kept *schemas.Log, err error
 		return nil, err
 	}
 	s.task.env.Logger.Warn(
-		"The versions of tables are not kept: make the compacted topic, with one partition, and let this worker read and write it", "topic", s.task.env.Schemas.Topic, "error", err)
+		"the versions of tables are not kept: make the compacted topic, with one partition, and let this worker read and write it", "topic", s.task.env.Schemas.Topic, "err", err)
 	return nil, nil
 }

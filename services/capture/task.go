@@ -68,7 +68,7 @@ func (t *task) Run(ctx context.Context) error {
 		Notice: func(err error, in time.Duration) {
 			t.status.Observe(status.SessionFailed{Err: err})
 			t.env.Retrying(err)
-			t.env.Logger.Warn("Capture tries again after a failure", "error", err, telemetry.Passing("in", in))
+			t.env.Logger.Warn("capture tries again after a failure", "err", err, telemetry.Passing("in", in))
 		},
 	}, func(ctx context.Context) error {
 		return contain.Call("session of a capture", func() error { return t.session(ctx) })
@@ -95,7 +95,7 @@ func (t *task) unprocessable(err error) error {
 	case spec.FailUnprocessable:
 		return retry.Permanent("%w", err)
 	case spec.WarnUnprocessable:
-		t.env.Logger.Warn("An event was left out (event.processing.failure.handling.mode)", "error", err)
+		t.env.Logger.Warn("an event was left out (event.processing.failure.handling.mode)", "err", err)
 	}
 	return nil
 }
@@ -104,17 +104,17 @@ func (t *task) unprocessable(err error) error {
 func (t *task) unidentified(table pgrepl.Table) {
 	t.status.Observe(status.Unconverted{Kind: "unidentified"})
 	t.env.Logger.Error(
-		"A row was changed or deleted in a table without key and replica identity: the server does not say which, so there is no event of it", "table", table.String(),
+		"a row was changed or deleted in a table without key and replica identity: the server does not say which, so there is no event of it", "table", table.String(),
 		"reason", pgrepl.ReasonIdentity, "remedy", fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key",
 			pgrepl.QuoteTable(table.Schema, table.Name)))
 }
 
 func (t *task) conversionFailed(c *pgmodel.Column, err error) {
-	t.env.Logger.Warn("A value could not be converted; null is sent in its place (event.converting.failure.handling.mode)",
-		"column", c.Name, "error", err)
+	t.env.Logger.Warn("a value could not be converted; null is sent in its place (event.converting.failure.handling.mode)",
+		"column", c.Name, "err", err)
 	t.status.Observe(status.Unconverted{Kind: "conversion"})
 }
 
 func (t *task) untold(err error) {
-	t.env.Logger.Error("What takes long, or ends, could not be told", "error", err)
+	t.env.Logger.Error("what takes long, or ends, could not be told", "err", err)
 }

@@ -24,7 +24,7 @@ func (w writing) Delivered(t *buffer.Summary) {
 	s.task.status.Observe(&status.Delivered{Summary: t, Tables: tables, At: time.Now(),
 		ExactlyOnce: s.producer.Transactional()})
 	for _, v := range t.Versions {
-		s.task.env.Logger.Info("A table has a new version", "table", v.Table, "version", v.Number, "lsn", v.From.LSN.String(),
+		s.task.env.Logger.Info("a table has a new version", "table", v.Table, "version", v.Number, "lsn", v.From.LSN.String(),
 			"changes", v.Summary())
 		if v.Number > 1 {
 			s.task.env.Happened("SchemaChanged", fmt.Sprintf("table %s is version %d from LSN %s on, %s", v.Table, v.Number,
@@ -84,7 +84,7 @@ func (w waiting) Untold(err error) { w.t.untold(err) }
 func (w waiting) Answers() {
 	w.t.status.Observe(status.Slow{})
 	w.t.env.Retrying(nil)
-	w.t.env.Logger.Info("PostgreSQL answers again")
+	w.t.env.Logger.Info("the server answers again")
 }
 
 // tellPlan tells what is unusual about a start of a connector that was at a position before. again
@@ -94,14 +94,14 @@ func tellPlan(t *task, before pgrepl.Position, p starting.Plan) (again string) {
 	case p.Lost != nil:
 		return tellLost(t, before, p)
 	case p.Gap != nil:
-		t.env.Logger.Warn("Slot and last position differ; going on as offset.mismatch.strategy says", "strategy",
-			t.spec.Slot.Mismatch, "error", p.Gap)
+		t.env.Logger.Warn("slot and last position differ; going on as offset.mismatch.strategy says", "strategy",
+			t.spec.Slot.Mismatch, "err", p.Gap)
 		t.env.Happened("GapAccepted", fmt.Sprintf("the stream goes on at %s (offset.mismatch.strategy=%s): %v", p.At,
 			t.spec.Slot.Mismatch, p.Gap))
 	case p.Promotion:
 		what := fmt.Sprintf(
 			"a standby was promoted: the server is on timeline %d, before on %d; all that was delivered, up to %s, is part of its history, and the slot goes on from there", p.At.Timeline, before.Timeline, p.At)
-		t.env.Logger.Warn("The connector goes on after a promotion", "what", what, "slot", t.spec.Slot.Name)
+		t.env.Logger.Warn("the connector goes on after a promotion", "what", what, "slot", t.spec.Slot.Name)
 		t.env.Happened("Promoted", what)
 	}
 	return ""
@@ -118,14 +118,14 @@ const nothingInstead = "calypsoctl snapshot start reads the tables while the str
 func tellLost(t *task, after pgrepl.Position, p starting.Plan) (again string) {
 	reason := pgrepl.ReasonOf(p.Lost)
 	if p.Read == starting.Nothing {
-		what := fmt.Sprintf("the changes after %s are lost (%s), and nothing is read in their place: the stream begins anew (snapshot.mode=%s)",
+		what := fmt.Sprintf("the changes after %s are lost (%s), and nothing is read in their place: the stream starts over (snapshot.mode=%s)",
 			after, reason, t.spec.Snapshot.Name)
-		t.env.Logger.Warn("The slot's changes are lost, and nothing takes their place, as snapshot.mode says", "error", p.Lost,
+		t.env.Logger.Warn("the slot's changes are lost, and nothing takes their place, as snapshot.mode says", "err", p.Lost,
 			"remedy", nothingInstead)
 		t.env.Happened("GapAccepted", fmt.Sprintf("%s: %v. %s", what, p.Lost, nothingInstead))
 		return ""
 	}
-	t.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", p.Lost,
+	t.env.Logger.Warn("the slot's changes are lost: all tables are read again, as snapshot.mode says", "err", p.Lost,
 		"remedy", deletesUntold)
 	again = fmt.Sprintf("all tables are read again, since the changes after %s are lost (%s)", after, reason)
 	t.env.Happened("ReadAgain", fmt.Sprintf("%s: %v. %s", again, p.Lost, deletesUntold))
@@ -138,7 +138,7 @@ func tellPassedOver(t *task, after, to pgrepl.Position) (again string) {
 		"all tables are read at each start (snapshot.mode=%s), and changes from %s to %s come as the rows that they led to",
 		t.spec.Snapshot.Name, after, to)
 	t.env.Logger.Info(
-		"All tables are read again, as snapshot.mode says; what changed since the last position comes as rows only", "after",
+		"all tables are read again, as snapshot.mode says; what changed since the last position comes as rows only", "after",
 		after.String(), "to", to.String(), "remedy", deletesUntold)
 	t.env.Happened("ReadAgain", fmt.Sprintf("%s. %s", again, deletesUntold))
 	return again

@@ -102,7 +102,7 @@ func TestTheSlotOfACaptureThatDoesNotRunIsWatched(t *testing.T) {
 		t.Errorf("a paused capture whose slot keeps log is %v", c)
 	}
 	s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
-	fleet.configs[name]["heartbeat.interval.ms"] = "1000" // a configuration that changed is looked at anew
+	fleet.configs[name]["heartbeat.interval.ms"] = "1000" // a configuration that changed is looked at again
 	if c := shown(); !c.GetSlot().GetMissing() || c.DurableLsn == "" {
 		t.Errorf("a paused capture whose slot is gone is %v", c)
 	}
@@ -125,11 +125,11 @@ func TestASlotIsWatchedAlsoWhileKafkaDoesNotSayHowFarItsCaptureHadCome(t *testin
 		return all.Captures[0]
 	}
 	if c := shown(); c.Slot != nil || !strings.Contains(c.Reason, "no slot "+s.db) {
-		t.Errorf("nothing says whether the slot ever was, but the capture is %v", c)
+		t.Errorf("nothing reports whether the slot ever was, but the capture is %v", c)
 	}
 	s.exec(t, "SELECT pg_create_logical_replication_slot('"+s.db+"', 'pgoutput')")
 	s.exec(t, "CREATE TABLE a AS SELECT generate_series(1, 20000)")
-	fleet.configs[name]["heartbeat.interval.ms"] = "1000" // a configuration that changed is looked at anew
+	fleet.configs[name]["heartbeat.interval.ms"] = "1000" // a configuration that changed is looked at again
 	if c := shown(); c.GetSlot().GetRetainedBytes() < 1<<20 || c.DurableLsn != "" {
 		t.Errorf("the slot keeps log, but the capture is %v", c)
 	}

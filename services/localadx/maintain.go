@@ -28,7 +28,7 @@ func (s *Server) maintain(ctx context.Context) error {
 			"remove abandoned blobs":   func() error { return s.blobs.DeleteOlderThan(time.Now().Add(-abandonedBlob)) },
 		} {
 			if err := step(); err != nil && ctx.Err() == nil {
-				s.config.Log.Error("maintenance", "step", what, "error", err)
+				s.config.Log.Error("maintenance", "step", what, "err", err)
 			}
 		}
 	}

@@ -140,7 +140,7 @@ func (s *Server) listenOnIPv6(addr string, first net.Listener) net.Listener {
 	}
 	second, err := net.Listen("tcp6", net.JoinHostPort("::1", port))
 	if err != nil {
-		s.config.Log.Debug("localhost is 127.0.0.1 only", "error", err)
+		s.config.Log.Debug("localhost is 127.0.0.1 only", "err", err)
 		return nil
 	}
 	return second

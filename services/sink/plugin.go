@@ -141,7 +141,7 @@ var repeats = []string{
 	"To go on where it stopped, set the offsets to what they were before: calypsoctl offsets get -o json writes what calypsoctl offsets set reads.",
 }
 
-// checkBatching looks how long queued ingestion may wait; it is no hindrance. A batch with a tag is
+// checkBatching looks how long queued ingestion may wait; it only informs. A batch with a tag is
 // sealed at once, whatever the policy (learn.microsoft.com/kusto/management/batching-policy,
 // SingleBlob_IngestByTag).
 func checkBatching(ctx context.Context, client *kusto.Client, s *spec.Spec, r route.Route) connector.Check {
@@ -164,7 +164,7 @@ func checkBatching(ctx context.Context, client *kusto.Client, s *spec.Spec, r ro
 	return c
 }
 
-// checkStatuses says how many partitions the table of statuses has room for; it is no hindrance.
+// checkStatuses says how many partitions the table of statuses has room for; it only informs.
 func checkStatuses(s *spec.Spec) connector.Check {
 	a := s.StatusesADay()
 	c := connector.Check{Name: "status requests", OK: true,
@@ -178,7 +178,7 @@ func checkStatuses(s *spec.Spec) connector.Check {
 }
 
 // checkCapacity says how many ingestions the cluster runs at a time
-// (learn.microsoft.com/kusto/management/show-capacity-command); it is no hindrance.
+// (learn.microsoft.com/kusto/management/show-capacity-command); it only informs.
 func checkCapacity(ctx context.Context, client *kusto.Client, routes []route.Route) connector.Check {
 	c := connector.Check{Name: "ingestion capacity", OK: true}
 	database := "" // any in which the identity has a role

@@ -36,7 +36,7 @@ func (s *summary) suspects() []name {
 	return tests
 }
 
-// unsteady runs the suspects alone and says whether all that failed passes then.
+// unsteady runs the suspects alone and reports whether all that failed passes then.
 func (s *summary) unsteady(w io.Writer, flags []string) bool {
 	tests := s.suspects()
 	for _, n := range tests {

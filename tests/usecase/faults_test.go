@@ -21,7 +21,7 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
 )
 
-// A fault is a mistake in a configuration or at the source or target that no waiting mends. It must be named, with what
+// A fault is a mistake in a configuration or at the source or target that no waiting fixes. It must be named, with what
 // to do about it, in the answer or in /status, over gRPC and in the log.
 type fault struct {
 	name string

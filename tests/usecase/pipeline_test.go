@@ -74,7 +74,7 @@ func newPipeline(t *testing.T, o stack.Options) *pipeline {
 	return p
 }
 
-// connect opens the test's own connection to PostgreSQL, anew after its restart.
+// connect opens the test's own connection to PostgreSQL, again after its restart.
 func (p *pipeline) connect(t *testing.T) {
 	t.Helper()
 	ctx := t.Context()

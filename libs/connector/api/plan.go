@@ -84,12 +84,12 @@ func (s *configurations) restartOf(c state.Connector, plugin connector.Plugin, t
 		consequence.Effect = string(catalogue.NoEffectYet)
 		consequence.Detail = "The connector is stopped: the configuration counts when it is resumed."
 	case before != tasks:
-		consequence.Detail = fmt.Sprintf("The tasks start anew, %d instead of %d, and go on where they stopped.", tasks,
+		consequence.Detail = fmt.Sprintf("The tasks start again, %d instead of %d, and go on where they stopped.", tasks,
 			before)
 	case tasks == 1:
-		consequence.Detail = "The task starts anew and goes on where it stopped."
+		consequence.Detail = "The task starts again and goes on where it stopped."
 	default:
-		consequence.Detail = fmt.Sprintf("The %d tasks start anew and go on where they stopped.", tasks)
+		consequence.Detail = fmt.Sprintf("The %d tasks start again and go on where they stopped.", tasks)
 	}
 	return consequence
 }

@@ -30,7 +30,7 @@ type crash struct {
 	Named bool   `json:"named,omitempty"`
 	// Said is the first line and the top of the stack, or how memory was used.
 	Said string `json:"said"`
-	// Killed is set if the kernel ended the process for want of memory, which left no text.
+	// Killed is set if the kernel ended the process for lack of memory, which left no text.
 	Killed bool `json:"killed,omitempty"`
 }
 

@@ -2,7 +2,7 @@
 //
 // Model. A Journal in a folder that outlives the process takes what the process before has left: the text of its
 // crash, which names the run at fault if a goroutine of that run ended it, or a last reading of its memory, from which
-// follows whether the kernel ended it for want of memory and which task held most. A run that ended the process twice
+// follows whether the kernel ended it for lack of memory and which task held most. A run that ended the process twice
 // within an hour is quarantined until somebody restarts it; if nobody can be blamed, tasks start one by one, each
 // watched for a while, so that the next crash has a name.
 //

@@ -88,7 +88,7 @@ type readings struct {
 	holders map[string]Holder // by run; guarded by mu
 }
 
-// openReadings returns what the last process left of its memory if it ended for want of it, and begins to read that
+// openReadings returns what the last process left of its memory if it ended for lack of it, and begins to read that
 // of this one.
 func (c *Journal) openReadings() *lastReading {
 	path := filepath.Join(c.dir, "memory.json")

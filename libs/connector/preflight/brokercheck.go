@@ -43,8 +43,8 @@ func (c *Checker) checkBroker(ctx context.Context, plugin connector.Plugin, v cl
 	return append(append(checks, c.checkRights(ctx, rights, plugin.Type, v, used)...), c.checkHanging(ctx)...)
 }
 
-// checkCreation asks whether topics may be made whose names begin with a prefix. They may be there already, so it is
-// no hindrance.
+// checkCreation asks whether topics may be made whose names begin with a prefix. They may be there already, so
+// it stops nothing.
 func (c *Checker) checkCreation(ctx context.Context, prefix string) connector.Check {
 	found := connector.Check{Name: "topic creation", OK: true, Detail: "topics may be made"}
 	made, err := c.store.Admin.ValidateCreateTopics(ctx, 1, c.store.Config().ReplicationFactor, nil, prefix+checkedTopic)

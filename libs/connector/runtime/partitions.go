@@ -18,13 +18,13 @@ func (s *supervisor) checkLease() {
 	if leased {
 		s.watched = maps.Clone(s.assigned)
 		s.membership.set("")
-		s.logger.Info("Kafka's group coordinator answers again; tasks go on", "partitions", partitions)
+		s.logger.Info("the group's coordinator answers again; tasks go on", "partitions", partitions)
 		s.act(s.lifecycle.Assigned(partitions))
 		return
 	}
 	s.membership.set("its coordinator has not answered for the session timeout")
 	s.logger.Warn(
-		"Kafka's group coordinator has not answered for the session timeout; tasks stop, since others may take them over",
+		"the group's coordinator has not answered for the session timeout; tasks stop, since others may take them over",
 		"partitions", partitions)
 	s.watched = s.everyPartition()
 	s.act(s.lifecycle.Lost(partitions))

@@ -92,7 +92,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			"err", err)
 	}
 	defer forget()
-	// Once the worker stops, whoever kills it does so because that takes long, and not for want of memory.
+	// Once the worker stops, whoever kills it does so because that takes long, and not for lack of memory.
 	working, stopReading := context.WithCancel(ctx)
 	var reader contain.Waiting
 	reader.Go("readings of memory", func() { crashes.Watch(working) }, func(err error) {

@@ -23,7 +23,7 @@ type View struct {
 type Connector struct {
 	// Name is empty of a connector that does not exist.
 	Name string
-	// Generation is the offset of the configuration's record: a new one means that the tasks must start anew.
+	// Generation is the offset of the configuration's record: a new one means that the tasks must start again.
 	Generation int64
 	// Configured is the record's timestamp in milliseconds since 1970.
 	Configured int64

@@ -28,7 +28,7 @@ func (s *Store) Follow(ctx context.Context) {
 			return
 		}
 		s.SetFailure(err)
-		s.logger.Warn("Kafka cannot be used yet; trying again", "err", err)
+		s.logger.Warn("the brokers cannot be used yet; trying again", "err", err)
 		retry.wait(ctx)
 	}
 	s.client.AddConsumeTopics(s.config.ConfigTopic, s.config.StatusTopic)

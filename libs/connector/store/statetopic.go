@@ -148,7 +148,7 @@ func (t *StateTopic) await(ctx context.Context, name string, open *transaction) 
 	return nil
 }
 
-// hanging says whether nobody will end a transaction; nil if somebody will.
+// hanging reports whether nobody will end a transaction; nil if somebody will.
 func (t *StateTopic) hanging(ctx context.Context, open *transaction) (*kafka.HangingTransaction, error) {
 	c, err := t.client()
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 // Tier is what one tier of the service offers to Kafka clients.
 type Tier struct {
 	Name string
-	// Gzip says whether batches may be compressed with gzip; all other codecs are refused in every tier
+	// Gzip reports whether batches may be compressed with gzip; all other codecs are refused in every tier
 	// (apache-kafka-configurations, "compression.type").
 	Gzip bool
-	// Transactions says whether transactional producers are served. The documentation calls it a
+	// Transactions reports whether transactional producers are served. The documentation calls it a
 	// preview of Premium and Dedicated in one place and unsupported in another.
 	Transactions bool
-	// Epochs says whether metadata tell the epochs of leaders, and OffsetForLeaderEpoch is answered
+	// Epochs reports whether metadata tell the epochs of leaders, and OffsetForLeaderEpoch is answered
 	// (KIP-320). Users of tier Premium saw that its answers make franz-go find that records were
 	// lost, and those of Standard are not asked
 	// (github.com/open-telemetry/opentelemetry-collector-contrib/issues/42226). What exactly is

@@ -73,7 +73,7 @@ func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f findin
 		switch t.State {
 		case capturev1.IncrementalTable_STATE_FAILED:
 			return finding{warning, fmt.Sprintf("the incremental snapshot of %s failed: %s", t.Table, Sentence(t.Reason)),
-				fmt.Sprintf("mend it, then: calypsoctl snapshot start %s --table %s", source, t.Table)}, true
+				fmt.Sprintf("fix it, then: calypsoctl snapshot start %s --table %s", source, t.Table)}, true
 		case capturev1.IncrementalTable_STATE_READING:
 			reading = fmt.Sprintf("incremental snapshot of %s: %s", t.Table, rows(t.RowsDone, t.RowsEstimated))
 		case capturev1.IncrementalTable_STATE_WAITING:

@@ -62,7 +62,7 @@ var ways = []way{
 		"one side speaks TLS and the other does not: correct the protocol or the port in the configuration", true},
 	{[]string{"no route to host", "network is unreachable"},
 		"there is no way from the worker to that address: see to routes, firewalls and private endpoints", false},
-	{[]string{"timeout", "timed out", "deadline exceeded", "has not answered"},
+	{[]string{"timeout", "timed out", "deadline exceeded", "has not answered", "says nothing for"},
 		"the server does not answer in time: see that it runs and is not overloaded, and that no firewall between it and the worker drops what they send", false},
 }
 

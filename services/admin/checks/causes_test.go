@@ -185,7 +185,7 @@ func TestWhatIsShownOfARealErrorHasItsDeepestCauseAndARemedyThatFits(t *testing.
 	want := map[string]struct{ causes, remedies []string }{
 		"refused": {[]string{"connection refused"}, []string{"nothing listens"}},
 		"name":    {[]string{"no such host"}, []string{"DNS"}},
-		"silent": {[]string{"timeout", "deadline exceeded", "has not answered"},
+		"silent": {[]string{"timeout", "deadline exceeded", "has not answered", "says nothing for"},
 			[]string{"does not answer in time"}},
 		"authority": {[]string{"certificate signed by unknown authority"},
 			[]string{"kusto.tls.ca.file", "sslrootcert", "admin's --tls-ca"}},

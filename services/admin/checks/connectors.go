@@ -33,8 +33,8 @@ func judgeState(connector, what string, state connectorv1.State, trace string) f
 	switch state {
 	case connectorv1.State_STATE_FAILED:
 		trace = strings.ReplaceAll(trace, "<connector>", connector) // so that what it says to type can be typed
-		mend := cmp.Or(remedyWithin(trace), "mend what the error says (calypsoctl describe "+connector+")")
-		return finding{failure, what + " failed: " + Sentence(trace), mend + "; then: calypsoctl restart " + connector}
+		fix := cmp.Or(remedyWithin(trace), "fix what the error says (calypsoctl describe "+connector+")")
+		return finding{failure, what + " failed: " + Sentence(trace), fix + "; then: calypsoctl restart " + connector}
 	case connectorv1.State_STATE_PAUSED:
 		return finding{notice, what + " is paused", "calypsoctl resume " + connector}
 	case connectorv1.State_STATE_STOPPED:

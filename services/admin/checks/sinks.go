@@ -76,7 +76,7 @@ func judgeLetters(s *sinkv1.Sink, name string, last lag.Rise) finding {
 		summary += fmt.Sprintf("; the last %d came at %s", last.By, last.At.UTC().Format(time.RFC3339))
 	}
 	return finding{warning, summary,
-		fmt.Sprintf("calypsoctl dead-letters list %s; once the cause is mended: calypsoctl dead-letters replay %s --all",
+		fmt.Sprintf("calypsoctl dead-letters list %s; once the cause is fixed: calypsoctl dead-letters replay %s --all",
 			name, name)}
 }
 
@@ -103,7 +103,7 @@ func noticeSubject(sink string, n *sinkv1.SinkNotice) string {
 	return strings.TrimSpace(strings.Join([]string{sink, n.Topic, n.Column}, " "))
 }
 
-// judgeNotice weighs what a sink cannot mend by itself. A table that is being changed passes by itself.
+// judgeNotice weighs what a sink cannot fix by itself. A table that is being changed passes by itself.
 func judgeNotice(n *sinkv1.SinkNotice) finding {
 	state := warning
 	switch n.Kind {

@@ -79,7 +79,7 @@ calypsoctl transactions list`,
 calypsoctl transactions abort calypso-offsets 7 --producer 4003`,
 
 	"snapshot start": `
-# all orders anew, and those of one city
+# all orders again, and those of one city
 calypsoctl snapshot start pg-orders-source --table retail.orders_info
 calypsoctl snapshot start pg-orders-source --table retail.orders_info --where "city = 'Seattle'"`,
 	"snapshot progress": `
@@ -115,7 +115,7 @@ calypsoctl offsets recover adx-orders-sink --yes`,
 calypsoctl dead-letters list adx-orders-sink
 calypsoctl dead-letters list adx-orders-sink --reason mapping -o json`,
 	"dead-letters replay": `
-# after the cause is mended
+# after the cause is fixed
 calypsoctl dead-letters replay adx-orders-sink --all
 calypsoctl dead-letters replay adx-orders-sink --id 0/17`,
 	"dead-letters discard": `

@@ -11,7 +11,7 @@ import (
 
 // snapshotCommand controls incremental snapshots of a source connector.
 func snapshotCommand(s *session) *cobra.Command {
-	root := &cobra.Command{Use: "snapshot", Short: "Read tables anew while the stream goes on"}
+	root := &cobra.Command{Use: "snapshot", Short: "Read tables again while the stream goes on"}
 	signal := func(use, short string, action capturev1.SnapshotAction, tablesNeeded bool) *cobra.Command {
 		q := &capturev1.SignalSnapshotRequest{Action: action}
 		var tables []string

@@ -225,7 +225,7 @@ func (h *Handler) serveBlob(w http.ResponseWriter, r *http.Request, container, n
 		w.WriteHeader(http.StatusOK)
 		if r.Method == http.MethodGet {
 			if _, err := io.Copy(w, content); err != nil {
-				h.Log.Debug("send a blob", "blob", name, "error", err)
+				h.Log.Debug("send a blob", "blob", name, "err", err)
 			}
 		}
 	case http.MethodDelete:
@@ -300,7 +300,7 @@ func (h *Handler) storeFailed(w http.ResponseWriter, r *http.Request, err error)
 	case errors.As(err, &bad):
 		h.fail(w, http.StatusBadRequest, "InvalidInput", err.Error())
 	default:
-		h.Log.Error("storage request", "method", r.Method, "path", r.URL.Path, "error", err)
+		h.Log.Error("storage request", "method", r.Method, "path", r.URL.Path, "err", err)
 		h.fail(w, http.StatusInternalServerError, "InternalError", err.Error())
 	}
 }
@@ -317,6 +317,6 @@ func (h *Handler) fail(w http.ResponseWriter, status int, code, message string) 
 	w.WriteHeader(status)
 	io.WriteString(w, xml.Header)
 	if err := xml.NewEncoder(w).Encode(body); err != nil {
-		h.Log.Debug("send a storage error", "error", err)
+		h.Log.Debug("send a storage error", "err", err)
 	}
 }

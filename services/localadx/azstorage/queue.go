@@ -121,6 +121,6 @@ func (h *Handler) writeMessages(w http.ResponseWriter, status int, messages []qu
 	w.WriteHeader(status)
 	io.WriteString(w, xml.Header)
 	if err := xml.NewEncoder(w).Encode(queueMessages{Messages: messages}); err != nil {
-		h.Log.Debug("send queue messages", "error", err)
+		h.Log.Debug("send queue messages", "err", err)
 	}
 }

@@ -103,7 +103,7 @@ func (h *Handler) tableFailed(w http.ResponseWriter, err error) {
 	case errors.As(err, &bad):
 		h.failTable(w, http.StatusBadRequest, "InvalidInput", err.Error())
 	default:
-		h.Log.Error("storage table request", "error", err)
+		h.Log.Error("storage table request", "err", err)
 		h.failTable(w, http.StatusInternalServerError, "InternalError", err.Error())
 	}
 }
@@ -118,6 +118,6 @@ func (h *Handler) failTable(w http.ResponseWriter, status int, code, message str
 	w.Header().Set("x-ms-error-code", code)
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(body); err != nil {
-		h.Log.Debug("send a storage error", "error", err)
+		h.Log.Debug("send a storage error", "err", err)
 	}
 }

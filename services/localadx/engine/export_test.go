@@ -10,5 +10,5 @@ func Begin(ctx context.Context, writes bool) (running context.Context, end func(
 	return beginRun(ctx, runKind{writes: writes})
 }
 
-// EndNewest ends a query for want of memory.
+// EndNewest ends a query for lack of memory.
 func EndNewest() bool { return endNewest(errMemory, false) }

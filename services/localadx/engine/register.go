@@ -73,7 +73,7 @@ const panicked = "internal error: "
 // Config implements duckdb.ScalarFunc.
 func (f *function) Config() duckdb.ScalarFuncConfig { return f.config }
 
-// Executor implements duckdb.ScalarFunc. It is asked for anew for each chunk of rows, whose results
+// Executor implements duckdb.ScalarFunc. It is asked for again for each chunk of rows, whose results
 // are kept until the last is there.
 func (f *function) Executor() duckdb.ScalarFuncExecutor {
 	var results int64

@@ -15,7 +15,7 @@ import (
 // has a match and the condition holds for it (the match moves on to k, replacing what k had), or
 // else if k has a match and the condition holds for that. Step 1 starts a match where it has none.
 // In SQL a state is a struct {m, s1 … sn} or null, and each step is a SELECT layer that computes
-// the state columns anew.
+// the state columns again.
 type scanBinder struct {
 	*binder
 	op      syntax.ScanOp

@@ -12,7 +12,7 @@ import (
 func (b *binder) share(rel *relation) *relation {
 	if b.results > 1 && rel.volatile() {
 		b.failHint(nil, syntax.CodeUnsupported, "send each query in a request of its own",
-			"A table of random values is computed anew for each query of a request, where the service may compute it once")
+			"A table of random values is computed again for each query of a request, where the service may compute it once")
 	}
 	name := fmt.Sprintf("kql_shared_%d", len(b.shared)+1)
 	b.shared = append(b.shared, name+" AS MATERIALIZED ("+rel.sql+")")

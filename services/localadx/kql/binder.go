@@ -13,7 +13,7 @@ import (
 const maxSQL = 8 << 20
 
 // maxWork bounds the SQL that is written while a query is bound, in bytes: each operator writes its
-// input's anew, so that a long chain of them costs the square of its length.
+// input's again, so that a long chain of them costs the square of its length.
 const maxWork = 128 << 20
 
 // maxCalls bounds the nesting of function calls; stored functions may call each other in circles.
@@ -51,7 +51,7 @@ type probeError struct{ err error }
 
 // binding is what a name stands for in a scope: exactly one of its fields is set, apart from scope.
 type binding struct {
-	x      syntax.Node // a let expression, bound anew at each use
+	x      syntax.Node // a let expression, bound again at each use
 	value  *expr       // a bound scalar: a function's argument
 	table  *relation   // a bound table: a function's tabular argument, or as
 	lambda *syntax.LambdaNode

@@ -221,7 +221,7 @@ func (i *Ingestor) turn(batcher *Batcher, now time.Time) time.Duration {
 	for _, r := range i.incoming {
 		batches, err := batcher.Add(r, i.policy(r), now)
 		if err != nil {
-			i.config.Log.Error("batch a request", "table", r.Table, "error", err)
+			i.config.Log.Error("batch a request", "table", r.Table, "err", err)
 			batches = []Batch{{Requests: []Request{r}}}
 		}
 		i.seal(batches)
@@ -300,7 +300,7 @@ func (i *Ingestor) try(ctx context.Context, a attempt) {
 		return
 	}
 	delay := min(firstRetry<<min(a.tries, 10), lastRetry)
-	i.config.Log.Error("ingest a batch, to be tried again", "table", a.Requests[0].Table, "in", delay, "error", err)
+	i.config.Log.Error("ingest a batch, to be tried again", "table", a.Requests[0].Table, "in", delay, "err", err)
 	i.mu.Lock()
 	i.later = append(i.later, attempt{Batch: Batch{Requests: again, Reason: a.Reason}, tries: a.tries + 1,
 		at: time.Now().Add(delay)})
@@ -476,7 +476,7 @@ func (i *Ingestor) end(ctx context.Context, requests []Request, o outcome) ([]Re
 // settle is end where nobody can try again: the message stays and the next start finds it.
 func (i *Ingestor) settle(ctx context.Context, requests []Request, o outcome) {
 	if _, err := i.end(ctx, requests, o); err != nil {
-		i.config.Log.Error("settle a request to ingest", "error", err)
+		i.config.Log.Error("settle a request to ingest", "err", err)
 	}
 }
 
@@ -489,7 +489,7 @@ func (i *Ingestor) clean(requests []Request) {
 	i.mu.Unlock()
 	for _, r := range requests {
 		if err := i.config.Opener.Delete(r.BlobURL); err != nil {
-			i.config.Log.Warn("delete an ingested blob", "error", err)
+			i.config.Log.Warn("delete an ingested blob", "err", err)
 		}
 	}
 }

@@ -28,7 +28,7 @@ type outcome struct {
 	fromUpdatePolicy bool
 }
 
-// failure makes the outcome of an error that another try would not mend, or has not.
+// failure makes the outcome of an error that another try would not fix, or has not.
 func failure(err error) outcome {
 	o := outcome{status: failed, code: ingest.CodeInternal, details: err.Error(), failure: "Permanent"}
 	var known *ingest.Error

@@ -64,7 +64,7 @@ func openSuspects(dir string, log *slog.Logger) (*suspects, error) {
 		err = json.Unmarshal(text, &s.file)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("read what was being ingested when the service ended", "error", err)
+		log.Warn("read what was being ingested when the service ended", "err", err)
 	}
 	if s.file.Ends == nil {
 		s.file.Ends = map[string]ends{}
@@ -151,6 +151,6 @@ func (s *suspects) save() {
 		err = os.Rename(s.path+".new", s.path)
 	}
 	if err != nil {
-		s.log.Warn("note what is being ingested", "error", err)
+		s.log.Warn("note what is being ingested", "err", err)
 	}
 }

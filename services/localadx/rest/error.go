@@ -181,11 +181,11 @@ func serverError(err error) oneAPIError {
 func (h *Handler) fail(x *exchange, err error) {
 	e := x.describe(err)
 	if e.status >= 500 {
-		h.Log.Error("request failed", "path", x.URL.Path, "client_request_id", x.clientID, "error", err)
+		h.Log.Error("request failed", "path", x.URL.Path, "client_request_id", x.clientID, "err", err)
 	}
 	x.w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	x.w.WriteHeader(e.status)
 	if err := json.NewEncoder(x.w).Encode(map[string]oneAPIError{"error": e}); err != nil {
-		h.Log.Debug("send an error", "error", err)
+		h.Log.Debug("send an error", "err", err)
 	}
 }

@@ -163,6 +163,6 @@ func (h *Handler) end(x *exchange, w *bufio.Writer) {
 		err = x.body.Close()
 	}
 	if err != nil {
-		h.Log.Debug("send an answer", "client_request_id", x.clientID, "error", err)
+		h.Log.Debug("send an answer", "client_request_id", x.clientID, "err", err)
 	}
 }

@@ -233,7 +233,7 @@ func (h *Handler) operationStatus(x *exchange, operation string) {
 func (h *Handler) sendJSON(x *exchange, answer any) {
 	w := h.begin(x)
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		h.Log.Debug("send an answer", "error", err)
+		h.Log.Debug("send an answer", "err", err)
 	}
 	h.end(x, w)
 }

@@ -141,6 +141,6 @@ func (h *Handler) recordStreamFailure(x *exchange, err error) {
 	}
 	failure := store.NewFailure(database, table, "StreamingIngest", known.Code, known.Message, known.Transient)
 	if err := h.Store.Settle(x.Context(), store.Settlement{Failures: []store.Failure{failure}}); err != nil {
-		h.Log.Warn("record an ingestion failure", "error", err)
+		h.Log.Warn("record an ingestion failure", "err", err)
 	}
 }

@@ -289,7 +289,7 @@ func (e *PanicError) Error() string {
 func guarded(s *Store, in *Ingestion, fill func(*Ingestion) error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			s.log.Error("a source made its reader fail", "table", in.Table.Name, "error", cause, "stack", string(debug.Stack()))
+			s.log.Error("a source made its reader fail", "table", in.Table.Name, "err", cause, "stack", string(debug.Stack()))
 			err = &PanicError{cause}
 		}
 	}()

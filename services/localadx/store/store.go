@@ -111,7 +111,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 }
 
 // keepPrivate makes the data directory, for its owner alone: DuckDB makes its files for all to
-// read, whatever of them it makes anew. A directory of another owner, such as a volume that a group
+// read, whatever of them it makes again. A directory of another owner, such as a volume that a group
 // shares, is left as it is.
 func keepPrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -250,7 +250,7 @@ func transact(ctx context.Context, s *Store, fn func(*sql.Conn) error) error {
 		}
 		// fn failed or panicked. The caller's context may have ended; the connection must still be usable afterwards.
 		if _, rollback := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); rollback != nil {
-			s.log.Debug("roll back", "error", rollback)
+			s.log.Debug("roll back", "err", rollback)
 		}
 	}()
 	if err := fn(conn); err != nil {

@@ -148,11 +148,11 @@ func runLater(ctx context.Context, s *Store, in *Ingestion) {
 			return after.runSteps([]policyStep{step})
 		})
 		if err != nil {
-			s.log.Warn("an update policy failed", "database", in.Database.Name, "table", step.target.Name, "error", err)
+			s.log.Warn("an update policy failed", "database", in.Database.Name, "table", step.target.Name, "err", err)
 			failure := NewFailure(in.Database.Name, step.target.Name, "UpdatePolicy", updatePolicyCode, err.Error(), false)
 			failure.FromUpdatePolicy = true
 			if err := s.Settle(ctx, Settlement{Failures: []Failure{failure}}); err != nil {
-				s.log.Warn("record the failure of an update policy", "table", step.target.Name, "error", err)
+				s.log.Warn("record the failure of an update policy", "table", step.target.Name, "err", err)
 			}
 			continue
 		}

@@ -313,7 +313,7 @@ func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *s
 }
 
 // checkIdentities looks for tables of which PostgreSQL refuses updates and deletes once they are
-// published: those without key. They are no hindrance, since rows may only be added to them.
+// published: those without key. They stop nothing, since rows may only be added to them.
 func checkIdentities(s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 	c := preflight.Finding("replica identity", "rows can be told apart", nil)
 	for _, t := range tables {

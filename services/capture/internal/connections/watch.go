@@ -97,5 +97,5 @@ func (s *Set) explain(ctx context.Context, c *Conn, since time.Time) Wait {
 	if err == nil {
 		return Wait{Err: fmt.Errorf("%w: %s", wait, silent)}
 	}
-	return Wait{Err: fmt.Errorf("%w: %s; asked anew it does not answer either: %w", wait, silent, err)}
+	return Wait{Err: fmt.Errorf("%w: %s; asked again it does not answer either: %w", wait, silent, err)}
 }

@@ -120,7 +120,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 			return nil, fmt.Errorf("start a transactional producer, which exactly.once.support=required demands: %w", err)
 		}
 		env.Logger.Warn(
-			"The broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "error", err)
+			"the broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "err", err)
 		return p, p.withoutTransactions(env, s.Topics, opts)
 	default:
 		client.Close()
@@ -247,7 +247,7 @@ func (p *Producer) Settle(ctx context.Context) {
 			p.blind = !kerr.IsRetriable(err)
 			if p.blind {
 				p.logger.Info(
-					"The broker does not tell the states of transactions: batches that follow each other closely may take 20 ms longer", "error", err)
+					"the broker does not tell the states of transactions: batches that follow each other closely may take 20 ms longer", "err", err)
 			}
 			return
 		}

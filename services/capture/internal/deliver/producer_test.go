@@ -67,7 +67,7 @@ func TestAProducerThatKafkaForgotIsReplacedAndNotTakenForFenced(t *testing.T) {
 		t.Fatal("the write that Kafka knew no producer for succeeded")
 	}
 	if errors.Is(err, retry.ErrFenced) || !retry.Transient(err) {
-		t.Errorf("not an error that another session mends: %v", err)
+		t.Errorf("not an error that another session fixes: %v", err)
 	}
 	if p, err = open(t, kafka.Bootstrap, deliver.Settings{}); err != nil {
 		t.Fatal(err)

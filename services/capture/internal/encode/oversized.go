@@ -97,7 +97,7 @@ func (o *Oversized) cutToFit(t *Table, b *debezium.Batch, from debezium.Mark, ev
 		}
 		if cut := b.Since(from); o.fit(cut) {
 			o.Count("truncated")
-			o.Logger.Warn("A record was too large for its topic; its largest columns were cut (oversized.records.mode)",
+			o.Logger.Warn("a record was too large for its topic; its largest columns were cut (oversized.records.mode)",
 				"topic", cut[0].Topic, "columns", cuts, telemetry.Passing("lsn", pgrepl.LSN(ev.Source.LSN).String()))
 			return
 		}
@@ -230,7 +230,7 @@ func (o *Oversized) SetAside(b *debezium.Batch, from debezium.Mark, lsn uint64) 
 			b.Put(l)
 		}
 		o.Count("oversized")
-		o.Logger.Warn("A record was too large for its topic and is a dead letter now (oversized.records.mode)",
+		o.Logger.Warn("a record was too large for its topic and is a dead letter now (oversized.records.mode)",
 			"topic", r.Topic,
 			telemetry.Passing("bytes", kafka.RecordSize(r)), "dead letters", o.Set.Topic,
 			telemetry.Passing("parts", len(letters)),

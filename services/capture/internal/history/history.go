@@ -28,7 +28,7 @@ func (h *History) Apply(v *Version) {
 }
 
 // Rewind forgets the versions that begin with changes which a stream from a position on brings again: they are observed
-// anew. Versions of another server's history stay, since positions of the two cannot be compared.
+// again. Versions of another server's history stay, since positions of the two cannot be compared.
 func (h *History) Rewind(at pgrepl.Position) {
 	for table, all := range h.tables {
 		i := slices.IndexFunc(all, func(v *Version) bool {

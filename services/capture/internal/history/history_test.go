@@ -147,8 +147,8 @@ func TestWhatTheStreamBringsAgainGetsItsNumberAgain(t *testing.T) {
 		left int
 	}{
 		{"before everything but the snapshot", point(10, 0).At, 1},
-		{"amid the transaction, before the change", point(20, 0).At, 1},
-		{"amid the transaction, after the change", point(20, 1).At, 2},
+		{"in the middle of the transaction, before the change", point(20, 0).At, 1},
+		{"in the middle of the transaction, after the change", point(20, 1).At, 2},
 		{"at the end", point(99, 0).At, 3},
 		{"on another server", pgrepl.Position{SystemID: "other", Commit: 1}, 3},
 	} {

@@ -43,7 +43,7 @@ func (w Watch) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		contain.Run("watch of idle captures", func() { w.Look(ctx) }, func(err error) {
-			w.Logger.Error("The slots of captures that do not run were not looked at", "error", err)
+			w.Logger.Error("the slots of captures that do not run were not looked at", "err", err)
 		})
 		select {
 		case <-tick.C:
@@ -75,7 +75,7 @@ func (w Watch) Look(ctx context.Context) {
 			c, err = captureOf(env, values)
 		}
 		if err != nil {
-			w.Logger.Warn("The slot of a capture that does not run cannot be looked at", "connector", name, "error", err)
+			w.Logger.Warn("the slot of a capture that does not run cannot be looked at", "connector", name, "err", err)
 			continue
 		}
 		if c == nil {
@@ -85,14 +85,14 @@ func (w Watch) Look(ctx context.Context) {
 		w.Registry.PutIdle(c)
 		asked.Go("question for the position of a capture that does not run", func() error {
 			if err := position(ctx, c, env, spec.Prefix(values)); err != nil {
-				w.Logger.Warn("How far a capture had come that does not run is not known", "connector", name, "error", err)
+				w.Logger.Warn("how far a capture had come that does not run is not known", "connector", name, "err", err)
 			}
 			return nil
 		})
 	}
 	w.Registry.KeepIdle(idle)
 	if err := asked.Wait(); err != nil {
-		w.Logger.Error("How far captures had come that do not run is not known", "error", err)
+		w.Logger.Error("how far captures had come that do not run is not known", "err", err)
 	}
 }
 

@@ -98,14 +98,14 @@ func (n *Snapshots) Row(b *buffer.Batch, m *pgrepl.Message, lastCommit pgrepl.LS
 func (n *Snapshots) obey(b *buffer.Batch, s Signal) error {
 	a, err := n.plan(n.stream, s)
 	if mistaken(err) {
-		n.d.Log.Error("A signal is left out", "signal", s.ID, "type", string(s.Kind), "error", err)
+		n.d.Log.Error("a signal is left out", "signal", s.ID, "type", string(s.Kind), "err", err)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	if a.Kind == Pause && n.progress.Idle() {
-		n.d.Log.Info("A signal to pause has no effect, since no incremental snapshot is under way", "signal", a.ID)
+		n.d.Log.Info("a signal to pause has no effect, since no incremental snapshot is under way", "signal", a.ID)
 		return nil // as with Debezium; a call pauses what is asked for later, too
 	}
 	return n.enact(b, a)
@@ -178,14 +178,14 @@ func (n *Snapshots) enact(b *buffer.Batch, a snapshotAction) error {
 	case Execute:
 		if strings.EqualFold(a.Type, "blocking") {
 			n.d.Log.Warn(
-				"A blocking snapshot was asked for: the tables are read while the stream goes on, which has the same result",
+				"a blocking snapshot was asked for: the tables are read while the stream goes on, which has the same result",
 				"signal", a.ID)
 		}
 		begins := p.Idle()
 		if p = p.Ask(a.ID, a.found); begins {
 			told = n.tell(b, p, notify.Started, "data_collections", p.Names())
 		}
-		n.d.Log.Info("An incremental snapshot begins", "signal", a.ID, "tables", len(a.found))
+		n.d.Log.Info("an incremental snapshot begins", "signal", a.ID, "tables", len(a.found))
 	case Stop:
 		next, stopped := p.Stop(func(t pgrepl.Table) bool { return len(a.Collections) == 0 || a.dropped.Match(t.String()) })
 		if len(stopped) > 0 && stopped[0] == p.Collections[0].Table.String() {

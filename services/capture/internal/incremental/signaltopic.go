@@ -44,7 +44,7 @@ func (n *Snapshots) Follow(ctx context.Context, saved *int64) error {
 			return nil
 		}
 		fetches.EachError(func(_ string, _ int32, err error) {
-			n.d.Log.Warn("The signal topic cannot be read; trying again", "topic", topic, "error", err)
+			n.d.Log.Warn("the signal topic cannot be read; trying again", "topic", topic, "err", err)
 		})
 		if len(fetches.Errors()) > 0 && !retry.Sleep(ctx, time.Second) {
 			return nil
@@ -83,7 +83,7 @@ func (n *Snapshots) endOfSignals(ctx context.Context, topic string) (end int64, 
 			}
 			break
 		}
-		n.d.Log.Warn("The end of the signal topic cannot be found; trying again", "topic", topic, "error", err)
+		n.d.Log.Warn("the end of the signal topic cannot be found; trying again", "topic", topic, "err", err)
 		if !retry.Sleep(ctx, time.Second) {
 			return 0, nil
 		}
@@ -112,8 +112,8 @@ func (n *Snapshots) signalRecord(record *kgo.Record) error {
 		Data json.RawMessage `json:"data"`
 	}
 	if err := json.Unmarshal(record.Value, &v); err != nil {
-		n.d.Log.Error("A record of the signal topic is not JSON", "topic", record.Topic,
-			telemetry.Passing("offset", record.Offset), "error", err)
+		n.d.Log.Error("a record of the signal topic is not JSON", "topic", record.Topic,
+			telemetry.Passing("offset", record.Offset), "err", err)
 		return nil
 	}
 	data := string(v.Data)

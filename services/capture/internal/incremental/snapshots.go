@@ -146,9 +146,9 @@ func (n *Snapshots) close(b *buffer.Batch, id string, lastCommit pgrepl.LSN) err
 		}
 	} else {
 		if c.err != nil {
-			n.d.Log.Error("An incremental snapshot left a table out", "table", table, "error", c.err)
+			n.d.Log.Error("an incremental snapshot left a table out", "table", table, "err", c.err)
 		} else {
-			n.d.Log.Info("An incremental snapshot finished a table", "table", table)
+			n.d.Log.Info("an incremental snapshot finished a table", "table", table)
 		}
 		if err := n.d.Notifier.Scanned(n.notifications, &b.Batch, p, c.end()); err != nil {
 			return err

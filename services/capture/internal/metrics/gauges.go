@@ -14,7 +14,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// gauges are the metrics that are read from the registry when they are collected. Counters among them begin anew with a
+// gauges are the metrics that are read from the registry when they are collected. Counters among them start over with a
 // connector's task.
 type gauges struct {
 	registry *status.Registry

@@ -127,7 +127,7 @@ func (n Notifier) tell(e *debezium.NotificationEncoder, b *debezium.Batch, aggre
 		what.Data[pairs[i]] = pairs[i+1]
 	}
 	if n.channels.Log {
-		n.log.Info("Notification", "id", what.ID, "aggregate_type", what.Aggregate, "type", what.Type,
+		n.log.Info("notification", "id", what.ID, "aggregate_type", what.Aggregate, "type", what.Type,
 			"additional_data", what.Data)
 	}
 	if n.channels.Topic == "" {

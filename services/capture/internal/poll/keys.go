@@ -30,7 +30,7 @@ func (s *reading) keys() []catalogue.Key {
 			Doc: "Password of the role."},
 		{Name: "connection.attempts", Type: catalogue.Int, Default: catalogue.Default("3"), Importance: catalogue.Low,
 			Group: database, Width: catalogue.Short, DisplayName: "JDBC connection attempts", Doc: "Attempts to connect.",
-			Unsupported: "What waiting can mend is tried for ever, or errors.max.retries times."},
+			Unsupported: "What waiting can fix is tried for ever, or errors.max.retries times."},
 		{Name: "connection.backoff.ms", Type: catalogue.Long, Default: catalogue.Default("10000"), Importance: catalogue.Low,
 			Group: database, Width: catalogue.Short, DisplayName: "JDBC connection backoff",
 			Into: catalogue.Milliseconds(&s.retryDelay),
@@ -145,6 +145,6 @@ func (s *reading) keys() []catalogue.Key {
 		{Name: "errors.max.retries", Type: catalogue.Int, Default: catalogue.Default("-1"), Importance: catalogue.Low,
 			Group: connectorGroup, Width: catalogue.Short, DisplayName: "Retries",
 			Into: catalogue.Number(&s.retries),
-			Doc:  "How often what waiting can mend is tried again; -1 for ever."},
+			Doc:  "How often what waiting can fix is tried again; -1 for ever."},
 	}
 }

@@ -61,7 +61,7 @@ func (t *task) Run(ctx context.Context) error {
 		Notice: func(err error, in time.Duration) {
 			t.report.Retrying(err)
 			t.env.Retrying(err)
-			t.env.Logger.Warn("Polling tries again after a failure", "error", err, telemetry.Passing("in", in))
+			t.env.Logger.Warn("polling tries again after a failure", "err", err, telemetry.Passing("in", in))
 		},
 	}, func(ctx context.Context) error {
 		return contain.Call("session of a poll", func() error { return t.session(ctx) })
@@ -146,7 +146,7 @@ func (s *session) find(ctx context.Context) error {
 		return err
 	}
 	if len(found) == 0 {
-		s.task.env.Logger.Warn("No table matches the filters; they are looked for again later", "in",
+		s.task.env.Logger.Warn("no table matches the filters; they are looked for again later", "in",
 			s.task.settings.tableInterval)
 	}
 	exists := make(map[string]bool)
@@ -163,7 +163,7 @@ func (s *session) find(ctx context.Context) error {
 	}
 	for name := range s.sources {
 		if !exists[name] {
-			s.task.env.Logger.Warn("A polled table is gone", "table", name)
+			s.task.env.Logger.Warn("a polled table is gone", "table", name)
 			delete(s.sources, name)
 		}
 	}

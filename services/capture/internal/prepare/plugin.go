@@ -31,7 +31,7 @@ func (s *Preparation) choosePlugin(ctx context.Context) (spec.Plugin, error) {
 	if obstacle := s.migrate(ctx, slot); obstacle != nil {
 		return "", start.KeepsPlugin(slot, choice.Refusal, obstacle)
 	}
-	s.d.Log.Warn("The slot was migrated to pgoutput, at the same position and with the same events", "slot", slot.Name,
+	s.d.Log.Warn("the slot was migrated to pgoutput, at the same position and with the same events", "slot", slot.Name,
 		"plugin", slot.Plugin, "cause", choice.Refusal)
 	return spec.Pgoutput, nil
 }

@@ -91,7 +91,7 @@ func (s *Preparation) findWithheld(ctx context.Context) (err error) {
 		if rel := s.relations[t.OID]; rel != nil && s.d.Spec.Tables.Captured(t.Table) {
 			for _, text := range s.withheld.Of(rel) {
 				what, remedy := withheld.SplitRemedy(text)
-				s.d.Log.Warn("Something of a captured table does not arrive", "table", t.String(), "what", what, "remedy", remedy)
+				s.d.Log.Warn("something of a captured table does not arrive", "table", t.String(), "what", what, "remedy", remedy)
 			}
 		}
 	}
@@ -115,7 +115,7 @@ func (s *Preparation) Plugin() spec.Plugin { return s.plugin }
 // FallBack takes pgoutput in place of a plugin that the server does not have, or refuses.
 func (s *Preparation) FallBack(ctx context.Context, cause error) error {
 	s.d.Log.Warn(
-		"The server does not have the output plugin, or refuses it: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "plugin", s.plugin, "reason", pgrepl.ReasonOf(cause), "error", cause)
+		"the server does not have the output plugin, or refuses it: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "plugin", s.plugin, "reason", pgrepl.ReasonOf(cause), "err", cause)
 	s.plugin = spec.Pgoutput
 	return s.publish(ctx)
 }
@@ -127,7 +127,7 @@ func (s *Preparation) Readable() (out []pgrepl.FoundTable) {
 		if rel := s.relations[t.OID]; rel != nil && len(rel.Columns) > 0 {
 			out = append(out, t)
 		} else {
-			s.d.Log.Info("A table is left out of the snapshot, since it has no columns or was dropped meanwhile",
+			s.d.Log.Info("a table is left out of the snapshot, since it has no columns or was dropped meanwhile",
 				"table", t.String())
 		}
 	}

@@ -48,12 +48,12 @@ func (s *Preparation) fillBack(ctx context.Context, p pgrepl.Publication) error 
 		switch start.Join(t, s.d.Spec.Tables.Snapshotted(t.Table), marks) {
 		case start.JoinsUnmarked:
 			s.d.Log.Warn(
-				"A table joins the capture, but rows that it holds already cannot be read: that needs signal.data.collection, or logical messages (PostgreSQL 14)", "table", t.String())
+				"a table joins the capture, but rows that it holds already cannot be read: that needs signal.data.collection, or logical messages (PostgreSQL 14)", "table", t.String())
 		case start.JoinsUnkeyed:
-			s.d.Log.Warn("A table that joins the capture has no primary key: rows that it holds already are not read",
+			s.d.Log.Warn("a table that joins the capture has no primary key: rows that it holds already are not read",
 				"table", t.String())
 		case start.JoinsRead:
-			s.d.Log.Info("A table joins the capture: rows that it holds already are read while the stream goes on",
+			s.d.Log.Info("a table joins the capture: rows that it holds already are read while the stream goes on",
 				"table", t.String())
 			joining = append(joining, progress.Collection{Table: t.Table, Estimate: t.RowEstimate})
 		}
@@ -87,7 +87,7 @@ func (s *Preparation) publishAhead(ctx context.Context) {
 		s.d.Log.Info(n)
 	}
 	if err != nil {
-		s.d.Log.Warn("The publication for the day when the server refuses the output plugin could not be made", "plugin",
-			s.plugin, "error", err)
+		s.d.Log.Warn("the publication for the day when the server refuses the output plugin could not be made", "plugin",
+			s.plugin, "err", err)
 	}
 }

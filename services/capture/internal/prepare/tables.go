@@ -58,7 +58,7 @@ func (s *Preparation) checkTables() error {
 			Remedy: "Create the table, or correct table.include.list: names are schema.table."}
 	}
 	for _, m := range missing {
-		s.d.Log.Warn("A table of table.include.list does not exist; it is captured once it is created", "table", m)
+		s.d.Log.Warn("a table of table.include.list does not exist; it is captured once it is created", "table", m)
 	}
 	if n, most := len(s.tables), s.d.Spec.MostTables; most > 0 && n > most {
 		if s.d.Spec.Guardrail == spec.FailOnTables {
@@ -66,12 +66,12 @@ func (s *Preparation) checkTables() error {
 				"the filters match %d tables, guardrail.collections.max is %d: narrow table.include.list or raise the limit", n,
 				most)
 		}
-		s.d.Log.Warn("The filters match more tables than guardrail.collections.max", "tables", n, "max", most)
+		s.d.Log.Warn("the filters match more tables than guardrail.collections.max", "tables", n, "max", most)
 	}
 	for _, t := range s.tables {
 		if !t.HasKey && !t.Unlogged && t.Kind == 'r' && (t.ReplicaIdentity == 'd' || t.ReplicaIdentity == 'n') {
 			s.d.Log.Warn(
-				"A captured table has neither a primary key nor a replica identity: PostgreSQL rejects its updates and deletes while it is published",
+				"a captured table has neither a primary key nor a replica identity: PostgreSQL rejects its updates and deletes while it is published",
 				"table", t.String(), "reason", pgrepl.ReasonIdentity, "remedy",
 				fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key", pgrepl.QuoteTable(t.Schema, t.Name)))
 		}

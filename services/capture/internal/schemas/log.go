@@ -43,7 +43,7 @@ func (l Log) Read(ctx context.Context) (*history.History, error) {
 	for _, value := range values {
 		v := new(history.Version)
 		if err := json.Unmarshal(value, v); err != nil {
-			l.env.Logger.Error("A version of a table cannot be read and is left out", "topic", l.env.Schemas.Topic, "error", err)
+			l.env.Logger.Error("a version of a table cannot be read and is left out", "topic", l.env.Schemas.Topic, "err", err)
 			continue
 		}
 		h.Apply(v)

@@ -49,7 +49,7 @@ func (s *Slot) Create(ctx context.Context, name string, o pgrepl.SlotOptions) (*
 // tellHolders says what holds the creation of a slot up.
 func (s *Slot) tellHolders(name string) {
 	if s.d.Server.InRecovery {
-		s.d.Log.Warn("The creation of the slot waits for the primary to write down which transactions run", "slot", name,
+		s.d.Log.Warn("the creation of the slot waits for the primary to write down which transactions run", "slot", name,
 			"remedy", standbySnapshot)
 		s.d.Waits(fmt.Sprintf("The creation of slot %s waits for the primary to write down which transactions run. %s", name,
 			standbySnapshot))
@@ -61,7 +61,7 @@ func (s *Slot) tellHolders(name string) {
 				"The creation of slot %s waits for PostgreSQL at %s, which has not answered, nor named an open transaction that it waits for.", name, s.d.Spec.Connection.Addresses()))
 	}
 	for _, h := range holders {
-		s.d.Log.Warn("The creation of the slot waits for a transaction that is still open", "slot", name, "transaction",
+		s.d.Log.Warn("the creation of the slot waits for a transaction that is still open", "slot", name, "transaction",
 			h.What, "since", h.Since, "remedy", h.Remedy)
 		s.d.Waits(fmt.Sprintf("The creation of slot %s waits for the end of a %s. %s", name, h, h.Remedy))
 	}
@@ -81,8 +81,8 @@ func (s *Slot) KeepOnStandbys(ctx context.Context) {
 	}
 	if err != nil {
 		s.d.Log.Warn(
-			"The server does not let standbys keep the slot, so a promotion loses it. Set slot.failover=false to silence this.",
-			"slot", s.d.Spec.Slot.Name, "error", err)
+			"the server does not let standbys keep the slot, so a promotion loses it. Set slot.failover=false to silence this.",
+			"slot", s.d.Spec.Slot.Name, "err", err)
 	}
 }
 

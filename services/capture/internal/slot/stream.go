@@ -66,7 +66,7 @@ func (s *Slot) start(ctx context.Context, repl *pgrepl.Session, t Target, at pgr
 	conn, err := s.begin(ctx, repl, at.Commit, decoder)
 	if pgrepl.UnknownOption(err, "numeric-data-types-as-string") {
 		s.d.Log.Warn(
-			"This version of wal2json sends NaN and infinities as null; pgoutput (plugin.name=pgoutput, with a new slot) sends them as they are.")
+			"this version of wal2json sends NaN and infinities as null; pgoutput (plugin.name=pgoutput, with a new slot) sends them as they are.")
 		s.plainNumbers = true
 		if decoder, spool, err = s.decoder(t, at); err != nil {
 			return nil, nil, nil, err

@@ -30,7 +30,7 @@ func (s *Slot) Unsendable(ctx context.Context, t Target, lsn pgrepl.LSN, cause e
 	}
 	past := "the end of its transaction"
 	if at, err := s.locate(ctx, t, lsn); err != nil {
-		s.d.Log.Info("The change that PostgreSQL cannot send was not found", "lsn", lsn.String(), "error", err)
+		s.d.Log.Info("the change that PostgreSQL cannot send was not found", "lsn", lsn.String(), "err", err)
 	} else {
 		what += " to " + at.row
 		past = at.end.String()

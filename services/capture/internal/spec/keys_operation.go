@@ -40,7 +40,7 @@ func (r *reading) operationKeys(event placed) []catalogue.Key {
 		{Name: "errors.max.retries", Type: catalogue.Int, Default: catalogue.Default("-1"), Importance: catalogue.Low,
 			Group: "ADVANCED", Width: catalogue.Middle, DisplayName: "The maximum number of retries",
 			Into: catalogue.Number(&r.Retry.Times),
-			Doc:  "How often a failure that waiting can mend is retried in a row; -1 for ever."},
+			Doc:  "How often a failure that waiting can fix is retried in a row; -1 for ever."},
 		{Name: "internal.log.position.check.enable", Type: catalogue.Boolean, Default: catalogue.Default("true"),
 			Importance: catalogue.Medium, Group: "ADVANCED", Width: catalogue.Middle,
 			DisplayName: "Enable/Disable log position check",

@@ -24,7 +24,7 @@ func (r *reading) replicationKeys() []catalogue.Key {
 			Into: catalogue.Text(&r.Slot.Name),
 			Doc:  "Replication slot: lower-case letters, digits and underscores, at most 63. Each connector needs one of its own. It is created with the first start.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.NewSlot,
-				Doc: "The position stays. If a slot of the new name exists and still has the changes after it, the connector goes on there; if it is missing the task stops, with snapshot.mode=when_needed it is created and all tables are read again. To begin anew, stop the connector, reset its offsets and resume it. The old slot stays and holds the write-ahead log: SELECT pg_drop_replication_slot('<old>')."}}},
+				Doc: "The position stays. If a slot of the new name exists and still has the changes after it, the connector goes on there; if it is missing the task stops, with snapshot.mode=when_needed it is created and all tables are read again. To start over, stop the connector, reset its offsets and resume it. The old slot stays and holds the write-ahead log: SELECT pg_drop_replication_slot('<old>')."}}},
 		{Name: "publication.name", Type: catalogue.String, Default: catalogue.Default("dbz_publication"),
 			Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Middle,
 			DisplayName: "Publication",

@@ -116,7 +116,7 @@ func (r *reading) snapshotKeys() []catalogue.Key {
 				{Effect: catalogue.StreamStops, When: catalogue.Case(stopsStreaming),
 					Doc: "Nothing is streamed any more from the restart on, while the slot, if there is one, holds the write-ahead log."},
 				{Effect: catalogue.PositionLost, When: catalogue.Case(startsStreaming),
-					Doc: "The position is that of a snapshot without a slot: the task stops, since no slot has the changes after it, or with snapshot.mode=when_needed reads all tables again. Reset the connector's offsets to begin anew."},
+					Doc: "The position is that of a snapshot without a slot: the task stops, since no slot has the changes after it, or with snapshot.mode=when_needed reads all tables again. Reset the connector's offsets to start over."},
 				{Effect: catalogue.ReadAgain, When: catalogue.Case(readsAlways),
 					Doc: "All tables are read again at every start, beginning with the restart that this change causes."},
 				{Effect: catalogue.NoEffectYet, When: catalogue.Case(countsLater),

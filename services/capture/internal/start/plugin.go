@@ -75,7 +75,7 @@ func ChoosePlugin(f PluginFacts) PluginChoice {
 // to pgoutput; nil if the position allows it.
 func Migratable(at pgrepl.Position) error {
 	if at.Ordinal != 0 {
-		return errors.New("the position is amid a transaction, whose changes the plugins number differently")
+		return errors.New("the position is in the middle of a transaction, whose changes the plugins number differently")
 	}
 	return nil
 }

@@ -276,7 +276,7 @@ func showChoice(c PluginChoice) string {
 func TestARefusalSaysWhyTheSlotWasNotMigrated(t *testing.T) {
 	obstacle := Migratable(pgrepl.Position{Commit: 5, Ordinal: 1})
 	if obstacle == nil {
-		t.Fatal("a slot is migrated amid a transaction")
+		t.Fatal("a slot is migrated in the middle of a transaction")
 	}
 	if err := Migratable(pgrepl.Position{Commit: 5}); err != nil {
 		t.Errorf("between transactions a slot is not migrated: %v", err)
@@ -321,6 +321,6 @@ func TestAStartKnowsAPositionAndAnUnfinishedSnapshot(t *testing.T) {
 	}
 	if saved := Begun(progress.Since(&progress.Checkpoint{At: at,
 		Snapshot: new(progress.Snapshot)})); *saved != (Saved{At: at, Reading: true}) {
-		t.Errorf("with one amid a snapshot %+v", saved)
+		t.Errorf("with one in the middle of a snapshot %+v", saved)
 	}
 }

@@ -78,11 +78,11 @@ func TestWhatIsShownOfACaptureIsWhatItsEventsSay(t *testing.T) {
 	}
 	if s := c.State(); s.Durable != 7 || s.Rows != 0 ||
 		s.Snapshots[0] != (TableSnapshot{Table: "s.a", Rows: 3, Ranges: 2, Done: 1}) {
-		t.Errorf("amid the snapshot: %+v", s)
+		t.Errorf("in the middle of the snapshot: %+v", s)
 	}
 	if all := c.Tables(); all[0].Activity != Reading || all[0].Read != 3 || all[1].Activity != Waiting ||
 		all[1].Reason == "" {
-		t.Errorf("amid the snapshot: tables %+v", all)
+		t.Errorf("in the middle of the snapshot: tables %+v", all)
 	}
 	asked := &progress.Incremental{Ended: []progress.EndedCollection{
 		{Collection: progress.Collection{Table: pgrepl.Table{Schema: "s", Name: "a"}},

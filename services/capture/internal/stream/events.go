@@ -158,7 +158,7 @@ func (r *Reader) event(t *encode.Table, op debezium.Op, m *pgrepl.Message) *debe
 // leftOut says that a table was truncated and that nobody is told, as Debezium's defaults have it.
 func (r *Reader) leftOut(t *encode.Table) {
 	const detail = "so copies of it keep the rows that it had: set skipped.operations=none for copies that follow truncates, and empty this one"
-	r.d.Log.Warn("A table was truncated, and no event says so (skipped.operations)", "table", t.Name, "remedy", detail)
+	r.d.Log.Warn("a table was truncated, and no event says so (skipped.operations)", "table", t.Name, "remedy", detail)
 	r.d.Happened("TruncateSkipped", fmt.Sprintf("table %s was truncated, and no event says so (skipped.operations), %s",
 		t.Name, detail))
 }

@@ -66,7 +66,7 @@ func (h Heartbeats) query(ctx context.Context) {
 		_, err = conn.Exec(ctx, h.Spec.Query)
 	}
 	if err != nil && ctx.Err() == nil {
-		h.Log.Error("heartbeat.action.query failed; the next heartbeat runs it again", "error", err, "remedy",
+		h.Log.Error("heartbeat.action.query failed; the next heartbeat runs it again", "err", err, "remedy",
 			"Correct the statement, or let the connector's role run it.")
 	}
 }

@@ -58,7 +58,7 @@ type field struct {
 type schemas struct{ named map[string]*schema }
 
 func parseSchema(text []byte) (*schema, error) {
-	// The text is read once: reading each type anew for those within it would take the square of its
+	// The text is read once: reading each type again for those within it would take the square of its
 	// length.
 	var tree any
 	if err := json.Unmarshal(text, &tree); err != nil {

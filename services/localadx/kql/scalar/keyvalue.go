@@ -132,7 +132,7 @@ func (r *kvReader) quoted() (string, bool) {
 	return "", false
 }
 
-// upToKey takes a value up to the pair delimiter before the next key. Nothing says whether that is
+// upToKey takes a value up to the pair delimiter before the next key. Nothing reports whether that is
 // any word before a key-value delimiter or one of the keys asked for, so a text that makes a
 // difference is refused.
 func (r *kvReader) upToKey(keys []any) (string, error) {

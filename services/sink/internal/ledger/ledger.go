@@ -93,7 +93,7 @@ func contentOf(metadata string) (c content) {
 	return c
 }
 
-// isID says whether text may be a topic's id: 16 bytes in base64.
+// isID reports whether text may be a topic's id: 16 bytes in base64.
 func isID(text string) bool {
 	id, err := base64.StdEncoding.DecodeString(text)
 	return err == nil && len(id) == 16
@@ -183,7 +183,7 @@ func (l *Ledger) Begin(offset int64) {
 	}
 }
 
-// Known says whether the partition's beginning is known.
+// Known reports whether the partition's beginning is known.
 func (l *Ledger) Known() bool { return l.committed >= 0 }
 
 // Committed is the offset that may be committed; -1 if none is known.

@@ -95,13 +95,13 @@ func (s *Share) BatchDone(bytes int64) {
 	s.Sent.Add(-bytes)
 }
 
-// HasRoom says whether the task may hold more.
+// HasRoom reports whether the task may hold more.
 func (s *Share) HasRoom() bool {
 	m := s.process
 	return s.Held.Load() < m.share() || m.Used.Load() < m.Limit.Load()/2
 }
 
-// MaySend says whether more batches may be under way. Records that are held already do not count
+// MaySend reports whether more batches may be under way. Records that are held already do not count
 // against it: as compressed rows they take less, and batches that could not grow meanwhile would be
 // many and small.
 func (s *Share) MaySend() bool { return s.Sent.Load() < s.process.share() }

@@ -46,7 +46,7 @@ type request struct {
 type Committer struct {
 	client *kgo.Client
 	logger *slog.Logger
-	// owns says whether a partition's life goes on.
+	// owns reports whether a partition's life goes on.
 	owns func(*Partition) bool
 	// remember notes of partitions that offsets of them are committed, before that is done for the
 	// first time; noticed are those of which that is known.

@@ -330,7 +330,7 @@ func (p *Partition) record(r *kgo.Record) (bool, error) {
 	return true, nil
 }
 
-// room says whether another batch may be begun.
+// room reports whether another batch may be begun.
 func (p *Partition) room() bool {
 	return p.inFlight == 0 || p.inFlight < p.of.Task.Spec.MaxInFlight && p.of.Memory.MaySend() && !p.ledger.Full()
 }
@@ -342,7 +342,7 @@ func (p *Partition) crowded() bool {
 	return !recorded && p.ledger.Full()
 }
 
-// full says whether the open batch should be sent: it has its size and nothing else is under way,
+// full reports whether the open batch should be sent: it has its size and nothing else is under way,
 // or it must not grow further.
 func (p *Partition) full() bool {
 	size := p.open.Size
@@ -357,7 +357,7 @@ func (p *Partition) full() bool {
 // leastYield is how many bytes of rows a batch has that goes before its time, so that others have room.
 const leastYield = 1 << 20
 
-// yields says whether the open batch should go before its time: it has what makes a batch, and
+// yields reports whether the open batch should go before its time: it has what makes a batch, and
 // memory is used up by batches that wait.
 func (p *Partition) yields() bool {
 	return p.open.Size > leastYield && p.inFlight == 0 && !p.of.Memory.HasRoom()
@@ -366,7 +366,7 @@ func (p *Partition) yields() bool {
 // yieldInterval is how often a batch that waits looks whether it should yield.
 const yieldInterval = 200 * time.Millisecond
 
-// streams says whether the open batch, closed now, would be streamed. A cut that was recorded
+// streams reports whether the open batch, closed now, would be streamed. A cut that was recorded
 // belongs to a batch that may have been queued with its tag, so it is queued again.
 func (p *Partition) streams() bool {
 	if _, recorded := p.ledger.Limit(); recorded || p.open == nil || p.open.Size > ingest.MaxStreamed {

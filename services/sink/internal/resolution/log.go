@@ -126,7 +126,7 @@ func (l *Log) mark(partition int32, offset int64, letter string, value []byte) {
 	}
 }
 
-// covers says whether marks of letters in a topic with an id count.
+// covers reports whether marks of letters in a topic with an id count.
 func (l *Log) covers(id string) bool { return id == "" || l.Of == "" || id == l.Of }
 
 // ofValue is the id of the topic that a mark's letter is in; empty if the mark does not say.

@@ -53,7 +53,7 @@ func Payload(value []byte) ([]byte, bool) {
 	return payload, true
 }
 
-// IsTruncate says whether a value, as JSON with a schema or without, is the event of a truncated table.
+// IsTruncate reports whether a value, as JSON with a schema or without, is the event of a truncated table.
 func IsTruncate(value []byte) bool {
 	c, ok := ReadChange(value)
 	return ok && c.Op == "t"

@@ -95,7 +95,7 @@ func refusalOf(t kusto.ColumnType, text []byte, quoted bool) string {
 	return ""
 }
 
-// integer says whether text is a whole number whose absolute value is at most limit, which has n digits.
+// integer reports whether text is a whole number whose absolute value is at most limit, which has n digits.
 func integer(text []byte, n int, limit string) bool {
 	digits, negative := text, false
 	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
@@ -270,7 +270,7 @@ const (
 	maxClock = 2*36_000_000_000 + 48*600_000_000 + 5*10_000_000 + 477_5807
 )
 
-// withinLastDay says whether the clock of a span of maxDays still is within a time span's range.
+// withinLastDay reports whether the clock of a span of maxDays still is within a time span's range.
 func withinLastDay(parts [][]byte, fraction []byte) bool {
 	ticks := 0
 	for i, unit := range []int{36_000_000_000, 600_000_000, 10_000_000}[:len(parts)] {
@@ -281,7 +281,7 @@ func withinLastDay(parts [][]byte, fraction []byte) bool {
 	return ticks+n <= maxClock
 }
 
-// unsigned says whether text is a whole number without a sign that is at most limit.
+// unsigned reports whether text is a whole number without a sign that is at most limit.
 func unsigned(text []byte, limit string) bool {
 	return len(text) > 0 && text[0] >= '0' && text[0] <= '9' && integer(text, len(limit), limit)
 }

@@ -42,7 +42,7 @@ func (f *fields) note(p *plan, object []byte, isEnvelope bool, added []Extra) {
 	f.noted, f.unfilled, f.wanted = true, unfilled, p.wanted
 }
 
-// isChange says whether a row is a whole change event.
+// isChange reports whether a row is a whole change event.
 func isChange(object []byte) bool {
 	var e Envelope
 	is, err := e.parse(object, false)
@@ -91,7 +91,7 @@ func Fit(fields []string, t Target, added []Extra) (unfilled, unmapped []string)
 	return p.unfilled, p.unmapped()
 }
 
-// Rereads says whether the last record was a row of a snapshot that reads whole tables, and whether
+// Rereads reports whether the last record was a row of a snapshot that reads whole tables, and whether
 // it was a change of the stream.
 func (e *Encoder) Rereads() (snapshot, streamed bool) {
 	switch string(e.envelope.Op) {

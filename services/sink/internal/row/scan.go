@@ -236,7 +236,7 @@ func element(array []byte, at int) []byte {
 	}
 }
 
-// literal says whether a value that is no string, object or array is what JSON allows there: a
+// literal reports whether a value that is no string, object or array is what JSON allows there: a
 // number, true, false or null.
 func literal(v []byte) bool {
 	switch string(v) {
@@ -275,7 +275,7 @@ func literal(v []byte) bool {
 	return i == len(v)
 }
 
-// sound says whether the strings within a text whose structure was scanned are what JSON allows:
+// sound reports whether the strings within a text whose structure was scanned are what JSON allows:
 // known escapes, no control characters. Bytes that are no UTF-8 are let pass, since ADX replaces
 // them.
 func sound(b []byte) bool {
@@ -338,7 +338,7 @@ func surrogate(b []byte) int {
 	return 0
 }
 
-// plain says whether there are neither control characters nor backslashes among eight bytes.
+// plain reports whether there are neither control characters nor backslashes among eight bytes.
 func plain(word uint64) bool {
 	const ones, top = 0x0101010101010101, 0x8080808080808080
 	backslashes := word ^ ones*'\\'

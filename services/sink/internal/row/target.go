@@ -39,7 +39,7 @@ type Field struct {
 	Precision int
 }
 
-// SchemaMode says whether values carry schemas.
+// SchemaMode reports whether values carry schemas.
 type SchemaMode int
 
 var errNotJSON = errors.New("the value is not JSON")

@@ -280,5 +280,5 @@ func losesExactlyOnce(before, after *Spec) bool { return before.Exact && !after.
 
 func gainsExactlyOnce(before, after *Spec) bool { return !before.Exact && after.Exact }
 
-// beginsStreaming looks at the mode alone; with auto the topic's mapping says whether rows are streamed.
+// beginsStreaming looks at the mode alone; with auto the topic's mapping reports whether rows are streamed.
 func beginsStreaming(before, after *Spec) bool { return !before.Mode.Streams() && after.Mode.Streams() }

@@ -33,7 +33,7 @@ func (ts *Tables) CheckQueueing(ctx context.Context) connector.Check {
 	return c
 }
 
-// CheckTable says whether rows can go where a route leads.
+// CheckTable reports whether rows can go where a route leads.
 func (ts *Tables) CheckTable(ctx context.Context, r route.Route) connector.Check {
 	c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true,
 		Detail: "The table and its mapping are there."}

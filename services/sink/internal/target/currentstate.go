@@ -136,7 +136,7 @@ func (t *currentState) makeView(ctx context.Context, view, source, query string)
 	return made.Value(0, "OperationId"), nil
 }
 
-// filled says whether the operation that fills a view has ended.
+// filled reports whether the operation that fills a view has ended.
 func (t *currentState) filled(ctx context.Context, operation string) (bool, error) {
 	shown, err := t.cluster.Client.Manage(ctx, t.route.Database, ".show operations "+operation)
 	if err != nil || len(shown.Rows) == 0 {

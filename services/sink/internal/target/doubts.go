@@ -60,7 +60,7 @@ func (d *doubts) due(now time.Time) (due []doubt) {
 	return due
 }
 
-// fresh says whether a tag was not told of yet.
+// fresh reports whether a tag was not told of yet.
 func (d *doubts) fresh(tag string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -16,7 +16,7 @@ const (
 	streamedBurst = 16 << 20
 )
 
-// Pace says whether a table may be streamed into now: its rows come slowly enough, and the cluster
+// Pace reports whether a table may be streamed into now: its rows come slowly enough, and the cluster
 // has not refused to. The first is a bucket that fills at streamedRate and that all rows empty,
 // streamed or not: while rows come faster than that it stays empty, and they are queued. At first it
 // is full.
