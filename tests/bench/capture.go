@@ -80,7 +80,9 @@ var formats = []format{
 	{"schema", "JSON with schema", map[string]string{
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter"}},
 	{"avro", "Avro", map[string]string{
-		"key.converter": "io.confluent.connect.avro.AvroConverter", "value.converter": "io.confluent.connect.avro.AvroConverter"}},
+		"schema.name.adjustment.mode": "avro",
+		"key.converter":               "io.confluent.connect.avro.AvroConverter",
+		"value.converter":             "io.confluent.connect.avro.AvroConverter"}},
 	{"unwrap", "JSON without schema, ExtractNewRecordState", map[string]string{
 		"key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false",
 		"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState"}},
