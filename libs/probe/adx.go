@@ -137,8 +137,21 @@ func (e ended) String() string {
 // statusPatience is how long a final status is waited for: as long as a sink does by default.
 const statusPatience = 30 * time.Minute
 
-// queue sends a blob of one row and follows it to its end. The error says that there was none.
-func (p *adx) queue(ctx context.Context, table, tag, key string) (ended, error) {
+// tries is how often a blob is sent whose end says nothing against it.
+const tries = 5
+
+// queue sends a blob of one row and follows it to its end, and does so again under its tag, as a sink does, where the
+// service gave up. The error says that there was no end.
+func (p *adx) queue(ctx context.Context, table, tag, key string) (e ended, err error) {
+	for range tries {
+		if e, err = p.queueOnce(ctx, table, tag, key); err != nil || e.err == nil || kusto.VerdictOf(e.err) != kusto.Again {
+			break
+		}
+	}
+	return e, err
+}
+
+func (p *adx) queueOnce(ctx context.Context, table, tag, key string) (ended, error) {
 	blob, err := p.blob(table, tag, map[string]any{"k": key, "v": 1})
 	if err != nil {
 		return ended{}, err
@@ -167,7 +180,7 @@ func (p *adx) twice(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if first.err != nil || first.Skipped {
+	if first.err != nil {
 		return outcome{}, fmt.Errorf("the first blob ended as %s", first)
 	}
 	second, err := p.queue(ctx, table, "probe", "a")
@@ -180,6 +193,10 @@ func (p *adx) twice(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	o := expected("the first ended as %s; the second as %s; rows: %s", first, second, rows)
+	if first.Skipped {
+		o.follows = "The service sent the first blob twice by itself, and its own tag kept it from being there twice. " +
+			"Calypso takes such an end for one of a batch that is in the table."
+	}
 	switch {
 	case rows != "1":
 		o.verdict, o.follows = Otherwise,
@@ -208,8 +225,10 @@ func (p *adx) atOnce(ctx context.Context) (outcome, error) {
 			func(err error) { errs[i] = err })
 	}
 	wait.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return outcome{}, err
+	for _, err := range errs {
+		if err != nil { // the others say the same
+			return outcome{}, err
+		}
 	}
 	how := map[string]int{}
 	for _, e := range ends {

@@ -112,6 +112,16 @@ func TestAProbeOfADXTellsTheFormsOfTheServiceApart(t *testing.T) {
 				reserved: {probe.AsExpected, "reserved"}, dollar: {probe.AsExpected, "may not contain"},
 				late: {probe.AsExpected, "it has 1, of which later: 1"}, whole: {probe.AsExpected, "it has 4, of which later: 1"},
 			}},
+		"as the service is where it also repeats and gives up by itself": {[]string{"--like-adx", "all"},
+			map[string]want{
+				twice: {probe.AsExpected, "the second as Failed, code Skipped_IngestByTagAlreadyExists"},
+				once:  {probe.AsExpected, "rows: 5, of which different: 5"}, times: {probe.AsExpected, "12 ingestions"},
+			}},
+		"the same with the other form of a dropped blob": {[]string{"--like-adx", "all,-skipped-as-failed"},
+			map[string]want{
+				twice: {probe.AsExpected, "the second as Skipped"},
+				once:  {probe.AsExpected, "rows: 5, of which different: 5"}, times: {probe.AsExpected, "12 ingestions"},
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := localadx(t, c.arguments...)
