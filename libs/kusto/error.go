@@ -152,11 +152,13 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		status, code, message, permanent, known, after := o.last()
 		e.Status, e.Code, e.RetryAfter = status, code, after
 		e.Message = redact(message)
-		if other := o.otherwise(); other != "" {
+		other := o.otherwise()
+		if other != "" {
 			e.Message = other + ": check the cluster's address, and what stands between, such as a proxy"
 		}
-		// The service's word of itself counts where nothing more is known of what it answers.
-		e.Permanent = (permanent || !known && status >= 400 && status < 500) && status != 408 && status != 429
+		// The service's word of itself counts where nothing more is known of what it answers. What
+		// stands before it does not speak for it.
+		e.Permanent = other == "" && (permanent || !known && status >= 400 && status < 500) && status != 408 && status != 429
 	}
 	if why != nil {
 		e.Message, e.Err = redact(o.explain(err.Error(), why)), errors.Join(err, why)

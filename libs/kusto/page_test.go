@@ -23,6 +23,8 @@ func TestAWebPageInThePlaceOfAzureDataExplorerIsNamedAsSuch(t *testing.T) {
 			`is not Azure Data Explorer but a web page called "Sign in to \"Contoso\"" (HTTP 200 OK)`},
 		"a page of errors": {page(404, "<html><body>404 SECRET</body></html>"),
 			`is not Azure Data Explorer but a web page (HTTP 404 Not Found)`},
+		"a gateway that knows no such host": {page(400, "<html><title>Bad Request</title></html>"),
+			`is not Azure Data Explorer but a web page called "Bad Request" (HTTP 400 Bad Request)`},
 		"a gateway": {page(502, "<html><title>502 Bad Gateway</title></html>"),
 			`is not Azure Data Explorer but a web page called "502 Bad Gateway" (HTTP 502 Bad Gateway)`},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
@@ -37,6 +39,9 @@ func TestAWebPageInThePlaceOfAzureDataExplorerIsNamedAsSuch(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "SECRET") ||
 					strings.Contains(err.Error(), "invalid character") {
 					t.Errorf("error %v\nwant one that says %s", err, c.says)
+				}
+				if Permanent(err) {
+					t.Errorf("%v is taken for Azure Data Explorer's own word", err)
 				}
 			}
 		})
