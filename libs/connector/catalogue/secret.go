@@ -1,22 +1,12 @@
 package catalogue
 
-import "strings"
+import "regexp"
 
-// secretWords mark keys whose value is taken for a secret when no declaration says otherwise. The list is that of the
-// Kafka UIs (kafbat's KafkaConfigSanitizer), plus the Kusto sink's key.
-var secretWords = [...]string{
-	"password", "passwd", "secret", "token", "credential", "passphrase", "appkey", "apikey", "api.key",
-	"private.key", "connection.string", "connectionstring", "sasl.jaas.config",
-	"user.info", // of schema registries: user:password
-}
+// looksSecret finds a word of secrets in a key's name, however its parts are joined: private.key, private_key,
+// privateKey. It starts from the list of the Kafka UIs (kafbat's KafkaConfigSanitizer).
+var looksSecret = regexp.MustCompile(`(?i)` + secretWord + `|authorization|connection[._-]?string|sasl\.jaas\.config`)
 
 // LooksSecret reports whether the name of an undeclared key suggests that its value is a secret.
 func LooksSecret(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range secretWords {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
+	return looksSecret.MatchString(name)
 }

@@ -9,41 +9,56 @@ import (
 // Mask stands for a secret wherever one would be shown.
 const Mask = "********"
 
-// secretName ends the name of a parameter whose value is a secret: of JDBC (password, sslpassword), Kafka's JAAS, the
-// connection strings of Azure (AppKey, Application Key, AccountKey, SharedAccessKey, SharedAccessSignature, sig) and
-// of registries (basic.auth.user.info).
-const secretName = `(?:password|passwd|passcode|passphrase|pwd|secret|token|credentials?|signature|\bsig|user\.info|` +
+// secretWord is what a name has that stands for a secret: of JDBC (password, sslpassword), Kafka's JAAS, the
+// connection strings of Azure (AppKey, Application Key, AccountKey, SharedAccessKey) and of registries
+// (basic.auth.user.info).
+const secretWord = `(?:password|passwd|passcode|passphrase|pwd|secret|token|credentials?|user[._-]?info|` +
 	`(?:app|application|api|access|account|private|encryption)[ ._-]?key)`
+
+// secretName ends the name of a parameter whose value is a secret: of Azure's signed addresses too
+// (SharedAccessSignature, sig).
+const secretName = `(?:` + secretWord + `|signature|\bsig)`
 
 // reference is a value that stands elsewhere, and hides nothing: ${file:/path:key}.
 const reference = `\$\{[^}]*\}`
 
 var (
 	// inURL is what stands between a user and the host: postgres://user:password@host.
-	inURL = regexp.MustCompile(`(://[^\s/:@]*:)(` + reference + `|[^\s/]+)@`)
+	inURL = regexp.MustCompile(`(://(?:` + reference + `|[^\s/:@])*:)(` + reference + `|[^\s/]+)@`)
+	// inAuthority is the same without a scheme, as in lists of hosts: user:password@host,user:password@host.
+	inAuthority = regexp.MustCompile(`((?:^|[\s,;'"=(])(?:` + reference + `|[\w.%+~-])+:)(` + reference +
+		`|[^\s/,@]+)@`)
 	// inParameter is name=value, where the value is quoted or ends before what separates parameters, which a comma is
 	// not sure to do; "name": "value" is JSON's.
 	inParameter = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*` + secretName + `(?:"\s*:|'\s*:|\s*=)\s*)` +
 		`("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|(?:` + reference + `|[^&;\s"'])(?:` + reference + `|[^&;\s"])*)`)
+	// inHeader is HTTP's: Authorization: Bearer value. Without a scheme a colon may as well begin a sentence.
+	inHeader = regexp.MustCompile(`(?i)(authorization(?:["']?\s*[:=]\s*["']?(?:basic|bearer|digest)\s+|["']?\s*=\s*["']?|` +
+		`["']\s*:\s*["']))(` + reference + `|[^\s,;"']+)`)
 	// inStatement is what SQL gives a name without =: ALTER ROLE r PASSWORD 'value', SET app.secret TO 'value'.
 	inStatement = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*(?:password\s+|` + secretName +
 		`\s+TO\s+)(?:E|U&)?)('(?:[^']|'')*'?)`)
 	onlyReferences = regexp.MustCompile(`^(?:` + reference + `)+$`)
 )
 
-// named are the forms in which a secret has a name.
-var named = []*regexp.Regexp{inParameter, inStatement}
+// authorities are the forms in which a secret stands before a host.
+var authorities = []*regexp.Regexp{inURL, inAuthority}
 
-// MaskWithin hides the secrets within a text: passwords of URLs, and the values of parameters whose
+// named are the forms in which a secret has a name.
+var named = []*regexp.Regexp{inParameter, inHeader, inStatement}
+
+// MaskWithin hides the secrets within a text: passwords before hosts, and the values of parameters whose
 // names say that they are secrets. References stay.
 func MaskWithin(text string) string {
-	text = inURL.ReplaceAllStringFunc(text, func(found string) string {
-		parts := inURL.FindStringSubmatch(found)
-		if onlyReferences.MatchString(parts[2]) {
-			return found
-		}
-		return parts[1] + Mask + "@"
-	})
+	for _, form := range authorities {
+		text = form.ReplaceAllStringFunc(text, func(found string) string {
+			parts := form.FindStringSubmatch(found)
+			if onlyReferences.MatchString(parts[2]) {
+				return found
+			}
+			return parts[1] + Mask + "@"
+		})
+	}
 	for _, form := range named {
 		text = form.ReplaceAllStringFunc(text, func(found string) string {
 			parts := form.FindStringSubmatch(found)
@@ -66,8 +81,10 @@ func SecretsWithin(text string) []string {
 			secrets = append(secrets, plain)
 		}
 	}
-	for _, parts := range inURL.FindAllStringSubmatch(text, -1) {
-		add(parts[2])
+	for _, form := range authorities {
+		for _, parts := range form.FindAllStringSubmatch(text, -1) {
+			add(parts[2])
+		}
 	}
 	for _, form := range named {
 		for _, parts := range form.FindAllStringSubmatch(text, -1) {

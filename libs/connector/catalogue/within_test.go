@@ -50,6 +50,23 @@ func TestSecretsWithinTextsAreHiddenWhateverTheirForm(t *testing.T) {
 		{"create user u with password E's3''cret' login; SET app.token TO 's3cret'; SET app.secret = 's3cret'",
 			"create user u with password E'********' login; SET app.token TO '********'; SET app.secret = '********'"},
 		{"ALTER ROLE r PASSWORD '${env:PW}'", "ALTER ROLE r PASSWORD '${env:PW}'"},
+		{"u:s3cret@h", "u:********@h"},
+		{"u:s3cret@h1:9092,v:s3cret@h2:9092", "u:********@h1:9092,v:********@h2:9092"},
+		{"lookup u:s3cret@h: no such host", "lookup u:********@h: no such host"},
+		{"u:${env:PW}@h", "u:${env:PW}@h"},
+		{"${env:USER}:s3cret@h", "${env:USER}:********@h"},
+		{"postgres://${env:USER}:s3cret@h/db", "postgres://${env:USER}:********@h/db"},
+		{"postgres://${env:USER}:${env:PW}@h/db", "postgres://${env:USER}:${env:PW}@h/db"},
+		{"Authorization: Bearer s3cret.x-y_z", "Authorization: Bearer ********"},
+		{"X-A:1,Authorization:Basic s3cret==,X-B:2", "X-A:1,Authorization:Basic ********,X-B:2"},
+		{`{"authorization": "Bearer s3cret"}`, `{"authorization": "Bearer ********"}`},
+		{"Proxy-Authorization=s3cret", "Proxy-Authorization=********"},
+		{"Authorization: Bearer ${env:TOKEN}", "Authorization: Bearer ${env:TOKEN}"},
+		{`{"Authorization":"s3cret"}`, `{"Authorization":"********"}`},
+		{"authorization: the group is not allowed", "authorization: the group is not allowed"},
+		{"authorization failed: role r may not", "authorization failed: role r may not"},
+		{"broker:9092,me@h", "broker:9092,me@h"},
+		{"(?:a@b|c)", "(?:a@b|c)"},
 		{"line 1: unexpected token 'x'", "line 1: unexpected token 'x'"},
 		{"SELECT password, 'x' FROM tokens WHERE kind = 'y'", "SELECT password, 'x' FROM tokens WHERE kind = 'y'"},
 		{"public.password_resets,public.tokens", "public.password_resets,public.tokens"},
@@ -68,6 +85,20 @@ func TestSecretsWithinTextsAreHiddenWhateverTheirForm(t *testing.T) {
 		}
 		if strings.Contains(c.text, "s3cret") && len(catalogue.SecretsWithin(c.text)) == 0 {
 			t.Errorf("no secret is found in %s", c.text)
+		}
+	}
+}
+
+func TestAKeyLooksSecretHoweverItsWordsAreJoined(t *testing.T) {
+	for name, want := range map[string]bool{
+		"x.accessKey": true, "X.SharedAccessKey": true, "private_key": true, "private-key": true, "PrivateKey": true,
+		"pwd": true, "db.pwd": true, "account.key": true, "api_key": true, "Api-Key": true, "connection-string": true,
+		"http.headers.Authorization": true, "passcode": true, "client-secret": true, "auth_user_info": true,
+		"signal.data.collection": false, "message.key.columns": false, "key.converter": false,
+		"table.include.list": false, "partition.key": false,
+	} {
+		if got := catalogue.LooksSecret(name); got != want {
+			t.Errorf("LooksSecret(%q) is %v", name, got)
 		}
 	}
 }

@@ -1,7 +1,11 @@
 package secret
 
 import (
+	"bytes"
+	"encoding/json"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -37,9 +41,25 @@ func Of(keys *catalogue.Catalogue, given, resolved map[string]string) Values {
 			}
 		}
 	}
+	for _, secret := range slices.Clone(secrets) {
+		secrets = append(secrets, quoted(secret)...)
+	}
 	// The longer ones first: a secret may be a part of another.
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	return secrets
+}
+
+// quoted are the other forms that a text can have within an error: as Go and JSON quote it, and as URLs escape it.
+func quoted(text string) (forms []string) {
+	var escaped bytes.Buffer
+	_ = json.NewEncoder(&escaped).Encode(text) // a string has a JSON form
+	for _, form := range []string{strconv.Quote(text), strconv.QuoteToASCII(text), strings.TrimSpace(escaped.String()),
+		url.QueryEscape(text), url.PathEscape(text), strings.TrimPrefix(url.UserPassword("", text).String(), ":")} {
+		if form = strings.TrimSuffix(strings.TrimPrefix(form, `"`), `"`); form != text {
+			forms = append(forms, form)
+		}
+	}
+	return forms
 }
 
 // Hide takes the secrets out of a text, and what looks like one in it.

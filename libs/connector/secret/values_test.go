@@ -2,8 +2,11 @@ package secret
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,6 +37,25 @@ func TestAPasswordThatIsAlsoTheUsersNameIsNotToldByHidingTheName(t *testing.T) {
 		if !strings.Contains(got, `user "postgres" to database "postgres"`) || strings.Contains(got, ":postgres@") ||
 			strings.Contains(got, "canary") != (password != "canary") {
 			t.Errorf("with the password %s it says %s", password, got)
+		}
+	}
+}
+
+func TestASecretIsHiddenAsErrorsQuoteAndEscapeItToo(t *testing.T) {
+	keys, err := catalogue.New(nil, []catalogue.Key{{Name: "database.password", Type: catalogue.Password, Doc: "Password."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, password := range []string{`pa"ss\word`, "pässwörd\tx", "p@ss w%rd/1", "a<b>&c'd"} {
+		config := map[string]string{"name": "c", "database.password": password}
+		values := Of(keys, config, config)
+		asJSON, _ := json.Marshal(password)
+		for _, text := range []string{password, strconv.Quote(password), strconv.QuoteToASCII(password), string(asJSON),
+			url.QueryEscape(password), url.PathEscape(password), url.UserPassword("u", password).String()} {
+			hidden := values.Hide("the server says " + text + ".")
+			if !strings.Contains(hidden, catalogue.Mask) || strings.Contains(hidden, strings.Trim(text, `"`)) {
+				t.Errorf("%q in the form %s is shown: %s", password, text, hidden)
+			}
 		}
 	}
 }
