@@ -17,6 +17,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/spelling"
 )
 
 // Type is Kafka Connect's type of a key (org.apache.kafka.common.config.ConfigDef.Type).
@@ -294,11 +296,15 @@ func (c *Catalogue) Lookup(name string) (Key, bool) {
 }
 
 // Secret reports whether the value of a key must not be shown: its type is PASSWORD, or it is not declared by its own
-// name and looks like a secret.
+// name and looks like a secret, or nearly has the name of one: a slip must not show it.
 func (c *Catalogue) Secret(name string) bool {
 	key, ok := c.Lookup(name)
 	if ok && !strings.HasSuffix(key.Name, "*") {
 		return key.Type == Password
 	}
-	return key.Type == Password || LooksSecret(name)
+	if key.Type == Password || LooksSecret(name) {
+		return true
+	}
+	meant, _ := c.Lookup(spelling.Nearest(name, c.spellings))
+	return meant.Type == Password && !strings.HasSuffix(meant.Name, "*")
 }

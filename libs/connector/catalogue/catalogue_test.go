@@ -253,8 +253,9 @@ func TestSecretsAreKnownByTypeAndElseByName(t *testing.T) {
 	c := orders(t)
 	for name, want := range map[string]bool{
 		"database.password": true, "extra.secret.password": true, "producer.override.sasl.jaas.config": true,
-		"aad.auth.appkey": true,
-		"topic.prefix":    false, "table.include.list": false, "transforms.unwrap.type": false, "converters": false,
+		"aad.auth.appkey": true, "database.passwrod": true, "databse.password": true, "Database.Pasword": true,
+		"producer.override.ssl.keystore.passwrd": true, "producer.override.sasl.jaas.confg": true, "x.credentails": true,
+		"topic.prefix": false, "topic.prefx": false, "x.keyword": false, "table.include.list": false, "transforms.unwrap.type": false, "converters": false,
 	} {
 		if got := c.Secret(name); got != want {
 			t.Errorf("Secret(%s) = %t", name, got)
