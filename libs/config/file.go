@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 )
 
 // MaxFile bounds a file that a setting names, in bytes. Certificates, keys and users are far smaller.
@@ -29,6 +30,8 @@ func ReadFile(path string) ([]byte, error) {
 	if err := regular(path, info, err); err != nil {
 		return nil, err
 	}
+	// What is called regular and lets its reader wait, as /proc/kmsg, has a poller; files have none, and are read at once.
+	_ = file.SetReadDeadline(time.Now().Add(time.Second))
 	content, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
 	if err == nil && len(content) > MaxFile {
 		err = &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("it is larger than %d bytes", MaxFile)}

@@ -321,6 +321,20 @@ func TestValidationChecksKeysThenTheTarget(t *testing.T) {
 	assertError(t, "other class", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.connector.class")
 }
 
+func TestATargetThatDoesNotAnswerIsAFindingBeforeTheCallersDeadline(t *testing.T) {
+	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // shorter than the 10 s of a check
+	defer cancel()
+	response, err := w.ValidateConfig(ctx, &connectorv1.ValidateConfigRequest{Plugin: "BoardSource",
+		Config: config("name", "a", "batch.size", "14")})
+	if err != nil || ctx.Err() != nil {
+		t.Fatalf("%v; %v", err, ctx.Err())
+	}
+	if last := response.Checks[len(response.Checks)-1]; last.Ok || last.Name != "answer in time" {
+		t.Errorf("%v", last)
+	}
+}
+
 func TestAConnectorThatIsToBeCheckedIsCreatedOnlyIfEveryCheckIsOK(t *testing.T) {
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1")
 	create := func(check bool, size string) error {

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/rpc"
@@ -104,16 +105,19 @@ func (f *fleet) unreachable(err error) error {
 const (
 	// askTimeout bounds how long one worker may take for its answer: others are not to wait for one that hangs.
 	askTimeout = 5 * time.Second
+	// checkTimeout bounds the same where the worker has to ask others: the servers that a configuration names, which may
+	// be slow (10 s) where the worker is not.
+	checkTimeout = 20 * time.Second
 	// connectTimeout bounds how long a connection may take before another worker is told.
 	connectTimeout = time.Second
 )
 
-// within asks a worker in the time that it has for an answer. A worker that does not answer in time cannot be reached.
-func (w *worker) within(ctx context.Context, ask func(context.Context) error) error {
+// within asks a worker, which has until limit for its answer. A worker that does not answer in time cannot be reached.
+func (w *worker) within(ctx context.Context, limit time.Duration, ask func(context.Context) error) error {
 	if w.silent.Load() {
 		return w.noAnswer()
 	}
-	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	asking, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := ask(asking)
 	if err != nil && ctx.Err() != nil {
@@ -122,9 +126,17 @@ func (w *worker) within(ctx context.Context, ask func(context.Context) error) er
 	if err != nil && (asking.Err() != nil || status.Code(err) == codes.DeadlineExceeded) {
 		// the worker may notice the deadline first
 		return status.Errorf(codes.Unavailable, "%s does not answer, at least not within %v%s", w.address,
-			askTimeout, w.trouble())
+			limit, w.trouble())
 	}
 	return err
+}
+
+// answerTime is how long a worker may take for the answer to a method.
+func answerTime(method string) time.Duration {
+	if method == connectorv1.ConnectorService_ValidateConfig_FullMethodName {
+		return checkTimeout
+	}
+	return askTimeout
 }
 
 func (w *worker) noAnswer() error {
@@ -205,7 +217,7 @@ func (a anyWorker) Invoke(ctx context.Context, method string, q, answer any, opt
 				return w.connection.Invoke(ctx, method, q, answer, options...)
 			}
 		} else {
-			err = w.within(ctx, func(ctx context.Context) error {
+			err = w.within(ctx, answerTime(method), func(ctx context.Context) error {
 				return w.connection.Invoke(ctx, method, q, answer, options...)
 			})
 		}
@@ -246,7 +258,7 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 		answers[i] = make(chan answer, 1)
 		contain.Go("question to a worker", func() {
 			var a answer
-			a.err = w.within(ctx, func(ctx context.Context) (err error) {
+			a.err = w.within(ctx, askTimeout, func(ctx context.Context) (err error) {
 				a.value, err = ask(ctx, w.connection)
 				return err
 			})
@@ -283,7 +295,7 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 // answer is that of the last, or that a worker could not be asked.
 func askOwner[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
 	return fromOwner(f, func(w *worker) (answer T, err error) {
-		err = w.within(ctx, func(ctx context.Context) (err error) {
+		err = w.within(ctx, askTimeout, func(ctx context.Context) (err error) {
 			answer, err = ask(ctx, w.connection)
 			return err
 		})

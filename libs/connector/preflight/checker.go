@@ -15,6 +15,9 @@ import (
 // maxChecks bounds how many checks may connect to sources and targets at the same time.
 const maxChecks = 4
 
+// toAnswer is kept of a caller's time for the answer's way.
+const toAnswer = time.Second
+
 // Config is what a checker is made from.
 type Config struct {
 	// WorkerID names the worker that looks.
@@ -38,8 +41,15 @@ func New(config Config, store *store.Store, classes *classes.Classes) *Checker {
 	return &Checker{config: config, store: store, classes: classes, room: make(chan struct{}, maxChecks)}
 }
 
-// Check looks at Kafka, and then at the source or target.
+// Check looks at Kafka, and then at the source or target. It ends before its caller's deadline: a server that does not
+// answer is a finding, which the caller would otherwise take for a worker that does not.
 func (c *Checker) Check(ctx context.Context, plugin connector.Plugin, v classes.Checked) []connector.Check {
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left-min(left/5, toAnswer))
+		defer cancel()
+	}
 	return append(c.checkBroker(ctx, plugin, v), c.checkPlugin(ctx, plugin, v)...)
 }
 
@@ -50,9 +60,11 @@ func (c *Checker) checkPlugin(ctx context.Context, plugin connector.Plugin, v cl
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
+	deadline, _ := ctx.Deadline()
 	late := []connector.Check{{
-		Name:   "answer in time",
-		Detail: fmt.Sprintf("the source or target could not be checked within %s", c.config.Timeout.Round(time.Millisecond)),
+		Name: "answer in time",
+		Detail: fmt.Sprintf("the source or target could not be checked within %s",
+			time.Until(deadline).Round(100*time.Millisecond)),
 		Remedy: "See that the address is right and can be reached from worker " + c.config.WorkerID + ".",
 	}}
 	select {
