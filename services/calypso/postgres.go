@@ -130,6 +130,16 @@ func (s *source) inspect(ctx context.Context, note func(string)) error {
 			"PostgreSQL at %s:%d has wal_level=%s: set wal_level=logical (ALTER SYSTEM SET wal_level = logical) and restart it",
 			s.Host, s.Port, level)
 	}
+	var taken bool
+	if err := conn.QueryRow(ctx, "SELECT count(*) >= current_setting('max_replication_slots')::int, "+
+		"coalesce(bool_or(plugin = 'wal2json'), false) FROM pg_replication_slots").Scan(&taken, &s.Wal2json); err != nil {
+		return fmt.Errorf("asking PostgreSQL for its replication slots: %w", err)
+	}
+	if taken { // The connectors that have the slots go on; a new one says that there is none for it.
+		note("all its replication slots are in use, so wal2json was not tried; " +
+			"SELECT pg_drop_replication_slot(…) drops one that nobody uses")
+		return nil
+	}
 	err = pgrepl.TryPlugin(ctx, conn, "wal2json", s.User)
 	s.Wal2json = err == nil
 	switch pgrepl.ReasonOf(err) {

@@ -343,6 +343,24 @@ func TestAServerThatRefusesThePluginOfTheOrdersIsReadWithPgoutput(t *testing.T) 
 	}
 }
 
+func TestAServerWhoseSlotsAreAllTakenIsStartedAgain(t *testing.T) {
+	pg := testenv.RunPostgres(t, testenv.PostgresConfig{Settings: []string{"max_replication_slots = 1"}})
+	conn, err := pgx.Connect(t.Context(), pg.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "SELECT pg_create_logical_replication_slot('taken', 'pgoutput')"); err != nil {
+		t.Fatal(err)
+	}
+	var notes []string
+	src, err := openSource(t.Context(), &Settings{PostgresURL: pg.URL("postgres")}, nil,
+		func(n string) { notes = append(notes, n) })
+	if err != nil || src.Wal2json || len(notes) != 1 || !strings.Contains(notes[0], "slots are in use") {
+		t.Errorf("%+v, notes %q: %v", src, notes, err)
+	}
+}
+
 func TestAServerThatCannotBeCapturedFromIsRefusedWithTheRemedy(t *testing.T) {
 	pg := testenv.RunPostgres(t, testenv.PostgresConfig{Settings: []string{"wal_level = replica"}})
 	s := upSettings(t, "--pg-url", pg.URL("postgres"))
