@@ -185,9 +185,9 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 	if cfg.Password, err = c.password(ctx); err != nil {
 		return nil, err
 	}
-	made := c.dialer(&cfg.Config)
+	attempt, made := c.dialer(ctx, &cfg.Config)
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend { return pgproto3.NewFrontend(newGuard(r), w) }
-	conn, err := pgx.ConnectConfig(ctx, cfg)
+	conn, err := pgx.ConnectConfig(attempt, cfg)
 	if err != nil {
 		return nil, connectError(c, made, err)
 	}
@@ -229,13 +229,13 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	if cfg.Password, err = c.password(ctx); err != nil {
 		return nil, nil, err
 	}
-	made := c.dialer(cfg)
+	attempt, made := c.dialer(ctx, cfg)
 	var frames *frameReader
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		frames = &frameReader{r: r}
 		return pgproto3.NewFrontend(newGuard(frames), w)
 	}
-	conn, err := pgconn.ConnectConfig(ctx, cfg)
+	conn, err := pgconn.ConnectConfig(attempt, cfg)
 	if err != nil {
 		return nil, nil, connectError(c, made, err)
 	}

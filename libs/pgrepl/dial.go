@@ -17,8 +17,10 @@ import (
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
-// dialer makes cfg dial as c says. The connections that it makes tell what they met, once they are not used any more.
-func (c Config) dialer(cfg *pgconn.Config) *dialled {
+// dialer makes cfg dial as c says. The connections that are made with the context that it returns tell what they met,
+// once they are not used any more. Those of other contexts do not: a failed attempt asks the server to cancel it, on a
+// connection and in a goroutine of its own.
+func (c Config) dialer(ctx context.Context, cfg *pgconn.Config) (context.Context, *dialled) {
 	made := new(dialled)
 	d := &net.Dialer{KeepAlive: -1, Timeout: cfg.ConnectTimeout, Control: egress.Control}
 	if c.KeepAlive {
@@ -30,11 +32,16 @@ func (c Config) dialer(cfg *pgconn.Config) *dialled {
 			return nil, err
 		}
 		s := newServerConn(conn)
-		made.conns = append(made.conns, s)
+		if ctx.Value(attemptKey{}) == made {
+			made.conns = append(made.conns, s)
+		}
 		return s, nil
 	}
-	return made
+	return context.WithValue(ctx, attemptKey{}, made), made
 }
+
+// attemptKey is the key under which a context has the dialled of the attempt to connect that it is for.
+type attemptKey struct{}
 
 // dialled are the connections of one attempt to connect, which are made one after the other.
 type dialled struct{ conns []*serverConn }

@@ -1,6 +1,7 @@
 package pgrepl
 
 import (
+	"context"
 	"io"
 	"net"
 	"strings"
@@ -29,7 +30,7 @@ func TestAServersLastWordIsReadAlthoughItHasResetTheConnection(t *testing.T) {
 		gone <- err
 	}()
 	var cfg pgconn.Config
-	Config{}.dialer(&cfg)
+	Config{}.dialer(t.Context(), &cfg)
 	c, err := cfg.DialFunc(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -65,5 +66,25 @@ func TestAnAddressThatRefusesIsNamedOnceAlthoughTLSAndPlainAreTried(t *testing.T
 	if ReasonOf(err) != ReasonUnreachable || strings.Count(err.Error(), "connection refused") != 1 ||
 		strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestARequestToCancelAFailedAttemptIsNoConnectionOfTheAttempt(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var cfg pgconn.Config
+	attempt, made := Config{}.dialer(t.Context(), &cfg)
+	for _, ctx := range []context.Context{attempt, t.Context()} {
+		c, err := cfg.DialFunc(ctx, "tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	if len(made.conns) != 1 {
+		t.Errorf("%d connections, want that of the attempt alone", len(made.conns))
 	}
 }

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -108,4 +109,22 @@ func (s *source) hasSignalOffset(t *testing.T, name string) error {
 		}
 	}
 	return fmt.Errorf("it is not in %d offsets", len(offsets))
+}
+
+func TestATopicOfTheWorkersIsNoSignalTopic(t *testing.T) {
+	plugins, err := Plugins(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, _, problems := plugins[0].Catalogue.Parse(map[string]string{"name": "c", "connector.class": Class,
+		"topic.prefix": "p", "database.hostname": "localhost", "database.user": "u", "database.dbname": "d",
+		"signal.enabled.channels": "source,kafka", "signal.kafka.topic": "calypso-configs"})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	env := testEnv("localhost:1", "c")
+	env.InternalTopics = []string{"calypso-configs", "calypso-status"}
+	if _, err := plugins[0].NewTask(env, values); err == nil || !strings.Contains(err.Error(), "calypso-configs") {
+		t.Errorf("the task is made: %v", err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,11 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *metrics.Me
 	s, err := spec.Parse(v)
 	if err != nil {
 		return nil, err
+	}
+	if topic := s.Signals.Topic; slices.Contains(env.InternalTopics, topic) {
+		return nil, fmt.Errorf(
+			"signal.kafka.topic: topic %s keeps the state of Calypso's own workers, and no connector may read or write it: choose another topic",
+			topic)
 	}
 	t := &task{env: env, spec: s, events: s.Events, delivery: o.Delivery,
 		fail: failpoint.Parse(os.Getenv(failpoint.Variable)), registry: o.Registry,

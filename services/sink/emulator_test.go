@@ -84,6 +84,20 @@ func TestTheCheckSaysWhichRoleSeesTheCapacityOfTheCluster(t *testing.T) {
 	}
 }
 
+func TestTheCheckOfATableThatIsMissingNamesTheConnectorInItsRemedy(t *testing.T) {
+	s := newStage(t, 1, nil)
+	s.manage(".drop table " + s.table)
+	for _, c := range checksOf(t, s.config) {
+		if strings.Contains(c.Detail+c.Remedy, "offsets reset") {
+			if want := "offsets reset " + s.config["name"] + " "; !strings.Contains(c.Detail+c.Remedy, want) {
+				t.Errorf("%+v does not say %q", c, want)
+			}
+			return
+		}
+	}
+	t.Error("no check says how a table gets its rows again")
+}
+
 // checksOf are the checks of a configuration.
 func checksOf(t *testing.T, config map[string]string) []connector.Check {
 	t.Helper()

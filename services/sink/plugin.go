@@ -221,7 +221,7 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 		return []connector.Check{{Name: "cluster", Detail: err.Error(), Remedy: "Fix the kusto and aad.auth keys."}}
 	}
 	defer client.Close()
-	env := connector.TaskEnv{Logger: slog.New(slog.DiscardHandler)}
+	env := connector.TaskEnv{Connector: v.Raw()["name"], Logger: slog.New(slog.DiscardHandler)}
 	held := memory.NewShare(new(memory.Process)) // a check holds nothing
 	ts := target.New(target.Cluster{Ctx: ctx, Env: env, Spec: s, Client: client, Memory: held, Meters: o.meters,
 		Status: status.NewTask(env, held, s.Guarantee())})
