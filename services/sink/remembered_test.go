@@ -104,10 +104,10 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 		}
 		out, err := s.service(r).GetProvenOffsets(t.Context(), &sinkv1.GetProvenOffsetsRequest{Connector: s.name})
 		if err != nil || len(out.GetOffsets()) != 1 || out.GetOffsets()[0].GetOffset() <= 0 ||
-			out.GetOffsets()[0].GetEnd() != 1999 || strings.HasSuffix(out.GetOffsets()[0].GetBatches(), ":") {
+			out.GetOffsets()[0].GetEnd() != 1999 {
 			t.Fatalf("%v %v", out, err)
 		}
-		t.Logf("proven: %v", out)
+		t.Logf("proven: %v", out) // with batches after the one that is not there, if any were sent before the kill
 		s.note(out.GetOffsets()[0].GetOffset(), out.GetOffsets()[0].GetBatches())
 		s.start()
 		s.holds(2000)

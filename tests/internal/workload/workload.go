@@ -71,13 +71,45 @@ func Setup(ctx context.Context, cfg Config) (*Workload, error) {
 func (w *Workload) Committed() int64 { return w.committed.Load() }
 
 // Run writes until ctx ends. What the database refuses or cuts short is tried no further: the witness knows what was
-// committed. It returns an error only if it could not reach the database for a minute.
+// committed, and nothing is committed after Run has returned. It returns an error only if it could not reach the
+// database for a minute.
 func (w *Workload) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, writing := errgroup.WithContext(ctx)
 	for i := range w.cfg.Writers {
-		group.Go(func() error { return w.write(ctx, uint64(i)) })
+		group.Go(func() error { return w.write(writing, uint64(i)) })
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return w.settle(context.WithoutCancel(ctx))
+}
+
+// settle waits until the server has ended the transactions that were cut short, of which one may be committing.
+func (w *Workload) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := w.lock(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the last transactions to end: %w", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// lock has the table's lock for a moment, which it gets when nobody writes.
+func (w *Workload) lock(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, w.cfg.URL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.PgConn().Exec(ctx, "BEGIN; LOCK TABLE "+Table+" IN SHARE MODE; COMMIT").ReadAll()
+	return err
 }
 
 // writer is one connection's random source and the keys that are its own, so that writers never wait for each other.
