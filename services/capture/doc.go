@@ -14,10 +14,9 @@
 // checkpoints. A slot that is missing, lost, ahead of the checkpoint or of another server stops the
 // task with a named reason; it is never silently recreated.
 //
-// Status flows one way: who works tells what happens (internal/status), of which the registry,
-// metrics and traces (internal/metrics) make what they show, and CaptureService (internal/api) its
-// answers. Commands go through a door of their own (internal/command) to the capture that is to
-// obey.
+// Status flows one way: sessions report events (internal/status), from which the registry, metrics
+// and traces (internal/metrics) derive what they show, and CaptureService (internal/api) its
+// answers. Commands take a way of their own (internal/command) to the capture that runs them.
 //
 // Connectors for databases without logical replication ask for rows instead (internal/poll). Both
 // write through the same producer (internal/deliver) and work in sessions that follow each other

@@ -9,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/check"
-	"github.com/calypso-cdc/calypso/services/capture/internal/compared"
+	"github.com/calypso-cdc/calypso/services/capture/internal/digests"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
@@ -95,7 +95,7 @@ func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons
 		}
 	}
 
-	r, err := compared.Open(t.Context(), checked(t, config), nil)
+	r, err := digests.Open(t.Context(), checked(t, config), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,16 +11,16 @@ import (
 // Registry is where the captures of a worker are seen and called, by CaptureService and metrics. It
 // is safe for concurrent use.
 type Registry struct {
-	captures *status.Registry
-	doors    *api.Doors
+	captures  *status.Registry
+	endpoints *api.Endpoints
 }
 
 // NewRegistry makes an empty registry.
 func NewRegistry() *Registry {
-	return &Registry{captures: status.NewRegistry(), doors: command.New[incremental.Signal, *progress.Incremental]()}
+	return &Registry{captures: status.NewRegistry(), endpoints: command.New[incremental.Signal, *progress.Incremental]()}
 }
 
 // NewService answers CaptureService for the captures of a registry.
 func NewService(b *Registry, fleet api.Fleet) *api.Service {
-	return api.New(b.captures, b.doors, fleet)
+	return api.New(b.captures, b.endpoints, fleet)
 }

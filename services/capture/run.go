@@ -9,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/digest/digestapi"
 	"github.com/calypso-cdc/calypso/libs/fleet"
 	"github.com/calypso-cdc/calypso/libs/rpc"
-	"github.com/calypso-cdc/calypso/services/capture/internal/compared"
+	"github.com/calypso-cdc/calypso/services/capture/internal/digests"
 	"github.com/calypso-cdc/calypso/services/capture/internal/idle"
 )
 
@@ -51,6 +51,6 @@ func Run(ctx context.Context, cfg Config) error {
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, NewService(registry, worker))
 		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker,
-			map[string]digestapi.Open{Class: compared.Open}))
+			map[string]digestapi.Open{Class: digests.Open}))
 	})
 }

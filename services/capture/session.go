@@ -140,7 +140,7 @@ func (s *session) showTables() {
 }
 
 func (s *session) describe(rel *pgmodel.Relation, version int) status.Table {
-	return status.Describe(rel, &s.task.events, s.prepared.Withheld().Of(rel), version)
+	return status.Describe(rel, &s.task.events, s.prepared.Visibility().Of(rel), version)
 }
 
 // rules are what the session's tables are encoded by.
@@ -181,7 +181,7 @@ func (s *session) close() {
 	if s.producer != nil {
 		s.producer.Close()
 	}
-	s.conn.HangUp()
+	s.conn.Disconnect()
 }
 
 // connect checks that the server can be captured from at all.
@@ -215,7 +215,7 @@ func (s *session) connect(ctx context.Context) error {
 	}
 	s.slot = slot.New(slot.Deps{
 		Spec: s.task.spec, Connections: s.connections, Server: s.server, System: s.system, Log: s.task.env.Logger,
-		Waits: func(why string) { s.task.status.Observe(status.Waits{Why: why}) }, Untold: s.task.untold,
+		Waits: func(why string) { s.task.status.Observe(status.Waits{Why: why}) }, NoticeFailed: s.task.noticeFailed,
 		Unidentified: s.task.unidentified,
 	}, repl)
 	return err

@@ -134,7 +134,7 @@ func (s *session) snapshotAlone(ctx context.Context, plan starting.Plan) (pgrepl
 	if err != nil {
 		return pgrepl.Position{}, err
 	}
-	release := holder.HangUp
+	release := holder.Disconnect
 	defer release()
 	var name, lsn string
 	if _, err := holder.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {

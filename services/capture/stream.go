@@ -51,8 +51,8 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 		Incremental: chunks, System: s.system, Observer: s.observer,
 		Unprocessable: s.task.unprocessable, Happened: s.task.env.Happened, Log: s.task.env.Logger, Fail: s.task.fail,
 	}, from.Decoder, at, until)
-	door := s.task.registry.doors.Open(s.task.env.Connector)
-	defer door.Close()
+	endpoint := s.task.registry.endpoints.Open(s.task.env.Connector)
+	defer endpoint.Close()
 	holds := func() int64 { return conn.Holds() + batches.Holds() }
 	s.task.memory.Store(&holds)
 	defer s.task.memory.Store(nil)
@@ -64,7 +64,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 			s.task.env.Doing("Kafka to take the last batch")
 			conn.Interrupt()
 			batches.Close()
-		}, s.task.untold)
+		}, s.task.noticeFailed)
 	})
 	defer stop()
 	finish, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -72,7 +72,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	defer context.AfterFunc(gctx, func() { time.AfterFunc(stopGrace, cancel) })()
 	g.Go("reader of the stream", func() error { return reader.Run(conn, s.task.spec.Slot.Name) })
 	g.Go("deliverer of the stream", func() error { return s.deliverBuffered(finish, conn, batches) })
-	g.Go("commands", func() error { return door.Serve(gctx, chunks.Request) })
+	g.Go("commands", func() error { return endpoint.Serve(gctx, chunks.Request) })
 	g.Go("heartbeat", func() error {
 		return stream.Heartbeats{Spec: s.task.spec.Heartbeat, Buffer: batches, Connections: s.connections,
 			Log: s.task.env.Logger}.Run(gctx, &s.task.events)

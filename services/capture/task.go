@@ -121,6 +121,6 @@ func (t *task) conversionFailed(c *pgmodel.Column, err error) {
 	t.status.Observe(status.Unconverted{Kind: "conversion"})
 }
 
-func (t *task) untold(err error) {
-	t.env.Logger.Error("what takes long, or ends, could not be told", "err", err)
+func (t *task) noticeFailed(err error) {
+	t.env.Logger.Error("could not report that something takes long, or has ended", "err", err)
 }

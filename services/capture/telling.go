@@ -58,8 +58,8 @@ func (w writing) Acknowledges() {
 	w.s.task.env.Retrying(nil)
 }
 
-// Untold implements writer.Report.
-func (w writing) Untold(err error) { w.s.task.untold(err) }
+// NoticeFailed implements writer.Report.
+func (w writing) NoticeFailed(err error) { w.s.task.noticeFailed(err) }
 
 // waiting tells what statements wait for.
 type waiting struct{ t *task }
@@ -77,8 +77,8 @@ func (w waiting) Waits(what connections.Wait) {
 	}
 }
 
-// Untold implements connections.Report.
-func (w waiting) Untold(err error) { w.t.untold(err) }
+// NoticeFailed implements connections.Report.
+func (w waiting) NoticeFailed(err error) { w.t.noticeFailed(err) }
 
 // Answers implements connections.Report.
 func (w waiting) Answers() {

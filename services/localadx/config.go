@@ -7,7 +7,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 )
 
 // Addresses to listen on unless the configuration says otherwise.
@@ -57,13 +57,13 @@ type Config struct {
 	StorageURL string
 	// Like is what of Azure's service the server takes over beyond what a local one needs, for
 	// clients to be tried against.
-	Like likeness.Set
+	Like fidelity.Set
 	// StorageLife is how long the server hands out the same names of storage where Like has it rotate; 0 is two hours.
 	StorageLife time.Duration
 	// Emulator has the server answer as Kusto's emulator, which takes no queued and no streaming ingestion.
-	Emulator likeness.Emulator
+	Emulator fidelity.Emulator
 	// Roles are those that all clients have; nil is all roles.
-	Roles likeness.Roles
+	Roles fidelity.Roles
 	// StatusOperations is how many requests a day the status table of queued ingestion takes before
 	// it asks clients to wait; 0 is any number.
 	StatusOperations int64

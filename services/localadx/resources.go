@@ -5,7 +5,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/command"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 )
 
 // signatureLife is how long storage URLs are good for; SDKs ask for new ones every hour.
@@ -14,7 +14,7 @@ const signatureLife = 7 * 24 * time.Hour
 // resources hands out signed storage URLs.
 type resources struct {
 	signer  *azstorage.Signer
-	like    likeness.Set
+	like    fidelity.Set
 	rotates azstorage.Rotation
 }
 
@@ -36,7 +36,7 @@ func (r *resources) IngestionResources(storageURL string) [][2]string {
 		{"SuccessfulIngestionsQueue", queue(azstorage.SucceededQueue)},
 		{"IngestionsStatusTable", direct(azstorage.StatusTable)},
 	}
-	if r.like.Has(likeness.TwoQueues) {
+	if r.like.Has(fidelity.TwoQueues) {
 		all = append(all, [2]string{"SecuredReadyForAggregationQueue", queue(azstorage.SecondQueue)})
 	}
 	return all

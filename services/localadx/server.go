@@ -19,7 +19,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/queued"
 	"github.com/calypso-cdc/calypso/services/localadx/rest"
@@ -67,7 +67,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	var err error
 	guard := disk.NewGuard(config.DataDir, config.DiskReserve)
 	s.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, MemoryLimit: config.MemoryLimit,
-		Threads: config.Threads, ReservedNames: config.Like.Has(likeness.ReservedNames), Disk: guard, Log: config.Log})
+		Threads: config.Threads, ReservedNames: config.Like.Has(fidelity.ReservedNames), Disk: guard, Log: config.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func (s *Server) listenOnIPv6(addr string, first net.Listener) net.Listener {
 func (s *Server) wire(signer *azstorage.Signer) error {
 	log := s.config.Log
 	loader := &source.Loader{Store: s.store}
-	if s.config.Like.Has(likeness.StreamingCache) {
+	if s.config.Like.Has(fidelity.StreamingCache) {
 		loader.Schemas = &source.Schemas{Life: schemaLife}
 	}
 	opener := &source.Opener{Signer: signer, Blobs: s.blobs,
@@ -163,7 +163,7 @@ func (s *Server) wire(signer *azstorage.Signer) error {
 		return err
 	}
 	var rotates azstorage.Rotation
-	if s.config.Like.Has(likeness.RotatingStorage) {
+	if s.config.Like.Has(fidelity.RotatingStorage) {
 		rotates.Every = s.config.StorageLife
 	}
 	runner := &query.Runner{Store: s.store}

@@ -65,7 +65,7 @@ func (r *running) waitRetrying(t *testing.T) {
 }
 
 func TestE1AnOutageLosesNothingWhenErrorsAreTolerated(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG"})
+	s := newFixture(t, 1, map[string]string{"behavior.on.error": "LOG"})
 	r := s.start()
 	s.produce(1, 200, 1)
 	s.holds(200)
@@ -82,7 +82,7 @@ func TestE1AnOutageLosesNothingWhenErrorsAreTolerated(t *testing.T) {
 }
 
 func TestE2AFailedFlushIsTriedAgainWithoutNewRecords(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	r := s.start()
 	s.produce(1, 3, 1)
 	s.holds(3)
@@ -107,7 +107,7 @@ func TestE3MembersThatComeAndGoLoseAndRepeatNothing(t *testing.T) {
 }
 
 func membersComeAndGo(t *testing.T, protocol string) {
-	s := newStage(t, 6, map[string]string{"consumer.override.group.protocol": protocol})
+	s := newFixture(t, 6, map[string]string{"consumer.override.group.protocol": protocol})
 	stop := make(chan struct{})
 	last := make(chan int)
 	go func() {
@@ -158,7 +158,7 @@ func membersComeAndGo(t *testing.T, protocol string) {
 }
 
 // letters reads the dead letter topic until it has n records.
-func (s *stage) letters(topic string, n int) []*kgo.Record {
+func (s *fixture) letters(topic string, n int) []*kgo.Record {
 	s.t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -208,7 +208,7 @@ func TestE5AnOutageOfTheDeadLettersBrokersLosesNoLetter(t *testing.T) {
 		others.KeepControl()
 		return nil, errors.New("the connection is cut"), true
 	})
-	s := newStage(t, 1, map[string]string{
+	s := newFixture(t, 1, map[string]string{
 		"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead",
 		"misc.deadletterqueue.bootstrap.servers": strings.Join(others.ListenAddrs(), ","),
 	})
@@ -223,7 +223,7 @@ func TestE5AnOutageOfTheDeadLettersBrokersLosesNoLetter(t *testing.T) {
 }
 
 func TestE4AndE6DeadLettersAreWholeAlsoAfterARebalance(t *testing.T) {
-	s := newStage(t, 2, nil)
+	s := newFixture(t, 2, nil)
 	dead := s.topic + "-dead"
 	s.config["errors.tolerance"], s.config["errors.deadletterqueue.topic.name"] = "all", dead
 	s.config["errors.deadletterqueue.topic.replication.factor"] = "1"
@@ -260,7 +260,7 @@ func TestE4AndE6DeadLettersAreWholeAlsoAfterARebalance(t *testing.T) {
 }
 
 func TestE7WithoutADeadLetterTopicToleratedRowsArePassedOver(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG"})
+	s := newFixture(t, 1, map[string]string{"behavior.on.error": "LOG"})
 	r := s.start()
 	s.send(poison(1))
 	s.produce(2, 50, 1)
@@ -278,7 +278,7 @@ func TestE7WithoutADeadLetterTopicToleratedRowsArePassedOver(t *testing.T) {
 }
 
 func TestE8AStandstillOfTheClusterBoundsMemory(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"buffer.memory.bytes": "1048576", "flush.max.bytes": "200000"})
+	s := newFixture(t, 1, map[string]string{"buffer.memory.bytes": "1048576", "flush.max.bytes": "200000"})
 	r := s.start()
 	s.produce(1, 10, 1)
 	s.holds(10)
@@ -306,7 +306,7 @@ func TestE8AStandstillOfTheClusterBoundsMemory(t *testing.T) {
 }
 
 func TestE8RecordsAreNotKeptFromTheirBatchOn(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG", "flush.size.bytes": "500000000",
+	s := newFixture(t, 1, map[string]string{"behavior.on.error": "LOG", "flush.size.bytes": "500000000",
 		"flush.max.bytes": "500000000", "flush.interval.ms": "600000"})
 	s.config["errors.deadletterqueue.topic.name"], s.config["errors.deadletterqueue.topic.replication.factor"] = s.topic+
 		"-dead", "1"
@@ -336,7 +336,7 @@ func TestE8RecordsAreNotKeptFromTheirBatchOn(t *testing.T) {
 }
 
 func TestE9TombstonesAndDeletesAdvanceTheOffset(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	r := s.start()
 	s.produce(1, 10, 1)
 	s.send(&kgo.Record{Key: []byte("1"),
@@ -358,7 +358,7 @@ func TestE10KilledAtAnyPointEachOrderIsInTheTableOnce(t *testing.T) {
 		"before_commit:2", "after_commit:2", "after_enqueue", "before_commit"} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, map[string]string{"flush.interval.ms": "50", "errors.tolerance": "all",
+			s := newFixture(t, 1, map[string]string{"flush.interval.ms": "50", "errors.tolerance": "all",
 				"errors.deadletterqueue.topic.replication.factor": "1"})
 			s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
 			s.produce(1, 50, 1)
@@ -406,7 +406,7 @@ func TestATestKillsTheSinkAtEveryFailpoint(t *testing.T) {
 }
 
 func TestE11AnswersLostAfterSuccessRepeatNothing(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"flush.max.bytes": "4000"})
+	s := newFixture(t, 1, map[string]string{"flush.max.bytes": "4000"})
 	var lost atomic.Int64
 	random := rand.New(rand.NewPCG(1, 11))
 	var mu sync.Mutex
@@ -429,7 +429,7 @@ func TestE11AnswersLostAfterSuccessRepeatNothing(t *testing.T) {
 }
 
 func TestE12AnOutageLongerThanAllRetriesDropsNoBatch(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"behavior.on.error": "IGNORE", "errors.retry.max.time.ms": "1",
+	s := newFixture(t, 1, map[string]string{"behavior.on.error": "IGNORE", "errors.retry.max.time.ms": "1",
 		"errors.retry.backoff.time.ms": "50"})
 	r := s.start()
 	s.produce(1, 10, 1)
@@ -448,7 +448,7 @@ func TestE12AnOutageLongerThanAllRetriesDropsNoBatch(t *testing.T) {
 }
 
 func TestE13AFormatThatChangesInMidPartitionIsReadRecordByRecord(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.start()
 	for id := 1; id < 40; id++ {
 		value := order(id)

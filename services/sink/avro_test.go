@@ -53,9 +53,9 @@ func avroOrder(t *testing.T, id int) *kgo.Record {
 	return avroRecord(1, body)
 }
 
-func newAvroStage(t *testing.T, schemas ...string) (*stage, *atomic.Bool) {
+func newAvroFixture(t *testing.T, schemas ...string) (*fixture, *atomic.Bool) {
 	address, away := registry(t, append([]string{orderAvro}, schemas...)...)
-	s := newStage(t, 1, map[string]string{"value.converter": "io.confluent.connect.avro.AvroConverter",
+	s := newFixture(t, 1, map[string]string{"value.converter": "io.confluent.connect.avro.AvroConverter",
 		"value.converter.schema.registry.url": address,
 		"key.converter":                       "org.apache.kafka.connect.storage.StringConverter",
 		"behavior.on.error":                   "LOG"})
@@ -67,7 +67,7 @@ func newAvroStage(t *testing.T, schemas ...string) (*stage, *atomic.Bool) {
 }
 
 func TestHostileAvroRecordsAreDeadLettersAndTheOthersComeIntoTheTable(t *testing.T) {
-	s, _ := newAvroStage(t,
+	s, _ := newAvroFixture(t,
 		`{"type":"fixed","name":"F","size":1099511627776}`,
 		`{"type":"array","items":{"type":"record","name":"E","fields":[]}}`,
 		`{"type":"record","name":"L","fields":[{"name":"next","type":["null","L"]}]}`,
@@ -91,7 +91,7 @@ func TestHostileAvroRecordsAreDeadLettersAndTheOthersComeIntoTheTable(t *testing
 }
 
 func TestARegistryThatIsAwayIsWaitedForAndMakesNoDeadLetters(t *testing.T) {
-	s, away := newAvroStage(t)
+	s, away := newAvroFixture(t)
 	away.Store(true)
 	s.send(avroOrder(t, 1), avroOrder(t, 2))
 	r := s.start()
@@ -119,8 +119,8 @@ func (r *running) waits(t *testing.T, text string) {
 	})
 }
 
-// evolving has the stage make its table of what the records say.
-func (s *stage) evolving() {
+// evolving has the fixture make its table of what the records say.
+func (s *fixture) evolving() {
 	s.table = "Made_" + s.table
 	s.config["auto.create"], s.config["auto.evolve"] = "true", "true"
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
@@ -129,7 +129,7 @@ func (s *stage) evolving() {
 
 func TestANewSchemaWidensTheTableBeforeItsFirstRowAlsoIfTheRegistryWasAway(t *testing.T) {
 	const wider = `{"type":"record","name":"O","fields":[{"name":"orderid","type":"string"},{"name":"amount","type":"int"},{"name":"city","type":"string"}]}`
-	s, away := newAvroStage(t, wider)
+	s, away := newAvroFixture(t, wider)
 	s.evolving()
 	s.send(avroOrder(t, 1))
 	r := s.start()
@@ -146,7 +146,7 @@ func TestANewSchemaWidensTheTableBeforeItsFirstRowAlsoIfTheRegistryWasAway(t *te
 }
 
 func TestATableIsMadeOfTheFirstRecordThatMakesARow(t *testing.T) {
-	s, _ := newAvroStage(t)
+	s, _ := newAvroFixture(t)
 	s.evolving()
 	s.config["transforms"], s.config["transforms.drop.type"], s.config["transforms.drop.predicate"] = "drop",
 		"org.apache.kafka.connect.transforms.Filter", "marked"

@@ -37,7 +37,7 @@ func changed(before, after, op string, lsn int) []byte {
 }
 
 func TestATruncateEmptiesTheCurrentStateAcrossPartitions(t *testing.T) {
-	s := newStage(t, 2, map[string]string{"auto.create": "true", "table.form": "changes", "current.state": "true"})
+	s := newFixture(t, 2, map[string]string{"auto.create": "true", "table.form": "changes", "current.state": "true"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
 		s.topic, s.table)
@@ -64,7 +64,7 @@ func TestATruncateEmptiesTheCurrentStateAcrossPartitions(t *testing.T) {
 }
 
 func TestTheCurrentStateHoldsTheRowsThatWereThereBeforeItWasAskedFor(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
 		s.topic, s.table)
@@ -85,7 +85,7 @@ func TestTheCurrentStateHoldsTheRowsThatWereThereBeforeItWasAskedFor(t *testing.
 }
 
 func TestAnIdentityThatMayOnlyIngestDelivers(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	var looked atomic.Int64
 	servers.adx.inject(t, func(r *http.Request) fault {
 		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/mgmt") {
@@ -125,7 +125,7 @@ func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrThe
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, nil)
+			s := newFixture(t, 1, nil)
 			if !c.mapped {
 				s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"],
 					", 'mapping':'M'", "", 1)
@@ -204,13 +204,13 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, nil)
+			s := newFixture(t, 1, nil)
 			if c.acknowledged {
 				s.config["acknowledged.columns"] = s.topic + ":city"
 			}
 			_, table, _ := strings.Cut(s.topic, ".")
 			asked := make(chan struct{})
-			task, err := makeTaskOn(s.board, s.brokers, s.config, 0, func(error) {}, func(_ *Options, env *connector.TaskEnv) {
+			task, err := makeTaskOn(s.registry, s.brokers, s.config, 0, func(error) {}, func(_ *Options, env *connector.TaskEnv) {
 				env.Schemas.AllVersions = func(context.Context) ([][]byte, error) {
 					defer close(asked)
 					return c.versions(table), nil
@@ -241,10 +241,10 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 }
 
 // withVersions runs a task to which the versions of the source's tables are what versions gives.
-func (s *stage) withVersions(versions func(table string) [][]byte) *running {
+func (s *fixture) withVersions(versions func(table string) [][]byte) *running {
 	s.t.Helper()
 	_, table, _ := strings.Cut(s.topic, ".")
-	task, err := makeTaskOn(s.board, s.brokers, s.config, s.started, func(error) {},
+	task, err := makeTaskOn(s.registry, s.brokers, s.config, s.started, func(error) {},
 		func(_ *Options, env *connector.TaskEnv) {
 			env.Schemas.AllVersions = func(context.Context) ([][]byte, error) { return versions(table), nil }
 		})
@@ -264,7 +264,7 @@ func TestAFieldThatPlainRowsLackIsNoticedWhereTheSourcesTableLostItsColumn(t *te
 	for name, lost := range map[string]bool{"renamed": true, "optional": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, nil)
+			s := newFixture(t, 1, nil)
 			delete(s.config, "transforms")
 			delete(s.config, "transforms.unwrap.type")
 			var later atomic.Bool
@@ -300,7 +300,7 @@ func TestAFieldThatPlainRowsLackIsNoticedWhereTheSourcesTableLostItsColumn(t *te
 }
 
 func TestAColumnThatIsRenamedInTheClusterIsNoticedUntilItIsThereAgain(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"],
 		", 'mapping':'M'", "", 1)
 	r := s.start()
@@ -371,7 +371,7 @@ func TestTextsWithBadValuesAreDeadLettersAndTheOthersComeIntoTheTable(t *testing
 }
 
 func TestASnapshotAfterStreamedChangesIsNoticedInATableOfChanges(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
 		s.topic, s.table)
@@ -394,7 +394,7 @@ func TestASnapshotAfterStreamedChangesIsNoticedInATableOfChanges(t *testing.T) {
 // A task that starts later has not seen what came before, and somebody must know nevertheless, until
 // they say that they do.
 func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
 		s.topic, s.table)
@@ -461,7 +461,7 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 // One record of a topic ended the task for all, also by waiting behind others, although records at
 // fault were to be set aside.
 func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "errors.tolerance": "all",
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
@@ -485,7 +485,7 @@ func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing
 
 // Kafka keeps the note before the batch with the truncate is committed, so that a crash loses neither.
 func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.produce(1, 3, 1)
 	r := s.start()
 	s.holds(3)
@@ -508,7 +508,7 @@ func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
 }
 
 func TestRowsThatCameTwiceAreCountedWhereTheySayOfWhichRecordTheyAre(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
 		s.topic, s.table)
@@ -543,7 +543,7 @@ func TestRowsThatCameTwiceAreCountedWhereTheySayOfWhichRecordTheyAre(t *testing.
 	}
 }
 
-func (s *stage) values() catalogue.Values {
+func (s *fixture) values() catalogue.Values {
 	s.t.Helper()
 	keys, err := spec.Keys()
 	if err != nil {
@@ -557,7 +557,7 @@ func (s *stage) values() catalogue.Values {
 }
 
 func TestATaskStopsWhileItWaitsForATableToBeChanged(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true"})
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
 		s.topic, s.table)
@@ -589,7 +589,7 @@ func versioned(id, version int) []byte {
 
 func TestAllVersionsThatWaitWidenATableInOneChange(t *testing.T) {
 	const partitions, versions = 3, 30
-	s := newStage(t, partitions, map[string]string{"auto.create": "true", "auto.evolve": "true"})
+	s := newFixture(t, partitions, map[string]string{"auto.create": "true", "auto.evolve": "true"})
 	table := "Versions" + s.table
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
 		"[{'topic':'%s','db':'shop','table':'%s','format':'json','mapping':'M'}]", s.topic, table)
@@ -634,7 +634,7 @@ func TestAllVersionsThatWaitWidenATableInOneChange(t *testing.T) {
 func TestAColumnThatIsAddedWhileRowsAreStreamedHasItsValuesFromTheFirstRowOn(t *testing.T) {
 	instead(t, "--like-adx", "all") // which streams by a schema that is five minutes old
 	for _, mapping := range []string{"", `,'mapping':'M'`} {
-		s := newStage(t, 1, map[string]string{"ingestion.mode": "streaming", "auto.create": "true", "auto.evolve": "true"})
+		s := newFixture(t, 1, map[string]string{"ingestion.mode": "streaming", "auto.create": "true", "auto.evolve": "true"})
 		table := "Streamed" + s.table
 		s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'json'%s}]",
 			s.topic, table, mapping)

@@ -28,7 +28,7 @@ import (
 )
 
 func TestOrdersComeIntoTheTableOnce(t *testing.T) {
-	s := newStage(t, 2, nil)
+	s := newFixture(t, 2, nil)
 	s.produce(1, 2001, 2)
 	r := s.start()
 	s.holds(2001)
@@ -62,7 +62,7 @@ func TestAMissingTableOrMappingFailsWithTheCommandThatMakesIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, nil)
+			s := newFixture(t, 1, nil)
 			s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"], c.old, c.new, 1)
 			if err := s.start().failure(t); !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), s.topic) {
 				t.Errorf("%v, want %q in it", err, c.want)
@@ -76,7 +76,7 @@ func TestARowThatCannotBeDeliveredStopsTheTaskWithItsPosition(t *testing.T) {
 		"no JSON": {Value: []byte(`{"before":`)}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, nil)
+			s := newFixture(t, 1, nil)
 			s.produce(1, 20, 1)
 			s.send(r)
 			err := s.start().failure(t)
@@ -91,7 +91,7 @@ func TestARowThatCannotBeDeliveredStopsTheTaskWithItsPosition(t *testing.T) {
 }
 
 func TestARowThatTheClusterRefusesIsFoundByHalvingAndSetAside(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"values.check": "off",
+	s := newFixture(t, 1, map[string]string{"values.check": "off",
 		"value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "100000",
 		"flush.max.bytes": "100000"})
 	delete(s.config, "transforms")
@@ -127,7 +127,7 @@ func TestStreamedAndInlineRowsComeIntoTheTable(t *testing.T) {
 	for _, mode := range []spec.Mode{spec.ModeStreaming, spec.ModeAdaptive, spec.ModeInline} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, map[string]string{"ingestion.mode": string(mode)})
+			s := newFixture(t, 1, map[string]string{"ingestion.mode": string(mode)})
 			if mode != spec.ModeInline {
 				s.manage(".alter table " + s.table + " policy streamingingestion enable")
 			}
@@ -143,7 +143,7 @@ func TestStreamedAndInlineRowsComeIntoTheTable(t *testing.T) {
 }
 
 func TestATableWithoutStreamingPolicyTakesStreamedTopicsQueued(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"], "'mapping':'M'",
 		"'mapping':'M','streaming':'true'", 1)
 	s.manage(".alter table " + s.table + " policy streamingingestion disable")
@@ -165,7 +165,7 @@ func change(more, before, after, op string, lsn int) []byte {
 }
 
 func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "table.form": "changes",
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "table.form": "changes",
 		"current.state": "true"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
@@ -210,7 +210,7 @@ func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
 }
 
 func TestNoColumnsTypeIsEverChanged(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true"})
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
 		s.topic, s.table)
@@ -226,7 +226,7 @@ func TestNoColumnsTypeIsEverChanged(t *testing.T) {
 }
 
 func TestAFieldThatNoColumnCanBeCalledAsGoesToOneOfALikeNameByTheMappingThatIsMade(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true",
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true",
 		"transforms.unwrap.add.fields": "op,lsn", "transforms.unwrap.delete.tombstone.handling.mode": "rewrite"})
 	s.table = "Named_" + strings.TrimPrefix(s.table, "Orders_")
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
@@ -244,7 +244,7 @@ func TestAFieldThatNoColumnCanBeCalledAsGoesToOneOfALikeNameByTheMappingThatIsMa
 func TestAFieldThatNoColumnCanBeCalledAsIsRefusedByNameWithTheRemedyWhereNothingMaps(t *testing.T) {
 	for settings, want := range map[string][]string{"op": {"__op", "reserved", "add.fields.prefix",
 		"kusto.tables.topics.mapping"}, "": {"order#", "letters"}} {
-		s := newStage(t, 1, map[string]string{"auto.create": "true", "transforms.unwrap.add.fields": settings})
+		s := newFixture(t, 1, map[string]string{"auto.create": "true", "transforms.unwrap.add.fields": settings})
 		s.table = "Refused_" + strings.TrimPrefix(s.table, "Orders_")
 		s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
 			s.topic, s.table)
@@ -265,7 +265,7 @@ func TestAFieldThatNoColumnCanBeCalledAsIsRefusedByNameWithTheRemedyWhereNothing
 func TestTagsAreForgottenAfterTheirRetentionUnlessAPolicySaysOtherwise(t *testing.T) {
 	for own, want := range map[string]string{"": "7.00:00:00",
 		`[{"TagPrefix":"ingest-by:","RetentionPeriod":"1.00:00:00"}]`: "1.00:00:00"} {
-		s := newStage(t, 1, nil)
+		s := newFixture(t, 1, nil)
 		if own != "" {
 			s.manage(".alter table " + s.table + " policy extent_tags_retention " + kusto.QuoteString(own))
 		}
@@ -280,7 +280,7 @@ func TestTagsAreForgottenAfterTheirRetentionUnlessAPolicySaysOtherwise(t *testin
 }
 
 func TestAPatternSendsEachTopicToItsTableWithTheRecordsPosition(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true",
+	s := newFixture(t, 1, map[string]string{"auto.create": "true",
 		"metadata.columns": "_topic,_partition,_offset,_timestamp,_key,_headers"})
 	delete(s.config, "topics")
 	s.config["topics.regex"] = regexp.QuoteMeta(s.topic) + `\.\w+`
@@ -310,7 +310,7 @@ func TestAPatternSendsEachTopicToItsTableWithTheRecordsPosition(t *testing.T) {
 }
 
 func TestTopicsThatAPatternMatchesAreReadAsTheyAreMade(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"auto.create": "true", "metadata.columns": "_topic"})
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "metadata.columns": "_topic"})
 	delete(s.config, "topics")
 	s.config["topics.regex"] = `\Q` + s.topic + `.\E(?!tmp)[a-z&&[^x]]++`
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
@@ -349,7 +349,7 @@ func TestTheWorkersOwnTopicsAreNeitherReadNorWritten(t *testing.T) {
 			"errors.deadletterqueue.topic.replication.factor": "1"},
 	} {
 		t.Run(key, func(t *testing.T) {
-			s := newStage(t, 1, set)
+			s := newFixture(t, 1, set)
 			s.config[internalTopic] = s.config[key]
 			if err := s.start().failure(t); !strings.Contains(err.Error(), s.config[key]+" is internal") {
 				t.Errorf("error is %v", err)
@@ -359,7 +359,7 @@ func TestTheWorkersOwnTopicsAreNeitherReadNorWritten(t *testing.T) {
 }
 
 func TestAnyTransformRunsBeforeARowIsMade(t *testing.T) {
-	s := newStage(t, 1, map[string]string{
+	s := newFixture(t, 1, map[string]string{
 		"transforms": "unwrap,up", "transforms.up.type": "org.apache.kafka.connect.transforms.ReplaceField$Value",
 		"transforms.up.renames":          "town:city",
 		"value.converter.schemas.enable": "false", "key.converter": "org.apache.kafka.connect.storage.StringConverter",
@@ -376,7 +376,7 @@ func TestAnyTransformRunsBeforeARowIsMade(t *testing.T) {
 
 // A partition was aimed by its first record, though that was one that transforms do not get, or cannot read.
 func TestWhatMakesNoRowDoesNotDecideWhereThePartitionIsRouted(t *testing.T) {
-	s := newStage(t, 1, map[string]string{
+	s := newFixture(t, 1, map[string]string{
 		"transforms": "route", "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
 		"transforms.route.regex": "(.*)", "transforms.route.replacement": "$1.routed",
 		"value.converter.schemas.enable": "false", "key.converter": "org.apache.kafka.connect.storage.StringConverter",
@@ -399,7 +399,7 @@ func TestWhatMakesNoRowDoesNotDecideWhereThePartitionIsRouted(t *testing.T) {
 }
 
 func TestRowsCanBeSentAsCSV(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'csv'}]",
 		s.topic, s.table)
 	s.produce(1, 50, 1)
@@ -411,7 +411,7 @@ func TestRowsCanBeSentAsCSV(t *testing.T) {
 	}
 }
 
-func (s *stage) query(text string) string {
+func (s *fixture) query(text string) string {
 	s.t.Helper()
 	got, err := servers.adx.client.Query(s.t.Context(), "shop", text)
 	if err != nil {
@@ -425,7 +425,7 @@ func (s *stage) query(text string) string {
 }
 
 func TestABatchWhoseStatusIsLostIsSentAgainAndNotRepeated(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"ingestion.status.timeout.ms": "1000"})
+	s := newFixture(t, 1, map[string]string{"ingestion.status.timeout.ms": "1000"})
 	var hidden atomic.Int64
 	servers.adx.inject(t, func(r *http.Request) fault {
 		// The final status cannot be read for a while, as if it had been lost.
@@ -444,7 +444,7 @@ func TestABatchWhoseStatusIsLostIsSentAgainAndNotRepeated(t *testing.T) {
 }
 
 func TestABatchThatCameInAfterItWasGivenUpIsNotSentAgain(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"ingestion.status.timeout.ms": "1000"})
+	s := newFixture(t, 1, map[string]string{"ingestion.status.timeout.ms": "1000"})
 	var uploads atomic.Int64
 	var given atomic.Bool
 	servers.adx.inject(t, func(r *http.Request) fault {
@@ -472,7 +472,7 @@ func TestABatchThatIsStillQueuedWhenAnotherWorkerSendsItAgainIsInTheTableOnce(t 
 		for _, overtaken := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, overtaken: %t", form, overtaken), func(t *testing.T) {
 				instead(t, "--like-adx", form)
-				s := newStage(t, 1, nil)
+				s := newFixture(t, 1, nil)
 				var messages, released atomic.Int64
 				servers.adx.inject(t, func(r *http.Request) fault {
 					if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/messages") {
@@ -506,7 +506,7 @@ func TestABatchThatIsStillQueuedWhenAnotherWorkerSendsItAgainIsInTheTableOnce(t 
 // ADX's word that it drops a batch by its tag is not word for two that are ingested at the same
 // moment: such a pair is found, told and counted.
 func TestABatchThatIsInTheTableTwiceAfterItWasSentAgainIsTold(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.produce(1, 10, 1)
 	s.child("after_enqueue")
 	s.holds(10)
@@ -554,7 +554,7 @@ func (a *adx) tags(t *testing.T, table string) map[string]int {
 }
 
 func TestATaskThatIsStartedElsewhereTakesOverAtOnceAndFencesTheFirst(t *testing.T) {
-	s := newStage(t, 2, nil)
+	s := newFixture(t, 2, nil)
 	first := s.start()
 	s.produce(1, 200, 2)
 	s.holds(200)
@@ -569,7 +569,7 @@ func TestATaskThatIsStartedElsewhereTakesOverAtOnceAndFencesTheFirst(t *testing.
 }
 
 func TestMarkersOfTransactionsAreNoRecordsThatWait(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"flush.interval.ms": "100"})
+	s := newFixture(t, 1, map[string]string{"flush.interval.ms": "100"})
 	r := s.start()
 	producer, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.TransactionalID(s.name),
 		kgo.DefaultProduceTopic(s.topic))
@@ -607,7 +607,7 @@ func TestDeadLettersGoToBrokersOfTheirOwnWithTheirOwnCredentials(t *testing.T) {
 	}
 	defer others.Close()
 	brokers := strings.Join(others.ListenAddrs(), ",")
-	s := newStage(t, 1, map[string]string{
+	s := newFixture(t, 1, map[string]string{
 		"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead",
 		"misc.deadletterqueue.bootstrap.servers": brokers, "misc.deadletterqueue.security.protocol": "SASL_PLAINTEXT",
 		"misc.deadletterqueue.sasl.mechanism":   "PLAIN",
@@ -627,7 +627,7 @@ func TestDeadLettersGoToBrokersOfTheirOwnWithTheirOwnCredentials(t *testing.T) {
 }
 
 func TestAHalvingThatACrashInterruptsRepeatsNothingAlsoIfTheCauseIsMendedMeanwhile(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"values.check": "off",
+	s := newFixture(t, 1, map[string]string{"values.check": "off",
 		"value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "100000",
 		"flush.max.bytes": "100000", "behavior.on.error": "LOG"})
 	delete(s.config, "transforms")
@@ -659,7 +659,7 @@ func TestDeadLettersThatTogetherExceedWhatTheirTopicTakesAreAllWritten(t *testin
 	if !servers.kafka.Real {
 		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 	}
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1", "flush.size.bytes": "10000000",
 		"flush.max.bytes": "10000000"})
 	dead := s.topic + "-dead"

@@ -12,7 +12,7 @@ func TestTheEmulatorTakesRowsWithinCommandsAndSaysWhatItLacks(t *testing.T) {
 	for _, way := range []string{"syntax-error", "wrong-endpoint"} {
 		t.Run(way, func(t *testing.T) {
 			instead(t, "--emulator", way)
-			s := newStage(t, 1, nil)
+			s := newFixture(t, 1, nil)
 			s.produce(1, 30, 1)
 			s.child("before_commit")
 			s.start() // sends again what is in the table
@@ -20,7 +20,7 @@ func TestTheEmulatorTakesRowsWithinCommandsAndSaysWhatItLacks(t *testing.T) {
 			s.commits(0, 29)
 
 			for mode, want := range map[string]string{"queued": "inline", "adaptive": "inline", "streaming": "inline"} {
-				s := newStage(t, 1, map[string]string{"ingestion.mode": mode})
+				s := newFixture(t, 1, map[string]string{"ingestion.mode": mode})
 				if err := s.start().failure(t); !strings.Contains(err.Error(), "emulator") || !strings.Contains(err.Error(), want) {
 					t.Errorf("%s: %v", mode, err)
 				}
@@ -46,7 +46,7 @@ func TestTheEmulatorTakesRowsWithinCommandsAndSaysWhatItLacks(t *testing.T) {
 func TestAQueryEndpointInThePlaceOfTheIngestionEndpointIsNamedAndNotTakenForTheEmulator(t *testing.T) {
 	for _, way := range []string{"syntax-error", "wrong-endpoint"} {
 		instead(t, "--emulator", way)
-		s := newStage(t, 1, map[string]string{"kusto.query.url": servers.adx.https.URL,
+		s := newFixture(t, 1, map[string]string{"kusto.query.url": servers.adx.https.URL,
 			"kusto.ingestion.url": servers.adx.https.URL})
 		delete(s.config, "kusto.url")
 		if err := s.start().failure(t); !strings.Contains(err.Error(), "kusto.ingestion.url") ||
@@ -57,7 +57,7 @@ func TestAQueryEndpointInThePlaceOfTheIngestionEndpointIsNamedAndNotTakenForTheE
 }
 
 func TestTheCheckSaysHowManyPartitionsTheTableOfStatusesHasRoomFor(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"flush.interval.ms": "30000"})
+	s := newFixture(t, 1, map[string]string{"flush.interval.ms": "30000"})
 	said := map[string]string{}
 	for _, c := range checksOf(t, s.config) {
 		if said[c.Name] = c.Detail; !c.OK {
@@ -74,7 +74,7 @@ func TestTheCheckSaysHowManyPartitionsTheTableOfStatusesHasRoomFor(t *testing.T)
 }
 
 func TestTheCheckSaysWhichRoleSeesTheCapacityOfTheCluster(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	instead(t, "--roles", "ingestor,viewer")
 	s.config["kusto.url"], s.config["kusto.tls.ca.file"] = servers.adx.url, servers.adx.caFile
 	for _, c := range checksOf(t, s.config) {
@@ -85,7 +85,7 @@ func TestTheCheckSaysWhichRoleSeesTheCapacityOfTheCluster(t *testing.T) {
 }
 
 func TestTheCheckOfATableThatIsMissingNamesTheConnectorInItsRemedy(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.manage(".drop table " + s.table)
 	for _, c := range checksOf(t, s.config) {
 		if strings.Contains(c.Detail+c.Remedy, "offsets reset") {

@@ -25,7 +25,7 @@ func TestABadBatchIsHalvedWithinTheMetadataThatEventHubsTakes(t *testing.T) {
 	if !servers.kafka.Real {
 		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 	}
-	s := newStage(t, 1, map[string]string{"values.check": "off",
+	s := newFixture(t, 1, map[string]string{"values.check": "off",
 		"value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "1000000",
 		"flush.max.bytes": "1000000", "behavior.on.error": "LOG"})
 	delete(s.config, "transforms")
@@ -60,7 +60,7 @@ func TestStreamedRowsAreCommittedNoMoreOftenThanEventHubsTakes(t *testing.T) {
 	if !servers.kafka.Real {
 		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 	}
-	s := newStage(t, 1, map[string]string{"ingestion.mode": "streaming"})
+	s := newFixture(t, 1, map[string]string{"ingestion.mode": "streaming"})
 	s.manage(".alter table " + s.table + " policy streamingingestion enable")
 	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard})
 	s.brokers = hubs.Addr
@@ -83,7 +83,7 @@ func TestBrokersThatTakeNoMetadataAreNamedWithTheRemedy(t *testing.T) {
 	before := servers.kafka
 	servers.kafka = kafka
 	defer func() { servers.kafka = before }()
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.produce(1, 10, 1)
 	err := s.start().failure(t)
 	for _, part := range []string{"OFFSET_METADATA_TOO_LARGE", "offset.metadata.max.bytes", s.topic} {
@@ -97,7 +97,7 @@ func TestDeadLettersNeedNoTopicsMadeWhereTheyAreThere(t *testing.T) {
 	if !servers.kafka.Real {
 		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 	}
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "behavior.on.error": "LOG"})
+	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all", "behavior.on.error": "LOG"})
 	dead := s.topic + "-dead"
 	s.config["errors.deadletterqueue.topic.name"] = dead
 	for _, topic := range []string{dead, deadletter.ResolvedTopic(dead)} {
@@ -128,7 +128,7 @@ func TestDeadLettersGoToAnEventHubsNamespaceOfTheirOwnAndAreReplayedFromThere(t 
 		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 	}
 	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard})
-	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG", "flush.size.bytes": "10000000",
+	s := newFixture(t, 1, map[string]string{"behavior.on.error": "LOG", "flush.size.bytes": "10000000",
 		"flush.max.bytes": "10000000", "misc.deadletterqueue.bootstrap.servers": hubs.Addr})
 	dead := s.topic + "-dead"
 	s.config["misc.deadletterqueue.topic.name"] = dead
@@ -189,7 +189,7 @@ func TestDeadLettersAreWrittenToBrokersThatGiveProducersNoIDs(t *testing.T) {
 		answer.ErrorCode = kerr.ClusterAuthorizationFailed.Code
 		return answer, nil, true
 	})
-	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead",
+	s := newFixture(t, 1, map[string]string{"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead",
 		"misc.deadletterqueue.bootstrap.servers": strings.Join(others.ListenAddrs(), ",")})
 	s.send(poison(1))
 	s.produce(2, 5, 1)

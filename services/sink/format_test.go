@@ -17,7 +17,7 @@ import (
 )
 
 // answers waits for a query to give rows: values with a space between, rows with "; ".
-func (s *stage) answers(query, want string) {
+func (s *fixture) answers(query, want string) {
 	s.t.Helper()
 	testenv.Eventually(s.t, time.Minute, query, func(ctx context.Context) error {
 		got, err := servers.adx.client.Query(ctx, "shop", query)
@@ -53,7 +53,7 @@ func TestRecordsComeIntoTheTableInEveryFormatThatCanBeWritten(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s mapped=%v", format, mapped), func(t *testing.T) {
 				t.Parallel()
-				s := newStage(t, 1, nil)
+				s := newFixture(t, 1, nil)
 				table, mapping := "F"+strings.TrimPrefix(s.table, "Orders"), ""
 				s.manage(".create table " + table + " " + everyColumn)
 				if mapped {
@@ -80,10 +80,10 @@ func TestRecordsComeIntoTheTableInEveryFormatThatCanBeWritten(t *testing.T) {
 	}
 }
 
-// newPassage is a stage whose values are passed as they are, in a format, to a table of its own.
-func newPassage(t *testing.T, converter, format, columns string) *stage {
+// newPassage is a fixture whose values are passed as they are, in a format, to a table of its own.
+func newPassage(t *testing.T, converter, format, columns string) *fixture {
 	t.Helper()
-	s := newStage(t, 1, map[string]string{"value.converter": converter})
+	s := newFixture(t, 1, map[string]string{"value.converter": converter})
 	delete(s.config, "transforms")
 	delete(s.config, "transforms.unwrap.type")
 	s.table = "P" + strings.TrimPrefix(s.table, "Orders")
@@ -139,7 +139,7 @@ func TestTextsAreARowEachOrARowInAll(t *testing.T) {
 }
 
 func TestAPathIntoAFieldIsRefusedInAFileOfRows(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.manage(".create table " + s.table +
 		` ingestion avro mapping 'Deep' '[{"Column":"orderid","Properties":{"Path":"$.a.b"}}]'`)
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(

@@ -55,7 +55,7 @@ func TestABrokerWhoseDiskIsFullIsWaitedForAndNothingIsLostOrRepeated(t *testing.
 	usual := servers.kafka
 	servers.kafka = kafka
 	defer func() { servers.kafka = usual }()
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), 1, 1, nil, "filling"); err != nil || made.Err != nil {
 		t.Fatal(err, made.Err)
 	}

@@ -119,9 +119,9 @@ func runChild(file string) error {
 	if err := json.Unmarshal(text, &config); err != nil {
 		return err
 	}
-	board := status.NewRegistry()
-	board.Memory.Limited = LimitHeap
-	t, err := makeTaskOn(board, os.Getenv(childBrokers), config, 0, func(error) {})
+	registry := status.NewRegistry()
+	registry.Memory.Limited = LimitHeap
+	t, err := makeTaskOn(registry, os.Getenv(childBrokers), config, 0, func(error) {})
 	if err != nil {
 		return err
 	}
@@ -168,9 +168,9 @@ func makeTask(brokers string, config map[string]string, number int, retrying fun
 }
 
 // makeTaskOn makes a task of a process with a registry.
-func makeTaskOn(board *status.Registry, brokers string, config map[string]string, number int, retrying func(error),
+func makeTaskOn(registry *status.Registry, brokers string, config map[string]string, number int, retrying func(error),
 	with ...setup) (*task, error) {
-	o := Options{Registry: board, Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable))}
+	o := Options{Registry: registry, Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable))}
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
@@ -245,7 +245,7 @@ func (b *notebook) of(connector string) map[string]json.RawMessage {
 }
 
 // breakNotes has no note of the connector be written until it is fixed.
-func (s *stage) breakNotes() (fix func()) {
+func (s *fixture) breakNotes() (fix func()) {
 	set := func(broken bool) {
 		noted.mu.Lock()
 		defer noted.mu.Unlock()
@@ -506,8 +506,8 @@ func (a *adx) ended(r *http.Response) error {
 	return nil
 }
 
-// stage is one test's connector, topic and table.
-type stage struct {
+// fixture is one test's connector, topic and table.
+type fixture struct {
 	t       *testing.T
 	name    string
 	topic   string
@@ -517,17 +517,17 @@ type stage struct {
 	brokers string
 	// started counts the tasks: each is a member of its own.
 	started int
-	// board is what its tasks share with others'; one of their own if nil.
-	board *status.Registry
+	// registry is what its tasks share with others'; one of their own if nil.
+	registry *status.Registry
 	// options are what the runtime adds to those of clients.
 	options []kgo.Opt
 }
 
-func newStage(t *testing.T, partitions int32, settings map[string]string) *stage {
+func newFixture(t *testing.T, partitions int32, settings map[string]string) *fixture {
 	t.Helper()
 	needServers(t)
 	id := strconv.FormatInt(time.Now().UnixNano(), 36)
-	s := &stage{t: t, name: "sink-" + id, topic: "s.retail.orders-" + id, table: "Orders_" + id,
+	s := &fixture{t: t, name: "sink-" + id, topic: "s.retail.orders-" + id, table: "Orders_" + id,
 		brokers: servers.kafka.Bootstrap}
 	var err error
 	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap),
@@ -558,7 +558,7 @@ func newStage(t *testing.T, partitions int32, settings map[string]string) *stage
 	return s
 }
 
-func (s *stage) manage(command string) *kusto.Table {
+func (s *fixture) manage(command string) *kusto.Table {
 	s.t.Helper()
 	table, err := servers.adx.client.Manage(s.t.Context(), "shop", command)
 	if err != nil {
@@ -573,7 +573,7 @@ func order(id int) string {
 }
 
 // produce writes the orders from to to-1, over all partitions in turn.
-func (s *stage) produce(from, to int, partitions int32) {
+func (s *fixture) produce(from, to int, partitions int32) {
 	s.t.Helper()
 	records := make([]*kgo.Record, 0, to-from)
 	for id := from; id < to; id++ {
@@ -583,7 +583,7 @@ func (s *stage) produce(from, to int, partitions int32) {
 	s.send(records...)
 }
 
-func (s *stage) send(records ...*kgo.Record) {
+func (s *fixture) send(records ...*kgo.Record) {
 	s.t.Helper()
 	if err := s.kafka.ProduceSync(s.t.Context(), records...).FirstErr(); err != nil {
 		s.t.Fatal(err)
@@ -604,11 +604,11 @@ type running struct {
 }
 
 // start runs a task until the test ends or it is stopped.
-func (s *stage) start() *running {
+func (s *fixture) start() *running {
 	s.t.Helper()
 	r := &running{ended: make(chan error, 1)}
 	var err error
-	if r.task, err = makeTaskOn(s.board, s.brokers, s.config, s.started, func(err error) {
+	if r.task, err = makeTaskOn(s.registry, s.brokers, s.config, s.started, func(err error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.retries = append(r.retries, err)
@@ -669,7 +669,7 @@ func (r *running) failure(t *testing.T) error {
 }
 
 // holds waits until the table has exactly the orders from 1 to n-1, each once.
-func (s *stage) holds(n int) {
+func (s *fixture) holds(n int) {
 	s.t.Helper()
 	s.holdsIDs(func(yield func(int) bool) {
 		for id := 1; id < n; id++ {
@@ -680,7 +680,7 @@ func (s *stage) holds(n int) {
 	})
 }
 
-func (s *stage) holdsIDs(ids func(func(int) bool)) {
+func (s *fixture) holdsIDs(ids func(func(int) bool)) {
 	s.t.Helper()
 	testenv.Eventually(s.t, 2*time.Minute, "the orders in "+s.table,
 		func(ctx context.Context) error { return s.compare(ctx, ids) })
@@ -691,7 +691,7 @@ func (s *stage) holdsIDs(ids func(func(int) bool)) {
 	}
 }
 
-func (s *stage) compare(ctx context.Context, ids func(func(int) bool)) error {
+func (s *fixture) compare(ctx context.Context, ids func(func(int) bool)) error {
 	got, err := servers.adx.client.Query(ctx, "shop", s.table+" | summarize n=count() by orderid | limit 400000")
 	if err != nil {
 		return err
@@ -720,7 +720,7 @@ func (s *stage) compare(ctx context.Context, ids func(func(int) bool)) error {
 }
 
 // committed is the group's committed offset of a partition, -1 if there is none.
-func (s *stage) committed(ctx context.Context, partition int32) (int64, error) {
+func (s *fixture) committed(ctx context.Context, partition int32) (int64, error) {
 	offsets, err := kadm.NewClient(s.kafka).FetchOffsets(ctx, "connect-"+s.name)
 	if err != nil {
 		return 0, err
@@ -733,7 +733,7 @@ func (s *stage) committed(ctx context.Context, partition int32) (int64, error) {
 }
 
 // commits waits for the committed offset to become want.
-func (s *stage) commits(partition int32, want int64) {
+func (s *fixture) commits(partition int32, want int64) {
 	s.t.Helper()
 	testenv.Eventually(s.t, time.Minute, "the committed offset", func(ctx context.Context) error {
 		got, err := s.committed(ctx, partition)
@@ -745,7 +745,7 @@ func (s *stage) commits(partition int32, want int64) {
 }
 
 // child runs the connector in a process of its own that kills itself at a failpoint, and waits for that.
-func (s *stage) child(place string, environment ...string) {
+func (s *fixture) child(place string, environment ...string) {
 	s.t.Helper()
 	text, err := json.Marshal(s.config)
 	if err != nil {

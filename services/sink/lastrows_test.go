@@ -11,7 +11,7 @@ import (
 )
 
 func TestWhenRowsLastCameIsKnownAfterARestart(t *testing.T) {
-	s := newStage(t, 2, nil)
+	s := newFixture(t, 2, nil)
 	s.produce(1, 3, 1) // the second partition stays empty
 	run := s.start()
 	s.holds(3)

@@ -21,24 +21,24 @@ import (
 
 func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsNoOther(t *testing.T) {
 	const limit, partitions, orders = 2 << 20, 12, 4000
-	board := status.NewRegistry()
-	var stages []*stage
+	registry := status.NewRegistry()
+	var fixtures []*fixture
 	for range 2 {
-		s := newStage(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(limit),
+		s := newFixture(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(limit),
 			"flush.size.bytes": "100000"})
-		s.board = board
-		stages = append(stages, s)
+		s.registry = registry
+		fixtures = append(fixtures, s)
 	}
 	var away atomic.Bool
 	away.Store(true)
-	stuck, free := stages[0], stages[1]
+	stuck, free := fixtures[0], fixtures[1]
 	servers.adx.inject(t, func(r *http.Request) fault {
 		if away.Load() {
 			return refuse
 		}
 		return pass
 	})
-	fill := func(s *stage, from, to int) {
+	fill := func(s *fixture, from, to int) {
 		for ; from < to; from++ {
 			text := make([]byte, 1000)
 			_, _ = rand.Read(text)
@@ -56,7 +56,7 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 	var measure sync.WaitGroup
 	measure.Go(func() {
 		for measuring.Err() == nil {
-			peak = max(peak, board.Memory.Used.Load())
+			peak = max(peak, registry.Memory.Used.Load())
 			time.Sleep(time.Millisecond)
 		}
 	})
@@ -82,7 +82,7 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 			t.Fatal(err)
 		}
 	}
-	if left := board.Memory.Used.Load(); left != 0 {
+	if left := registry.Memory.Used.Load(); left != 0 {
 		t.Errorf("%d bytes are counted as held by nobody", left)
 	}
 }
@@ -91,7 +91,7 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 // room that records need to be read at all.
 func TestBatchesThatWaitGiveWayWhereMemoryIsUsedUp(t *testing.T) {
 	const partitions = 6
-	s := newStage(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(24 << 20),
+	s := newFixture(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(24 << 20),
 		"flush.size.bytes": "33554432", "flush.max.bytes": "33554432", "flush.interval.ms": "3600000"})
 	for n := range 32 {
 		// 3.2 MB for each partition, which gzip makes half of: together more than half of the
@@ -126,7 +126,7 @@ func (f *fetchedBytes) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32,
 // A partition that had enough for now was paused, and the client threw away what it had fetched of it meanwhile.
 func TestABacklogIsFetchedOnceWhenRecordsComeFasterThanTheyAreTaken(t *testing.T) {
 	const records = 20_000
-	s := newStage(t, 1, map[string]string{"buffer.memory.bytes": fmt.Sprint(16 << 20), "flush.size.bytes": "10000000",
+	s := newFixture(t, 1, map[string]string{"buffer.memory.bytes": fmt.Sprint(16 << 20), "flush.size.bytes": "10000000",
 		"flush.max.bytes": "20000000"})
 	var all []*kgo.Record
 	var size int64

@@ -26,7 +26,7 @@ import (
 )
 
 // note commits an offset with metadata in the place of the connector.
-func (s *stage) note(offset int64, metadata string) {
+func (s *fixture) note(offset int64, metadata string) {
 	s.t.Helper()
 	var offsets kadm.Offsets
 	offsets.Add(kadm.Offset{Topic: s.topic, At: offset, LeaderEpoch: -1, Metadata: metadata})
@@ -36,7 +36,7 @@ func (s *stage) note(offset int64, metadata string) {
 	}
 }
 
-func (s *stage) topicID() string {
+func (s *fixture) topicID() string {
 	s.t.Helper()
 	topics, err := kadm.NewClient(s.kafka).ListTopics(s.t.Context(), s.topic)
 	if err != nil {
@@ -60,7 +60,7 @@ func TestANotedBatchWithoutRecordsStopsTheTaskWithTheWayToGoOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, nil)
+			s := newFixture(t, 1, nil)
 			s.produce(1, 10, 1)
 			s.note(1, c.metadata)
 			r := s.start()
@@ -92,7 +92,7 @@ func TestANotedBatchWithoutRecordsStopsTheTaskWithTheWayToGoOn(t *testing.T) {
 }
 
 func TestANoteThatCannotBeReadStopsItsTopicAloneWhereTheUserAllowsIt(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"records.missing": spec.MissingTopic})
+	s := newFixture(t, 1, map[string]string{"records.missing": spec.MissingTopic})
 	other, table := s.second()
 	s.produce(1, 10, 1)
 	s.note(1, "calypso9:?")
@@ -107,7 +107,7 @@ func TestANoteThatCannotBeReadStopsItsTopicAloneWhereTheUserAllowsIt(t *testing.
 
 // A leader that was just elected may say for a while that its partition ends before what its followers have.
 func TestANotedBatchIsKeptWhileTheEndOfItsPartitionLagsBehind(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	cluster := s.instead()
 	s.produce(1, 10, 1)
 	s.note(0, "calypso3:"+s.topicID()+":3,6")
@@ -147,7 +147,7 @@ func TestANotedBatchIsKeptWhileTheEndOfItsPartitionLagsBehind(t *testing.T) {
 }
 
 func TestABatchThatAnEarlierVersionHasNotedKeepsTheTagThatItMayHaveBeenSentUnder(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.produce(1, 10, 1)
 	id := s.topicID()
 	s.note(0, "calypso2:"+id+":5")
@@ -165,7 +165,7 @@ func TestABatchThatAnEarlierVersionHasNotedKeepsTheTagThatItMayHaveBeenSentUnder
 
 // As with Kafka Connect, where each connector is a group of its own that knows nothing of others.
 func TestTwoConnectorsBringTheSameTopicIntoTheSameTableTwice(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.produce(1, 50, 1)
 	second := *s
 	second.name, second.config = s.name+"-b", map[string]string{}
@@ -181,7 +181,7 @@ func TestTwoConnectorsBringTheSameTopicIntoTheSameTableTwice(t *testing.T) {
 }
 
 func TestANotedBatchThatIsLargerThanTheMemoryStopsTheTaskBeforeItTakesMore(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"buffer.memory.bytes": strconv.Itoa(1 << 20), "flush.max.bytes": "20000"})
+	s := newFixture(t, 1, map[string]string{"buffer.memory.bytes": strconv.Itoa(1 << 20), "flush.max.bytes": "20000"})
 	noise := rand.NewChaCha8([32]byte{})
 	var records []*kgo.Record
 	for id := range 3000 {
@@ -204,7 +204,7 @@ func TestANotedBatchThatIsLargerThanTheMemoryStopsTheTaskBeforeItTakesMore(t *te
 // The end of the log says nothing of what was read of it: a batch that was closed as soon as the
 // log went beyond it lost what came later.
 func TestANotedBatchIsNotClosedBeforeItsRecordsAreRead(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"flush.interval.ms": "10", "consumer.override.fetch.max.bytes": "70000",
+	s := newFixture(t, 1, map[string]string{"flush.interval.ms": "10", "consumer.override.fetch.max.bytes": "70000",
 		"consumer.override.max.partition.fetch.bytes": "70000"})
 	cluster := s.instead()
 	for id := 1; id <= 3000; id += 100 {
@@ -221,8 +221,8 @@ func TestANotedBatchIsNotClosedBeforeItsRecordsAreRead(t *testing.T) {
 	s.commits(0, 3000)
 }
 
-// instead has the stage use brokers of its own that can be told what to answer.
-func (s *stage) instead() *kfake.Cluster {
+// instead has the fixture use brokers of its own that can be told what to answer.
+func (s *fixture) instead() *kfake.Cluster {
 	s.t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, s.topic))
 	if err != nil {

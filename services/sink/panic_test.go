@@ -13,7 +13,7 @@ func TestAPanicInAnyGoroutineOfASinkFailsItsTaskAndLosesNothing(t *testing.T) {
 	for _, name := range []string{"partition", "delivery of a batch", "committer", "poll of records",
 		"assignment of partitions"} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t, 2, nil)
+			s := newFixture(t, 2, nil)
 			s.produce(1, 101, 2)
 			end := contain.Inject(name)
 			defer end()

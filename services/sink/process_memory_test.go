@@ -25,7 +25,7 @@ type process struct {
 	log     string
 }
 
-func (s *stage) process() *process {
+func (s *fixture) process() *process {
 	s.t.Helper()
 	text, err := json.Marshal(s.config)
 	if err != nil {
@@ -82,7 +82,7 @@ func TestASinksProcessKeepsWithinItsMemoryWhateverItsRecordsBecomeWhenTheyAreRea
 	const limit, partitions, tasks, rows = 32 << 20, 96, 3, 120_000
 	for _, format := range []string{"json", "parquet"} {
 		t.Run(format, func(t *testing.T) {
-			s := newStage(t, partitions, map[string]string{
+			s := newFixture(t, partitions, map[string]string{
 				"tasks.max": strconv.Itoa(tasks), "buffer.memory.bytes": strconv.Itoa(limit), "flush.size.bytes": "1048576",
 				"flush.interval.ms": "5000", "flush.max.bytes": "33554432",
 			})

@@ -23,7 +23,7 @@ import (
 )
 
 // forget has the brokers forget the offsets of the connector, as they do with time.
-func (s *stage) forget() {
+func (s *fixture) forget() {
 	s.t.Helper()
 	testenv.Eventually(s.t, time.Minute, "the group to be left and deleted", func(ctx context.Context) error {
 		_, err := kadm.NewClient(s.kafka).DeleteGroup(ctx, "connect-"+s.name)
@@ -32,7 +32,7 @@ func (s *stage) forget() {
 }
 
 // reset notes that the offsets of partition 0 were removed on purpose, as a reset by the user does.
-func (s *stage) reset() {
+func (s *fixture) reset() {
 	s.t.Helper()
 	if err := noted.write(s.name, connector.CommittedNote(s.topic, 0), json.RawMessage("{}")); err != nil {
 		s.t.Fatal(err)
@@ -40,7 +40,7 @@ func (s *stage) reset() {
 }
 
 // oneOrder runs a task until it has committed an order in partition 0, and none in partition 1.
-func (s *stage) oneOrder() {
+func (s *fixture) oneOrder() {
 	s.t.Helper()
 	s.send(&kgo.Record{Value: []byte(order(1))})
 	r := s.start()
@@ -52,7 +52,7 @@ func (s *stage) oneOrder() {
 
 func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.T) {
 	t.Run("and goes on where it is told to", func(t *testing.T) {
-		s := newStage(t, 2, nil)
+		s := newFixture(t, 2, nil)
 		s.oneOrder()
 		s.forget()
 		err := s.start().failure(t)
@@ -71,7 +71,7 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 		s.holds(4)
 	})
 	t.Run("nor one that was deleted and made again", func(t *testing.T) {
-		s := newStage(t, 2, nil)
+		s := newFixture(t, 2, nil)
 		s.oneOrder()
 		s.forget()
 		for name := range noted.of(s.name) {
@@ -92,12 +92,12 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 			}
 			return pass
 		})
-		var s *stage
+		var s *fixture
 		var out *sinkv1.GetProvenOffsetsResponse
 		// How many batches follow the one that is kept before the kill is chance: those that do must be proven as well.
 		for tries := 1; ; tries++ {
 			messages.Store(0)
-			s = newStage(t, 1, map[string]string{"flush.interval.ms": "50"})
+			s = newFixture(t, 1, map[string]string{"flush.interval.ms": "50"})
 			s.produce(1, 1500, 1)
 			s.child("before_commit:5") // some batches are in the table, and one before the last ones is not
 			s.settles()
@@ -134,7 +134,7 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 		}
 	})
 	t.Run("or at the beginning after a reset", func(t *testing.T) {
-		s := newStage(t, 1, nil)
+		s := newFixture(t, 1, nil)
 		s.oneOrder()
 		s.forget()
 		s.reset()
@@ -146,7 +146,7 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 		s.answers(s.table+" | summarize n=count() by orderid | order by orderid asc", "1 2; 2 1")
 	})
 	t.Run("while other topics go on", func(t *testing.T) {
-		s := newStage(t, 1, map[string]string{"records.missing": "topic"})
+		s := newFixture(t, 1, map[string]string{"records.missing": "topic"})
 		other, table := s.second()
 		s.oneOrder()
 		s.forget()
@@ -157,7 +157,7 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 		s.answers(s.table+" | count", "1")
 	})
 	t.Run("though another group does", func(t *testing.T) {
-		s := newStage(t, 1, nil)
+		s := newFixture(t, 1, nil)
 		s.oneOrder()
 		s.config["consumer.override.group.id"] = "another-" + s.name
 		s.send(&kgo.Record{Value: []byte(order(2))})
@@ -183,7 +183,7 @@ func documented(t *testing.T) string {
 }
 
 // settles waits until no rows come into the table any more of what is in ADX's queues.
-func (s *stage) settles() {
+func (s *fixture) settles() {
 	s.t.Helper()
 	before, since := "", time.Now()
 	testenv.Eventually(s.t, time.Minute, "the rows that are on their way", func(ctx context.Context) error {
@@ -202,7 +202,7 @@ func (s *stage) settles() {
 }
 
 func TestNothingIsCommittedBeforeThatIsRemembered(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	fix := s.breakNotes()
 	s.send(&kgo.Record{Value: []byte(order(1))})
 	r := s.start()

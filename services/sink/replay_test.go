@@ -28,7 +28,7 @@ import (
 )
 
 func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})
 	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
 	s.produce(1, 10, 1)
@@ -120,10 +120,10 @@ func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
 	}
 }
 
-// lettersIn makes a stage whose letters are the poisoned orders from to to-1, with a task that has written them.
-func lettersIn(t *testing.T, settings map[string]string, from, to int) (*stage, *running) {
+// lettersIn makes a fixture whose letters are the poisoned orders from to to-1, with a task that has written them.
+func lettersIn(t *testing.T, settings map[string]string, from, to int) (*fixture, *running) {
 	t.Helper()
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})
 	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
 	maps.Copy(s.config, settings)
@@ -206,7 +206,7 @@ func TestNoAnswerAboutDeadLettersHoldsASecret(t *testing.T) {
 }
 
 // fix makes the table take poisoned orders.
-func (s *stage) fix() {
+func (s *fixture) fix() {
 	s.t.Helper()
 	s.manage(".alter-merge table " + s.table + " (large: long)")
 	s.manage(".create-or-alter table " + s.table +
@@ -214,7 +214,7 @@ func (s *stage) fix() {
 }
 
 func TestALetterSaysWhyItCouldNotGoOnAndWhatItHolds(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})
 	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
 	misfit := poison(1)
@@ -338,7 +338,7 @@ func TestALetterIsReplayedWithAnotherValueThatMakesARow(t *testing.T) {
 }
 
 func TestATableIsWidenedForALetterThatIsReplayedAsForARecord(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})
 	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
 	s.send(&kgo.Record{Value: []byte(`{"schema":{"type":"struct","fields":[{"field":"orderid","type":"string"},{"field":"amount","type":"int64"},{"field":"note","type":"string"}]},` +
@@ -424,7 +424,7 @@ func TestAReplayThatIsKilledBeforeItIsNotedRepeatsNothing(t *testing.T) {
 }
 
 func TestLettersThatTheClusterRefusesAreFoundAmongThoseReplayed(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"value.converter": "org.apache.kafka.connect.storage.StringConverter",
+	s := newFixture(t, 1, map[string]string{"value.converter": "org.apache.kafka.connect.storage.StringConverter",
 		"behavior.on.error": "LOG", "errors.deadletterqueue.topic.replication.factor": "1"})
 	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
 	delete(s.config, "transforms")
@@ -479,7 +479,7 @@ func TestALetterThatWasWrittenTwiceIsOne(t *testing.T) {
 }
 
 // service is the worker's service as it is beside a task.
-func (s *stage) service(r *running) *api.Service {
+func (s *fixture) service(r *running) *api.Service {
 	s.t.Helper()
 	service, err := serviceOf(r.task, s.config)
 	if err != nil {
@@ -489,7 +489,7 @@ func (s *stage) service(r *running) *api.Service {
 }
 
 // summary is what the service says of the task; empty before it runs.
-func (s *stage) summary(ctx context.Context, r *running) *sinkv1.Sink {
+func (s *fixture) summary(ctx context.Context, r *running) *sinkv1.Sink {
 	s.t.Helper()
 	found, err := s.service(r).GetSink(ctx, &sinkv1.GetSinkRequest{Connector: s.name})
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-// second gives the stage another topic with a table of its own, and returns both.
-func (s *stage) second() (topic, table string) {
+// second gives the fixture another topic with a table of its own, and returns both.
+func (s *fixture) second() (topic, table string) {
 	s.t.Helper()
 	topic, table = s.topic+"-b", s.table+"_b"
 	if made, err := kadm.NewClient(s.kafka).CreateTopic(s.t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
@@ -36,14 +36,14 @@ func (s *stage) second() (topic, table string) {
 	return topic, table
 }
 
-func (s *stage) deleteTopic(topic string) {
+func (s *fixture) deleteTopic(topic string) {
 	s.t.Helper()
 	if deleted, err := kadm.NewClient(s.kafka).DeleteTopics(s.t.Context(), topic); err != nil || deleted.Error() != nil {
 		s.t.Fatal(err, deleted.Error())
 	}
 }
 
-func (s *stage) createTopic(topic string, partitions int32) {
+func (s *fixture) createTopic(topic string, partitions int32) {
 	s.t.Helper()
 	testenv.Eventually(s.t, time.Minute, "the topic to be made again", func(ctx context.Context) error {
 		made, err := kadm.NewClient(s.kafka).CreateTopic(ctx, partitions, 1, nil, topic)
@@ -53,7 +53,7 @@ func (s *stage) createTopic(topic string, partitions int32) {
 }
 
 // sendAgain writes to a topic that was made again, which takes a while to be known everywhere.
-func (s *stage) sendAgain(topic string, from, to int) {
+func (s *fixture) sendAgain(topic string, from, to int) {
 	s.t.Helper()
 	testenv.Eventually(s.t, time.Minute, "the new topic to take records", func(ctx context.Context) error {
 		for from < to {
@@ -85,7 +85,7 @@ func (r *running) notices(t *testing.T, kind status.Kind, topic string, shown bo
 }
 
 func TestATopicThatIsDeletedAndMadeAgainIsTakenUpWhileOthersGoOn(t *testing.T) {
-	s := newStage(t, 2, nil)
+	s := newFixture(t, 2, nil)
 	other, table := s.second()
 	s.produce(1, 100, 2)
 	s.send(&kgo.Record{Topic: other, Value: []byte(order(1))})
@@ -109,7 +109,7 @@ func TestATopicThatIsDeletedAndMadeAgainIsTakenUpWhileOthersGoOn(t *testing.T) {
 }
 
 func TestPartitionsThatAreAddedToATopicAreRead(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.produce(1, 10, 1)
 	s.start()
 	s.holds(10)
@@ -124,7 +124,7 @@ func TestPartitionsThatAreAddedToATopicAreRead(t *testing.T) {
 }
 
 func TestAPatternsTopicsAreDeletedMadeAgainAndMadeNewAtOnceAndEachRowArrivesOnce(t *testing.T) {
-	s := newStage(t, 2, map[string]string{"consumer.override.metadata.max.age.ms": "1000"})
+	s := newFixture(t, 2, map[string]string{"consumer.override.metadata.max.age.ms": "1000"})
 	b, tableB := s.second()
 	c, tableC := s.topic+"-c", s.table+"_c"
 	s.manage(".create table " + tableC + " (orderid: string, amount: int)")
@@ -177,7 +177,7 @@ func TestAPatternsTopicsAreDeletedMadeAgainAndMadeNewAtOnceAndEachRowArrivesOnce
 }
 
 func TestATopicThatIsMadeAgainWhileNobodyReadsItIsReadFromItsBeginning(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.produce(1, 50, 1)
 	r := s.start()
 	s.holds(50)
@@ -206,7 +206,7 @@ func TestATopicThatIsMadeAgainWhileNobodyReadsItIsReadFromItsBeginning(t *testin
 func TestRecordsThatAreGoneStopOneTopicWhereTheUserAllowsIt(t *testing.T) {
 	for _, allowed := range []string{spec.MissingTask, spec.MissingTopic} {
 		t.Run(allowed, func(t *testing.T) {
-			s := newStage(t, 1, map[string]string{"records.missing": allowed})
+			s := newFixture(t, 1, map[string]string{"records.missing": allowed})
 			other, table := s.second()
 			s.produce(1, 50, 1)
 			admin := kadm.NewClient(s.kafka)
@@ -238,7 +238,7 @@ func TestRecordsThatAreGoneStopOneTopicWhereTheUserAllowsIt(t *testing.T) {
 // The letters that there were went with their topic, and what was noted of them with it: the next
 // ones have the same ids.
 func TestADeadLetterTopicThatWasDeletedIsMadeAgainForTheNextLetter(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})
 	dead := s.topic + "-dead"
 	s.config["errors.deadletterqueue.topic.name"] = dead

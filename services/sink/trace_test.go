@@ -19,7 +19,7 @@ import (
 )
 
 func TestATraceGoesFromTheRecordToTheTable(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	const traceID = "0af7651916cd43dd8448eb211c80319c"
 	sampled := &kgo.Record{Value: []byte(order(1)),
 		Headers: []kgo.RecordHeader{{Key: "traceparent", Value: []byte("00-" + traceID + "-b7ad6b7169203331-01")}}}

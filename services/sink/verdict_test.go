@@ -65,7 +65,7 @@ func TestAnAnswerOfTheClusterMeansTheSameAtEachStage(t *testing.T) {
 				}
 				t.Run(string(mode)+" "+code, func(t *testing.T) {
 					t.Parallel()
-					s := newStage(t, 1, map[string]string{"ingestion.mode": string(mode)})
+					s := newFixture(t, 1, map[string]string{"ingestion.mode": string(mode)})
 					if mode == spec.ModeStreaming {
 						s.manage(".alter table " + s.table + " policy streamingingestion enable")
 					}
@@ -111,7 +111,7 @@ func TestAnAnswerOfTheClusterMeansTheSameAtEachStage(t *testing.T) {
 
 // What a batch had and has no more when it is read again, to find the row at fault, was dropped without a word.
 func TestARecordThatFitsNoMoreWhenItsBatchIsReadAgainIsSetAside(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"errors.tolerance": "all",
+	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})
 	dead := s.topic + "-dead"
 	s.config["errors.deadletterqueue.topic.name"] = dead

@@ -12,7 +12,7 @@ import (
 )
 
 func TestWhatACallWaitsForIsShownBeforeItReturns(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.produce(1, 2, 1)
 	run := s.start()
 	s.holds(2)
@@ -35,7 +35,7 @@ func TestWhatACallWaitsForIsShownBeforeItReturns(t *testing.T) {
 }
 
 func TestAClusterThatAnswersAnybodyIsNotCalledAwayByWhoWillAskItLater(t *testing.T) {
-	s := newStage(t, 1, nil)
+	s := newFixture(t, 1, nil)
 	s.produce(1, 2, 1)
 	run := s.start()
 	s.holds(2)

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/source"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
@@ -59,9 +59,9 @@ type Resources interface {
 // Config is what an Executor works with. All fields but Address, Roles, Like and Emulator are required.
 type Config struct {
 	// Roles are those of all clients, and Like is what of Azure's service commands take over.
-	Roles     likeness.Roles
-	Like      likeness.Set
-	Emulator  likeness.Emulator
+	Roles     fidelity.Roles
+	Like      fidelity.Set
+	Emulator  fidelity.Emulator
 	Store     *store.Store
 	Query     *query.Runner
 	Loader    *source.Loader

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
@@ -105,7 +105,7 @@ func putView(c *call, check func(old *store.View) (bool, error)) (*Result, error
 		switch {
 		case old != nil:
 			v.From = old.From
-		case c.env.Like.Has(likeness.ViewsFromCreation) && !strings.EqualFold(options["backfill"], "true"):
+		case c.env.Like.Has(fidelity.ViewsFromCreation) && !strings.EqualFold(options["backfill"], "true"):
 			v.From = c.env.Store.Cursor()
 		}
 		if text, ok := options["effectivedatetime"]; ok {

@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/source"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
@@ -42,8 +42,8 @@ type Config struct {
 	// Workers is how many batches are ingested at a time; 0 is 2.
 	Workers int
 	// Roles are those of all clients, and Like is what of Azure's service ingestion takes over.
-	Roles likeness.Roles
-	Like  likeness.Set
+	Roles fidelity.Roles
+	Like  fidelity.Set
 	Log   *slog.Logger
 }
 
@@ -374,7 +374,7 @@ func (i *Ingestor) withoutRepeats(ctx context.Context, requests []Request) []Req
 
 // transaction ingests the requests' blobs as one extent and settles the requests as succeeded.
 func (i *Ingestor) transaction(ctx context.Context, requests []Request, operation uuid.UUID) error {
-	if err := i.config.Roles.Check(likeness.Ingest); err != nil {
+	if err := i.config.Roles.Check(fidelity.Ingest); err != nil {
 		return source.Classify(err)
 	}
 	first := requests[0]
@@ -423,9 +423,9 @@ const unlucky = 3
 func (i *Ingestor) fate() fate {
 	n := i.batches.Add(1)
 	switch {
-	case i.config.Like.Has(likeness.Redelivery) && n%unlucky == 1:
+	case i.config.Like.Has(fidelity.Redelivery) && n%unlucky == 1:
 		return fate{outcome{status: succeeded}, true}
-	case i.config.Like.Has(likeness.RetriesExceeded) && n%unlucky == 2:
+	case i.config.Like.Has(fidelity.RetriesExceeded) && n%unlucky == 2:
 		return fate{outcome{status: failed, code: ingest.CodeRetriesExceeded, failure: "Permanent",
 			details: "Operation has exceeded the retry attempts or timespan limits following a recurring transient error"},
 			false}
@@ -436,7 +436,7 @@ func (i *Ingestor) fate() fate {
 // dropped is the end of requests whose data the table has.
 func (i *Ingestor) dropped() outcome {
 	const details = "The table already has the data: one of the ingestIfNotExists tags was found"
-	if i.config.Like.Has(likeness.SkippedAsFailed) {
+	if i.config.Like.Has(fidelity.SkippedAsFailed) {
 		return outcome{status: failed, code: ingest.CodeTagExists, failure: "Permanent", details: details}
 	}
 	return outcome{status: skipped, details: details}

@@ -10,9 +10,9 @@ import (
 	"text/template"
 
 	"github.com/calypso-cdc/calypso/services/localadx/command"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 )
 
 //go:generate sh -c "go run ../cmd/localadx reference > ../../../docs/localadx.md"
@@ -31,7 +31,7 @@ func Write(w io.Writer) error {
 		return fmt.Errorf("read the page's template: %w", err)
 	}
 	data := map[string]any{
-		"Traits":     likeness.Traits(),
+		"Traits":     fidelity.Traits(),
 		"Commands":   command.Reference(),
 		"Policies":   command.Policies(),
 		"Formats":    texts(ingest.Formats()),

@@ -12,9 +12,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
@@ -77,8 +77,8 @@ func classify(err error) oneAPIError {
 		intake   *ingest.Error
 		tooMany  *engine.ErrTooManyRows
 		run      *engine.Error
-		denied   *likeness.Denied
-		lacking  *likeness.Unmanaged
+		denied   *fidelity.Denied
+		lacking  *fidelity.Unmanaged
 		policy   *store.UpdatePolicyError
 		ended    *command.CancelledError
 	)
@@ -95,7 +95,7 @@ func classify(err error) oneAPIError {
 		return oneAPIError{status: http.StatusForbidden, Code: "Forbidden",
 			Message: "Caller is not authorized to perform this action",
 			Type:    "Kusto.DataNode.Exceptions.UnauthorizedDatabaseAccessException", Detail: denied.Error(), Permanent: true}
-	case errors.As(err, &lacking) && lacking.Emulator == likeness.SyntaxError:
+	case errors.As(err, &lacking) && lacking.Emulator == fidelity.SyntaxError:
 		return bad("BadRequest_SyntaxError", "SyntaxException")
 	case errors.As(err, &lacking):
 		return oneAPIError{status: http.StatusBadRequest, Code: "BadRequest", Message: invalidRequest,

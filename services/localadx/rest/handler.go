@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/calypso-cdc/calypso/services/localadx/command"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/queued"
 	"github.com/calypso-cdc/calypso/services/localadx/source"
@@ -37,9 +37,9 @@ type Config struct {
 	// Token is what clients must send as bearer token; empty lets everybody in.
 	Token string
 	// Roles are those of all clients.
-	Roles likeness.Roles
+	Roles fidelity.Roles
 	// Emulator takes streaming ingestion away.
-	Emulator likeness.Emulator
+	Emulator fidelity.Emulator
 	Log      *slog.Logger
 }
 

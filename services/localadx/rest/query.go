@@ -7,9 +7,9 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 )
 
 // result is a primary result of a request on its way to the client.
@@ -44,7 +44,7 @@ func (h *Handler) run(ctx context.Context, x *exchange, q *request, write func(*
 		h.fail(x, err)
 		return err
 	}
-	if err := h.Roles.Check(likeness.View); err != nil {
+	if err := h.Roles.Check(fidelity.View); err != nil {
 		h.fail(x, err)
 		return err
 	}

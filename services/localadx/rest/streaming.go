@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/command"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/source"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
@@ -67,7 +67,7 @@ func (h *Handler) stream(x *exchange) (consumed int64, err error) {
 		return 0, &protocolError{status: http.StatusNotFound, code: "NotFound", permanent: true,
 			message: "there is no streaming ingestion here"}
 	}
-	if err := h.Roles.Check(likeness.Ingest); err != nil {
+	if err := h.Roles.Check(fidelity.Ingest); err != nil {
 		return 0, err
 	}
 	d, err := h.Store.Catalog().Database(database)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/services/localadx"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 )
 
 // enabled is the environment variable that lets the tests run; its value may name a directory that keeps installed
@@ -133,7 +133,7 @@ func trustStore(t *testing.T, dir string) string {
 func serve(t *testing.T) (httpURL, httpsURL, dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	like, err := likeness.Parse(strings.FieldsFunc(os.Getenv(testenv.LikeADX), func(r rune) bool { return r == ',' }))
+	like, err := fidelity.Parse(strings.FieldsFunc(os.Getenv(testenv.LikeADX), func(r rune) bool { return r == ',' }))
 	if err != nil {
 		t.Fatal(err)
 	}

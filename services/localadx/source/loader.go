@@ -8,9 +8,9 @@ import (
 	"io"
 
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
@@ -164,7 +164,7 @@ func Classify(err error) error {
 	var invalid *store.InvalidError
 	var policy *store.UpdatePolicyError
 	var panicked *store.PanicError
-	var denied *likeness.Denied
+	var denied *fidelity.Denied
 	switch {
 	case err == nil:
 		return nil

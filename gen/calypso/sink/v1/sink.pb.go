@@ -169,7 +169,8 @@ const (
 	SinkNotice_KIND_COLUMN_WITHOUT_FIELD SinkNotice_Kind = 3
 	// The source truncated the table, and rows that it no longer has are in the target.
 	SinkNotice_KIND_TRUNCATED SinkNotice_Kind = 4
-	// The source was read anew by a snapshot: rows deleted before it, whose deletes never came, are still in the target.
+	// A snapshot read the source again: rows deleted before it, whose deletes never came, are still
+	// in the target.
 	SinkNotice_KIND_SNAPSHOT_REPEATED SinkNotice_Kind = 5
 	// The table is being changed for a new schema of the records; rows of its partitions wait.
 	SinkNotice_KIND_TABLE_CHANGING SinkNotice_Kind = 6
@@ -1671,7 +1672,7 @@ func (x *Sink) GetLastErrorObstacle() Sink_Obstacle {
 	return Sink_OBSTACLE_UNSPECIFIED
 }
 
-// SinkNotice is something about a topic or table that the sink cannot mend by itself.
+// SinkNotice is something about a topic or table that the sink cannot fix by itself.
 type SinkNotice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  SinkNotice_Kind        `protobuf:"varint,1,opt,name=kind,proto3,enum=calypso.sink.v1.SinkNotice_Kind" json:"kind,omitempty"`

@@ -58,8 +58,9 @@ type SinkServiceClient interface {
 	// replay that has not ended: its row may be in the table.
 	DiscardDeadLetters(ctx context.Context, in *DiscardDeadLettersRequest, opts ...grpc.CallOption) (*DiscardDeadLettersResponse, error)
 	// AcknowledgeNotices takes back notices of something that happened once and that no later record makes undone: of the kinds TRUNCATED,
-	// SNAPSHOT_REPEATED and BATCH_DOUBLED. They stay until then, also when the connector's tasks start anew or run elsewhere. The others
-	// pass with what they are about. INVALID_ARGUMENT if kind is one of those.
+	// SNAPSHOT_REPEATED and BATCH_DOUBLED. They stay until then, even when the connector's tasks
+	// restart or run elsewhere. The others pass with what they are about. INVALID_ARGUMENT if kind is
+	// one of those.
 	AcknowledgeNotices(ctx context.Context, in *AcknowledgeNoticesRequest, opts ...grpc.CallOption) (*AcknowledgeNoticesResponse, error)
 	// GetProvenOffsets finds where a connector may go on in the partitions of its topics that have records and of which its consumer group has no offset, by the
 	// ingest-by tags of its batches that its tables still have. It changes nothing. FAILED_PRECONDITION with the reason NO_TAGS if the
@@ -173,8 +174,9 @@ type SinkServiceServer interface {
 	// replay that has not ended: its row may be in the table.
 	DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error)
 	// AcknowledgeNotices takes back notices of something that happened once and that no later record makes undone: of the kinds TRUNCATED,
-	// SNAPSHOT_REPEATED and BATCH_DOUBLED. They stay until then, also when the connector's tasks start anew or run elsewhere. The others
-	// pass with what they are about. INVALID_ARGUMENT if kind is one of those.
+	// SNAPSHOT_REPEATED and BATCH_DOUBLED. They stay until then, even when the connector's tasks
+	// restart or run elsewhere. The others pass with what they are about. INVALID_ARGUMENT if kind is
+	// one of those.
 	AcknowledgeNotices(context.Context, *AcknowledgeNoticesRequest) (*AcknowledgeNoticesResponse, error)
 	// GetProvenOffsets finds where a connector may go on in the partitions of its topics that have records and of which its consumer group has no offset, by the
 	// ingest-by tags of its batches that its tables still have. It changes nothing. FAILED_PRECONDITION with the reason NO_TAGS if the

@@ -1,7 +1,7 @@
 // Package api answers CaptureService for the captures of a worker.
 //
 // Model. Status, slots and versions are plain values; here they become messages, and errors become
-// the API's codes and reasons. A call that changes something goes through the door of the capture
+// the API's codes and reasons. A call that changes something goes through the endpoint of the capture
 // that it names.
 //
 // Guarantees. Texts are as callers may see them: the secrets of a configuration are taken out. A

@@ -21,9 +21,9 @@ import (
 // Service answers CaptureService for the captures that this worker runs.
 type Service struct {
 	capturev1.UnimplementedCaptureServiceServer
-	registry *status.Registry
-	doors    *Doors
-	fleet    Fleet
+	registry  *status.Registry
+	endpoints *Endpoints
+	fleet     Fleet
 }
 
 // Fleet is what Service asks of the runtime (fleet.Worker).
@@ -36,14 +36,14 @@ type Fleet interface {
 	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
 }
 
-// Doors lead to the captures of the worker that take signals.
-type Doors = command.Doors[incremental.Signal, *progress.Incremental]
+// Endpoints lead to the captures of the worker that take signals.
+type Endpoints = command.Endpoints[incremental.Signal, *progress.Incremental]
 
-// New makes a Service that shows a registry, and calls captures through their doors. A connector
+// New makes a Service that shows a registry, and calls captures through their endpoints. A connector
 // whose task failed stays in it for as long as it is still this worker's: that is, until it is
 // deleted or goes to another worker.
-func New(registry *status.Registry, doors *Doors, fleet Fleet) *Service {
-	return &Service{registry: registry, doors: doors, fleet: fleet}
+func New(registry *status.Registry, endpoints *Endpoints, fleet Fleet) *Service {
+	return &Service{registry: registry, endpoints: endpoints, fleet: fleet}
 }
 
 // GetCapture implements CaptureService.

@@ -29,7 +29,7 @@ func (s *Service) SignalSnapshot(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	progress, err := s.doors.Call(ctx, r.Connector, signal)
+	progress, err := s.endpoints.Call(ctx, r.Connector, signal)
 	switch {
 	case errors.Is(err, command.ErrClosed):
 		return nil, rpc.Error(codes.FailedPrecondition, "NOT_STREAMING",

@@ -10,7 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
-// Summary is what board, metrics and traces are told about records once they are durable. Those of
+// Summary is what status, metrics and traces are told about records once they are durable. Those of
 // the batches of one Kafka transaction add up.
 type Summary struct {
 	// At is the position after the last record.

@@ -15,7 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 	"github.com/calypso-cdc/calypso/services/capture/internal/start"
-	"github.com/calypso-cdc/calypso/services/capture/internal/withheld"
+	"github.com/calypso-cdc/calypso/services/capture/internal/visibility"
 )
 
 // Source looks at a source without changing anything.
@@ -51,9 +51,9 @@ func Source(ctx context.Context, v catalogue.Values) []connector.Check {
 	if s.Output.Plugin == spec.Pgoutput {
 		out = append(out, checkPublication(ctx, conn, server, s, tables))
 	}
-	find := withheld.Find
+	find := visibility.Find
 	if s.Output.Plugin == spec.Pgoutput {
-		find = withheld.FindPublished
+		find = visibility.FindPublished
 	}
 	if kept, err := find(ctx, conn, server, s, tables); err != nil {
 		out = append(out, preflight.Finding("publication filters", "", err))

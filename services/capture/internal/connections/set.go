@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
-	"github.com/calypso-cdc/calypso/services/capture/internal/patience"
+	"github.com/calypso-cdc/calypso/services/capture/internal/watchdog"
 )
 
 // Set is a session's connections.
@@ -80,14 +80,14 @@ func (s *Set) Identify(ctx context.Context, repl *pgrepl.Session) (system pgrepl
 // Asking runs what asks the server over a connection that nothing watches; where it takes long, it
 // says what for meanwhile.
 func (s *Set) Asking(what string, ask func() error) error {
-	return patience.Run(Patience, ask, patience.Tell{
-		Waits: func() {
+	return watchdog.Run(Patience, ask, watchdog.Reports{
+		Slow: func() {
 			s.report.Waits(Wait{New: true,
 				Err: fmt.Errorf(
 					"wait for PostgreSQL at %s to %s, of which nothing has come for %s: the server is stopped or overloaded, a statement of database.initial.statements takes long, or something on the way drops what is sent",
 					s.config.Addresses(), what, Patience)})
 		},
-		Ends: s.report.Answers, Untold: s.report.Untold,
+		Succeeded: s.report.Answers, Failed: s.report.NoticeFailed,
 	})
 }
 
@@ -104,8 +104,8 @@ func (c *Conn) usedFor() string {
 	return c.use
 }
 
-// HangUp closes the connection; nil is nothing.
-func (c *Conn) HangUp() {
+// Disconnect closes the connection; nil is nothing.
+func (c *Conn) Disconnect() {
 	if c == nil {
 		return
 	}

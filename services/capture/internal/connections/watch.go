@@ -36,8 +36,8 @@ type Wait struct {
 type Report interface {
 	Waits(Wait)
 	Answers()
-	// Untold is told what Waits failed with.
-	Untold(error)
+	// NoticeFailed gets what Waits failed with.
+	NoticeFailed(error)
 }
 
 // Watch tells what the set's connections wait for until ctx ends. It calls end with an error where nothing will come.

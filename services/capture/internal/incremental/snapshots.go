@@ -200,7 +200,7 @@ func (n *Snapshots) deliver(b *buffer.Batch, c *Chunk, w *window, lastCommit pgr
 // Run reads chunks as they are asked for, until ctx ends.
 func (n *Snapshots) Run(ctx context.Context) error {
 	var conn *connections.Conn
-	defer func() { conn.HangUp() }()
+	defer func() { conn.Disconnect() }()
 	for {
 		select {
 		case <-ctx.Done():

@@ -11,7 +11,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
-	"github.com/calypso-cdc/calypso/services/capture/internal/withheld"
+	"github.com/calypso-cdc/calypso/services/capture/internal/visibility"
 )
 
 // Deps are what a preparation works with.
@@ -32,7 +32,7 @@ type Preparation struct {
 	tables  []pgrepl.FoundTable
 	// relations are the captured tables as the catalog has them; they do not change once snapshots read them.
 	relations map[uint32]*pgmodel.Relation
-	withheld  *withheld.Withheld
+	visible   *visibility.Limits
 	plugin    spec.Plugin
 }
 
@@ -57,7 +57,7 @@ func Prepare(ctx context.Context, d Deps) (_ *Preparation, err error) {
 	if err := s.publish(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.findWithheld(ctx)
+	return s, s.findLimits(ctx)
 }
 
 // loadRelations reads what the captured tables look like.
@@ -78,19 +78,19 @@ func (s *Preparation) loadRelations() error {
 	return nil
 }
 
-// findWithheld finds what does not arrive, and says so.
-func (s *Preparation) findWithheld(ctx context.Context) (err error) {
-	find := withheld.Find
+// findLimits finds what does not arrive, and logs it.
+func (s *Preparation) findLimits(ctx context.Context) (err error) {
+	find := visibility.Find
 	if s.plugin == spec.Pgoutput && s.streams() {
-		find = withheld.FindPublished
+		find = visibility.FindPublished
 	}
-	if s.withheld, err = find(ctx, s.d.Conn, s.d.Server, s.d.Spec, s.tables); err != nil {
+	if s.visible, err = find(ctx, s.d.Conn, s.d.Server, s.d.Spec, s.tables); err != nil {
 		return err
 	}
 	for _, t := range s.tables {
 		if rel := s.relations[t.OID]; rel != nil && s.d.Spec.Tables.Captured(t.Table) {
-			for _, text := range s.withheld.Of(rel) {
-				what, remedy := withheld.SplitRemedy(text)
+			for _, text := range s.visible.Of(rel) {
+				what, remedy := visibility.SplitRemedy(text)
 				s.d.Log.Warn("something of a captured table does not arrive", "table", t.String(), "what", what, "remedy", remedy)
 			}
 		}
@@ -106,8 +106,8 @@ func (s *Preparation) Catalog() *pgrepl.Catalog { return s.catalog }
 // Relations are the captured tables as the catalog has them, by oid.
 func (s *Preparation) Relations() map[uint32]*pgmodel.Relation { return s.relations }
 
-// Withheld is what the server keeps back of the tables.
-func (s *Preparation) Withheld() *withheld.Withheld { return s.withheld }
+// Visibility is what the server keeps back of the tables.
+func (s *Preparation) Visibility() *visibility.Limits { return s.visible }
 
 // Plugin is the output plugin to use.
 func (s *Preparation) Plugin() spec.Plugin { return s.plugin }

@@ -24,7 +24,7 @@ func (s *Slot) Create(ctx context.Context, name string, o pgrepl.SlotOptions) (*
 	create, cancel := context.WithTimeout(ctx, s.d.Spec.Slot.CreateTimeout)
 	defer cancel()
 	slow := time.AfterFunc(5*time.Second, func() {
-		contain.Run("notice", func() { s.tellHolders(name) }, s.d.Untold)
+		contain.Run("notice", func() { s.tellHolders(name) }, s.d.NoticeFailed)
 	})
 	defer slow.Stop()
 	created, err := repl.CreateSlot(create, name, o)

@@ -17,9 +17,9 @@ type Deps struct {
 	// System is the server that positions were compared with.
 	System pgrepl.System
 	Log    *slog.Logger
-	// Waits is told what the creation of a slot waits for, Untold what telling failed with.
-	Waits  func(why string)
-	Untold func(error)
+	// Waits is told what the creation of a slot waits for, NoticeFailed what telling failed with.
+	Waits        func(why string)
+	NoticeFailed func(error)
 	// Unidentified is told of a change that the plugin left out what identifies the row of.
 	Unidentified func(pgrepl.Table)
 }

@@ -210,7 +210,7 @@ func Look(ctx context.Context, conns *connections.Set, name string) (debezium.So
 	if err != nil {
 		return debezium.Source{}, 0, err
 	}
-	defer conn.HangUp()
+	defer conn.Disconnect()
 	if err := Import(ctx, conn.Conn, name); err != nil {
 		return debezium.Source{}, 0, err
 	}

@@ -53,7 +53,7 @@ func (n *Snapshot) work(ctx context.Context, imported chan<- struct{}) error {
 	if err != nil {
 		return err
 	}
-	defer conn.HangUp()
+	defer conn.Disconnect()
 	if err := Import(ctx, conn.Conn, n.from.Name); err != nil {
 		return err
 	}

@@ -6,9 +6,8 @@
 // snapshots are. A Registry has the Captures of a worker by name. Metrics and traces are observers
 // of their own.
 //
-// Status flows one way. Nothing here can change what a capture does: commands have a door of their
-// own (package command), and of a stream there is no more here than a function that reads its
-// counters.
+// Status flows one way. Nothing here can change what a capture does: commands have a way of their
+// own (package command), and all that is here of a stream is a function that reads its counters.
 //
 // Guarantees. A Phase follows another only as the table of transitions has it; an event out of turn
 // leaves the phase as it is. What waits for something and goes on (Held, Slow) covers the phase

@@ -62,7 +62,7 @@ func (h Heartbeats) query(ctx context.Context) {
 	}
 	conn, err := h.Connections.Dial(ctx, "run heartbeat.action.query")
 	if err == nil {
-		defer conn.HangUp()
+		defer conn.Disconnect()
 		_, err = conn.Exec(ctx, h.Spec.Query)
 	}
 	if err != nil && ctx.Err() == nil {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
-	"github.com/calypso-cdc/calypso/services/capture/internal/patience"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
+	"github.com/calypso-cdc/calypso/services/capture/internal/watchdog"
 )
 
 // Report is told how the writing goes.
@@ -24,8 +24,8 @@ type Report interface {
 	// since.
 	Waits(records int, longest time.Duration)
 	Acknowledges()
-	// Untold is told what Waits failed with.
-	Untold(error)
+	// NoticeFailed gets what Waits failed with.
+	NoticeFailed(error)
 }
 
 // Producer writes to Kafka (deliver.Producer).
@@ -141,7 +141,8 @@ func (w *Writer) put(ctx context.Context, b *buffer.Batch, next progress.Checkpo
 // out, it says so meanwhile.
 func (w *Writer) noticing(write func() error) error {
 	records := w.sum.Sent
-	return patience.Run(longest, write, patience.Tell{
-		Waits: func() { w.d.Report.Waits(records, longest) }, Ends: w.d.Report.Acknowledges, Untold: w.d.Report.Untold,
+	return watchdog.Run(longest, write, watchdog.Reports{
+		Slow: func() { w.d.Report.Waits(records, longest) }, Succeeded: w.d.Report.Acknowledges,
+		Failed: w.d.Report.NoticeFailed,
 	})
 }

@@ -60,7 +60,7 @@ type told struct {
 func (r *told) Delivered(t *buffer.Summary) { r.records, r.at = r.records+t.Sent, t.At.Commit }
 func (r *told) Waits(int, time.Duration)    {}
 func (r *told) Acknowledges()               {}
-func (r *told) Untold(error)                {}
+func (r *told) NoticeFailed(error)          {}
 func batch(at, records int) *buffer.Batch {
 	b := new(buffer.Batch)
 	b.At = pgrepl.Position{Commit: pgrepl.LSN(at)}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/services/localadx"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/reference"
 )
 
@@ -99,9 +99,9 @@ func parse(args []string) (localadx.Config, error) {
 		"URL at which clients reach the https address when it is not the host they use, as behind a port mapping")
 	flags.StringVar(&traits, "like-adx", "",
 		"what of Azure's service to take over beyond what a local one needs, for clients to be tried against, separated by commas: "+
-			likeness.Names()+"; all is all of them, and - before a name takes it away again")
+			fidelity.Names()+"; all is all of them, and - before a name takes it away again")
 	flags.DurationVar(&config.StorageLife, "storage-life", 0,
-		"how long names of storage are handed out where "+string(likeness.RotatingStorage)+
+		"how long names of storage are handed out where "+string(fidelity.RotatingStorage)+
 			" has them change, and then still answered; 0 is two hours, as clients ask for them every hour")
 	flags.StringVar(&emulator, "emulator", "",
 		"answer as Kusto's emulator (kustainer), which takes neither queued nor streaming ingestion: syntax-error or wrong-endpoint, as it refuses to say where to queue")
@@ -126,13 +126,13 @@ func parse(args []string) (localadx.Config, error) {
 	config.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slogLevel}))
 	config.Databases, config.Names = list(databases), list(names)
 	var err error
-	if config.Like, err = likeness.Parse(list(traits)); err != nil {
+	if config.Like, err = fidelity.Parse(list(traits)); err != nil {
 		return config, fmt.Errorf("--like-adx: %w", err)
 	}
-	if config.Emulator, err = likeness.ParseEmulator(emulator); err != nil {
+	if config.Emulator, err = fidelity.ParseEmulator(emulator); err != nil {
 		return config, fmt.Errorf("--emulator: %w", err)
 	}
-	if config.Roles, err = likeness.ParseRoles(list(roles)); err != nil {
+	if config.Roles, err = fidelity.ParseRoles(list(roles)); err != nil {
 		return config, fmt.Errorf("--roles: %w", err)
 	}
 	return config, nil

@@ -24,13 +24,13 @@ type Reporter struct {
 }
 
 // OpenReporter connects to the dead letter topic, if one is configured.
-func OpenReporter(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier, board *status.Task,
+func OpenReporter(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier, status *status.Task,
 	meters *status.Meters) (*Reporter, error) {
 	l, err := openTopic(ctx, env, s, waits)
 	if err != nil {
 		return nil, err
 	}
-	return &Reporter{s: s, env: env, retry: waits, status: board, meters: meters, topic: l}, nil
+	return &Reporter{s: s, env: env, retry: waits, status: status, meters: meters, topic: l}, nil
 }
 
 // Tolerates reports whether a record that cannot be delivered goes anywhere, or is passed over:

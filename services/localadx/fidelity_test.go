@@ -10,11 +10,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/calypso-cdc/calypso/services/localadx"
-	"github.com/calypso-cdc/calypso/services/localadx/likeness"
+	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 )
 
 // like gives a server traits of Azure's service.
-func like(traits ...likeness.Trait) func(*localadx.Config) {
+func like(traits ...fidelity.Trait) func(*localadx.Config) {
 	return func(c *localadx.Config) { c.Like = traits }
 }
 
@@ -60,7 +60,7 @@ func end(entity map[string]any) string {
 func TestADroppedBlobEndsInTheFormThatIsAskedFor(t *testing.T) {
 	for want, adjust := range map[string]func(*localadx.Config){
 		"Skipped <nil> <nil>":                               like(),
-		"Failed Skipped_IngestByTagAlreadyExists Permanent": like(likeness.SkippedAsFailed),
+		"Failed Skipped_IngestByTagAlreadyExists Permanent": like(fidelity.SkippedAsFailed),
 	} {
 		r := start(t, t.TempDir(), adjust)
 		r.command(".create table T (a: long)")
@@ -77,7 +77,7 @@ func TestADroppedBlobEndsInTheFormThatIsAskedFor(t *testing.T) {
 }
 
 func TestAMessageThatIsDeliveredTwiceIsDroppedTheSecondTimeByItsTag(t *testing.T) {
-	r := start(t, t.TempDir(), like(likeness.Redelivery, likeness.SkippedAsFailed))
+	r := start(t, t.TempDir(), like(fidelity.Redelivery, fidelity.SkippedAsFailed))
 	r.command(".create table T (a: long)")
 	if got := end(r.tagged("T", "1", "x")); got != "Failed Skipped_IngestByTagAlreadyExists Permanent" ||
 		r.rows("T") != 1 {
@@ -86,7 +86,7 @@ func TestAMessageThatIsDeliveredTwiceIsDroppedTheSecondTimeByItsTag(t *testing.T
 }
 
 func TestARequestMayEndAsExceedingItsRetriesWithItsRowsCommitted(t *testing.T) {
-	r := start(t, t.TempDir(), like(likeness.RetriesExceeded))
+	r := start(t, t.TempDir(), like(fidelity.RetriesExceeded))
 	r.command(".create table T (a: long)")
 	ends := map[string]int{}
 	for n := range 3 {
@@ -99,7 +99,7 @@ func TestARequestMayEndAsExceedingItsRetriesWithItsRowsCommitted(t *testing.T) {
 }
 
 func TestStreamingIngestionKnowsAChangedSchemaWhenItsCacheIsCleared(t *testing.T) {
-	r := start(t, t.TempDir(), like(likeness.StreamingCache))
+	r := start(t, t.TempDir(), like(fidelity.StreamingCache))
 	r.command(".create table T (a: long)")
 	r.command(".alter table T policy streamingingestion enable")
 	stream := func(body, parameters string) (int, string) {
@@ -131,7 +131,7 @@ func TestStreamingIngestionKnowsAChangedSchemaWhenItsCacheIsCleared(t *testing.T
 }
 
 func TestReservedNamesAreRefused(t *testing.T) {
-	r := start(t, t.TempDir(), like(likeness.ReservedNames))
+	r := start(t, t.TempDir(), like(fidelity.ReservedNames))
 	r.command(".create table T (a: long, _b: long, c_: long)")
 	for _, command := range []string{
 		".create table __T (a: long)", ".create table U (__op: string)", ".create-merge table U (a__: string)",
@@ -146,7 +146,7 @@ func TestReservedNamesAreRefused(t *testing.T) {
 
 func TestAViewWithoutBackfillHasTheRowsThatComeAfterIt(t *testing.T) {
 	dir := t.TempDir()
-	r := start(t, dir, like(likeness.ViewsFromCreation))
+	r := start(t, dir, like(fidelity.ViewsFromCreation))
 	r.command(".create table T (k: string, v: long)")
 	r.command(".ingest inline into table T <| a,1")
 	r.command(".create materialized-view Late on table T { T | summarize arg_max(v, *) by k }")
@@ -172,11 +172,11 @@ func TestClientsMayDoWhatTheirRolesAllow(t *testing.T) {
 	r.stop()
 	// Whether it may: ask for resources, see the table, make a mapping, make a table, alter one,
 	// make a view, see the capacity, query, stream.
-	for role, want := range map[likeness.Role]string{
-		likeness.Ingestor: "101000001", likeness.Viewer: "110000010", likeness.User: "110100110",
-		likeness.TableAdmin: "111010011", likeness.DatabaseAdmin: "111111111",
+	for role, want := range map[fidelity.Role]string{
+		fidelity.Ingestor: "101000001", fidelity.Viewer: "110000010", fidelity.User: "110100110",
+		fidelity.TableAdmin: "111010011", fidelity.DatabaseAdmin: "111111111",
 	} {
-		r := start(t, dir, func(c *localadx.Config) { c.Roles = likeness.Roles{role} })
+		r := start(t, dir, func(c *localadx.Config) { c.Roles = fidelity.Roles{role} })
 		got := ""
 		note := func(status int) {
 			switch status {
@@ -215,7 +215,7 @@ func TestAQueuedRequestWithoutTheRoleFailsInTheStatusTable(t *testing.T) {
 	r.command(".create table T (a: long)")
 	r.stop()
 	// Nobody with this role would get the queue's address; it is known from before.
-	r = start(t, dir, func(c *localadx.Config) { c.Roles = likeness.Roles{likeness.Viewer} })
+	r = start(t, dir, func(c *localadx.Config) { c.Roles = fidelity.Roles{fidelity.Viewer} })
 	if got := end(r.tagged("T", "1", "x")); got != "Failed BadRequest_TableAccessDenied Permanent" {
 		t.Errorf("it ended as %s", got)
 	}
@@ -236,7 +236,7 @@ func TestTheStatusTableAsksToWaitBeyondItsRequestsOfADay(t *testing.T) {
 }
 
 func TestBothQueuesAreRead(t *testing.T) {
-	r := start(t, t.TempDir(), like(likeness.TwoQueues))
+	r := start(t, t.TempDir(), like(fidelity.TwoQueues))
 	r.createOrders()
 	queues := map[string]bool{}
 	for _, row := range r.command(".get ingestion resources") {

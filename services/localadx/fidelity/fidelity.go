@@ -1,10 +1,4 @@
-// Package likeness is what of Azure's service a server takes over that is not needed to run
-// locally, and that a client has to live with there: forms of answers, delays and refusals. Without
-// any, the server does the simplest thing that keeps its word.
-//
-// Each trait is what documentation, the SDKs' sources or Microsoft's own connectors say of the
-// service, in its worst form.
-package likeness
+package fidelity
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-// Package compared reads the captured tables for comparisons with what came of them.
+// Package digests reads digests of the captured tables, for comparisons with their copies.
 //
 // Model. A digest.Reader: each captured table, with how its rows come out of the connector,
 // transforms included. Partitions are read through their root.
@@ -7,4 +7,4 @@
 // is a failure instead. Nothing is changed on the server.
 //
 // Who may call. The plugin, for the runtime's digests. A reader has a connection of its own, which Close ends.
-package compared
+package digests

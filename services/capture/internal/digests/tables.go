@@ -1,4 +1,4 @@
-package compared
+package digests
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
-	"github.com/calypso-cdc/calypso/services/capture/internal/withheld"
+	"github.com/calypso-cdc/calypso/services/capture/internal/visibility"
 )
 
 // tableReader reads the captured tables for comparisons.
@@ -50,9 +50,9 @@ func Open(ctx context.Context, v catalogue.Values, _ []digest.Description) (_ di
 	if err != nil {
 		return nil, err
 	}
-	find := withheld.Find
+	find := visibility.Find
 	if s.Output.Plugin == spec.Pgoutput && s.Snapshot.Streams {
-		find = withheld.FindPublished
+		find = visibility.FindPublished
 	}
 	kept, err := find(ctx, conn, server, s, found)
 	if err != nil {

@@ -1,4 +1,4 @@
-package withheld
+package visibility
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// Withheld is what PostgreSQL keeps from a connector.
-type Withheld struct {
+// Limits are what PostgreSQL keeps from a connector.
+type Limits struct {
 	role, publication string
 	tables            map[uint32]pgrepl.FoundTable
 	restrictions      map[uint32]pgrepl.Restriction
@@ -31,36 +31,36 @@ type Withheld struct {
 
 // Find asks what is kept back of tables whose changes come without a publication, or do not come.
 func Find(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
-	tables []pgrepl.FoundTable) (*Withheld, error) {
-	h := of(server, s, tables)
-	return h, h.findChildren(ctx, conn, s, tables)
+	tables []pgrepl.FoundTable) (*Limits, error) {
+	l := of(server, s, tables)
+	return l, l.findChildren(ctx, conn, s, tables)
 }
 
 // FindPublished asks what is kept back of tables, and what their publication keeps back.
 func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
-	tables []pgrepl.FoundTable) (_ *Withheld, err error) {
-	h := of(server, s, tables)
-	if h.restrictions, h.operations, err = s.Publication.Restrictions(ctx, conn, server); err != nil {
+	tables []pgrepl.FoundTable) (_ *Limits, err error) {
+	l := of(server, s, tables)
+	if l.restrictions, l.operations, err = s.Publication.Restrictions(ctx, conn, server); err != nil {
 		return nil, err
 	}
-	if h.viaRoot, err = s.Publication.SendsViaRoot(ctx, conn, server); err != nil {
+	if l.viaRoot, err = s.Publication.SendsViaRoot(ctx, conn, server); err != nil {
 		return nil, err
 	}
-	return h, h.findChildren(ctx, conn, s, tables)
+	return l, l.findChildren(ctx, conn, s, tables)
 }
 
-func of(server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) *Withheld {
-	h := &Withheld{role: s.Connection.User, publication: s.Publication.Name, mayViaRoot: server.Major() >= 13,
+func of(server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) *Limits {
+	l := &Limits{role: s.Connection.User, publication: s.Publication.Name, mayViaRoot: server.Major() >= 13,
 		tables: make(map[uint32]pgrepl.FoundTable, len(tables))}
 	for _, t := range tables {
-		h.tables[t.OID] = t
+		l.tables[t.OID] = t
 	}
-	return h
+	return l
 }
 
 // findChildren finds what snapshots read with the tables, and whose changes come under names that the
 // filters do not match.
-func (h *Withheld) findChildren(ctx context.Context, conn *pgx.Conn, s *spec.Spec, tables []pgrepl.FoundTable) error {
+func (l *Limits) findChildren(ctx context.Context, conn *pgx.Conn, s *spec.Spec, tables []pgrepl.FoundTable) error {
 	oids := make([]uint32, len(tables))
 	for i, t := range tables {
 		oids[i] = t.OID
@@ -69,80 +69,80 @@ func (h *Withheld) findChildren(ctx context.Context, conn *pgx.Conn, s *spec.Spe
 	if err != nil {
 		return err
 	}
-	h.children = make(map[uint32][]pgrepl.Member)
+	l.children = make(map[uint32][]pgrepl.Member)
 	for oid, all := range members {
-		if h.viaRoot && h.tables[oid].Kind == 'p' {
+		if l.viaRoot && l.tables[oid].Kind == 'p' {
 			continue
 		}
 		all = slices.DeleteFunc(all, func(m pgrepl.Member) bool {
-			return m.Table == h.tables[oid].Table || s.Tables.Captured(m.Table)
+			return m.Table == l.tables[oid].Table || s.Tables.Captured(m.Table)
 		})
 		if len(all) > 0 {
-			h.children[oid] = all
+			l.children[oid] = all
 		}
 	}
 	return nil
 }
 
 // Of says what is kept back of a table, each with what sends it, a sentence each.
-func (h *Withheld) Of(rel *pgmodel.Relation) []string {
-	t, ok := h.tables[rel.OID]
+func (l *Limits) Of(rel *pgmodel.Relation) []string {
+	t, ok := l.tables[rel.OID]
 	if !ok {
 		return nil
 	}
-	return append(append(h.unread(t), h.unsent(t)...), append(h.unstreamed(t), h.renamed(t)...)...)
+	return append(append(l.unread(t), l.unsent(t)...), append(l.unstreamed(t), l.renamed(t)...)...)
 }
 
 // unread says what snapshots and comparisons do not see.
-func (h *Withheld) unread(t pgrepl.FoundTable) []string {
+func (l *Limits) unread(t pgrepl.FoundTable) []string {
 	if !t.Policies {
 		return nil
 	}
 	return []string{fmt.Sprintf(
-		"Row level security keeps rows of it from role %s: snapshots and comparisons lack them, while the stream has the changes of all rows: ALTER ROLE %s BYPASSRLS; lets the role read all.", h.role, pgrepl.QuoteIdent(h.role))}
+		"Row level security keeps rows of it from role %s: snapshots and comparisons lack them, while the stream has the changes of all rows: ALTER ROLE %s BYPASSRLS; lets the role read all.", l.role, pgrepl.QuoteIdent(l.role))}
 }
 
 // unsent says what the publication keeps back of a table.
-func (h *Withheld) unsent(t pgrepl.FoundTable) (out []string) {
-	r := h.restrictions[t.OID]
+func (l *Limits) unsent(t pgrepl.FoundTable) (out []string) {
+	r := l.restrictions[t.OID]
 	again := fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %[1]s ADD TABLE %[2]s; sends all.",
-		pgrepl.QuoteIdent(h.publication), pgrepl.QuoteTable(t.Schema, t.Name))
+		pgrepl.QuoteIdent(l.publication), pgrepl.QuoteTable(t.Schema, t.Name))
 	if r.RowFilter != "" {
 		out = append(out,
 			fmt.Sprintf(
-				"Publication %s has a row filter for it: changes of rows for which %s is not true never stream, while snapshots read all rows: %s", h.publication, r.RowFilter, again))
+				"Publication %s has a row filter for it: changes of rows for which %s is not true never stream, while snapshots read all rows: %s", l.publication, r.RowFilter, again))
 	}
 	if r.Columns != nil {
 		out = append(out,
 			fmt.Sprintf(
 				"Publication %s has a column list for it: events of the stream have only %s, while snapshots read all columns: %s",
-				h.publication, strings.Join(r.Columns, ", "), again))
+				l.publication, strings.Join(r.Columns, ", "), again))
 	}
-	if len(h.operations) > 0 && !t.Unlogged {
+	if len(l.operations) > 0 && !t.Unlogged {
 		out = append(out,
 			fmt.Sprintf(
-				"Publication %s does not send %s, so that such changes never stream: ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate');", h.publication, strings.Join(h.operations, " and "), pgrepl.QuoteIdent(h.publication)))
+				"Publication %s does not send %s, so that such changes never stream: ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate');", l.publication, strings.Join(l.operations, " and "), pgrepl.QuoteIdent(l.publication)))
 	}
 	return out
 }
 
 // Restrict tells a comparison where it would say "equal" of what its role does not see, and which
 // columns do not stream. Rows and changes that do not stream it finds itself.
-func (h *Withheld) Restrict(d *digest.Description, t pgrepl.FoundTable) {
-	if unread := h.unread(t); len(unread) > 0 {
+func (l *Limits) Restrict(d *digest.Description, t pgrepl.FoundTable) {
+	if unread := l.unread(t); len(unread) > 0 {
 		d.Failure = unread[0]
 		return
 	}
-	r := h.restrictions[t.OID]
+	r := l.restrictions[t.OID]
 	for i := range d.Columns {
 		if c := &d.Columns[i]; r.Columns != nil && c.Withheld == "" && !slices.Contains(r.Columns, c.Name) {
-			c.Withheld = fmt.Sprintf("publication %s does not send it (column list)", h.publication)
+			c.Withheld = fmt.Sprintf("publication %s does not send it (column list)", l.publication)
 		}
 	}
 }
 
 // unstreamed says that a table's changes never stream.
-func (h *Withheld) unstreamed(t pgrepl.FoundTable) []string {
+func (l *Limits) unstreamed(t pgrepl.FoundTable) []string {
 	if !t.Unlogged {
 		return nil
 	}
@@ -154,8 +154,8 @@ func (h *Withheld) unstreamed(t pgrepl.FoundTable) []string {
 const timescaleChunks = "_timescaledb_internal"
 
 // renamed says that changes of a table's rows come under other names than the table's.
-func (h *Withheld) renamed(t pgrepl.FoundTable) []string {
-	children := h.children[t.OID]
+func (l *Limits) renamed(t pgrepl.FoundTable) []string {
+	children := l.children[t.OID]
 	if len(children) == 0 {
 		return nil
 	}
@@ -169,17 +169,17 @@ func (h *Withheld) renamed(t pgrepl.FoundTable) []string {
 	case children[0].Schema == timescaleChunks:
 		return []string{what +
 			`: Add _timescaledb_internal\._hyper_.* to table.include.list, with a publication FOR ALL TABLES, or from PostgreSQL 15 on FOR TABLES IN SCHEMA _timescaledb_internal, so that chunks to come are in it; ByLogicalTableRouter brings the chunks' topics together.`}
-	case t.Kind == 'p' && h.mayViaRoot:
+	case t.Kind == 'p' && l.mayViaRoot:
 		return []string{what + fmt.Sprintf(
-			": Set publish.via.partition.root=true (where the publication exists already, ALTER PUBLICATION %s SET (publish_via_partition_root = true);), or add the partitions to table.include.list.", pgrepl.QuoteIdent(h.publication))}
+			": Set publish.via.partition.root=true (where the publication exists already, ALTER PUBLICATION %s SET (publish_via_partition_root = true);), or add the partitions to table.include.list.", pgrepl.QuoteIdent(l.publication))}
 	}
 	return []string{what + ": Add them to table.include.list."}
 }
 
 // Checks names what is kept back, for a look at the source before the connector starts.
-func (h *Withheld) Checks() []connector.Check {
-	tables := make([]pgrepl.FoundTable, 0, len(h.tables))
-	for _, t := range h.tables {
+func (l *Limits) Checks() []connector.Check {
+	tables := make([]pgrepl.FoundTable, 0, len(l.tables))
+	for _, t := range l.tables {
 		tables = append(tables, t)
 	}
 	slices.SortFunc(tables, func(a, b pgrepl.FoundTable) int { return strings.Compare(a.String(), b.String()) })
@@ -188,10 +188,10 @@ func (h *Withheld) Checks() []connector.Check {
 		name, fine string
 		of         func(pgrepl.FoundTable) []string
 	}{
-		{"row level security", "no policy keeps rows from role " + h.role, h.unread},
-		{"publication filters", "the publication keeps nothing back", h.unsent},
-		{"unlogged tables", "the changes of all tables are in the log", h.unstreamed},
-		{"inherited rows", "changes come under the names of the captured tables", h.renamed},
+		{"row level security", "no policy keeps rows from role " + l.role, l.unread},
+		{"publication filters", "the publication keeps nothing back", l.unsent},
+		{"unlogged tables", "the changes of all tables are in the log", l.unstreamed},
+		{"inherited rows", "changes come under the names of the captured tables", l.renamed},
 	} {
 		c := preflight.Finding(kind.name, kind.fine, nil)
 		var found []string
