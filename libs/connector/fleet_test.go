@@ -21,13 +21,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(workerVariable) != "" {
-		runWorkerProcess()
-		return
-	}
+	reexec.Run()
 	goleak.VerifyTestMain(m)
 }
 

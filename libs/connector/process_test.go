@@ -32,16 +32,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/testenv"
-)
-
-// The test binary runs as a worker when workerVariable holds the address to serve at.
-const (
-	workerVariable  = "CALYPSO_TEST_FLEET_WORKER"
-	brokersVariable = "CALYPSO_TEST_FLEET_BROKERS"
-	locksVariable   = "CALYPSO_TEST_FLEET_LOCKS"
-	crashVariable   = "CALYPSO_TEST_FLEET_CRASHES"
-	memoryVariable  = "CALYPSO_TEST_FLEET_MEMORY"
-	aloneVariable   = "CALYPSO_TEST_FLEET_ALONE"
+	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 )
 
 // lockTask holds a lock on a file while it runs. The operating system releases the lock of a process that is killed,
@@ -127,24 +118,31 @@ func (task *growingTask) Run(ctx context.Context) error {
 //nolint:staticcheck // it is to end the process
 func overflow(n int) int { return overflow(n+1) + n }
 
-// runWorkerProcess is a service as a fleet has it: worker and gRPC server, until SIGTERM.
-func runWorkerProcess() {
+// workerSettings are what a worker process is told.
+type workerSettings struct {
+	// Address is where it serves, Kafka the broker.
+	Address, Kafka string
+	// Locks is the folder of the locks of lockTasks, Crashes where the worker keeps what its processes end of.
+	Locks, Crashes string
+	// Memory is what it joins to have less memory; empty if it has what there is.
+	Memory string
+	// Alone is how long a start alone is watched.
+	Alone time.Duration
+}
+
+// workerProcess is a service as a fleet has it: worker and gRPC server, until SIGTERM.
+var workerProcess = reexec.New("worker", func(s workerSettings) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	address := os.Getenv(workerVariable)
-	if join := os.Getenv(memoryVariable); join != "" {
-		if err := os.WriteFile(join, []byte("0"), 0); err != nil {
-			panic(err)
+	if s.Memory != "" {
+		if err := os.WriteFile(s.Memory, []byte("0"), 0); err != nil {
+			return err
 		}
-	}
-	alone, err := time.ParseDuration(os.Getenv(aloneVariable))
-	if err != nil {
-		panic(err)
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	keys, err := catalogue.New(catalogue.SourceFramework())
 	if err != nil {
-		panic(err)
+		return err
 	}
 	debug.SetMaxStack(1 << 20)
 	plugin := func(class string, task func(connector.TaskEnv) connector.Task) connector.Plugin {
@@ -158,9 +156,9 @@ func runWorkerProcess() {
 		return plugin(class, func(env connector.TaskEnv) connector.Task { return deadlyTask{env, end} })
 	}
 	worker, err := runtime.New(runtime.Config{
-		Settings: runtime.Settings{WorkerID: address, ReplicationFactor: 1, CrashDir: os.Getenv(crashVariable)},
-		Kafka:    []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", Partitions: 12,
-		Logger: logger, AloneFor: alone,
+		Settings: runtime.Settings{WorkerID: s.Address, ReplicationFactor: 1, CrashDir: s.Crashes},
+		Kafka:    []kgo.Opt{kgo.SeedBrokers(s.Kafka)}, GroupID: "fleet", Partitions: 12,
+		Logger: logger, AloneFor: s.Alone,
 		Plugins: []connector.Plugin{deadly("test.OverflowSourceConnector", func() { _ = overflow(0) }),
 			deadly("test.StrangerSourceConnector", func() {
 				// as a library's goroutine that was not started for this task
@@ -171,31 +169,29 @@ func runWorkerProcess() {
 			deadly("test.BurstSourceConnector", func() { goruntime.KeepAlive(bytes.Repeat([]byte{1}, 8<<30)) }),
 			plugin("test.GrowingSourceConnector", func(env connector.TaskEnv) connector.Task {
 				env.Started()
-				return &growingTask{watched: alone}
+				return &growingTask{watched: s.Alone}
 			}), {
 				Class: "test.LockSourceConnector", Type: connector.Source, Version: "1", Catalogue: keys,
 				Tasks: func(values catalogue.Values) (int, error) { return values.Int("tasks.max"), nil },
 				NewTask: func(env connector.TaskEnv, _ catalogue.Values) (connector.Task, error) {
-					return lockTask{env, os.Getenv(locksVariable)}, nil
+					return lockTask{env, s.Locks}, nil
 				},
 			}},
 	})
 	if err != nil {
-		panic(err)
+		return err
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := net.Listen("tcp", s.Address)
 	if err != nil {
-		panic(err)
+		return err
 	}
 	server := rpc.NewServer(rpc.Config{Logger: logger, Ready: worker.Ready})
 	connectorv1.RegisterConnectorServiceServer(server, api.New(worker))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return worker.Run(ctx) })
 	group.Go(func() error { return server.Serve(ctx, listener) })
-	if err := group.Wait(); err != nil {
-		panic(err)
-	}
-}
+	return group.Wait()
+})
 
 // processFleet are workers in processes of their own.
 type processFleet struct {
@@ -216,21 +212,8 @@ func (f processFleet) start(t *testing.T) (*testenv.Process, string) {
 
 func (f processFleet) startAt(t *testing.T, address string) *testenv.Process {
 	t.Helper()
-	log := filepath.Join(t.TempDir(), "worker.log")
-	process, err := testenv.StartProcess(testenv.Command{Path: os.Args[0], Log: log,
-		Env: []string{workerVariable + "=" + address, brokersVariable + "=" + f.kafka, locksVariable + "=" + f.locks,
-			crashVariable + "=" + f.crashes, memoryVariable + "=" + f.memory,
-			aloneVariable + "=" + cmp.Or(f.alone, watched).String()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		process.Kill()
-		if t.Failed() {
-			t.Logf("worker %s:\n%s", address, process.Tail(40))
-		}
-	})
-	return process
+	return workerProcess.Start(t, workerSettings{Address: address, Kafka: f.kafka, Locks: f.locks, Crashes: f.crashes,
+		Memory: f.memory, Alone: cmp.Or(f.alone, watched)}).Process
 }
 
 // holders says which worker began each task last and was not stopped since (a worker that was killed may still be

@@ -3,49 +3,51 @@ package contain
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 )
 
-// crashingDir, in the environment, makes the test binary a process that ends by itself, or by a
-// kill if crashingKill is set.
-const (
-	crashingDir  = "CONTAIN_TEST_DIR"
-	crashingKill = "CONTAIN_TEST_KILL"
-)
+// end is how a process ends that keeps what it ends of in a folder.
+type end struct {
+	Dir string
+	// Killed has it end by a kill, not by a panic.
+	Killed bool
+}
 
-func TestMain(m *testing.M) {
-	dir := os.Getenv(crashingDir)
-	if dir == "" {
-		os.Exit(m.Run())
-	}
+var ending = reexec.New("ending", func(e end) error {
 	for _, part := range []string{"a", "b"} {
-		if _, _, err := KeepCrash(filepath.Join(dir, part, "crash.txt")); err != nil {
-			panic(err)
+		if _, _, err := KeepCrash(filepath.Join(e.Dir, part, "crash.txt")); err != nil {
+			return err
 		}
 	}
-	if os.Getenv(crashingKill) != "" {
+	if e.Killed {
 		self, err := os.FindProcess(os.Getpid())
 		if err == nil {
 			err = self.Kill()
 		}
-		panic(err)
+		return err
 	}
 	pprof.Do(context.Background(), pprof.Labels("who", "the one"), func(context.Context) {
 		go func() { panic("a fault") }()
 		select {}
 	})
+	return nil
+})
+
+func TestMain(m *testing.M) {
+	reexec.Run()
+	os.Exit(m.Run())
 }
 
 func TestEachPartOfAProcessLearnsWhatEndedTheLastOne(t *testing.T) {
 	dir := t.TempDir()
-	for _, end := range []string{"", "kill", ""} {
-		process := exec.Command(os.Args[0])
-		process.Env = append(os.Environ(), crashingDir+"="+dir, crashingKill+"="+end)
-		if err := process.Run(); err == nil {
+	for _, killed := range []bool{false, true, false} {
+		if err := ending.Start(t, end{dir, killed}).Ends(t, time.Minute); err == nil {
 			t.Fatal("the process ended in good order")
 		}
 		for _, part := range []string{"a", "b"} {
@@ -54,9 +56,9 @@ func TestEachPartOfAProcessLearnsWhatEndedTheLastOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if end != "" && last != "" || end == "" && (!strings.HasPrefix(last, "panic: a fault") ||
+			if killed && last != "" || !killed && (!strings.HasPrefix(last, "panic: a fault") ||
 				!strings.Contains(last, `labels:{"who": "the one"}`)) {
-				t.Errorf("after an end by %q part %s learns %q", end, part, last)
+				t.Errorf("after an end by a kill (%t) part %s learns %q", killed, part, last)
 			}
 			release()
 			if _, err := os.Stat(path); !os.IsNotExist(err) {

@@ -1,27 +1,36 @@
-package testenv
+package testenv_test
 
 import (
-	"bufio"
-	"fmt"
-	"os"
-	"os/exec"
+	"encoding/json"
 	"testing"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 )
+
+// ports keeps so many ports while it runs.
+var ports = reexec.New("ports", func(n int) error {
+	kept := make([]int, n)
+	for i := range kept {
+		var err error
+		if kept[i], err = testenv.FreePort(); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	if err := reexec.Ready(string(text)); err != nil {
+		return err
+	}
+	time.Sleep(time.Hour)
+	return nil
+})
 
 func TestAPortIsGivenOnceOverAllProcesses(t *testing.T) {
 	const each = 2000
-	if os.Getenv("CALYPSO_TEST_PORTS") != "" {
-		for range each {
-			port, err := FreePort()
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Println("port", port)
-		}
-		fmt.Println("end")
-		_, _ = bufio.NewReader(os.Stdin).ReadByte() // keeps its ports until the other has asked
-		return
-	}
 	seen := map[int]bool{}
 	add := func(port int) {
 		if seen[port] {
@@ -29,34 +38,17 @@ func TestAPortIsGivenOnceOverAllProcesses(t *testing.T) {
 		}
 		seen[port] = true
 	}
-	other := exec.Command(os.Args[0], "-test.run", t.Name())
-	other.Env = append(os.Environ(), "CALYPSO_TEST_PORTS=1")
-	in, err := other.StdinPipe()
-	if err != nil {
+	var others []int
+	if err := json.Unmarshal([]byte(ports.Start(t, each).Ready(t, time.Minute)), &others); err != nil {
 		t.Fatal(err)
 	}
-	out, err := other.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "end"; {
-		var port int
-		if _, err := fmt.Sscanf(lines.Text(), "port %d", &port); err != nil {
-			t.Fatalf("%q: %v", lines.Text(), err)
-		}
+	for _, port := range others {
 		add(port)
 	}
 	for range each {
-		add(Port(t))
+		add(testenv.Port(t))
 	}
 	if len(seen) != 2*each {
 		t.Errorf("%d ports, want %d", len(seen), 2*each)
-	}
-	_ = in.Close()
-	if err := other.Wait(); err != nil {
-		t.Error(err)
 	}
 }

@@ -25,6 +25,8 @@ type Command struct {
 	Dir string
 	// Log is the file to which standard output and error are appended.
 	Log string
+	// Files are what the child has open besides, from descriptor 3 on; the parent's own remain its to close.
+	Files []*os.File
 	// UID and GID are the user to run as; the parent's own if UID is 0.
 	UID, GID int
 	// DeathSignal is what the child gets when its parent dies; SIGKILL if zero. Linux only.
@@ -50,7 +52,7 @@ func StartProcess(c Command) (*Process, error) {
 	cmd := exec.Command(c.Path, c.Args...)
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.Dir = c.Dir
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, c.Files
 	uid := -1
 	if c.UID != 0 {
 		uid = c.UID
@@ -85,6 +87,21 @@ func (p *Process) Running() error {
 		return nil
 	}
 }
+
+// Ended waits until the process has ended and returns how: nil for status 0.
+func (p *Process) Ended() error {
+	<-p.done
+	if p.err == nil {
+		return nil
+	}
+	return p.Running()
+}
+
+// Freeze stops the process where it stands, as a paused machine does, until Thaw.
+func (p *Process) Freeze() error { return p.Signal(syscall.SIGSTOP) }
+
+// Thaw has a frozen process go on.
+func (p *Process) Thaw() error { return p.Signal(syscall.SIGCONT) }
 
 // Signal sends sig; a process that has ended is no error.
 func (p *Process) Signal(sig os.Signal) error {

@@ -15,9 +15,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	reexec.Run()
+	goleak.VerifyTestMain(m)
+}
 
 func TestAClusterKeepsItsRowsOverAFastAndAnImmediateRestart(t *testing.T) {
 	pg := testenv.RunPostgres(t, testenv.PostgresConfig{})

@@ -25,9 +25,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/api"
 	"github.com/calypso-cdc/calypso/libs/connector/runtime"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 )
 
 // servers are what the package's tests share: each test has a database and topics of its own. The
@@ -51,21 +53,8 @@ func needServers(t testing.TB) {
 	}
 }
 
-// childConfig names the file with the configuration of a connector that this process runs until it
-// is killed, in place of the tests; childBrokers are its brokers.
-const (
-	childConfig  = "CALYPSO_TEST_CHILD"
-	childBrokers = "CALYPSO_TEST_BROKERS"
-)
-
 func TestMain(m *testing.M) {
-	if file := os.Getenv(childConfig); file != "" {
-		if err := runChild(file); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	reexec.Run()
 	code := m.Run()
 	if servers.kafka != nil {
 		servers.kafka.Close()
@@ -100,45 +89,25 @@ func startServers(ctx context.Context) (err error) {
 	return nil
 }
 
-func runChild(file string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	var config map[string]string
-	if err := json.Unmarshal(text, &config); err != nil {
-		return err
-	}
-	task, err := makeTask(os.Getenv(childBrokers), config, Options{}, func(error) {})
+// worker says what a process runs until it is killed.
+type worker struct {
+	// Brokers are where the connector's records go.
+	Brokers string
+	Config  map[string]string
+}
+
+var workerProcess = reexec.New("capture", func(w worker) error {
+	task, err := makeTask(w.Brokers, w.Config, Options{}, func(error) {})
 	if err != nil {
 		return err
 	}
 	return task.Run(context.Background())
-}
+})
 
 // child runs a connector in a process of its own that kills itself at a failpoint.
-func child(t testing.TB, config map[string]string, failpoint string) *testenv.Process {
+func child(t testing.TB, config map[string]string, at string) *reexec.Process {
 	t.Helper()
-	text, err := json.Marshal(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "config.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := testenv.StartProcess(testenv.Command{Path: self,
-		Env: append(os.Environ(), childConfig+"="+file, childBrokers+"="+servers.kafka.Bootstrap,
-			"CALYPSO_FAILPOINT="+failpoint), Log: file + ".log"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Kill)
-	return p
+	return workerProcess.Start(t, worker{servers.kafka.Bootstrap, config}, failpoint.Variable+"="+at)
 }
 
 // source is a database of its own on the tests' PostgreSQL cluster, with a connection to change it.

@@ -109,11 +109,7 @@ func TestNothingIsLostOrRepeatedWhereverTheProcessIsKilled(t *testing.T) {
 			p := child(t, config, c.point)
 			s.awaitSlot(t)
 			ledger(t, s, 1, 10)
-			select {
-			case <-p.Done():
-			case <-time.After(2 * time.Minute):
-				t.Fatalf("the failpoint was not reached:\n%s", p.Tail(20))
-			}
+			_ = p.Ends(t, 2*time.Minute) // it kills itself at the failpoint
 			ledger(t, s, 11, 5)
 			start(t, config)
 			await(t, s.db+".public.ledger", 15*ledgerEvents)
@@ -134,11 +130,7 @@ func TestAKilledSnapshotGoesOnWithoutStartingOver(t *testing.T) {
 				config := s.config("k"+s.db, map[string]string{"max.batch.size": "500", "snapshot.max.threads": threads,
 					"slot.max.retries": "60", "slot.retry.delay.ms": "200"})
 				p := child(t, config, point)
-				select {
-				case <-p.Done():
-				case <-time.After(2 * time.Minute):
-					t.Fatalf("the failpoint was not reached:\n%s", p.Tail(20))
-				}
+				_ = p.Ends(t, 2*time.Minute) // it kills itself at the failpoint
 				before := len(events(t, s.db+".public.ledger")) + len(events(t, s.db+".public.other"))
 				s.exec(t,
 					"UPDATE ledger SET x = 'new' WHERE id BETWEEN -10 AND -1; DELETE FROM ledger WHERE id = -5000; INSERT INTO ledger VALUES (1, 0, 'late')")

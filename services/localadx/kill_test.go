@@ -1,7 +1,6 @@
 package localadx_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -20,46 +18,47 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 	"github.com/calypso-cdc/calypso/services/localadx"
 )
 
-// childDir, in the environment, makes the test binary a server with this data directory.
-// childMemory is its memory limit.
-const (
-	childDir    = "LOCALADX_TEST_CHILD"
-	childMemory = "LOCALADX_TEST_MEMORY"
-)
+// served says what server a process is.
+type served struct {
+	// Dir is its data directory.
+	Dir string
+	// Memory is its memory limit; localadx's own if empty.
+	Memory string
+}
 
-func TestMain(m *testing.M) {
-	dir := os.Getenv(childDir)
-	if dir == "" {
-		goleak.VerifyTestMain(m)
-		return
-	}
+// serverProcess is a server until SIGTERM; it is ready with its addresses.
+var serverProcess = reexec.New("localadx", func(s served) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	server, err := localadx.New(ctx, localadx.Config{
-		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"},
+		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: s.Dir, Databases: []string{"shop"},
 		MaxBatchingTime: 50 * time.Millisecond,
-		MemoryLimit:     os.Getenv(childMemory),
+		MemoryLimit:     s.Memory,
 		Log:             slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return err
 	}
 	httpAddr, httpsAddr := server.Addrs()
-	fmt.Println(localhost(httpAddr), localhost(httpsAddr))
-	if err := server.Run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if err := reexec.Ready(localhost(httpAddr) + " " + localhost(httpsAddr)); err != nil {
+		return err
 	}
+	return server.Run(ctx)
+})
+
+func TestMain(m *testing.M) {
+	reexec.Run()
+	goleak.VerifyTestMain(m)
 }
 
 // child is a server in a process of its own, to be killed.
 type child struct {
 	*running
-	process *exec.Cmd
+	process *reexec.Process
 }
 
 func startChild(t *testing.T, dir string) *child {
@@ -70,41 +69,13 @@ func startChild(t *testing.T, dir string) *child {
 // startChildWithin starts a child with a memory limit, which is localadx's own if it is empty.
 func startChildWithin(t *testing.T, dir, memory string) *child {
 	t.Helper()
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	process := exec.Command(executable)
-	process.Env = append(os.Environ(), childDir+"="+dir, childMemory+"="+memory)
-	process.Stderr = os.Stderr
-	out, err := process.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the server did not start: %v", err)
-	}
-	addrs := strings.Fields(line)
+	process := serverProcess.Start(t, served{dir, memory})
+	addrs := strings.Fields(process.Ready(t, aWhile))
 	// The authority is new at the first start only, but the certificate is new at each: this client takes any.
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	c := &child{process: process, running: &running{t: t, http: "http://" + addrs[0], https: "https://" + addrs[1],
+	t.Cleanup(transport.CloseIdleConnections)
+	return &child{process: process, running: &running{t: t, http: "http://" + addrs[0], https: "https://" + addrs[1],
 		client: &http.Client{Transport: transport, Timeout: 20 * time.Second}}}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		c.kill()
-	})
-	return c
-}
-
-func (c *child) kill() {
-	if c.process.ProcessState == nil {
-		c.process.Process.Kill()
-		c.process.Wait()
-	}
 }
 
 // ledger is which orders were sent and which of them acknowledged.
@@ -192,7 +163,7 @@ func TestKillingTheServerLosesAndRepeatsNoAcknowledgedRow(t *testing.T) {
 		producers.Go(func() { produce(l, 7, stream) })
 		producers.Go(func() { produce(l, 50, byQueue) })
 		time.Sleep(time.Duration(400+150*round) * time.Millisecond)
-		c.kill()
+		c.process.Kill()
 		producers.Wait()
 	}
 

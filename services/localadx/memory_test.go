@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,29 +16,11 @@ import (
 // aWhile is for a machine that does much else.
 const aWhile = 5 * time.Minute
 
-// peak is the most memory in MB that a process has had.
-func (c *child) peak() int {
-	c.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.Process.Pid))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(text), "VmHWM:")
-	kB, err := strconv.Atoi(strings.Fields(after)[0])
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return kB >> 10
-}
-
 // Whatever is asked, the process stays within its memory limit and 512 MB beside that: what queries
 // take until they notice that they are ended, which is the more the faster the machine is.
 func TestTheMemoryOfTheProcessIsBoundedWhateverIsAsked(t *testing.T) {
 	if testenv.RaceDetector {
 		t.Skip("the race detector takes several times the memory: make memory")
-	}
-	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skip("this system does not tell how much memory a process has had")
 	}
 	const beside = 512
 	double := strings.Repeat(" | extend a = strcat(a, a)", 22)
@@ -131,7 +112,7 @@ func boundedChild(t *testing.T, limit, beside int, attack func(*child)) {
 	c := startChildWithin(t, t.TempDir(), fmt.Sprintf("%dMB", limit))
 	c.client.Timeout = aWhile
 	attack(c)
-	peak := c.peak()
+	peak := int(c.process.Peak(t) >> 20)
 	t.Logf("the process had %d MB", peak)
 	if peak > limit+beside {
 		t.Errorf("the process had %d MB, with a limit of %d", peak, limit)

@@ -365,7 +365,7 @@ func TestE10KilledAtAnyPointEachOrderIsInTheTableOnce(t *testing.T) {
 			s.send(poison(9001), poison(9002)) // within the first batches
 			s.produce(50, 1500, 1)
 			s.send(poison(9003))
-			s.child(place)
+			s.dies(place)
 			s.produce(1500, 3000, 1)
 			r := s.start()
 			s.holds(3000)

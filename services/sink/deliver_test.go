@@ -487,7 +487,7 @@ func TestABatchThatIsStillQueuedWhenAnotherWorkerSendsItAgainIsInTheTableOnce(t 
 					return pass
 				})
 				s.produce(1, 100, 1)
-				s.child("after_enqueue")
+				s.dies("after_enqueue")
 				s.produce(100, 200, 1)
 				s.start()
 				s.holds(200)
@@ -508,7 +508,7 @@ func TestABatchThatIsStillQueuedWhenAnotherWorkerSendsItAgainIsInTheTableOnce(t 
 func TestABatchThatIsInTheTableTwiceAfterItWasSentAgainIsTold(t *testing.T) {
 	s := newFixture(t, 1, nil)
 	s.produce(1, 10, 1)
-	s.child("after_enqueue")
+	s.dies("after_enqueue")
 	s.holds(10)
 	tags := servers.adx.tags(t, s.table)
 	if len(tags) != 1 {
@@ -639,7 +639,7 @@ func TestAHalvingThatACrashInterruptsRepeatsNothingAlsoIfTheCauseIsMendedMeanwhi
 		}
 		s.send(&kgo.Record{Value: []byte(value)})
 	}
-	s.child("after_half") // the first half is in the table
+	s.dies("after_half") // the first half is in the table
 	// Read as JSON, the row at fault is set aside before anything is sent, and the cluster would take the whole batch.
 	delete(s.config, "values.check")
 	s.config["value.converter"], s.config["value.converter.schemas.enable"] = "org.apache.kafka.connect.json.JsonConverter", "false"

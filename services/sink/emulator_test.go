@@ -14,7 +14,7 @@ func TestTheEmulatorTakesRowsWithinCommandsAndSaysWhatItLacks(t *testing.T) {
 			instead(t, "--emulator", way)
 			s := newFixture(t, 1, nil)
 			s.produce(1, 30, 1)
-			s.child("before_commit")
+			s.dies("before_commit")
 			s.start() // sends again what is in the table
 			s.holds(30)
 			s.commits(0, 29)

@@ -15,6 +15,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -37,15 +38,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/testenv"
-)
-
-// childConfig names the file with the configuration of a connector that this process runs until it
-// is killed, in place of the tests; childBrokers are its brokers. With childReplay it replays the
-// connector's dead letters instead.
-const (
-	childConfig  = "CALYPSO_TEST_CHILD"
-	childBrokers = "CALYPSO_TEST_BROKERS"
-	childReplay  = "CALYPSO_TEST_REPLAY"
+	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 )
 
 // servers are what the package's tests share: each test has topics and tables of its own.
@@ -65,10 +58,7 @@ func needServers(t *testing.T) {
 }
 
 func TestMain(m *testing.M) {
-	if file := os.Getenv(childConfig); file != "" {
-		fmt.Fprintln(os.Stderr, runChild(file))
-		os.Exit(1)
-	}
+	reexec.Run()
 	code := runTests(m)
 	if err := leaks(); code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -110,33 +100,34 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-func runChild(file string) error {
-	text, err := os.ReadFile(file)
+// worker says what a process runs until it is killed.
+type worker struct {
+	// Brokers are where the connector's records come from.
+	Brokers string
+	Config  map[string]string
+	// Replay has the process replay the connector's dead letters in place of running its tasks.
+	Replay bool
+}
+
+var workerProcess = reexec.New("sink", func(w worker) error {
+	board := status.NewRegistry()
+	board.Memory.Limited = LimitHeap
+	t, err := makeTaskOn(board, w.Brokers, w.Config, 0, func(error) {})
 	if err != nil {
 		return err
 	}
-	var config map[string]string
-	if err := json.Unmarshal(text, &config); err != nil {
-		return err
-	}
-	registry := status.NewRegistry()
-	registry.Memory.Limited = LimitHeap
-	t, err := makeTaskOn(registry, os.Getenv(childBrokers), config, 0, func(error) {})
-	if err != nil {
-		return err
-	}
-	if os.Getenv(childReplay) != "" {
-		service, err := serviceOf(t, config)
+	if w.Replay {
+		service, err := serviceOf(t, w.Config)
 		if err != nil {
 			return err
 		}
 		_, err = service.ReplayDeadLetters(context.Background(),
-			&sinkv1.ReplayDeadLettersRequest{Connector: config["name"], All: true})
+			&sinkv1.ReplayDeadLettersRequest{Connector: w.Config["name"], All: true})
 		return err
 	}
 	ended := make(chan error, 1)
-	for number := 1; number < tasksOf(config); number++ {
-		other, err := makeTaskOn(t.o.Registry, os.Getenv(childBrokers), config, number, func(error) {})
+	for number := 1; number < tasksOf(w.Config); number++ {
+		other, err := makeTaskOn(t.o.Registry, w.Brokers, w.Config, number, func(error) {})
 		if err != nil {
 			return err
 		}
@@ -144,7 +135,7 @@ func runChild(file string) error {
 	}
 	go func() { ended <- t.Run(context.Background()) }()
 	return <-ended
-}
+})
 
 // tasksOf is how many tasks a connector has.
 func tasksOf(config map[string]string) int {
@@ -744,33 +735,24 @@ func (s *fixture) commits(partition int32, want int64) {
 	})
 }
 
-// child runs the connector in a process of its own that kills itself at a failpoint, and waits for that.
-func (s *fixture) child(place string, environment ...string) {
+// process runs the connector's tasks in a process of their own.
+func (s *fixture) process() *reexec.Process {
 	s.t.Helper()
-	text, err := json.Marshal(s.config)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	file := filepath.Join(s.t.TempDir(), "config.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	p, err := testenv.StartProcess(testenv.Command{Path: self, Log: filepath.Join(s.t.TempDir(), "log"),
-		Env: append(environment, childConfig+"="+file, childBrokers+"="+s.brokers, failpoint.Variable+"="+place)})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	select {
-	case <-p.Done():
-	case <-time.After(time.Minute):
-		p.Kill()
-		s.t.Fatalf("the child was not killed at %s:\n%s", place, p.Log())
-	}
-	if log := p.Log(); strings.Contains(log, "panic") || strings.Contains(log, "exit") {
-		s.t.Fatal(log)
+	return workerProcess.Start(s.t, worker{Brokers: s.brokers, Config: s.config})
+}
+
+// dies runs the connector's tasks in a process of their own that kills itself at a failpoint, and waits for that.
+func (s *fixture) dies(at string) {
+	s.t.Helper()
+	s.diesIn(at, worker{Brokers: s.brokers, Config: s.config})
+}
+
+// diesIn is dies for what a process runs.
+func (s *fixture) diesIn(at string, w worker) {
+	s.t.Helper()
+	p := workerProcess.Start(s.t, w, failpoint.Variable+"="+at)
+	var status *exec.ExitError
+	if err := p.Ends(s.t, time.Minute); !errors.As(err, &status) || status.ExitCode() >= 0 {
+		s.t.Fatalf("the process was not killed at %s: %v", at, err)
 	}
 }

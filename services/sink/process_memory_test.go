@@ -2,12 +2,8 @@ package sink
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,62 +14,6 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
-
-// process is a sink in a process of its own, of which nothing else takes memory.
-type process struct {
-	command *exec.Cmd
-	log     string
-}
-
-func (s *fixture) process() *process {
-	s.t.Helper()
-	text, err := json.Marshal(s.config)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	dir := s.t.TempDir()
-	file := filepath.Join(dir, "config.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-	p := &process{command: exec.Command(os.Args[0]), log: filepath.Join(dir, "log")}
-	log, err := os.Create(p.log)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer log.Close()
-	p.command.Env = append(os.Environ(), childConfig+"="+file, childBrokers+"="+s.brokers)
-	p.command.Stdout, p.command.Stderr = log, log
-	if err := p.command.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() {
-		_ = p.command.Process.Kill()
-		_ = p.command.Wait()
-	})
-	return p
-}
-
-// peak is the most memory that the process had (VmHWM), in bytes.
-func (p *process) peak(t *testing.T) int64 {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
-	if err != nil {
-		t.Skip("memory of a process cannot be read:", err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n << 10
-		}
-	}
-	log, _ := os.ReadFile(p.log)
-	t.Fatalf("the process has ended: %s", log)
-	return 0
-}
 
 func TestASinksProcessKeepsWithinItsMemoryWhateverItsRecordsBecomeWhenTheyAreRead(t *testing.T) {
 	if testenv.RaceDetector {
@@ -117,7 +57,7 @@ func TestASinksProcessKeepsWithinItsMemoryWhateverItsRecordsBecomeWhenTheyAreRea
 			p := s.process()
 			testenv.Eventually(t, 3*time.Minute, "an outage in which the process holds all that it may",
 				func(context.Context) error {
-					p.peak(t) // it lives
+					p.Peak(t) // it lives
 					if n := refused.Load(); n < 500 {
 						return fmt.Errorf("%d requests were refused", n)
 					}
@@ -127,12 +67,12 @@ func TestASinksProcessKeepsWithinItsMemoryWhateverItsRecordsBecomeWhenTheyAreRea
 			testenv.Eventually(t, 5*time.Minute, "all rows", func(ctx context.Context) error {
 				got, err := servers.adx.client.Query(ctx, "shop", s.table+" | count")
 				if err == nil && got.Rows[0][0] != strconv.Itoa(rows) {
-					err = fmt.Errorf("%s of %d, at %d MiB", got.Rows[0][0], rows, p.peak(t)>>20)
+					err = fmt.Errorf("%s of %d, at %d MiB", got.Rows[0][0], rows, p.Peak(t)>>20)
 				}
 				return err
 			})
 			// Besides the heap there are the program, its stacks and what the allocator keeps.
-			if peak, most := p.peak(t), heapLimit(limit)+32<<20; peak > most {
+			if peak, most := p.Peak(t), heapLimit(limit)+32<<20; peak > most {
 				t.Errorf("the process had %d MiB, want %d at most", peak>>20, most>>20)
 			} else {
 				t.Logf("the process had %d MiB", peak>>20)

@@ -99,7 +99,7 @@ func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.
 			messages.Store(0)
 			s = newFixture(t, 1, map[string]string{"flush.interval.ms": "50"})
 			s.produce(1, 1500, 1)
-			s.child("before_commit:5") // some batches are in the table, and one before the last ones is not
+			s.dies("before_commit:5") // some batches are in the table, and one before the last ones is not
 			s.settles()
 			s.forget()
 			s.produce(1500, 2000, 1)

@@ -401,7 +401,7 @@ func TestReplaysThatOverlapBringEachLetterIntoTheTableOnce(t *testing.T) {
 func TestAReplayThatIsKilledBeforeItIsNotedRepeatsNothing(t *testing.T) {
 	s, r := lettersIn(t, nil, 1, 10)
 	s.fix()
-	s.child("after_replay", childReplay+"=1")
+	s.diesIn("after_replay", worker{Brokers: s.brokers, Config: s.config, Replay: true})
 	service := s.service(r)
 	if _, err := service.DiscardDeadLetters(t.Context(),
 		&sinkv1.DiscardDeadLettersRequest{Connector: s.name,

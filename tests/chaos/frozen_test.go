@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -32,10 +31,10 @@ func TestWhenAWorkerOfEachFleetIsFrozenWhatIsAskedIsAnsweredAndWhatIsToldIsDone(
 		}
 		victim := before.Tasks[0].WorkerID
 		_, service := r.serviceAt(t, fleet, victim)
-		if err := service.Process().Signal(syscall.SIGSTOP); err != nil {
+		if err := service.Process().Freeze(); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = service.Process().Signal(syscall.SIGCONT) })
+		t.Cleanup(func() { _ = service.Process().Thaw() })
 		frozen = append(frozen, fleet+" at "+victim)
 	}
 

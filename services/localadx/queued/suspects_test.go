@@ -7,11 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
@@ -20,33 +20,31 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
-// childDir, in the environment, makes the test binary a service with this data directory;
-// childPosts makes it post requests first, and childKill end without a word in place of a panic.
-const (
-	childDir   = "QUEUED_TEST_CHILD"
-	childPosts = "QUEUED_TEST_POSTS"
-	childKill  = "QUEUED_TEST_KILL"
-)
+// service says what a process does.
+type service struct {
+	// Dir is its data directory.
+	Dir string
+	// Posts has it post requests first.
+	Posts bool
+	// Silent has it end without a word in place of a panic.
+	Silent bool
+}
+
+var serviceProcess = reexec.New("queued", serve)
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childDir); dir != "" {
-		if err := serve(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	reexec.Run()
 	os.Exit(m.Run())
 }
 
 // deadly downloads "1,x" from everywhere but blobs of the name deadly, whose download ends the process.
-type deadly struct{}
+type deadly struct{ silent bool }
 
-func (deadly) RoundTrip(r *http.Request) (*http.Response, error) {
+func (d deadly) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !strings.Contains(r.URL.Path, "deadly") {
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("1,x\n")), Request: r}, nil
 	}
-	if os.Getenv(childKill) != "" {
+	if d.silent {
 		os.Exit(137)
 	}
 	go func() { panic("a reader that nobody guards") }()
@@ -54,22 +52,22 @@ func (deadly) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // serve ingests what is in the queue and returns when nothing is left.
-func serve(dir string) error {
+func serve(c service) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	s, err := store.Open(ctx, store.Options{Dir: dir, Disk: disk.NewGuard(dir, 0), Log: log})
+	s, err := store.Open(ctx, store.Options{Dir: c.Dir, Disk: disk.NewGuard(c.Dir, 0), Log: log})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	opener := &source.Opener{Client: &http.Client{Transport: deadly{}}}
-	i, err := New(Config{Store: s, Loader: &source.Loader{Store: s}, Opener: opener, Dir: dir,
+	opener := &source.Opener{Client: &http.Client{Transport: deadly{c.Silent}}}
+	i, err := New(Config{Store: s, Loader: &source.Loader{Store: s}, Opener: opener, Dir: c.Dir,
 		MaxBatchingTime: 10 * time.Millisecond, Log: log})
 	if err != nil {
 		return err
 	}
-	if os.Getenv(childPosts) != "" {
+	if c.Posts {
 		if err := s.CreateDatabase(ctx, "db"); err != nil {
 			return err
 		}
@@ -105,34 +103,28 @@ func serve(dir string) error {
 
 func TestARequestThatEndsTheServiceIsSetAsideAndTheOthersOfItsBatchAreIngested(t *testing.T) {
 	for name, c := range map[string]struct {
-		kill string
-		ends int
-		says string
+		silent bool
+		ends   int
+		says   string
 	}{
-		"by a panic": {"", maxCrashes,
+		"by a panic": {false, maxCrashes,
 			"ended the service 2 times, the last time with: panic: a reader that nobody guards"},
-		"without words": {"1", maxKills, "was killed 5 times while it read the source"},
+		"without words": {true, maxKills, "was killed 5 times while it read the source"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			run := func(environment ...string) error {
-				executable, err := os.Executable()
-				if err != nil {
-					t.Fatal(err)
-				}
-				process := exec.Command(executable)
-				process.Env = append(append(os.Environ(), childDir+"="+dir, childKill+"="+c.kill), environment...)
-				return process.Run()
+			run := func(posts bool) error {
+				return serviceProcess.Start(t, service{dir, posts, c.silent}).Ends(t, time.Minute)
 			}
-			if run(childPosts+"=1") == nil {
+			if run(true) == nil {
 				t.Fatal("the service did not end of the request")
 			}
 			for n := 1; n < c.ends; n++ {
-				if run() == nil {
+				if run(false) == nil {
 					t.Fatalf("the request was set aside when it had ended the service %d times", n)
 				}
 			}
-			if err := run(); err != nil {
+			if err := run(false); err != nil {
 				t.Fatalf("the service ended of a request that ended it %d times before: %v", c.ends, err)
 			}
 			s, err := store.Open(t.Context(), store.Options{Dir: dir, Disk: disk.NewGuard(dir, 0), Log: slog.Default()})

@@ -1,21 +1,26 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os"
 	"os/exec"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 )
 
-// asProgram has the test's binary be the program.
-const asProgram = "CALYPSOCTL_TEST_RUNS_THE_PROGRAM"
+// program is the program with its arguments.
+var program = reexec.New("calypsoctl", func(arguments []string) error {
+	os.Args = append(os.Args[:1], arguments...)
+	main()
+	return nil
+})
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
+	reexec.Run()
 	os.Exit(m.Run())
 }
 
@@ -26,11 +31,7 @@ func TestACommandThatIsToldToEndEndsByItself(t *testing.T) {
 	}
 	defer silent.Close()
 	for _, end := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "--address", silent.Addr().String(), "get", "pipelines")
-		cmd.Env = append(os.Environ(), asProgram+"=1")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		p := program.Start(t, []string{"--address", silent.Addr().String(), "get", "pipelines"})
 		if err := silent.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
@@ -38,13 +39,13 @@ func TestACommandThatIsToldToEndEndsByItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := cmd.Process.Signal(end); err != nil {
+		if err := p.Signal(end); err != nil {
 			t.Fatal(err)
 		}
-		_ = cmd.Wait()
-		_ = conn.Close()
-		if status := cmd.ProcessState.ExitCode(); status < 1 {
-			t.Errorf("%v: %v, so it could clean up nothing", end, cmd.ProcessState)
+		var status *exec.ExitError
+		if err := p.Ends(t, time.Minute); !errors.As(err, &status) || status.ExitCode() < 1 {
+			t.Errorf("%v: %v, so it could clean up nothing", end, err)
 		}
+		_ = conn.Close()
 	}
 }
