@@ -99,7 +99,7 @@ func (s *session) run(ctx context.Context) error {
 		Report:   writing{s}, Fail: t.fail,
 	})
 	if s.prepared, err = prepare.Prepare(ctx, prepare.Deps{Spec: t.spec, Server: s.server, Conn: s.conn.Conn,
-		Progress: s.progress, Save: s.save, Log: t.env.Logger}); err != nil {
+		Progress: s.progress, Save: s.save, Status: s.task.status, Log: t.env.Logger}); err != nil {
 		return err
 	}
 	s.showTables()
@@ -345,7 +345,9 @@ func (s *session) loadHistory(ctx context.Context) (kept *schemas.Log, err error
 	case retry.KafkaTransient(err):
 		return nil, err
 	}
-	s.task.env.Logger.Warn(
-		"the versions of tables are not kept: make the compacted topic, with one partition, and let this worker read and write it", "topic", s.task.env.Schemas.Topic, "err", err)
+	const remedy = "Make the compacted topic, with one partition, and let this worker read and write it."
+	s.task.env.Logger.Warn("the versions of tables are not kept", "topic", s.task.env.Schemas.Topic, "err", err,
+		"remedy", remedy)
+	s.task.status.Observe(status.Worked{Work: status.VersionLog, Err: err, Remedy: remedy})
 	return nil, nil
 }

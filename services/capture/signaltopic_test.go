@@ -128,3 +128,26 @@ func TestATopicOfTheWorkersIsNoSignalTopic(t *testing.T) {
 		t.Errorf("the task is made: %v", err)
 	}
 }
+
+func TestASignalThatIsLeftOutIsAnEvent(t *testing.T) {
+	s := newSource(t)
+	s.needsMessages(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	topic := "signals-" + s.db
+	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.enabled.channels": "kafka",
+		"signal.kafka.topic": topic})
+	env, told := testEnv(servers.kafka.Bootstrap, config["name"]), make(chan string, 10)
+	env.Happened = func(action, detail string) { told <- action + ": " + detail }
+	task, err := makeTaskIn(env, config, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runTask(t, task)
+	s.awaitSlot(t)
+	eventually(t, "the position in the signal topic is kept", func() error { return s.hasSignalOffset(t, config["name"]) })
+	s.signalByTopic(t, topic, "of no table")
+	if got := <-told; !strings.Contains(got, `SignalLeftOut: signal "of no table"`) ||
+		!strings.Contains(got, "the signal names no captured table") {
+		t.Errorf("the event is %s", got)
+	}
+}

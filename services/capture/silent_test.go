@@ -290,8 +290,10 @@ func TestAWatermarkThatALockHoldsUpIsSaidToBe(t *testing.T) {
 func TestAHeartbeatStatementThatFailsLeavesTheStreamAlone(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
-	running := start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "heartbeat.interval.ms": "20",
-		"heartbeat.action.query": "INSERT INTO beats SELECT count(*) FROM beats"}))
+	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "heartbeat.interval.ms": "20",
+		"heartbeat.action.query": "INSERT INTO beats SELECT count(*) FROM beats"})
+	registry := NewRegistry()
+	running := startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 	s.awaitSlot(t)
 	eventually(t, "heartbeats come", func() error {
 		if len(records(t, "__debezium-heartbeat."+s.db)) < 3 {
@@ -306,6 +308,9 @@ func TestAHeartbeatStatementThatFailsLeavesTheStreamAlone(t *testing.T) {
 		t.Errorf("the capture tried again: %v", running.retries)
 	}
 	running.mu.Unlock()
+	if err := registry.failing(config["name"], "heartbeat.action.query", `relation "beats" does not exist`); err != nil {
+		t.Error(err)
+	}
 	s.exec(t, "CREATE TABLE beats (n int)")
 	eventually(t, "the statement runs", func() error {
 		if s.query(t, "SELECT count(*)::text FROM beats") == "0" {
@@ -313,6 +318,23 @@ func TestAHeartbeatStatementThatFailsLeavesTheStreamAlone(t *testing.T) {
 		}
 		return nil
 	})
+	eventually(t, "the failure is not shown any more", func() error {
+		if all := registry.shown(config["name"]).BackgroundFailures; len(all) > 0 {
+			return fmt.Errorf("there are still %v", all)
+		}
+		return nil
+	})
+}
+
+// failing is nil if a capture shows that background work fails for a reason.
+func (b *Registry) failing(name, work, reason string) error {
+	all := b.shown(name).BackgroundFailures
+	for _, f := range all {
+		if f.Work == work && strings.Contains(f.Reason, reason) && f.Failures > 0 && f.BeginTime != nil && f.Remedy != "" {
+			return nil
+		}
+	}
+	return fmt.Errorf("no failure of %s with %q is shown: %v", work, reason, all)
 }
 
 func send(t *testing.T, pid int, sig syscall.Signal) {

@@ -44,7 +44,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 		Spec: s.task.spec, Events: &s.task.events, Server: s.server, System: s.system, Plugin: s.prepared.Plugin(),
 		Tables: encode.NewCache(s.rules()), Buffer: batches, Connections: s.connections,
 		Notifier: s.notifier(), Observer: s.observer, Kafka: s.task.env.Kafka, Unprocessable: s.task.unprocessable,
-		Log: s.task.env.Logger,
+		Status: s.task.status, Happened: s.task.env.Happened, Log: s.task.env.Logger,
 	}, saved.Incremental)
 	reader := stream.NewReader(stream.Deps{
 		Events: &s.task.events, Buffer: batches, Tables: encode.NewCache(s.rules()), Oversized: s.oversized,
@@ -75,7 +75,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	g.Go("commands", func() error { return endpoint.Serve(gctx, chunks.Request) })
 	g.Go("heartbeat", func() error {
 		return stream.Heartbeats{Spec: s.task.spec.Heartbeat, Buffer: batches, Connections: s.connections,
-			Log: s.task.env.Logger}.Run(gctx, &s.task.events)
+			Status: s.task.status, Log: s.task.env.Logger}.Run(gctx, &s.task.events)
 	})
 	g.Go("watch of the server", func() error {
 		s.connections.Listen(gctx, conn)

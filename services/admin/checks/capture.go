@@ -125,6 +125,18 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 	return fine(fmt.Sprintf("slot %s has all the log that capture needs", slot.Name))
 }
 
+// judgeBackground looks at work that capture does besides reading rows: what it is for does not happen meanwhile.
+func judgeBackground(failed *capturev1.BackgroundFailure) finding {
+	summary := failed.Work + " failed"
+	if failed.Failures > 1 {
+		summary = fmt.Sprintf("%s has failed %d times", failed.Work, failed.Failures)
+	}
+	if failed.BeginTime != nil {
+		summary += " since " + failed.BeginTime.AsTime().Format(time.RFC3339)
+	}
+	return finding{warning, summary + ": " + Sentence(failed.Reason), failed.Remedy}
+}
+
 // judgePlugin looks ahead to an update of the server, which refuses plugins that it is not told to
 // allow. What it refuses already fails the connector, whose error says so.
 func judgePlugin(source string, slot *capturev1.Slot) finding {

@@ -31,6 +31,7 @@ const (
 	OpenTransactions    = "open_transactions"
 	Progress            = "progress"
 	Decoding            = "decoding"
+	BackgroundWork      = "background_work"
 	SinkState           = "sink_state"
 	Ingestion           = "ingestion"
 	DeadLetters         = "dead_letters"
@@ -110,6 +111,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 				add(Decoding, slot.Name, judgeDecoding(slot.Statistics))
 			}
 		}
+	}
+	for _, failed := range p.Capture.GetBackgroundFailures() {
+		add(BackgroundWork, failed.Work, judgeBackground(failed))
 	}
 	if f, known := judgeSourceDelivery(p.Capture); known {
 		add(Delivery, p.Source, f)

@@ -229,6 +229,13 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		}, Decoding, notice, isHealthy, "3.0 MiB of 5.0 MiB", "logical_decoding_work_mem"},
 		"transactions in memory": {func(v view) { slot(v).Statistics = &capturev1.SlotStatistics{TotalBytes: 5 << 20} },
 			Flow, ok, isHealthy, "", ""},
+		"a statement of heartbeats that fails": {func(v view) {
+			v.Pipeline.Capture.BackgroundFailures = []*capturev1.BackgroundFailure{{Work: "heartbeat.action.query",
+				Reason: `relation "beats" does not exist (SQLSTATE 42P01)`, Remedy: "Correct the statement.", Failures: 7,
+				BeginTime: timestamppb.New(now)}}
+		}, BackgroundWork, warning, isDegraded,
+			`heartbeat.action.query has failed 7 times since 2026-01-01T12:00:00Z: relation "beats" does not exist`,
+			"Correct the statement."},
 		"a conflict with recovery": {func(v view) { slot(v).Conflicting = true }, Slot, failure, isBroken,
 			"slot debezium lost", ""},
 		"a standstill": {func(v view) { v.Trends.Standstill, v.Trends.StandstillBytes = 6*time.Minute, 5<<20 },

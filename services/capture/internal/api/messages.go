@@ -38,7 +38,15 @@ func CaptureMessage(s *status.State) *capturev1.Capture {
 	if s.Stream != nil {
 		out.ReceivedLsn, out.InFlightBytes = s.Stream.Received.String(), int64(s.Stream.Bytes)
 	}
+	for _, f := range s.Background {
+		out.BackgroundFailures = append(out.BackgroundFailures, backgroundMessage(f))
+	}
 	return out
+}
+
+func backgroundMessage(f status.BackgroundFailure) *capturev1.BackgroundFailure {
+	return &capturev1.BackgroundFailure{Work: string(f.Work), Reason: f.Reason, Remedy: f.Remedy,
+		BeginTime: timeMessage(f.Since), Failures: f.Failures}
 }
 
 func snapshotMessages(all []status.TableSnapshot) (out []*capturev1.TableSnapshot) {

@@ -120,6 +120,10 @@ func withSlot(ctx context.Context, c *status.Capture) *capturev1.Capture {
 	out := CaptureMessage(&state)
 	out.Slot = slotMessage(slot, c.Hidden)
 	switch {
+	case state.Phase == status.Streaming && err != nil && ctx.Err() == nil:
+		out.BackgroundFailures = append(out.BackgroundFailures, backgroundMessage(status.BackgroundFailure{
+			Work: status.SlotView, Reason: c.Hidden(err.Error()), Failures: 1,
+			Remedy: "See that the connector's role can connect to the server once more, and read pg_replication_slots."}))
 	case !c.Idled():
 	case slot != nil && slot.State == nil && !c.Positioned():
 		out.Slot = nil

@@ -99,6 +99,7 @@ func (n *Snapshots) obey(b *buffer.Batch, s Signal) error {
 	a, err := n.plan(n.stream, s)
 	if mistaken(err) {
 		n.d.Log.Error("a signal is left out", "signal", s.ID, "type", string(s.Kind), "err", err)
+		n.d.Happened("SignalLeftOut", fmt.Sprintf("signal %q of type %q: %v", s.ID, s.Kind, err))
 		return nil
 	}
 	if err != nil {

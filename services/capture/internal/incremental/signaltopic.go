@@ -13,6 +13,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
 // Follow obeys the records of the signal topic (signal.enabled.channels with kafka): the key is
@@ -38,15 +39,15 @@ func (n *Snapshots) Follow(ctx context.Context, saved *int64) error {
 		return fmt.Errorf("make the client that reads signal topic %s: %w", topic, err)
 	}
 	defer client.Close()
+	var failed error
 	for {
-		fetches := client.PollFetches(ctx)
+		var fetches kgo.Fetches
+		fetches, failed = poll(ctx, client, failed != nil)
 		if ctx.Err() != nil {
 			return nil
 		}
-		fetches.EachError(func(_ string, _ int32, err error) {
-			n.d.Log.Warn("the signal topic cannot be read; trying again", "topic", topic, "err", err)
-		})
-		if len(fetches.Errors()) > 0 && !retry.Sleep(ctx, time.Second) {
+		n.signalsRead(topic, failed)
+		if failed != nil && !retry.Sleep(ctx, time.Second) {
 			return nil
 		}
 		for _, record := range fetches.Records() {
@@ -55,6 +56,27 @@ func (n *Snapshots) Follow(ctx context.Context, saved *int64) error {
 			}
 		}
 	}
+}
+
+// quiet is for how long reading that failed has to bring no other error until it counts as succeeded: signals are
+// rare, and the client tries again more often.
+const quiet = 5 * time.Second
+
+// poll waits for records or an error; after a failure also for reading to have gone on for a while without either.
+func poll(ctx context.Context, client *kgo.Client, afterFailure bool) (fetches kgo.Fetches, failed error) {
+	within := ctx
+	if afterFailure {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, quiet)
+		defer cancel()
+	}
+	fetches = client.PollFetches(within)
+	fetches.EachError(func(_ string, _ int32, err error) {
+		if within.Err() == nil || !errors.Is(err, within.Err()) {
+			failed = err
+		}
+	})
+	return fetches, failed
 }
 
 // endOfSignals finds where the signal topic ends now, and makes it the position that a later start
@@ -77,13 +99,13 @@ func (n *Snapshots) endOfSignals(ctx context.Context, topic string) (end int64, 
 		if errors.Is(err, kerr.UnknownTopicOrPartition) {
 			break
 		}
+		n.signalsRead(topic, err)
 		if err == nil {
 			if o, ok := ends.Lookup(topic, 0); ok {
 				end = o.Offset
 			}
 			break
 		}
-		n.d.Log.Warn("the end of the signal topic cannot be found; trying again", "topic", topic, "err", err)
 		if !retry.Sleep(ctx, time.Second) {
 			return 0, nil
 		}
@@ -93,6 +115,16 @@ func (n *Snapshots) endOfSignals(ctx context.Context, topic string) (end int64, 
 	}
 	n.d.Buffer.Unlock()
 	return end, nil
+}
+
+// signalsRead tells whether the signal topic could be read, which is tried until it can.
+func (n *Snapshots) signalsRead(topic string, err error) {
+	if err != nil {
+		err = fmt.Errorf("read signal topic %s: %w", topic, err)
+		n.d.Log.Warn("signals of the signal topic wait until it can be read; trying again", "err", err)
+	}
+	n.d.Status.Observe(status.Worked{Work: status.SignalTopic, Err: err,
+		Remedy: "See that the topic of signal.kafka.topic exists and that the worker may read it."})
 }
 
 func (n *Snapshots) signalRecord(record *kgo.Record) error {
@@ -114,6 +146,8 @@ func (n *Snapshots) signalRecord(record *kgo.Record) error {
 	if err := json.Unmarshal(record.Value, &v); err != nil {
 		n.d.Log.Error("a record of the signal topic is not JSON", "topic", record.Topic,
 			telemetry.Passing("offset", record.Offset), "err", err)
+		n.d.Happened("SignalLeftOut", fmt.Sprintf("the record at offset %d of topic %s is not JSON: %v", record.Offset,
+			record.Topic, err))
 		return nil
 	}
 	data := string(v.Data)

@@ -25,6 +25,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
 // Deps are what incremental snapshots work with.
@@ -45,6 +46,9 @@ type Deps struct {
 	Observer schemas.Observer
 	// Unprocessable decides about an event that cannot be encoded: nil leaves it out.
 	Unprocessable func(error) error
+	// Status is told whether the signal topic can be read, Happened of signals that are left out.
+	Status   status.Observer
+	Happened func(kind, detail string)
 	Log           *slog.Logger
 }
 

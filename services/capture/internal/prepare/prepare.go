@@ -11,6 +11,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 	"github.com/calypso-cdc/calypso/services/capture/internal/visibility"
 )
 
@@ -22,7 +23,9 @@ type Deps struct {
 	Progress *progress.Progress
 	// Save makes a checkpoint durable.
 	Save func(context.Context, progress.Checkpoint) error
-	Log  *slog.Logger
+	// Status is told whether the publication that is not needed yet could be made.
+	Status status.Observer
+	Log    *slog.Logger
 }
 
 // Preparation is what a session has prepared.

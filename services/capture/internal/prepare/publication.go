@@ -8,6 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 	"github.com/calypso-cdc/calypso/services/capture/internal/start"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
 // publish sets the publication up, if the plugin reads one, or may have to be left for one that does.
@@ -86,6 +87,8 @@ func (s *Preparation) publishAhead(ctx context.Context) {
 	for _, n := range notes {
 		s.d.Log.Info(n)
 	}
+	s.d.Status.Observe(status.Worked{Work: status.StandbyPublication, Err: err,
+		Remedy: "Let the connector's role make it, or set publication.autocreate.mode=disabled."})
 	if err != nil {
 		s.d.Log.Warn("the publication for the day when the server refuses the output plugin could not be made", "plugin",
 			s.plugin, "err", err)

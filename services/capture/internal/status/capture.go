@@ -83,6 +83,7 @@ func (c *Capture) Observe(e Event) {
 		c.enter(Retrying, e.Err.Error())
 	case TaskFailed:
 		c.enter(Failed, e.Err.Error())
+		c.state.Background = nil
 	case Held:
 		c.disturb(c.state.Phase, e.Err)
 	case Slow:
@@ -106,6 +107,8 @@ func (c *Capture) note(e Event) {
 		}
 	case *Delivered:
 		c.delivered(e)
+	case Worked:
+		c.worked(e)
 	case Polled:
 		c.state.Rows += int64(e.Rows)
 		c.state.ExactlyOnce = e.ExactlyOnce
@@ -123,6 +126,24 @@ func (c *Capture) enter(next Phase, reason string) bool {
 	return true
 }
 
+// worked notes how background work came out; the caller holds mu.
+func (c *Capture) worked(e Worked) {
+	all := slices.Clone(c.state.Background) // copies of the state share it
+	i := slices.IndexFunc(all, func(f BackgroundFailure) bool { return f.Work == e.Work })
+	switch {
+	case e.Err != nil && i < 0:
+		all = append(all, BackgroundFailure{Work: e.Work, Since: time.Now()})
+		i = len(all) - 1
+	case e.Err == nil && i >= 0:
+		all = slices.Delete(all, i, i+1)
+	}
+	if e.Err != nil {
+		all[i].Reason, all[i].Remedy = c.hidden(e.Err.Error()), c.hidden(e.Remedy)
+		all[i].Failures++
+	}
+	c.state.Background = all
+}
+
 // connecting begins a session; the caller holds mu. Why the last one failed stays said meanwhile: a
 // server that lets each attempt wait would else hide it nearly all the time.
 func (c *Capture) connecting() {
@@ -131,7 +152,7 @@ func (c *Capture) connecting() {
 		last = &trouble{Retrying, c.state.Reason}
 	}
 	if c.enter(Connecting, "Connecting to source and broker.") {
-		c.trouble = last
+		c.trouble, c.state.Background = last, nil
 	}
 }
 

@@ -97,6 +97,25 @@ type Slow struct{ Err error }
 // Unconverted tells of a value, change or record that could not be sent as it is, and of what kind that is.
 type Unconverted struct{ Kind string }
 
+// Worked tells how background work came out, which is done besides reading rows and may fail without ending the
+// session; a nil Err is success. Remedy is a sentence.
+type Worked struct {
+	Work   Work
+	Err    error
+	Remedy string
+}
+
+// Work names background work as users know it.
+type Work string
+
+const (
+	HeartbeatQuery     Work = "heartbeat.action.query"
+	SignalTopic        Work = "signal.kafka.topic"
+	VersionLog         Work = "topic of tables' versions"
+	StandbyPublication Work = "publication for the day when the server refuses the output plugin"
+	SlotView           Work = "view of the slot"
+)
+
 // SessionFailed tells that a session failed and that another one follows.
 type SessionFailed struct{ Err error }
 
@@ -117,5 +136,6 @@ func (*Delivered) event()    {}
 func (Held) event()          {}
 func (Slow) event()          {}
 func (Unconverted) event()   {}
+func (Worked) event()        {}
 func (SessionFailed) event() {}
 func (TaskFailed) event()    {}

@@ -33,8 +33,19 @@ type State struct {
 	// WALBytes came from the server, and Waited passed, in all streams of the task.
 	WALBytes int64
 	Waited   time.Duration
+	// Background are failures of background work, in the order of their beginning.
+	Background []BackgroundFailure
 	// Latency is the age of the transactions of the last minutes when they were durable.
 	Latency *latencyv1.Latency
+}
+
+// BackgroundFailure is background work that failed when it was last done.
+type BackgroundFailure struct {
+	Work           Work
+	Reason, Remedy string
+	// Since is the first failure after the last success, Failures how many there have been since.
+	Since    time.Time
+	Failures int64
 }
 
 // TableSnapshot is how far the reading of a table is.

@@ -10,6 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
 // Heartbeats writes heartbeats and runs heartbeat.action.query, as often as heartbeat.interval.ms says.
@@ -17,7 +18,9 @@ type Heartbeats struct {
 	Spec        spec.Heartbeat
 	Buffer      *buffer.Buffer
 	Connections *connections.Set
-	Log         *slog.Logger
+	// Status is told how the query came out.
+	Status status.Observer
+	Log      *slog.Logger
 }
 
 // Run writes them until ctx ends.
@@ -65,8 +68,12 @@ func (h Heartbeats) query(ctx context.Context) {
 		defer conn.Disconnect()
 		_, err = conn.Exec(ctx, h.Spec.Query)
 	}
-	if err != nil && ctx.Err() == nil {
-		h.Log.Error("heartbeat.action.query failed; the next heartbeat runs it again", "err", err, "remedy",
-			"Correct the statement, or let the connector's role run it.")
+	if ctx.Err() != nil {
+		return
+	}
+	const remedy = "Correct the statement of heartbeat.action.query, or let the connector's role run it."
+	h.Status.Observe(status.Worked{Work: status.HeartbeatQuery, Err: err, Remedy: remedy})
+	if err != nil {
+		h.Log.Error("heartbeat.action.query failed; the next heartbeat runs it again", "err", err, "remedy", remedy)
 	}
 }
