@@ -182,6 +182,8 @@ const (
 	SinkNotice_KIND_FIELD_WITHOUT_COLUMN SinkNotice_Kind = 9
 	// The topic in which the sink notes what became of dead letters has a record that is no such note; it is passed over.
 	SinkNotice_KIND_MARK_FOREIGN SinkNotice_Kind = 10
+	// Topics could not be listed when they were last looked for: one that topics.regex matches and is new is not read meanwhile.
+	SinkNotice_KIND_TOPICS_UNLISTED SinkNotice_Kind = 11
 )
 
 // Enum value maps for SinkNotice_Kind.
@@ -198,6 +200,7 @@ var (
 		8:  "KIND_BATCH_DOUBLED",
 		9:  "KIND_FIELD_WITHOUT_COLUMN",
 		10: "KIND_MARK_FOREIGN",
+		11: "KIND_TOPICS_UNLISTED",
 	}
 	SinkNotice_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":          0,
@@ -211,6 +214,7 @@ var (
 		"KIND_BATCH_DOUBLED":        8,
 		"KIND_FIELD_WITHOUT_COLUMN": 9,
 		"KIND_MARK_FOREIGN":         10,
+		"KIND_TOPICS_UNLISTED":      11,
 	}
 )
 
@@ -2279,7 +2283,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x12OBSTACLE_THROTTLED\x10\x03\x12\x1a\n" +
 	"\x16OBSTACLE_ACCESS_DENIED\x10\x04\x12\x1b\n" +
 	"\x17OBSTACLE_TARGET_MISSING\x10\x05B\x14\n" +
-	"\x12_open_dead_letters\"\x8d\x04\n" +
+	"\x12_open_dead_letters\"\xa7\x04\n" +
 	"\n" +
 	"SinkNotice\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .calypso.sink.v1.SinkNotice.KindR\x04kind\x12\x14\n" +
@@ -2288,7 +2292,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06column\x18\x04 \x01(\tR\x06column\x12\x18\n" +
 	"\asummary\x18\x05 \x01(\tR\asummary\x12\x16\n" +
 	"\x06remedy\x18\x06 \x01(\tR\x06remedy\x12.\n" +
-	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa2\x02\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xbc\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12KIND_TOPIC_DELETED\x10\x01\x12\x18\n" +
@@ -2301,7 +2305,8 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x12KIND_BATCH_DOUBLED\x10\b\x12\x1d\n" +
 	"\x19KIND_FIELD_WITHOUT_COLUMN\x10\t\x12\x15\n" +
 	"\x11KIND_MARK_FOREIGN\x10\n" +
-	"\"\xf7\x01\n" +
+	"\x12\x18\n" +
+	"\x14KIND_TOPICS_UNLISTED\x10\v\"\xf7\x01\n" +
 	"\x0eDeliveredTrace\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x1c\n" +

@@ -49,7 +49,7 @@ type Deps struct {
 	// Status is told whether the signal topic can be read, Happened of signals that are left out.
 	Status   status.Observer
 	Happened func(kind, detail string)
-	Log           *slog.Logger
+	Log      *slog.Logger
 }
 
 // Snapshots are the incremental snapshots of one stream.

@@ -20,7 +20,7 @@ type Heartbeats struct {
 	Connections *connections.Set
 	// Status is told how the query came out.
 	Status status.Observer
-	Log      *slog.Logger
+	Log    *slog.Logger
 }
 
 // Run writes them until ctx ends.

@@ -32,6 +32,8 @@ const (
 	FieldWithoutColumn
 	// MarkForeign says that the topic of what became of dead letters has a record that no sink wrote.
 	MarkForeign
+	// TopicsUnlisted says that new topics of topics.regex cannot be looked for.
+	TopicsUnlisted
 )
 
 // kindNames are the names of the kinds in the timeline and in notes, which never change.
@@ -46,6 +48,7 @@ var kindNames = map[Kind]struct{ happening, noted string }{
 	BatchDoubled:       {"BatchDoubled", "KIND_BATCH_DOUBLED"},
 	FieldWithoutColumn: {"FieldWithoutColumn", "KIND_FIELD_WITHOUT_COLUMN"},
 	MarkForeign:        {"MarkForeign", "KIND_MARK_FOREIGN"},
+	TopicsUnlisted:     {"TopicsUnlisted", "KIND_TOPICS_UNLISTED"},
 }
 
 // String is the kind's name in notes.

@@ -92,11 +92,16 @@ func (r *Reader) Discover(ctx context.Context) {
 				found = append(found, topic)
 			}
 		}
+		if err == nil {
+			r.Status.Withdraw(status.TopicsUnlisted, "", "")
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			r.Env.Logger.Warn("topics could not be listed to find those that topics.regex matches", "err", err)
+			r.Status.Tell(&status.Notice{Kind: status.TopicsUnlisted,
+				Summary: fmt.Sprintf("topics cannot be listed to find new ones that topics.regex matches: %v", err),
+				Remedy:  "let the worker's user describe all topics; they are looked for again by themselves"})
 		case len(found) > 0:
 			slices.Sort(found)
 			r.Env.Logger.Info("reading topics that topics.regex matches", "topics", found)
