@@ -280,6 +280,10 @@ var unicodeClasses = map[string]predicate{
 	"NONCHARACTER_CODE_POINT": in(unicode.Noncharacter_Code_Point),
 }
 
+// posix are the names of unicodeClasses that the flag U gives Unicode's meaning without "Is".
+var posix = map[string]bool{"ALPHA": true, "LOWER": true, "UPPER": true, "SPACE": true, "PUNCT": true, "XDIGIT": true,
+	"ALNUM": true, "CNTRL": true, "DIGIT": true, "BLANK": true, "GRAPH": true, "PRINT": true}
+
 func unicodeHex(c rune) bool { return unicode.In(c, unicode.Nd, unicode.Hex_Digit) }
 
 func graphic(c rune) bool { return assigned(c) && !unicode.In(c, unicode.Z, unicode.Cc, unicode.Cs) }
@@ -289,7 +293,7 @@ var javaClasses = map[string]predicate{
 	"LowerCase": lowercase, "UpperCase": uppercase, "TitleCase": in(unicode.Lt), "Alphabetic": alphabetic,
 	"Ideographic": in(unicode.Ideographic), "Digit": in(unicode.Nd), "Defined": assigned, "Letter": in(unicode.L),
 	"LetterOrDigit": letterOrDigit, "SpaceChar": in(unicode.Z), "IdentifierIgnorable": ignorable,
-	"ISOControl": in(unicode.Cc),
+	"ISOControl": in(unicode.Cc), "Mirrored": mirrored,
 	"Whitespace": func(c rune) bool {
 		return asciiSpace(c) || c >= 0x1c && c <= 0x1f || unicode.Is(unicode.Z, c) && c != 0xa0 && c != 0x2007 && c != 0x202f
 	},
@@ -343,7 +347,9 @@ func (p *parser) named(name string) predicate {
 				return has
 			}
 		case "blk", "block":
-			p.refuse(`\p{` + name + `}, a Unicode block,`)
+			if has := block(value); has != nil {
+				return has
+			}
 		case "gc", "general_category":
 			if has := p.flags.category(value); has != nil {
 				return has
@@ -354,9 +360,7 @@ func (p *parser) named(name string) predicate {
 	var has predicate
 	switch rest, is := strings.CutPrefix(name, "Is"); {
 	case strings.HasPrefix(name, "In"):
-		p.refuse(`\p{` + name + `}, a Unicode block,`)
-	case name == "javaMirrored":
-		p.refuse(`\p{javaMirrored}`)
+		has = block(name[len("In"):])
 	case is:
 		if has = p.flags.unicodeClassOf(rest); has == nil {
 			has = p.flags.category(rest)
@@ -365,7 +369,7 @@ func (p *parser) named(name string) predicate {
 			has = script(rest)
 		}
 	default:
-		if p.flags.unicodeClass {
+		if p.flags.unicodeClass && posix[strings.ToUpper(name)] {
 			has = p.flags.unicodeClassOf(name)
 		}
 		if has == nil {
@@ -380,8 +384,11 @@ func (p *parser) named(name string) predicate {
 
 func (f flags) unicodeClassOf(name string) predicate {
 	name = strings.ToUpper(name)
-	if f.fold && (strings.HasPrefix(name, "LOWER") || strings.HasPrefix(name, "UPPER") || name == "TITLECASE") {
-		return anyCase
+	switch name {
+	case "LOWER", "LOWERCASE", "UPPER", "UPPERCASE", "TITLECASE":
+		if f.fold {
+			return anyCase
+		}
 	}
 	return unicodeClasses[name]
 }
@@ -420,15 +427,6 @@ func (f flags) category(name string) predicate {
 	}
 	if table, ok := unicode.Categories[name]; ok && len(name) <= 2 {
 		return in(table)
-	}
-	return nil
-}
-
-func script(name string) predicate {
-	for known, table := range unicode.Scripts {
-		if strings.EqualFold(known, name) {
-			return in(table)
-		}
 	}
 	return nil
 }

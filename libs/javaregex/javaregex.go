@@ -11,9 +11,9 @@
 // back-references, for which there is no such bound, is refused if its parts can match in too many
 // ways.
 //
-// Taken besides: looking behind for what has no greatest length, which Java refuses in some forms.
-// Not taken: (?c), \X, \b{g}, \N{name}, Unicode blocks (\p{InGreek}), \p{javaMirrored}, and
-// patterns that are larger than the limits below. Characters are those of Unicode as Go knows them.
+// Taken besides: looking behind for repetitions without a greatest length, which Java refuses in some
+// forms. Not taken: (?c), \X, \b{g}, \N{name}, and patterns that are larger than the limits below.
+// Characters are those of Unicode as Go knows them, blocks those of Java 17.
 // Positions are characters, not UTF-16 units.
 package javaregex
 

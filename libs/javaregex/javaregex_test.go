@@ -165,6 +165,16 @@ func TestAPatternMeansWhatItMeansInJava(t *testing.T) {
 	}
 }
 
+func TestWhatAGroupMatchedIsNotLookedBehindForAsInJava(t *testing.T) {
+	for pattern, taken := range map[string]bool{`(?<=\1)(a)`: false, `(a)(?<=\1)`: false, `(?<n>a)(?<!b|(?:\k<n>){2})b`: false,
+		`(a)(?<=(?=\1)a)`: true} {
+		if _, err := javaregex.Compile(pattern); (err == nil) != taken ||
+			err != nil && !strings.Contains(err.Error(), "Look-behind group does not have an obvious maximum length") {
+			t.Errorf("%s: %v", pattern, err)
+		}
+	}
+}
+
 func TestRandomPatternsMeanWhatTheyMeanInJava(t *testing.T) {
 	r := rand.New(rand.NewPCG(*seed, 1))
 	var questions []question
@@ -272,7 +282,7 @@ func table() []question {
 		`[a[b[c]]]+`, `[\Qa-c\E]+`, `[\x61-\x63]+`,
 		`a++b`, `a*+a`, `a?+a`, `(?:ab|a)++b`, `(?:a|ab){2}+`, `a{1,2}+a`, `(?>a|ab)c`, `(?>a*)a`, `(a++)(b*+)`, `(?=a)\w+`,
 		`(?!a)\w+`, `(?!secret\.).*`, `^(?!public\.tmp_).*$`, `public\.(?!tmp_|old_)\w+`, `.*(?<!_log)`, `.*(?<!_log|_tmp)$`,
-		`(?<=a)b`, `a(?<=a)b`, `(?<=\w{2})c`, `(?<!b)c`, `(\w+)\.\1`, `(?<n>\w)\k<n>`, `(a)\1`, `(?i)(a)\1`, `\1(a)`,
+		`(?<=a)b`, `a(?<=a)b`, `(?<=\w{2})c`, `(?<=\1)(a)`, `(a)(?<=\1)`, `(?<n>a)(?<!b|(?:\k<n>){2})b`, `(a)(?<=(?=\1)a)`, `(?<!b)c`, `(\w+)\.\1`, `(?<n>\w)\k<n>`, `(a)\1`, `(?i)(a)\1`, `\1(a)`,
 		`(a)(b)\2\1`, `(a)\11`, `\8`,
 		`\p{Lower}+`, `\p{Upper}+`, `\p{Alpha}`, `\p{Alnum}+`, `\p{Punct}`, `\p{Space}`, `\p{XDigit}+`, `\p{ASCII}+`,
 		`\p{L}+`, `\p{Lu}`, `\p{IsL}`, `\p{IsLatin}+`, `\p{IsGreek}`, `\p{IsAlphabetic}+`, `\p{IsUppercase}`,

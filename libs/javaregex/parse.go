@@ -2,6 +2,7 @@ package javaregex
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -310,6 +311,9 @@ func (p *parser) group() node {
 			return p.closed(saved, func(body node) node { return group{number, body} })
 		}
 		return p.closed(saved, func(body node) node {
+			if refersBack(body) {
+				p.fail("Look-behind group does not have an obvious maximum length", p.at-2)
+			}
 			least, most := lengths(body)
 			return look{body, true, c == '!', least, most}
 		})
@@ -663,6 +667,26 @@ func lengths(n node) (least, most int) {
 		return 0, unbounded
 	}
 	return 0, 0
+}
+
+// refersBack reports whether something of what a node takes is what a group has matched. What a look-around within it
+// looks at is not taken.
+func refersBack(n node) bool {
+	switch n := n.(type) {
+	case sequence:
+		return slices.ContainsFunc(n, refersBack)
+	case alternation:
+		return slices.ContainsFunc(n, refersBack)
+	case group:
+		return refersBack(n.body)
+	case independent:
+		return refersBack(n.body)
+	case repetition:
+		return refersBack(n.body)
+	case reference:
+		return true
+	}
+	return false
 }
 
 func sum(a, b int) int {
