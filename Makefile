@@ -10,7 +10,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 TOOLS := $(CURDIR)/.tools/bin
 # Conformance, chaos and measurements have targets of their own.
 # The packages that take longest come first.
-TESTED ?= ./services/sink/... ./services/capture/... ./tests/usecase/... ./services/... ./libs/... ./examples/... ./tests/install/... ./tests/report/... ./tests/reference/... ./tests/walls/...
+TESTED ?= ./services/sink/... ./services/capture/... ./tests/usecase/... ./services/... ./libs/... ./examples/... ./tests/install/... ./tests/internal/... ./tests/report/... ./tests/reference/... ./tests/walls/...
 # Packages that are tested at a time: more than there are cores, since tests with real servers wait most of the time.
 TESTED_AT_ONCE ?= 4
 # Given to every `go test`, for example TESTFLAGS='-run Snapshot -count=5'.
@@ -111,7 +111,7 @@ fleet: ## Three workers of capture and three of sink share connectors: kill each
 	$(GO) test -count=1 -timeout 60m -v -run 'AFleet' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1)
 
 .PHONY: soak
-soak: ## Break anything at random for ten minutes, then verify by identity (SEED=1 DURATION=10m LIKE_ADX=all)
+soak: ## Do anything at random for ten minutes, as a state machine draws it, then verify by identity (SEED=1 DURATION=10m LIKE_ADX=all)
 	$(GO) test -count=1 -timeout 60m -v -run TestSoak ./tests/chaos -seed $(or $(SEED),1) -duration $(or $(DURATION),10m)
 
 .PHONY: bench

@@ -30,26 +30,69 @@ func sorted(a, b map[identity][]Change) []identity {
 	})
 }
 
-// Changes compares the history that was committed with what a topic holds, key by key and in order.
+// Promise is what is owed to a topic's consumer.
+type Promise struct {
+	Guarantee Guarantee
+	Start     Start
+	// Snapshots is how many may read a row that does not change meanwhile; one if 0.
+	Snapshots int
+}
+
+// Identity demands that a topic holds what was committed, key by key and in order.
 //
 // A key's changes in the topic must be the committed ones in their order. They may begin with a snapshot's Read, which
 // must equal the row after one of the committed changes and stands for all up to it; a key whose changes before the
-// snapshot ended in a delete may begin after that delete. Where fromStart is true there was no row before the connector
-// streamed, so nothing may be missing at the beginning either.
-func Changes(committed, got []Change, guarantee Guarantee, fromStart bool) Report {
-	r := Report{Expected: len(committed), Compared: len(got), guarantee: guarantee}
-	want, have := byIdentity(committed), byIdentity(got)
+// snapshot ended in a delete may begin after that delete. With AtFirstChange nothing may be missing at the beginning
+// either. Make it with NewIdentity.
+type Identity struct {
+	promise         Promise
+	committed, seen []Change
+}
+
+// NewIdentity makes a validator that expects nothing yet.
+func NewIdentity(p Promise) *Identity {
+	p.Snapshots = max(1, p.Snapshots)
+	return &Identity{promise: p}
+}
+
+// Allow says how many snapshots may read a row that does not change meanwhile.
+func (v *Identity) Allow(snapshots int) { v.promise.Snapshots = snapshots }
+
+// Expect tells of changes that were committed, for each key in their order.
+func (v *Identity) Expect(committed ...Change) { v.committed = append(v.committed, committed...) }
+
+// Note keeps the change: a row can look the same after several changes, so that only what follows says which it was.
+func (v *Identity) Note(c Change) { v.seen = append(v.seen, c) }
+
+// Seen are the changes that came, in their order.
+func (v *Identity) Seen() []Change { return v.seen }
+
+// Report compares all that was committed with all that came.
+func (v *Identity) Report() Report {
+	r := Report{Expected: len(v.committed), Compared: len(v.seen), promise: v.promise}
+	want, have := byIdentity(v.committed), byIdentity(v.seen)
 	for _, id := range sorted(want, have) {
-		r.key(want[id], have[id], fromStart)
+		r.key(want[id], have[id])
 	}
 	return r
 }
 
+// Failures are all deviations that the promise does not accept.
+func (v *Identity) Failures() []Failure { return v.Report().Failures() }
+
+// Changes compares the history that was committed with what a topic holds, as Identity does.
+func Changes(committed, got []Change, p Promise) Report {
+	v := NewIdentity(p)
+	v.Expect(committed...)
+	v.seen = got
+	return v.Report()
+}
+
 // key compares one key's changes. next is the committed change that must come next; all before it are accounted for.
-func (r *Report) key(want, got []Change, fromStart bool) {
-	begun := fromStart
+func (r *Report) key(want, got []Change) {
+	begun := r.promise.Start == AtFirstChange
 	next := 0
-	if !fromStart {
+	if !begun {
 		next, begun = begin(want, got)
 	}
 	for i, g := range got {
@@ -61,8 +104,8 @@ func (r *Report) key(want, got []Change, fromStart bool) {
 			switch {
 			case at < 0:
 				r.Phantom = append(r.Phantom, g)
-			case i == 0 && begun && !fromStart: // it stands for all that begin passed over
-			case hasRead(got[:i], g.Row):
+			case i == 0 && begun && r.promise.Start == AtSnapshot: // it stands for all that begin passed over
+			case reads(got[:i], g.Row) >= r.promise.Snapshots:
 				r.Repeated = append(r.Repeated, g)
 			case at >= next: // a snapshot while streaming must not overtake the stream
 				r.Lost = append(r.Lost, want[next:at+1]...)
@@ -136,35 +179,48 @@ func find(want []Change, g Change, next int) int {
 
 func same(a, b Change) bool { return a.Op == b.Op && a.Row == b.Row }
 
-// lastRow is the index of the last committed change after which the row looked like row; -1 if it never did.
+// lastRow is the index of the last committed change after which the row looked like row; -1 if it never did. A column
+// that was added or renamed since is in the row that is read and not in the change: if no row is equal, those count
+// that are so in the columns that both have.
 func lastRow(want []Change, row Row) int {
 	for i, w := range slices.Backward(want) {
 		if w.Op != Delete && w.Row == row {
 			return i
 		}
 	}
+	for i, w := range slices.Backward(want) {
+		if w.Op != Delete && alike(w.Row, row) {
+			return i
+		}
+	}
 	return -1
 }
 
-func hasRead(got []Change, row Row) bool {
-	return slices.ContainsFunc(got, func(g Change) bool { return g.Op == Read && g.Row == row })
+// reads counts how often snapshots read a row.
+func reads(got []Change, row Row) (n int) {
+	for _, g := range got {
+		if g.Op == Read && g.Row == row {
+			n++
+		}
+	}
+	return n
 }
 
 // Rows compares two sets of rows without regard to order, as an append-only target holds them: each
-// row as often as it is expected (ExactlyOnce), or at least so often (AtLeastOnce). Deletes carry
-// no row and are left out on both sides.
+// row as often as it is expected (ExactlyOnce), or at least so often (AtLeastOnce). Deletes and
+// truncates carry no row and are left out on both sides.
 func Rows(expected, got []Change, guarantee Guarantee) Report {
-	r := Report{guarantee: guarantee}
+	r := Report{promise: Promise{Guarantee: guarantee}}
 	balance := map[Row]int{}
 	for _, e := range expected {
-		if e.Op != Delete {
+		if e.Row != "" {
 			r.Expected++
 			balance[e.Row]++
 		}
 	}
 	known := maps.Clone(balance)
 	for _, g := range got {
-		if g.Op == Delete {
+		if g.Row == "" {
 			continue
 		}
 		r.Compared++
@@ -178,7 +234,7 @@ func Rows(expected, got []Change, guarantee Guarantee) Report {
 		}
 	}
 	for _, e := range slices.Backward(expected) {
-		if e.Op != Delete && balance[e.Row] > 0 {
+		if e.Row != "" && balance[e.Row] > 0 {
 			balance[e.Row]--
 			r.Lost = append(r.Lost, e)
 		}
@@ -186,16 +242,28 @@ func Rows(expected, got []Change, guarantee Guarantee) Report {
 	return r
 }
 
+// Only are the changes with no other columns than these.
+func Only(changes []Change, columns ...string) []Change {
+	only := slices.Clone(changes)
+	for i := range only {
+		only[i].Row = only[i].Row.Only(columns...)
+	}
+	return only
+}
+
 // Fold rebuilds the tables from their changes: the rows that exist after all of them, one Read each.
 func Fold(changes []Change) []Change {
 	last := map[identity]Change{}
 	for _, c := range changes {
-		if c.Op == Delete {
+		switch c.Op {
+		case Delete:
 			delete(last, identity{c.Table, c.Key})
-			continue
+		case Truncate:
+			maps.DeleteFunc(last, func(id identity, _ Change) bool { return id.table == c.Table })
+		default:
+			c.Op = Read
+			last[identity{c.Table, c.Key}] = c
 		}
-		c.Op = Read
-		last[identity{c.Table, c.Key}] = c
 	}
 	return slices.Collect(maps.Values(last))
 }

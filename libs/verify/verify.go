@@ -3,9 +3,12 @@
 //
 // Model. A Change is one committed change of one row, whichever store it was read from. The truth
 // is a Witness: triggers that note every change in a table of the same database, inside the same
-// transaction, so that what is rolled back was never noted, savepoints included. Topic reads the
-// change topics, ADX a table. Changes compares ordered histories key by key, Rows compares
-// unordered rows, State compares the table itself with the one rebuilt from the topic.
+// transaction, so that what is rolled back was never noted, savepoints included. A TopicReader reads
+// the change topics, ADX a table. Validators are told of a topic's changes one after another and
+// watch over one promise each: Identity compares with what was committed, key by key, Order, Chain
+// and Transactions find what cannot be in any stream of changes, Fingerprint compares with the table
+// as it was at places of the log. Rows compares unordered rows, State compares the table itself with
+// the one rebuilt from the topic.
 //
 // All values are compared as text ("42", "true", "2006-01-02 15:04:05"), so that stores with different
 // types can be compared; floating-point and nested values should be left out by choosing columns.
@@ -29,6 +32,8 @@ const (
 	Delete Op = "d"
 	// Read is a row of an initial or incremental snapshot.
 	Read Op = "r"
+	// Truncate empties a table: a change of the table itself, without key and row.
+	Truncate Op = "t"
 )
 
 // Row is a row or key in canonical form: a JSON object with its columns sorted and every value a string or null. Equal
@@ -108,6 +113,26 @@ func (r Row) Only(columns ...string) Row {
 	return NewRow(some)
 }
 
+// alike reports whether two rows are equal in the columns that both have, of which there must be one.
+func alike(a, b Row) bool {
+	of, err1 := parseObject([]byte(a))
+	other, err2 := parseObject([]byte(b))
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	common := 0
+	for name, value := range of {
+		if also, both := other[name]; both {
+			common++
+			// Rows in canonical form have texts and nulls only.
+			if value != also {
+				return false
+			}
+		}
+	}
+	return common > 0
+}
+
 // Change is one committed change of one row.
 type Change struct {
 	// Table is schema.table.
@@ -117,6 +142,12 @@ type Change struct {
 	Op  Op
 	// Row is the row after the change; "" for a delete.
 	Row Row
+	// Before is the row before the change, as far as the event has it; "" for none, and in histories.
+	Before Row
+	// LSN is the change's place in PostgreSQL's log, 0 where it is not known.
+	LSN uint64
+	// Transaction is the number of the transaction, without its epoch; 0 where it is not known.
+	Transaction int64
 	// Where says where the change was read, for messages: "topic/partition@offset", "history 17".
 	Where string
 	// Partition is the Kafka partition; -1 elsewhere.
@@ -151,7 +182,7 @@ type Report struct {
 	// topic had of it before.
 	Disordered []Change
 
-	guarantee Guarantee
+	promise Promise
 }
 
 // Err is nil if the guarantee holds, else says how many changes break it and shows the first of each kind.
@@ -165,13 +196,30 @@ func (r Report) Err() error {
 	note("lost", r.Lost)
 	note("never committed", r.Phantom)
 	note("out of order", r.Disordered)
-	if r.guarantee == ExactlyOnce {
+	if r.promise.Guarantee == ExactlyOnce {
 		note("delivered again", r.Repeated)
 	}
 	if len(said) == 0 {
 		return nil
 	}
 	return fmt.Errorf("of %d changes: %s", r.Expected, strings.Join(said, "; "))
+}
+
+// Failures are the deviations that the promise does not accept.
+func (r Report) Failures() []Failure {
+	var failures []Failure
+	note := func(says string, changes []Change) {
+		for _, c := range changes {
+			failures = append(failures, Failure{"identity", c, says})
+		}
+	}
+	note("lost", r.Lost)
+	note("never committed", r.Phantom)
+	note("out of order", r.Disordered)
+	if r.promise.Guarantee == ExactlyOnce {
+		note("delivered again", r.Repeated)
+	}
+	return failures
 }
 
 func (r Report) String() string {

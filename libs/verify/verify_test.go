@@ -78,7 +78,11 @@ func TestAKeysChangesAreComparedInOrder(t *testing.T) {
 		{name: "a ghost of an incremental snapshot", committed: "c1 u2 u3", got: "c1 u2 u3 r1", disordered: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := verify.Changes(changes(c.committed), changes(c.got), verify.ExactlyOnce, c.fromStart)
+			promise := verify.Promise{Start: verify.AtSnapshot}
+			if c.fromStart {
+				promise.Start = verify.AtFirstChange
+			}
+			r := verify.Changes(changes(c.committed), changes(c.got), promise)
 			got := []int{len(r.Lost), len(r.Phantom), len(r.Repeated), len(r.Disordered)}
 			if want := []int{c.lost, c.phantom, c.repeated, c.disordered}; !slices.Equal(got, want) {
 				t.Errorf("lost, phantom, repeated, disordered: got %v, want %v", got, want)
@@ -86,8 +90,8 @@ func TestAKeysChangesAreComparedInOrder(t *testing.T) {
 			if (r.Err() == nil) != c.exactlyOnce {
 				t.Errorf("exactly once: %v", r.Err())
 			}
-			if r := verify.Changes(changes(c.committed), changes(c.got), verify.AtLeastOnce,
-				c.fromStart); (r.Err() == nil) != c.atLeastOnce {
+			promise.Guarantee = verify.AtLeastOnce
+			if r := verify.Changes(changes(c.committed), changes(c.got), promise); (r.Err() == nil) != c.atLeastOnce {
 				t.Errorf("at least once: %v", r.Err())
 			}
 		})
@@ -102,7 +106,8 @@ func TestALossIsFoundEvenIfARepetitionMakesTheCountRight(t *testing.T) {
 			key := verify.Row(fmt.Sprint(rapid.IntRange(0, 4).Draw(t, "key")))
 			committed = append(committed, verify.Change{Table: "s.t", Key: key, Op: verify.Update, Row: row(i)})
 		}
-		if err := verify.Changes(committed, committed, verify.ExactlyOnce, true).Err(); err != nil {
+		promise := verify.Promise{Start: verify.AtFirstChange}
+		if err := verify.Changes(committed, committed, promise).Err(); err != nil {
 			t.Fatalf("a faithful topic: %v", err)
 		}
 		lost := rapid.IntRange(0, n-1).Draw(t, "lost")
@@ -117,7 +122,8 @@ func TestALossIsFoundEvenIfARepetitionMakesTheCountRight(t *testing.T) {
 			}
 		}
 		for _, r := range []verify.Report{
-			verify.Changes(committed, got, verify.AtLeastOnce, true), verify.Rows(committed, got, verify.AtLeastOnce),
+			verify.Changes(committed, got, verify.Promise{Guarantee: verify.AtLeastOnce, Start: verify.AtFirstChange}),
+			verify.Rows(committed, got, verify.AtLeastOnce),
 		} {
 			if len(r.Lost) != 1 || r.Lost[0] != committed[lost] || len(r.Repeated) != 1 || r.Err() == nil {
 				t.Fatalf("lost %v, found %v", committed[lost], r)
@@ -164,6 +170,10 @@ func TestTheWitnessNotesWhatWasCommittedAndNothingElse(t *testing.T) {
 	run(`begin; update "Odd name" set v = 'b' where id = 1; savepoint s; delete from "Odd name"; rollback to s; commit`)
 	run(`begin; insert into "Odd name" values (9, 'z'); rollback`)
 	run(`update "Odd name" set id = 3 where id = 2; delete from "Odd name" where id = 1`)
+	run(`truncate "Odd name"`)
+	run(`begin; truncate "Odd name"; rollback`)
+	run(`alter table "Odd name" add w int default 7`)
+	run(`insert into "Odd name" values (4, 'd')`)
 	history, err := verify.History(ctx, conn, "public.Odd name")
 	if err != nil {
 		t.Fatal(err)
@@ -174,10 +184,25 @@ func TestTheWitnessNotesWhatWasCommittedAndNothingElse(t *testing.T) {
 	}
 	want := []string{
 		`c {"id":"1"} {"id":"1","v":"a"}`, `c {"id":"2"} {"id":"2","v":null}`, `u {"id":"1"} {"id":"1","v":"b"}`,
-		`d {"id":"2"} `, `c {"id":"3"} {"id":"3","v":null}`, `d {"id":"1"} `,
+		`d {"id":"2"} `, `c {"id":"3"} {"id":"3","v":null}`, `d {"id":"1"} `, `t  `, `c {"id":"4"} {"id":"4","v":"d","w":"7"}`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if a, b, c := history[0].Transaction, history[1].Transaction, history[2].Transaction; a == 0 || a != b || b == c {
+		t.Errorf("changes of two transactions are said to be of %d, %d and %d", a, b, c)
+	}
+	fingerprint := verify.NewFingerprint("id", "v", "w")
+	mark, err := fingerprint.Mark(ctx, conn, "public.Odd name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fingerprint.Expect(mark)
+	for _, c := range history {
+		fingerprint.Note(c)
+	}
+	if err := verify.Err(fingerprint); err != nil {
+		t.Error(err)
 	}
 	current, err := verify.Current(ctx, conn, "public.Odd name")
 	if err != nil {

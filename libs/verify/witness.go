@@ -13,11 +13,16 @@ import (
 const witnessSQL = `
 create schema if not exists witness;
 create table if not exists witness.history (
-  seq bigserial primary key, relation text not null, key jsonb not null, op char not null, row jsonb);
+  seq bigserial primary key, relation text not null, key jsonb, op char not null, row jsonb,
+  transaction bigint not null default txid_current() % 4294967296);
 create or replace function witness.note() returns trigger language plpgsql security definer as $$
 declare
   old_key jsonb; new_key jsonb; relation text := TG_TABLE_SCHEMA || '.' || TG_TABLE_NAME; column_name text;
 begin
+  if TG_OP = 'TRUNCATE' then
+    insert into witness.history (relation, op) values (relation, 't');
+    return null;
+  end if;
   if TG_OP <> 'INSERT' then
     old_key := '{}';
     foreach column_name in array TG_ARGV loop old_key := old_key || jsonb_build_object(column_name, to_jsonb(OLD) -> column_name); end loop;
@@ -59,6 +64,10 @@ func Watch(ctx context.Context, conn *pgx.Conn, tables ...string) error {
 			" for each row execute function witness.note("+strings.Join(args, ", ")+")"); err != nil {
 			return fmt.Errorf("watch table %s: %w", table, err)
 		}
+		if _, err := conn.Exec(ctx, "create or replace trigger witness_truncate after truncate on "+name+
+			" for each statement execute function witness.note()"); err != nil {
+			return fmt.Errorf("watch truncates of table %s: %w", table, err)
+		}
 	}
 	return nil
 }
@@ -66,7 +75,7 @@ func Watch(ctx context.Context, conn *pgx.Conn, tables ...string) error {
 // History returns what was noted of a table since Watch, in commit order for each key.
 func History(ctx context.Context, conn *pgx.Conn, table string) ([]Change, error) {
 	rows, err := conn.Query(ctx,
-		"select seq, key::text, op::text, row::text from witness.history where relation = $1 order by seq", table)
+		"select seq, key::text, op::text, row::text, transaction from witness.history where relation = $1 order by seq", table)
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %s: %w", table, err)
 	}
@@ -74,14 +83,17 @@ func History(ctx context.Context, conn *pgx.Conn, table string) ([]Change, error
 	var changes []Change
 	for rows.Next() {
 		var seq int64
-		var key, op string
-		var row *string
-		if err := rows.Scan(&seq, &key, &op, &row); err != nil {
+		var op string
+		var key, row *string // a truncate has no key
+		c := Change{Table: table, Partition: -1}
+		if err := rows.Scan(&seq, &key, &op, &row, &c.Transaction); err != nil {
 			return nil, fmt.Errorf("read the history of %s: %w", table, err)
 		}
-		c := Change{Table: table, Op: Op(op), Where: fmt.Sprintf("history %d", seq), Partition: -1}
-		if c.Key, err = parseRow([]byte(key)); err != nil {
-			return nil, err
+		c.Op, c.Where = Op(op), fmt.Sprintf("history %d", seq)
+		if key != nil {
+			if c.Key, err = parseRow([]byte(*key)); err != nil {
+				return nil, err
+			}
 		}
 		if row != nil {
 			if c.Row, err = parseRow([]byte(*row)); err != nil {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/libs/verify"
+	"github.com/calypso-cdc/calypso/tests/internal/nemesis"
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
 	"github.com/calypso-cdc/calypso/tests/internal/workload"
 )
@@ -33,20 +35,24 @@ type captureRig struct {
 	database *testenv.Proxy
 	work     *workload.Workload
 	random   *rand.Rand
-	// fromStart says that the table was empty when the connector was made, so that no change may come by a snapshot.
-	fromStart bool
+	// promise is what the topic owes.
+	promise verify.Promise
+	// configs are the configurations of the connectors by name.
+	configs map[string]map[string]string
 }
 
 const (
 	connector = "ledger"
-	topic     = "chaos." + workload.Table
+	// topicPrefix is before the name of each table.
+	topicPrefix = "chaos."
+	topic       = topicPrefix + workload.Table
 )
 
 // newCaptureRig is a rig whose connector streams from an empty table.
 func newCaptureRig(t *testing.T) *captureRig {
 	t.Helper()
 	r := newRig(t)
-	r.fromStart = true
+	r.promise.Start = verify.AtFirstChange
 	r.create(t, nil)
 	testenv.Eventually(t, time.Minute, "the connector to stream", r.streaming)
 	return r
@@ -62,7 +68,7 @@ func newRigWith(t *testing.T, o stack.Options) *captureRig {
 	o.Capture, o.Kafka.Proxied = true, true
 	o.Postgres.Settings = []string{"wal_sender_timeout = 10s", "logical_decoding_work_mem = 64kB"}
 	s := stack.Start(t, o)
-	r := &captureRig{Stack: s, random: rand.New(rand.NewPCG(*seed, 0))}
+	r := &captureRig{Stack: s, random: rand.New(rand.NewPCG(*seed, 0)), configs: map[string]map[string]string{}}
 	r.database = testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Postgres.Host, s.Postgres.Port))
 	var err error
 	if r.work, err = workload.Setup(t.Context(), workload.Config{URL: s.Postgres.URL("postgres"), Seed: *seed, Writers: 3,
@@ -88,9 +94,8 @@ func (r *captureRig) create(t *testing.T, more map[string]string) {
 		"key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": "false",
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
 	}
-	for k, v := range more {
-		config[k] = v
-	}
+	maps.Copy(config, more)
+	r.configs[connector] = config
 	if err := r.Source().Create(t.Context(), connector, config, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -136,66 +141,53 @@ func (r *captureRig) wait(most time.Duration) {
 // verify waits until all that was committed is in the topic, and demands that it is there exactly once.
 func (r *captureRig) verify(t *testing.T) {
 	t.Helper()
-	ctx := t.Context()
-	conn, err := pgx.Connect(ctx, r.Postgres.URL("postgres"))
+	conn := r.connect(t)
+	s := newStream(r.Kafka.Bootstrap, workload.Table, r.promise, verify.KeyImages)
+	if r.promise.Start == verify.AtSnapshot {
+		// An initial snapshot that is resumed reads rows that are newer than the changes that follow.
+		s.validators = verify.Validators{s.identity}
+	}
+	s.settle(t, conn, r.running)
+}
+
+// running says why the connector does not run.
+func (r *captureRig) running(ctx context.Context) error { return r.Source().Running(ctx, connector) }
+
+// connect connects to the database, not through its proxy.
+func (r *captureRig) connect(t *testing.T) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), r.Postgres.URL("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	committed, err := verify.History(ctx, conn, workload.Table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var report verify.Report
-	testenv.Eventually(t, 2*time.Minute, "every change to arrive", func(ctx context.Context) error {
-		got, err := verify.Topic(ctx, r.Kafka.Bootstrap, topic)
-		if err != nil {
-			return errors.Join(report.Err(), err) // the time may be over in the midst of a reading
-		}
-		report = verify.Changes(committed, got, verify.ExactlyOnce, r.fromStart)
-		if len(report.Lost) > 0 {
-			return errors.Join(report.Err(), r.Source().Running(ctx, connector))
-		}
-		return nil
-	})
-	// What would come too often may come late.
-	time.Sleep(time.Second)
-	got, err := verify.Topic(ctx, r.Kafka.Bootstrap, topic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	report = verify.Changes(committed, got, verify.ExactlyOnce, r.fromStart)
-	t.Log(report)
-	if err := report.Err(); err != nil {
-		t.Error(err)
-	}
-	current, err := verify.Current(ctx, conn, workload.Table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := verify.State(current, got).Err(); err != nil {
-		t.Errorf("the table rebuilt from the topic: %v", err)
-	}
+	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
 }
 
 // breakNetwork breaks one of the proxies in one of the ways there are, for some seconds, and heals it.
 func (r *captureRig) breakNetwork(proxies ...*testenv.Proxy) {
-	proxy := proxies[r.random.IntN(len(proxies))]
-	switch r.random.IntN(5) {
-	case 0:
+	r.breakIn(proxies[r.random.IntN(len(proxies))], nemesis.Ways[r.random.IntN(len(nemesis.Ways))])
+}
+
+// breakIn breaks a proxy in one way, for some seconds, and heals it.
+func (r *captureRig) breakIn(proxy *testenv.Proxy, way string) {
+	switch way {
+	case "reset":
 		proxy.Reset()
-	case 1:
+	case "cut":
 		proxy.Cut()
 		r.wait(3 * time.Second)
-	case 2:
+	case "stall":
 		proxy.Stall()
 		r.wait(15 * time.Second)
-	case 3:
+	case "slow":
 		proxy.Slow(time.Duration(r.random.IntN(50))*time.Millisecond, 1+r.random.IntN(1000))
 		r.wait(3 * time.Second)
-	case 4:
+	case "cut later":
 		proxy.CutAfter(r.random.Int64N(50_000))
 		r.wait(3 * time.Second)
+	default:
+		panic("a network cannot be broken by " + way)
 	}
 	proxy.Heal()
 	r.wait(2 * time.Second)

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/libs/verify"
 	"github.com/calypso-cdc/calypso/tests/internal/adx"
@@ -42,10 +40,17 @@ func newSinkRig(t *testing.T) *sinkRig {
 // newSinkRigOf is a sinkRig whose fleets have so many workers each.
 func newSinkRigOf(t *testing.T, workers int) *sinkRig {
 	t.Helper()
+	return newSinkRigWith(t, workers, func(*captureRig) map[string]string { return nil })
+}
+
+// newSinkRigWith is newSinkRigOf whose source has the properties that prepare returns, when the workload's table is made
+// and nothing captures it yet.
+func newSinkRigWith(t *testing.T, workers int, prepare func(*captureRig) map[string]string) *sinkRig {
+	t.Helper()
 	r := &sinkRig{captureRig: newRigWith(t, stack.Options{Sink: true, Workers: workers, ADX: true, ADXProxied: true,
 		ADXEnv: []string{"LOCALADX_DATABASE=" + database, "LOCALADX_MAX_BATCHING_TIME=1s", "LOCALADX_STORAGE_LIFE=15s"}})}
-	r.fromStart = true
-	r.captureRig.create(t, nil)
+	r.promise.Start = verify.AtFirstChange
+	r.captureRig.create(t, prepare(r.captureRig))
 	var err error
 	if r.adx, err = adx.New(r.ADX(), database); err != nil {
 		t.Fatal(err)
@@ -90,6 +95,7 @@ func (r *sinkRig) createSink(t *testing.T, name string, more map[string]string) 
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
 	}
 	maps.Copy(config, more)
+	r.configs[name] = config
 	if err := r.Sink().Create(t.Context(), name, config, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +106,13 @@ func (r *sinkRig) createSink(t *testing.T, name string, more map[string]string) 
 func (r *sinkRig) verify(t *testing.T) {
 	t.Helper()
 	r.captureRig.verify(t)
+	r.verifyADX(t)
+}
+
+// verifyADX demands that ADX holds what the topic holds exactly once, and the current state of the source, unless the
+// test has failed already.
+func (r *sinkRig) verifyADX(t *testing.T) {
+	t.Helper()
 	if t.Failed() {
 		return
 	}
@@ -108,15 +121,11 @@ func (r *sinkRig) verify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := pgx.Connect(ctx, r.Postgres.URL("postgres"))
+	current, err := verify.Current(ctx, r.connect(t), workload.Table)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	current, err := verify.Current(ctx, conn, workload.Table)
-	if err != nil {
-		t.Fatal(err)
-	}
+	events, current = verify.Only(events, columns...), verify.Only(current, columns...)
 	for _, list := range [][]verify.Change{events, current} { // ADX has no null of type string: it comes as an empty one
 		for i := range list {
 			list[i].Row = verify.Row(strings.Replace(string(list[i].Row), `"note":null`, `"note":""`, 1))

@@ -198,7 +198,7 @@ func (p *pipeline) delivered(ctx context.Context, toTopic, toADX verify.Guarante
 	if err != nil {
 		return err
 	}
-	if err := verify.Changes(committed, events, toTopic, false).Err(); err != nil {
+	if err := verify.Changes(committed, events, verify.Promise{Guarantee: toTopic}).Err(); err != nil {
 		return fmt.Errorf("PostgreSQL to Kafka: %w", errors.Join(err, p.Source().Running(ctx, source)))
 	}
 	rows, err := verify.ADX(ctx, p.adx.Client, database, "Orders", columns[:1], columns...)
