@@ -157,6 +157,12 @@ func judgementGauges() []gauge {
 					emit(p.SlotForecast.TimeToFull.AsDuration().Seconds())
 				}
 			}},
+		{"cdc_pipeline_slot_full_timestamp_seconds", "s", "The same as Unix time; absent where it is a year away or not known.",
+			func(p *adminv1.Pipeline, emit emitter) {
+				if at := p.SlotForecast.GetFullTime(); at != nil {
+					emit.number(at.Seconds)
+				}
+			}},
 	}
 }
 

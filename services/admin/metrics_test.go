@@ -98,6 +98,11 @@ func TestEveryNumberOfThePipelineViewIsAMetric(t *testing.T) {
 			strings.Contains(field, ".notices."),
 			// Single traces to look at; their ages are in the distributions.
 			strings.Contains(field, ".recent_traces."),
+			// Each is a check, which is a metric.
+			strings.Contains(field, ".background_failures."),
+			// What waits where, of which the lag of tables is made.
+			strings.Contains(field, ".unread_tables."), strings.HasSuffix(field, ".waiting"),
+			strings.HasSuffix(field, ".oldest_waiting_time"),
 			// Source offsets, which only GetPipeline reads.
 			strings.HasPrefix(field, "pipeline.offsets"):
 		default:

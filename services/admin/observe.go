@@ -7,7 +7,10 @@ import (
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
+	"github.com/calypso-cdc/calypso/services/admin/history"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
+	"github.com/calypso-cdc/calypso/services/admin/lateness"
+	"github.com/calypso-cdc/calypso/services/admin/overview"
 )
 
 const (
@@ -31,17 +34,19 @@ type observer struct {
 type observed struct {
 	history  lag.History
 	memory   checks.Memory
+	lateness lateness.Memory
+	hour     history.History
 	at       time.Time
-	pipeline *adminv1.Pipeline
+	seen     overview.Listed
 }
 
 func newObserver(now func() time.Time) *observer {
 	return &observer{now: now, seen: map[string]*observed{}}
 }
 
-// observe judges a pipeline that has just been asked for: it sets lags, checks and verdict. The
-// pipeline is not changed any more then.
-func (o *observer) observe(v checks.View) {
+// observe judges a pipeline that has just been asked for: it sets lags, checks and verdict, and says
+// how late its tables are. Nothing of it is changed any more then.
+func (o *observer) observe(v checks.View) overview.Listed {
 	p := v.Pipeline
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -59,13 +64,42 @@ func (o *observer) observe(v checks.View) {
 	s.history.Observe(now, p)
 	v.Trends = s.history.Trends()
 	p.Checks = checks.Run(now, v)
+	tables, unexplained := s.lateness.Judge(now, latenessView(v))
+	if unexplained != nil {
+		p.Checks = append(p.Checks, unexplained)
+		checks.Sort(p.Checks)
+	}
 	s.memory.Date(now, p.Checks)
 	p.Verdict, p.Reason = checks.Verdict(p.Checks)
-	s.at, s.pipeline = now, p
+	s.at, s.seen = now, overview.Listed{Pipeline: p, Tables: tables,
+		Summary: overview.Summary(now, p, tables, s.seen.Summary)}
+	s.hour.Observe(now, p, tables)
+	return s.seen
+}
+
+// hour is what a pipeline did in the last hour; false if none of its source was seen.
+func (o *observer) hour(source string) (*adminv1.GetPipelineHistoryResponse, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s, ok := o.seen[source]
+	if !ok {
+		return nil, false
+	}
+	return s.hour.Show(), true
+}
+
+// latenessView is what is known of a pipeline, as far as lateness follows from it.
+func latenessView(v checks.View) lateness.View {
+	out := lateness.View{Pipeline: v.Pipeline, Prefix: checks.Prefix(v.Source), Tables: v.Tables,
+		Sinks: make(map[string]lateness.Sink, len(v.Sinks))}
+	for name, config := range v.Sinks {
+		out.Sinks[name] = lateness.Sink{Reads: checks.Reader(config), Patience: checks.FlushInterval(config)}
+	}
+	return out
 }
 
 // run looks at the pipelines until ctx ends. That they cannot be seen is for health to say.
-func (o *observer) run(ctx context.Context, all *views) error {
+func (o *observer) run(ctx context.Context, all *views[overview.Listed]) error {
 	for pause(ctx, observeInterval) {
 		_, _ = all.within(ctx, observeInterval/2)
 	}
@@ -78,7 +112,7 @@ func (o *observer) recent() (all []*adminv1.Pipeline) {
 	defer o.mu.Unlock()
 	for _, s := range o.seen {
 		if o.now().Sub(s.at) < 4*observeInterval {
-			all = append(all, s.pipeline)
+			all = append(all, s.seen.Pipeline)
 		}
 	}
 	return all

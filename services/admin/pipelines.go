@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
@@ -21,6 +22,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
+	"github.com/calypso-cdc/calypso/services/admin/overview"
 )
 
 // service is AdminService: what is asked of all fleets at once.
@@ -32,7 +34,7 @@ type service struct {
 	orders  ordersProxy
 	fleets  []*fleet
 	seen    *observer
-	views   *views
+	views   *views[overview.Listed]
 	loggers *connectapi.Loggers
 
 	mu sync.Mutex
@@ -42,13 +44,50 @@ type service struct {
 	captured map[string]capturedTables
 }
 
+// listAge is how old what lists show may be: however many pages are open, the fleets are asked once.
+const listAge = time.Second
+
+// ListPipelines is of this moment where all is said of all, as somebody asks who has just changed something.
 func (s *service) ListPipelines(ctx context.Context,
-	_ *adminv1.ListPipelinesRequest) (*adminv1.ListPipelinesResponse, error) {
-	all, err := s.views.within(ctx, 0)
+	q *adminv1.ListPipelinesRequest) (*adminv1.ListPipelinesResponse, error) {
+	age := listAge
+	if q.View != adminv1.PipelineView_PIPELINE_VIEW_BASIC && q.PageToken == "" {
+		age = 0
+	}
+	all, err := s.views.within(ctx, age)
 	if err != nil {
 		return nil, err
 	}
-	return &adminv1.ListPipelinesResponse{Pipelines: all}, nil
+	return overview.Pipelines(all, q)
+}
+
+// GetPipelineHistory shows what the looks at a pipeline have seen.
+func (s *service) GetPipelineHistory(ctx context.Context,
+	q *adminv1.GetPipelineHistoryRequest) (*adminv1.GetPipelineHistoryResponse, error) {
+	if _, err := s.views.within(ctx, observeInterval); err != nil {
+		return nil, err
+	}
+	if hour, seen := s.seen.hour(q.Source); seen {
+		return hour, nil
+	}
+	return nil, noSource(q.Source)
+}
+
+// ListTables shows the tables of all pipelines.
+func (s *service) ListTables(ctx context.Context, q *adminv1.ListTablesRequest) (*adminv1.ListTablesResponse, error) {
+	all, err := s.views.within(ctx, listAge)
+	if err != nil {
+		return nil, err
+	}
+	var rows []*adminv1.TableStatus
+	for _, p := range all {
+		rows = append(rows, p.Tables...)
+	}
+	answer, err := overview.Tables(rows, q)
+	if err == nil {
+		answer.Time = timestamppb.New(s.seen.now())
+	}
+	return answer, err
 }
 
 func (s *service) GetPipeline(ctx context.Context,
@@ -57,7 +96,7 @@ func (s *service) GetPipeline(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	p := proto.CloneOf(seen)
+	p := proto.CloneOf(seen.Pipeline)
 	// Not in the list, since finding them means reading a topic.
 	offsets, err := s.router.GetOffsets(ctx, &connectorv1.GetOffsetsRequest{Name: p.Source})
 	switch {
@@ -70,17 +109,17 @@ func (s *service) GetPipeline(ctx context.Context,
 }
 
 // pipeline looks at all pipelines now and returns that of one source.
-func (s *service) pipeline(ctx context.Context, source string) (*adminv1.Pipeline, error) {
+func (s *service) pipeline(ctx context.Context, source string) (p overview.Listed, err error) {
 	all, err := s.views.within(ctx, 0)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	for _, p := range all {
-		if p.Source == source {
+		if p.Pipeline.Source == source {
 			return p, nil
 		}
 	}
-	return nil, noSource(source)
+	return p, noSource(source)
 }
 
 // sourceNamed finds a source connector.
@@ -111,7 +150,7 @@ const lookAtOnce = 8
 
 // look asks for everything about all pipelines, sorted by source. It fails only if it is not known
 // which there are: else what cannot be asked is left out, and the check of the fleet says so.
-func (s *service) look(ctx context.Context) ([]*adminv1.Pipeline, error) {
+func (s *service) look(ctx context.Context) ([]overview.Listed, error) {
 	capture, sink := s.capture.fleet, s.sink.fleet
 	l := look{workers: askFleets(ctx, []*fleet{capture, sink}), captures: map[string]*capturev1.Capture{},
 		ingestions: map[string]*sinkv1.Sink{}}
@@ -136,7 +175,7 @@ func (s *service) look(ctx context.Context) ([]*adminv1.Pipeline, error) {
 	for _, i := range ingestions.GetSinks() {
 		l.ingestions[i.Connector] = i
 	}
-	all := make([]*adminv1.Pipeline, len(l.sources))
+	all := make([]overview.Listed, len(l.sources))
 	group, asking := contain.WithContext(ctx)
 	group.SetLimit(lookAtOnce)
 	for i, source := range l.sources {
@@ -148,8 +187,8 @@ func (s *service) look(ctx context.Context) ([]*adminv1.Pipeline, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(p *adminv1.Pipeline) bool { return p == nil })
-	slices.SortFunc(all, func(a, b *adminv1.Pipeline) int { return strings.Compare(a.Source, b.Source) })
+	all = slices.DeleteFunc(all, func(p overview.Listed) bool { return p.Pipeline == nil })
+	slices.SortFunc(all, func(a, b overview.Listed) int { return strings.Compare(a.Pipeline.Source, b.Pipeline.Source) })
 	return all, nil
 }
 
@@ -167,30 +206,30 @@ func (s *service) connectorsOf(ctx context.Context, f *fleet) ([]*connectorv1.Co
 	return answer.GetConnectors(), err
 }
 
-// lookAt makes the pipeline of one source connector; nil if the connector was deleted since it was listed.
-func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector, l *look) (*adminv1.Pipeline, error) {
+// lookAt makes the pipeline of one source connector; none if the connector was deleted since it was listed.
+func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector,
+	l *look) (none overview.Listed, err error) {
 	p := &adminv1.Pipeline{Source: source.Name, Capture: l.captures[source.Name]}
 	view := checks.View{Pipeline: p, Source: source.Config, Sinks: map[string]map[string]string{},
 		Warnings: map[string][]string{source.Name: source.Warnings}, Workers: l.workers}
-	var err error
 	if p.SourceStatus, err = statusOf(ctx, s.capture.fleet, source); p.SourceStatus == nil {
-		return nil, err
+		return none, err
 	}
 	topics, err := clientOf(s.capture.fleet).GetConnectorTopics(ctx,
 		&connectorv1.GetConnectorTopicsRequest{Name: source.Name})
 	if err := tolerated(err); err != nil {
-		return nil, err
+		return none, err
 	}
 	p.Topics = topics.GetTopics()
 	if p.Capture.GetPhase() == capturev1.Phase_PHASE_STREAMING {
 		progress, err := s.capture.GetSnapshotProgress(ctx, &capturev1.GetSnapshotProgressRequest{Connector: source.Name})
 		if err := tolerated(err); err != nil {
-			return nil, err
+			return none, err
 		}
 		view.Incremental = progress.GetIncremental()
-		if view.Tables, err = s.recentTables(ctx, source.Name); err != nil {
-			return nil, err
-		}
+	}
+	if view.Tables, err = s.recentTables(ctx, source.Name); err != nil {
+		return none, err
 	}
 	for _, c := range l.sinks {
 		if !reads(c.Config, source.Config, p.Topics) {
@@ -198,15 +237,14 @@ func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector, l *
 		}
 		state, err := statusOf(ctx, s.sink.fleet, c)
 		if err != nil {
-			return nil, err
+			return none, err
 		}
 		if state != nil {
 			p.Sinks = append(p.Sinks, &adminv1.PipelineSink{Status: state, Sink: l.ingestions[c.Name]})
 			view.Sinks[c.Name], view.Warnings[c.Name] = c.Config, c.Warnings
 		}
 	}
-	s.seen.observe(view)
-	return p, nil
+	return s.seen.observe(view), nil
 }
 
 // capturedTables are the tables of a source as of a time.

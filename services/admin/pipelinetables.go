@@ -12,6 +12,7 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
+	"github.com/calypso-cdc/calypso/services/admin/lateness"
 )
 
 // ListPipelineTables joins what capture and the sinks say of each topic.
@@ -33,8 +34,40 @@ func (s *service) ListPipelineTables(ctx context.Context,
 	if err := tolerated(err); err != nil {
 		return nil, err
 	}
-	return &adminv1.ListPipelineTablesResponse{Tables: tablesOf(p, captured.GetTables(), checks.Prefix(connector.Config))},
-		nil
+	tables := tablesOf(p.Pipeline, captured.GetTables(), checks.Prefix(connector.Config))
+	for _, row := range p.Tables {
+		dated(tables, row)
+	}
+	return &adminv1.ListPipelineTablesResponse{Tables: tables}, nil
+}
+
+// dated says how late a table is, as was found for all of them. A target that no partition names yet
+// has a place of its own.
+func dated(tables []*adminv1.PipelineTable, row *adminv1.TableStatus) {
+	at, found := slices.BinarySearchFunc(tables, row.Topic, func(t *adminv1.PipelineTable, topic string) int {
+		return strings.Compare(t.Topic, topic)
+	})
+	if !found || row.Sink == "" {
+		return
+	}
+	of := tables[at]
+	i := slices.IndexFunc(of.Sinks, func(s *adminv1.PipelineTableSink) bool {
+		return s.Sink == row.Sink && targetName(s) == row.Target
+	})
+	if i < 0 {
+		i = len(of.Sinks)
+		of.Sinks = append(of.Sinks, &adminv1.PipelineTableSink{Sink: row.Sink})
+	}
+	s := of.Sinks[i]
+	s.LateSeconds, s.HeldAt, s.HeldSince = row.LateSeconds, row.HeldAt, row.HeldSince
+	s.Check, s.Because, s.Remedy = row.Check, row.Because, row.Remedy
+}
+
+func targetName(s *adminv1.PipelineTableSink) string {
+	if s.TargetTable == "" {
+		return ""
+	}
+	return s.TargetDatabase + "." + s.TargetTable
 }
 
 // tablesOf are the tables of a pipeline, whose topics begin with prefix, sorted by topic.
@@ -47,7 +80,7 @@ func tablesOf(p *adminv1.Pipeline, captured []*capturev1.CapturedTable, prefix s
 	of := func(topic string) *adminv1.PipelineTable {
 		t, known := tables[topic]
 		if !known {
-			t = &adminv1.PipelineTable{Topic: topic, Table: tableOf(topic, prefix)}
+			t = &adminv1.PipelineTable{Topic: topic, Table: lateness.TableOf(topic, prefix)}
 			t.Snapshot = snapshots[t.Table]
 			tables[topic] = t
 		}
@@ -77,15 +110,6 @@ func tablesOf(p *adminv1.Pipeline, captured []*capturev1.CapturedTable, prefix s
 	all := slices.Collect(maps.Values(tables))
 	slices.SortFunc(all, func(a, b *adminv1.PipelineTable) int { return strings.Compare(a.Topic, b.Topic) })
 	return all
-}
-
-// tableOf is the table that a topic is named after: <prefix>.<schema>.<table>; empty if it is not named so.
-func tableOf(topic, prefix string) string {
-	table, ok := strings.CutPrefix(topic, prefix+".")
-	if !ok || !strings.Contains(table, ".") {
-		return ""
-	}
-	return table
 }
 
 // targetsOf are the targets of a sink that the partitions of one topic go to.

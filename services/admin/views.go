@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
@@ -16,24 +15,24 @@ const lookTimeout = 10 * time.Second
 
 // views shares looks at the pipelines: however many watch, the fleets are asked by one look at a
 // time. It has no goroutine; whoever needs a newer look takes it. Safe for concurrent use.
-type views struct {
+type views[T any] struct {
 	now  func() time.Time
-	look func(context.Context) ([]*adminv1.Pipeline, error)
+	look func(context.Context) ([]T, error)
 	// turn holds a token while nobody looks; who holds it owns what follows.
 	turn chan struct{}
 	// begun is when the last look that succeeded began, zero before; all is what it saw, which nobody changes.
 	begun time.Time
-	all   []*adminv1.Pipeline
+	all   []T
 }
 
-func newViews(now func() time.Time, look func(context.Context) ([]*adminv1.Pipeline, error)) *views {
-	v := &views{now: now, look: look, turn: make(chan struct{}, 1)}
+func newViews[T any](now func() time.Time, look func(context.Context) ([]T, error)) *views[T] {
+	v := &views[T]{now: now, look: look, turn: make(chan struct{}, 1)}
 	v.turn <- struct{}{}
 	return v
 }
 
 // within returns what a look saw that began no longer than age ago, by now.
-func (v *views) within(ctx context.Context, age time.Duration) ([]*adminv1.Pipeline, error) {
+func (v *views[T]) within(ctx context.Context, age time.Duration) ([]T, error) {
 	oldest := v.now().Add(-age)
 	select {
 	case <-v.turn:

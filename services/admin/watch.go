@@ -12,6 +12,7 @@ import (
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/admin/overview"
 )
 
 // Bounds of a watch's interval.
@@ -19,6 +20,8 @@ const (
 	defaultWatchInterval  = time.Second
 	shortestWatchInterval = 500 * time.Millisecond
 	longestWatchInterval  = time.Minute
+	// heartbeat is after how long a watch of summaries says that nothing has changed.
+	heartbeat = 5 * time.Second
 )
 
 // WatchPipelines sends what changed since it last sent something. It looks again only when the
@@ -30,7 +33,8 @@ func (s *service) WatchPipelines(q *adminv1.WatchPipelinesRequest,
 		return err
 	}
 	ctx := out.Context()
-	sent := sentPipelines{}
+	sent := sentPipelines{basic: q.View == adminv1.PipelineView_PIPELINE_VIEW_BASIC, known: map[string]overview.Listed{}}
+	var last time.Time
 	for first := true; ; first = false {
 		all, err := s.views.within(ctx, interval/2)
 		if ctx.Err() != nil {
@@ -51,8 +55,12 @@ func (s *service) WatchPipelines(q *adminv1.WatchPipelinesRequest,
 				}
 			}
 		}
-		if answer := sent.changes(all); first || len(answer.Pipelines)+len(answer.Deleted) > 0 {
-			answer.Time = timestamppb.New(s.seen.now())
+		answer, now := sent.changes(all), s.seen.now()
+		changed := len(answer.Pipelines)+len(answer.Summaries)+len(answer.Deleted) > 0
+		if first || changed || sent.basic && now.Sub(last) >= heartbeat {
+			last = now
+			sent.messages++
+			answer.Sequence, answer.Time = sent.messages, timestamppb.New(now)
 			if err := out.Send(answer); err != nil {
 				return err
 			}
@@ -64,8 +72,8 @@ func (s *service) WatchPipelines(q *adminv1.WatchPipelinesRequest,
 }
 
 // only is the pipeline of one source, if it is there.
-func only(source string, all []*adminv1.Pipeline) []*adminv1.Pipeline {
-	return slices.DeleteFunc(slices.Clone(all), func(p *adminv1.Pipeline) bool { return p.Source != source })
+func only(source string, all []overview.Listed) []overview.Listed {
+	return slices.DeleteFunc(slices.Clone(all), func(p overview.Listed) bool { return p.Pipeline.Source != source })
 }
 
 func watchInterval(d *durationpb.Duration) (time.Duration, error) {
@@ -82,23 +90,36 @@ func watchInterval(d *durationpb.Duration) (time.Duration, error) {
 		longestWatchInterval.String())
 }
 
-// sentPipelines is what a watcher knows, by source.
-type sentPipelines map[string]*adminv1.Pipeline
+// sentPipelines is what a watcher knows.
+type sentPipelines struct {
+	// basic says that it is told summaries.
+	basic bool
+	// known is what it was told last, by source, in so many messages.
+	known    map[string]overview.Listed
+	messages int64
+}
 
 // changes takes over all that there is now and says how it differs from before.
-func (s sentPipelines) changes(all []*adminv1.Pipeline) *adminv1.WatchPipelinesResponse {
+func (s *sentPipelines) changes(all []overview.Listed) *adminv1.WatchPipelinesResponse {
 	answer := &adminv1.WatchPipelinesResponse{}
-	there := map[string]bool{}
+	there := make(map[string]bool, len(all))
 	for _, p := range all {
-		there[p.Source] = true
-		if known, ok := s[p.Source]; !ok || !proto.Equal(known, p) {
-			s[p.Source] = p
-			answer.Pipelines = append(answer.Pipelines, p)
+		source := p.Pipeline.Source
+		there[source] = true
+		known, told := s.known[source]
+		switch {
+		case s.basic && (!told || known.Summary != p.Summary): // one that says the same is the same
+			answer.Summaries = append(answer.Summaries, p.Summary)
+		case !s.basic && (!told || !proto.Equal(known.Pipeline, p.Pipeline)):
+			answer.Pipelines = append(answer.Pipelines, p.Pipeline)
+		default:
+			continue
 		}
+		s.known[source] = p
 	}
-	for source := range s {
+	for source := range s.known {
 		if !there[source] {
-			delete(s, source)
+			delete(s.known, source)
 			answer.Deleted = append(answer.Deleted, source)
 		}
 	}

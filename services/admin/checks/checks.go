@@ -43,6 +43,7 @@ const (
 	KeptBack            = "kept_back"
 	Tables              = "tables"
 	Delivery            = "delivery"
+	Lateness            = "lateness"
 	Flow                = "flow"
 )
 
@@ -134,7 +135,7 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 			add(PassedOver, name, f)
 		}
 		for _, n := range s.Sink.Notices {
-			add(SourceChanges, noticeSubject(name, n), judgeNotice(n))
+			add(SourceChanges, NoticeSubject(name, n), judgeNotice(n))
 		}
 		add(Delivery, name, judgeSinkDelivery(s.Sink))
 	}
@@ -152,8 +153,13 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 		add(Tables, p.Source, judgeTables(p.Source, v.Tables))
 	}
 	add(Flow, p.Source, judgeFlow(p))
-	slices.SortStableFunc(all, func(a, b *adminv1.HealthCheck) int { return cmp.Compare(b.State, a.State) })
+	Sort(all)
 	return all
+}
+
+// Sort puts the worst checks first.
+func Sort(all []*adminv1.HealthCheck) {
+	slices.SortStableFunc(all, func(a, b *adminv1.HealthCheck) int { return cmp.Compare(b.State, a.State) })
 }
 
 // idles says that a sink of the pipeline does not run: how far it is behind is said where its state is.
@@ -176,7 +182,7 @@ func fine(summary string) finding { return finding{ok, summary, ""} }
 func Verdict(all []*adminv1.HealthCheck) (adminv1.Verdict, string) {
 	verdict, reason := adminv1.Verdict_VERDICT_UNSPECIFIED, ""
 	for _, c := range all {
-		if meant := means(c); meant > verdict || meant == verdict && c.Name == Flow &&
+		if meant := Means(c); meant > verdict || meant == verdict && c.Name == Flow &&
 			meant == adminv1.Verdict_VERDICT_HEALTHY {
 			verdict, reason = meant, c.Summary
 		}
@@ -184,8 +190,8 @@ func Verdict(all []*adminv1.HealthCheck) (adminv1.Verdict, string) {
 	return verdict, reason
 }
 
-// means is the verdict of a pipeline with nothing else than this check. The enum goes from good to bad.
-func means(c *adminv1.HealthCheck) adminv1.Verdict {
+// Means is the verdict of a pipeline with nothing else than this check. The enum goes from good to bad.
+func Means(c *adminv1.HealthCheck) adminv1.Verdict {
 	switch {
 	case c.State == failure:
 		return adminv1.Verdict_VERDICT_BROKEN

@@ -110,7 +110,7 @@ func System(names []string, workers map[string][]*adminv1.ServiceHealth) (adminv
 			worst = f
 		}
 	}
-	return means(&adminv1.HealthCheck{Name: Fleet, State: worst.state}), worst.summary
+	return Means(&adminv1.HealthCheck{Name: Fleet, State: worst.state}), worst.summary
 }
 
 func count(n int, of string) string { return Plural(n, of, of+"s") }

@@ -21,7 +21,7 @@ const leastGrowth = time.Minute
 func judgeLag(v View, s lag.Segment, l *adminv1.Lag) finding {
 	late := l.Time.AsDuration().Round(time.Millisecond)
 	grown := v.Trends.Growth[s]
-	if grown < leastGrowth || s.Sink != "" && grown < 2*flushInterval(v.Sinks[s.Sink]) {
+	if grown < leastGrowth || s.Sink != "" && grown < 2*FlushInterval(v.Sinks[s.Sink]) {
 		return fine(fmt.Sprintf("%v behind", late))
 	}
 	remedy := map[string]string{
@@ -34,8 +34,8 @@ func judgeLag(v View, s lag.Segment, l *adminv1.Lag) finding {
 		v.Trends.Over.Round(time.Second)), remedy}
 }
 
-// flushInterval is how long a sink waits for a batch to fill; a minute, its default, if it does not say.
-func flushInterval(config map[string]string) time.Duration {
+// FlushInterval is how long a sink waits for a batch to fill; a minute, its default, if it does not say.
+func FlushInterval(config map[string]string) time.Duration {
 	ms, err := strconv.ParseInt(config["flush.interval.ms"], 10, 64)
 	if err != nil || ms <= 0 || ms > int64(24*time.Hour/time.Millisecond) {
 		return time.Minute

@@ -98,8 +98,8 @@ func judgeSinkDelivery(s *sinkv1.Sink) finding {
 	return fine(s.Guarantee)
 }
 
-// noticeSubject tells the notices of a sink apart.
-func noticeSubject(sink string, n *sinkv1.SinkNotice) string {
+// NoticeSubject tells the notices of a sink apart.
+func NoticeSubject(sink string, n *sinkv1.SinkNotice) string {
 	return strings.TrimSpace(strings.Join([]string{sink, n.Topic, n.Column}, " "))
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
@@ -211,6 +212,9 @@ func (h *History) forecast(slot *capturev1.Slot) *adminv1.SlotForecast {
 	default:
 		left := time.Duration(min(float64(slot.SafeWalBytes)/writing, maxForecast.Seconds()) * float64(time.Second))
 		f.TimeToFull = durationpb.New(left)
+		if left < maxForecast {
+			f.FullTime = timestamppb.New(last.at.Add(left))
+		}
 		f.Limit = fmt.Sprintf(
 			"%d bytes may still be written before the slot is lost (max_slot_wal_keep_size), which takes %v at the present rate if capture confirms nothing", slot.SafeWalBytes, left.Round(time.Second))
 	}

@@ -45,6 +45,9 @@ func TestEachStepIsAsLateAsItIsSinceTheStepBeforeWasThere(t *testing.T) {
 	if f.GrowthBytesPerSecond != 100 || f.TimeToFull.AsDuration().Round(time.Second) != 10486*time.Second {
 		t.Errorf("the forecast is %v", f)
 	}
+	if at := start.Add(59*time.Second + f.TimeToFull.AsDuration()); !f.FullTime.AsTime().Equal(at) {
+		t.Errorf("by the clock it is full at %v, want %v", f.FullTime.AsTime(), at)
+	}
 }
 
 func TestAStepThatHasEverythingIsNotLate(t *testing.T) {

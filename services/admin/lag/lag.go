@@ -21,6 +21,9 @@ func Records(p *adminv1.Pipeline) (records int64) {
 
 // Waiting is how many records of one partition are not durable in Azure Data Explorer.
 func Waiting(p *adminv1.Pipeline, part *sinkv1.PartitionProgress) int64 {
+	if part.Waiting == sinkv1.PartitionProgress_WAITING_NOTHING {
+		return 0 // what is between the offsets are markers
+	}
 	return behind(p, part.End-max(part.Committed, 0))
 }
 

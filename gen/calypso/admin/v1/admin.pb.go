@@ -147,6 +147,120 @@ func (CheckState) EnumDescriptor() ([]byte, []int) {
 	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{1}
 }
 
+// PipelineView is how much is said of each pipeline.
+type PipelineView int32
+
+const (
+	// PIPELINE_VIEW_FULL.
+	PipelineView_PIPELINE_VIEW_UNSPECIFIED PipelineView = 0
+	// A PipelineSummary: what a list of a thousand pipelines shows.
+	PipelineView_PIPELINE_VIEW_BASIC PipelineView = 1
+	// All of Pipeline.
+	PipelineView_PIPELINE_VIEW_FULL PipelineView = 2
+)
+
+// Enum value maps for PipelineView.
+var (
+	PipelineView_name = map[int32]string{
+		0: "PIPELINE_VIEW_UNSPECIFIED",
+		1: "PIPELINE_VIEW_BASIC",
+		2: "PIPELINE_VIEW_FULL",
+	}
+	PipelineView_value = map[string]int32{
+		"PIPELINE_VIEW_UNSPECIFIED": 0,
+		"PIPELINE_VIEW_BASIC":       1,
+		"PIPELINE_VIEW_FULL":        2,
+	}
+)
+
+func (x PipelineView) Enum() *PipelineView {
+	p := new(PipelineView)
+	*p = x
+	return p
+}
+
+func (x PipelineView) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PipelineView) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_admin_v1_admin_proto_enumTypes[2].Descriptor()
+}
+
+func (PipelineView) Type() protoreflect.EnumType {
+	return &file_calypso_admin_v1_admin_proto_enumTypes[2]
+}
+
+func (x PipelineView) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PipelineView.Descriptor instead.
+func (PipelineView) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{2}
+}
+
+// HeldAt is between which steps a change is that is not queryable yet.
+type HeldAt int32
+
+const (
+	// Nowhere: nothing waits.
+	HeldAt_HELD_AT_UNSPECIFIED HeldAt = 0
+	// It is committed, and capture has not read it.
+	HeldAt_HELD_AT_COMMIT_TO_CAPTURE HeldAt = 1
+	// Capture has read it, and it is not durable in Kafka.
+	HeldAt_HELD_AT_CAPTURE_TO_KAFKA HeldAt = 2
+	// It is in its topic, and the sink has not read it.
+	HeldAt_HELD_AT_KAFKA_TO_SINK HeldAt = 3
+	// The sink has read it, and it is not queryable.
+	HeldAt_HELD_AT_SINK_TO_QUERYABLE HeldAt = 4
+)
+
+// Enum value maps for HeldAt.
+var (
+	HeldAt_name = map[int32]string{
+		0: "HELD_AT_UNSPECIFIED",
+		1: "HELD_AT_COMMIT_TO_CAPTURE",
+		2: "HELD_AT_CAPTURE_TO_KAFKA",
+		3: "HELD_AT_KAFKA_TO_SINK",
+		4: "HELD_AT_SINK_TO_QUERYABLE",
+	}
+	HeldAt_value = map[string]int32{
+		"HELD_AT_UNSPECIFIED":       0,
+		"HELD_AT_COMMIT_TO_CAPTURE": 1,
+		"HELD_AT_CAPTURE_TO_KAFKA":  2,
+		"HELD_AT_KAFKA_TO_SINK":     3,
+		"HELD_AT_SINK_TO_QUERYABLE": 4,
+	}
+)
+
+func (x HeldAt) Enum() *HeldAt {
+	p := new(HeldAt)
+	*p = x
+	return p
+}
+
+func (x HeldAt) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (HeldAt) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_admin_v1_admin_proto_enumTypes[3].Descriptor()
+}
+
+func (HeldAt) Type() protoreflect.EnumType {
+	return &file_calypso_admin_v1_admin_proto_enumTypes[3]
+}
+
+func (x HeldAt) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use HeldAt.Descriptor instead.
+func (HeldAt) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
 type RowDifference_Kind int32
 
 const (
@@ -186,11 +300,11 @@ func (x RowDifference_Kind) String() string {
 }
 
 func (RowDifference_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_calypso_admin_v1_admin_proto_enumTypes[2].Descriptor()
+	return file_calypso_admin_v1_admin_proto_enumTypes[4].Descriptor()
 }
 
 func (RowDifference_Kind) Type() protoreflect.EnumType {
-	return &file_calypso_admin_v1_admin_proto_enumTypes[2]
+	return &file_calypso_admin_v1_admin_proto_enumTypes[4]
 }
 
 func (x RowDifference_Kind) Number() protoreflect.EnumNumber {
@@ -199,7 +313,7 @@ func (x RowDifference_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RowDifference_Kind.Descriptor instead.
 func (RowDifference_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{26, 0}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{34, 0}
 }
 
 type ListLoggersRequest struct {
@@ -615,7 +729,7 @@ type HealthCheck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What is looked at: fleet, source_state, configuration, capture, snapshot, incremental_snapshot, slot, output_plugin, slot_space, open_transactions,
 	// progress, decoding, background_work, sink_state, truncates, ingestion, dead_letters, passed_over, source_changes, lag, topics, kept_back, tables, delivery,
-	// flow. A check that does not apply is not there.
+	// lateness (something is late and no other check explains it), flow. A check that does not apply is not there.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What it is about, where a pipeline has several of them: a connector, a fleet, a segment of the way.
 	Subject string     `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
@@ -988,7 +1102,10 @@ type SlotForecast struct {
 	// no limit or no growth.
 	TimeToFull *durationpb.Duration `protobuf:"bytes,3,opt,name=time_to_full,json=timeToFull,proto3" json:"time_to_full,omitempty"`
 	// What the limit is and what to do, in a sentence.
-	Limit         string `protobuf:"bytes,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit string `protobuf:"bytes,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// The same by the clock: when the slot is lost or, without a limit of its own, the server's storage full. Absent where that is more
+	// than a year away or not known.
+	FullTime      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=full_time,json=fullTime,proto3" json:"full_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1051,8 +1168,26 @@ func (x *SlotForecast) GetLimit() string {
 	return ""
 }
 
+func (x *SlotForecast) GetFullTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FullTime
+	}
+	return nil
+}
+
 type ListPipelinesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	View  PipelineView           `protobuf:"varint,1,opt,name=view,proto3,enum=calypso.admin.v1.PipelineView" json:"view,omitempty"`
+	// At most so many pipelines, 1000 at most; all if it is 0.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The last answer's next_page_token; empty for the first page. All else must be as it was then.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only pipelines whose source or one of whose sinks has this text in its name, in whatever case; all if empty.
+	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	// name, which is the default; verdict: worst first; late: those whose tables are latest first. Names decide between equals.
+	OrderBy string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	// Only pipelines with one of these verdicts; with any if there is none.
+	Verdicts      []Verdict `protobuf:"varint,6,rep,packed,name=verdicts,proto3,enum=calypso.admin.v1.Verdict" json:"verdicts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1087,9 +1222,58 @@ func (*ListPipelinesRequest) Descriptor() ([]byte, []int) {
 	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
+func (x *ListPipelinesRequest) GetView() PipelineView {
+	if x != nil {
+		return x.View
+	}
+	return PipelineView_PIPELINE_VIEW_UNSPECIFIED
+}
+
+func (x *ListPipelinesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPipelinesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListPipelinesRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListPipelinesRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
+	}
+	return ""
+}
+
+func (x *ListPipelinesRequest) GetVerdicts() []Verdict {
+	if x != nil {
+		return x.Verdicts
+	}
+	return nil
+}
+
 type ListPipelinesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pipelines     []*Pipeline            `protobuf:"bytes,1,rep,name=pipelines,proto3" json:"pipelines,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With PIPELINE_VIEW_FULL.
+	Pipelines []*Pipeline `protobuf:"bytes,1,rep,name=pipelines,proto3" json:"pipelines,omitempty"`
+	// With PIPELINE_VIEW_BASIC.
+	Summaries []*PipelineSummary `protobuf:"bytes,2,rep,name=summaries,proto3" json:"summaries,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// How many pipelines match, on all pages.
+	TotalSize     int32 `protobuf:"varint,4,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1131,6 +1315,196 @@ func (x *ListPipelinesResponse) GetPipelines() []*Pipeline {
 	return nil
 }
 
+func (x *ListPipelinesResponse) GetSummaries() []*PipelineSummary {
+	if x != nil {
+		return x.Summaries
+	}
+	return nil
+}
+
+func (x *ListPipelinesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListPipelinesResponse) GetTotalSize() int32 {
+	if x != nil {
+		return x.TotalSize
+	}
+	return 0
+}
+
+// PipelineSummary is a pipeline in a line. What changes all the time where nothing is wrong is not in it: a pipeline that does well
+// has the same summary from day to day.
+type PipelineSummary struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Source  string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Verdict Verdict                `protobuf:"varint,2,opt,name=verdict,proto3,enum=calypso.admin.v1.Verdict" json:"verdict,omitempty"`
+	// As Pipeline.reason, in 160 bytes at most.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// State of the source connector.
+	State v1.State       `protobuf:"varint,4,opt,name=state,proto3,enum=calypso.connector.v1.State" json:"state,omitempty"`
+	Sinks []*SinkSummary `protobuf:"bytes,5,rep,name=sinks,proto3" json:"sinks,omitempty"`
+	// How many rows ListTables has of the pipeline, and how many of them are late with a cause (TableStatus.check).
+	Tables     int32 `protobuf:"varint,6,opt,name=tables,proto3" json:"tables,omitempty"`
+	LateTables int32 `protobuf:"varint,7,opt,name=late_tables,json=lateTables,proto3" json:"late_tables,omitempty"`
+	// When the oldest of their changes that are not queryable was committed: how late the latest table is, is how long ago that was.
+	// Absent if no table is late.
+	LateSince *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=late_since,json=lateSince,proto3" json:"late_since,omitempty"`
+	// When the slot is full (SlotForecast.full_time), to about a twentieth of the time until then, if that is within 30 days.
+	SlotFullTime  *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=slot_full_time,json=slotFullTime,proto3" json:"slot_full_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PipelineSummary) Reset() {
+	*x = PipelineSummary{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PipelineSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PipelineSummary) ProtoMessage() {}
+
+func (x *PipelineSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PipelineSummary.ProtoReflect.Descriptor instead.
+func (*PipelineSummary) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PipelineSummary) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *PipelineSummary) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *PipelineSummary) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PipelineSummary) GetState() v1.State {
+	if x != nil {
+		return x.State
+	}
+	return v1.State(0)
+}
+
+func (x *PipelineSummary) GetSinks() []*SinkSummary {
+	if x != nil {
+		return x.Sinks
+	}
+	return nil
+}
+
+func (x *PipelineSummary) GetTables() int32 {
+	if x != nil {
+		return x.Tables
+	}
+	return 0
+}
+
+func (x *PipelineSummary) GetLateTables() int32 {
+	if x != nil {
+		return x.LateTables
+	}
+	return 0
+}
+
+func (x *PipelineSummary) GetLateSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LateSince
+	}
+	return nil
+}
+
+func (x *PipelineSummary) GetSlotFullTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SlotFullTime
+	}
+	return nil
+}
+
+// SinkSummary is a sink connector in a line.
+type SinkSummary struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	State         v1.State               `protobuf:"varint,2,opt,name=state,proto3,enum=calypso.connector.v1.State" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SinkSummary) Reset() {
+	*x = SinkSummary{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SinkSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SinkSummary) ProtoMessage() {}
+
+func (x *SinkSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SinkSummary.ProtoReflect.Descriptor instead.
+func (*SinkSummary) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SinkSummary) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SinkSummary) GetState() v1.State {
+	if x != nil {
+		return x.State
+	}
+	return v1.State(0)
+}
+
 type GetPipelineRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Source        string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
@@ -1140,7 +1514,7 @@ type GetPipelineRequest struct {
 
 func (x *GetPipelineRequest) Reset() {
 	*x = GetPipelineRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1526,7 @@ func (x *GetPipelineRequest) String() string {
 func (*GetPipelineRequest) ProtoMessage() {}
 
 func (x *GetPipelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1539,7 @@ func (x *GetPipelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPipelineRequest.ProtoReflect.Descriptor instead.
 func (*GetPipelineRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetPipelineRequest) GetSource() string {
@@ -1184,7 +1558,7 @@ type GetPipelineResponse struct {
 
 func (x *GetPipelineResponse) Reset() {
 	*x = GetPipelineResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1570,7 @@ func (x *GetPipelineResponse) String() string {
 func (*GetPipelineResponse) ProtoMessage() {}
 
 func (x *GetPipelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1583,7 @@ func (x *GetPipelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPipelineResponse.ProtoReflect.Descriptor instead.
 func (*GetPipelineResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetPipelineResponse) GetPipeline() *Pipeline {
@@ -1225,13 +1599,14 @@ type WatchPipelinesRequest struct {
 	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// How often to look for changes: 1 s if it is not set, 500 ms at least, one minute at most.
 	Interval      *durationpb.Duration `protobuf:"bytes,2,opt,name=interval,proto3" json:"interval,omitempty"`
+	View          PipelineView         `protobuf:"varint,3,opt,name=view,proto3,enum=calypso.admin.v1.PipelineView" json:"view,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WatchPipelinesRequest) Reset() {
 	*x = WatchPipelinesRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1243,7 +1618,7 @@ func (x *WatchPipelinesRequest) String() string {
 func (*WatchPipelinesRequest) ProtoMessage() {}
 
 func (x *WatchPipelinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1256,7 +1631,7 @@ func (x *WatchPipelinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchPipelinesRequest.ProtoReflect.Descriptor instead.
 func (*WatchPipelinesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchPipelinesRequest) GetSource() string {
@@ -1273,20 +1648,32 @@ func (x *WatchPipelinesRequest) GetInterval() *durationpb.Duration {
 	return nil
 }
 
+func (x *WatchPipelinesRequest) GetView() PipelineView {
+	if x != nil {
+		return x.View
+	}
+	return PipelineView_PIPELINE_VIEW_UNSPECIFIED
+}
+
 type WatchPipelinesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The pipelines that changed, sorted by source. In the first message all of them, so that an empty one says that there are none.
+	// The pipelines that changed, sorted by source, with PIPELINE_VIEW_FULL. In the first message all of them, so that an empty one says
+	// that there are none.
 	Pipelines []*Pipeline `protobuf:"bytes,1,rep,name=pipelines,proto3" json:"pipelines,omitempty"`
 	// Sources whose connectors were deleted.
-	Deleted       []string               `protobuf:"bytes,2,rep,name=deleted,proto3" json:"deleted,omitempty"`
-	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	Deleted []string               `protobuf:"bytes,2,rep,name=deleted,proto3" json:"deleted,omitempty"`
+	Time    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	// The same with PIPELINE_VIEW_BASIC.
+	Summaries []*PipelineSummary `protobuf:"bytes,4,rep,name=summaries,proto3" json:"summaries,omitempty"`
+	// Counts the messages of this watch from 1: whoever misses one begins again.
+	Sequence      int64 `protobuf:"varint,5,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WatchPipelinesResponse) Reset() {
 	*x = WatchPipelinesResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[18]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1685,7 @@ func (x *WatchPipelinesResponse) String() string {
 func (*WatchPipelinesResponse) ProtoMessage() {}
 
 func (x *WatchPipelinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[18]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1698,7 @@ func (x *WatchPipelinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchPipelinesResponse.ProtoReflect.Descriptor instead.
 func (*WatchPipelinesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchPipelinesResponse) GetPipelines() []*Pipeline {
@@ -1335,6 +1722,515 @@ func (x *WatchPipelinesResponse) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *WatchPipelinesResponse) GetSummaries() []*PipelineSummary {
+	if x != nil {
+		return x.Summaries
+	}
+	return nil
+}
+
+func (x *WatchPipelinesResponse) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+type GetPipelineHistoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Source        string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPipelineHistoryRequest) Reset() {
+	*x = GetPipelineHistoryRequest{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPipelineHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPipelineHistoryRequest) ProtoMessage() {}
+
+func (x *GetPipelineHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPipelineHistoryRequest.ProtoReflect.Descriptor instead.
+func (*GetPipelineHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetPipelineHistoryRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+type GetPipelineHistoryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the first value of each series. Absent before there is one.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// From one value to the next: 15 s.
+	Interval *durationpb.Duration `protobuf:"bytes,2,opt,name=interval,proto3" json:"interval,omitempty"`
+	// All have as many values, 240 at most, oldest first.
+	Series        []*HistorySeries `protobuf:"bytes,3,rep,name=series,proto3" json:"series,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPipelineHistoryResponse) Reset() {
+	*x = GetPipelineHistoryResponse{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPipelineHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPipelineHistoryResponse) ProtoMessage() {}
+
+func (x *GetPipelineHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPipelineHistoryResponse.ProtoReflect.Descriptor instead.
+func (*GetPipelineHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GetPipelineHistoryResponse) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *GetPipelineHistoryResponse) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *GetPipelineHistoryResponse) GetSeries() []*HistorySeries {
+	if x != nil {
+		return x.Series
+	}
+	return nil
+}
+
+// HistorySeries is a number of a pipeline over time.
+type HistorySeries struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// late_commit_to_capture, late_capture_to_kafka, late_kafka_to_sink, late_sink_to_queryable: lateness of the latest table that is held
+	// there, s. late: of the latest table wherever it is held, s. late_tables: how many are late with a cause. records_waiting: records of
+	// Kafka that are not queryable, of all sinks. rows_captured, rows_ingested: rows a second into Kafka, and into all targets.
+	// slot_retained: log that the server keeps for the slot, bytes. slot_free: bytes until the slot is full. verdict: the number of the Verdict.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// s, {table}, {record}, {row}/s, By, or empty.
+	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	// -1 where the number was not known.
+	Values        []float32 `protobuf:"fixed32,3,rep,packed,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistorySeries) Reset() {
+	*x = HistorySeries{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistorySeries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistorySeries) ProtoMessage() {}
+
+func (x *HistorySeries) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistorySeries.ProtoReflect.Descriptor instead.
+func (*HistorySeries) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *HistorySeries) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HistorySeries) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *HistorySeries) GetValues() []float32 {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+type ListTablesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// late, which is the default: those first that are late with a cause, the latest first, then those of which changes are on their way;
+	// name: by source, table and sink; waiting: those with the most records waiting first.
+	OrderBy string `protobuf:"bytes,1,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	// At most so many rows; 50 if it is 0, 1000 at most.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The last answer's next_page_token; empty for the first page. All else must be as it was then. Between two pages rows may change
+	// places, so that one comes twice or not at all.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only rows that have this text in the name of the source, the table, the sink or the target, in whatever case; all if empty.
+	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Only tables that have a check: they are late with a cause, or nobody can say whether they are.
+	LateOnly bool `protobuf:"varint,5,opt,name=late_only,json=lateOnly,proto3" json:"late_only,omitempty"`
+	// Only tables that are at least so late.
+	MinLateSeconds int64 `protobuf:"varint,6,opt,name=min_late_seconds,json=minLateSeconds,proto3" json:"min_late_seconds,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ListTablesRequest) Reset() {
+	*x = ListTablesRequest{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTablesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTablesRequest) ProtoMessage() {}
+
+func (x *ListTablesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTablesRequest.ProtoReflect.Descriptor instead.
+func (*ListTablesRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListTablesRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
+	}
+	return ""
+}
+
+func (x *ListTablesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListTablesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListTablesRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListTablesRequest) GetLateOnly() bool {
+	if x != nil {
+		return x.LateOnly
+	}
+	return false
+}
+
+func (x *ListTablesRequest) GetMinLateSeconds() int64 {
+	if x != nil {
+		return x.MinLateSeconds
+	}
+	return 0
+}
+
+type ListTablesResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Tables []*TableStatus         `protobuf:"bytes,1,rep,name=tables,proto3" json:"tables,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// How many rows match, on all pages.
+	TotalSize int32 `protobuf:"varint,3,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
+	// When this was looked at.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTablesResponse) Reset() {
+	*x = ListTablesResponse{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTablesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTablesResponse) ProtoMessage() {}
+
+func (x *ListTablesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTablesResponse.ProtoReflect.Descriptor instead.
+func (*ListTablesResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListTablesResponse) GetTables() []*TableStatus {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+func (x *ListTablesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListTablesResponse) GetTotalSize() int32 {
+	if x != nil {
+		return x.TotalSize
+	}
+	return 0
+}
+
+func (x *ListTablesResponse) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// TableStatus is a table on its way to one target of one sink. A table that no sink reads has a row without a sink, which is late only
+// as long as it is not in Kafka.
+type TableStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the source connector.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// schema.table; empty if the topic is not a table's.
+	Table string `protobuf:"bytes,2,opt,name=table,proto3" json:"table,omitempty"`
+	Topic string `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Name of the sink connector; empty if none reads the topic.
+	Sink string `protobuf:"bytes,4,opt,name=sink,proto3" json:"sink,omitempty"`
+	// database.table; empty before the sink's tasks have the topic's partitions.
+	Target string `protobuf:"bytes,5,opt,name=target,proto3" json:"target,omitempty"`
+	// As in PipelineTableSink.
+	LateSeconds    float64                `protobuf:"fixed64,6,opt,name=late_seconds,json=lateSeconds,proto3" json:"late_seconds,omitempty"`
+	HeldAt         HeldAt                 `protobuf:"varint,7,opt,name=held_at,json=heldAt,proto3,enum=calypso.admin.v1.HeldAt" json:"held_at,omitempty"`
+	HeldSince      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=held_since,json=heldSince,proto3" json:"held_since,omitempty"`
+	Check          string                 `protobuf:"bytes,9,opt,name=check,proto3" json:"check,omitempty"`
+	Because        string                 `protobuf:"bytes,10,opt,name=because,proto3" json:"because,omitempty"`
+	Remedy         string                 `protobuf:"bytes,11,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	RecordsWaiting int64                  `protobuf:"varint,12,opt,name=records_waiting,json=recordsWaiting,proto3" json:"records_waiting,omitempty"`
+	// What the check means for this table alone; healthy without one.
+	Verdict Verdict `protobuf:"varint,13,opt,name=verdict,proto3,enum=calypso.admin.v1.Verdict" json:"verdict,omitempty"`
+	// The same in a sentence: "public.orders is 14 min late in analytics.Orders; held at sink → queryable since 02:51 UTC, because …; do
+	// this: …". Empty if nothing waits.
+	Sentence      string `protobuf:"bytes,14,opt,name=sentence,proto3" json:"sentence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableStatus) Reset() {
+	*x = TableStatus{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableStatus) ProtoMessage() {}
+
+func (x *TableStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableStatus.ProtoReflect.Descriptor instead.
+func (*TableStatus) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *TableStatus) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *TableStatus) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *TableStatus) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *TableStatus) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+func (x *TableStatus) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *TableStatus) GetLateSeconds() float64 {
+	if x != nil {
+		return x.LateSeconds
+	}
+	return 0
+}
+
+func (x *TableStatus) GetHeldAt() HeldAt {
+	if x != nil {
+		return x.HeldAt
+	}
+	return HeldAt_HELD_AT_UNSPECIFIED
+}
+
+func (x *TableStatus) GetHeldSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeldSince
+	}
+	return nil
+}
+
+func (x *TableStatus) GetCheck() string {
+	if x != nil {
+		return x.Check
+	}
+	return ""
+}
+
+func (x *TableStatus) GetBecause() string {
+	if x != nil {
+		return x.Because
+	}
+	return ""
+}
+
+func (x *TableStatus) GetRemedy() string {
+	if x != nil {
+		return x.Remedy
+	}
+	return ""
+}
+
+func (x *TableStatus) GetRecordsWaiting() int64 {
+	if x != nil {
+		return x.RecordsWaiting
+	}
+	return 0
+}
+
+func (x *TableStatus) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *TableStatus) GetSentence() string {
+	if x != nil {
+		return x.Sentence
+	}
+	return ""
+}
+
 type ListPipelineTablesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Source        string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
@@ -1344,7 +2240,7 @@ type ListPipelineTablesRequest struct {
 
 func (x *ListPipelineTablesRequest) Reset() {
 	*x = ListPipelineTablesRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[19]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +2252,7 @@ func (x *ListPipelineTablesRequest) String() string {
 func (*ListPipelineTablesRequest) ProtoMessage() {}
 
 func (x *ListPipelineTablesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[19]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +2265,7 @@ func (x *ListPipelineTablesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPipelineTablesRequest.ProtoReflect.Descriptor instead.
 func (*ListPipelineTablesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListPipelineTablesRequest) GetSource() string {
@@ -1389,7 +2285,7 @@ type ListPipelineTablesResponse struct {
 
 func (x *ListPipelineTablesResponse) Reset() {
 	*x = ListPipelineTablesResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[20]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +2297,7 @@ func (x *ListPipelineTablesResponse) String() string {
 func (*ListPipelineTablesResponse) ProtoMessage() {}
 
 func (x *ListPipelineTablesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[20]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +2310,7 @@ func (x *ListPipelineTablesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPipelineTablesResponse.ProtoReflect.Descriptor instead.
 func (*ListPipelineTablesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListPipelineTablesResponse) GetTables() []*PipelineTable {
@@ -1443,7 +2339,7 @@ type PipelineTable struct {
 
 func (x *PipelineTable) Reset() {
 	*x = PipelineTable{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[21]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +2351,7 @@ func (x *PipelineTable) String() string {
 func (*PipelineTable) ProtoMessage() {}
 
 func (x *PipelineTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[21]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +2364,7 @@ func (x *PipelineTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PipelineTable.ProtoReflect.Descriptor instead.
 func (*PipelineTable) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PipelineTable) GetTable() string {
@@ -1520,13 +2416,27 @@ type PipelineTableSink struct {
 	// Rows that the present workers have ingested since they took the partitions.
 	RowsIngested     int64                  `protobuf:"varint,6,opt,name=rows_ingested,json=rowsIngested,proto3" json:"rows_ingested,omitempty"`
 	LastIngestedTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_ingested_time,json=lastIngestedTime,proto3" json:"last_ingested_time,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Age of the table's oldest change that is not queryable yet: 0 when nothing waits, also of a table that has long been idle. It counts
+	// from the commit by PostgreSQL's clock, or from the production of the record where the commit is not known, and of changes that are not
+	// in Kafka from when the server was first seen to have more of them, which can be some seconds after.
+	LateSeconds float64 `protobuf:"fixed64,8,opt,name=late_seconds,json=lateSeconds,proto3" json:"late_seconds,omitempty"`
+	// Where that change is.
+	HeldAt HeldAt `protobuf:"varint,9,opt,name=held_at,json=heldAt,proto3,enum=calypso.admin.v1.HeldAt" json:"held_at,omitempty"`
+	// Since when changes have been held there without a pause, as far back as admin has looked.
+	HeldSince *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=held_since,json=heldSince,proto3" json:"held_since,omitempty"`
+	// The check that explains it (HealthCheck.name); empty if nothing waits or nothing is wrong, as of a batch that fills. While somebody
+	// cannot be asked whether anything waits, held_at is where that is not known, and the check says why.
+	Check string `protobuf:"bytes,11,opt,name=check,proto3" json:"check,omitempty"`
+	// What that check found, the deepest cause last, and what to do about it.
+	Because       string `protobuf:"bytes,12,opt,name=because,proto3" json:"because,omitempty"`
+	Remedy        string `protobuf:"bytes,13,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PipelineTableSink) Reset() {
 	*x = PipelineTableSink{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[22]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +2448,7 @@ func (x *PipelineTableSink) String() string {
 func (*PipelineTableSink) ProtoMessage() {}
 
 func (x *PipelineTableSink) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[22]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +2461,7 @@ func (x *PipelineTableSink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PipelineTableSink.ProtoReflect.Descriptor instead.
 func (*PipelineTableSink) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PipelineTableSink) GetSink() string {
@@ -1603,6 +2513,48 @@ func (x *PipelineTableSink) GetLastIngestedTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *PipelineTableSink) GetLateSeconds() float64 {
+	if x != nil {
+		return x.LateSeconds
+	}
+	return 0
+}
+
+func (x *PipelineTableSink) GetHeldAt() HeldAt {
+	if x != nil {
+		return x.HeldAt
+	}
+	return HeldAt_HELD_AT_UNSPECIFIED
+}
+
+func (x *PipelineTableSink) GetHeldSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeldSince
+	}
+	return nil
+}
+
+func (x *PipelineTableSink) GetCheck() string {
+	if x != nil {
+		return x.Check
+	}
+	return ""
+}
+
+func (x *PipelineTableSink) GetBecause() string {
+	if x != nil {
+		return x.Because
+	}
+	return ""
+}
+
+func (x *PipelineTableSink) GetRemedy() string {
+	if x != nil {
+		return x.Remedy
+	}
+	return ""
+}
+
 type VerifyPipelineRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Source string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
@@ -1621,7 +2573,7 @@ type VerifyPipelineRequest struct {
 
 func (x *VerifyPipelineRequest) Reset() {
 	*x = VerifyPipelineRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[23]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +2585,7 @@ func (x *VerifyPipelineRequest) String() string {
 func (*VerifyPipelineRequest) ProtoMessage() {}
 
 func (x *VerifyPipelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[23]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +2598,7 @@ func (x *VerifyPipelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyPipelineRequest.ProtoReflect.Descriptor instead.
 func (*VerifyPipelineRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *VerifyPipelineRequest) GetSource() string {
@@ -1699,7 +2651,7 @@ type VerifyPipelineResponse struct {
 
 func (x *VerifyPipelineResponse) Reset() {
 	*x = VerifyPipelineResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[24]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +2663,7 @@ func (x *VerifyPipelineResponse) String() string {
 func (*VerifyPipelineResponse) ProtoMessage() {}
 
 func (x *VerifyPipelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[24]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +2676,7 @@ func (x *VerifyPipelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyPipelineResponse.ProtoReflect.Descriptor instead.
 func (*VerifyPipelineResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *VerifyPipelineResponse) GetEvent() isVerifyPipelineResponse_Event {
@@ -1815,7 +2767,7 @@ type VerifyProgress struct {
 
 func (x *VerifyProgress) Reset() {
 	*x = VerifyProgress{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[25]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +2779,7 @@ func (x *VerifyProgress) String() string {
 func (*VerifyProgress) ProtoMessage() {}
 
 func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[25]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +2792,7 @@ func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyProgress.ProtoReflect.Descriptor instead.
 func (*VerifyProgress) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *VerifyProgress) GetTable() string {
@@ -1899,7 +2851,7 @@ type RowDifference struct {
 
 func (x *RowDifference) Reset() {
 	*x = RowDifference{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[26]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +2863,7 @@ func (x *RowDifference) String() string {
 func (*RowDifference) ProtoMessage() {}
 
 func (x *RowDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[26]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2876,7 @@ func (x *RowDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowDifference.ProtoReflect.Descriptor instead.
 func (*RowDifference) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RowDifference) GetTable() string {
@@ -1985,7 +2937,7 @@ type TableVerification struct {
 
 func (x *TableVerification) Reset() {
 	*x = TableVerification{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[27]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1997,7 +2949,7 @@ func (x *TableVerification) String() string {
 func (*TableVerification) ProtoMessage() {}
 
 func (x *TableVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[27]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2010,7 +2962,7 @@ func (x *TableVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableVerification.ProtoReflect.Descriptor instead.
 func (*TableVerification) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *TableVerification) GetTable() string {
@@ -2116,7 +3068,7 @@ type TableExtent struct {
 
 func (x *TableExtent) Reset() {
 	*x = TableExtent{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[28]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2128,7 +3080,7 @@ func (x *TableExtent) String() string {
 func (*TableExtent) ProtoMessage() {}
 
 func (x *TableExtent) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[28]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2141,7 +3093,7 @@ func (x *TableExtent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableExtent.ProtoReflect.Descriptor instead.
 func (*TableExtent) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *TableExtent) GetRows() int64 {
@@ -2180,7 +3132,7 @@ type VerifySummary struct {
 
 func (x *VerifySummary) Reset() {
 	*x = VerifySummary{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[29]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2192,7 +3144,7 @@ func (x *VerifySummary) String() string {
 func (*VerifySummary) ProtoMessage() {}
 
 func (x *VerifySummary) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[29]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2205,7 +3157,7 @@ func (x *VerifySummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifySummary.ProtoReflect.Descriptor instead.
 func (*VerifySummary) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *VerifySummary) GetEqual() bool {
@@ -2255,7 +3207,7 @@ type RepairPipelineRequest struct {
 
 func (x *RepairPipelineRequest) Reset() {
 	*x = RepairPipelineRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[30]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2267,7 +3219,7 @@ func (x *RepairPipelineRequest) String() string {
 func (*RepairPipelineRequest) ProtoMessage() {}
 
 func (x *RepairPipelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[30]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2280,7 +3232,7 @@ func (x *RepairPipelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RepairPipelineRequest.ProtoReflect.Descriptor instead.
 func (*RepairPipelineRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{30}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RepairPipelineRequest) GetSource() string {
@@ -2340,7 +3292,7 @@ type RepairPipelineResponse struct {
 
 func (x *RepairPipelineResponse) Reset() {
 	*x = RepairPipelineResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[31]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +3304,7 @@ func (x *RepairPipelineResponse) String() string {
 func (*RepairPipelineResponse) ProtoMessage() {}
 
 func (x *RepairPipelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[31]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +3317,7 @@ func (x *RepairPipelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RepairPipelineResponse.ProtoReflect.Descriptor instead.
 func (*RepairPipelineResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{31}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RepairPipelineResponse) GetEvent() isRepairPipelineResponse_Event {
@@ -2458,7 +3410,7 @@ type RowRemoval struct {
 
 func (x *RowRemoval) Reset() {
 	*x = RowRemoval{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[32]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +3422,7 @@ func (x *RowRemoval) String() string {
 func (*RowRemoval) ProtoMessage() {}
 
 func (x *RowRemoval) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[32]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +3435,7 @@ func (x *RowRemoval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowRemoval.ProtoReflect.Descriptor instead.
 func (*RowRemoval) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{32}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RowRemoval) GetTable() string {
@@ -2548,7 +3500,7 @@ type TableRepair struct {
 
 func (x *TableRepair) Reset() {
 	*x = TableRepair{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[33]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2560,7 +3512,7 @@ func (x *TableRepair) String() string {
 func (*TableRepair) ProtoMessage() {}
 
 func (x *TableRepair) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[33]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2573,7 +3525,7 @@ func (x *TableRepair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableRepair.ProtoReflect.Descriptor instead.
 func (*TableRepair) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{33}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *TableRepair) GetTable() string {
@@ -2646,7 +3598,7 @@ type RepairSummary struct {
 
 func (x *RepairSummary) Reset() {
 	*x = RepairSummary{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[34]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +3610,7 @@ func (x *RepairSummary) String() string {
 func (*RepairSummary) ProtoMessage() {}
 
 func (x *RepairSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[34]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +3623,7 @@ func (x *RepairSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RepairSummary.ProtoReflect.Descriptor instead.
 func (*RepairSummary) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{34}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RepairSummary) GetWritten() bool {
@@ -2758,27 +3710,99 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x03Lag\x12\x14\n" +
 	"\x05bytes\x18\x01 \x01(\x03R\x05bytes\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x03R\arecords\x12-\n" +
-	"\x04time\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04time\"\xbf\x01\n" +
+	"\x04time\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04time\"\xf8\x01\n" +
 	"\fSlotForecast\x12%\n" +
 	"\x0eretained_bytes\x18\x01 \x01(\x03R\rretainedBytes\x125\n" +
 	"\x17growth_bytes_per_second\x18\x02 \x01(\x01R\x14growthBytesPerSecond\x12;\n" +
 	"\ftime_to_full\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"timeToFull\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\tR\x05limit\"\x16\n" +
-	"\x14ListPipelinesRequest\"Q\n" +
+	"\x05limit\x18\x04 \x01(\tR\x05limit\x127\n" +
+	"\tfull_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bfullTime\"\xf0\x01\n" +
+	"\x14ListPipelinesRequest\x122\n" +
+	"\x04view\x18\x01 \x01(\x0e2\x1e.calypso.admin.v1.PipelineViewR\x04view\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x19\n" +
+	"\border_by\x18\x05 \x01(\tR\aorderBy\x125\n" +
+	"\bverdicts\x18\x06 \x03(\x0e2\x19.calypso.admin.v1.VerdictR\bverdicts\"\xd9\x01\n" +
 	"\x15ListPipelinesResponse\x128\n" +
-	"\tpipelines\x18\x01 \x03(\v2\x1a.calypso.admin.v1.PipelineR\tpipelines\",\n" +
+	"\tpipelines\x18\x01 \x03(\v2\x1a.calypso.admin.v1.PipelineR\tpipelines\x12?\n" +
+	"\tsummaries\x18\x02 \x03(\v2!.calypso.admin.v1.PipelineSummaryR\tsummaries\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12\x1d\n" +
+	"\n" +
+	"total_size\x18\x04 \x01(\x05R\ttotalSize\"\x94\x03\n" +
+	"\x0fPipelineSummary\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x123\n" +
+	"\averdict\x18\x02 \x01(\x0e2\x19.calypso.admin.v1.VerdictR\averdict\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x121\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x1b.calypso.connector.v1.StateR\x05state\x123\n" +
+	"\x05sinks\x18\x05 \x03(\v2\x1d.calypso.admin.v1.SinkSummaryR\x05sinks\x12\x16\n" +
+	"\x06tables\x18\x06 \x01(\x05R\x06tables\x12\x1f\n" +
+	"\vlate_tables\x18\a \x01(\x05R\n" +
+	"lateTables\x129\n" +
+	"\n" +
+	"late_since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tlateSince\x12@\n" +
+	"\x0eslot_full_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\fslotFullTime\"T\n" +
+	"\vSinkSummary\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1b.calypso.connector.v1.StateR\x05state\",\n" +
 	"\x12GetPipelineRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\"M\n" +
 	"\x13GetPipelineResponse\x126\n" +
-	"\bpipeline\x18\x01 \x01(\v2\x1a.calypso.admin.v1.PipelineR\bpipeline\"f\n" +
+	"\bpipeline\x18\x01 \x01(\v2\x1a.calypso.admin.v1.PipelineR\bpipeline\"\x9a\x01\n" +
 	"\x15WatchPipelinesRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x125\n" +
-	"\binterval\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\x9c\x01\n" +
+	"\binterval\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\binterval\x122\n" +
+	"\x04view\x18\x03 \x01(\x0e2\x1e.calypso.admin.v1.PipelineViewR\x04view\"\xf9\x01\n" +
 	"\x16WatchPipelinesResponse\x128\n" +
 	"\tpipelines\x18\x01 \x03(\v2\x1a.calypso.admin.v1.PipelineR\tpipelines\x12\x18\n" +
 	"\adeleted\x18\x02 \x03(\tR\adeleted\x12.\n" +
-	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"3\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12?\n" +
+	"\tsummaries\x18\x04 \x03(\v2!.calypso.admin.v1.PipelineSummaryR\tsummaries\x12\x1a\n" +
+	"\bsequence\x18\x05 \x01(\x03R\bsequence\"3\n" +
+	"\x19GetPipelineHistoryRequest\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\"\xc7\x01\n" +
+	"\x1aGetPipelineHistoryResponse\x129\n" +
+	"\n" +
+	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\binterval\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\binterval\x127\n" +
+	"\x06series\x18\x03 \x03(\v2\x1f.calypso.admin.v1.HistorySeriesR\x06series\"O\n" +
+	"\rHistorySeries\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x16\n" +
+	"\x06values\x18\x03 \x03(\x02R\x06values\"\xc9\x01\n" +
+	"\x11ListTablesRequest\x12\x19\n" +
+	"\border_by\x18\x01 \x01(\tR\aorderBy\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x1b\n" +
+	"\tlate_only\x18\x05 \x01(\bR\blateOnly\x12(\n" +
+	"\x10min_late_seconds\x18\x06 \x01(\x03R\x0eminLateSeconds\"\xc2\x01\n" +
+	"\x12ListTablesResponse\x125\n" +
+	"\x06tables\x18\x01 \x03(\v2\x1d.calypso.admin.v1.TableStatusR\x06tables\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
+	"\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\x12.\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xd0\x03\n" +
+	"\vTableStatus\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x14\n" +
+	"\x05table\x18\x02 \x01(\tR\x05table\x12\x14\n" +
+	"\x05topic\x18\x03 \x01(\tR\x05topic\x12\x12\n" +
+	"\x04sink\x18\x04 \x01(\tR\x04sink\x12\x16\n" +
+	"\x06target\x18\x05 \x01(\tR\x06target\x12!\n" +
+	"\flate_seconds\x18\x06 \x01(\x01R\vlateSeconds\x121\n" +
+	"\aheld_at\x18\a \x01(\x0e2\x18.calypso.admin.v1.HeldAtR\x06heldAt\x129\n" +
+	"\n" +
+	"held_since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\theldSince\x12\x14\n" +
+	"\x05check\x18\t \x01(\tR\x05check\x12\x18\n" +
+	"\abecause\x18\n" +
+	" \x01(\tR\abecause\x12\x16\n" +
+	"\x06remedy\x18\v \x01(\tR\x06remedy\x12'\n" +
+	"\x0frecords_waiting\x18\f \x01(\x03R\x0erecordsWaiting\x123\n" +
+	"\averdict\x18\r \x01(\x0e2\x19.calypso.admin.v1.VerdictR\averdict\x12\x1a\n" +
+	"\bsentence\x18\x0e \x01(\tR\bsentence\"3\n" +
 	"\x19ListPipelineTablesRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\"U\n" +
 	"\x1aListPipelineTablesResponse\x127\n" +
@@ -2788,7 +3812,7 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12=\n" +
 	"\bsnapshot\x18\x03 \x01(\v2!.calypso.capture.v1.TableSnapshotR\bsnapshot\x12=\n" +
 	"\bcaptured\x18\x05 \x01(\v2!.calypso.capture.v1.CapturedTableR\bcaptured\x129\n" +
-	"\x05sinks\x18\x04 \x03(\v2#.calypso.admin.v1.PipelineTableSinkR\x05sinks\"\xcf\x02\n" +
+	"\x05sinks\x18\x04 \x03(\v2#.calypso.admin.v1.PipelineTableSinkR\x05sinks\"\xa8\x04\n" +
 	"\x11PipelineTableSink\x12\x12\n" +
 	"\x04sink\x18\x01 \x01(\tR\x04sink\x12'\n" +
 	"\x0ftarget_database\x18\x02 \x01(\tR\x0etargetDatabase\x12!\n" +
@@ -2798,7 +3822,15 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"partitions\x12'\n" +
 	"\x0frecords_waiting\x18\x05 \x01(\x03R\x0erecordsWaiting\x12#\n" +
 	"\rrows_ingested\x18\x06 \x01(\x03R\frowsIngested\x12H\n" +
-	"\x12last_ingested_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x10lastIngestedTime\"\xbb\x01\n" +
+	"\x12last_ingested_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x10lastIngestedTime\x12!\n" +
+	"\flate_seconds\x18\b \x01(\x01R\vlateSeconds\x121\n" +
+	"\aheld_at\x18\t \x01(\x0e2\x18.calypso.admin.v1.HeldAtR\x06heldAt\x129\n" +
+	"\n" +
+	"held_since\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\theldSince\x12\x14\n" +
+	"\x05check\x18\v \x01(\tR\x05check\x12\x18\n" +
+	"\abecause\x18\f \x01(\tR\abecause\x12\x16\n" +
+	"\x06remedy\x18\r \x01(\tR\x06remedy\"\xbb\x01\n" +
 	"\x15VerifyPipelineRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x12\n" +
 	"\x04sink\x18\x02 \x01(\tR\x04sink\x12\x16\n" +
@@ -2907,14 +3939,28 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x0eCHECK_STATE_OK\x10\x01\x12\x16\n" +
 	"\x12CHECK_STATE_NOTICE\x10\x02\x12\x17\n" +
 	"\x13CHECK_STATE_WARNING\x10\x03\x12\x15\n" +
-	"\x11CHECK_STATE_ERROR\x10\x042\xa7\t\n" +
+	"\x11CHECK_STATE_ERROR\x10\x04*^\n" +
+	"\fPipelineView\x12\x1d\n" +
+	"\x19PIPELINE_VIEW_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13PIPELINE_VIEW_BASIC\x10\x01\x12\x16\n" +
+	"\x12PIPELINE_VIEW_FULL\x10\x02*\x98\x01\n" +
+	"\x06HeldAt\x12\x17\n" +
+	"\x13HELD_AT_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19HELD_AT_COMMIT_TO_CAPTURE\x10\x01\x12\x1c\n" +
+	"\x18HELD_AT_CAPTURE_TO_KAFKA\x10\x02\x12\x19\n" +
+	"\x15HELD_AT_KAFKA_TO_SINK\x10\x03\x12\x1d\n" +
+	"\x19HELD_AT_SINK_TO_QUERYABLE\x10\x042\xae\v\n" +
 	"\fAdminService\x12h\n" +
 	"\tGetHealth\x12\".calypso.admin.v1.GetHealthRequest\x1a#.calypso.admin.v1.GetHealthResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/health\x12w\n" +
 	"\rListPipelines\x12&.calypso.admin.v1.ListPipelinesRequest\x1a'.calypso.admin.v1.ListPipelinesResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/pipelines\x12z\n" +
 	"\vGetPipeline\x12$.calypso.admin.v1.GetPipelineRequest\x1a%.calypso.admin.v1.GetPipelineResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/pipelines/{source}\x12\x82\x01\n" +
 	"\x0eWatchPipelines\x12'.calypso.admin.v1.WatchPipelinesRequest\x1a(.calypso.admin.v1.WatchPipelinesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/pipelines:watch0\x01\x12\x96\x01\n" +
-	"\x12ListPipelineTables\x12+.calypso.admin.v1.ListPipelineTablesRequest\x1a,.calypso.admin.v1.ListPipelineTablesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/pipelines/{source}/tables\x12\x8f\x01\n" +
+	"\x12ListPipelineTables\x12+.calypso.admin.v1.ListPipelineTablesRequest\x1a,.calypso.admin.v1.ListPipelineTablesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/pipelines/{source}/tables\x12\x97\x01\n" +
+	"\x12GetPipelineHistory\x12+.calypso.admin.v1.GetPipelineHistoryRequest\x1a,.calypso.admin.v1.GetPipelineHistoryResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/v1/pipelines/{source}/history\x12k\n" +
+	"\n" +
+	"ListTables\x12#.calypso.admin.v1.ListTablesRequest\x1a$.calypso.admin.v1.ListTablesResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/tables\x12\x8f\x01\n" +
 	"\x0eVerifyPipeline\x12'.calypso.admin.v1.VerifyPipelineRequest\x1a(.calypso.admin.v1.VerifyPipelineResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/pipelines/{source}:verify0\x01\x12\x8f\x01\n" +
 	"\x0eRepairPipeline\x12'.calypso.admin.v1.RepairPipelineRequest\x1a(.calypso.admin.v1.RepairPipelineResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/pipelines/{source}:repair0\x01\x12o\n" +
 	"\vListLoggers\x12$.calypso.admin.v1.ListLoggersRequest\x1a%.calypso.admin.v1.ListLoggersResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/loggers\x12\x84\x01\n" +
@@ -2934,126 +3980,163 @@ func file_calypso_admin_v1_admin_proto_rawDescGZIP() []byte {
 	return file_calypso_admin_v1_admin_proto_rawDescData
 }
 
-var file_calypso_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_calypso_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_calypso_admin_v1_admin_proto_goTypes = []any{
 	(Verdict)(0),                       // 0: calypso.admin.v1.Verdict
 	(CheckState)(0),                    // 1: calypso.admin.v1.CheckState
-	(RowDifference_Kind)(0),            // 2: calypso.admin.v1.RowDifference.Kind
-	(*ListLoggersRequest)(nil),         // 3: calypso.admin.v1.ListLoggersRequest
-	(*ListLoggersResponse)(nil),        // 4: calypso.admin.v1.ListLoggersResponse
-	(*Logger)(nil),                     // 5: calypso.admin.v1.Logger
-	(*SetLoggerLevelRequest)(nil),      // 6: calypso.admin.v1.SetLoggerLevelRequest
-	(*SetLoggerLevelResponse)(nil),     // 7: calypso.admin.v1.SetLoggerLevelResponse
-	(*ServiceHealth)(nil),              // 8: calypso.admin.v1.ServiceHealth
-	(*GetHealthRequest)(nil),           // 9: calypso.admin.v1.GetHealthRequest
-	(*GetHealthResponse)(nil),          // 10: calypso.admin.v1.GetHealthResponse
-	(*HealthCheck)(nil),                // 11: calypso.admin.v1.HealthCheck
-	(*Pipeline)(nil),                   // 12: calypso.admin.v1.Pipeline
-	(*PipelineSink)(nil),               // 13: calypso.admin.v1.PipelineSink
-	(*Lag)(nil),                        // 14: calypso.admin.v1.Lag
-	(*SlotForecast)(nil),               // 15: calypso.admin.v1.SlotForecast
-	(*ListPipelinesRequest)(nil),       // 16: calypso.admin.v1.ListPipelinesRequest
-	(*ListPipelinesResponse)(nil),      // 17: calypso.admin.v1.ListPipelinesResponse
-	(*GetPipelineRequest)(nil),         // 18: calypso.admin.v1.GetPipelineRequest
-	(*GetPipelineResponse)(nil),        // 19: calypso.admin.v1.GetPipelineResponse
-	(*WatchPipelinesRequest)(nil),      // 20: calypso.admin.v1.WatchPipelinesRequest
-	(*WatchPipelinesResponse)(nil),     // 21: calypso.admin.v1.WatchPipelinesResponse
-	(*ListPipelineTablesRequest)(nil),  // 22: calypso.admin.v1.ListPipelineTablesRequest
-	(*ListPipelineTablesResponse)(nil), // 23: calypso.admin.v1.ListPipelineTablesResponse
-	(*PipelineTable)(nil),              // 24: calypso.admin.v1.PipelineTable
-	(*PipelineTableSink)(nil),          // 25: calypso.admin.v1.PipelineTableSink
-	(*VerifyPipelineRequest)(nil),      // 26: calypso.admin.v1.VerifyPipelineRequest
-	(*VerifyPipelineResponse)(nil),     // 27: calypso.admin.v1.VerifyPipelineResponse
-	(*VerifyProgress)(nil),             // 28: calypso.admin.v1.VerifyProgress
-	(*RowDifference)(nil),              // 29: calypso.admin.v1.RowDifference
-	(*TableVerification)(nil),          // 30: calypso.admin.v1.TableVerification
-	(*TableExtent)(nil),                // 31: calypso.admin.v1.TableExtent
-	(*VerifySummary)(nil),              // 32: calypso.admin.v1.VerifySummary
-	(*RepairPipelineRequest)(nil),      // 33: calypso.admin.v1.RepairPipelineRequest
-	(*RepairPipelineResponse)(nil),     // 34: calypso.admin.v1.RepairPipelineResponse
-	(*RowRemoval)(nil),                 // 35: calypso.admin.v1.RowRemoval
-	(*TableRepair)(nil),                // 36: calypso.admin.v1.TableRepair
-	(*RepairSummary)(nil),              // 37: calypso.admin.v1.RepairSummary
-	(*timestamppb.Timestamp)(nil),      // 38: google.protobuf.Timestamp
-	(*v1.ConnectorStatus)(nil),         // 39: calypso.connector.v1.ConnectorStatus
-	(*v11.Capture)(nil),                // 40: calypso.capture.v1.Capture
-	(*v1.Offset)(nil),                  // 41: calypso.connector.v1.Offset
-	(*v12.Sink)(nil),                   // 42: calypso.sink.v1.Sink
-	(*durationpb.Duration)(nil),        // 43: google.protobuf.Duration
-	(*v11.TableSnapshot)(nil),          // 44: calypso.capture.v1.TableSnapshot
-	(*v11.CapturedTable)(nil),          // 45: calypso.capture.v1.CapturedTable
-	(*v12.PartitionProgress)(nil),      // 46: calypso.sink.v1.PartitionProgress
+	(PipelineView)(0),                  // 2: calypso.admin.v1.PipelineView
+	(HeldAt)(0),                        // 3: calypso.admin.v1.HeldAt
+	(RowDifference_Kind)(0),            // 4: calypso.admin.v1.RowDifference.Kind
+	(*ListLoggersRequest)(nil),         // 5: calypso.admin.v1.ListLoggersRequest
+	(*ListLoggersResponse)(nil),        // 6: calypso.admin.v1.ListLoggersResponse
+	(*Logger)(nil),                     // 7: calypso.admin.v1.Logger
+	(*SetLoggerLevelRequest)(nil),      // 8: calypso.admin.v1.SetLoggerLevelRequest
+	(*SetLoggerLevelResponse)(nil),     // 9: calypso.admin.v1.SetLoggerLevelResponse
+	(*ServiceHealth)(nil),              // 10: calypso.admin.v1.ServiceHealth
+	(*GetHealthRequest)(nil),           // 11: calypso.admin.v1.GetHealthRequest
+	(*GetHealthResponse)(nil),          // 12: calypso.admin.v1.GetHealthResponse
+	(*HealthCheck)(nil),                // 13: calypso.admin.v1.HealthCheck
+	(*Pipeline)(nil),                   // 14: calypso.admin.v1.Pipeline
+	(*PipelineSink)(nil),               // 15: calypso.admin.v1.PipelineSink
+	(*Lag)(nil),                        // 16: calypso.admin.v1.Lag
+	(*SlotForecast)(nil),               // 17: calypso.admin.v1.SlotForecast
+	(*ListPipelinesRequest)(nil),       // 18: calypso.admin.v1.ListPipelinesRequest
+	(*ListPipelinesResponse)(nil),      // 19: calypso.admin.v1.ListPipelinesResponse
+	(*PipelineSummary)(nil),            // 20: calypso.admin.v1.PipelineSummary
+	(*SinkSummary)(nil),                // 21: calypso.admin.v1.SinkSummary
+	(*GetPipelineRequest)(nil),         // 22: calypso.admin.v1.GetPipelineRequest
+	(*GetPipelineResponse)(nil),        // 23: calypso.admin.v1.GetPipelineResponse
+	(*WatchPipelinesRequest)(nil),      // 24: calypso.admin.v1.WatchPipelinesRequest
+	(*WatchPipelinesResponse)(nil),     // 25: calypso.admin.v1.WatchPipelinesResponse
+	(*GetPipelineHistoryRequest)(nil),  // 26: calypso.admin.v1.GetPipelineHistoryRequest
+	(*GetPipelineHistoryResponse)(nil), // 27: calypso.admin.v1.GetPipelineHistoryResponse
+	(*HistorySeries)(nil),              // 28: calypso.admin.v1.HistorySeries
+	(*ListTablesRequest)(nil),          // 29: calypso.admin.v1.ListTablesRequest
+	(*ListTablesResponse)(nil),         // 30: calypso.admin.v1.ListTablesResponse
+	(*TableStatus)(nil),                // 31: calypso.admin.v1.TableStatus
+	(*ListPipelineTablesRequest)(nil),  // 32: calypso.admin.v1.ListPipelineTablesRequest
+	(*ListPipelineTablesResponse)(nil), // 33: calypso.admin.v1.ListPipelineTablesResponse
+	(*PipelineTable)(nil),              // 34: calypso.admin.v1.PipelineTable
+	(*PipelineTableSink)(nil),          // 35: calypso.admin.v1.PipelineTableSink
+	(*VerifyPipelineRequest)(nil),      // 36: calypso.admin.v1.VerifyPipelineRequest
+	(*VerifyPipelineResponse)(nil),     // 37: calypso.admin.v1.VerifyPipelineResponse
+	(*VerifyProgress)(nil),             // 38: calypso.admin.v1.VerifyProgress
+	(*RowDifference)(nil),              // 39: calypso.admin.v1.RowDifference
+	(*TableVerification)(nil),          // 40: calypso.admin.v1.TableVerification
+	(*TableExtent)(nil),                // 41: calypso.admin.v1.TableExtent
+	(*VerifySummary)(nil),              // 42: calypso.admin.v1.VerifySummary
+	(*RepairPipelineRequest)(nil),      // 43: calypso.admin.v1.RepairPipelineRequest
+	(*RepairPipelineResponse)(nil),     // 44: calypso.admin.v1.RepairPipelineResponse
+	(*RowRemoval)(nil),                 // 45: calypso.admin.v1.RowRemoval
+	(*TableRepair)(nil),                // 46: calypso.admin.v1.TableRepair
+	(*RepairSummary)(nil),              // 47: calypso.admin.v1.RepairSummary
+	(*timestamppb.Timestamp)(nil),      // 48: google.protobuf.Timestamp
+	(*v1.ConnectorStatus)(nil),         // 49: calypso.connector.v1.ConnectorStatus
+	(*v11.Capture)(nil),                // 50: calypso.capture.v1.Capture
+	(*v1.Offset)(nil),                  // 51: calypso.connector.v1.Offset
+	(*v12.Sink)(nil),                   // 52: calypso.sink.v1.Sink
+	(*durationpb.Duration)(nil),        // 53: google.protobuf.Duration
+	(v1.State)(0),                      // 54: calypso.connector.v1.State
+	(*v11.TableSnapshot)(nil),          // 55: calypso.capture.v1.TableSnapshot
+	(*v11.CapturedTable)(nil),          // 56: calypso.capture.v1.CapturedTable
+	(*v12.PartitionProgress)(nil),      // 57: calypso.sink.v1.PartitionProgress
 }
 var file_calypso_admin_v1_admin_proto_depIdxs = []int32{
-	5,  // 0: calypso.admin.v1.ListLoggersResponse.loggers:type_name -> calypso.admin.v1.Logger
-	38, // 1: calypso.admin.v1.Logger.set_time:type_name -> google.protobuf.Timestamp
+	7,  // 0: calypso.admin.v1.ListLoggersResponse.loggers:type_name -> calypso.admin.v1.Logger
+	48, // 1: calypso.admin.v1.Logger.set_time:type_name -> google.protobuf.Timestamp
 	0,  // 2: calypso.admin.v1.GetHealthResponse.verdict:type_name -> calypso.admin.v1.Verdict
-	8,  // 3: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
+	10, // 3: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
 	1,  // 4: calypso.admin.v1.HealthCheck.state:type_name -> calypso.admin.v1.CheckState
-	38, // 5: calypso.admin.v1.HealthCheck.since:type_name -> google.protobuf.Timestamp
+	48, // 5: calypso.admin.v1.HealthCheck.since:type_name -> google.protobuf.Timestamp
 	0,  // 6: calypso.admin.v1.Pipeline.verdict:type_name -> calypso.admin.v1.Verdict
-	39, // 7: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
-	40, // 8: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
-	13, // 9: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
-	14, // 10: calypso.admin.v1.Pipeline.commit_to_capture:type_name -> calypso.admin.v1.Lag
-	14, // 11: calypso.admin.v1.Pipeline.capture_to_kafka:type_name -> calypso.admin.v1.Lag
-	15, // 12: calypso.admin.v1.Pipeline.slot_forecast:type_name -> calypso.admin.v1.SlotForecast
-	41, // 13: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
-	11, // 14: calypso.admin.v1.Pipeline.checks:type_name -> calypso.admin.v1.HealthCheck
-	39, // 15: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
-	42, // 16: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
-	14, // 17: calypso.admin.v1.PipelineSink.kafka_to_sink:type_name -> calypso.admin.v1.Lag
-	14, // 18: calypso.admin.v1.PipelineSink.sink_to_queryable:type_name -> calypso.admin.v1.Lag
-	43, // 19: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
-	43, // 20: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
-	12, // 21: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
-	12, // 22: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
-	43, // 23: calypso.admin.v1.WatchPipelinesRequest.interval:type_name -> google.protobuf.Duration
-	12, // 24: calypso.admin.v1.WatchPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
-	38, // 25: calypso.admin.v1.WatchPipelinesResponse.time:type_name -> google.protobuf.Timestamp
-	24, // 26: calypso.admin.v1.ListPipelineTablesResponse.tables:type_name -> calypso.admin.v1.PipelineTable
-	44, // 27: calypso.admin.v1.PipelineTable.snapshot:type_name -> calypso.capture.v1.TableSnapshot
-	45, // 28: calypso.admin.v1.PipelineTable.captured:type_name -> calypso.capture.v1.CapturedTable
-	25, // 29: calypso.admin.v1.PipelineTable.sinks:type_name -> calypso.admin.v1.PipelineTableSink
-	46, // 30: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	38, // 31: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
-	43, // 32: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
-	28, // 33: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
-	29, // 34: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
-	30, // 35: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
-	32, // 36: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
-	2,  // 37: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
-	31, // 38: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
-	31, // 39: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
-	43, // 40: calypso.admin.v1.RepairPipelineRequest.patience:type_name -> google.protobuf.Duration
-	27, // 41: calypso.admin.v1.RepairPipelineResponse.comparison:type_name -> calypso.admin.v1.VerifyPipelineResponse
-	35, // 42: calypso.admin.v1.RepairPipelineResponse.removal:type_name -> calypso.admin.v1.RowRemoval
-	36, // 43: calypso.admin.v1.RepairPipelineResponse.table:type_name -> calypso.admin.v1.TableRepair
-	37, // 44: calypso.admin.v1.RepairPipelineResponse.summary:type_name -> calypso.admin.v1.RepairSummary
-	9,  // 45: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
-	16, // 46: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
-	18, // 47: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
-	20, // 48: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
-	22, // 49: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
-	26, // 50: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
-	33, // 51: calypso.admin.v1.AdminService.RepairPipeline:input_type -> calypso.admin.v1.RepairPipelineRequest
-	3,  // 52: calypso.admin.v1.AdminService.ListLoggers:input_type -> calypso.admin.v1.ListLoggersRequest
-	6,  // 53: calypso.admin.v1.AdminService.SetLoggerLevel:input_type -> calypso.admin.v1.SetLoggerLevelRequest
-	10, // 54: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
-	17, // 55: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
-	19, // 56: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
-	21, // 57: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
-	23, // 58: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
-	27, // 59: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
-	34, // 60: calypso.admin.v1.AdminService.RepairPipeline:output_type -> calypso.admin.v1.RepairPipelineResponse
-	4,  // 61: calypso.admin.v1.AdminService.ListLoggers:output_type -> calypso.admin.v1.ListLoggersResponse
-	7,  // 62: calypso.admin.v1.AdminService.SetLoggerLevel:output_type -> calypso.admin.v1.SetLoggerLevelResponse
-	54, // [54:63] is the sub-list for method output_type
-	45, // [45:54] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	49, // 7: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
+	50, // 8: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
+	15, // 9: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
+	16, // 10: calypso.admin.v1.Pipeline.commit_to_capture:type_name -> calypso.admin.v1.Lag
+	16, // 11: calypso.admin.v1.Pipeline.capture_to_kafka:type_name -> calypso.admin.v1.Lag
+	17, // 12: calypso.admin.v1.Pipeline.slot_forecast:type_name -> calypso.admin.v1.SlotForecast
+	51, // 13: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
+	13, // 14: calypso.admin.v1.Pipeline.checks:type_name -> calypso.admin.v1.HealthCheck
+	49, // 15: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
+	52, // 16: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
+	16, // 17: calypso.admin.v1.PipelineSink.kafka_to_sink:type_name -> calypso.admin.v1.Lag
+	16, // 18: calypso.admin.v1.PipelineSink.sink_to_queryable:type_name -> calypso.admin.v1.Lag
+	53, // 19: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
+	53, // 20: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
+	48, // 21: calypso.admin.v1.SlotForecast.full_time:type_name -> google.protobuf.Timestamp
+	2,  // 22: calypso.admin.v1.ListPipelinesRequest.view:type_name -> calypso.admin.v1.PipelineView
+	0,  // 23: calypso.admin.v1.ListPipelinesRequest.verdicts:type_name -> calypso.admin.v1.Verdict
+	14, // 24: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
+	20, // 25: calypso.admin.v1.ListPipelinesResponse.summaries:type_name -> calypso.admin.v1.PipelineSummary
+	0,  // 26: calypso.admin.v1.PipelineSummary.verdict:type_name -> calypso.admin.v1.Verdict
+	54, // 27: calypso.admin.v1.PipelineSummary.state:type_name -> calypso.connector.v1.State
+	21, // 28: calypso.admin.v1.PipelineSummary.sinks:type_name -> calypso.admin.v1.SinkSummary
+	48, // 29: calypso.admin.v1.PipelineSummary.late_since:type_name -> google.protobuf.Timestamp
+	48, // 30: calypso.admin.v1.PipelineSummary.slot_full_time:type_name -> google.protobuf.Timestamp
+	54, // 31: calypso.admin.v1.SinkSummary.state:type_name -> calypso.connector.v1.State
+	14, // 32: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
+	53, // 33: calypso.admin.v1.WatchPipelinesRequest.interval:type_name -> google.protobuf.Duration
+	2,  // 34: calypso.admin.v1.WatchPipelinesRequest.view:type_name -> calypso.admin.v1.PipelineView
+	14, // 35: calypso.admin.v1.WatchPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
+	48, // 36: calypso.admin.v1.WatchPipelinesResponse.time:type_name -> google.protobuf.Timestamp
+	20, // 37: calypso.admin.v1.WatchPipelinesResponse.summaries:type_name -> calypso.admin.v1.PipelineSummary
+	48, // 38: calypso.admin.v1.GetPipelineHistoryResponse.start_time:type_name -> google.protobuf.Timestamp
+	53, // 39: calypso.admin.v1.GetPipelineHistoryResponse.interval:type_name -> google.protobuf.Duration
+	28, // 40: calypso.admin.v1.GetPipelineHistoryResponse.series:type_name -> calypso.admin.v1.HistorySeries
+	31, // 41: calypso.admin.v1.ListTablesResponse.tables:type_name -> calypso.admin.v1.TableStatus
+	48, // 42: calypso.admin.v1.ListTablesResponse.time:type_name -> google.protobuf.Timestamp
+	3,  // 43: calypso.admin.v1.TableStatus.held_at:type_name -> calypso.admin.v1.HeldAt
+	48, // 44: calypso.admin.v1.TableStatus.held_since:type_name -> google.protobuf.Timestamp
+	0,  // 45: calypso.admin.v1.TableStatus.verdict:type_name -> calypso.admin.v1.Verdict
+	34, // 46: calypso.admin.v1.ListPipelineTablesResponse.tables:type_name -> calypso.admin.v1.PipelineTable
+	55, // 47: calypso.admin.v1.PipelineTable.snapshot:type_name -> calypso.capture.v1.TableSnapshot
+	56, // 48: calypso.admin.v1.PipelineTable.captured:type_name -> calypso.capture.v1.CapturedTable
+	35, // 49: calypso.admin.v1.PipelineTable.sinks:type_name -> calypso.admin.v1.PipelineTableSink
+	57, // 50: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	48, // 51: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
+	3,  // 52: calypso.admin.v1.PipelineTableSink.held_at:type_name -> calypso.admin.v1.HeldAt
+	48, // 53: calypso.admin.v1.PipelineTableSink.held_since:type_name -> google.protobuf.Timestamp
+	53, // 54: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
+	38, // 55: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
+	39, // 56: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
+	40, // 57: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
+	42, // 58: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
+	4,  // 59: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
+	41, // 60: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
+	41, // 61: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
+	53, // 62: calypso.admin.v1.RepairPipelineRequest.patience:type_name -> google.protobuf.Duration
+	37, // 63: calypso.admin.v1.RepairPipelineResponse.comparison:type_name -> calypso.admin.v1.VerifyPipelineResponse
+	45, // 64: calypso.admin.v1.RepairPipelineResponse.removal:type_name -> calypso.admin.v1.RowRemoval
+	46, // 65: calypso.admin.v1.RepairPipelineResponse.table:type_name -> calypso.admin.v1.TableRepair
+	47, // 66: calypso.admin.v1.RepairPipelineResponse.summary:type_name -> calypso.admin.v1.RepairSummary
+	11, // 67: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
+	18, // 68: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
+	22, // 69: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
+	24, // 70: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
+	32, // 71: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
+	26, // 72: calypso.admin.v1.AdminService.GetPipelineHistory:input_type -> calypso.admin.v1.GetPipelineHistoryRequest
+	29, // 73: calypso.admin.v1.AdminService.ListTables:input_type -> calypso.admin.v1.ListTablesRequest
+	36, // 74: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
+	43, // 75: calypso.admin.v1.AdminService.RepairPipeline:input_type -> calypso.admin.v1.RepairPipelineRequest
+	5,  // 76: calypso.admin.v1.AdminService.ListLoggers:input_type -> calypso.admin.v1.ListLoggersRequest
+	8,  // 77: calypso.admin.v1.AdminService.SetLoggerLevel:input_type -> calypso.admin.v1.SetLoggerLevelRequest
+	12, // 78: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
+	19, // 79: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
+	23, // 80: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
+	25, // 81: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
+	33, // 82: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
+	27, // 83: calypso.admin.v1.AdminService.GetPipelineHistory:output_type -> calypso.admin.v1.GetPipelineHistoryResponse
+	30, // 84: calypso.admin.v1.AdminService.ListTables:output_type -> calypso.admin.v1.ListTablesResponse
+	37, // 85: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
+	44, // 86: calypso.admin.v1.AdminService.RepairPipeline:output_type -> calypso.admin.v1.RepairPipelineResponse
+	6,  // 87: calypso.admin.v1.AdminService.ListLoggers:output_type -> calypso.admin.v1.ListLoggersResponse
+	9,  // 88: calypso.admin.v1.AdminService.SetLoggerLevel:output_type -> calypso.admin.v1.SetLoggerLevelResponse
+	78, // [78:89] is the sub-list for method output_type
+	67, // [67:78] is the sub-list for method input_type
+	67, // [67:67] is the sub-list for extension type_name
+	67, // [67:67] is the sub-list for extension extendee
+	0,  // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_calypso_admin_v1_admin_proto_init() }
@@ -3061,14 +4144,14 @@ func file_calypso_admin_v1_admin_proto_init() {
 	if File_calypso_admin_v1_admin_proto != nil {
 		return
 	}
-	file_calypso_admin_v1_admin_proto_msgTypes[24].OneofWrappers = []any{
+	file_calypso_admin_v1_admin_proto_msgTypes[32].OneofWrappers = []any{
 		(*VerifyPipelineResponse_Progress)(nil),
 		(*VerifyPipelineResponse_Difference)(nil),
 		(*VerifyPipelineResponse_Table)(nil),
 		(*VerifyPipelineResponse_Summary)(nil),
 	}
-	file_calypso_admin_v1_admin_proto_msgTypes[27].OneofWrappers = []any{}
-	file_calypso_admin_v1_admin_proto_msgTypes[31].OneofWrappers = []any{
+	file_calypso_admin_v1_admin_proto_msgTypes[35].OneofWrappers = []any{}
+	file_calypso_admin_v1_admin_proto_msgTypes[39].OneofWrappers = []any{
 		(*RepairPipelineResponse_Comparison)(nil),
 		(*RepairPipelineResponse_Removal)(nil),
 		(*RepairPipelineResponse_Table)(nil),
@@ -3079,8 +4162,8 @@ func file_calypso_admin_v1_admin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_admin_v1_admin_proto_rawDesc), len(file_calypso_admin_v1_admin_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   35,
+			NumEnums:      5,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,8 @@ const (
 	AdminService_GetPipeline_FullMethodName        = "/calypso.admin.v1.AdminService/GetPipeline"
 	AdminService_WatchPipelines_FullMethodName     = "/calypso.admin.v1.AdminService/WatchPipelines"
 	AdminService_ListPipelineTables_FullMethodName = "/calypso.admin.v1.AdminService/ListPipelineTables"
+	AdminService_GetPipelineHistory_FullMethodName = "/calypso.admin.v1.AdminService/GetPipelineHistory"
+	AdminService_ListTables_FullMethodName         = "/calypso.admin.v1.AdminService/ListTables"
 	AdminService_VerifyPipeline_FullMethodName     = "/calypso.admin.v1.AdminService/VerifyPipeline"
 	AdminService_RepairPipeline_FullMethodName     = "/calypso.admin.v1.AdminService/RepairPipeline"
 	AdminService_ListLoggers_FullMethodName        = "/calypso.admin.v1.AdminService/ListLoggers"
@@ -42,15 +44,23 @@ const (
 type AdminServiceClient interface {
 	// GetHealth returns the health of every service and one verdict.
 	GetHealth(ctx context.Context, in *GetHealthRequest, opts ...grpc.CallOption) (*GetHealthResponse, error)
-	// ListPipelines returns every pipeline: a source connector, its topics, and the sink connectors that read them.
+	// ListPipelines returns pipelines, each a source connector, its topics, and the sink connectors that read them: all of them, unless it
+	// is asked for pages or for some only. INVALID_ARGUMENT for an order or a page token that is none.
 	ListPipelines(ctx context.Context, in *ListPipelinesRequest, opts ...grpc.CallOption) (*ListPipelinesResponse, error)
 	// GetPipeline returns the pipeline of one source connector.
 	GetPipeline(ctx context.Context, in *GetPipelineRequest, opts ...grpc.CallOption) (*GetPipelineResponse, error)
 	// WatchPipelines streams pipelines: first all of them, then each that changed. A watcher that reads slowly misses states in between
-	// and gets the newest; all watchers share the questions to the fleets. Over HTTP each line is a JSON object {"result": …}.
+	// and gets the newest; all watchers share the questions to the fleets. With PIPELINE_VIEW_BASIC a message comes every five seconds also
+	// where nothing has changed, so that a watcher without one for ten seconds knows that what it shows is old. Over HTTP each line is a
+	// JSON object {"result": …}.
 	WatchPipelines(ctx context.Context, in *WatchPipelinesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchPipelinesResponse], error)
 	// ListPipelineTables returns the tables of a pipeline, each with its topic and where each sink puts its rows.
 	ListPipelineTables(ctx context.Context, in *ListPipelineTablesRequest, opts ...grpc.CallOption) (*ListPipelineTablesResponse, error)
+	// GetPipelineHistory returns the numbers of a pipeline's last hour, as far back as admin has looked. NOT_FOUND if there is no such pipeline.
+	GetPipelineHistory(ctx context.Context, in *GetPipelineHistoryRequest, opts ...grpc.CallOption) (*GetPipelineHistoryResponse, error)
+	// ListTables returns the tables of all pipelines, a row for each sink and each of its targets, those that are latest first: which table
+	// is late, where its oldest change is held, why, and what to do. INVALID_ARGUMENT for an order or a page token that is none.
+	ListTables(ctx context.Context, in *ListTablesRequest, opts ...grpc.CallOption) (*ListTablesResponse, error)
 	// VerifyPipeline compares the source's tables with their copies in Azure Data Explorer while changes flow: counts, range of
 	// keys, and checksums over ranges of keys, down to the keys that differ. It streams what it finds; the last message is the
 	// summary. NOT_FOUND if there is no such pipeline, table or sink, FAILED_PRECONDITION if it has no sink.
@@ -134,6 +144,26 @@ func (c *adminServiceClient) ListPipelineTables(ctx context.Context, in *ListPip
 	return out, nil
 }
 
+func (c *adminServiceClient) GetPipelineHistory(ctx context.Context, in *GetPipelineHistoryRequest, opts ...grpc.CallOption) (*GetPipelineHistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetPipelineHistoryResponse)
+	err := c.cc.Invoke(ctx, AdminService_GetPipelineHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListTables(ctx context.Context, in *ListTablesRequest, opts ...grpc.CallOption) (*ListTablesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTablesResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListTables_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) VerifyPipeline(ctx context.Context, in *VerifyPipelineRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyPipelineResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[1], AdminService_VerifyPipeline_FullMethodName, cOpts...)
@@ -202,15 +232,23 @@ func (c *adminServiceClient) SetLoggerLevel(ctx context.Context, in *SetLoggerLe
 type AdminServiceServer interface {
 	// GetHealth returns the health of every service and one verdict.
 	GetHealth(context.Context, *GetHealthRequest) (*GetHealthResponse, error)
-	// ListPipelines returns every pipeline: a source connector, its topics, and the sink connectors that read them.
+	// ListPipelines returns pipelines, each a source connector, its topics, and the sink connectors that read them: all of them, unless it
+	// is asked for pages or for some only. INVALID_ARGUMENT for an order or a page token that is none.
 	ListPipelines(context.Context, *ListPipelinesRequest) (*ListPipelinesResponse, error)
 	// GetPipeline returns the pipeline of one source connector.
 	GetPipeline(context.Context, *GetPipelineRequest) (*GetPipelineResponse, error)
 	// WatchPipelines streams pipelines: first all of them, then each that changed. A watcher that reads slowly misses states in between
-	// and gets the newest; all watchers share the questions to the fleets. Over HTTP each line is a JSON object {"result": …}.
+	// and gets the newest; all watchers share the questions to the fleets. With PIPELINE_VIEW_BASIC a message comes every five seconds also
+	// where nothing has changed, so that a watcher without one for ten seconds knows that what it shows is old. Over HTTP each line is a
+	// JSON object {"result": …}.
 	WatchPipelines(*WatchPipelinesRequest, grpc.ServerStreamingServer[WatchPipelinesResponse]) error
 	// ListPipelineTables returns the tables of a pipeline, each with its topic and where each sink puts its rows.
 	ListPipelineTables(context.Context, *ListPipelineTablesRequest) (*ListPipelineTablesResponse, error)
+	// GetPipelineHistory returns the numbers of a pipeline's last hour, as far back as admin has looked. NOT_FOUND if there is no such pipeline.
+	GetPipelineHistory(context.Context, *GetPipelineHistoryRequest) (*GetPipelineHistoryResponse, error)
+	// ListTables returns the tables of all pipelines, a row for each sink and each of its targets, those that are latest first: which table
+	// is late, where its oldest change is held, why, and what to do. INVALID_ARGUMENT for an order or a page token that is none.
+	ListTables(context.Context, *ListTablesRequest) (*ListTablesResponse, error)
 	// VerifyPipeline compares the source's tables with their copies in Azure Data Explorer while changes flow: counts, range of
 	// keys, and checksums over ranges of keys, down to the keys that differ. It streams what it finds; the last message is the
 	// summary. NOT_FOUND if there is no such pipeline, table or sink, FAILED_PRECONDITION if it has no sink.
@@ -249,6 +287,12 @@ func (UnimplementedAdminServiceServer) WatchPipelines(*WatchPipelinesRequest, gr
 }
 func (UnimplementedAdminServiceServer) ListPipelineTables(context.Context, *ListPipelineTablesRequest) (*ListPipelineTablesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPipelineTables not implemented")
+}
+func (UnimplementedAdminServiceServer) GetPipelineHistory(context.Context, *GetPipelineHistoryRequest) (*GetPipelineHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPipelineHistory not implemented")
+}
+func (UnimplementedAdminServiceServer) ListTables(context.Context, *ListTablesRequest) (*ListTablesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTables not implemented")
 }
 func (UnimplementedAdminServiceServer) VerifyPipeline(*VerifyPipelineRequest, grpc.ServerStreamingServer[VerifyPipelineResponse]) error {
 	return status.Error(codes.Unimplemented, "method VerifyPipeline not implemented")
@@ -366,6 +410,42 @@ func _AdminService_ListPipelineTables_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_GetPipelineHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPipelineHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetPipelineHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetPipelineHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetPipelineHistory(ctx, req.(*GetPipelineHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListTables_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTablesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListTables(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListTables_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListTables(ctx, req.(*ListTablesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_VerifyPipeline_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(VerifyPipelineRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -446,6 +526,14 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListPipelineTables",
 			Handler:    _AdminService_ListPipelineTables_Handler,
+		},
+		{
+			MethodName: "GetPipelineHistory",
+			Handler:    _AdminService_GetPipelineHistory_Handler,
+		},
+		{
+			MethodName: "ListTables",
+			Handler:    _AdminService_ListTables_Handler,
 		},
 		{
 			MethodName: "ListLoggers",

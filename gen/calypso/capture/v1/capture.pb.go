@@ -252,7 +252,7 @@ func (x CapturedTable_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CapturedTable_State.Descriptor instead.
 func (CapturedTable_State) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7, 0}
 }
 
 type SchemaChange_Kind int32
@@ -317,7 +317,7 @@ func (x SchemaChange_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SchemaChange_Kind.Descriptor instead.
 func (SchemaChange_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type IncrementalTable_State int32
@@ -376,7 +376,7 @@ func (x IncrementalTable_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IncrementalTable_State.Descriptor instead.
 func (IncrementalTable_State) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{19, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20, 0}
 }
 
 // Capture is the state of one capture connector. LSNs are written as PostgreSQL writes them (16/B374D848).
@@ -409,8 +409,13 @@ type Capture struct {
 	CommitToKafkaLatency *v1.Latency `protobuf:"bytes,16,opt,name=commit_to_kafka_latency,json=commitToKafkaLatency,proto3" json:"commit_to_kafka_latency,omitempty"`
 	// Background work that failed when it was last done. The capture goes on without it, and tries it again.
 	BackgroundFailures []*BackgroundFailure `protobuf:"bytes,17,rep,name=background_failures,json=backgroundFailures,proto3" json:"background_failures,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Captured tables with changes that are not durable in Kafka yet, as far as the server's statistics tell (view pg_stat_all_tables),
+	// oldest first, 1000 at most. It is looked at with the slot.
+	UnreadTables []*UnreadTable `protobuf:"bytes,18,rep,name=unread_tables,json=unreadTables,proto3" json:"unread_tables,omitempty"`
+	// Why that is not known; empty if it is.
+	UnreadUnknown string `protobuf:"bytes,19,opt,name=unread_unknown,json=unreadUnknown,proto3" json:"unread_unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Capture) Reset() {
@@ -562,6 +567,20 @@ func (x *Capture) GetBackgroundFailures() []*BackgroundFailure {
 	return nil
 }
 
+func (x *Capture) GetUnreadTables() []*UnreadTable {
+	if x != nil {
+		return x.UnreadTables
+	}
+	return nil
+}
+
+func (x *Capture) GetUnreadUnknown() string {
+	if x != nil {
+		return x.UnreadUnknown
+	}
+	return ""
+}
+
 // BackgroundFailure is work that a capture does besides reading rows, and that failed when it was last done.
 type BackgroundFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -642,6 +661,70 @@ func (x *BackgroundFailure) GetFailures() int64 {
 	return 0
 }
 
+// UnreadTable is a table with changes that are committed and not durable in Kafka.
+type UnreadTable struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// schema.table
+	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	// When the server was first seen to have more changes of it.
+	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// Where the log ended then: what has come past it has all of those changes.
+	Lsn           string `protobuf:"bytes,3,opt,name=lsn,proto3" json:"lsn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnreadTable) Reset() {
+	*x = UnreadTable{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnreadTable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnreadTable) ProtoMessage() {}
+
+func (x *UnreadTable) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnreadTable.ProtoReflect.Descriptor instead.
+func (*UnreadTable) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *UnreadTable) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *UnreadTable) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *UnreadTable) GetLsn() string {
+	if x != nil {
+		return x.Lsn
+	}
+	return ""
+}
+
 // Slot is the replication slot as the server reports it (view pg_replication_slots). It is absent while the server cannot be asked.
 type Slot struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
@@ -681,7 +764,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -693,7 +776,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -706,7 +789,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{2}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Slot) GetName() string {
@@ -850,7 +933,7 @@ type SlotHolder struct {
 
 func (x *SlotHolder) Reset() {
 	*x = SlotHolder{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -862,7 +945,7 @@ func (x *SlotHolder) String() string {
 func (*SlotHolder) ProtoMessage() {}
 
 func (x *SlotHolder) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -875,7 +958,7 @@ func (x *SlotHolder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotHolder.ProtoReflect.Descriptor instead.
 func (*SlotHolder) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{3}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SlotHolder) GetWhat() string {
@@ -920,7 +1003,7 @@ type SlotStatistics struct {
 
 func (x *SlotStatistics) Reset() {
 	*x = SlotStatistics{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -932,7 +1015,7 @@ func (x *SlotStatistics) String() string {
 func (*SlotStatistics) ProtoMessage() {}
 
 func (x *SlotStatistics) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -945,7 +1028,7 @@ func (x *SlotStatistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotStatistics.ProtoReflect.Descriptor instead.
 func (*SlotStatistics) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{4}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SlotStatistics) GetSpilledTransactions() int64 {
@@ -1027,7 +1110,7 @@ type TableSnapshot struct {
 
 func (x *TableSnapshot) Reset() {
 	*x = TableSnapshot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1122,7 @@ func (x *TableSnapshot) String() string {
 func (*TableSnapshot) ProtoMessage() {}
 
 func (x *TableSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1135,7 @@ func (x *TableSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableSnapshot.ProtoReflect.Descriptor instead.
 func (*TableSnapshot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{5}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TableSnapshot) GetTable() string {
@@ -1132,7 +1215,7 @@ type CapturedTable struct {
 
 func (x *CapturedTable) Reset() {
 	*x = CapturedTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1227,7 @@ func (x *CapturedTable) String() string {
 func (*CapturedTable) ProtoMessage() {}
 
 func (x *CapturedTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1240,7 @@ func (x *CapturedTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturedTable.ProtoReflect.Descriptor instead.
 func (*CapturedTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CapturedTable) GetTable() string {
@@ -1274,7 +1357,7 @@ type ListCapturedTablesRequest struct {
 
 func (x *ListCapturedTablesRequest) Reset() {
 	*x = ListCapturedTablesRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1369,7 @@ func (x *ListCapturedTablesRequest) String() string {
 func (*ListCapturedTablesRequest) ProtoMessage() {}
 
 func (x *ListCapturedTablesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1382,7 @@ func (x *ListCapturedTablesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturedTablesRequest.ProtoReflect.Descriptor instead.
 func (*ListCapturedTablesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListCapturedTablesRequest) GetConnector() string {
@@ -1318,7 +1401,7 @@ type ListCapturedTablesResponse struct {
 
 func (x *ListCapturedTablesResponse) Reset() {
 	*x = ListCapturedTablesResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1413,7 @@ func (x *ListCapturedTablesResponse) String() string {
 func (*ListCapturedTablesResponse) ProtoMessage() {}
 
 func (x *ListCapturedTablesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,7 +1426,7 @@ func (x *ListCapturedTablesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturedTablesResponse.ProtoReflect.Descriptor instead.
 func (*ListCapturedTablesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListCapturedTablesResponse) GetTables() []*CapturedTable {
@@ -1377,7 +1460,7 @@ type SchemaVersion struct {
 
 func (x *SchemaVersion) Reset() {
 	*x = SchemaVersion{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1389,7 +1472,7 @@ func (x *SchemaVersion) String() string {
 func (*SchemaVersion) ProtoMessage() {}
 
 func (x *SchemaVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +1485,7 @@ func (x *SchemaVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaVersion.ProtoReflect.Descriptor instead.
 func (*SchemaVersion) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SchemaVersion) GetTable() string {
@@ -1476,7 +1559,7 @@ type SchemaColumn struct {
 
 func (x *SchemaColumn) Reset() {
 	*x = SchemaColumn{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1571,7 @@ func (x *SchemaColumn) String() string {
 func (*SchemaColumn) ProtoMessage() {}
 
 func (x *SchemaColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1584,7 @@ func (x *SchemaColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaColumn.ProtoReflect.Descriptor instead.
 func (*SchemaColumn) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SchemaColumn) GetName() string {
@@ -1549,7 +1632,7 @@ type SchemaChange struct {
 
 func (x *SchemaChange) Reset() {
 	*x = SchemaChange{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1561,7 +1644,7 @@ func (x *SchemaChange) String() string {
 func (*SchemaChange) ProtoMessage() {}
 
 func (x *SchemaChange) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,7 +1657,7 @@ func (x *SchemaChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaChange.ProtoReflect.Descriptor instead.
 func (*SchemaChange) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SchemaChange) GetKind() SchemaChange_Kind {
@@ -1625,7 +1708,7 @@ type ListSchemaVersionsRequest struct {
 
 func (x *ListSchemaVersionsRequest) Reset() {
 	*x = ListSchemaVersionsRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +1720,7 @@ func (x *ListSchemaVersionsRequest) String() string {
 func (*ListSchemaVersionsRequest) ProtoMessage() {}
 
 func (x *ListSchemaVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +1733,7 @@ func (x *ListSchemaVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchemaVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSchemaVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListSchemaVersionsRequest) GetConnector() string {
@@ -1683,7 +1766,7 @@ type ListSchemaVersionsResponse struct {
 
 func (x *ListSchemaVersionsResponse) Reset() {
 	*x = ListSchemaVersionsResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1778,7 @@ func (x *ListSchemaVersionsResponse) String() string {
 func (*ListSchemaVersionsResponse) ProtoMessage() {}
 
 func (x *ListSchemaVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1791,7 @@ func (x *ListSchemaVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchemaVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSchemaVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListSchemaVersionsResponse) GetVersions() []*SchemaVersion {
@@ -1727,7 +1810,7 @@ type GetCaptureRequest struct {
 
 func (x *GetCaptureRequest) Reset() {
 	*x = GetCaptureRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1739,7 +1822,7 @@ func (x *GetCaptureRequest) String() string {
 func (*GetCaptureRequest) ProtoMessage() {}
 
 func (x *GetCaptureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +1835,7 @@ func (x *GetCaptureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaptureRequest.ProtoReflect.Descriptor instead.
 func (*GetCaptureRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetCaptureRequest) GetConnector() string {
@@ -1771,7 +1854,7 @@ type GetCaptureResponse struct {
 
 func (x *GetCaptureResponse) Reset() {
 	*x = GetCaptureResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1783,7 +1866,7 @@ func (x *GetCaptureResponse) String() string {
 func (*GetCaptureResponse) ProtoMessage() {}
 
 func (x *GetCaptureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1796,7 +1879,7 @@ func (x *GetCaptureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaptureResponse.ProtoReflect.Descriptor instead.
 func (*GetCaptureResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{15}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetCaptureResponse) GetCapture() *Capture {
@@ -1814,7 +1897,7 @@ type ListCapturesRequest struct {
 
 func (x *ListCapturesRequest) Reset() {
 	*x = ListCapturesRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1826,7 +1909,7 @@ func (x *ListCapturesRequest) String() string {
 func (*ListCapturesRequest) ProtoMessage() {}
 
 func (x *ListCapturesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1839,7 +1922,7 @@ func (x *ListCapturesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturesRequest.ProtoReflect.Descriptor instead.
 func (*ListCapturesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{16}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17}
 }
 
 type ListCapturesResponse struct {
@@ -1851,7 +1934,7 @@ type ListCapturesResponse struct {
 
 func (x *ListCapturesResponse) Reset() {
 	*x = ListCapturesResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1863,7 +1946,7 @@ func (x *ListCapturesResponse) String() string {
 func (*ListCapturesResponse) ProtoMessage() {}
 
 func (x *ListCapturesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1876,7 +1959,7 @@ func (x *ListCapturesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturesResponse.ProtoReflect.Descriptor instead.
 func (*ListCapturesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListCapturesResponse) GetCaptures() []*Capture {
@@ -1900,7 +1983,7 @@ type IncrementalSnapshot struct {
 
 func (x *IncrementalSnapshot) Reset() {
 	*x = IncrementalSnapshot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +1995,7 @@ func (x *IncrementalSnapshot) String() string {
 func (*IncrementalSnapshot) ProtoMessage() {}
 
 func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +2008,7 @@ func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncrementalSnapshot.ProtoReflect.Descriptor instead.
 func (*IncrementalSnapshot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{18}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *IncrementalSnapshot) GetPaused() bool {
@@ -1962,7 +2045,7 @@ type IncrementalTable struct {
 
 func (x *IncrementalTable) Reset() {
 	*x = IncrementalTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2057,7 @@ func (x *IncrementalTable) String() string {
 func (*IncrementalTable) ProtoMessage() {}
 
 func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2070,7 @@ func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncrementalTable.ProtoReflect.Descriptor instead.
 func (*IncrementalTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{19}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *IncrementalTable) GetTable() string {
@@ -2055,7 +2138,7 @@ type GetSnapshotProgressRequest struct {
 
 func (x *GetSnapshotProgressRequest) Reset() {
 	*x = GetSnapshotProgressRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2067,7 +2150,7 @@ func (x *GetSnapshotProgressRequest) String() string {
 func (*GetSnapshotProgressRequest) ProtoMessage() {}
 
 func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2080,7 +2163,7 @@ func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotProgressRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotProgressRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetSnapshotProgressRequest) GetConnector() string {
@@ -2101,7 +2184,7 @@ type GetSnapshotProgressResponse struct {
 
 func (x *GetSnapshotProgressResponse) Reset() {
 	*x = GetSnapshotProgressResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2196,7 @@ func (x *GetSnapshotProgressResponse) String() string {
 func (*GetSnapshotProgressResponse) ProtoMessage() {}
 
 func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2209,7 @@ func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotProgressResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotProgressResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{21}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetSnapshotProgressResponse) GetInitial() []*TableSnapshot {
@@ -2157,7 +2240,7 @@ type SignalSnapshotRequest struct {
 
 func (x *SignalSnapshotRequest) Reset() {
 	*x = SignalSnapshotRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2252,7 @@ func (x *SignalSnapshotRequest) String() string {
 func (*SignalSnapshotRequest) ProtoMessage() {}
 
 func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2265,7 @@ func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SignalSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SignalSnapshotRequest) GetConnector() string {
@@ -2226,7 +2309,7 @@ type SnapshotTable struct {
 
 func (x *SnapshotTable) Reset() {
 	*x = SnapshotTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2238,7 +2321,7 @@ func (x *SnapshotTable) String() string {
 func (*SnapshotTable) ProtoMessage() {}
 
 func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2251,7 +2334,7 @@ func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTable.ProtoReflect.Descriptor instead.
 func (*SnapshotTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{23}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SnapshotTable) GetPattern() string {
@@ -2280,7 +2363,7 @@ type SignalSnapshotResponse struct {
 
 func (x *SignalSnapshotResponse) Reset() {
 	*x = SignalSnapshotResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2292,7 +2375,7 @@ func (x *SignalSnapshotResponse) String() string {
 func (*SignalSnapshotResponse) ProtoMessage() {}
 
 func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2305,7 +2388,7 @@ func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SignalSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{24}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SignalSnapshotResponse) GetIncremental() *IncrementalSnapshot {
@@ -2326,7 +2409,7 @@ var File_calypso_capture_v1_capture_proto protoreflect.FileDescriptor
 
 const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\n" +
-	" calypso/capture/v1/capture.proto\x12\x12calypso.capture.v1\x1a calypso/latency/v1/latency.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x06\n" +
+	" calypso/capture/v1/capture.proto\x12\x12calypso.capture.v1\x1a calypso/latency/v1/latency.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\a\n" +
 	"\aCapture\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.calypso.capture.v1.PhaseR\x05phase\x12\x16\n" +
@@ -2348,14 +2431,20 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"reconnects\x18\x0f \x01(\x03R\n" +
 	"reconnects\x12R\n" +
 	"\x17commit_to_kafka_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x14commitToKafkaLatency\x12V\n" +
-	"\x13background_failures\x18\x11 \x03(\v2%.calypso.capture.v1.BackgroundFailureR\x12backgroundFailures\"\xae\x01\n" +
+	"\x13background_failures\x18\x11 \x03(\v2%.calypso.capture.v1.BackgroundFailureR\x12backgroundFailures\x12D\n" +
+	"\runread_tables\x18\x12 \x03(\v2\x1f.calypso.capture.v1.UnreadTableR\funreadTables\x12%\n" +
+	"\x0eunread_unknown\x18\x13 \x01(\tR\runreadUnknown\"\xae\x01\n" +
 	"\x11BackgroundFailure\x12\x12\n" +
 	"\x04work\x18\x01 \x01(\tR\x04work\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06remedy\x18\x03 \x01(\tR\x06remedy\x129\n" +
 	"\n" +
 	"begin_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x12\x1a\n" +
-	"\bfailures\x18\x05 \x01(\x03R\bfailures\"\xa9\x05\n" +
+	"\bfailures\x18\x05 \x01(\x03R\bfailures\"g\n" +
+	"\vUnreadTable\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x10\n" +
+	"\x03lsn\x18\x03 \x01(\tR\x03lsn\"\xa9\x05\n" +
 	"\x04Slot\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06plugin\x18\x02 \x01(\tR\x06plugin\x12 \n" +
@@ -2552,7 +2641,7 @@ func file_calypso_capture_v1_capture_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_capture_v1_capture_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_calypso_capture_v1_capture_proto_goTypes = []any{
 	(Phase)(0),                          // 0: calypso.capture.v1.Phase
 	(Compatibility)(0),                  // 1: calypso.capture.v1.Compatibility
@@ -2562,82 +2651,85 @@ var file_calypso_capture_v1_capture_proto_goTypes = []any{
 	(IncrementalTable_State)(0),         // 5: calypso.capture.v1.IncrementalTable.State
 	(*Capture)(nil),                     // 6: calypso.capture.v1.Capture
 	(*BackgroundFailure)(nil),           // 7: calypso.capture.v1.BackgroundFailure
-	(*Slot)(nil),                        // 8: calypso.capture.v1.Slot
-	(*SlotHolder)(nil),                  // 9: calypso.capture.v1.SlotHolder
-	(*SlotStatistics)(nil),              // 10: calypso.capture.v1.SlotStatistics
-	(*TableSnapshot)(nil),               // 11: calypso.capture.v1.TableSnapshot
-	(*CapturedTable)(nil),               // 12: calypso.capture.v1.CapturedTable
-	(*ListCapturedTablesRequest)(nil),   // 13: calypso.capture.v1.ListCapturedTablesRequest
-	(*ListCapturedTablesResponse)(nil),  // 14: calypso.capture.v1.ListCapturedTablesResponse
-	(*SchemaVersion)(nil),               // 15: calypso.capture.v1.SchemaVersion
-	(*SchemaColumn)(nil),                // 16: calypso.capture.v1.SchemaColumn
-	(*SchemaChange)(nil),                // 17: calypso.capture.v1.SchemaChange
-	(*ListSchemaVersionsRequest)(nil),   // 18: calypso.capture.v1.ListSchemaVersionsRequest
-	(*ListSchemaVersionsResponse)(nil),  // 19: calypso.capture.v1.ListSchemaVersionsResponse
-	(*GetCaptureRequest)(nil),           // 20: calypso.capture.v1.GetCaptureRequest
-	(*GetCaptureResponse)(nil),          // 21: calypso.capture.v1.GetCaptureResponse
-	(*ListCapturesRequest)(nil),         // 22: calypso.capture.v1.ListCapturesRequest
-	(*ListCapturesResponse)(nil),        // 23: calypso.capture.v1.ListCapturesResponse
-	(*IncrementalSnapshot)(nil),         // 24: calypso.capture.v1.IncrementalSnapshot
-	(*IncrementalTable)(nil),            // 25: calypso.capture.v1.IncrementalTable
-	(*GetSnapshotProgressRequest)(nil),  // 26: calypso.capture.v1.GetSnapshotProgressRequest
-	(*GetSnapshotProgressResponse)(nil), // 27: calypso.capture.v1.GetSnapshotProgressResponse
-	(*SignalSnapshotRequest)(nil),       // 28: calypso.capture.v1.SignalSnapshotRequest
-	(*SnapshotTable)(nil),               // 29: calypso.capture.v1.SnapshotTable
-	(*SignalSnapshotResponse)(nil),      // 30: calypso.capture.v1.SignalSnapshotResponse
-	(*timestamppb.Timestamp)(nil),       // 31: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 32: google.protobuf.Duration
-	(*v1.Latency)(nil),                  // 33: calypso.latency.v1.Latency
+	(*UnreadTable)(nil),                 // 8: calypso.capture.v1.UnreadTable
+	(*Slot)(nil),                        // 9: calypso.capture.v1.Slot
+	(*SlotHolder)(nil),                  // 10: calypso.capture.v1.SlotHolder
+	(*SlotStatistics)(nil),              // 11: calypso.capture.v1.SlotStatistics
+	(*TableSnapshot)(nil),               // 12: calypso.capture.v1.TableSnapshot
+	(*CapturedTable)(nil),               // 13: calypso.capture.v1.CapturedTable
+	(*ListCapturedTablesRequest)(nil),   // 14: calypso.capture.v1.ListCapturedTablesRequest
+	(*ListCapturedTablesResponse)(nil),  // 15: calypso.capture.v1.ListCapturedTablesResponse
+	(*SchemaVersion)(nil),               // 16: calypso.capture.v1.SchemaVersion
+	(*SchemaColumn)(nil),                // 17: calypso.capture.v1.SchemaColumn
+	(*SchemaChange)(nil),                // 18: calypso.capture.v1.SchemaChange
+	(*ListSchemaVersionsRequest)(nil),   // 19: calypso.capture.v1.ListSchemaVersionsRequest
+	(*ListSchemaVersionsResponse)(nil),  // 20: calypso.capture.v1.ListSchemaVersionsResponse
+	(*GetCaptureRequest)(nil),           // 21: calypso.capture.v1.GetCaptureRequest
+	(*GetCaptureResponse)(nil),          // 22: calypso.capture.v1.GetCaptureResponse
+	(*ListCapturesRequest)(nil),         // 23: calypso.capture.v1.ListCapturesRequest
+	(*ListCapturesResponse)(nil),        // 24: calypso.capture.v1.ListCapturesResponse
+	(*IncrementalSnapshot)(nil),         // 25: calypso.capture.v1.IncrementalSnapshot
+	(*IncrementalTable)(nil),            // 26: calypso.capture.v1.IncrementalTable
+	(*GetSnapshotProgressRequest)(nil),  // 27: calypso.capture.v1.GetSnapshotProgressRequest
+	(*GetSnapshotProgressResponse)(nil), // 28: calypso.capture.v1.GetSnapshotProgressResponse
+	(*SignalSnapshotRequest)(nil),       // 29: calypso.capture.v1.SignalSnapshotRequest
+	(*SnapshotTable)(nil),               // 30: calypso.capture.v1.SnapshotTable
+	(*SignalSnapshotResponse)(nil),      // 31: calypso.capture.v1.SignalSnapshotResponse
+	(*timestamppb.Timestamp)(nil),       // 32: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 33: google.protobuf.Duration
+	(*v1.Latency)(nil),                  // 34: calypso.latency.v1.Latency
 }
 var file_calypso_capture_v1_capture_proto_depIdxs = []int32{
 	0,  // 0: calypso.capture.v1.Capture.phase:type_name -> calypso.capture.v1.Phase
-	8,  // 1: calypso.capture.v1.Capture.slot:type_name -> calypso.capture.v1.Slot
-	31, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
-	32, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
-	11, // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
-	33, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
+	9,  // 1: calypso.capture.v1.Capture.slot:type_name -> calypso.capture.v1.Slot
+	32, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
+	33, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
+	12, // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
+	34, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
 	7,  // 6: calypso.capture.v1.Capture.background_failures:type_name -> calypso.capture.v1.BackgroundFailure
-	31, // 7: calypso.capture.v1.BackgroundFailure.begin_time:type_name -> google.protobuf.Timestamp
-	31, // 8: calypso.capture.v1.Slot.inactive_since:type_name -> google.protobuf.Timestamp
-	10, // 9: calypso.capture.v1.Slot.statistics:type_name -> calypso.capture.v1.SlotStatistics
-	9,  // 10: calypso.capture.v1.Slot.holders:type_name -> calypso.capture.v1.SlotHolder
-	31, // 11: calypso.capture.v1.SlotHolder.begin_time:type_name -> google.protobuf.Timestamp
-	31, // 12: calypso.capture.v1.SlotStatistics.reset_time:type_name -> google.protobuf.Timestamp
-	3,  // 13: calypso.capture.v1.CapturedTable.state:type_name -> calypso.capture.v1.CapturedTable.State
-	31, // 14: calypso.capture.v1.CapturedTable.last_change_time:type_name -> google.protobuf.Timestamp
-	12, // 15: calypso.capture.v1.ListCapturedTablesResponse.tables:type_name -> calypso.capture.v1.CapturedTable
-	31, // 16: calypso.capture.v1.SchemaVersion.time:type_name -> google.protobuf.Timestamp
-	16, // 17: calypso.capture.v1.SchemaVersion.columns:type_name -> calypso.capture.v1.SchemaColumn
-	17, // 18: calypso.capture.v1.SchemaVersion.changes:type_name -> calypso.capture.v1.SchemaChange
-	1,  // 19: calypso.capture.v1.SchemaVersion.compatibility:type_name -> calypso.capture.v1.Compatibility
-	4,  // 20: calypso.capture.v1.SchemaChange.kind:type_name -> calypso.capture.v1.SchemaChange.Kind
-	15, // 21: calypso.capture.v1.ListSchemaVersionsResponse.versions:type_name -> calypso.capture.v1.SchemaVersion
-	6,  // 22: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
-	6,  // 23: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
-	25, // 24: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
-	5,  // 25: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
-	11, // 26: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
-	24, // 27: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	2,  // 28: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
-	29, // 29: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
-	24, // 30: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	20, // 31: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
-	22, // 32: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
-	26, // 33: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
-	13, // 34: calypso.capture.v1.CaptureService.ListCapturedTables:input_type -> calypso.capture.v1.ListCapturedTablesRequest
-	18, // 35: calypso.capture.v1.CaptureService.ListSchemaVersions:input_type -> calypso.capture.v1.ListSchemaVersionsRequest
-	28, // 36: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
-	21, // 37: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
-	23, // 38: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
-	27, // 39: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
-	14, // 40: calypso.capture.v1.CaptureService.ListCapturedTables:output_type -> calypso.capture.v1.ListCapturedTablesResponse
-	19, // 41: calypso.capture.v1.CaptureService.ListSchemaVersions:output_type -> calypso.capture.v1.ListSchemaVersionsResponse
-	30, // 42: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
-	37, // [37:43] is the sub-list for method output_type
-	31, // [31:37] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	8,  // 7: calypso.capture.v1.Capture.unread_tables:type_name -> calypso.capture.v1.UnreadTable
+	32, // 8: calypso.capture.v1.BackgroundFailure.begin_time:type_name -> google.protobuf.Timestamp
+	32, // 9: calypso.capture.v1.UnreadTable.since:type_name -> google.protobuf.Timestamp
+	32, // 10: calypso.capture.v1.Slot.inactive_since:type_name -> google.protobuf.Timestamp
+	11, // 11: calypso.capture.v1.Slot.statistics:type_name -> calypso.capture.v1.SlotStatistics
+	10, // 12: calypso.capture.v1.Slot.holders:type_name -> calypso.capture.v1.SlotHolder
+	32, // 13: calypso.capture.v1.SlotHolder.begin_time:type_name -> google.protobuf.Timestamp
+	32, // 14: calypso.capture.v1.SlotStatistics.reset_time:type_name -> google.protobuf.Timestamp
+	3,  // 15: calypso.capture.v1.CapturedTable.state:type_name -> calypso.capture.v1.CapturedTable.State
+	32, // 16: calypso.capture.v1.CapturedTable.last_change_time:type_name -> google.protobuf.Timestamp
+	13, // 17: calypso.capture.v1.ListCapturedTablesResponse.tables:type_name -> calypso.capture.v1.CapturedTable
+	32, // 18: calypso.capture.v1.SchemaVersion.time:type_name -> google.protobuf.Timestamp
+	17, // 19: calypso.capture.v1.SchemaVersion.columns:type_name -> calypso.capture.v1.SchemaColumn
+	18, // 20: calypso.capture.v1.SchemaVersion.changes:type_name -> calypso.capture.v1.SchemaChange
+	1,  // 21: calypso.capture.v1.SchemaVersion.compatibility:type_name -> calypso.capture.v1.Compatibility
+	4,  // 22: calypso.capture.v1.SchemaChange.kind:type_name -> calypso.capture.v1.SchemaChange.Kind
+	16, // 23: calypso.capture.v1.ListSchemaVersionsResponse.versions:type_name -> calypso.capture.v1.SchemaVersion
+	6,  // 24: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
+	6,  // 25: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
+	26, // 26: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
+	5,  // 27: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
+	12, // 28: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
+	25, // 29: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	2,  // 30: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
+	30, // 31: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
+	25, // 32: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	21, // 33: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
+	23, // 34: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
+	27, // 35: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
+	14, // 36: calypso.capture.v1.CaptureService.ListCapturedTables:input_type -> calypso.capture.v1.ListCapturedTablesRequest
+	19, // 37: calypso.capture.v1.CaptureService.ListSchemaVersions:input_type -> calypso.capture.v1.ListSchemaVersionsRequest
+	29, // 38: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
+	22, // 39: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
+	24, // 40: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
+	28, // 41: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
+	15, // 42: calypso.capture.v1.CaptureService.ListCapturedTables:output_type -> calypso.capture.v1.ListCapturedTablesResponse
+	20, // 43: calypso.capture.v1.CaptureService.ListSchemaVersions:output_type -> calypso.capture.v1.ListSchemaVersionsResponse
+	31, // 44: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
+	39, // [39:45] is the sub-list for method output_type
+	33, // [33:39] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_calypso_capture_v1_capture_proto_init() }
@@ -2651,7 +2743,7 @@ func file_calypso_capture_v1_capture_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_capture_v1_capture_proto_rawDesc), len(file_calypso_capture_v1_capture_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -245,6 +245,67 @@ func (SinkNotice_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{18, 0}
 }
 
+// Waiting says whether records of the partition are not queryable yet. Markers of transactions are no records, and tombstones and
+// others that make no row do not count.
+type PartitionProgress_Waiting int32
+
+const (
+	// It is not known, or a worker of an earlier version does not say.
+	PartitionProgress_WAITING_UNSPECIFIED PartitionProgress_Waiting = 0
+	PartitionProgress_WAITING_NOTHING     PartitionProgress_Waiting = 1
+	// The oldest is in Kafka, and the sink has not read it, or nobody runs the sink.
+	PartitionProgress_WAITING_IN_KAFKA PartitionProgress_Waiting = 2
+	// The oldest is in a batch that fills.
+	PartitionProgress_WAITING_IN_BATCH PartitionProgress_Waiting = 3
+	// The oldest was read and waits for its table, or its batch is on its way into the table.
+	PartitionProgress_WAITING_FOR_CLUSTER PartitionProgress_Waiting = 4
+)
+
+// Enum value maps for PartitionProgress_Waiting.
+var (
+	PartitionProgress_Waiting_name = map[int32]string{
+		0: "WAITING_UNSPECIFIED",
+		1: "WAITING_NOTHING",
+		2: "WAITING_IN_KAFKA",
+		3: "WAITING_IN_BATCH",
+		4: "WAITING_FOR_CLUSTER",
+	}
+	PartitionProgress_Waiting_value = map[string]int32{
+		"WAITING_UNSPECIFIED": 0,
+		"WAITING_NOTHING":     1,
+		"WAITING_IN_KAFKA":    2,
+		"WAITING_IN_BATCH":    3,
+		"WAITING_FOR_CLUSTER": 4,
+	}
+)
+
+func (x PartitionProgress_Waiting) Enum() *PartitionProgress_Waiting {
+	p := new(PartitionProgress_Waiting)
+	*p = x
+	return p
+}
+
+func (x PartitionProgress_Waiting) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PartitionProgress_Waiting) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_sink_v1_sink_proto_enumTypes[3].Descriptor()
+}
+
+func (PartitionProgress_Waiting) Type() protoreflect.EnumType {
+	return &file_calypso_sink_v1_sink_proto_enumTypes[3]
+}
+
+func (x PartitionProgress_Waiting) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PartitionProgress_Waiting.Descriptor instead.
+func (PartitionProgress_Waiting) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{20, 0}
+}
+
 // DeadLetter is a record that could not be delivered, byte for byte, with its position and the reason.
 type DeadLetter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1877,9 +1938,13 @@ type PartitionProgress struct {
 	// Rows that this worker has ingested since it took the partition.
 	RowsIngested int64 `protobuf:"varint,9,opt,name=rows_ingested,json=rowsIngested,proto3" json:"rows_ingested,omitempty"`
 	// When the last of them became queryable; before there are any, when rows of whatever origin last came into the table, if the cluster says.
-	LastIngestedTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=last_ingested_time,json=lastIngestedTime,proto3" json:"last_ingested_time,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	LastIngestedTime *timestamppb.Timestamp    `protobuf:"bytes,10,opt,name=last_ingested_time,json=lastIngestedTime,proto3" json:"last_ingested_time,omitempty"`
+	Waiting          PartitionProgress_Waiting `protobuf:"varint,11,opt,name=waiting,proto3,enum=calypso.sink.v1.PartitionProgress_Waiting" json:"waiting,omitempty"`
+	// When the oldest of them was committed in the source or, where the record does not say or was not read, produced. Set in the last
+	// three cases.
+	OldestWaitingTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=oldest_waiting_time,json=oldestWaitingTime,proto3" json:"oldest_waiting_time,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *PartitionProgress) Reset() {
@@ -1978,6 +2043,20 @@ func (x *PartitionProgress) GetRowsIngested() int64 {
 func (x *PartitionProgress) GetLastIngestedTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.LastIngestedTime
+	}
+	return nil
+}
+
+func (x *PartitionProgress) GetWaiting() PartitionProgress_Waiting {
+	if x != nil {
+		return x.Waiting
+	}
+	return PartitionProgress_WAITING_UNSPECIFIED
+}
+
+func (x *PartitionProgress) GetOldestWaitingTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldestWaitingTime
 	}
 	return nil
 }
@@ -2314,7 +2393,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06offset\x18\x04 \x01(\x03R\x06offset\x12;\n" +
 	"\vcommit_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"commitTime\x12A\n" +
-	"\x0equeryable_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\rqueryableTime\"\xeb\x02\n" +
+	"\x0equeryable_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\rqueryableTime\"\xfb\x04\n" +
 	"\x11PartitionProgress\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1c\n" +
 	"\tpartition\x18\x02 \x01(\x05R\tpartition\x12'\n" +
@@ -2326,7 +2405,15 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\tworker_id\x18\b \x01(\tR\bworkerId\x12#\n" +
 	"\rrows_ingested\x18\t \x01(\x03R\frowsIngested\x12H\n" +
 	"\x12last_ingested_time\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\x10lastIngestedTime\".\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x10lastIngestedTime\x12D\n" +
+	"\awaiting\x18\v \x01(\x0e2*.calypso.sink.v1.PartitionProgress.WaitingR\awaiting\x12J\n" +
+	"\x13oldest_waiting_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x11oldestWaitingTime\"|\n" +
+	"\aWaiting\x12\x17\n" +
+	"\x13WAITING_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fWAITING_NOTHING\x10\x01\x12\x14\n" +
+	"\x10WAITING_IN_KAFKA\x10\x02\x12\x14\n" +
+	"\x10WAITING_IN_BATCH\x10\x03\x12\x17\n" +
+	"\x13WAITING_FOR_CLUSTER\x10\x04\".\n" +
 	"\x0eGetSinkRequest\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\"<\n" +
 	"\x0fGetSinkResponse\x12)\n" +
@@ -2363,93 +2450,96 @@ func file_calypso_sink_v1_sink_proto_rawDescGZIP() []byte {
 	return file_calypso_sink_v1_sink_proto_rawDescData
 }
 
-var file_calypso_sink_v1_sink_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_calypso_sink_v1_sink_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_calypso_sink_v1_sink_proto_goTypes = []any{
 	(DeadLetterClass)(0),               // 0: calypso.sink.v1.DeadLetterClass
 	(Sink_Obstacle)(0),                 // 1: calypso.sink.v1.Sink.Obstacle
 	(SinkNotice_Kind)(0),               // 2: calypso.sink.v1.SinkNotice.Kind
-	(*DeadLetter)(nil),                 // 3: calypso.sink.v1.DeadLetter
-	(*DecodedRecord)(nil),              // 4: calypso.sink.v1.DecodedRecord
-	(*Header)(nil),                     // 5: calypso.sink.v1.Header
-	(*DeadLetterFilter)(nil),           // 6: calypso.sink.v1.DeadLetterFilter
-	(*ListDeadLettersRequest)(nil),     // 7: calypso.sink.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),    // 8: calypso.sink.v1.ListDeadLettersResponse
-	(*DeadLetterCount)(nil),            // 9: calypso.sink.v1.DeadLetterCount
-	(*ReplayDeadLettersRequest)(nil),   // 10: calypso.sink.v1.ReplayDeadLettersRequest
-	(*DeadLetterEdit)(nil),             // 11: calypso.sink.v1.DeadLetterEdit
-	(*ReplayDeadLettersResponse)(nil),  // 12: calypso.sink.v1.ReplayDeadLettersResponse
-	(*DiscardDeadLettersRequest)(nil),  // 13: calypso.sink.v1.DiscardDeadLettersRequest
-	(*DiscardDeadLettersResponse)(nil), // 14: calypso.sink.v1.DiscardDeadLettersResponse
-	(*AcknowledgeNoticesRequest)(nil),  // 15: calypso.sink.v1.AcknowledgeNoticesRequest
-	(*AcknowledgeNoticesResponse)(nil), // 16: calypso.sink.v1.AcknowledgeNoticesResponse
-	(*GetProvenOffsetsRequest)(nil),    // 17: calypso.sink.v1.GetProvenOffsetsRequest
-	(*GetProvenOffsetsResponse)(nil),   // 18: calypso.sink.v1.GetProvenOffsetsResponse
-	(*ProvenOffset)(nil),               // 19: calypso.sink.v1.ProvenOffset
-	(*Sink)(nil),                       // 20: calypso.sink.v1.Sink
-	(*SinkNotice)(nil),                 // 21: calypso.sink.v1.SinkNotice
-	(*DeliveredTrace)(nil),             // 22: calypso.sink.v1.DeliveredTrace
-	(*PartitionProgress)(nil),          // 23: calypso.sink.v1.PartitionProgress
-	(*GetSinkRequest)(nil),             // 24: calypso.sink.v1.GetSinkRequest
-	(*GetSinkResponse)(nil),            // 25: calypso.sink.v1.GetSinkResponse
-	(*ListSinksRequest)(nil),           // 26: calypso.sink.v1.ListSinksRequest
-	(*ListSinksResponse)(nil),          // 27: calypso.sink.v1.ListSinksResponse
-	(*timestamppb.Timestamp)(nil),      // 28: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 29: google.protobuf.Duration
-	(*v1.Latency)(nil),                 // 30: calypso.latency.v1.Latency
+	(PartitionProgress_Waiting)(0),     // 3: calypso.sink.v1.PartitionProgress.Waiting
+	(*DeadLetter)(nil),                 // 4: calypso.sink.v1.DeadLetter
+	(*DecodedRecord)(nil),              // 5: calypso.sink.v1.DecodedRecord
+	(*Header)(nil),                     // 6: calypso.sink.v1.Header
+	(*DeadLetterFilter)(nil),           // 7: calypso.sink.v1.DeadLetterFilter
+	(*ListDeadLettersRequest)(nil),     // 8: calypso.sink.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 9: calypso.sink.v1.ListDeadLettersResponse
+	(*DeadLetterCount)(nil),            // 10: calypso.sink.v1.DeadLetterCount
+	(*ReplayDeadLettersRequest)(nil),   // 11: calypso.sink.v1.ReplayDeadLettersRequest
+	(*DeadLetterEdit)(nil),             // 12: calypso.sink.v1.DeadLetterEdit
+	(*ReplayDeadLettersResponse)(nil),  // 13: calypso.sink.v1.ReplayDeadLettersResponse
+	(*DiscardDeadLettersRequest)(nil),  // 14: calypso.sink.v1.DiscardDeadLettersRequest
+	(*DiscardDeadLettersResponse)(nil), // 15: calypso.sink.v1.DiscardDeadLettersResponse
+	(*AcknowledgeNoticesRequest)(nil),  // 16: calypso.sink.v1.AcknowledgeNoticesRequest
+	(*AcknowledgeNoticesResponse)(nil), // 17: calypso.sink.v1.AcknowledgeNoticesResponse
+	(*GetProvenOffsetsRequest)(nil),    // 18: calypso.sink.v1.GetProvenOffsetsRequest
+	(*GetProvenOffsetsResponse)(nil),   // 19: calypso.sink.v1.GetProvenOffsetsResponse
+	(*ProvenOffset)(nil),               // 20: calypso.sink.v1.ProvenOffset
+	(*Sink)(nil),                       // 21: calypso.sink.v1.Sink
+	(*SinkNotice)(nil),                 // 22: calypso.sink.v1.SinkNotice
+	(*DeliveredTrace)(nil),             // 23: calypso.sink.v1.DeliveredTrace
+	(*PartitionProgress)(nil),          // 24: calypso.sink.v1.PartitionProgress
+	(*GetSinkRequest)(nil),             // 25: calypso.sink.v1.GetSinkRequest
+	(*GetSinkResponse)(nil),            // 26: calypso.sink.v1.GetSinkResponse
+	(*ListSinksRequest)(nil),           // 27: calypso.sink.v1.ListSinksRequest
+	(*ListSinksResponse)(nil),          // 28: calypso.sink.v1.ListSinksResponse
+	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 30: google.protobuf.Duration
+	(*v1.Latency)(nil),                 // 31: calypso.latency.v1.Latency
 }
 var file_calypso_sink_v1_sink_proto_depIdxs = []int32{
-	5,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
-	28, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
+	6,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
+	29, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
 	0,  // 2: calypso.sink.v1.DeadLetter.class:type_name -> calypso.sink.v1.DeadLetterClass
-	4,  // 3: calypso.sink.v1.DeadLetter.decoded:type_name -> calypso.sink.v1.DecodedRecord
-	28, // 4: calypso.sink.v1.DecodedRecord.source_time:type_name -> google.protobuf.Timestamp
+	5,  // 3: calypso.sink.v1.DeadLetter.decoded:type_name -> calypso.sink.v1.DecodedRecord
+	29, // 4: calypso.sink.v1.DecodedRecord.source_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: calypso.sink.v1.DeadLetterFilter.class:type_name -> calypso.sink.v1.DeadLetterClass
-	6,  // 6: calypso.sink.v1.ListDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	3,  // 7: calypso.sink.v1.ListDeadLettersResponse.letters:type_name -> calypso.sink.v1.DeadLetter
-	9,  // 8: calypso.sink.v1.ListDeadLettersResponse.counts:type_name -> calypso.sink.v1.DeadLetterCount
+	7,  // 6: calypso.sink.v1.ListDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	4,  // 7: calypso.sink.v1.ListDeadLettersResponse.letters:type_name -> calypso.sink.v1.DeadLetter
+	10, // 8: calypso.sink.v1.ListDeadLettersResponse.counts:type_name -> calypso.sink.v1.DeadLetterCount
 	0,  // 9: calypso.sink.v1.DeadLetterCount.class:type_name -> calypso.sink.v1.DeadLetterClass
-	6,  // 10: calypso.sink.v1.ReplayDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	11, // 11: calypso.sink.v1.ReplayDeadLettersRequest.edits:type_name -> calypso.sink.v1.DeadLetterEdit
-	3,  // 12: calypso.sink.v1.ReplayDeadLettersResponse.refused:type_name -> calypso.sink.v1.DeadLetter
-	6,  // 13: calypso.sink.v1.DiscardDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	7,  // 10: calypso.sink.v1.ReplayDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	12, // 11: calypso.sink.v1.ReplayDeadLettersRequest.edits:type_name -> calypso.sink.v1.DeadLetterEdit
+	4,  // 12: calypso.sink.v1.ReplayDeadLettersResponse.refused:type_name -> calypso.sink.v1.DeadLetter
+	7,  // 13: calypso.sink.v1.DiscardDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
 	2,  // 14: calypso.sink.v1.AcknowledgeNoticesRequest.kind:type_name -> calypso.sink.v1.SinkNotice.Kind
-	19, // 15: calypso.sink.v1.GetProvenOffsetsResponse.offsets:type_name -> calypso.sink.v1.ProvenOffset
-	23, // 16: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	28, // 17: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
-	29, // 18: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
-	30, // 19: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
-	30, // 20: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
-	22, // 21: calypso.sink.v1.Sink.recent_traces:type_name -> calypso.sink.v1.DeliveredTrace
-	21, // 22: calypso.sink.v1.Sink.notices:type_name -> calypso.sink.v1.SinkNotice
+	20, // 15: calypso.sink.v1.GetProvenOffsetsResponse.offsets:type_name -> calypso.sink.v1.ProvenOffset
+	24, // 16: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	29, // 17: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
+	30, // 18: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
+	31, // 19: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	31, // 20: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	23, // 21: calypso.sink.v1.Sink.recent_traces:type_name -> calypso.sink.v1.DeliveredTrace
+	22, // 22: calypso.sink.v1.Sink.notices:type_name -> calypso.sink.v1.SinkNotice
 	1,  // 23: calypso.sink.v1.Sink.trying_again_obstacle:type_name -> calypso.sink.v1.Sink.Obstacle
 	1,  // 24: calypso.sink.v1.Sink.last_error_obstacle:type_name -> calypso.sink.v1.Sink.Obstacle
 	2,  // 25: calypso.sink.v1.SinkNotice.kind:type_name -> calypso.sink.v1.SinkNotice.Kind
-	28, // 26: calypso.sink.v1.SinkNotice.time:type_name -> google.protobuf.Timestamp
-	28, // 27: calypso.sink.v1.DeliveredTrace.commit_time:type_name -> google.protobuf.Timestamp
-	28, // 28: calypso.sink.v1.DeliveredTrace.queryable_time:type_name -> google.protobuf.Timestamp
-	28, // 29: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
-	20, // 30: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
-	20, // 31: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
-	24, // 32: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
-	26, // 33: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
-	7,  // 34: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
-	10, // 35: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
-	13, // 36: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
-	15, // 37: calypso.sink.v1.SinkService.AcknowledgeNotices:input_type -> calypso.sink.v1.AcknowledgeNoticesRequest
-	17, // 38: calypso.sink.v1.SinkService.GetProvenOffsets:input_type -> calypso.sink.v1.GetProvenOffsetsRequest
-	25, // 39: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
-	27, // 40: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
-	8,  // 41: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
-	12, // 42: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
-	14, // 43: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
-	16, // 44: calypso.sink.v1.SinkService.AcknowledgeNotices:output_type -> calypso.sink.v1.AcknowledgeNoticesResponse
-	18, // 45: calypso.sink.v1.SinkService.GetProvenOffsets:output_type -> calypso.sink.v1.GetProvenOffsetsResponse
-	39, // [39:46] is the sub-list for method output_type
-	32, // [32:39] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	29, // 26: calypso.sink.v1.SinkNotice.time:type_name -> google.protobuf.Timestamp
+	29, // 27: calypso.sink.v1.DeliveredTrace.commit_time:type_name -> google.protobuf.Timestamp
+	29, // 28: calypso.sink.v1.DeliveredTrace.queryable_time:type_name -> google.protobuf.Timestamp
+	29, // 29: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
+	3,  // 30: calypso.sink.v1.PartitionProgress.waiting:type_name -> calypso.sink.v1.PartitionProgress.Waiting
+	29, // 31: calypso.sink.v1.PartitionProgress.oldest_waiting_time:type_name -> google.protobuf.Timestamp
+	21, // 32: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
+	21, // 33: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
+	25, // 34: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
+	27, // 35: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
+	8,  // 36: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
+	11, // 37: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
+	14, // 38: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
+	16, // 39: calypso.sink.v1.SinkService.AcknowledgeNotices:input_type -> calypso.sink.v1.AcknowledgeNoticesRequest
+	18, // 40: calypso.sink.v1.SinkService.GetProvenOffsets:input_type -> calypso.sink.v1.GetProvenOffsetsRequest
+	26, // 41: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
+	28, // 42: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
+	9,  // 43: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
+	13, // 44: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
+	15, // 45: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
+	17, // 46: calypso.sink.v1.SinkService.AcknowledgeNotices:output_type -> calypso.sink.v1.AcknowledgeNoticesResponse
+	19, // 47: calypso.sink.v1.SinkService.GetProvenOffsets:output_type -> calypso.sink.v1.GetProvenOffsetsResponse
+	41, // [41:48] is the sub-list for method output_type
+	34, // [34:41] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_calypso_sink_v1_sink_proto_init() }
@@ -2463,7 +2553,7 @@ func file_calypso_sink_v1_sink_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_sink_v1_sink_proto_rawDesc), len(file_calypso_sink_v1_sink_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
