@@ -110,6 +110,8 @@ var byCode = []struct {
 	{"*QuerySchemaDoesNotMatchTableSchema*", meaning{TargetRefused, true}},
 	{"*FileTooLarge*", meaning{RowsRefused, true}},
 	{"*InputStreamTooLarge*", meaning{RowsRefused, true}},
+	{"General_RetryAttemptsExceeded", meaning{Again, false}}, // after tries of its own; called permanent
+	{"Internal_*", meaning{Again, false}},
 	{"Skipped_*", meaning{Present, true}},
 	{"Stream_*", meaning{RowsRefused, false}},
 	{"ContainerNotFound", meaning{StorageMoved, false}},

@@ -123,7 +123,8 @@ func TestACommandIsTriedAgainAfterWhatPasses(t *testing.T) {
 		permanent bool
 	}{
 		{400, "BadRequest_SyntaxError", true}, {400, "BadRequest_EntityNotFound", true},
-		{400, "General_RetryAttemptsExceeded", true},
+		{400, "General_RetryAttemptsExceeded", false}, {400, "Internal_ServiceError", false},
+		{500, "General_InternalServerError", false}, {500, "", false}, {503, "BadRequest", false},
 		{403, "Forbidden", false}, {403, "", false}, {401, "", false}, {404, "", false}, {409, "", false}, {429, "", false},
 	} {
 		client := serve(t, func(w http.ResponseWriter, _ *http.Request) {

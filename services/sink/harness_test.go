@@ -278,6 +278,8 @@ const (
 	hang
 	// forbid answers as ADX does where a role is missing.
 	forbid
+	// fail answers with a failure of the service's own that it calls permanent.
+	fail
 	// keep answers as a queue does that has taken a message, which comes out of it when the test releases it.
 	keep
 	// answer answers an ingestion with the code that judge gives for the table that the request names.
@@ -424,6 +426,11 @@ func (a *adx) proxy(port int) http.Handler {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w,
 				`{"error":{"code":"Forbidden","message":"Caller is not authorized to perform this action","@permanent":true}}`)
+		case fail:
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w,
+				`{"error":{"code":"General_InternalServerError","message":"Unknown error","@permanent":true}}`)
 		case keep:
 			body, _ := io.ReadAll(r.Body)
 			message := r.Clone(context.Background())

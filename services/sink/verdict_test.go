@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,4 +148,27 @@ func TestARecordThatFitsNoMoreWhenItsBatchIsReadAgainIsSetAside(t *testing.T) {
 		}
 	}
 	s.commits(0, 4)
+}
+
+// The first commands of a task are answered by a cluster that is being started or moved.
+func TestAFailureOfTheServiceAtATasksStartIsWaitedForWhateverItCallsItself(t *testing.T) {
+	var failing atomic.Bool
+	failing.Store(true)
+	servers.adx.inject(t, func(r *http.Request) fault {
+		if failing.Load() && strings.Contains(r.URL.Path, "/rest/mgmt") {
+			return fail
+		}
+		return pass
+	})
+	for _, mode := range []spec.Mode{spec.ModeQueued, spec.ModeStreaming} {
+		t.Run(string(mode), func(t *testing.T) {
+			failing.Store(true)
+			s := newFixture(t, 1, map[string]string{"ingestion.mode": string(mode), "kusto.validation.table.enable": "true"})
+			s.produce(1, 5, 1)
+			r := s.start()
+			r.waits(t, "General_InternalServerError")
+			failing.Store(false)
+			s.holds(5)
+		})
+	}
 }
