@@ -99,6 +99,26 @@ func (r *Reader) whole(err error) []byte {
 	return r.said[:min(len(r.said), longest)]
 }
 
+// The types of the first record of a server of TLS: part of a handshake, or an alert.
+const (
+	alert     = 0x15
+	handshake = 0x16
+)
+
+// settings are the type, flags and stream of the frame of HTTP/2 with which a server begins, after its length.
+var settings = []byte{4, 0, 0, 0, 0, 0}
+
+// OfTLS judges whether an answer is one of TLS.
+func OfTLS(said []byte) Verdict {
+	switch {
+	case len(said) == 0:
+		return Unknown
+	case said[0] == alert, said[0] == handshake:
+		return Meant
+	}
+	return Other
+}
+
 // Describe says whose answer begins so, as far as it can be recognised, and quotes the first line of
 // text in it: `an HTTP server, which says "HTTP/1.1 400 Bad Request"`. What follows the first line,
 // such as an HTTP server's cookies, is left out.
@@ -109,8 +129,10 @@ func Describe(said []byte) string {
 		kind = "an HTTP server"
 	case bytes.HasPrefix(said, []byte("SSH-")):
 		kind = "an SSH server"
-	case len(said) > 1 && (said[0] == 0x15 || said[0] == 0x16) && said[1] == 3:
+	case len(said) > 1 && OfTLS(said) == Meant && said[1] == 3:
 		return "a server that speaks TLS from the first byte on"
+	case len(said) > 8 && bytes.Equal(said[3:9], settings):
+		return "a server that speaks HTTP/2 from the first byte on, such as one of gRPC"
 	case len(said) > 4 && said[2] == 0 && said[3] == 0 && (said[4] == 10 || said[4] == 0xff):
 		kind = "a MySQL or MariaDB server"
 	case len(said) > 4 && said[0] == 'E' && bytes.Contains(said, []byte("\x00C0A000\x00")):

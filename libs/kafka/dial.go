@@ -33,7 +33,7 @@ func dialer(settings *tls.Config, control func(network, address string, c syscal
 				secured.ServerName = address
 			}
 		}
-		c := tls.Client(answering{conn, banner.NewReader(conn, "a broker of Kafka with TLS", whoseWithTLS)}, secured)
+		c := tls.Client(answering{conn, banner.NewReader(conn, "a broker of Kafka with TLS", banner.OfTLS)}, secured)
 		if err := c.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
 			return nil, err
@@ -59,15 +59,4 @@ func whose(said []byte) banner.Verdict {
 		return banner.Other
 	}
 	return banner.Meant
-}
-
-// whoseWithTLS judges by the type of the first record of TLS: part of a handshake, or an alert.
-func whoseWithTLS(said []byte) banner.Verdict {
-	switch {
-	case len(said) == 0:
-		return banner.Unknown
-	case said[0] == 0x15, said[0] == 0x16:
-		return banner.Meant
-	}
-	return banner.Other
 }

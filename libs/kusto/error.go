@@ -1,12 +1,16 @@
 package kusto
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/calypso-cdc/calypso/libs/banner"
 )
 
 // Error is what the service, its storage or the way to them answered.
@@ -19,6 +23,8 @@ type Error struct {
 	Status int
 	// Silent is the host that gave no answer, if none came.
 	Silent string
+	// Stranger says that something else than the service answered, or hung up.
+	Stranger bool
 	// Permanent says that the same request will fail again.
 	Permanent bool
 	// RetryAfter is how long the service asks to wait, 0 if it does not say.
@@ -81,6 +87,16 @@ func SilentHost(err error) string {
 	return ""
 }
 
+// UnknownAuthority names the issuer of a server's certificate that nobody here vouches for; empty
+// where that is not the error.
+func UnknownAuthority(err error) string {
+	unknown, ok := errors.AsType[x509.UnknownAuthorityError](err)
+	if !ok || unknown.Cert == nil {
+		return ""
+	}
+	return cmp.Or(unknown.Cert.Issuer.String(), "an issuer without a name")
+}
+
 // NotFound says that a database, table, mapping or policy does not exist.
 func NotFound(err error) bool {
 	var e *Error
@@ -121,6 +137,9 @@ func Unmanaged(err error) bool {
 	return Unsupported(err) || errors.As(err, &e) && e.Code == wrongEndpoint
 }
 
+// elsewhere ends the message of what another server answered.
+const elsewhere = ". Check the cluster's address, https://<cluster>.<region>.kusto.windows.net, and what stands between, such as a proxy"
+
 // fail turns what the SDK returned, and what the transport saw of the exchange, into an Error.
 func fail(ctx context.Context, op string, o *outcome, err error) error {
 	if err == nil {
@@ -154,14 +173,22 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		e.Message = redact(message)
 		other := o.otherwise()
 		if other != "" {
-			e.Message = other + ": check the cluster's address, and what stands between, such as a proxy"
+			e.Message, e.Stranger = other+elsewhere, true
 		}
-		// The service's word of itself counts where nothing more is known of what it answers. What
-		// stands before it does not speak for it.
-		e.Permanent = other == "" && (permanent || !known && status >= 400 && status < 500) && status != 408 && status != 429
+		// The service's word of itself counts of a request that it refuses, where nothing more is known
+		// of what it answers: its own failures (5xx) pass, whatever it calls them. What stands before
+		// it does not speak for it.
+		refuses := status >= 400 && status < 500 && status != 408 && status != 429
+		e.Permanent = other == "" && refuses && (permanent || !known)
 	}
 	if why != nil {
 		e.Message, e.Err = redact(o.explain(err.Error(), why)), errors.Join(err, why)
+		if banner.Wrong(why) { // the SDK's words around it say less
+			e.Message, e.Stranger = redact(why.Error()+elsewhere), true
+		}
+	}
+	if issuer := UnknownAuthority(why); issuer != "" {
+		e.Message = redact(fmt.Sprintf("%s: its certificate is signed by %s, which is not trusted", why, issuer))
 	}
 	if m, known := meaningOf(e); known {
 		e.Permanent = m.verdict.lasts()

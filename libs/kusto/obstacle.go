@@ -20,6 +20,8 @@ const (
 	Denial
 	// Absence says that there is no such database, table or mapping.
 	Absence
+	// Mistaken says that another server answers at the address.
+	Mistaken
 )
 
 // signInCode begins the codes of the sign-in.
@@ -32,6 +34,8 @@ func ObstacleOf(err error) Obstacle {
 		return Unrelated
 	}
 	switch verdict := VerdictOf(e); {
+	case e.Stranger:
+		return Mistaken
 	case e.Status == http.StatusTooManyRequests, strings.Contains(e.Code, "Throttl"),
 		strings.Contains(e.Code, "TooManyRequests"), e.Code == "ServerBusy":
 		return Throttling

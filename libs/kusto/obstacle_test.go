@@ -30,7 +30,7 @@ func TestWhatStandsInTheWayIsSaidByCodesAndStatuses(t *testing.T) {
 			want: Absence},
 		"missing mapping": {status: 400,
 			body: `{"error":{"code":"BadRequest_MappingReferenceWasNotFound","message":"m"}}`, want: Absence},
-		"a proxy's 404": {status: 404, body: "nothing here", want: Failing},
+		"a proxy's 404": {status: 404, body: "nothing here", want: Mistaken},
 		"an outage": {status: 500,
 			body: `{"error":{"code":"Internal_ServiceError","message":"forbidden, throttled, 429 and not there"}}`,
 			want: Failing},

@@ -13,6 +13,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -218,7 +220,7 @@ func (o *outcome) asks(r *http.Request) {
 func (o *outcome) answered(r *http.Request, resp *http.Response, err error) {
 	var other string
 	if err == nil {
-		other = banner.Page(resp, "Azure Data Explorer")
+		other = stranger(r, resp)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -228,6 +230,49 @@ func (o *outcome) answered(r *http.Request, resp *http.Response, err error) {
 	} else if o.watch != nil {
 		o.watch.hosts.Store(r.URL.Host, true)
 	}
+}
+
+// service is what is meant to answer.
+const service = "Azure Data Explorer"
+
+// stranger says what else than the cluster or its storage gave an answer; empty if nothing else did.
+func stranger(r *http.Request, resp *http.Response) string {
+	asked := strings.Contains(r.URL.Path, "/rest/") &&
+		slices.Contains([]string{"metadata", "mgmt", "query"}, path.Base(r.URL.Path))
+	switch {
+	case !asked, resp.StatusCode >= 500, // what stands before a cluster may say that the cluster is away
+		resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusRequestTimeout,
+		resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden, // an empty answer is usual
+		resp.Header.Get("x-ms-activity-id") != "", // which every answer of a cluster has
+		resp.StatusCode < 300 && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json"):
+		return banner.Page(resp, service)
+	}
+	return banner.Response(resp, service, func(begun []byte) bool {
+		if resp.StatusCode < 300 {
+			begun = bytes.TrimSpace(begun)
+			return len(begun) > 0 && (begun[0] == '{' || begun[0] == '[')
+		}
+		var doc refusal
+		return json.Unmarshal(begun, &doc) == nil && cmp.Or(doc.Error.Code, doc.Error.Message, doc.Error.Short) != "" ||
+			signInFault(begun) != ""
+	})
+}
+
+// refusal is an error as a cluster has it.
+type refusal struct {
+	Error struct {
+		Code      string `json:"code"`
+		Type      string `json:"@type"`
+		Message   string `json:"@message"`
+		Short     string `json:"message"`
+		Permanent *bool  `json:"@permanent"`
+	} `json:"error"`
+	// Table is what its storage says of a table of statuses.
+	Table struct {
+		Message struct {
+			Value string `json:"value"`
+		} `json:"message"`
+	} `json:"odata.error"`
 }
 
 // Watch sees what the calls under a context wait for while they have not returned: within one call
@@ -260,7 +305,8 @@ func (w *Watch) Unanswered(patience time.Duration) error {
 		return nil
 	}
 	if err := o.why(); err != nil {
-		return &Error{Op: "wait for Azure Data Explorer", Silent: o.silentHost(), Message: redact(err.Error())}
+		return &Error{Op: "wait for Azure Data Explorer", Silent: o.silentHost(), Stranger: banner.Wrong(err),
+			Message: redact(err.Error())}
 	}
 	return nil
 }
@@ -309,26 +355,9 @@ func (o *outcome) note(resp *http.Response, body []byte) {
 	o.status, o.code, o.message, o.permanent, o.known = resp.StatusCode, resp.Header.Get("x-ms-error-code"),
 		"", false, false
 	o.after = retryAfter(resp.Header)
-	var doc struct {
-		Error struct {
-			Code      string `json:"code"`
-			Type      string `json:"@type"`
-			Message   string `json:"@message"`
-			Short     string `json:"message"`
-			Permanent *bool  `json:"@permanent"`
-		} `json:"error"`
-		Table struct {
-			Message struct {
-				Value string `json:"value"`
-			} `json:"message"`
-		} `json:"odata.error"`
-	}
+	var doc refusal
 	if json.Unmarshal(body, &doc) != nil {
-		var signIn struct { // the answer of a sign-in has its codes elsewhere
-			Codes []int `json:"error_codes"`
-		}
-		if json.Unmarshal(body, &signIn) == nil && len(signIn.Codes) > 0 {
-			o.code = signInCode + strconv.Itoa(signIn.Codes[0])
+		if o.code = cmp.Or(signInFault(body), o.code); strings.HasPrefix(o.code, signInCode) {
 			return
 		}
 		o.code, o.message = storageWords(body, o.code)
@@ -354,6 +383,17 @@ func (o *outcome) note(resp *http.Response, body []byte) {
 	if doc.Error.Permanent != nil {
 		o.permanent, o.known = *doc.Error.Permanent, true
 	}
+}
+
+// signInFault is the code that an answer of the sign-in has in a place of its own; empty for other answers.
+func signInFault(body []byte) string {
+	var doc struct {
+		Codes []int `json:"error_codes"`
+	}
+	if json.Unmarshal(body, &doc) != nil || len(doc.Codes) == 0 {
+		return ""
+	}
+	return signInCode + strconv.Itoa(doc.Codes[0])
 }
 
 // storageWords are what the storage of blobs and queues says; code is what is known of it already.
@@ -418,7 +458,7 @@ func newHTTPClient(cfg Config) (*http.Client, error) {
 		base.Proxy = http.ProxyURL(u)
 	}
 	return &http.Client{
-		Transport: &transport{next: base, identity: http.DefaultTransport},
+		Transport: &transport{next: banner.HTTP(base, service), identity: http.DefaultTransport},
 		// As the SDK's own client: a redirect would carry the token elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil

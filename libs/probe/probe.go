@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
 // Verdict compares what was seen with what Calypso expects.
@@ -161,10 +162,22 @@ func (e experiment) find(ctx context.Context) Finding {
 		return err
 	})
 	if err != nil {
-		o = outcome{err.Error(), Untried, untold}
+		o = outcome{err.Error(), Untried, unknownFor(err)}
 	}
 	f.Seen, f.Verdict, f.Follows = o.seen, o.verdict, o.follows
 	return f
+}
+
+// unknownFor is untold with what is to be done about an error of which that is known.
+func unknownFor(err error) string {
+	const begun = "It is still not known. "
+	switch {
+	case kusto.UnknownAuthority(err) != "":
+		return begun + "If that authority is the right one, give a file with its certificate in PEM with --ca-file, and probe again; else see who stands between."
+	case kusto.ObstacleOf(err) == kusto.Mistaken:
+		return begun + "Give the cluster's address with --url, as the portal shows it on the cluster's page, and probe again."
+	}
+	return untold
 }
 
 // untold is what follows from an experiment that could not be made.

@@ -129,7 +129,7 @@ func TestARegistryThatDoesNotAnswerIsToldFromOneThatRefuses(t *testing.T) {
 	status := http.StatusServiceUnavailable
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
-		fmt.Fprint(w, `{"error_code":1,"message":"not now"}`)
+		fmt.Fprint(w, `{"error_code":40403,"message":"not now"}`)
 	}))
 	client, err := NewRegistry(server.URL, server.Client(), "", "")
 	if err != nil {

@@ -309,6 +309,8 @@ func TestWhatIsNoAnswerOfARegistrySaysNothingOfTheRecord(t *testing.T) {
 		"a password wanted":      {401, `{"error_code":401,"message":"Unauthorized"}`, true},
 		"no rights":              {403, `{"error_code":40301,"message":"User is denied operation Read"}`, true},
 		"elsewhere":              {302, ``, true},
+		"a gateway's own 404":    {404, `{"message":"no Route matched with those values"}`, true},
+		"Kafka Connect":          {404, `{"error_code":404,"message":"HTTP 404 Not Found"}`, true},
 		"an error of its own":    {500, `{"error_code":50001,"message":"Error in the backend data store"}`, true},
 		"overloaded":             {429, ``, true},
 		"a gateway without one":  {502, `<html>`, true},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/banner"
 	"github.com/calypso-cdc/calypso/libs/classname"
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
@@ -54,7 +55,7 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 			":")
 		url, _, _ = strings.Cut(url, ",")
 		client, err := NewRegistry(strings.TrimSpace(url), &http.Client{
-			Transport: egress.Transport(), Timeout: 10 * time.Second,
+			Transport: banner.HTTP(egress.Transport(), aRegistry), Timeout: 10 * time.Second,
 			// A redirect would carry the credentials elsewhere.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}, user, password)

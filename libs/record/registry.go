@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/banner"
 )
 
 // Registry is a client of Confluent's schema registry: the calls that converters make. It is safe
@@ -19,6 +21,9 @@ type Registry struct {
 	client         *http.Client
 	user, password string
 }
+
+// aRegistry is what is meant to answer.
+const aRegistry = "a schema registry"
 
 // maxRegistryAnswer is how many bytes an answer of a registry may have.
 const maxRegistryAnswer = 4 << 20
@@ -86,7 +91,7 @@ func (r *Registry) schema(ctx context.Context, path string) (answer WrittenSchem
 	err = r.call(ctx, http.MethodGet, path, nil, &answer)
 	var said *registryRefusal
 	switch {
-	case errors.As(err, &said) && said.status == http.StatusNotFound && said.message != "", errors.Is(err, errTooLarge):
+	case errors.As(err, &said) && said.unknown(), errors.Is(err, errTooLarge):
 		return answer, err
 	case err != nil:
 		return answer, &Unavailable{err}
@@ -143,6 +148,15 @@ func (r *Registry) call(ctx context.Context, method, path string, body, answer a
 		return &Unavailable{err}
 	}
 	defer response.Body.Close()
+	if other := banner.Response(response, aRegistry, func(begun []byte) bool {
+		switch response.StatusCode {
+		case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests: // in whatever form
+			return true
+		}
+		return response.StatusCode >= 500 || ours(begun)
+	}); other != "" {
+		return &Stranger{errors.New(other)}
+	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxRegistryAnswer+1))
 	switch {
 	case err != nil:
@@ -163,26 +177,78 @@ func (r *Registry) call(ctx context.Context, method, path string, body, answer a
 	return nil
 }
 
+// ours reports whether an answer begins as one of a registry: with an object or list, which is not
+// the error of Kafka Connect or of a registry that it has no such path.
+func ours(begun []byte) bool {
+	begun = bytes.TrimSpace(begun)
+	if len(begun) == 0 || begun[0] != '{' && begun[0] != '[' {
+		return false
+	}
+	var said refused
+	return json.Unmarshal(begun, &said) != nil ||
+		said.Code != http.StatusNotFound && said.Code != http.StatusMethodNotAllowed
+}
+
+// Stranger is the error that something else than a registry answers.
+type Stranger struct{ error }
+
+func (e *Stranger) Unwrap() error { return e.error }
+
+// refused is a registry's error.
+type refused struct {
+	// Code is the HTTP status, or that with two more digits.
+	Code    int    `json:"error_code"`
+	Message string `json:"message"`
+}
+
 // registryRefusal is an answer of a registry, or of what is in its place, that is no success.
 type registryRefusal struct {
 	status int
-	// message is what the registry says in its own form; empty if it says nothing in that.
-	message string
+	// refused is what the registry says in its own form; empty if it says nothing in that.
+	refused
 }
 
 func (e *registryRefusal) Error() string {
-	said := e.message
+	said := e.Message
 	if said == "" {
 		said = http.StatusText(e.status)
 	}
 	return fmt.Sprintf("the registry answered %d: %.500s", e.status, said)
 }
 
+// unknown reports whether a registry says that it has no such schema, subject or version. Its codes
+// for that begin with 404 (docs.confluent.io, Schema Registry API, errors); a gateway's have none.
+func (e *registryRefusal) unknown() bool {
+	const detailed = 100 // codes have two digits more than the status
+	return e.status == http.StatusNotFound && e.Code/detailed == http.StatusNotFound
+}
+
 // refusalOf reads a registry's error.
 func refusalOf(status int, text []byte) error {
-	var said struct {
-		Message string `json:"message"`
-	}
-	_ = json.Unmarshal(text, &said) // what is no JSON says nothing
-	return &registryRefusal{status, said.Message}
+	e := &registryRefusal{status: status}
+	_ = json.Unmarshal(text, &e.refused) // what is no JSON says nothing
+	return e
 }
+
+// Answers asks the registry what converters ask it, for a schema that may be there or not. It returns
+// nil if a registry answered and takes the credentials; Denied tells of its errors that it does not.
+func (r *Registry) Answers(ctx context.Context) error {
+	var answer WrittenSchema
+	err := r.call(ctx, http.MethodGet, "/schemas/ids/1", nil, &answer)
+	if said, ok := errors.AsType[*registryRefusal](err); ok && said.unknown() {
+		return nil
+	}
+	return err
+}
+
+// Denied reports whether an error is that a registry does not take the credentials.
+func Denied(err error) bool {
+	said, ok := errors.AsType[*registryRefusal](err)
+	return ok && (said.status == http.StatusUnauthorized || said.status == http.StatusForbidden)
+}
+
+// Address is where the registry is, without credentials.
+func (r *Registry) Address() string { return r.base }
+
+// Close ends the connections that are not in use.
+func (r *Registry) Close() { r.client.CloseIdleConnections() }

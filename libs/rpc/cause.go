@@ -1,10 +1,13 @@
 package rpc
 
 import (
+	"context"
 	"regexp"
 	"strings"
 
 	"google.golang.org/grpc/status"
+
+	"github.com/calypso-cdc/calypso/libs/banner"
 )
 
 // wrapping is what gRPC says around the reason why a connection could not be made.
@@ -12,6 +15,19 @@ var wrapping = regexp.MustCompile(`connection error: desc = "?(?:transport: )?(?
 
 // preface is how gRPC says that a peer took a connection and then said nothing, as a process that is frozen does.
 var preface = regexp.MustCompile(`error reading server preface: .*(?:i/o timeout|use of closed network connection)`)
+
+// CauseAt is Cause for a call to meant, such as admin, at address (host:port). Where the connection
+// failed in what gRPC or TLS say first, it asks who answers there, for two seconds at most.
+func (t TLS) CauseAt(ctx context.Context, err error, meant, address string) string {
+	cause := Cause(err)
+	if !strings.HasPrefix(cause, "error reading server preface") && !strings.HasPrefix(cause, "authentication handshake") {
+		return cause
+	}
+	if other := banner.GRPC(ctx, address, meant, t.Enabled() || t.CA != ""); other != nil {
+		return other.Error()
+	}
+	return cause
+}
 
 // Cause is the reason of a call's error, without gRPC's own words around it.
 func Cause(err error) string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -113,6 +114,51 @@ func TestAReceiverThatTakesNoSpansHoldsNothingUpAndIsToldOnce(t *testing.T) {
 			if !strings.Contains(told.String(), receiver.URL) {
 				t.Errorf("told:\n%s", told)
 			}
+		})
+	}
+}
+
+func TestAnotherServerAtAReceiversAddressIsNamed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2p1\r\n")
+			_, _ = c.Read(make([]byte, 100))
+			_ = c.Close()
+		}
+	}()
+	for _, protocol := range []string{"grpc", "http/protobuf"} {
+		t.Run(protocol, func(t *testing.T) {
+			for variable, value := range map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + l.Addr().String(),
+				"OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_EXPORTER_OTLP_TIMEOUT": "1000",
+				"OTEL_BSP_SCHEDULE_DELAY": "20", "OTEL_METRICS_EXPORTER": "none"} {
+				t.Setenv(variable, value)
+			}
+			told := new(lines)
+			tel, err := telemetry.Start(t.Context(), "sink", "1.2.3", telemetry.WithLogOutput(told))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, span := tel.Tracers.Tracer("test").Start(t.Context(), "INSERT")
+			span.End()
+			for deadline := time.Now().Add(time.Minute); !strings.Contains(told.String(),
+				`is not a receiver of OTLP without TLS but an SSH server, which says \"SSH-2.0-OpenSSH_9.2p1\"`); {
+				if time.Now().After(deadline) {
+					t.Fatalf("told:\n%s", told)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_ = tel.Shutdown(ctx)
 		})
 	}
 }

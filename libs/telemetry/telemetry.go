@@ -21,9 +21,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/contrib/exporters/autoexport"
@@ -34,6 +36,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/calypso-cdc/calypso/libs/banner"
 )
 
 // Telemetry is what a service observes itself with. It is owned by the main package, which shuts it down last; all
@@ -55,6 +59,8 @@ type Telemetry struct {
 
 	gatherers prometheus.Gatherers
 	shutdown  []func(context.Context) error
+	// asked is the last look at who answers at a receiver's address.
+	asked atomic.Pointer[asked]
 	// ending is set when Shutdown has begun.
 	ending atomic.Bool
 }
@@ -120,8 +126,39 @@ func (t *Telemetry) unsent(err error) {
 	}
 	const endpoint = "OTEL_EXPORTER_OTLP_"
 	receiver := cmp.Or(os.Getenv(endpoint+strings.ToUpper(signal)+"_ENDPOINT"), os.Getenv(endpoint+"ENDPOINT"))
-	t.Logger.Warn("telemetry is not received; the service goes on without", "signal", signal, "receiver", receiver,
-		Passing("err", err))
+	said := []any{"signal", signal, "receiver", receiver, Passing("err", err)}
+	if other := t.whoAnswers(signal, receiver); other != nil {
+		said = append(said, "answers", other)
+	}
+	t.Logger.Warn("telemetry is not received; the service goes on without", said...)
+}
+
+// whoAnswers says what else than a receiver answers at its address; nil if nothing else does, as far
+// as it can be told. It asks once a minute at most.
+func (t *Telemetry) whoAnswers(signal, receiver string) error {
+	if last := t.asked.Load(); last != nil && last.receiver == receiver && time.Since(last.at) < time.Minute {
+		return last.other
+	}
+	const meant = "a receiver of OTLP"
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	var other error
+	protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_"+strings.ToUpper(signal)+"_PROTOCOL"),
+		os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"))
+	if to, err := url.Parse(receiver); err == nil && protocol == "grpc" {
+		other = banner.GRPC(ctx, to.Host, meant, to.Scheme == "https")
+	} else if err == nil {
+		other = banner.Web(ctx, receiver, meant)
+	}
+	t.asked.Store(&asked{receiver, time.Now(), other})
+	return other
+}
+
+// asked is what came of a look at who answers at a receiver's address.
+type asked struct {
+	receiver string
+	at       time.Time
+	other    error
 }
 
 // Shutdown sends what is still buffered and closes the exporters, in at most the time of ctx.

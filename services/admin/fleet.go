@@ -41,6 +41,7 @@ type fleet struct {
 type worker struct {
 	address    string
 	connection *grpc.ClientConn
+	files      rpc.TLS
 	// silent says that it did not answer when it was last asked for its health, as a process does
 	// that is stopped or starved. Nothing else is asked of it then: however many questions a look
 	// is made of, none waits for it. readiness asks for its health again and again.
@@ -73,7 +74,7 @@ func dialFleet(name string, addresses []string, files rpc.TLS, tracers trace.Tra
 		if err != nil {
 			return nil, fmt.Errorf("address %q of %s: %w", address, name, err)
 		}
-		f.workers = append(f.workers, &worker{address: address, connection: connection})
+		f.workers = append(f.workers, &worker{address: address, connection: connection, files: files})
 	}
 	return f, nil
 }

@@ -36,7 +36,7 @@ func askFleets(ctx context.Context, fleets []*fleet) map[string][]*adminv1.Servi
 				h := &adminv1.ServiceHealth{Service: f.name, Address: w.address, Serving: true}
 				err := rpc.Healthy(ctx, w.connection)
 				if err != nil {
-					h.Serving, h.Detail = false, err.Error()
+					h.Serving, h.Detail = false, w.files.CauseAt(ctx, err, "the gRPC of "+f.name, w.address)
 				}
 				if ctx.Err() == nil { // else nobody had the patience to hear it
 					w.silent.Store(errors.Is(err, rpc.ErrNoAnswer))

@@ -25,7 +25,7 @@ func registry(t *testing.T, schemas ...string) (address string, away *atomic.Boo
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := 0
 		if _, err := fmt.Sscanf(r.URL.Path, "/schemas/ids/%d", &id); err != nil || id < 1 || id > len(schemas) {
-			http.Error(w, `{"message":"there is no such schema"}`, http.StatusNotFound)
+			http.Error(w, `{"error_code":40403,"message":"there is no such schema"}`, http.StatusNotFound)
 			return
 		}
 		if away.Load() {

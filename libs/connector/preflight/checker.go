@@ -50,7 +50,13 @@ func (c *Checker) Check(ctx context.Context, plugin connector.Plugin, v classes.
 		ctx, cancel = context.WithTimeout(ctx, left-min(left/5, toAnswer))
 		defer cancel()
 	}
-	return append(c.checkBroker(ctx, plugin, v), c.checkPlugin(ctx, plugin, v)...)
+	registries := make(chan []connector.Check, 1)
+	contain.Go("check of schema registries", func() { registries <- c.checkRegistries(ctx, plugin, v) }, func(err error) {
+		c.config.Logger.Error("the check of schema registries panicked", "err", err)
+		registries <- nil
+	})
+	found := append(c.checkBroker(ctx, plugin, v), c.checkPlugin(ctx, plugin, v)...)
+	return append(found, <-registries...)
 }
 
 // checkPlugin looks at the source or target, for at most the check timeout.

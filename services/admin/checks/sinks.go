@@ -52,6 +52,8 @@ func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
 		remedy = ".add database <database> ingestors ('aadapp=<application id>;<tenant>'); and see that the secret has not expired: az ad app credential list --id <application id>"
 	case sinkv1.Sink_OBSTACLE_TARGET_MISSING:
 		remedy = "make the table and its mapping as the error says: calypsoctl describe " + name
+	case sinkv1.Sink_OBSTACLE_OTHER_SERVER:
+		remedy = "see what answers at kusto.ingestion.url and kusto.query.url, and at the proxy if one is set: they are to be https://ingest-<cluster>.<region>.kusto.windows.net and https://<cluster>.<region>.kusto.windows.net"
 	case sinkv1.Sink_OBSTACLE_ELSEWHERE:
 		remedy = cmp.Or(remedyOf(why, "the setting that the error is about"),
 			"it is not the cluster: see that what the error names, such as Kafka's brokers or the registry of schemas, runs and can be reached from the worker")

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,8 +65,8 @@ func (s *session) unreachable(err error) error {
 		return err
 	}
 	return status.Errorf(codes.Unavailable,
-		"admin at %s does not answer: %s. See that it runs there; --address (CALYPSO_ADDRESS) names another.",
-		s.address, rpc.Cause(err))
+		"admin at %s does not answer: %s. See that it runs there; --address (CALYPSO_ADDRESS) names another, with the port of gRPC, which is 7070 by default.",
+		s.address, s.tls.CauseAt(context.Background(), err, "the gRPC of admin", s.address))
 }
 
 // show prints an answer: as JSON, or by table.

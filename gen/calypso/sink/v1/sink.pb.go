@@ -108,6 +108,8 @@ const (
 	Sink_OBSTACLE_ACCESS_DENIED Sink_Obstacle = 4
 	// There is no such database, table or mapping.
 	Sink_OBSTACLE_TARGET_MISSING Sink_Obstacle = 5
+	// Another server than a cluster's answers at the address.
+	Sink_OBSTACLE_OTHER_SERVER Sink_Obstacle = 6
 )
 
 // Enum value maps for Sink_Obstacle.
@@ -119,6 +121,7 @@ var (
 		3: "OBSTACLE_THROTTLED",
 		4: "OBSTACLE_ACCESS_DENIED",
 		5: "OBSTACLE_TARGET_MISSING",
+		6: "OBSTACLE_OTHER_SERVER",
 	}
 	Sink_Obstacle_value = map[string]int32{
 		"OBSTACLE_UNSPECIFIED":    0,
@@ -127,6 +130,7 @@ var (
 		"OBSTACLE_THROTTLED":      3,
 		"OBSTACLE_ACCESS_DENIED":  4,
 		"OBSTACLE_TARGET_MISSING": 5,
+		"OBSTACLE_OTHER_SERVER":   6,
 	}
 )
 
@@ -2322,7 +2326,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06offset\x18\x03 \x01(\x03R\x06offset\x12\x18\n" +
 	"\abatches\x18\x04 \x01(\tR\abatches\x12\x14\n" +
 	"\x05begin\x18\x05 \x01(\x03R\x05begin\x12\x10\n" +
-	"\x03end\x18\x06 \x01(\x03R\x03end\"\xee\v\n" +
+	"\x03end\x18\x06 \x01(\x03R\x03end\"\x89\f\n" +
 	"\x04Sink\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x1c\n" +
 	"\tguarantee\x18\x02 \x01(\tR\tguarantee\x12B\n" +
@@ -2354,14 +2358,15 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x1aprocess_buffer_limit_bytes\x18\x16 \x01(\x03R\x17processBufferLimitBytes\x12!\n" +
 	"\ftrying_again\x18\x17 \x01(\tR\vtryingAgain\x12R\n" +
 	"\x15trying_again_obstacle\x18\x18 \x01(\x0e2\x1e.calypso.sink.v1.Sink.ObstacleR\x13tryingAgainObstacle\x12N\n" +
-	"\x13last_error_obstacle\x18\x19 \x01(\x0e2\x1e.calypso.sink.v1.Sink.ObstacleR\x11lastErrorObstacle\"\xa3\x01\n" +
+	"\x13last_error_obstacle\x18\x19 \x01(\x0e2\x1e.calypso.sink.v1.Sink.ObstacleR\x11lastErrorObstacle\"\xbe\x01\n" +
 	"\bObstacle\x12\x18\n" +
 	"\x14OBSTACLE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12OBSTACLE_ELSEWHERE\x10\x01\x12\x14\n" +
 	"\x10OBSTACLE_CLUSTER\x10\x02\x12\x16\n" +
 	"\x12OBSTACLE_THROTTLED\x10\x03\x12\x1a\n" +
 	"\x16OBSTACLE_ACCESS_DENIED\x10\x04\x12\x1b\n" +
-	"\x17OBSTACLE_TARGET_MISSING\x10\x05B\x14\n" +
+	"\x17OBSTACLE_TARGET_MISSING\x10\x05\x12\x19\n" +
+	"\x15OBSTACLE_OTHER_SERVER\x10\x06B\x14\n" +
 	"\x12_open_dead_letters\"\xa7\x04\n" +
 	"\n" +
 	"SinkNotice\x124\n" +

@@ -103,6 +103,8 @@ func obstacle(of kusto.Obstacle) sinkv1.Sink_Obstacle {
 		return sinkv1.Sink_OBSTACLE_ACCESS_DENIED
 	case kusto.Absence:
 		return sinkv1.Sink_OBSTACLE_TARGET_MISSING
+	case kusto.Mistaken:
+		return sinkv1.Sink_OBSTACLE_OTHER_SERVER
 	}
 	return sinkv1.Sink_OBSTACLE_CLUSTER
 }

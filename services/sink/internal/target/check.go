@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
@@ -24,7 +25,7 @@ func (ts *Tables) CheckQueueing(ctx context.Context) connector.Check {
 	switch err := ts.Probe(ctx); {
 	case err != nil:
 		c.OK, c.Detail, c.Remedy = false, err.Error(),
-			"Fix kusto.ingestion.url or ingestion.mode, or give the identity the role ingestor."
+			remedyOf(err, "Fix kusto.ingestion.url or ingestion.mode, or give the identity the role ingestor.")
 	case ts.Inline():
 		c.Detail = "Rows are sent within commands (ingestion.mode=inline), which is for the Kusto emulator and not for clusters: it takes neither queued nor streamed rows."
 	case ts.Spec.Mode == spec.ModeStreaming:
@@ -42,7 +43,7 @@ func (ts *Tables) CheckTable(ctx context.Context, r route.Route) connector.Check
 	now := to.known.Load()
 	if err != nil {
 		c.OK, c.Detail, c.Remedy = false, err.Error(),
-			"Make the table and the mapping, give the identity its roles, or fix the address."
+			remedyOf(err, "Make the table and the mapping, give the identity its roles, or fix the address.")
 	} else if now.missing {
 		c.Detail = "The table or its mapping is not there: auto.create makes it from the first record."
 	} else if now.rows.Schema == nil && !now.at.IsZero() {
@@ -54,4 +55,15 @@ func (ts *Tables) CheckTable(ctx context.Context, r route.Route) connector.Check
 		}
 	}
 	return c
+}
+
+// remedyOf is what to do about an error; usual where it does not say more than that something failed.
+func remedyOf(err error, usual string) string {
+	switch {
+	case kusto.ObstacleOf(err) == kusto.Mistaken:
+		return "Set kusto.ingestion.url (kusto.url) to https://ingest-<cluster>.<region>.kusto.windows.net, and kusto.query.url, if it is set, to https://<cluster>.<region>.kusto.windows.net: as the portal shows them on the cluster's page. With http:// a server is asked without TLS, with https:// with it."
+	case kusto.UnknownAuthority(err) != "":
+		return "Set kusto.tls.ca.file to a file with the certificate of that authority in PEM, if it is the right one: a localadx's is ca.pem in its data folder, that of a proxy which reads TLS is your network's."
+	}
+	return usual
 }

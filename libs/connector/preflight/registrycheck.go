@@ -1,0 +1,66 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/banner"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/classes"
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// registryTimeout bounds the question to one registry.
+const registryTimeout = 5 * time.Second
+
+// checkRegistries asks the schema registries of a connector's converters; there are none where no converter has one.
+func (c *Checker) checkRegistries(ctx context.Context, plugin connector.Plugin, v classes.Checked) []connector.Check {
+	var all []connector.Check
+	for _, prefix := range []string{"key.converter", "value.converter"} {
+		made, err := record.ConverterFrom(v.Values.Raw(), prefix, prefix == "key.converter")
+		if err != nil { // the configuration's own checks say so
+			continue
+		}
+		if converter, ok := made.(*record.Avro); ok {
+			all = append(all, c.checkRegistry(ctx, prefix, converter.Registry))
+		}
+	}
+	secrets := c.classes.Secrets(plugin, v.Config)
+	for i := range all {
+		all[i].Detail = secrets.Hide(all[i].Detail)
+	}
+	return all
+}
+
+func (c *Checker) checkRegistry(ctx context.Context, prefix string, registry *record.Registry) connector.Check {
+	ctx, cancel := context.WithTimeoutCause(ctx, registryTimeout,
+		fmt.Errorf("the registry does not answer within %s", registryTimeout))
+	defer cancel()
+	defer registry.Close()
+	err := registry.Answers(ctx)
+	found := connector.Check{Name: "schema registry of " + prefix, OK: err == nil,
+		Detail: "The registry at " + registry.Address() + " answers."}
+	if err == nil {
+		return found
+	}
+	cause := err
+	if ctx.Err() != nil {
+		cause = context.Cause(ctx)
+	}
+	found.Detail = fmt.Sprintf("asking the schema registry at %s: %v", registry.Address(), cause)
+	_, other := errors.AsType[*record.Stranger](err)
+	switch {
+	case record.Denied(err):
+		found.Remedy = fmt.Sprintf(
+			"Set %[1]s.basic.auth.user.info to user:password, or give that user the right to read (and for a source to register) schemas.", prefix)
+	case other, banner.Wrong(err):
+		found.Remedy = fmt.Sprintf(
+			"Set %s.schema.registry.url to the address of the registry, http(s)://host:port, which is port 8081 by default, with the path that it is under, if it is.", prefix)
+	default:
+		found.Remedy = fmt.Sprintf("See that %s.schema.registry.url is right, and that the registry runs and can be reached from worker %s.",
+			prefix, c.config.WorkerID)
+	}
+	return found
+}
