@@ -120,6 +120,33 @@ func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons
 	}
 }
 
+func TestATableThatThePublicationDoesNotHoldIsNamedUnlessTheStartAddsIt(t *testing.T) {
+	for mode, named := range map[string]bool{"disabled": true, "all_tables": true, "no_tables": true, "filtered": false} {
+		t.Run(mode, func(t *testing.T) {
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)")
+			s.exec(t, "CREATE PUBLICATION "+s.db+" FOR TABLE a")
+			config := s.config("c"+s.db, map[string]string{"publication.autocreate.mode": mode})
+			said := "Publication " + s.db + " does not hold it: its changes never stream"
+			c := s.findings(t, config)["publication filters"]
+			if got := strings.Contains(c.Detail, "public.b: "+said); got != named {
+				t.Errorf("the check names it: %v, want %v: %+v", got, named, c)
+			}
+			registry := NewRegistry()
+			startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
+			await(t, s.db+".public.b", 1)
+			for _, table := range registry.captures.Find(config["name"]).Tables() {
+				kept := strings.Join(table.KeptBack, "\n")
+				want := named && table.Name == "public.b"
+				if got := strings.Contains(kept, said) &&
+					strings.Contains(kept, `ALTER PUBLICATION "`+s.db+`" ADD TABLE "public"."b";`); got != want {
+					t.Errorf("of %s is shown %q, want it named: %v", table.Name, kept, want)
+				}
+			}
+		})
+	}
+}
+
 func TestWhatIsNoTableIsNamedWhereTablesAreListed(t *testing.T) {
 	s := newSource(t)
 	s.exec(t,

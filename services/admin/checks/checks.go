@@ -148,7 +148,7 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 	add(Topics, p.Source, judgeTopics(v))
 	if v.Tables != nil {
 		for _, table := range keepingBack(v.Tables) {
-			add(KeptBack, table.Table, judgeKeptBack(table))
+			add(KeptBack, table.Table, judgeKeptBack(p.Source, table))
 		}
 		add(Tables, p.Source, judgeTables(p.Source, v.Tables))
 	}

@@ -111,7 +111,7 @@ func keepingBack(tables []*capturev1.CapturedTable) (out []*capturev1.CapturedTa
 }
 
 // judgeKeptBack says what of a table does not arrive, and what sends it.
-func judgeKeptBack(t *capturev1.CapturedTable) finding {
+func judgeKeptBack(source string, t *capturev1.CapturedTable) finding {
 	var what, remedies []string
 	for _, text := range t.KeptBack {
 		said, remedy, _ := strings.Cut(text, ": ALTER ")
@@ -120,7 +120,11 @@ func judgeKeptBack(t *capturev1.CapturedTable) finding {
 			remedies = append(remedies, "ALTER "+remedy)
 		}
 	}
-	return finding{warning, fmt.Sprintf("%s: %s", t.Table, strings.Join(what, "; ")), strings.Join(remedies, " ")}
+	remedy := strings.Join(remedies, " ")
+	if remedy != "" {
+		remedy += " Then, to have it looked at again: calypsoctl restart " + source
+	}
+	return finding{warning, fmt.Sprintf("%s: %s", t.Table, strings.Join(what, "; ")), remedy}
 }
 
 // internal reports whether a topic is not a table's: heartbeats, transactions, schema changes.

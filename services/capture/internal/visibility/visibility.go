@@ -21,6 +21,8 @@ type Limits struct {
 	role, publication string
 	tables            map[uint32]pgrepl.FoundTable
 	restrictions      map[uint32]pgrepl.Restriction
+	// unheld are the tables that the publication does not hold and that no start adds to it.
+	unheld map[uint32]bool
 	// operations are those that the publication does not send of any table.
 	operations []string
 	// children are the tables that inherit from captured ones and are not captured themselves, by the ancestor's oid.
@@ -46,7 +48,28 @@ func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s 
 	if l.viaRoot, err = s.Publication.SendsViaRoot(ctx, conn, server); err != nil {
 		return nil, err
 	}
+	if l.unheld, err = unheld(ctx, conn, server, s, tables); err != nil {
+		return nil, err
+	}
 	return l, l.findChildren(ctx, conn, s, tables)
+}
+
+// unheld finds the tables that the publication does not hold. Those that the start adds to it count as held.
+func unheld(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
+	tables []pgrepl.FoundTable) (map[uint32]bool, error) {
+	p := s.Publication
+	if p.Tables = tables; p.Mode == pgrepl.PublishFiltered && !server.InRecovery {
+		return nil, nil
+	}
+	missing, err := p.Missing(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[uint32]bool, len(missing))
+	for _, t := range missing {
+		out[t.OID] = true
+	}
+	return out, nil
 }
 
 func of(server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) *Limits {
@@ -104,6 +127,11 @@ func (l *Limits) unread(t pgrepl.FoundTable) []string {
 
 // unsent says what the publication keeps back of a table.
 func (l *Limits) unsent(t pgrepl.FoundTable) (out []string) {
+	if l.unheld[t.OID] && !t.Unlogged {
+		return []string{fmt.Sprintf(
+			"Publication %s does not hold it: its changes never stream, while snapshots read its rows: ALTER PUBLICATION %s ADD TABLE %s; sends them from then on, and a snapshot brings the rows that changed before.",
+			l.publication, pgrepl.QuoteIdent(l.publication), pgrepl.QuoteTable(t.Schema, t.Name))}
+	}
 	r := l.restrictions[t.OID]
 	again := fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %[1]s ADD TABLE %[2]s; sends all.",
 		pgrepl.QuoteIdent(l.publication), pgrepl.QuoteTable(t.Schema, t.Name))
