@@ -23,28 +23,28 @@ type Stored struct {
 // Read reads the configuration of a connector, with what its references stand for now.
 func (c *Classes) Read(plugin connector.Plugin, of state.Connector) Stored {
 	config := of.Properties()
-	resolved, faults := c.references.Resolve(config)
-	r := Stored{Faults: faults, Secrets: secret.Of(plugin.Catalogue, config, resolved)}
+	resolved, behind, faults := c.references.Resolve(config)
+	r := Stored{Faults: faults, Secrets: secret.Of(plugin.Catalogue, config, resolved, behind)}
 	r.Values, r.Warnings, r.Problems = parseStored(plugin, config, resolved)
 	return r
 }
 
 // Secrets are the texts of a configuration that must not be shown.
 func (c *Classes) Secrets(plugin connector.Plugin, config map[string]string) secret.Values {
-	resolved, _ := c.references.Resolve(config)
-	return secret.Of(plugin.Catalogue, config, resolved)
+	resolved, behind, _ := c.references.Resolve(config)
+	return secret.Of(plugin.Catalogue, config, resolved, behind)
 }
 
 // Group is a sink connector's consumer group.
 func (c *Classes) Group(of state.Connector) string {
-	resolved, _ := c.references.Resolve(of.Config)
+	resolved, _, _ := c.references.Resolve(of.Config)
 	return connector.ConsumerGroupOf(of.Name, resolved)
 }
 
 // StoredValues are those of a connector's configuration, as far as its references can be resolved.
 func (c *Classes) StoredValues(plugin connector.Plugin, of state.Connector) catalogue.Values {
 	config := of.Properties()
-	resolved, faults := c.references.Resolve(config)
+	resolved, _, faults := c.references.Resolve(config)
 	for key := range faults {
 		delete(resolved, key)
 	}
@@ -59,7 +59,7 @@ func (c *Classes) TaskCount(plugin connector.Plugin, of state.Connector) int {
 		return of.Tasks
 	}
 	config := of.Properties()
-	resolved, _ := c.references.Resolve(config)
+	resolved, _, _ := c.references.Resolve(config)
 	values, _, problems := parseStored(plugin, config, resolved)
 	tasks := 0
 	if len(problems) == 0 {

@@ -35,7 +35,7 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 		return Checked{Config: config, Keys: plugin.Catalogue, Problems: []catalogue.Problem{*problem}}
 	}
 	full, problems := secret.Unmasked(plugin.Catalogue, config, earlier)
-	resolved, faults := c.references.Resolve(full)
+	resolved, behind, faults := c.references.Resolve(full)
 	for key, fault := range faults {
 		problems = append(problems, catalogue.Problem{Key: key,
 			Message: fmt.Sprintf("Invalid value for configuration %s: %s", key, fault)})
@@ -44,7 +44,7 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 	result := Checked{Config: full}
 	var wrong []catalogue.Problem
 	result.Keys, result.Values, result.Warnings, wrong = parse(plugin, full, resolved)
-	secrets := secret.Of(plugin.Catalogue, full, resolved)
+	secrets := secret.Of(plugin.Catalogue, full, resolved, behind)
 	for _, problem := range wrong {
 		if _, unresolved := faults[problem.Key]; !unresolved {
 			problems = append(problems, secrets.HideIn(problem, full)) // which quotes the value, and a URL in it its password

@@ -76,8 +76,8 @@ func (f Faults) Err() error {
 	return errors.Join(all...)
 }
 
-// Resolve replaces the references of a configuration by what they refer to.
-func (r References) Resolve(config map[string]string) (resolved map[string]string, faults Faults) {
+// Resolve replaces the references of a configuration by what they refer to, which behind lists.
+func (r References) Resolve(config map[string]string) (resolved map[string]string, behind []string, faults Faults) {
 	resolved = make(map[string]string, len(config))
 	for key, value := range config {
 		var wrong []error
@@ -86,6 +86,8 @@ func (r References) Resolve(config map[string]string) (resolved map[string]strin
 			result, err := r.read(parts[1], parts[2])
 			if err != nil {
 				wrong = append(wrong, fmt.Errorf("reference %s: %w", text, err))
+			} else if key != "name" {
+				behind = append(behind, result)
 			}
 			return result
 		})
@@ -96,7 +98,7 @@ func (r References) Resolve(config map[string]string) (resolved map[string]strin
 			faults[key] = errors.Join(wrong...)
 		}
 	}
-	return resolved, faults
+	return resolved, behind, faults
 }
 
 func (r References) read(provider, rest string) (string, error) {

@@ -44,7 +44,7 @@ func TestReferencesAreReplacedByWhatTheyReferTo(t *testing.T) {
 		"${unknown:x}":                                            "${unknown:x}",
 		"${routing}":                                              "${routing}",
 	} {
-		resolved, problems := references.Resolve(map[string]string{"key": given})
+		resolved, _, problems := references.Resolve(map[string]string{"key": given})
 		if len(problems) > 0 || resolved["key"] != want {
 			t.Errorf("%s = %q, %v; want %q", given, resolved["key"], problems, want)
 		}
@@ -109,7 +109,7 @@ func TestNothingMayBeReferredToThatIsNotAllowed(t *testing.T) {
 			"${env:CANARY}", "${env:PG_}CANARY", "${env:}", "${env:XPG_Y}", "${dir:" + allowed + ":huge}",
 			"${file:" + allowed + ":x}",
 		} {
-			resolved, problems := references.Resolve(map[string]string{"key": given})
+			resolved, _, problems := references.Resolve(map[string]string{"key": given})
 			if given == "${env:PG_}CANARY" {
 				continue // allowed, but not set
 			}
@@ -130,7 +130,7 @@ func TestLinksWithinAnAllowedDirectoryAreFollowed(t *testing.T) {
 	if err := os.Symlink("..data/password", filepath.Join(mount, "password")); err != nil {
 		t.Fatal(err)
 	}
-	resolved, problems := References{Paths: []string{mount}}.Resolve(map[string]string{"key": "${dir:" +
+	resolved, _, problems := References{Paths: []string{mount}}.Resolve(map[string]string{"key": "${dir:" +
 		mount + ":password}"})
 	if resolved["key"] != "right" {
 		t.Errorf("%q, %v", resolved["key"], problems)

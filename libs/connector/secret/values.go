@@ -14,14 +14,19 @@ import (
 // longest bounds the error text of a failed task in bytes.
 const longest = 16 << 10
 
-// Values are texts that must not be shown.
+// searched bounds how much of a text is looked through for secrets, in bytes: several times as much as is shown, since
+// a mask is shorter than most secrets.
+const searched = 4 * longest
+
+// Values are texts that must not be shown, the longest first.
 type Values []string
 
-// Of finds the values of secret keys, secrets within values, and everything behind a reference. Very short ones are
+// Of finds the values of secret keys, secrets within values, and everything behind a reference, also where only a part
+// of the value that has it is shown, as one statement of several. Very short ones are
 // left out: replacing them would garble every text and hide nothing. So is one that the configuration also has where
 // everybody sees it, as the password postgres of the user postgres: to hide it in every text would tell that it is
 // the password.
-func Of(keys *catalogue.Catalogue, given, resolved map[string]string) Values {
+func Of(keys *catalogue.Catalogue, given, resolved map[string]string, behind []string) Values {
 	const shortest = 4
 	shown := map[string]bool{given["name"]: true}
 	for key, value := range given {
@@ -39,6 +44,11 @@ func Of(keys *catalogue.Catalogue, given, resolved map[string]string) Values {
 			if len(secret) >= shortest {
 				secrets = append(secrets, secret)
 			}
+		}
+	}
+	for _, secret := range behind {
+		if len(secret) >= shortest && !shown[secret] {
+			secrets = append(secrets, secret)
 		}
 	}
 	for _, secret := range slices.Clone(secrets) {
@@ -62,14 +72,23 @@ func quoted(text string) (forms []string) {
 	return forms
 }
 
-// Hide takes the secrets out of a text, and what looks like one in it.
+// Hide takes the secrets out of a text, and what looks like one in it. A text that is much longer than what is shown,
+// as the page that a server answered, is cut before it is looked through.
 func (s Values) Hide(text string) string {
+	cut := len(text) > searched
+	if cut {
+		text = text[:searched]
+	}
+	end := longest
 	for _, secret := range s {
 		text = strings.ReplaceAll(text, secret, mask)
 	}
 	text = catalogue.MaskWithin(text)
-	if len(text) > longest {
-		text = text[:longest] + "…"
+	if cut && len(s) > 0 { // it may end with the first part of a secret
+		end = min(end, max(0, len(text)-len(s[0])))
+	}
+	if cut || len(text) > longest {
+		text = text[:min(end, len(text))] + "…"
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
