@@ -17,7 +17,8 @@ TESTED_AT_ONCE ?= 4
 TESTFLAGS ?=
 # AGAIN=1 runs a few tests that failed again, alone, and names those that pass then as unsteady (tests/report).
 AGAIN ?=
-# What go test exits with where tests failed, of which tests/report is the judge; anything else fails by itself.
+# What go test exits with where tests failed, which tests/report judges; anything else fails by
+# itself.
 JUDGED := [ $$? = 1 ]
 export PATH := $(TOOLS):$(PATH)
 # What of Azure's service localadx takes over in tests: LIKE_ADX=all, or all but one form of answer, LIKE_ADX=all,-skipped-as-failed.
@@ -41,6 +42,13 @@ demo: build ## Build, then run the whole pipeline in one process: PostgreSQL, br
 test: ## Run unit and integration tests with the race detector; says what was left out and why
 	{ $(GO) test -race -p $(TESTED_AT_ONCE) -timeout 60m -json $(TESTFLAGS) $(TESTED) || $(JUDGED); } | $(GO) run ./tests/report $(if $(AGAIN),-again '-race -timeout 20m')
 
+# Packages in which pure tests stand beside those that need servers.
+BARE ?= ./libs/testenv ./libs/kafka ./libs/pgrepl ./libs/pgserver ./libs/verify ./libs/digest/... ./services/capture/internal/... ./services/orders-generator
+
+.PHONY: bare
+bare: ## Run tests as on a machine without PostgreSQL, Java and network, on which pure ones pass and the others skip (Linux; BARE=./...)
+	tests/bare $(GO) test -count=1 -timeout 20m $(TESTFLAGS) $(BARE)
+
 .PHONY: memory
 memory: ## Bound the memory of processes whatever they are sent or asked, which the race detector would multiply
 	$(GO) test -count=1 -timeout 20m -json -run 'TestTheMemoryOfTheProcess|TestASinksProcessKeepsWithinItsMemory' ./services/localadx ./services/sink | $(GO) run ./tests/report ./services/localadx ./services/sink
@@ -50,7 +58,7 @@ conformance: ## Compare capture's records with those of Debezium, byte for byte 
 	{ $(GO) test -count=1 -timeout 20m -parallel 4 -json -run '$(if $(findstring /,$(RUN))$(filter Test%,$(RUN)),$(RUN),/$(RUN))' ./tests/conformance || $(JUDGED); } | $(GO) run ./tests/report $(if $(AGAIN),-again '-timeout 20m') ./tests/conformance
 
 .PHONY: conformance-record
-conformance-record: ## Record the cases of conformance anew with the real Debezium, which Maven fetches (RUN names cases)
+conformance-record: ## Record the cases of conformance again with the real Debezium, which Maven fetches (RUN names cases)
 	$(GO) test -count=1 -timeout 30m -parallel 4 -run 'TheSameSQL/$(RUN)' ./tests/conformance -record
 
 .PHONY: conformance-random

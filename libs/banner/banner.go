@@ -49,7 +49,8 @@ func (s *Stranger) Error() string {
 }
 
 // Reader reads from a new connection. Its error is a *Stranger as soon as judge says of the bytes
-// that have come so far that another server sent them; judge is asked no more after it has decided.
+// that have come so far that another server sent them; judge is not asked again after it has
+// decided.
 type Reader struct {
 	conn  net.Conn
 	meant string

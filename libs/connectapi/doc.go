@@ -8,7 +8,7 @@
 //   - literal secrets are masked; references such as ${file:/run/secrets/pg:password} are not. A mask that is given
 //     back means "unchanged";
 //   - a query parameter that is neither true nor false is 400, where Kafka Connect takes it for false;
-//   - errors always have Content-Type application/json, also those of ambiguous paths, and 405 has Allow;
+//   - errors always have Content-Type application/json, even those of ambiguous paths, and 405 has Allow;
 //   - Kafka not being reachable is 503.
 //
 // The handler does no authentication; it is the business of what is put around it. Whoever decides

@@ -20,7 +20,7 @@ var hostile = map[string]string{
 	"huge":      `"` + strings.Repeat("x", 600_000) + `"`, "long": `"` + strings.Repeat("é", 300) + `"`,
 }
 
-// field is one place of one request, with the names of which one must be in the answer.
+// field is one place of one request, with names, one of which must be in the answer.
 type field struct {
 	method, path, body string // %s in body is replaced
 	named              []string

@@ -71,8 +71,8 @@ func plain(out format, write func(dst, text []byte) ([]byte, error)) encodeFunc 
 	}
 }
 
-// throughJSON is the codec of a type of which values are structs, lists or maps, or made of one: written as JSON first
-// where the format is another one.
+// throughJSON is the codec of a type whose values are structs, lists or maps, or made of one:
+// written as JSON first where the format is another one.
 func (k *compiler) throughJSON(make func(*compiler) (codec, bool)) (codec, bool) {
 	if _, json := k.out.(jsonFormat); json {
 		return make(k)

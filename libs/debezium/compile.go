@@ -68,7 +68,8 @@ func wrapping(c *record.JSON, s *record.Schema) (open, end []byte, err error) {
 	return append(open, `,"payload":`...), []byte{'}'}, err
 }
 
-// uncertain is the schema of a row of which any column may be unknown: null must not read as the column's default.
+// uncertain is the schema of a row any column of which may be unknown: null must not read as the
+// column's default.
 func uncertain(s *record.Schema) *record.Schema {
 	c := *s
 	c.Fields = make([]record.Field, len(s.Fields))

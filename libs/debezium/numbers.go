@@ -12,7 +12,7 @@ import (
 
 // encodeInt writes integers, whose digits are JSON already, after a look at them.
 func encodeInt(out format, bits int) encodeFunc {
-	safe := map[int]int{16: 4, 32: 9, 64: 18}[bits] // so many digits always fit
+	safe := map[int]int{16: 4, 32: 9, 64: 18}[bits] // that many digits always fit
 	_, json := out.(jsonFormat)
 	return func(dst, text []byte) ([]byte, error) {
 		digits := text
@@ -58,7 +58,7 @@ func wholeNumber(text []byte) (v int64) {
 func isVector(t *pgmodel.Type) bool { return t.Name == "int2vector" || t.Name == "oidvector" }
 
 // integers is the codec of such a list. Debezium has the schema, but takes the text for an array's,
-// of which nothing is left.
+// with nothing left of them.
 func integers(out format, element record.Type, bits int) codec {
 	encode := encodeInt(out, bits)
 	return codec{schema: record.ArrayOf(record.Of(element)), fallback: []any{},

@@ -35,7 +35,7 @@ type Options struct {
 	Patience time.Duration
 	// Interval is how often candidates are looked at again.
 	Interval time.Duration
-	// MaxDifferences ends the comparison when so many differences are found; at least 1.
+	// MaxDifferences ends the comparison when that many differences are found; at least 1.
 	MaxDifferences int
 	// Progress and Found are called with what is going on; an error of them ends the comparison.
 	Progress func(Progress) error

@@ -124,7 +124,7 @@ type Description struct {
 	// Envelope says of a source's table that the topic's records hold its rows within change envelopes.
 	Envelope bool
 	// Repeated is how many rows of a copy are there besides the first of those that were made of
-	// one record; nil where rows do not say of which.
+	// one record; nil where rows do not name theirs.
 	Repeated *int64
 	// Removable says of a copy that its tables are Removers.
 	Removable bool

@@ -254,7 +254,7 @@ func random(r *rand.Rand) question {
 	}
 	q := question{fold: r.IntN(2) == 0, pattern: expr(3), replacement: "<$0>"}
 	for _, leaving := range []string{"(?!", "(?<!", "(?=", "(?<=", "(?>", "*+", "++", "?+", "}+", ")*", ")+", ")?", "){"} {
-		if strings.Contains(q.pattern, leaving) { // what groups matched in vain within these, Java does not always forget
+		if strings.Contains(q.pattern, leaving) { // Java does not always forget what groups matched within these before the match failed
 			groups = 0
 			q.pattern = strings.NewReplacer(`\1`, "", `\2`, "", `\k<n>`, "").Replace(q.pattern)
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// List is a list of patterns, of which one must match a whole name.
+// List is a list of patterns, one of which must match a whole name.
 type List []*Pattern
 
 // ParseList reads a list as Debezium does (Strings.setOfRegex with CASE_INSENSITIVE): commas

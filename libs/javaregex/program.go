@@ -254,8 +254,8 @@ func (c *compiler) emitRepetition(r repetition) {
 	}
 }
 
-// emitOnce emits one time of a repetition, at whose end stands an opLoop: one in which nothing was
-// matched is the last, also where there have not been enough.
+// emitOnce emits one iteration of a repetition, with an opLoop at its end: an iteration that
+// matches nothing is the last, even if there have not been enough.
 func (c *compiler) emitOnce(body node) (loop int) {
 	mark := c.mark()
 	c.emit(instruction{op: opMark, number: mark})

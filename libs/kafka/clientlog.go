@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/plugin/kslog"
 )
 
-// clientLog is the log of a client, whose news are for debugging: it tells of every transaction,
+// clientLog is the log of a client, whose messages are for debugging: it reports every transaction,
 // and would push what a service has to say out of a log of bounded size. Its warnings and errors
 // stay what they are.
 func clientLog(logger *slog.Logger) kgo.Logger {

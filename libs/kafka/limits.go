@@ -44,7 +44,7 @@ func NewTopicLimits(planned func(topic string) *string, set int) *TopicLimits {
 	return &TopicLimits{planned: planned, set: set, known: make(map[string]topicLimit)}
 }
 
-// Ask says whom to ask, which must be done first.
+// Ask sets the client to ask; it must be called first.
 func (l *TopicLimits) Ask(client *kgo.Client) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

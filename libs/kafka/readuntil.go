@@ -77,7 +77,8 @@ func ReadUntil(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error
 	return nil
 }
 
-// passEmpty takes out the partitions of which nothing is left to come. The error says of which that is not known.
+// passEmpty removes the partitions from which nothing is left to come. The error names those for
+// which that is not known.
 func passEmpty(ctx context.Context, client *kgo.Client, topic string, next, until map[int32]int64) error {
 	begins, unknown := kadm.NewClient(client).ListStartOffsets(ctx, topic)
 	for _, partition := range slices.Collect(maps.Keys(next)) {

@@ -11,7 +11,7 @@ import (
 
 // MakeTopic makes a topic, with the broker's defaults where partitions or replication are -1. The
 // error has what the broker says beside its code, such as that the name is too like another
-// topic's; it is TOPIC_ALREADY_EXISTS of a topic that is there, also where brokers do not let this
+// topic's; it is TOPIC_ALREADY_EXISTS for a topic that exists, even where brokers do not let this
 // client make any, or have no request for it, as Event Hubs by its documentation.
 func MakeTopic(ctx context.Context, admin *kadm.Client, topic string, partitions int32, replication int16,
 	settings map[string]*string) (kadm.CreateTopicResponse, error) {

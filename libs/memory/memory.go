@@ -18,8 +18,8 @@ import (
 type Reading struct {
 	// Boot names the time since the machine was started.
 	Boot string `json:"boot"`
-	// Kills is how many processes of the machine the kernel has ended since then for lack of memory, be it the
-	// machine's or that of a group of processes (a container).
+	// Kills is how many processes of the machine the kernel has ended since then for lack of
+	// memory, whether the machine's or that of a group of processes (a container).
 	Kills int64 `json:"kills"`
 	// Group is the innermost group with a limit that the process is in, empty if there is none, and Ended how many of
 	// its processes the kernel has ended.
@@ -28,7 +28,8 @@ type Reading struct {
 	// Used of Limit is how full it is where it is fullest: in a group that the process is in, or on the machine.
 	Used  int64 `json:"used"`
 	Limit int64 `json:"limit"`
-	// Left is how many bytes more make Near true, be it in that group, in another, or on the machine.
+	// Left is how many bytes more make Near true, whether in that group, in another, or on the
+	// machine.
 	Left int64 `json:"-"`
 }
 
@@ -44,8 +45,9 @@ func (r Reading) Far() time.Duration {
 	return time.Duration(float64(r.Left) / fastestFill * float64(time.Second))
 }
 
-// RanOut reports whether the kernel may have ended, for lack of memory, a process of which last was the last reading,
-// and that another one succeeds. A group is filled faster than anybody looks, but the kernel counts in it whom it ends.
+// RanOut reports whether the kernel may have ended, for lack of memory, the process whose last
+// reading was last and which another one succeeds. A group fills faster than anyone looks, but the
+// kernel counts in it the processes that it ends.
 func (r Reading) RanOut(last Reading) bool {
 	if last.Boot != r.Boot {
 		return false

@@ -10,7 +10,7 @@ import (
 
 const mb = "000000"
 
-// machine writes the files of a machine that has a thousand megabytes, of which four fifths are there.
+// machine writes the files of a machine with a thousand megabytes, four fifths of them available.
 func machine(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()

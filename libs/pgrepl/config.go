@@ -158,8 +158,8 @@ func (c Config) connectTime() time.Duration {
 	return max(time.Second, c.ConnectTimeout.Truncate(time.Second))
 }
 
-// prompt runs what the server does at once if it does anything at all, of which no more is to be
-// waited for than of a connection.
+// prompt runs what the server does at once if it does anything at all, and waits for it no longer
+// than for a connection.
 func (c Config) prompt(ctx context.Context, op string, ask func(context.Context) error) error {
 	asked, cancel := context.WithTimeout(ctx, c.connectTime())
 	defer cancel()

@@ -175,7 +175,7 @@ func unreachable(op string, decisive error, met unmet) error {
 }
 
 // answeredByOther is the error where another server has answered, or PostgreSQL by a line of text, which is all that it
-// has for a client whom it cannot give a process.
+// has for a client that it cannot give a process.
 func answeredByOther(op string, stranger *banner.Stranger) error {
 	if text, ok := bytes.CutSuffix(stranger.Said, []byte("\n\x00")); ok && bytes.HasPrefix(text, []byte("E")) {
 		return &Error{ReasonUnreachable, op,

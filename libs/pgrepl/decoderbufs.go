@@ -16,8 +16,8 @@ type DecoderbufsOptions struct {
 	Captured func(Table) bool
 	// Spool holds the transaction that is being received.
 	Spool *Spool
-	// Unidentified is told of an update or delete without any row: its table has neither a key nor a replica identity, and
-	// the plugin sends nothing that says which row it was.
+	// Unidentified is given an update or delete without any row: its table has neither a key nor a
+	// replica identity, and the plugin sends nothing that says which row it was.
 	Unidentified func(Table)
 	// Extra are options, name and value.
 	Extra [][2]string

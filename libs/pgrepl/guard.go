@@ -21,7 +21,7 @@ const (
 // it is.
 type guard struct {
 	r io.Reader
-	// head is the type and length of the message that begins, of which have bytes have come.
+	// head is the type and length of the message that begins; have bytes of it have come.
 	head [5]byte
 	have int
 	// left is how many bytes of the message's body are still to come; report collects them if they are a parameter's.

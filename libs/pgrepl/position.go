@@ -44,7 +44,8 @@ func (p Position) delivered() LSN {
 	return p.Commit
 }
 
-// UnknownEnd is Delivered in the middle of a transaction of which the output plugin does not tell where it commits.
+// UnknownEnd is Delivered in the middle of a transaction for which the output plugin does not say
+// where it commits.
 const UnknownEnd = LSN(math.MaxInt64)
 
 // Before reports whether p is an earlier position than q of the same server history.

@@ -71,7 +71,7 @@ func (s Server) CheckStandby(slot *SlotState) error {
 	return nil
 }
 
-const primaryRemedy = "Set database.hostname to the primary: a name that follows it, or all servers separated by commas, of which the one that takes writes is taken."
+const primaryRemedy = "Set database.hostname to the primary: a name that follows it, or all servers separated by commas: the one that takes writes is used."
 
 // SlotState is a row of pg_replication_slots.
 type SlotState struct {
@@ -96,7 +96,8 @@ type SlotState struct {
 	Conflicting bool
 	// InactiveSince is since when nobody reads the slot; zero while somebody does, and before PostgreSQL 17.
 	InactiveSince time.Time
-	// Reader is who reads the slot, as an application's name and its address; empty if nobody does, or it may not be seen.
+	// Reader is what reads the slot, as an application's name and its address; empty if nothing
+	// does, or it may not be seen.
 	Reader string
 	// WaitEvent is what the process that reads the slot waits for, type:event; empty if it works or may not be seen.
 	WaitEvent string

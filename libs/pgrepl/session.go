@@ -174,7 +174,7 @@ func slotError(op, slot, plugin, user string, err error) error {
 	case pg.Code == "42704" && strings.Contains(pg.Message, "publication"):
 		return &Error{ReasonPublication, op, cause,
 			fmt.Sprintf(
-				"The server looks for the publication in its catalog as of each change: one that was dropped, or was made later than the first change that the slot still holds, stays missing for these changes, also once it is made again. "+
+				"The server looks for the publication in its catalog as of each change: one that was dropped, or was made later than the first change that the slot still holds, stays missing for these changes, even once it is made again. "+
 					"To go on without them: calypsoctl stop <connector>; SELECT pg_drop_replication_slot(%s); calypsoctl offsets reset <connector>, which says first what comes twice; calypsoctl resume <connector>, which makes publication and slot and reads all tables again.", QuoteLiteral(slot))}
 	case pg.Code == "58P01" || (pg.Code == "XX000" && strings.Contains(pg.Message, "could not access file")):
 		return &Error{ReasonPluginMissing, op, cause,

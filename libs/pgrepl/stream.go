@@ -51,7 +51,7 @@ type Stream struct {
 type StatusTimes struct {
 	// Interval is the longest time between two statuses; it should be at most a third of wal_sender_timeout.
 	Interval time.Duration
-	// Confirm is the shortest time between a moved mark and the status that tells of it.
+	// Confirm is the shortest time between a moved mark and the status that reports it.
 	Confirm time.Duration
 	// Silence is how long the server may send nothing, although each status asks for a reply, before the connection
 	// counts as dead; 0 for ever.
@@ -178,7 +178,7 @@ func (s *Stream) Confirm(mark LSN) {
 // Confirmed is the mark that statuses carry.
 func (s *Stream) Confirmed() LSN { return LSN(s.confirmed.Load()) }
 
-// Received is the end of WAL that the server told of last.
+// Received is the end of WAL that the server last reported.
 func (s *Stream) Received() LSN { return LSN(s.received.Load()) }
 
 // Bytes is how many bytes of the replication protocol have come.

@@ -289,7 +289,8 @@ type Account struct {
 	Switches bool
 }
 
-// AccountToRunAs is this process's own user, but for root, as whom PostgreSQL does not run: postgres, else nobody.
+// AccountToRunAs is this process's own user; for root, as which PostgreSQL does not run, postgres,
+// else nobody.
 func AccountToRunAs() (Account, error) {
 	if os.Geteuid() != 0 {
 		return Account{}, nil

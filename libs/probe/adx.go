@@ -61,7 +61,7 @@ func (p *adx) experiments() []experiment {
 	)
 }
 
-// table makes a table of the probe's, of which the name ends as given.
+// table makes one of the probe's tables; its name ends as given.
 func (p *adx) table(ctx context.Context, end, columns string) (string, error) {
 	name := kusto.QuoteName(p.name + end)
 	drop := ".drop table " + name

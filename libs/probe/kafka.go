@@ -100,7 +100,7 @@ func (p *brokers) topic(ctx context.Context) (outcome, error) {
 	return p.policy(ctx, p.name)
 }
 
-// deleteTopic returns when the brokers do not tell of the topic any more, which may be some time
+// deleteTopic returns when the brokers no longer list the topic, which may be some time
 // after they have taken the deletion.
 func (p *brokers) deleteTopic(ctx context.Context) error {
 	for {
@@ -190,7 +190,7 @@ func (p *brokers) sized() []experiment {
 	return all
 }
 
-// large writes one record that makes a request of about so many bytes.
+// large writes one record that makes a request of about that many bytes.
 func (p *brokers) large(ctx context.Context, size int, follows string) (outcome, error) {
 	const around = 200 // a batch and a request have around a record, and names
 	client, err := p.Connect(kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableIdempotentWrite(),

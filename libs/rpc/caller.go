@@ -6,7 +6,8 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// CallerKey is the metadata in which a service that has asked who calls names the user to the next one.
+// CallerKey is the metadata in which a service that has authenticated a user names it to the next
+// service.
 const CallerKey = "calypso-user"
 
 // WithCaller makes calls with the context name the user on whose behalf they are made.

@@ -30,7 +30,7 @@ type TLS struct {
 	CA   string `name:"tls-ca" env:"TLS_CA" help:"File of the PEM certificates that sign those of Calypso's services: callers must show one then."`
 
 	// InsecureNoAuth lets a service listen beyond loopback although it asks nobody who they are.
-	InsecureNoAuth bool `name:"insecure-no-auth" env:"INSECURE_NO_AUTH" help:"Listen on any address without asking who calls: something else must guard it."`
+	InsecureNoAuth bool `name:"insecure-no-auth" env:"INSECURE_NO_AUTH" help:"Listen on any address without authentication: something else must guard it."`
 }
 
 // Validate joins all faults.

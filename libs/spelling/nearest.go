@@ -33,7 +33,8 @@ func Nearest(name string, candidates iter.Seq[string]) string {
 	return best
 }
 
-// anotherWord is whether the names have as many words, of which one has no letter of the other's in its place.
+// anotherWord reports whether the names have as many words and one of these shares no letter with
+// its counterpart.
 func anotherWord(a, b string) bool {
 	words, others := strings.Split(a, "."), strings.Split(b, ".")
 	if len(words) != len(others) {

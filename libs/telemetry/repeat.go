@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// maxRepeats bounds how many different lines are watched for repetition, of each of which only a
+// maxRepeats bounds how many different lines are watched for repetition. Of each only a
 // hash is kept. When it is reached the memory is cleared, which lets at most that many lines
 // through once more.
 const maxRepeats = 1024

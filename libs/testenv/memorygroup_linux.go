@@ -11,9 +11,9 @@ import (
 // groups counts those of this process.
 var groups atomic.Int64
 
-// MemoryGroup makes a group of processes that may have so many bytes, and returns the file to which
-// a process writes 0 to join it. The kernel kills who wants more. It skips the test where groups
-// may not be made.
+// MemoryGroup makes a group of processes that may have that many bytes, and returns the file to
+// which a process writes 0 to join it. The kernel kills who wants more. It skips the test where
+// groups may not be made.
 func MemoryGroup(t testing.TB, bytes int64) (join string) {
 	t.Helper()
 	for _, version := range []struct{ mount, limit, swap string }{

@@ -18,7 +18,8 @@ import (
 type PgBouncerConfig struct {
 	// PoolMode is session or transaction.
 	PoolMode string
-	// Role and Password are whom it connects as, whatever the client's name is, which needs no password.
+	// Role and Password are those it connects with, whatever the client's name is; the client needs
+	// no password.
 	Role, Password string
 	// Settings are added to its configuration, one "name = value" each.
 	Settings []string

@@ -30,8 +30,9 @@ const (
 
 var roles = map[string]Role{"viewer": Viewer, "operator": Operator, "admin": Admin}
 
-// Users are those whom admin lets in: the lines of a file, name:role:bcrypt-hash (htpasswd -nbB makes name and hash).
-// Empty lines and lines that start with # are skipped. The file is read again when it changes. Safe for concurrent use.
+// Users are those that admin lets in, the lines of a file: name:role:bcrypt-hash (htpasswd -nbB
+// makes name and hash). Empty lines and lines that start with # are skipped. The file is read again
+// when it changes. Safe for concurrent use.
 //
 // A caller shows who it is by HTTP basic authentication, or by the bearer token "name:password";
 // both are checked against the same hash. Over mutual TLS a certificate with the user's name as its

@@ -26,7 +26,8 @@ import (
 // something, in the log and in the timeline. users is nil where everybody may do everything.
 type authorizer struct {
 	users *Users
-	// inside says that callers are admin's own HTTP side, which has asked who calls and says so.
+	// inside says that callers are admin's own HTTP side, which has authenticated the user and
+	// names it.
 	inside bool
 	// log is written at any level.
 	log      *slog.Logger
@@ -34,7 +35,7 @@ type authorizer struct {
 	router   *router
 }
 
-// allow says who calls, and why they may not if so.
+// allow returns the caller, and an error if the call is not allowed.
 func (a authorizer) allow(ctx context.Context, method string) (user, error) {
 	need := required(method)
 	if a.users == nil || need == 0 {
@@ -54,7 +55,7 @@ func (a authorizer) allow(ctx context.Context, method string) (user, error) {
 // userKey is the metadata in which the HTTP side names the user to the server inside.
 const userKey = rpc.CallerKey
 
-// caller finds out who calls: by what the HTTP side says, a certificate, or credentials.
+// caller identifies the caller: by what the HTTP side says, a certificate, or credentials.
 func (a authorizer) caller(ctx context.Context) (user, error) {
 	first := func(key string) string {
 		if values := metadata.ValueFromIncomingContext(ctx, key); len(values) > 0 {

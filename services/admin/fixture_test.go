@@ -398,7 +398,7 @@ func (c *sinks) DiscardDeadLetters(_ context.Context,
 	return &sinkv1.DiscardDeadLettersResponse{Discarded: int64(len(c.take(q.Filter, q.All)))}, nil
 }
 
-// AcknowledgeNotices says how many notices there are that are meant, and takes none back.
+// AcknowledgeNotices returns how many notices match, and takes none back.
 func (c *sinks) AcknowledgeNotices(_ context.Context,
 	q *sinkv1.AcknowledgeNoticesRequest) (*sinkv1.AcknowledgeNoticesResponse, error) {
 	c.mu.Lock()

@@ -51,7 +51,7 @@ type worker struct {
 }
 
 // keepAlive ends the connections to workers that have gone silent, and with them the calls that
-// have no deadline. Workers take questions every ten seconds and no more often.
+// have no deadline. Workers take a question every ten seconds at most.
 var keepAlive = keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second, PermitWithoutStream: true}
 
 // dialFleet makes connections, which open when they are first used, to the workers at addresses (host:port).

@@ -98,7 +98,7 @@ func latenessView(v checks.View) lateness.View {
 	return out
 }
 
-// run looks at the pipelines until ctx ends. That they cannot be seen is for health to say.
+// run looks at the pipelines until ctx ends. It is up to health to report that they cannot be seen.
 func (o *observer) run(ctx context.Context, all *views[overview.Listed]) error {
 	for pause(ctx, observeInterval) {
 		_, _ = all.within(ctx, observeInterval/2)

@@ -94,7 +94,7 @@ func (p captureProxy) ListSchemaVersions(ctx context.Context,
 	})
 }
 
-// newer orders two reports about one connector, of which a worker that lost it may still give the
+// newer orders two reports about one connector: a worker that has lost it may still give the
 // older, or may only watch its slot.
 func newer(a, b *capturev1.Capture) int {
 	runs := func(c *capturev1.Capture) int { return int(min(c.GetPhase(), 1)) }

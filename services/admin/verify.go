@@ -43,7 +43,8 @@ type verification struct {
 		to *tablev1.Table) error
 	// compared counts the pairs of tables that were compared, different those that differ, failed those that could not be.
 	compared, different, failed int
-	// repeated counts the rows of copies that are there again, in so many tables.
+	// repeated counts rows of copies that are there more than once, and the tables that have such
+	// rows.
 	repeated         int64
 	repeatedInTables int
 }
@@ -116,7 +117,7 @@ func (v *verification) run(ctx context.Context) error {
 }
 
 // shareOut gives each sink the tables to compare with it: those whose topic it reads, and those
-// whose topic none of the sinks reads, of which each says why it cannot compare them.
+// whose topic none of the sinks reads, where each sink says why it cannot compare them.
 func shareOut(tables []*tablev1.Table, sinks []*connectorv1.Connector) [][]*tablev1.Table {
 	out := make([][]*tablev1.Table, len(sinks))
 	var readers []func(string) bool

@@ -224,7 +224,7 @@ func TestALookThatFailsOrHangsIsNotSharedAndEndsWithWhoAsked(t *testing.T) {
 	waiting, stop := context.WithCancel(t.Context())
 	stop()
 	if _, err := v.within(waiting, time.Hour); !errors.Is(err, context.Canceled) {
-		t.Errorf("one that waits no more: %v", err)
+		t.Errorf("one that no longer waits: %v", err)
 	}
 	cancel()
 	if err := <-first; !errors.Is(err, context.Canceled) {

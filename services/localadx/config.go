@@ -31,9 +31,9 @@ type Config struct {
 	// MemoryLimit bounds the process's memory, such as "2GB": with more, queries wait and are ended.
 	// Empty is "1GB".
 	MemoryLimit string
-	// MemoryBeside is what the process may have beside that in bytes: 256 MB, of which queries that take
-	// it are ended early enough that most notice it in time, and more for what else the process does where the server
-	// is a part of it. 0 is 256 MB.
+	// MemoryBeside is what the process may have beside that in bytes: 256 MB, from which queries
+	// that take it are ended early enough that most notice it in time, and more for what else the
+	// process does where the server is a part of it. 0 is 256 MB.
 	MemoryBeside int64
 	// Threads bounds the query engine's threads; 0 is one a core.
 	Threads int

@@ -106,8 +106,8 @@ func testLargerMemory(t *testing.T, beside int) {
 	}
 }
 
-// boundedChild attacks a process of so many MB, which may have others beside; it must keep to them
-// and go on.
+// boundedChild attacks a process that may have that many MB, with others beside it; it must stay
+// within them and go on.
 func boundedChild(t *testing.T, limit, beside int, attack func(*child)) {
 	c := startChildWithin(t, t.TempDir(), fmt.Sprintf("%dMB", limit))
 	c.client.Timeout = aWhile

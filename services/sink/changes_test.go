@@ -458,8 +458,8 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 	}
 }
 
-// One record of a topic ended the task for all, also by waiting behind others, although records at
-// fault were to be set aside.
+// One record of a topic ended the task for all, even while it waited behind others, although
+// records at fault were to be set aside.
 func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})

@@ -204,7 +204,7 @@ func (r *tableReader) changes(schema *kusto.TableSchema, columns []digest.Descri
 	return c
 }
 
-// repeated counts rows that were made of a record of which there is a row already. Which record
+// repeated counts rows made of a record that already has a row. Which record
 // that is a row says by the record's position, or in a table of changes by its offset and key,
 // since a key's records are in one partition.
 func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string, columns []digest.DescribedColumn,
@@ -240,7 +240,7 @@ func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string
 }
 
 // doubled counts the rows of batches whose tag more than one extent has, as long as these are not
-// merged: of rows that do not say of which record they were made, nothing else does. nil where
+// merged. For rows that do not name their record, nothing else shows repetitions. nil where
 // there are none, which says nothing of those that are merged.
 func (r *tableReader) doubled(ctx context.Context, to route.Route, topic string) (*int64, error) {
 	if !r.s.Exact {

@@ -458,7 +458,7 @@ func TestABatchThatCameInAfterItWasGivenUpIsNotSentAgain(t *testing.T) {
 	})
 	s.produce(1, 10, 1)
 	r := s.start()
-	r.waitRetrying(t) // its status was asked for in vain
+	r.waitRetrying(t) // its status could not be read
 	given.Store(true)
 	s.holds(10)
 	s.commits(0, 9)

@@ -18,7 +18,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// smallDisk is a file system of so many megabytes; resize gives it another size. The test is left
+// smallDisk is a file system of that many megabytes; resize gives it another size. The test is left
 // out where none can be mounted.
 func smallDisk(t *testing.T, megabytes int) (dir string, resize func(megabytes int)) {
 	t.Helper()

@@ -5,7 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// heapLimit is a soft limit of the Go heap for a process that does nothing but run sinks which hold so many bytes.
+// heapLimit is a soft limit of the Go heap for a process that only runs sinks, which hold that many
+// bytes.
 func heapLimit(buffers int64) int64 { return buffers + 96<<20 }
 
 // seldom has a heap grow to five times what lives in it before it is collected, as long as it keeps
@@ -13,7 +14,7 @@ func heapLimit(buffers int64) int64 { return buffers + 96<<20 }
 // 100 a quarter of its time went into collections of a few megabytes.
 const seldom = 400
 
-// LimitHeap bounds the heap of a process that does nothing but run sinks which hold so many bytes,
+// LimitHeap bounds the heap of a process that only runs sinks, which hold that many bytes,
 // and has it collected seldom below that, unless GOMEMLIMIT or GOGC says otherwise. Without a limit
 // the heap grows to twice what is held before it is collected.
 func LimitHeap(buffers int64) {

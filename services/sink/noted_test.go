@@ -25,7 +25,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-// note commits an offset with metadata in the place of the connector.
+// note commits an offset with metadata, in place of the connector.
 func (s *fixture) note(offset int64, metadata string) {
 	s.t.Helper()
 	var offsets kadm.Offsets
@@ -101,7 +101,7 @@ func TestANoteThatCannotBeReadStopsItsTopicAloneWhereTheUserAllowsIt(t *testing.
 	s.answers(table+" | count", "1")
 	r.notices(t, status.RecordsMissing, s.topic, true)
 	if got := s.query(s.table + " | count"); got != "0" {
-		t.Errorf("%s rows of a topic of which it is not known where to go on", got)
+		t.Errorf("%s rows of a topic whose position is not known", got)
 	}
 }
 

@@ -79,7 +79,7 @@ func (p *pipeline) fail(err error) { p.cancel(err) }
 func (p *pipeline) goBeside(name string, work func()) { p.beside.Go(name, work, p.fail) }
 
 // run consumes until asked, the context of who asked for the task, ends or something fails. joined
-// is told of each membership of the group.
+// is given each membership of the group.
 func (p *pipeline) run(asked context.Context, joined func(*membership.Membership)) (err error) {
 	defer func() { err = errors.Join(err, p.client.Close()) }()
 	defer p.member.Reporter.Close()

@@ -28,7 +28,8 @@ func TestASinksProcessKeepsWithinItsMemoryWhateverItsRecordsBecomeWhenTheyAreRea
 			})
 			s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'%s'}]",
 				s.topic, s.table, format)
-			// Values of two kilobytes, of which batches of a megabyte are a few kilobytes as they are stored.
+			// Values of two kilobytes, a batch of which is a megabyte, and a few kilobytes as it is
+			// stored.
 			schema := `{"schema":{"type":"struct","fields":[{"type":"struct","fields":[{"type":"int32","field":"orderid"}],"name":"s.Value","field":"before"},{"type":"struct","fields":[{"type":"int32","field":"orderid"}],"name":"s.Value","field":"after"},{"type":"string","field":"pad","doc":"` + strings.Repeat("documentation ", 130) + `"}],"name":"s.Envelope"},"payload":`
 			producer, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 				kgo.DefaultProduceTopic(s.topic), kgo.ProducerBatchCompression(kgo.Lz4Compression()),

@@ -266,7 +266,7 @@ func TestADeadLetterTopicThatWasDeletedIsMadeAgainForTheNextLetter(t *testing.T)
 	r.opens(t, 0)
 }
 
-// opens waits until so many dead letters are counted as open.
+// opens waits until that many dead letters are counted as open.
 func (r *running) opens(t *testing.T, want int64) {
 	t.Helper()
 	testenv.Eventually(t, time.Minute, "the number of open letters", func(context.Context) error {

@@ -110,7 +110,8 @@ func TestAnAnswerOfTheClusterMeansTheSameAtEachStage(t *testing.T) {
 	})
 }
 
-// What a batch had and has no more when it is read again, to find the row at fault, was dropped without a word.
+// Records that a batch had, and that are gone when it is read again to find the row at fault, were
+// silently dropped.
 func TestARecordThatFitsNoMoreWhenItsBatchIsReadAgainIsSetAside(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})

@@ -205,7 +205,7 @@ func (s *configurations) PatchConnectorConfig(ctx context.Context,
 }
 
 // merged is the configuration that a patch makes of the present one. Kafka Connect takes a patch with another name and
-// keeps both, of which the one in the configuration names nothing; here it is left out.
+// keeps both, although the one in the configuration names nothing; here that one is left out.
 func (s *configurations) merged(request *connectorv1.PatchConnectorConfigRequest) (earlier state.Connector,
 	config map[string]string, plugin connector.Plugin, err error) {
 	if earlier, _, err = s.fleet.ours(request.GetName()); err != nil {

@@ -305,7 +305,7 @@ func (s *offsets) alterSinkOffsets(ctx context.Context, c state.Connector, offse
 	return s.noteChosen(ctx, c.Name, notes)
 }
 
-// noteChosen notes of partitions that their offsets were removed on purpose, in the place of notes
+// noteChosen notes that offsets of partitions were removed on purpose, in place of notes
 // that offsets were committed, so that they are read from their beginning. It comes after the
 // offsets: a failure in between leads to an error, and not to rows that come twice.
 func (s *offsets) noteChosen(ctx context.Context, name string, notes []string) error {

@@ -201,7 +201,7 @@ func configValues(keys *catalogue.Catalogue, v classes.Checked) []*connectorv1.C
 	return values
 }
 
-// speaksField reports whether a key is Debezium's, of which only what is set has a value.
+// speaksField reports whether a key is one of Debezium's, which have a value only if they are set.
 func speaksField(keys *catalogue.Catalogue, name string) bool {
 	key, _ := keys.Lookup(name)
 	return key.Dialect == catalogue.Field

@@ -54,7 +54,7 @@ func (s *states) RestartConnector(ctx context.Context,
 	}
 	record := state.RestartRecord{IncludeTasks: request.GetIncludeTasks(), OnlyFailed: request.GetOnlyFailed()}
 	status := s.status(c, plugin)
-	// As Kafka Connect says it, also of what is paused or stopped and stays so.
+	// As Kafka Connect says it, even of what is paused or stopped and stays so.
 	if !record.OnlyFailed {
 		status.State = connectorv1.State_STATE_RESTARTING
 	}

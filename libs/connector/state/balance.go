@@ -18,8 +18,8 @@ type Load struct {
 // owns stays with it unless moving it evens the loads, and of equal moves it takes the one that disturbs the youngest
 // connector, which has the least to lose. Partitions without tasks are then spread by number.
 //
-// owned holds every member, also those that own nothing, and each partition at most once; loads are by partition.
-// Sharing what has been shared changes nothing.
+// owned holds every member, including those that own nothing, and each partition at most once;
+// loads are by partition. Sharing what has been shared changes nothing.
 func Share(owned map[string][]int32, loads []Load) map[string][]int32 {
 	members := slices.Sorted(maps.Keys(owned))
 	if len(members) == 0 {

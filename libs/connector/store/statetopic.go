@@ -24,7 +24,7 @@ import (
 // ended.
 //
 // What other connectors have not committed yet keeps nobody waiting, as it would a consumer of
-// committed records, whom a worker that was killed holds up until its transactions time out:
+// committed records, which a worker that was killed holds up until its transactions time out:
 // records are held back by their producer until the marker of their transaction says what becomes
 // of them.
 //
@@ -58,7 +58,8 @@ type StateTopic struct {
 	keep time.Duration
 
 	mu sync.Mutex
-	// under is being read, and next will be after it: it serves who asks from now on. Both may be nil.
+	// under is being read, and next will be after it: it serves callers from now on. Both may be
+	// nil.
 	under, next *reading
 	idle        *time.Timer
 	view        topicView
@@ -196,7 +197,7 @@ func (t *StateTopic) Follow(ctx context.Context, interval time.Duration) {
 		asked := t.view.from != nil
 		t.mu.Unlock()
 		if asked {
-			_ = t.read(ctx) // who asks next is told what is wrong
+			_ = t.read(ctx) // the next caller is told what is wrong
 		}
 	}
 }

@@ -119,7 +119,7 @@ func New(config Config) (*Store, error) {
 	return s, nil
 }
 
-// wake tells everyone who waits on changed; s.mu is held.
+// wake wakes everyone that waits on changed; s.mu is held.
 func (s *Store) wake() {
 	close(s.changed)
 	s.changed = make(chan struct{})

@@ -82,7 +82,7 @@ func (t *topics) prepare(ctx context.Context) (*prepared, error) {
 }
 
 // demandCompaction refuses topics that lose records by age: connectors and their offsets would
-// vanish with them, without a word. Such are topics made by hand, and event hubs made in Azure's
+// silently vanish with them. Such are topics made by hand, and event hubs made in Azure's
 // portal. Brokers that do not say are trusted.
 func (t *topics) demandCompaction(ctx context.Context, topics []string) error {
 	configs, err := t.admin.DescribeTopicConfigs(ctx, topics...)

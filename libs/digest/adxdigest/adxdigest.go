@@ -17,7 +17,8 @@ type Table struct {
 	Query func(ctx context.Context, text string) (*kusto.Table, error)
 	// Source is the query of the table's rows: its name, or a call of a function.
 	Source string
-	// Latest is an expression of which the greatest value marks the latest row of a key; empty where each key has one row.
+	// Latest is an expression whose greatest value marks the latest row of a key; empty where each
+	// key has one row.
 	Latest string
 	// Present is a condition that holds for rows that are not deleted, asked of the latest row of a key; empty for all.
 	Present   string

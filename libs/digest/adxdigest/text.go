@@ -77,7 +77,7 @@ func decimal(x, prefix string, scale int) text {
 	}
 }
 
-// significand takes a floating-point number apart into a whole number of so many bits and the power
+// significand splits a floating-point number into a whole number of that many bits and the power
 // of two that it is multiplied by, the lowest for a subnormal number. The logarithm is rounded, so
 // the power that it gives may be one too high or too low; scaling is done in two steps, each within
 // the range of a real. A number with more bits is rounded to the nearest, and half way to even.

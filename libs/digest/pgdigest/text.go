@@ -45,7 +45,7 @@ func sqlText(c digest.Column) string {
 }
 
 // significand takes a floating-point number apart. Its bits are read from the form in which
-// PostgreSQL sends it: a sign, the exponent, and so many bits of the significand, before which
+// PostgreSQL sends it: a sign, the exponent, and that many bits of the significand, before which
 // stands a 1 unless the exponent is 0.
 func significand(v, send string, width, bits int) string {
 	word := fmt.Sprintf("('x' || encode(%s(%s), 'hex'))::bit(%d)::bigint", send, v, width)
@@ -229,7 +229,7 @@ func iso(c digest.Column, name string) string {
 	switch c.Type {
 	case "date":
 		// As for whole days, the infinities are those of streamed events. Dates reach further than
-		// timestamps, so they are cut out of PostgreSQL's text but before the year 1.
+		// timestamps, so they are cut out of PostgreSQL's text, except before the year 1.
 		return "CASE " + name +
 			" WHEN 'infinity' THEN '-5877611-06-21' WHEN '-infinity' THEN '-5877611-06-22' ELSE CASE WHEN " + name +
 			" < '0001-01-01' THEN " + isoDate(name+"::timestamp") +

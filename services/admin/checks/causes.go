@@ -117,7 +117,7 @@ func tlsRemedyOf(text, authority string) string {
 	return ""
 }
 
-// wayOf is the first way that an error tells of; zero if it tells of none.
+// wayOf is the first way that an error names; zero if it names none.
 func wayOf(text string) way {
 	text = strings.ToLower(text)
 	for _, w := range ways {

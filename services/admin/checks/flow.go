@@ -100,7 +100,8 @@ func judgeTables(source string, tables []*capturev1.CapturedTable) finding {
 // mostKeptBack bounds how many tables have a check of their own for what is kept back of them.
 const mostKeptBack = 20
 
-// keepingBack are the tables of which PostgreSQL keeps something back, the first of many.
+// keepingBack names tables from which PostgreSQL keeps something back; only the first if there are
+// many.
 func keepingBack(tables []*capturev1.CapturedTable) (out []*capturev1.CapturedTable) {
 	for _, t := range tables {
 		if len(t.KeptBack) > 0 && len(out) < mostKeptBack {

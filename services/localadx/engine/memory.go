@@ -24,7 +24,8 @@ const decodedSize = 32
 // errMemory is told to the user as Kusto's error of low memory.
 var errMemory = errors.New("out of memory: the values of the query need more than the memory limit")
 
-// reserve takes memory for a dynamic of so many bytes of text, until release is called with the same.
+// reserve takes memory for a dynamic of that many bytes of text, until release is called with the
+// same number.
 func (m *Memory) reserve(text int) error {
 	if m.limit == 0 || text < smallText {
 		return nil
@@ -45,6 +46,6 @@ func (m *Memory) release(text int) {
 // smallText is the size of texts that are not worth counting.
 const smallText = 1 << 12
 
-// fits reports whether so many bytes of results may wait for the database to take them: those of
+// fits reports whether that many bytes of results may wait for the database to take them: those of
 // all rows that are computed at once.
 func (m *Memory) fits(results int64) bool { return m.limit == 0 || results <= m.limit/8 }

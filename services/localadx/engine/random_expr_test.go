@@ -103,7 +103,7 @@ type exprs struct {
 	cols []randomColumn
 }
 
-// of returns an expression of a type, of at most so many levels.
+// of returns an expression of a type, of at most that many levels.
 func (g exprs) of(t value.Type, depth int) *scalarExpr {
 	if depth > 0 && g.IntN(5) > 0 {
 		if rules := rulesByResult[t]; len(rules) > 0 {

@@ -89,8 +89,8 @@ func bindDifferentElements(b *binder, source *relation, keys []item, sql string,
 	return out
 }
 
-// listSQL gathers elements, JSON, into an array of so many. Each has a character and a comma, so
-// shorter arrays need not be read.
+// listSQL gathers elements, JSON, into an array of at most that many. Each has a character and a
+// comma, so shorter arrays need not be read.
 func listSQL(element, order, filter string, limit int64) string {
 	elements := elementsSQL(element, order, filter)
 	return "CASE WHEN strlen(" + elements + ") > " + strconv.FormatInt(2*limit, 10) + " THEN " +

@@ -156,7 +156,7 @@ func bindParseKV(b *binder, rel *relation, op syntax.ParseKVOp, s *scope) *relat
 }
 
 // bindKVOptions reads the properties of parse-kv. Without delimiters Kusto takes what is no letter
-// or digit for one; which word is then the value of which key, its documentation does not say.
+// or digit for one; its documentation does not say which word is then the value of which key.
 func bindKVOptions(b *binder, op syntax.ParseKVOp, s *scope) kvOptions {
 	var o kvOptions
 	given := map[string]bool{}

@@ -169,7 +169,7 @@ func bindRowsNear(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *rel
 
 // bindActiveUsers binds active_users_count(id, timeline, start, end, lookback, period,
 // active_periods, bin[, dimensions]): per bin the ids with an event before which, within the
-// lookback, they were seen in at least so many periods.
+// lookback, they were seen in at least that many periods.
 func bindActiveUsers(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := bindPluginArguments(b, rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Period",
 		"ActivePeriodsCount", "Bin")

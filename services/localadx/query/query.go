@@ -53,7 +53,8 @@ func (r *Runner) options(ctx context.Context, catalog kql.Catalog, database stri
 	}
 }
 
-// Query runs a plan that may return so many rows; 0 is any number. The caller closes the rows.
+// Query runs a plan that may return at most that many rows; 0 is any number. The caller closes the
+// rows.
 func (r *Runner) Query(ctx context.Context, plan *kql.Plan, maxRows int64) (*engine.Rows, error) {
 	return engine.New(r.Store.DB(), engine.Limits{Rows: maxRows}).Query(ctx, plan)
 }

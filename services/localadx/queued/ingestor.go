@@ -407,7 +407,7 @@ func (i *Ingestor) transaction(ctx context.Context, requests []Request, operatio
 	return source.Classify(err)
 }
 
-// errUnsaid is rows that were committed without a word of it.
+// errUnsaid stands for rows that were committed without a report.
 var errUnsaid = errors.New("the rows were committed and nothing was said of it, as the service's queue may have it")
 
 // fate is what becomes of a batch whose rows are committed.

@@ -134,7 +134,7 @@ func (s *suspects) end(requests []Request) {
 	s.save()
 }
 
-// keepOnly forgets the requests that are no more.
+// keepOnly forgets the requests that no longer exist.
 func (s *suspects) keepOnly(ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

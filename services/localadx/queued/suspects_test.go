@@ -26,7 +26,7 @@ type service struct {
 	Dir string
 	// Posts has it post requests first.
 	Posts bool
-	// Silent has it end without a word in place of a panic.
+	// Silent makes it end silently in place of a panic.
 	Silent bool
 }
 

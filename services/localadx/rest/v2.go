@@ -181,7 +181,7 @@ func (v *v2Writer) primary(x *exchange, r *result, id int) (rows int64, failed e
 	return rows, failed
 }
 
-// errors appends the member that tells of an error; without one there must be none.
+// errors appends the member that reports an error; without an error there must be none.
 func (v *v2Writer) errors(x *exchange, err error) {
 	if err == nil {
 		return
@@ -199,7 +199,7 @@ func (v *v2Writer) errorList(x *exchange, err error) {
 	v.b = append(v.b, text...)
 }
 
-// completion writes the frames behind the primary results, which have so many rows each.
+// completion writes the frames behind the primary results; rows has the number of rows of each.
 func (v *v2Writer) completion(x *exchange, rows []int64, failed error) {
 	columns := []kql.Column{{Name: "Timestamp", Type: value.Datetime}, {Name: "ClientRequestId", Type: value.String},
 		{Name: "ActivityId", Type: value.GUID},

@@ -17,8 +17,8 @@ import (
 // failuresKept is how long ingestion failures are shown, ADX's.
 const failuresKept = 14 * 24 * time.Hour
 
-// Settlement is the end of requests to ingest: what goes and what is told to whom. It is applied in one transaction,
-// with the rows when there are any.
+// Settlement is the end of requests to ingest: what is removed, and what is reported where. It is
+// applied in one transaction, with the rows when there are any.
 type Settlement struct {
 	// Messages are the IDs of the queue messages that are done.
 	Messages []string

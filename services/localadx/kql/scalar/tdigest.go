@@ -49,7 +49,7 @@ func tdigests() []Function {
 	}
 }
 
-// centroid is a value and its weight. The value is whole for types of whole numbers, of which a
+// centroid is a value and its weight. The value is whole for types of whole numbers, from which a
 // float64 does not hold all, and real for the others; the other field is 0.
 type centroid struct {
 	whole        int64

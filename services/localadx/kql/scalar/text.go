@@ -210,7 +210,7 @@ func strcatArray(a []any) any {
 // maxText bounds what a function makes of texts that each are as long as allowed, in bytes.
 const maxText = 64 << 20
 
-// tooLong is the error of a text of so many bytes, or nil.
+// tooLong is the error of a text of that many bytes, or nil.
 func tooLong(bytes int) error {
 	if bytes > maxText {
 		return fmt.Errorf("the result would have %d MB, and a value may have %d MB", bytes>>20, maxText>>20)

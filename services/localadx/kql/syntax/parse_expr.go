@@ -500,8 +500,8 @@ func parseTypedLiteral(p *parser, t value.Type, text string, start int) Node {
 	return n
 }
 
-// parseDatetimeLiteral reads a datetime, also in the spaced and comma forms the documentation uses:
-// datetime(2017 - 08 - 01), datetime(2025, 6, 14).
+// parseDatetimeLiteral reads a datetime, including the spaced and comma forms that the
+// documentation uses: datetime(2017 - 08 - 01), datetime(2025, 6, 14).
 func parseDatetimeLiteral(p *parser, n LiteralNode, text string, bad func()) Node {
 	if ticks, ok := value.ParseDatetime(text); ok {
 		n.Value = ticks

@@ -62,7 +62,7 @@ type prover struct {
 	brokers *kadm.Client
 }
 
-// prove looks at the partitions of which the group has no offset, by topic and number.
+// prove looks at the partitions for which the group has no offset, by topic and number.
 func (p *prover) prove(ctx context.Context, internal []string) (out []*sinkv1.ProvenOffset, err error) {
 	topics, err := p.brokers.ListTopics(ctx, p.of.Topics...) // all where a pattern says which
 	if err != nil {

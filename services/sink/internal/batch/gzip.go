@@ -17,7 +17,8 @@ type zipped struct {
 	size, sum uint32
 }
 
-// compressors are those that nobody uses at present; no more are made than goroutines compress at once.
+// compressors are those not in use at present; there are never more than goroutines that compress
+// at once.
 var compressors = sync.Pool{New: func() any {
 	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is valid
 	return w

@@ -48,7 +48,7 @@ func (e *Error) Error() string { return e.Err.Error() }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Lasts reports whether waiting does not end what err tells of: the user must.
+// Lasts reports whether the user must end what err describes, since waiting does not.
 func Lasts(err error) bool { return retry.IsPermanent(err) }
 
 // Queue is what it takes to read and ingest dead letters, on whichever worker is asked.
@@ -127,7 +127,7 @@ func CountByClass(found []Letter) (counts []Count) {
 	return counts
 }
 
-// Edit is a value to be brought into the table in the place of a letter's own.
+// Edit is a value to be brought into the table in place of a letter's own.
 type Edit struct {
 	ID string
 	// Value is as the connector's value converter reads it.
@@ -139,7 +139,7 @@ type FieldError struct{ Field, Message string }
 
 func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
 
-// Edit puts the caller's values in the place of the letters' own, after trying that each makes a row.
+// Edit replaces the letters' values by the caller's, after checking that each makes a row.
 func (q *Queue) Edit(ctx context.Context, found []Letter, edits []Edit) error {
 	for i, e := range edits {
 		at := slices.IndexFunc(found, func(one Letter) bool {

@@ -144,7 +144,8 @@ func (r *Reporter) CountLetters(ctx context.Context) {
 	}
 }
 
-// foreign tells of records of the log of resolutions that no sink has written, and takes that back when they are gone.
+// foreign reports records in the log of resolutions that no sink has written, and withdraws the
+// notice when they are gone.
 func (r *Reporter) foreign(found []resolution.Foreign) {
 	topic := ResolvedTopic(r.topic.topic)
 	if len(found) == 0 {

@@ -28,7 +28,7 @@ const maxNoted = 384 << 10
 // Each round reads the resolutions first. A batch that was noted for one of the letters, by this call or
 // any other, is sent and its end noted; only when there is none are letters noted as a new batch.
 // So calls that overlap, or follow one that was interrupted, send the same rows under the same
-// tags, of which ADX takes one.
+// tags, and ADX takes each tag once.
 type replay struct {
 	queue *Queue
 	// groups are the letters whose end is not known, those of a group from one topic.

@@ -23,7 +23,7 @@ type Reader struct {
 	Client *kusto.Client
 }
 
-// Delivered are the partitions of the topic with an id (empty where brokers give none) of which
+// Delivered are the partitions of the topic with an id (empty where brokers give none) from which
 // tables have a batch.
 func (r Reader) Delivered(ctx context.Context, topic, id string) (map[int32]bool, error) {
 	before, after := r.ends(topic, id)

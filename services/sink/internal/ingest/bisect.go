@@ -40,7 +40,7 @@ func (r *bisection) bisect(ctx context.Context, c ledger.Cut, refusal error) err
 		if r.poison++; r.poison > maxPoison {
 			return retry.Permanent(
 				fmt.Errorf(
-					"the cluster refuses more than %d rows of one batch, so it is rather the table or its mapping that is at fault: %w", maxPoison, refusal))
+					"the cluster refuses more than %d rows of one batch, so the fault is probably in the table or its mapping: %w", maxPoison, refusal))
 		}
 		return r.in.SetAside(ctx, []batch.Refused{{Record: only, Reason: refusal}})
 	}
@@ -135,7 +135,7 @@ func (r *bisection) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, o
 	return b, of, nil
 }
 
-// poll reads the next records of a range; none where it holds no more of them.
+// poll reads the next records of a range; none once all are read.
 func (r *bisection) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, next int64) ([]*kgo.Record, error) {
 	for {
 		wait, cancel := context.WithTimeout(ctx, time.Second)

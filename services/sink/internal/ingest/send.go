@@ -97,7 +97,7 @@ func (s *sending) queue(ctx context.Context) error {
 	return err
 }
 
-// earlier looks whether an attempt that was given up has ended well, or refused the rows,
+// earlier checks whether an attempt that was given up has succeeded after all, or refused the rows,
 // meanwhile. Two under one tag at once are not to be: whether ADX tells one of them is not
 // promised.
 func (s *sending) earlier(ctx context.Context) (ended bool, err error) {

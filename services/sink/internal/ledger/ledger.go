@@ -227,7 +227,7 @@ func (l *Ledger) Close(end int64) (Cut, error) {
 	return c, nil
 }
 
-// Split puts two cuts, before and from middle, in the place of a closed one. It reports false, and
+// Split replaces a closed cut by two, before and from middle. It reports false, and
 // changes nothing, if there is no such cut or if a commit's metadata has no room for one more.
 func (l *Ledger) Split(c Cut, middle int64) bool {
 	if middle <= c.First || middle >= c.End || l.Full() {

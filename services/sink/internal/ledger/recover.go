@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Recover finds where a partition may go on of which no offset is known any more, by the cuts whose
+// Recover finds where a partition whose offset is lost may go on, from the cuts whose
 // rows are in the target, as far as it still knows their names. It is as the ledger was that made
 // them, or behind: what lies between cuts is a cut that is not done (or that had no rows), and what
 // follows such a gap is made again as it was made before, which the target recognises. It is nil

@@ -18,7 +18,7 @@ import (
 // assignment is what follows from an assignment of partitions besides their beginning.
 type assignment struct {
 	committed kadm.OffsetResponses
-	// delivered are those without an offset of which tables have batches all the same.
+	// delivered are those without an offset whose batches are in tables all the same.
 	delivered map[batch.Source]bool
 	// recorded are the partitions with batches beyond the committed offset.
 	recorded map[*partition.Partition]recorded

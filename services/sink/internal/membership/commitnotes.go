@@ -14,7 +14,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/topics"
 )
 
-// commitNotes are notes of the connector's that say of which partitions its group has committed
+// commitNotes are the connector's notes of the partitions whose offsets its group has committed
 // offsets, which outlive those offsets.
 type commitNotes struct {
 	env   connector.TaskEnv

@@ -17,8 +17,8 @@ import (
 const deliveredAtOnce = 16
 
 // deliveredBefore are the partitions, among those that are assigned and have neither an offset nor a
-// note, of which tables have batches of this group: what was noted of them went with a connector of
-// the same name. Where somebody has chosen that all is read again, none is.
+// note although tables have batches of this group from them: what was noted of them went with a
+// connector of the same name. Where somebody has chosen that all is read again, none is.
 func (m *Membership) deliveredBefore(added map[string][]int32, committed kadm.OffsetResponses,
 	notes committedNotes) (map[batch.Source]bool, error) {
 	delivered := map[batch.Source]bool{}

@@ -49,7 +49,7 @@ type Committer struct {
 	// owns reports whether a partition's life goes on.
 	owns func(*Partition) bool
 	// remember notes of partitions that offsets of them are committed, before that is done for the
-	// first time; noticed are those of which that is known.
+	// first time; noticed are those known to have been.
 	remember func([]batch.Source) error
 	noticed  map[batch.Source]bool
 
@@ -179,7 +179,7 @@ func (c *Committer) flush() error {
 	return nil
 }
 
-// first has the partitions remembered of which this committer commits for the first time.
+// first has the partitions remembered that this committer commits for the first time.
 func (c *Committer) first(positions map[batch.Source]*request) error {
 	var fresh []batch.Source
 	for tp := range positions {

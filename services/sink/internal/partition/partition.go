@@ -77,7 +77,8 @@ type Partition struct {
 
 	in      *inbox
 	pending []*kgo.Record
-	// takenBytes is what the records hold of which pending is left, openBytes what the open batch was last seen to hold.
+	// takenBytes is what the records hold from which pending is left, openBytes what the open batch
+	// was last seen to hold.
 	takenBytes, openBytes int64
 	// logEnd is the partition's last stable offset at the last fetch.
 	logEnd int64
@@ -363,7 +364,7 @@ func (p *Partition) yields() bool {
 	return p.open.Size > leastYield && p.inFlight == 0 && !p.of.Memory.HasRoom()
 }
 
-// yieldInterval is how often a batch that waits looks whether it should yield.
+// yieldInterval is how often a batch that waits checks whether it should yield.
 const yieldInterval = 200 * time.Millisecond
 
 // streams reports whether the open batch, closed now, would be streamed. A cut that was recorded

@@ -174,7 +174,7 @@ func (b *Batch) validate() error {
 	case i >= 0:
 		return fmt.Errorf("the batch has a letter %.100q", letters[i])
 	case len(b.Rows) > 0 && (b.Database == "" || b.Table == "" || b.Format == "" || b.RawSize <= 0):
-		return errors.New("the batch has rows, and does not say of which size, for which table or in which format")
+		return errors.New("the batch has rows, but does not name their size, table or format")
 	}
 	return nil
 }

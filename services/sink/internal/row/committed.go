@@ -9,8 +9,8 @@ import (
 
 // CommitTime is when the transaction of a record's change was committed, by the source's clock:
 // source.ts_us of its envelope, or source.ts_ms, which is up to a millisecond earlier. It is false
-// of rows that a snapshot read and of what is no envelope. It reads the whole value, so it is not
-// for every record.
+// of rows that a snapshot read and of values that are no envelope. It reads the whole value, so it
+// is not for every record.
 func (e *Encoder) CommitTime(r *kgo.Record) (time.Time, bool) {
 	if e.cfg.Converter == Text || r.Value == nil {
 		return time.Time{}, false

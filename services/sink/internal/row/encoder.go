@@ -55,7 +55,7 @@ type Config struct {
 	Format string
 	// Truncates makes a row of a truncate, which has nothing but the added members.
 	Truncates bool
-	// Files says of values passed as they are that each is a file: nothing is put behind it.
+	// Files says that each value passed as it is makes a file: nothing is put behind it.
 	Files bool
 	// Transform, if set, changes each record before anything else: its value is JSON with a schema
 	// then. Nil without an error drops the record.
@@ -76,7 +76,7 @@ const (
 	DroppedDelete
 	// NoRow is an event without a row: a logical message.
 	NoRow
-	// Truncate is the truncation of the source's table, of which no row is made.
+	// Truncate is the truncation of the source's table, which makes no row.
 	Truncate
 )
 

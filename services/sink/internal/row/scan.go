@@ -7,7 +7,7 @@ import (
 )
 
 // The scanner walks JSON text in place. What it delimits is one value of JSON but for the inside of
-// strings, of which it looks for the end only: see sound. Every function takes the index of a
+// strings, whose contents it skips: see sound. Every function takes the index of a
 // value's first byte and gives the index after it, or -1 if the text ends or is no JSON.
 
 func skipSpace(b []byte, i int) int {

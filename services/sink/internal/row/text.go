@@ -7,7 +7,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
-// texts looks whether Kusto would keep the values of texts that are passed as they are: objects of
+// texts checks whether Kusto would keep the values of texts that are passed as they are: objects of
 // JSON, or lines of values with a separator between. Texts of other formats, and files, are not
 // looked into. One goroutine uses it.
 type texts struct {

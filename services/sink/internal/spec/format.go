@@ -7,7 +7,7 @@ import (
 )
 
 // WireFormat is the format that blobs are sent as. Rows of JSON go as multijson, which fails as a
-// whole if a row cannot be read, where json would leave the row out without a word.
+// whole if a row cannot be read, where json would silently leave the row out.
 func WireFormat(format string) string {
 	if kusto.MappingKind(format) == "json" {
 		return "multijson"

@@ -103,7 +103,7 @@ type Defaults struct {
 }
 
 // changeColumns are the columns of a change table besides the row's own. _seq orders the changes of
-// a key: it is the offset in Kafka, where a key's changes keep their order, also over a replay.
+// a key: it is the offset in Kafka, where a key's changes keep their order, even over a replay.
 func changeColumns() []row.Extra {
 	return []row.Extra{
 		{Name: "_op", From: row.OfEnvelope, Field: "op"}, {Name: "_ts", From: row.ChangeTime},

@@ -107,7 +107,7 @@ type Progress struct {
 	// Committed is the offset that is committed or may be, Position that after the last batch, End
 	// the end of the log at the last fetch.
 	Committed, Position, End int64
-	// Rows are those that came into the table, the last of them at Ingested; of whatever origin
+	// Rows are those that came into the table, the last of them at Ingested; whatever their origin
 	// before there are any.
 	Rows     int64
 	Ingested time.Time

@@ -11,7 +11,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-// Cluster is what tables are found, changed and told of by.
+// Cluster is what tables need to be found, changed and reported.
 type Cluster struct {
 	// Ctx ends what is done beside the records.
 	Ctx    context.Context

@@ -230,7 +230,7 @@ func (u *coverage) recall() {
 	}
 }
 
-// tellLost tells of the columns that a field of those that there ever were filled, and none of those
+// tellLost reports the columns that some earlier field filled, and none of those
 // that there are now. Rows that came meanwhile know better.
 func (u *coverage) tellLost(now, ever []string) {
 	target := u.rows()

@@ -20,7 +20,7 @@ const (
 )
 
 // doubts are batches that were sent more than once under one tag. ADX says that it drops all but
-// one of them, and not what happens where two are ingested at the same time, so it is looked
+// one of them, but not what happens where two are ingested at the same time, so it is looked
 // whether that was so: soon, since extents are merged and lose sight of it.
 type doubts struct {
 	mu   sync.Mutex
@@ -60,7 +60,7 @@ func (d *doubts) due(now time.Time) (due []doubt) {
 	return due
 }
 
-// fresh reports whether a tag was not told of yet.
+// fresh reports whether a tag has not been reported yet.
 func (d *doubts) fresh(tag string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -92,7 +92,7 @@ func (d *doubts) resolve(ctx context.Context, c *Cluster) {
 	}
 }
 
-// look looks whether a table has more than one extent with a tag. An identity that may not see
+// look finds out whether a table has more than one extent with a tag. An identity that may not see
 // extents does not: that it may not look was said when the table was looked ac.
 func (d *doubts) look(ctx context.Context, c *Cluster, one doubt) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)

@@ -109,7 +109,7 @@ func (t *Table) remap(ctx context.Context, old *kusto.Mapping, unmapped []place)
 
 // forgetStreamedSchema has the cluster's nodes forget the schema and mappings by which they stream
 // into the table: they keep them for five minutes, in which they drop the values of new columns, or
-// know no new mapping, without a word
+// silently do not know a new mapping
 // (learn.microsoft.com/kusto/management/data-ingestion/streaming-ingestion-schema-changes). Where a
 // node does not, batches are queued for as long.
 func (t *Table) forgetStreamedSchema(ctx context.Context) {

@@ -2,7 +2,8 @@ package target
 
 import "context"
 
-// lock is a mutex for what takes as long as a cluster that is away: who waits for it gives up when its context ends.
+// lock is a mutex for what can take as long as an outage of the cluster: waiting for it ends with
+// the context.
 type lock chan struct{}
 
 func newLock() lock { return make(lock, 1) }

@@ -50,7 +50,7 @@ type known struct {
 	at time.Time
 }
 
-// newTable makes a table of which nothing is known yet.
+// newTable makes a table about which nothing is known yet.
 func newTable(c *Cluster, d *doubts, r route.Route, mode spec.Mode) *Table {
 	t := &Table{cluster: c, doubts: d, Route: r, Mode: mode, changing: newLock(),
 		explain: explainer{c.Env.Connector, r}, Pace: Pace{mode: mode}}
@@ -65,7 +65,7 @@ const (
 	// whether the table has changed.
 	lookAgain = 5 * time.Second
 	// lookAnyway is after how long it looks without a reason: a column that was renamed in the
-	// cluster gets null without a word.
+	// cluster silently gets null.
 	lookAnyway = 30 * time.Second
 )
 

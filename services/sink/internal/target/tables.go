@@ -13,7 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
-// New makes the tables of a cluster, of which none is known yet.
+// New makes the tables of a cluster. None is known at first.
 func New(c Cluster) *Tables { return &Tables{Cluster: c, byTopic: map[string]*Table{}} }
 
 // Tables finds the tables that topics go to, and keeps what is known of them. It is shared by a task's partitions.
@@ -43,7 +43,7 @@ func (ts *Tables) Of(ctx context.Context, topic string) (*Table, error) {
 	return t, t.open(ctx)
 }
 
-// table is a table of which nothing is known yet; the caller holds mu.
+// table is a table about which nothing is known yet; the caller holds mu.
 func (ts *Tables) table(r route.Route) *Table {
 	return newTable(&ts.Cluster, &ts.doubts, r, ts.modeOf(r))
 }

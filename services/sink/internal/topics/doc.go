@@ -3,9 +3,9 @@
 // Model. A topic may be deleted, and made again under its name, while a task reads it: its offsets
 // mean other records then. Registry knows which topics these are, by the ids that brokers give
 // them, and which of their partitions begin at the first record whatever is committed. A Reader is
-// the member of the group that reads them: it finds those that a pattern matches, tells of
-// transactions that hold them up, and deals with records that are missing. Its Watcher looks
-// whether they are still there.
+// the member of the group that reads them: it finds those that a pattern matches, reports
+// transactions that hold them up, and deals with records that are missing. Its Watcher checks that
+// they are still there.
 //
 // What was read of a topic that was deleted still comes into its table, under tags that hold the
 // old topic's id. When that is done the task joins its group again, which reads the new topic from

@@ -40,7 +40,7 @@ type Partitions interface {
 	Quiet(topic string) bool
 }
 
-// Missing deals with a topic of which it is not known where to go on: it stops the task, or with
+// Missing deals with a topic whose position is not known: it stops the task, or with
 // records.missing=topic the topic alone, while others go on.
 func (r *Reader) Missing(topic string, why error) {
 	if !r.Spec.MissingStopsTopic {

@@ -80,7 +80,7 @@ func (r *Registry) Resume(of batch.Source, id string) bool {
 	return !other
 }
 
-// Begin has a partition begin of which nothing is committed: at its first record if the task has
+// Begin begins a partition that has no committed offset: at its first record if the task has
 // seen its topic deleted, which it reports, and else where the group says.
 func (r *Registry) Begin(of batch.Source) (fromStart bool) {
 	r.mu.Lock()

@@ -17,7 +17,7 @@ import (
 // transactionsInterval is how often the ends of partitions are looked at.
 const transactionsInterval = 10 * time.Second
 
-// WatchTransactions tells of transactions that hang, until ctx ends: readers of committed records
+// WatchTransactions reports transactions that hang, until ctx ends: readers of committed records
 // stop before one for ever, and see nothing that waits.
 func (r *Reader) WatchTransactions(ctx context.Context) {
 	stable := map[batch.Source]int64{} // where committed records end in partitions that have more

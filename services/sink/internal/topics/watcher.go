@@ -15,7 +15,7 @@ import (
 )
 
 // Watcher looks from time to time whether topics are still those that a member reads, since clients
-// are not told of one that is deleted. One goroutine owns it.
+// are not told when one is deleted. One goroutine owns it.
 type Watcher struct {
 	of *Reader
 	// deleted are topics that were deleted: true where there is one of that name again, with another id.

@@ -15,7 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-// owned are partitions of topics, of which some are quiet.
+// owned are partitions of topics, some of them quiet.
 type owned struct{ quiet, orphaned map[string]bool }
 
 func (o owned) Sources() []batch.Source { return nil }
