@@ -14,9 +14,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
-// idle knows how much waits in the topics of connectors that are this worker's to run and do not
-// run: they are paused, stopped or failed, their topics grow all the same, and brokers remove
-// records that nobody has read.
+// idle knows how much waits in the topics of connectors that belong to this worker but do not run:
+// they are paused, stopped or failed, their topics grow all the same, and brokers remove records
+// that nobody has read.
 type idle struct {
 	fleet Fleet
 
@@ -34,7 +34,7 @@ const (
 	idleQuestion = 3 * time.Second
 )
 
-// sinks are those connectors by name. One that the brokers did not answer for is left out.
+// sinks are those connectors by name. A connector for which the brokers did not answer is left out.
 func (i *idle) sinks(ctx context.Context) map[string]*sinkv1.Sink {
 	names := i.fleet.Idle()
 	if len(names) == 0 {

@@ -19,7 +19,8 @@ import (
 const (
 	defaultLetters = 100
 	maxLetters     = 1000
-	// maxShown is how many bytes of letters an answer has, which must stay below the 4 MiB that clients take.
+	// maxShown is how many bytes of letters an answer may have; it must stay below the 4 MiB that
+	// clients accept.
 	maxShown = 2 << 20
 )
 
@@ -32,7 +33,7 @@ var classes = map[deadletter.Class]sinkv1.DeadLetterClass{
 	deadletter.ClassRefused:    sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_REFUSED,
 }
 
-// filterOf is a caller's filter. It refuses what no letter can match.
+// filterOf is a caller's filter. It refuses filters that no letter can match.
 func filterOf(f *sinkv1.DeadLetterFilter) (deadletter.Filter, error) {
 	out := deadletter.Filter{IDs: f.GetIds(), Topic: f.GetTopic(), Reason: f.GetReason()}
 	if wrong := out.Check(); wrong != nil {
@@ -65,7 +66,7 @@ func counts(of []deadletter.Count) []*sinkv1.DeadLetterCount {
 	return out
 }
 
-// letters are as many letters as an answer may have, n at most.
+// letters returns as many letters as fit into an answer, at most n.
 func letters(q *deadletter.Queue, found []deadletter.Letter, n int) ([]*sinkv1.DeadLetter, error) {
 	decoder, err := q.Decoder()
 	if err != nil {

@@ -35,9 +35,9 @@ type Worker struct {
 
 // Fleet knows the connectors of all workers; *fleet.Worker does.
 type Fleet interface {
-	// Idle are the connectors that are this worker's to run and do not run.
+	// Idle are the connectors that belong to this worker but do not run.
 	Idle() []string
-	// Environment gives what a connector's tasks are given, wherever they run: dead letters are
+	// Environment returns what a connector's tasks are given, wherever they run: dead letters are
 	// read, replayed and discarded without them.
 	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
 }
@@ -61,7 +61,7 @@ func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv
 }
 
 // ListSinks returns the state of all sink connectors with tasks on this worker, and of those that
-// are its own and do not run.
+// belong to it but do not run.
 func (s *Service) ListSinks(ctx context.Context, _ *sinkv1.ListSinksRequest) (*sinkv1.ListSinksResponse, error) {
 	out := &sinkv1.ListSinksResponse{}
 	for _, name := range s.worker.Registry.Connectors() {

@@ -9,17 +9,18 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// maxAgeGroups bounds the age groups of a batch. When there are more, neighbours become one.
+// maxAgeGroups bounds the age groups of a batch. When there are more, neighbours are merged.
 const maxAgeGroups = 64
 
-// ageGroup is rows of a batch that were produced together: within the same millisecond, which is what
-// Kafka's timestamps tell, or longer where a batch has many. Reading a row's commit time costs as
-// much as making the row, so one row of each age group is asked, its first.
+// ageGroup is rows of a batch that were produced together: within the same millisecond, the
+// resolution of Kafka's timestamps, or a longer time if a batch has many groups. Reading a row's
+// commit time costs as much as making the row, so only the first row of each age group is read.
 type ageGroup struct {
 	// Produced is the earliest time of production, rows how many rows there are.
 	Produced time.Time
 	rows     int64
-	// Committed is the earliest commit time, of as many rows as dated; none of a snapshot's rows is.
+	// Committed is the earliest commit time among the rows that have one, dated of them; a
+	// snapshot's rows have none.
 	Committed time.Time
 	Dated     int64
 }
@@ -53,8 +54,8 @@ func (c *ageGroups) Add(e *row.Encoder, r *kgo.Record) {
 	c.All = append(c.All, next)
 }
 
-// halve makes one of each two neighbours; the age of the older counts for both. Groups to come are
-// as long as these are then.
+// halve merges each two neighbours; the age of the older counts for both. Later groups span as long
+// a time as the merged ones.
 func (c *ageGroups) halve() {
 	c.grain = c.All[len(c.All)-1].Produced.Sub(c.All[0].Produced) / (maxAgeGroups / 2)
 	kept := c.All[:0]

@@ -31,14 +31,15 @@ type Batch struct {
 	Gz   zipped
 	Size int64 // bytes of rows
 	Rows int64
-	// Streamed is set when the batch is closed: it goes by streaming ingestion, which has no tags.
+	// Streamed is set when the batch is closed: it is sent by streaming ingestion, which has no
+	// tags.
 	Streamed bool
-	// Recorded is set when the batch is closed: its cut was made before this task read it, so that
-	// it may have been sent before.
+	// Recorded is set when the batch is closed: its cut was made before this task read it, so it
+	// may have been sent before.
 	Recorded bool
 	// counts of what became no row, by kind
 	Tombstones, Deletes, others, Truncates int64
-	// Refused are the records that cannot be rows; they are kept until they are dead letters.
+	// Refused are the records that cannot become rows; they are kept until they are dead letters.
 	Refused []Refused
 	// Oldest is when the first record was taken, newest the produce time of the last one.
 	Oldest time.Time
@@ -53,7 +54,8 @@ type Refused struct {
 	Reason error
 }
 
-// Copy is a copy of a record that does not hold the whole fetch it came in, which is megabytes.
+// Copy is a copy of a record that does not keep alive the whole fetch it came in, which is
+// megabytes.
 func Copy(r *kgo.Record) *kgo.Record {
 	c := *r
 	c.Key, c.Value, c.Context = bytes.Clone(r.Key), bytes.Clone(r.Value), nil
@@ -73,8 +75,8 @@ type Traced struct {
 	Committed time.Time
 }
 
-// Add makes a record's row part of the batch. An error says that the record is no row; it is not
-// part of the batch then.
+// Add makes a record's row part of the batch. After an error the record is no row and not part of
+// the batch.
 func (b *Batch) Add(e *row.Encoder, r *kgo.Record) error {
 	if b.Oldest.IsZero() {
 		b.Oldest = time.Now()

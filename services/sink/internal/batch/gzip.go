@@ -10,8 +10,8 @@ import (
 )
 
 // zipped is a gzip stream (RFC 1952) that is made piece by piece: each piece is compressed by
-// itself and ends on a whole byte, so that a compressor, which takes three quarters of a megabyte,
-// is held for a piece only and not as long as its batch is open.
+// itself and ends on a whole byte, so a compressor, which takes three quarters of a megabyte, is
+// held only for a piece and not as long as its batch is open.
 type zipped struct {
 	bytes.Buffer
 	size, sum uint32

@@ -31,7 +31,7 @@ type Task struct {
 	Status   *status.Task
 }
 
-// Batcher makes rows of a partition's records. One goroutine owns it.
+// Batcher turns a partition's records into rows. One goroutine owns it.
 type Batcher struct {
 	of     *Task
 	source batch.Source
@@ -53,7 +53,7 @@ type Batcher struct {
 }
 
 // New makes the batcher of a partition. resumed says that an earlier task has read what came
-// before; waiting gives the records that wait to be taken.
+// before; waiting returns the records that wait to be taken.
 func New(of *Task, source batch.Source, resumed bool, waiting iter.Seq[*kgo.Record]) *Batcher {
 	return &Batcher{of: of, source: source, waiting: waiting, filled: map[string]bool{},
 		snapshots: snapshots{resumed: resumed}}
@@ -90,7 +90,8 @@ func (b *Batcher) Route(ctx context.Context, r *kgo.Record) error {
 	return nil
 }
 
-// Refresh has the next rows checked against the table as it is now, if it was seen to have changed.
+// Refresh makes the next rows be checked against the table as it is now, if it is known to have
+// changed.
 func (b *Batcher) Refresh(ctx context.Context) {
 	if b.table == nil {
 		return
@@ -101,13 +102,13 @@ func (b *Batcher) Refresh(ctx context.Context) {
 	}
 }
 
-// retarget has the next rows checked against the table as it was last seen.
+// retarget makes the next rows be checked against the table as it was last seen.
 func (b *Batcher) retarget() {
 	b.version = b.table.Version()
 	b.enc.Retarget(b.table.Rows())
 }
 
-// Add makes a routed record's row part of a batch, once its table has what it takes.
+// Add adds a routed record's row to a batch, once the table has the columns that it needs.
 func (b *Batcher) Add(ctx context.Context, to *batch.Batch, r *kgo.Record) error {
 	truncates := to.Truncates
 	refusal, err := b.row(ctx, to, r)
@@ -132,7 +133,7 @@ func (b *Batcher) Add(ctx context.Context, to *batch.Batch, r *kgo.Record) error
 	return nil
 }
 
-// row makes a record's row part of a batch. A refusal says that the record is no row.
+// row adds a record's row to a batch. A refusal says that the record makes no row.
 func (b *Batcher) row(ctx context.Context, to *batch.Batch, r *kgo.Record) (refusal, err error) {
 	if err := b.fit(ctx, r); errors.As(err, new(*target.Unfit)) {
 		return err, nil
@@ -147,8 +148,8 @@ func (b *Batcher) row(ctx context.Context, to *batch.Batch, r *kgo.Record) (refu
 	return refusal, err
 }
 
-// fit makes or widens the table where a record brings a schema that was not seen before, and what
-// gives its current state.
+// fit creates or widens the table, and its current state, when a record brings a schema that was
+// not seen before.
 func (b *Batcher) fit(ctx context.Context, r *kgo.Record) error {
 	s := b.of.Spec
 	if !s.AutoCreate && !s.AutoEvolve && !s.CurrentState || r.Value == nil || r.Attrs.IsControl() {
@@ -182,7 +183,8 @@ func (b *Batcher) fit(ctx context.Context, r *kgo.Record) error {
 	return nil
 }
 
-// laterSchemas gives the schemas of the records that wait, in their order; one that repeats comes once in a row.
+// laterSchemas yields the schemas of the waiting records, in their order; runs of the same schema
+// come once.
 func (b *Batcher) laterSchemas(yield func(*row.Schema) bool) {
 	var last *row.Schema
 	for r := range b.waiting {

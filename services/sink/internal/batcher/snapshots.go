@@ -13,10 +13,10 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-// snapshots is what is known of the snapshots that a partition's records are from.
+// snapshots is what is known about the snapshots that a partition's records come from.
 type snapshots struct {
-	// streamed says that changes came since the last snapshot; resumed that nothing is known of
-	// that yet, since an earlier task has read what came before.
+	// streamed says that changes came since the last snapshot; resumed that this is not known yet,
+	// since an earlier task has read what came before.
 	streamed, resumed bool
 }
 
@@ -65,7 +65,7 @@ func (b *Batcher) streamedBefore(ctx context.Context, offset int64) (streamed bo
 	return streamed, err
 }
 
-// truncated tells that the source's table was truncated, which a table of rows does not follow.
+// truncated reports that the source's table was truncated, which a table of rows does not follow.
 func (b *Batcher) truncated(ctx context.Context, r *kgo.Record) error {
 	to := b.table.Route
 	table := to.Database + "." + to.Table
@@ -77,7 +77,7 @@ func (b *Batcher) truncated(ctx context.Context, r *kgo.Record) error {
 	}, b.of.Retry.Do)
 }
 
-// repeated tells that a snapshot has begun after changes were streamed: what was deleted while
+// repeated reports that a snapshot has begun after changes were streamed: what was deleted while
 // nobody read the source's log has no delete in the topic.
 func (b *Batcher) repeated(ctx context.Context, r *kgo.Record) error {
 	to := b.table.Route

@@ -14,7 +14,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// maxDecoded is the size of a value in bytes above which it is not decoded: it would be in an answer four times.
+// maxDecoded is the size of a value in bytes above which it is not decoded: an answer would contain
+// it four times.
 const maxDecoded = 512 << 10
 
 // Decoder shows what records say, as the connector's converters and transforms read them. One goroutine uses it.

@@ -22,7 +22,7 @@ func (f Filter) Any() bool {
 	return len(f.IDs) == 0 && f.Topic == "" && f.Reason == "" && f.Class == ""
 }
 
-// Check refuses what no letter can match; nil if nothing is wrong.
+// Check refuses a filter that no letter can match; nil if nothing is wrong.
 func (f Filter) Check() *FieldError {
 	for i, id := range f.IDs {
 		if _, _, ok := resolution.ParseID(id); !ok {

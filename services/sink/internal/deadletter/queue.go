@@ -134,7 +134,7 @@ type Edit struct {
 	Value []byte
 }
 
-// FieldError says that a caller's value cannot be taken: of a field of an edit or a filter.
+// FieldError says that a caller's value, of a field of an edit or a filter, is not acceptable.
 type FieldError struct{ Field, Message string }
 
 func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
@@ -186,7 +186,7 @@ func invalid(edit int, field, message string) error {
 	return &FieldError{fmt.Sprintf("edits[%d].%s", edit, field), message}
 }
 
-// strange are the fields of an edited value that no column would take, and that the letter's own
+// strange returns the fields of an edited value that no column would take and that the letter's own
 // value does not have: misspelt ones, whose values would be lost. It names none where the letter's
 // value cannot be read, where columns are made for fields, or where a column takes the whole row.
 func (q *Queue) strange(before, after *kgo.Record, to *target.Table) (names []string) {

@@ -99,7 +99,8 @@ func (l *topicClient) count(ctx context.Context) (int64, []resolution.Foreign, e
 	return int64(len(open)), known.Foreign(), err
 }
 
-// ends says where the topics of letters and of their resolutions end now, to tell whether there is anything new.
+// ends returns where the topics of letters and of their resolutions end now, to find out whether
+// there is anything new.
 func (l *topicClient) ends(ctx context.Context) (string, error) {
 	found, err := kadm.NewClient(l.client).ListEndOffsets(ctx, l.topic, ResolvedTopic(l.topic))
 	if err != nil {
@@ -113,8 +114,8 @@ func (l *topicClient) ends(ctx context.Context) (string, error) {
 }
 
 const (
-	// countAfter is how often the number of open letters is brought up to date, countRest how much
-	// longer than a count took the next one waits at least.
+	// countAfter is how often the number of open letters is updated. The next count waits at least
+	// countRest times as long as the last one took.
 	countAfter = 3 * time.Second
 	countRest  = 20
 )
@@ -195,7 +196,7 @@ func (l *topicClient) topicID(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// ParseLetter is the letter that a record of a dead letter topic is, whoever wrote it.
+// ParseLetter reads a record of a dead letter topic as a letter, whoever wrote it.
 func ParseLetter(r *kgo.Record) Letter {
 	own := &kgo.Record{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
 	one := Letter{ID: letterID(r.Partition, r.Offset), Record: own}
@@ -279,8 +280,8 @@ func (l *topicClient) scan(ctx context.Context, topic string, each func(*kgo.Rec
 	return until, nil
 }
 
-// noteBatch notes a batch that is about to be sent. It reports false if another writer was faster:
-// then nothing is noted.
+// noteBatch notes a batch that is about to be sent. It reports false, and notes nothing, if another
+// writer was faster.
 func (l *topicClient) noteBatch(ctx context.Context, b *resolution.Batch) (bool, error) {
 	value, err := b.Value()
 	if err != nil {

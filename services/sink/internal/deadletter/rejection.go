@@ -11,10 +11,11 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// Class is what kind of fault a record has, as it stands in the headers of dead letters and in metrics.
+// Class is the kind of fault that a record has, as written in the headers of dead letters and in
+// metrics.
 type Class string
 
-// The classes never change. That of a letter that another program wrote is empty.
+// The classes never change. A letter that another program wrote has none.
 const (
 	ClassUnreadable Class = "unreadable"
 	ClassTransform  Class = "transform_failed"
@@ -27,7 +28,8 @@ const (
 type Rejection struct {
 	// Class is one of the classes, empty if it is not known.
 	Class Class
-	// Code is ADX's error code and permanent its word that the same will be refused again, where the record came as far.
+	// Code is ADX's error code, and permanent its statement that the same will be refused again, if
+	// the record got that far.
 	Code      string
 	Permanent bool
 	// Column is the column that a value does not fit.

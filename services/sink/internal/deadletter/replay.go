@@ -19,14 +19,14 @@ import (
 )
 
 // maxNoted is how many bytes of compressed rows a noted batch may have, about: brokers take
-// messages of 1 MiB by default, and the rows are in base64. A letter that alone is larger is a
+// messages of 1 MiB by default, and the rows are in base64. A letter that is larger by itself is a
 // batch of its own.
 const maxNoted = 384 << 10
 
 // replay ingests letters again. One goroutine owns it.
 //
 // Each round reads the resolutions first. A batch that was noted for one of the letters, by this call or
-// any other, is sent and its end noted; only when there is none are letters noted as a new batch.
+// any other, is sent and its end noted; letters are noted as a new batch only when there is none.
 // So calls that overlap, or follow one that was interrupted, send the same rows under the same
 // tags, and ADX takes each tag once.
 type replay struct {
@@ -153,8 +153,8 @@ func (r *replay) begin(ctx context.Context, group []Letter, known *resolution.Lo
 	return err
 }
 
-// row makes a letter's row part of a batch, once its table has what it takes, as it is done with
-// records. A refusal says that the letter is no row.
+// row adds a letter's row to a batch, once the table has the columns that it needs, as with
+// records. A refusal says that the letter makes no row.
 func (r *replay) row(ctx context.Context, to *target.Table, rows *batch.Batch, enc *row.Encoder,
 	letter *kgo.Record) (refusal, err error) {
 	q := r.queue
@@ -225,7 +225,7 @@ func (r *replay) finish(ctx context.Context, b *resolution.Batch) error {
 	return nil
 }
 
-// target finds a topic's table, and looks at it once a call: the user has probably fixed it.
+// target finds a topic's table, and looks at it once in each call: the user has probably fixed it.
 func (q *Queue) target(ctx context.Context, topic string) (*target.Table, error) {
 	if !q.probed {
 		if err := q.retry.Do(ctx, q.tables.Probe); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-// Reporter is where the records of a task go that cannot be delivered.
+// Reporter takes the records of a task that cannot be delivered.
 type Reporter struct {
 	s      *spec.Spec
 	env    connector.TaskEnv
@@ -33,8 +33,8 @@ func OpenReporter(ctx context.Context, env connector.TaskEnv, s *spec.Spec, wait
 	return &Reporter{s: s, env: env, retry: waits, status: status, meters: meters, topic: l}, nil
 }
 
-// Tolerates reports whether a record that cannot be delivered goes anywhere, or is passed over:
-// without, it stops the task.
+// Tolerates reports whether a record that cannot be delivered goes to a topic or is passed over;
+// otherwise it stops the task.
 func (r *Reporter) Tolerates() bool { return r.topic != nil || r.s.Tolerate }
 
 // HasTopic reports whether there is a dead letter topic.
@@ -46,7 +46,8 @@ func (r *Reporter) Close() {
 	}
 }
 
-// SetAside does with refused records what the user chose: to the dead letter topic, or past them, or stop.
+// SetAside does with refused records what the user chose: it writes them to the dead letter topic,
+// passes over them, or stops.
 func (r *Reporter) SetAside(ctx context.Context, records []batch.Refused) error {
 	if len(records) == 0 {
 		return nil

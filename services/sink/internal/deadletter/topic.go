@@ -58,7 +58,8 @@ type topicClient struct {
 	connect kafka.Connect
 }
 
-// openTopic connects to the dead letter topic, making it where it is missing; nil if none is configured.
+// openTopic connects to the dead letter topic and creates it if it is missing; nil if none is
+// configured.
 func openTopic(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier) (*topicClient, error) {
 	if s.DeadTopic == "" {
 		return nil, nil
@@ -167,7 +168,7 @@ func (l *topicClient) Close() {
 	}
 }
 
-// ownHeader says that a header was added when a record became a dead letter.
+// ownHeader reports whether a header was added when a record became a dead letter.
 func ownHeader(key string) bool {
 	return strings.HasPrefix(key, headerPrefix) || strings.HasPrefix(key, ownPrefix)
 }

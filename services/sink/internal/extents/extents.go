@@ -50,7 +50,8 @@ func (r Reader) Delivered(ctx context.Context, topic, id string) (map[int32]bool
 // mostCuts is how many of a partition's last batches are asked for: more than a commit can note.
 const mostCuts = 400
 
-// Cuts are the ranges of a partition's offsets whose rows tables have, as far as tags say so, the last ones.
+// Cuts are the last ranges of a partition's offsets whose rows are in tables, as far as tags say
+// so.
 func (r Reader) Cuts(ctx context.Context, topic string, partition int32, id string) (cuts []ledger.Cut, err error) {
 	before, after := r.ends(topic, id)
 	before += fmt.Sprintf("%d/", partition)
@@ -90,7 +91,7 @@ func (r Reader) ends(topic, id string) (before, after string) {
 }
 
 // tagged asks for the tags of a table's extents that name a range of offsets, as the column Tag:
-// those between a beginning, a pattern, and an end.
+// those that begin with a pattern and end as given.
 func tagged(table, before, pattern, after string) string {
 	tag := "(" + regexp.QuoteMeta(before) + pattern + `\d+-\d+` + regexp.QuoteMeta(after) + `)(?:\s|$|")`
 	return ".show table " + kusto.QuoteName(table) + " extents | mv-expand Tag = extract_all(" + kusto.QuoteString(tag) +

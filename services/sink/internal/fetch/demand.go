@@ -16,13 +16,13 @@ type demand struct {
 	wanted <-chan struct{}
 }
 
-// satedPause is for how long others wait for a partition that was paused: some times as long as it
-// takes to make rows of what it has.
+// satedPause is how long others wait for a partition that was paused: several times as long as it
+// takes to turn what it has into rows.
 const satedPause = 100 * time.Millisecond
 
 // await waits until partitions that were paused, since they have enough, want records again: all of
-// them, or those that were paused just now. What was fetched of a paused partition the client
-// throws away when it is polled, and fetches again.
+// them, or those that were paused just now. When the client is polled it throws away what was
+// fetched of a paused partition, and fetches it again.
 func (d demand) await(ctx context.Context) {
 	for d.partitions.Sated(time.Now(), satedPause) {
 		select {
@@ -41,7 +41,7 @@ func (d demand) sizes(most, mostEach int32) (all, each int32) {
 	return least(all, most), least(each, mostEach)
 }
 
-// least is the smaller of a bound and the user's, which is 0 if there is none.
+// least is the smaller of two bounds; the user's is 0 if there is none.
 func least(bound, users int32) int32 {
 	if users > 0 {
 		return min(bound, users)

@@ -35,7 +35,7 @@ func New(ctx context.Context, of membership.Task, member *membership.Membership)
 		demand: demand{of.Memory, member.Partitions, member.Wanted}}
 }
 
-// Run hands fetched records over until the task ends, or the group is to be joined again.
+// Run hands fetched records over until the task ends, or must join the group again.
 func (l *Loop) Run() {
 	for l.ctx.Err() == nil {
 		l.poll().EachPartition(l.hand)

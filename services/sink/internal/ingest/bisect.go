@@ -24,13 +24,13 @@ type bisection struct {
 	tp       batch.Source
 	streamed bool
 	divide   func(c ledger.Cut, middle int64) error
-	// setAside are the offsets of records that are set aside, and no part of the batch any more.
+	// setAside are the offsets of records that are set aside and no longer part of the batch.
 	setAside map[int64]bool
 	// poison counts the rows found.
 	poison int
 }
 
-// bisect ingests a range that was refused as a whole by its halves.
+// bisect ingests a range that was refused as a whole, half by half.
 func (r *bisection) bisect(ctx context.Context, c ledger.Cut, refusal error) error {
 	b, only, err := r.reread(ctx, c)
 	if err != nil || b.Rows == 0 {
@@ -70,9 +70,10 @@ func (r *bisection) bisect(ctx context.Context, c ledger.Cut, refusal error) err
 	return nil
 }
 
-// reread fetches a range again and makes a batch of it, without what is set aside. Records that
-// make no row now, as the table or a schema has changed since they were read first, are set aside.
-// It returns the record of a row, the only one where there is just one.
+// reread fetches a range again and makes a batch of it, without the records that are set aside.
+// Records that no longer make a row, because the table or a schema has changed since they were
+// first read, are set aside too. It returns the record of some row: of the only one, if there is
+// just one.
 func (r *bisection) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, of *kgo.Record, err error) {
 	client, err := r.in.Env.Kafka(
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.tp.Topic: {r.tp.Partition: kgo.NewOffset().At(c.First)}}),
@@ -152,7 +153,7 @@ func (r *bisection) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, 
 		if fetches.NumRecords() > 0 {
 			return fetches.Records(), nil
 		}
-		// What is late is waited for; compaction may have taken the rest.
+		// Late records are waited for; compaction may have taken the rest.
 		empty, err := kafka.Empty(ctx, client, r.tp.Topic, r.tp.Partition, next, c.End)
 		if empty && err == nil {
 			return nil, nil
@@ -165,8 +166,8 @@ func (r *bisection) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, 
 	}
 }
 
-// stillThere makes sure that what was just read is of the topic that the task reads, and not of one
-// that was made again under its name.
+// stillThere makes sure that what was just read is from the topic that the task reads, and not from
+// one that was recreated under its name.
 func (t *Ingester) stillThere(ctx context.Context, client *kgo.Client, topic string) error {
 	known := t.TopicID(topic)
 	if known == "" {

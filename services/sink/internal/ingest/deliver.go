@@ -33,7 +33,8 @@ const (
 	MaxStreamed = 3 << 20
 	// streamTries is how often streaming is tried before the batch is queued instead.
 	streamTries = 3
-	// maxPoison is how many rows of one batch may be refused by the cluster before that is taken for a fault of the table.
+	// maxPoison is how many rows of one batch the cluster may refuse before the table is taken to
+	// be at fault.
 	maxPoison = 100
 )
 
@@ -53,9 +54,9 @@ type Ingester struct {
 	SetAside func(ctx context.Context, records []batch.Refused) error
 }
 
-// Deliver brings a batch's rows into the table. Outages are waited for. Where the cluster refuses
+// Deliver brings a batch's rows into the table. Outages are waited out. Where the cluster refuses
 // the rows for good, the range is halved until the refused rows are alone, and these are set aside.
-// divide is told each halving before a half is sent.
+// divide is called for each halving before a half is sent.
 func (t *Ingester) Deliver(ctx context.Context, to *target.Table, tp batch.Source, b *batch.Batch,
 	divide func(c ledger.Cut, middle int64) error) error {
 	begun := time.Now()
@@ -75,17 +76,18 @@ func (t *Ingester) Deliver(ctx context.Context, to *target.Table, tp batch.Sourc
 	return err
 }
 
-// RowsRefused says that the cluster will never take these rows, while it would take others.
+// RowsRefused reports whether the cluster will never take these rows, but would take others.
 func RowsRefused(err error) bool {
 	return !retry.IsPermanent(err) && kusto.VerdictOf(err) == kusto.RowsRefused
 }
 
-// Add makes a record's row part of a batch, once what it takes to read it is there. A refusal says
-// that the record is no row.
+// Add adds a record's row to a batch, once what is needed to read it is available. A refusal says
+// that the record makes no row.
 func (t *Ingester) Add(ctx context.Context, b *batch.Batch, enc *row.Encoder, r *kgo.Record) (refusal, err error) {
 	refusal = b.Add(enc, r)
 	for away := (*record.Unavailable)(nil); refusal != nil && errors.As(refusal, &away); {
-		// What is needed to read the record is away, which is no fault of the record's: it is waited for.
+		// What is needed to read the record is not available, which is not the record's fault: it
+		// is waited for.
 		if err := t.Retry.Do(ctx, func(context.Context) error { return t.Readable(r) }); err != nil {
 			return nil, err
 		}
@@ -94,8 +96,8 @@ func (t *Ingester) Add(ctx context.Context, b *batch.Batch, enc *row.Encoder, r 
 	return refusal, nil
 }
 
-// Readable tries whether what it takes to read a record, such as a registry of schemas, is there. A
-// record that is at fault itself is not what it looks for.
+// Readable checks that what is needed to read a record, such as a schema registry, is available. It
+// does not look for faults of the record itself.
 func (t *Ingester) Readable(r *kgo.Record) error {
 	transform := t.Spec.NewRows(route.Route{}).Transform // a chain of its own, since chains are not shared
 	if transform == nil || r.Value == nil || r.Attrs.IsControl() {
@@ -108,7 +110,7 @@ func (t *Ingester) Readable(r *kgo.Record) error {
 	return nil
 }
 
-// ingest sends a batch, where delivery is exactly once under its tag.
+// ingest sends a batch, under its tag where delivery is exactly once.
 func (t *Ingester) ingest(ctx context.Context, to *target.Table, tp batch.Source, b *batch.Batch) error {
 	blob, err := t.Blob(ctx, to, b)
 	if err != nil {
@@ -125,9 +127,9 @@ func (t *Ingester) ingest(ctx context.Context, to *target.Table, tp batch.Source
 }
 
 // tag is the name of a cut's rows in their table. The topic's id is part of it, so a topic that is
-// deleted and made again does not inherit the tags of the old one; and the consumer group, so that
-// of two connectors which bring one topic into one table each has its own. A batch that is streamed
-// has one for the case that it must be queued.
+// deleted and recreated does not inherit the tags of the old one; and so is the consumer group, so
+// two connectors that bring one topic into one table have their own tags. A batch that is streamed
+// has a tag in case it must be queued.
 func (t *Ingester) tag(tp batch.Source, c ledger.Cut) string {
 	tag := fmt.Sprintf("%s/%d/%s", tp.Topic, tp.Partition, c)
 	if id := t.TopicID(tp.Topic); id != "" {

@@ -1,9 +1,9 @@
 // Package ingest brings batches into tables.
 //
 // Model. An Ingester sends a closed batch, streamed or queued or within a command, and waits for
-// its end. What an answer means is the verdict of libs/kusto, and what follows from it is decided
-// here alone: sent again under the same tag, queued instead of streamed, looked through for the
-// rows at fault, or given up with what the user must change.
+// its end. libs/kusto says what an answer means (Verdict), and what follows is decided only here:
+// the batch is sent again under the same tag, queued instead of streamed, searched for the rows at
+// fault, or given up with what the user must change.
 //
 // Guarantees. Deliver returns nil only when each row of the batch is in its table or set aside. A
 // batch has the same tag whenever it is sent. Two attempts under one tag are not under way at once

@@ -25,7 +25,7 @@ type sending struct {
 	blob *kusto.Blob
 	// stream has it streamed first.
 	stream bool
-	// doubtful says that it may have been sent before, by somebody who did not see the end of that.
+	// doubtful says that it may have been sent before, with unknown outcome.
 	doubtful bool
 	// unended are earlier attempts whose end is not known yet.
 	unended []*kusto.Queued
@@ -49,7 +49,7 @@ func (s *sending) run(ctx context.Context) error {
 	return err
 }
 
-// attempt sends the blob one time: streamed, queued, or as the server needs it.
+// attempt sends the blob once: streamed, queued, or as the server needs it.
 func (s *sending) attempt(ctx context.Context, stream bool) error {
 	switch {
 	case s.to.Mode == spec.ModeInline && s.blob.Plain:
@@ -75,7 +75,8 @@ func (s *sending) attempt(ctx context.Context, stream bool) error {
 	return s.queue(ctx)
 }
 
-// lastLook is how long an earlier attempt whose end was not seen is looked at before the blob is sent again.
+// lastLook is how long an earlier attempt with unknown outcome is watched before the blob is sent
+// again.
 const lastLook = 10 * time.Second
 
 func (s *sending) queue(ctx context.Context) error {
@@ -98,8 +99,7 @@ func (s *sending) queue(ctx context.Context) error {
 }
 
 // earlier checks whether an attempt that was given up has succeeded after all, or refused the rows,
-// meanwhile. Two under one tag at once are not to be: whether ADX tells one of them is not
-// promised.
+// meanwhile. There must not be two under one tag at once: ADX does not promise to recognise that.
 func (s *sending) earlier(ctx context.Context) (ended bool, err error) {
 	for _, q := range s.unended {
 		err = s.await(ctx, q, lastLook)

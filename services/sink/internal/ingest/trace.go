@@ -15,7 +15,7 @@ import (
 
 // trace begins the span of a batch, linked with the traces of its records, and returns what ends
 // it. When the rows are in the table, each of those traces gets a span of its own, `deliver
-// <table>`, from the record's production to now, so that it shows the way to the end without a
+// <table>`, from the record's production to now, so the trace shows the whole path without a
 // search.
 func (t *Ingester) trace(ctx context.Context, to *target.Table, tp batch.Source,
 	b *batch.Batch) (context.Context, func(error)) {

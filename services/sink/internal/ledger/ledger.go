@@ -27,8 +27,8 @@ import (
 type Cut struct {
 	First int64
 	End   int64
-	// Bare says that the cut was recorded when names did not say whose cut it is. It keeps the name
-	// that it may have been sent under.
+	// Bare says that the cut was recorded when names did not include the consumer group. It keeps
+	// the name that it may have been sent under.
 	Bare bool
 }
 
@@ -56,18 +56,19 @@ type state struct {
 	done bool
 }
 
-// New starts without knowledge: the first record's offset becomes the beginning. topic is the id of the topic.
+// New starts without a committed offset: the first record's offset becomes the beginning. topic is
+// the id of the topic.
 func New(topic string) *Ledger { return &Ledger{topic: topic, committed: -1} }
 
 // Metadata is "calypso3:<topic id>:<lengths of cuts>", where the length of a bare cut has a minus
-// before it. In the versions before, all cuts were bare: "calypso2:<topic id>:<lengths>", and
+// sign. In earlier versions all cuts were bare: "calypso2:<topic id>:<lengths>", and
 // "calypso1:<lengths>" where topics have no ids.
 const (
 	signature = "calypso"
 	latest    = 3
 )
 
-// content is what metadata of ours says; version is 0 of metadata of other origin.
+// content is what our metadata says; version is 0 for metadata of other origin.
 type content struct {
 	version     int
 	topic, cuts string
@@ -108,8 +109,8 @@ func TopicOf(metadata string) string {
 }
 
 // Restore starts from a committed offset and the metadata that was committed with it. Metadata of
-// other origin holds no cuts. What cannot be read, or a later version has written, is refused: rows
-// of cuts that are forgotten may come twice.
+// other origin holds no cuts. Metadata that cannot be read, or that a later version has written, is
+// refused: if cuts were forgotten, their rows could come twice.
 func Restore(topic string, committed int64, metadata string) (*Ledger, error) {
 	l := &Ledger{topic: topic, committed: committed}
 	c := contentOf(metadata)
@@ -169,8 +170,8 @@ func (l *Ledger) Metadata() string {
 	return b.String()
 }
 
-// Full reports that another cut might not fit into a commit's metadata. It is asked for each record, and most ledgers
-// have a few cuts.
+// Full reports whether another cut might not fit into a commit's metadata. It is called for each
+// record, and most ledgers have few cuts.
 func (l *Ledger) Full() bool {
 	const prefix, cut = 64, 16 // what the topic's id and one cut take at most
 	return prefix+len(l.cuts)*cut > MaxMetadata && len(l.Metadata()) > MaxMetadata-cut

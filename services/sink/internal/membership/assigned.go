@@ -15,7 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-// assignment is what follows from an assignment of partitions besides their beginning.
+// assignment is what else follows from an assignment of partitions, besides where they begin.
 type assignment struct {
 	committed kadm.OffsetResponses
 	// delivered are those without an offset whose batches are in tables all the same.
@@ -69,7 +69,7 @@ func (m *Membership) assigned(added map[string][]int32) {
 	m.of.Beside("time of the last rows", func() { m.of.Tables.LastRows(a.begun) })
 }
 
-// offsets asks which topics are there, and for the offsets that the group has committed.
+// offsets asks which topics exist, and for the offsets that the group has committed.
 func (m *Membership) offsets(ctx context.Context, names []string) (kadm.OffsetResponses, error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
@@ -113,9 +113,9 @@ func (m *Membership) begin(of batch.Source, a *assignment, notes committedNotes)
 	p.Start()
 }
 
-// restore finds where an assigned partition goes on, and the cuts that were recorded beyond. What
-// is committed counts only for the topic that it was committed for: one that was made again begins
-// at its first record, which fromStart says.
+// restore finds where an assigned partition continues, and the cuts that were recorded beyond. What
+// is committed counts only for the topic that it was committed for: one that was recreated begins
+// at its first record, which fromStart reports.
 func (m *Membership) restore(of batch.Source, committed kadm.OffsetResponses) (l *ledger.Ledger, fromStart bool,
 	err error) {
 	id := m.of.Topics.ID(of.Topic)
@@ -123,7 +123,7 @@ func (m *Membership) restore(of batch.Source, committed kadm.OffsetResponses) (l
 	if !ok || o.Err != nil || o.At < 0 {
 		return ledger.New(id), m.of.Topics.Begin(of), nil
 	}
-	// Nothing is known of what a later version has noted, nor of what cannot be read: Restore refuses both.
+	// What a later version has noted, and what cannot be read, is unknown: Restore refuses both.
 	if !m.of.Topics.Resume(of, ledger.TopicOf(o.Metadata)) {
 		m.of.Env.Logger.Info("the topic was made again since its offset was committed; it is read from its beginning", "topic",
 			of.Topic, "partition", of.Partition, "committed", o.At)

@@ -14,8 +14,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/topics"
 )
 
-// commitNotes are the connector's notes of the partitions whose offsets its group has committed
-// offsets, which outlive those offsets.
+// commitNotes are the connector's notes of the partitions whose offsets its group has committed.
+// They outlive those offsets.
 type commitNotes struct {
 	env   connector.TaskEnv
 	group string
@@ -26,7 +26,7 @@ type commitNotes struct {
 type committedNotes map[string]json.RawMessage
 
 // committedFor is the content of a partition's note (connector.CommittedNote): whose offsets were
-// committed. Another group, or a topic that was made again, begins without any.
+// committed. Another group, or a topic that was recreated, begins without any.
 type committedFor struct {
 	Group string `json:"group"`
 	// Topic is the topic's id; empty on brokers that give topics none.
@@ -66,8 +66,8 @@ func (n commitNotes) keep(partitions []batch.Source) error {
 	return nil
 }
 
-// tell reports whether notes tell that the group has committed offsets of a partition, of the topic
-// that is there. One that has no id now and had one is just being made again.
+// tell reports whether notes say that the group has committed offsets of a partition of the present
+// topic. A topic that had an id and has none now is just being recreated.
 func (n commitNotes) tell(notes committedNotes, of batch.Source) bool {
 	var was committedFor
 	if err := json.Unmarshal(notes[connector.CommittedNote(of.Topic, of.Partition)], &was); err != nil {
@@ -79,7 +79,7 @@ func (n commitNotes) tell(notes committedNotes, of batch.Source) bool {
 // reasonOffsetsLost stands in the error as those of a source do.
 const reasonOffsetsLost = "OFFSETS_LOST"
 
-// lost is why partitions are not read: what was read of them is not known any more, and from the
+// lost is why partitions are not read: it is no longer known what was read of them, and from the
 // beginning it would come twice.
 func (n commitNotes) lost(partitions []batch.Source) error {
 	slices.SortFunc(partitions, batch.Source.Compare)

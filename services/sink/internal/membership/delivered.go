@@ -18,7 +18,8 @@ const deliveredAtOnce = 16
 
 // deliveredBefore are the partitions, among those that are assigned and have neither an offset nor a
 // note although tables have batches of this group from them: what was noted of them went with a
-// connector of the same name. Where somebody has chosen that all is read again, none is.
+// connector of the same name. There are none where somebody has chosen that everything is read
+// again.
 func (m *Membership) deliveredBefore(added map[string][]int32, committed kadm.OffsetResponses,
 	notes committedNotes) (map[batch.Source]bool, error) {
 	delivered := map[batch.Source]bool{}

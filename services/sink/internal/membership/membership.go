@@ -114,7 +114,7 @@ func (m *Membership) run(commits *partition.Committer) {
 // instance is the task's name in the group.
 func instance(env connector.TaskEnv) string { return fmt.Sprintf("task-%d", env.Task) }
 
-// options are those of the member's client, but for its callbacks.
+// options are those of the member's client, except its callbacks.
 func options(of Task) []kgo.Opt {
 	fetch, partition := of.Memory.FetchSizes(math.MaxInt)
 	options := []kgo.Opt{
@@ -122,7 +122,8 @@ func options(of Task) []kgo.Opt {
 		kgo.ConsumeStartOffset(of.Spec.Member.Start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
+		// Transaction markers take up offsets; if they were not fetched they would count as waiting
+		// records.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetch),
 		kgo.FetchMaxPartitionBytes(partition), kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second),
@@ -138,8 +139,8 @@ func options(of Task) []kgo.Opt {
 	return append(options, kgo.ConsumeTopics(of.Spec.Topics...))
 }
 
-// Leave hands the partitions over, which waits for their batches, and leaves the group, which a
-// static member must say itself: its place would be kept for it otherwise. A task that is to join
+// Leave hands the partitions over, which waits for their batches, and leaves the group. A static
+// member must say so explicitly, since its place would otherwise be kept. A task that is to join
 // again keeps its place.
 func (m *Membership) Leave() {
 	m.left()
@@ -157,9 +158,9 @@ func (m *Membership) Leave() {
 	m.committing.Wait()
 }
 
-// leave gives a static member's place up. It follows the end of the member's client, so that no
-// request of that to join comes after it, which would leave a member that nobody is; and it names
-// the member, so that one which has taken the place meanwhile keeps it.
+// leave gives up a static member's place. It runs after the member's client has ended, so that no
+// later request to join can leave a member behind that nobody is; and it names the member, so that
+// one which has taken the place meanwhile keeps it.
 func (m *Membership) leave(memberID string) error {
 	client, err := m.of.Env.Kafka()
 	if err != nil {

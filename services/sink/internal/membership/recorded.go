@@ -13,22 +13,22 @@ import (
 )
 
 const (
-	// provePause is how often it is looked whether recorded batches have their records, provePatience
-	// for how long: a leader that was just elected learns only from its followers how far records
-	// are committed (replica.lag.time.max.ms, 30 s by default, is how long it waits for them).
+	// provePause is how often recorded batches are checked for their records, provePatience for how
+	// long: a leader that was just elected learns only from its followers how far records are
+	// committed (replica.lag.time.max.ms, 30 s by default, is how long it waits for them).
 	provePause    = time.Second
 	provePatience = 45 * time.Second
 )
 
-// recorded is what was committed for a partition: the offset, and where the last batch ends that is
+// recorded is what was committed for a partition: the offset, and the end of the last batch that is
 // recorded with it.
 type recorded struct{ committed, end int64 }
 
-// prove sees to it that the batches that are recorded with the offsets of newly assigned partitions
-// are of records that there are. A batch is recorded after its records were read, so one that ends
-// beyond its partition's end was recorded of another topic, before brokers lost records, or by
-// hand; and it would be waited for without end. What was sent under its name is not known, so
-// neither is what may be read as something new: the user decides.
+// prove makes sure that the batches that are recorded with the offsets of newly assigned partitions
+// consist of existing records. A batch is recorded after its records were read, so one that ends
+// beyond its partition's end was recorded for another topic, before brokers lost records, or by
+// hand; and it would be waited for without end. It is not known what was sent under its name, nor
+// therefore what is new: the user decides.
 func (m *Membership) prove(batches map[*partition.Partition]recorded) {
 	short := map[*partition.Partition]time.Time{} // since when
 	for {
@@ -60,7 +60,7 @@ func (m *Membership) prove(batches map[*partition.Partition]recorded) {
 	}
 }
 
-// endsOf asks where partitions end; those whose leader does not say so now are left out.
+// endsOf asks where partitions end; those whose leader does not say are left out.
 func (m *Membership) endsOf(of []*partition.Partition) map[*partition.Partition]int64 {
 	ctx, cancel := context.WithTimeout(m.ctx, 15*time.Second)
 	defer cancel()

@@ -5,7 +5,8 @@
 // for whoever comes first, the other half is divided evenly.
 //
 // Guarantees. A task whose table is away leaves every other task room to go on. Waiting for room
-// ends where nothing of the task's own would make any. Everything may be called by any goroutine.
+// ends when nothing of the task's own would make any. Everything may be called by any goroutine.
 //
-// Callers are a task's poll loop and whoever holds bytes for it. The Go heap is bounded elsewhere, by sink.LimitHeap.
+// Callers are a task's poll loop and the parts that hold bytes for it. The Go heap is bounded
+// elsewhere, by sink.LimitHeap.
 package memory

@@ -10,14 +10,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Process counts what the tasks of one process hold: records that were fetched, rows that are
-// gathered, batches that are under way, files that are made of them. All share one limit. Half of
-// it is for whoever comes first, the other half is divided evenly, so that a table that is away,
-// and whose rows fill the first half, leaves every other task room to go on.
+// Process counts what the tasks of one process hold: fetched records, collected rows, batches under
+// way, and files made of them. All share one limit. Half of it is first come, first served, the
+// other half is divided evenly, so that a table that is away, and whose rows fill the first half,
+// leaves every other task room to go on.
 //
 // A task polls for records only while it has room, and one fetch is bounded, so the process holds
-// the limit and a fetch of each task at most, which brings one batch of a producer at least,
-// however large it is when it is read. It may poll without room where nothing of its own will make
+// at most the limit and a fetch of each task, which brings at least one batch of a producer,
+// however large that is when it is read. It may poll without room when nothing of its own will make
 // any: a batch that was cut before needs its last records.
 type Process struct {
 	Used atomic.Int64
@@ -82,7 +82,7 @@ func (s *Share) Together() (held, limit int64) { return s.process.Used.Load(), s
 // Limit is what all tasks of the process hold at most.
 func (s *Share) Limit() int64 { return s.process.Limit.Load() }
 
-// BatchSent notes a batch that is under way and its bytes, arrive its end.
+// BatchSent counts a batch under way and its bytes, BatchDone its end.
 func (s *Share) BatchSent(bytes int64) {
 	s.InFlight.Add(1)
 	s.Hold(bytes)
@@ -106,11 +106,12 @@ func (s *Share) HasRoom() bool {
 // many and small.
 func (s *Share) MaySend() bool { return s.Sent.Load() < s.process.share() }
 
-// patience without room: when nothing was under way for so long, no room will be made.
+// patience is how long a task waits without room: if nothing was under way for that long, no room
+// will be made.
 const stuckAfter = time.Second
 
 // AwaitRoom waits until the task may fetch more, or until nothing of its own is left that would
-// make room. It reports whether it waited.
+// make room. It reports whether it had to wait.
 func (s *Share) AwaitRoom(ctx context.Context) {
 	var still time.Time
 	for before := s.Held.Load(); !s.HasRoom(); {
@@ -131,7 +132,8 @@ func (s *Share) AwaitRoom(ctx context.Context) {
 	}
 }
 
-// QueueHigh is how many bytes of fetched records wait for a partition before it is paused; at half of it it goes on.
+// QueueHigh is how many bytes of fetched records wait for a partition before it is paused; at half
+// of that it resumes.
 func (s *Share) QueueHigh(partitions int) int64 {
 	return min(maxQueue, max(minQueue, s.Limit()/4/max(1, int64(partitions))))
 }
@@ -144,9 +146,9 @@ const (
 // leastFetch is the least that a fetch asks for, in bytes as they are stored.
 const leastFetch = 64 << 10
 
-// FetchSizes bound what a fetch brings, as it is stored, where that becomes some times as much when
-// it is read. Each of a few partitions may bring its part of that, and one of many an eighth, so
-// that those whose turn it is have more than a sip each.
+// FetchSizes bound what a fetch brings, as it is stored, since that grows several times when it is
+// read. Each of a few partitions may bring its share of that, and one of many an eighth, so that
+// those whose turn it is bring a useful amount each.
 func (s *Share) FetchSizes(partitions int) (all, partition int32) {
 	expansion := s.Expansion.now()
 	room := float64(min(8<<20, max(512<<10, s.process.share()/8)))
@@ -154,7 +156,7 @@ func (s *Share) FetchSizes(partitions int) (all, partition int32) {
 	return all, max(leastFetch, all/int32(min(8, max(1, partitions))))
 }
 
-// expansion is how many times as large batches are when they are read, as a task last saw it: it
+// expansion is how many times larger batches are when they are read, as a task last saw it: it
 // rises at once and falls slowly.
 type expansion struct{ bits atomic.Uint64 }
 
@@ -175,14 +177,16 @@ func (e *expansion) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, b 
 	e.bits.Store(math.Float64bits(max(1, read, seen*0.99))) // a lost update is made up by the next batch
 }
 
-// turns lets what takes much memory for a moment happen one after the other, as far as it does not fit together.
+// turns makes operations that take much memory for a moment run one after the other if they do not
+// fit together.
 type turns struct {
 	mu    sync.Mutex
 	taken int64
 	ended chan struct{}
 }
 
-// take waits until bytes fit into the limit beside what others have, or until nobody else has any.
+// take waits until the bytes fit into the limit beside what others have, or until nobody else has
+// any.
 func (w *turns) take(ctx context.Context, bytes, limit int64) error {
 	for {
 		w.mu.Lock()
@@ -215,10 +219,11 @@ func (w *turns) give(bytes int64) {
 }
 
 const (
-	// FileFactor is how many times a batch's rows a file takes while it is made of them: its values
-	// by columns, and the file.
+	// FileFactor is how many times the size of a batch's rows a file takes while it is made: the
+	// values by columns, and the file.
 	FileFactor = 3
-	// InlineFactor is how many times they take within a command: as text, within the command, and within the request.
+	// InlineFactor is the same for rows within a command: as text, within the command, and within
+	// the request.
 	InlineFactor = 3
 )
 

@@ -35,8 +35,8 @@ type request struct {
 }
 
 // Committer commits positions, one Kafka request at a time; positions that arrive meanwhile go
-// together into the next. A later position of a partition replaces an earlier one, which its ledger
-// allows since each holds all that the earlier held.
+// together into the next. A later position of a partition replaces an earlier one, which is safe
+// since it holds everything that the earlier one held.
 //
 // A position that nothing waits for is noted: it goes with the next commit, and not sooner than
 // commitPause after the last.
@@ -48,8 +48,8 @@ type Committer struct {
 	logger *slog.Logger
 	// owns reports whether a partition's life goes on.
 	owns func(*Partition) bool
-	// remember notes of partitions that offsets of them are committed, before that is done for the
-	// first time; noticed are those known to have been.
+	// remember notes that offsets of partitions are committed, before that is done for the first
+	// time; noticed are the partitions already noted.
 	remember func([]batch.Source) error
 	noticed  map[batch.Source]bool
 
@@ -59,8 +59,8 @@ type Committer struct {
 	noted   chan struct{}
 }
 
-// commitPause is a little more than what Event Hubs lets pass without holding it back, four commits
-// a second of a partition.
+// commitPause is a little longer than Event Hubs requires to not hold commits back: it takes four a
+// second for a partition.
 const commitPause = 300 * time.Millisecond
 
 // NewCommitter makes the committer of a membership.
@@ -71,8 +71,8 @@ func NewCommitter(client *kgo.Client, logger *slog.Logger, owns func(*Partition)
 }
 
 // commit asks for a position to be committed. The channel gets nil when it is durable, or why it
-// never will be. That of a topic which is gone is never asked for: no replay will come that would
-// have to make the same cuts.
+// never will be. The position of a topic that is gone is not committed: no replay will come that
+// would have to make the same cuts.
 func (c *Committer) commit(owner *Partition, p position) <-chan error {
 	done := make(chan error, 1)
 	if owner.Orphaned.Load() {
@@ -146,7 +146,8 @@ func (c *Committer) Run(ctx context.Context) {
 	}
 }
 
-// flush commits what is asked for. What cannot be committed now is asked for again; the error says why.
+// flush commits the requested positions. Those that cannot be committed now are requested again;
+// the error says why.
 func (c *Committer) flush() error {
 	c.mu.Lock()
 	taken := c.pending
@@ -199,7 +200,8 @@ func (c *Committer) first(positions map[batch.Source]*request) error {
 	return nil
 }
 
-// putBack asks again for positions that could not be committed, or in their place for those that have come meanwhile.
+// putBack requests positions again that could not be committed, or in their place those that have
+// come meanwhile.
 func (c *Committer) putBack(failed map[batch.Source]*request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -215,7 +217,8 @@ func (c *Committer) putBack(failed map[batch.Source]*request) {
 	}
 }
 
-// commitOnce commits positions, and answers and takes out those that are durable. The error is one of the others'.
+// commitOnce commits positions, and answers and removes those that are durable. The error is that
+// of one of the others.
 func (c *Committer) commitOnce(positions map[batch.Source]*request) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

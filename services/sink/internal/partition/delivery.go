@@ -48,8 +48,8 @@ func (d *delivery) run() error {
 	return d.of.Task.Ingest.Deliver(d.ctx, d.to, d.source, d.batch, divide)
 }
 
-// divide has a cut split and returns when that is recorded, so that a crash repeats the parts and
-// not the whole. Where the ledger has no room for it, the parts are sent unrecorded.
+// divide splits a cut and returns when that is recorded, so that a crash repeats the parts and not
+// the whole. If the ledger has no room for it, the parts are sent unrecorded.
 func (d *delivery) divide(c ledger.Cut, middle int64) error {
 	r := splitRequest{c, middle, make(chan (<-chan error), 1)}
 	select {

@@ -17,7 +17,7 @@ type inbox struct {
 	mu      sync.Mutex
 	fetches []Fetched
 	bytes   int64
-	// paused is since when the partition is paused, zero if it is not; low where it goes on.
+	// paused is since when the partition is paused, zero if it is not; it resumes at low.
 	paused time.Time
 	low    int64
 	// quiet says that the partition has nothing left to do; putting records in unsets it.
@@ -38,9 +38,9 @@ func newInbox(pause, resume func()) *inbox {
 	return &inbox{pause: pause, resume: resume, signal: make(chan struct{}, 1)}
 }
 
-// put takes fetched records in, and pauses the partition if more than high bytes wait. That is done
-// under the lock, as the resuming is: a pause that came after it would last for ever. It reports
-// false if the inbox is closed.
+// put takes fetched records, and pauses the partition if more than high bytes wait. Pausing and
+// resuming happen under the lock: a pause that came after its resume would last for ever. It
+// reports false if the inbox is closed.
 func (in *inbox) put(f Fetched, high int64) bool {
 	in.mu.Lock()
 	if in.closed {
@@ -62,8 +62,8 @@ func (in *inbox) put(f Fetched, high int64) bool {
 	return true
 }
 
-// take returns the next fetched records, and has the partition fetched again when few are left.
-// idle says that the partition has nothing to do but what is in its inbox.
+// take returns the next fetched records, and resumes the partition when few are left. idle says
+// that the partition has nothing to do except what is in its inbox.
 func (in *inbox) take(idle bool) (f Fetched, ok bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -82,7 +82,7 @@ func (in *inbox) take(idle bool) (f Fetched, ok bool) {
 	return f, true
 }
 
-// waiting are the records of each fetch that nobody has taken yet.
+// waiting returns the records of each fetch that nobody has taken yet.
 func (in *inbox) waiting() (records [][]*kgo.Record) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -92,7 +92,7 @@ func (in *inbox) waiting() (records [][]*kgo.Record) {
 	return records
 }
 
-// close has nothing taken in any more, and returns how many bytes are given up.
+// close makes put refuse records from now on, and returns how many bytes are dropped.
 func (in *inbox) close() (bytes int64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

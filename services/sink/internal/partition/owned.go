@@ -25,7 +25,7 @@ func (o *Owned) Add(p *Partition) {
 	o.all[p.Source] = p
 }
 
-// Remove takes a partition out, unless another life of it has taken its place.
+// Remove removes a partition, unless another life of it has taken its place.
 func (o *Owned) Remove(p *Partition) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -61,7 +61,7 @@ func (o *Owned) Sources() []batch.Source {
 	return slices.SortedFunc(maps.Keys(o.all), batch.Source.Compare)
 }
 
-// Orphan has no offset of a topic's partitions committed any more, since the topic is gone.
+// Orphan stops commits for a topic's partitions, since the topic is gone.
 func (o *Owned) Orphan(topic string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -73,7 +73,7 @@ func (o *Owned) Orphan(topic string) {
 }
 
 // Quiet reports whether no partition of a topic has anything left to do. Only the poll loop gives
-// them work, so only there the answer lasts.
+// them work, so the answer stays true only there.
 func (o *Owned) Quiet(topic string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -85,8 +85,7 @@ func (o *Owned) Quiet(topic string) bool {
 	return true
 }
 
-// Sated reports whether all partitions that there are have enough, or some were paused less than a
-// time before now.
+// Sated reports whether all partitions have enough, or some were paused less than a given time ago.
 func (o *Owned) Sated(now time.Time, pause time.Duration) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -22,7 +22,8 @@ import (
 )
 
 const (
-	// HandoverGrace is how long batches under way may take when the partition goes to another member.
+	// HandoverGrace is how long batches under way may take when the partition moves to another
+	// member.
 	HandoverGrace = 5 * time.Second
 	// idleCommit is how long offsets without rows (tombstones, markers of transactions) wait to be committed.
 	idleCommit = time.Second
@@ -56,7 +57,7 @@ func (m *Member) resume(tp batch.Source) {
 	}
 }
 
-// Partition makes one partition's records into batches and follows them until they are committed.
+// Partition turns one partition's records into batches and follows them until they are committed.
 // Its goroutine, run, owns the ledger, the batcher and the open batch; everything that waits
 // (uploads, commits) is done by goroutines that report back.
 type Partition struct {
@@ -86,7 +87,8 @@ type Partition struct {
 	stopping chan Stop
 	done     chan struct{}
 
-	// Orphaned says that the topic was deleted: nobody will read its records again, so nothing is committed any more.
+	// Orphaned says that the topic was deleted: nobody will read its records again, so nothing more
+	// is committed.
 	Orphaned atomic.Bool
 }
 
@@ -96,13 +98,13 @@ type delivered struct {
 	err error
 }
 
-// Stop ends a partition's work. A fenced partition must not commit any more.
+// Stop ends a partition's work. A fenced partition must no longer commit.
 type Stop struct {
 	Grace  time.Duration
 	Fenced bool
 }
 
-// New makes a partition that goes on where its ledger says. ctx is the task's.
+// New makes a partition that continues where its ledger says. ctx is the task's.
 func New(ctx context.Context, m *Member, of batch.Source, l *ledger.Ledger) *Partition {
 	p := &Partition{
 		of: m, Source: of, ledger: l, next: -1, results: make(chan delivered, m.Task.Spec.MaxInFlight+1),
@@ -155,7 +157,8 @@ func (p *Partition) Stop(r Stop) {
 	<-p.done
 }
 
-// Start runs the partition. A panic ends the task, and no batch of the partition is committed any more.
+// Start runs the partition. A panic ends the task, and no more batches of the partition are
+// committed.
 func (p *Partition) Start() {
 	contain.Go("partition", func() {
 		p.Run()
@@ -205,7 +208,7 @@ func (p *Partition) Run() {
 	}
 }
 
-// drain waits for what is under way, at most for the grace, and commits what came through.
+// drain waits for what is under way, at most for the grace period, and commits what has arrived.
 func (p *Partition) drain(r Stop) {
 	p.release()
 	if r.Fenced {
@@ -261,7 +264,7 @@ func (p *Partition) work() error {
 	return p.closeIfDue()
 }
 
-// account brings up to date what the partition holds: taken bytes of fetched records, and the open batch.
+// account updates what the partition holds: taken bytes of fetched records, and the open batch.
 func (p *Partition) account(taken int64) {
 	open := int64(0)
 	if p.open != nil {
@@ -271,7 +274,7 @@ func (p *Partition) account(taken int64) {
 	p.takenBytes, p.openBytes = taken, open
 }
 
-// release gives back all that the partition holds but what is under way.
+// release gives back everything that the partition holds, except what is under way.
 func (p *Partition) release() {
 	p.open, p.pending = nil, nil
 	p.account(0)
@@ -355,11 +358,11 @@ func (p *Partition) full() bool {
 		len(p.open.Refused) >= ingest.MaxRefused || p.openBytes > max(batch.Chunk, p.of.Memory.Limit()/4)
 }
 
-// leastYield is how many bytes of rows a batch has that goes before its time, so that others have room.
+// leastYield is how many bytes of rows a batch must have to be sent early to make room for others.
 const leastYield = 1 << 20
 
-// yields reports whether the open batch should go before its time: it has what makes a batch, and
-// memory is used up by batches that wait.
+// yields reports whether the open batch should be sent early: it is large enough, and memory is
+// used up by waiting batches.
 func (p *Partition) yields() bool {
 	return p.open.Size > leastYield && p.inFlight == 0 && !p.of.Memory.HasRoom()
 }
@@ -376,8 +379,8 @@ func (p *Partition) streams() bool {
 	return p.rows.Table().Pace.Streams(time.Now())
 }
 
-// patience is how long the open batch may wait for more rows. One that will be streamed goes as
-// soon as the one before it is through, and fills meanwhile: the slower the cluster answers, the
+// patience is how long the open batch may wait for more rows. One that will be streamed is sent as
+// soon as the one before it has arrived, and fills meanwhile: the slower the cluster answers, the
 // larger the requests.
 func (p *Partition) patience() time.Duration {
 	if p.open.Rows == 0 && len(p.open.Refused) == 0 {
@@ -425,7 +428,8 @@ func (p *Partition) closeIfDue() error {
 }
 
 // exhausted reports whether the range before limit, where the open batch must end, has no more
-// records than were taken: its last ones may have been compacted, and may as well be on their way.
+// records than were taken: its last ones may have been compacted away, or may still be on their
+// way.
 func (p *Partition) exhausted(limit int64) bool {
 	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
 	defer cancel()
@@ -476,7 +480,7 @@ func (p *Partition) closeBatch(end int64) (bool, error) {
 	return true, nil
 }
 
-// recordCut makes the cut durable before anything of it is sent, where delivery is to be exactly once.
+// recordCut makes the cut durable before anything of it is sent, if delivery is to be exactly once.
 func (p *Partition) recordCut(b *batch.Batch) <-chan error {
 	if p.of.Task.Spec.Exact && !b.Streamed {
 		return p.of.Commits.commit(p, p.position())

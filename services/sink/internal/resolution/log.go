@@ -67,8 +67,8 @@ func (b *Batch) Value() ([]byte, error) { return json.Marshal(b) }
 // Log is what the log says. The zero value is an empty log. One goroutine owns it.
 type Log struct {
 	// Of is the id of the topic that the letters are in, empty where it is not known. Of a topic
-	// that was there before under its name, other letters had the same ids: marks that say that
-	// they are of another topic count for nothing.
+	// that was there before under its name, other letters had the same ids: marks that belong to
+	// another topic do not count.
 	Of   string
 	done map[string]bool
 	// open has the batches that count and are not deleted, byLetter the same by each of their letters.
@@ -86,7 +86,8 @@ type Foreign struct {
 	Reason    string
 }
 
-// maxForeign is how many foreign records are told, longestKey how many bytes of their keys.
+// maxForeign is how many foreign records are reported, longestKey with how many bytes of their
+// keys.
 const (
 	maxForeign = 20
 	longestKey = 100
@@ -109,7 +110,7 @@ func (l *Log) Read(partition int32, offset int64, key, value []byte) {
 	}
 }
 
-// mark takes what says that a letter is done with, or takes that back.
+// mark takes a record that marks a letter as resolved, or removes such a mark.
 func (l *Log) mark(partition int32, offset int64, letter string, value []byte) {
 	switch {
 	case !isLetter(letter) && value == nil:
@@ -129,7 +130,7 @@ func (l *Log) mark(partition int32, offset int64, letter string, value []byte) {
 // covers reports whether marks of letters in a topic with an id count.
 func (l *Log) covers(id string) bool { return id == "" || l.Of == "" || id == l.Of }
 
-// ofValue is the id of the topic that a mark's letter is in; empty if the mark does not say.
+// ofValue is the id of the topic of a mark's letter; empty if the mark does not say.
 func ofValue(value []byte) string {
 	var mark struct {
 		Of string `json:"of"`
@@ -138,7 +139,7 @@ func ofValue(value []byte) string {
 	return mark.Of
 }
 
-// note takes a batch. What does not say that it stands where it expected to is none.
+// note takes a batch. A record that is not at the offset that it expected is none.
 func (l *Log) note(b *Batch, offset int64, value []byte) {
 	err := json.Unmarshal(value, b)
 	switch {
@@ -224,7 +225,7 @@ func (l *Log) close(id string) {
 	}
 }
 
-// Ended tells where the log ended when it was read: a batch that is noted now must expect this offset.
+// Ended is where the log ended when it was read: a batch that is noted now must expect this offset.
 func (l *Log) Ended(next int64) { l.next = next }
 
 // Next is the offset that a batch must expect.

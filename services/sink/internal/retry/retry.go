@@ -12,12 +12,13 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-// Retrier repeats what fails for reasons that pass, and shows meanwhile what stands in the way.
+// Retrier repeats calls that fail for reasons that pass, and shows meanwhile what stands in the
+// way.
 type Retrier struct {
 	shown *status.Troubles
 	// limit is after how long an outage is given up; 0 never. longest is the longest pause between two attempts.
 	limit, longest time.Duration
-	// retrying is told what is tried again, and nil when it has come through.
+	// retrying is called with what is tried again, and with nil when it has succeeded.
 	retrying func(error)
 	// fail is told that the retrier itself has failed.
 	fail func(error)
@@ -65,7 +66,7 @@ func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) erro
 }
 
 const (
-	// watchInterval is how often a call is looked at that has not returned, answerPatience how long
+	// watchInterval is how often a call that has not returned is checked, answerPatience how long
 	// an answer may take before that is worth showing.
 	watchInterval  = 2 * time.Second
 	answerPatience = 10 * time.Second

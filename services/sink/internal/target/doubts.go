@@ -20,8 +20,8 @@ const (
 )
 
 // doubts are batches that were sent more than once under one tag. ADX says that it drops all but
-// one of them, but not what happens where two are ingested at the same time, so it is looked
-// whether that was so: soon, since extents are merged and lose sight of it.
+// one of them, but not what happens where two are ingested at the same time. So that is checked,
+// and soon, since it can no longer be seen once extents are merged.
 type doubts struct {
 	mu   sync.Mutex
 	wait []doubt
@@ -93,7 +93,7 @@ func (d *doubts) resolve(ctx context.Context, c *Cluster) {
 }
 
 // look finds out whether a table has more than one extent with a tag. An identity that may not see
-// extents does not: that it may not look was said when the table was looked ac.
+// extents does not: that it may not look was said when the table was looked at.
 func (d *doubts) look(ctx context.Context, c *Cluster, one doubt) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()

@@ -107,11 +107,11 @@ func (t *Table) remap(ctx context.Context, old *kusto.Mapping, unmapped []place)
 	return m.Name, t.cluster.Client.PutMapping(ctx, t.Route.Database, t.Route.Table, m)
 }
 
-// forgetStreamedSchema has the cluster's nodes forget the schema and mappings by which they stream
-// into the table: they keep them for five minutes, in which they drop the values of new columns, or
-// silently do not know a new mapping
-// (learn.microsoft.com/kusto/management/data-ingestion/streaming-ingestion-schema-changes). Where a
-// node does not, batches are queued for as long.
+// forgetStreamedSchema makes the cluster's nodes forget the schema and mappings by which they
+// stream into the table: they keep them for five minutes, in which they drop the values of new
+// columns, or silently do not know a new mapping
+// (learn.microsoft.com/kusto/management/data-ingestion/streaming-ingestion-schema-changes). If a
+// node does not, batches are queued for that time.
 func (t *Table) forgetStreamedSchema(ctx context.Context) {
 	if !t.Mode.Streams() {
 		return
@@ -123,7 +123,7 @@ func (t *Table) forgetStreamedSchema(ctx context.Context) {
 	}
 }
 
-// nameable refuses to make columns that ADX would not make, and two of one name.
+// nameable refuses columns that ADX would refuse, and two of one name.
 func nameable(r route.Route, columns []kusto.Column) error {
 	seen := map[string]bool{}
 	for _, c := range columns {

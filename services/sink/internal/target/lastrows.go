@@ -9,8 +9,8 @@ import (
 )
 
 // LastRows finds out when rows last came into the tables of partitions that an earlier task has
-// brought rows from: until new ones come, nothing else would tell whether that was a minute or a
-// week ago. What cannot be found out, as without the role viewer, stays unknown.
+// brought rows from: until new ones come, nothing else would show whether that was a minute or a
+// week ago. What cannot be found out, for example without the role viewer, stays unknown.
 func (t *Tables) LastRows(from []batch.Source) {
 	type table struct{ database, name string }
 	byTable := map[table][]batch.Source{}

@@ -11,9 +11,9 @@ type place struct {
 	column kusto.Column
 }
 
-// lacking are the columns of fields that the table has not, and the fields that the mapping, if
-// there is to be one, does not bring to a column. Without a mapping a column is called as the
-// field. A mapping brings a field whose name no column can have to one that is called alike.
+// lacking returns the columns of fields that the table does not have, and the fields that the
+// mapping, if there is to be one, does not bring to a column. Without a mapping a column has the
+// field's name. A mapping brings a field whose name no column can have to one with a similar name.
 func lacking(mapping string, checked row.Target, wanted []kusto.Column) (missing []kusto.Column, unmapped []place) {
 	for _, c := range wanted {
 		field := c.Name
@@ -33,7 +33,7 @@ func lacking(mapping string, checked row.Target, wanted []kusto.Column) (missing
 	return missing, unmapped
 }
 
-// columnOf is the column to which a mapping brings a field, and whether it does so already.
+// columnOf is the column to which a mapping brings a field, and whether it already does.
 func columnOf(m *kusto.Mapping, field string) (column string, mapped bool) {
 	if m != nil {
 		for _, c := range m.Columns {

@@ -12,7 +12,7 @@ const (
 	// advises queued ingestion above 4 GB an hour (learn.microsoft.com,
 	// data-explorer/ingest-data-streaming).
 	streamedRate = 4 << 30 / 3600
-	// streamedBurst is how many bytes may come at once before that rate is asked for.
+	// streamedBurst is how many bytes may come at once before that rate applies.
 	streamedBurst = 16 << 20
 )
 
@@ -46,7 +46,8 @@ func (p *Pace) allowed(now time.Time) bool {
 	return !now.Before(p.paused)
 }
 
-// Pause has the table's batches queued for a while, as large as queued ones are, before streaming is tried again.
+// Pause makes the table's batches be queued for a while, as large as queued ones are, before
+// streaming is tried again.
 func (p *Pace) Pause(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

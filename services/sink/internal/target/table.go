@@ -15,14 +15,14 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
-// Table is the owner of what is known of a table. Who looks at the table or changes it in the
-// cluster holds changing for as long as that takes, and is the only one meanwhile who replaces what
-// is known; all others read that at any time and wait for nobody.
+// Table owns what is known about a table. A goroutine that looks at the table or changes it in the
+// cluster holds changing for as long as that takes, and meanwhile is the only one to replace what
+// is known; all others read that at any time without waiting.
 type Table struct {
 	cluster *Cluster
 	doubts  *doubts
 	Route   route.Route
-	// Mode is how rows are ingested: one of the mode constants but auto.
+	// Mode is how rows are ingested: one of the mode constants except auto.
 	Mode spec.Mode
 	// known is never nil.
 	known atomic.Pointer[known]
@@ -37,14 +37,14 @@ type Table struct {
 	coverage coverage
 }
 
-// known is what is known of a table at a time. It is replaced as a whole, and never changed.
+// known is what is known about a table at one time. It is replaced as a whole, and never changed.
 type known struct {
 	// rows is what rows are checked against; version counts how often it has changed.
 	rows    row.Target
 	version int
 	// mapping is the ingestion mapping in use: the route's, or its present version where columns were added.
 	mapping string
-	// missing is set where the table or the mapping is to be made from the first record.
+	// missing is set if the table or the mapping is to be created from the first record.
 	missing bool
 	// at is when the table was looked at.
 	at time.Time
@@ -61,7 +61,7 @@ func newTable(c *Cluster, d *doubts, r route.Route, mode spec.Mode) *Table {
 }
 
 const (
-	// lookAgain is after how long a refused row, or a notice about columns, makes the sink look
+	// lookAgain is after how long a refused row, or a notice about columns, makes the sink check
 	// whether the table has changed.
 	lookAgain = 5 * time.Second
 	// lookAnyway is after how long it looks without a reason: a column that was renamed in the
@@ -89,7 +89,7 @@ func (t *Table) open(ctx context.Context) error {
 	return nil
 }
 
-// keepTags sees to the retention of tags, if there are tags and a table to have them.
+// keepTags sets the retention of tags, if there are tags and a table to have them.
 func (t *Table) keepTags(ctx context.Context) {
 	if t.cluster.Spec.Exact && t.Mode != spec.ModeStreaming && !t.known.Load().missing {
 		t.cluster.keepTags(ctx, t.Route)
@@ -129,7 +129,7 @@ func (t *Table) look(ctx context.Context) error {
 	}
 	schema, err := client.Schema(ctx, t.Route.Database, t.Route.Table)
 	if kusto.Unauthorized(err) && !s.AutoCreate && !spec.NeedsColumns(t.Route.Format) {
-		// Azure's sink goes on as well: the right to ingest does not include that to look.
+		// Azure's sink continues as well: the right to ingest does not include the right to look.
 		t.cluster.Env.Logger.Warn(
 			"the identity may not see the table, so rows are not checked before they are sent: what does not fit is found by ADX, and nulls are not noticed at all. Give it the role viewer",
 			"database", t.Route.Database, "table", t.Route.Table, "err", err)
@@ -169,8 +169,8 @@ func (t *Table) look(ctx context.Context) error {
 	return nil
 }
 
-// Refresh looks from time to time whether somebody has changed the table or its mapping, sooner
-// where there are notices about columns. Whoever is about to change it will look.
+// Refresh checks from time to time whether somebody has changed the table or its mapping, sooner if
+// there are notices about columns. A goroutine that is about to change it will look anyway.
 func (t *Table) Refresh(ctx context.Context) {
 	if !t.changing.try() {
 		return
@@ -186,8 +186,8 @@ func (t *Table) Refresh(ctx context.Context) {
 // Explain adds to the service's answer to an ingestion what to do about it, and marks what only the user can change.
 func (t *Table) Explain(err error) error { return t.explain.ingestion(err) }
 
-// Follow notes which columns a partition's rows have no field for from now on, and tells or takes
-// back what follows from it.
+// Follow notes which columns a partition's rows have no field for from now on, and gives or
+// withdraws the notices that follow.
 func (t *Table) Follow(ctx context.Context, of Followed, r *kgo.Record) {
 	t.coverage.follow(ctx, of, r)
 }

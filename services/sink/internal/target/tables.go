@@ -27,7 +27,8 @@ type Tables struct {
 	inline bool
 }
 
-// Of returns a topic's table, looking at it the first time and waiting for the cluster if that must be.
+// Of returns a topic's table. The first time it looks at the table, and waits for the cluster if
+// necessary.
 func (ts *Tables) Of(ctx context.Context, topic string) (*Table, error) {
 	r, ok := ts.Spec.Routes.Find(topic)
 	if !ok {
@@ -55,8 +56,8 @@ func (ts *Tables) alone(r route.Route) *Table {
 	return ts.table(r)
 }
 
-// Probe finds out whether the server takes queued ingestion. Only the emulator of Kusto does not,
-// which is never reached by TLS; at a cluster the address is that of its query endpoint.
+// Probe finds out whether the server takes queued ingestion. Only Kusto's emulator does not, and it
+// is never reached by TLS; with a cluster, the address is that of its query endpoint.
 func (ts *Tables) Probe(ctx context.Context) error {
 	s := ts.Spec
 	if s.Mode == spec.ModeInline {
@@ -120,8 +121,8 @@ func (ts *Tables) modeOf(r route.Route) spec.Mode {
 	return spec.ModeQueued
 }
 
-// Recall tells which columns of topics' tables have lost their field by the versions of the
-// source's tables, so that a notice about them outlives the task without a row that comes. Topics
+// Recall reports, from the versions of the source's tables, which columns of topics' tables have
+// lost their field, so that a notice about them outlives the task even if no row comes. Topics
 // whose tables lost no column cost no question to the cluster.
 func (t *Tables) Recall(topics []string) {
 	for topic, all := range t.versions(t.Ctx, topics) {

@@ -9,8 +9,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
 
-// keepTags sees to it that ingest-by tags are removed some time: each is kept with its extent for
-// ever otherwise, and there is one a batch. A policy that says something already is left alone.
+// keepTags makes sure that ingest-by tags are removed some time: otherwise each is kept with its
+// extent for ever, and there is one for each batch. An existing policy is left alone.
 func (c *Cluster) keepTags(ctx context.Context, to route.Route) {
 	if c.Spec.TagRetention == "" {
 		return

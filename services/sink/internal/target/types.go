@@ -15,8 +15,8 @@ func columnsOf(s *row.Schema) []kusto.Column {
 	return columns
 }
 
-// columnType is the lossless type of a field. Numbers that a decimal's 34 digits may not hold, and
-// texts whose meaning ADX has no type for, are strings.
+// columnType is the lossless type of a field. Numbers that may exceed a decimal's 34 digits, and
+// texts with a meaning for which ADX has no type, become strings.
 func columnType(f row.Field) kusto.ColumnType {
 	switch f.Semantic {
 	case "org.apache.kafka.connect.data.Decimal":

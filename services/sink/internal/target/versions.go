@@ -10,7 +10,7 @@ import (
 )
 
 // columnsBefore are the columns that the source's table ever had, by the versions that the source
-// connector keeps. They are not there for topics that another program writes.
+// connector keeps. Topics that another program writes have none.
 func (c *Cluster) columnsBefore(ctx context.Context, topic string) map[string]bool {
 	names := map[string]bool{}
 	for _, v := range c.versions(ctx, []string{topic})[topic] {
@@ -33,8 +33,8 @@ type tableVersion struct {
 	} `json:"from"`
 }
 
-// versions are the versions of the tables whose rows topics have, oldest first; nothing where they
-// cannot be read, which is no fault.
+// versions are the versions of the tables whose rows topics have, oldest first; none if they cannot
+// be read, which is not an error.
 func (c *Cluster) versions(ctx context.Context, topics []string) map[string][]tableVersion {
 	if c.Env.Schemas.AllVersions == nil {
 		return nil

@@ -1,7 +1,7 @@
-// Package topics follows what becomes of the topics that a task reads.
+// Package topics follows what happens to the topics that a task reads.
 //
-// Model. A topic may be deleted, and made again under its name, while a task reads it: its offsets
-// mean other records then. Registry knows which topics these are, by the ids that brokers give
+// Model. A topic may be deleted, and recreated under its name, while a task reads it: its offsets
+// then mean other records. Registry knows which topics these are, by the ids that brokers give
 // them, and which of their partitions begin at the first record whatever is committed. A Reader is
 // the member of the group that reads them: it finds those that a pattern matches, reports
 // transactions that hold them up, and deals with records that are missing. Its Watcher checks that

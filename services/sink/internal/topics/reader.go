@@ -67,8 +67,8 @@ func (r *Reader) tableOf(topic string) string {
 // (consumer.override.metadata.max.age.ms).
 const Refresh = 10 * time.Second
 
-// Discover adds topics to the member that topics.regex matches, now and as they are made, until the
-// context ends. Kafka's own topics and those of the runtime are not among them.
+// Discover adds to the member the topics that topics.regex matches, now and as they are created,
+// until the context ends. Kafka's own topics and those of the runtime are not among them.
 func (r *Reader) Discover(ctx context.Context) {
 	admin := kadm.NewClient(r.Client)
 	every := r.Spec.Member.Refresh

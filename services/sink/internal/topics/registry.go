@@ -16,10 +16,11 @@ type Registry struct {
 	// ids are those of the topics that the present membership of the group reads; empty on brokers
 	// before Kafka 2.8, which give none.
 	ids map[string]string
-	// deleted are topics that the task has seen deleted: what is there under their names later is another.
+	// deleted are topics that the task has seen deleted: later topics of their names are different
+	// ones.
 	deleted map[string]bool
 	// fromStart are partitions that begin at their first record, since what is committed for them,
-	// if anything, is of a topic that was deleted.
+	// if anything, belongs to a topic that was deleted.
 	fromStart map[batch.Source]bool
 }
 
@@ -31,7 +32,7 @@ func (r *Registry) Join() {
 }
 
 // See notes the id of a topic, empty if it has none, and reports whether it is the one that is
-// read: that which a client saw first under its name.
+// read: the one that a client first saw under its name.
 func (r *Registry) See(topic, id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,7 +59,8 @@ func (r *Registry) known() map[string]string {
 	return maps.Clone(r.ids)
 }
 
-// delete notes that a topic was deleted. It may be away still: what comes back under its name is another.
+// delete notes that a topic was deleted. It may still be missing: what comes back under its name is
+// another.
 func (r *Registry) delete(topic string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,9 +70,9 @@ func (r *Registry) delete(topic string) {
 	r.deleted[topic] = true
 }
 
-// Resume has a partition go on where its group has committed an offset for a topic with an id, and
-// reports whether it may: an offset of another topic does not count, and the partition begins at
-// its first record. An empty id, of a commit that does not say, is that of any topic.
+// Resume makes a partition continue where its group has committed an offset for a topic with an id,
+// and reports whether it may: an offset of another topic does not count, and the partition begins
+// at its first record. An empty id, from a commit that does not say, matches any topic.
 func (r *Registry) Resume(of batch.Source, id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

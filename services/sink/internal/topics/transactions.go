@@ -18,7 +18,7 @@ import (
 const transactionsInterval = 10 * time.Second
 
 // WatchTransactions reports transactions that hang, until ctx ends: readers of committed records
-// stop before one for ever, and see nothing that waits.
+// stop in front of one for ever, and do not see what waits behind it.
 func (r *Reader) WatchTransactions(ctx context.Context) {
 	stable := map[batch.Source]int64{} // where committed records end in partitions that have more
 	told := map[string]bool{}          // topics
@@ -56,8 +56,8 @@ func (r *Reader) WatchTransactions(ctx context.Context) {
 	}
 }
 
-// heldBack are the member's partitions that have records beyond the committed ones, with where
-// those end; standing are the topics of partitions where that is as it was before.
+// heldBack are the member's partitions that have records beyond the committed ones, with the offset
+// where those end; standing are the topics of partitions for which that has not changed.
 func (r *Reader) heldBack(ctx context.Context, before map[batch.Source]int64) (held map[batch.Source]int64,
 	standing []string, err error) {
 	mine, topics := r.Partitions.Sources(), map[string]bool{}

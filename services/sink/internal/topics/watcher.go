@@ -14,8 +14,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-// Watcher looks from time to time whether topics are still those that a member reads, since clients
-// are not told when one is deleted. One goroutine owns it.
+// Watcher checks from time to time whether topics are still those that a member reads, since
+// clients are not told when one is deleted. One goroutine owns it.
 type Watcher struct {
 	of *Reader
 	// deleted are topics that were deleted: true where there is one of that name again, with another id.
@@ -26,7 +26,7 @@ type Watcher struct {
 }
 
 const (
-	// lookAfter is how often it is asked whether the topics are the same, lookSoon how often where there is doubt.
+	// lookAfter is how often the topics are checked, lookSoon how often when there is doubt.
 	lookAfter = 5 * time.Second
 	lookSoon  = time.Second
 )
@@ -34,8 +34,8 @@ const (
 // Watch makes the watcher of a member's topics.
 func (r *Reader) Watch() *Watcher { return &Watcher{of: r, deleted: map[string]bool{}} }
 
-// Doubt takes what brokers said of a topic when it was read, and reports whether that may be
-// because it was deleted: then it is looked at soon.
+// Doubt takes what brokers said about a topic when it was read, and reports whether that may be
+// because it was deleted: then it is checked soon.
 func (w *Watcher) Doubt(topic string, err error) bool {
 	lost := errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
 		errors.Is(err, kerr.InconsistentTopicID)
@@ -54,7 +54,7 @@ func (w *Watcher) Pause() time.Duration {
 	return lookAfter
 }
 
-// Look finds out which topics were deleted, or made again, if it is time to.
+// Look finds out which topics were deleted, or recreated, if it is time to.
 func (w *Watcher) Look(ctx context.Context) {
 	if time.Since(w.looked) < w.Pause() {
 		return
@@ -81,7 +81,7 @@ func (w *Watcher) Look(ctx context.Context) {
 	}
 }
 
-// noticed takes in that a topic was deleted, and whether there is one of its name again.
+// noticed records that a topic was deleted, and whether there is one of its name again.
 func (w *Watcher) noticed(topic string, again bool) {
 	r := w.of
 	if _, known := w.deleted[topic]; !known {
@@ -101,8 +101,8 @@ func (w *Watcher) noticed(topic string, again bool) {
 	r.Status.Tell(n)
 }
 
-// Rejoin reports whether the group is to be joined again: a topic was made again, and all that was
-// read of topics which are gone is in their tables, since it cannot be read again. Then the
+// Rejoin reports whether the group must be joined again: a topic was recreated, and everything that
+// was read of topics which are gone is in their tables, since it cannot be read again. Then the
 // registry knows which topics were deleted.
 func (w *Watcher) Rejoin() bool {
 	again := false
