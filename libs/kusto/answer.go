@@ -14,7 +14,7 @@ const (
 	mostAnswer = 1 << 20
 )
 
-// bounded is an answer of which only so much can be read: the SDKs read answers whole, whoever gave them.
+// bounded is an answer of limited size: the SDKs read whole answers, whoever sent them.
 func bounded(r *http.Request, answer *http.Response) *http.Response {
 	most := int64(mostAnswer)
 	if strings.HasSuffix(r.URL.Path, "/rest/mgmt") || strings.HasSuffix(r.URL.Path, "/rest/query") {

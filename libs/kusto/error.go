@@ -78,7 +78,7 @@ func RetryAfter(err error) time.Duration {
 	return 0
 }
 
-// SilentHost is the host that gave no answer, which err tells of; empty if one came.
+// SilentHost is the host that, according to err, gave no answer; empty if one came.
 func SilentHost(err error) string {
 	var e *Error
 	if errors.As(err, &e) {

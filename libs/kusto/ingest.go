@@ -325,7 +325,8 @@ func (q *Queued) look(ctx context.Context, pause time.Duration) (record, err err
 	return nil, err
 }
 
-// errSucceeded stands for the record of an ingestion that succeeded, of which the SDK gives none.
+// errSucceeded stands for the record of an ingestion that succeeded, for which the SDK returns
+// none.
 var errSucceeded = errors.New("succeeded")
 
 // final reads the record of an ingestion that has ended.

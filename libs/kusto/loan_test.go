@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// watchedBody is a body that is not to be read any more once it was taken back.
+// watchedBody is a body that must not be read once it was taken back.
 type watchedBody struct {
 	left            int
 	taken, readLate atomic.Bool

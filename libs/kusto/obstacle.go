@@ -14,7 +14,7 @@ const (
 	Unrelated Obstacle = iota
 	// Failing says that one of them did not answer, or answered that something is wrong which nothing more is known of.
 	Failing
-	// Throttling says that one of them takes no more for now.
+	// Throttling says that one of them accepts nothing more for now.
 	Throttling
 	// Denial says that the sign-in failed, or that the identity lacks a role.
 	Denial

@@ -29,7 +29,7 @@ func (q *queue) client() *azkustoingest.Ingestion {
 	return q.current
 }
 
-// renew puts a new client in the place of one whose storage has moved, unless that has been done.
+// renew replaces a client whose storage has moved by a new one, unless that has been done.
 // Ingestions that the old one has queued are not concerned.
 func (q *queue) renew(old *azkustoingest.Ingestion) error {
 	q.mu.Lock()

@@ -45,7 +45,7 @@ type outcome struct {
 	// asking is whose answer is waited for, since when; empty if nobody's.
 	asking string
 	since  time.Time
-	// silent is the host of that exchange; watch is told of hosts that answer, unless it is nil.
+	// silent is the host of that exchange; watch gets hosts that answer, unless it is nil.
 	silent string
 	watch  *Watch
 	// read, if it is set before the call, is called when the caller has read an answer that is no failure.
@@ -136,7 +136,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // loan is what a request's body is given to http's transport on: until RoundTrip returns. The
 // transport may go on reading later, as after an answer that came before all was sent or a context
 // that has ended, but the SDK takes its body back then: it sends it again, and unmaps its memory
-// (azblob, UploadStream), of which a read ends the process.
+// (azblob, UploadStream); reading that ends the process.
 type loan struct {
 	mu    sync.Mutex
 	ended bool

@@ -35,7 +35,7 @@ const (
 	// Unstreamable says that the table, the cluster or the size of the request rules streaming out,
 	// which queued ingestion does not share.
 	Unstreamable
-	// StorageMoved says that the storage in front of queued ingestion, of which the service hands
+	// StorageMoved says that the storage in front of queued ingestion, for which the service hands
 	// out the addresses, has others now.
 	StorageMoved
 )

@@ -36,7 +36,7 @@ func TestEachCodeOfAnIngestionMeansOneThing(t *testing.T) {
 		{&Error{Code: "BadRequest_InvalidMappingReference"}, MappingRefused},
 		{&Error{Code: "BadRequest_ZeroRetentionPolicyWithNoUpdatePolicy"}, TargetRefused},
 		{&Error{Code: "UpdatePolicy_QuerySchemaDoesNotMatchTableSchema"}, TargetRefused},
-		// Access, also where it comes as a code in the status table.
+		// Access, even where it comes as a code in the status table.
 		{&Error{Code: "Forbidden"}, AccessDenied},
 		{&Error{Code: "BadRequest_TableAccessDenied"}, AccessDenied},
 		{&Error{Code: "BadRequest_DatabaseAccessDenied"}, AccessDenied},

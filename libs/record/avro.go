@@ -104,7 +104,7 @@ func (c *Avro) id(subject string, s *Schema) (int, error) {
 }
 
 // maxSchemas is how many schemas a converter remembers (schemas.cache.size of Kafka Connect), and
-// maxSchemaBytes how many bytes their texts may have: who writes the records also writes their
+// maxSchemaBytes how many bytes their texts may have: whoever writes the records also writes their
 // schemas.
 const (
 	maxSchemas     = 1000

@@ -18,8 +18,8 @@ type avroInput struct {
 }
 
 const (
-	// freeValues and valuesPerByte bound how many values a record may hold: so many, and so many
-	// more for each of its bytes.
+	// freeValues and valuesPerByte bound how many values a record may hold: that many, and that
+	// many more for each of its bytes.
 	freeValues    = 64 << 10
 	valuesPerByte = 16
 )

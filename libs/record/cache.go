@@ -17,7 +17,7 @@ func (c *cache[K, V]) get(key K) (V, bool) {
 	return value, ok
 }
 
-// put remembers a schema whose text has so many bytes.
+// put remembers a schema whose text has that many bytes.
 func (c *cache[K, V]) put(key K, value V, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -72,7 +72,7 @@ func appendSpecial(dst []byte, f float64) []byte {
 	return append(dst, "0.0"...)
 }
 
-// appendJavaDigits writes fraction × 2^(exp-52), whose bit 52 is set and of which that many leading
+// appendJavaDigits writes fraction × 2^(exp-52), whose bit 52 is set and that many leading
 // bits are significant.
 func appendJavaDigits(dst []byte, fraction uint64, exp, significant int) []byte {
 	var space [32]byte

@@ -66,7 +66,7 @@ func (a *lookups[K, V]) get(key K, ask func() (V, int, error)) (V, error) {
 	return q.value, q.err
 }
 
-// settle ends a question, also one whose asking panicked.
+// settle ends a lookup, even one that panicked.
 func (a *lookups[K, V]) settle(key K, q *question[V]) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,7 +1,7 @@
 package record
 
 // members finds an object's members by their names, in an index where there are many: their number
-// and order are up to who writes the record.
+// and order are up to the writer of the record.
 type members struct {
 	all    Map
 	places map[string]int

@@ -9,7 +9,7 @@ type Placeholder struct {
 	OrElse any
 }
 
-// Or is the placeholder of the same value, with another one in the place of null.
+// Or is the placeholder of the same value, with another one in place of null.
 func (p Placeholder) Or(value any) Placeholder {
 	if p.OrElse == nil {
 		p.OrElse = value

@@ -75,7 +75,7 @@ func (r Reference) String() string {
 	return fmt.Sprintf("%.200s (version %d of subject %.200s)", r.Name, r.Version, r.Subject)
 }
 
-// Schema returns the schema with an id. That there is none is for the registry to say, in its own
+// Schema returns the schema with an id. Only the registry can say that there is none, in its own
 // form: whatever else answers in its place, such as a proxy or a page that asks for a password, says
 // nothing of the id, so it is Unavailable.
 func (r *Registry) Schema(ctx context.Context, id int) (WrittenSchema, error) {
@@ -231,7 +231,8 @@ func refusalOf(status int, text []byte) error {
 }
 
 // Answers asks the registry what converters ask it, for a schema that may be there or not. It returns
-// nil if a registry answered and takes the credentials; Denied tells of its errors that it does not.
+// nil if a registry answered and takes the credentials; Denied reports whether an error says that
+// it does not.
 func (r *Registry) Answers(ctx context.Context) error {
 	var answer WrittenSchema
 	err := r.call(ctx, http.MethodGet, "/schemas/ids/1", nil, &answer)

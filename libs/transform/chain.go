@@ -55,7 +55,7 @@ func (c *Chain) Apply(r *record.Record) (*record.Record, error) {
 	return r, nil
 }
 
-// StepError says which step of a chain failed on a record of which topic.
+// StepError says which step of a chain failed, on a record of which topic.
 type StepError struct {
 	Step  string
 	Topic string

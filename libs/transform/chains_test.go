@@ -109,7 +109,7 @@ func randomChains(seed uint64, n int, single []answered) []question {
 }
 
 // TestChainsOfTransformsGiveWhatKafkaConnectGives compares random chains with the answers of Kafka
-// Connect's own runtime, those recorded and as many more as are asked for.
+// Connect's own runtime: the recorded ones and as many more as requested.
 func TestChainsOfTransformsGiveWhatKafkaConnectGives(t *testing.T) {
 	single := readAnswers(t, answersFile)
 	if *recording {

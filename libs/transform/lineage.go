@@ -157,8 +157,8 @@ func carrier(base, seen traced, f record.Field, first, second any) (string, bool
 	return "", false
 }
 
-// sample makes a value of a schema up. The two variants differ, also in every part; neither is the
-// zero of its type, which transforms put in the place of what they hide, but for booleans.
+// sample makes up a value of a schema. The two variants differ in every part; neither is the
+// zero of its type, which transforms put in place of what they hide, except booleans.
 func sample(s *record.Schema, variant int) any {
 	n := variant + 1
 	switch s.Type {

@@ -57,7 +57,7 @@ func (c schemaCache) get(s *record.Schema, derive func() *record.Schema) *record
 	return d
 }
 
-// distinct is get for schemas of which two fields may have one name, which is an error.
+// distinct is get for schemas in which two fields may have the same name, which is an error.
 func (c schemaCache) distinct(s *record.Schema, derive func() *record.Schema) (*record.Schema, error) {
 	var wrong error
 	if c[s] == nil {

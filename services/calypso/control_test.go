@@ -393,7 +393,7 @@ func hostileValuesDoNothing(t *testing.T, s *Settings) {
 }
 
 // referring makes a connector whose password is a reference, and fails the test unless it captures
-// with it, shows the reference as it is, and shows the secret nowhere, also after the password has
+// with it, shows the reference as it is, and shows the secret nowhere, even after the password has
 // become wrong.
 func referring(t *testing.T, s *Settings, reference string) {
 	t.Helper()

@@ -318,7 +318,7 @@ func TestEveryKindOfColumnIsComparedUnderEveryRepresentation(t *testing.T) {
 	}
 }
 
-// awaitRows waits until a table of ADX holds so many rows.
+// awaitRows waits until a table of ADX holds that many rows.
 func awaitRows(t *testing.T, s *Settings, table string, n int) {
 	t.Helper()
 	testenv.Eventually(t, 2*time.Minute, "the rows of "+table, func(ctx context.Context) error {

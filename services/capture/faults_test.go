@@ -155,7 +155,7 @@ func TestAPublicationThatIsDroppedStopsTheConnectorWithTheWayOut(t *testing.T) {
 			t.Errorf("error %v, want %s and the way out", err, pgrepl.ReasonPublication)
 		}
 	}
-	// The way out, with other offsets in the place of none.
+	// The way out, with other offsets in place of none.
 	s.dropSlot(t)
 	start(t, s.config("d"+s.db, nil))
 	await(t, s.db+".public.a", 3)

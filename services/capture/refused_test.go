@@ -10,7 +10,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
 
-// otherwise are keys of which some values are judged otherwise on purpose.
+// otherwise are keys some values of which are judged differently on purpose.
 var otherwise = map[string]string{
 	"connector.plugin.version":             "there is one version of each plugin",
 	"converters":                           "Java classes are refused, which Debezium finds missing only at the start",

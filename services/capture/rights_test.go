@@ -11,7 +11,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// administrator makes a role with the rights of a managed server's administrator and no more
+// administrator makes a role with only the rights of a managed server's administrator
 // (Azure's, say): it makes roles and databases, may replicate, and is no superuser; nor does it
 // read what is not its own. It returns a connection as the role.
 func (s *source) administrator(t testing.TB, group string) (name string, conn *pgx.Conn) {

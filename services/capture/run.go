@@ -45,7 +45,7 @@ func Run(ctx context.Context, cfg Config) error {
 	watcher.Go("watch of all idle captures", func() {
 		idle.Watch{Registry: registry.captures, Fleet: worker, Logger: cfg.Telemetry.Logger}.Run(watching)
 	}, func(err error) {
-		cfg.Telemetry.Logger.Error("the slots of captures that do not run are not looked at any more; restart the worker",
+		cfg.Telemetry.Logger.Error("the slots of captures that do not run are no longer watched; restart the worker",
 			"err", err)
 	})
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {

@@ -221,7 +221,7 @@ func (s *session) connect(ctx context.Context) error {
 	return err
 }
 
-// checkStandby looks whether a standby can be captured from.
+// checkStandby checks that a standby can be captured from.
 func (s *session) checkStandby(ctx context.Context) error {
 	if !s.server.InRecovery {
 		return nil

@@ -169,7 +169,7 @@ func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *tes
 				eventually(t, "it is said what is waited for", func() error {
 					at := registry.shown(config["name"])
 					if at.Phase != c.phase || !strings.Contains(at.Reason,
-						"wait for PostgreSQL at "+proxy.Addr+" to read table public.a, of which nothing has come since ") ||
+						"wait for PostgreSQL at "+proxy.Addr+" to read table public.a: nothing has come since ") ||
 						!strings.Contains(at.Reason, c.words) {
 						return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
 					}
@@ -196,7 +196,7 @@ func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *tes
 	}
 }
 
-// The server takes what asks for it and answers no more, as behind something that has forgotten the
+// The server takes requests and no longer answers, as behind something that has forgotten the
 // connection: what is waited for is said, and a new connection is tried when connecting would have
 // been given up.
 func TestAQuestionOfTheStartThatIsNeverAnsweredIsSaidAndAskedAgainOverAnotherConnection(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// writing tells status and who waits for them how records become durable.
+// writing reports to the status, and to those that wait for them, how records become durable.
 type writing struct{ s *session }
 
 // Delivered implements writer.Report.

@@ -74,7 +74,7 @@ func TestWhenAWorkerOfEachFleetIsFrozenWhatIsAskedIsAnsweredAndWhatIsToldIsDone(
 		}
 	}
 
-	// Who is told to change something does it, wherever the task ran.
+	// Every worker that is told to change something does it, wherever the task ran.
 	ask(r.Sink(), "PUT", "/connectors/"+sinkConnector+"/pause", nil)
 	ask(r.Sink(), "PUT", "/connectors/"+sinkConnector+"/resume", nil)
 	ask(r.Sink(), "POST", "/connectors/"+sinkConnector+"/restart?includeTasks=true", nil)

@@ -18,7 +18,7 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
 )
 
-// manyCaptures are so many connectors, each with a table and a slot of its own.
+// manyCaptures are n connectors, each with a table and a slot of its own.
 type manyCaptures struct {
 	*stack.Stack
 	conn *pgx.Conn

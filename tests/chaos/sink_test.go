@@ -37,7 +37,7 @@ func newSinkRig(t *testing.T) *sinkRig {
 	return newSinkRigOf(t, 1)
 }
 
-// newSinkRigOf is a sinkRig whose fleets have so many workers each.
+// newSinkRigOf is a sinkRig whose fleets have that many workers each.
 func newSinkRigOf(t *testing.T, workers int) *sinkRig {
 	t.Helper()
 	return newSinkRigWith(t, workers, func(*captureRig) map[string]string { return nil })

@@ -26,8 +26,8 @@ type soak struct {
 	t *testing.T
 	// conn is to the database, not through its proxy; nil until it is needed.
 	conn *pgx.Conn
-	// streams are the topics of the tables, by table as the machine calls it, of which the validators have seen what
-	// there was after the last step.
+	// streams are the topics of the tables, by table as the machine calls it, from which the
+	// validators have seen what there was after the last step.
 	streams map[string]*stream
 	// rows counts the rows that were inserted in bulk, whose keys are beyond those of the workload.
 	rows int

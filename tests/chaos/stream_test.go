@@ -70,7 +70,7 @@ func (s *stream) settle(t *testing.T, conn *pgx.Conn, running func(context.Conte
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A column that is added, renamed or dropped is so in rows of which no event tells.
+	// A column that is added, renamed or dropped changes rows for which there is no event.
 	if err := verify.State(verify.Only(current, columns...), verify.Only(s.identity.Seen(), columns...)).Err(); err != nil {
 		t.Errorf("%s rebuilt from the topic: %v", s.table, err)
 	}

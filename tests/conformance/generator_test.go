@@ -257,7 +257,7 @@ func arrayOf(k kind) kind {
 			return "NULL"
 		}
 		value := k.value(r)
-		for strings.Contains(value, "1582-10-10") { // of which Debezium makes another day in arrays
+		for strings.Contains(value, "1582-10-10") { // which Debezium turns into another day in arrays
 			value = k.value(r)
 		}
 		return value

@@ -211,7 +211,7 @@ func (p *pipeline) delivered(ctx context.Context, toTopic, toADX verify.Guarante
 	return nil
 }
 
-// settle waits until everything was delivered and shows that no more comes.
+// settle waits until everything was delivered and shows that nothing more comes.
 func (p *pipeline) settle(t *testing.T, patience time.Duration, toTopic, toADX verify.Guarantee) {
 	t.Helper()
 	check := func(ctx context.Context) error { return p.delivered(ctx, toTopic, toADX) }

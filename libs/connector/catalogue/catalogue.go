@@ -225,7 +225,8 @@ func New(groups ...[]Key) (*Catalogue, error) {
 	return c, nil
 }
 
-// Reading has consequences ask the settings that read makes of a configuration, also of one with faults; see Case.
+// Reading makes consequences look at the settings that read makes of a configuration, even of one
+// with faults; see Case.
 func (c *Catalogue) Reading(read func(Values) any) *Catalogue {
 	c.settings = read
 	return c

@@ -17,7 +17,7 @@ const (
 	PositionLost   Effect = "POSITION_LOST"
 	StreamStops    Effect = "STREAM_STOPS"
 	ReadAgain      Effect = "READ_AGAIN"
-	// NewTopics to TopicsRemoved say what is read or written elsewhere, newly or no more.
+	// NewTopics to TopicsRemoved say what is read or written elsewhere, newly, or no longer.
 	NewTopics     Effect = "NEW_TOPICS"
 	NewOffsets    Effect = "NEW_OFFSETS"
 	TablesAdded   Effect = "TABLES_ADDED"

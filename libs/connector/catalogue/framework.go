@@ -23,7 +23,7 @@ const (
 // What adding and removing topics of a sink leads to.
 const (
 	topicsAdded   = "Topics that are added are read from their start (consumer.override.auto.offset.reset), or where the connector's consumer group left them, and need a table to go to."
-	topicsRemoved = "Topics that are no longer named are not read any more. Their offsets stay with the consumer group, and rows in the table stay."
+	topicsRemoved = "Topics that are no longer named are no longer read. Their offsets stay with the consumer group, and rows in the table stay."
 )
 
 // Common are settings that every connector has.
@@ -126,7 +126,7 @@ func (s *Source) Keys() []Key {
 // Keys declare Kafka Connect's own keys of a sink connector (org.apache.kafka.connect.runtime.
 // SinkConnectorConfig), in its order. A connector that cannot honour one declares it again with Unsupported.
 func (s *Sink) Keys() []Key {
-	const read = "Records are read in another form from the committed offsets on, also those that are in the topics already: it must fit what the source wrote."
+	const read = "Records are read in another form from the committed offsets on, including those that are already in the topics: it must fit what the source wrote."
 	const shaped = "Rows are shaped differently from the committed offsets on; rows in the table stay as they are."
 	shared := leadingTo(s.common(), map[string]Consequence{
 		"value.converter":   {Effect: RowsChange, Doc: read},
@@ -327,8 +327,9 @@ func headerConverter(class string) error {
 // longestName is what the path of a request can hold, in bytes.
 const longestName = 4000
 
-// ConnectorName rejects names that cannot be part of a URL path or a log line, of which Kafka Connect takes some all
-// the same: it must be 1 to 4,000 bytes without control characters, "/" or surrounding spaces.
+// ConnectorName rejects names that cannot be part of a URL path or a log line, some of which Kafka
+// Connect takes all the same: it must be 1 to 4,000 bytes without control characters, "/" or
+// surrounding spaces.
 func ConnectorName(name string) error {
 	switch {
 	case Trimmed(name) == "":

@@ -144,8 +144,8 @@ func (k Key) invalid(name, given, resolved, problem string) string {
 }
 
 // parsed is a value as whoever reads the key gets it. Kafka's ConfigDef trims values of every type
-// (ConfigDef.parseType); Debezium's Field takes texts and passwords as they stand, but for those of which there is a
-// list.
+// (ConfigDef.parseType); Debezium's Field takes texts and passwords as they stand, except those for
+// which there is a list.
 func (k Key) parsed(value string) string {
 	if k.Dialect == Field && (k.Type == Password || k.Type == String && len(k.Allowed) == 0) {
 		return value

@@ -71,7 +71,7 @@ func rootCommand(s *session, version string) *cobra.Command {
 	flags.StringVar(&s.tls.Key, "tls-key", os.Getenv("CALYPSO_TLS_KEY"), "PEM key of that certificate (CALYPSO_TLS_KEY)")
 	// A password has no flag: the process list shows flags.
 	s.token = os.Getenv("CALYPSO_TOKEN")
-	root.Long = root.Short + ".\n\nWhere admin asks who calls, the variable CALYPSO_TOKEN holds name:password."
+	root.Long = root.Short + ".\n\nWhere admin authenticates users, the variable CALYPSO_TOKEN holds name:password."
 	root.AddCommand(getCommand(s), describeCommand(s), applyCommand(s), diffCommand(s), exportCommand(s),
 		rollbackCommand(s), watchCommand(s), waitCommand(s), verifyCommand(s), repairCommand(s), snapshotCommand(s),
 		offsetsCommand(s), deadLettersCommand(s), acknowledgeCommand(s), transactionsCommand(s), logsCommand(s),

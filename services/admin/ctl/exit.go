@@ -15,7 +15,7 @@ const (
 	ExitNotFound    = 3 // there is no such connector or pipeline
 	ExitInvalid     = 4 // the service refused a configuration or a state
 	ExitUnavailable = 5 // admin or what it needs cannot be reached
-	ExitDenied      = 6 // who calls is not known or may not
+	ExitDenied      = 6 // the user is not known or not allowed
 	ExitFailure     = 10
 )
 

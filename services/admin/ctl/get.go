@@ -80,7 +80,7 @@ func getEventsCommand(s *session) *cobra.Command {
 			return s.show(r, func(t *table) { events(t, r.Events) })
 		},
 	}
-	command.Flags().Int32Var(&request.PageSize, "limit", 100, "at most so many events, 1000 at most")
+	command.Flags().Int32Var(&request.PageSize, "limit", 100, "the most events to show, 1000 at most")
 	return command
 }
 

@@ -58,7 +58,7 @@ func deadLettersCommand(s *session) *cobra.Command {
 				}
 			})
 		})
-	list.Flags().Int32Var(&most, "limit", 100, "at most so many, 1000 at most")
+	list.Flags().Int32Var(&most, "limit", 100, "the most letters to show, 1000 at most")
 	list.Flags().StringVar(&after, "after", "", "only those after the letter with this id")
 
 	var replayAll bool

@@ -30,7 +30,7 @@ func probeCommand(s *session, version string) *cobra.Command {
 	return root
 }
 
-// adxTarget says which cluster to probe, and as whom.
+// adxTarget says which cluster to probe, with which identity.
 type adxTarget struct {
 	URL       string `name:"url" env:"CALYPSO_ADX_URL" help:"Address of the cluster, as https://<cluster>.<region>.kusto.windows.net."`
 	IngestURL string `name:"ingest-url" help:"Address of its data management service; follows from --url for a cluster of Azure."`
@@ -109,7 +109,7 @@ func probeKafkaCommand(s *session, version string) *cobra.Command {
 		})
 }
 
-// postgresTarget says which server to probe, and as whom. The variables are those of libpq.
+// postgresTarget says which server to probe, with which role. The variables are those of libpq.
 type postgresTarget struct {
 	Host        string        `name:"host" env:"PGHOST" help:"Host of the server, as database.hostname."`
 	Port        int32         `name:"port" env:"PGPORT" default:"5432" help:"Its port."`

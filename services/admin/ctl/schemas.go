@@ -29,7 +29,7 @@ func getSchemasCommand(s *session) *cobra.Command {
 			return s.show(r, func(t *table) { schemaVersions(t, r.Versions) })
 		},
 	}
-	get.Flags().Int32Var(&most, "limit", 100, "at most so many versions, 1000 at most")
+	get.Flags().Int32Var(&most, "limit", 100, "the most versions to show, 1000 at most")
 	return get
 }
 

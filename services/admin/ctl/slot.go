@@ -28,7 +28,7 @@ func describeSlot(t *table, slot *capturev1.Slot) {
 	}
 }
 
-// slotState says who reads the slot, and what is special about it.
+// slotState names the reader of the slot, and what is special about it.
 func slotState(slot *capturev1.Slot) string {
 	said := []string{"nobody reads it"}
 	switch {

@@ -53,7 +53,7 @@ func snapshotCommand(s *session) *cobra.Command {
 	root.AddCommand(
 		signal("start", "Read tables, after those that are being read; their rows come into the topics once more",
 			capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, true),
-		signal("pause", "Read no more until resumed", capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE, false),
+		signal("pause", "Stop reading until resumed", capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE, false),
 		signal("resume", "Go on reading", capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME, false),
 		signal("stop", "Give up tables, or all if none is named", capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP, false),
 		&cobra.Command{

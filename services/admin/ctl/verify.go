@@ -59,7 +59,7 @@ func compared(command *cobra.Command, sink *string, tables *[]string, patience *
 	flags.StringSliceVar(tables, "table", nil, "only this table (schema.table); may be given more than once")
 	flags.DurationVar(patience, "patience", 90*time.Second,
 		"how long a change may take to arrive; longer than the sink's flush.interval.ms")
-	flags.Int32Var(most, "max", mostUnlessSet, "end a table's comparison after so many differing keys")
+	flags.Int32Var(most, "max", mostUnlessSet, "end a table's comparison after this many differing keys")
 }
 
 func unsure(err error) error {
@@ -92,7 +92,7 @@ func showVerification(s *session, event *adminv1.VerifyPipelineResponse) error {
 		p := e.Progress
 		said := fmt.Sprintf("%s: %d of %d rows compared; %s and may be on the way\n", p.Table, p.RowsCompared, p.RowsTotal,
 			checks.Plural(int(p.Pending), "row differs", "rows differ"))
-		if p.Pending > 0 && said != s.said { // it comes every second or two, also while nothing changes
+		if p.Pending > 0 && said != s.said { // it comes every second or two, even while nothing changes
 			fmt.Fprint(s.out, said)
 			s.said = said
 		}

@@ -14,8 +14,8 @@ import (
 )
 
 // planOf says how a document differs from what is, and what applying it leads to; nothing if it
-// differs in nothing. Who may not plan is told the difference only, and so is who would be refused,
-// with the reason.
+// differs in nothing. A user who may not plan is told only the difference, and so is one who would
+// be refused, with the reason.
 func planOf(ctx context.Context, s *session, d document) (string, error) {
 	plan, err := s.connectors().PlanConnectorConfig(ctx,
 		&connectorv1.PlanConnectorConfigRequest{Name: d.Name, Config: d.Config})

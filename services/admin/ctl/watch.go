@@ -86,7 +86,7 @@ func watchCommand(s *session) *cobra.Command {
 		},
 	}
 	watch.Flags().DurationVar(&interval, "interval", time.Second, "how often, 500ms to 1m")
-	watch.Flags().IntVar(&times, "times", 0, "end after so many times; 0 does not end")
+	watch.Flags().IntVar(&times, "times", 0, "end after showing it this many times; 0 does not end")
 	return watch
 }
 

@@ -126,8 +126,8 @@ type State struct {
 	names int
 }
 
-// At most so many of each are there at a time, or in all of a machine's life in the case of tables and snapshots, so
-// that a run can be verified in reasonable time.
+// At most that many of each exist at a time, or in all of a machine's life in the case of tables
+// and snapshots, so that a run can be verified in reasonable time.
 const (
 	mostColumns, mostTables, mostSnapshots = 3, 4, 8
 )

@@ -84,7 +84,8 @@ func (w *Workload) Run(ctx context.Context) error {
 	return w.settle(context.WithoutCancel(ctx))
 }
 
-// settle waits until the server has ended the transactions that were cut short, of which one may be committing.
+// settle waits until the server has ended the transactions that were cut short, one of which may be
+// committing.
 func (w *Workload) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

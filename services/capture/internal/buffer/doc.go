@@ -1,16 +1,19 @@
-// Package buffer is where those who make records hand them to the one who writes them to Kafka.
+// Package buffer passes records from the goroutines that make them to the one that writes them to
+// Kafka.
 //
 // Model. A Buffer has two batches: one is filled while the other is written. A Batch holds records
-// and what they bring the capture further (progress.Step); its Summary is what status, metrics and
-// traces are told once the records are durable.
+// and how far they advance the capture (progress.Step); its Summary is what status, metrics and
+// traces get once the records are durable.
 //
-// Guarantees. Batches are taken in the order in which they were filled, and the position goes from
-// each to the next, so that none is skipped. Memory is bounded: whoever finds the open batch full
-// waits. A batch leaves at once where it ends between transactions, and nothing waits for a timer.
-// Closing wakes everybody; what was not taken is given up, and comes again from the source.
+// Guarantees. Batches are taken in the order in which they were filled, and the position passes
+// from each to the next, so that none is skipped. Memory is bounded: a goroutine that finds the
+// open batch full waits. A batch leaves at once where it ends between transactions, and nothing
+// waits for a timer. Closing wakes all waiters; what was not taken is dropped, and comes again from
+// the source.
 //
-// Who may call. Any goroutine fills, between Fill and Unlock, which are to be as close together as
-// those of a mutex. One goroutine takes, tells what it has written and what is durable.
+// Who may call. Any goroutine fills, between Fill and Unlock, which should be as close together as
+// those of a mutex. One goroutine takes batches and reports what it has written and what is
+// durable.
 //
 // # How the two sides meet
 //

@@ -40,7 +40,7 @@ func Source(ctx context.Context, v catalogue.Values) []connector.Check {
 	out = append(out, checkReplication(ctx, s)...)
 	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read)
 	tables, err := catalog.Find(s.Tables.Captured)
-	// Without names every table is meant, also those that are still to come.
+	// Without names every table is meant, including those that are still to come.
 	if err == nil && len(tables) == 0 && s.Tables.Include != nil {
 		err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the captured tables",
 			Err:    errors.New("no table matches the filters"),
@@ -96,7 +96,7 @@ func checkUncaptured(catalog *pgrepl.Catalog, s *spec.Spec) connector.Check {
 	return c
 }
 
-// checkRights looks whether the role may read the columns that events have.
+// checkRights checks that the role may read the columns that events have.
 func checkRights(catalog *pgrepl.Catalog, s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 	const name = "read rights"
 	for _, t := range tables {
@@ -183,7 +183,7 @@ func checkStandby(server pgrepl.Server) connector.Check {
 	return c
 }
 
-// checkPromotion looks whether the slot survives the promotion of a standby.
+// checkPromotion checks that the slot survives the promotion of a standby.
 func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
 	slot *pgrepl.SlotState) connector.Check {
 	const name = "promotion"
@@ -212,7 +212,7 @@ func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s
 	return c
 }
 
-// checkPublication looks whether the publication is there, or may be made at the first start.
+// checkPublication checks that the publication exists, or may be created at the first start.
 func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
 	tables []pgrepl.FoundTable) connector.Check {
 	p := s.Publication
@@ -256,7 +256,7 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server,
 }
 
 // checkOwners adds to what the start does about the publication that it may not: PostgreSQL demands
-// a table's owner for it, of whom a provider may see more in a role than the catalog says.
+// a table's owner for it; a provider may grant a role more than the catalog says.
 func checkOwners(p pgrepl.Publication, s *spec.Spec, detail, statement string) connector.Check {
 	c := preflight.Finding("publication", detail, nil)
 	owners := p.Owners()
@@ -271,7 +271,7 @@ func checkOwners(p pgrepl.Publication, s *spec.Spec, detail, statement string) c
 	return c
 }
 
-// checkPlugin looks whether the server lets the connector's output plugin be used, and goes on
+// checkPlugin checks that the server lets the connector's output plugin be used, and goes on
 // doing so when it is updated. It is not needed for one that comes with the server.
 func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, slot *pgrepl.SlotState,
 	tables []pgrepl.FoundTable) (c connector.Check, needed bool) {
@@ -312,7 +312,7 @@ func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *s
 			"the server does not have %s or refuses it (%s); the next start migrates slot %q to pgoutput at the same position, with the same events", s.Output.Plugin, pgrepl.ReasonOf(refusal), slot.Name), nil), true
 }
 
-// checkIdentities looks for tables of which PostgreSQL refuses updates and deletes once they are
+// checkIdentities looks for tables whose updates and deletes PostgreSQL refuses once they are
 // published: those without key. They stop nothing, since rows may only be added to them.
 func checkIdentities(s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 	c := preflight.Finding("replica identity", "rows can be told apart", nil)
@@ -328,7 +328,8 @@ func checkIdentities(s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 	return c
 }
 
-// checkRoom looks whether the server has room for one more slot, unless it is there, and for one more walsender.
+// checkRoom checks that the server has room for one more slot, unless it exists, and for one more
+// walsender.
 func checkRoom(ctx context.Context, conn *pgx.Conn, exists bool) []connector.Check {
 	var slots, mostSlots, senders, mostSenders int
 	err := conn.QueryRow(ctx,

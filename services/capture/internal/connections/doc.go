@@ -1,13 +1,13 @@
 // Package connections opens a session's ordinary connections to PostgreSQL and watches what they wait for.
 //
 // Model. A Set has the connections that are open, each with a word for what it is used for. The
-// server takes as long as it needs for a statement, so that no time ends one; but what is waited
-// for, and since when, is said, and a connection whose process on the server has ended is given up.
-// Connections of the replication protocol are opened here, too, and what is asked over them is said
-// where it takes long.
+// server takes as long as it needs for a statement, so statements have no timeout; but what is
+// waited for, and since when, is reported, and a connection whose process on the server has ended
+// is given up. Connections of the replication protocol are opened here too, and slow calls over
+// them are reported.
 //
-// Guarantees. Watch says of a wait at most once a second, and asks the server about it every few
-// seconds. It ends the session only where nothing can come any more.
+// Guarantees. Watch reports a wait at most once a second, and asks the server about it every few
+// seconds. It ends the session only when nothing more can come.
 //
 // Who may call. A Set is safe for concurrent use; a Conn is used by one goroutine at a time.
 package connections

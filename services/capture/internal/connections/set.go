@@ -23,7 +23,7 @@ type Set struct {
 	open map[*Conn]bool // guarded by mu
 }
 
-// NewSet makes a set of connections to one server, of which a report is told what they wait for.
+// NewSet makes a set of connections to one server; report gets what they wait for.
 func NewSet(config pgrepl.Config, report Report) *Set {
 	return &Set{config: config, report: report, open: make(map[*Conn]bool)}
 }
@@ -77,14 +77,14 @@ func (s *Set) Identify(ctx context.Context, repl *pgrepl.Session) (system pgrepl
 	return system, err
 }
 
-// Asking runs what asks the server over a connection that nothing watches; where it takes long, it
-// says what for meanwhile.
+// Asking runs a call over a connection that nothing watches, and reports what it waits for if it
+// takes long.
 func (s *Set) Asking(what string, ask func() error) error {
 	return watchdog.Run(Patience, ask, watchdog.Reports{
 		Slow: func() {
 			s.report.Waits(Wait{New: true,
 				Err: fmt.Errorf(
-					"wait for PostgreSQL at %s to %s, of which nothing has come for %s: the server is stopped or overloaded, a statement of database.initial.statements takes long, or something on the way drops what is sent",
+					"wait for PostgreSQL at %s to %s; nothing has come for %s: the server is stopped or overloaded, a statement of database.initial.statements takes long, or something on the way drops what is sent",
 					s.config.Addresses(), what, Patience)})
 		},
 		Succeeded: s.report.Answers, Failed: s.report.NoticeFailed,

@@ -79,7 +79,7 @@ func (s *Set) Watch(ctx context.Context, end context.CancelCauseFunc) {
 // explain says what a connection waits for, and whether the server answers others.
 func (s *Set) explain(ctx context.Context, c *Conn, since time.Time) Wait {
 	const silent = "the server is stopped or overloaded, or something on the way drops what is sent"
-	wait := fmt.Errorf("wait for PostgreSQL at %s to %s, of which nothing has come since %s (%s)",
+	wait := fmt.Errorf("wait for PostgreSQL at %s to %s: nothing has come since %s (%s)",
 		s.config.Addresses(), c.usedFor(), since.UTC().Format(time.RFC3339), time.Since(since).Round(time.Second))
 	ctx, cancel := context.WithTimeout(ctx, Question)
 	defer cancel()

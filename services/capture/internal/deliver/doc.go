@@ -2,7 +2,7 @@
 //
 // Model. A batch of records and its offset are written by a producer that belongs to one task. It
 // creates each topic before the topic's first record (topic.creation.*, KIP-158) and knows how
-// large a record the topic takes. Kafka transactions are kept open as long as the caller likes:
+// large a record the topic accepts. Kafka transactions stay open as long as the caller likes:
 // several batches share the cost of a commit.
 //
 // Guarantees. Where the broker has transactions, records and offset are in one, by a producer that

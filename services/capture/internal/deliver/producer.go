@@ -156,8 +156,9 @@ func haveTransactions(ctx context.Context, client *kgo.Client) error {
 }
 
 // noTransactions reports whether the answer to the beginning of a transactional producer means that
-// transactions cannot be had, as opposed to not now, or no more for this producer. A service that
-// knows the requests and has no transactions in the user's tier answers with any error.
+// transactions are not available at all, as opposed to not now, or no longer for this producer. A
+// service that knows the requests and has no transactions in the user's tier answers with any
+// error.
 func noTransactions(err error) bool {
 	if _, answered := errors.AsType[*kerr.Error](err); !answered {
 		return false

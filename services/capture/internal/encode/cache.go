@@ -25,7 +25,7 @@ func (c *Cache) Of(rel *pgmodel.Relation) (*Table, error) {
 		if t, err = c.rules.Table(rel); err != nil {
 			return nil, err
 		}
-		for old := range c.byRel { // an older version of the table is not needed any more
+		for old := range c.byRel { // an older version of the table is no longer needed
 			if rel.OID != 0 && old.OID == rel.OID {
 				delete(c.byRel, old)
 			}

@@ -1,9 +1,10 @@
-// Package history keeps which versions the captured tables have had, as readers of their topics see them.
+// Package history keeps the versions that the captured tables have had, as readers of their topics
+// see them.
 //
 // Model. A version is what a table's events are made of: the columns that are sent, with type,
 // optionality and place in the key, and the replica identity. It holds from the first change that
 // was seen with it until the first change that differs; a change of the table that is followed by
-// no row change is not seen, since the replication stream tells of it with the next row only.
+// no row change is not seen, since the replication stream announces it only with the next row.
 // Versions of a table are numbered from 1 without gaps.
 //
 // Guarantees. A description that says the same as the last version makes no version. Versions that

@@ -58,7 +58,7 @@ func (h *History) Observe(table string, d Description, at Point) (v *Version, fr
 		v.Columns = slices.Clone(d.Columns)
 		for i, j := range successor {
 			if j >= 0 && v.Columns[j].Number == 0 && v.OID == last.OID {
-				v.Columns[j].Number = last.Columns[i].Number // the catalog, read late, did not know the name any more
+				v.Columns[j].Number = last.Columns[i].Number // the catalog, read late, no longer knew the name
 			}
 		}
 	}
@@ -76,7 +76,7 @@ func (h *History) Latest(table string) *Version {
 }
 
 // Newest lists the versions of a table, the latest first, or those of all tables if it is empty, by
-// the time from which they hold; at most so many.
+// the time from which they hold; at most that many.
 func (h *History) Newest(table string, most int) []*Version {
 	var all []*Version
 	if table != "" {

@@ -54,7 +54,7 @@ func TestEachChangeOfATableIsNamedAndJudged(t *testing.T) {
 		{"column dropped", "DEFAULT id:1:integer:key1 amount:3:numeric(10,2) code:4:character_varying(10)",
 			"breaking: column note text dropped"},
 		{"column renamed", strings.Replace(before, "note:2", "remark:2", 1), "breaking: column note renamed to remark"},
-		{"column renamed that the catalog does not know any more", strings.Replace(before, "note:2", "remark:0", 1),
+		{"column renamed that the catalog no longer knows", strings.Replace(before, "note:2", "remark:0", 1),
 			"breaking: column note text dropped; column remark text added"},
 		{"names swapped", "DEFAULT id:1:integer:key1 code:2:text? amount:3:numeric(10,2) note:4:character_varying(10)",
 			"breaking: column note renamed to code; column code renamed to note"},

@@ -103,7 +103,7 @@ const (
 	question = 3 * time.Second
 )
 
-// position learns once how far a connector had come. Its slot is watched meanwhile, also while
+// position learns once how far a connector had come. Its slot is watched meanwhile, even while
 // Kafka, which knows, is away.
 func position(ctx context.Context, c *status.Capture, env connector.TaskEnv, prefix string) error {
 	if c.Positioned() || env.BrokersAway() != nil {

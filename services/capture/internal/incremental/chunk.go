@@ -45,7 +45,7 @@ type Chunk struct {
 	err error
 }
 
-// end is why the chunk has no rows, for whoever is told of its table: nil if all rows were read before.
+// end is why the chunk has no rows, for notices about its table: nil if all rows were read before.
 func (c *Chunk) end() error {
 	if c.err == nil && c.Max == nil {
 		return notify.ErrEmpty

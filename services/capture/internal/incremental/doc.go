@@ -2,17 +2,17 @@
 //
 // Model. The method is the watermarks of DBLog (arXiv:2010.12597): a mark is written, a chunk of
 // rows is read, another mark is written; when the stream has passed both marks, the rows of the
-// chunk whose keys did not change between them are delivered. Signals ask for tables, and stop,
-// pause and resume: rows of the signal table, records of the signal topic, and calls. How far it
-// is, a progress.Incremental, is part of the checkpoint.
+// chunk whose keys did not change between them are delivered. Signals request tables, and stop,
+// pause and resume: rows of the signal table, records of the signal topic, and calls. The progress,
+// a progress.Incremental, is part of the checkpoint.
 //
-// Guarantees. A row that was read never comes after a newer change of it. Every row that is there
-// when a table is asked for, and stays, comes once; rows that the key does not tell apart come in
+// Guarantees. A row that was read never comes after a newer change of it. Every row that exists
+// when a table is requested, and stays, comes once; rows that the key does not tell apart come in
 // one chunk. After an interruption the chunk that was not delivered is read again.
 //
-// Who may call. All that takes a batch is called under the buffer's lock: the stream's reader tells
-// of rows and marks, Request and Follow take the lock themselves. Run and Follow have a goroutine
-// each.
+// Who may call. Everything that takes a batch is called under the buffer's lock: the stream's
+// reader passes on rows and marks; Request and Follow take the lock themselves. Run and Follow have
+// a goroutine each.
 //
 // # How a chunk meets the stream
 //

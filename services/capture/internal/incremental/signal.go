@@ -252,8 +252,8 @@ func (n *Snapshots) Request(ctx context.Context, s Signal) (*progress.Incrementa
 }
 
 // checkAsked refuses what cannot be read in chunks: tables without a usable key, and conditions and
-// surrogate keys that their tables do not take. Who calls can be told at once, unlike who writes a
-// signal, whose table ends as failed.
+// surrogate keys that their tables do not take. A caller can be told at once, unlike the writer of
+// a signal, whose table ends as failed.
 func (n *Snapshots) checkAsked(ctx context.Context, found []progress.Collection) error {
 	if len(found) == 0 {
 		return nil
@@ -321,7 +321,7 @@ func (n *Snapshots) collections(ctx context.Context, d SignalData) ([]progress.C
 	return out, nil
 }
 
-// tell tells of the incremental snapshots that p is the progress of.
+// tell notifies of the incremental snapshots whose progress is p.
 func (n *Snapshots) tell(b *buffer.Batch, p progress.Incremental, kind notify.Kind, pairs ...string) error {
 	return n.d.Notifier.Incremental(n.notifications, &b.Batch, p, kind, pairs...)
 }

@@ -104,7 +104,7 @@ func (n *Snapshots) update(b *buffer.Batch, p progress.Incremental) {
 	b.Incremental = n.progress
 }
 
-// Changed tells of a change of the stream: the row before and after it.
+// Changed takes a change of the stream: the row before and after it.
 func (n *Snapshots) Changed(t *encode.Table, before, after pgmodel.Tuple) {
 	if n.window != nil {
 		n.window.note(t, before, after)

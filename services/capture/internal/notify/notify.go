@@ -29,7 +29,7 @@ const (
 	Aborted    Kind = "ABORTED"
 )
 
-// Notifier tells of one connector's snapshots.
+// Notifier notifies of one connector's snapshots.
 type Notifier struct {
 	channels spec.Notifications
 	name     string
@@ -43,7 +43,7 @@ func New(s *spec.Spec, log *slog.Logger) Notifier {
 	return Notifier{channels: s.Notifications, name: s.Prefix, signals: s.Signals.Table, log: log}
 }
 
-// Initial tells of the initial snapshot as a whole.
+// Initial notifies of the initial snapshot as a whole.
 func (n Notifier) Initial(e *debezium.NotificationEncoder, b *debezium.Batch, kind Kind) error {
 	return n.tell(e, b, debezium.InitialSnapshot, kind, "")
 }
@@ -67,7 +67,8 @@ func (n Notifier) TableRead(e *debezium.NotificationEncoder, b *debezium.Batch, 
 		"total_rows_scanned", strconv.FormatInt(rows, 10), "status", "SUCCEEDED")
 }
 
-// Incremental tells of the incremental snapshots that p is the progress of. pairs are names and values of its data.
+// Incremental notifies of the incremental snapshots whose progress is p. pairs are names and values
+// of its data.
 func (n Notifier) Incremental(e *debezium.NotificationEncoder, b *debezium.Batch, p progress.Incremental, kind Kind,
 	pairs ...string) error {
 	return n.tell(e, b, debezium.IncrementalSnapshot, kind, p.Signal, pairs...)

@@ -125,7 +125,7 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 	return &s.settings, nil
 }
 
-// parseFirstTime reads a time in milliseconds since the Unix epoch, of which -1 is now.
+// parseFirstTime reads a time in milliseconds since the Unix epoch; -1 is now.
 func parseFirstTime(text string) (*int64, error) {
 	first, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 	if first == -1 {

@@ -133,7 +133,8 @@ func (s *session) close() {
 	pgrepl.Disconnect(s.conn)
 }
 
-// find finds the tables to poll, also those that were created since. What is gone is polled no more.
+// find finds the tables to poll, including those that were created since. Tables that are gone are
+// no longer polled.
 func (s *session) find(ctx context.Context) error {
 	if s.task.settings.query != "" {
 		if s.sources[""] == nil {

@@ -2,10 +2,10 @@
 // snapshot, the chunks of incremental ones, and the offset of the signal topic.
 //
 // Model. A Progress has two marks on one line: what was taken, which is to be written to Kafka, and
-// what is durable there. Every batch takes a Step, which says what its records bring further, and
-// gets the Checkpoint to write beside them in the same Kafka transaction. When the transaction is
-// committed everything taken is durable at once: transactions are not committed out of order, so
-// that nothing in between has to be kept.
+// what is durable there. Every batch takes a Step, which says how far its records advance the
+// capture, and gets the Checkpoint to write beside them in the same Kafka transaction. When the
+// transaction is committed everything taken is durable at once: transactions are not committed out
+// of order, so nothing in between has to be kept.
 //
 // Guarantees. Nothing here does I/O or looks at a clock. A position of the stream never goes back.
 // Durable, the LSN that may be confirmed to PostgreSQL, never passes the checkpoint that was
@@ -13,5 +13,6 @@
 // says. The JSON of a checkpoint is in json.go alone, and reads what any earlier version wrote, and
 // Debezium's offsets.
 //
-// Who may call. One goroutine at a time: the session before it streams, then whoever delivers batches.
+// Who may call. One goroutine at a time: the session before it streams, then the one that delivers
+// batches.
 package progress

@@ -64,7 +64,7 @@ func (p *Progress) Begun() bool { return p.begun }
 // Checkpoint is where the last step led.
 func (p *Progress) Checkpoint() Checkpoint { return p.taken }
 
-// Begin is for a capture without a position, or whose position does not count any more: it begins
+// Begin is for a capture without a position, or whose position no longer counts: it begins
 // at a point of the stream, and what was read or followed before is forgotten.
 func (p *Progress) Begin(at pgrepl.Position) { *p = Progress{taken: Checkpoint{At: at}, begun: true} }
 

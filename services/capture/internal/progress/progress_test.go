@@ -15,7 +15,8 @@ func position(commit, ordinal uint64) pgrepl.Position {
 	return pgrepl.Position{SystemID: "7", Timeline: 1, Commit: at(commit), Ordinal: ordinal}
 }
 
-// model is a capture's progress in the plainest form: everything that was taken, of which a beginning is durable.
+// model is a capture's progress in the plainest form: everything that was taken, a first part of it
+// durable.
 type model struct {
 	begun   bool
 	start   Checkpoint

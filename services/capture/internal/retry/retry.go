@@ -20,7 +20,8 @@ type Policy struct {
 	// at least: after a crash the server may need wal_sender_timeout to notice that the slot's
 	// reader is gone.
 	SlotInUse, SlotDelay time.Duration
-	// Notice is told of a failed session, and after how long the next one begins.
+	// Notice is called with the error of a failed session, and with the time until the next one
+	// begins.
 	Notice func(err error, in time.Duration)
 }
 

@@ -2,7 +2,7 @@
 //
 // Model. A Log is a connector's part of a compacted topic of one partition: one JSON object
 // (history.Version) a record, with ["connector","schema.table",number] as key. Record makes the
-// record of a version, for whoever writes it.
+// record of a version; others write it.
 //
 // Guarantees. A version that is written in the Kafka transaction of the first events that have it
 // is there if, and only if, they are. A record that cannot be read is logged and left out. Logs do

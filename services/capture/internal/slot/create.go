@@ -36,7 +36,7 @@ func (s *Slot) Create(ctx context.Context, name string, o pgrepl.SlotOptions) (*
 				held = "the primary wrote nothing that it could begin at. " + standbySnapshot
 			}
 			if all := s.holders(); len(all) > 0 {
-				held = fmt.Sprintf("a %s, held it up. %s Nothing else helps but to raise internal.create.slot.command.timeout",
+				held = fmt.Sprintf("a %s, held it up. %s The only other remedy is to raise internal.create.slot.command.timeout",
 					all[0], all[0].Remedy)
 			}
 			err = fmt.Errorf("create replication slot %q within %s: %s: %w", name, s.d.Spec.Slot.CreateTimeout, held, err)

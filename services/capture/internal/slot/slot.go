@@ -17,10 +17,11 @@ type Deps struct {
 	// System is the server that positions were compared with.
 	System pgrepl.System
 	Log    *slog.Logger
-	// Waits is told what the creation of a slot waits for, NoticeFailed what telling failed with.
+	// Waits gets what the creation of a slot waits for, NoticeFailed the panic of Waits as an
+	// error.
 	Waits        func(why string)
 	NoticeFailed func(error)
-	// Unidentified is told of a change that the plugin left out what identifies the row of.
+	// Unidentified gets a change for which the plugin left out what identifies the row.
 	Unidentified func(pgrepl.Table)
 }
 

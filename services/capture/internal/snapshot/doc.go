@@ -1,11 +1,11 @@
 // Package snapshot reads tables as one exported snapshot shows them and delivers their rows as events of operation r.
 //
-// Model. As with Debezium a table is read with all that inherits from it, whether that is captured
-// itself, and then read again, or not. Plan cuts the tables into ranges of pages; a Queue hands
-// them out in order to workers, which read with COPY, each on a connection of its own that has
-// imported the snapshot. Every batch carries how far its ranges are, so that after a crash the next
-// run reads on where the last durable batch ended: under a later snapshot, after the stream was
-// delivered up to it.
+// Model. As with Debezium, a table is read with everything that inherits from it, whether that is
+// captured itself (and then read again) or not. Plan cuts the tables into ranges of pages; a Queue
+// hands them out in order to workers, which read with COPY, each on a connection of its own that
+// has imported the snapshot. Every batch records how far its ranges are, so that after a crash the
+// next run continues where the last durable batch ended: under a later snapshot, after the stream
+// was delivered up to it.
 //
 // Guarantees. All rows that the snapshot shows are delivered. After an interruption rows that
 // changed since the earlier snapshot are read again and can come twice, each time with the state

@@ -11,7 +11,7 @@ import (
 )
 
 // Ranges are at least minRangePages, so that their number stays small and small tables are read in
-// order, and so many that each thread gets several.
+// order, and enough of them that each thread gets several.
 const (
 	minRangePages   = 4096 // 32 MiB
 	rangesForThread = 4

@@ -36,7 +36,7 @@ func specOf(t testing.TB, set map[string]string) *spec.Spec {
 	return s
 }
 
-// pageStep is how far the rows of a table of the test are apart: one each so many pages.
+// pageStep is how many pages the rows of a table of the test are apart.
 const pageStep = 1000
 
 // row is a row of a table of the test, by its page.

@@ -44,7 +44,7 @@ type Exported struct {
 	Name string
 	// Source is the part of the events' source block that all rows have.
 	Source debezium.Source
-	// Release lets it go: when every worker has imported it, it is not needed any more.
+	// Release lets it go: when every worker has imported it, it is no longer needed.
 	Release func()
 }
 
@@ -114,7 +114,7 @@ func (n *Snapshot) Run(ctx context.Context) error {
 		return readers.Wait()
 	})
 	g.Go("holder of an exported snapshot", func() error {
-		// When every worker has imported it, the exported snapshot is not needed any more.
+		// When every worker has imported it, the exported snapshot is no longer needed.
 		for range threads {
 			select {
 			case <-imported:
@@ -179,7 +179,8 @@ func (n *Snapshot) deliverFilled(ctx context.Context) error {
 // the next one exports another.
 const errGone = retry.Passing("the exporting connection may have ended")
 
-// errTableChanged says that a table is not any more what the session found; the next one finds what it is now.
+// errTableChanged says that a table is no longer what the session found; the next session finds
+// what it is now.
 const errTableChanged = retry.Passing(
 	"the table, or one that inherits from it, was dropped or altered while the snapshot read it")
 

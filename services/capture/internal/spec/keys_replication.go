@@ -55,7 +55,7 @@ func (r *reading) replicationKeys() []catalogue.Key {
 			Into: catalogue.Flag(&r.Slot.DropOnStop),
 			Doc:  "Whether the slot is dropped when the connector stops in order. What changes meanwhile is then lost: for tests only.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.PositionLost, When: catalogue.Case(dropsSlot),
-				Doc: "The slot is dropped whenever the task stops in order, also for a change of the configuration: the next start finds none and stops, or with snapshot.mode=when_needed reads all tables again."}}},
+				Doc: "The slot is dropped whenever the task stops in an orderly way, even for a change of the configuration: the next start finds none and stops, or with snapshot.mode=when_needed reads all tables again."}}},
 		{Name: "slot.failover", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium,
 			Group: "CONNECTION_ADVANCED_REPLICATION", DisplayName: "Create failover slot",
 			Into: catalogue.Given(&r.failoverGiven, catalogue.Flag(&r.Slot.Failover)),

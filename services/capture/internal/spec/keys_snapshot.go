@@ -114,7 +114,7 @@ func (r *reading) snapshotKeys() []catalogue.Key {
 			Doc:         "When tables are read: initial (at the first start), initial_only (and then no streaming), always (each start: what changed since the last position comes as the rows that it led to, and deletes have no event), no_data (never; also never), when_needed (also when the slot or its log is gone), configuration_based.",
 			Consequences: []catalogue.Consequence{
 				{Effect: catalogue.StreamStops, When: catalogue.Case(stopsStreaming),
-					Doc: "Nothing is streamed any more from the restart on, while the slot, if there is one, holds the write-ahead log."},
+					Doc: "Nothing is streamed from the restart on, while the slot, if there is one, holds the write-ahead log."},
 				{Effect: catalogue.PositionLost, When: catalogue.Case(startsStreaming),
 					Doc: "The position is that of a snapshot without a slot: the task stops, since no slot has the changes after it, or with snapshot.mode=when_needed reads all tables again. Reset the connector's offsets to start over."},
 				{Effect: catalogue.ReadAgain, When: catalogue.Case(readsAlways),

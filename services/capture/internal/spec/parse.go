@@ -51,7 +51,8 @@ func Parse(v catalogue.Values) (*Spec, error) {
 	return s, nil
 }
 
-// Prefix is what the names of a connector's topics begin with, also of one whose other settings are wrong.
+// Prefix is what the names of a connector's topics begin with, even if its other settings are
+// wrong.
 func Prefix(v catalogue.Values) string {
 	s, _ := read(v)
 	return s.Prefix

@@ -41,7 +41,7 @@ func (r *reading) fault(into any, format string, args ...any) error {
 	return catalogue.Problemf(key, "%s: %w", key, fmt.Errorf(format, args...))
 }
 
-// placed is the key of an event's setting, of which debezium declares the keys, for its place among the others.
+// placed is a key that debezium declares, at its place among the others.
 type placed func(into any) catalogue.Key
 
 // debeziumBatchSize is Debezium's default of max.batch.size, which configurations repeat without

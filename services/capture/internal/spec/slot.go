@@ -55,7 +55,7 @@ type Slot struct {
 	Mismatch Mismatch
 }
 
-// Mismatch is offset.mismatch.strategy: whom to believe where slot and last position differ.
+// Mismatch is offset.mismatch.strategy: which to believe where slot and last position differ.
 type Mismatch string
 
 const (

@@ -54,7 +54,7 @@ const (
 	ReadAlways
 )
 
-// Lost is what is done about changes that the slot does not have any more.
+// Lost is what is done about changes that the slot no longer has.
 type Lost int
 
 const (

@@ -229,7 +229,7 @@ func acceptable(err error) bool {
 	return reason == pgrepl.ReasonSlotAhead || reason == pgrepl.ReasonTimeline
 }
 
-// acrossGap is where the stream goes on in spite of a mismatch.
+// acrossGap is where the stream continues despite a mismatch.
 func acrossGap(f Facts, mismatch error) pgrepl.Position {
 	next := f.Saved.At
 	if pgrepl.ReasonOf(mismatch) == pgrepl.ReasonTimeline {

@@ -1,17 +1,17 @@
-// Package status is what is known of the captures of a worker while they run.
+// Package status is what is known about the captures of a worker while they run.
 //
-// Model. Who works tells an Observer what happens, as Events: a session connects, tables are found
-// and read, the stream begins, records are durable, something is waited for, it failed. A Capture
-// is the observer that remembers: a plain State, the captured Tables, and how far incremental
-// snapshots are. A Registry has the Captures of a worker by name. Metrics and traces are observers
-// of their own.
+// Model. The parts of a capture report to an Observer what happens, as Events: a session connects,
+// tables are found and read, the stream begins, records are durable, something is waited for, it
+// failed. A Capture is the observer that remembers: a plain State, the captured Tables, and how far
+// incremental snapshots are. A Registry has the Captures of a worker by name. Metrics and traces
+// are observers of their own.
 //
 // Status flows one way. Nothing here can change what a capture does: commands have a way of their
 // own (package command), and all that is here of a stream is a function that reads its counters.
 //
 // Guarantees. A Phase follows another only as the table of transitions has it; an event out of turn
-// leaves the phase as it is. What waits for something and goes on (Held, Slow) covers the phase
-// without ending it. Secrets are taken out of every text that is kept.
+// leaves the phase as it is. A wait that passes (Held, Slow) covers the phase without ending it.
+// Secrets are removed from every text that is kept.
 //
 // Captures and Boards are safe for concurrent use. A capture's task and sessions tell;
 // CaptureService and the gauges look.

@@ -51,7 +51,7 @@ type StreamBegan struct {
 	Slot string
 	// Incremental is how far incremental snapshots are.
 	Incremental *progress.Incremental
-	// Counters reads those of the stream, also when it has ended.
+	// Counters reads those of the stream, even after it has ended.
 	Counters func() Counters
 }
 
@@ -91,10 +91,11 @@ type Delivered struct {
 // Held tells what the capture waits for while its phase goes on; a nil Err ends it.
 type Held struct{ Err error }
 
-// Slow tells of trouble with server or broker, which waiting ends, while the session goes on; a nil Err ends it.
+// Slow reports trouble with server or broker that passes by waiting, while the session continues; a
+// nil Err ends it.
 type Slow struct{ Err error }
 
-// Unconverted tells of a value, change or record that could not be sent as it is, and of what kind that is.
+// Unconverted reports a value, change or record that could not be sent as it is, and its kind.
 type Unconverted struct{ Kind string }
 
 // Worked tells how background work came out, which is done besides reading rows and may fail without ending the

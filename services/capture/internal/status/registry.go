@@ -16,7 +16,7 @@ type Registry struct {
 // NewRegistry makes an empty registry.
 func NewRegistry() *Registry { return &Registry{captures: make(map[string]*Capture)} }
 
-// Put shows a capture whose task begins, in the place of what was shown of its connector.
+// Put shows a capture whose task begins, in place of what was shown of its connector.
 func (r *Registry) Put(c *Capture) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

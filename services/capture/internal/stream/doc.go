@@ -7,7 +7,7 @@
 //
 // Guarantees. The identity of a change is the LSN of its transaction's commit and its number in it
 // (transaction.go, which is pure): a stream that goes on at a position repeats nothing before it
-// and leaves out nothing after it, also within a transaction. While no transaction is open the
+// and leaves out nothing after it, even within a transaction. While no transaction is open the
 // position follows the end of the server's log, so that an idle table holds no log back; the
 // checkpoint moves first and the slot after it. A change costs no allocation from the wire to the
 // record. A reader without room stops reading the socket.

@@ -38,7 +38,7 @@ type transaction struct {
 type turn int
 
 const (
-	// passed is a change of a transaction of which all was delivered before.
+	// passed is a change of a transaction that was already delivered in full.
 	passed turn = iota
 	// repeated was delivered before, but not all of its transaction was: it counts.
 	repeated

@@ -17,7 +17,7 @@ import (
 
 // Report is told how the writing goes.
 type Report interface {
-	// Delivered tells of records that are durable.
+	// Delivered reports records that are durable.
 	Delivered(*buffer.Summary)
 	// Waits tells that Kafka has not acknowledged records, or the end of a transaction where there
 	// are none, for a while; it comes from a goroutine of its own. Acknowledges tells that it has
