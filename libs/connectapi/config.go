@@ -23,7 +23,8 @@ type Config struct {
 	// ConnectorService that the handler will call, or SetLoggerLevel, which it does by itself; nil
 	// if they may. Everybody may if it is nil.
 	Allow func(ctx context.Context, call string) error
-	// Changed is told what the handler changed by itself: which call it was, of what, and how it is now.
+	// Changed is called with what the handler changed by itself: the call, its object, and the
+	// result.
 	Changed func(ctx context.Context, call, of, detail string)
 	// Logger is slog.Default if nil.
 	Logger *slog.Logger

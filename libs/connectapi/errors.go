@@ -18,7 +18,7 @@ type apiError struct {
 	code    int
 	message string
 	allow   []string
-	// warnings are said in headers.
+	// warnings go into headers.
 	warnings []string
 }
 

@@ -143,7 +143,7 @@ type answer struct {
 	text     string
 	location string
 	allow    []string
-	// warnings are said in headers, since bodies are Kafka Connect's.
+	// warnings go into headers, since bodies are Kafka Connect's.
 	warnings []string
 }
 

@@ -9,7 +9,7 @@ import (
 // TransactionalPrefix is what transactional ids begin with.
 const TransactionalPrefix = "calypso-"
 
-// TransactionalID is that of a source connector's producer: there is one a connector, which fences.
+// TransactionalID is that of a source connector's producer: there is one for each connector, which fences.
 func TransactionalID(connector string) string { return TransactionalPrefix + connector }
 
 // ConsumerGroup is the Kafka consumer group of a sink connector: connect-<name>, as tools expect, unless the

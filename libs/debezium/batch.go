@@ -11,7 +11,7 @@ const (
 )
 
 // Batch is an arena of Kafka records that an Encoder appends to. Its owner hands Records to a producer as they are and
-// calls Reset once none of them is in use any more; keys and values point into the arena until then. A Batch that is
+// calls Reset once none of them is in use any longer; keys and values point into the arena until then. A Batch that is
 // reused allocates nothing once it has grown to the size of its fullest use. It is not safe for concurrent use.
 type Batch struct {
 	// Records are the records appended since the last Reset. A nil Key or Value is Kafka's null. Partition is -1 where

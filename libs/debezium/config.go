@@ -107,7 +107,8 @@ type Config struct {
 	MessageExclude javaregex.List // message.prefix.exclude.list
 
 	// FailOnConversion is event.converting.failure.handling.mode=fail: a value that cannot be converted is an error.
-	// Otherwise null stands for it and OnConversionFailure, if set, is told (warn); it must be cheap and not block.
+	// Otherwise null stands for it and OnConversionFailure, if set, is called (warn); it must be
+	// cheap and not block.
 	FailOnConversion    bool
 	OnConversionFailure func(*pgmodel.Column, error)
 

@@ -10,7 +10,7 @@
 //     placeholders, and where these come out says what to write of all events of that shape.
 //   - Whatever else, record by record (generic).
 //
-// What a type's values look like is said once, in codecs, which write any format.
+// The form of a type's values is defined once, in codecs, which write any format.
 //
 // Guarantees. The bytes are those of Debezium 3.6 with Kafka Connect's converters, whichever way they
 // are written. In the first two ways a row costs neither reflection nor maps nor an allocation.

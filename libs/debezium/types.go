@@ -34,8 +34,8 @@ var textTypes = map[string]string{
 	"ltree": "io.debezium.data.Ltree", "tsvector": "io.debezium.data.Tsvector",
 }
 
-// base is the codec of a type that is neither array, enum nor domain. Types are told by name, as
-// Debezium tells those of extensions, whose OIDs differ from database to database.
+// base is the codec of a type that is neither array, enum nor domain. Types are recognised by name,
+// as Debezium recognises those of extensions, whose OIDs differ from database to database.
 func (k *compiler) base(t *pgmodel.Type, mod int32) (codec, bool) {
 	if name, ok := textTypes[t.Name]; ok {
 		if name == "" {

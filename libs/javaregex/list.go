@@ -10,7 +10,7 @@ import (
 type List []*Pattern
 
 // ParseList reads a list as Debezium does (Strings.setOfRegex with CASE_INSENSITIVE): commas
-// separate the patterns, but for those after a backslash, and white space around a pattern does not
+// separate the patterns, except those after a backslash, and white space around a pattern does not
 // count. An empty list is nil.
 func ParseList(list string) (List, error) {
 	var patterns List
@@ -24,7 +24,7 @@ func ParseList(list string) (List, error) {
 	return patterns, nil
 }
 
-// Split takes a list apart at its commas, but for those after a backslash, which stand for commas of a pattern.
+// Split takes a list apart at its commas, except those after a backslash, which stand for commas of a pattern.
 func Split(list string) []string {
 	var parts []string
 	from := 0

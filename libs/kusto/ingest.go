@@ -161,7 +161,7 @@ type Queued struct {
 	op       string
 	result   *azkustoingest.Result
 	interval time.Duration
-	// moved is told when the storage that holds the status has moved.
+	// moved is called when the storage that holds the status has moved.
 	moved func() error
 	ended bool
 }

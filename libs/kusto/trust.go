@@ -41,7 +41,7 @@ func hostIn(host string, allowed []string) bool {
 	return false
 }
 
-// sdkTrust hands the hosts that a user allowed to the SDK, whose own list is one a process and has
+// sdkTrust hands the hosts that a user allowed to the SDK, whose own list is per process and has
 // no lock. The override is set once, before the first client exists, and reads allowed hosts from
 // here.
 type sdkTrust struct {

@@ -18,7 +18,7 @@ type Column struct {
 	Generated bool
 	Identity  bool
 	Comment   string
-	// Number is pg_attribute.attnum, which a renamed column keeps; 0 for a column that the catalog does not know any more.
+	// Number is pg_attribute.attnum, which a renamed column keeps; 0 for a column that the catalog no longer knows.
 	Number int16
 	// Declared is the type with its modifier as format_type writes it, such as character varying(40).
 	Declared string

@@ -457,8 +457,8 @@ func (c *Catalog) shape(e *tableEntry, s RelationShape) (*pgmodel.Relation, erro
 	return rel, nil
 }
 
-// declared writes the types of a shape's columns as SQL does. Only for types that the table does
-// not have any more is the server asked.
+// declared writes the types of a shape's columns as SQL does. The server is asked only for types
+// that the table no longer has.
 func (c *Catalog) declared(e *tableEntry, s RelationShape) ([]string, error) {
 	out := make([]string, len(s.Columns))
 	var types, mods []string

@@ -22,7 +22,7 @@ const (
 // coalescer decides before each read of a socket whether to let bytes come together. The zero value never does.
 //
 // A pause alone is not enough: the runtime polls sockets edge-triggered, and every row that arrives
-// would wake a thread of it though nobody reads. While bytes come together the socket is told, by
+// would wake a thread of it though nobody reads. While bytes collect the socket is told, by
 // SO_RCVLOWAT, not to count as readable for so few bytes.
 type coalescer struct {
 	socket syscall.RawConn // nil where there is none to tell

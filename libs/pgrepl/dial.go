@@ -18,7 +18,7 @@ import (
 )
 
 // dialer makes cfg dial as c says. The connections that are made with the context that it returns tell what they met,
-// once they are not used any more. Those of other contexts do not: a failed attempt asks the server to cancel it, on a
+// once they are no longer used. Those of other contexts do not: a failed attempt asks the server to cancel it, on a
 // connection and in a goroutine of its own.
 func (c Config) dialer(ctx context.Context, cfg *pgconn.Config) (context.Context, *dialled) {
 	made := new(dialled)

@@ -76,7 +76,7 @@ type IdleSlot struct {
 	Retained int64
 }
 
-// IdleSlots lists the slots that nobody reads, those that keep most first, but for one that is named.
+// IdleSlots lists the slots that nobody reads, those that keep most first, except one that is named.
 func IdleSlots(ctx context.Context, conn *pgx.Conn, server Server, but string) ([]IdleSlot, error) {
 	now := "pg_current_wal_lsn()"
 	if server.InRecovery {

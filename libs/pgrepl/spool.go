@@ -16,7 +16,7 @@ import (
 type Spool struct {
 	// folder is where files go; they are unlinked at once where the system allows it, and else at the transaction's end.
 	folder string
-	// limit is the most bytes kept in memory over all transactions (hard but for one message).
+	// limit is the most bytes kept in memory over all transactions (hard except for one message).
 	limit  int
 	inMem  int
 	onDisk int64
@@ -127,7 +127,7 @@ func (s *Spool) Abort(xid, sub uint32) {
 }
 
 // Replay calls each for every message of a transaction in order. Messages of rolled-back savepoints
-// are left out, but for those that describe tables: the server describes a table once in a
+// are left out, except those that describe tables: the server describes a table once in a
 // transaction, whatever becomes of the savepoint.
 func (s *Spool) Replay(xid uint32, each func(at LSN, message []byte) error) error {
 	t := s.txs[xid]

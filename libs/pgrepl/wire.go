@@ -72,7 +72,7 @@ const (
 // postgresEpoch is 2000-01-01 in microseconds since the Unix epoch: timestamps of the protocol count from it.
 const postgresEpoch = 946684800000000
 
-// ErrStreamEnded is returned when the server ended the stream in order (it shuts down).
+// ErrStreamEnded is returned when the server ended the stream in an orderly way (it shuts down).
 var ErrStreamEnded = errors.New("the server ended the replication stream")
 
 // parseFrame takes one protocol message from the front of b. It returns its length, 0 if b does not hold all of it, and

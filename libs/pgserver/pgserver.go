@@ -268,7 +268,8 @@ func (s *Server) Ending() string {
 	return s.err.Error()
 }
 
-// Stop ends sessions and the server in order ("fast shutdown"), and returns when it is gone.
+// Stop ends sessions and the server in an orderly way ("fast shutdown"), and returns when it is
+// gone.
 func (s *Server) Stop() error {
 	_ = s.cmd.Process.Signal(os.Interrupt) // fails only if it is gone
 	select {

@@ -17,7 +17,7 @@ const repeatInterval = 10 * time.Second
 // NewLogger returns a logger that writes one JSON object a line to w.
 //
 //   - trace_id and span_id of the context's span are added where there is one.
-//   - Of equal warnings and errors (same level, message and attributes but for Passing ones) only
+//   - Of equal warnings and errors (same level, message and attributes except for Passing ones) only
 //     one is written each ten seconds; the next one says in "repeated" how many were held back.
 //   - The value of an attribute whose key names a secret (password, token, appkey, …) is masked. This is the second
 //     line of defence: values that are secret have type Secret.

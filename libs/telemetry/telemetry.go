@@ -117,7 +117,7 @@ func Start(ctx context.Context, service, version string, opts ...Option) (*Telem
 // unsent says that spans or metrics were not taken: of each the first time, and seldom while it goes
 // on, whatever the texts of the errors are. Nothing waits for them, and what is not taken is lost.
 func (t *Telemetry) unsent(err error) {
-	if t.ending.Load() { // what is given up at the end is said by Shutdown
+	if t.ending.Load() { // Shutdown reports what is given up at the end
 		return
 	}
 	signal := "traces"

@@ -182,7 +182,8 @@ func (p *Postgres) Start(ctx context.Context) (err error) {
 	return err
 }
 
-// Stop shuts the cluster down: fast (SIGINT) ends sessions in order, immediate (SIGQUIT) as after a crash.
+// Stop shuts the cluster down: fast (SIGINT) ends sessions in an orderly way, immediate (SIGQUIT)
+// as after a crash.
 func (p *Postgres) Stop(mode os.Signal) error { return p.process.Stop(mode, 30*time.Second) }
 
 // Shutdown modes of Stop (PostgreSQL manual, Shutting Down the Server).

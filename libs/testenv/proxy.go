@@ -25,7 +25,8 @@ type Proxy struct {
 	// changed is closed and replaced whenever fault changes, to wake stalled copies.
 	changed chan struct{}
 	closed  bool
-	// accepted counts the connections; the first abandoned of them move no byte any more, nor do those that are lost.
+	// accepted counts the connections; the first abandoned of them no longer move bytes, nor do
+	// those that are lost.
 	accepted, abandoned int
 	lost                map[int]bool
 }
@@ -82,7 +83,7 @@ func (p *Proxy) Cut() {
 // Stall lets connections open but moves no byte until Heal, as a half-open network does.
 func (p *Proxy) Stall() { p.set(fault{stall: true, budget: -1}) }
 
-// Abandon lets the connections that are open stay so but moves no byte over them any more, as
+// Abandon leaves open connections open but moves no more bytes over them, as
 // something on the way does that forgot them; new ones work.
 func (p *Proxy) Abandon() {
 	p.mu.Lock()

@@ -383,7 +383,7 @@ func newExtractField(o *options, on part) (Transform, error) {
 	return t, o.err
 }
 
-// fieldPath takes a path apart at its dots, but for those within backticks that begin a step (Kafka
+// fieldPath takes a path apart at its dots, except those within backticks that begin a step (Kafka
 // Connect's SingleFieldPath).
 func fieldPath(text string) ([]string, error) {
 	var path []string

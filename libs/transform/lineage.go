@@ -31,7 +31,7 @@ var (
 
 // Lineage follows the rows of a table through the chain; a nil chain changes nothing. schema is
 // that of the records' values: of change envelopes, or of rows. The chain is asked with made-up
-// creates: with one row, and for each field with the same row but for that field. What comes out
+// creates: with one row, and for each field with the same row except for that field. What comes out
 // differently follows from that field, so nothing needs to be known of the transforms. An error
 // that is neither ErrDropped nor ErrScattered is a transform's, which cannot do with the made-up
 // values.

@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// Validator watches a stream of changes for one promise. It is told of changes one after another, as a consumer sees
-// them, so that it can watch a stream that does not end; those that compare with the source are told by a method Expect
-// what was committed there, at any time.
+// Validator watches a stream of changes for one promise. It gets changes one after another, as a
+// consumer sees them, so that it can watch a stream that does not end; those that compare with the
+// source learn by a method Expect what was committed there, at any time.
 type Validator interface {
 	// Note takes the next change.
 	Note(Change)
-	// Failures are what broke the promise, up to now, if nothing else that was expected comes any more.
+	// Failures are what broke the promise, up to now, if nothing more of what was expected comes.
 	Failures() []Failure
 }
 

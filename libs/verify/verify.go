@@ -4,7 +4,7 @@
 // Model. A Change is one committed change of one row, whichever store it was read from. The truth
 // is a Witness: triggers that note every change in a table of the same database, inside the same
 // transaction, so that what is rolled back was never noted, savepoints included. A TopicReader reads
-// the change topics, ADX a table. Validators are told of a topic's changes one after another and
+// the change topics, ADX a table. Validators get a topic's changes one after another and
 // watch over one promise each: Identity compares with what was committed, key by key, Order, Chain
 // and Transactions find what cannot be in any stream of changes, Fingerprint compares with the table
 // as it was at places of the log. Rows compares unordered rows, State compares the table itself with

@@ -109,7 +109,7 @@ const (
 	// checkTimeout bounds the same where the worker has to ask others: the servers that a configuration names, which may
 	// be slow (10 s) where the worker is not.
 	checkTimeout = 20 * time.Second
-	// connectTimeout bounds how long a connection may take before another worker is told.
+	// connectTimeout bounds how long a connection may take before another worker is called.
 	connectTimeout = time.Second
 )
 
@@ -208,7 +208,8 @@ func (a anyWorker) inTurn() []*worker {
 }
 
 // Invoke implements grpc.ClientConnInterface. What only reads is asked of one worker after the
-// other until one answers. What changes something is told to one worker, which may take its time.
+// other until one answers. A call that changes something goes to one worker, which may take its
+// time.
 func (a anyWorker) Invoke(ctx context.Context, method string, q, answer any, options ...grpc.CallOption) error {
 	var failed []string
 	for _, w := range a.inTurn() {

@@ -16,7 +16,7 @@ import (
 const (
 	// observeInterval is how often the pipelines are looked at between questions.
 	observeInterval = 5 * time.Second
-	// forgetAfter is after how long a pipeline that is not seen any more is forgotten.
+	// forgetAfter is after how long a pipeline that is no longer seen is forgotten.
 	forgetAfter = 10 * time.Minute
 )
 
@@ -45,7 +45,7 @@ func newObserver(now func() time.Time) *observer {
 }
 
 // observe judges a pipeline that has just been asked for: it sets lags, checks and verdict, and says
-// how late its tables are. Nothing of it is changed any more then.
+// how late its tables are. After that it does not change.
 func (o *observer) observe(v checks.View) overview.Listed {
 	p := v.Pipeline
 	o.mu.Lock()

@@ -282,7 +282,7 @@ func (s *service) recentTables(ctx context.Context, source string) ([]*capturev1
 }
 
 // statusOf asks for a connector's state. It has only the name if the fleet cannot be asked, and is
-// nil if there is no such connector any more.
+// nil if the connector no longer exists.
 func statusOf(ctx context.Context, f *fleet, c *connectorv1.Connector) (*connectorv1.ConnectorStatus, error) {
 	answer, err := clientOf(f).GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: c.Name})
 	switch {

@@ -37,7 +37,7 @@ type verification struct {
 	out      grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]
 	patience time.Duration
 	most     int
-	// note is told each difference, after each table that was compared; nil tells nobody.
+	// note is told each difference, after each table that was compared; nil is allowed.
 	note  func(digest.Difference)
 	after func(ctx context.Context, outcome *adminv1.TableVerification, from *tablev1.Table, source, target digest.Table,
 		to *tablev1.Table) error

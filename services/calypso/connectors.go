@@ -81,7 +81,7 @@ func sinkFile(t *target) (connectorFile, error) {
 var places = []string{"database.hostname", "database.port", "kusto.url"}
 
 // register posts a connector to the Kafka Connect API at base. If it is there already, its
-// configuration stays as it is, but for the addresses of source and target. register tries again
+// configuration stays as it is, except the addresses of source and target. register tries again
 // while the API answers that it is not ready.
 func register(ctx context.Context, base string, f connectorFile) error {
 	code, answer, err := call(ctx, http.MethodPost, base+"/connectors", f)

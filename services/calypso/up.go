@@ -6,9 +6,9 @@
 // two connectors, registered by the same REST calls as a user's, and the generator. Everything
 // listens on loopback.
 //
-// Guarantees. All data is below one folder (for root PostgreSQL's may have to be elsewhere; it is said where). Whatever
-// ends the process, the next start with this folder goes on where it stopped. A part that ends by itself ends all, with
-// its reason.
+// Guarantees. All data is below one folder (for root PostgreSQL's may have to be elsewhere; its
+// place is reported). Whatever ends the process, the next start with this folder goes on where it
+// stopped. A part that ends by itself ends all, with its reason.
 package calypso
 
 import (

@@ -35,7 +35,7 @@ type Config struct {
 	// that take it are ended early enough that most notice it in time, and more for what else the
 	// process does where the server is a part of it. 0 is 256 MB.
 	MemoryBeside int64
-	// Threads bounds the query engine's threads; 0 is one a core.
+	// Threads bounds the query engine's threads; 0 is one for each core.
 	Threads int
 	// MaxBatchingTime caps the time of every table's batching policy; 0 obeys the policies, whose shortest is 10 s.
 	MaxBatchingTime time.Duration

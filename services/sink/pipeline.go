@@ -22,7 +22,7 @@ import (
 
 // pipeline is a task that runs: what brings the records of its topics into their tables.
 type pipeline struct {
-	// ctx ends with the task, or with the first failure as its cause, which cancel is told.
+	// ctx ends with the task, or with the first failure as its cause, which cancel gets.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	client *kusto.Client

@@ -59,7 +59,7 @@ type Options struct {
 	CAFile string
 	// TrustedHosts are hosts that every connector may send to, besides Azure's and this machine.
 	TrustedHosts []string
-	// Limited is told how many bytes the sinks of the process may hold together, whenever that changes; nil tells nobody.
+	// Limited gets how many bytes the sinks of the process may hold together, whenever that changes; nil is allowed.
 	Limited func(bytes int64)
 	// Failpoints kill the process at named places, for tests.
 	Failpoints *failpoint.Set

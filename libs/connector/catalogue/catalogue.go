@@ -53,7 +53,8 @@ const (
 	Wide   Width = "LONG"
 )
 
-// Dialect is in whose words the faults of a key are told, and how Kafka Connect's answers show it where the two differ.
+// Dialect is whose words describe the faults of a key, and how Kafka Connect's answers show it
+// where the two differ.
 type Dialect int
 
 const (
@@ -117,8 +118,8 @@ type Key struct {
 	ChangesData bool
 }
 
-// Members are names of a family's keys, after its prefix, that a slip is told by: one that is nearly such a name is
-// warned of.
+// Members are names of a family's keys, after its prefix, by which slips are recognised: one that
+// is nearly such a name is warned of.
 type Members struct {
 	Names []string
 	// Only says that nothing reads other names, unless they are declared by themselves: all of them are warned of.

@@ -14,7 +14,7 @@ import (
 type Target struct {
 	// fill reads a value, which may be the default, into the variable.
 	fill func(value string) error
-	// fillGiven, if it is set, is told whether the configuration sets the key.
+	// fillGiven, if it is set, gets whether the configuration sets the key.
 	fillGiven func(given bool)
 	// fillFamily reads the members of a family, by their names after its prefix.
 	fillFamily func(members map[string]string) error

@@ -19,7 +19,8 @@ const (
 
 // Checked is the outcome of checking a configuration.
 type Checked struct {
-	// Config is as given, but for masks, which were replaced by what they stand for, and for the name.
+	// Config is as given, except for masks, which were replaced by what they stand for, and for the
+	// name.
 	Config map[string]string
 	// Keys are those that the configuration can have.
 	Keys               *catalogue.Catalogue

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// crashesToQuarantine is how often a task may end the process within crashMemory before it is not started any more.
+	// crashesToQuarantine is how often a task may end the process within crashMemory before it is no longer started.
 	crashesToQuarantine = 2
 	crashMemory         = time.Hour
 	maxCrashes          = 32

@@ -36,8 +36,8 @@ type runner struct {
 	runs contain.Waiting
 }
 
-// start runs a task until ctx ends, and then calls ended once, with why the task failed, if it did. A connector of
-// which nothing is known any more is not run.
+// start runs a task until ctx ends, and then calls ended once, with why the task failed, if it did.
+// A connector that is no longer known is not run.
 func (r *runner) start(ctx context.Context, c state.Connector, a state.Action, ended func(trace string)) {
 	r.runs.Go("run of a task", func() {
 		plugin, ok := r.classes.Of(c.Config)
@@ -98,7 +98,7 @@ func (r *runner) run(ctx context.Context, plugin connector.Plugin, c state.Conne
 	about, ended := &doing{}, make(chan struct{})
 	env.Doing = about.set
 	r.runs.Go("watch of a stop", func() { r.watchStop(ctx, id, about, ended) }, func(err error) {
-		logger.Error("what a task waits for is not said any more", "err", err)
+		logger.Error("what a task waits for is no longer reported", "err", err)
 	})
 	defer close(ended)
 	logger.Info("task started")

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// stopNotice is after how long a task that was told to stop and has not ended is worth a word, stopReminder how
-	// often that is said again.
+	// stopNotice is after how long a task that was told to stop and has not ended is reported,
+	// stopReminder how often that is repeated.
 	stopNotice   = 5 * time.Second
 	stopReminder = 30 * time.Second
 )

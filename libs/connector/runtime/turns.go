@@ -22,8 +22,8 @@ const (
 // turns gives tasks their turns to start, in the order in which they come.
 type turns struct {
 	room chan struct{}
-	// alone has room for the one that starts alone until a time, and note is told of it, and by an empty text that
-	// its turn is over. It is nil if none starts alone.
+	// alone has room for the one task that starts alone until a time. note gets its run, and an
+	// empty text when its turn is over. It is nil if none starts alone.
 	alone chan struct{}
 	note  func(run string)
 	each  time.Duration

@@ -96,7 +96,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	working, stopReading := context.WithCancel(ctx)
 	var reader contain.Waiting
 	reader.Go("readings of memory", func() { crashes.Watch(working) }, func(err error) {
-		w.logger.Error("a connector that uses up the memory will not be found any more", "err", err)
+		w.logger.Error("a connector that uses up the memory will no longer be found", "err", err)
 	})
 	defer reader.Wait()
 	defer stopReading()
@@ -105,7 +105,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	var follower contain.Waiting
 	unread := func(err error) {
 		w.store.SetFailure(err)
-		w.logger.Error("the config store is not read any more; restart the worker", "err", err)
+		w.logger.Error("the config store is no longer read; restart the worker", "err", err)
 	}
 	follower.Go("reader of the config store", func() { w.store.Follow(following) }, unread)
 	follower.Go("reader of offsets", func() { w.store.Offsets.Follow(following, offsetsInterval) }, unread)
@@ -165,7 +165,7 @@ func (w *Worker) takePart(ctx context.Context, supervisor *supervisor) error {
 	polling, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPolling()
 	contain.Go("membership of the fleet", func() { w.membership.follow(polling, group, w.config) },
-		func(err error) { w.logger.Error("errors of the fleet's group are not shown any more", "err", err) })
+		func(err error) { w.logger.Error("errors of the fleet's group are no longer shown", "err", err) })
 	leasing := time.NewTicker(w.config.SessionTimeout / 20)
 	defer leasing.Stop()
 	balancing := time.NewTicker(sweepInterval)

@@ -14,7 +14,7 @@ import "time"
 // Lease and thaw. A process that is frozen (SIGSTOP, a paused machine, a long stall of its disk) cannot stop anything,
 // and others take its tasks over after the session. When it thaws, these happen in an order that nobody chooses:
 //
-//	the loop looks at the lease      it has expired: all tasks are told to stop, although nobody said a word
+//	the loop looks at the lease      it has expired: all tasks are told to stop, although nobody asked for that
 //	a heartbeat is answered          the coordinator says that the member is unknown: partitions are lost
 //	a heartbeat of before is read    it was answered before the freeze, and took as long as the freeze did
 //	a task writes                    its producer was fenced by its successor's, which has its transactional id

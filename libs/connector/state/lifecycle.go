@@ -13,7 +13,7 @@ import (
 //   - A task has at most one run at a time; the next starts only after the one before has ended.
 //   - A task is started only while its partition is held, its connector is started, and it has not failed since it was
 //     last configured, restarted or taken over; if it is quarantined, only when it is restarted.
-//   - A report is made only for tasks and connectors whose partition is held, but for UNASSIGNED, which is the last
+//   - A report is made only for tasks and connectors whose partition is held, except UNASSIGNED, which is the last
 //     word on a task that is handed over.
 type Lifecycle struct {
 	partitions int32

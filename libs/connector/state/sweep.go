@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Sweep compares what the status topic says with what this worker said last of what it holds: what differs is said
-// again, and what is said of tasks and connectors that do not exist is removed. worker is this worker's name; exists
-// reports whether a connector has a configuration in any fleet.
+// Sweep compares the status topic with what this worker last reported of what it holds: differences
+// are reported again, and statuses of tasks and connectors that do not exist are removed. worker is
+// this worker's name; exists reports whether a connector has a configuration in any fleet.
 func (l *Lifecycle) Sweep(worker string, said map[string]Statuses, exists func(name string) bool) []Action {
 	var actions []Action
 	for _, id := range l.sortedTasks() {

@@ -19,7 +19,8 @@ type View struct {
 	earlier map[string]map[string]ConfigRecord
 }
 
-// Connector is one connector as of now: its configuration, what is wanted of it, and what is said of it.
+// Connector is one connector as of now: its configuration, its wanted state, and its reported
+// status.
 type Connector struct {
 	// Name is empty of a connector that does not exist.
 	Name string
@@ -29,7 +30,7 @@ type Connector struct {
 	Configured int64
 	Config     map[string]string
 	Tasks      int // as recorded, 0 if unknown
-	// record is what is said about the configuration as a version.
+	// record is the description of the configuration as a version.
 	record   ConfigRecord
 	Target   Target
 	Statuses Statuses
@@ -41,7 +42,7 @@ func (c Connector) Exists() bool { return c.Name != "" }
 // Properties are the configuration with its name, which it may leave out.
 func (c Connector) Properties() map[string]string { return WithName(c.Config, c.Name) }
 
-// Statuses is what the status topic says about a connector, which need not exist any more.
+// Statuses is what the status topic says about a connector, which may no longer exist.
 type Statuses struct {
 	Connector *StatusRecord
 	Tasks     map[int]StatusRecord
@@ -253,7 +254,7 @@ func (v *View) All() []Connector {
 // History are the earlier configurations of a connector by the keys of their records, in no order.
 func (v *View) History(name string) map[string]ConfigRecord { return maps.Clone(v.earlier[name]) }
 
-// Statuses are the statuses of a connector that need not exist any more.
+// Statuses are the statuses of a connector that may no longer exist.
 func (v *View) Statuses(name string) Statuses { return v.statuses[name].clone() }
 
 // AllStatuses are the statuses of every name.

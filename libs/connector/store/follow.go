@@ -62,7 +62,7 @@ func (s *Store) begin(found *prepared) kadm.ListedOffsets {
 	return found.ends
 }
 
-// reached reports whether everything below ends has been applied; it is said once.
+// reached reports whether everything below ends has been applied.
 func (s *Store) reached(ends kadm.ListedOffsets) bool {
 	if ends == nil {
 		return false

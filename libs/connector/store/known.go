@@ -33,7 +33,7 @@ func (k *Known) Connectors() []state.Connector {
 	return k.view.All()
 }
 
-// StatusesOf are the statuses of a connector that may not exist any more.
+// StatusesOf are the statuses of a connector that may no longer exist.
 func (k *Known) StatusesOf(name string) state.Statuses {
 	k.mu.Lock()
 	defer k.mu.Unlock()

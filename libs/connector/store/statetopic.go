@@ -279,7 +279,7 @@ func (t *StateTopic) forget() {
 }
 
 func (t *StateTopic) failed(err error) {
-	slog.Error("a topic of state is not read any more; restart the worker", "topic", t.topic, "err", err)
+	slog.Error("a state topic is no longer read; restart the worker", "topic", t.topic, "err", err)
 }
 
 // Limits of a reading, in bytes: what the broker sends at once is all that it has in memory besides

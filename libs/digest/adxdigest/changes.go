@@ -47,7 +47,7 @@ func (c *Changes) Versions(ctx context.Context, places []int64, keys []string) (
 }
 
 // Remove implements digest.Remover. One command reads the rows and writes their deletions, so no
-// value leaves the cluster; repeated, it finds no row any more and writes nothing.
+// value leaves the cluster; repeated, it no longer finds a row and writes nothing.
 func (c *Changes) Remove(ctx context.Context, places []int64, versions map[string]int64) (int64, error) {
 	const mark = "\x1e"
 	var pairs []string

@@ -49,7 +49,7 @@ func Describe(r debezium.Representation, cfg *debezium.Config) digest.DescribedC
 }
 
 // scalars are the encodings of Kafka Connect's types where the schema has no name that says
-// otherwise; all that events hold as strings, but for what Describe knows, is PostgreSQL's text.
+// otherwise; all that events hold as strings, except what Describe knows, is PostgreSQL's text.
 var scalars = map[record.Type]digest.Encoding{
 	record.Boolean: digest.Truth, record.Int16: digest.Whole, record.Int32: digest.Whole, record.Int64: digest.Whole,
 	record.Float32: digest.Float, record.Float64: digest.Double, record.String: digest.Plain,

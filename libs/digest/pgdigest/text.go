@@ -128,7 +128,7 @@ func units(e digest.Encoding, micros string) string {
 }
 
 // timestampMicros, timeMicros and intervalMicros are numbers of microseconds: whole ones, of type
-// numeric, but for intervals.
+// numeric, except intervals.
 func timestampMicros(name string) string {
 	return "(extract(epoch FROM date_trunc('second', " + name +
 		"))::bigint::numeric * 1000000 + extract(microseconds FROM " + name + ")::bigint % 1000000)"

@@ -106,7 +106,7 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 	case slot.Missing:
 		return finding{failure,
 			fmt.Sprintf(
-				"the server has no slot %s any more: changes since it went are missing (somebody dropped it, or the server by itself: Azure does when nobody reads it and storage gets tight)", slot.Name), again}
+				"the server no longer has the slot %s: changes since it went are missing (somebody dropped it, or the server by itself: Azure does when nobody reads it and storage gets tight)", slot.Name), again}
 	case slot.ConfirmedFlushLsn == unmade && p.Capture.DurableLsn == "":
 		return fine(fmt.Sprintf("slot %s is being made", slot.Name))
 	case slot.Conflicting, slot.WalStatus == "lost":
@@ -186,7 +186,7 @@ func confirming(p *adminv1.Pipeline) string {
 	switch p.SourceStatus.GetState() {
 	case connectorv1.State_STATE_PAUSED, connectorv1.State_STATE_STOPPED:
 		return fmt.Sprintf(
-			"calypsoctl resume %s; or, if it is not needed any more, delete it and then: SELECT pg_drop_replication_slot('%s')",
+			"calypsoctl resume %s; or, if it is no longer needed, delete it and then: SELECT pg_drop_replication_slot('%s')",
 			p.Source, p.Capture.GetSlot().GetName())
 	}
 	return "see why capture does not confirm: calypsoctl describe " + p.Source

@@ -162,7 +162,7 @@ func Sort(all []*adminv1.HealthCheck) {
 	slices.SortStableFunc(all, func(a, b *adminv1.HealthCheck) int { return cmp.Compare(b.State, a.State) })
 }
 
-// idles says that a sink of the pipeline does not run: how far it is behind is said where its state is.
+// idles says that a sink of the pipeline does not run: its lag is shown with its state.
 func idles(p *adminv1.Pipeline, sink string) bool {
 	return slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool {
 		return s.Status.GetName() == sink && Idle(s.Sink)
@@ -216,7 +216,7 @@ type dated struct {
 	since time.Time
 }
 
-// Date sets since of all checks of a pipeline, and forgets those that are not made any more.
+// Date sets since of all checks of a pipeline, and forgets those that are no longer made.
 func (m *Memory) Date(now time.Time, all []*adminv1.HealthCheck) {
 	next := make(map[key]dated, len(all))
 	for _, c := range all {

@@ -430,7 +430,7 @@ func TestWhatASlotKeepsForAPausedSourceIsSaidAndWhatConfirmsIt(t *testing.T) {
 			Progress, "nobody reads slot debezium", "calypsoctl resume src"},
 		"little space": {func(v *View, s *capturev1.Slot) { s.RetainedBytes, s.SafeWalBytes = 9<<30, 1<<30 },
 			SlotSpace, "lost after another 1.0 GiB",
-			"SELECT pg_reload_conf(); and calypsoctl resume src; or, if it is not needed any more"},
+			"SELECT pg_reload_conf(); and calypsoctl resume src; or, if it is no longer needed"},
 		"in danger": {func(v *View, s *capturev1.Slot) { s.WalStatus = "unreserved" },
 			Slot, "1.0 GiB of WAL wait for it", "SELECT pg_reload_conf(); and calypsoctl resume src"},
 	} {

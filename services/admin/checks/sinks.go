@@ -17,7 +17,7 @@ const recent = 2 * time.Minute
 // Idle says that no task of a sink runs: then all that is known of it is what waits in its topics.
 func Idle(s *sinkv1.Sink) bool { return s.GetGuarantee() == "" }
 
-// waits adds to what is said of a sink that does not run how much waits for it.
+// waits adds how much waits for a sink that does not run.
 func waits(f finding, p *adminv1.Pipeline, s *adminv1.PipelineSink) finding {
 	if f.state == ok || s.Sink == nil || !Idle(s.Sink) {
 		return f

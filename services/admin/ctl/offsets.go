@@ -298,7 +298,7 @@ func batchesIn(note string) int {
 // confirmation gives a command the flag without which it only says what would follow.
 func confirmation(cmd *cobra.Command) *bool {
 	return cmd.Flags().Bool("yes", false,
-		"do it; without it, only what would follow is said. A running connector is stopped for it and resumed")
+		"do it; without it, only the consequences are shown. A running connector is stopped for it and resumed")
 }
 
 // moved is the answer to a change of offsets.

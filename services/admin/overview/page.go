@@ -45,7 +45,7 @@ func Tables(all []*adminv1.TableStatus, q *adminv1.ListTablesRequest) (*adminv1.
 	return &adminv1.ListTablesResponse{Tables: page, NextPageToken: next, TotalSize: int32(len(rows))}, nil
 }
 
-// Listed is a pipeline as it was last seen, which nobody changes any more.
+// Listed is a pipeline as it was last seen. It does not change.
 type Listed struct {
 	Pipeline *adminv1.Pipeline
 	Summary  *adminv1.PipelineSummary

@@ -258,7 +258,7 @@ func bindMaxSize(b *binder, x syntax.CallNode, at int, env env) int64 {
 	return min(n, maxElements)
 }
 
-// aggList makes make_list and make_set. Null values are left out, but for lists of dynamic
+// aggList makes make_list and make_set. Null values are left out, except lists of dynamic
 // (make_list_with_nulls keeps them all); the elements of arrays are taken one by one. The order is
 // that of the rows, when they have one.
 func aggList(o listOptions) aggregate {

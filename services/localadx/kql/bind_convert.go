@@ -15,7 +15,7 @@ func goCall(name string, result Type, args ...string) string {
 	return callGo(scalar.SQLName(name, result), args)
 }
 
-// callGo calls a Go function by its name in the database. It is told which query it works for.
+// callGo calls a Go function by its name in the database. It gets the query that it works for.
 func callGo(function string, args []string) string {
 	return call(function, append([]string{scalar.RunNumber + "()"}, args...)...)
 }

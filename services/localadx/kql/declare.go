@@ -7,7 +7,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// noQuery is what is said of statements without a result.
+// noQuery is the error for statements without a result.
 const noQuery = "The query has no expression that yields a result"
 
 // bindBody binds statements whose last is the query, in a new scope.

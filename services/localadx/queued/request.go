@@ -33,7 +33,7 @@ type Request struct {
 	Report Reporting
 }
 
-// Reporting says who is told how the request ended.
+// Reporting says where the end of the request is reported.
 type Reporting struct {
 	Successes, Failures bool
 	Queue               bool

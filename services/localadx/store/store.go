@@ -44,7 +44,7 @@ type Options struct {
 	// MemoryLimit bounds the process's memory, in DuckDB's notation, such as "1GB"; DuckDB's buffers
 	// have three quarters of it. Empty is "1GB".
 	MemoryLimit string
-	// Threads bounds the threads of all queries together; 0 is one a core.
+	// Threads bounds the threads of all queries together; 0 is one for each core.
 	Threads int
 	// ReservedNames refuses names that begin or end with two underscores.
 	ReservedNames bool

@@ -15,7 +15,8 @@ import (
 var version = "development"
 
 func main() {
-	// A command that is told to end, also by a terminal that closes, removes what it has made for a time (probe).
+	// A command that is told to end, even by a terminal that closes, removes what it has made
+	// temporarily (probe).
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		ends = append(ends, syscall.SIGHUP)

@@ -41,7 +41,7 @@ type Producer struct {
 	topics        *topicMaker
 	limits        *kafka.TopicLimits
 	transactional bool
-	// transactionalID fences: there is one a connector.
+	// transactionalID fences: there is one for each connector.
 	transactionalID string
 	offsetsTopic    string
 	// open says that something was written that waits for Commit.

@@ -12,7 +12,7 @@ type Snapshot struct {
 	Tables map[string]*Table `json:"tables,omitempty"`
 }
 
-// Table is how far the reading of one table is: the pages below Next are delivered but for the open
+// Table is how far the reading of one table is: the pages below Next are delivered except for the open
 // ranges; all of them where Next is -1.
 type Table struct {
 	Next int64             `json:"next"`

@@ -1,4 +1,4 @@
-// Package avro reads Avro object container files as JSON texts, one a record.
+// Package avro reads Avro object container files as JSON texts, one for each record.
 //
 // A file comes from outside, so every length, count and depth in it is a claim: nothing is
 // allocated for one before the bytes are there, and what a record may become is bounded. Blocks are

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// matcher finds the matches of a regular expression. Package regexp does it, but for word
+// matcher finds the matches of a regular expression. Package regexp does it, except word
 // boundaries in texts that are not ASCII: it knows ASCII's only, so that its program is run here
 // then.
 type matcher struct {

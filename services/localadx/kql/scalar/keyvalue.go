@@ -105,7 +105,7 @@ func (r *kvReader) key(before string) string {
 	return strings.TrimSpace(key)
 }
 
-// quoted takes a value in quotes, as it is between them but for its escapes.
+// quoted takes a value in quotes, as it is between them except for its escapes.
 func (r *kvReader) quoted() (string, bool) {
 	rest := r.text
 	if strings.TrimSpace(r.pair) != "" {

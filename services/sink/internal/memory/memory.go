@@ -25,7 +25,7 @@ type Process struct {
 	Limit, tasks atomic.Int64
 	// files are what is expanded to be made a file of.
 	files turns
-	// Limited is told the limit; nil tells nobody.
+	// Limited gets the limit; nil is allowed.
 	Limited func(bytes int64)
 }
 

@@ -22,7 +22,7 @@ type inbox struct {
 	low    int64
 	// quiet says that the partition has nothing left to do; putting records in unsets it.
 	quiet bool
-	// closed says that nobody takes from it any more.
+	// closed says that nobody takes from it any longer.
 	closed bool
 }
 

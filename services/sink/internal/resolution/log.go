@@ -13,7 +13,7 @@
 // changes no answer.
 //
 // A record that no writer of the log has written, such as one that cannot be read, counts as none and
-// is told by its position.
+// is known by its position.
 //
 // Guarantee. A letter is in one open batch at most. Whoever sends an open batch sends the same rows
 // under the same tag, so a target that knows tags takes them once.

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 )
 
-// The scanner walks JSON text in place. What it delimits is one value of JSON but for the inside of
+// The scanner walks JSON text in place. What it delimits is one value of JSON except for the inside of
 // strings, whose contents it skips: see sound. Every function takes the index of a
 // value's first byte and gives the index after it, or -1 if the text ends or is no JSON.
 

@@ -17,7 +17,7 @@ func Keys() (*catalogue.Catalogue, error) {
 		return nil, err
 	}
 	return keys.Reading(func(v catalogue.Values) any {
-		s, _ := read(v, Defaults{}) // what cannot be read is told where it is checked
+		s, _ := read(v, Defaults{}) // what cannot be read is reported where it is checked
 		return s
 	}), nil
 }

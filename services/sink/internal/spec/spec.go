@@ -70,7 +70,7 @@ type Spec struct {
 	Mode                  Mode
 	TagRetention          string
 	Tolerate, LogErrors   bool
-	// Acknowledged are columns, as topic:column, that are known to get no values any more.
+	// Acknowledged are columns, as topic:column, that are known to no longer get values.
 	Acknowledged []string
 	// MissingStopsTopic has a topic stand still, and not the task, whose next records are gone.
 	MissingStopsTopic bool

@@ -16,7 +16,7 @@ const (
 	TopicDeleted Kind = iota + 1
 	// RecordsMissing says that records were removed from the topic before the sink had read them.
 	RecordsMissing
-	// ColumnWithoutField says that a column gets no values any more, since no field is for it.
+	// ColumnWithoutField says that a column no longer gets values, since no field fills it.
 	ColumnWithoutField
 	// Truncated says that the source truncated the table, which the target does not follow.
 	Truncated

@@ -190,7 +190,7 @@ func (u *coverage) changed(before, now row.Target) {
 		u.cluster.Status.Tell(&status.Notice{
 			Kind: status.FieldWithoutColumn, Topic: u.route.Topic, Table: table, Column: column,
 			Summary: fmt.Sprintf(
-				"%s of topic %s goes nowhere any more: column %s of %s took it until the table was changed in the cluster", field,
+				"%s of topic %s no longer goes anywhere: column %s of %s took it until the table was changed in the cluster", field,
 				u.route.Topic, column, table),
 			Remedy: fmt.Sprintf(
 				"If the column was renamed, have a mapping take it from there, or name it as before; rows that came meanwhile lack the value, and come again with calypsoctl offsets reset. If it is as it should be: acknowledged.columns=%s:%s",

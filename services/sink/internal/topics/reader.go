@@ -34,7 +34,7 @@ type Reader struct {
 type Partitions interface {
 	// Sources names them.
 	Sources() []batch.Source
-	// Orphan has no offset of a topic's committed any more.
+	// Orphan stops commits for a topic.
 	Orphan(topic string)
 	// Quiet reports whether none of a topic's has anything left to do.
 	Quiet(topic string) bool

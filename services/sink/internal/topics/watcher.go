@@ -96,7 +96,7 @@ func (w *Watcher) noticed(topic string, again bool) {
 	}
 	n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: take it out of topics"
 	if r.Spec.Pattern != nil {
-		n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: restart the connector, whose topics.regex does not find it any more: calypsoctl restart " + r.Env.Connector
+		n.Remedy = "Nothing has to be done if the topic is made again. If it will not be, restart the connector, whose topics.regex no longer finds it: calypsoctl restart " + r.Env.Connector
 	}
 	r.Status.Tell(n)
 }
