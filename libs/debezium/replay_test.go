@@ -49,7 +49,10 @@ func TestRecordsEqualThoseOfDebezium(t *testing.T) {
 		if slices.Contains(otherSuites, name) {
 			continue
 		}
-		t.Run(name, func(t *testing.T) { replay(t, pg, name, dir) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has a database of its own, and waits for the server most of the time
+			replay(t, pg, name, dir)
+		})
 	}
 }
 

@@ -61,6 +61,9 @@ func (v *Identity) Allow(snapshots int) { v.promise.Snapshots = snapshots }
 // Expect tells of changes that were committed, for each key in their order.
 func (v *Identity) Expect(committed ...Change) { v.committed = append(v.committed, committed...) }
 
+// Expected counts the changes that were committed.
+func (v *Identity) Expected() int { return len(v.committed) }
+
 // Note keeps the change: a row can look the same after several changes, so that only what follows says which it was.
 func (v *Identity) Note(c Change) { v.seen = append(v.seen, c) }
 

@@ -15,7 +15,8 @@ import (
 type Mark struct {
 	// Table is schema.table.
 	Table string
-	LSN   uint64
+	// LSN is where the log went on: the next change may begin there.
+	LSN uint64
 	// Rows counts the table's rows, Sum adds up numbers of 32 bits that stand for them.
 	Rows, Sum int64
 }
@@ -58,7 +59,7 @@ func (v *Fingerprint) table(name string) *fingerprinted {
 func (v *Fingerprint) Note(c Change) {
 	t := v.table(c.Table)
 	if c.Op != Read { // a row that is read is not newer than the stream
-		for len(t.marks) > 0 && t.marks[0].LSN < c.LSN {
+		for len(t.marks) > 0 && t.marks[0].LSN <= c.LSN {
 			t.failures = append(t.failures, t.compare(t.marks[0])...)
 			t.marks = t.marks[1:]
 		}

@@ -60,7 +60,7 @@ func watched(stream []verify.Change) verify.Validators {
 	transactions.Expect(committed...)
 	fingerprint := verify.NewFingerprint("id", "v")
 	// What md5 makes of rows is PostgreSQL's to say where there is one.
-	for _, m := range []verify.Mark{{LSN: 95}, {LSN: 125, Rows: 3}, {LSN: 145, Rows: 3}, {LSN: 175, Rows: 3},
+	for _, m := range []verify.Mark{{LSN: 95}, {LSN: 130, Rows: 3}, {LSN: 145, Rows: 3}, {LSN: 175, Rows: 3},
 		{LSN: 185}, {LSN: 205, Rows: 2}} {
 		m.Table, m.Sum = "s.t", sumAt(committed, m.LSN)
 		fingerprint.Expect(m)

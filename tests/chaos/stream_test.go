@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -38,6 +39,42 @@ func newStream(brokers, table string, promise verify.Promise, images verify.Imag
 // read tells the validators what is new in the topic.
 func (s *stream) read(ctx context.Context) error { return s.reader.Read(ctx, s.validators.Note) }
 
+// await reads the topic until nothing that was committed is missing, for two minutes at most, and reports whether it is
+// worth to wait on: something is missing, and more came meanwhile. It fails the test where no more comes.
+func (s *stream) await(t *testing.T, running func(context.Context) error) (more bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	first, looked := len(s.identity.Seen()), -1
+	var missing error
+	err := testenv.WaitFor(ctx, "every change of "+s.table, func(ctx context.Context) error {
+		before := len(s.identity.Seen())
+		if err := s.read(ctx); err != nil {
+			return err
+		}
+		// What is missing takes long to say of many changes, so it is said when no more come.
+		came := len(s.identity.Seen())
+		if came > before {
+			return fmt.Errorf("%d changes came, of %d", came, s.identity.Expected())
+		}
+		if came != looked {
+			looked, missing = came, nil
+			if report := s.identity.Report(); len(report.Lost) > 0 {
+				missing = report.Err()
+			}
+		}
+		if missing != nil {
+			return errors.Join(missing, running(ctx))
+		}
+		return nil
+	})
+	more = len(s.identity.Seen()) > first
+	if err != nil && !more {
+		t.Fatalf("no more comes: %v", err)
+	}
+	return err != nil && more
+}
+
 // settle waits until all that was committed in the table is in the topic, and demands that every promise was kept and
 // that the table rebuilt from the topic is the table. running says what may be wrong with the connector.
 func (s *stream) settle(t *testing.T, conn *pgx.Conn, running func(context.Context) error) {
@@ -48,15 +85,9 @@ func (s *stream) settle(t *testing.T, conn *pgx.Conn, running func(context.Conte
 	}
 	s.identity.Expect(committed...)
 	s.transactions.Expect(committed...)
-	testenv.Eventually(t, 2*time.Minute, "every change of "+s.table+" to arrive", func(ctx context.Context) error {
-		if err := s.read(ctx); err != nil {
-			return err
-		}
-		if report := s.identity.Report(); len(report.Lost) > 0 {
-			return errors.Join(report.Err(), running(ctx))
-		}
-		return nil
-	})
+	for s.await(t, running) {
+		t.Logf("%d changes of %s have come, of %d", len(s.identity.Seen()), s.table, s.identity.Expected())
+	}
 	// What would come too often may come late.
 	time.Sleep(time.Second)
 	if err := s.read(t.Context()); err != nil {

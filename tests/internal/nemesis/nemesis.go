@@ -71,7 +71,7 @@ var settings = map[string][]struct {
 	values []string
 }{
 	Source: {
-		{"max.batch.size", []string{"7", "256", "2048"}},
+		{"max.batch.size", []string{"100", "500", "2048"}},
 		{"incremental.snapshot.chunk.size", []string{"16", "200", "1024"}},
 		{"heartbeat.interval.ms", []string{"0", "500"}},
 	},
