@@ -125,6 +125,8 @@ func refusal(c Config, op string, pg *pgconn.PgError) error {
 			"Add a line for this host, user and database to pg_hba.conf (or a firewall rule and database.sslmode=require on a managed server) and reload the server."}
 	case pg.Code == "28000" && strings.Contains(pg.Message, "certificate"):
 		return &Error{ReasonAuthentication, op, cause, clientCertificateRemedy}
+	case pg.Code == "28000" && strings.Contains(pg.Message, "not permitted to log in"):
+		return &Error{ReasonAuthentication, op, cause, fmt.Sprintf("Run ALTER ROLE %s LOGIN;", QuoteIdent(c.User))}
 	case strings.HasPrefix(pg.Code, "28"):
 		return &Error{ReasonAuthentication, op, cause,
 			"Check database.user and database.password; the password of a role is set with ALTER ROLE … PASSWORD …."}
@@ -170,9 +172,23 @@ func unreachable(op string, decisive error, met unmet) error {
 	if _, ok := errors.AsType[*wordless](decisive); ok {
 		return &Error{ReasonUnreachable, op, met, wordlessRemedy}
 	}
+	if asksOtherwise(decisive) {
+		return &Error{ReasonAuthentication, op, met, otherwiseRemedy}
+	}
 	return &Error{ReasonUnreachable, op, met,
 		"Check database.hostname, database.port and database.sslmode and that the server runs; the connector keeps trying."}
 }
+
+// asksOtherwise reports whether the server asks for a way to log in that the client does not have: GSSAPI, SSPI, or
+// one that came after this version. pgconn has no types for it.
+func asksOtherwise(err error) bool {
+	text := err.Error()
+	return slices.ContainsFunc([]string{"failed GSS auth", "AuthTypeSSPI", "unknown authentication type",
+		"server does not support SCRAM-SHA-256", "OAuth authentication required"},
+		func(words string) bool { return strings.Contains(text, words) })
+}
+
+const otherwiseRemedy = "The server asks this user for a way to log in that Calypso does not have (GSSAPI, which is Kerberos, SSPI or OAuth): give the user and the worker's address a line of their own with scram-sha-256, ldap or cert in pg_hba.conf, before the one that matches now, and reload the server."
 
 // answeredByOther is the error where another server has answered, or PostgreSQL by a line of text, which is all that it
 // has for a client that it cannot give a process.

@@ -2,6 +2,7 @@ package pgrepl
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
@@ -98,6 +99,31 @@ func TestWhatAServerLacksForNowIsWaitedForUnlessItIsASettingOfIts(t *testing.T) 
 		if got := Transient(fmt.Errorf("stream: %w", &pgconn.PgError{Code: code,
 			Message: "could not write to data file for XID 733: No space left on device"})); got != want {
 			t.Errorf("%s: %t, want %t", code, got, want)
+		}
+	}
+}
+
+func TestAServerThatAsksForAnotherWayToLogInIsNotWaitedFor(t *testing.T) {
+	for code, says := range map[uint32]string{7: "GSS", 9: "SSPI", 77: "unknown authentication type"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 1<<12)) // the startup message
+				_, _ = conn.Write(binary.BigEndian.AppendUint32([]byte{'R', 0, 0, 0, 8}, code))
+			}
+		}()
+		at := l.Addr().(*net.TCPAddr)
+		_, err = Config{Host: "127.0.0.1", Port: uint16(at.Port), User: "u", Database: "d", SSLMode: "disable"}.Connect(t.Context())
+		if ReasonOf(err) != ReasonAuthentication || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "pg_hba.conf") {
+			t.Errorf("authentication %d: %v", code, err)
 		}
 	}
 }

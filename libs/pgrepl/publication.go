@@ -233,12 +233,37 @@ func (p Publication) exec(ctx context.Context, conn *pgx.Conn, op, sql string) e
 			return nil
 		case "42501":
 			return &Error{ReasonPublicationMake, op, serverError(pg), p.makeRemedy(conn.Config(), sql)}
+		case "25006":
+			if by := readOnlyBy(ctx, conn); by != "" {
+				return &Error{ReasonPublicationMake, op, serverError(pg),
+					fmt.Sprintf("Run %s RESET default_transaction_read_only; or, as a role that may write: %s;", by, sql)}
+			}
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: run %q: %w", op, sql, err)
 	}
 	return nil
+}
+
+// readOnlyBy is the statement that a setting of the role or the database is changed by which makes its transactions
+// read-only; empty where it is not one of theirs, as on a standby or on a server without space, which passes.
+func readOnlyBy(ctx context.Context, conn *pgx.Conn) string {
+	var source string
+	err := conn.QueryRow(ctx, "SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on'").
+		Scan(&source)
+	role, database := "ALTER ROLE "+QuoteIdent(conn.Config().User), "DATABASE "+QuoteIdent(conn.Config().Database)
+	switch {
+	case err != nil:
+		return ""
+	case source == "user":
+		return role
+	case source == "database":
+		return "ALTER " + database
+	case source == "database user":
+		return role + " IN " + database
+	}
+	return ""
 }
 
 // makeRemedy says who may run a statement that makes or widens the publication, and how the role comes to that right.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -278,6 +279,10 @@ func (s *SlotState) check(op string, want SlotName) error {
 	if s.WALStatus == "lost" {
 		return slotLost(op, want.Name, errors.New("wal_status is \"lost\""))
 	}
+	if s.Plugin == "" {
+		return &Error{ReasonSlotPlugin, op, errors.New("it is a physical slot, as standbys have, from which no changes can be read"),
+			"Set slot.name to a slot of this connector's own."}
+	}
 	if s.Database != want.Database {
 		return &Error{ReasonSlotDatabase, op, fmt.Errorf("the slot belongs to database %q", s.Database),
 			"Set slot.name to a slot of this connector's own."}
@@ -285,7 +290,15 @@ func (s *SlotState) check(op string, want SlotName) error {
 	if s.Plugin != want.Plugin {
 		return &Error{ReasonSlotPlugin, op, fmt.Errorf("the slot's output plugin is %s, the connector wants %s",
 			s.Plugin, want.Plugin),
-			fmt.Sprintf("Set plugin.name=%s, or slot.name to a slot of this connector's own.", s.Plugin)}
+			otherPlugin(s.Plugin)}
 	}
 	return nil
+}
+
+// otherPlugin is what to do about a slot of another plugin than the connector's, which may be one that it cannot read.
+func otherPlugin(plugin string) string {
+	if plugin == "pgoutput" || plugin == "decoderbufs" || strings.HasPrefix(plugin, "wal2json") {
+		return fmt.Sprintf("Set plugin.name=%s, or slot.name to a slot of this connector's own.", plugin)
+	}
+	return "Set slot.name to a slot of this connector's own: no connector reads what " + plugin + " sends."
 }

@@ -136,3 +136,57 @@ func TestMembershipInARoleOfAProviderIsNoRightToReplicate(t *testing.T) {
 		t.Errorf("error %v, want %s", err, pgrepl.ReasonReplication)
 	}
 }
+
+func TestTheStatementsOfAnErrorAboutARightOrSettingOfTheRoleLetTheConnectorStart(t *testing.T) {
+	const reading = "GRANT USAGE ON SCHEMA SCHEMA_NAME TO ROLE; GRANT SELECT ON SCHEMA_NAME.a TO ROLE; "
+	for name, c := range map[string]struct{ prepare, publication, reason string }{
+		"no right to the table":  {"GRANT USAGE ON SCHEMA SCHEMA_NAME TO ROLE", "FOR ALL TABLES", "TABLE_RIGHT_MISSING"},
+		"no right to the schema": {"GRANT SELECT ON SCHEMA_NAME.a TO ROLE", "FOR ALL TABLES", "TABLE_RIGHT_MISSING"},
+		"rows that policies hide": {reading + "ALTER TABLE SCHEMA_NAME.a ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON SCHEMA_NAME.a USING (id = 0); alter role ROLE SET row_security = off",
+			"FOR ALL TABLES", "TABLE_RIGHT_MISSING"},
+		"no right to log in": {reading + "alter role ROLE NOLOGIN", "FOR ALL TABLES", "AUTHENTICATION_FAILED"},
+		"read-only transactions of the role": {"alter role ROLE SUPERUSER; alter role ROLE SET default_transaction_read_only = on", "",
+			"PUBLICATION_RIGHT_MISSING"},
+		"read-only transactions of the role there": {"alter role ROLE SUPERUSER; alter role ROLE in database DATABASE_NAME SET default_transaction_read_only = on",
+			"", "PUBLICATION_RIGHT_MISSING"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSource(t)
+			schema := "sch " + s.db
+			s.exec(t, fmt.Sprintf("CREATE SCHEMA %q; CREATE TABLE %[1]q.a (id int PRIMARY KEY, x text); INSERT INTO %[1]q.a VALUES (1)", schema))
+			if c.publication != "" {
+				s.exec(t, "CREATE PUBLICATION "+s.db+" "+c.publication)
+			}
+			set := s.role(t, strings.NewReplacer("SCHEMA_NAME", pgrepl.QuoteIdent(schema), "DATABASE_NAME", s.db).Replace(c.prepare))
+			config := s.config("c"+s.db, set)
+			err := start(t, config).failure(t)
+			if string(pgrepl.ReasonOf(err)) != c.reason {
+				t.Fatalf("the failure is %v, want %s", err, c.reason)
+			}
+			_, remedy, _ := strings.Cut(err.Error(), ". Run ")
+			statements, _, _ := strings.Cut(remedy, "; or")
+			s.exec(t, strings.TrimSuffix(statements, ";."))
+			start(t, config)
+			await(t, s.db+"."+strings.ReplaceAll(schema, " ", "_")+".a", 1)
+		})
+	}
+}
+
+func TestASlotThatNoConnectorCanReadIsNamedAsWhatItIs(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	physical, testing := s.db+"_p", s.db+"_t"
+	s.exec(t, fmt.Sprintf("SELECT pg_create_physical_replication_slot('%s'); SELECT pg_create_logical_replication_slot('%s', 'test_decoding')",
+		physical, testing))
+	t.Cleanup(func() {
+		_ = s.Exec(context.WithoutCancel(t.Context()), s.db, fmt.Sprintf(
+			"SELECT pg_drop_replication_slot('%s'); SELECT pg_drop_replication_slot('%s')", physical, testing))
+	})
+	for slot, says := range map[string]string{physical: "it is a physical slot", testing: "no connector reads what test_decoding sends"} {
+		err := start(t, s.config("c"+slot, map[string]string{"slot.name": slot})).failure(t)
+		if pgrepl.ReasonOf(err) != pgrepl.ReasonSlotPlugin || !strings.Contains(err.Error(), says) ||
+			strings.Contains(err.Error(), "Set plugin.name") {
+			t.Errorf("the failure is %v, want %q", err, says)
+		}
+	}
+}

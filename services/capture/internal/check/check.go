@@ -118,7 +118,7 @@ func checkRights(catalog *pgrepl.Catalog, s *spec.Spec, tables []pgrepl.FoundTab
 		for i, c := range rel.Columns {
 			if included.Included(i) && slices.Contains(columns, c.Name) {
 				return preflight.Finding(name, "",
-					included.RightMissing(fmt.Errorf("role %s may not read column %s", s.Connection.User, c.Name)))
+					included.RightMissing(s.Connection.User, fmt.Errorf("role %s may not read column %s", s.Connection.User, c.Name)))
 			}
 		}
 	}

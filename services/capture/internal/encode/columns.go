@@ -55,10 +55,10 @@ func (c Columns) Selection() string {
 	return strings.Join(list, ", ")
 }
 
-// ReadError gives the failure to read the table's rows its reason.
-func (c Columns) ReadError(encoding string, err error) error {
+// ReadError gives the failure to read the table's rows as a role its reason.
+func (c Columns) ReadError(role, encoding string, err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
-		return c.RightMissing(err)
+		return c.RightMissing(role, err)
 	}
 	var converted []string
 	for _, name := range c.quoted() {
@@ -69,12 +69,16 @@ func (c Columns) ReadError(encoding string, err error) error {
 		strings.Join(converted, ", "), pgrepl.QuoteTable(c.Relation.Schema, c.Relation.Name)))
 }
 
-// RightMissing is the error of columns that the role may not read.
-func (c Columns) RightMissing(err error) error {
-	return &pgrepl.Error{Reason: pgrepl.ReasonTableRight, Op: c.reading(), Err: err, Remedy: fmt.Sprintf(
-		"GRANT SELECT ON %s TO the connector's role, or for the columns that events have GRANT SELECT (%s) ON %[1]s; it needs GRANT USAGE ON SCHEMA %s as well.",
-		pgrepl.QuoteTable(c.Relation.Schema, c.Relation.Name), strings.Join(c.quoted(), ", "),
-		pgrepl.QuoteIdent(c.Relation.Schema))}
+// RightMissing is the error of columns that a role may not read.
+func (c Columns) RightMissing(role string, err error) error {
+	table, role := pgrepl.QuoteTable(c.Relation.Schema, c.Relation.Name), pgrepl.QuoteIdent(role)
+	remedy := fmt.Sprintf(
+		"Run GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s; or for the columns that events have GRANT SELECT (%s) ON %[3]s TO %[2]s;",
+		pgrepl.QuoteIdent(c.Relation.Schema), role, table, strings.Join(c.quoted(), ", "))
+	if strings.Contains(err.Error(), "row-level security") { // with row_security = off PostgreSQL fails for hiding rows
+		remedy = fmt.Sprintf("Run ALTER ROLE %s BYPASSRLS; or, to read the rows that policies show it, ALTER ROLE %[1]s SET row_security = on;", role)
+	}
+	return &pgrepl.Error{Reason: pgrepl.ReasonTableRight, Op: c.reading(), Err: err, Remedy: remedy}
 }
 
 func (c Columns) reading() string {

@@ -100,7 +100,7 @@ func (r Chunks) readAfter(ctx context.Context, conn *pgx.Conn, rel *pgmodel.Rela
 	rows := func(query string) ([][]byte, error) {
 		lines, err := copyRows(ctx, conn, query)
 		if err != nil {
-			return nil, columns.ReadError(r.Server.Encoding, err)
+			return nil, columns.ReadError(conn.Config().User, r.Server.Encoding, err)
 		}
 		return lines, nil
 	}

@@ -83,7 +83,7 @@ func ask(ctx context.Context, s *spec.Spec) (*Seen, error) {
 	if state == nil {
 		return out, nil
 	}
-	if !pgrepl.BuiltIn(state.Plugin) {
+	if state.Plugin != "" && !pgrepl.BuiltIn(state.Plugin) {
 		listed, err := pgrepl.ListsPlugins(ctx, conn)
 		out.Unlisted = err == nil && !listed
 	}

@@ -147,7 +147,7 @@ func (w *worker) query(r pageRange) string {
 func (w *worker) read(ctx context.Context, conn *pgx.Conn, r pageRange) error {
 	w.of, w.lines = r, 0
 	if err := pgrepl.Copy(ctx, conn.PgConn(), w, w.query(r)); err != nil {
-		return w.enc.ReadError(w.n.d.Server.Encoding, err)
+		return w.enc.ReadError(w.n.d.Spec.Connection.User, w.n.d.Server.Encoding, err)
 	}
 	last, rows := w.n.queue.finish(r.table, w.lines)
 	if last {
