@@ -248,5 +248,8 @@ func operations(list string) error {
 	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(known, name) }) {
 		return catalogue.Fault("Invalid operation")
 	}
+	if len(names) > 1 && slices.Contains(names, "none") {
+		return catalogue.Fault("'none' cannot be specified with other skipped operation types")
+	}
 	return nil
 }

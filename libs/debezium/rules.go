@@ -2,6 +2,7 @@ package debezium
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/javaregex"
@@ -80,7 +81,7 @@ func ParseKeyRules(list string) (KeyRules, error) {
 			continue
 		}
 		table, columns, found := strings.Cut(part, ":")
-		if !found {
+		if !found || table == "" || strings.Contains(columns, ":") || slices.Contains(strings.Split(columns, ","), "") {
 			return nil, fmt.Errorf("read the key columns %q: expected table:column,column", part)
 		}
 		for c := range strings.SplitSeq(columns, ",") {

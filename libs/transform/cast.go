@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
@@ -31,7 +32,8 @@ func newCast(o *options, on part) (Transform, error) {
 	t := &cast{on: on, fields: map[string]record.Type{}, orDefault: o.flag("replace.null.with.default", true),
 		schemas: schemaCache{}}
 	o.required("spec")
-	for _, item := range o.list("spec") {
+	items := o.list("spec")
+	for _, item := range items {
 		name, typeName, isField := strings.Cut(item, ":")
 		if !isField {
 			name, typeName = "", name
@@ -45,6 +47,13 @@ func newCast(o *options, on part) (Transform, error) {
 		} else {
 			t.whole = to
 		}
+	}
+	switch {
+	case len(items) == 0:
+		o.keep(catalogue.Problemf(o.prefix+"spec", "Must specify at least one field to cast."))
+	case t.whole != "" && len(items) > 1:
+		o.keep(catalogue.Problemf(o.prefix+"spec",
+			"Cast transformations that specify a type to cast the entire value to may only specify a single cast in their spec"))
 	}
 	return t, o.err
 }

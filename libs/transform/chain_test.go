@@ -443,3 +443,16 @@ func TestWhiteSpaceAroundTheOptionsOfTransformsDoesNotCount(t *testing.T) {
 		t.Errorf("%+v %v", out, err)
 	}
 }
+
+// The words are Kafka Connect 4.3's.
+func TestACastThatNamesNothingOrTheWholeValueBesideOthersIsRefused(t *testing.T) {
+	const single = "Cast transformations that specify a type to cast the entire value to may only specify a single cast in their spec"
+	for spec, says := range map[string]string{"": "Must specify at least one field to cast.", "string,int32": single,
+		"id:string,int32": single, "int32,id:string": single} {
+		_, err := FromSettings(map[string]string{"transforms": "c",
+			"transforms.c.type": "org.apache.kafka.connect.transforms.Cast$Value", "transforms.c.spec": spec})
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("spec=%s: %v, want %q", spec, err, says)
+		}
+	}
+}

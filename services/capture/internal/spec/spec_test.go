@@ -168,3 +168,19 @@ func TestEveryKeyFillsAFieldOrSaysThatItHasNoEffect(t *testing.T) {
 		}
 	}
 }
+
+// The real Debezium 3.6 refuses each of them.
+func TestListsThatContradictThemselvesOrNameNothingAreRefused(t *testing.T) {
+	for _, c := range []struct{ key, value, says string }{
+		{"skipped.operations", "c,none", "'none' cannot be specified with other skipped operation types"},
+		{"message.key.columns", ":", "expected table:column,column"},
+		{"message.key.columns", "public.t:", "expected table:column,column"},
+		{"message.key.columns", "public.t:a,,b", "expected table:column,column"},
+		{"message.key.columns", ":a", "expected table:column,column"},
+		{"message.key.columns", "public.t:a:b", "expected table:column,column"},
+	} {
+		if _, err := parse(t, map[string]string{c.key: c.value}); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s=%s: %v, want %q", c.key, c.value, err, c.says)
+		}
+	}
+}
