@@ -18,7 +18,7 @@ import (
 
 // Run runs one command line, args without the program's name; it reads files named "-" from in and prints on out.
 func Run(ctx context.Context, version string, args []string, in io.Reader, out io.Writer) error {
-	s := &session{in: in, out: out}
+	s := &session{in: in, out: printable{out}}
 	root := rootCommand(s, version)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -53,11 +53,8 @@ func Exit(err error) int {
 
 // Message is what to show of an error: of a service's the sentence, without gRPC's frame.
 func Message(err error) string {
-	if errors.Is(err, errUnsure) {
-		return err.Error()
+	if st, ok := status.FromError(err); ok && !errors.Is(err, errUnsure) {
+		return withoutControls(st.Message())
 	}
-	if st, ok := status.FromError(err); ok {
-		return st.Message()
-	}
-	return err.Error()
+	return withoutControls(err.Error())
 }

@@ -26,14 +26,14 @@ const (
 	mostInterval  = time.Minute
 )
 
-// clearing makes room for what is shown next: a terminal is cleared, a file or pipe takes one after the other.
-func clearing(s *session) string {
-	if f, ok := s.out.(*os.File); ok {
+// makeRoom makes room for what is shown next: a terminal is cleared, a file or pipe takes one after the other.
+func makeRoom(s *session) {
+	out, _ := s.out.(printable)
+	if f, ok := out.out.(*os.File); ok {
 		if about, err := f.Stat(); err == nil && about.Mode()&os.ModeCharDevice != 0 {
-			return clear
+			_, _ = f.WriteString(clear) // as with what follows it, nobody is there to be told
 		}
 	}
-	return ""
 }
 
 // watchCommand shows the pipelines again and again.
@@ -68,7 +68,8 @@ func watchCommand(s *session) *cobra.Command {
 					return err
 				}
 				if s.output == "table" {
-					fmt.Fprintf(s.out, "%s%s, every %v\n\n", clearing(s), time.Now().Format(time.TimeOnly), interval)
+					makeRoom(s)
+					fmt.Fprintf(s.out, "%s, every %v\n\n", time.Now().Format(time.TimeOnly), interval)
 				}
 				if err := s.show(&adminv1.ListPipelinesResponse{Pipelines: all}, func(t *table) { pipelines(t, all) }); err != nil {
 					return err

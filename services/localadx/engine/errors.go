@@ -38,6 +38,9 @@ func wrap(ctx context.Context, err error) error {
 		return &syntax.Error{Code: "SEM0001",
 			Message: "The query is nested too deeply: write it with fewer operators, or shorter expressions", Permanent: true}
 	}
+	if strings.Contains(text, "LIMIT/OFFSET cannot be negative") {
+		return &syntax.Error{Code: "SEM0219", Message: "The number of rows must not be negative", Permanent: true}
+	}
 	if i := strings.Index(text, "database/sql/driver: API error: "); i >= 0 {
 		text = text[i+len("database/sql/driver: API error: "):]
 		if strings.Contains(text, geo.ErrUnsupported.Error()) {

@@ -1,6 +1,12 @@
 package engine_test
 
-import "testing"
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
+)
 
 // The right values are the real engine's as users of it compared them with ours; they are not recorded here.
 func TestAnswersThatWereWrongAreTheEngines(t *testing.T) {
@@ -122,6 +128,24 @@ func TestQueriesThatTheEngineRefusesAreRefused(t *testing.T) {
 	} {
 		if _, _, err := h.query(query); err == nil {
 			t.Errorf("%s was answered", query)
+		}
+	}
+}
+
+func TestAResultOfTooManyColumnsIsRefusedBeforeTheyAreBound(t *testing.T) {
+	h := newHarness(t)
+	for query, says := range map[string]string{
+		"range x from 1 to 100000 step 1 | evaluate pivot(x)":                                             "The result of pivot has more than 2000 columns",
+		"range x from 1 to 2001 step 1 | evaluate pivot(x, count())":                                      "The result of pivot has more than 2000 columns",
+		"range x from 1 to 100000 step 1 | project d = bag_pack(tostring(x), 1) | evaluate bag_unpack(d)": "The result of bag_unpack has more than 2000 columns",
+		"print 1 | take -1":                        "The number of rows must not be negative",
+		"print x=1 | sample -1":                    "The number of rows must not be negative",
+		"range x from 1 to 3 step 1 | top -1 by x": "The number of rows must not be negative",
+	} {
+		_, _, err := h.query(query)
+		var refused *syntax.Error
+		if !errors.As(err, &refused) || !strings.Contains(refused.Message, says) {
+			t.Errorf("%s: %v, want %q", query, err, says)
 		}
 	}
 }

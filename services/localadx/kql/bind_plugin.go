@@ -80,6 +80,9 @@ func bindPivot(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relati
 		name, _ := row[0].(string)
 		names = append(names, name)
 	}
+	if len(keys)+len(names) > syntax.MaxColumns {
+		b.tooWide(op, "The result of pivot")
+	}
 	return bindPivotColumns(b, rel, op, text, aggregateNode, keys, names, s)
 }
 
@@ -282,6 +285,9 @@ func bindBagProperties(b *binder, rel *relation, bag *expr, op syntax.EvaluateOp
 			continue
 		}
 		out = append(out, Column{Name: name, Type: t})
+	}
+	if len(out) > syntax.MaxColumns {
+		b.tooWide(op, "The result of bag_unpack")
 	}
 	for i := range out {
 		if out[i].Type == value.Unknown {

@@ -154,7 +154,10 @@ func decimalText(sql string) string {
 	return "rtrim(rtrim(CAST(" + sql + " AS VARCHAR), '0'), '.')"
 }
 
-// probe runs a plan that answers a question about data while the query is being bound.
+// mostProbed bounds the rows of such an answer: several for each of the columns that a result can have.
+const mostProbed = 10 * syntax.MaxColumns
+
+// probe runs a plan that answers a question about data while the query is being bound, which what names.
 func (b *binder) probe(at syntax.Node, rel *relation, what string) [][]any {
 	if b.opts.Probe == nil {
 		b.fail(at, syntax.CodeUnsupported, "%s depends on data, which is not available here", what)
@@ -165,12 +168,21 @@ func (b *binder) probe(at syntax.Node, rel *relation, what string) [][]any {
 		plan.Columns[i] = Column{Name: c.name, Type: c.typ}
 		outputs[i] = wireSQL(c.id, c.typ)
 	}
-	plan.SQL = b.sharing() + "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy()
+	plan.SQL = b.sharing() + "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy() +
+		" LIMIT " + strconv.Itoa(mostProbed+1)
 	rows, err := b.opts.Probe(plan)
 	if err != nil {
 		panic(probeError{err})
 	}
+	if len(rows) > mostProbed {
+		b.tooWide(at, what)
+	}
 	return rows
+}
+
+// tooWide refuses a result with more columns than one can have, before they are bound.
+func (b *binder) tooWide(at syntax.Node, what string) {
+	b.fail(at, syntax.CodeUnsupported, "%s has more than %d columns", what, syntax.MaxColumns)
 }
 
 // aggregate binds an aggregate function; env allows aggregates, its arguments are bound with env.plain().
