@@ -2,6 +2,7 @@ package kusto
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -67,5 +68,48 @@ func TestAResultMayBeLargerThanOtherAnswersAndHasABoundToo(t *testing.T) {
 				t.Errorf("%s of %d bytes: %d are read, %v", path, length, n, err)
 			}
 		}
+	}
+}
+
+func TestAnAnswerThatIsNoneOfTheServicesIsAnErrorOfAFewWords(t *testing.T) {
+	for name, c := range map[string]struct {
+		status     int
+		body, says string
+	}{
+		"rows without columns": {200, `{"Tables":[{"TableName":"T","Columns":null,"Rows":[[null,null],[]]}]}`, "not one that Azure Data Explorer gives"},
+		"a long page":          {500, "<html>" + strings.Repeat("x", 5<<20), "500"},
+		"a long line":          {400, strings.Repeat("[", 5<<20), "400"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				if strings.HasSuffix(r.URL.Path, "/auth/metadata") {
+					_, _ = io.WriteString(w, "{}")
+					return
+				}
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.body)
+			}))
+			defer server.Close()
+			endpoints, err := DeriveEndpoints(server.URL, server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			client, err := New(Config{Endpoints: endpoints})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			_, asked := client.Query(t.Context(), "db", "T")
+			_, err = client.Manage(t.Context(), "db", ".show tables")
+			for _, err := range []error{asked, err} {
+				if err == nil || len(err.Error()) > 2*maxErrorBody {
+					t.Errorf("%d bytes: %.300v", len(fmt.Sprint(err)), err)
+				}
+			}
+			if !strings.Contains(fmt.Sprint(err), c.says) {
+				t.Errorf("%.300v, want %q", err, c.says)
+			}
+		})
 	}
 }

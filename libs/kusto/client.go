@@ -11,6 +11,8 @@ import (
 	"github.com/Azure/azure-kusto-go/azkustodata/kql"
 	"github.com/Azure/azure-kusto-go/azkustodata/query"
 	"github.com/Azure/azure-kusto-go/azkustoingest"
+
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 // Config says which cluster and how to reach it.
@@ -147,7 +149,7 @@ func (c *Client) Manage(ctx context.Context, db, command string) (*Table, error)
 func manage(ctx context.Context, client *azkustodata.Client, db, command string) (*Table, error) {
 	ctx, o := withOutcome(ctx)
 	op := "running " + firstWords(command) + " in " + db
-	ds, err := client.Mgmt(ctx, db, kql.New("").AddUnsafe(command))
+	ds, err := understood(func() (query.Dataset, error) { return client.Mgmt(ctx, db, kql.New("").AddUnsafe(command)) })
 	if err != nil {
 		return nil, fail(ctx, op, o, err)
 	}
@@ -161,7 +163,7 @@ func manage(ctx context.Context, client *azkustodata.Client, db, command string)
 // Query runs a query on the engine and returns its first table.
 func (c *Client) Query(ctx context.Context, db, text string) (*Table, error) {
 	ctx, o := withOutcome(ctx)
-	ds, err := c.engine.Query(ctx, db, kql.New("").AddUnsafe(text))
+	ds, err := understood(func() (query.Dataset, error) { return c.engine.Query(ctx, db, kql.New("").AddUnsafe(text)) })
 	if err != nil {
 		return nil, fail(ctx, "querying "+db, o, err)
 	}
@@ -171,6 +173,14 @@ func (c *Client) Query(ctx context.Context, db, text string) (*Table, error) {
 		}
 	}
 	return &Table{}, nil
+}
+
+// understood returns what the SDK makes of an answer. It panics of one whose rows have no columns.
+func understood(ask func() (query.Dataset, error)) (ds query.Dataset, err error) {
+	if contain.Call("the reading of an answer", func() error { ds, err = ask(); return nil }) != nil {
+		return nil, errors.New("the answer is not one that Azure Data Explorer gives: its rows do not fit its columns" + elsewhere)
+	}
+	return ds, err
 }
 
 func readTable(t query.Table) *Table {

@@ -92,7 +92,8 @@ func asksMachine(r *http.Request) bool {
 		r.Header.Get("X-Identity-Header") != ""
 }
 
-const maxErrorBody = 64 << 10 // bytes of an error's body that are looked at
+// maxErrorBody bounds an error's body in bytes: the SDK makes all of it the error's text.
+const maxErrorBody = 64 << 10
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
@@ -128,7 +129,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(body), errReader{readErr}, resp.Body), resp.Body}
+	}{io.MultiReader(bytes.NewReader(body), errReader{readErr}), resp.Body}
 	o.note(resp, body)
 	return resp, nil
 }
