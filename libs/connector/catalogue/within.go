@@ -29,8 +29,8 @@ var (
 	inAuthority = regexp.MustCompile(`((?:^|[\s,;'"=(])(?:` + reference + `|[\w.%+~-])+:)(` + reference +
 		`|[^\s/,@]+)@`)
 	// inParameter is name=value, where the value is quoted or ends before what separates parameters, which a comma is
-	// not sure to do; "name": "value" is JSON's.
-	inParameter = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*` + secretName + `(?:"\s*:|'\s*:|\s*=)\s*)` +
+	// not sure to do; "name": "value" is JSON's, and name%3Dvalue stands within a parameter of a URL.
+	inParameter = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*` + secretName + `(?:"\s*:|'\s*:|\s*=|%3D)\s*)` +
 		`("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|(?:` + reference + `|[^&;\s"'])(?:` + reference + `|[^&;\s"])*)`)
 	// inHeader is HTTP's: Authorization: Bearer value. Without a scheme a colon may as well begin a sentence.
 	inHeader = regexp.MustCompile(`(?i)(authorization(?:["']?\s*[:=]\s*["']?(?:basic|bearer|digest)\s+|["']?\s*=\s*["']?|` +

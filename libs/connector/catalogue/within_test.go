@@ -19,6 +19,8 @@ func TestSecretsWithinTextsAreHiddenWhateverTheirForm(t *testing.T) {
 			"jdbc:sqlserver://h;user=u;password=********;encrypt=true"},
 		{"jdbc:postgresql://h/db?PASSWORD=s3cret", "jdbc:postgresql://h/db?PASSWORD=********"},
 		{"jdbc:postgresql://h/db?password=s3%26cret", "jdbc:postgresql://h/db?password=********"},
+		{"jdbc:postgresql://h/db?password%3Ds3cret&user=u", "jdbc:postgresql://h/db?password%3D********&user=u"},
+		{"jdbc:postgresql://h/db?options=-c%20app.token%3ds3cret", "jdbc:postgresql://h/db?options=-c%20app.token%3d********"},
 		{"host=h user=u password=s3cret dbname=d", "host=h user=u password=******** dbname=d"},
 		{"host=h password='s3 cret' dbname=d", "host=h password='********' dbname=d"},
 		{`org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="s3cret";`,
