@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/url"
 	"os"
@@ -90,6 +91,7 @@ func Start(ctx context.Context, service, version string, opts ...Option) (*Telem
 	t.Level.Set(levelFromEnvironment())
 	t.Logger = NewLogger(o.logOutput, t.Level).With("service", service)
 	t.Audit = NewLogger(o.logOutput, slog.LevelInfo).With("service", service)
+	takeOver(t.Logger)
 
 	// Attributes in OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME win over ours, as the OpenTelemetry specification
 	// has it, hence their place at the end.
@@ -112,6 +114,13 @@ func Start(ctx context.Context, service, version string, opts ...Option) (*Telem
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(t.unsent))
 	return t, nil
+}
+
+// takeOver has a logger write what libraries give to Go's own, as net/http does with what a server sends unasked. By
+// itself that goes to standard error as it is, with whatever controls a terminal.
+func takeOver(logger *slog.Logger) {
+	log.SetFlags(0)
+	log.SetOutput(slog.NewLogLogger(logger.Handler(), slog.LevelWarn).Writer())
 }
 
 // unsent says that spans or metrics were not taken: of each the first time, and seldom while it goes
