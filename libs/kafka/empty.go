@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -20,15 +21,18 @@ import (
 // What a transaction wrote that was rolled back counts as records: the marker after it is one that readers can see.
 func Empty(ctx context.Context, client *kgo.Client, topic string, partition int32, from, until int64) (bool, error) {
 	for from < until {
-		batches, err := fetch(ctx, client, topic, partition, from, until)
+		batches, err := fetch(ctx, client, topic, partition, from, 1)
+		if err == nil && len(batches.spans) == 0 && batches.stable < until {
+			err = fmt.Errorf("its committed records end at offset %d", batches.stable)
+		}
 		if err != nil {
 			return false, fmt.Errorf("looking for records from offset %d of partition %d of topic %s on: %w", from,
 				partition, topic, err)
 		}
-		if len(batches) == 0 {
+		if len(batches.spans) == 0 {
 			return true, nil
 		}
-		for _, b := range batches {
+		for _, b := range batches.spans {
 			switch {
 			case b.first >= until:
 				return true, nil
@@ -45,46 +49,64 @@ func Empty(ctx context.Context, client *kgo.Client, topic string, partition int3
 type span struct {
 	first, last int64
 	records     int32
+	// control says that it has the marker of a transaction's end.
+	control bool
+	// producer made it in a transaction; -1 if it is in none.
+	producer int64
+	// at is when its first record was made, or when it was appended where the topic's times are the log's.
+	at time.Time
 }
 
-// fetch asks the leader of a partition for the batch that has an offset, or the next one there is.
-func fetch(ctx context.Context, client *kgo.Client, topic string, partition int32, from, until int64) ([]span, error) {
+// fetched is what a partition's leader answers.
+type fetched struct {
+	spans []span
+	// stable is the partition's last stable offset.
+	stable int64
+	// aborted are the transactions, among those of the spans, that were rolled back: their producers, each
+	// with the offset of the transaction's first record.
+	aborted map[int64][]int64
+}
+
+// fetch asks the leader of a partition for the batch that has an offset, or the next one there is,
+// and for those after it, up to so many bytes. Of the first batch all is sent, however large it is.
+func fetch(ctx context.Context, client *kgo.Client, topic string, partition int32, from int64,
+	bytes int32) (out fetched, err error) {
 	topics, err := kadm.NewClient(client).ListTopics(ctx, topic)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	detail, known := topics[topic].Partitions[partition]
 	if !known {
-		return nil, cmp.Or(topics[topic].Err, error(kerr.UnknownTopicOrPartition))
+		return out, cmp.Or(topics[topic].Err, error(kerr.UnknownTopicOrPartition))
 	}
 	p := kmsg.NewFetchRequestTopicPartition()
-	// of the first batch all is sent, however large it is
-	p.Partition, p.FetchOffset, p.PartitionMaxBytes = partition, from, 1
+	p.Partition, p.FetchOffset, p.PartitionMaxBytes = partition, from, bytes
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID, t.Partitions = topic, topics[topic].ID, append(t.Partitions, p)
 	request := kmsg.NewPtrFetchRequest()
-	request.ReplicaID, request.MaxBytes, request.IsolationLevel, request.SessionEpoch = -1, 1, 1, -1
+	request.ReplicaID, request.MaxBytes, request.IsolationLevel, request.SessionEpoch = -1, bytes, 1, -1
 	request.Topics = append(request.Topics, t)
 	answer, err := client.Broker(int(detail.Leader)).RetriableRequest(ctx, request)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	response := answer.(*kmsg.FetchResponse)
 	if err := kerr.ErrorForCode(response.ErrorCode); err != nil {
-		return nil, err
+		return out, err
 	}
 	if len(response.Topics) != 1 || len(response.Topics[0].Partitions) != 1 {
-		return nil, fmt.Errorf("the broker answers for %d topics", len(response.Topics))
+		return out, fmt.Errorf("the broker answers for %d topics", len(response.Topics))
 	}
 	got := response.Topics[0].Partitions[0]
 	if err := kerr.ErrorForCode(got.ErrorCode); err != nil {
-		return nil, err
+		return out, err
 	}
-	spans, err := spansOf(got.RecordBatches)
-	if err == nil && len(spans) == 0 && got.LastStableOffset < until {
-		err = fmt.Errorf("its committed records end at offset %d", got.LastStableOffset)
+	out.stable, out.aborted = got.LastStableOffset, map[int64][]int64{}
+	for _, a := range got.AbortedTransactions {
+		out.aborted[a.ProducerID] = append(out.aborted[a.ProducerID], a.FirstOffset)
 	}
-	return spans, err
+	out.spans, err = spansOf(got.RecordBatches)
+	return out, err
 }
 
 // headerLength is how many bytes the header of a batch has (org.apache.kafka.common.record.DefaultRecordBatch).
@@ -106,8 +128,28 @@ func spansOf(batches []byte) (spans []span, err error) {
 			return nil, fmt.Errorf("the broker sends a batch of version %d from offset %d with %d records, which cannot be read",
 				magic, first, records)
 		}
-		spans = append(spans, span{first, first + int64(delta), records})
+		spans = append(spans, spanOf(batches, first, first+int64(delta), records))
 		batches = batches[min(int64(len(batches)), 12+length):]
 	}
 	return spans, nil
+}
+
+// Attributes of a batch.
+const (
+	appendTime    = 1 << 3
+	transactional = 1 << 4
+	control       = 1 << 5
+)
+
+// spanOf reads the rest of a batch's header.
+func spanOf(header []byte, first, last int64, records int32) span {
+	attributes, producer := binary.BigEndian.Uint16(header[21:]), int64(-1)
+	if attributes&transactional != 0 {
+		producer = int64(binary.BigEndian.Uint64(header[43:]))
+	}
+	at := int64(binary.BigEndian.Uint64(header[27:]))
+	if attributes&appendTime != 0 {
+		at = int64(binary.BigEndian.Uint64(header[35:]))
+	}
+	return span{first, last, records, attributes&control != 0, producer, time.UnixMilli(at)}
 }

@@ -1,9 +1,11 @@
 package sink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -14,6 +16,7 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 // someFleet is a fleet in which every connector has one environment and none is idle.
@@ -31,6 +34,9 @@ type idleFleet struct {
 }
 
 func (f idleFleet) Idle() []string { return f.names }
+
+// noon is when the first of the records was made that wait.
+var noon = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
 func TestHowMuchWaitsForASinkThatDoesNotRunIsKnown(t *testing.T) {
 	broker, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -50,7 +56,7 @@ func TestHowMuchWaitsForASinkThatDoesNotRunIsKnown(t *testing.T) {
 		}
 		for i := range n {
 			if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic,
-				Value: fmt.Appendf(nil, "%d", i)}).FirstErr(); err != nil {
+				Value: fmt.Appendf(nil, "%d", i), Timestamp: noon.Add(time.Duration(i) * time.Minute)}).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -89,6 +95,22 @@ func TestHowMuchWaitsForASinkThatDoesNotRunIsKnown(t *testing.T) {
 	if all.Sinks[0].Connector != "paused" || all.Sinks[0].Guarantee != "" || len(waiting) != 2 ||
 		waiting["s.p.read"] != 3 || waiting["s.p.unread"] != 3 {
 		t.Errorf("of %v wait %v", all.Sinks[0], waiting)
+	}
+	// How old they are is known at one of the next looks, of which none waits for the brokers.
+	for topic, want := range map[string]time.Time{"s.p.read": noon.Add(4 * time.Minute), "s.p.unread": noon} {
+		testenv.Eventually(t, time.Minute, "what waits to be known", func(ctx context.Context) error {
+			one, err := service.GetSink(ctx, &sinkv1.GetSinkRequest{Connector: "paused"})
+			if err != nil {
+				return err
+			}
+			for _, p := range one.Sink.Partitions {
+				if p.Topic == topic && (p.Waiting != sinkv1.PartitionProgress_WAITING_IN_KAFKA ||
+					!p.OldestWaitingTime.AsTime().Equal(want)) {
+					return fmt.Errorf("of %s %v is waiting since %v", topic, p.Waiting, p.OldestWaitingTime)
+				}
+			}
+			return nil
+		})
 	}
 	one, err := service.GetSink(t.Context(), &sinkv1.GetSinkRequest{Connector: "paused"})
 	if err != nil || len(one.Sink.Partitions) != 2 {

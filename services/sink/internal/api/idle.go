@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
@@ -18,7 +19,8 @@ import (
 // they are paused, stopped or failed, their topics grow all the same, and brokers remove records
 // that nobody has read.
 type idle struct {
-	fleet Fleet
+	fleet  Fleet
+	unread *unread
 
 	// mu is held while the brokers are asked.
 	mu    sync.Mutex
@@ -105,8 +107,13 @@ func (i *idle) ask(ctx context.Context, names []string) map[string]*sinkv1.Sink 
 			if has && at.Err == nil {
 				offset = at.At
 			}
-			s.Partitions = append(s.Partitions, &sinkv1.PartitionProgress{Topic: end.Topic, Partition: end.Partition,
-				Position: offset, Committed: offset, End: end.Offset})
+			part := &sinkv1.PartitionProgress{Topic: end.Topic, Partition: end.Partition, Position: offset, Committed: offset,
+				End: end.Offset}
+			if part.Waiting = sinkv1.PartitionProgress_WAITING_NOTHING; offset < end.Offset {
+				kafka := environments[name].Kafka
+				i.unread.of(part, max(offset, 0), func() (*kgo.Client, error) { return kafka() }).ask().tell(part)
+			}
+			s.Partitions = append(s.Partitions, part)
 		})
 		out[name] = s
 	}

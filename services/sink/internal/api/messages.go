@@ -14,42 +14,43 @@ import (
 )
 
 // summarize is what the tasks of a connector say together.
-func summarize(ctx context.Context, name string, tasks []*status.Task) *sinkv1.Sink {
+func (s *Service) summarize(ctx context.Context, name string, tasks []*status.Task) *sinkv1.Sink {
 	out := &sinkv1.Sink{Connector: name}
 	var committed, produced []*latencyv1.Latency
 	var traces []status.DeliveredTrace
 	var last status.Failure
 	for _, task := range tasks {
 		ends := task.Ends(ctx)
-		s := task.State()
+		state := task.State()
 		if out.Guarantee == "" {
-			out.Guarantee, out.ProcessBufferedBytes, out.ProcessBufferLimitBytes = s.Guarantee, s.ProcessHeld, s.ProcessLimit
+			out.Guarantee = state.Guarantee
+			out.ProcessBufferedBytes, out.ProcessBufferLimitBytes = state.ProcessHeld, state.ProcessLimit
 		}
-		out.RowsIngested += s.Counts.Rows
-		out.BytesIngested += s.Counts.Bytes
-		out.BatchesIngested += s.Counts.Batches
-		out.RowsDeadLettered += s.Counts.DeadLetters
-		out.Tombstones += s.Counts.Tombstones
-		out.RowsPassedOver += s.Counts.SetAside - s.Counts.DeadLetters
-		out.BufferedBytes += s.Held
-		out.BatchesInFlight += s.InFlight
-		out.Retries += s.Difficulty.Retries
-		committed, produced = append(committed, s.Committed), append(produced, s.Produced)
-		if s.Latency > out.GetProduceToIngested().AsDuration() {
-			out.ProduceToIngested = durationpb.New(s.Latency)
+		out.RowsIngested += state.Counts.Rows
+		out.BytesIngested += state.Counts.Bytes
+		out.BatchesIngested += state.Counts.Batches
+		out.RowsDeadLettered += state.Counts.DeadLetters
+		out.Tombstones += state.Counts.Tombstones
+		out.RowsPassedOver += state.Counts.SetAside - state.Counts.DeadLetters
+		out.BufferedBytes += state.Held
+		out.BatchesInFlight += state.InFlight
+		out.Retries += state.Difficulty.Retries
+		committed, produced = append(committed, state.Committed), append(produced, state.Produced)
+		if state.Latency > out.GetProduceToIngested().AsDuration() {
+			out.ProduceToIngested = durationpb.New(state.Latency)
 		}
-		if s.Difficulty.Last.At.After(last.At) {
-			last = s.Difficulty.Last
+		if state.Difficulty.Last.At.After(last.At) {
+			last = state.Difficulty.Last
 			out.LastError, out.LastErrorTime = last.Said, timestamppb.New(last.At)
 			out.LastErrorObstacle = obstacle(last.Obstacle)
 		}
-		if now := s.Difficulty.Now; !now.At.IsZero() {
+		if now := state.Difficulty.Now; !now.At.IsZero() {
 			out.TryingAgain, out.TryingAgainObstacle = now.Said, obstacle(now.Obstacle)
 		}
-		for of, p := range s.Partitions {
+		for of, p := range state.Partitions {
 			progress := &sinkv1.PartitionProgress{
 				Topic: of.Topic, Partition: of.Partition, TargetDatabase: p.Route.Database, TargetTable: p.Route.Table,
-				Position: p.Position, Committed: p.Committed, WorkerId: s.Worker, RowsIngested: p.Rows,
+				Position: p.Position, Committed: p.Committed, WorkerId: state.Worker, RowsIngested: p.Rows,
 			}
 			if !p.Ingested.IsZero() {
 				progress.LastIngestedTime = timestamppb.New(p.Ingested)
@@ -57,19 +58,36 @@ func summarize(ctx context.Context, name string, tasks []*status.Task) *sinkv1.S
 			if end, ok := ends.Lookup(of.Topic, of.Partition); ok && end.Err == nil {
 				progress.End = end.Offset
 			}
+			s.waiting(task, progress, p)
 			out.Partitions = append(out.Partitions, progress)
 		}
-		if s.OpenDeadLetters != nil {
-			out.OpenDeadLetters = s.OpenDeadLetters
+		if state.OpenDeadLetters != nil {
+			out.OpenDeadLetters = state.OpenDeadLetters
 		}
-		out.Notices = append(out.Notices, notices(s.Notices)...)
-		traces = status.NewestTraces(traces, s.Traces)
+		out.Notices = append(out.Notices, notices(state.Notices)...)
+		traces = status.NewestTraces(traces, state.Traces)
 	}
 	for _, t := range traces {
 		out.RecentTraces = append(out.RecentTraces, delivered(t))
 	}
 	out.CommitToQueryableLatency, out.ProduceToQueryableLatency = latency.Sum(committed...), latency.Sum(produced...)
 	return out
+}
+
+// waiting says what of a partition waits that a task has.
+func (s *Service) waiting(task *status.Task, of *sinkv1.PartitionProgress, p status.Progress) {
+	switch next := max(p.Holding.Next, p.Committed, p.Position); {
+	case !p.Holding.Oldest.IsZero():
+		of.Waiting = sinkv1.PartitionProgress_WAITING_FOR_CLUSTER
+		if p.Holding.Fills {
+			of.Waiting = sinkv1.PartitionProgress_WAITING_IN_BATCH
+		}
+		of.OldestWaitingTime = timestamppb.New(p.Holding.Oldest)
+	case of.End > 0 && next >= of.End:
+		of.Waiting = sinkv1.PartitionProgress_WAITING_NOTHING
+	case of.End > 0 && next >= 0:
+		s.unread.of(of, next, task.Kafka).tell(of)
+	}
 }
 
 // notices are notices as callers see them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -23,6 +24,7 @@ type Service struct {
 	worker Worker
 	fleet  Fleet
 	idle   *idle
+	unread *unread
 }
 
 // Worker is what the service shows, and what the worker's parts share.
@@ -44,7 +46,8 @@ type Fleet interface {
 
 // New makes the service of a worker.
 func New(worker Worker, fleet Fleet) *Service {
-	return &Service{worker: worker, fleet: fleet, idle: &idle{fleet: fleet}}
+	records := newUnread(time.Now)
+	return &Service{worker: worker, fleet: fleet, idle: &idle{fleet: fleet, unread: records}, unread: records}
 }
 
 // GetSink returns the state of one sink connector.
@@ -57,7 +60,7 @@ func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv
 		return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound),
 			fmt.Sprintf("sink connector %q runs no task on this worker", r.GetConnector()))
 	}
-	return &sinkv1.GetSinkResponse{Sink: summarize(ctx, r.GetConnector(), tasks)}, nil
+	return &sinkv1.GetSinkResponse{Sink: s.summarize(ctx, r.GetConnector(), tasks)}, nil
 }
 
 // ListSinks returns the state of all sink connectors with tasks on this worker, and of those that
@@ -66,7 +69,7 @@ func (s *Service) ListSinks(ctx context.Context, _ *sinkv1.ListSinksRequest) (*s
 	out := &sinkv1.ListSinksResponse{}
 	for _, name := range s.worker.Registry.Connectors() {
 		if tasks := s.worker.Registry.Of(name); len(tasks) > 0 {
-			out.Sinks = append(out.Sinks, summarize(ctx, name, tasks))
+			out.Sinks = append(out.Sinks, s.summarize(ctx, name, tasks))
 		}
 	}
 	for name, waits := range s.idle.sinks(ctx) {

@@ -140,6 +140,24 @@ func (b *Batch) Close() {
 	b.Raw = nil
 }
 
+// FirstChange is when the oldest of the batch's rows was committed in the source, or produced where
+// its record does not say; zero without rows. It is never later than when the batch took its first
+// record, whatever the source's clock says.
+func (b *Batch) FirstChange() time.Time {
+	if len(b.AgeGroups.All) == 0 {
+		return time.Time{}
+	}
+	first := b.AgeGroups.All[0]
+	at := first.Produced
+	if first.Dated > 0 {
+		at = first.Committed
+	}
+	if b.Oldest.Before(at) {
+		return b.Oldest
+	}
+	return at
+}
+
 // Memory is how many bytes the batch holds.
 func (b *Batch) Memory() int64 {
 	n := int64(b.Gz.Cap() + cap(b.Raw))

@@ -20,7 +20,8 @@ func TestNoCutIsMadeThatACommitsMetadataHasNoRoomFor(t *testing.T) {
 	}
 	end := l.First()
 	p := &Partition{of: &Member{Task: batcher.Task{Spec: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}},
-		ledger: l, open: &batch.Batch{Oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
+		ledger: l, open: &batch.Batch{Oldest: time.Unix(0, 0)}, next: end + 1,
+		sent: []*batch.Batch{{}}}
 	if done, err := p.closeBatch(end + 1); done || err != nil || l.First() != end {
 		t.Errorf("a cut was made: %v %v", done, err)
 	}

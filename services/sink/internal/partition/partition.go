@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -70,11 +71,12 @@ type Partition struct {
 	ledger *ledger.Ledger
 	rows   *batcher.Batcher
 	open   *batch.Batch
+	// sent are the batches under way, in their order.
+	sent []*batch.Batch
 	// next is the offset after the last record seen; -1 before the first.
-	next     int64
-	inFlight int
-	results  chan delivered
-	splits   chan splitRequest
+	next    int64
+	results chan delivered
+	splits  chan splitRequest
 
 	in      *inbox
 	pending []*kgo.Record
@@ -174,7 +176,8 @@ func (p *Partition) Run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		if err := p.work(); err != nil {
+		err := p.work()
+		if p.of.Task.Status.Holds(p.Source, holdingOf(p)); err != nil {
 			if p.ctx.Err() == nil {
 				p.of.Fail(err)
 			}
@@ -216,7 +219,7 @@ func (p *Partition) drain(r Stop) {
 	}
 	grace := time.NewTimer(r.Grace)
 	defer grace.Stop()
-	for p.inFlight > 0 {
+	for len(p.sent) > 0 {
 		select {
 		case d := <-p.results:
 			_ = p.finish(d) // a failed batch is read again by the next owner
@@ -254,12 +257,13 @@ func (p *Partition) work() error {
 			p.pending = p.pending[1:]
 		}
 		p.account(0)
-		f, ok := p.in.take(p.open == nil && p.inFlight == 0 && len(p.pending) == 0)
+		f, ok := p.in.take(p.open == nil && len(p.sent) == 0 && len(p.pending) == 0)
 		if !ok {
 			break
 		}
 		p.pending, p.logEnd, p.takenBytes = f.Records, f.End, f.Bytes
 		p.of.Task.Status.Fetched(p.Source, f.End)
+		p.of.Task.Status.Holds(p.Source, holdingOf(p)) // before anything waits for the cluster
 	}
 	return p.closeIfDue()
 }
@@ -336,7 +340,7 @@ func (p *Partition) record(r *kgo.Record) (bool, error) {
 
 // room reports whether another batch may be begun.
 func (p *Partition) room() bool {
-	return p.inFlight == 0 || p.inFlight < p.of.Task.Spec.MaxInFlight && p.of.Memory.MaySend() && !p.ledger.Full()
+	return len(p.sent) == 0 || len(p.sent) < p.of.Task.Spec.MaxInFlight && p.of.Memory.MaySend() && !p.ledger.Full()
 }
 
 // crowded says that no further cut can be recorded before one is committed, because a commit's
@@ -354,7 +358,7 @@ func (p *Partition) full() bool {
 		p.of.Task.Spec.WholeFiles(p.rows.Table().Route) {
 		return true
 	}
-	return size >= p.of.Task.Spec.FlushMax || size > p.of.Task.Spec.FlushSize && p.inFlight == 0 || p.yields() ||
+	return size >= p.of.Task.Spec.FlushMax || size > p.of.Task.Spec.FlushSize && len(p.sent) == 0 || p.yields() ||
 		len(p.open.Refused) >= ingest.MaxRefused || p.openBytes > max(batch.Chunk, p.of.Memory.Limit()/4)
 }
 
@@ -364,7 +368,7 @@ const leastYield = 1 << 20
 // yields reports whether the open batch should be sent early: it is large enough, and memory is
 // used up by waiting batches.
 func (p *Partition) yields() bool {
-	return p.open.Size > leastYield && p.inFlight == 0 && !p.of.Memory.HasRoom()
+	return p.open.Size > leastYield && len(p.sent) == 0 && !p.of.Memory.HasRoom()
 }
 
 // yieldInterval is how often a batch that waits checks whether it should yield.
@@ -386,7 +390,7 @@ func (p *Partition) patience() time.Duration {
 	if p.open.Rows == 0 && len(p.open.Refused) == 0 {
 		return min(idleCommit, p.of.Task.Spec.FlushInterval)
 	}
-	if p.inFlight == 0 && p.streams() {
+	if len(p.sent) == 0 && p.streams() {
 		return min(p.of.Task.Spec.Linger, p.of.Task.Spec.FlushInterval)
 	}
 	return p.of.Task.Spec.FlushInterval
@@ -394,7 +398,7 @@ func (p *Partition) patience() time.Duration {
 
 // untilFlush is how long the open batch may still wait.
 func (p *Partition) untilFlush() time.Duration {
-	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.of.Task.Spec.MaxInFlight || p.crowded() {
+	if p.open == nil || len(p.pending) > 0 || len(p.sent) > p.of.Task.Spec.MaxInFlight || p.crowded() {
 		return time.Hour // a result comes first
 	}
 	wait := max(0, time.Until(p.open.Oldest.Add(p.patience())))
@@ -448,7 +452,7 @@ func (p *Partition) closeBatch(end int64) (bool, error) {
 		b = &batch.Batch{}
 	}
 	empty := b.Rows == 0 && len(b.Refused) == 0
-	if !empty && p.inFlight > p.of.Task.Spec.MaxInFlight || p.crowded() {
+	if !empty && len(p.sent) > p.of.Task.Spec.MaxInFlight || p.crowded() {
 		return false, nil
 	}
 	b.Streamed = !empty && p.streams()
@@ -469,7 +473,7 @@ func (p *Partition) closeBatch(end int64) (bool, error) {
 		return true, nil
 	}
 	b.Close()
-	p.inFlight++
+	p.sent = append(p.sent, b)
 	p.rows.Table().Pace.Charge(time.Now(), b.Size)
 	p.account(p.takenBytes)
 	p.of.Memory.BatchSent(b.Memory())
@@ -504,7 +508,7 @@ func (p *Partition) split(r splitRequest) {
 
 // finish notes a batch's end in the ledger.
 func (p *Partition) finish(d delivered) error {
-	p.inFlight--
+	p.sent = slices.DeleteFunc(p.sent, func(b *batch.Batch) bool { return b == d.b })
 	p.of.Memory.BatchDone(d.b.Memory())
 	if d.err != nil {
 		return d.err

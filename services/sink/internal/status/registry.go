@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
@@ -107,10 +108,22 @@ type Progress struct {
 	// Committed is the offset that is committed or may be, Position that after the last batch, End
 	// the end of the log at the last fetch.
 	Committed, Position, End int64
+	// Holding is what was taken of the partition and is not in its table.
+	Holding Holding
 	// Rows are those that came into the table, the last of them at Ingested; whatever their origin
 	// before there are any.
 	Rows     int64
 	Ingested time.Time
+}
+
+// Holding is what a partition has taken and has not brought into its table yet.
+type Holding struct {
+	// Oldest is when the oldest change of it was committed in the source, or produced; zero if it holds none.
+	Oldest time.Time
+	// Fills says that it is in a batch that waits for more.
+	Fills bool
+	// Next is the offset after the last record that was taken; -1 before the first.
+	Next int64
 }
 
 // NewTask is the progress of a task that has done nothing yet. guarantee says in a sentence what delivery it has.
@@ -121,7 +134,7 @@ func NewTask(env connector.TaskEnv, held *memory.Share, guarantee string) *Task 
 
 func (p *Task) partition(tp batch.Source) *Progress {
 	if p.partitions[tp] == nil {
-		p.partitions[tp] = &Progress{Committed: -1, Position: -1}
+		p.partitions[tp] = &Progress{Committed: -1, Position: -1, Holding: Holding{Next: -1}}
 	}
 	return p.partitions[tp]
 }
@@ -142,6 +155,16 @@ func (p *Task) Committed(tp batch.Source, offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.partition(tp).Committed = offset
+}
+
+// Kafka makes a client for questions about the task's topics.
+func (p *Task) Kafka() (*kgo.Client, error) { return p.env.Kafka() }
+
+// Holds notes what a partition holds now.
+func (p *Task) Holds(tp batch.Source, h Holding) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partition(tp).Holding = h
 }
 
 func (p *Task) Fetched(tp batch.Source, end int64) {

@@ -1,0 +1,93 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const (
+	// oldestBytes is how much of a log is fetched at once to look for a record: some 800 markers.
+	oldestBytes = 64 << 10
+	// oldestFetches is how often at most.
+	oldestFetches = 16
+)
+
+// Oldest finds the first committed record of a partition at or after an offset and before until, and
+// says when its batch was made, which is when its first record was or, with
+// message.timestamp.type=LogAppendTime, when it was appended. Markers of transactions are no
+// records, nor is what was rolled back, and offsets that retention or compaction has emptied are
+// passed over. found is false if there is none before next, which is short of until where the log
+// has more of what is no record than is looked at: the search goes on from there.
+func Oldest(ctx context.Context, client *kgo.Client, topic string, partition int32, from, until int64) (at time.Time,
+	found bool, next int64, err error) {
+	next = from
+	for range oldestFetches {
+		if next >= until {
+			return at, false, next, nil
+		}
+		got, err := fetch(ctx, client, topic, partition, next, oldestBytes)
+		if errors.Is(err, kerr.OffsetOutOfRange) {
+			next, err = begin(ctx, client, topic, partition, next)
+			if err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return at, false, next, fmt.Errorf("looking for the first record from offset %d of partition %d of topic %s on: %w",
+				next, partition, topic, err)
+		}
+		if len(got.spans) == 0 {
+			return at, false, max(next, min(until, got.stable)), nil
+		}
+		if at, found = got.first(next, until); found {
+			return at, true, next, nil
+		}
+		next = min(max(next, got.spans[len(got.spans)-1].last+1), until)
+	}
+	return at, false, next, nil
+}
+
+// begin is where a partition's log begins, which is after an offset that has expired.
+func begin(ctx context.Context, client *kgo.Client, topic string, partition int32, after int64) (int64, error) {
+	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, topic)
+	if err != nil {
+		return after, err
+	}
+	start, known := starts.Lookup(topic, partition)
+	switch {
+	case !known:
+		return after, kerr.UnknownTopicOrPartition
+	case start.Err != nil:
+		return after, start.Err
+	case start.Offset <= after: // the topic was made anew, and has less than the offset
+		return after, kerr.OffsetOutOfRange
+	}
+	return start.Offset, nil
+}
+
+// first is when the first batch with committed records from an offset on and before until was made.
+func (f fetched) first(from, until int64) (at time.Time, found bool) {
+	open := map[int64]bool{} // producers whose transaction here is rolled back later
+	for _, s := range f.spans {
+		if starts := f.aborted[s.producer]; slices.ContainsFunc(starts, func(o int64) bool { return o <= s.last }) {
+			f.aborted[s.producer] = slices.DeleteFunc(starts, func(o int64) bool { return o <= s.last })
+			open[s.producer] = true
+		}
+		switch {
+		case s.first >= until:
+			return at, false
+		case s.control:
+			delete(open, s.producer)
+		case s.records > 0 && s.last >= from && !open[s.producer]:
+			return s.at, true
+		}
+	}
+	return at, false
+}
