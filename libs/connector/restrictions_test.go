@@ -2,6 +2,7 @@ package connector_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,4 +95,39 @@ func TestAWorkerNeedsNotMakeTopicsThatAreThere(t *testing.T) {
 	eventually(t, "the worker is ready", w.Ready)
 	create(t, w, "a")
 	awaitStates(t, w, "a", "RUNNING RUNNING")
+}
+
+func TestACheckSaysBeforeTheStartWhetherTheBrokersHaveTransactions(t *testing.T) {
+	t.Parallel()
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
+	for name, c := range map[string]struct {
+		config eventhubs.Config
+		has    bool
+	}{
+		"a tier that knows no transactions":        {eventhubs.Config{Tier: eventhubs.Standard}, false},
+		"one that ends the connection of who asks": {eventhubs.Config{Tier: eventhubs.Standard, CutTransactions: true}, false},
+		"one that knows the requests and refuses":  {eventhubs.Config{Tier: eventhubs.Premium, RefuseTransactions: true}, false},
+		"one that has transactions":                {eventhubs.Config{Tier: eventhubs.Premium}, true},
+	} {
+		hubs := eventhubs.Run(t, kafka.Bootstrap, c.config)
+		w := startReadyWorker(t, []kgo.Opt{kgo.SeedBrokers(hubs.Addr)}, newBoard(), connector.Source, "w1:1")
+		for support, ok := range map[string]bool{"requested": true, "required": c.has} {
+			settings := config("name", "a", "exactly.once.support", support)
+			response, err := w.ValidateConfig(t.Context(),
+				&connectorv1.ValidateConfigRequest{Plugin: settings["connector.class"], Config: settings})
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := slices.IndexFunc(response.Checks, func(c *connectorv1.Check) bool { return c.Name == "kafka transactions" })
+			if at < 0 {
+				t.Fatalf("%s: no such check: %v", name, response.Checks)
+			}
+			check := response.Checks[at]
+			if once := strings.Contains(check.Detail, "exactly once"); check.Ok != ok ||
+				support == "requested" && (once != c.has || !c.has && !strings.Contains(check.Detail, "again")) ||
+				!c.has && check.Remedy == "" {
+				t.Errorf("%s, %s: %v", name, support, check)
+			}
+		}
+	}
 }

@@ -21,6 +21,10 @@ type Config struct {
 	// transaction, as the service did before it had an answer to that
 	// (github.com/Azure/azure-event-hubs-for-kafka/issues/209); else the answer is an error.
 	CutTransactions bool
+	// RefuseTransactions has a tier that knows the requests of transactions refuse them, as the one
+	// without does: the documentation calls them a preview of Premium and Dedicated in one place and
+	// unsupported in another.
+	RefuseTransactions bool
 	// WithoutAdmin refuses to make and delete topics and to add partitions: by the documentation
 	// since 2025-12 "Kafka AdminClient for topic management" is not available
 	// (apache-kafka-configurations, "Configuration not supported"), although users have made topics
@@ -158,6 +162,11 @@ func (n *Namespace) Close() {
 	n.mu.Unlock()
 	n.listen.Close()
 	n.wg.Wait()
+}
+
+// transactions reports whether transactional producers are served.
+func (n *Namespace) transactions() bool {
+	return n.config.Tier.Transactions && !n.config.RefuseTransactions
 }
 
 func (n *Namespace) refused(rule string) {

@@ -47,7 +47,7 @@ func (n *Namespace) judge(req request) verdict {
 			return verdict{answer: answer}
 		}
 	case *kmsg.InitProducerIDRequest:
-		if r.TransactionalID != nil && !n.config.Tier.Transactions {
+		if r.TransactionalID != nil && !n.transactions() {
 			n.refused("transactions")
 			answer := r.ResponseKind().(*kmsg.InitProducerIDResponse)
 			answer.ErrorCode = kerr.InvalidRequest.Code
@@ -188,7 +188,7 @@ func (n *Namespace) judgeCommit(r *kmsg.OffsetCommitRequest) verdict {
 // retries.
 func (n *Namespace) judgeCoordinator(r *kmsg.FindCoordinatorRequest) verdict {
 	const transaction = 1
-	if r.CoordinatorType != transaction || n.config.Tier.Transactions {
+	if r.CoordinatorType != transaction || n.transactions() {
 		return verdict{}
 	}
 	n.refused("transactions")

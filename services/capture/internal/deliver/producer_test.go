@@ -81,8 +81,9 @@ func TestAProducerThatKafkaForgotIsReplacedAndNotTakenForFenced(t *testing.T) {
 func TestWithoutTransactionsDeliveryIsAtLeastOnceOrRefused(t *testing.T) {
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
 	makeTopic(t, kafka.Bootstrap, "offsets")
-	for _, cut := range []bool{false, true} {
-		hubs := eventhubs.Run(t, kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard, CutTransactions: cut})
+	for _, config := range []eventhubs.Config{{Tier: eventhubs.Standard},
+		{Tier: eventhubs.Standard, CutTransactions: true}, {Tier: eventhubs.Premium, RefuseTransactions: true}} {
+		hubs := eventhubs.Run(t, kafka.Bootstrap, config)
 		p, err := open(t, hubs.Addr, deliver.Settings{})
 		if err != nil {
 			t.Fatal(err)
