@@ -131,3 +131,31 @@ func TestACheckSaysBeforeTheStartWhetherTheBrokersHaveTransactions(t *testing.T)
 		}
 	}
 }
+
+func TestWhatTheServiceRefusesForNowIsWrittenAgainOnBehalfOfWhoAsks(t *testing.T) {
+	t.Parallel()
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
+	hubs := eventhubs.Run(t, kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard})
+	w := startReadyWorker(t, []kgo.Opt{kgo.SeedBrokers(hubs.Addr)}, newBoard(), connector.Source, "w1:1")
+	hubs.Throttle(2)
+	create(t, w, "a")
+	awaitStates(t, w, "a", "RUNNING RUNNING")
+	hubs.Stumble(2)
+	if _, err := w.StopConnector(t.Context(), &connectorv1.StopConnectorRequest{Name: "a"}); err != nil {
+		t.Error(err)
+	}
+	awaitStates(t, w, "a", "STOPPED")
+	hubs.Throttle(2)
+	if _, err := w.ResetOffsets(t.Context(), &connectorv1.ResetOffsetsRequest{Name: "a"}); err != nil {
+		t.Error(err)
+	}
+	hubs.Throttle(2)
+	if _, err := w.AppendEvent(t.Context(), &connectorv1.AppendEventRequest{Event: &connectorv1.Event{
+		Action: "Throttled", Connector: "a"}}); err != nil {
+		t.Error(err)
+	}
+	found, err := w.ListEvents(t.Context(), &connectorv1.ListEventsRequest{})
+	if err != nil || len(found.GetEvents()) == 0 || found.GetEvents()[0].GetAction() != "Throttled" {
+		t.Errorf("%v (%v)", found, err)
+	}
+}

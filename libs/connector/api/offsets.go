@@ -18,6 +18,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/state"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
 const (
@@ -244,7 +245,7 @@ func (s *offsets) writeSourceOffsets(ctx context.Context, records []*kgo.Record)
 		return storeUnavailable(err)
 	}
 	defer client.Close()
-	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+	if err := kafka.Produce(ctx, client, records...); err != nil {
 		return storeUnavailable(fmt.Errorf("write to topic %s: %w", s.fleet.config.OffsetsTopic, err))
 	}
 	return nil

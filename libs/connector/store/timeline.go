@@ -63,12 +63,12 @@ func (t *Timeline) Append(ctx context.Context, event *connectorv1.Event) error {
 		return err
 	}
 	record := &kgo.Record{Topic: t.config.TimelineTopic, Key: []byte(event.Connector), Value: value}
-	err = t.client.ProduceSync(ctx, record).FirstErr()
+	err = kafka.Produce(ctx, t.client, record)
 	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) { // it was deleted
 		t.there.Store(false)
 		if err = t.make(ctx); err == nil {
 			t.client.PurgeTopicsFromProducing(t.config.TimelineTopic) // else it goes on with the old one's id
-			err = t.client.ProduceSync(ctx, record).FirstErr()
+			err = kafka.Produce(ctx, t.client, record)
 		}
 	}
 	if err != nil {

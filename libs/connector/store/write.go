@@ -45,10 +45,8 @@ func (s *Store) Append(ctx context.Context, topic, name string, entries ...state
 			return err
 		}
 	}
-	for _, result := range s.client.ProduceSync(ctx, records...) {
-		if result.Err != nil {
-			return fmt.Errorf("write to topic %s: %w", topic, s.config.Reach.Explain(result.Err))
-		}
+	if err := kafka.Produce(ctx, s.client, records...); err != nil {
+		return fmt.Errorf("write to topic %s: %w", topic, s.config.Reach.Explain(err))
 	}
 	last := records[len(records)-1]
 	return s.waitApplied(ctx, last)
@@ -72,7 +70,8 @@ func (s *Store) waitApplied(ctx context.Context, record *kgo.Record) error {
 	}
 }
 
-// Report writes to the status topic in the background and tries until it succeeds, in the order of the calls.
+// Report writes to the status topic in the background, in the order of the calls, and tries until it
+// succeeds or a broker refuses it.
 func (s *Store) Report(name string, e state.Entry) {
 	record, err := s.record(s.config.StatusTopic, name, e)
 	if err != nil {

@@ -54,7 +54,7 @@ func KafkaTransient(err error) bool {
 	if _, ok := errors.AsType[*kerr.Error](err); ok {
 		return kerr.IsRetriable(err) || errors.Is(err, kerr.ConcurrentTransactions) ||
 			errors.Is(err, kerr.UnknownProducerID) ||
-			errors.Is(err, kerr.UnknownServerError) || // what most troubles of Event Hubs show up as
+			errors.Is(err, kerr.UnknownServerError) ||
 			errors.Is(err, kerr.TransactionAbortable) || errors.Is(err, kerr.OutOfOrderSequenceNumber)
 	}
 	if passes, ok := errors.AsType[pgrepl.Passing](err); ok {
