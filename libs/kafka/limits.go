@@ -18,7 +18,9 @@ type TopicLimits struct {
 	// set is the limit of all topics that the user has set; 0 if each topic's own counts.
 	set int
 
-	mu    sync.Mutex
+	mu sync.Mutex
+	// most is the largest batch that the client sends, whatever a topic takes; guarded by mu.
+	most  int
 	admin *kadm.Client          // guarded by mu
 	known map[string]topicLimit // guarded by mu
 }
@@ -41,27 +43,40 @@ const (
 // NewTopicLimits knows nothing yet. planned gives the max.message.bytes that a topic will be made
 // with, nil for the broker's default; set is a limit for all topics, 0 for each topic's own.
 func NewTopicLimits(planned func(topic string) *string, set int) *TopicLimits {
-	return &TopicLimits{planned: planned, set: set, known: make(map[string]topicLimit)}
+	return &TopicLimits{planned: planned, set: set, most: mostLimit, known: make(map[string]topicLimit)}
 }
 
-// Ask sets the client to ask; it must be called first.
+// Ask sets the client to ask; it must be called first. What the client sends at most, as to brokers
+// with restrictions, bounds every topic's limit.
 func (l *TopicLimits) Ask(client *kgo.Client) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.admin = kadm.NewClient(client)
+	if request, ok := client.OptValue(kgo.BrokerMaxWriteBytes).(int32); ok {
+		l.most = min(mostLimit, int(request)-batchOverhead)
+	}
+}
+
+// Bounded reports whether what the client sends at most is the limit of a topic.
+func (l *TopicLimits) Bounded(topic string) bool {
+	known := int(l.Known(topic))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.most < mostLimit && known == l.most
 }
 
 // Known is the limit of a topic as far as it is known.
 func (l *TopicLimits) Known(topic string) int32 {
-	if l.set > 0 {
-		return int32(l.set)
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n, ok := l.known[topic]; ok {
-		return int32(n.bytes)
+	n, ok := l.known[topic]
+	switch {
+	case l.set > 0:
+		return int32(min(l.set, l.most))
+	case ok:
+		return int32(min(n.bytes, l.most))
 	}
-	return defaultLimit
+	return int32(min(defaultLimit, l.most))
 }
 
 // Learn asks the broker for the limit of a topic that exists. Without the right to ask, the default is taken.
@@ -98,18 +113,17 @@ func (l *TopicLimits) ask(ctx context.Context, topic string) {
 
 // Of is the limit of a topic, which may not exist yet.
 func (l *TopicLimits) Of(ctx context.Context, topic string) int {
-	if l.set > 0 {
-		return l.set
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n, ok := l.known[topic]; ok {
-		return n.bytes
+	if l.set > 0 {
+		return min(l.set, l.most)
 	}
-	if l.ask(ctx, topic); !l.known[topic].exists {
-		l.known[topic] = topicLimit{bytes: l.future(ctx, topic)}
+	if _, ok := l.known[topic]; !ok {
+		if l.ask(ctx, topic); !l.known[topic].exists {
+			l.known[topic] = topicLimit{bytes: l.future(ctx, topic)}
+		}
 	}
-	return l.known[topic].bytes
+	return min(l.known[topic].bytes, l.most)
 }
 
 // future is the limit that a topic will have. The caller holds mu.

@@ -10,6 +10,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/testenv/eventhubs"
 )
 
 // noise is text that does not compress.
@@ -170,6 +173,57 @@ func TestTopicsAreCreatedAsTheirGroupSays(t *testing.T) {
 		if got := fmt.Sprint(len(details[topic].Partitions), " ", set["cleanup.policy"], " ",
 			set["retention.ms"]); got != want {
 			t.Errorf("topic of table %s has %s, want %s", table, got, want)
+		}
+	}
+}
+
+// A row is larger than a request to Event Hubs may be, and smaller than what its event hub takes.
+func TestARecordThatAServiceTakesInNoRequestIsDealtWithAsOneThatIsTooLargeForItsTopic(t *testing.T) {
+	for mode, topic := range map[string]string{"stop": "", "truncate": ".public.a", "dead.letter": "-oversized"} {
+		s := newSource(t)
+		if !servers.kafka.Real {
+			t.Skip("needs Apache Kafka:", servers.kafka.Notice)
+		}
+		s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1, 'small')")
+		env := testEnv(servers.kafka.Bootstrap, "c"+s.db)
+		if err := makeOffsetsTopic(env.Kafka); err != nil {
+			t.Fatal(err)
+		}
+		hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Premium})
+		connect := testEnv(hubs.Addr, "").Kafka
+		found, err := kafka.Probe(t.Context(), connect, testOffsets, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env.Kafka = func(o ...kgo.Opt) (*kgo.Client, error) { return connect(append(o, found.Options()...)...) }
+		task, err := makeTaskIn(env, s.config("c"+s.db, map[string]string{"oversized.records.mode": mode}), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := runTask(t, task)
+		s.awaitSlot(t)
+		await(t, s.db+".public.a", 1)
+		s.exec(t, "INSERT INTO a VALUES (2, '"+noise(1_038_000)+"')")
+		if mode == "stop" {
+			err := c.failure(t)
+			for word, said := range map[string]bool{"no larger requests": true, "oversized.records.mode": true,
+				"max.message.bytes": false} {
+				if strings.Contains(err.Error(), word) != said {
+					t.Errorf("the error says %q: %t, in %.1000s", word, !said, err)
+				}
+			}
+			continue
+		}
+		eventually(t, "the record in mode "+mode, func() error {
+			if got := len(records(t, s.db+topic)); topic == ".public.a" && got < 2 || got < 1 {
+				return fmt.Errorf("%d records", got)
+			}
+			return nil
+		})
+		s.exec(t, "INSERT INTO a VALUES (3, 'after')")
+		await(t, s.db+".public.a", map[string]int{"truncate": 3, "dead.letter": 2}[mode])
+		if refused := hubs.Refusals(); refused["request size"] > 0 {
+			t.Errorf("refused: %v", refused)
 		}
 	}
 }

@@ -80,7 +80,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	p.promise = func(r *kgo.Record, err error) { // runs in a goroutine of the client's
 		if err != nil {
 			if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
-				err = TooLarge(r, int(limits.Known(r.Topic)), err)
+				err = TooLarge(r, limits, err)
 			}
 			p.failure.CompareAndSwap(nil, &err)
 		}

@@ -7,9 +7,14 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
-// TooLarge is the error of a record that its topic does not take.
-func TooLarge(r *kgo.Record, limit int, err error) error {
+// TooLarge is the error of a record that its topic does not take, as far as limits know it.
+func TooLarge(r *kgo.Record, limits *kafka.TopicLimits, err error) error {
+	limit, raise := limits.Known(r.Topic),
+		"raise the topic's max.message.bytes (and producer.override.max.request.size, if it is set), "
+	if limits.Bounded(r.Topic) { // no setting of the topic raises it
+		raise = "the brokers take no larger requests, as those of Event Hubs; "
+	}
 	return retry.Permanent(
-		"a record of %d bytes with key %.200q is too large for topic %s, whose limit is %d bytes: raise the topic's max.message.bytes (and producer.override.max.request.size, if it is set), set oversized.records.mode to dead.letter or truncate, or leave the column out with column.exclude.list: %w",
-		kafka.RecordSize(r), r.Key, r.Topic, limit, err)
+		"a record of %d bytes with key %.200q is too large for topic %s, whose limit is %d bytes: %sset oversized.records.mode to dead.letter or truncate, or leave the column out with column.exclude.list: %w",
+		kafka.RecordSize(r), r.Key, r.Topic, limit, raise, err)
 }

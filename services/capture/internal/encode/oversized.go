@@ -255,7 +255,7 @@ func (o *Oversized) deadLetters(r *kgo.Record, lsn uint64) ([]kgo.Record, error)
 	const numbers = 200 // more than the headers of a part take
 	room := limit - kafka.RecordSize(&head) - numbers
 	if room < leastCut {
-		return nil, deliver.TooLarge(r, limit,
+		return nil, deliver.TooLarge(r, o.Limits,
 			fmt.Errorf("its headers do not fit into a dead letter of topic %s", o.Set.Topic))
 	}
 	var out []kgo.Record
