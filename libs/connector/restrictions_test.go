@@ -11,6 +11,8 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/libs/testenv/eventhubs"
 )
@@ -157,5 +159,47 @@ func TestWhatTheServiceRefusesForNowIsWrittenAgainOnBehalfOfWhoAsks(t *testing.T
 	found, err := w.ListEvents(t.Context(), &connectorv1.ListEventsRequest{})
 	if err != nil || len(found.GetEvents()) == 0 || found.GetEvents()[0].GetAction() != "Throttled" {
 		t.Errorf("%v (%v)", found, err)
+	}
+}
+
+func TestACheckSaysWhatToDoWhereTheServiceMakesNoMoreTopics(t *testing.T) {
+	t.Parallel()
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
+	full := eventhubs.Standard
+	full.Hubs = 3 // those of the workers
+	for name, c := range map[string]struct {
+		config         eventhubs.Config
+		detail, remedy string
+	}{
+		"none by clients": {eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true}, "let no client make topics",
+			"Make it yourself"},
+		"a namespace that is full": {eventhubs.Config{Tier: full}, "has its 3 event hubs", "make room"},
+	} {
+		options := []kgo.Opt{kgo.SeedBrokers(kafka.Bootstrap)}
+		startReadyWorker(t, options, newBoard(), connector.Source, "w1:1") // makes the topics of the workers
+		hubs := eventhubs.Run(t, kafka.Bootstrap, c.config)
+		own, err := kgo.NewClient(kgo.SeedBrokers(hubs.Addr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer own.Close()
+		for _, topic := range []string{"x", "y", "z"} { // as many as the namespace has room for
+			_, _ = kadm.NewClient(own).CreateTopic(t.Context(), 1, 1, nil, topic)
+		}
+		w := startReadyWorker(t, []kgo.Opt{kgo.SeedBrokers(hubs.Addr)}, newBoard(), connector.Source, "w2:1",
+			func(c *runtime.Config) {
+				c.Plugins[0].Topics = func(catalogue.Values) connector.UsedTopics { return connector.UsedTopics{Prefix: "shop."} }
+			})
+		settings := config("name", "a")
+		response, err := w.ValidateConfig(t.Context(),
+			&connectorv1.ValidateConfigRequest{Plugin: settings["connector.class"], Config: settings})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(response.Checks, func(c *connectorv1.Check) bool { return c.Name == "topic creation" })
+		if check := response.Checks[at]; !strings.Contains(check.Detail, c.detail) ||
+			!strings.Contains(check.Remedy, c.remedy) || strings.Contains(check.Remedy, "kafka-acls") {
+			t.Errorf("%s: %v", name, check)
+		}
 	}
 }

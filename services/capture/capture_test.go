@@ -299,9 +299,17 @@ func TestTopicsThatAreThereNeedNotBeMade(t *testing.T) {
 	}
 	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true})
 	// What the runtime finds out about brokers, such as that they take no compressed batches, is not what this is about.
-	startWith(t, hubs.Addr, s.config("c"+s.db, map[string]string{"producer.override.compression.type": "none"}), Options{})
+	c := startWith(t, hubs.Addr, s.config("c"+s.db, map[string]string{"producer.override.compression.type": "none"}),
+		Options{})
 	await(t, s.db+".public.a", 1)
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO a VALUES (2)")
 	await(t, s.db+".public.a", 2)
+	s.exec(t, "CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)")
+	err = c.failure(t)
+	for _, part := range []string{s.db + ".public.b", "let no client make topics", "Make it yourself"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q lacks %q", err, part)
+		}
+	}
 }

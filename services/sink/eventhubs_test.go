@@ -1,6 +1,8 @@
 package sink
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -100,8 +102,10 @@ func TestDeadLettersNeedNoTopicsMadeWhereTheyAreThere(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all", "behavior.on.error": "LOG"})
 	dead := s.topic + "-dead"
 	s.config["errors.deadletterqueue.topic.name"] = dead
-	for _, topic := range []string{dead, deadletter.ResolvedTopic(dead)} {
-		if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
+	makeTopic := func(topic, policy string) {
+		t.Helper()
+		if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &policy},
+			topic); err != nil || made.Err != nil {
 			t.Fatal(err, made.Err)
 		}
 	}
@@ -110,16 +114,48 @@ func TestDeadLettersNeedNoTopicsMadeWhereTheyAreThere(t *testing.T) {
 	s.options = []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression())} // as the runtime finds out
 	s.send(&kgo.Record{Value: []byte(`no JSON`)})
 	s.produce(1, 2, 1)
-	s.start()
+	err := s.start().failure(t)
+	for _, part := range []string{dead, "let no client make topics", "Make it yourself"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("without the topic: %q lacks %q", err, part)
+		}
+	}
+	makeTopic(dead, "delete")
+	r := s.start()
 	s.holds(2)
 	s.commits(0, 2)
 	letters := 0
-	err := testenv.ReadTopic(t.Context(), func(o ...kgo.Opt) (*kgo.Client, error) {
+	err = testenv.ReadTopic(t.Context(), func(o ...kgo.Opt) (*kgo.Client, error) {
 		return kgo.NewClient(append(o, kgo.SeedBrokers(servers.kafka.Bootstrap))...)
 	}, dead, func(*kgo.Record) { letters++ })
 	if err != nil || letters != 1 {
 		t.Errorf("%d dead letters (%v), want one", letters, err)
 	}
+	// What became of letters is kept only where it is not forgotten: they would be replayed again.
+	discard := func() error {
+		_, err := s.service(r).DiscardDeadLetters(t.Context(),
+			&sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true})
+		return err
+	}
+	resolved := deadletter.ResolvedTopic(dead)
+	refused := func(want string) {
+		t.Helper()
+		if err := discard(); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), resolved) {
+			t.Errorf("%v, want it to say %q of topic %s", err, want, resolved)
+		}
+	}
+	refused("Make it yourself")
+	makeTopic(resolved, "delete")
+	refused("set it to compact")
+	if gone, err := kadm.NewClient(s.kafka).DeleteTopic(t.Context(), resolved); err != nil || gone.Err != nil {
+		t.Fatal(err, gone.Err)
+	}
+	testenv.Eventually(t, time.Minute, "the topic to be made as it must be", func(ctx context.Context) error {
+		compact := "compact"
+		made, err := kadm.NewClient(s.kafka).CreateTopic(ctx, 1, 1, map[string]*string{"cleanup.policy": &compact}, resolved)
+		return errors.Join(err, made.Err)
+	})
+	testenv.Eventually(t, time.Minute, "the letter to be discarded", func(context.Context) error { return discard() })
 }
 
 func TestDeadLettersGoToAnEventHubsNamespaceOfTheirOwnAndAreReplayedFromThere(t *testing.T) {

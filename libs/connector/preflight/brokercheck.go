@@ -47,15 +47,17 @@ func (c *Checker) checkBroker(ctx context.Context, plugin connector.Plugin, v cl
 // it stops nothing.
 func (c *Checker) checkCreation(ctx context.Context, prefix string) connector.Check {
 	found := connector.Check{Name: "topic creation", OK: true, Detail: "topics may be made"}
-	made, err := c.store.Admin.ValidateCreateTopics(ctx, 1, c.store.Config().ReplicationFactor, nil, prefix+checkedTopic)
-	if err == nil {
-		err = made.Error()
-	}
-	if err != nil {
-		found.Detail = fmt.Sprintf("topics may not be made: %v", err)
+	err := kafka.TryTopic(ctx, c.store.Admin, prefix+checkedTopic, c.store.Config().ReplicationFactor)
+	switch {
+	case err == nil:
+		return found
+	case errors.Is(err, kafka.ErrTopicsByHand), errors.Is(err, kerr.PolicyViolation):
+		found.Remedy = kafka.TopicRemedy(err) + ". Topics that are there are used as they are."
+	default:
 		found.Remedy = "Make the tables' topics yourself, or allow it: " + kafka.Right{Operation: kafka.Create,
 			Resource: kafka.Topic, Name: prefix, Prefixed: true}.Command()
 	}
+	found.Detail = fmt.Sprintf("topics may not be made: %v", err)
 	return found
 }
 

@@ -82,22 +82,22 @@ func (t *topics) prepare(ctx context.Context) (*prepared, error) {
 }
 
 // demandCompaction refuses topics that lose records by age: connectors and their offsets would
-// silently vanish with them. Such are topics made by hand, and event hubs made in Azure's
-// portal. Brokers that do not say are trusted.
+// silently vanish with them.
 func (t *topics) demandCompaction(ctx context.Context, topics []string) error {
-	configs, err := t.admin.DescribeTopicConfigs(ctx, topics...)
+	forgetful, err := kafka.Forgetful(ctx, t.admin, append(topics[:len(topics):len(topics)], t.config.SchemasTopic)...)
 	if err != nil {
 		t.logger.Warn("whether the topics of the workers are compacted could not be asked", "err", err)
 		return nil
 	}
-	for _, topic := range configs {
-		for _, setting := range topic.Configs {
-			if setting.Key == "cleanup.policy" && setting.Value != nil && *setting.Value != "compact" {
-				return fmt.Errorf(
-					"topic %s has cleanup.policy=%s, so that connectors or their positions would be lost after its retention: set it to compact "+
-						"(kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config cleanup.policy=compact; on Event Hubs delete the event hub and let Calypso make it)", topic.Name, *setting.Value, topic.Name)
-			}
+	for _, topic := range topics {
+		if policy := forgetful[topic]; policy != "" {
+			return fmt.Errorf("topic %s has cleanup.policy=%s, so that connectors or their positions would be lost after its retention: %s",
+				topic, policy, kafka.CompactRemedy(topic))
 		}
+	}
+	if policy := forgetful[t.config.SchemasTopic]; policy != "" {
+		t.logger.Warn("the versions of captured tables are lost after their topic's retention: "+
+			kafka.CompactRemedy(t.config.SchemasTopic), "topic", t.config.SchemasTopic, "cleanup.policy", policy)
 	}
 	return nil
 }

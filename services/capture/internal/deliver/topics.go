@@ -183,6 +183,9 @@ func (m *topicMaker) create(ctx context.Context, topic string) error {
 			err = fmt.Errorf(
 				"%w. Kafka takes no two names that differ in '.' and '_' alone, and at most 249 letters, digits, '.', '_' and '-': give the table's events another topic with a transform such as RegexRouter or ByLogicalTableRouter", err)
 		}
+		if remedy := kafka.TopicRemedy(err); remedy != "" {
+			err = fmt.Errorf("%w. %s; then restart the connector", err, remedy)
+		}
 		return err
 	}
 	if c, ok := r.Configs["max.message.bytes"]; ok { // of a topic that was just made; it may not be described yet

@@ -19,6 +19,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/services/sink/internal/resolution"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
@@ -343,11 +344,21 @@ func done(ids []string, how string, edited []string, of string) ([]*kgo.Record, 
 	return records, nil
 }
 
-// note appends to the log of resolutions, making its topic where it is missing.
+// note appends to the log of resolutions, making its topic where it is missing. A topic that forgets
+// is refused: letters that were replayed would be open again, and be replayed twice.
 func (l *topicClient) note(ctx context.Context, records ...*kgo.Record) ([]*kgo.Record, error) {
 	topic, compact := ResolvedTopic(l.topic), "compact"
 	if err := makeTopic(ctx, l.client, topic, -1, map[string]*string{"cleanup.policy": &compact}); err != nil {
 		return nil, err
+	}
+	forgetful, err := kafka.Forgetful(ctx, kadm.NewClient(l.client), topic)
+	if err != nil {
+		return nil, err
+	}
+	if policy := forgetful[topic]; policy != "" {
+		return nil, retry.Permanent(fmt.Errorf(
+			"topic %s has cleanup.policy=%s, so that what became of dead letters would be forgotten after its retention: %s",
+			topic, policy, kafka.CompactRemedy(topic)))
 	}
 	writer, err := kafka.NewWriter(func(first, last []kgo.Opt) (*kgo.Client, error) {
 		return l.connect(append(first, kgo.RecordPartitioner(kgo.ManualPartitioner())), last)

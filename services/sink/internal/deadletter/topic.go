@@ -103,8 +103,9 @@ func makeTopic(ctx context.Context, client *kgo.Client, topic string, replicatio
 	switch {
 	case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
 		return nil
-	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.InvalidReplicationFactor),
-		errors.Is(err, kerr.InvalidTopicException), errors.Is(err, kerr.PolicyViolation):
+	case kafka.TopicRemedy(err) != "":
+		return retry.Permanent(fmt.Errorf("making topic %s: %w. %s", topic, err, kafka.TopicRemedy(err)))
+	case errors.Is(err, kerr.InvalidReplicationFactor), errors.Is(err, kerr.InvalidTopicException):
 		return retry.Permanent(
 			fmt.Errorf("making topic %s: %w. Make it yourself, or fix errors.deadletterqueue.topic.replication.factor", topic,
 				err))
