@@ -214,6 +214,9 @@ func namesSingleServer(c Config) bool {
 const poolerRemedy = "A pooler stands between. Replication needs the server itself: set database.hostname and database.port to PostgreSQL's own address (PgBouncer takes replication connections from 1.23 on). " +
 	"Other connections may go through it: let it take or ignore the parameter (ignore_startup_parameters in pgbouncer.ini)."
 
+// statementsRemedy is for a pooler that has each statement run by itself.
+const statementsRemedy = "A pooler stands between that knows no transactions: set pool_mode to transaction or session there (pgbouncer.ini), or set the address to PostgreSQL's own."
+
 const clientCertificateRemedy = "Set database.sslcert and database.sslkey to a certificate for the user that an authority of the server's ssl_ca_file signed."
 
 // tlsRemedy says what to do about an error of TLS that no waiting fixes; empty for other errors.

@@ -57,7 +57,11 @@ func Query(conn *pgx.Conn) func(ctx context.Context, sql string, args ...any) (p
 			begin = "BEGIN READ ONLY; "
 		}
 		if _, err := conn.Exec(ctx, begin+TextSettings); err != nil {
-			return nil, fmt.Errorf("fix how values are written as text: %w", err)
+			const op = "fix how values are written as text"
+			if pg, ok := errors.AsType[*pgconn.PgError](err); ok && strings.Contains(pg.Message, "statement pooling") {
+				return nil, &Error{ReasonPooler, op, serverError(pg), statementsRemedy}
+			}
+			return nil, fmt.Errorf("%s: %w", op, err)
 		}
 		rows, err := conn.Query(ctx, sql, args...)
 		if begin == "" {

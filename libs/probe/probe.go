@@ -90,7 +90,7 @@ type Options struct {
 }
 
 func (o Options) lab(service, target string) *lab {
-	return &lab{options: o, report: Report{Service: service, Target: target, Version: o.Version, Begun: time.Now()}}
+	return &lab{options: o, report: Report{Service: service, Target: o.hide(target), Version: o.Version, Begun: time.Now()}}
 }
 
 // hide takes the secrets out of a text.

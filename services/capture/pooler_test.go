@@ -124,3 +124,16 @@ func TestAPoolerThatTakesNoReplicationFailsTheTaskWithTheRemedy(t *testing.T) {
 		})
 	}
 }
+
+func TestAPoolerWithoutTransactionsFailsTheTaskWithTheRemedy(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	port := s.RunPgBouncer(t, testenv.PgBouncerConfig{PoolMode: "statement", Role: testenv.PostgresUser,
+		Password: testenv.PostgresPassword})
+	config := s.polling("p"+s.db, map[string]string{"mode": "incrementing", "incrementing.column.name": "id",
+		"connection.url": fmt.Sprintf("jdbc:postgresql://127.0.0.1:%d/%s", port, s.db)})
+	err := start(t, config).failure(t)
+	if pgrepl.ReasonOf(err) != pgrepl.ReasonPooler || !strings.Contains(err.Error(), "pool_mode") {
+		t.Errorf("error %v, want %s with its remedy", err, pgrepl.ReasonPooler)
+	}
+}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/entra"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
@@ -79,7 +80,7 @@ func probeADXCommand(s *session, version string) *cobra.Command {
 			}
 			defer client.Close()
 			return probe.ADX(ctx, client, t.Database, probe.Options{Version: version, Told: told,
-				Secrets: []string{t.AppKey.Reveal(), t.CertificatePassword.Reveal(), t.AccessToken.Reveal()}}), nil
+				Secrets: secrets([]string{t.URL, t.IngestURL, t.Proxy}, t.AppKey, t.CertificatePassword, t.AccessToken)}), nil
 		})
 }
 
@@ -105,7 +106,7 @@ func probeKafkaCommand(s *session, version string) *cobra.Command {
 					return kgo.NewClient(slices.Concat(base, more)...)
 				},
 			}.Probe(ctx, probe.Options{Version: version, Told: told,
-				Secrets: []string{t.Kafka.Password.Reveal(), t.Kafka.ClientSecret.Reveal()}})
+				Secrets: secrets(t.Kafka.Brokers, t.Kafka.Password, t.Kafka.ClientSecret)})
 		})
 }
 
@@ -148,8 +149,20 @@ func probePostgreSQLCommand(s *session, version string) *cobra.Command {
 				target.Token = entra.For(entra.PostgresScope(target.Hosts()...), target.Hosts()...)
 			}
 			return probe.PostgreSQL(ctx, target, probe.Options{Version: version, Told: told,
-				Secrets: []string{t.Password.Reveal()}}), nil
+				Secrets: secrets([]string{t.Host}, t.Password)}), nil
 		})
+}
+
+// secrets are what a report must not hold: what is given as one, and what is within addresses, as in a
+// URI that was meant for another tool.
+func secrets(addresses []string, given ...config.Secret) (all []string) {
+	for _, secret := range given {
+		all = append(all, secret.Reveal())
+	}
+	for _, address := range addresses {
+		all = append(all, catalogue.SecretsWithin(address)...)
+	}
+	return all
 }
 
 // probeCommandOf is the command that probes one service. settings is a pointer to a struct of

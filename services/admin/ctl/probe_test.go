@@ -92,3 +92,23 @@ func TestAProbeSaysWhatItNeedsToBeTold(t *testing.T) {
 		}
 	}
 }
+
+func TestAReportHoldsNoSecretsOfAddressesEither(t *testing.T) {
+	const secret = "s3cret-of-an-address"
+	for _, host := range []string{"postgres://u:" + secret + "@127.0.0.1:1/shop", "host=127.0.0.1 password=" + secret} {
+		path := filepath.Join(t.TempDir(), "report.md")
+		var out bytes.Buffer
+		err := Run(t.Context(), "test", []string{"probe", "postgres", "--host", host, "--database", "shop", "--report", path},
+			nil, &out)
+		if err == nil {
+			t.Errorf("%s was probed", host)
+		}
+		report, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(report), "the way to the server") {
+			t.Errorf("%s: no report: %.200s (%v)", host, report, err)
+		}
+		if strings.Contains(string(report)+out.String()+Message(err), secret) {
+			t.Errorf("%s: the secret is told: %.500s", host, report)
+		}
+	}
+}
