@@ -84,6 +84,46 @@ func TestTheCurrentStateHoldsTheRowsThatWereThereBeforeItWasAskedFor(t *testing.
 	s.answers(s.table+"_current() | order by id asc | project id", "1; 2; 3")
 }
 
+func TestTheCurrentStateNeedsNoRightWhereItIsThereAndIsToldTheRightOneWhereItIsNot(t *testing.T) {
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes", "current.state": "true"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
+	row := func(id int) *kgo.Record {
+		return &kgo.Record{Key: fmt.Appendf(nil, `{"schema":{"type":"struct"},"payload":{"id":%d}}`, id),
+			Value: change("", "null", fmt.Sprintf(`{"id":%d,"name":"n","price":null,"day":null}`, id), "c", 10+id)}
+	}
+	s.send(row(1))
+	r := s.start()
+	s.answers(s.table+"_current() | count", "1")
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	servers.adx.inject(t, func(r *http.Request) fault {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/mgmt") {
+			return pass
+		}
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err == nil && (bytes.Contains(body, []byte(".create-or-alter function")) ||
+			bytes.Contains(body, []byte("materialized-view with"))) {
+			return forbid
+		}
+		return pass
+	})
+	r = s.start()
+	s.send(row(2))
+	s.answers(s.table+"_current() | count", "2")
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.manage(".drop function " + s.table + "_current")
+	s.send(row(3))
+	if err := s.start().failure(t); err == nil || !strings.Contains(err.Error(), "['shop'] admins") {
+		t.Errorf("%v does not name the role that is missing", err)
+	}
+}
+
 func TestAnIdentityThatMayOnlyIngestDelivers(t *testing.T) {
 	s := newFixture(t, 1, nil)
 	var looked atomic.Int64

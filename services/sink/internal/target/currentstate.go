@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func (t *currentState) ensure(ctx context.Context, mapping *kusto.Mapping, key [
 		if t.filling == "" {
 			t.filling, err = t.make(ctx, mapping, key)
 			err = t.explain.command(err,
-				"Make the table with the columns that table.form=changes adds, or let auto.create make it")
+				"Make the table with the columns that table.form=changes adds, or let auto.create make it", "admins")
 		}
 		if err == nil && t.filling != "" {
 			shown, err = t.filled(ctx, t.filling)
@@ -98,12 +99,21 @@ func (t *currentState) make(ctx context.Context, mapping *kusto.Mapping, key []b
 		" | where _op == 't' | summarize max(_lsn)); let truncatedAt = toscalar(" + source +
 		" | where _op == 't' | summarize max(_ts)); "
 	// The function is made while the view may still be filled, and names it.
+	return operation, t.makeFunction(ctx, kusto.QuoteName(t.route.Table+"_current"), "{ "+truncate+from+
+		" | where not(_deleted) | where isnull(truncated) or isnull(_lsn) or _lsn > truncated or _ts > truncatedAt | project-away "+
+		strings.Join(added, ", ")+" }")
+}
+
+// makeFunction makes a function unless it is there as it must be: the identity may have lost the right since.
+func (t *currentState) makeFunction(ctx context.Context, function, body string) error {
+	there, err := t.cluster.Client.Manage(ctx, t.route.Database, ".show function "+function)
+	if err == nil && len(there.Rows) == 1 && slices.Equal(strings.Fields(there.Value(0, "Body")), strings.Fields(body)) {
+		return nil
+	}
 	_, err = t.cluster.Client.Manage(ctx, t.route.Database,
 		".create-or-alter function with (skipvalidation=true, docString='The rows of the source, as of now') "+
-			kusto.QuoteName(t.route.Table+"_current")+
-			"() { "+truncate+from+
-			" | where not(_deleted) | where isnull(truncated) or isnull(_lsn) or _lsn > truncated or _ts > truncatedAt | project-away "+strings.Join(added, ", ")+" }")
-	return operation, err
+			function+"() "+body)
+	return err
 }
 
 // makeView makes the view unless it is there. A view sees what is ingested after its creation;

@@ -69,7 +69,7 @@ func (t *Table) Evolve(ctx context.Context, schema *row.Schema, later iter.Seq[*
 				kusto.Declaration(table.Columns))
 			if err := t.cluster.Client.CreateMerge(ctx, table); err != nil {
 				return t.explain.command(err,
-					"Give the identity the role: .add database "+kusto.QuoteName(table.Database)+" admins")
+					"Make the database, or change kusto.tables.topics.mapping", "admins")
 			}
 		}
 		next := *t.known.Load()

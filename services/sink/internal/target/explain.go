@@ -15,12 +15,13 @@ type explainer struct {
 }
 
 // command adds the remedy to errors of commands that only the user can fix, and marks them as such.
-func (t explainer) command(err error, remedy string) error {
+// role is the group of the database's principals that may give the command.
+func (t explainer) command(err error, remedy, role string) error {
 	switch {
 	case kusto.NotFound(err):
 		return t.beyondRetry(err, remedy)
 	case kusto.Unauthorized(err):
-		return retry.Permanent(t.denied(err))
+		return retry.Permanent(t.denied(err, role))
 	}
 	return err
 }
@@ -40,7 +41,7 @@ func (t explainer) ingestion(err error) error {
 		return t.beyondRetry(err, "The table, its policies or its name rule out what is ingested: change them")
 	case kusto.AccessDenied:
 		// A role takes minutes to arrive, so this is waited for.
-		return t.denied(err)
+		return t.denied(err, "ingestors")
 	}
 	return err
 }
@@ -50,10 +51,15 @@ func (t explainer) beyondRetry(err error, remedy string) error {
 		t.route.Database, t.route.Table, err, remedy))
 }
 
-func (t explainer) denied(err error) error {
+// denied says how the identity gets a role. Whoever has one of the others may see tables, but for those that may only ingest.
+func (t explainer) denied(err error, role string) error {
+	also := ""
+	if role == "ingestors" {
+		also = " and the same for viewers"
+	}
 	return fmt.Errorf(
-		"topic %s goes to %s.%s: %w. Check the aad.auth keys, and give the identity the roles: .add database %s ingestors ('aadapp=<appid>;<tenant>') and the same for viewers",
-		t.route.Topic, t.route.Database, t.route.Table, err, kusto.QuoteName(t.route.Database))
+		"topic %s goes to %s.%s: %w. Check the aad.auth keys, and give the identity the role: .add database %s %s ('aadapp=<appid>;<tenant>')%s",
+		t.route.Topic, t.route.Database, t.route.Table, err, kusto.QuoteName(t.route.Database), role, also)
 }
 
 // refill says how a table that was dropped gets back the rows that it had.

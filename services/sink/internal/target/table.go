@@ -144,7 +144,7 @@ func (t *Table) look(ctx context.Context) error {
 	}
 	if err != nil {
 		return t.explain.command(err, fmt.Sprintf("Make it, in database %s: .create table %s (<column>:<type>, …)", t.Route.Database,
-			kusto.QuoteName(t.Route.Table))+t.explain.refill())
+			kusto.QuoteName(t.Route.Table))+t.explain.refill(), "viewers")
 	}
 	rows := row.Target{Schema: schema}
 	if t.Route.Mapping != "" {
@@ -155,7 +155,7 @@ func (t *Table) look(ctx context.Context) error {
 		}
 		if err != nil {
 			return t.explain.command(err, fmt.Sprintf("Make it, in database %s: .create table %s ingestion %s mapping %s '[…]'",
-				t.Route.Database, kusto.QuoteName(t.Route.Table), kind, kusto.QuoteString(t.Route.Mapping)))
+				t.Route.Database, kusto.QuoteName(t.Route.Table), kind, kusto.QuoteString(t.Route.Mapping)), "viewers")
 		}
 	}
 	if next.at = time.Now(); !sameRows(before.rows, rows) {
