@@ -15,6 +15,17 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
+// adxPrefix is what the names of tables and views of all probes begin with.
+const adxPrefix = "calypso_probe_"
+
+func tableLeft(table string) string {
+	return "table " + table + ": .drop table " + kusto.QuoteName(table)
+}
+
+func viewLeft(view string) string {
+	return "materialized view " + view + ": .drop materialized-view " + kusto.QuoteName(view)
+}
+
 // adx is a probe of a cluster of Azure Data Explorer.
 type adx struct {
 	*lab
@@ -28,8 +39,9 @@ type adx struct {
 
 // ADX probes a database of a cluster.
 func ADX(ctx context.Context, client *kusto.Client, database string, o Options) *Report {
-	p := &adx{client: client, database: database, name: "calypso_probe_" + unique()}
+	p := &adx{client: client, database: database, name: adxPrefix + unique()}
 	p.lab = o.lab("Azure Data Explorer", client.Endpoints().Query+", database "+database)
+	p.others = p.left
 	return p.run(ctx, p.experiments())
 }
 
@@ -65,7 +77,7 @@ func (p *adx) experiments() []experiment {
 func (p *adx) table(ctx context.Context, end, columns string) (string, error) {
 	name := kusto.QuoteName(p.name + end)
 	drop := ".drop table " + name
-	p.remember("table "+p.name+end+": "+drop, func(ctx context.Context) error { return p.drop(ctx, drop) })
+	p.remember(tableLeft(p.name+end), func(ctx context.Context) error { return p.drop(ctx, drop) })
 	_, err := p.client.Manage(ctx, p.database, ".create table "+name+" "+columns)
 	p.refused(err)
 	return p.name + end, err
@@ -85,6 +97,25 @@ func (p *adx) drop(ctx context.Context, command string) error {
 		return nil
 	}
 	return err
+}
+
+// left are the views and tables of other probes, views first: a table with a view is not dropped.
+func (p *adx) left(ctx context.Context) (found []string, err error) {
+	for _, of := range []struct {
+		shown, column string
+		left          func(string) string
+	}{{".show materialized-views", "Name", viewLeft}, {".show tables", "TableName", tableLeft}} {
+		answer, err := p.client.Manage(ctx, p.database, of.shown)
+		if err != nil {
+			return found, err
+		}
+		for i := range answer.Rows {
+			if name := answer.Value(i, of.column); strings.HasPrefix(name, adxPrefix) && !strings.HasPrefix(name, p.name) {
+				found = append(found, of.left(name)+killed)
+			}
+		}
+	}
+	return found, nil
 }
 
 func (p *adx) count(ctx context.Context, query string) (string, error) {
@@ -395,7 +426,7 @@ func (p *adx) view(ctx context.Context, backfill bool) (outcome, error) {
 	}
 	view, source := kusto.QuoteName(table+"_view"), kusto.QuoteName(table)
 	drop := ".drop materialized-view " + view
-	p.remember("materialized view "+table+"_view: "+drop, func(ctx context.Context) error { return p.drop(ctx, drop) })
+	p.remember(viewLeft(table+"_view"), func(ctx context.Context) error { return p.drop(ctx, drop) })
 	answer, err := p.client.Manage(ctx, p.database, ".create"+form+" materialized-view"+options+" "+view+" on table "+
 		source+" { "+source+" | summarize arg_max(v, *) by k }")
 	p.refused(err)

@@ -166,6 +166,24 @@ func TestAProbeOfADXThatIsEndedLeavesNothingBehind(t *testing.T) {
 	leaves(t, client, report)
 }
 
+func TestAProbeOfADXNamesWhatOneThatWasKilledHasLeft(t *testing.T) {
+	client := localadx(t)
+	for _, command := range []string{".create table calypso_probe_killed (k:string)",
+		".create materialized-view calypso_probe_killed_view on table calypso_probe_killed { calypso_probe_killed | summarize count() by k }"} {
+		if _, err := client.Manage(t.Context(), "shop", command); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	report := probe.ADX(ctx, client, "shop", options())
+	if left := strings.Join(report.Left, "\n"); len(report.Left) != 2 ||
+		!strings.HasPrefix(left, "materialized view calypso_probe_killed_view: .drop materialized-view ['calypso_probe_killed_view']") ||
+		!strings.Contains(left, ".drop table ['calypso_probe_killed']") {
+		t.Errorf("left: %s", left)
+	}
+}
+
 func TestAProbeOfADXSaysWhichRightIsMissingAndTriesTheRest(t *testing.T) {
 	client := localadx(t, "--roles", "user,ingestor")
 	report := probe.ADX(t.Context(), client, "shop", options())

@@ -50,9 +50,42 @@ func (k Kafka) Probe(ctx context.Context, o Options) (*Report, error) {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
-	p := &brokers{Kafka: k, client: client, admin: kadm.NewClient(client), name: "calypso-probe-" + unique(),
+	p := &brokers{Kafka: k, client: client, admin: kadm.NewClient(client), name: brokersPrefix + unique(),
 		lab: o.lab("Kafka", k.Target)}
+	p.others = p.left
 	return p.run(ctx, p.experiments()), nil
+}
+
+// brokersPrefix is what the names of topics and groups of all probes begin with.
+const brokersPrefix = "calypso-probe-"
+
+func topicLeft(topic string) string {
+	return "topic " + topic + ": kafka-topics.sh --bootstrap-server <brokers> --delete --topic " + topic
+}
+
+func groupLeft(group string) string {
+	return "group " + group + ": kafka-consumer-groups.sh --bootstrap-server <brokers> --delete --group " + group
+}
+
+// left are the topics and groups of other probes.
+func (p *brokers) left(ctx context.Context) (found []string, err error) {
+	other := func(name string) bool { return strings.HasPrefix(name, brokersPrefix) && name != p.name }
+	topics, err := p.admin.ListTopics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range topics.Names() {
+		if other(name) {
+			found = append(found, topicLeft(name)+killed)
+		}
+	}
+	groups, err := p.admin.ListGroups(ctx)
+	for _, name := range groups.Groups() {
+		if other(name) {
+			found = append(found, groupLeft(name)+killed)
+		}
+	}
+	return found, err
 }
 
 // answerPatience is how long one answer of the brokers is waited for.
@@ -88,7 +121,7 @@ func (p *brokers) experiments() []experiment {
 }
 
 func (p *brokers) topic(ctx context.Context) (outcome, error) {
-	p.remember("topic "+p.name+": kafka-topics.sh --bootstrap-server <brokers> --delete --topic "+p.name,
+	p.remember(topicLeft(p.name),
 		func(ctx context.Context) error {
 			return p.deleteTopic(ctx)
 		})
@@ -217,7 +250,7 @@ func (p *brokers) large(ctx context.Context, size int, follows string) (outcome,
 }
 
 func (p *brokers) commit(ctx context.Context, size int) (outcome, error) {
-	p.remember("group "+p.name+": kafka-consumer-groups.sh --bootstrap-server <brokers> --delete --group "+p.name,
+	p.remember(groupLeft(p.name),
 		func(ctx context.Context) error {
 			gone, err := p.admin.DeleteGroup(ctx, p.name)
 			if err = errors.Join(err, gone.Err); errors.Is(err, kerr.GroupIDNotFound) {

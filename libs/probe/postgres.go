@@ -19,10 +19,18 @@ type postgres struct {
 	name string
 }
 
+// slotPrefix is what the names of slots of all probes begin with.
+const slotPrefix = "calypso_probe_"
+
+func slotLeft(slot string) string {
+	return "replication slot " + slot + ": SELECT pg_drop_replication_slot(" + pgrepl.QuoteLiteral(slot) + ");"
+}
+
 // PostgreSQL probes a server, or a pooler before one.
 func PostgreSQL(ctx context.Context, cfg pgrepl.Config, o Options) *Report {
 	p := &postgres{lab: o.lab("PostgreSQL", fmt.Sprintf("%s, database %s, user %s", cfg.Addresses(), cfg.Database,
-		cfg.User)), cfg: cfg, name: "calypso_probe_" + unique()}
+		cfg.User)), cfg: cfg, name: slotPrefix + unique()}
+	p.others = p.left
 	return p.run(ctx, p.experiments())
 }
 
@@ -142,8 +150,9 @@ func (p *postgres) failover(ctx context.Context) (outcome, error) {
 			return refused(err)
 		}
 		defer session.Close(ctx)
-		p.remember("replication slot "+p.name+": SELECT pg_drop_replication_slot("+pgrepl.QuoteLiteral(p.name)+");",
-			p.dropSlot)
+		p.remember(slotLeft(p.name), p.dropSlot)
+		// A probe that is killed leaves the slot, which holds the server's log: it is there as shortly as can be.
+		defer func() { _ = p.dropSlot(context.WithoutCancel(ctx)) }()
 		if _, err := session.CreateSlot(ctx, p.name, pgrepl.SlotOptions{Plugin: "pgoutput"}); err != nil {
 			return refused(err)
 		}
@@ -152,6 +161,23 @@ func (p *postgres) failover(ctx context.Context) (outcome, error) {
 		}
 		return expected("made; synchronized_standby_slots=%q", standbys.Synchronised), nil
 	})
+}
+
+// left are the slots of other probes.
+func (p *postgres) left(ctx context.Context) (found []string, err error) {
+	_, err = p.connected(ctx, func(conn *pgx.Conn) (outcome, error) {
+		rows, err := conn.Query(ctx, "SELECT slot_name FROM pg_replication_slots WHERE NOT temporary AND starts_with(slot_name, "+
+			pgrepl.QuoteLiteral(slotPrefix)+") AND slot_name <> "+pgrepl.QuoteLiteral(p.name)+" ORDER BY 1")
+		if err != nil {
+			return outcome{}, err
+		}
+		slots, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		for _, slot := range slots {
+			found = append(found, slotLeft(slot)+" It holds the server's log."+killed)
+		}
+		return outcome{}, err
+	})
+	return found, err
 }
 
 func (p *postgres) dropSlot(ctx context.Context) error {

@@ -78,3 +78,16 @@ func TestAProbeOfPostgreSQLTellsAPoolerAndMissingRightsFromAServer(t *testing.T)
 		})
 	}
 }
+
+func TestAProbeOfPostgreSQLNamesTheSlotThatOneThatWasKilledHasLeft(t *testing.T) {
+	server := testenv.RunPostgres(t, testenv.PostgresConfig{})
+	if err := server.Exec(t.Context(), "postgres",
+		"SELECT pg_create_logical_replication_slot('calypso_probe_killed', 'pgoutput')"); err != nil {
+		t.Fatal(err)
+	}
+	report := probe.PostgreSQL(t.Context(), pgrepl.Config{Host: server.Host, Port: uint16(server.Port),
+		User: testenv.PostgresUser, Password: testenv.PostgresPassword, Database: "postgres", SSLMode: "disable"}, options())
+	if len(report.Left) != 1 || !strings.Contains(report.Left[0], "pg_drop_replication_slot('calypso_probe_killed')") {
+		t.Errorf("left: %v", report.Left)
+	}
+}

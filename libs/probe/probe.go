@@ -46,7 +46,7 @@ type Report struct {
 	// Version is that of Calypso.
 	Version  string    `json:"version"`
 	Findings []Finding `json:"findings"`
-	// Left is what the probe made and could not remove, each with what to do.
+	// Left is what this probe made and could not remove, and what others have left, each with what to do.
 	Left []string `json:"left,omitempty"`
 }
 
@@ -90,7 +90,8 @@ type Options struct {
 }
 
 func (o Options) lab(service, target string) *lab {
-	return &lab{options: o, report: Report{Service: service, Target: o.hide(target), Version: o.Version, Begun: time.Now()}}
+	return &lab{options: o, report: Report{Service: service, Target: o.hide(target), Version: o.Version,
+		Begun: time.Now()}}
 }
 
 // hide takes the secrets out of a text.
@@ -112,6 +113,9 @@ type lab struct {
 	report  Report
 	// made are what is to be removed, in the order in which it was made.
 	made []made
+	// others finds what other probes have made and not removed, each with what to do about it: those that
+	// were killed, or run now. It is asked at the end, and may be nil.
+	others func(context.Context) ([]string, error)
 }
 
 type made struct {
@@ -141,8 +145,17 @@ func (l *lab) run(ctx context.Context, experiments []experiment) *Report {
 			l.report.Left = append(l.report.Left, l.options.hide(fmt.Sprintf("%s (%v)", l.made[i].what, err)))
 		}
 	}
+	if l.others != nil {
+		found, _ := l.others(cleaning) // where it cannot be asked, the experiments have said why
+		for _, what := range found {
+			l.report.Left = append(l.report.Left, l.options.hide(what))
+		}
+	}
 	return &l.report
 }
+
+// killed is said of what another probe has left.
+const killed = " (of another probe, that was killed or still runs)"
 
 func (l *lab) note(f Finding) {
 	f.Seen = l.options.hide(f.Seen)

@@ -51,7 +51,7 @@ func (t explainer) beyondRetry(err error, remedy string) error {
 		t.route.Database, t.route.Table, err, remedy))
 }
 
-// denied says how the identity gets a role. Whoever has one of the others may see tables, but for those that may only ingest.
+// denied says how the identity gets a role. One that may ingest may not look by that.
 func (t explainer) denied(err error, role string) error {
 	also := ""
 	if role == "ingestors" {
