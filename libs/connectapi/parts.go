@@ -1,35 +1,45 @@
 package connectapi
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/parts"
+	"github.com/calypso-cdc/calypso/libs/converter"
 )
 
 // classes are the parts of a kind, for forms to choose from.
-func classes(kind parts.Kind) []string {
+func classes(kind catalogue.Kind) []string {
 	var all []string
 	for _, p := range parts.All() {
-		if p.Kind == kind {
+		if p.Kind == kind && !p.Hidden {
 			all = append(all, p.Class)
 		}
 	}
 	return all
 }
 
-// keysOf are the definitions of a part's keys.
-func keysOf(p parts.Part) []configKey {
-	keys := []configKey{}
-	for _, k := range p.Keys {
+// definitionsOf are the definitions of a part's keys.
+func definitionsOf(keys []catalogue.Key) []configKey {
+	definitions := []configKey{}
+	inGroup := map[string]int{}
+	for _, k := range keys {
 		if k.Hidden {
 			continue
 		}
+		place := int32(k.Order)
+		switch {
+		case k.Group == "" && place == 0:
+			place = -1
+		case place == 0:
+			place = int32(inGroup[k.Group])
+		}
+		inGroup[k.Group]++
 		key := configKey{Name: k.Name, Type: string(k.Type), Required: k.Required, DefaultValue: k.Default,
-			Importance: string(k.Importance), Documentation: k.Doc,
-			OrderInGroup: k.Place, Order: k.Place, Width: string(k.Width), DisplayName: k.DisplayName,
+			Importance: string(k.Importance), Documentation: k.Doc, OrderInGroup: place, Order: place,
+			Width: cmp.Or(string(k.Width), "NONE"), DisplayName: cmp.Or(k.DisplayName, k.Name),
 			Dependents: append([]string{}, k.Dependents...)}
 		if k.Type == catalogue.Password && k.Default != nil {
 			hidden := "[hidden]"
@@ -38,9 +48,9 @@ func keysOf(p parts.Part) []configKey {
 		if k.Group != "" {
 			key.Group = &k.Group
 		}
-		keys = append(keys, key)
+		definitions = append(definitions, key)
 	}
-	return keys
+	return definitions
 }
 
 // stepInfos are the definitions of the transformations and predicates that a configuration lists,
@@ -50,30 +60,16 @@ func stepInfos(config map[string]string) []configInfo {
 	for _, use := range parts.Of(config) {
 		title := "Transforms"
 		switch use.Kind {
-		case parts.Predicate:
+		case catalogue.Predicate:
 			title = "Predicates"
-		case parts.Converter, parts.HeaderConverter:
+		case catalogue.Converter, catalogue.HeaderConverter:
 			continue
 		}
-		kind := string(use.Kind)
 		group := title + ": " + use.Alias
-		keys := []configKey{{Name: "type", Type: "CLASS", Required: true, Importance: "HIGH",
-			Documentation: fmt.Sprintf("Class for the '%s' %s.", use.Alias, kind), Width: "LONG",
-			DisplayName: fmt.Sprintf("%s type for %s", strings.ToUpper(kind[:1])+kind[1:], use.Alias)}}
-		keys = append(keys, keysOf(use.Part)...)
-		if use.Kind == parts.Transformation {
-			no := "false"
-			keys = append(keys,
-				configKey{Name: "negate", Type: "BOOLEAN", DefaultValue: &no, Importance: "MEDIUM",
-					Documentation: "Whether the configured predicate should be negated.", Width: "NONE", DisplayName: "negate"},
-				configKey{Name: "predicate", Type: "STRING", Importance: "MEDIUM",
-					Documentation: "The alias of a predicate used to determine whether to apply this transformation.", Width: "NONE",
-					DisplayName: "predicate"})
-		}
-		for i, key := range keys {
+		for i, key := range definitionsOf(use.Shown()) {
 			key.Group, key.OrderInGroup, key.Order = &group, int32(i), int32(i)
 			info := infoOfKey(use.Prefix, key, config)
-			if key.Name == "type" {
+			if key.Type == string(catalogue.Class) {
 				info.Value.RecommendedValues = classes(use.Kind)
 			}
 			infos = append(infos, info)
@@ -86,12 +82,12 @@ func stepInfos(config map[string]string) []configInfo {
 func converterInfos(config map[string]string) []configInfo {
 	var infos []configInfo
 	for _, use := range parts.Of(config) {
-		if use.Kind != parts.Converter && use.Kind != parts.HeaderConverter {
+		if use.Kind != catalogue.Converter && use.Kind != catalogue.HeaderConverter {
 			continue
 		}
-		for _, key := range keysOf(use.Part) {
+		for _, key := range definitionsOf(use.Keys) {
 			info := infoOfKey(use.Prefix, key, config)
-			if key.Name == "converter.type" && info.Value.Value == nil {
+			if key.Name == converter.TypeKey && info.Value.Value == nil {
 				of := strings.TrimSuffix(use.Prefix, ".converter.")
 				info.Value.Value = &of
 			}
@@ -137,10 +133,10 @@ func withParts(infos []configInfo, config map[string]string) []configInfo {
 	end := 0
 	for i, info := range infos {
 		switch info.Definition.Name {
-		case "key.converter", "value.converter":
-			infos[i].Value.RecommendedValues = classes(parts.Converter)
-		case "header.converter":
-			infos[i].Value.RecommendedValues = classes(parts.HeaderConverter)
+		case catalogue.KeyConverterKey, catalogue.ValueConverterKey:
+			infos[i].Value.RecommendedValues = classes(catalogue.Converter)
+		case catalogue.HeaderConverterKey:
+			infos[i].Value.RecommendedValues = classes(catalogue.HeaderConverter)
 		}
 		if group := info.Definition.Group; group != nil && slices.Contains(framework, *group) {
 			end = i + 1

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/parts"
 )
 
@@ -42,7 +43,9 @@ func (p *plugins) list(r *request) (*answer, error) {
 	}
 	if !connectorsOnly {
 		for _, p := range parts.All() {
-			plugins = append(plugins, PluginInfo{p.Class, string(p.Kind), p.Version})
+			if !p.Hidden {
+				plugins = append(plugins, PluginInfo{p.Class, string(p.Kind), p.Version})
+			}
 		}
 	}
 	return ok(plugins), nil
@@ -88,9 +91,9 @@ func definitionOf(key *connectorv1.ConfigKey) configKey {
 }
 
 func (p *plugins) config(r *request) (*answer, error) {
-	if p, known := parts.Find(r.path["plugin"], parts.Transformation, parts.Predicate, parts.Converter,
-		parts.HeaderConverter); known {
-		return ok(keysOf(p)), nil
+	if p, known := parts.Find(r.path["plugin"], catalogue.Transformation, catalogue.Predicate,
+		catalogue.Converter, catalogue.HeaderConverter); known {
+		return ok(definitionsOf(p.Keys)), nil
 	}
 	response, err := p.client.GetPluginConfig(r.Context(), &connectorv1.GetPluginConfigRequest{Plugin: r.path["plugin"]})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/converter"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
-	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
@@ -41,18 +41,20 @@ func ConfigFrom(given map[string]string) (Config, error) {
 
 // ReadConverters reads the converters and transforms that settings name.
 func (c *Config) ReadConverters(given map[string]string) error {
-	var err error
-	if c.Key, err = record.ConverterFrom(given, "key.converter", true); err != nil {
-		return catalogue.Problemf("key.converter", "%w", err)
+	key, err := converter.New(converter.Key, given)
+	if err != nil {
+		return err
 	}
-	if c.Value, err = record.ConverterFrom(given, "value.converter", false); err != nil {
-		return catalogue.Problemf("value.converter", "%w", err)
+	value, err := converter.New(converter.Value, given)
+	if err != nil {
+		return err
 	}
+	c.Key, c.Value = key.Converter, value.Converter
 	if c.Transforms, err = transform.FromSettings(given); err != nil {
 		if problem, ok := errors.AsType[catalogue.Problem](err); ok {
 			return problem
 		}
-		return catalogue.Problemf("transforms", "%w", err)
+		return catalogue.Problemf(catalogue.TransformsKey, "%w", err)
 	}
 	return nil
 }

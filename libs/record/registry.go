@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/calypso-cdc/calypso/libs/banner"
+	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
 // Registry is a client of Confluent's schema registry: the calls that converters make. It is safe
@@ -29,6 +31,13 @@ const aRegistry = "a schema registry"
 const maxRegistryAnswer = 4 << 20
 
 var errTooLarge = fmt.Errorf("the registry's answer has more than %d bytes", maxRegistryAnswer)
+
+// RegistryClient is how converters connect to a registry.
+func RegistryClient() *http.Client {
+	return &http.Client{Transport: banner.HTTP(egress.Transport(), aRegistry), Timeout: 10 * time.Second,
+		// A redirect would carry the credentials elsewhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
 
 // NewRegistry makes a client of the registry at an address. user and password may be empty.
 func NewRegistry(address string, client *http.Client, user, password string) (*Registry, error) {

@@ -17,10 +17,16 @@ import (
 // cast is Cast: other types for fields, or for the whole value.
 type cast struct {
 	on        part
-	whole     record.Type // empty: fields
-	fields    map[string]record.Type
+	spec      castSpec
 	orDefault bool
 	schemas   schemaCache
+}
+
+// castSpec says what is cast to what.
+type castSpec struct {
+	casts  int         // how many there are
+	whole  record.Type // empty: fields
+	fields map[string]record.Type
 }
 
 // castTypes are the types to cast to, by their names in the option spec.
@@ -28,11 +34,18 @@ var castTypes = map[string]record.Type{"int8": record.Int8, "int16": record.Int1
 	"int64":   record.Int64,
 	"float32": record.Float32, "float64": record.Float64, "boolean": record.Boolean, "string": record.String}
 
-func newCast(o *options, on part) (Transform, error) {
-	t := &cast{on: on, fields: map[string]record.Type{}, orDefault: o.flag("replace.null.with.default", true),
-		schemas: schemaCache{}}
-	o.required("spec")
-	items := o.list("spec")
+func (t *cast) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "spec", Type: catalogue.List, Required: true, Importance: catalogue.High,
+			Into: catalogue.Read(&t.spec, parseCastSpec),
+			Doc:  "Fields and their new types, field:type separated by commas, or one type for the whole value: int8, int16, int32, int64, float32, float64, boolean, string."},
+		nullsToDefaults(&t.orDefault),
+	}
+}
+
+func parseCastSpec(list string) (castSpec, error) {
+	items := catalogue.Named(list)
+	spec := castSpec{casts: len(items), fields: map[string]record.Type{}}
 	for _, item := range items {
 		name, typeName, isField := strings.Cut(item, ":")
 		if !isField {
@@ -40,22 +53,26 @@ func newCast(o *options, on part) (Transform, error) {
 		}
 		to, ok := castTypes[strings.ToLower(strings.TrimSpace(typeName))]
 		if !ok {
-			o.fail("spec", "unknown type "+typeName)
+			return spec, catalogue.Fault("unknown type " + typeName)
 		}
 		if isField {
-			t.fields[strings.TrimSpace(name)] = to
+			spec.fields[strings.TrimSpace(name)] = to
 		} else {
-			t.whole = to
+			spec.whole = to
 		}
 	}
-	switch {
-	case len(items) == 0:
-		o.keep(catalogue.Problemf(o.prefix+"spec", "Must specify at least one field to cast."))
-	case t.whole != "" && len(items) > 1:
-		o.keep(catalogue.Problemf(o.prefix+"spec",
-			"Cast transformations that specify a type to cast the entire value to may only specify a single cast in their spec"))
+	return spec, nil
+}
+
+func (t *cast) finish(s catalogue.Settings) error {
+	switch spec := s.Name(&t.spec); {
+	case t.spec.casts == 0:
+		return catalogue.Problemf(spec, "Must specify at least one field to cast.")
+	case t.spec.whole != "" && t.spec.casts > 1:
+		return catalogue.Problemf(spec,
+			"Cast transformations that specify a type to cast the entire value to may only specify a single cast in their spec")
 	}
-	return t, o.err
+	return nil
 }
 
 func (t *cast) Apply(r *record.Record) (*record.Record, error) {
@@ -63,20 +80,20 @@ func (t *cast) Apply(r *record.Record) (*record.Record, error) {
 	if v == nil {
 		return r, nil
 	}
-	if t.whole != "" {
-		out, err := castTo(s, v, t.whole)
+	if t.spec.whole != "" {
+		out, err := castTo(s, v, t.spec.whole)
 		if err != nil || s == nil {
 			return t.on.set(r, nil, out), err
 		}
-		return t.on.set(r, optionalSchema(t.whole, s.Optional), out), nil
+		return t.on.set(r, optionalSchema(t.spec.whole, s.Optional), out), nil
 	}
 	if s == nil {
 		m, err := requireMap(v, "cast")
 		if err != nil {
 			return nil, err
 		}
-		m, err = changed(m, slices.Sorted(maps.Keys(t.fields)),
-			func(name string, v any) (any, error) { return castTo(nil, v, t.fields[name]) })
+		m, err = changed(m, slices.Sorted(maps.Keys(t.spec.fields)),
+			func(name string, v any) (any, error) { return castTo(nil, v, t.spec.fields[name]) })
 		if err != nil {
 			return nil, fmt.Errorf("cast %w", err)
 		}
@@ -90,7 +107,7 @@ func (t *cast) Apply(r *record.Record) (*record.Record, error) {
 	out := record.NewStruct(derived)
 	for i, f := range old.Schema.Fields {
 		out.Values[i] = field(old, i, t.orDefault)
-		if to, ok := t.fields[f.Name]; ok {
+		if to, ok := t.spec.fields[f.Name]; ok {
 			if out.Values[i], err = castTo(f.Schema, out.Values[i], to); err != nil {
 				return nil, fmt.Errorf("cast field %s: %w", f.Name, err)
 			}
@@ -103,7 +120,7 @@ func (t *cast) derive(s *record.Schema) *record.Schema {
 	d := basics(s, record.Struct)
 	d.Optional = s.Optional
 	for _, f := range s.Fields {
-		if to, ok := t.fields[f.Name]; ok {
+		if to, ok := t.spec.fields[f.Name]; ok {
 			c := optionalSchema(to, f.Schema.Optional)
 			if f.Schema.Default != nil {
 				if def, err := castTo(f.Schema, f.Schema.Default, to); err == nil {

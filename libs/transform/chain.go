@@ -73,9 +73,8 @@ func (e *StepError) Unwrap() error { return e.Err }
 // catalogue.Problem.
 func FromSettings(settings map[string]string) (*Chain, error) {
 	predicates := map[string]Predicate{}
-	for _, name := range splitList(settings["predicates"]) {
-		o := options{prefix: "predicates." + name + ".", given: settings}
-		p, err := newPredicate(&o)
+	for _, name := range catalogue.Named(settings[catalogue.PredicatesKey]) {
+		p, err := newPredicate(catalogue.PredicatesKey+"."+name+".", settings)
 		if err != nil {
 			return nil, inStep("predicate", name, err)
 		}
@@ -83,26 +82,20 @@ func FromSettings(settings map[string]string) (*Chain, error) {
 	}
 	c := Chain{settings: map[string]string{}}
 	for key, value := range settings {
-		if strings.HasPrefix(key, "transforms") || strings.HasPrefix(key, "predicates") {
+		if strings.HasPrefix(key, catalogue.TransformsKey) || strings.HasPrefix(key, catalogue.PredicatesKey) {
 			c.settings[key] = value
 		}
 	}
-	for _, name := range splitList(settings["transforms"]) {
-		o := options{prefix: "transforms." + name + ".", given: settings}
-		o.flag("negate", false) // refuses what is none, and takes white space for nothing
-		// Kafka Connect's runtime takes the text as it stands (Boolean.parseBoolean): " true" is false.
-		s := step{name: name, negate: strings.EqualFold(settings[o.prefix+"negate"], "true")}
-		if p := o.text("predicate", ""); p != "" {
-			if s.predicate = predicates[p]; s.predicate == nil {
-				return nil, fmt.Errorf("transform %s: its predicate %s is not listed in predicates", name, p)
-			}
-		}
-		var err error
-		if s.transform, err = newTransform(&o); err == nil {
-			err = o.err
-		}
+	for _, name := range catalogue.Named(settings[catalogue.TransformsKey]) {
+		t, use, err := newTransform(catalogue.TransformsKey+"."+name+".", settings)
 		if err != nil {
 			return nil, inStep("transform", name, err)
+		}
+		s := step{name: name, transform: t, negate: use.negate}
+		if use.predicate != "" {
+			if s.predicate = predicates[use.predicate]; s.predicate == nil {
+				return nil, fmt.Errorf("transform %s: its predicate %s is not listed in predicates", name, use.predicate)
+			}
 		}
 		c.steps = append(c.steps, s)
 	}

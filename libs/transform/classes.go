@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/classname"
@@ -17,60 +18,93 @@ const (
 	confluent = "io.confluent.connect.transforms."
 )
 
+// releases are those that the classes are of, by what their names begin with.
+var releases = map[string]string{apache: "4.3.1", debezium: "3.6.3.Final", confluent: "1.6"}
+
+// runnable is a transform before and after it has its settings.
+type runnable interface {
+	configured
+	Transform
+}
+
+// condition is a predicate before and after it has its settings.
+type condition interface {
+	configured
+	Predicate
+}
+
+// laterRouter is what Debezium calls its ByLogicalTableRouter in releases after ours.
+const laterRouter = debezium + "ToLogicalTopicRouter"
+
 // transforms are the classes that there are.
-var transforms = map[string]func(*options) (Transform, error){
-	apache + "DropHeaders":     newDropHeaders,
-	apache + "Filter":          func(*options) (Transform, error) { return dropAll{}, nil },
-	apache + "InsertHeader":    newInsertHeader,
-	apache + "RegexRouter":     newRegexRouter,
-	apache + "TimestampRouter": newTimestampRouter,
-	apache + "ValueToKey":      newValueToKey,
+var transforms = map[string]func() runnable{
+	apache + "DropHeaders":     func() runnable { return new(dropHeaders) },
+	apache + "Filter":          func() runnable { return dropAll{} },
+	apache + "InsertHeader":    func() runnable { return new(insertHeader) },
+	apache + "RegexRouter":     func() runnable { return new(regexRouter) },
+	apache + "TimestampRouter": func() runnable { return new(timestampRouter) },
+	apache + "ValueToKey":      func() runnable { return &valueToKey{schemas: schemaCache{}} },
 
-	debezium + "ByLogicalTableRouter": func(o *options) (Transform, error) {
-		return newLogicalRouter(o, "__dbz__physicalTableIdentifier")
-	},
-	debezium + "ToLogicalTopicRouter": func(o *options) (Transform, error) {
-		return newLogicalRouter(o, "__dbz__sourceIdentifier")
-	},
-	debezium + "ExtractNewRecordState": newExtractNewRecordState,
-	debezium + "outbox.EventRouter":    newEventRouter,
+	debezium + "ByLogicalTableRouter":  func() runnable { return newLogicalRouter("__dbz__physicalTableIdentifier") },
+	laterRouter:                        func() runnable { return newLogicalRouter("__dbz__sourceIdentifier") },
+	debezium + "ExtractNewRecordState": func() runnable { return newExtractNewRecordState() },
+	debezium + "outbox.EventRouter":    func() runnable { return newEventRouter() },
 
-	confluent + "TombstoneHandler":    newTombstoneHandler,
-	confluent + "ExtractTopic$Header": newHeaderTopic,
+	confluent + "TombstoneHandler":    func() runnable { return new(tombstoneHandler) },
+	confluent + "ExtractTopic$Header": func() runnable { return new(headerTopic) },
 }
 
 // partTransforms are those that have a class for keys and one for values.
-var partTransforms = map[string]func(*options, part) (Transform, error){
-	apache + "Cast":               newCast,
-	apache + "ExtractField":       newExtractField,
-	apache + "Flatten":            newFlatten,
-	apache + "HeaderFrom":         newHeaderFrom,
-	apache + "HoistField":         newHoistField,
-	apache + "InsertField":        newInsertField,
-	apache + "MaskField":          newMaskField,
-	apache + "ReplaceField":       newReplaceField,
-	apache + "SetSchemaMetadata":  newSetSchemaMetadata,
-	apache + "TimestampConverter": newTimestampConverter,
+var partTransforms = map[string]func(part) runnable{
+	apache + "Cast":         func(on part) runnable { return &cast{on: on, schemas: schemaCache{}} },
+	apache + "ExtractField": func(on part) runnable { return &extractField{on: on} },
+	apache + "Flatten":      func(on part) runnable { return &flatten{on: on, schemas: schemaCache{}} },
+	apache + "HeaderFrom":   func(on part) runnable { return &headerFrom{on: on} },
+	apache + "HoistField":   func(on part) runnable { return &hoistField{on: on, schemas: schemaCache{}} },
+	apache + "InsertField":  func(on part) runnable { return &insertField{on: on, schemas: schemaCache{}} },
+	apache + "MaskField":    func(on part) runnable { return &maskField{on: on} },
+	apache + "ReplaceField": func(on part) runnable { return &replaceField{on: on, schemas: schemaCache{}} },
+	apache + "SetSchemaMetadata": func(on part) runnable {
+		return &setSchemaMetadata{on: on, schemas: schemaCache{}}
+	},
+	apache + "TimestampConverter": func(on part) runnable {
+		return &timestampConverter{on: on, schemas: schemaCache{}}
+	},
 
-	confluent + "Drop":         newDrop,
-	confluent + "ExtractTopic": newExtractTopic,
+	confluent + "Drop":         func(on part) runnable { return &drop{on: on, optional: schemaCache{}} },
+	confluent + "ExtractTopic": func(on part) runnable { return &extractTopic{on: on} },
 }
 
-var predicates = map[string]func(*options) (Predicate, error){
-	apache + "predicates.TopicNameMatches": func(o *options) (Predicate, error) {
-		return topicNameMatches{o.regex("pattern", "")}, o.err
-	},
-	apache + "predicates.RecordIsTombstone": func(o *options) (Predicate, error) { return recordIsTombstone{}, nil },
-	apache + "predicates.HasHeaderKey": func(o *options) (Predicate, error) {
-		return hasHeaderKey{o.required("name")}, o.err
-	},
+var predicates = map[string]func() condition{
+	apache + "predicates.TopicNameMatches":  func() condition { return new(topicNameMatches) },
+	apache + "predicates.RecordIsTombstone": func() condition { return recordIsTombstone{} },
+	apache + "predicates.HasHeaderKey":      func() condition { return new(hasHeaderKey) },
 }
 
 func init() {
 	for class, make := range partTransforms {
-		transforms[class+"$Key"] = func(o *options) (Transform, error) { return make(o, key) }
-		transforms[class+"$Value"] = func(o *options) (Transform, error) { return make(o, value) }
+		transforms[class+"$Key"] = func() runnable { return make(key) }
+		transforms[class+"$Value"] = func() runnable { return make(value) }
 	}
+}
+
+// Parts are the transforms, then the predicates, with their keys.
+func Parts() []catalogue.Part {
+	return append(partsOf(catalogue.Transformation, transforms), partsOf(catalogue.Predicate, predicates)...)
+}
+
+func partsOf[C configured](kind catalogue.Kind, classes map[string]func() C) []catalogue.Part {
+	var parts []catalogue.Part
+	for _, class := range slices.Sorted(maps.Keys(classes)) {
+		part := catalogue.Part{Class: class, Kind: kind, Keys: classes[class]().keys(), Hidden: class == laterRouter}
+		for of, release := range releases {
+			if strings.HasPrefix(class, of) {
+				part.Version = release
+			}
+		}
+		parts = append(parts, part)
+	}
+	return parts
 }
 
 // instead says what to do where a class that users have is not there.
@@ -109,34 +143,24 @@ func PredicateClass(name string) (string, error) {
 	return full, nil
 }
 
-// newTransform makes the transform that the option type names.
-func newTransform(o *options) (Transform, error) {
-	full := o.class(Class)
-	if o.err != nil {
-		return nil, o.err
+// newTransform makes the transform that the settings under a prefix describe.
+func newTransform(prefix string, given map[string]string) (Transform, *use, error) {
+	u := new(use)
+	if _, err := catalogue.FillPart(prefix, u.keys(), given); err != nil {
+		return nil, nil, err
 	}
-	o.verbatim = strings.HasPrefix(full, debezium)
-	return transforms[full](o)
+	t := transforms[u.class]()
+	return t, u, configure(t, prefix, given)
 }
 
-// newPredicate makes the predicate that the option type names.
-func newPredicate(o *options) (Predicate, error) {
-	full := o.class(PredicateClass)
-	if o.err != nil {
-		return nil, o.err
+// newPredicate makes the predicate that the settings under a prefix describe.
+func newPredicate(prefix string, given map[string]string) (Predicate, error) {
+	u := new(conditionUse)
+	if _, err := catalogue.FillPart(prefix, u.keys(), given); err != nil {
+		return nil, err
 	}
-	return predicates[full](o)
-}
-
-// class is the full name of the class that the option type names.
-func (o *options) class(named func(string) (string, error)) string {
-	name := o.required("type")
-	full, err := named(name)
-	if err != nil {
-		o.keep(catalogue.Problemf(o.prefix+"type", "Invalid value %.200s for configuration %s: %v", name,
-			o.prefix+"type", err))
-	}
-	return full
+	p := predicates[u.class]()
+	return p, configure(p, prefix, given)
 }
 
 // notFound is the error of a class which is not there.
@@ -155,5 +179,7 @@ func notFound(class string) error {
 
 // dropAll is Filter: it drops every record that its predicate lets through.
 type dropAll struct{}
+
+func (dropAll) keys() []catalogue.Key { return nil }
 
 func (dropAll) Apply(*record.Record) (*record.Record, error) { return nil, nil }

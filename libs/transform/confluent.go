@@ -5,14 +5,20 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
 // tombstoneHandler is Confluent's TombstoneHandler: it drops records without a value, or fails at them.
 type tombstoneHandler struct{ fails bool }
 
-func newTombstoneHandler(o *options) (Transform, error) {
-	return &tombstoneHandler{o.choice("behavior", "warn", "ignore", "fail") == "fail"}, o.err
+func (t *tombstoneHandler) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "behavior", Type: catalogue.String, Default: catalogue.Default("warn"),
+			Importance: catalogue.Medium,
+			Into:       whether(&t.fails, "fail", "warn", "ignore", "fail"),
+			Doc:        "warn and ignore drop records without a value, fail fails the task at one."},
+	}
 }
 
 func (t *tombstoneHandler) Apply(r *record.Record) (*record.Record, error) {
@@ -28,22 +34,37 @@ func (t *tombstoneHandler) Apply(r *record.Record) (*record.Record, error) {
 // drop is Confluent's Drop: it makes the key or value null.
 type drop struct {
 	on       part
-	schema   string
+	schema   droppedSchema
 	optional schemaCache
 }
 
-func newDrop(o *options, on part) (Transform, error) {
-	return &drop{on, o.choice("schema.behavior", "nullify", "retain", "validate", "force_optional"), schemaCache{}}, o.err
+// droppedSchema is what becomes of the schema (schema.behavior).
+type droppedSchema string
+
+const (
+	nullifySchema      droppedSchema = "nullify"
+	retainSchema       droppedSchema = "retain"
+	validateSchema     droppedSchema = "validate"
+	makeSchemaOptional droppedSchema = "force_optional"
+)
+
+func (t *drop) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "schema.behavior", Type: catalogue.String, Default: catalogue.Default("nullify"),
+			Importance: catalogue.Medium,
+			Into:       catalogue.Choice(&t.schema, nullifySchema, retainSchema, validateSchema, makeSchemaOptional),
+			Doc:        "What becomes of the schema: nullify leaves it out, retain keeps it, validate fails where it is not optional, force_optional makes it so."},
+	}
 }
 
 func (t *drop) Apply(r *record.Record) (*record.Record, error) {
 	s, _ := t.on.get(r)
 	switch {
-	case t.schema == "nullify":
+	case t.schema == nullifySchema:
 		s = nil
-	case t.schema == "validate" && s != nil && !s.Optional:
+	case t.schema == validateSchema && s != nil && !s.Optional:
 		return nil, fmt.Errorf("the schema is not optional, which schema.behavior=validate demands")
-	case t.schema == "force_optional" && s != nil && !s.Optional:
+	case t.schema == makeSchemaOptional && s != nil && !s.Optional:
 		s = t.optional.get(s, func() *record.Schema { return s.AsOptional(true) })
 	}
 	return t.on.set(r, s, nil), nil
@@ -52,51 +73,84 @@ func (t *drop) Apply(r *record.Record) (*record.Record, error) {
 // extractTopic is Confluent's ExtractTopic: it takes the topic's name from the record, from the
 // whole key or value or a field of it.
 type extractTopic struct {
-	from func(*record.Record) (any, error)
-	skip bool
+	on    part
+	field string // empty: the whole
+	plain bool
+	skip  bool
 }
 
-func newExtractTopic(o *options, on part) (Transform, error) {
-	name := o.text("field", "")
-	if format := o.choice("field.format", "plain", "json_path"); format == "json_path" {
-		o.fail("field.format", "JSON_PATH is not supported: name a field with PLAIN")
+func (t *extractTopic) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "field", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Medium,
+			Into: catalogue.Text(&t.field),
+			Doc:  "Field whose text names the topic; the whole key or value where it is empty."},
+		{Name: "field.format", Type: catalogue.String, Default: catalogue.Default("PLAIN"),
+			Allowed: []string{"PLAIN", "JSON_PATH"}, Importance: catalogue.Low,
+			Into: catalogue.Read(&t.plain, plainOnly),
+			Doc:  "PLAIN takes field for a name; JSON_PATH is not supported."},
+		{Name: "skip.missing.or.null", Type: catalogue.Boolean, Default: catalogue.Default("false"),
+			Importance: catalogue.Low,
+			Into:       catalogue.Flag(&t.skip),
+			Doc:        "Whether a record keeps its topic where what should name it is missing or null; otherwise the task fails there."},
 	}
-	return &extractTopic{func(r *record.Record) (any, error) {
-		s, v := on.get(r)
-		switch {
-		case name == "" || v == nil:
-			return v, nil
-		case s == nil:
-			m, err := requireMap(v, "extract the topic")
-			if err != nil {
-				return nil, err
-			}
-			return lookup(m, name), nil
-		}
-		row, err := requireStruct(v, "extract the topic")
-		if err != nil {
-			return nil, err
-		}
-		if i := row.Schema.Index(name); i >= 0 {
-			return field(row, i, true), nil
-		}
-		return nil, nil
-	}, o.flag("skip.missing.or.null", false)}, o.err
 }
 
-func newHeaderTopic(o *options) (Transform, error) {
-	name := o.required("field")
-	return &extractTopic{func(r *record.Record) (any, error) {
-		h, _ := r.Header(name)
-		return h.Value, nil
-	}, o.flag("skip.missing.or.null", false)}, o.err
+func plainOnly(format string) (bool, error) {
+	if strings.EqualFold(strings.TrimSpace(format), "JSON_PATH") {
+		return false, catalogue.Fault("JSON_PATH is not supported: name a field with PLAIN")
+	}
+	return true, nil
 }
 
 func (t *extractTopic) Apply(r *record.Record) (*record.Record, error) {
-	found, err := t.from(r)
+	s, v := t.on.get(r)
+	switch {
+	case t.field == "" || v == nil:
+		return withTopic(r, v, t.skip)
+	case s == nil:
+		m, err := requireMap(v, "extract the topic")
+		if err != nil {
+			return nil, err
+		}
+		return withTopic(r, lookup(m, t.field), t.skip)
+	}
+	row, err := requireStruct(v, "extract the topic")
 	if err != nil {
 		return nil, err
 	}
+	var named any
+	if i := row.Schema.Index(t.field); i >= 0 {
+		named = field(row, i, true)
+	}
+	return withTopic(r, named, t.skip)
+}
+
+// headerTopic is ExtractTopic of a header.
+type headerTopic struct {
+	header string
+	skip   bool
+}
+
+func (t *headerTopic) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "field", Type: catalogue.String, Required: true, Importance: catalogue.Medium,
+			Into: catalogue.Text(&t.header),
+			Doc:  "Header whose text names the topic."},
+		{Name: "skip.missing.or.null", Type: catalogue.Boolean, Default: catalogue.Default("false"),
+			Importance: catalogue.Low,
+			Into:       catalogue.Flag(&t.skip),
+			Doc:        "Whether a record keeps its topic where what should name it is missing or null; otherwise the task fails there."},
+	}
+}
+
+func (t *headerTopic) Apply(r *record.Record) (*record.Record, error) {
+	h, _ := r.Header(t.header)
+	return withTopic(r, h.Value, t.skip)
+}
+
+// withTopic gives a record the topic that a value names. A record for which there is no name fails, or keeps its topic
+// if those are skipped.
+func withTopic(r *record.Record, found any, skip bool) (*record.Record, error) {
 	topic := ""
 	switch v := found.(type) {
 	case nil:
@@ -110,7 +164,7 @@ func (t *extractTopic) Apply(r *record.Record) (*record.Record, error) {
 		return nil, fmt.Errorf("extract the topic: a %T cannot be the name of a topic", found)
 	}
 	if strings.TrimSpace(topic) == "" {
-		if t.skip {
+		if skip {
 			return r, nil
 		}
 		return nil,

@@ -4,5 +4,7 @@
 // Model. A Transform maps a record to a record or drops it. A Chain is the configured sequence,
 // each step optionally under a predicate. Names, options and results are those of Kafka Connect 4.3
 // and Debezium 3.6 (and Debezium 1.2's spelling of options where it differs). Transforms keep no
-// state but derived schemas; a Chain is used by one goroutine at a time.
+// state but derived schemas; a Chain is used by one goroutine at a time. Each declares its settings as keys, with the
+// fields of its own that they fill: what Kafka Connect shows of them, what is checked and what is read is one
+// declaration (Parts).
 package transform

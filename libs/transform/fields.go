@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
@@ -16,7 +16,8 @@ import (
 type insertField struct {
 	on                                          part
 	topic, partition, offset, timestamp, static *newField
-	staticValue                                 string
+	value                                       string
+	valueGiven                                  bool
 	orDefault                                   bool
 	schemas                                     schemaCache
 }
@@ -26,28 +27,48 @@ type newField struct {
 	optional bool
 }
 
-func newInsertField(o *options, on part) (Transform, error) {
-	fieldOf := func(option string) *newField {
-		text := o.text(option, "")
-		if text == "" {
-			return nil
-		}
-		if name, required := strings.CutSuffix(text, "!"); required {
-			return &newField{name: name}
-		}
-		return &newField{name: strings.TrimSuffix(text, "?"), optional: true}
+func (t *insertField) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "topic.field", Type: catalogue.String, Importance: catalogue.Medium,
+			Into: catalogue.Read(&t.topic, parseNewField),
+			Doc:  "Field for the topic's name; with ! at its end required, with ? optional, which is the default."},
+		{Name: "partition.field", Type: catalogue.String, Importance: catalogue.Medium,
+			Into: catalogue.Read(&t.partition, parseNewField),
+			Doc:  "Field for the partition's number; ! and ? as for topic.field."},
+		{Name: "offset.field", Type: catalogue.String, Importance: catalogue.Medium,
+			Into: catalogue.Read(&t.offset, parseNewField),
+			Doc:  "Field for the offset, in sinks only; ! and ? as for topic.field."},
+		{Name: "timestamp.field", Type: catalogue.String, Importance: catalogue.Medium,
+			Into: catalogue.Read(&t.timestamp, parseNewField),
+			Doc:  "Field for the record's timestamp; ! and ? as for topic.field."},
+		{Name: "static.field", Type: catalogue.String, Importance: catalogue.Medium,
+			Into: catalogue.Read(&t.static, parseNewField),
+			Doc:  "Field for static.value; ! and ? as for topic.field."},
+		{Name: "static.value", Type: catalogue.String, Importance: catalogue.Medium,
+			Into: catalogue.Given(&t.valueGiven, catalogue.Text(&t.value)),
+			Doc:  "Value of static.field."},
+		nullsToDefaults(&t.orDefault),
 	}
-	t := &insertField{on: on, topic: fieldOf("topic.field"), partition: fieldOf("partition.field"),
-		offset:    fieldOf("offset.field"),
-		timestamp: fieldOf("timestamp.field"), static: fieldOf("static.field"), staticValue: o.text("static.value", ""),
-		orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}
-	if t.topic == nil && t.partition == nil && t.offset == nil && t.timestamp == nil && t.static == nil {
-		return nil, fmt.Errorf("no field to insert is configured")
+}
+
+func parseNewField(text string) (*newField, error) {
+	if text == "" {
+		return nil, nil
 	}
-	if t.static != nil && !o.has("static.value") {
-		o.fail("static.value", "it is required with static.field")
+	if name, required := strings.CutSuffix(text, "!"); required {
+		return &newField{name: name}, nil
 	}
-	return t, o.err
+	return &newField{name: strings.TrimSuffix(text, "?"), optional: true}, nil
+}
+
+func (t *insertField) finish(s catalogue.Settings) error {
+	switch {
+	case t.topic == nil && t.partition == nil && t.offset == nil && t.timestamp == nil && t.static == nil:
+		return fmt.Errorf("no field to insert is configured")
+	case t.static != nil && !t.valueGiven:
+		return s.Refuse(&t.value, "it is required with static.field")
+	}
+	return nil
 }
 
 // inserted lists the fields to add with their values for a record; a nil value leaves the field null.
@@ -69,7 +90,7 @@ func (t *insertField) inserted(r *record.Record) (fields []record.Field, values 
 	add(t.partition, record.Of(record.Int32), partition)
 	add(t.offset, record.Of(record.Int64), r.Offset)
 	add(t.timestamp, &record.Schema{Type: record.Int64, Name: record.TimestampName, Version: 1}, at)
-	add(t.static, record.Of(record.String), t.staticValue)
+	add(t.static, record.Of(record.String), t.value)
 	return fields, values
 }
 
@@ -115,40 +136,58 @@ func (t *insertField) Apply(r *record.Record) (*record.Record, error) {
 type replaceField struct {
 	on               part
 	include, exclude map[string]bool
-	renames          map[string]string
-	// sources are the renames by their new names.
-	sources   map[string]string
-	orDefault bool
-	schemas   schemaCache
+	renames          renames
+	orDefault        bool
+	schemas          schemaCache
 }
 
-func newReplaceField(o *options, on part) (Transform, error) {
-	set := func(names ...string) map[string]bool {
-		m := map[string]bool{}
-		for _, n := range names {
-			for _, f := range o.list(n) {
-				m[f] = true
-			}
-		}
-		return m
+// renames are new names of fields by their old ones, and sources the old names by the new ones.
+type renames struct{ names, sources map[string]string }
+
+func (t *replaceField) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "exclude", Aliases: []string{"blacklist"}, Type: catalogue.List, Default: catalogue.Default(""),
+			Importance: catalogue.Medium,
+			Into:       catalogue.Read(&t.exclude, setOf),
+			Doc:        "Fields to leave out; it outweighs include."},
+		{Name: "include", Aliases: []string{"whitelist"}, Type: catalogue.List, Default: catalogue.Default(""),
+			Importance: catalogue.Medium,
+			Into:       catalogue.Read(&t.include, setOf),
+			Doc:        "The only fields to keep."},
+		{Name: "renames", Type: catalogue.List, Default: catalogue.Default(""), Check: checkRenames,
+			Importance: catalogue.Medium,
+			Into:       catalogue.Read(&t.renames, parseRenames),
+			Doc:        "New names of fields, old:new separated by commas."},
+		nullsToDefaults(&t.orDefault),
 	}
-	t := &replaceField{on: on, include: set("include", "whitelist"), exclude: set("exclude", "blacklist"),
-		renames: map[string]string{}, sources: map[string]string{},
-		orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}
-	for _, pair := range o.list("renames") {
+}
+
+// checkRenames checks old:new, of which Java's split forgets what is empty at the end.
+func checkRenames(list string) error {
+	for _, item := range catalogue.Items(list) {
+		if strings.Count(strings.TrimRight(item, ":"), ":") != 1 {
+			return catalogue.Fault("Invalid rename mapping: " + item)
+		}
+	}
+	return nil
+}
+
+func parseRenames(list string) (renames, error) {
+	r := renames{map[string]string{}, map[string]string{}}
+	for _, pair := range catalogue.Named(list) {
 		from, to, ok := strings.Cut(pair, ":")
 		if !ok || strings.Contains(to, ":") {
-			o.fail("renames", "each item must be old:new")
+			return r, catalogue.Fault("each item must be old:new")
 		}
-		t.renames[from], t.sources[to] = to, from
+		r.names[from], r.sources[to] = to, from
 	}
-	return t, o.err
+	return r, nil
 }
 
 // source is where the value of a field of s comes from that is kept. As in Kafka Connect one that
 // has the new name of another has the value of that other, which must be there.
 func (t *replaceField) source(s *record.Schema, i int) (int, error) {
-	from, ok := t.sources[t.renamed(s.Fields[i].Name)]
+	from, ok := t.renames.sources[t.renamed(s.Fields[i].Name)]
 	if !ok || from == s.Fields[i].Name {
 		return i, nil
 	}
@@ -163,7 +202,7 @@ func (t *replaceField) keeps(name string) bool {
 }
 
 func (t *replaceField) renamed(name string) string {
-	if to, ok := t.renames[name]; ok {
+	if to, ok := t.renames.names[name]; ok {
 		return to
 	}
 	return name
@@ -226,18 +265,20 @@ type maskField struct {
 	orDefault   bool
 }
 
-func newMaskField(o *options, on part) (Transform, error) {
-	t := &maskField{on: on, fields: map[string]bool{}, orDefault: o.flag("replace.null.with.default", true)}
-	o.required("fields")
-	for _, f := range o.list("fields") {
-		t.fields[f] = true
+func (t *maskField) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "fields", Type: catalogue.List, Required: true, Check: catalogue.NotEmpty,
+			Importance: catalogue.High,
+			Into:       catalogue.Read(&t.fields, setOf),
+			Doc:        "Fields to mask, separated by commas."},
+		{Name: "replacement", Type: catalogue.String, Check: catalogue.NotEmpty, Importance: catalogue.Low,
+			Into: catalogue.Read(&t.replacement, textOf),
+			Doc:  "What stands in their place, for numbers and text; nothing or zero of their type where it is not set."},
+		nullsToDefaults(&t.orDefault),
 	}
-	if o.has("replacement") {
-		text := o.required("replacement")
-		t.replacement = &text
-	}
-	return t, o.err
 }
+
+func textOf(text string) (*string, error) { return &text, nil }
 
 func (t *maskField) Apply(r *record.Record) (*record.Record, error) {
 	s, v := t.on.get(r)
@@ -298,11 +339,17 @@ type valueToKey struct {
 	schemas   schemaCache
 }
 
-func newValueToKey(o *options) (Transform, error) {
-	o.required("fields")
-	return &valueToKey{fields: once(o.list("fields")), orDefault: o.flag("replace.null.with.default", true),
-		schemas: schemaCache{}}, o.err
+func (t *valueToKey) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "fields", Type: catalogue.List, Required: true, Check: catalogue.NotEmpty,
+			Importance: catalogue.High,
+			Into:       catalogue.Read(&t.fields, distinctItems),
+			Doc:        "Fields of the value that become the key, separated by commas."},
+		nullsToDefaults(&t.orDefault),
+	}
 }
+
+func distinctItems(list string) ([]string, error) { return once(catalogue.Named(list)), nil }
 
 func (t *valueToKey) Apply(r *record.Record) (*record.Record, error) {
 	if r.ValueSchema == nil {
@@ -346,8 +393,12 @@ type hoistField struct {
 	schemas schemaCache
 }
 
-func newHoistField(o *options, on part) (Transform, error) {
-	return &hoistField{on: on, name: o.required("field"), schemas: schemaCache{}}, o.err
+func (t *hoistField) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "field", Type: catalogue.String, Required: true, Importance: catalogue.Medium,
+			Into: catalogue.Text(&t.name),
+			Doc:  "Name of the one field that holds what was there before."},
+	}
 }
 
 func (t *hoistField) Apply(r *record.Record) (*record.Record, error) {
@@ -368,19 +419,35 @@ func (t *hoistField) Apply(r *record.Record) (*record.Record, error) {
 // field.syntax.version=V2.
 type extractField struct {
 	on        part
+	field     string
+	nested    bool // field.syntax.version=V2
 	path      []string
 	orDefault bool
 }
 
-func newExtractField(o *options, on part) (Transform, error) {
-	t := &extractField{on: on, path: []string{o.required("field")}, orDefault: o.flag("replace.null.with.default", true)}
-	if strings.EqualFold(o.text("field.syntax.version", "V1"), "V2") {
-		var err error
-		if t.path, err = fieldPath(t.path[0]); err != nil {
-			o.fail("field", err.Error())
-		}
+func (t *extractField) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "field", Type: catalogue.String, Required: true, Importance: catalogue.Medium,
+			Into: catalogue.Text(&t.field),
+			Doc:  "Field whose value becomes the whole key or value."},
+		nullsToDefaults(&t.orDefault),
+		{Name: "field.syntax.version", Type: catalogue.String, Default: catalogue.Default("V1"),
+			Importance: catalogue.High,
+			Into:       whether(&t.nested, "V2", "V1", "V2"),
+			Doc:        "V1 names fields at the top; V2 also those within others, with dots between the names, and names that have dots themselves in backticks."},
 	}
-	return t, o.err
+}
+
+func (t *extractField) finish(s catalogue.Settings) error {
+	t.path = []string{t.field}
+	if !t.nested {
+		return nil
+	}
+	var err error
+	if t.path, err = fieldPath(t.field); err != nil {
+		return s.Refuse(&t.field, err.Error())
+	}
+	return nil
 }
 
 // fieldPath takes a path apart at its dots, except those within backticks that begin a step (Kafka
@@ -451,8 +518,12 @@ type flatten struct {
 	schemas   schemaCache
 }
 
-func newFlatten(o *options, on part) (Transform, error) {
-	return &flatten{on: on, delimiter: o.text("delimiter", "."), schemas: schemaCache{}}, o.err
+func (t *flatten) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "delimiter", Type: catalogue.String, Default: catalogue.Default("."), Importance: catalogue.Medium,
+			Into: catalogue.Text(&t.delimiter),
+			Doc:  "What stands between the names of a field within another and of that other."},
+	}
 }
 
 func (t *flatten) Apply(r *record.Record) (*record.Record, error) {
@@ -546,27 +617,31 @@ func (t *flatten) values(out []any, s *record.Schema, v *record.StructValue) []a
 
 // setSchemaMetadata is SetSchemaMetadata: another name or version for the schema of a struct.
 type setSchemaMetadata struct {
-	on        part
-	name      string
-	version   int
-	orDefault bool
-	schemas   schemaCache
+	on                      part
+	name                    string
+	version                 int
+	nameGiven, versionGiven bool
+	orDefault               bool
+	schemas                 schemaCache
 }
 
-func newSetSchemaMetadata(o *options, on part) (Transform, error) {
-	t := &setSchemaMetadata{on: on, name: o.text("schema.name", ""), orDefault: o.flag("replace.null.with.default", true),
-		schemas: schemaCache{}}
-	if !o.has("schema.name") && !o.has("schema.version") {
-		return nil, fmt.Errorf("neither schema.name nor schema.version is configured")
+func (t *setSchemaMetadata) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "schema.name", Type: catalogue.String, Importance: catalogue.High,
+			Into: catalogue.Given(&t.nameGiven, catalogue.Text(&t.name)),
+			Doc:  "Name to give the schema. This or schema.version must be set."},
+		{Name: "schema.version", Type: catalogue.Int, Importance: catalogue.High,
+			Into: catalogue.Given(&t.versionGiven, catalogue.Number(&t.version)),
+			Doc:  "Version to give the schema."},
+		nullsToDefaults(&t.orDefault),
 	}
-	if o.has("schema.version") {
-		n, err := strconv.ParseInt(o.text("schema.version", ""), 10, 32)
-		if err != nil {
-			o.fail("schema.version", "Not a number of type INT")
-		}
-		t.version = int(n)
+}
+
+func (t *setSchemaMetadata) finish(catalogue.Settings) error {
+	if !t.nameGiven && !t.versionGiven {
+		return fmt.Errorf("neither schema.name nor schema.version is configured")
 	}
-	return t, o.err
+	return nil
 }
 
 func (t *setSchemaMetadata) Apply(r *record.Record) (*record.Record, error) {

@@ -13,12 +13,32 @@ import (
 )
 
 // insertHeader is InsertHeader: a header with a fixed value.
-type insertHeader struct{ header record.Header }
+type insertHeader struct {
+	name    string
+	literal literalValue
+}
 
-func newInsertHeader(o *options) (Transform, error) {
-	h := record.Header{Key: o.required("header")}
-	h.Schema, h.Value = literal(o.required("value.literal"))
-	return &insertHeader{h}, o.err
+// literalValue is a value with its schema.
+type literalValue struct {
+	schema *record.Schema
+	value  any
+}
+
+func (t *insertHeader) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "header", Type: catalogue.String, Required: true,
+			Importance: catalogue.High,
+			Into:       catalogue.Text(&t.name),
+			Doc:        "Name of the header to add."},
+		{Name: "value.literal", Type: catalogue.String, Required: true, Importance: catalogue.High,
+			Into: catalogue.Read(&t.literal, parseLiteral),
+			Doc:  "Its value."},
+	}
+}
+
+func parseLiteral(text string) (literalValue, error) {
+	schema, value := literal(text)
+	return literalValue{schema, value}, nil
 }
 
 // literal is what Kafka Connect takes a text for (its Values.parseString): null, a boolean, a
@@ -101,19 +121,20 @@ func wholeNumber(d record.Decimal) (int64, bool) {
 }
 
 func (t *insertHeader) Apply(r *record.Record) (*record.Record, error) {
-	r.Headers = append(r.Headers, t.header)
+	r.Headers = append(r.Headers, record.Header{Key: t.name, Schema: t.literal.schema, Value: t.literal.value})
 	return r, nil
 }
 
 // dropHeaders is DropHeaders.
 type dropHeaders struct{ names map[string]bool }
 
-func newDropHeaders(o *options) (Transform, error) {
-	t := &dropHeaders{names: map[string]bool{}}
-	for _, n := range o.someOf("headers") {
-		t.names[n] = true
+func (t *dropHeaders) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "headers", Type: catalogue.List, Required: true, Check: catalogue.NotEmpty,
+			Importance: catalogue.High,
+			Into:       catalogue.Read(&t.names, setOfSome),
+			Doc:        "Names of the headers to remove, separated by commas."},
 	}
-	return t, o.err
 }
 
 func (t *dropHeaders) Apply(r *record.Record) (*record.Record, error) {
@@ -129,32 +150,40 @@ func (t *dropHeaders) Apply(r *record.Record) (*record.Record, error) {
 
 // headerFrom is HeaderFrom: it copies or moves fields of the key or value into headers.
 type headerFrom struct {
-	on             part
-	fields, header []string
-	move           bool
-	orDefault      bool
-	rest           *replaceField
+	on              part
+	fields, headers []string
+	move            bool
+	orDefault       bool
+	rest            *replaceField
 }
 
-func newHeaderFrom(o *options, on part) (Transform, error) {
-	t := &headerFrom{on: on, fields: o.someOf("fields"), header: o.someOf("headers"),
-		orDefault: o.flag("replace.null.with.default", true)}
-	switch o.required("operation") {
-	case "move":
-		t.move = true
-	case "copy":
-	default:
-		o.fail("operation", "String must be one of: move, copy")
+func (t *headerFrom) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "fields", Type: catalogue.List, Required: true, Check: catalogue.NotEmpty,
+			Importance: catalogue.High,
+			Into:       catalogue.Read(&t.fields, some),
+			Doc:        "Fields to make headers of, separated by commas."},
+		{Name: "headers", Type: catalogue.List, Required: true, Check: catalogue.NotEmpty,
+			Importance: catalogue.High,
+			Into:       catalogue.Read(&t.headers, some),
+			Doc:        "Names of the headers, as many as fields and in their order."},
+		{Name: "operation", Type: catalogue.String, Required: true, Cased: true, Importance: catalogue.High,
+			Into: whether(&t.move, "move", "move", "copy"),
+			Doc:  "move takes the fields out of the record, copy leaves them."},
+		nullsToDefaults(&t.orDefault),
 	}
-	if len(t.fields) != len(t.header) {
-		o.keep(catalogue.Problemf(o.prefix+"fields",
-			"'%[1]sfields' config must have the same number of elements as '%[1]sheaders' config.", o.prefix))
+}
+
+func (t *headerFrom) finish(s catalogue.Settings) error {
+	if fields := s.Name(&t.fields); len(t.fields) != len(t.headers) {
+		return catalogue.Problemf(fields, "'%s' config must have the same number of elements as '%s' config.", fields,
+			s.Name(&t.headers))
 	}
-	t.rest = &replaceField{on: on, exclude: map[string]bool{}, orDefault: t.orDefault, schemas: schemaCache{}}
+	t.rest = &replaceField{on: t.on, exclude: map[string]bool{}, orDefault: t.orDefault, schemas: schemaCache{}}
 	for _, name := range t.fields {
 		t.rest.exclude[name] = true
 	}
-	return t, o.err
+	return nil
 }
 
 func (t *headerFrom) Apply(r *record.Record) (*record.Record, error) {
@@ -186,7 +215,7 @@ func (t *headerFrom) Apply(r *record.Record) (*record.Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.Headers = append(out.Headers, record.Header{Key: t.header[i], Schema: fs, Value: fv})
+		out.Headers = append(out.Headers, record.Header{Key: t.headers[i], Schema: fs, Value: fv})
 	}
 	if t.move {
 		return t.rest.Apply(&out)

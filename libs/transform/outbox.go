@@ -2,8 +2,11 @@ package transform
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
@@ -17,7 +20,7 @@ type eventRouter struct {
 	nullsAsBytes                                  bool
 	tombstoneOnEmpty                              bool
 	failOnUpdate                                  bool
-	topic                                         *renaming
+	topic                                         renaming
 
 	// Value schemas are made once for a payload schema or, with a version column, once for a version, as Debezium does:
 	// all events that share one also share the name that the first of them was routed to.
@@ -32,44 +35,125 @@ type additionalField struct {
 	as        string
 }
 
-func newEventRouter(o *options) (Transform, error) {
-	t := &eventRouter{
-		id:               o.text("table.field.event.id", "id"),
-		key:              o.text("table.field.event.key", "aggregateid"),
-		payload:          o.text("table.field.event.payload", "payload"),
-		timestamp:        o.text("table.field.event.timestamp", ""),
-		version:          o.text("table.field.event.schema.version", ""),
-		routeBy:          o.text("route.by.field", "aggregatetype"),
-		missingIsError:   o.choice("table.field.additional.missing", "error", "ignore") == "error",
-		expandJSON:       o.flag("table.expand.json.payload", false),
-		nullsAsBytes:     o.choice("table.json.payload.null.behavior", "ignore", "optional_bytes") == "optional_bytes",
-		tombstoneOnEmpty: o.flag("route.tombstone.on.empty.payload", false),
-		failOnUpdate:     o.choice("table.op.invalid.behavior", "warn", "error", "fatal") == "fatal",
-		byPayload:        map[string]*record.Schema{}, byVersion: map[int32]*record.Schema{},
+func newEventRouter() *eventRouter {
+	return &eventRouter{byPayload: map[string]*record.Schema{}, byVersion: map[int32]*record.Schema{}}
+}
+
+// The groups in which forms show the keys.
+const (
+	groupTable  = "Table"
+	groupRouter = "Router"
+)
+
+func (t *eventRouter) keys() []catalogue.Key {
+	return slices.Concat(passed([]catalogue.Key{
+		{Name: "table.field.event.id", Type: catalogue.String, Default: catalogue.Default("id"),
+			Importance: catalogue.Low, Group: groupTable, Order: 1, Width: catalogue.Middle,
+			DisplayName: "Event ID Field",
+			Into:        catalogue.Text(&t.id),
+			Doc:         "Column of the outbox table with the event's id."},
+		{Name: "table.field.event.key", Type: catalogue.String, Default: catalogue.Default("aggregateid"),
+			Importance: catalogue.Low, Group: groupTable, Order: 2, Width: catalogue.Middle,
+			DisplayName: "Event Key Field",
+			Into:        catalogue.Text(&t.key),
+			Doc:         "Column with the event's key."},
+		{Name: "table.field.event.payload", Type: catalogue.String, Default: catalogue.Default("payload"),
+			Importance: catalogue.Low, Group: groupTable, Order: 4, Width: catalogue.Middle,
+			DisplayName: "Event Payload Field",
+			Into:        catalogue.Text(&t.payload),
+			Doc:         "Column with the event's payload."},
+		{Name: "table.field.event.timestamp", Type: catalogue.String, Importance: catalogue.Medium,
+			Group: groupTable, Order: 5, Width: catalogue.Middle, DisplayName: "Event Timestamp Field",
+			Into: catalogue.Text(&t.timestamp),
+			Doc:  "Column whose value is the record's timestamp; the time of processing where it is not set."},
+		{Name: "table.fields.additional.placement", Type: catalogue.List, Importance: catalogue.High,
+			Group: groupTable, Order: 6, Width: catalogue.Middle,
+			DisplayName: "Settings for each additional column in the outbox table",
+			Into:        catalogue.Read(&t.additional, parsePlacements),
+			Doc:         "Further columns and where they go, separated by commas: column:header, column:envelope or column:partition, with another name after a second colon."},
+		{Name: "table.field.additional.missing", Type: catalogue.String, Default: catalogue.Default("error"),
+			Importance: catalogue.Medium, Group: groupTable, Order: 7, Width: catalogue.Middle,
+			DisplayName: "Behavior when an additional field is missing in the change data",
+			Into:        catalogue.Read(&t.missingIsError, errorOrIgnore),
+			Doc:         "What a row without one of these columns leads to: error, or ignore."},
+		{Name: "table.field.event.schema.version", Type: catalogue.String, Importance: catalogue.Low,
+			Group: groupTable, Order: 8, Width: catalogue.Middle, DisplayName: "Event Schema Version Field",
+			Into: catalogue.Text(&t.version),
+			Doc:  "Column with the version of the event's schema."},
+		{Name: "table.op.invalid.behavior", Type: catalogue.String, Default: catalogue.Default("warn"),
+			Importance: catalogue.Medium, Group: groupTable, Order: 9, Width: catalogue.Middle,
+			DisplayName: "Behavior when capturing an unexpected outbox event",
+			Into:        whether(&t.failOnUpdate, "fatal", "warn", "error", "fatal"),
+			Doc:         "What an update of the outbox table leads to: a warning, an error in the log, or the failure of the task."},
+		{Name: "table.expand.json.payload", Type: catalogue.Boolean, Default: catalogue.Default("false"),
+			Importance: catalogue.Medium, Group: groupTable, Order: 10, Width: catalogue.Middle,
+			DisplayName: "Expand Payload escaped string as real JSON",
+			Into:        catalogue.Flag(&t.expandJSON),
+			Doc:         "Reads a payload that is JSON and makes fields of it; one that is none goes on as it is, with a warning."},
+		{Name: "table.json.payload.null.behavior", Type: catalogue.String, Default: catalogue.Default("ignore"),
+			Importance: catalogue.Medium, Group: groupTable, Order: 11, Width: catalogue.Middle,
+			DisplayName: "Behavior when json payload including null value",
+			Into:        whether(&t.nullsAsBytes, "optional_bytes", "ignore", "optional_bytes"),
+			Doc:         "What a null within such JSON becomes: ignore leaves its field out, optional_bytes keeps it."},
+		{Name: "route.by.field", Type: catalogue.String, Default: catalogue.Default("aggregatetype"),
+			Importance: catalogue.High, Group: groupRouter, Order: 1, Width: catalogue.Middle,
+			DisplayName: "Field to route events by",
+			Into:        catalogue.Text(&t.routeBy),
+			Doc:         "Column whose value is a part of the topic's name."},
+	}), []catalogue.Key{ // the topic is made by Kafka Connect's RegexRouter
+		{Name: "route.topic.regex", Type: catalogue.String, Default: catalogue.Default("(?<routedByValue>.*)"),
+			Check: checkPattern, Importance: catalogue.Low, Group: groupRouter, Order: 2, Width: catalogue.Middle,
+			DisplayName: "The name of the routed topic",
+			Into:        catalogue.Read(&t.topic.pattern, javaregex.Compile),
+			Doc:         "Regular expression on that value, with a group for route.topic.replacement."},
+		{Name: "route.topic.replacement", Type: catalogue.String,
+			Default: catalogue.Default("outbox.event.${routedByValue}"), Importance: catalogue.High,
+			Group: groupRouter, Order: 3, Width: catalogue.Middle, DisplayName: "The name of the routed topic",
+			Into: catalogue.Text(&t.topic.text),
+			Doc:  "Name of the topic; ${routedByValue} stands for the value of route.by.field."},
+	}, passed([]catalogue.Key{
+		{Name: "route.tombstone.on.empty.payload", Type: catalogue.Boolean, Default: catalogue.Default("false"),
+			Importance: catalogue.High, Group: groupRouter, Order: 4, Width: catalogue.Middle,
+			DisplayName: "Empty payloads cause a tombstone message",
+			Into:        catalogue.Flag(&t.tombstoneOnEmpty),
+			Doc:         "Makes a tombstone of an event with an empty payload."},
+	}))
+}
+
+func (t *eventRouter) finish(s catalogue.Settings) error {
+	t.inEnvelope = slices.ContainsFunc(t.additional, func(f additionalField) bool { return f.placement == "envelope" })
+	return t.topic.finish(s)
+}
+
+func errorOrIgnore(text string) (bool, error) {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "error":
+		return true, nil
+	case "ignore":
+		return false, nil
 	}
-	o.verbatim = false // the topic is made by Kafka Connect's RegexRouter
-	t.topic = o.renaming("route.topic.regex", "(?<routedByValue>.*)", "route.topic.replacement",
-		o.text("route.topic.replacement", "outbox.event.${routedByValue}"))
-	for _, item := range o.list("table.fields.additional.placement") {
+	return false, catalogue.Fault("it must be one of error, ignore")
+}
+
+func parsePlacements(list string) ([]additionalField, error) {
+	var fields []additionalField
+	for _, item := range catalogue.Named(list) {
 		parts := strings.Split(item, ":")
 		if len(parts) < 2 || len(parts) > 3 {
-			o.fail("table.fields.additional.placement", "each item must be column:placement or column:placement:alias")
-			break
+			return nil, catalogue.Fault("each item must be column:placement or column:placement:alias")
 		}
 		f := additionalField{column: strings.TrimSpace(parts[0]), placement: strings.ToLower(strings.TrimSpace(parts[1]))}
 		if f.as = f.column; len(parts) == 3 {
 			f.as = strings.TrimSpace(parts[2])
 		}
 		switch f.placement {
-		case "envelope":
-			t.inEnvelope = true
-		case "header", "partition":
+		case "envelope", "header", "partition":
 		default:
-			o.fail("table.fields.additional.placement", "the placement must be header, envelope or partition")
+			return nil, catalogue.Fault("the placement must be header, envelope or partition")
 		}
-		t.additional = append(t.additional, f)
+		fields = append(fields, f)
 	}
-	return t, o.err
+	return fields, nil
 }
 
 func (t *eventRouter) Apply(r *record.Record) (*record.Record, error) {

@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -168,4 +169,13 @@ func once(items []string) []string {
 
 func optionalSchema(t record.Type, optional bool) *record.Schema {
 	return &record.Schema{Type: t, Optional: optional}
+}
+
+// errOpaque is the error of a transform that would have to look into a placeholder.
+var errOpaque = errors.New("the value is not known yet")
+
+// opaque reports whether a value is a placeholder of a struct.
+func opaque(s *record.Schema, v any) bool {
+	_, unknown := v.(record.Placeholder)
+	return unknown && s != nil && s.Type == record.Struct
 }

@@ -1,11 +1,16 @@
 package transform
 
-import "github.com/calypso-cdc/calypso/libs/javaregex"
+import (
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
+)
 
 // renaming gives names that match as a whole other ones.
 type renaming struct {
 	pattern *javaregex.Pattern
-	with    *javaregex.Replacement
+	// text is what replaces the first part of a name that the pattern matches, with the same, compiled.
+	text string
+	with *javaregex.Replacement
 	// known are the names seen so far; it is emptied when it holds namesLimit.
 	known map[string]renamed
 }
@@ -16,6 +21,16 @@ type renamed struct {
 }
 
 const namesLimit = 4096
+
+// finish compiles the replacement.
+func (t *renaming) finish(s catalogue.Settings) error {
+	var err error
+	if t.with, err = t.pattern.Replacement(t.text); err != nil {
+		return s.Refuse(&t.text, err.Error())
+	}
+	t.known = map[string]renamed{}
+	return nil
+}
 
 // of returns the new name; false if the pattern does not match.
 func (t *renaming) of(name string) (string, bool, error) {

@@ -4,15 +4,26 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
 // regexRouter is RegexRouter: it renames topics.
-type regexRouter struct{ topic *renaming }
+type regexRouter struct{ topic renaming }
 
-func newRegexRouter(o *options) (Transform, error) {
-	return &regexRouter{o.renaming("regex", "", "replacement", o.required("replacement"))}, o.err
+func (t *regexRouter) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "regex", Type: catalogue.String, Required: true, Check: checkPattern, Importance: catalogue.High,
+			Into: catalogue.Read(&t.topic.pattern, javaregex.Compile),
+			Doc:  "Regular expression that a topic's name must match as a whole to be changed."},
+		{Name: "replacement", Type: catalogue.String, Required: true, Importance: catalogue.High,
+			Into: catalogue.Text(&t.topic.text),
+			Doc:  "The new name; $1 is the first group of regex."},
+	}
 }
+
+func (t *regexRouter) finish(s catalogue.Settings) error { return t.topic.finish(s) }
 
 func (t *regexRouter) Apply(r *record.Record) (*record.Record, error) {
 	name, ok, err := t.topic.of(r.Topic)
@@ -28,12 +39,17 @@ type timestampRouter struct {
 	format dateFormat
 }
 
-func newTimestampRouter(o *options) (Transform, error) {
-	f, err := parseDateFormat(o.text("timestamp.format", "yyyyMMdd"))
-	if err != nil {
-		o.fail("timestamp.format", err.Error())
+func (t *timestampRouter) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "topic.format", Type: catalogue.String, Default: catalogue.Default("${topic}-${timestamp}"),
+			Importance: catalogue.High,
+			Into:       catalogue.Text(&t.topic),
+			Doc:        "New name of the topic; ${topic} and ${timestamp} stand for the old one and the time."},
+		{Name: "timestamp.format", Type: catalogue.String, Default: catalogue.Default("yyyyMMdd"),
+			Importance: catalogue.High,
+			Into:       catalogue.Read(&t.format, parseFormat),
+			Doc:        "Layout of that time, in the letters of Java's SimpleDateFormat."},
 	}
-	return &timestampRouter{topic: o.text("topic.format", "${topic}-${timestamp}"), format: f}, o.err
 }
 
 func (t *timestampRouter) Apply(r *record.Record) (*record.Record, error) {
@@ -49,35 +65,74 @@ func (t *timestampRouter) Apply(r *record.Record) (*record.Record, error) {
 // logicalRouter is ByLogicalTableRouter: it sends the events of several tables to one topic, and
 // tells their keys apart by a field that names the table.
 type logicalRouter struct {
-	topic     *renaming
-	keyField  string // empty: keys are left as they are
-	keyName   *renaming
-	adjust    string                 // schema.name.adjustment.mode
-	keys      map[string]schemaCache // by new topic
+	topic renaming
+	// enforce is key.enforce.uniqueness: keys get a field keyField, else they are left as they are.
+	enforce  bool
+	keyField string
+	// keyName gives the value of keyField, if it has a pattern; named says that its replacement is set.
+	keyName   renaming
+	named     bool
+	adjust    record.Adjustment      // schema.name.adjustment.mode
+	keyed     map[string]schemaCache // schemas of keys by new topic
 	envelopes map[string]schemaCache
 }
 
-func newLogicalRouter(o *options, keyField string) (Transform, error) {
-	t := &logicalRouter{
-		topic:     o.renaming("topic.regex", "", "topic.replacement", o.required("topic.replacement")),
-		adjust:    o.choice("schema.name.adjustment.mode", "none", "avro", "avro_unicode"),
-		keys:      map[string]schemaCache{},
-		envelopes: map[string]schemaCache{},
+// newLogicalRouter makes one whose field in keys has this name if none is set.
+func newLogicalRouter(keyField string) *logicalRouter {
+	return &logicalRouter{keyField: keyField, keyed: map[string]schemaCache{}, envelopes: map[string]schemaCache{}}
+}
+
+func (t *logicalRouter) keys() []catalogue.Key {
+	return passed([]catalogue.Key{
+		{Name: "topic.regex", Type: catalogue.String, Required: true, Check: checkPattern,
+			Importance: catalogue.Low, Order: 1, Width: catalogue.Wide, DisplayName: "Topic regex",
+			Into: catalogue.Read(&t.topic.pattern, javaregex.Compile),
+			Doc:  "Regular expression that topic names must match as a whole to be changed; its groups are for topic.replacement."},
+		{Name: "topic.replacement", Type: catalogue.String, Required: true, Check: catalogue.NotEmpty,
+			Importance: catalogue.Low, Order: 1, Width: catalogue.Wide, DisplayName: "Topic replacement",
+			Into: catalogue.Text(&t.topic.text),
+			Doc:  "New name of such a topic; $1 is the first group of topic.regex."},
+		{Name: "key.enforce.uniqueness", Type: catalogue.Boolean, Default: catalogue.Default("true"),
+			Importance: catalogue.Low, Order: 1, Width: catalogue.Short,
+			DisplayName: "Add source topic name into key",
+			Into:        catalogue.Flag(&t.enforce),
+			Doc:         "Adds to each key a field that says which table the row is of, since keys of several tables that share a topic may be equal. false leaves keys as they are."},
+		{Name: "key.field.regex", Type: catalogue.String, Check: checkAnyPattern, Importance: catalogue.Low, Order: 1,
+			Width: catalogue.Wide, DisplayName: "Key field regex",
+			Into: catalogue.Read(&t.keyName.pattern, anyPattern),
+			Doc:  "Regular expression on the old topic's name for the value of that field; the whole name where it is not set."},
+		{Name: "key.field.replacement", Type: catalogue.String, Importance: catalogue.Low, Order: 1,
+			Width: catalogue.Wide, DisplayName: "Key field replacement",
+			Into: catalogue.Given(&t.named, catalogue.Text(&t.keyName.text)),
+			Doc:  "Value of that field, made from the groups of key.field.regex."},
+		{Name: "key.field.name", Type: catalogue.String,
+			Default: catalogue.Default(t.keyField), Importance: catalogue.Low,
+			Into: catalogue.Text(&t.keyField),
+			Doc:  "Name of the field that tells the keys of several tables apart."},
+		{Name: "schema.name.adjustment.mode", Type: catalogue.String, Default: catalogue.Default("none"),
+			Importance: catalogue.Low,
+			Into:       catalogue.Choice(&t.adjust, record.AdjustNone, record.AdjustAvro, record.AdjustAvroUnicode),
+			Doc:        "How names of schemas are made valid: none, avro or avro_unicode."},
+		{Name: "logical.table.cache.size", Type: catalogue.Int, Default: catalogue.Default("16"), Hidden: true,
+			Importance:  catalogue.Low,
+			Unsupported: "schemas are kept as long as they are used.",
+			Doc:         "Has no effect."},
+	})
+}
+
+func (t *logicalRouter) finish(s catalogue.Settings) error {
+	if err := t.topic.finish(s); err != nil {
+		return err
 	}
-	if o.flag("key.enforce.uniqueness", true) {
-		if t.keyField = o.text("key.field.name", keyField); t.keyField == "" {
-			o.fail("key.field.name", "String must be non-empty")
-		}
+	switch {
+	case t.enforce && t.keyField == "":
+		return s.Refuse(&t.keyField, "String must be non-empty")
+	case t.keyName.pattern == nil:
+		return nil
+	case !t.named:
+		return s.Missing(&t.keyName.text)
 	}
-	for _, name := range []string{"topic.regex", "topic.replacement"} {
-		if o.has(name) && o.text(name, "") == "" {
-			o.fail(name, "String must be non-empty")
-		}
-	}
-	if strings.TrimSpace(o.text("key.field.regex", "")) != "" {
-		t.keyName = o.renaming("key.field.regex", "", "key.field.replacement", o.required("key.field.replacement"))
-	}
-	return t, o.err
+	return t.keyName.finish(s)
 }
 
 func (t *logicalRouter) Apply(r *record.Record) (*record.Record, error) {
@@ -92,16 +147,16 @@ func (t *logicalRouter) Apply(r *record.Record) (*record.Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := cacheFor(t.keys, topic).distinct(old.Schema,
+		s, err := cacheFor(t.keyed, topic).distinct(old.Schema,
 			func() *record.Schema { return t.keySchema(old.Schema, topic) })
 		if err != nil {
 			return nil, err
 		}
 		k := record.NewStruct(s)
 		n := copy(k.Values, old.Values)
-		if t.keyField != "" {
+		if t.enforce {
 			id := r.Topic
-			if t.keyName != nil {
+			if t.keyName.pattern != nil {
 				if id, _, err = t.keyName.of(r.Topic); err != nil {
 					return nil, err
 				}
@@ -143,7 +198,7 @@ func (t *logicalRouter) keySchema(old *record.Schema, topic string) *record.Sche
 	s := *old
 	s.Name, s.Default = t.name(topic+".Key"), nil
 	s.Fields = append([]record.Field(nil), old.Fields...)
-	if t.keyField != "" {
+	if t.enforce {
 		s.Fields = append(s.Fields, record.Field{Name: t.keyField, Schema: record.Of(record.String)})
 	}
 	return &s
@@ -163,4 +218,4 @@ func (t *logicalRouter) envelopeSchema(old *record.Schema, topic string) *record
 	return &s
 }
 
-func (t *logicalRouter) name(name string) string { return record.Adjustment(t.adjust).SchemaName(name) }
+func (t *logicalRouter) name(name string) string { return t.adjust.SchemaName(name) }

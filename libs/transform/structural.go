@@ -1,11 +1,5 @@
 package transform
 
-import (
-	"errors"
-
-	"github.com/calypso-cdc/calypso/libs/record"
-)
-
 // structural is implemented by transforms that may do the same to all records of one shape: they
 // move, rename, add and drop fields, and look at values only to see whether they are null structs.
 // To such a transform a record.Placeholder may be any value but a struct that it takes apart.
@@ -28,15 +22,6 @@ func (c *Chain) Structural() bool {
 		}
 	}
 	return true
-}
-
-// errOpaque is the error of a transform that would have to look into a placeholder.
-var errOpaque = errors.New("the value is not known yet")
-
-// opaque reports whether a value is a placeholder of a struct.
-func opaque(s *record.Schema, v any) bool {
-	_, unknown := v.(record.Placeholder)
-	return unknown && s != nil && s.Type == record.Struct
 }
 
 func (t *extractNewRecordState) structural() bool { return t.routeByField == "" && t.dropHeader == "" }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
@@ -11,31 +12,74 @@ import (
 type timestampConverter struct {
 	on        part
 	field     string // empty: the whole value
-	target    string // string, unix, Date, Time or Timestamp
+	target    timeForm
 	format    dateFormat
-	precision string
+	precision precision
 	orDefault bool
 	schemas   schemaCache
 }
 
-func newTimestampConverter(o *options, on part) (Transform, error) {
-	t := &timestampConverter{on: on, field: o.text("field", ""), target: o.required("target.type"),
-		precision: o.choice("unix.precision", "milliseconds", "seconds", "microseconds", "nanoseconds"),
-		orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}
-	switch t.target {
-	case "string", "unix", "Date", "Time", "Timestamp":
-	default:
-		o.fail("target.type", "it must be string, unix, Date, Time or Timestamp")
+// timeForm is a form that a time has (target.type).
+type timeForm string
+
+const (
+	timeText      timeForm = "string"
+	timeUnix      timeForm = "unix"
+	timeDate      timeForm = "Date"
+	timeOfDay     timeForm = "Time"
+	timeTimestamp timeForm = "Timestamp"
+)
+
+// precision is the unit of Unix time (unix.precision).
+type precision string
+
+const (
+	seconds      precision = "seconds"
+	milliseconds precision = "milliseconds"
+	microseconds precision = "microseconds"
+	nanoseconds  precision = "nanoseconds"
+)
+
+func (t *timestampConverter) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "field", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.High,
+			Into: catalogue.Text(&t.field),
+			Doc:  "Field with the time; empty where the whole value is one."},
+		{Name: "target.type", Type: catalogue.String, Required: true, Cased: true, Importance: catalogue.High,
+			Into: catalogue.Choice(&t.target, timeText, timeUnix, timeDate, timeOfDay, timeTimestamp),
+			Doc:  "What to make of it: string, unix, Date, Time or Timestamp."},
+		{Name: "format", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Medium,
+			Into: catalogue.Read(&t.format, parseAnyFormat),
+			Doc:  "Layout of the text, in the letters of Java's SimpleDateFormat, to write it by or to read it by."},
+		{Name: "unix.precision", Type: catalogue.String, Default: catalogue.Default("milliseconds"), Cased: true,
+			Importance: catalogue.Low,
+			Into:       catalogue.Choice(&t.precision, nanoseconds, microseconds, milliseconds, seconds),
+			Doc:        "Unit of the number: seconds, milliseconds, microseconds or nanoseconds. What is finer than a millisecond is lost."},
+		nullsToDefaults(&t.orDefault),
 	}
-	if f := o.text("format", ""); f != "" {
-		var err error
-		if t.format, err = parseDateFormat(f); err != nil {
-			o.fail("format", err.Error())
-		}
-	} else if t.target == "string" {
-		o.fail("format", "it is required with target.type=string")
+}
+
+func (t *timestampConverter) finish(s catalogue.Settings) error {
+	if t.target == timeText && t.format == nil {
+		return s.Refuse(&t.format, "it is required with target.type=string")
 	}
-	return t, o.err
+	return nil
+}
+
+// parseFormat reads the pattern of a date, and parseAnyFormat also an empty text, which is none.
+func parseFormat(pattern string) (dateFormat, error) {
+	format, err := parseDateFormat(pattern)
+	if err != nil {
+		return nil, catalogue.Fault(err.Error())
+	}
+	return format, nil
+}
+
+func parseAnyFormat(pattern string) (dateFormat, error) {
+	if pattern == "" {
+		return nil, nil
+	}
+	return parseFormat(pattern)
 }
 
 func (t *timestampConverter) Apply(r *record.Record) (*record.Record, error) {
@@ -88,13 +132,13 @@ func (t *timestampConverter) Apply(r *record.Record) (*record.Record, error) {
 
 func (t *timestampConverter) schema(optional bool) *record.Schema {
 	switch t.target {
-	case "string":
+	case timeText:
 		return optionalSchema(record.String, optional)
-	case "unix":
+	case timeUnix:
 		return optionalSchema(record.Int64, optional)
-	case "Date":
+	case timeDate:
 		return &record.Schema{Type: record.Int32, Name: record.DateName, Version: 1, Optional: optional}
-	case "Time":
+	case timeOfDay:
 		return &record.Schema{Type: record.Int32, Name: record.TimeName, Version: 1, Optional: optional}
 	}
 	return &record.Schema{Type: record.Int64, Name: record.TimestampName, Version: 1, Optional: optional}
@@ -139,37 +183,37 @@ func (t *timestampConverter) convert(v any, s *record.Schema) (any, error) {
 		return nil, fmt.Errorf("a %T is no time", v)
 	}
 	switch t.target {
-	case "string":
+	case timeText:
 		return t.format.format(time.UnixMilli(millis).UTC()), nil
-	case "unix":
+	case timeUnix:
 		return unixOf(millis, t.precision), nil
-	case "Date":
+	case timeDate:
 		return int32(floorDiv(millis, millisPerDay)), nil
-	case "Time":
+	case timeOfDay:
 		return int32(millis - floorDiv(millis, millisPerDay)*millisPerDay), nil
 	}
 	return millis, nil
 }
 
-func unixMillis(v int64, precision string) int64 {
-	switch precision {
-	case "seconds":
+func unixMillis(v int64, of precision) int64 {
+	switch of {
+	case seconds:
 		return v * 1000
-	case "microseconds":
+	case microseconds:
 		return v / 1000
-	case "nanoseconds":
+	case nanoseconds:
 		return v / 1e6
 	}
 	return v
 }
 
-func unixOf(millis int64, precision string) int64 {
-	switch precision {
-	case "seconds":
+func unixOf(millis int64, to precision) int64 {
+	switch to {
+	case seconds:
 		return millis / 1000
-	case "microseconds":
+	case microseconds:
 		return millis * 1000
-	case "nanoseconds":
+	case nanoseconds:
 		return millis * 1e6
 	}
 	return millis

@@ -4,22 +4,35 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
 // extractNewRecordState is io.debezium.transforms.ExtractNewRecordState: it replaces the envelope by the row.
 type extractNewRecordState struct {
-	deletes       deleteMode
-	tombstones    bool // pass tombstones on
-	routeByField  string
-	fields        []fieldReference
-	headers       []fieldReference
-	orDefault     bool
-	dropHeader    string
-	dropFromKey   bool
-	keepSchema    bool
-	markedSchemas schemaCache
-	addedSchemas  map[addedKey]*record.Schema
+	handling      handling
+	handlingGiven bool
+	// earlier are the keys of Debezium up to 2.4, which count if one of them is set and handling is not.
+	earlier struct {
+		handling
+		deletesGiven, tombstonesGiven bool
+	}
+	routeByField                string
+	fieldsPrefix, headersPrefix string
+	fields                      []FieldReference
+	headers                     []FieldReference
+	orDefault                   bool
+	dropHeader                  string
+	dropFromKey                 bool
+	keepSchema                  bool
+	markedSchemas               schemaCache
+	addedSchemas                map[addedKey]*record.Schema
+}
+
+// handling is what becomes of deletes, and whether tombstones are passed on.
+type handling struct {
+	deletes    deleteMode
+	tombstones bool
 }
 
 // deleteMode is what becomes of a delete.
@@ -39,47 +52,106 @@ type addedKey struct {
 	value, envelope *record.Schema
 }
 
-func newExtractNewRecordState(o *options) (Transform, error) {
-	t := &extractNewRecordState{
-		routeByField:  o.text("route.by.field", ""),
-		orDefault:     o.flag("replace.null.with.default", true),
-		dropHeader:    o.text("drop.fields.header.name", ""),
-		dropFromKey:   o.flag("drop.fields.from.key", false),
-		keepSchema:    o.flag("drop.fields.keep.schema.compatible", true),
-		markedSchemas: schemaCache{},
-		addedSchemas:  map[addedKey]*record.Schema{},
-	}
-	if old := o.has("delete.handling.mode") || o.has("drop.tombstones"); old && !o.has("delete.tombstone.handling.mode") {
-		t.tombstones = !o.flag("drop.tombstones", true)
-		t.deletes = deleteMode(o.choice("delete.handling.mode", string(deleteDrop), string(deleteRewrite),
-			string(deletePass)))
-	} else {
-		switch mode := o.choice("delete.tombstone.handling.mode", "tombstone", "drop", "rewrite", "rewrite-with-tombstone",
-			"delete-to-tombstone"); mode {
-		case "rewrite-with-tombstone":
-			t.deletes, t.tombstones = deleteRewrite, true
-		default:
-			t.deletes = deleteMode(mode)
-		}
-	}
-	var err error
-	if t.fields, err = parseReferences(o.list("add.fields"), o.text("add.fields.prefix", "__")); err != nil {
-		return nil, err
-	}
-	t.headers, err = parseReferences(o.list("add.headers"), o.text("add.headers.prefix", "__"))
-	return t, err
+// handlings are the values of delete.tombstone.handling.mode.
+var handlings = []catalogue.Word[handling]{
+	{Text: "drop", Means: handling{deletes: deleteDrop}},
+	{Text: "tombstone", Means: handling{deletes: deleteToNull}},
+	{Text: "rewrite", Means: handling{deletes: deleteRewrite}},
+	{Text: "rewrite-with-tombstone", Means: handling{deletes: deleteRewrite, tombstones: true}},
+	{Text: "delete-to-tombstone", Means: handling{deletes: deleteToTombstone}},
 }
 
-// fieldReference names a field of the envelope, or of one of its blocks.
-type fieldReference struct {
-	block string // source, transaction or empty
-	field string
-	as    string
+func newExtractNewRecordState() *extractNewRecordState {
+	return &extractNewRecordState{markedSchemas: schemaCache{}, addedSchemas: map[addedKey]*record.Schema{}}
 }
 
-func parseReferences(list []string, prefix string) ([]fieldReference, error) {
-	var refs []fieldReference
-	for _, text := range list {
+func (t *extractNewRecordState) keys() []catalogue.Key {
+	return passed([]catalogue.Key{
+		{Name: "delete.tombstone.handling.mode", Type: catalogue.String, Default: catalogue.Default("tombstone"),
+			Importance: catalogue.Medium, Order: 1, Width: catalogue.Middle,
+			DisplayName: "Handle delete and tombstone records",
+			Into:        catalogue.Given(&t.handlingGiven, catalogue.OneOf(&t.handling, handlings...)),
+			Doc:         "What becomes of a delete and of the tombstone after it. drop: nothing of both. tombstone: the tombstone alone. rewrite: the old row with __deleted=true. rewrite-with-tombstone: that row and the tombstone. delete-to-tombstone: the delete as a tombstone, and no other."},
+		{Name: "route.by.field", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low,
+			Order: 1, Width: catalogue.Wide, DisplayName: "Route by field name",
+			Into: catalogue.Text(&t.routeByField),
+			Doc:  "Field of the row whose value is the record's topic."},
+		{Name: "add.fields.prefix", Type: catalogue.String, Default: catalogue.Default("__"),
+			Importance: catalogue.Low, Order: 1, Width: catalogue.Short,
+			DisplayName: "Field prefix to be added to each field.",
+			Into:        catalogue.Text(&t.fieldsPrefix),
+			Doc:         "Prefix of the fields of add.fields."},
+		{Name: "add.fields", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low,
+			Order: 1, Width: catalogue.Wide,
+			DisplayName: "Adds the specified field(s) to the message if they exist.",
+			Into:        catalogue.Read(&t.fields, parseReferences),
+			Doc:         "Fields of the envelope to add to the row, separated by commas, as op or source.ts_ms; they are named __op and __source_ts_ms, or as after a colon: op:operation."},
+		{Name: "add.headers.prefix", Type: catalogue.String, Default: catalogue.Default("__"),
+			Importance: catalogue.Low, Order: 1, Width: catalogue.Short,
+			DisplayName: "Header prefix to be added to each header.",
+			Into:        catalogue.Text(&t.headersPrefix),
+			Doc:         "Prefix of the headers of add.headers."},
+		{Name: "add.headers", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low,
+			Order: 1, Width: catalogue.Wide, DisplayName: "Adds the specified fields to the header if they exist.",
+			Into: catalogue.Read(&t.headers, parseReferences),
+			Doc:  "Fields of the envelope to add as headers, written as in add.fields."},
+		{Name: "drop.fields.header.name", Type: catalogue.String, Importance: catalogue.Low, Order: 1,
+			Width:       catalogue.Short,
+			DisplayName: "Specifies a header that contains a list of field names to be removed",
+			Into:        catalogue.Text(&t.dropHeader),
+			Doc:         "Header that lists fields to leave out of the row."},
+		{Name: "drop.fields.from.key", Type: catalogue.Boolean, Default: catalogue.Default("false"),
+			Importance: catalogue.Low, Order: 1, Width: catalogue.Short,
+			DisplayName: "Specifies whether the fields to be dropped should also be omitted from the key",
+			Into:        catalogue.Flag(&t.dropFromKey),
+			Doc:         "Leaves these fields out of the key too."},
+		{Name: "drop.fields.keep.schema.compatible", Type: catalogue.Boolean, Default: catalogue.Default("true"),
+			Importance: catalogue.Low, Order: 1, Width: catalogue.Short,
+			DisplayName: "Specifies if fields are dropped, will the event's schemas be compatible",
+			Into:        catalogue.Flag(&t.keepSchema),
+			Doc:         "true leaves out only fields that are optional, so that the schema stays; false leaves out all, and changes the schema."},
+		{Name: "delete.handling.mode", Type: catalogue.String, Default: catalogue.Default("drop"), Hidden: true,
+			Importance: catalogue.Low,
+			Into: catalogue.Given(&t.earlier.deletesGiven,
+				catalogue.Choice(&t.earlier.deletes, deleteDrop, deleteRewrite, deletePass)),
+			Doc: "What becomes of deletes, as before Debezium 2.5: drop, rewrite or none."},
+		{Name: "drop.tombstones", Type: catalogue.Boolean, Default: catalogue.Default("true"), Hidden: true,
+			Importance: catalogue.Low,
+			Into:       catalogue.Given(&t.earlier.tombstonesGiven, catalogue.Unless(&t.earlier.tombstones)),
+			Doc:        "Drops tombstones, as before Debezium 2.5."},
+		{Name: "replace.null.with.default", Type: catalogue.Boolean, Default: catalogue.Default("true"),
+			Hidden: true, Importance: catalogue.Low,
+			Into: catalogue.Flag(&t.orDefault),
+			Doc:  "Gives a null whose field has a default that default."},
+	})
+}
+
+func (t *extractNewRecordState) finish(catalogue.Settings) error {
+	if e := t.earlier; (e.deletesGiven || e.tombstonesGiven) && !t.handlingGiven {
+		t.handling = e.handling
+	}
+	for i := range t.fields {
+		t.fields[i].As = t.fieldsPrefix + t.fields[i].As
+	}
+	for i := range t.headers {
+		t.headers[i].As = t.headersPrefix + t.headers[i].As
+	}
+	return nil
+}
+
+// FieldReference names a field of the envelope, or of one of its blocks.
+type FieldReference struct {
+	// Block is source, transaction, before, after, or empty for the envelope itself.
+	Block string
+	Field string
+	// As is the name that it gets.
+	As string
+}
+
+// parseReferences reads a list of references, whose names have no prefix yet.
+func parseReferences(list string) ([]FieldReference, error) {
+	var refs []FieldReference
+	for _, text := range catalogue.Named(list) {
 		path, as, renamed := strings.Cut(text, ":")
 		block, name, qualified := strings.Cut(path, ".")
 		name, _, _ = strings.Cut(name, ".") // what follows is not looked at
@@ -104,17 +176,17 @@ func parseReferences(list []string, prefix string) ([]fieldReference, error) {
 		default:
 			as = name
 		}
-		refs = append(refs, fieldReference{block: block, field: name, as: prefix + as})
+		refs = append(refs, FieldReference{Block: block, Field: name, As: as})
 	}
 	return refs, nil
 }
 
 // find returns the schema and value of what the reference names; a nil schema if the envelope has no such field.
-func (f *fieldReference) find(envelope *record.StructValue) (*record.Schema, any) {
-	if f.block != "" {
-		if i := envelope.Schema.Index(f.block); i >= 0 {
+func (f *FieldReference) find(envelope *record.StructValue) (*record.Schema, any) {
+	if f.Block != "" {
+		if i := envelope.Schema.Index(f.Block); i >= 0 {
 			block := envelope.Schema.Fields[i].Schema
-			if j := block.Index(f.field); j >= 0 {
+			if j := block.Index(f.Field); j >= 0 {
 				v, _ := envelope.Values[i].(*record.StructValue)
 				if v == nil {
 					return block.Fields[j].Schema, nil
@@ -123,7 +195,7 @@ func (f *fieldReference) find(envelope *record.StructValue) (*record.Schema, any
 			}
 		}
 	}
-	if i := envelope.Schema.Index(f.field); i >= 0 {
+	if i := envelope.Schema.Index(f.Field); i >= 0 {
 		return envelope.Schema.Fields[i].Schema, envelope.Values[i]
 	}
 	return nil, nil
@@ -144,12 +216,12 @@ func isEnvelope(r *record.Record) bool {
 
 func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) {
 	if r.Value == nil {
-		if !t.tombstones {
+		if !t.handling.tombstones {
 			return nil, nil
 		}
 		for _, h := range t.headers {
-			if h.field == "op" {
-				r.Headers = append(r.Headers, record.Header{Key: h.as, Schema: record.Of(record.String), Value: "d"})
+			if h.Field == "op" {
+				r.Headers = append(r.Headers, record.Header{Key: h.As, Schema: record.Of(record.String), Value: "d"})
 			}
 		}
 		return r, nil
@@ -163,7 +235,7 @@ func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) 
 	}
 	for i := range t.headers {
 		if s, v := t.headers[i].find(envelope); s != nil {
-			r.AddHeader(record.Header{Key: t.headers[i].as, Schema: optionalBasics(s), Value: v})
+			r.AddHeader(record.Header{Key: t.headers[i].As, Schema: optionalBasics(s), Value: v})
 		}
 	}
 	after, before, err := rows(envelope)
@@ -177,7 +249,7 @@ func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) 
 		return t.deleted(r, envelope, before)
 	}
 	row := after
-	if t.deletes == deleteRewrite {
+	if t.handling.deletes == deleteRewrite {
 		var err error
 		if row, err = t.mark(row, "false"); err != nil {
 			return nil, err
@@ -189,7 +261,7 @@ func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) 
 	if row, err = t.add(row, envelope); err != nil {
 		return nil, err
 	}
-	return t.finish(r, row)
+	return t.unwrapped(r, row)
 }
 
 // rows are the new and the old row of an envelope.
@@ -207,14 +279,14 @@ func rows(envelope *record.StructValue) (after, before *record.StructValue, err 
 // deleted turns a delete into what the mode says.
 func (t *extractNewRecordState) deleted(r *record.Record, envelope,
 	before *record.StructValue) (*record.Record, error) {
-	if t.deletes == deleteDrop {
+	if t.handling.deletes == deleteDrop {
 		return nil, nil
 	}
 	routed, err := t.route(r, before)
 	if err != nil {
 		return nil, err
 	}
-	switch t.deletes {
+	switch t.handling.deletes {
 	case deleteToTombstone:
 		return value.set(routed, nil, nil), nil
 	case deleteToNull, deletePass:
@@ -235,7 +307,7 @@ func (t *extractNewRecordState) deleted(r *record.Record, envelope,
 	if row, err = t.add(row, envelope); err != nil {
 		return nil, err
 	}
-	return t.finish(routed, row)
+	return t.unwrapped(routed, row)
 }
 
 func (t *extractNewRecordState) route(r *record.Record, row *record.StructValue) (*record.Record, error) {
@@ -286,11 +358,11 @@ func (t *extractNewRecordState) add(row, envelope *record.StructValue) (*record.
 		s.Fields = append([]record.Field(nil), row.Schema.Fields...)
 		for i := range t.fields {
 			if fs, _ := t.fields[i].find(envelope); fs != nil {
-				if err := unused(s, t.fields[i].as); err != nil {
+				if err := unused(s, t.fields[i].As); err != nil {
 					return nil, fmt.Errorf("%w: name the added field otherwise (add.fields=%s:NAME), or set add.fields.prefix", err,
-						t.fields[i].field)
+						t.fields[i].Field)
 				}
-				s.Fields = append(s.Fields, record.Field{Name: t.fields[i].as, Schema: optionalBasics(fs)})
+				s.Fields = append(s.Fields, record.Field{Name: t.fields[i].As, Schema: optionalBasics(fs)})
 			}
 		}
 		t.addedSchemas[key] = s
@@ -314,8 +386,8 @@ func unused(s *record.Schema, name string) error {
 	return nil
 }
 
-// finish sets the row as the record's value and drops the fields that the record's header names.
-func (t *extractNewRecordState) finish(r *record.Record, row *record.StructValue) (*record.Record, error) {
+// unwrapped sets the row as the record's value and drops the fields that the record's header names.
+func (t *extractNewRecordState) unwrapped(r *record.Record, row *record.StructValue) (*record.Record, error) {
 	r = value.set(r, row.Schema, row)
 	names, err := t.dropped(r)
 	if err != nil || names == nil {

@@ -66,11 +66,7 @@ func follow(s *spec.Spec, source digest.Description) (topic string, carriers map
 	if s.NewTransform == nil {
 		return source.Topic, nil, nil
 	}
-	c, err := s.NewTransform()
-	if err != nil {
-		return "", nil, err
-	}
-	lineage, err := c.Chain.Lineage(source.Topic, schemaOf(source), nil)
+	lineage, err := s.NewTransform().Chain.Lineage(source.Topic, schemaOf(source), nil)
 	if err != nil {
 		return "", nil, fmt.Errorf("the sink's transforms: %w", err)
 	}

@@ -63,6 +63,9 @@ const (
 	// Field is Debezium's (io.debezium.config.Field): a key that is not set shows no value, and none is called
 	// required, though the fault says so.
 	Field
+	// Passed is ConfigDef for settings that Kafka Connect checks, and then passes on as they were given: whoever reads
+	// them gets the white space around them too.
+	Passed
 )
 
 // Key declares one configuration key.
@@ -127,7 +130,8 @@ type Members struct {
 	Only bool
 }
 
-// Fault is the error of a Check in the very words of what Calypso replaces, which begin with a capital letter.
+// Fault is the error of a Check, or of reading a value, in the very words of what Calypso replaces, which begin with a
+// capital letter.
 type Fault string
 
 func (f Fault) Error() string { return string(f) }
@@ -167,8 +171,12 @@ func Problemf(key, format string, args ...any) Problem {
 // declaration in its place, which is how a connector narrows a key of the framework. A name declared twice in one
 // group, or an alias that is also a name or another key's alias, is an error.
 func New(groups ...[]Key) (*Catalogue, error) {
-	c := &Catalogue{byName: map[string]int{}, byAlias: map[string]int{}}
-	index := map[string]int{}
+	most := 0
+	for _, group := range groups {
+		most += len(group)
+	}
+	c := &Catalogue{keys: make([]Key, 0, most), byName: make(map[string]int, most), byAlias: map[string]int{}}
+	index := make(map[string]int, most)
 	for _, group := range groups {
 		inGroup := map[string]bool{}
 		for _, key := range group {

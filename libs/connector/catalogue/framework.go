@@ -20,6 +20,15 @@ const (
 	groupClients     = "Client Overrides"
 )
 
+// The keys of a connector that name its parts; the names of their settings begin with these.
+const (
+	TransformsKey      = "transforms"
+	PredicatesKey      = "predicates"
+	KeyConverterKey    = "key.converter"
+	ValueConverterKey  = "value.converter"
+	HeaderConverterKey = "header.converter"
+)
+
 // What adding and removing topics of a sink leads to.
 const (
 	topicsAdded   = "Topics that are added are read from their start (consumer.override.auto.offset.reset), or where the connector's consumer group left them, and need a table to go to."
@@ -72,18 +81,18 @@ func SinkFramework() []Key { return new(Sink).Keys() }
 func (s *Source) Keys() []Key {
 	const written = "Records written before the change stay as they are."
 	shared := leadingTo(s.common(), map[string]Consequence{
-		"key.converter": {Effect: KeysChange,
+		KeyConverterKey: {Effect: KeysChange,
 			Doc: "Keys get other bytes, so a row's records may go to another partition than before: their order across the change is not kept, and compaction keeps the last record under the old key. Readers must follow. " + written},
-		"value.converter": {Effect: RowsChange,
+		ValueConverterKey: {Effect: RowsChange,
 			Doc: "Values are written in another form: readers, such as value.converter of the sink, must follow. " + written},
-		"key.converter.*": {Effect: KeysChange,
+		KeyConverterKey + ".*": {Effect: KeysChange,
 			Doc: "Keys may get other bytes, and a row's records then go to another partition than before. Readers must follow. " + written},
-		"value.converter.*": {Effect: RowsChange,
+		ValueConverterKey + ".*": {Effect: RowsChange,
 			Doc: "Values may be written in another form: readers must follow. " + written},
-		"transforms": {Effect: RowsChange,
+		TransformsKey: {Effect: RowsChange,
 			Doc: "Records look different, or go to other topics, from now on: sinks, mappings and tables must follow. " +
 				written},
-		"transforms.*": {Effect: RowsChange,
+		TransformsKey + ".*": {Effect: RowsChange,
 			Doc: "Records look different, or go to other topics, from now on: sinks, mappings and tables must follow. " +
 				written},
 	})
@@ -109,7 +118,7 @@ func (s *Source) Keys() []Key {
 			Group: groupExactlyOnce, Order: 4,
 			Width: Short, DisplayName: "Transaction boundary interval",
 			Doc: "Time between commits in milliseconds when transaction.boundary is interval."},
-		Key{Name: "offsets.storage.topic", Type: String, Check: notEmpty, Importance: Low, Group: groupOffsets, Width: Wide,
+		Key{Name: "offsets.storage.topic", Type: String, Check: NotEmpty, Importance: Low, Group: groupOffsets, Width: Wide,
 			DisplayName: "Offsets topic",
 			Doc:         "A topic of its own for this connector's source offsets; the fleet's topic if empty."},
 		Key{Name: "producer.override.*", Members: Members{Names: []string{"compression.type", "max.request.size"},
@@ -129,10 +138,10 @@ func (s *Sink) Keys() []Key {
 	const read = "Records are read in another form from the committed offsets on, including those that are already in the topics: it must fit what the source wrote."
 	const shaped = "Rows are shaped differently from the committed offsets on; rows in the table stay as they are."
 	shared := leadingTo(s.common(), map[string]Consequence{
-		"value.converter":   {Effect: RowsChange, Doc: read},
-		"value.converter.*": {Effect: RowsChange, Doc: read},
-		"transforms":        {Effect: RowsChange, Doc: shaped},
-		"transforms.*":      {Effect: RowsChange, Doc: shaped},
+		ValueConverterKey:        {Effect: RowsChange, Doc: read},
+		ValueConverterKey + ".*": {Effect: RowsChange, Doc: read},
+		TransformsKey:            {Effect: RowsChange, Doc: shaped},
+		TransformsKey + ".*":     {Effect: RowsChange, Doc: shaped},
 	})
 	return append(shared,
 		Key{Name: "topics", Type: List, Default: Default(""), Importance: High, Group: groupCommon, Width: Wide,
@@ -210,38 +219,38 @@ func (c *Common) common() []Key {
 			Group: groupCommon, Width: Short,
 			DisplayName: "Enforce tasks max", Doc: "Whether tasks.max is respected.",
 			Unsupported: "tasks.max is always respected."},
-		{Name: "key.converter", Type: Class, Check: converter,
-			Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
+		{Name: KeyConverterKey, Type: Class, Check: converter,
+			Default: Default(record.JSONConverterClass), Importance: Low,
 			Group: groupCommon, Width: Short, DisplayName: "Key converter class", Doc: "Format of record keys in Kafka."},
-		{Name: "key.converter.*", Members: Members{Names: converterSettings}, Type: String, Importance: Low,
+		{Name: KeyConverterKey + ".*", Members: Members{Names: converterSettings}, Type: String, Importance: Low,
 			Group: groupCommon, Width: Short,
 			Doc: "A setting of the key converter, such as key.converter.schemas.enable."},
-		{Name: "key.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
+		{Name: KeyConverterKey + ".plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Key converter version", Doc: "Version of the key converter.", Unsupported: onePlugin},
-		{Name: "value.converter", Type: Class, Check: converter,
-			Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
+		{Name: ValueConverterKey, Type: Class, Check: converter,
+			Default: Default(record.JSONConverterClass), Importance: Low,
 			Group: groupCommon, Width: Short, DisplayName: "Value converter class", Doc: "Format of record values in Kafka."},
-		{Name: "value.converter.*", Members: Members{Names: converterSettings}, Type: String, Importance: Low,
+		{Name: ValueConverterKey + ".*", Members: Members{Names: converterSettings}, Type: String, Importance: Low,
 			Group: groupCommon,
 			Width: Short, Doc: "A setting of the value converter, such as value.converter.schemas.enable."},
-		{Name: "value.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
+		{Name: ValueConverterKey + ".plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Value converter version", Doc: "Version of the value converter.", Unsupported: onePlugin},
-		{Name: "header.converter", Type: Class, Check: headerConverter,
-			Default: Default("org.apache.kafka.connect.storage.SimpleHeaderConverter"), Importance: Low,
+		{Name: HeaderConverterKey, Type: Class, Check: headerConverter,
+			Default: Default(record.HeaderConverterClass), Importance: Low,
 			Group: groupCommon, Width: Short, DisplayName: "Header converter class", Doc: "Format of record headers in Kafka."},
-		{Name: "header.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short,
+		{Name: HeaderConverterKey + ".*", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			Doc: "A setting of the header converter."},
-		{Name: "header.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
+		{Name: HeaderConverterKey + ".plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Header converter version", Doc: "Version of the header converter.", Unsupported: onePlugin},
-		{Name: "transforms", NamesKeys: true, Type: List, Check: aliases, Default: Default(""), Importance: Low,
+		{Name: TransformsKey, NamesKeys: true, Type: List, Check: aliases, Default: Default(""), Importance: Low,
 			Group: groupTransforms, Order: 12, Width: Wide,
 			DisplayName: "Transforms", Doc: "Names of the transformations applied to each record, in order."},
-		{Name: "transforms.*", Type: String, Importance: Low, Group: groupTransforms, Width: Wide,
+		{Name: TransformsKey + ".*", Type: String, Importance: Low, Group: groupTransforms, Width: Wide,
 			Doc: "A setting of a transformation: transforms.<name>.type, transforms.<name>.predicate, transforms.<name>.negate and the transformation's own keys."},
-		{Name: "predicates", NamesKeys: true, Type: List, Check: aliases, Default: Default(""), Importance: Low,
+		{Name: PredicatesKey, NamesKeys: true, Type: List, Check: aliases, Default: Default(""), Importance: Low,
 			Group: groupPredicates, Order: 13, Width: Wide,
 			DisplayName: "Predicates", Doc: "Names of the predicates that transformations refer to."},
-		{Name: "predicates.*", Type: String, Importance: Low, Group: groupPredicates, Width: Wide,
+		{Name: PredicatesKey + ".*", Type: String, Importance: Low, Group: groupPredicates, Width: Wide,
 			Doc: "A setting of a predicate: predicates.<name>.type and the predicate's own keys."},
 		{Name: "config.action.reload", Type: String, Default: Default("restart"), Allowed: []string{"none", "restart"},
 			Cased: true, Importance: Low,
@@ -290,7 +299,8 @@ func aliases(list string) error {
 	return nil
 }
 
-func notEmpty(text string) error {
+// NotEmpty is the Check of a key whose value must say something, in Kafka's words.
+func NotEmpty(text string) error {
 	if text == "" {
 		return Fault("String must be non-empty")
 	}

@@ -137,7 +137,7 @@ func (k Key) invalid(name, given, resolved, problem string) string {
 			given, name, k.Type)
 	case k.Type == Password:
 		return fmt.Sprintf("Invalid value [hidden] for configuration %s", name)
-	case k.Type == List && k.Dialect == ConfigDef:
+	case k.Type == List && k.Dialect != Field:
 		given = "[" + strings.Join(Items(given), ", ") + "]"
 	}
 	return fmt.Sprintf("Invalid value %s for configuration %s: %s", abbreviate(MaskWithin(given)), name, problem)
@@ -147,7 +147,7 @@ func (k Key) invalid(name, given, resolved, problem string) string {
 // (ConfigDef.parseType); Debezium's Field takes texts and passwords as they stand, except those for
 // which there is a list.
 func (k Key) parsed(value string) string {
-	if k.Dialect == Field && (k.Type == Password || k.Type == String && len(k.Allowed) == 0) {
+	if k.Dialect == Passed || k.Dialect == Field && (k.Type == Password || k.Type == String && len(k.Allowed) == 0) {
 		return value
 	}
 	return Trimmed(value)
@@ -160,7 +160,9 @@ func Trimmed(text string) string {
 
 // check says what is wrong with a value, or nothing.
 func (k Key) check(value string) string {
-	value = k.parsed(value)
+	if value = k.parsed(value); k.Dialect == Passed {
+		value = Trimmed(value)
+	}
 	if !k.Type.takes(value) {
 		return k.Dialect.wrongType(k.Type)
 	}

@@ -39,6 +39,14 @@ func Flag(into *bool) Target {
 	}}
 }
 
+// Unless is a target for BOOLEAN whose variable is true where the value is false.
+func Unless(into *bool) Target {
+	return Target{into: into, types: []Type{Boolean}, fill: func(value string) error {
+		*into = strings.EqualFold(strings.TrimSpace(value), "false")
+		return nil
+	}}
+}
+
 // Number is a target for INT and LONG. What the variable cannot hold is an error.
 func Number[T ~int | ~int16 | ~int32 | ~int64 | ~uint16](into *T) Target {
 	return Target{into: into, types: []Type{Int, Long}, fill: func(value string) error {
@@ -64,7 +72,7 @@ func Milliseconds(into *time.Duration) Target {
 
 // Strings is a target that takes the items between commas, without spaces around them; empty ones are left out.
 func Strings(into *[]string) Target {
-	return Target{into: into, fill: func(value string) error { *into = items(value); return nil }}
+	return Target{into: into, fill: func(value string) error { *into = Named(value); return nil }}
 }
 
 // Read is a target that takes what parse makes of the value. A Problem says its key itself; any other error is about
@@ -194,7 +202,17 @@ func (k Key) fill(v Values) error {
 	if problem, ok := errors.AsType[Problem](err); ok {
 		return problem
 	}
+	if fault, ok := errors.AsType[Fault](err); ok {
+		return k.refuse(v, string(fault))
+	}
 	return Problemf(k.Name, "%s: %w", k.Name, err)
+}
+
+// refuse is the Problem of a value that cannot be read, or is wrong beside those of other keys: it is worded as that of
+// one that is wrong by itself.
+func (k Key) refuse(v Values, said string) Problem {
+	value, _ := v.lookup(k.Name)
+	return Problem{Key: k.Name, Message: k.invalid(k.Name, value, value, said)}
 }
 
 // Filling is the key among these that fills a variable: so a connector puts the keys of a library in their places among
@@ -207,8 +225,8 @@ func Filling(keys []Key, into any) Key {
 	return keys[at]
 }
 
-// items splits a list at its commas, without spaces around the items and without empty ones.
-func items(list string) []string {
+// Named are the items of a list between its commas, without spaces around them and without empty ones.
+func Named(list string) []string {
 	var all []string
 	for item := range strings.SplitSeq(list, ",") {
 		if item = strings.TrimSpace(item); item != "" {

@@ -115,3 +115,53 @@ func TestADeclarationAndItsVariableMustFit(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSettingsOfAPartAreFilledUnderItsPrefix(t *testing.T) {
+	var s struct {
+		text, passed string
+		off          bool
+		list         []string
+	}
+	keys := func() []catalogue.Key {
+		return []catalogue.Key{
+			{Name: "text", Aliases: []string{"old"}, Type: catalogue.String, Required: true, Into: catalogue.Text(&s.text)},
+			{Name: "passed", Type: catalogue.String, Dialect: catalogue.Passed, Check: catalogue.NotEmpty,
+				Into: catalogue.Text(&s.passed)},
+			{Name: "on", Type: catalogue.Boolean, Default: catalogue.Default("true"), Into: catalogue.Unless(&s.off)},
+			{Name: "list", Type: catalogue.List, Into: catalogue.Read(&s.list, func(list string) ([]string, error) {
+				return nil, catalogue.Fault("No " + list)
+			})},
+		}
+	}
+	settings, err := catalogue.FillPart("p.", keys(), map[string]string{"p.old": " a ", "p.passed": " b ", "p.on": "FALSE",
+		"p.other": "", "text": "x"})
+	if err != nil || s.text != "a" || s.passed != " b " || !s.off {
+		t.Errorf("%+v %v", s, err)
+	}
+	if _, err := catalogue.FillPart("p.", keys(), map[string]string{"p.text": ""}); err != nil || s.text != "" || s.off {
+		t.Errorf("an empty text, and a default: %+v %v", s, err)
+	}
+	for want, config := range map[string]map[string]string{
+		`p.text: Missing required configuration "p.text" which has no default value.`:              {},
+		"p.passed: Invalid value   for configuration p.passed: String must be non-empty":           {"p.text": "", "p.passed": " "},
+		"p.on: Invalid value no for configuration p.on: Expected value to be either true or false": {"p.text": "", "p.on": "no"},
+		"p.list: Invalid value [a, b] for configuration p.list: No a,b":                            {"p.text": "", "p.list": "a,b"},
+	} {
+		_, err := catalogue.FillPart("p.", keys(), config)
+		var problem catalogue.Problem
+		if !errors.As(err, &problem) || problem.Key+": "+problem.Message != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	for want, err := range map[string]error{
+		"Invalid value  b  for configuration p.passed: it is too short":       settings.Refuse(&s.passed, "it is too short"),
+		`Missing required configuration "p.text" which has no default value.`: settings.Missing(&s.text),
+	} {
+		if err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if name := settings.Name(&s.off); name != "p.on" {
+		t.Errorf("got %s", name)
+	}
+}

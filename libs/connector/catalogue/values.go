@@ -84,7 +84,7 @@ func Items(list string) []string {
 // List splits a value at its commas and trims the items; empty items are left out.
 func (v Values) List(name string) []string {
 	value, _ := v.lookup(name)
-	return items(value)
+	return Named(value)
 }
 
 // WithPrefix is what is set under a prefix, such as "transforms.unwrap.", with the prefix cut off.

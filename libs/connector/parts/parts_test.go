@@ -93,6 +93,8 @@ func TestSettingsOfPartsAreCheckedAsKafkaConnectChecksThem(t *testing.T) {
 			map[string]string{
 				"transforms.t.unix.precision": "Invalid value SECONDS for configuration transforms.t.unix.precision: String must be one of: nanoseconds, microseconds, milliseconds, seconds"}},
 		{step(apache+"InsertHeader", "header", "h", "value.literal", ""), nil},
+		{step(apache+"InsertHeader", "header", "", "value.literal", "x"), nil},
+		{step("ByLogicalTableRouter", "topic.regex", "a", "topic.replacement", "b", "key.field.regex", ""), nil},
 		{step(apache+"HoistField$Key", "field", ""), nil},
 
 		{map[string]string{"transforms": "t,t", "transforms.t.type": "Filter"},
@@ -139,6 +141,28 @@ func TestSettingsOfPartsAreCheckedAsKafkaConnectChecksThem(t *testing.T) {
 		if _, got := check(t, c.config); !maps.Equal(got, c.want) {
 			t.Errorf("%v:\n got  %q\n want %q", c.config, got, c.want)
 		}
+	}
+}
+
+// Kafka Connect trims what its own classes read (ConfigDef.parseType), and gives Debezium's, and its own runtime where it
+// asks whether a predicate is negated, what it was given.
+func TestAPartReadsWhatKafkaConnectWouldGiveIt(t *testing.T) {
+	config := step("ExtractNewRecordState", "add.fields", "op", "add.fields.prefix", " _", "drop.tombstones", " false ",
+		"negate", " true ", "predicate", " p ")
+	config["predicates"], config["predicates.p.type"], config["predicates.p.name"] = "p", " HasHeaderKey ", " h "
+	keys, err := catalogue.New(catalogue.SourceFramework())
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, _, _ := parts.In(keys, config).Parse(config)
+	for key, want := range map[string]string{"transforms.t.add.fields.prefix": " _", "transforms.t.negate": " true ",
+		"transforms.t.predicate": "p", "predicates.p.type": "HasHeaderKey", "predicates.p.name": "h"} {
+		if got := values.Raw()[key]; got != want {
+			t.Errorf("%s is read as %q, want %q", key, got, want)
+		}
+	}
+	if warnings, problems := check(t, config); len(warnings)+len(problems) > 0 {
+		t.Errorf("%q %q", warnings, problems)
 	}
 }
 
@@ -222,8 +246,8 @@ func TestEveryPublishedTransformIsThereOrRefused(t *testing.T) {
 	for pkg, classes := range published {
 		for class := range strings.FieldsSeq(classes) {
 			class = pkg + class
-			listed := slices.ContainsFunc(parts.All(), func(p parts.Part) bool {
-				return p.Kind == parts.Transformation && p.Class == class
+			listed := slices.ContainsFunc(parts.All(), func(p catalogue.Part) bool {
+				return p.Kind == catalogue.Transformation && p.Class == class
 			})
 			full, err := transform.Class(class)
 			if listed != (err == nil) || listed && full != class {
@@ -244,11 +268,11 @@ func TestEveryPublishedTransformIsThereOrRefused(t *testing.T) {
 	for _, p := range parts.All() {
 		var err error
 		switch p.Kind {
-		case parts.Transformation:
+		case catalogue.Transformation:
 			_, err = transform.Class(p.Class)
-		case parts.Predicate:
+		case catalogue.Predicate:
 			_, err = transform.PredicateClass(p.Class)
-		case parts.Converter, parts.HeaderConverter:
+		case catalogue.Converter, catalogue.HeaderConverter:
 		}
 		if err != nil {
 			t.Errorf("%s is listed: %v", p.Class, err)

@@ -62,7 +62,7 @@ func distinct(items []string) (list []string) {
 }
 
 // within is the class within another whose last part this is, if it is that of one alone.
-func within(name string, kind Kind) (full string) {
+func within(name string, kind catalogue.Kind) (full string) {
 	if !strings.Contains(name, "$") || strings.Contains(name, ".") {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/banner"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/classes"
+	"github.com/calypso-cdc/calypso/libs/converter"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
@@ -18,13 +19,13 @@ const registryTimeout = 5 * time.Second
 // checkRegistries asks the schema registries of a connector's converters; there are none where no converter has one.
 func (c *Checker) checkRegistries(ctx context.Context, plugin connector.Plugin, v classes.Checked) []connector.Check {
 	var all []connector.Check
-	for _, prefix := range []string{"key.converter", "value.converter"} {
-		made, err := record.ConverterFrom(v.Values.Raw(), prefix, prefix == "key.converter")
+	for _, use := range []converter.Use{converter.Key, converter.Value} {
+		made, err := converter.New(use, v.Values.Raw())
 		if err != nil { // the configuration's own checks say so
 			continue
 		}
-		if converter, ok := made.(*record.Avro); ok {
-			all = append(all, c.checkRegistry(ctx, prefix, converter.Registry))
+		if avro, ok := made.Converter.(*record.Avro); ok {
+			all = append(all, c.checkRegistry(ctx, string(use), avro.Registry))
 		}
 	}
 	secrets := c.classes.Secrets(plugin, v.Config)

@@ -16,19 +16,17 @@ import (
 	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
-	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
-	"github.com/calypso-cdc/calypso/libs/transform"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // task polls in sessions. Nothing but the offsets passes from one to the next.
 type task struct {
-	env         connector.TaskEnv
-	settings    *settings
-	key, value  record.Converter
-	transforms  *transform.Chain
+	env      connector.TaskEnv
+	settings *settings
+	// records has the converters and transforms.
+	records     debezium.Config
 	atLeastOnce bool
 	report      Report
 	fail        *failpoint.Set
@@ -40,13 +38,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 	if t.settings, err = parseSettings(v); err != nil {
 		return nil, err
 	}
-	if t.key, err = record.ConverterFrom(v.Raw(), "key.converter", true); err != nil {
-		return nil, err
-	}
-	if t.value, err = record.ConverterFrom(v.Raw(), "value.converter", false); err != nil {
-		return nil, err
-	}
-	if t.transforms, err = transform.FromSettings(v.Raw()); err != nil {
+	if err = t.records.ReadConverters(v.Raw()); err != nil {
 		return nil, err
 	}
 	t.report = o.Report(env)
@@ -83,7 +75,8 @@ type session struct {
 }
 
 func (t *task) session(ctx context.Context) error {
-	s := &session{task: t, writer: debezium.NewWriter(t.key, t.value, t.transforms), sources: make(map[string]*source)}
+	s := &session{task: t, sources: make(map[string]*source),
+		writer: debezium.NewWriter(t.records.Key, t.records.Value, t.records.Transforms)}
 	defer s.close()
 	t.report.Connecting()
 	var err error

@@ -102,9 +102,7 @@ func (s *Service) ListDeadLetters(ctx context.Context,
 			return deadletter.CompareIDs(one.ID, r.GetPageToken()) <= 0
 		})
 	}
-	if out.Letters, err = letters(d, page, cmp.Or(int(r.GetPageSize()), defaultLetters)); err != nil {
-		return nil, refusal(d.Env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
-	}
+	out.Letters = letters(d, page, cmp.Or(int(r.GetPageSize()), defaultLetters))
 	if n := len(out.Letters); n < len(page) {
 		out.NextPageToken = page[n-1].ID
 	}
@@ -131,11 +129,8 @@ func (s *Service) ReplayDeadLetters(ctx context.Context,
 		return nil, unusable(d.Env, &deadletter.Error{Reason: deadletter.ReasonUnfinished, Err: fmt.Errorf("%d letters were replayed and %d refused, the others are as they were; replay them again: %w", done,
 			len(refused), err)})
 	}
-	out := &sinkv1.ReplayDeadLettersResponse{Replayed: int64(done), RefusedTotal: int64(len(refused))}
-	if out.Refused, err = letters(d, refused, maxLetters); err != nil {
-		return nil, refusal(d.Env, codes.FailedPrecondition, deadletter.ReasonUnusable, err)
-	}
-	return out, nil
+	return &sinkv1.ReplayDeadLettersResponse{Replayed: int64(done), RefusedTotal: int64(len(refused)),
+		Refused: letters(d, refused, maxLetters)}, nil
 }
 
 // DiscardDeadLetters marks dead letters as done with.

@@ -67,11 +67,8 @@ func counts(of []deadletter.Count) []*sinkv1.DeadLetterCount {
 }
 
 // letters returns as many letters as fit into an answer, at most n.
-func letters(q *deadletter.Queue, found []deadletter.Letter, n int) ([]*sinkv1.DeadLetter, error) {
-	decoder, err := q.Decoder()
-	if err != nil {
-		return nil, err
-	}
+func letters(q *deadletter.Queue, found []deadletter.Letter, n int) []*sinkv1.DeadLetter {
+	decoder := q.Decoder()
 	var out []*sinkv1.DeadLetter
 	size := 0
 	for i := range found[:min(n, len(found))] {
@@ -81,7 +78,7 @@ func letters(q *deadletter.Queue, found []deadletter.Letter, n int) ([]*sinkv1.D
 		}
 		out = append(out, shown)
 	}
-	return out, nil
+	return out
 }
 
 // letter is a letter as callers see it.

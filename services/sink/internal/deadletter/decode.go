@@ -26,18 +26,14 @@ type Decoder struct {
 }
 
 // NewDecoder makes the decoder of a connector.
-func NewDecoder(s *spec.Spec) (*Decoder, error) {
+func NewDecoder(s *spec.Spec) *Decoder {
 	d := &Decoder{}
 	if s.NewTransform != nil {
-		c, err := s.NewTransform()
-		if err != nil {
-			return nil, err
-		}
-		d.plain = c.Plain()
+		d.plain = s.NewTransform().Plain()
 	}
 	// A target without columns refuses and converts nothing.
 	d.Rows = row.NewEncoder(s.NewRows(route.Route{}), row.Target{})
-	return d, nil
+	return d
 }
 
 // Decoded is a record as the connector's own converters and transforms read it. Rows are JSON text,

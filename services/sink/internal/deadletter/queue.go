@@ -179,7 +179,7 @@ func (q *Queue) Edit(ctx context.Context, found []Letter, edits []Edit) error {
 }
 
 // Decoder makes what shows what letters say.
-func (q *Queue) Decoder() (*Decoder, error) { return NewDecoder(q.s) }
+func (q *Queue) Decoder() *Decoder { return NewDecoder(q.s) }
 
 // invalid is the error of an edit's field.
 func invalid(edit int, field, message string) error {

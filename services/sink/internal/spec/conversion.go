@@ -3,11 +3,11 @@ package spec
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/converter"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/transform"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
@@ -23,45 +23,28 @@ type Conversion struct {
 	Chain           *transform.Chain
 }
 
-// conversions makes the long ways that a configuration asks for.
-func conversions(v catalogue.Values) (func() (*Conversion, error), error) {
-	shared, err := convertedFrom(v)
+// conversions makes the long ways of a configuration whose values are converted so, by a chain like this one.
+func conversions(v catalogue.Values, value record.Converter, chain *transform.Chain) (func() *Conversion, error) {
+	key, err := converter.New(converter.Key, v.Raw())
 	if err != nil {
 		return nil, err
 	}
-	return func() (*Conversion, error) {
-		own := *shared
-		var err error
-		own.Chain, err = transform.FromSettings(v.Raw())
-		return &own, err
+	out := &record.JSON{Schemas: true, KeepNull: true}
+	return func() *Conversion {
+		return &Conversion{key: key.Converter, value: value, out: out, Chain: chain.Copy()}
 	}, nil
 }
 
-func convertedFrom(v catalogue.Values) (*Conversion, error) {
-	settings := v.Raw()
-	c := &Conversion{out: &record.JSON{Schemas: true, KeepNull: true}}
-	var err error
-	if c.key, err = record.ConverterFrom(settings, "key.converter", true); err != nil {
-		return nil, wrongConverter("key.converter", err)
+// chainOf is the chain of transforms that a configuration asks for; nil for none.
+func chainOf(v catalogue.Values) (*transform.Chain, error) {
+	chain, err := transform.FromSettings(v.Raw())
+	if err == nil {
+		return chain, nil
 	}
-	if c.value, err = record.ConverterFrom(settings, "value.converter", false); err != nil {
-		return nil, wrongConverter("value.converter", err)
+	if problem, ok := errors.AsType[catalogue.Problem](err); ok {
+		return nil, problem
 	}
-	if c.Chain, err = transform.FromSettings(settings); err != nil {
-		if problem, ok := errors.AsType[catalogue.Problem](err); ok {
-			return nil, problem
-		}
-		return nil, catalogue.Problemf("transforms", "%w", err)
-	}
-	return c, nil
-}
-
-// wrongConverter is the error of a converter's setting, or of the converter where the error says none.
-func wrongConverter(key string, err error) error {
-	if setting, ok := errors.AsType[*record.SettingError](err); ok {
-		key = setting.Key
-	}
-	return catalogue.Problemf(key, "%w", err)
+	return nil, catalogue.Problemf(catalogue.TransformsKey, "%w", err)
 }
 
 func (c *Conversion) Apply(r *kgo.Record) (*kgo.Record, error) {
@@ -106,34 +89,6 @@ func (c *Conversion) KeyJSON(r *kgo.Record) ([]byte, error) {
 		return nil, fmt.Errorf("key.converter: %w", err)
 	}
 	return c.out.Encode(nil, r.Topic, schema, key)
-}
-
-// shortcut says that scanning bytes gives what the configuration asks for.
-func shortcut(v catalogue.Values) bool {
-	switch class, _ := record.ConverterClass(v.String("value.converter")); class {
-	case record.StringConverterClass, record.ByteArrayConverterClass:
-		return len(v.List("transforms")) == 0
-	case record.JSONConverterClass:
-	default:
-		return false
-	}
-	names := v.List("transforms")
-	if len(names) > 1 {
-		return false
-	}
-	for _, name := range names {
-		options := v.WithPrefix("transforms." + name + ".")
-		if class := options["type"]; class != "io.debezium.transforms.ExtractNewRecordState" &&
-			class != "ExtractNewRecordState" {
-			return false
-		}
-		for option := range options {
-			if !slices.Contains(scannedOptions(), option) {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // TopicOf is the topic by which a record is routed: transforms may change it. It is not sure of

@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/converter"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
-	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
@@ -179,34 +179,25 @@ func (r *reading) ownDeadLetters() error {
 
 // rows finds how records become rows: converter, transforms, added columns.
 func (r *reading) rows(v catalogue.Values) error {
-	if !shortcut(v) {
+	value, err := converter.New(converter.Value, v.Raw())
+	if err != nil {
+		return err
+	}
+	chain, err := chainOf(v)
+	if err != nil {
+		return err
+	}
+	if !r.scan(value, chain) {
 		if r.Changes {
 			key := r.nameOf(&r.Changes)
 			return catalogue.Problemf(key,
 				"%s=changes reads Debezium's envelopes as JSON and goes with no transforms but ExtractNewRecordState", key)
 		}
 		r.Rows.Schemas = row.WithSchema
-		var err error
-		if r.NewTransform, err = conversions(v); err != nil {
+		if r.NewTransform, err = conversions(v, value.Converter, chain); err != nil {
 			return err
 		}
-		c, err := r.NewTransform()
-		if err != nil {
-			return err
-		}
-		r.Rows.Transform = c.Apply
-	} else if class, _ := record.ConverterClass(v.String("value.converter")); class == record.JSONConverterClass {
-		if v.Has("value.converter.schemas.enable") {
-			r.Rows.Schemas = row.WithSchema
-			if strings.EqualFold(strings.TrimSpace(v.String("value.converter.schemas.enable")), "false") {
-				r.Rows.Schemas = row.WithoutSchema
-			}
-		}
-		if err := r.unwrap(v); err != nil {
-			return err
-		}
-	} else {
-		r.Rows.Converter = row.Text
+		r.Rows.Transform = r.NewTransform().Apply
 	}
 	if r.Changes {
 		r.Rows.Unwrap, r.Rows.Deletes, r.Rows.Truncates = true, row.RewriteDeletes, true

@@ -86,7 +86,7 @@ type Spec struct {
 	Group  string
 	Member membership
 	// NewTransform makes a chain of transforms for one goroutine; nil where scanning does it.
-	NewTransform func() (*Conversion, error)
+	NewTransform func() *Conversion
 	// Warnings are for the log at the task's start.
 	Warnings []string
 }
@@ -129,9 +129,7 @@ func (s *Spec) NewRows(r route.Route) row.Config {
 		c.Format = r.Format
 	}
 	if s.NewTransform != nil {
-		if chain, err := s.NewTransform(); err == nil { // it could be made when the settings were read
-			c.Transform = chain.Apply
-		}
+		c.Transform = s.NewTransform().Apply
 	}
 	return c
 }

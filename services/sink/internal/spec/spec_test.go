@@ -176,6 +176,29 @@ func TestOptionsOfBothAgesOfTheUnwrapTransformAreRead(t *testing.T) {
 	}
 }
 
+func TestAddedFieldsAreThoseOfTheTransformOrItDoesTheWorkItself(t *testing.T) {
+	const u = "transforms.u."
+	config := func(fields string) map[string]string {
+		return base("transforms", "u", u+"type", "ExtractNewRecordState", u+"add.fields", fields)
+	}
+	s, _, err := parse(t, config("op:,source.table.name"))
+	want := []row.Extra{{Name: "__op", From: row.OfEnvelope, Field: "op"},
+		{Name: "__source_table", From: row.OfSource, Field: "table"}}
+	if err != nil || fmt.Sprint(s.Rows.Extra) != fmt.Sprint(want) || s.NewTransform != nil {
+		t.Errorf("%+v %v, want %+v", s.Rows.Extra, err, want)
+	}
+	for _, settings := range []map[string]string{config("before.id"),
+		base("transforms", "u", u+"type", "ExtractNewRecordState", u+"route.by.field", "to"),
+		base("transforms", "u,v", u+"type", "ExtractNewRecordState", "transforms.v.type", "Filter")} {
+		if s, _, err := parse(t, settings); err != nil || s.NewTransform == nil {
+			t.Errorf("%v is scanned: %v", settings, err)
+		}
+	}
+	if _, _, err := parse(t, config("op:a:b")); err == nil || !strings.Contains(err.Error(), u+"add.fields") {
+		t.Errorf("two names of a field: %v", err)
+	}
+}
+
 func TestATinyFlushOfTaggedBatchesIsWarnedOf(t *testing.T) {
 	s, _, err := parse(t, base("flush.size.bytes", "10000", "flush.interval.ms", "1000"))
 	if err != nil || len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "flush.size.bytes=33554432") {

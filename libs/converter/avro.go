@@ -1,0 +1,53 @@
+package converter
+
+import (
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// avroSettings are those of AvroConverter.
+type avroSettings struct {
+	avro       *record.Avro
+	registries []string
+	// user is user:password.
+	user string
+}
+
+func (c *avroSettings) keys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "schema.registry.url", Type: catalogue.List, Required: true, Importance: catalogue.High,
+			Into: catalogue.Strings(&c.registries),
+			Doc:  "Addresses of the schema registry; the first counts."},
+		{Name: "basic.auth.credentials.source", Type: catalogue.String, Default: catalogue.Default("URL"),
+			Importance: catalogue.Medium,
+			Into:       catalogue.Elsewhere(),
+			Doc:        "Where user and password of the registry come from; USER_INFO is basic.auth.user.info."},
+		{Name: "basic.auth.user.info", Aliases: []string{"schema.registry.basic.auth.user.info"},
+			Type: catalogue.Password, Default: catalogue.Default(""), Importance: catalogue.Medium,
+			Into: catalogue.Text(&c.user),
+			Doc:  "user:password of the registry."},
+		{Name: "auto.register.schemas", Type: catalogue.Boolean, Default: catalogue.Default("true"),
+			Importance: catalogue.Medium,
+			Into:       catalogue.Unless(&c.avro.Lookup),
+			Doc:        "Registers schemas that the registry does not have."},
+		{Name: TypeKey, Type: catalogue.String, Importance: catalogue.Low,
+			Into: catalogue.Elsewhere(),
+			Doc:  "What it converts: key, value or header."},
+	}
+}
+
+func (c *avroSettings) made(s catalogue.Settings) (Converter, error) {
+	key := s.Name(&c.registries)
+	if len(c.registries) == 0 {
+		return Converter{}, catalogue.Problemf(key, "%s is required with AvroConverter", key)
+	}
+	user, password, _ := strings.Cut(c.user, ":")
+	var err error
+	c.avro.Registry, err = record.NewRegistry(c.registries[0], record.RegistryClient(), user, password)
+	if err != nil {
+		return Converter{}, catalogue.Problemf(key, "%s: %w", key, err)
+	}
+	return Converter{Converter: c.avro}, nil
+}

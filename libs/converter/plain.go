@@ -1,0 +1,43 @@
+package converter
+
+import (
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// byteSettings are those of ByteArrayConverter.
+type byteSettings struct{}
+
+func (byteSettings) keys() []catalogue.Key {
+	return []catalogue.Key{
+		typed(),
+		{Name: "schemas.enable", Type: catalogue.String, Hidden: true, Importance: catalogue.Low,
+			Into: catalogue.Elsewhere(),
+			Doc:  "Has no effect: bytes have no schema."},
+	}
+}
+
+func (byteSettings) made(catalogue.Settings) (Converter, error) {
+	return Converter{Converter: record.ByteArrayConverter{}}, nil
+}
+
+// textSettings are those of StringConverter.
+type textSettings struct{}
+
+func (textSettings) keys() []catalogue.Key {
+	return []catalogue.Key{
+		typed(),
+		{Name: "converter.encoding", Type: catalogue.String, Default: catalogue.Default("UTF-8"),
+			Allowed: []string{"UTF-8", "UTF8"}, Importance: catalogue.High, Width: catalogue.Middle,
+			DisplayName: "Encoding",
+			Into:        catalogue.Elsewhere(),
+			Doc:         "Character set of text, by Java's name."},
+		{Name: "schemas.enable", Type: catalogue.String, Hidden: true, Importance: catalogue.Low,
+			Into: catalogue.Elsewhere(),
+			Doc:  "Has no effect: texts have no schema."},
+	}
+}
+
+func (textSettings) made(catalogue.Settings) (Converter, error) {
+	return Converter{Converter: record.StringConverter{}}, nil
+}
