@@ -317,7 +317,7 @@ func TestTerraformReadsTheSecretsItWroteWhereWorkersAllowIt(t *testing.T) {
 	config := map[string]string{"connector.class": "FileStreamSink", "file": "/data/tf1.txt", "name": "tf1",
 		"tasks.max": "1", "topics": "t1", "my.password": "s3cret", "url": "jdbc:postgresql://h/d?password=s3cret"}
 	for _, reveals := range []bool{true, false} {
-		c := startCluster(t, func(w *runtime.Config) { w.RevealSecrets = reveals })
+		c := startCluster(t, func(w *runtime.Config) { w.Secrets.RevealSecrets = reveals })
 		seen := func(body string) bool {
 			t.Helper()
 			got := decode[struct{ Config map[string]string }](t, body).Config

@@ -22,7 +22,7 @@ import (
 
 func TestAReferenceIsRefusedWhereAValueNamesKeys(t *testing.T) {
 	environment := func(c *runtime.Config) {
-		c.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary", true }}
+		c.Secrets.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary", true }}
 	}
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1", environment)
 	for _, key := range []string{"transforms", "predicates", "topic.creation.groups"} {
@@ -50,7 +50,7 @@ func TestWhatAReferenceStandsForIsNotInTheNameOfAFaultsField(t *testing.T) {
 		t.Fatal(err)
 	}
 	plugin := func(c *runtime.Config) {
-		c.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary", true }}
+		c.Secrets.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary", true }}
 		c.Plugins = []connector.Plugin{{Class: "test.NamingConnector", Type: connector.Source, Catalogue: keys,
 			Tasks: func(v catalogue.Values) (int, error) {
 				return 0, catalogue.Problem{Key: "override." + v.List("tables")[0],
@@ -131,7 +131,7 @@ func TestReferencesToProvidersThatAreNotThereAreNamedInAWarning(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "p"), []byte("k=v"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	references := func(c *runtime.Config) { c.References = secret.References{Paths: []string{dir}} }
+	references := func(c *runtime.Config) { c.Secrets.References = secret.References{Paths: []string{dir}} }
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1", references)
 	made, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "a",
 		Config: map[string]string{"connector.class": "test.BoardSourceConnector",

@@ -240,7 +240,7 @@ func TestAPasswordWithinAURLIsHiddenAndKeptWhenItsMaskComesBack(t *testing.T) {
 func TestASecretOfAFailedTaskIsNotInItsTrace(t *testing.T) {
 	b := newBoard()
 	references := func(c *runtime.Config) {
-		c.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) {
+		c.Secrets.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) {
 			return "canary-from-env", true
 		}}
 	}

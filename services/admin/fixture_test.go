@@ -25,6 +25,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/api"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/runtime"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -182,7 +183,7 @@ func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind
 	}
 	worker, err := runtime.New(runtime.Config{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(broker.ListenAddrs()...)}, GroupID: "calypso-" + name,
-		Settings: runtime.Settings{WorkerID: name + ":1", RevealSecrets: true}, Partitions: 4,
+		Settings: runtime.Settings{WorkerID: name + ":1", Secrets: secret.Settings{RevealSecrets: true}}, Partitions: 4,
 		Plugins: []connector.Plugin{{
 			Class: class, Aliases: []string{"alias." + class}, Type: kind, Version: "test", Catalogue: c,
 			Repeats: []string{"rows come twice into a table"},

@@ -28,10 +28,7 @@ type Settings struct {
 
 	ExactlyOnce string `name:"exactly-once-source-support" help:"enabled writes events in Kafka transactions; disabled writes without, so that topics hold no transaction markers and a crash can repeat the last batch. By default enabled, but disabled with --no-orders: tools that count offsets expect no markers."`
 
-	ReferencePaths []string `name:"reference-paths" help:"Folders or files that ${file:…} and ${dir:…} in connectors' configurations may read, separated by commas."`
-	ReferenceEnv   string   `name:"reference-env" help:"Regular expression of the environment variables that ${env:…} in connectors' configurations may read; none if empty."`
-
-	RevealSecrets bool `name:"reveal-secrets" help:"Whether literal secrets of connectors' configurations are read as they were given, as with Kafka Connect. Tools that compare what they sent with what they read, such as Terraform, need it."`
+	Secrets secret.Settings
 
 	ADXURL      string        `name:"adx-url" help:"Azure Data Explorer cluster, as https://<cluster>.<region>.kusto.windows.net, or a localadx elsewhere, as http://<host>:8082; a local one if empty."`
 	ADXCAFile   string        `name:"adx-ca-file" help:"File of PEM certificates of authorities to trust besides the system's: the ca.pem of a localadx elsewhere."`
@@ -88,11 +85,6 @@ func (s *Settings) Validate() error {
 func (s *Settings) azure() bool {
 	endpoints, err := kusto.DeriveEndpoints(s.ADXURL, "")
 	return err == nil && !kusto.Loopback(endpoints.Query) && kusto.CheckTrust(endpoints.Query, nil) == nil
-}
-
-// references are what configurations may refer to.
-func (s *Settings) references() secret.References {
-	return secret.References{Paths: s.ReferencePaths, Env: s.ReferenceEnv}
 }
 
 // delivery is the guarantee of captures.

@@ -211,7 +211,7 @@ func (sys *system) startADX(ctx context.Context, _ func(string)) (string, error)
 func (sys *system) worker(port, metrics int, tel *telemetry.Telemetry) fleet.Config {
 	s := sys.settings
 	return fleet.Config{
-		Settings: runtime.Settings{References: s.references(), CrashDir: s.Data, RevealSecrets: s.RevealSecrets},
+		Settings: runtime.Settings{Secrets: s.Secrets, CrashDir: s.Data},
 		Kafka:    sys.brokers, GRPCAddress: local(port), HTTPAddress: local(metrics), Telemetry: tel,
 	}
 }

@@ -90,7 +90,7 @@ func (s *configurations) GetConnector(_ context.Context,
 		return nil, err
 	}
 	message := s.message(c, plugin)
-	if request.GetReveal() && s.fleet.config.RevealSecrets {
+	if request.GetReveal() && s.fleet.config.Secrets.RevealSecrets {
 		message.Config = c.Properties()
 	}
 	return &connectorv1.GetConnectorResponse{Connector: message}, nil

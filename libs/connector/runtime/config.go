@@ -33,10 +33,7 @@ type Settings struct {
 	SchemasTopic string `name:"schemas-topic" env:"SCHEMAS_TOPIC" default:"calypso-schemas" help:"Compacted topic of the versions of captured tables."`
 
 	ReplicationFactor int16 `name:"replication-factor" env:"REPLICATION_FACTOR" default:"-1" help:"Replication factor of these topics when they are made; -1 is the broker's default."`
-	References        secret.References
-	// RevealSecrets answers a call that asks for it with literal secrets as they were given. Who
-	// may ask is up to the caller's side to decide: admin asks for users with the role admin alone.
-	RevealSecrets bool `name:"reveal-secrets" env:"REVEAL_SECRETS" help:"Whether users with the role admin read literal secrets of configurations as they were given, as with Kafka Connect. Tools that compare what they sent with what they read, such as Terraform, need it; others see masks."`
+	Secrets           secret.Settings
 	// CrashDir must outlive the process, or a connector that ends it again and again is not found.
 	CrashDir string `name:"crash-dir" env:"CRASH_DIR" help:"Folder that outlives the process, in which the worker keeps what its process ended of; the system's folder of temporary files if empty."`
 }
@@ -160,7 +157,7 @@ func (c Config) Validate() error {
 			names[name] = plugin.Class
 		}
 	}
-	if err := c.References.Validate(); err != nil {
+	if err := c.Secrets.References.Validate(); err != nil {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)

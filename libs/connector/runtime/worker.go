@@ -62,7 +62,7 @@ func New(config Config) (*Worker, error) {
 		config:       &config,
 		logger:       config.Logger,
 		store:        store,
-		classes:      classes.New(config.Plugins, config.References),
+		classes:      classes.New(config.Plugins, config.Secrets.References),
 		environments: &environments{&config, store},
 		metrics:      metrics,
 	}, nil

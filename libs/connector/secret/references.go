@@ -13,6 +13,15 @@ import (
 	"github.com/calypso-cdc/calypso/libs/config"
 )
 
+// Settings are what an operator says of secrets in configurations, in flags and environment variables (see package
+// config).
+type Settings struct {
+	References References
+	// RevealSecrets answers a call that asks for it with literal secrets as they were given. Who may ask is for the
+	// caller to decide: admin asks for users with the role admin alone.
+	RevealSecrets bool `name:"reveal-secrets" env:"REVEAL_SECRETS" help:"Whether users with the role admin read literal secrets of configurations as they were given, as with Kafka Connect. Tools that compare what they sent with what they read, such as Terraform, need it; others see masks."`
+}
+
 // References are what configurations may refer to in place of a value, as with Kafka's config providers
 // (KIP-297, KIP-421): ${file:/path:key} is a key of a properties file, ${dir:/path:file} the content of a file,
 // ${env:NAME} an environment variable. Nothing may be referred to unless it is allowed here, since whoever can write
