@@ -3,6 +3,7 @@ package ctl
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -108,7 +109,8 @@ func pipelines(t *table, all []*adminv1.Pipeline) {
 		if p.Capture.GetPhase() == capturev1.Phase_PHASE_UNSPECIFIED {
 			phase = "-"
 		}
-		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, moment(last), waiting(p), late(p),
+		t.row(p.Source, verdict(p.Verdict), phase, known(p.Capture != nil, p.Capture.GetRowsDelivered()),
+			known(sinksKnown(p), ingested), moment(last), waiting(p), known(p.Capture != nil && sinksKnown(p), late(p)),
 			rounded(age.P50), rounded(age.P99), kept(p.Capture.GetSlot()), p.Reason)
 	}
 }
@@ -145,6 +147,19 @@ func checkTable(t *table, all []*adminv1.Pipeline, least adminv1.CheckState) {
 				c.Since.AsTime().Local().Format(time.DateTime), c.Summary, c.Remedy)
 		}
 	}
+}
+
+// known is a figure, or a dash where nobody says it now, as while a worker does not answer: 0 would be a statement.
+func known(said bool, figure any) any {
+	if !said {
+		return "-"
+	}
+	return figure
+}
+
+// sinksKnown reports whether all sinks of a pipeline say what they do.
+func sinksKnown(p *adminv1.Pipeline) bool {
+	return !slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool { return s.Sink == nil })
 }
 
 // waiting is how many records wait in Kafka; a dash where a sink has not come to its topics yet.

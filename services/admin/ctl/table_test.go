@@ -107,3 +107,23 @@ func TestATargetThatIsNotKnownIsADash(t *testing.T) {
 		t.Errorf("got\n%s", out)
 	}
 }
+
+func TestWhatNobodySaysIsADashAndNotNaught(t *testing.T) {
+	captured := &capturev1.Capture{Phase: capturev1.Phase_PHASE_STREAMING}
+	ingested := &adminv1.PipelineSink{Sink: &sinkv1.Sink{Partitions: []*sinkv1.PartitionProgress{{End: 1, Committed: 1}}}}
+	for name, c := range map[string]struct {
+		pipeline *adminv1.Pipeline
+		want     string // PHASE, CAPTURED, INGESTED, LAST, WAITING, LAG
+	}{
+		"all answer":            {&adminv1.Pipeline{Capture: captured, Sinks: []*adminv1.PipelineSink{ingested}}, "streaming 0 0 - 0 0s"},
+		"capture says nothing":  {&adminv1.Pipeline{Sinks: []*adminv1.PipelineSink{ingested}}, "- - 0 - 0 -"},
+		"the sink says nothing": {&adminv1.Pipeline{Capture: captured, Sinks: []*adminv1.PipelineSink{{}}}, "streaming 0 - - - -"},
+	} {
+		c.pipeline.Source, c.pipeline.Verdict = "src", adminv1.Verdict_VERDICT_BROKEN
+		out := printed(t, func(to *table) { pipelines(to, []*adminv1.Pipeline{c.pipeline}) })
+		line := strings.Join(strings.Fields(strings.Split(out, "\n")[1]), " ")
+		if !strings.HasPrefix(line, "src broken "+c.want) {
+			t.Errorf("%s: %s\nwant %s", name, line, c.want)
+		}
+	}
+}
