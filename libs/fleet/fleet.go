@@ -81,6 +81,7 @@ func (w *Worker) Idle() []string { return w.runtime.Idle() }
 func (c Config) Serve(ctx context.Context, worker *Worker, register func(*rpc.Server)) error {
 	return service.Serve(ctx, c.Telemetry, service.Endpoints{
 		GRPCAddress: c.GRPCAddress, HTTPAddress: c.HTTPAddress, TLS: c.TLS, Ready: worker.runtime.Ready,
+		Tasks: worker.runtime.Running,
 		Register: func(server *rpc.Server) {
 			connectorv1.RegisterConnectorServiceServer(server, worker.api)
 			register(server)

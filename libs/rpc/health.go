@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,24 +27,65 @@ var ErrNoAnswer = fmt.Errorf("no answer within %v", healthTimeout)
 // whyTrailer is what a service that is not ready says why in; names that end in -bin may hold any text.
 const whyTrailer = "calypso-why-bin"
 
+// What a service says of itself beside its health, in trailers.
+const (
+	versionTrailer = "calypso-version"
+	startedTrailer = "calypso-started" // RFC 3339
+	tasksTrailer   = "calypso-tasks"
+)
+
+// About is what a service says of itself beside its health; what it does not say is zero.
+type About struct {
+	Version string
+	// Started is when its server was made.
+	Started time.Time
+	// Tasks is how many tasks it runs; nil if it is none that runs tasks.
+	Tasks *int
+}
+
 // Healthy asks a service for its health; nil means that it is ready for its work.
 func Healthy(ctx context.Context, connection grpc.ClientConnInterface) error {
+	_, err := Ask(ctx, connection)
+	return err
+}
+
+// Ask asks a service for its health, as Healthy does, and for what it says of itself.
+func Ask(ctx context.Context, connection grpc.ClientConnInterface) (About, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	var trailer metadata.MD
 	r, err := healthv1.NewHealthClient(connection).Check(ctx, &healthv1.HealthCheckRequest{}, grpc.Trailer(&trailer))
+	about := aboutIn(trailer)
 	switch {
 	case status.Code(err) == codes.DeadlineExceeded:
-		return ErrNoAnswer
+		return about, ErrNoAnswer
 	case err != nil:
-		return errors.New(Cause(err))
+		return about, errors.New(Cause(err))
 	case r.Status != healthv1.HealthCheckResponse_SERVING:
 		if why := trailer.Get(whyTrailer); len(why) > 0 {
-			return fmt.Errorf("%w: %s", ErrNotServing, why[0])
+			return about, fmt.Errorf("%w: %s", ErrNotServing, why[0])
 		}
-		return ErrNotServing
+		return about, ErrNotServing
 	}
-	return nil
+	return about, nil
+}
+
+// aboutIn reads what a service says of itself; one of another version may say less.
+func aboutIn(trailer metadata.MD) (a About) {
+	first := func(key string) string {
+		if values := trailer.Get(key); len(values) > 0 {
+			return values[0]
+		}
+		return ""
+	}
+	a.Version = first(versionTrailer)
+	if at, err := time.Parse(time.RFC3339, first(startedTrailer)); err == nil {
+		a.Started = at
+	}
+	if n, err := strconv.Atoi(first(tasksTrailer)); err == nil {
+		a.Tasks = &n
+	}
+	return a
 }
 
 // CheckHealth is Healthy of the service at address (host:port), in plaintext, over a connection of its own.
@@ -63,20 +105,25 @@ func (t TLS) CheckHealth(ctx context.Context, address string) error {
 	return nil
 }
 
-// explaining is a health server that also says why it is not ready.
+// explaining is a health server that also says why it is not ready, and what it says of itself.
 type explaining struct {
 	*health.Server
-	// ready is nil where the server is always ready.
-	ready func() error
+	config  Config
+	started time.Time
 }
 
 // Check implements the health service.
 func (e explaining) Check(ctx context.Context, q *healthv1.HealthCheckRequest) (*healthv1.HealthCheckResponse, error) {
 	r, err := e.Server.Check(ctx, q)
-	if err == nil && r.Status == healthv1.HealthCheckResponse_NOT_SERVING && e.ready != nil {
-		if why := e.ready(); why != nil {
-			_ = grpc.SetTrailer(ctx, metadata.Pairs(whyTrailer, fmt.Sprintf("%.2000s", why.Error())))
+	said := metadata.Pairs(versionTrailer, e.config.Version, startedTrailer, e.started.Format(time.RFC3339))
+	if e.config.Tasks != nil {
+		said.Set(tasksTrailer, strconv.Itoa(e.config.Tasks()))
+	}
+	if err == nil && r.Status == healthv1.HealthCheckResponse_NOT_SERVING && e.config.Ready != nil {
+		if why := e.config.Ready(); why != nil {
+			said.Set(whyTrailer, fmt.Sprintf("%.2000s", why.Error()))
 		}
 	}
+	_ = grpc.SetTrailer(ctx, said)
 	return r, err
 }

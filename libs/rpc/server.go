@@ -62,6 +62,10 @@ type Config struct {
 	// Ready says why the service cannot do its work now, nil if it can; asked every second for the health service. Nil
 	// means always ready.
 	Ready func() error
+	// Version is the service's own, and Tasks how many tasks it runs now; nil if it is none that runs
+	// tasks. Both are told to who asks for its health.
+	Version string
+	Tasks   func() int
 	// Unary and Stream are run around each call, inside tracing and recovery: authentication, audit.
 	Unary  []grpc.UnaryServerInterceptor
 	Stream []grpc.StreamServerInterceptor
@@ -115,7 +119,7 @@ func NewServer(config Config) *Server {
 		options = append(options, grpc.Creds(credentials.NewTLS(config.TLS)))
 	}
 	s.Server = grpc.NewServer(options...)
-	healthv1.RegisterHealthServer(s.Server, explaining{s.health, config.Ready})
+	healthv1.RegisterHealthServer(s.Server, explaining{s.health, config, time.Now()})
 	reflection.Register(s.Server)
 	return s
 }

@@ -94,6 +94,8 @@ type Endpoints struct {
 	HTTPAddress string
 	// Ready says why the service cannot do its work, nil if it can.
 	Ready func() error
+	// Tasks is how many tasks the service runs now; nil if it is none that runs tasks.
+	Tasks func() int
 }
 
 // Serve listens and runs work until ctx ends, or until one of them fails, which ends the others.
@@ -109,7 +111,7 @@ func Serve(ctx context.Context, tel *telemetry.Telemetry, e Endpoints, work func
 			return fmt.Errorf("listening for gRPC: %w", err)
 		}
 		server := rpc.NewServer(rpc.Config{TLS: e.TLS.ServerOfServices(), Ready: e.Ready, Logger: tel.Logger,
-			Tracers: tel.Tracers, Meters: tel.Meters})
+			Tracers: tel.Tracers, Meters: tel.Meters, Version: tel.Version, Tasks: e.Tasks})
 		e.Register(server)
 		return server.Serve(ctx, listener)
 	})

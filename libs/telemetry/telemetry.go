@@ -44,6 +44,8 @@ import (
 // Telemetry is what a service observes itself with. It is owned by the main package, which shuts it down last; all
 // fields may be used by any goroutine.
 type Telemetry struct {
+	// Version is the service's.
+	Version string
 	// Tracers makes tracers; a no-op provider where no exporter is configured.
 	Tracers trace.TracerProvider
 	// Meters is for libraries that measure through OpenTelemetry. Our own metrics are registered in Registry.
@@ -87,7 +89,7 @@ func Start(ctx context.Context, service, version string, opts ...Option) (*Telem
 	for _, opt := range opts {
 		opt(&o)
 	}
-	t := &Telemetry{Level: new(slog.LevelVar)}
+	t := &Telemetry{Version: version, Level: new(slog.LevelVar)}
 	t.Level.Set(levelFromEnvironment())
 	t.Logger = NewLogger(o.logOutput, t.Level).With("service", service)
 	t.Audit = NewLogger(o.logOutput, slog.LevelInfo).With("service", service)

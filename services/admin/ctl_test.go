@@ -180,6 +180,8 @@ func TestAWatchShowsWhatIsWrongAndWhatToDoAboutIt(t *testing.T) {
 			"dead_letters", "slot", "calypsoctl dead-letters"},
 		"get tables src": {"retail.orders_info", "shop.Orders", "shop.retail.orders_info"},
 		"get pipelines":  {"P99", "1.2s"},
+		"get services":   {"VERSION", "SINCE", "TASKS", "1.2.3", s.capture, "orders-generator", "all services are ready"},
+		"get health":     {"TASKS"}, // as it was called
 	} {
 		out, code := s.ctl(t, "", strings.Fields(command)...)
 		for _, want := range wanted {

@@ -197,7 +197,8 @@ func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := rpc.NewServer(rpc.Config{TLS: s.tls.ServerOfServices(), Ready: worker.Ready})
+	server := rpc.NewServer(rpc.Config{TLS: s.tls.ServerOfServices(), Ready: worker.Ready, Version: "1.2.3",
+		Tasks: worker.Running})
 	connectorv1.RegisterConnectorServiceServer(server, api.New(worker))
 	register(server)
 	ctx, cancel := context.WithCancel(context.Background())

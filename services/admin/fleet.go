@@ -46,8 +46,34 @@ type worker struct {
 	// that is stopped or starved. Nothing else is asked of it then: however many questions a look
 	// is made of, none waits for it. readiness asks for its health again and again.
 	silent atomic.Bool
+	// seen is how it was when it was last asked for its health; nil before that.
+	seen atomic.Pointer[sighting]
 	// unready is why it could not work when it was last asked for its health; empty if it could.
 	unready atomic.Pointer[string]
+}
+
+// sighting is whether a worker could work, and since when that is so.
+type sighting struct {
+	serving bool
+	since   time.Time
+}
+
+// sees notes whether the worker can work now, and returns since when that is so: of one that can,
+// since its start if it was never seen otherwise.
+func (w *worker) sees(serving bool, started, now time.Time) time.Time {
+	for {
+		last := w.seen.Load()
+		next := &sighting{serving, now}
+		switch {
+		case last != nil && last.serving == serving && !started.After(last.since):
+			return last.since
+		case serving && (last == nil || started.After(last.since)):
+			next.since = started
+		}
+		if w.seen.CompareAndSwap(last, next) {
+			return next.since
+		}
+	}
 }
 
 // keepAlive ends the connections to workers that have gone silent, and with them the calls that

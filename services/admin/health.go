@@ -3,6 +3,10 @@ package admin
 import (
 	"context"
 	"errors"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	"github.com/calypso-cdc/calypso/libs/contain"
@@ -13,7 +17,7 @@ import (
 // GetHealth asks every worker. The verdict is broken if a fleet has no worker that is ready, degraded if a worker is
 // missing, healthy otherwise; the generator is not needed for data to flow and can only degrade.
 func (s *service) GetHealth(ctx context.Context, _ *adminv1.GetHealthRequest) (*adminv1.GetHealthResponse, error) {
-	health := &adminv1.GetHealthResponse{Services: []*adminv1.ServiceHealth{{Service: "admin", Serving: true}}}
+	health := &adminv1.GetHealthResponse{Services: []*adminv1.ServiceHealth{s.self}}
 	workers := askFleets(ctx, s.fleets)
 	var names []string
 	for _, f := range s.fleets {
@@ -34,11 +38,16 @@ func askFleets(ctx context.Context, fleets []*fleet) map[string][]*adminv1.Servi
 			answers[f.name] = append(answers[f.name], answer)
 			contain.Go("question for a worker's health", func() {
 				h := &adminv1.ServiceHealth{Service: f.name, Address: w.address, Serving: true}
-				err := rpc.Healthy(ctx, w.connection)
+				about, err := rpc.Ask(ctx, w.connection)
 				if err != nil {
 					h.Serving, h.Detail = false, w.files.CauseAt(ctx, err, "the gRPC of "+f.name, w.address)
 				}
+				if about.Tasks != nil {
+					h.Tasks = proto.Int32(int32(*about.Tasks))
+				}
+				h.Version = about.Version
 				if ctx.Err() == nil { // else nobody had the patience to hear it
+					h.Since = timestamppb.New(w.sees(h.Serving, about.Started, time.Now()))
 					w.silent.Store(errors.Is(err, rpc.ErrNoAnswer))
 					w.unready.Store(&h.Detail)
 				}

@@ -33,6 +33,8 @@ type service struct {
 	sink    sinkProxy
 	orders  ordersProxy
 	fleets  []*fleet
+	// self is admin's own health.
+	self    *adminv1.ServiceHealth
 	seen    *observer
 	views   *views[overview.Listed]
 	loggers *connectapi.Loggers

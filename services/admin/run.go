@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
@@ -69,6 +70,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	defer own.Close()
 
 	service := newService(fleets)
+	service.self.Address, service.self.Version = cfg.GRPCAddress, cfg.Telemetry.Version
 	service.loggers = connectapi.NewLoggers(map[string]*slog.LevelVar{"root": cfg.Telemetry.Level})
 	readiness := &readiness{all: fleets, needed: fleets[:2]}
 	readiness.look(ctx)
@@ -150,6 +152,7 @@ func newService(fleets []*fleet) *service {
 		capture: captureProxy{fleet: fleets[0]},
 		sink:    sinkProxy{fleet: fleets[1]},
 		fleets:  fleets,
+		self:    &adminv1.ServiceHealth{Service: "admin", Serving: true, Since: timestamppb.Now()},
 		seen:    newObserver(time.Now),
 		known:   map[string][]*connectorv1.Connector{}, captured: map[string]capturedTables{},
 	}
@@ -163,7 +166,7 @@ func newService(fleets []*fleet) *service {
 // newServer registers all services behind a guard. Only the server inside is without TLS where TLS is set.
 func newServer(cfg Config, guard authorizer, s *service, ready func() error) *rpc.Server {
 	config := rpc.Config{
-		Ready:  ready,
+		Ready: ready, Version: cfg.Telemetry.Version,
 		Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers, Meters: cfg.Telemetry.Meters,
 		Unary:  []grpc.UnaryServerInterceptor{guard.unary},
 		Stream: []grpc.StreamServerInterceptor{guard.stream},

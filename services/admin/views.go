@@ -50,7 +50,7 @@ func (v *views[T]) within(ctx context.Context, age time.Duration) ([]T, error) {
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		err = rpc.Error(codes.DeadlineExceeded, "LOOK_TIMEOUT",
 			fmt.Sprintf(
-				"capture and sink did not say within %v what all pipelines do; calypsoctl get health shows which worker is at fault", lookTimeout))
+				"capture and sink did not say within %v what all pipelines do; calypsoctl get services shows which worker is at fault", lookTimeout))
 	}
 	if err != nil {
 		return nil, err

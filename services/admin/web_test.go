@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
@@ -87,6 +88,69 @@ func TestAPipelineIsOneObjectWithAVerdictOverJSON(t *testing.T) {
 	if code, body, _ := s.request(t, "GET", "/v1/pipelines/nope", ""); code != http.StatusNotFound ||
 		!strings.Contains(body, "CONNECTOR_NOT_FOUND") {
 		t.Errorf("an unknown pipeline: %d %s", code, body)
+	}
+}
+
+func TestEachServiceIsListedWithItsVersionSinceWhenItIsSoAndItsTasks(t *testing.T) {
+	begun := time.Now().Add(-time.Second) // times have no fractions of seconds
+	s := start(t, nil)
+	s.create(t, "pg-orders-source", sourceClass, nil)
+	client := adminv1.NewAdminServiceClient(s.connection)
+	var all map[string]*adminv1.ServiceHealth
+	look := func(ctx context.Context) error {
+		h, err := client.GetHealth(ctx, &adminv1.GetHealthRequest{})
+		if err != nil {
+			return err
+		}
+		all = map[string]*adminv1.ServiceHealth{}
+		for _, one := range h.Services {
+			all[one.Service] = one
+		}
+		return nil
+	}
+	testenv.Eventually(t, time.Minute, "the worker to say what runs", func(ctx context.Context) error {
+		if err := look(ctx); err != nil {
+			return err
+		}
+		if n := all["capture"].GetTasks(); n != 1 {
+			return fmt.Errorf("capture runs %d tasks", n)
+		}
+		return nil
+	})
+	for name, want := range map[string]*adminv1.ServiceHealth{
+		"admin":            {Address: s.grpc, Version: "test"},
+		"capture":          {Address: s.capture, Version: "1.2.3", Tasks: proto.Int32(1)},
+		"sink":             {Address: s.sink, Version: "1.2.3", Tasks: proto.Int32(0)},
+		"orders-generator": {Address: s.orders},
+	} {
+		got := all[name]
+		if got.Address != want.Address || got.Version != want.Version || (got.Tasks == nil) != (want.Tasks == nil) ||
+			got.GetTasks() != want.GetTasks() || !got.Serving || got.Detail != "" ||
+			got.Since.AsTime().Before(begun.Truncate(time.Second)) || got.Since.AsTime().After(time.Now()) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	ready := all["sink"].Since.AsTime()
+	s.stop["sink"]()
+	testenv.Eventually(t, time.Minute, "the sink to be missed", func(ctx context.Context) error {
+		if err := look(ctx); err != nil {
+			return err
+		}
+		if all["sink"].Serving {
+			return errors.New("it serves")
+		}
+		return nil
+	})
+	missed := all["sink"].Since.AsTime()
+	if missed.Before(ready) || all["sink"].Detail == "" || all["sink"].Tasks != nil {
+		t.Errorf("ready since %v, then %v", ready, all["sink"])
+	}
+	if err := look(t.Context()); err != nil || !all["sink"].Since.AsTime().Equal(missed) {
+		t.Errorf("missed since %v, and %v when asked again: %v", missed, all["sink"].Since.AsTime(), err)
+	}
+	code, body, _ := s.request(t, "GET", "/v1/health", "")
+	if code != http.StatusOK || !strings.Contains(body, `"version":"1.2.3"`) || !strings.Contains(body, `"since":`) {
+		t.Errorf("REST: %d %s", code, body)
 	}
 }
 

@@ -29,6 +29,8 @@ type source struct {
 	Version string
 	// Wal2json reports whether the server has that output plugin and lets it be used; pgoutput every server has.
 	Wal2json bool
+	// Remark is what is worth knowing of that; empty if nothing is.
+	Remark string
 
 	// server and dir are set if it is ours.
 	server *pgserver.Server
@@ -46,7 +48,7 @@ func openSource(ctx context.Context, s *Settings, log *os.File, note func(string
 	if err != nil {
 		return nil, err
 	}
-	if err := src.inspect(ctx, note); err != nil {
+	if err := src.inspect(ctx); err != nil {
 		return nil, errors.Join(err, src.stop())
 	}
 	return src, nil
@@ -113,7 +115,7 @@ func sourceDir(data string) (string, error) {
 }
 
 // inspect finds out what the connectors need to know, and refuses a server that cannot be captured from.
-func (s *source) inspect(ctx context.Context, note func(string)) error {
+func (s *source) inspect(ctx context.Context) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
@@ -136,18 +138,19 @@ func (s *source) inspect(ctx context.Context, note func(string)) error {
 		return fmt.Errorf("asking PostgreSQL for its replication slots: %w", err)
 	}
 	if taken { // The connectors that have the slots go on; a new one says that there is none for it.
-		note("all its replication slots are in use, so wal2json was not tried; " +
-			"SELECT pg_drop_replication_slot(…) drops one that nobody uses")
+		s.Remark = "all its replication slots are in use, so wal2json was not tried; " +
+			"SELECT pg_drop_replication_slot(…) drops one that nobody uses"
 		return nil
 	}
 	err = pgrepl.TryPlugin(ctx, conn, "wal2json", s.User)
 	s.Wal2json = err == nil
 	switch pgrepl.ReasonOf(err) {
 	case pgrepl.ReasonPluginRefused:
-		note("it refuses wal2json (" + pgrepl.PluginList + "), so pgoutput is used, with the same events")
+		s.Remark = "it refuses wal2json (" + pgrepl.PluginList + "), so pgoutput is used, with the same events"
 		return nil
 	case pgrepl.ReasonPluginMissing:
-		return nil // pgoutput is used then, with the same events
+		s.Remark = "it has no wal2json, so pgoutput is used, with the same events"
+		return nil
 	}
 	return err
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // progress shows the steps of a start, one line each. On a terminal the line of a step under way is
-// written over when it is done. It belongs to one goroutine.
+// written over when it is done; elsewhere each remark on it has a line of its own. It belongs to one
+// goroutine.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -51,10 +52,13 @@ type notAsked string
 func (n notAsked) Error() string { return string(n) }
 
 func (p *progress) show(mark, what, remark string) {
+	line := fmt.Sprintf("  %s %-22s %s", mark, what, remark)
 	if !p.terminal {
+		if remark != "" { // that it has begun is not worth a line
+			fmt.Fprintln(p.out, line)
+		}
 		return
 	}
-	line := fmt.Sprintf("  %s %-22s %s", mark, what, remark)
 	fmt.Fprintf(p.out, "\r%-*s", p.last, line)
 	p.last = len(line)
 }

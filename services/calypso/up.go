@@ -142,7 +142,11 @@ func (sys *system) startPostgres(ctx context.Context, note func(string)) (string
 			}
 		})
 	}
-	return fmt.Sprintf("%s at %s:%d", sys.source.Version, sys.source.Host, sys.source.Port), nil
+	remark := fmt.Sprintf("%s at %s:%d", sys.source.Version, sys.source.Host, sys.source.Port)
+	if sys.source.Remark != "" {
+		remark += "; " + sys.source.Remark
+	}
+	return remark, nil
 }
 
 func (sys *system) startKafka(ctx context.Context, _ func(string)) (string, error) {

@@ -324,15 +324,13 @@ func TestAServerThatRefusesThePluginOfTheOrdersIsReadWithPgoutput(t *testing.T) 
 		t.Fatal(err)
 	}
 	given := func(url string) *Settings { return &Settings{PostgresURL: url} }
-	var notes []string
-	src, err := openSource(t.Context(), given(pg.URL("postgres")), nil, func(n string) { notes = append(notes, n) })
+	src, err := openSource(t.Context(), given(pg.URL("postgres")), nil, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f, err := sourceFile(src)
-	if err != nil || f.Config["plugin.name"] != "pgoutput" || len(notes) != 1 ||
-		!strings.Contains(notes[0], "output_plugin_libraries") {
-		t.Errorf("plugin %v, notes %q, %v", f.Config["plugin.name"], notes, err)
+	if err != nil || f.Config["plugin.name"] != "pgoutput" || !strings.Contains(src.Remark, "output_plugin_libraries") {
+		t.Errorf("plugin %v, remark %q, %v", f.Config["plugin.name"], src.Remark, err)
 	}
 	if _, err := conn.Exec(t.Context(), "CREATE ROLE plain LOGIN PASSWORD 'plain'"); err != nil {
 		t.Fatal(err)
@@ -353,11 +351,17 @@ func TestAServerWhoseSlotsAreAllTakenIsStartedAgain(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "SELECT pg_create_logical_replication_slot('taken', 'pgoutput')"); err != nil {
 		t.Fatal(err)
 	}
-	var notes []string
-	src, err := openSource(t.Context(), &Settings{PostgresURL: pg.URL("postgres")}, nil,
-		func(n string) { notes = append(notes, n) })
-	if err != nil || src.Wal2json || len(notes) != 1 || !strings.Contains(notes[0], "slots are in use") {
-		t.Errorf("%+v, notes %q: %v", src, notes, err)
+	var file bytes.Buffer
+	sys := &system{settings: &Settings{PostgresURL: pg.URL("postgres"), Data: t.TempDir()}, progress: newProgress(&file)}
+	if err := os.Mkdir(filepath.Join(sys.settings.Data, "logs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err = sys.progress.step("PostgreSQL", func(note func(string)) (string, error) {
+		return sys.startPostgres(t.Context(), note)
+	})
+	if err != nil || sys.source.Wal2json || !strings.Contains(file.String(), "✓ PostgreSQL") ||
+		!strings.Contains(file.String(), "slots are in use") {
+		t.Errorf("%v, and a file has %q", err, file.String())
 	}
 }
 

@@ -206,6 +206,18 @@ func (w *Worker) Reports(name string, task int) bool {
 	return ok && said.WorkerID == w.config.WorkerID
 }
 
+// Running is how many tasks run here, as their statuses say.
+func (w *Worker) Running() (n int) {
+	for _, c := range w.store.Connectors() {
+		for _, said := range w.store.StatusesOf(c.Name).Tasks {
+			if said.WorkerID == w.config.WorkerID && said.State == state.Running {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Idle are the connectors that are this worker's to run and do not run, since they are paused,
 // stopped or failed, or since Kafka is away, as of the last sweep. Without Kafka they are those
 // that were this worker's before.

@@ -23,7 +23,7 @@ func judgeConnector(name string, s *connectorv1.ConnectorStatus) finding {
 		note(fmt.Sprintf("task %d of connector %s", t.Id, name), t.State, t.Trace)
 	}
 	if s.GetState() == connectorv1.State_STATE_RUNNING && len(s.GetTasks()) == 0 {
-		worst = finding{warning, "connector " + name + " has no task yet", "calypsoctl get health"}
+		worst = finding{warning, "connector " + name + " has no task yet", "calypsoctl get services"}
 	}
 	return worst
 }
@@ -40,9 +40,9 @@ func judgeState(connector, what string, state connectorv1.State, trace string) f
 	case connectorv1.State_STATE_STOPPED:
 		return finding{notice, what + " is stopped", "calypsoctl resume " + connector}
 	case connectorv1.State_STATE_UNASSIGNED:
-		return finding{warning, what + " waits for a worker to run it", "calypsoctl get health"}
+		return finding{warning, what + " waits for a worker to run it", "calypsoctl get services"}
 	case connectorv1.State_STATE_UNSPECIFIED:
-		return finding{warning, "the state of " + what + " is not known", "calypsoctl get health"}
+		return finding{warning, "the state of " + what + " is not known", "calypsoctl get services"}
 	case connectorv1.State_STATE_RESTARTING:
 		return finding{warning, what + " restarts", ""}
 	}
@@ -92,7 +92,7 @@ func judgeFleet(name string, workers []*adminv1.ServiceHealth) finding {
 		}
 	}
 	remedy := cmp.Or(way,
-		"start the worker, or see why it is not ready: calypsoctl get health, or /readyz of its address for metrics; one that will not come back is taken out of admin's list of workers")
+		"start the worker, or see why it is not ready: calypsoctl get services, or /readyz of its address for metrics; one that will not come back is taken out of admin's list of workers")
 	switch {
 	case len(missing) == 0:
 		return fine(fmt.Sprintf("%s of %s can work", Plural(len(workers), "worker", "workers"), name))

@@ -70,8 +70,9 @@ calypsoctl get events
 calypsoctl get events pg-orders-source adx-orders-sink --limit 20`,
 	"get plugins": `
 calypsoctl get plugins`,
-	"get health": `
-calypsoctl get health`,
+	"get services": `
+calypsoctl get services
+calypsoctl get services -o json`,
 
 	"transactions list": `
 calypsoctl transactions list`,

@@ -1,11 +1,13 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,22 +51,35 @@ func getCommand(s *session) *cobra.Command {
 			}
 		})
 	})
-	add("health", "Each service with its health", func(ctx context.Context) error {
-		r, err := s.admin().GetHealth(ctx, &adminv1.GetHealthRequest{})
-		if err != nil {
-			return err
-		}
-		return s.show(r, func(t *table) {
-			t.row("SERVICE", "ADDRESS", "READY", "DETAIL")
-			for _, h := range r.Services {
-				t.row(h.Service, h.Address, h.Serving, h.Detail)
+	services := &cobra.Command{Use: "services", Aliases: []string{"health"}, Args: exactly(0),
+		Short: "Each process of a service with its version, its health and why, since when, and how many tasks it runs",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := s.admin().GetHealth(cmd.Context(), &adminv1.GetHealthRequest{})
+			if err != nil {
+				return err
 			}
-			t.row("")
-			t.row(verdict(r.Verdict)+":", r.Reason)
-		})
-	})
+			return s.show(r, func(t *table) { services(t, r) })
+		}}
+	get.AddCommand(services)
 	get.AddCommand(getTablesCommand(s), getSchemasCommand(s), versionsCommand(s), getEventsCommand(s))
 	return get
+}
+
+// services shows the health of each process of a service, and what follows from all.
+func services(t *table, r *adminv1.GetHealthResponse) {
+	t.row("SERVICE", "ADDRESS", "VERSION", "READY", "SINCE", "TASKS", "DETAIL")
+	for _, h := range r.Services {
+		since, tasks := "", ""
+		if h.Since != nil {
+			since = h.Since.AsTime().Local().Format(time.DateTime)
+		}
+		if h.Tasks != nil {
+			tasks = strconv.Itoa(int(*h.Tasks))
+		}
+		t.row(h.Service, h.Address, cmp.Or(h.Version, "unknown"), h.Serving, since, tasks, h.Detail)
+	}
+	t.row("")
+	t.row(verdict(r.Verdict)+":", r.Reason)
 }
 
 func getEventsCommand(s *session) *cobra.Command {

@@ -558,13 +558,23 @@ func (x *SetLoggerLevelResponse) GetChanged() []string {
 	return nil
 }
 
+// ServiceHealth is one process of a service, as admin sees it.
 type ServiceHealth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "capture", "sink", "orders-generator", "admin", "kafka".
-	Service       string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
-	Address       string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
-	Serving       bool   `protobuf:"varint,3,opt,name=serving,proto3" json:"serving,omitempty"`
-	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	// "admin", "capture", "sink", "orders-generator".
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// Where its gRPC is, as admin was told.
+	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	// It answers and can do its work.
+	Serving bool `protobuf:"varint,3,opt,name=serving,proto3" json:"serving,omitempty"`
+	// Why not; empty if serving.
+	Detail string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	// Its version; empty if it does not answer.
+	Version string `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	// Since when it is so: since its start, or since admin saw that it was no longer, or was again.
+	Since *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
+	// How many tasks run there; absent where a service runs none, or does not answer.
+	Tasks         *int32 `protobuf:"varint,7,opt,name=tasks,proto3,oneof" json:"tasks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -625,6 +635,27 @@ func (x *ServiceHealth) GetDetail() string {
 		return x.Detail
 	}
 	return ""
+}
+
+func (x *ServiceHealth) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ServiceHealth) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ServiceHealth) GetTasks() int32 {
+	if x != nil && x.Tasks != nil {
+		return *x.Tasks
+	}
+	return 0
 }
 
 type GetHealthRequest struct {
@@ -3670,12 +3701,16 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x06logger\x18\x01 \x01(\tR\x06logger\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\"2\n" +
 	"\x16SetLoggerLevelResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x03(\tR\achanged\"u\n" +
+	"\achanged\x18\x01 \x03(\tR\achanged\"\xe6\x01\n" +
 	"\rServiceHealth\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x18\n" +
 	"\aserving\x18\x03 \x01(\bR\aserving\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"\x12\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\tR\aversion\x120\n" +
+	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x19\n" +
+	"\x05tasks\x18\a \x01(\x05H\x00R\x05tasks\x88\x01\x01B\b\n" +
+	"\x06_tasks\"\x12\n" +
 	"\x10GetHealthRequest\"\x9d\x01\n" +
 	"\x11GetHealthResponse\x123\n" +
 	"\averdict\x18\x01 \x01(\x0e2\x19.calypso.admin.v1.VerdictR\averdict\x12\x16\n" +
@@ -4045,98 +4080,99 @@ var file_calypso_admin_v1_admin_proto_goTypes = []any{
 var file_calypso_admin_v1_admin_proto_depIdxs = []int32{
 	7,  // 0: calypso.admin.v1.ListLoggersResponse.loggers:type_name -> calypso.admin.v1.Logger
 	48, // 1: calypso.admin.v1.Logger.set_time:type_name -> google.protobuf.Timestamp
-	0,  // 2: calypso.admin.v1.GetHealthResponse.verdict:type_name -> calypso.admin.v1.Verdict
-	10, // 3: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
-	1,  // 4: calypso.admin.v1.HealthCheck.state:type_name -> calypso.admin.v1.CheckState
-	48, // 5: calypso.admin.v1.HealthCheck.since:type_name -> google.protobuf.Timestamp
-	0,  // 6: calypso.admin.v1.Pipeline.verdict:type_name -> calypso.admin.v1.Verdict
-	49, // 7: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
-	50, // 8: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
-	15, // 9: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
-	16, // 10: calypso.admin.v1.Pipeline.commit_to_capture:type_name -> calypso.admin.v1.Lag
-	16, // 11: calypso.admin.v1.Pipeline.capture_to_kafka:type_name -> calypso.admin.v1.Lag
-	17, // 12: calypso.admin.v1.Pipeline.slot_forecast:type_name -> calypso.admin.v1.SlotForecast
-	51, // 13: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
-	13, // 14: calypso.admin.v1.Pipeline.checks:type_name -> calypso.admin.v1.HealthCheck
-	49, // 15: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
-	52, // 16: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
-	16, // 17: calypso.admin.v1.PipelineSink.kafka_to_sink:type_name -> calypso.admin.v1.Lag
-	16, // 18: calypso.admin.v1.PipelineSink.sink_to_queryable:type_name -> calypso.admin.v1.Lag
-	53, // 19: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
-	53, // 20: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
-	48, // 21: calypso.admin.v1.SlotForecast.full_time:type_name -> google.protobuf.Timestamp
-	2,  // 22: calypso.admin.v1.ListPipelinesRequest.view:type_name -> calypso.admin.v1.PipelineView
-	0,  // 23: calypso.admin.v1.ListPipelinesRequest.verdicts:type_name -> calypso.admin.v1.Verdict
-	14, // 24: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
-	20, // 25: calypso.admin.v1.ListPipelinesResponse.summaries:type_name -> calypso.admin.v1.PipelineSummary
-	0,  // 26: calypso.admin.v1.PipelineSummary.verdict:type_name -> calypso.admin.v1.Verdict
-	54, // 27: calypso.admin.v1.PipelineSummary.state:type_name -> calypso.connector.v1.State
-	21, // 28: calypso.admin.v1.PipelineSummary.sinks:type_name -> calypso.admin.v1.SinkSummary
-	48, // 29: calypso.admin.v1.PipelineSummary.late_since:type_name -> google.protobuf.Timestamp
-	48, // 30: calypso.admin.v1.PipelineSummary.slot_full_time:type_name -> google.protobuf.Timestamp
-	54, // 31: calypso.admin.v1.SinkSummary.state:type_name -> calypso.connector.v1.State
-	14, // 32: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
-	53, // 33: calypso.admin.v1.WatchPipelinesRequest.interval:type_name -> google.protobuf.Duration
-	2,  // 34: calypso.admin.v1.WatchPipelinesRequest.view:type_name -> calypso.admin.v1.PipelineView
-	14, // 35: calypso.admin.v1.WatchPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
-	48, // 36: calypso.admin.v1.WatchPipelinesResponse.time:type_name -> google.protobuf.Timestamp
-	20, // 37: calypso.admin.v1.WatchPipelinesResponse.summaries:type_name -> calypso.admin.v1.PipelineSummary
-	48, // 38: calypso.admin.v1.GetPipelineHistoryResponse.start_time:type_name -> google.protobuf.Timestamp
-	53, // 39: calypso.admin.v1.GetPipelineHistoryResponse.interval:type_name -> google.protobuf.Duration
-	28, // 40: calypso.admin.v1.GetPipelineHistoryResponse.series:type_name -> calypso.admin.v1.HistorySeries
-	31, // 41: calypso.admin.v1.ListTablesResponse.tables:type_name -> calypso.admin.v1.TableStatus
-	48, // 42: calypso.admin.v1.ListTablesResponse.time:type_name -> google.protobuf.Timestamp
-	3,  // 43: calypso.admin.v1.TableStatus.held_at:type_name -> calypso.admin.v1.HeldAt
-	48, // 44: calypso.admin.v1.TableStatus.held_since:type_name -> google.protobuf.Timestamp
-	0,  // 45: calypso.admin.v1.TableStatus.verdict:type_name -> calypso.admin.v1.Verdict
-	34, // 46: calypso.admin.v1.ListPipelineTablesResponse.tables:type_name -> calypso.admin.v1.PipelineTable
-	55, // 47: calypso.admin.v1.PipelineTable.snapshot:type_name -> calypso.capture.v1.TableSnapshot
-	56, // 48: calypso.admin.v1.PipelineTable.captured:type_name -> calypso.capture.v1.CapturedTable
-	35, // 49: calypso.admin.v1.PipelineTable.sinks:type_name -> calypso.admin.v1.PipelineTableSink
-	57, // 50: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	48, // 51: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
-	3,  // 52: calypso.admin.v1.PipelineTableSink.held_at:type_name -> calypso.admin.v1.HeldAt
-	48, // 53: calypso.admin.v1.PipelineTableSink.held_since:type_name -> google.protobuf.Timestamp
-	53, // 54: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
-	38, // 55: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
-	39, // 56: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
-	40, // 57: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
-	42, // 58: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
-	4,  // 59: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
-	41, // 60: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
-	41, // 61: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
-	53, // 62: calypso.admin.v1.RepairPipelineRequest.patience:type_name -> google.protobuf.Duration
-	37, // 63: calypso.admin.v1.RepairPipelineResponse.comparison:type_name -> calypso.admin.v1.VerifyPipelineResponse
-	45, // 64: calypso.admin.v1.RepairPipelineResponse.removal:type_name -> calypso.admin.v1.RowRemoval
-	46, // 65: calypso.admin.v1.RepairPipelineResponse.table:type_name -> calypso.admin.v1.TableRepair
-	47, // 66: calypso.admin.v1.RepairPipelineResponse.summary:type_name -> calypso.admin.v1.RepairSummary
-	11, // 67: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
-	18, // 68: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
-	22, // 69: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
-	24, // 70: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
-	32, // 71: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
-	26, // 72: calypso.admin.v1.AdminService.GetPipelineHistory:input_type -> calypso.admin.v1.GetPipelineHistoryRequest
-	29, // 73: calypso.admin.v1.AdminService.ListTables:input_type -> calypso.admin.v1.ListTablesRequest
-	36, // 74: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
-	43, // 75: calypso.admin.v1.AdminService.RepairPipeline:input_type -> calypso.admin.v1.RepairPipelineRequest
-	5,  // 76: calypso.admin.v1.AdminService.ListLoggers:input_type -> calypso.admin.v1.ListLoggersRequest
-	8,  // 77: calypso.admin.v1.AdminService.SetLoggerLevel:input_type -> calypso.admin.v1.SetLoggerLevelRequest
-	12, // 78: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
-	19, // 79: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
-	23, // 80: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
-	25, // 81: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
-	33, // 82: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
-	27, // 83: calypso.admin.v1.AdminService.GetPipelineHistory:output_type -> calypso.admin.v1.GetPipelineHistoryResponse
-	30, // 84: calypso.admin.v1.AdminService.ListTables:output_type -> calypso.admin.v1.ListTablesResponse
-	37, // 85: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
-	44, // 86: calypso.admin.v1.AdminService.RepairPipeline:output_type -> calypso.admin.v1.RepairPipelineResponse
-	6,  // 87: calypso.admin.v1.AdminService.ListLoggers:output_type -> calypso.admin.v1.ListLoggersResponse
-	9,  // 88: calypso.admin.v1.AdminService.SetLoggerLevel:output_type -> calypso.admin.v1.SetLoggerLevelResponse
-	78, // [78:89] is the sub-list for method output_type
-	67, // [67:78] is the sub-list for method input_type
-	67, // [67:67] is the sub-list for extension type_name
-	67, // [67:67] is the sub-list for extension extendee
-	0,  // [0:67] is the sub-list for field type_name
+	48, // 2: calypso.admin.v1.ServiceHealth.since:type_name -> google.protobuf.Timestamp
+	0,  // 3: calypso.admin.v1.GetHealthResponse.verdict:type_name -> calypso.admin.v1.Verdict
+	10, // 4: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
+	1,  // 5: calypso.admin.v1.HealthCheck.state:type_name -> calypso.admin.v1.CheckState
+	48, // 6: calypso.admin.v1.HealthCheck.since:type_name -> google.protobuf.Timestamp
+	0,  // 7: calypso.admin.v1.Pipeline.verdict:type_name -> calypso.admin.v1.Verdict
+	49, // 8: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
+	50, // 9: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
+	15, // 10: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
+	16, // 11: calypso.admin.v1.Pipeline.commit_to_capture:type_name -> calypso.admin.v1.Lag
+	16, // 12: calypso.admin.v1.Pipeline.capture_to_kafka:type_name -> calypso.admin.v1.Lag
+	17, // 13: calypso.admin.v1.Pipeline.slot_forecast:type_name -> calypso.admin.v1.SlotForecast
+	51, // 14: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
+	13, // 15: calypso.admin.v1.Pipeline.checks:type_name -> calypso.admin.v1.HealthCheck
+	49, // 16: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
+	52, // 17: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
+	16, // 18: calypso.admin.v1.PipelineSink.kafka_to_sink:type_name -> calypso.admin.v1.Lag
+	16, // 19: calypso.admin.v1.PipelineSink.sink_to_queryable:type_name -> calypso.admin.v1.Lag
+	53, // 20: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
+	53, // 21: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
+	48, // 22: calypso.admin.v1.SlotForecast.full_time:type_name -> google.protobuf.Timestamp
+	2,  // 23: calypso.admin.v1.ListPipelinesRequest.view:type_name -> calypso.admin.v1.PipelineView
+	0,  // 24: calypso.admin.v1.ListPipelinesRequest.verdicts:type_name -> calypso.admin.v1.Verdict
+	14, // 25: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
+	20, // 26: calypso.admin.v1.ListPipelinesResponse.summaries:type_name -> calypso.admin.v1.PipelineSummary
+	0,  // 27: calypso.admin.v1.PipelineSummary.verdict:type_name -> calypso.admin.v1.Verdict
+	54, // 28: calypso.admin.v1.PipelineSummary.state:type_name -> calypso.connector.v1.State
+	21, // 29: calypso.admin.v1.PipelineSummary.sinks:type_name -> calypso.admin.v1.SinkSummary
+	48, // 30: calypso.admin.v1.PipelineSummary.late_since:type_name -> google.protobuf.Timestamp
+	48, // 31: calypso.admin.v1.PipelineSummary.slot_full_time:type_name -> google.protobuf.Timestamp
+	54, // 32: calypso.admin.v1.SinkSummary.state:type_name -> calypso.connector.v1.State
+	14, // 33: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
+	53, // 34: calypso.admin.v1.WatchPipelinesRequest.interval:type_name -> google.protobuf.Duration
+	2,  // 35: calypso.admin.v1.WatchPipelinesRequest.view:type_name -> calypso.admin.v1.PipelineView
+	14, // 36: calypso.admin.v1.WatchPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
+	48, // 37: calypso.admin.v1.WatchPipelinesResponse.time:type_name -> google.protobuf.Timestamp
+	20, // 38: calypso.admin.v1.WatchPipelinesResponse.summaries:type_name -> calypso.admin.v1.PipelineSummary
+	48, // 39: calypso.admin.v1.GetPipelineHistoryResponse.start_time:type_name -> google.protobuf.Timestamp
+	53, // 40: calypso.admin.v1.GetPipelineHistoryResponse.interval:type_name -> google.protobuf.Duration
+	28, // 41: calypso.admin.v1.GetPipelineHistoryResponse.series:type_name -> calypso.admin.v1.HistorySeries
+	31, // 42: calypso.admin.v1.ListTablesResponse.tables:type_name -> calypso.admin.v1.TableStatus
+	48, // 43: calypso.admin.v1.ListTablesResponse.time:type_name -> google.protobuf.Timestamp
+	3,  // 44: calypso.admin.v1.TableStatus.held_at:type_name -> calypso.admin.v1.HeldAt
+	48, // 45: calypso.admin.v1.TableStatus.held_since:type_name -> google.protobuf.Timestamp
+	0,  // 46: calypso.admin.v1.TableStatus.verdict:type_name -> calypso.admin.v1.Verdict
+	34, // 47: calypso.admin.v1.ListPipelineTablesResponse.tables:type_name -> calypso.admin.v1.PipelineTable
+	55, // 48: calypso.admin.v1.PipelineTable.snapshot:type_name -> calypso.capture.v1.TableSnapshot
+	56, // 49: calypso.admin.v1.PipelineTable.captured:type_name -> calypso.capture.v1.CapturedTable
+	35, // 50: calypso.admin.v1.PipelineTable.sinks:type_name -> calypso.admin.v1.PipelineTableSink
+	57, // 51: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	48, // 52: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
+	3,  // 53: calypso.admin.v1.PipelineTableSink.held_at:type_name -> calypso.admin.v1.HeldAt
+	48, // 54: calypso.admin.v1.PipelineTableSink.held_since:type_name -> google.protobuf.Timestamp
+	53, // 55: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
+	38, // 56: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
+	39, // 57: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
+	40, // 58: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
+	42, // 59: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
+	4,  // 60: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
+	41, // 61: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
+	41, // 62: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
+	53, // 63: calypso.admin.v1.RepairPipelineRequest.patience:type_name -> google.protobuf.Duration
+	37, // 64: calypso.admin.v1.RepairPipelineResponse.comparison:type_name -> calypso.admin.v1.VerifyPipelineResponse
+	45, // 65: calypso.admin.v1.RepairPipelineResponse.removal:type_name -> calypso.admin.v1.RowRemoval
+	46, // 66: calypso.admin.v1.RepairPipelineResponse.table:type_name -> calypso.admin.v1.TableRepair
+	47, // 67: calypso.admin.v1.RepairPipelineResponse.summary:type_name -> calypso.admin.v1.RepairSummary
+	11, // 68: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
+	18, // 69: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
+	22, // 70: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
+	24, // 71: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
+	32, // 72: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
+	26, // 73: calypso.admin.v1.AdminService.GetPipelineHistory:input_type -> calypso.admin.v1.GetPipelineHistoryRequest
+	29, // 74: calypso.admin.v1.AdminService.ListTables:input_type -> calypso.admin.v1.ListTablesRequest
+	36, // 75: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
+	43, // 76: calypso.admin.v1.AdminService.RepairPipeline:input_type -> calypso.admin.v1.RepairPipelineRequest
+	5,  // 77: calypso.admin.v1.AdminService.ListLoggers:input_type -> calypso.admin.v1.ListLoggersRequest
+	8,  // 78: calypso.admin.v1.AdminService.SetLoggerLevel:input_type -> calypso.admin.v1.SetLoggerLevelRequest
+	12, // 79: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
+	19, // 80: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
+	23, // 81: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
+	25, // 82: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
+	33, // 83: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
+	27, // 84: calypso.admin.v1.AdminService.GetPipelineHistory:output_type -> calypso.admin.v1.GetPipelineHistoryResponse
+	30, // 85: calypso.admin.v1.AdminService.ListTables:output_type -> calypso.admin.v1.ListTablesResponse
+	37, // 86: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
+	44, // 87: calypso.admin.v1.AdminService.RepairPipeline:output_type -> calypso.admin.v1.RepairPipelineResponse
+	6,  // 88: calypso.admin.v1.AdminService.ListLoggers:output_type -> calypso.admin.v1.ListLoggersResponse
+	9,  // 89: calypso.admin.v1.AdminService.SetLoggerLevel:output_type -> calypso.admin.v1.SetLoggerLevelResponse
+	79, // [79:90] is the sub-list for method output_type
+	68, // [68:79] is the sub-list for method input_type
+	68, // [68:68] is the sub-list for extension type_name
+	68, // [68:68] is the sub-list for extension extendee
+	0,  // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_calypso_admin_v1_admin_proto_init() }
@@ -4144,6 +4180,7 @@ func file_calypso_admin_v1_admin_proto_init() {
 	if File_calypso_admin_v1_admin_proto != nil {
 		return
 	}
+	file_calypso_admin_v1_admin_proto_msgTypes[5].OneofWrappers = []any{}
 	file_calypso_admin_v1_admin_proto_msgTypes[32].OneofWrappers = []any{
 		(*VerifyPipelineResponse_Progress)(nil),
 		(*VerifyPipelineResponse_Difference)(nil),
