@@ -9,10 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
@@ -115,4 +118,64 @@ func TestAFleetOfWhichAllWorkersFreezeIsNamedAndItsPipelinesAreStillShown(t *tes
 		}
 		return nil
 	})
+}
+
+// slowChecks is a worker whose checks of a configuration take a while, as where the database is slow.
+type slowChecks struct {
+	connectorv1.UnimplementedConnectorServiceServer
+	takes time.Duration
+}
+
+func (s slowChecks) ValidateConfig(ctx context.Context,
+	q *connectorv1.ValidateConfigRequest) (*connectorv1.ValidateConfigResponse, error) {
+	select {
+	case <-time.After(s.takes):
+		return &connectorv1.ValidateConfigResponse{Name: "checked for " + q.Config["name"]}, nil
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+}
+
+func TestAValidationWaitsForASlowDatabaseAndGoesToAnotherWorkerThanOneThatFreezes(t *testing.T) {
+	slow := rpc.NewServer(rpc.Config{})
+	connectorv1.RegisterConnectorServiceServer(slow, slowChecks{takes: askTimeout + time.Second})
+	address, _ := serve(t, slow)
+	frozen := testenv.RunProxy(t, address)
+	f, err := dialFleet("capture", []string{frozen.Addr, address}, rpc.TLS{}, noop.NewTracerProvider())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	validate := func(ctx context.Context) error {
+		answer, err := connectorv1.NewConnectorServiceClient(f.any).ValidateConfig(ctx,
+			&connectorv1.ValidateConfigRequest{Config: map[string]string{"name": "a"}})
+		if err == nil && answer.Name != "checked for a" {
+			return fmt.Errorf("answered %v", answer)
+		}
+		return err
+	}
+	for range 2 { // each worker once
+		if err := validate(t.Context()); err != nil {
+			t.Errorf("with a slow database: %v", err)
+		}
+	}
+	frozen.Stall()
+	for range 2 {
+		if err := validate(t.Context()); err != nil {
+			t.Errorf("with one worker frozen: %v", err)
+		}
+	}
+	// Whoever asks has less patience than a worker may take.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := validate(ctx); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("with a patience of a second: %v", err)
+	}
+	both := f.workers
+	defer func() { f.workers = both }() // to be closed
+	f.workers = both[:1]
+	if err := validate(t.Context()); status.Code(err) != codes.Unavailable ||
+		!strings.Contains(err.Error(), frozen.Addr) {
+		t.Errorf("with all workers frozen: %v", err)
+	}
 }
