@@ -16,7 +16,8 @@ func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
 	c := p.Capture
 	if c == nil {
 		running := p.SourceStatus.GetState() == connectorv1.State_STATE_RUNNING
-		return finding{notice, "no worker says yet what it does for connector " + p.Source, "calypsoctl get services"}, running
+		return finding{notice, "no worker says yet what it does for connector " + p.Source,
+			"calypsoctl get services"}, running
 	}
 	describe := "calypsoctl describe " + p.Source
 	switch c.Phase {

@@ -305,3 +305,17 @@ func TestASentenceKeepsHeadAndTailOfWhatIsTooLong(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAnotherServerAtAnAddressHasARemedyOfItsOwn(t *testing.T) {
+	const other = "another server is at the address"
+	for text, want := range map[string]string{
+		`what answers at 10.0.4.29:443 is not Azure Data Explorer but a web page called "x"`:           other,
+		`what answers at 10.0.4.29:22 is not a schema registry without TLS but an SSH server`:          other,
+		`10.0.4.29:5432 takes the connection and ends it without an answer (EOF), as other servers do`: other,
+		`what answers at h:80 is not admin but a server that speaks TLS from the first byte on`:        "the server speaks TLS",
+	} {
+		if got := remedyOf(strings.ToLower(text), "a file"); !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
