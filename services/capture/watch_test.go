@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +42,54 @@ func (f *idleFleet) Environment(name string) (connector.TaskEnv, catalogue.Value
 		env.Offsets = f.offsets
 	}
 	return env, values, nil
+}
+
+func TestATableThatChangesWhileNobodyReadsItIsUnreadAndAnIdleOneIsNot(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE idle (id int PRIMARY KEY);
+		CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF parts DEFAULT;
+		INSERT INTO a VALUES (1); INSERT INTO idle VALUES (1)`)
+	name := "c" + s.db
+	config := s.config(name, nil)
+	registry := NewRegistry()
+	fleet := &idleFleet{configs: map[string]map[string]string{name: config}}
+	service := NewService(registry, fleet)
+	// unread waits for a look at the slot, of which there is one every five or thirty seconds.
+	unread := func(want ...string) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%v to be unread", want), func() error {
+			all, err := service.ListCaptures(t.Context(), &capturev1.ListCapturesRequest{})
+			if err != nil {
+				return err
+			}
+			var got []string
+			for _, u := range all.Captures[0].UnreadTables {
+				got = append(got, u.Table)
+			}
+			slices.Sort(got)
+			if why := all.Captures[0].UnreadUnknown; why != "" || !slices.Equal(got, want) {
+				return fmt.Errorf("unread are %v: %s", got, why)
+			}
+			return nil
+		})
+	}
+	running := startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	unread()
+	s.exec(t, "INSERT INTO a VALUES (2)")
+	await(t, s.db+".public.a", 2)
+	unread() // it is in Kafka
+	running.stop(t)
+	fleet.idle = []string{name}
+	idle.Watch{Registry: registry.captures, Fleet: fleet, Logger: slog.New(slog.DiscardHandler)}.Look(t.Context())
+	// What was known of the tables while the capture ran is known still.
+	s.exec(t, "INSERT INTO a VALUES (3); INSERT INTO parts VALUES (1)")
+	unread("public.a", "public.part", "public.parts")
+
+	fleet.idle = nil
+	startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
+	unread()
 }
 
 func TestTheSlotOfACaptureThatDoesNotRunIsWatched(t *testing.T) {

@@ -135,6 +135,13 @@ func slotMessage(s *slot.Seen, hidden func(string) string) *capturev1.Slot {
 	return out
 }
 
+func unreadMessages(all []slot.Unread) (out []*capturev1.UnreadTable) {
+	for _, u := range all {
+		out = append(out, &capturev1.UnreadTable{Table: u.Table, Since: timestamppb.New(u.Since), Lsn: u.End.String()})
+	}
+	return out
+}
+
 func holderMessage(h pgrepl.Holder, hidden func(string) string) *capturev1.SlotHolder {
 	return &capturev1.SlotHolder{What: hidden(h.What), Remedy: hidden(h.Remedy), BeginTime: timeMessage(h.Since)}
 }

@@ -119,6 +119,10 @@ func withSlot(ctx context.Context, c *status.Capture) *capturev1.Capture {
 	state := c.State()
 	out := CaptureMessage(&state)
 	out.Slot = slotMessage(slot, c.Hidden)
+	unread, unknown := c.Unread(slot)
+	if out.UnreadTables = unreadMessages(unread); unknown != nil {
+		out.UnreadUnknown = c.Hidden(unknown.Error())
+	}
 	switch {
 	case state.Phase == status.Streaming && err != nil && ctx.Err() == nil:
 		out.BackgroundFailures = append(out.BackgroundFailures, backgroundMessage(status.BackgroundFailure{

@@ -2,6 +2,7 @@ package slot
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -34,16 +35,48 @@ type Seen struct {
 // callers that ask at the same time share one question.
 type View struct {
 	spec *spec.Spec
+	// counts are of the server's tables; a view that follows another one's has the same.
+	counts *counts
 
 	mu    sync.Mutex
 	slot  *Seen // guarded by mu, as are all below: what was seen last, or nil and err
 	err   error
 	at    time.Time
 	phase int
+	// uncounted is why the last look could not count changes; nil if it could.
+	uncounted error
 }
 
 // ViewOf makes the view of a connector's slot.
-func ViewOf(s *spec.Spec) *View { return &View{spec: s} }
+func ViewOf(s *spec.Spec) *View { return &View{spec: s, counts: new(counts)} }
+
+// Follow has the view go on with what an earlier one of the connector knows of its tables, if that was
+// of the same slot: a connector that is paused, or begins again, has unread what it had.
+func (v *View) Follow(earlier *View) {
+	if earlier == nil || earlier == v {
+		return
+	}
+	a, b := v.spec, earlier.spec
+	if a.Slot.Name != b.Slot.Name || a.Connection.Host != b.Connection.Host || a.Connection.Port != b.Connection.Port ||
+		a.Connection.Database != b.Connection.Database {
+		return
+	}
+	earlier.mu.Lock()
+	counts := earlier.counts
+	earlier.mu.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.counts = counts
+}
+
+// Unread are the tables with changes beyond a position up to which all is durable, as of the last
+// look. The error is why that is not known.
+func (v *View) Unread(durable pgrepl.LSN) ([]Unread, error) {
+	v.mu.Lock()
+	counts, err := v.counts, v.uncounted
+	v.mu.Unlock()
+	return counts.unread(durable), err
+}
 
 // Look returns the slot, as it was seen no longer than the given age ago in the capture's present
 // phase: a stream that has just begun is not to be judged by a slot that nobody read before. phase
@@ -58,12 +91,20 @@ func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*
 			break
 		}
 		v.at, v.phase = time.Now(), now
-		v.slot, v.err = ask(ctx, v.spec)
+		v.slot, v.err = v.ask(ctx)
 	}
 	return v.slot, v.err
 }
 
-func ask(ctx context.Context, s *spec.Spec) (*Seen, error) {
+// ask looks at the slot, and counts the changes of tables; the caller holds mu.
+func (v *View) ask(ctx context.Context) (seen *Seen, err error) {
+	s := v.spec
+	v.uncounted = errors.New("the server could not be asked")
+	defer func() {
+		if err != nil {
+			v.uncounted = err
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, question)
 	defer cancel()
 	conn, err := s.Connection.Connect(ctx)
@@ -71,6 +112,10 @@ func ask(ctx context.Context, s *spec.Spec) (*Seen, error) {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	changes, end, uncounted := pgrepl.Changes(ctx, conn)
+	if v.uncounted = uncounted; uncounted == nil {
+		v.counts.observe(time.Now(), captured(changes, s.Tables.Captured), end)
+	}
 	server, err := pgrepl.InspectServer(ctx, conn)
 	if err != nil {
 		return nil, err

@@ -281,6 +281,26 @@ func (c *Capture) Slot(ctx context.Context) (*slot.Seen, error) {
 	return c.slot.Look(ctx, age, c.phases)
 }
 
+// Unread are the tables with changes that are not durable in Kafka, as of the last look at the slot,
+// which is seen; the error is why that is not known.
+func (c *Capture) Unread(seen *slot.Seen) ([]slot.Unread, error) {
+	if c.slot == nil {
+		return nil, nil
+	}
+	s := c.State()
+	durable := s.Durable
+	if seen != nil && seen.State != nil {
+		durable = max(durable, seen.State.ConfirmedFlush)
+	}
+	if s.Stream != nil {
+		durable = max(durable, s.Stream.Confirmed)
+		if s.Stream.Bytes == 0 && s.Stream.Transactions == 0 { // all that was read is
+			durable = max(durable, s.Stream.Received)
+		}
+	}
+	return c.slot.Unread(durable)
+}
+
 // phases counts the phases so far.
 func (c *Capture) phases() int {
 	c.mu.Lock()

@@ -5,22 +5,37 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 )
 
 // Registry has the captures of a worker, at most one of each connector.
 type Registry struct {
 	mu       sync.Mutex
-	captures map[string]*Capture // guarded by mu
+	captures map[string]*Capture // guarded by mu, as are all below
+	// views are the last ones of connectors' slots, which those that come after them follow.
+	views map[string]*slot.View
 }
 
 // NewRegistry makes an empty registry.
-func NewRegistry() *Registry { return &Registry{captures: make(map[string]*Capture)} }
+func NewRegistry() *Registry {
+	return &Registry{captures: make(map[string]*Capture), views: make(map[string]*slot.View)}
+}
 
 // Put shows a capture whose task begins, in place of what was shown of its connector.
 func (r *Registry) Put(c *Capture) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.show(c)
+}
+
+// show puts a capture into its connector's place; the caller holds mu.
+func (r *Registry) show(c *Capture) {
 	r.captures[c.name] = c
+	if c.slot != nil {
+		c.slot.Follow(r.views[c.name])
+		r.views[c.name] = c.slot
+	}
 }
 
 // Remove takes a capture off whose task has ended, unless a newer one of the same connector has
@@ -42,7 +57,7 @@ func (r *Registry) PutIdle(c *Capture) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if there := r.captures[c.name]; there == nil || there.Idled() {
-		r.captures[c.name] = c
+		r.show(c)
 	}
 }
 
@@ -51,6 +66,7 @@ func (r *Registry) KeepIdle(names map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	maps.DeleteFunc(r.captures, func(name string, c *Capture) bool { return c.Idled() && !names[name] })
+	maps.DeleteFunc(r.views, func(name string, _ *slot.View) bool { return r.captures[name] == nil })
 }
 
 // All returns the captures by name.

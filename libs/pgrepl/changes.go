@@ -1,0 +1,75 @@
+package pgrepl
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// maxCounted bounds how many tables' changes are counted.
+	maxCounted = 20_000
+	// countTime bounds for how long the server may take for it: statistics are not worth a wait.
+	countTime = time.Second
+)
+
+// Changed is how many rows of a table were inserted, updated and deleted since its statistics began,
+// those of transactions that were rolled back with them.
+type Changed struct {
+	Table Table
+	// Root is the partitioned table that it is a part of, at any depth; zero if it is of none.
+	Root Table
+	Rows int64
+}
+
+// Changes counts the changes of the database's ordinary tables that have had any, by the statistics
+// that the server keeps (those of pg_stat_all_tables, which every role may see), and says where its log
+// ends: not before the last change that is counted. A session's changes are counted at the end of its
+// transaction, or up to some seconds after; a standby counts none. It is one query in a transaction of
+// its own, which the server ends after a second.
+func Changes(ctx context.Context, conn *pgx.Conn) (all []Changed, end LSN, err error) {
+	fail := func(err error) ([]Changed, LSN, error) {
+		return nil, 0, fmt.Errorf("count the changes of tables: %w", err)
+	}
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", countTime.Milliseconds())); err != nil {
+		return fail(err)
+	}
+	// The log's end is asked for with each row, after its changes were counted.
+	rows, err := tx.Query(ctx, `WITH counted AS MATERIALIZED (
+			SELECT oid, relnamespace, relname, relispartition, pg_stat_get_tuples_inserted(oid) +
+				pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid) AS changes
+			FROM pg_class WHERE relkind = 'r' AND relpersistence = 'p' AND oid >= 16384)
+		SELECT n.nspname::text, c.relname::text, coalesce(rn.nspname::text, ''), coalesce(r.relname::text, ''), c.changes,
+			(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text
+		FROM counted c JOIN pg_namespace n ON n.oid = c.relnamespace
+			LEFT JOIN pg_class r ON c.relispartition AND r.oid = pg_partition_root(c.oid)
+			LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
+		WHERE c.changes > 0 LIMIT $1`, maxCounted)
+	if err != nil {
+		return fail(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c Changed
+		var at string
+		if err := rows.Scan(&c.Table.Schema, &c.Table.Name, &c.Root.Schema, &c.Root.Name, &c.Rows, &at); err != nil {
+			return fail(err)
+		}
+		lsn, err := ParseLSN(at)
+		if err != nil {
+			return fail(err)
+		}
+		all, end = append(all, c), max(end, lsn)
+	}
+	if err := rows.Err(); err != nil {
+		return fail(err)
+	}
+	return all, end, nil
+}
