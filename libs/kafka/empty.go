@@ -26,7 +26,7 @@ func Empty(ctx context.Context, client *kgo.Client, topic string, partition int3
 			err = fmt.Errorf("its committed records end at offset %d", batches.stable)
 		}
 		if err != nil {
-			return false, fmt.Errorf("looking for records from offset %d of partition %d of topic %s on: %w", from,
+			return false, fmt.Errorf("look for records from offset %d of partition %d of topic %s on: %w", from,
 				partition, topic, err)
 		}
 		if len(batches.spans) == 0 {

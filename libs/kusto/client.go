@@ -75,10 +75,10 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	if c.engine, err = azkustodata.New(engine, azkustodata.WithHttpClient(hc)); err != nil {
-		return nil, fmt.Errorf("making a client of %s: %w", cfg.Endpoints.Query, err)
+		return nil, fmt.Errorf("make a client of %s: %w", cfg.Endpoints.Query, err)
 	}
 	if c.dm, err = azkustodata.New(dm, azkustodata.WithHttpClient(hc)); err != nil {
-		return nil, fmt.Errorf("making a client of %s: %w", cfg.Endpoints.Ingest, err)
+		return nil, fmt.Errorf("make a client of %s: %w", cfg.Endpoints.Ingest, err)
 	}
 	// The endpoints are right already; the SDK's own correction takes a port for a part of the host name.
 	options := []azkustoingest.Option{
@@ -86,12 +86,12 @@ func New(cfg Config) (*Client, error) {
 		azkustoingest.WithStaticBuffer(uploadBlock, uploadParallel),
 	}
 	if c.stream, err = azkustoingest.NewStreaming(engine, options...); err != nil {
-		return nil, fmt.Errorf("making a streaming client of %s: %w", cfg.Endpoints.Query, err)
+		return nil, fmt.Errorf("make a streaming client of %s: %w", cfg.Endpoints.Query, err)
 	}
 	if c.queued, err = newQueue(func() (*azkustoingest.Ingestion, error) {
 		return azkustoingest.New(dm, options...)
 	}); err != nil {
-		return nil, fmt.Errorf("making an ingestion client of %s: %w", cfg.Endpoints.Ingest, err)
+		return nil, fmt.Errorf("make an ingestion client of %s: %w", cfg.Endpoints.Ingest, err)
 	}
 	return c, nil
 }
@@ -148,7 +148,7 @@ func (c *Client) Manage(ctx context.Context, db, command string) (*Table, error)
 
 func manage(ctx context.Context, client *azkustodata.Client, db, command string) (*Table, error) {
 	ctx, o := withOutcome(ctx)
-	op := "running " + firstWords(command) + " in " + db
+	op := "run " + firstWords(command) + " in " + db
 	ds, err := understood(func() (query.Dataset, error) { return client.Mgmt(ctx, db, kql.New("").AddUnsafe(command)) })
 	if err != nil {
 		return nil, fail(ctx, op, o, err)
@@ -165,7 +165,7 @@ func (c *Client) Query(ctx context.Context, db, text string) (*Table, error) {
 	ctx, o := withOutcome(ctx)
 	ds, err := understood(func() (query.Dataset, error) { return c.engine.Query(ctx, db, kql.New("").AddUnsafe(text)) })
 	if err != nil {
-		return nil, fail(ctx, "querying "+db, o, err)
+		return nil, fail(ctx, "query "+db, o, err)
 	}
 	for _, t := range ds.Tables() {
 		if t.IsPrimaryResult() {

@@ -49,7 +49,7 @@ type Blob struct {
 	RequestID string
 }
 
-func (b *Blob) op() string { return fmt.Sprintf("ingesting into %s.%s", b.Database, b.Table) }
+func (b *Blob) op() string { return fmt.Sprintf("ingest into %s.%s", b.Database, b.Table) }
 
 // Formats returns the names of the formats that blobs can have.
 func Formats() []string {
@@ -267,7 +267,7 @@ func (q *Queued) Wait(ctx context.Context) (Result, error) {
 		record, err := q.look(ctx, pause)
 		switch {
 		case ctx.Err() != nil:
-			return Result{}, fmt.Errorf("%s: waiting for the final status: %w", q.op, context.Cause(ctx))
+			return Result{}, fmt.Errorf("%s: wait for the final status: %w", q.op, context.Cause(ctx))
 		case err == nil && record == nil:
 			failures = 0
 		case err == nil:

@@ -170,7 +170,7 @@ func (c *Client) MappingOf(ctx context.Context, db, table, kind, name string) (*
 		}
 	}
 	return nil, &Error{
-		Op: "reading the mapping of " + db + "." + table, Code: "BadRequest_MappingReferenceWasNotFound", Permanent: true,
+		Op: "read the mapping of " + db + "." + table, Code: "BadRequest_MappingReferenceWasNotFound", Permanent: true,
 		Message: fmt.Sprintf("the %s mapping '%s' was not found", kind, name),
 	}
 }

@@ -79,12 +79,12 @@ func (c *Client) Schema(ctx context.Context, db, table string) (*TableSchema, er
 		return nil, err
 	}
 	if len(t.Rows) == 0 {
-		return nil, &Error{Op: "reading the schema of " + db + "." + table, Code: "BadRequest_EntityNotFound",
+		return nil, &Error{Op: "read the schema of " + db + "." + table, Code: "BadRequest_EntityNotFound",
 			Permanent: true, Message: "the table was not found"}
 	}
 	s := &TableSchema{Database: db, Table: table}
 	if s.Columns, err = ParseColumns(t.Value(0, "Schema")); err != nil {
-		return nil, fmt.Errorf("reading the schema of %s.%s: %w", db, table, err)
+		return nil, fmt.Errorf("read the schema of %s.%s: %w", db, table, err)
 	}
 	return s, nil
 }

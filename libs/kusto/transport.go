@@ -444,7 +444,7 @@ func newHTTPClient(cfg Config) (*http.Client, error) {
 		}
 		pem, err := config.ReadFile(cfg.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("reading the certificates of kusto.tls.ca.file: %w", err)
+			return nil, fmt.Errorf("read the certificates of kusto.tls.ca.file: %w", err)
 		}
 		if !pool.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("kusto.tls.ca.file %s holds no PEM certificate", cfg.CAFile)

@@ -140,7 +140,7 @@ func (s *Server) makeDir() error {
 		err = os.MkdirAll(s.config.Dir, 0o700)
 	}
 	if err != nil {
-		return fmt.Errorf("making PostgreSQL's data directory: %w", err)
+		return fmt.Errorf("make PostgreSQL's data directory: %w", err)
 	}
 	if !s.account.Switches {
 		return nil
@@ -150,7 +150,7 @@ func (s *Server) makeDir() error {
 			s.account.Name, filepath.Dir(s.config.Dir))
 	}
 	if err := os.Chown(s.config.Dir, s.account.UID, s.account.GID); err != nil {
-		return fmt.Errorf("giving PostgreSQL's data directory to user %s: %w", s.account.Name, err)
+		return fmt.Errorf("give PostgreSQL's data directory to user %s: %w", s.account.Name, err)
 	}
 	return nil
 }
@@ -176,14 +176,14 @@ func (s *Server) init(ctx context.Context) error {
 func (s *Server) passwordFile() (string, error) {
 	file, err := os.CreateTemp("", "calypso-pw-")
 	if err != nil {
-		return "", fmt.Errorf("making a file for initdb's password: %w", err)
+		return "", fmt.Errorf("make a file for initdb's password: %w", err)
 	}
 	_, err = file.WriteString(s.config.Password.Reveal())
 	if s.account.Switches {
 		err = errors.Join(err, file.Chown(s.account.UID, s.account.GID))
 	}
 	if err := errors.Join(err, file.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("writing a file for initdb's password: %w", err), os.Remove(file.Name()))
+		return "", errors.Join(fmt.Errorf("write a file for initdb's password: %w", err), os.Remove(file.Name()))
 	}
 	return file.Name(), nil
 }
@@ -209,7 +209,7 @@ func (s *Server) run(ctx context.Context) error {
 	s.cmd = s.command(context.Background(), "postgres", args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.config.Log, s.config.Log
 	if err := s.cmd.Start(); err != nil {
-		return fmt.Errorf("starting PostgreSQL: %w", err)
+		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	go func() {
 		s.err = s.cmd.Wait()

@@ -28,7 +28,7 @@ func AllowPlugins(ctx context.Context, bin, dir string) (name, value string, err
 	server := filepath.Join(bin, "postgres")
 	known, err := output(exec.CommandContext(ctx, server, "--describe-config"))
 	if err != nil {
-		return "", "", fmt.Errorf("asking %s for the settings that it knows: %w", server, err)
+		return "", "", fmt.Errorf("ask %s for the settings that it knows: %w", server, err)
 	}
 	setting := regexp.MustCompile(`(?m)^` + pluginList + `\t[^\t]*\t[^\t]*\t[^\t]*\t([^\t]*)`).FindStringSubmatch(known)
 	if setting == nil {
@@ -38,7 +38,7 @@ func AllowPlugins(ctx context.Context, bin, dir string) (name, value string, err
 	if _, err := os.Stat(filepath.Join(dir, "postgresql.conf")); err == nil {
 		// It has to be the first argument where root asks.
 		if value, err = output(exec.CommandContext(ctx, server, "-C", pluginList, "-D", dir)); err != nil {
-			return "", "", fmt.Errorf("asking for %s in the configuration in %s: %w", pluginList, dir, err)
+			return "", "", fmt.Errorf("ask for %s in the configuration in %s: %w", pluginList, dir, err)
 		}
 	}
 	plugins := slices.DeleteFunc(append([]string{strings.TrimSpace(value)}, connectorPlugins...),

@@ -169,7 +169,7 @@ func (r *Registry) call(ctx context.Context, method, path string, body, answer a
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxRegistryAnswer+1))
 	switch {
 	case err != nil:
-		return &Unavailable{fmt.Errorf("reading the registry's answer: %w", err)}
+		return &Unavailable{fmt.Errorf("read the registry's answer: %w", err)}
 	case len(text) > maxRegistryAnswer:
 		return errTooLarge
 	case response.StatusCode >= 300:

@@ -178,7 +178,7 @@ func (f *tlsFiles) times() (times [3]time.Time, err error) {
 		}
 		info, err := os.Stat(path)
 		if err != nil {
-			return times, fmt.Errorf("reading a file of TLS: %w", err)
+			return times, fmt.Errorf("read a file of TLS: %w", err)
 		}
 		times[i] = info.ModTime()
 	}
@@ -190,13 +190,13 @@ func (f *tlsFiles) load() (*tlsRead, error) {
 	if f.Cert != "" {
 		var err error
 		if read.certificate, err = config.ReadKeyPair(f.Cert, f.Key); err != nil {
-			return nil, fmt.Errorf("reading tls-cert %s and tls-key %s: %w", f.Cert, f.Key, err)
+			return nil, fmt.Errorf("read tls-cert %s and tls-key %s: %w", f.Cert, f.Key, err)
 		}
 	}
 	if f.CA != "" {
 		pem, err := config.ReadFile(f.CA)
 		if err != nil {
-			return nil, fmt.Errorf("reading tls-ca: %w", err)
+			return nil, fmt.Errorf("read tls-ca: %w", err)
 		}
 		read.authorities = x509.NewCertPool()
 		if !read.authorities.AppendCertsFromPEM(pem) {

@@ -101,14 +101,14 @@ type Endpoints struct {
 // Serve listens and runs work until ctx ends, or until one of them fails, which ends the others.
 func Serve(ctx context.Context, tel *telemetry.Telemetry, e Endpoints, work func(context.Context) error) error {
 	if err := e.TLS.CheckAddress(e.GRPCAddress); err != nil {
-		return fmt.Errorf("listening for gRPC: %w", err)
+		return fmt.Errorf("listen for gRPC: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return work(ctx) })
 	group.Go(func() error {
 		listener, err := net.Listen("tcp", e.GRPCAddress)
 		if err != nil {
-			return fmt.Errorf("listening for gRPC: %w", err)
+			return fmt.Errorf("listen for gRPC: %w", err)
 		}
 		server := rpc.NewServer(rpc.Config{TLS: e.TLS.ServerOfServices(), Ready: e.Ready, Logger: tel.Logger,
 			Tracers: tel.Tracers, Meters: tel.Meters, Version: tel.Version, Tasks: e.Tasks})
@@ -119,7 +119,7 @@ func Serve(ctx context.Context, tel *telemetry.Telemetry, e Endpoints, work func
 		group.Go(func() error {
 			listener, err := net.Listen("tcp", e.HTTPAddress)
 			if err != nil {
-				return fmt.Errorf("listening for HTTP: %w", err)
+				return fmt.Errorf("listen for HTTP: %w", err)
 			}
 			return telemetry.ServeHTTP(ctx, listener, tel.Handler(e.Ready))
 		})

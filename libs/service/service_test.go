@@ -92,7 +92,7 @@ func TestAServiceThatIsNotReadyIsNotHealthy(t *testing.T) {
 
 func TestATakenAddressEndsTheServiceAndNamesIt(t *testing.T) {
 	err := program(func() error { return nil }).Execute(t.Context(), []string{"--grpc-address", "127.0.0.1:99999"})
-	if err == nil || !strings.Contains(err.Error(), "listening for gRPC") {
+	if err == nil || !strings.Contains(err.Error(), "listen for gRPC") {
 		t.Errorf("error is %v", err)
 	}
 }

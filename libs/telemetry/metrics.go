@@ -48,7 +48,7 @@ func (t *Telemetry) startMetrics(ctx context.Context, res *resource.Resource, ve
 	libraries := prometheus.NewRegistry()
 	reader, err := otelprom.New(otelprom.WithRegisterer(libraries))
 	if err != nil {
-		return fmt.Errorf("making the Prometheus reader of OpenTelemetry metrics: %w", err)
+		return fmt.Errorf("make the Prometheus reader of OpenTelemetry metrics: %w", err)
 	}
 	opts := []sdkmetric.Option{sdkmetric.WithResource(res), sdkmetric.WithReader(reader)}
 	if exports("METRICS") {

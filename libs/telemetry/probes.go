@@ -66,7 +66,7 @@ func ServeHTTP(ctx context.Context, listener net.Listener, h http.Handler) error
 		}
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving HTTP on %s: %w", listener.Addr(), err)
+		return fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
 	}
 	<-ended
 	return nil

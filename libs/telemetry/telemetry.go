@@ -106,7 +106,7 @@ func Start(ctx context.Context, service, version string, opts ...Option) (*Telem
 			attribute.String("service.version", version)),
 		resource.WithFromEnv())
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
-		return nil, fmt.Errorf("describing service %s for OpenTelemetry: %w", service, err)
+		return nil, fmt.Errorf("describe service %s for OpenTelemetry: %w", service, err)
 	}
 	if err := t.startTraces(ctx, res, o.spans); err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func (t *Telemetry) startTraces(ctx context.Context, res *resource.Resource, ext
 	if exports("TRACES") {
 		exporter, err := autoexport.NewSpanExporter(ctx)
 		if err != nil {
-			return fmt.Errorf("making the span exporter that OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_* ask for: %w", err)
+			return fmt.Errorf("make the span exporter that OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_* ask for: %w", err)
 		}
 		opts = append(opts, sdktrace.WithBatcher(exporter))
 	} else if extra == nil {

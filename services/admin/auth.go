@@ -83,14 +83,14 @@ func ReadUsers(path string) (*Users, error) {
 func (u *Users) reload() error {
 	info, err := os.Stat(u.path)
 	if err != nil {
-		return fmt.Errorf("reading the file of users: %w", err)
+		return fmt.Errorf("read the file of users: %w", err)
 	}
 	if info.ModTime().Equal(u.modified) {
 		return nil
 	}
 	content, err := config.ReadFile(u.path)
 	if err != nil {
-		return fmt.Errorf("reading the file of users: %w", err)
+		return fmt.Errorf("read the file of users: %w", err)
 	}
 	users, err := parseUsers(string(content))
 	if err != nil {

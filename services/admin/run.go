@@ -65,7 +65,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(within.dial),
 		grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(cfg.Telemetry.Tracers))))...)
 	if err != nil {
-		return fmt.Errorf("connecting admin's HTTP side to its gRPC side: %w", err)
+		return fmt.Errorf("connect admin's HTTP side to its gRPC side: %w", err)
 	}
 	defer own.Close()
 

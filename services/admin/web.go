@@ -165,7 +165,7 @@ func writeError(w http.ResponseWriter, code int, message string) {
 func newPage(cfg Config) (http.Handler, error) {
 	t, err := template.ParseFS(webFiles, "web/index.html")
 	if err != nil {
-		return nil, fmt.Errorf("reading admin's page: %w", err)
+		return nil, fmt.Errorf("read admin's page: %w", err)
 	}
 	_, grpcPort, _ := net.SplitHostPort(cfg.GRPCAddress)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -46,7 +46,7 @@ func newLocalADX(ctx context.Context, s *Settings, log *slog.Logger) (*localadx.
 		MaxBatchingTime: localBatchingTime, Log: log,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("opening the local Azure Data Explorer: %w", err)
+		return nil, fmt.Errorf("open the local Azure Data Explorer: %w", err)
 	}
 	return server, nil
 }
@@ -77,7 +77,7 @@ func openTarget(s *Settings) (_ *target, err error) {
 	}
 	if t.client, err = kusto.New(kusto.Config{Endpoints: endpoints, Auth: t.auth, CAFile: t.caFile,
 		TrustedHosts: t.trusted, Application: "calypso"}); err != nil {
-		return nil, fmt.Errorf("connecting to Azure Data Explorer at %s: %w", t.URL, err)
+		return nil, fmt.Errorf("connect to Azure Data Explorer at %s: %w", t.URL, err)
 	}
 	return t, nil
 }
@@ -87,7 +87,7 @@ func (t *target) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	if _, err := t.client.Query(ctx, t.Database, "print 1"); err != nil {
-		return fmt.Errorf("asking Azure Data Explorer at %s: %w", t.URL, err)
+		return fmt.Errorf("ask Azure Data Explorer at %s: %w", t.URL, err)
 	}
 	return nil
 }
@@ -99,11 +99,11 @@ func (t *target) setUp(ctx context.Context) error {
 		return nil
 	}
 	if !kusto.NotFound(err) {
-		return fmt.Errorf("looking for table Orders in database %s: %w", t.Database, err)
+		return fmt.Errorf("look for table Orders in database %s: %w", t.Database, err)
 	}
 	for _, command := range orders.Setup() {
 		if _, err := t.client.Manage(ctx, t.Database, command); err != nil {
-			return fmt.Errorf("making table Orders in database %s: %w", t.Database, err)
+			return fmt.Errorf("make table Orders in database %s: %w", t.Database, err)
 		}
 	}
 	return nil
@@ -113,10 +113,10 @@ func (t *target) setUp(ctx context.Context) error {
 func (t *target) count(ctx context.Context) (string, error) {
 	answer, err := t.client.Query(ctx, t.Database, "Orders | count")
 	if err != nil {
-		return "", fmt.Errorf("counting the orders in Azure Data Explorer: %w", err)
+		return "", fmt.Errorf("count the orders in Azure Data Explorer: %w", err)
 	}
 	if len(answer.Rows) != 1 || len(answer.Rows[0]) != 1 {
-		return "", errors.New("counting the orders in Azure Data Explorer: the answer is not one number")
+		return "", errors.New("count the orders in Azure Data Explorer: the answer is not one number")
 	}
 	return answer.Rows[0][0], nil
 }

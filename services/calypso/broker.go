@@ -29,7 +29,7 @@ type broker struct {
 // upon which clients try again; by itself kfake would say that nobody knows why.
 func startBroker(dir string, port int, reserve int64) (*broker, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the broker's data directory: %w", err)
+		return nil, fmt.Errorf("make the broker's data directory: %w", err)
 	}
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
@@ -40,7 +40,7 @@ func startBroker(dir string, port int, reserve int64) (*broker, error) {
 		kfake.AllowAutoTopicCreation(),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("starting the embedded Kafka broker with the data in %s: %w", dir, err)
+		return nil, fmt.Errorf("start the embedded Kafka broker with the data in %s: %w", dir, err)
 	}
 	guard := disk.NewGuard(dir, reserve)
 	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.KafkaStorageError, Count: -1,

@@ -56,7 +56,7 @@ func (c *components) stop(note func(name string)) error {
 		p.cancel()
 		<-p.done
 		if p.err != nil {
-			errs = append(errs, fmt.Errorf("stopping %s: %w", p.name, p.err))
+			errs = append(errs, fmt.Errorf("stop %s: %w", p.name, p.err))
 		}
 	}
 	return errors.Join(errs...)

@@ -26,7 +26,7 @@ func parseFile(text string) (connectorFile, error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&f); err != nil {
-		return f, fmt.Errorf("reading a connector's file: %w", err)
+		return f, fmt.Errorf("read a connector's file: %w", err)
 	}
 	return f, nil
 }
@@ -102,7 +102,7 @@ func register(ctx context.Context, base string, f connectorFile) error {
 
 // follow changes the addresses of a connector that is there if they are others now.
 func follow(ctx context.Context, base string, f connectorFile) error {
-	what := "looking at connector " + f.Name
+	what := "look at connector " + f.Name
 	code, answer, err := call(ctx, http.MethodGet, base+"/connectors/"+f.Name+"/config", nil)
 	if err := outcome(what, http.StatusOK, code, answer, err); err != nil {
 		return err

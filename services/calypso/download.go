@@ -25,12 +25,12 @@ func downloadPostgres(dir string) (string, error) {
 	}
 	scratch, err := os.MkdirTemp("", "calypso-postgres-")
 	if err != nil {
-		return "", fmt.Errorf("making a folder for the download of PostgreSQL: %w", err)
+		return "", fmt.Errorf("make a folder for the download of PostgreSQL: %w", err)
 	}
 	defer os.RemoveAll(scratch)
 	free, err := net.Listen("tcp", local(0))
 	if err != nil {
-		return "", fmt.Errorf("looking for a free port: %w", err)
+		return "", fmt.Errorf("look for a free port: %w", err)
 	}
 	port := free.Addr().(*net.TCPAddr).Port
 	_ = free.Close()
@@ -46,5 +46,5 @@ func downloadPostgres(dir string) (string, error) {
 		return bin, nil
 	}
 	return "", errors.Join(fmt.Errorf("%w, or give a running one with --pg-url", pgserver.ErrNoBinaries),
-		fmt.Errorf("downloading them failed: %w", err))
+		fmt.Errorf("download them failed: %w", err))
 }

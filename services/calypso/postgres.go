@@ -125,7 +125,7 @@ func (s *source) inspect(ctx context.Context) error {
 	if err := conn.QueryRow(ctx,
 		"SELECT split_part(current_setting('server_version'), ' ', 1), current_setting('wal_level')").Scan(&s.Version,
 		&level); err != nil {
-		return fmt.Errorf("asking PostgreSQL for its settings: %w", err)
+		return fmt.Errorf("ask PostgreSQL for its settings: %w", err)
 	}
 	if level != "logical" {
 		return fmt.Errorf(
@@ -135,7 +135,7 @@ func (s *source) inspect(ctx context.Context) error {
 	var taken bool
 	if err := conn.QueryRow(ctx, "SELECT count(*) >= current_setting('max_replication_slots')::int, "+
 		"coalesce(bool_or(plugin = 'wal2json'), false) FROM pg_replication_slots").Scan(&taken, &s.Wal2json); err != nil {
-		return fmt.Errorf("asking PostgreSQL for its replication slots: %w", err)
+		return fmt.Errorf("ask PostgreSQL for its replication slots: %w", err)
 	}
 	if taken { // The connectors that have the slots go on; a new one says that there is none for it.
 		s.Remark = "all its replication slots are in use, so wal2json was not tried; " +
@@ -159,12 +159,12 @@ func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
 	cfg, err := pgx.ParseConfig(fmt.Sprintf("host='%s' port=%d sslmode=%s", strings.ReplaceAll(s.Host, "'", `\'`),
 		s.Port, s.SSLMode))
 	if err != nil {
-		return nil, fmt.Errorf("connecting to PostgreSQL: %w", err)
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
 	cfg.User, cfg.Password, cfg.Database = s.User, s.Password.Reveal(), s.Database
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to PostgreSQL: %w", err)
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
 	return conn, nil
 }
@@ -177,7 +177,7 @@ func (s *source) run(ctx context.Context, statements string) error {
 	}
 	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, statements, pgx.QueryExecModeSimpleProtocol); err != nil {
-		return fmt.Errorf("running SQL: %w", err)
+		return fmt.Errorf("run SQL: %w", err)
 	}
 	return nil
 }

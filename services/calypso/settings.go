@@ -137,7 +137,7 @@ func (s *Settings) claimPorts() error {
 			continue
 		}
 		if l, err = net.Listen("tcp", local(0)); err != nil {
-			return fmt.Errorf("looking for a free port: %w", err)
+			return fmt.Errorf("look for a free port: %w", err)
 		}
 		*p.port = l.Addr().(*net.TCPAddr).Port
 		_ = l.Close()

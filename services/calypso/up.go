@@ -63,7 +63,7 @@ func Up(ctx context.Context, s Settings, version string, out io.Writer) (err err
 	}
 	// The embedded PostgreSQL may run as another user and must be able to pass; nothing below is readable for others.
 	if err := os.MkdirAll(filepath.Join(s.Data, "logs"), 0o711); err != nil {
-		return fmt.Errorf("making the data folder: %w", err)
+		return fmt.Errorf("make the data folder: %w", err)
 	}
 	lock, err := lockData(s.Data)
 	if err != nil {
@@ -170,13 +170,13 @@ func (sys *system) startKafka(ctx context.Context, _ func(string)) (string, erro
 	}
 	client, err := kgo.NewClient(sys.brokers...)
 	if err != nil {
-		return "", fmt.Errorf("connecting to Kafka: %w", err)
+		return "", fmt.Errorf("connect to Kafka: %w", err)
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	if err := client.Ping(ctx); err != nil {
-		return "", fmt.Errorf("connecting to Kafka at %v: %w", addresses, err)
+		return "", fmt.Errorf("connect to Kafka at %v: %w", addresses, err)
 	}
 	return remark, nil
 }
@@ -252,7 +252,7 @@ func (sys *system) startAdmin(ctx context.Context, _ func(string)) (string, erro
 
 func (sys *system) makeTables(ctx context.Context, _ func(string)) (string, error) {
 	if err := sys.source.run(ctx, orders.SQL); err != nil {
-		return "", fmt.Errorf("making table retail.orders_info: %w", err)
+		return "", fmt.Errorf("make table retail.orders_info: %w", err)
 	}
 	if err := sys.target.setUp(ctx); err != nil {
 		return "", err
@@ -398,11 +398,11 @@ func (sys *system) observe(ctx context.Context, name string) (*telemetry.Telemet
 func (sys *system) log(name string) (*os.File, error) {
 	path := sys.logPath(name)
 	if err := os.Rename(path, path+".1"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("keeping the last log: %w", err)
+		return nil, fmt.Errorf("keep the last log: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("opening a log: %w", err)
+		return nil, fmt.Errorf("open a log: %w", err)
 	}
 	sys.logs = append(sys.logs, f)
 	return f, nil

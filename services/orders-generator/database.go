@@ -34,7 +34,7 @@ func openDatabase(ctx context.Context, cfg Config, tracer trace.Tracer) (*databa
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
-		return nil, fmt.Errorf("opening the pool of connections to PostgreSQL at %s: %w", cfg.address(), err)
+		return nil, fmt.Errorf("open the pool of connections to PostgreSQL at %s: %w", cfg.address(), err)
 	}
 	return &database{pool: pool, tracer: tracer, name: cfg.Database}, nil
 }
@@ -44,12 +44,12 @@ func (d *database) ready(ctx context.Context, createTable bool) error {
 	if createTable {
 		// One simple-protocol call, hence one transaction.
 		if _, err := d.pool.Exec(ctx, orders.SQL, pgx.QueryExecModeSimpleProtocol); err != nil {
-			return fmt.Errorf("creating table %s: %w", table, err)
+			return fmt.Errorf("create table %s: %w", table, err)
 		}
 	}
 	var exists bool
 	if err := d.pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", table).Scan(&exists); err != nil {
-		return fmt.Errorf("connecting to PostgreSQL: %w", err)
+		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
 	if !exists {
 		return fmt.Errorf("table %s does not exist: create it with examples/orders/orders.sql, or start with --create-table",
@@ -97,7 +97,7 @@ func (d *database) write(ctx context.Context, c *changes, now time.Time) (ids []
 		batch.Queue("DELETE FROM retail.orders_info WHERE orderid = ANY($1::int[])", c.deletes)
 	}
 	if err := d.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, fmt.Errorf("writing %d changes to %s: %w", c.len(), table, err)
+		return nil, fmt.Errorf("write %d changes to %s: %w", c.len(), table, err)
 	}
 	return ids, nil
 }

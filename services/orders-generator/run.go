@@ -54,7 +54,7 @@ func (g *generator) readiness() error {
 		return nil
 	}
 	if g.lastError == "" {
-		return errors.New("connecting to the database")
+		return errors.New("connect to the database")
 	}
 	return errors.New(g.lastError)
 }

@@ -226,10 +226,10 @@ func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string
 		identity[len(identity)-1]+") | summarize n=count() by "+strings.Join(identity,
 		", ")+" | where n > 1 | summarize tolong(coalesce(sum(n - 1), 0))")
 	if err != nil {
-		return nil, fmt.Errorf("counting rows that came more than once: %w", err)
+		return nil, fmt.Errorf("count rows that came more than once: %w", err)
 	}
 	if len(found.Rows) != 1 {
-		return nil, fmt.Errorf("counting rows that came more than once: %d rows answered", len(found.Rows))
+		return nil, fmt.Errorf("count rows that came more than once: %d rows answered", len(found.Rows))
 	}
 	n, err := strconv.ParseInt(found.Rows[0][0], 10, 64)
 	return &n, err
@@ -250,9 +250,9 @@ func (r *tableReader) doubled(ctx context.Context, to route.Route, topic string)
 	case kusto.Unauthorized(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("counting rows of batches that came more than once: %w", err)
+		return nil, fmt.Errorf("count rows of batches that came more than once: %w", err)
 	case len(found.Rows) != 1:
-		return nil, fmt.Errorf("counting rows of batches that came more than once: %d rows answered", len(found.Rows))
+		return nil, fmt.Errorf("count rows of batches that came more than once: %d rows answered", len(found.Rows))
 	}
 	n, err := strconv.ParseInt(found.Rows[0][0], 10, 64)
 	if n == 0 {

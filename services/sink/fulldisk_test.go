@@ -88,7 +88,7 @@ func TestABrokerWhoseDiskIsFullIsWaitedForAndNothingIsLostOrRepeated(t *testing.
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		for _, err := range r.retries {
-			if err != nil && strings.Contains(err.Error(), "reading the topics of group connect-"+s.name) {
+			if err != nil && strings.Contains(err.Error(), "read the topics of group connect-"+s.name) {
 				return nil
 			}
 		}

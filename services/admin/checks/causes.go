@@ -58,7 +58,7 @@ var ways = []way{
 	{[]string{"certificate has expired", "certificate is not yet valid"},
 		"renew the server's certificate, and see that the clocks of both machines are right", true},
 	{[]string{"first record does not look like a tls handshake", "is tls missing", "http response to https",
-		"server gave http response"},
+		"server gave http response", "with tls but an http server"},
 		"one side speaks TLS and the other does not: correct the protocol or the port in the configuration", true},
 	{[]string{"speaks tls from the first byte"},
 		"the server speaks TLS and is asked without: correct the protocol or the port in the configuration", true},

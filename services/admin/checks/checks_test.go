@@ -197,7 +197,7 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		}, Capture, warning, isDegraded, "active for the server process 7",
 			"Another process reads this slot: stop it; it goes on by itself"},
 		"a missing slot": {func(v view) { slot(v).Missing, v.Pipeline.Capture.DurableLsn = true, "0/1" },
-			Slot, failure, isBroken, "no slot debezium any more", "calypsoctl offsets reset src"},
+			Slot, failure, isBroken, "no longer has the slot debezium", "calypsoctl offsets reset src"},
 		"a lost slot": {func(v view) { slot(v).WalStatus = "lost" }, Slot, failure, isBroken,
 			"slot debezium lost", "pg_drop_replication_slot('debezium')"},
 		"a slot in danger": {func(v view) { slot(v).WalStatus = "unreserved" }, Slot, warning, isDegraded,
@@ -305,7 +305,7 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 			Ingestion, warning, isDegraded, "not found", "calypsoctl describe adx"},
 		"brokers that are away": {func(v view) {
 			fail(sink(v), sinkv1.Sink_OBSTACLE_ELSEWHERE,
-				"reading topic shop.orders: EOF")
+				"read topic shop.orders: EOF")
 		}, Ingestion, warning, isDegraded, "EOF", "it is not the cluster"},
 		"an error of a worker that does not say what stands in the way": {func(v view) {
 			fail(sink(v), sinkv1.Sink_OBSTACLE_UNSPECIFIED, "ingest into shop.orders: x [HTTP 429]")

@@ -278,7 +278,7 @@ func exportCommand(s *session) *cobra.Command {
 				}
 				delete(r.Connector.Config, "name")
 				if err := encoder.Encode(document{Name: name, Config: r.Connector.Config}); err != nil {
-					return fmt.Errorf("writing YAML: %w", err)
+					return fmt.Errorf("write YAML: %w", err)
 				}
 			}
 			return encoder.Close()

@@ -67,11 +67,11 @@ func getOffsetsCommand(s *session) *cobra.Command {
 func offsetText(o *connectorv1.Offset) (line [2]string, err error) {
 	partition, err := connector.OffsetJSON(o.GetPartition())
 	if err != nil {
-		return line, fmt.Errorf("reading a partition: %w", err)
+		return line, fmt.Errorf("read a partition: %w", err)
 	}
 	position, err := connector.OffsetJSON(o.GetOffset())
 	if err != nil {
-		return line, fmt.Errorf("reading the offset of %s: %w", partition, err)
+		return line, fmt.Errorf("read the offset of %s: %w", partition, err)
 	}
 	return [2]string{string(partition), string(position)}, nil
 }
@@ -389,7 +389,7 @@ func showMove(s *session, m moved) error {
 	if s.output == "json" {
 		text, err := protojson.Marshal(m)
 		if err != nil {
-			return fmt.Errorf("writing JSON: %w", err)
+			return fmt.Errorf("write JSON: %w", err)
 		}
 		_, err = fmt.Fprintf(s.out, "%s\n", text)
 		return err

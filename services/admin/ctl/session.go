@@ -74,12 +74,12 @@ func (s *session) show(answer proto.Message, table func(*table)) error {
 	if s.output == "json" {
 		text, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(answer)
 		if err != nil {
-			return fmt.Errorf("writing JSON: %w", err)
+			return fmt.Errorf("write JSON: %w", err)
 		}
 		// protojson varies its spaces on purpose; files in version control should not.
 		var stable bytes.Buffer
 		if err := json.Indent(&stable, text, "", "  "); err != nil {
-			return fmt.Errorf("writing JSON: %w", err)
+			return fmt.Errorf("write JSON: %w", err)
 		}
 		_, err = fmt.Fprintf(s.out, "%s\n", &stable)
 		return err

@@ -82,7 +82,7 @@ func showVerification(s *session, event *adminv1.VerifyPipelineResponse) error {
 	if s.output == "json" {
 		text, err := protojson.Marshal(event)
 		if err != nil {
-			return fmt.Errorf("writing JSON: %w", err)
+			return fmt.Errorf("write JSON: %w", err)
 		}
 		_, err = fmt.Fprintf(s.out, "%s\n", text)
 		return err

@@ -43,7 +43,7 @@ func New(ctx context.Context, own *grpc.ClientConn) (http.Handler, error) {
 		ordersv1.RegisterOrdersServiceHandler,
 	} {
 		if err := register(ctx, mux, own); err != nil {
-			return nil, fmt.Errorf("registering the gateway: %w", err)
+			return nil, fmt.Errorf("register the gateway: %w", err)
 		}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

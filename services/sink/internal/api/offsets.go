@@ -66,18 +66,18 @@ type prover struct {
 func (p *prover) prove(ctx context.Context, internal []string) (out []*sinkv1.ProvenOffset, err error) {
 	topics, err := p.brokers.ListTopics(ctx, p.of.Topics...) // all where a pattern says which
 	if err != nil {
-		return nil, fmt.Errorf("listing topics: %w", err)
+		return nil, fmt.Errorf("list topics: %w", err)
 	}
 	committed, err := p.brokers.FetchOffsets(ctx, p.of.Group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("reading the offsets of group %s: %w", p.of.Group, err)
+		return nil, fmt.Errorf("read the offsets of group %s: %w", p.of.Group, err)
 	}
 	for _, topic := range topics.Sorted() {
 		if p.of.Pattern != nil && (slices.Contains(internal, topic.Topic) || !p.of.Pattern.Matches(topic.Topic)) {
 			continue
 		}
 		if topic.Err != nil {
-			return nil, fmt.Errorf("listing topic %s: %w", topic.Topic, topic.Err)
+			return nil, fmt.Errorf("list topic %s: %w", topic.Topic, topic.Err)
 		}
 		found, err := p.topic(ctx, topic, committed)
 		if err != nil {
@@ -94,7 +94,7 @@ func (p *prover) topic(ctx context.Context, topic kadm.TopicDetail,
 	begins, errBegins := p.brokers.ListStartOffsets(ctx, topic.Topic)
 	ends, errEnds := p.brokers.ListEndOffsets(ctx, topic.Topic)
 	if err := errors.Join(errBegins, errEnds); err != nil {
-		return nil, fmt.Errorf("reading where topic %s begins and ends: %w", topic.Topic, err)
+		return nil, fmt.Errorf("read where topic %s begins and ends: %w", topic.Topic, err)
 	}
 	id := ""
 	if topic.ID != (kadm.TopicID{}) {
@@ -108,7 +108,7 @@ func (p *prover) topic(ctx context.Context, topic kadm.TopicDetail,
 		begin, _ := begins.Lookup(topic.Topic, number)
 		end, _ := ends.Lookup(topic.Topic, number)
 		if err := cmp.Or(begin.Err, end.Err); err != nil {
-			return nil, fmt.Errorf("reading where partition %d of topic %s begins and ends: %w", number, topic.Topic, err)
+			return nil, fmt.Errorf("read where partition %d of topic %s begins and ends: %w", number, topic.Topic, err)
 		}
 		if end.Offset == 0 { // nothing was ever read of it
 			continue

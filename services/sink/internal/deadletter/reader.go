@@ -189,7 +189,7 @@ func (l *topicClient) Resolutions(ctx context.Context) (*resolution.Log, error) 
 func (l *topicClient) topicID(ctx context.Context) (string, error) {
 	topics, err := kadm.NewClient(l.client).ListTopics(ctx, l.topic)
 	if err != nil {
-		return "", fmt.Errorf("looking for topic %s: %w", l.topic, err)
+		return "", fmt.Errorf("look for topic %s: %w", l.topic, err)
 	}
 	if id := topics[l.topic].ID; id != (kadm.TopicID{}) {
 		return id.String(), nil
@@ -256,13 +256,13 @@ func CompareIDs(a, b string) int {
 func (l *topicClient) scan(ctx context.Context, topic string, each func(*kgo.Record)) (map[int32]int64, error) {
 	ends, err := kadm.NewClient(l.client).ListEndOffsets(ctx, topic)
 	if err != nil {
-		return nil, fmt.Errorf("reading the end of topic %s: %w", topic, err)
+		return nil, fmt.Errorf("read the end of topic %s: %w", topic, err)
 	}
 	until := map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) {
 		switch {
 		case o.Err != nil && !errors.Is(o.Err, kerr.UnknownTopicOrPartition):
-			err = errors.Join(err, fmt.Errorf("reading the end of partition %d of topic %s: %w", o.Partition, topic, o.Err))
+			err = errors.Join(err, fmt.Errorf("read the end of partition %d of topic %s: %w", o.Partition, topic, o.Err))
 		case o.Err == nil && o.Offset > 0:
 			until[o.Partition] = o.Offset
 		}
@@ -276,7 +276,7 @@ func (l *topicClient) scan(ctx context.Context, topic string, each func(*kgo.Rec
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading topic %s: %w", topic, err)
+		return nil, fmt.Errorf("read topic %s: %w", topic, err)
 	}
 	return until, nil
 }
@@ -290,7 +290,7 @@ func (l *topicClient) noteBatch(ctx context.Context, b *resolution.Batch) (bool,
 	}
 	noted, err := l.note(ctx, &kgo.Record{Key: b.Key(), Value: value})
 	if err != nil {
-		return false, fmt.Errorf("noting which dead letters are sent: %w", err)
+		return false, fmt.Errorf("note which dead letters are sent: %w", err)
 	}
 	return noted[0].Offset == b.At, nil
 }
@@ -306,7 +306,7 @@ func (l *topicClient) endBatch(ctx context.Context, b *resolution.Batch, ingeste
 		}
 	}
 	if _, err := l.note(ctx, append(records, &kgo.Record{Key: b.Key()})...); err != nil {
-		return fmt.Errorf("noting what became of dead letters: %w", err)
+		return fmt.Errorf("note what became of dead letters: %w", err)
 	}
 	return nil
 }
@@ -322,7 +322,7 @@ func (l *topicClient) Resolve(ctx context.Context, found []Letter, how, of strin
 		return err
 	}
 	if _, err := l.note(ctx, records...); err != nil {
-		return fmt.Errorf("noting dead letters as %s: %w", how, err)
+		return fmt.Errorf("note dead letters as %s: %w", how, err)
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func openTopic(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *
 		replication: s.DeadReplication, hidden: env.Hidden}
 	var err error
 	if l.client, err = l.plain(); err != nil {
-		return nil, fmt.Errorf("connecting to the dead letter topic %s: %w", s.DeadTopic, err)
+		return nil, fmt.Errorf("connect to the dead letter topic %s: %w", s.DeadTopic, err)
 	}
 	err = waits.Do(ctx, func(ctx context.Context) error {
 		return makeTopic(ctx, l.client, s.DeadTopic, s.DeadReplication, nil)
@@ -107,10 +107,10 @@ func makeTopic(ctx context.Context, client *kgo.Client, topic string, replicatio
 		return retry.Permanent(fmt.Errorf("making topic %s: %w. %s", topic, err, kafka.TopicRemedy(err)))
 	case errors.Is(err, kerr.InvalidReplicationFactor), errors.Is(err, kerr.InvalidTopicException):
 		return retry.Permanent(
-			fmt.Errorf("making topic %s: %w. Make it yourself, or fix errors.deadletterqueue.topic.replication.factor", topic,
+			fmt.Errorf("make topic %s: %w. Make it yourself, or fix errors.deadletterqueue.topic.replication.factor", topic,
 				err))
 	}
-	return fmt.Errorf("making topic %s: %w", topic, err)
+	return fmt.Errorf("make topic %s: %w", topic, err)
 }
 
 // write returns when the letters are durable.
@@ -157,7 +157,7 @@ func (l *topicClient) write(ctx context.Context, records []batch.Refused) error 
 			r.Offset, r.Partition, r.Topic, err, l.connector, r.Offset+1))
 	}
 	if err != nil {
-		return fmt.Errorf("writing to the dead letter topic %s: %w", l.topic, err)
+		return fmt.Errorf("write to the dead letter topic %s: %w", l.topic, err)
 	}
 	return nil
 }

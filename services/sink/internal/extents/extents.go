@@ -36,7 +36,7 @@ func (r Reader) Delivered(ctx context.Context, topic, id string) (map[int32]bool
 			continue // nothing is known of it
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading the tags of %s.%s: %w", to.Database, to.Table, err)
+			return nil, fmt.Errorf("read the tags of %s.%s: %w", to.Database, to.Table, err)
 		}
 		for _, row := range found.Rows {
 			if n, err := strconv.ParseInt(row[0], 10, 32); err == nil {
@@ -64,7 +64,7 @@ func (r Reader) Cuts(ctx context.Context, topic string, partition int32, id stri
 			continue // a table that is not there has nothing
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading the tags of %s.%s: %w", to.Database, to.Table, err)
+			return nil, fmt.Errorf("read the tags of %s.%s: %w", to.Database, to.Table, err)
 		}
 		for _, row := range found.Rows {
 			m := pattern.FindStringSubmatch(row[0])

@@ -108,6 +108,6 @@ func (l *Loop) failed(f kgo.FetchTopicPartition) {
 		if f.Topic == "" { // it is about the group, or all brokers
 			from = "the topics of group " + l.of.Spec.Group
 		}
-		l.of.Env.Retrying(fmt.Errorf("reading %s: %w", from, f.Err))
+		l.of.Env.Retrying(fmt.Errorf("read %s: %w", from, f.Err))
 	}
 }

@@ -147,7 +147,7 @@ func (r *bisection) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, 
 		}
 		for _, f := range fetches.Errors() {
 			if !errors.Is(f.Err, context.DeadlineExceeded) {
-				return nil, fmt.Errorf("reading offsets %s of partition %d of %s again: %w", c, r.tp.Partition, r.tp.Topic, f.Err)
+				return nil, fmt.Errorf("read offsets %s of partition %d of %s again: %w", c, r.tp.Partition, r.tp.Topic, f.Err)
 			}
 		}
 		if fetches.NumRecords() > 0 {

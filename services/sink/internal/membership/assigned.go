@@ -40,13 +40,13 @@ func (m *Membership) assigned(added map[string][]int32) {
 		a.committed, err = m.offsets(ctx, names)
 		return err
 	}); err != nil {
-		m.of.Fail(fmt.Errorf("reading the offsets of group %s: %w", m.of.Spec.Group, err))
+		m.of.Fail(fmt.Errorf("read the offsets of group %s: %w", m.of.Spec.Group, err))
 		return
 	}
 	notes := m.notes.read()
 	var err error
 	if a.delivered, err = m.deliveredBefore(added, a.committed, notes); err != nil {
-		m.of.Fail(fmt.Errorf("looking whether tables have batches of partitions without offsets: %w", err))
+		m.of.Fail(fmt.Errorf("look whether tables have batches of partitions without offsets: %w", err))
 		return
 	}
 	for topic := range added {

@@ -61,7 +61,7 @@ func (n commitNotes) keep(partitions []batch.Source) error {
 		}
 	}
 	if err := writes.Wait(); err != nil {
-		return fmt.Errorf("noting which partitions have offsets: %w", err)
+		return fmt.Errorf("note which partitions have offsets: %w", err)
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ const reasonOffsetsLost = "OFFSETS_LOST"
 func (n commitNotes) lost(partitions []batch.Source) error {
 	slices.SortFunc(partitions, batch.Source.Compare)
 	return fmt.Errorf(
-		"going on in %s: group %s has committed offsets there, and the brokers no longer have any of them: they keep those of a group without members for offsets.retention.minutes, "+
+		"continue in %s: group %s has committed offsets there, and the brokers no longer have any of them: they keep those of a group without members for offsets.retention.minutes, "+
 			"or somebody has deleted them (%s). Have it go on where the tables prove that it was: calypsoctl offsets recover %[4]s. "+
 			"Or set the offsets: calypsoctl offsets set %[4]s -f FILE, or PATCH /connectors/%[4]s/offsets of the stopped connector, "+
 			"with an offset of null for each partition to read from the beginning, where rows that are in the table already come twice; calypsoctl offsets reset %[4]s does so for all partitions",

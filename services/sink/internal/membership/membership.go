@@ -75,7 +75,7 @@ func Join(ctx context.Context, of Task) (*Membership, error) {
 		kgo.OnPartitionsRevoked(callback("revocation of partitions", m.revoked)),
 		kgo.OnPartitionsLost(callback("loss of partitions", m.lost)))...)
 	if err != nil {
-		return nil, fmt.Errorf("joining consumer group %s: %w", of.Spec.Group, err)
+		return nil, fmt.Errorf("join consumer group %s: %w", of.Spec.Group, err)
 	}
 	of.Env.Started()
 	m.Topics = &topics.Reader{Env: of.Env, Spec: of.Spec, Client: m.Client, Registry: of.Topics, Partitions: m.Partitions,

@@ -254,13 +254,13 @@ func (c *Committer) commitOnce(positions map[batch.Source]*request) error {
 				if errors.Is(err, kerr.OffsetMetadataTooLarge) && positions[tp] != nil {
 					positions[tp].answer(
 						retry.Permanent(fmt.Errorf(
-							"committing partition %d of %s: %w. The brokers' offset.metadata.max.bytes must be at least %d: "+
+							"commit partition %d of %s: %w. The brokers' offset.metadata.max.bytes must be at least %d: "+
 								"what was sent to ADX is noted beside the offset", p.Partition, t.Topic, err, ledger.MaxMetadata)))
 					delete(positions, tp)
 					continue
 				}
 				if err != nil {
-					result = fmt.Errorf("committing partition %d of %s: %w", p.Partition, t.Topic, err)
+					result = fmt.Errorf("commit partition %d of %s: %w", p.Partition, t.Topic, err)
 				} else if r := positions[tp]; r != nil {
 					r.answer(nil)
 					delete(positions, tp)

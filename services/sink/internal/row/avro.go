@@ -33,7 +33,7 @@ func WriteAvro(out io.Writer, rows io.Reader, columns []Column) error {
 	file, err := ocf.NewWriter(out, schema, ocf.WithCodec(ocf.DeflateCodec(flate.DefaultCompression)),
 		ocf.WithBlockCount(avroBlock))
 	if err != nil {
-		return fmt.Errorf("beginning an Avro file: %w", err)
+		return fmt.Errorf("begin an Avro file: %w", err)
 	}
 	var record []byte
 	err = eachRow(rows, columns, func(values [][]byte) error {
@@ -45,7 +45,7 @@ func WriteAvro(out io.Writer, rows io.Reader, columns []Column) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("writing an Avro file: %w", err)
+		return fmt.Errorf("write an Avro file: %w", err)
 	}
 	return file.Close()
 }

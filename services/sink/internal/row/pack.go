@@ -88,7 +88,7 @@ func eachRow(rows io.Reader, columns []Column, each func(values [][]byte) error)
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("reading rows: %w", err)
+			return fmt.Errorf("read rows: %w", err)
 		}
 		if len(long) > 0 {
 			line = append(long, line...)

@@ -40,7 +40,7 @@ func WriteParquet(out io.Writer, rows io.Reader, columns []Column) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("writing a Parquet file: %w", err)
+		return fmt.Errorf("write a Parquet file: %w", err)
 	}
 	return file.Close()
 }

@@ -71,7 +71,7 @@ func (c *Conversion) Apply(r *kgo.Record) (*kgo.Record, error) {
 	out.Topic, out.Value = in.Topic, nil
 	if in.Value != nil {
 		if out.Value, err = c.out.Encode(nil, in.Topic, in.ValueSchema, in.Value); err != nil {
-			return nil, fmt.Errorf("writing the transformed value: %w", err)
+			return nil, fmt.Errorf("write the transformed value: %w", err)
 		}
 	}
 	return &out, nil

@@ -92,7 +92,7 @@ func (p *Task) Keep(ctx context.Context, n *Notice,
 		return err
 	}
 	if err := persist(ctx, func(ctx context.Context) error { return p.env.Note(ctx, n.noteName(), note) }); err != nil {
-		return fmt.Errorf("noting that %s: %w", n.Summary, err)
+		return fmt.Errorf("note that %s: %w", n.Summary, err)
 	}
 	if before == nil {
 		p.say(n)
