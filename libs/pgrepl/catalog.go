@@ -22,7 +22,7 @@ type Table struct {
 // String is schema.table, unquoted: the form that filters match and Debezium's data collections have.
 func (t Table) String() string { return t.Schema + "." + t.Name }
 
-// Catalog knows tables and types. It reads all captured tables with a fixed number of queries at
+// Catalog knows tables and types. It reads all captured tables with a few queries for 500 at
 // the start and a table again when the stream describes it, which is before its first change and
 // after what may have altered it. It is used by one goroutine.
 type Catalog struct {
@@ -164,11 +164,20 @@ func (c *Catalog) Unreadable(oid uint32) ([]string, error) {
 	return names, nil
 }
 
+// loadedAtOnce is how many tables one query reads: what a server may answer is bounded.
+const loadedAtOnce = 500
+
 // Load reads the given tables, replacing what is known of them.
 func (c *Catalog) Load(oids []uint32) error {
-	if len(oids) == 0 {
-		return nil
+	for some := range slices.Chunk(oids, loadedAtOnce) {
+		if err := c.load(some); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (c *Catalog) load(oids []uint32) error {
 	loaded := make(map[uint32]*tableEntry, len(oids))
 	typesOf := make(map[uint32][]uint32)
 	if err := c.loadColumns(oids, loaded, typesOf); err != nil {

@@ -186,7 +186,11 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	attempt, made := c.dialer(ctx, &cfg.Config)
-	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend { return pgproto3.NewFrontend(newGuard(r), w) }
+	var guarded *guard
+	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		guarded = newGuard(r)
+		return pgproto3.NewFrontend(guarded, w)
+	}
 	conn, err := pgx.ConnectConfig(attempt, cfg)
 	if err != nil {
 		return nil, connectError(c, made, err)
@@ -198,6 +202,7 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 		Disconnect(conn)
 		return nil, err
 	}
+	guarded.most = maxAnswer
 	for _, s := range c.InitialStatements {
 		if _, err := conn.Exec(ctx, s); err != nil {
 			Disconnect(conn)

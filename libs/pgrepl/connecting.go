@@ -161,6 +161,9 @@ func unreachable(op string, decisive error, met unmet) error {
 	if stranger, ok := errors.AsType[*banner.Stranger](decisive); ok {
 		return answeredByOther(op, stranger)
 	}
+	if bound, ok := errors.AsType[*Error](decisive); ok {
+		return &Error{bound.Reason, op, bound.Err, bound.Remedy}
+	}
 	if errors.Is(decisive, syscall.ENETUNREACH) || errors.Is(decisive, syscall.EADDRNOTAVAIL) {
 		return &Error{ReasonUnreachable, op, met,
 			"This machine has no way to the address, as where a host has only an IPv6 address (Supabase's direct connections without its IPv4 add-on) and containers have none: " +

@@ -41,6 +41,7 @@ const (
 	ReasonPluginRefused   Reason = "PLUGIN_REFUSED"
 	ReasonPooler          Reason = "POOLER_REFUSES"
 	ReasonStandby         Reason = "SERVER_IS_STANDBY"
+	ReasonAnswer          Reason = "ANSWER_TOO_LARGE"
 	ReasonUnreachable     Reason = "SERVER_UNREACHABLE"
 	ReasonTLS             Reason = "TLS_FAILED"
 )

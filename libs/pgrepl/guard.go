@@ -14,11 +14,18 @@ const (
 	maxGreetings  = 4096     // the number of such messages, each of which may be a question that the driver answers
 	maxParameters = 1 << 20  // names and values of all parameters reported
 	maxNotice     = 16 << 20 // any message that is no row
+	// maxAnswer is the answer to one query, of which readers keep most, with what keeping a message takes besides:
+	// some 300,000 tables. Rows of tables come by COPY, which this does not bound.
+	maxAnswer = 64 << 20
+	// maxReply is the answer to a query that sets a connection up, or to a command of replication.
+	maxReply   = 1 << 20
+	perRow     = 32
+	perMessage = 4 << 10 // of others: a driver keeps the result of each statement
 )
 
 // guard is what a connection is read through. It follows the frames of PostgreSQL's protocol and
-// ends a connection whose server exceeds the bounds. Data is not its business: a row is as large as
-// it is.
+// ends a connection whose server exceeds the bounds, with an Error of ReasonAnswer. What COPY brings
+// is not its business: a row is as large as it is.
 type guard struct {
 	r io.Reader
 	// head is the type and length of the message that begins; have bytes of it have come.
@@ -28,6 +35,8 @@ type guard struct {
 	left   int
 	report []byte
 	ready  bool
+	// answer is what has come of the answer to the query that runs, and most what may come.
+	answer, most int
 	// greetings counts the messages until the server is ready, and greeting is the sum of their sizes.
 	greetings int
 	greeting  int
@@ -37,7 +46,18 @@ type guard struct {
 	err        error
 }
 
-func newGuard(r io.Reader) *guard { return &guard{r: r, parameters: make(map[string]int)} }
+// unkept are the types of messages that nobody keeps: data of COPY, notices, and parameters, which have a bound too.
+var unkept = []byte("dSN")
+
+// exceeded ends the connection.
+func (g *guard) exceeded(format string, args ...any) {
+	g.err = &Error{ReasonAnswer, "read what the server sends", fmt.Errorf(format, args...),
+		"No PostgreSQL sends that: see what answers at database.hostname and database.port."}
+}
+
+func newGuard(r io.Reader) *guard {
+	return &guard{r: r, most: maxReply, parameters: make(map[string]int)}
+}
 
 // Read implements io.Reader.
 func (g *guard) Read(p []byte) (int, error) {
@@ -71,24 +91,31 @@ func (g *guard) follow(b []byte) []byte {
 		return b[n:]
 	}
 	g.have, g.left = 0, int(binary.BigEndian.Uint32(g.head[1:]))-4
-	if !g.ready {
+	switch {
+	case !g.ready:
 		g.greetings++
 		g.greeting += max(g.left, 0)
+	case g.head[0] == 'D':
+		g.answer += max(g.left, 0) + perRow
+	case !bytes.ContainsRune(unkept, rune(g.head[0])):
+		g.answer += max(g.left, 0) + perMessage
 	}
 	switch {
 	case g.left < 0:
-		g.err = fmt.Errorf("the server sent a message of type %q with a length of %d", g.head[0], g.left+4)
+		g.exceeded("the server sent a message of type %q with a length of %d", g.head[0], g.left+4)
 	case !g.ready && g.greetings > maxGreetings:
-		g.err = fmt.Errorf("the server sent %d messages before it was ready for a query; the limit is %d",
+		g.exceeded("the server sent %d messages before it was ready for a query; the limit is %d",
 			g.greetings, maxGreetings)
 	case !g.ready && g.greeting > maxGreeting:
-		g.err = fmt.Errorf("the server sent messages of %d bytes before it was ready for a query; the limit is %d",
+		g.exceeded("the server sent messages of %d bytes before it was ready for a query; the limit is %d",
 			g.greeting, maxGreeting)
 	case g.head[0] != 'D' && g.head[0] != 'd' && g.left > maxNotice:
-		g.err = fmt.Errorf("the server sent a message of type %q with %d bytes; the limit is %d", g.head[0],
+		g.exceeded("the server sent a message of type %q with %d bytes; the limit is %d", g.head[0],
 			g.left, maxNotice)
 	case g.head[0] == 'S' && g.left > maxParameters:
-		g.err = fmt.Errorf("the server reported a parameter of %d bytes; the limit is %d for all", g.left, maxParameters)
+		g.exceeded("the server reported a parameter of %d bytes; the limit is %d for all", g.left, maxParameters)
+	case g.answer > g.most:
+		g.exceeded("the server answered a query with more than it may, which is no COPY; the limit is %d bytes", g.most)
 	case g.left == 0:
 		g.end()
 	}
@@ -99,13 +126,13 @@ func (g *guard) follow(b []byte) []byte {
 func (g *guard) end() {
 	switch g.head[0] {
 	case 'Z':
-		g.ready = true
+		g.ready, g.answer = true, 0
 	case 'S':
 		name, _, _ := bytes.Cut(g.report, []byte{0})
 		g.size += len(g.report) - g.parameters[string(name)]
 		g.parameters[string(name)] = len(g.report)
 		if g.size > maxParameters {
-			g.err = fmt.Errorf("the server reported %d parameters of %d bytes; the limit is %d", len(g.parameters),
+			g.exceeded("the server reported %d parameters of %d bytes; the limit is %d", len(g.parameters),
 				g.size, maxParameters)
 		}
 		g.report = g.report[:0]
