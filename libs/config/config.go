@@ -31,7 +31,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/spelling"
 )
 
-// ErrHelp is returned when --help or -h was given; Usage has been written then.
+// ErrHelp is returned when --help, -h or --version was given; what it asks for has been written then.
 var ErrHelp = errors.New("help was asked for")
 
 // Program says whose settings are loaded.
@@ -40,6 +40,10 @@ type Program struct {
 	Name string
 	// About says in a paragraph what the program does.
 	About string
+	// Version is what --version prints (version.Line); without one there is no such flag.
+	Version string
+	// Prefix is what the names of environment variables begin with; CALYPSO_ if empty.
+	Prefix string
 	// Examples are commands worth trying, shown by --help.
 	Examples []string
 	// LookupEnv reads the environment, Environ lists it, Output is where --help goes; the process's own if nil.
@@ -49,16 +53,21 @@ type Program struct {
 }
 
 // Load fills into, a pointer to a struct, from args (without the program's name) and the environment. Warnings name
-// variables that begin with CALYPSO_ and are near to a setting's but are none: probably slips.
+// variables that begin with the prefix and are near to a setting's but are none: probably slips.
 func (p Program) Load(into any, args []string) (warnings []string, err error) {
 	p = p.withDefaults()
 	settings, sections, err := declared(reflect.ValueOf(into))
 	if err != nil {
 		return nil, err
 	}
-	given, faults := parseFlags(settings, args)
+	p.rename(settings)
+	given, faults := p.parseFlags(settings, args)
 	if _, help := given["help"]; help {
 		p.Usage(into)
+		return nil, ErrHelp
+	}
+	if _, version := given["version"]; version {
+		fmt.Fprintln(p.Output, p.Version)
 		return nil, ErrHelp
 	}
 	for _, setting := range settings {
@@ -99,6 +108,9 @@ func (p Program) withDefaults() Program {
 	}
 	if p.Environ == nil {
 		p.Environ = os.Environ
+	}
+	if p.Prefix == "" {
+		p.Prefix = usualPrefix
 	}
 	if p.Output == nil {
 		p.Output = os.Stdout
@@ -188,14 +200,27 @@ func declaredIn(structure reflect.Value, prefix string, initialize func(field re
 	return settings, sections, nil
 }
 
+// usualPrefix is what variables begin with unless a program has a Prefix.
+const usualPrefix = "CALYPSO_"
+
+// rename gives the settings' own variables the program's prefix.
+func (p Program) rename(settings []setting) {
+	for _, s := range settings {
+		s.variables[0] = p.Prefix + strings.TrimPrefix(s.variables[0], usualPrefix)
+	}
+}
+
 func variable(name string) string {
-	return "CALYPSO_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
+	return usualPrefix + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
 }
 
 // parseFlags accepts --name=value, --name value, and --name for a boolean, with one dash or two.
-func parseFlags(settings []setting, args []string) (given map[string]string, faults []error) {
+func (p Program) parseFlags(settings []setting, args []string) (given map[string]string, faults []error) {
 	given = map[string]string{}
 	names := map[string]bool{"help": true} // name -> may stand alone
+	if p.Version != "" {
+		names["version"] = true
+	}
 	for _, s := range settings {
 		if s.secret {
 			names[s.name+"-file"] = false
@@ -219,7 +244,7 @@ func parseFlags(settings []setting, args []string) (given map[string]string, fau
 		case !known && hasKey(names, name+"-file"):
 			faults = append(faults,
 				fmt.Errorf("--%s: secrets are not taken from the command line, which others can see; use --%s-file or %s", name,
-					name, variable(name)))
+					name, p.Prefix+strings.TrimPrefix(variable(name), usualPrefix)))
 			if !assigned && i+1 < len(args) {
 				i++
 			}
@@ -339,7 +364,7 @@ func assign(field reflect.Value, text string) error {
 	return nil
 }
 
-// slips are variables that begin with CALYPSO_ and nearly name a setting. Others belong to other services.
+// slips are variables that begin with the prefix and nearly name a setting. Others belong to other services.
 func (p Program) slips(settings []setting) []string {
 	known := map[string]bool{}
 	var variables []string
@@ -352,7 +377,7 @@ func (p Program) slips(settings []setting) []string {
 	var warnings []string
 	for _, assignment := range p.Environ() {
 		name, _, _ := strings.Cut(assignment, "=")
-		if !strings.HasPrefix(name, "CALYPSO_") || known[name] {
+		if !strings.HasPrefix(name, p.Prefix) || known[name] {
 			continue
 		}
 		if near := spelling.Nearest(name, slices.Values(variables)); near != "" {

@@ -14,6 +14,7 @@ func (p Program) Usage(into any) {
 	if err != nil {
 		panic(err)
 	}
+	p.rename(settings)
 	out := p.Output
 	fmt.Fprintf(out, "Usage: %s [--setting=value …]\n\n%s\n\n", p.Name, wrap(p.About, ""))
 	fmt.Fprintf(out, "%s\n",
@@ -30,6 +31,9 @@ func (p Program) Usage(into any) {
 		if s.hasInit && s.initial != "" {
 			fmt.Fprintf(out, "      Default: %s\n", s.initial)
 		}
+	}
+	if p.Version != "" {
+		fmt.Fprintf(out, "\n  --version\n%s\n", wrap("Print version, commit and Go's version.", "      "))
 	}
 	if len(p.Examples) > 0 {
 		fmt.Fprintf(out, "\nExamples:\n")

@@ -17,6 +17,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/libs/version"
 )
 
 // flushTimeout is how long the last spans and metrics may take to leave.
@@ -25,6 +26,7 @@ const flushTimeout = 5 * time.Second
 // Program is the binary of a service whose settings are a struct S (see package config).
 type Program[S any] struct {
 	config.Program
+	// Version is what the linker was told.
 	Version string
 	// Health is the gRPC address that `<name> healthcheck` asks, for containers whose images hold nothing else.
 	Health func(*S) string
@@ -55,6 +57,7 @@ func (p Program[S]) Execute(ctx context.Context, args []string) error {
 		args = args[1:]
 	}
 	var s S
+	p.Program.Version = version.Line(p.Name, p.Version)
 	warnings, err := p.Load(&s, args)
 	if err != nil {
 		return err

@@ -58,6 +58,13 @@ func TestTheCommandsAreInstalledFromTheModuleAloneWithoutACCompiler(t *testing.T
 		if err != nil || !strings.Contains(string(out), path.Base(c)) {
 			t.Errorf("%s --help: %v\n%s", path.Base(c), err, out)
 		}
+		for _, flag := range []string{"--version", "-version"} {
+			out, err := exec.Command(filepath.Join(bin, path.Base(c)), flag).Output()
+			if want := fmt.Sprintf("%s %s (commit unknown, go", path.Base(c), version); err != nil ||
+				!strings.HasPrefix(string(out), want) {
+				t.Errorf("%s %s: %v\n%s, want %s…", path.Base(c), flag, err, out, want)
+			}
+		}
 	}
 }
 

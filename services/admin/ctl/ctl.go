@@ -14,12 +14,18 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+
+	build "github.com/calypso-cdc/calypso/libs/version"
 )
 
 // Run runs one command line, args without the program's name; it reads files named "-" from in and prints on out.
 func Run(ctx context.Context, version string, args []string, in io.Reader, out io.Writer) error {
 	s := &session{in: in, out: printable{out}}
 	root := rootCommand(s, version)
+	root.SetVersionTemplate(build.Line(root.Name(), version) + "\n")
+	if len(args) > 0 && args[0] == "-version" {
+		args = []string{"--version"}
+	}
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if s.connection != nil {

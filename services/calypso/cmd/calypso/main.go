@@ -12,6 +12,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	build "github.com/calypso-cdc/calypso/libs/version"
 	"github.com/calypso-cdc/calypso/services/calypso"
 )
 
@@ -50,8 +51,8 @@ func run(ctx context.Context, args []string) error {
 		return up(ctx, rest)
 	case "healthcheck":
 		return healthcheck(ctx, rest)
-	case "version", "--version":
-		fmt.Println(version)
+	case "version", "--version", "-version":
+		fmt.Println(build.Line("calypso", version))
 		return nil
 	case "help", "--help", "-h":
 		fmt.Print(usage)
@@ -64,8 +65,9 @@ func run(ctx context.Context, args []string) error {
 func up(ctx context.Context, args []string) error {
 	var s calypso.Settings
 	warnings, err := config.Program{
-		Name:  "calypso up",
-		About: "Runs PostgreSQL, Kafka, Azure Data Explorer (each embedded unless one is given) and all of Calypso, with the orders use case.",
+		Name:    "calypso up",
+		Version: build.Line("calypso", version),
+		About:   "Runs PostgreSQL, Kafka, Azure Data Explorer (each embedded unless one is given) and all of Calypso, with the orders use case.",
 		Examples: []string{"calypso up", "calypso up --rate 1000",
 			"calypso up --no-orders --pg-url postgres://me:secret@db:5432/shop"},
 	}.Load(&s, args)

@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,34 +13,42 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/config"
+	build "github.com/calypso-cdc/calypso/libs/version"
 	"github.com/calypso-cdc/calypso/services/localadx"
 	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 	"github.com/calypso-cdc/calypso/services/localadx/reference"
 )
 
-const usage = `localadx is an Azure Data Explorer on this machine. The Azure SDKs talk to it unmodified.
+// version is set by the linker (-X main.version=…).
+var version = "development"
 
-  localadx                            serve with data under .localadx
-  localadx --database shop            make a database of this name at the start
-  localadx healthcheck                exit with 0 if the server at --http answers, for containers
-  localadx reference                  print what is supported: commands, functions, formats
-
-Try it:
-  curl -s localhost:8082/v1/rest/mgmt  -d '{"db":"NetDefaultDB","csl":".create table T (a:string, b:long)"}'
-  curl -s localhost:8082/v1/rest/mgmt  -d '{"db":"NetDefaultDB","csl":".ingest inline into table T <| x,1"}'
-  curl -s localhost:8082/v2/rest/query -d '{"db":"NetDefaultDB","csl":"T | count"}'
-
-SDKs: the cluster is http://localhost:8082 without credentials, or https://localhost:8443 with any (clients must trust
-ca.pem in the data directory). Use the name localhost, not 127.0.0.1: the SDKs treat it as a local cluster. Queued
-ingestion from Go needs azkustoingest.WithoutEndpointCorrection() and an http.Client that trusts ca.pem.
-
-Every flag can be given as an environment variable: LOCALADX_ and the flag's name in capitals, with _ for -.
-
-Flags:
-`
+// settings are the flags, and the environment variables LOCALADX_….
+type settings struct {
+	HTTP             string        `name:"http" default:"localhost:8082" help:"Address for http, as host:port; :8082 listens on all interfaces."`
+	HTTPS            string        `name:"https" default:"localhost:8443" help:"Address for https, as host:port."`
+	Data             string        `name:"data" default:".localadx" help:"Directory that holds all data."`
+	Databases        []string      `name:"database" default:"NetDefaultDB" help:"Databases to make at the start, separated by commas."`
+	Memory           string        `name:"memory" default:"1GB" help:"Memory that queries and ingestion may use; more goes to disk."`
+	Threads          int           `name:"threads" default:"0" help:"Threads for queries; 0 is one a core."`
+	MaxBatchingTime  time.Duration `name:"max-batching-time" default:"0" help:"Longest time that queued ingestion waits to fill a batch, such as 1s; 0 obeys the tables' batching policies."`
+	MaxResultRows    int64         `name:"max-result-rows" default:"500000" help:"Rows that a query may return."`
+	DiskReserve      int64         `name:"disk-reserve" default:"268435456" help:"Bytes of the disk that stay free: with less, ingestion is refused."`
+	Token            string        `name:"token" help:"Bearer token that clients must send; empty lets everybody in."`
+	Cert             string        `name:"cert" help:"Certificate for https (PEM); without, one is made and ca.pem in the data directory is what to trust."`
+	Key              string        `name:"key" help:"Key of the certificate for https (PEM)."`
+	Names            []string      `name:"names" help:"Further host names and addresses for the certificate that is made, separated by commas."`
+	StorageURL       string        `name:"storage-url" help:"URL at which clients reach the https address when it is not the host they use, as behind a port mapping."`
+	LikeADX          []string      `name:"like-adx" help:"What of Azure's service to take over beyond what a local one needs, for clients to be tried against, separated by commas; all is all of it, and - before a name takes it away again. localadx reference lists the names."`
+	StorageLife      time.Duration `name:"storage-life" default:"0" help:"How long names of storage are handed out where like-adx has them change, and then still answered; 0 is two hours, as clients ask for them every hour."`
+	Emulator         string        `name:"emulator" help:"Answer as Kusto's emulator (kustainer), which takes neither queued nor streaming ingestion: syntax-error or wrong-endpoint, as it refuses to say where to queue."`
+	Roles            []string      `name:"roles" help:"Roles that clients have, separated by commas: ingestor, viewer, user, table-admin, database-admin; empty is all."`
+	StatusOperations int64         `name:"status-operations" default:"0" help:"Requests a day that the status table takes before it asks clients to wait; 0 is any number."`
+	LogLevel         slog.Level    `name:"log-level" default:"info" help:"debug, info, warn or error."`
+}
 
 func main() {
-	if err := run(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := run(os.Args[1:]); err != nil && !errors.Is(err, config.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "localadx:", err)
 		os.Exit(1)
 	}
@@ -55,114 +62,63 @@ func run(args []string) error {
 	if healthcheck {
 		args = args[1:]
 	}
-	config, err := parse(args)
+	var s settings
+	warnings, err := program.Load(&s, args)
 	if err != nil {
 		return err
+	}
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		c.Log.Warn(w)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if healthcheck {
-		return check(ctx, config.HTTPAddr)
+		return check(ctx, c.HTTPAddr)
 	}
-	return localadx.Run(ctx, config)
+	return localadx.Run(ctx, c)
 }
 
-// parse reads flags, and the environment for those that are not given.
-func parse(args []string) (localadx.Config, error) {
-	var config localadx.Config
-	var databases, names, traits, emulator, roles, level string
-	flags := flag.NewFlagSet("localadx", flag.ContinueOnError)
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), usage)
-		flags.PrintDefaults()
-	}
-	flags.StringVar(&config.HTTPAddr, "http", localadx.DefaultHTTPAddr,
-		"address for http, as host:port; :8082 listens on all interfaces")
-	flags.StringVar(&config.HTTPSAddr, "https", localadx.DefaultHTTPSAddr, "address for https, as host:port")
-	flags.StringVar(&config.DataDir, "data", ".localadx", "directory that holds all data")
-	flags.StringVar(&databases, "database", localadx.DefaultDatabase,
-		"databases to make at the start, separated by commas")
-	flags.StringVar(&config.MemoryLimit, "memory", "1GB", "memory that queries and ingestion may use; more goes to disk")
-	flags.IntVar(&config.Threads, "threads", 0, "threads for queries; 0 is one a core")
-	flags.DurationVar(&config.MaxBatchingTime, "max-batching-time", 0,
-		"longest time that queued ingestion waits to fill a batch, such as 1s; 0 obeys the tables' batching policies")
-	flags.Int64Var(&config.MaxResultRows, "max-result-rows", 500_000, "rows that a query may return")
-	flags.Int64Var(&config.DiskReserve, "disk-reserve", 256<<20,
-		"bytes of the disk that stay free: with less, ingestion is refused")
-	flags.StringVar(&config.Token, "token", "", "bearer token that clients must send; empty lets everybody in")
-	flags.StringVar(&config.CertFile, "cert", "",
-		"https certificate (PEM); without, one is made and ca.pem in the data directory is what to trust")
-	flags.StringVar(&config.KeyFile, "key", "", "key of the https certificate (PEM)")
-	flags.StringVar(&names, "names", "",
-		"further host names and addresses for the certificate that is made, separated by commas")
-	flags.StringVar(&config.StorageURL, "storage-url", "",
-		"URL at which clients reach the https address when it is not the host they use, as behind a port mapping")
-	flags.StringVar(&traits, "like-adx", "",
-		"what of Azure's service to take over beyond what a local one needs, for clients to be tried against, separated by commas: "+
-			fidelity.Names()+"; all is all of them, and - before a name takes it away again")
-	flags.DurationVar(&config.StorageLife, "storage-life", 0,
-		"how long names of storage are handed out where "+string(fidelity.RotatingStorage)+
-			" has them change, and then still answered; 0 is two hours, as clients ask for them every hour")
-	flags.StringVar(&emulator, "emulator", "",
-		"answer as Kusto's emulator (kustainer), which takes neither queued nor streaming ingestion: syntax-error or wrong-endpoint, as it refuses to say where to queue")
-	flags.StringVar(&roles, "roles", "",
-		"roles that clients have, separated by commas: ingestor, viewer, user, table-admin, database-admin; empty is all")
-	flags.Int64Var(&config.StatusOperations, "status-operations", 0,
-		"requests a day that the status table takes before it asks clients to wait; 0 is any number")
-	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
-	if err := flags.Parse(args); err != nil {
-		return config, err
-	}
-	if flags.NArg() > 0 {
-		return config, fmt.Errorf("unexpected argument %q: see localadx --help", flags.Arg(0))
-	}
-	if err := fromEnvironment(flags); err != nil {
-		return config, err
-	}
-	var slogLevel slog.Level
-	if err := slogLevel.UnmarshalText([]byte(level)); err != nil {
-		return config, fmt.Errorf("--log-level: %w", err)
-	}
-	config.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slogLevel}))
-	config.Databases, config.Names = list(databases), list(names)
-	var err error
-	if config.Like, err = fidelity.Parse(list(traits)); err != nil {
-		return config, fmt.Errorf("--like-adx: %w", err)
-	}
-	if config.Emulator, err = fidelity.ParseEmulator(emulator); err != nil {
-		return config, fmt.Errorf("--emulator: %w", err)
-	}
-	if config.Roles, err = fidelity.ParseRoles(list(roles)); err != nil {
-		return config, fmt.Errorf("--roles: %w", err)
-	}
-	return config, nil
+var program = config.Program{
+	Name: "localadx",
+	About: "An Azure Data Explorer on this machine. The Azure SDKs talk to it unmodified: the cluster is " +
+		"http://localhost:8082 without credentials, or https://localhost:8443 with any (clients must trust ca.pem in the data directory). " +
+		"Use the name localhost, not 127.0.0.1: the SDKs treat it as a local cluster. Queued ingestion from Go needs " +
+		"azkustoingest.WithoutEndpointCorrection() and an http.Client that trusts ca.pem.",
+	Version: build.Line("localadx", version),
+	Prefix:  "LOCALADX_",
+	Examples: []string{
+		"localadx --database shop            (makes a database of this name at the start)",
+		"localadx healthcheck                (exits with 0 if the server at --http answers, for containers)",
+		"localadx reference                  (prints what is supported: commands, functions, formats)",
+		`curl -s localhost:8082/v1/rest/mgmt  -d '{"db":"NetDefaultDB","csl":".create table T (a:string, b:long)"}'`,
+		`curl -s localhost:8082/v1/rest/mgmt  -d '{"db":"NetDefaultDB","csl":".ingest inline into table T <| x,1"}'`,
+		`curl -s localhost:8082/v2/rest/query -d '{"db":"NetDefaultDB","csl":"T | count"}'`,
+	},
 }
 
-func fromEnvironment(flags *flag.FlagSet) error {
-	given := map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	var problems error
-	flags.VisitAll(func(f *flag.Flag) {
-		name := "LOCALADX_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		text, ok := os.LookupEnv(name)
-		if !ok || given[f.Name] {
-			return
-		}
-		if err := flags.Set(f.Name, text); err != nil {
-			problems = errors.Join(problems, fmt.Errorf("%s: %w", name, err))
-		}
-	})
-	return problems
-}
-
-func list(text string) []string {
-	var items []string
-	for item := range strings.SplitSeq(text, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			items = append(items, item)
-		}
+// config is what the server is run with.
+func (s *settings) config() (c localadx.Config, err error) {
+	c = localadx.Config{
+		HTTPAddr: s.HTTP, HTTPSAddr: s.HTTPS, DataDir: s.Data, Databases: s.Databases, MemoryLimit: s.Memory,
+		Threads: s.Threads, MaxBatchingTime: s.MaxBatchingTime, MaxResultRows: s.MaxResultRows, DiskReserve: s.DiskReserve,
+		Token: s.Token, CertFile: s.Cert, KeyFile: s.Key, Names: s.Names, StorageURL: s.StorageURL,
+		StorageLife: s.StorageLife, StatusOperations: s.StatusOperations,
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: s.LogLevel})),
 	}
-	return items
+	if c.Like, err = fidelity.Parse(s.LikeADX); err != nil {
+		return c, fmt.Errorf("--like-adx: %w", err)
+	}
+	if c.Emulator, err = fidelity.ParseEmulator(s.Emulator); err != nil {
+		return c, fmt.Errorf("--emulator: %w", err)
+	}
+	if c.Roles, err = fidelity.ParseRoles(s.Roles); err != nil {
+		return c, fmt.Errorf("--roles: %w", err)
+	}
+	return c, nil
 }
 
 // check asks a running server whether it answers.
