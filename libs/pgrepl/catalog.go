@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
@@ -192,7 +194,9 @@ func (c *Catalog) load(oids []uint32) error {
 	}
 	for oid, e := range loaded {
 		for i, t := range typesOf[oid] {
-			e.rel.Columns[i].Type = c.types[t]
+			col := &e.rel.Columns[i]
+			col.Type = c.types[t]
+			col.Toasted = col.Toasted && !fitsPointer(col.Type, col.TypeMod)
 		}
 	}
 	if err := c.loadKeys(oids, loaded); err != nil {
@@ -287,6 +291,25 @@ func (c *Catalog) loadKeys(oids []uint32, loaded map[uint32]*tableEntry) error {
 		}
 	}
 	return nil
+}
+
+// fitsPointer reports whether no value of a type is larger than the pointer that PostgreSQL would leave in its place, so
+// that none is stored out of line (toast_tuple_find_biggest_attribute), however large the row. Sizes are those in a row,
+// with a header of one byte and characters of up to four; a domain's are those of what it is based on.
+func fitsPointer(t *pgmodel.Type, mod int32) bool {
+	const pointer, header = 24, 1
+	const counted = 4 // a header of four bytes in the modifier; the number of bits
+	if t == nil {
+		return false
+	}
+	t, mod = t.Base(mod)
+	switch t.OID {
+	case pgtype.BPCharOID, pgtype.VarcharOID: // the modifier is the length and a header
+		return mod >= counted && (mod-counted)*utf8.UTFMax+header <= pointer
+	case pgtype.BitOID, pgtype.VarbitOID:
+		return mod > 0 && (mod+7)/8+counted+header <= pointer
+	}
+	return false
 }
 
 // keyIndexes finds the named columns; nil if one is missing.
