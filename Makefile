@@ -86,9 +86,11 @@ chaos-capture: ## Kill capture and break its network, PostgreSQL and Kafka; veri
 	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Capture)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report ./tests/chaos
 
 .PHONY: ui-test
-ui-test: ## Drive localadx's web page in Chromium; pictures are left in bin/ui (CHROMIUM=/usr/bin/chromium; needs Node)
+ui-test: ## Drive the web pages of admin and localadx in Chromium; pictures are left in bin/ui (CHROMIUM=/usr/bin/chromium; needs Node)
+	$(GO) build -o bin/calypso ./services/calypso/cmd/calypso
 	$(GO) build -o bin/localadx ./services/localadx/cmd/localadx
-	cd services/localadx/web && npm ci && UI_TEST_ARGS="$(CURDIR)/bin/localadx $(CURDIR)/bin/ui $(or $(CHROMIUM),/usr/bin/chromium)" npm run test:ui
+	cd services/admin/web && npm ci && UI_TEST_ARGS="$(CURDIR)/bin/calypso $(CURDIR)/bin/ui/admin $(or $(CHROMIUM),/usr/bin/chromium)" npm run test:ui
+	cd services/localadx/web && npm ci && UI_TEST_ARGS="$(CURDIR)/bin/localadx $(CURDIR)/bin/ui/localadx $(or $(CHROMIUM),/usr/bin/chromium)" npm run test:ui
 
 .PHONY: sdk-compat
 sdk-compat: ## Run the Python, Node and Java SDKs of Azure Data Explorer against localadx (LIKE_ADX=all); packages are kept in .tools/sdk
@@ -148,12 +150,13 @@ docs: ## Generate docs/configuration.md from the catalogue, docs/metrics.md from
 	$(GO) run ./services/localadx/cmd/localadx reference > docs/localadx.md
 
 .PHONY: web
-web: ## Build localadx's web page (needs Node); the result is committed, so that building localadx does not need Node
+web: ## Build the web pages of admin and localadx (needs Node); the results are committed, so that building the services does not need Node
+	cd services/admin/web && npm ci && npm run build
 	cd services/localadx/web && npm ci && npm run build
 
 .PHONY: web-check
-web-check: web ## Check that the committed page is what its sources build (needs Node)
-	git diff --exit-code --stat -- services/localadx/web/dist
+web-check: web ## Check that the committed pages are what their sources build (needs Node)
+	git diff --exit-code --stat -- services/admin/web/dist services/localadx/web/dist
 
 .PHONY: tools
 tools: $(TOOLS)/buf ## Build buf, the generators, golangci-lint and grpcurl into .tools/bin (230 MB; minutes the first time)

@@ -30,6 +30,16 @@ const (
 
 var roles = map[string]Role{"viewer": Viewer, "operator": Operator, "admin": Admin}
 
+// String is the role's name, as the file of users has it.
+func (r Role) String() string {
+	for name, role := range roles {
+		if role == r {
+			return name
+		}
+	}
+	return fmt.Sprintf("Role(%d)", int(r))
+}
+
 // Users are those that admin lets in, the lines of a file: name:role:bcrypt-hash (htpasswd -nbB
 // makes name and hash). Empty lines and lines that start with # are skipped. The file is read again
 // when it changes. Safe for concurrent use.
@@ -79,8 +89,16 @@ func ReadUsers(path string) (*Users, error) {
 	return u, u.reload()
 }
 
-// reload reads the file if it changed. Callers hold mu.
+// noUsers knows nobody: people sign in at a provider.
+func noUsers() *Users {
+	return &Users{throttle: newThrottle(time.Now), hashing: make(chan struct{}, maxHashing)}
+}
+
+// reload reads the file, if there is one and it changed. Callers hold mu.
 func (u *Users) reload() error {
+	if u.path == "" {
+		return nil
+	}
 	info, err := os.Stat(u.path)
 	if err != nil {
 		return fmt.Errorf("read the file of users: %w", err)

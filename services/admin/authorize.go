@@ -52,8 +52,11 @@ func (a authorizer) allow(ctx context.Context, method string) (user, error) {
 	return caller, nil
 }
 
-// userKey is the metadata in which the HTTP side names the user to the server inside.
-const userKey = rpc.CallerKey
+// userKey and roleKey are the metadata in which the HTTP side says to the server inside who the user is.
+const (
+	userKey = rpc.CallerKey
+	roleKey = "calypso-caller-role"
+)
 
 // caller identifies the caller: by what the HTTP side says, a certificate, or credentials.
 func (a authorizer) caller(ctx context.Context) (user, error) {
@@ -64,7 +67,11 @@ func (a authorizer) caller(ctx context.Context) (user, error) {
 		return ""
 	}
 	if a.inside {
-		return a.users.named(first(userKey))
+		role, ok := roles[first(roleKey)]
+		if !ok {
+			return user{}, ErrUnauthenticated
+		}
+		return user{name: first(userKey), role: role}, nil
 	}
 	if p, ok := peer.FromContext(ctx); ok {
 		if secured, ok := p.AuthInfo.(grpccredentials.TLSInfo); ok {

@@ -7,6 +7,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
+	"github.com/calypso-cdc/calypso/services/admin/signin"
 )
 
 // Config is what admin is started with.
@@ -24,6 +25,8 @@ type Config struct {
 	// UsersFile names who may call (see Users). Empty: everybody may do everything, which is refused on addresses other
 	// than loopback unless TLS.InsecureNoAuth says that something else guards them.
 	UsersFile string
+	// SignIn is where people sign in to the page besides; nowhere if it has no issuer.
+	SignIn signin.OIDC
 
 	// TLS secures admin's gRPC and HTTP, and is what admin shows to the workers; plaintext if it is
 	// zero. Where it has a CA, a user may also be known by a certificate that the CA signed, whose
@@ -51,11 +54,16 @@ func (c *Config) Validate() error {
 	if len(c.Sink) == 0 {
 		errs = append(errs, errors.New("no address of a sink worker"))
 	}
+	if c.SignIn.Issuer != "" {
+		if err := c.SignIn.Validate(); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	for _, address := range append([]string{c.GRPCAddress}, c.HTTPAddresses...) {
 		loopback, err := rpc.IsLoopback(address)
 		if err != nil {
 			errs = append(errs, err)
-		} else if !loopback && c.UsersFile == "" && !c.TLS.InsecureNoAuth {
+		} else if !loopback && c.UsersFile == "" && c.SignIn.Issuer == "" && !c.TLS.InsecureNoAuth {
 			errs = append(errs, fmt.Errorf("%s can be reached from other machines and nobody would be asked who they are: "+
 				"name the users with --users-file, or say --insecure-no-auth if something else guards the address", address))
 		}

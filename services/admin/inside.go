@@ -52,7 +52,7 @@ func (l *inside) Close() error {
 // Addr implements net.Listener.
 func (l *inside) Addr() net.Addr { return insideAddr{} }
 
-// httpCaller is the key of the user's name in the context of an HTTP request.
+// httpCaller is the key of the user in the context of an HTTP request.
 type httpCaller struct{}
 
 // naming says to the server inside who the user is. What a request itself says in that place, which
@@ -61,8 +61,10 @@ func naming(ctx context.Context) context.Context {
 	said, _ := metadata.FromOutgoingContext(ctx)
 	said = said.Copy()
 	delete(said, userKey)
-	if name, ok := ctx.Value(httpCaller{}).(string); ok {
-		said.Set(userKey, name)
+	delete(said, roleKey)
+	if caller, ok := ctx.Value(httpCaller{}).(user); ok {
+		said.Set(userKey, caller.name)
+		said.Set(roleKey, caller.role.String())
 	}
 	return metadata.NewOutgoingContext(ctx, said)
 }

@@ -42,6 +42,9 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return fmt.Errorf("configuration of admin: %w", err)
 	}
 	var users *Users
+	if cfg.SignIn.Issuer != "" {
+		users = noUsers()
+	}
 	if cfg.UsersFile != "" {
 		if users, err = ReadUsers(cfg.UsersFile); err != nil {
 			return err

@@ -2,16 +2,11 @@ package admin
 
 import (
 	"context"
-	"embed"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"html/template"
 	"net"
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc"
 
@@ -19,13 +14,11 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connectapi"
 	"github.com/calypso-cdc/calypso/services/admin/gateway"
+	"github.com/calypso-cdc/calypso/services/admin/web"
 )
 
 // maxBody bounds a request's body, in bytes.
 const maxBody = 1 << 20
-
-//go:embed web
-var webFiles embed.FS
 
 // newHandler serves everything that is HTTP. Connect's paths are at the root, as its clients expect; ours beside them.
 func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.ClientConn, ready func() error,
@@ -34,10 +27,7 @@ func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.Cli
 	if err != nil {
 		return nil, err
 	}
-	page, err := newPage(cfg)
-	if err != nil {
-		return nil, err
-	}
+	page := web.Handler()
 	probes := cfg.Telemetry.Handler(ready)
 	connectors := connectorv1.NewConnectorServiceClient(own)
 	connect := connectapi.NewHandler(connectapi.Config{
@@ -62,19 +52,24 @@ func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.Cli
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(gen.OpenAPI)
 	})
-	guarded.Handle("GET /web/", http.FileServerFS(webFiles))
-	guarded.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+
+	keeper := newDoorkeeper(cfg, guard)
+	known := keeper.authenticate(guarded)
+	root := http.NewServeMux()
+	root.Handle("/", known)
+	// The page itself is no secret; what it shows it asks for as who is signed in.
+	root.Handle("/ui/", page)
+	root.Handle(sessionPath, keeper.handler())
+	root.Handle(sessionPath+"/", keeper.handler())
+	root.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		// Connect's clients ask for its version here; only browsers ask for HTML.
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
 			page.ServeHTTP(w, r)
 		} else {
-			connect.ServeHTTP(w, r)
+			known.ServeHTTP(w, r)
 		}
 	})
-
-	root := http.NewServeMux()
-	root.Handle("/", authenticateHTTP(guard.users, guarded))
-	unclean := authenticateHTTP(guard.users, connect)
+	unclean := keeper.authenticate(connect)
 	unambiguous := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would redirect to another path, and with it a call that changes something. Kafka
 		// Connect answers or refuses these.
@@ -93,34 +88,6 @@ func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.Cli
 		safe = onlyLocalNames(safe)
 	}
 	return withHeaders(http.MaxBytesHandler(safe, maxBody)), nil
-}
-
-// authenticateHTTP asks who a caller is and hands the answer on to the gRPC side, which decides what they may do.
-func authenticateHTTP(users *Users, next http.Handler) http.Handler {
-	if users == nil {
-		return next
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, _ := net.SplitHostPort(r.RemoteAddr)
-		caller, err := users.certified(r.TLS)
-		if err != nil {
-			caller, err = users.authenticate(r.Header.Get("Authorization"), host)
-		}
-		if err != nil {
-			// Nobody waits for the rest of the request; the server would, if only to pass it over.
-			w.Header().Set("Connection", "close")
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now())
-			if errors.Is(err, errTooManyFailures) {
-				w.Header().Set("Retry-After", "60")
-				writeError(w, http.StatusTooManyRequests, err.Error())
-				return
-			}
-			w.Header().Set("WWW-Authenticate", `Basic realm="calypso", charset="UTF-8"`)
-			writeError(w, http.StatusUnauthorized, err.Error())
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), httpCaller{}, caller.name)))
-	})
 }
 
 // onlyLocalNames refuses requests to any host name but the machine's own: a page whose name was made to point at
@@ -159,22 +126,4 @@ func writeError(w http.ResponseWriter, code int, message string) {
 		Code    int    `json:"error_code"`
 		Message string `json:"message"`
 	}{code, message})
-}
-
-// newPage is the page that says what is where.
-func newPage(cfg Config) (http.Handler, error) {
-	t, err := template.ParseFS(webFiles, "web/index.html")
-	if err != nil {
-		return nil, fmt.Errorf("read admin's page: %w", err)
-	}
-	_, grpcPort, _ := net.SplitHostPort(cfg.GRPCAddress)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		_ = t.Execute(w, map[string]string{
-			"Version": cfg.Version, "HTTP": "http://" + r.Host, "GRPC": net.JoinHostPort(host, grpcPort)})
-	}), nil
 }

@@ -285,13 +285,13 @@ func TestDocumentsAndPagesAreServed(t *testing.T) {
 		t.Errorf("/openapi.json: %d %.200s", code, body)
 	}
 	code, body, header := s.request(t, "GET", "/", "", "Accept: text/html")
-	if code != http.StatusOK || !strings.Contains(body, s.http+"/connectors") || !strings.Contains(body, s.grpc) ||
+	if code != http.StatusOK || !strings.Contains(body, `href="/v1/tables"`) ||
 		!strings.Contains(header.Get("Content-Security-Policy"), "default-src 'self'") ||
 		header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("the page: %d %s %v", code, body, header)
 	}
-	if code, _, _ := s.request(t, "GET", "/web/style.css", ""); code != http.StatusOK {
-		t.Errorf("its style: %d", code)
+	if code, view, _ := s.request(t, "GET", "/ui/pipelines/src", ""); code != http.StatusOK || view != body {
+		t.Errorf("a view of it: %d %s", code, view)
 	}
 	if code, body, _ := s.request(t, "GET", "/metrics", ""); code != http.StatusOK ||
 		!strings.Contains(body, "cdc_build_info") {

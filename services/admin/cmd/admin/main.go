@@ -9,6 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/admin"
+	"github.com/calypso-cdc/calypso/services/admin/signin"
 )
 
 // version is set by the linker (-X main.version=…).
@@ -25,6 +26,13 @@ type settings struct {
 	Sink          []string `name:"sink" env:"SINK_ADDRESSES" default:"127.0.0.1:7072" help:"gRPC addresses of the sink workers, separated by commas."`
 	Orders        string   `name:"orders" env:"ORDERS_ADDRESS" default:"127.0.0.1:7073" help:"gRPC address of the orders-generator; none if there is none."`
 	UsersFile     string   `name:"users-file" env:"USERS_FILE" help:"Who may call: lines name:role:bcrypt-hash, with role viewer, operator or admin."`
+
+	OIDCIssuer       string        `name:"oidc-issuer" env:"OIDC_ISSUER" help:"Address of an OpenID Connect provider where people sign in to the page: https://login.microsoftonline.com/TENANT/v2.0 for Microsoft Entra ID."`
+	OIDCClientID     string        `name:"oidc-client-id" env:"OIDC_CLIENT_ID" help:"Admin's client id at the provider."`
+	OIDCClientSecret config.Secret `name:"oidc-client-secret" env:"OIDC_CLIENT_SECRET" help:"Admin's client secret at the provider; none for a public client."`
+	OIDCGroupsClaim  string        `name:"oidc-groups-claim" env:"OIDC_GROUPS_CLAIM" default:"groups" help:"Claim of the identity that holds groups; roles where app roles are used."`
+	OIDCRoles        []string      `name:"oidc-roles" env:"OIDC_ROLES" help:"Which role a group has: GROUP=viewer, GROUP=operator or GROUP=admin, separated by commas. Who is in none may not sign in."`
+	PublicURL        string        `name:"public-url" env:"PUBLIC_URL" help:"Address at which people reach admin, to which the provider sends them back."`
 }
 
 func main() {
@@ -44,8 +52,14 @@ func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 	if s.Orders == "none" {
 		s.Orders = ""
 	}
+	groups, err := signin.ParseRoles(s.OIDCRoles)
+	if err != nil {
+		return err
+	}
 	return admin.Run(ctx, admin.Config{
 		GRPCAddress: s.GRPCAddress, HTTPAddresses: s.HTTPAddresses, Capture: s.Capture, Sink: s.Sink, Orders: s.Orders,
 		TLS: s.TLS, UsersFile: s.UsersFile, Version: version, Telemetry: tel,
+		SignIn: signin.OIDC{Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, ClientSecret: s.OIDCClientSecret.Reveal(),
+			PublicURL: s.PublicURL, GroupsClaim: s.OIDCGroupsClaim, Roles: groups},
 	})
 }

@@ -1,0 +1,116 @@
+// Package signin lets people sign in to admin's page: it keeps their sessions, and finds out who they are at an OpenID
+// Connect provider such as Microsoft Entra ID. It knows no HTTP but what the provider's flow needs.
+package signin
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"sync"
+	"time"
+)
+
+// Limits of a session (OWASP, Session Management Cheat Sheet): it ends when nothing was asked in it
+// for Idle, and in any case Absolute after it began.
+const (
+	Idle     = 30 * time.Minute
+	Absolute = 12 * time.Hour
+	// maxSessions bounds the memory; the one that was used least recently gives way.
+	maxSessions = 10_000
+)
+
+// Person is who signed in.
+type Person struct {
+	Name string
+	// Role is viewer, operator or admin as a provider's groups say; empty for a user of the file of users, whose role is
+	// what the file says at the time.
+	Role string
+}
+
+// Sessions are those of one admin: after its restart everybody signs in again. Safe for concurrent use.
+type Sessions struct {
+	now func() time.Time
+
+	mu sync.Mutex
+	// all is guarded by mu. Tokens are kept as their hashes, so that a copy of the memory opens nothing.
+	all map[[sha256.Size]byte]*session
+}
+
+type session struct {
+	person Person
+	ends   time.Time
+	used   time.Time
+}
+
+// NewSessions returns none.
+func NewSessions(now func() time.Time) *Sessions {
+	return &Sessions{now: now, all: map[[sha256.Size]byte]*session{}}
+}
+
+// Begin opens a session and returns its token, 32 random bytes as text, and when it ends at the latest.
+func (s *Sessions) Begin(p Person) (token string, ends time.Time) {
+	token = randomText()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.sweep(now)
+	begun := &session{person: p, used: now, ends: now.Add(Absolute)}
+	s.all[sha256.Sum256([]byte(token))] = begun
+	return token, begun.ends
+}
+
+// Find returns who has a session and when it ends at the latest; asking counts as its use.
+func (s *Sessions) Find(token string) (p Person, ends time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := sha256.Sum256([]byte(token))
+	found, ok := s.all[key]
+	if !ok {
+		return Person{}, time.Time{}, false
+	}
+	now := s.now()
+	if found.over(now) {
+		delete(s.all, key)
+		return Person{}, time.Time{}, false
+	}
+	found.used = now
+	return found.person, found.ends, true
+}
+
+// End closes a session; it does nothing if there is none.
+func (s *Sessions) End(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, sha256.Sum256([]byte(token)))
+}
+
+func (s *session) over(now time.Time) bool {
+	return now.Sub(s.used) > Idle || now.After(s.ends)
+}
+
+// sweep makes room for one more. Callers hold mu.
+func (s *Sessions) sweep(now time.Time) {
+	if len(s.all) < maxSessions {
+		return
+	}
+	var oldest [sha256.Size]byte
+	var used time.Time
+	for key, one := range s.all {
+		if one.over(now) {
+			delete(s.all, key)
+			continue
+		}
+		if used.IsZero() || one.used.Before(used) {
+			oldest, used = key, one.used
+		}
+	}
+	if len(s.all) >= maxSessions {
+		delete(s.all, oldest)
+	}
+}
+
+func randomText() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
