@@ -94,13 +94,15 @@ func (t *currentState) make(ctx context.Context, mapping *kusto.Mapping, key []b
 	}
 	// A truncate removes what was written before it. It has no key and stands in one partition, so
 	// _seq says nothing: positions in the source's log do, and times besides, since another server
-	// that takes the source's place counts its positions from the beginning.
+	// that takes the source's place counts its positions from the beginning. Rows that an incremental
+	// snapshot read have no position, only the time when they were read.
 	truncate := "let truncated = toscalar(" + source +
 		" | where _op == 't' | summarize max(_lsn)); let truncatedAt = toscalar(" + source +
 		" | where _op == 't' | summarize max(_ts)); "
 	// The function is made while the view may still be filled, and names it.
 	return operation, t.makeFunction(ctx, kusto.QuoteName(t.route.Table+"_current"), "{ "+truncate+from+
-		" | where not(_deleted) | where isnull(truncated) or isnull(_lsn) or _lsn > truncated or _ts > truncatedAt | project-away "+
+		" | where not(_deleted) | where isnull(truncated) or _lsn > truncated or _ts > truncatedAt or isnull(_lsn) and isnull(_ts)"+
+		" | project-away "+
 		strings.Join(added, ", ")+" }")
 }
 
