@@ -33,6 +33,9 @@ type Config struct {
 	// common name is the user's name.
 	TLS rpc.TLS
 
+	// TableMetrics is of how many tables, the latest of all pipelines, the metric of a table's lag
+	// tells; 0 switches it off.
+	TableMetrics int
 	// Version is shown by the web page.
 	Version string
 	// Telemetry is where admin logs, measures and traces; required.
@@ -53,6 +56,9 @@ func (c *Config) Validate() error {
 	}
 	if len(c.Sink) == 0 {
 		errs = append(errs, errors.New("no address of a sink worker"))
+	}
+	if c.TableMetrics < 0 {
+		errs = append(errs, fmt.Errorf("--table-metrics must not be negative, and is %d", c.TableMetrics))
 	}
 	if c.SignIn.Issuer != "" {
 		if err := c.SignIn.Validate(); err != nil {

@@ -192,7 +192,7 @@ func TestAWatchShowsWhatIsWrongAndWhatToDoAboutIt(t *testing.T) {
 	}
 	for command, want := range map[string]int{
 		"watch nope": ctl.ExitNotFound, "watch --interval 1ms": ctl.ExitUsage, "watch a b": ctl.ExitUsage,
-		"get tables": ctl.ExitUsage, "get tables nope": ctl.ExitNotFound,
+		"get tables nope": ctl.ExitNotFound, "get tables --order size": ctl.ExitInvalid,
 	} {
 		if out, code := s.ctl(t, "", strings.Fields(command)...); code != want {
 			t.Errorf("%s: %d %s", command, code, out)
@@ -314,7 +314,7 @@ func TestTablesAndTheirVersionsAreListed(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]int{"get schemas nobody": ctl.ExitNotFound, "get tables nobody": ctl.ExitNotFound,
-		"get schemas": ctl.ExitUsage, "get schemas a b c": ctl.ExitUsage, "get tables": ctl.ExitUsage} {
+		"get schemas": ctl.ExitUsage, "get schemas a b c": ctl.ExitUsage, "get tables a b": ctl.ExitUsage} {
 		if out, code := s.ctl(t, "", strings.Fields(args)...); code != want {
 			t.Errorf("%s: %d %s", args, code, out)
 		}

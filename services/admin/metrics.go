@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,10 +41,12 @@ func (o *observer) measure(meter metric.Meter) error {
 		made, err := meter.Float64ObservableGauge(g.name, metric.WithUnit(g.unit), metric.WithDescription(g.help))
 		errs, instruments[i], observables[i] = append(errs, err), made, made
 	}
-	if err := errors.Join(errs...); err != nil {
+	late, err := meter.Float64ObservableGauge("cdc_table_lag_seconds", metric.WithUnit("s"), metric.WithDescription(
+		"Age of a table's oldest change that is not queryable in a sink's target, 0 if nothing waits, by where it is held: commit_to_capture, capture_to_kafka, kafka_to_sink, sink_to_queryable. Of the latest tables only (--table-metrics)."))
+	if err := errors.Join(append(errs, err)...); err != nil {
 		return fmt.Errorf("register the metrics of pipelines: %w", err)
 	}
-	_, err := meter.RegisterCallback(func(_ context.Context, out metric.Observer) error {
+	_, err = meter.RegisterCallback(func(_ context.Context, out metric.Observer) error {
 		for _, p := range o.recent() {
 			for i, g := range gauges {
 				g.of(p, func(value float64, labels ...attribute.KeyValue) {
@@ -52,8 +55,13 @@ func (o *observer) measure(meter metric.Meter) error {
 				})
 			}
 		}
+		for _, t := range o.recentTables() {
+			out.ObserveFloat64(late, t.LateSeconds, metric.WithAttributes(attribute.String("pipeline", t.Source),
+				attribute.String("table", cmp.Or(t.Table, t.Topic)), attribute.String("sink", t.Sink),
+				attribute.String("held_at", strings.ToLower(strings.TrimPrefix(t.HeldAt.String(), "HELD_AT_")))))
+		}
 		return nil
-	}, observables...)
+	}, append(observables, late)...)
 	return err
 }
 

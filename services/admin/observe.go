@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ const (
 // concurrent use.
 type observer struct {
 	now func() time.Time
+	// tableMetrics is of how many tables there are metrics at most.
+	tableMetrics int
 
 	mu sync.Mutex
 	// seen is what was last seen of each pipeline, by its source.
@@ -104,6 +107,22 @@ func (o *observer) run(ctx context.Context, all *views[overview.Listed]) error {
 		_, _ = all.within(ctx, observeInterval/2)
 	}
 	return nil
+}
+
+// recentTables are the tables of those pipelines, the latest first, as many as there are metrics of.
+func (o *observer) recentTables() (all []*adminv1.TableStatus) {
+	if o.tableMetrics == 0 {
+		return nil
+	}
+	o.mu.Lock()
+	for _, s := range o.seen {
+		if o.now().Sub(s.at) < 4*observeInterval {
+			all = append(all, s.seen.Tables...)
+		}
+	}
+	o.mu.Unlock()
+	slices.SortFunc(all, lateness.Compare)
+	return all[:min(len(all), o.tableMetrics)]
 }
 
 // recent are the pipelines that were seen lately; what was seen earlier says nothing of now.

@@ -73,6 +73,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	defer own.Close()
 
 	service := newService(fleets)
+	service.seen.tableMetrics = cfg.TableMetrics
 	service.self.Address, service.self.Version = cfg.GRPCAddress, cfg.Telemetry.Version
 	service.loggers = connectapi.NewLoggers(map[string]*slog.LevelVar{"root": cfg.Telemetry.Level})
 	readiness := &readiness{all: fleets, needed: fleets[:2]}

@@ -23,7 +23,13 @@ type views[T any] struct {
 	// begun is when the last look that succeeded began, zero before; all is what it saw, which nobody changes.
 	begun time.Time
 	all   []T
+	// took is for how long that look went on.
+	took time.Duration
 }
+
+// pace is how many times as long as a look goes on pass from one to the next at least, where something
+// older will do, but no longer than observeInterval: a thousand pipelines are looked at less often than one.
+const pace = 5
 
 func newViews[T any](now func() time.Time, look func(context.Context) ([]T, error)) *views[T] {
 	v := &views[T]{now: now, look: look, turn: make(chan struct{}, 1)}
@@ -31,16 +37,20 @@ func newViews[T any](now func() time.Time, look func(context.Context) ([]T, erro
 	return v
 }
 
-// within returns what a look saw that began no longer than age ago, by now.
+// within returns what a look saw that began no longer than age ago, by now, or somewhat longer where
+// looks take long; with an age of 0 what one sees that begins now.
 func (v *views[T]) within(ctx context.Context, age time.Duration) ([]T, error) {
-	oldest := v.now().Add(-age)
+	now := v.now()
 	select {
 	case <-v.turn:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	defer func() { v.turn <- struct{}{} }()
-	if !v.begun.Before(oldest) && !v.begun.IsZero() {
+	if age > 0 {
+		age = max(age, min(pace*v.took, observeInterval))
+	}
+	if oldest := now.Add(-age); !v.begun.Before(oldest) && !v.begun.IsZero() {
 		return v.all, nil
 	}
 	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
@@ -55,6 +65,6 @@ func (v *views[T]) within(ctx context.Context, age time.Duration) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.begun, v.all = begun, all
+	v.begun, v.all, v.took = begun, all, v.now().Sub(begun)
 	return all, nil
 }

@@ -328,3 +328,31 @@ func TestAPipelineStaysInSightWhileAFleetIsAway(t *testing.T) {
 		t.Errorf("without any memory: %v", err)
 	}
 }
+
+func TestLooksThatTakeLongAreTakenLessOften(t *testing.T) {
+	now := time.Unix(1000, 0)
+	looks := 0
+	v := newViews(func() time.Time { return now }, func(context.Context) ([]int, error) {
+		looks++
+		now = now.Add(400 * time.Millisecond)
+		return []int{looks}, nil
+	})
+	within := func(age time.Duration) int {
+		t.Helper()
+		all, err := v.within(t.Context(), age)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all[0]
+	}
+	for range 10 { // seconds
+		within(500 * time.Millisecond)
+		now = now.Add(time.Second)
+	}
+	if looks > 6 {
+		t.Errorf("in ten seconds there were %d looks of 0.4 s", looks)
+	}
+	if before := looks; within(0) != before+1 {
+		t.Error("who wants to know it now is told what was")
+	}
+}

@@ -238,7 +238,8 @@ func (sys *system) startSink(ctx context.Context, _ func(string)) (string, error
 func (sys *system) startAdmin(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	cfg := admin.Config{
-		GRPCAddress: local(s.AdminPort), HTTPAddresses: []string{local(s.SourcePort), local(s.SinkPort)},
+		TableMetrics: 1000,
+		GRPCAddress:  local(s.AdminPort), HTTPAddresses: []string{local(s.SourcePort), local(s.SinkPort)},
 		Capture: []string{local(s.CapturePort)}, Sink: []string{local(s.SinkGRPCPort)}, Version: sys.version,
 	}
 	if !s.NoOrders {

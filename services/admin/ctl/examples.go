@@ -59,6 +59,8 @@ calypsoctl get pipelines -o json`,
 	"get connectors": `
 calypsoctl get connectors`,
 	"get tables": `
+calypsoctl get tables
+calypsoctl get tables --late --filter orders
 calypsoctl get tables pg-orders-source`,
 	"get schemas": `
 calypsoctl get schemas pg-orders-source

@@ -154,6 +154,10 @@ func describeCommand(s *session) *cobra.Command {
 			if err != nil && status.Code(err) != codes.NotFound {
 				return err
 			}
+			late, err := lateTables(ctx, s, name)
+			if err != nil {
+				return err
+			}
 			if s.output == "json" {
 				answers := []proto.Message{c, st, topics}
 				if happened != nil {
@@ -171,6 +175,9 @@ func describeCommand(s *session) *cobra.Command {
 			return s.show(c, func(t *table) {
 				describeConnector(t, c.Connector, st.Status, topics.Topics)
 				describePipeline(t, pipeline.GetPipeline())
+				for _, sentence := range late {
+					t.wrapped("Late", sentence)
+				}
 				switch {
 				case unread != nil:
 					t.row("")
@@ -182,6 +189,22 @@ func describeCommand(s *session) *cobra.Command {
 			})
 		},
 	}
+}
+
+// lateTables says which tables of a connector are late with a cause, a sentence each, the latest first;
+// none while capture cannot be asked.
+func lateTables(ctx context.Context, s *session, connector string) (sentences []string, err error) {
+	const most = 10
+	r, err := s.admin().ListTables(ctx, &adminv1.ListTablesRequest{Filter: connector, LateOnly: true, PageSize: 1000})
+	if err != nil && status.Code(err) != codes.Unavailable && status.Code(err) != codes.Unimplemented { // an earlier admin
+		return nil, err
+	}
+	for _, of := range r.GetTables() {
+		if (of.Source == connector || of.Sink == connector) && len(sentences) < most {
+			sentences = append(sentences, of.Sentence)
+		}
+	}
+	return sentences, nil
 }
 
 func describeConnector(t *table, c *connectorv1.Connector, st *connectorv1.ConnectorStatus, topics []string) {

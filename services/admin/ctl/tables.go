@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -9,20 +10,62 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	"github.com/calypso-cdc/calypso/services/admin/lateness"
 )
 
-// getTablesCommand lists the tables of a pipeline.
+// getTablesCommand lists the tables of a pipeline, or those of all pipelines that are latest.
 func getTablesCommand(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use: "tables PIPELINE", Short: "Each table that is captured, with its state and counts, and where each sink puts it",
-		Args: exactly(1), ValidArgsFunction: s.names,
+	var request adminv1.ListTablesRequest
+	command := &cobra.Command{
+		Use:   "tables [PIPELINE]",
+		Short: "The tables of all pipelines, latest first, with what holds them; of one each with its state, counts and targets",
+		Args:  between(0, 1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				r, err := s.admin().ListTables(cmd.Context(), &request)
+				if err != nil {
+					return err
+				}
+				return s.show(r, func(t *table) { tables(t, r) })
+			}
 			r, err := s.admin().ListPipelineTables(cmd.Context(), &adminv1.ListPipelineTablesRequest{Source: args[0]})
 			if err != nil {
 				return err
 			}
 			return s.show(r, func(t *table) { pipelineTables(t, r.Tables) })
 		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&request.Filter, "filter", "", "of all pipelines only rows with this text in the name of source, table, sink or target")
+	flags.BoolVar(&request.LateOnly, "late", false, "of all pipelines only tables that are late with a cause, or that nobody can say it of")
+	flags.StringVar(&request.OrderBy, "order", "late", "order of the tables of all pipelines: late, name or waiting")
+	flags.Int32Var(&request.PageSize, "limit", 50, "at most so many rows of all pipelines, 1000 at most")
+	return command
+}
+
+// tables prints the tables of all pipelines, and what to do about those that are late.
+func tables(t *table, r *adminv1.ListTablesResponse) {
+	t.row("TABLE", "LATE", "HELD AT", "SINCE", "WAITING", "PIPELINE", "SINK", "TARGET", "CHECK", "BECAUSE")
+	for _, of := range r.Tables {
+		late, held, since := "-", "-", "-"
+		if of.HeldAt != 0 {
+			late, held, since = lateness.Age(of.LateSeconds), lateness.Way(of.HeldAt), moment(of.HeldSince)
+			if of.LateSeconds == 0 && of.Check != "" {
+				late = "not known"
+			}
+		}
+		t.row(cmp.Or(of.Table, "topic "+of.Topic), late, held, since, of.RecordsWaiting, of.Source, cmp.Or(of.Sink, "-"),
+			cmp.Or(of.Target, "-"), cmp.Or(of.Check, "-"), cmp.Or(of.Because, "-"))
+	}
+	remedies := map[string]bool{}
+	for _, of := range r.Tables {
+		if of.Remedy != "" && !remedies[of.Remedy] {
+			remedies[of.Remedy] = true
+			t.wrapped(cmp.Or(of.Table, of.Topic)+" to do", of.Remedy)
+		}
+	}
+	if more := int(r.TotalSize) - len(r.Tables); more > 0 {
+		t.row(fmt.Sprintf("and %d more: --limit, --filter", more))
 	}
 }
 
