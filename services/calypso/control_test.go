@@ -210,7 +210,7 @@ var faultMetrics = []string{
 	// Kafka keeps up with the embedded server, which decodes these transactions in memory.
 	"cdc_orders_errors_total", "cdc_capture_backpressure_seconds_total", "cdc_capture_spill_bytes_total",
 	// The embedded server sets no max_slot_wal_keep_size.
-	"cdc_pipeline_slot_full_seconds",
+	"cdc_pipeline_slot_full_seconds", "cdc_pipeline_slot_full_timestamp_seconds",
 	// The sink of the orders has no dead letter topic.
 	"cdc_pipeline_open_dead_letters",
 }
