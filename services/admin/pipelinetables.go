@@ -54,6 +54,11 @@ func dated(tables []*adminv1.PipelineTable, row *adminv1.TableStatus) {
 	i := slices.IndexFunc(of.Sinks, func(s *adminv1.PipelineTableSink) bool {
 		return s.Sink == row.Sink && targetName(s) == row.Target
 	})
+	if i < 0 { // the target is remembered, and no task runs that would say it
+		i = slices.IndexFunc(of.Sinks, func(s *adminv1.PipelineTableSink) bool {
+			return s.Sink == row.Sink && s.TargetTable == ""
+		})
+	}
 	if i < 0 {
 		i = len(of.Sinks)
 		of.Sinks = append(of.Sinks, &adminv1.PipelineTableSink{Sink: row.Sink})

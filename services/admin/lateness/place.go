@@ -147,6 +147,10 @@ func (m *Memory) behindKafka(r *row, said map[sinkKey]sinkSaid) place {
 		return place{}
 	}
 	key := sinkKey{r.Topic, r.Sink}
+	last, known := m.sinks[key]
+	if r.Target == "" { // no task runs that would say it
+		r.Target = last.target
+	}
 	if p, known := placeOf(r.parts); known {
 		now := sinkSaid{place: p, target: r.Target, changed: r.captured.GetLastChangeLsn()}
 		// Of several targets of a topic the first that has something to wait for is remembered.
@@ -155,15 +159,11 @@ func (m *Memory) behindKafka(r *row, said map[sinkKey]sinkSaid) place {
 		}
 		return p
 	}
-	last, known := m.sinks[key]
 	if !known {
 		if len(r.parts) > 0 { // it said where it is, and not since when
 			return place{}
 		}
 		return place{at: sinkAwaits, unknown: true, partition: -1}
-	}
-	if r.Target == "" {
-		r.Target = last.target
 	}
 	// A task of capture that has just begun has seen no change, and says so.
 	if lsn := r.captured.GetLastChangeLsn(); last.came.IsZero() && lsn != "" && lsn != last.changed {
