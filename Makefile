@@ -10,7 +10,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 TOOLS := $(CURDIR)/.tools/bin
 # Conformance, chaos and measurements have targets of their own.
 # The packages that take longest come first.
-TESTED ?= ./services/sink/... ./services/capture/... ./tests/usecase/... ./services/... ./libs/... ./examples/... ./tests/install/... ./tests/internal/... ./tests/report/... ./tests/reference/... ./tests/walls/...
+TESTED ?= ./services/sink/... ./services/capture/... ./tests/usecase/... ./services/... ./libs/... ./examples/... ./tests/install/... ./tests/internal/... ./tests/report/... ./tests/reference/... ./tests/observability/... ./tests/walls/...
 # Packages that are tested at a time: more than there are cores, since tests with real servers wait most of the time.
 TESTED_AT_ONCE ?= 4
 # Given to every `go test`, for example TESTFLAGS='-run Snapshot -count=5'.
@@ -148,6 +148,10 @@ docs: ## Generate docs/configuration.md from the catalogue, docs/metrics.md from
 	$(GO) run ./tests/reference > docs/configuration.md
 	$(GO) run ./tests/reference metrics > docs/metrics.md
 	$(GO) run ./services/localadx/cmd/localadx reference > docs/localadx.md
+
+.PHONY: alerts
+alerts: ## Generate the alert rules of deploy/observability from tests/observability/rules.go
+	$(GO) run ./tests/observability
 
 .PHONY: web
 web: ## Build the web pages of admin and localadx (needs Node); the results are committed, so that building the services does not need Node
