@@ -87,8 +87,7 @@ chaos-capture: ## Kill capture and break its network, PostgreSQL and Kafka; veri
 
 .PHONY: ui-test
 ui-test: ## Drive the web pages of admin and localadx in Chromium; pictures are left in bin/ui (CHROMIUM=/usr/bin/chromium; needs Node)
-	$(GO) build -o bin/calypso ./services/calypso/cmd/calypso
-	$(GO) build -o bin/localadx ./services/localadx/cmd/localadx
+	$(MAKE) build
 	cd services/admin/web && npm ci && UI_TEST_ARGS="$(CURDIR)/bin/calypso $(CURDIR)/bin/ui/admin $(or $(CHROMIUM),/usr/bin/chromium)" npm run test:ui
 	cd services/localadx/web && npm ci && UI_TEST_ARGS="$(CURDIR)/bin/localadx $(CURDIR)/bin/ui/localadx $(or $(CHROMIUM),/usr/bin/chromium)" npm run test:ui
 

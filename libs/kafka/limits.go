@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -43,7 +44,7 @@ const (
 // NewTopicLimits knows nothing yet. planned gives the max.message.bytes that a topic will be made
 // with, nil for the broker's default; set is a limit for all topics, 0 for each topic's own.
 func NewTopicLimits(planned func(topic string) *string, set int) *TopicLimits {
-	return &TopicLimits{planned: planned, set: set, most: mostLimit, known: make(map[string]topicLimit)}
+	return &TopicLimits{planned: planned, set: set, most: math.MaxInt32, known: make(map[string]topicLimit)}
 }
 
 // Ask sets the client to ask; it must be called first. What the client sends at most, as to brokers
@@ -53,7 +54,7 @@ func (l *TopicLimits) Ask(client *kgo.Client) {
 	defer l.mu.Unlock()
 	l.admin = kadm.NewClient(client)
 	if request, ok := client.OptValue(kgo.BrokerMaxWriteBytes).(int32); ok {
-		l.most = min(mostLimit, int(request)-batchOverhead)
+		l.most = int(request) - batchOverhead
 	}
 }
 
@@ -62,7 +63,7 @@ func (l *TopicLimits) Bounded(topic string) bool {
 	known := int(l.Known(topic))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.most < mostLimit && known == l.most
+	return known == l.most
 }
 
 // Known is the limit of a topic as far as it is known.

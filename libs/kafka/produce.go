@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -21,23 +22,24 @@ func RefusedForNow(err error) bool {
 }
 
 // Produce returns when all records are durable, or one cannot be written. What brokers refuse for
-// now is written again, in its order, until ctx ends.
+// now is written again until ctx ends, and all records after it with it, so that the last ones of
+// each key stand in the order given. Records may be written twice.
 func Produce(ctx context.Context, client *kgo.Client, records ...*kgo.Record) error {
 	for pause := producePause; ; pause = min(2*pause, longestPause) {
-		var refused []*kgo.Record
+		first := len(records)
 		var failure error
 		for _, result := range client.ProduceSync(ctx, records...) {
 			switch {
 			case RefusedForNow(result.Err):
-				refused, failure = append(refused, result.Record), result.Err
+				first, failure = min(first, slices.Index(records, result.Record)), result.Err
 			case result.Err != nil:
 				return result.Err
 			}
 		}
-		if len(refused) == 0 {
+		if first == len(records) {
 			return nil
 		}
-		records = refused
+		records = records[first:]
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%w, again and again: %w", failure, context.Cause(ctx))

@@ -166,8 +166,9 @@ func (c *Catalog) Unreadable(oid uint32) ([]string, error) {
 	return names, nil
 }
 
-// loadedAtOnce is how many tables one query reads: what a server may answer is bounded.
-const loadedAtOnce = 500
+// loadedAtOnce is how many tables one query reads: what a server may answer is bounded (maxAnswer), and
+// each may have 1,600 columns with names, types, defaults and comments of some hundred bytes.
+const loadedAtOnce = 100
 
 // Load reads the given tables, replacing what is known of them.
 func (c *Catalog) Load(oids []uint32) error {

@@ -52,7 +52,7 @@ var unkept = []byte("dSN")
 // exceeded ends the connection.
 func (g *guard) exceeded(format string, args ...any) {
 	g.err = &Error{ReasonAnswer, "read what the server sends", fmt.Errorf(format, args...),
-		"No PostgreSQL sends that: see what answers at database.hostname and database.port."}
+		"See that it is PostgreSQL that answers at database.hostname and database.port; if it is, its catalog is larger than Calypso reads."}
 }
 
 func newGuard(r io.Reader) *guard {

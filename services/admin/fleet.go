@@ -59,7 +59,7 @@ type sighting struct {
 }
 
 // sees notes whether the worker can work now, and returns since when that is so: of one that can,
-// since its start if it was never seen otherwise.
+// since its start if it was never seen otherwise and says when that was: earlier releases do not.
 func (w *worker) sees(serving bool, started, now time.Time) time.Time {
 	for {
 		last := w.seen.Load()
@@ -67,7 +67,7 @@ func (w *worker) sees(serving bool, started, now time.Time) time.Time {
 		switch {
 		case last != nil && last.serving == serving && !started.After(last.since):
 			return last.since
-		case serving && (last == nil || started.After(last.since)):
+		case serving && !started.IsZero() && (last == nil || started.After(last.since)):
 			next.since = started
 		}
 		if w.seen.CompareAndSwap(last, next) {

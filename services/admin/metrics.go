@@ -55,7 +55,18 @@ func (o *observer) measure(meter metric.Meter) error {
 				})
 			}
 		}
+		type series struct {
+			source, table, sink string
+			at                  adminv1.HeldAt
+		}
+		told := map[series]bool{}
 		for _, t := range o.recentTables() {
+			// A topic may have several targets, of which the latest comes first and counts.
+			of := series{t.Source, cmp.Or(t.Table, t.Topic), t.Sink, t.HeldAt}
+			if told[of] {
+				continue
+			}
+			told[of] = true
 			out.ObserveFloat64(late, t.LateSeconds, metric.WithAttributes(attribute.String("pipeline", t.Source),
 				attribute.String("table", cmp.Or(t.Table, t.Topic)), attribute.String("sink", t.Sink),
 				attribute.String("held_at", strings.ToLower(strings.TrimPrefix(t.HeldAt.String(), "HELD_AT_")))))

@@ -5,12 +5,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/services/admin/signin"
 )
 
@@ -30,12 +32,14 @@ type doorkeeper struct {
 	// provider is nil where people sign in with a password only; passwords says that they can.
 	provider  *signin.Provider
 	passwords bool
-	audit     *slog.Logger
+	// secure says that people reach admin by https, whoever ends TLS.
+	secure bool
+	audit  *slog.Logger
 }
 
 func newDoorkeeper(cfg Config, guard authorizer) doorkeeper {
 	d := doorkeeper{users: guard.users, sessions: signin.NewSessions(time.Now), passwords: cfg.UsersFile != "",
-		audit: cfg.Telemetry.Audit}
+		secure: strings.HasPrefix(cfg.SignIn.PublicURL, "https://"), audit: cfg.Telemetry.Audit}
 	if cfg.SignIn.Issuer != "" {
 		d.provider = signin.NewProvider(cfg.SignIn, time.Now)
 	}
@@ -62,7 +66,11 @@ func (d doorkeeper) caller(r *http.Request) (user, time.Time, error) {
 // of is the user that a person is, with the role of now.
 func (d doorkeeper) of(p signin.Person) (user, error) {
 	if p.Role == "" {
-		return d.users.named(p.Name)
+		who, err := d.users.named(p.Name)
+		if err == nil && string(who.hash) != p.Proof { // the password was changed
+			return user{}, ErrUnauthenticated
+		}
+		return who, err
 	}
 	return user{name: p.Name, role: roles[p.Role]}, nil
 }
@@ -84,10 +92,19 @@ func (d doorkeeper) authenticate(next http.Handler) http.Handler {
 			return
 		}
 		ctx := context.WithValue(r.Context(), httpCaller{}, caller)
-		if !ends.IsZero() { // a stream must not outlive the session
+		if cookie, err := r.Cookie(sessionCookie); err == nil && !ends.IsZero() {
+			// A stream must not outlive the session.
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithDeadline(ctx, ends)
 			defer cancel()
+			over, done := d.sessions.Over(cookie.Value), ctx.Done()
+			contain.Go("end of a session", func() {
+				select {
+				case <-over:
+					cancel()
+				case <-done:
+				}
+			}, func(error) { cancel() })
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
@@ -167,12 +184,15 @@ func (d doorkeeper) begin(w http.ResponseWriter, r *http.Request) {
 	pair := base64.StdEncoding.EncodeToString([]byte(given.Name + ":" + given.Password))
 	who, err := d.users.authenticate("Basic "+pair, hostOfRequest(r))
 	if err != nil {
-		d.audit.InfoContext(r.Context(), "audit", "user", given.Name, "method", "sign in", "outcome", err.Error())
+		if !errors.Is(err, errTooManyFailures) { // whoever must wait was noted before
+			d.audit.InfoContext(r.Context(), "audit", "user", fmt.Sprintf("%.100s", given.Name), "method", "sign in",
+				"outcome", err.Error())
+		}
 		r.Header.Set("Sec-Fetch-Dest", "empty")
 		refuseCaller(w, r, err)
 		return
 	}
-	d.open(w, r, signin.Person{Name: who.name})
+	d.open(w, r, signin.Person{Name: who.name, Proof: string(who.hash)})
 	writeJSON(w, signedIn{Name: who.name, Role: who.role.String(), Session: true, Ways: []string{}})
 }
 
@@ -180,8 +200,9 @@ func (d doorkeeper) begin(w http.ResponseWriter, r *http.Request) {
 func (d doorkeeper) open(w http.ResponseWriter, r *http.Request, p signin.Person) {
 	token, ends := d.sessions.Begin(p)
 	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Expires: ends,
-		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode})
-	d.audit.InfoContext(r.Context(), "audit", "user", p.Name, "method", "sign in", "outcome", "OK")
+		HttpOnly: true, Secure: d.secure || r.TLS != nil, SameSite: http.SameSiteStrictMode})
+	d.audit.InfoContext(r.Context(), "audit", "user", p.Name, "subject", p.Subject, "method", "sign in",
+		"outcome", "OK")
 }
 
 func (d doorkeeper) end(w http.ResponseWriter, r *http.Request) {
@@ -192,7 +213,7 @@ func (d doorkeeper) end(w http.ResponseWriter, r *http.Request) {
 		d.sessions.End(cookie.Value)
 	}
 	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1,
-		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode})
+		HttpOnly: true, Secure: d.secure || r.TLS != nil, SameSite: http.SameSiteStrictMode})
 	writeJSON(w, struct{}{})
 }
 
@@ -205,7 +226,7 @@ func (d doorkeeper) send(w http.ResponseWriter, r *http.Request) {
 	}
 	// Lax, since the browser comes back from another site.
 	http.SetCookie(w, &http.Cookie{Name: pendingCookie, Value: secret, Path: sessionPath, MaxAge: 600,
-		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode})
+		HttpOnly: true, Secure: d.secure || r.TLS != nil, SameSite: http.SameSiteLaxMode})
 	http.Redirect(w, r, address, http.StatusFound)
 }
 
@@ -235,7 +256,8 @@ func (d doorkeeper) refuseSignIn(w http.ResponseWriter, r *http.Request, name st
 
 // ownPath is a path of the page; the overview for anything else, so that nobody is sent elsewhere.
 func ownPath(path string) string {
-	if !strings.HasPrefix(path, "/ui/") || strings.ContainsAny(path, "\\\r\n") {
+	const longest = 2000 // it is kept while the sign-in is on its way
+	if len(path) > longest || !strings.HasPrefix(path, "/ui/") || strings.ContainsAny(path, "\\\r\n") {
 		return "/ui/"
 	}
 	return path

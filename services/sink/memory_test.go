@@ -93,7 +93,7 @@ func TestBatchesThatWaitGiveWayWhereMemoryIsUsedUp(t *testing.T) {
 	const partitions = 6
 	s := newFixture(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(24 << 20),
 		"flush.size.bytes": "33554432", "flush.max.bytes": "33554432", "flush.interval.ms": "3600000"})
-	for n := range 32 {
+	for n := range 48 {
 		// 3.2 MB for each partition, which gzip makes half of: together more than half of the
 		// memory, and no batch more than a quarter
 		var records []*kgo.Record

@@ -38,7 +38,7 @@ func Tables(all []*adminv1.TableStatus, q *adminv1.ListTablesRequest) (*adminv1.
 		}
 	}
 	slices.SortFunc(rows, compare)
-	page, next, err := cut(rows, cmp.Or(q.PageSize, defaultTables), q.PageToken)
+	page, next, err := cut(rows, min(cmp.Or(q.PageSize, defaultTables), mostRows), q.PageToken)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,8 @@ type OIDC struct {
 const CallbackPath = "/ui/session/oidc/callback"
 
 const (
-	// maxPending bounds how many sign-ins may be on their way, pendingFor how long one may take.
+	// maxPending bounds how many sign-ins may be on their way, of which the oldest gives way, since
+	// anybody may begin one; pendingFor is how long one may take.
 	maxPending = 10_000
 	pendingFor = 10 * time.Minute
 	// askTimeout bounds what the provider is asked.
@@ -121,8 +122,7 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	if p.discovered != nil {
 		return p.discovered, nil
 	}
-	// The provider keeps this context for its keys, so it must not end with the call.
-	found, err := oidc.NewProvider(context.WithoutCancel(ctx), p.settings.Issuer)
+	found, err := oidc.NewProvider(ctx, p.settings.Issuer)
 	if err != nil {
 		return nil, fmt.Errorf("asking %s for its OpenID Connect configuration: %w", p.settings.Issuer, err)
 	}
@@ -152,18 +152,23 @@ func (p *Provider) Begin(ctx context.Context, then string) (address, browser str
 		ends: p.now().Add(pendingFor)}
 	p.mu.Lock()
 	if len(p.pending) >= maxPending {
-		maps.DeleteFunc(p.pending, func(_ string, old pending) bool { return p.now().After(old.ends) })
+		p.forgetOldest()
 	}
-	full := len(p.pending) >= maxPending
-	if !full {
-		p.pending[state] = one
-	}
+	p.pending[state] = one
 	p.mu.Unlock()
-	if full {
-		return "", "", fmt.Errorf("%d sign-ins are on their way: try again in some minutes", maxPending)
-	}
 	address = p.config(found).AuthCodeURL(state, oidc.Nonce(one.nonce), oauth2.S256ChallengeOption(one.verifier))
 	return address, one.browser, nil
+}
+
+// forgetOldest gives up the sign-in that began first; the caller holds mu.
+func (p *Provider) forgetOldest() {
+	oldest := ""
+	for state, one := range p.pending {
+		if oldest == "" || one.ends.Before(p.pending[oldest].ends) {
+			oldest = state
+		}
+	}
+	delete(p.pending, oldest)
 }
 
 // Finish takes what the provider sent back with a person and returns who it is and where they want to go. An error that
@@ -207,9 +212,10 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, browser string
 	return person, one.then, err
 }
 
-// person is who claims are about. It is called by what no two people share at a provider and others can read.
+// person is who claims are about. The name is for people to read: at some providers it can be chosen. What
+// never changes is the subject.
 func (o OIDC) person(subject string, claims map[string]any) (Person, error) {
-	p := Person{Name: subject}
+	p := Person{Name: subject, Subject: subject}
 	for _, claim := range []string{"preferred_username", "upn", "email"} {
 		if name, ok := claims[claim].(string); ok && name != "" {
 			p.Name = name
@@ -233,7 +239,7 @@ func (o OIDC) person(subject string, claims map[string]any) (Person, error) {
 		}
 	}
 	if p.Role == "" {
-		return Person{}, fmt.Errorf("%s has signed in, but %w (claim %s: %d groups)",
+		return p, fmt.Errorf("%s has signed in, but %w (claim %s: %d groups)",
 			p.Name, ErrNotAllowed, o.GroupsClaim, len(groups))
 	}
 	return p, nil

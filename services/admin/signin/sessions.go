@@ -25,6 +25,11 @@ type Person struct {
 	// Role is viewer, operator or admin as a provider's groups say; empty for a user of the file of users, whose role is
 	// what the file says at the time.
 	Role string
+	// Subject is what a provider calls a person for good; empty for a user of the file.
+	Subject string
+	// Proof is what a user of the file was checked against: the session ends where the file has something
+	// else.
+	Proof string
 }
 
 // Sessions are those of one admin: after its restart everybody signs in again. Safe for concurrent use.
@@ -40,6 +45,8 @@ type session struct {
 	person Person
 	ends   time.Time
 	used   time.Time
+	// over is closed when the session is removed.
+	over chan struct{}
 }
 
 // NewSessions returns none.
@@ -54,7 +61,7 @@ func (s *Sessions) Begin(p Person) (token string, ends time.Time) {
 	defer s.mu.Unlock()
 	now := s.now()
 	s.sweep(now)
-	begun := &session{person: p, used: now, ends: now.Add(Absolute)}
+	begun := &session{person: p, used: now, ends: now.Add(Absolute), over: make(chan struct{})}
 	s.all[sha256.Sum256([]byte(token))] = begun
 	return token, begun.ends
 }
@@ -69,8 +76,8 @@ func (s *Sessions) Find(token string) (p Person, ends time.Time, ok bool) {
 		return Person{}, time.Time{}, false
 	}
 	now := s.now()
-	if found.over(now) {
-		delete(s.all, key)
+	if found.spent(now) {
+		s.remove(key)
 		return Person{}, time.Time{}, false
 	}
 	found.used = now
@@ -81,10 +88,31 @@ func (s *Sessions) Find(token string) (p Person, ends time.Time, ok bool) {
 func (s *Sessions) End(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.all, sha256.Sum256([]byte(token)))
+	s.remove(sha256.Sum256([]byte(token)))
 }
 
-func (s *session) over(now time.Time) bool {
+// remove ends a session, if it is there. Callers hold mu.
+func (s *Sessions) remove(key [sha256.Size]byte) {
+	if found, ok := s.all[key]; ok {
+		close(found.over)
+		delete(s.all, key)
+	}
+}
+
+// Over is closed once a session has ended by signing out, by its limits where somebody asked for it, or by
+// giving way to others.
+func (s *Sessions) Over(token string) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found, ok := s.all[sha256.Sum256([]byte(token))]; ok {
+		return found.over
+	}
+	closed := make(chan struct{})
+	close(closed)
+	return closed
+}
+
+func (s *session) spent(now time.Time) bool {
 	return now.Sub(s.used) > Idle || now.After(s.ends)
 }
 
@@ -96,8 +124,8 @@ func (s *Sessions) sweep(now time.Time) {
 	var oldest [sha256.Size]byte
 	var used time.Time
 	for key, one := range s.all {
-		if one.over(now) {
-			delete(s.all, key)
+		if one.spent(now) {
+			s.remove(key)
 			continue
 		}
 		if used.IsZero() || one.used.Before(used) {
@@ -105,7 +133,7 @@ func (s *Sessions) sweep(now time.Time) {
 		}
 	}
 	if len(s.all) >= maxSessions {
-		delete(s.all, oldest)
+		s.remove(oldest)
 	}
 }
 

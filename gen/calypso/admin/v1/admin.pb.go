@@ -2596,7 +2596,7 @@ type VerifyPipelineRequest struct {
 	// How long a change may take to arrive: a row that differs counts only if it still does after this time, in which the source
 	// did not change it. Default 90 s, one hour at most; it should be longer than the sink's flush.interval.ms.
 	Patience *durationpb.Duration `protobuf:"bytes,4,opt,name=patience,proto3" json:"patience,omitempty"`
-	// A table's comparison ends when so many keys differ; default 100, 10000 at most.
+	// A table's comparison ends when this many keys differ; default 100, 10000 at most.
 	MaxDifferences int32 `protobuf:"varint,5,opt,name=max_differences,json=maxDifferences,proto3" json:"max_differences,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -2959,8 +2959,8 @@ type TableVerification struct {
 	// Why the table could not be compared; empty if it was.
 	Failure string `protobuf:"bytes,12,opt,name=failure,proto3" json:"failure,omitempty"`
 	// How many rows of the target are there twice or more often, besides the first, since their record was ingested again; unset where
-	// rows do not say of which record they were made (metadata.columns, table.form=changes). The comparison looks at each key's latest row
-	// alone and passes over them.
+	// rows do not name their record (metadata.columns, table.form=changes). The comparison looks only
+	// at each key's latest row and passes over them.
 	RepeatedRows  *int64 `protobuf:"varint,13,opt,name=repeated_rows,json=repeatedRows,proto3,oneof" json:"repeated_rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -148,7 +148,7 @@ const (
 	SnapshotAction_SNAPSHOT_ACTION_EXECUTE SnapshotAction = 1
 	SnapshotAction_SNAPSHOT_ACTION_PAUSE   SnapshotAction = 2
 	SnapshotAction_SNAPSHOT_ACTION_RESUME  SnapshotAction = 3
-	// Read no more of the tables; of all tables if none is named.
+	// Stop reading the tables; all tables if none is named.
 	SnapshotAction_SNAPSHOT_ACTION_STOP SnapshotAction = 4
 )
 
@@ -1700,7 +1700,7 @@ type ListSchemaVersionsRequest struct {
 	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
 	// Only versions of this table, schema.table; of all tables if empty.
 	Table string `protobuf:"bytes,2,opt,name=table,proto3" json:"table,omitempty"`
-	// At most so many versions; 100 if it is 0, 1000 at most.
+	// The most versions to return; 100 if it is 0, 1000 at most.
 	PageSize      int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -3544,7 +3544,7 @@ type ListEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only events of these connectors; all if empty.
 	Connectors []string `protobuf:"bytes,1,rep,name=connectors,proto3" json:"connectors,omitempty"`
-	// At most so many events; 100 if it is 0, 1000 at most.
+	// The most events to return; 100 if it is 0, 1000 at most.
 	PageSize      int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -37,7 +37,7 @@ const (
 	DeadLetterClass_DEAD_LETTER_CLASS_UNREADABLE DeadLetterClass = 1
 	// A transform failed.
 	DeadLetterClass_DEAD_LETTER_CLASS_TRANSFORM_FAILED DeadLetterClass = 2
-	// A value does not fit its column: ADX would store null without a word.
+	// A value does not fit its column: ADX would silently store null.
 	DeadLetterClass_DEAD_LETTER_CLASS_MISFIT DeadLetterClass = 3
 	// A value or the row is larger than ADX takes.
 	DeadLetterClass_DEAD_LETTER_CLASS_TOO_LARGE DeadLetterClass = 4
@@ -102,7 +102,7 @@ const (
 	Sink_OBSTACLE_ELSEWHERE Sink_Obstacle = 1
 	// The cluster, its storage or the sign-in did not answer, or failed.
 	Sink_OBSTACLE_CLUSTER Sink_Obstacle = 2
-	// The cluster or its storage takes no more for now.
+	// The cluster or its storage accepts nothing more for now.
 	Sink_OBSTACLE_THROTTLED Sink_Obstacle = 3
 	// The sign-in failed, or the identity lacks a role.
 	Sink_OBSTACLE_ACCESS_DENIED Sink_Obstacle = 4
@@ -724,7 +724,8 @@ type ListDeadLettersRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
 	Filter    *DeadLetterFilter      `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
-	// At most so many letters; 100 if it is 0, 1000 at most. A page also ends before it is larger than 2 MiB.
+	// The most letters to return; 100 if it is 0, 1000 at most. A page also ends before it is larger
+	// than 2 MiB.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The last answer's next_page_token; empty for the first page.
 	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -1407,7 +1408,8 @@ type ProvenOffset struct {
 	Partition int32                  `protobuf:"varint,2,opt,name=partition,proto3" json:"partition,omitempty"`
 	// The offset of the next record; -1 if no table has a batch of the partition, which proves nothing.
 	Offset int64 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
-	// What is to be noted beside the offset (calypso_batches): batches after it, of which tables have some. They are sent again under their tags.
+	// What is to be noted beside the offset (calypso_batches): batches after it, some of which are in
+	// tables. They are sent again under their tags.
 	Batches string `protobuf:"bytes,4,opt,name=batches,proto3" json:"batches,omitempty"`
 	// The partition's first record, and the offset after its last one. Records between offset and begin are gone.
 	Begin         int64 `protobuf:"varint,5,opt,name=begin,proto3" json:"begin,omitempty"`
@@ -1941,7 +1943,8 @@ type PartitionProgress struct {
 	WorkerId string `protobuf:"bytes,8,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
 	// Rows that this worker has ingested since it took the partition.
 	RowsIngested int64 `protobuf:"varint,9,opt,name=rows_ingested,json=rowsIngested,proto3" json:"rows_ingested,omitempty"`
-	// When the last of them became queryable; before there are any, when rows of whatever origin last came into the table, if the cluster says.
+	// When the last of them became queryable; before there are any, when rows of any origin last came
+	// into the table, if the cluster says.
 	LastIngestedTime *timestamppb.Timestamp    `protobuf:"bytes,10,opt,name=last_ingested_time,json=lastIngestedTime,proto3" json:"last_ingested_time,omitempty"`
 	Waiting          PartitionProgress_Waiting `protobuf:"varint,11,opt,name=waiting,proto3,enum=calypso.sink.v1.PartitionProgress_Waiting" json:"waiting,omitempty"`
 	// When the oldest of them was committed in the source or, where the record does not say or was not read, produced. Set in the last

@@ -49,10 +49,12 @@ type SinkServiceClient interface {
 	// dead letter topic, and counts them by class. FAILED_PRECONDITION if the connector has no dead letter topic.
 	ListDeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error)
 	// ReplayDeadLetters makes rows of dead letters again, or of the values that the call gives in their place, and ingests them. Each
-	// comes into the table once, in every mode of ingestion, also if calls are made at once or one is interrupted: rows are
-	// noted with their ingest-by tag before they are sent, they are never streamed, and whoever replays such a letter next sends the same
-	// rows under the same tag until ADX has taken or refused them. A letter that is refused again stays, with the new reason in the answer.
-	// INVALID_ARGUMENT, naming the field, if a given value makes no row that fits the table; nothing is ingested then.
+	// comes into the table once, in every mode of ingestion, even if calls are made at once or one is
+	// interrupted: rows are noted with their ingest-by tag before they are sent, they are never
+	// streamed, and whoever replays such a letter next sends the same rows under the same tag until
+	// ADX has taken or refused them. A letter that is refused again stays, with the new reason in the
+	// answer. INVALID_ARGUMENT, naming the field, if a given value makes no row that fits the table;
+	// nothing is ingested then.
 	ReplayDeadLetters(ctx context.Context, in *ReplayDeadLettersRequest, opts ...grpc.CallOption) (*ReplayDeadLettersResponse, error)
 	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic. FAILED_PRECONDITION if one of them is in a
 	// replay that has not ended: its row may be in the table.
@@ -62,8 +64,9 @@ type SinkServiceClient interface {
 	// restart or run elsewhere. The others pass with what they are about. INVALID_ARGUMENT if kind is
 	// one of those.
 	AcknowledgeNotices(ctx context.Context, in *AcknowledgeNoticesRequest, opts ...grpc.CallOption) (*AcknowledgeNoticesResponse, error)
-	// GetProvenOffsets finds where a connector may go on in the partitions of its topics that have records and of which its consumer group has no offset, by the
-	// ingest-by tags of its batches that its tables still have. It changes nothing. FAILED_PRECONDITION with the reason NO_TAGS if the
+	// GetProvenOffsets finds where a connector may go on in partitions of its topics that have
+	// records but no offset of its consumer group, by the ingest-by tags of its batches that its
+	// tables still have. It changes nothing. FAILED_PRECONDITION with the reason NO_TAGS if the
 	// connector's batches have none (delivery.guarantee=at_least_once, or all is streamed).
 	GetProvenOffsets(ctx context.Context, in *GetProvenOffsetsRequest, opts ...grpc.CallOption) (*GetProvenOffsetsResponse, error)
 }
@@ -165,10 +168,12 @@ type SinkServiceServer interface {
 	// dead letter topic, and counts them by class. FAILED_PRECONDITION if the connector has no dead letter topic.
 	ListDeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error)
 	// ReplayDeadLetters makes rows of dead letters again, or of the values that the call gives in their place, and ingests them. Each
-	// comes into the table once, in every mode of ingestion, also if calls are made at once or one is interrupted: rows are
-	// noted with their ingest-by tag before they are sent, they are never streamed, and whoever replays such a letter next sends the same
-	// rows under the same tag until ADX has taken or refused them. A letter that is refused again stays, with the new reason in the answer.
-	// INVALID_ARGUMENT, naming the field, if a given value makes no row that fits the table; nothing is ingested then.
+	// comes into the table once, in every mode of ingestion, even if calls are made at once or one is
+	// interrupted: rows are noted with their ingest-by tag before they are sent, they are never
+	// streamed, and whoever replays such a letter next sends the same rows under the same tag until
+	// ADX has taken or refused them. A letter that is refused again stays, with the new reason in the
+	// answer. INVALID_ARGUMENT, naming the field, if a given value makes no row that fits the table;
+	// nothing is ingested then.
 	ReplayDeadLetters(context.Context, *ReplayDeadLettersRequest) (*ReplayDeadLettersResponse, error)
 	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic. FAILED_PRECONDITION if one of them is in a
 	// replay that has not ended: its row may be in the table.
@@ -178,8 +183,9 @@ type SinkServiceServer interface {
 	// restart or run elsewhere. The others pass with what they are about. INVALID_ARGUMENT if kind is
 	// one of those.
 	AcknowledgeNotices(context.Context, *AcknowledgeNoticesRequest) (*AcknowledgeNoticesResponse, error)
-	// GetProvenOffsets finds where a connector may go on in the partitions of its topics that have records and of which its consumer group has no offset, by the
-	// ingest-by tags of its batches that its tables still have. It changes nothing. FAILED_PRECONDITION with the reason NO_TAGS if the
+	// GetProvenOffsets finds where a connector may go on in partitions of its topics that have
+	// records but no offset of its consumer group, by the ingest-by tags of its batches that its
+	// tables still have. It changes nothing. FAILED_PRECONDITION with the reason NO_TAGS if the
 	// connector's batches have none (delivery.guarantee=at_least_once, or all is streamed).
 	GetProvenOffsets(context.Context, *GetProvenOffsetsRequest) (*GetProvenOffsetsResponse, error)
 	mustEmbedUnimplementedSinkServiceServer()

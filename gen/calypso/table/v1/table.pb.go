@@ -428,8 +428,8 @@ type Table struct {
 	Failure string `protobuf:"bytes,5,opt,name=failure,proto3" json:"failure,omitempty"`
 	// Of a source: the topic's records hold rows within change envelopes.
 	Envelope bool `protobuf:"varint,6,opt,name=envelope,proto3" json:"envelope,omitempty"`
-	// Of a target, how many rows are there besides the first of those that were made of one record; unset where rows do not say of
-	// which record they were made.
+	// Of a target, how many rows are there besides the first of those that were made of one record;
+	// unset where rows do not name their record.
 	RepeatedRows *int64 `protobuf:"varint,7,opt,name=repeated_rows,json=repeatedRows,proto3,oneof" json:"repeated_rows,omitempty"`
 	// Of a target: it is a table of changes, from whose present state a row is removed by a change more.
 	Removable     bool `protobuf:"varint,8,opt,name=removable,proto3" json:"removable,omitempty"`

@@ -73,7 +73,7 @@ func (c Columns) ReadError(role, encoding string, err error) error {
 func (c Columns) RightMissing(role string, err error) error {
 	table, role := pgrepl.QuoteTable(c.Relation.Schema, c.Relation.Name), pgrepl.QuoteIdent(role)
 	remedy := fmt.Sprintf(
-		"Run GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s; or for the columns that events have GRANT SELECT (%s) ON %[3]s TO %[2]s;",
+		"Run GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s; or for the columns that events have GRANT SELECT (%[4]s) ON %[3]s TO %[2]s;",
 		pgrepl.QuoteIdent(c.Relation.Schema), role, table, strings.Join(c.quoted(), ", "))
 	if strings.Contains(err.Error(), "row-level security") { // with row_security = off PostgreSQL fails for hiding rows
 		remedy = fmt.Sprintf("Run ALTER ROLE %s BYPASSRLS; or, to read the rows that policies show it, ALTER ROLE %[1]s SET row_security = on;", role)

@@ -29,15 +29,16 @@ type Unread struct {
 // before the first look it knows nothing. It is safe for concurrent use.
 type counts struct {
 	mu sync.Mutex
-	// at is the last look; zero before the first. rows is what it counted, by captured table.
+	// at is the last look; zero before the first. rows is what it counted, by table.
 	at   time.Time
 	rows map[string]int64
 	// moves are the looks that saw a table change, oldest first.
 	moves map[string][]Unread
 }
 
-// observe takes in what a look counted of the captured tables, when the log ended at end.
-func (c *counts) observe(now time.Time, rows map[string]int64, end pgrepl.LSN) {
+// observe takes in what a look counted, when the log ended at end: of all tables, so that one that is
+// captured from now on is not taken for one that has changed, and of those that are captured.
+func (c *counts) observe(now time.Time, rows, captured map[string]int64, end pgrepl.LSN) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.moves == nil {
@@ -45,7 +46,7 @@ func (c *counts) observe(now time.Time, rows map[string]int64, end pgrepl.LSN) {
 	}
 	if !c.at.IsZero() {
 		since := c.at.Add(now.Sub(c.at) / 2)
-		for table, n := range rows {
+		for table, n := range captured {
 			if n <= c.rows[table] { // or its statistics began anew
 				continue
 			}

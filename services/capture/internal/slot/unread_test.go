@@ -12,7 +12,7 @@ func TestATableIsUnreadFromWhenItWasSeenToChangeUntilTheLogOfThatTimeIsDurable(t
 	var c counts
 	start := time.Unix(1000, 0)
 	look := func(second int, end pgrepl.LSN, rows map[string]int64) {
-		c.observe(start.Add(time.Duration(second)*time.Second), rows, end)
+		c.observe(start.Add(time.Duration(second)*time.Second), rows, rows, end)
 	}
 	shown := func(durable pgrepl.LSN) string {
 		text := ""
@@ -58,5 +58,21 @@ func TestChangesOfAPartitionAreItsOwnAndItsRoots(t *testing.T) {
 	got := captured(all, func(t pgrepl.Table) bool { return t.Name == "p" || t.Name == "p2" })
 	if len(got) != 2 || got["public.p"] != 5 || got["public.p2"] != 3 {
 		t.Errorf("counted are %v", got)
+	}
+}
+
+func TestATableThatIsCapturedNewlyIsNotUnreadByThat(t *testing.T) {
+	var c counts
+	start := time.Unix(1000, 0)
+	all := map[string]int64{"a": 7, "countries": 250}
+	c.observe(start, all, map[string]int64{"a": 7}, 100)
+	c.observe(start.Add(5*time.Second), all, all, 200)
+	if got := c.unread(0); len(got) != 0 {
+		t.Errorf("unread are %v, of which none has changed", got)
+	}
+	c.observe(start.Add(10*time.Second), map[string]int64{"a": 7, "countries": 251},
+		map[string]int64{"a": 7, "countries": 251}, 300)
+	if got := c.unread(0); len(got) != 1 || got[0].Table != "countries" {
+		t.Errorf("unread are %v, want countries, which has changed", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
@@ -11,8 +12,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// question bounds a look at a slot and at what holds it.
-const question = 3 * time.Second
+// question bounds a look at a slot and at what holds it; counting the changes of tables may take a
+// second of it, and some round trips.
+const question = 5 * time.Second
 
 // Seen is a slot as its server has it.
 type Seen struct {
@@ -30,13 +32,14 @@ type Seen struct {
 }
 
 // View is a look at a connector's slot, for those who watch it and do not use it. A server is asked
-// on a connection of its own, for three seconds at most, and not again while what was seen is fresh
+// on a connection of its own, for five seconds at most, and not again while what was seen is fresh
 // enough for the caller. Nothing is changed on the server. A View is safe for concurrent use:
 // callers that ask at the same time share one question.
 type View struct {
 	spec *spec.Spec
-	// counts are of the server's tables; a view that follows another one's has the same.
-	counts *counts
+	// counts are of the server's tables; a view that follows another one's has the same. mu does not guard
+	// it, since that is held while the server is asked.
+	counts atomic.Pointer[counts]
 
 	mu    sync.Mutex
 	slot  *Seen // guarded by mu, as are all below: what was seen last, or nil and err
@@ -48,7 +51,11 @@ type View struct {
 }
 
 // ViewOf makes the view of a connector's slot.
-func ViewOf(s *spec.Spec) *View { return &View{spec: s, counts: new(counts)} }
+func ViewOf(s *spec.Spec) *View {
+	v := &View{spec: s}
+	v.counts.Store(new(counts))
+	return v
+}
 
 // Follow has the view go on with what an earlier one of the connector knows of its tables, if that was
 // of the same slot: a connector that is paused, or begins again, has unread what it had.
@@ -61,21 +68,16 @@ func (v *View) Follow(earlier *View) {
 		a.Connection.Database != b.Connection.Database {
 		return
 	}
-	earlier.mu.Lock()
-	counts := earlier.counts
-	earlier.mu.Unlock()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.counts = counts
+	v.counts.Store(earlier.counts.Load())
 }
 
 // Unread are the tables with changes beyond a position up to which all is durable, as of the last
 // look. The error is why that is not known.
 func (v *View) Unread(durable pgrepl.LSN) ([]Unread, error) {
 	v.mu.Lock()
-	counts, err := v.counts, v.uncounted
+	err := v.uncounted
 	v.mu.Unlock()
-	return counts.unread(durable), err
+	return v.counts.Load().unread(durable), err
 }
 
 // Look returns the slot, as it was seen no longer than the given age ago in the capture's present
@@ -111,10 +113,11 @@ func (v *View) ask(ctx context.Context) (seen *Seen, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer pgrepl.Disconnect(conn)
 	changes, end, uncounted := pgrepl.Changes(ctx, conn)
 	if v.uncounted = uncounted; uncounted == nil {
-		v.counts.observe(time.Now(), captured(changes, s.Tables.Captured), end)
+		every := func(pgrepl.Table) bool { return true }
+		v.counts.Load().observe(time.Now(), captured(changes, every), captured(changes, s.Tables.Captured), end)
 	}
 	server, err := pgrepl.InspectServer(ctx, conn)
 	if err != nil {

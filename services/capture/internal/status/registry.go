@@ -15,11 +15,17 @@ type Registry struct {
 	captures map[string]*Capture // guarded by mu, as are all below
 	// views are the last ones of connectors' slots, which those that come after them follow.
 	views map[string]*slot.View
+	// gone counts the looks in a row at which a view's connector had no capture: one that begins again has
+	// none for a moment, and its view must not be forgotten by that.
+	gone map[string]int
 }
+
+// forgetViewAfter is how many such looks, five seconds apart, end a view.
+const forgetViewAfter = 12
 
 // NewRegistry makes an empty registry.
 func NewRegistry() *Registry {
-	return &Registry{captures: make(map[string]*Capture), views: make(map[string]*slot.View)}
+	return &Registry{captures: make(map[string]*Capture), views: make(map[string]*slot.View), gone: make(map[string]int)}
 }
 
 // Put shows a capture whose task begins, in place of what was shown of its connector.
@@ -66,7 +72,18 @@ func (r *Registry) KeepIdle(names map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	maps.DeleteFunc(r.captures, func(name string, c *Capture) bool { return c.Idled() && !names[name] })
-	maps.DeleteFunc(r.views, func(name string, _ *slot.View) bool { return r.captures[name] == nil })
+	maps.DeleteFunc(r.views, func(name string, _ *slot.View) bool {
+		if r.captures[name] != nil {
+			delete(r.gone, name)
+			return false
+		}
+		r.gone[name]++
+		if r.gone[name] < forgetViewAfter {
+			return false
+		}
+		delete(r.gone, name)
+		return true
+	})
 }
 
 // All returns the captures by name.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type unread struct {
 	mu     sync.Mutex
 	places map[place]*found // guarded by mu, as are all below
 	asking bool
+	swept  time.Time
 }
 
 // place is where somebody goes on in a partition.
@@ -71,6 +73,7 @@ type answer struct {
 func (u *unread) of(part *sinkv1.PartitionProgress, from int64, client func() (*kgo.Client, error)) answer {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.sweep()
 	now, at := u.now(), place{batch.Source{Topic: part.Topic, Partition: part.Partition}, from}
 	f := u.places[at]
 	if f == nil {
@@ -83,6 +86,17 @@ func (u *unread) of(part *sinkv1.PartitionProgress, from int64, client func() (*
 		u.want(f, client)
 	}
 	return a
+}
+
+// sweep forgets the places that nobody has asked for in a while, whether or not any is looked at; the
+// caller holds mu.
+func (u *unread) sweep() {
+	now := u.now()
+	if now.Sub(u.swept) <= forgetUnread {
+		return
+	}
+	u.swept = now
+	maps.DeleteFunc(u.places, func(_ place, f *found) bool { return now.Sub(f.last) > forgetUnread })
 }
 
 // ask has the brokers asked now, where that is worth it.
@@ -136,10 +150,7 @@ func (u *unread) look() {
 	var dial func() (*kgo.Client, error)
 	u.mu.Lock()
 	for at, f := range u.places {
-		switch {
-		case u.now().Sub(f.last) > forgetUnread:
-			delete(u.places, at)
-		case f.wanted != nil && len(wanted) < unreadAtOnce:
+		if f.wanted != nil && len(wanted) < unreadAtOnce {
 			wanted[at], dial = *f, f.wanted
 			f.wanted = nil
 		}

@@ -151,7 +151,7 @@ const leastFetch = 64 << 10
 // those whose turn it is bring a useful amount each.
 func (s *Share) FetchSizes(partitions int) (all, partition int32) {
 	expansion := s.Expansion.now()
-	room := float64(min(8<<20, max(512<<10, s.process.share()/8)))
+	room := float64(min(16<<20, max(512<<10, s.process.share()/4)))
 	all = int32(max(leastFetch, room/expansion))
 	return all, max(leastFetch, all/int32(min(8, max(1, partitions))))
 }
