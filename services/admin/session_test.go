@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"bufio"
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -14,9 +16,14 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/calypso-cdc/calypso/services/admin/signin"
 )
@@ -146,6 +153,8 @@ type issuer struct {
 	nonces, challenges map[string]string
 	// wrongKey signs by another key than the published one.
 	wrongKey bool
+	// silent takes requests and answers none.
+	silent atomic.Bool
 }
 
 func newIssuer(t *testing.T, claims map[string]any) *issuer {
@@ -201,7 +210,13 @@ func newIssuer(t *testing.T, claims map[string]any) *issuer {
 		answer(w, map[string]any{"access_token": "a", "token_type": "Bearer", "expires_in": 60,
 			"id_token": signed + "." + encode(signature)})
 	})
-	i.Server = httptest.NewServer(mux)
+	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if i.silent.Load() {
+			<-r.Context().Done()
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(i.Close)
 	return i
 }
@@ -304,5 +319,91 @@ func TestASignInIsFinishedInTheBrowserThatBeganItOnly(t *testing.T) {
 	// Somebody is lured to the address that would sign them in as eve.
 	if r, body := send(t, browser(t), "GET", back, ""); r.StatusCode != http.StatusBadGateway {
 		t.Errorf("in another browser: %d %s", r.StatusCode, body)
+	}
+}
+
+func TestASessionEndsWithTheUsersPassword(t *testing.T) {
+	users := usersFile(t)
+	s := start(t, func(c *Config) { c.UsersFile = users })
+	thief := browser(t)
+	if r, body := send(t, thief, "POST", s.http+"/ui/session",
+		`{"name":"admin-1","password":"admin-pw"}`); r.StatusCode != http.StatusOK {
+		t.Fatalf("signing in: %d %s", r.StatusCode, body)
+	}
+	text, err := os.ReadFile(users)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte("another"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := regexp.MustCompile(`(?m)^admin-1:admin:.*$`).ReplaceAllLiteralString(string(text), "admin-1:admin:"+string(hash))
+	if err := os.WriteFile(users, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The file's time must be another one than before.
+	if err := os.Chtimes(users, time.Time{}, time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := send(t, thief, "GET", s.http+"/v1/connectors", ""); r.StatusCode != http.StatusUnauthorized {
+		t.Errorf("asking after the password was changed: %d, want 401", r.StatusCode)
+	}
+}
+
+func TestAStreamEndsWhenItsSessionIsEnded(t *testing.T) {
+	users := usersFile(t)
+	s := start(t, func(c *Config) { c.UsersFile = users })
+	ada := browser(t)
+	if r, body := send(t, ada, "POST", s.http+"/ui/session",
+		`{"name":"viewer-1","password":"viewer-pw"}`); r.StatusCode != http.StatusOK {
+		t.Fatalf("signing in: %d %s", r.StatusCode, body)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		s.http+"/v1/pipelines:watch?view=PIPELINE_VIEW_BASIC", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch, err := ada.Do(r)
+	if err != nil || watch.StatusCode != http.StatusOK {
+		t.Fatalf("watching: %v %v", watch, err)
+	}
+	defer watch.Body.Close()
+	lines := bufio.NewReader(watch.Body)
+	if _, err := lines.ReadString('\n'); err != nil {
+		t.Fatalf("the first message: %v", err)
+	}
+	send(t, ada, "DELETE", s.http+"/ui/session", "")
+	for { // until it ends; the test's own limit is that of a stream which goes on
+		if _, err := lines.ReadString('\n'); err != nil {
+			return
+		}
+	}
+}
+
+func TestAnIssuerThatSaysNothingOnceDoesNotEndSigningIn(t *testing.T) {
+	i := newIssuer(t, map[string]any{"groups": "readers"})
+	i.silent.Store(true)
+	provider := signin.NewProvider(signin.OIDC{Issuer: i.URL, ClientID: "calypso", PublicURL: "https://calypso.example.com",
+		GroupsClaim: "groups", Roles: map[string]string{"readers": "viewer"}}, time.Now)
+	hurried, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, _, err := provider.Begin(hurried, "/ui/"); err == nil {
+		t.Fatal("a sign-in began at an issuer that says nothing")
+	}
+	i.silent.Store(false)
+	if address, _, err := provider.Begin(t.Context(), "/ui/"); err != nil || !strings.HasPrefix(address, i.URL) {
+		t.Errorf("once the issuer answers: %q %v", address, err)
+	}
+}
+
+func TestTheOldestSignInGivesWayToOthers(t *testing.T) {
+	i := newIssuer(t, map[string]any{"groups": "readers"})
+	provider := signin.NewProvider(signin.OIDC{Issuer: i.URL, ClientID: "calypso", PublicURL: "https://calypso.example.com",
+		GroupsClaim: "groups", Roles: map[string]string{"readers": "viewer"}}, time.Now)
+	for range 10_050 {
+		if _, _, err := provider.Begin(t.Context(), "/ui/"); err != nil {
+			t.Fatalf("anybody can keep people from signing in: %v", err)
+		}
 	}
 }
