@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -55,6 +56,10 @@ type Reader struct {
 	conn  net.Conn
 	meant string
 	judge func(said []byte) Verdict
+
+	// mu guards all below: a client may read to the end of a connection that it gives up while another
+	// of its reads is not over.
+	mu sync.Mutex
 	// said is the answer's beginning while judge has not decided, and rest what of it is not read yet.
 	said, rest []byte
 	decided    bool
@@ -67,13 +72,16 @@ func NewReader(conn net.Conn, meant string, judge func(said []byte) Verdict) *Re
 
 // Read implements io.Reader.
 func (r *Reader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	if len(p) == 0 || r.decided && len(r.rest) == 0 {
+		r.mu.Unlock()
+		return r.conn.Read(p)
+	}
+	defer r.mu.Unlock()
 	if len(r.rest) > 0 {
 		n := copy(p, r.rest)
 		r.rest = r.rest[n:]
 		return n, nil
-	}
-	if r.decided || len(p) == 0 {
-		return r.conn.Read(p)
 	}
 	came := make([]byte, longest)
 	n, err := r.conn.Read(came)

@@ -49,6 +49,15 @@ func TestATableThatChangesWhileNobodyReadsItIsUnreadAndAnIdleOneIsNot(t *testing
 	s.exec(t, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE idle (id int PRIMARY KEY);
 		CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF parts DEFAULT;
 		INSERT INTO a VALUES (1); INSERT INTO idle VALUES (1)`)
+	// A session may tell the statistics of its transactions seconds later; those of what was before must not
+	// come once nobody reads.
+	eventually(t, "the statistics of what was before", func() error {
+		n := s.query(t, "SELECT count(*) FROM pg_stat_user_tables WHERE relname IN ('a', 'idle') AND n_tup_ins = 1")
+		if n != "2" {
+			return fmt.Errorf("%s of 2 tables have them", n)
+		}
+		return nil
+	})
 	name := "c" + s.db
 	config := s.config(name, nil)
 	registry := NewRegistry()
