@@ -217,11 +217,26 @@ func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
 			return err
 		}
 		// The plugin sends the identity with every update; the other plugins only where it changed or is the whole row.
-		if r.action == 'D' || rel.ReplicaIdentity == 'f' || !sameIdentity(w.old, w.new) {
+		if r.action == 'D' || wholeRow(rel, w.old) || !sameIdentity(w.old, w.new) {
 			m.Old = w.old
 		}
 	}
 	return handle(m)
+}
+
+// wholeRow reports whether what identifies a row is all of it, as of a table whose replica identity is
+// FULL. The catalog may have been read before the identity changed, or after; an identity without a
+// column that is never null is not the whole row, whatever the catalog says.
+func wholeRow(rel *pgmodel.Relation, identity pgmodel.Tuple) bool {
+	if rel.ReplicaIdentity != 'f' {
+		return false
+	}
+	for i, d := range identity {
+		if c := &rel.Columns[i]; d.Kind == pgmodel.Absent && c.NotNull && !c.Generated {
+			return false
+		}
+	}
+	return true
 }
 
 func sameIdentity(old, new pgmodel.Tuple) bool {
