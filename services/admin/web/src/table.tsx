@@ -1,6 +1,6 @@
 // One table: how late it is in each target, its schema versions, its snapshot, its dead letters.
 
-import type { DeadLetter, PipelineTable, SchemaVersion } from "./api.ts";
+import type { DeadLetter, Pipeline, PipelineTable, SchemaVersion } from "./api.ts";
 import { part } from "./api.ts";
 import { Action } from "./action.tsx";
 import { ago, counted, duration, heldAt, number, time, words } from "./format.ts";
@@ -11,6 +11,7 @@ import { to } from "./route.ts";
 export function TablePage({ source, name }: { source: string; name: string }) {
   const asked = useAsked<{ tables: PipelineTable[] }>(`/v1/pipelines/${part(source)}/tables`, 2000);
   const versions = useAsked<{ versions: SchemaVersion[] }>(`/v1/captures/${part(source)}/schema-versions?table=${part(name)}`, 15_000);
+  const pipeline = useAsked<{ pipeline: Pipeline }>(`/v1/pipelines/${part(source)}`, 10_000);
   const t = asked.answer?.tables.find((x) => x.table === name) ?? asked.answer?.tables.find((x) => x.topic === name);
   const c = t?.captured;
   const snapshot = `/v1/captures/${part(source)}/snapshot`;
@@ -37,7 +38,7 @@ export function TablePage({ source, name }: { source: string; name: string }) {
               { name: "In ADX to", numeric: true, cell: (p) => number(p.committed) }, { name: "Read to", numeric: true, cell: (p) => number(p.position) }, { name: "End", numeric: true, cell: (p) => number(p.end) },
             ]} />
           </details>
-          <DeadLetters sink={s.sink} topic={t.topic} />
+          <DeadLetters sink={s.sink} topic={t.topic} pipeline={pipeline.answer?.pipeline} />
         </Section>
       ))}
       {t && (
@@ -76,11 +77,10 @@ function readable(text: string): string {
   try { return JSON.stringify(JSON.parse(text), null, 1); } catch { return text; }
 }
 
-function DeadLetters({ sink, topic }: { sink: string; topic: string }) {
+function DeadLetters({ sink, topic, pipeline }: { sink: string; topic: string; pipeline: Pipeline | undefined }) {
   const at = `/v1/sinks/${part(sink)}/dead-letters`;
   // Only of a sink that has some: where there is no dead letter topic the list is refused.
-  const of = useAsked<{ sinks: { connector: string; openDeadLetters: string | null }[] }>("/v1/sinks", 10_000);
-  const open = Number(of.answer?.sinks.find((s) => s.connector === sink)?.openDeadLetters ?? 0);
+  const open = Number(pipeline?.sinks.find((s) => s.status?.name === sink)?.sink?.openDeadLetters ?? 0);
   const asked = useAsked<{ letters: DeadLetter[]; total: string }>(open > 0 ? `${at}?filter.topic=${part(topic)}&page_size=50` : undefined, 10_000);
   if (!asked.answer) return asked.error ? <Trouble error={asked.error} /> : null;
   const { letters, total } = asked.answer;
