@@ -53,8 +53,8 @@ func (k *compiler) array(t *pgmodel.Type, mod int32) (codec, bool) {
 		optional = optional && element.Name != "tsvector" && element.Name != "isbn" && !isVector(element)
 	}
 	encode := c.encode
-	if c.snapshot != nil {
-		encode = c.snapshot
+	if c.queried != nil {
+		encode = c.queried
 	}
 	switch element.Name {
 	case "numeric":

@@ -10,7 +10,7 @@ import (
 type codec struct {
 	// schema is the Connect schema of the values, not optional and without default.
 	schema *record.Schema
-	// encode appends one value.
+	// encode appends one streamed value.
 	encode encodeFunc
 	// verbatim says that the value is the text itself.
 	verbatim bool
@@ -20,13 +20,29 @@ type codec struct {
 	rewritten bool
 	// lost says that streamed values are taken for NULL; encode is nil then.
 	lost bool
-	// snapshot is encode for rows read by SQL. A codec that is being made has it only where Debezium treats them otherwise
+	// queried is encode for rows read by SQL. A codec that is being made has it only where Debezium treats them otherwise
 	// than streamed ones.
-	snapshot encodeFunc
+	queried encodeFunc
 	// fallback is the value that stands for NULL in a column that is NOT NULL and has no default; nil if there is none.
 	fallback any
 	// unchanged is the value that stands for a TOASTed value that was not sent; nil means null.
 	unchanged any
+}
+
+// origin is how a row was read, from which Debezium writes some types' values differently.
+type origin int
+
+const (
+	fromStream origin = iota
+	fromQuery
+)
+
+// of returns what encodes the values of rows of an origin; nil where Debezium knows no such value.
+func (c *codec) of(o origin) encodeFunc {
+	if o == fromQuery {
+		return c.queried
+	}
+	return c.encode
 }
 
 // encodeFunc appends one value given in PostgreSQL's text output. On an error what it appended is dropped.
@@ -98,6 +114,6 @@ func (k *compiler) throughJSON(make func(*compiler) (codec, bool)) (codec, bool)
 			return out.constant(dst, schema, v)
 		}
 	}
-	c.encode, c.snapshot = wrap(c.encode), wrap(c.snapshot)
+	c.encode, c.queried = wrap(c.encode), wrap(c.queried)
 	return c, true
 }

@@ -143,7 +143,7 @@ func FuzzDecodersWriteJSONOrRefuse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, c := range codecs {
-			for _, encode := range []encodeFunc{c.encode, c.snapshot} {
+			for _, encode := range []encodeFunc{c.encode, c.queried} {
 				if encode == nil {
 					continue
 				}

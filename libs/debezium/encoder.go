@@ -173,7 +173,7 @@ func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after pgmodel
 		if op == Delete {
 			of, old = before, nil
 		}
-		if buf, err = e.appendKeyValue(buf, of, old, ev.Op == Read); err != nil {
+		if buf, err = e.appendKeyValue(buf, of, old, ev.origin()); err != nil {
 			return err
 		}
 		key = buf
@@ -205,9 +205,9 @@ func (e *Encoder) appendRecord(b *Batch, c change, headers []kgo.RecordHeader) e
 }
 
 // appendKeyValue appends the key of a row; old supplies TOASTed values that t does not carry, and may be nil.
-func (e *Encoder) appendKeyValue(dst []byte, t, old pgmodel.Tuple, snapshot bool) ([]byte, error) {
+func (e *Encoder) appendKeyValue(dst []byte, t, old pgmodel.Tuple, from origin) ([]byte, error) {
 	dst = append(dst, e.keyOpen...)
-	dst, err := e.key.append(dst, t, old, snapshot)
+	dst, err := e.key.append(dst, t, old, from)
 	return append(dst, e.keyClose...), err
 }
 
@@ -225,13 +225,13 @@ func (e *Encoder) appendPayload(dst []byte, ev *Event, op Op, before, after pgmo
 	dst = append(dst, `{"before":`...)
 	if before == nil {
 		dst = append(dst, "null"...)
-	} else if dst, err = e.before.append(dst, before, nil, false); err != nil {
+	} else if dst, err = e.before.append(dst, before, nil, fromStream); err != nil {
 		return dst, err
 	}
 	dst = append(dst, `,"after":`...)
 	if after == nil {
 		dst = append(dst, "null"...)
-	} else if dst, err = e.row.append(dst, after, ev.Before, ev.Op == Read); err != nil {
+	} else if dst, err = e.row.append(dst, after, ev.Before, ev.origin()); err != nil {
 		return dst, err
 	}
 	dst = e.source.append(append(dst, ','), &ev.Source)
@@ -272,12 +272,12 @@ func (e *Encoder) keyChanged(ev *Event) (bool, error) {
 	if ev.Before == nil || !e.HasKey() {
 		return false, nil
 	}
-	buf, err := e.key.append(e.scratch[:0], ev.Before, nil, false)
+	buf, err := e.key.append(e.scratch[:0], ev.Before, nil, fromStream)
 	if err != nil {
 		return false, err
 	}
 	n := len(buf)
-	buf, err = e.key.append(buf, ev.After, ev.Before, false)
+	buf, err = e.key.append(buf, ev.After, ev.Before, fromStream)
 	e.scratch = buf
 	return !bytes.Equal(buf[:n], buf[n:]), err
 }
@@ -287,10 +287,10 @@ func (e *Encoder) unchanged(ev *Event) bool {
 	if ev.Before == nil {
 		return false
 	}
-	buf, err := e.row.append(e.scratch[:0], ev.Before, nil, false)
+	buf, err := e.row.append(e.scratch[:0], ev.Before, nil, fromStream)
 	n := len(buf)
 	if err == nil {
-		buf, err = e.row.append(buf, ev.After, ev.Before, false)
+		buf, err = e.row.append(buf, ev.After, ev.Before, fromStream)
 	}
 	e.scratch = buf
 	return err == nil && bytes.Equal(buf[:n], buf[n:])
@@ -298,7 +298,7 @@ func (e *Encoder) unchanged(ev *Event) bool {
 
 // keyHeader returns a row's key as Kafka Connect's SimpleHeaderConverter writes it. Key changes are rare: it allocates.
 func (e *Encoder) keyHeader(t, old pgmodel.Tuple) ([]byte, error) {
-	payload, err := e.key.append(nil, t, old, false)
+	payload, err := e.key.append(nil, t, old, fromStream)
 	if err != nil {
 		return nil, err
 	}

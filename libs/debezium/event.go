@@ -70,3 +70,11 @@ type Event struct {
 	// until the Batch they are in is reset.
 	Headers []kgo.RecordHeader
 }
+
+// origin is how the row of After was read. Before is always of the stream.
+func (e *Event) origin() origin {
+	if e.Op == Read {
+		return fromQuery
+	}
+	return fromStream
+}

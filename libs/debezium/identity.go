@@ -17,5 +17,5 @@ func (e *Encoder) AppendIdentity(dst []byte, t, old pgmodel.Tuple) ([]byte, erro
 		}
 		e.identity = &plan
 	}
-	return e.identity.append(dst, t, old, false)
+	return e.identity.append(dst, t, old, fromStream)
 }

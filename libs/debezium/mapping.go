@@ -23,8 +23,8 @@ import (
 // apply changes the codec as a column mapping asks; m may be nil. streamed is Relation.Streamed.
 func (c *codec) apply(m *ColumnMapping, col *pgmodel.Column, streamed bool, out format) error {
 	defer func() {
-		if c.snapshot == nil {
-			c.snapshot = c.encode
+		if c.queried == nil {
+			c.queried = c.encode
 		}
 	}()
 	if m == nil {
@@ -71,7 +71,7 @@ type rewriter func(text []byte) []byte
 
 // rewrite puts a rewriter behind the codec where values are strings, and applies it to what stands for missing ones.
 func (c *codec) rewrite(f rewriter, out format) {
-	if c.schema.Type != record.String || c.encode == nil && c.snapshot == nil {
+	if c.schema.Type != record.String || c.encode == nil && c.queried == nil {
 		return
 	}
 	c.rewritten = true
@@ -96,7 +96,7 @@ func (c *codec) rewrite(f rewriter, out format) {
 			return out.text(dst[:from], slices.Clone(f(text))), nil
 		}
 	}
-	c.encode, c.snapshot = wrap(c.encode), wrap(c.snapshot)
+	c.encode, c.queried = wrap(c.encode), wrap(c.queried)
 	if text, ok := c.unchanged.(string); ok {
 		c.unchanged = string(f([]byte(text)))
 	}
@@ -128,7 +128,7 @@ func (c *codec) cutBytes(n int, out format) {
 func (c *codec) mask(text string, out format) {
 	mask := out.text(nil, []byte(text))
 	c.encode = func(dst, _ []byte) ([]byte, error) { return append(dst, mask...), nil }
-	c.snapshot, c.unchanged, c.masked, c.rewritten = nil, text, &text, true
+	c.queried, c.unchanged, c.masked, c.rewritten = nil, text, &text, true
 }
 
 // truncated cuts text to n UTF-16 units, as Java's String counts characters.

@@ -52,12 +52,9 @@ func (c *columnPlan) unknown(d *pgmodel.Datum) bool {
 	return d.Kind != pgmodel.Text && (d.Kind != pgmodel.Null || !c.column.InIdentity)
 }
 
-// append appends a value of the column, or what stands for it. snapshot says that it was read by SQL.
-func (c *columnPlan) append(dst []byte, d *pgmodel.Datum, snapshot bool, cfg *Config) ([]byte, error) {
-	encode := c.codec.encode
-	if snapshot {
-		encode = c.codec.snapshot
-	}
+// append appends a value of the column, or what stands for it.
+func (c *columnPlan) append(dst []byte, d *pgmodel.Datum, from origin, cfg *Config) ([]byte, error) {
+	encode := c.codec.of(from)
 	if d.Kind != pgmodel.Text || encode == nil {
 		return c.appendMissing(dst, d.Kind)
 	}
@@ -85,9 +82,8 @@ func (c *columnPlan) appendMissing(dst []byte, kind pgmodel.Kind) ([]byte, error
 	return append(dst, c.null...), nil
 }
 
-// append writes the tuple as an object. old supplies TOASTed values that t does not carry; it may be nil. snapshot says
-// that the row was read by SQL.
-func (p *rowPlan) append(dst []byte, t, old pgmodel.Tuple, snapshot bool) ([]byte, error) {
+// append writes the tuple as an object. old supplies TOASTed values that t does not carry; it may be nil.
+func (p *rowPlan) append(dst []byte, t, old pgmodel.Tuple, from origin) ([]byte, error) {
 	sep := byte('{')
 	for i := range p.columns {
 		c := &p.columns[i]
@@ -101,10 +97,7 @@ func (p *rowPlan) append(dst []byte, t, old pgmodel.Tuple, snapshot bool) ([]byt
 		dst = append(append(dst, sep), c.name...)
 		sep = ','
 		// As columnPlan.append does, without a call for each column of the commonest records.
-		encode := c.codec.encode
-		if snapshot {
-			encode = c.codec.snapshot
-		}
+		encode := c.codec.of(from)
 		var err error
 		if n := len(dst); d.Kind != pgmodel.Text || encode == nil {
 			dst, err = c.appendMissing(dst, d.Kind)

@@ -55,9 +55,9 @@ func (p *program) append(dst []byte, c *change) ([]byte, error) {
 }
 
 func (s *step) appendColumn(dst []byte, c *change) ([]byte, error) {
-	row, unsent, snapshot := c.row, c.Before, c.Op == Read
+	row, unsent, from := c.row, c.Before, c.origin()
 	if s.value == inBefore || s.value == inKey && c.op == Delete {
-		row, unsent, snapshot = c.old, nil, false
+		row, unsent, from = c.old, nil, fromStream
 	}
 	if s.column.index >= len(row) {
 		return dst, outOfDate(row, s.column.index)
@@ -66,7 +66,7 @@ func (s *step) appendColumn(dst []byte, c *change) ([]byte, error) {
 	if c.known && s.value == inBefore && s.column.unknown(d) {
 		return append(dst, s.column.absent...), nil
 	}
-	return s.column.append(dst, d, snapshot, c.cfg)
+	return s.column.append(dst, d, from, c.cfg)
 }
 
 // appendField appends a field of the envelope or one of its blocks.

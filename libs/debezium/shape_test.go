@@ -162,9 +162,9 @@ func isWhatItsJSONSays(t *rapid.T, e *Encoder, ev *Event) {
 	got, err := e.generic.record(&c)
 	payload, wrong := e.appendPayload(nil, ev, ev.Op, ev.Before, ev.After, 0)
 	if wrong == nil && e.HasKey() && ev.Op == Delete {
-		_, wrong = e.key.append(nil, ev.Before, nil, false)
+		_, wrong = e.key.append(nil, ev.Before, nil, fromStream)
 	} else if wrong == nil && e.HasKey() && ev.Op != Truncate {
-		_, wrong = e.key.append(nil, ev.After, ev.Before, ev.Op == Read)
+		_, wrong = e.key.append(nil, ev.After, ev.Before, ev.origin())
 	}
 	if (err == nil) != (wrong == nil) {
 		t.Fatalf("%v, want %v", err, wrong)

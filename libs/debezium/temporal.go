@@ -305,7 +305,7 @@ func (k *compiler) date() codec {
 		}
 		return write(dst, days(year, month, day)), r.done(text)
 	}
-	c.snapshot = func(dst, text []byte) ([]byte, error) {
+	c.queried = func(dst, text []byte) ([]byte, error) {
 		if text[0] > '9' || text[0] == '-' {
 			return appendInfinite(dst, text, func(positive bool) []byte {
 				if positive {
@@ -348,7 +348,7 @@ func (c *codec) guardEmpty() {
 			return f(dst, text)
 		}
 	}
-	c.encode, c.snapshot = guard(c.encode), guard(c.snapshot)
+	c.encode, c.queried = guard(c.encode), guard(c.queried)
 }
 
 // time is the codec of time without zone.

@@ -108,7 +108,7 @@ func (k *compiler) composed(t *pgmodel.Type) (codec, bool) {
 func (k *compiler) nameType() codec {
 	c := k.text(record.Of(record.String))
 	if !k.cfg.IncludeUnknown {
-		c.snapshot = c.encode
+		c.queried = c.encode
 		c.encode, c.lost = nil, true
 	}
 	return c

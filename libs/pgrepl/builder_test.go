@@ -69,6 +69,8 @@ func (plainRelations) Resolve(s RelationShape) (*pgmodel.Relation, error) {
 	return r, nil
 }
 
-func (p plainRelations) Named(schema, name string, _ bool) (*pgmodel.Relation, error) {
-	return p.known[schema+"."+name], nil
+func (p plainRelations) Known(schema, name string) *pgmodel.Relation { return p.known[schema+"."+name] }
+
+func (p plainRelations) Named(schema, name string) (*pgmodel.Relation, error) {
+	return p.Known(schema, name), nil
 }

@@ -526,15 +526,18 @@ func (c *Catalog) declared(e *tableEntry, s RelationShape) ([]string, error) {
 	return out, nil
 }
 
-// Named implements Relations.
-func (c *Catalog) Named(schema, name string, refresh bool) (*pgmodel.Relation, error) {
-	if !refresh {
-		for _, e := range c.tables {
-			if e.rel.Schema == schema && e.rel.Name == name {
-				return &e.rel, nil
-			}
+// Known implements Relations.
+func (c *Catalog) Known(schema, name string) *pgmodel.Relation {
+	for _, e := range c.tables {
+		if e.rel.Schema == schema && e.rel.Name == name {
+			return &e.rel
 		}
 	}
+	return nil
+}
+
+// Named implements Relations.
+func (c *Catalog) Named(schema, name string) (*pgmodel.Relation, error) {
 	found, err := c.Find(func(t Table) bool { return t.Schema == schema && t.Name == name })
 	if err != nil || len(found) == 0 {
 		return nil, err

@@ -82,8 +82,8 @@ func (c Config) endpoints() func(func(host, port string) bool) {
 	}
 }
 
-// dsn is the libpq keyword/value string of c, without the password.
-func (c Config) dsn(replication bool) string {
+// dsn is the libpq keyword/value string of c with one more setting, without the password.
+func (c Config) dsn(key, value string) string {
 	hosts := c.Hosts()
 	var ports []string
 	for _, p := range c.endpoints() {
@@ -104,13 +104,8 @@ func (c Config) dsn(replication bool) string {
 	if len(hosts) > 1 {
 		set = append(set, [2]string{"target_session_attrs", "read-write"})
 	}
-	if replication {
-		set = append(set, [2]string{"replication", "database"})
-	} else {
-		set = append(set, [2]string{"default_query_exec_mode", "simple_protocol"})
-	}
 	var b strings.Builder
-	for _, kv := range set {
+	for _, kv := range append(set, [2]string{key, value}) {
 		if kv[1] == "" {
 			continue
 		}
@@ -178,7 +173,7 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 	if err := c.checkFiles(); err != nil {
 		return nil, err
 	}
-	cfg, err := pgx.ParseConfig(c.dsn(false))
+	cfg, err := pgx.ParseConfig(c.dsn("default_query_exec_mode", "simple_protocol"))
 	if err != nil {
 		return nil, fmt.Errorf("read connection settings of database %q: %w", c.Database, err)
 	}
@@ -227,7 +222,7 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	if err := c.checkFiles(); err != nil {
 		return nil, nil, err
 	}
-	cfg, err := pgconn.ParseConfig(c.dsn(true))
+	cfg, err := pgconn.ParseConfig(c.dsn("replication", "database"))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read connection settings of database %q: %w", c.Database, err)
 	}

@@ -212,7 +212,7 @@ func (d *Decoderbufs) describe(r *decoderbufsRow) (*described, error) {
 	if len(columns) == 0 && t.rel != nil {
 		return t, nil
 	}
-	known, err := d.relations.Named(t.table.Schema, t.table.Name, true)
+	known, err := d.relations.Named(t.table.Schema, t.table.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,8 @@ type Relations interface {
 	// Resolve completes a shape with what the stream does not tell (type names, labels, defaults,
 	// key), as the catalog has it now.
 	Resolve(RelationShape) (*pgmodel.Relation, error)
-	// Named returns the current version of a table, for plugins whose stream does not describe tables. With refresh it
-	// reads the catalog again.
-	Named(schema, name string, refresh bool) (*pgmodel.Relation, error)
+	// Known returns the version of a table that was read last, or nil, for plugins whose stream does not describe tables.
+	Known(schema, name string) *pgmodel.Relation
+	// Named reads the current version of a table from the catalog; nil if there is no such table.
+	Named(schema, name string) (*pgmodel.Relation, error)
 }

@@ -254,19 +254,17 @@ func sameIdentity(old, new pgmodel.Tuple) bool {
 // since the table changed after the row, is an error and never left out.
 func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (*pgmodel.Relation, error) {
 	rel := w.last
-	var err error
 	if rel == nil || rel.Name != string(r.table) || rel.Schema != string(r.schema) {
 		if t := (Table{string(r.schema), string(r.table)}); !w.options.Captured(t) {
 			return w.other(t), nil
 		}
-		if rel, err = w.relations.Named(string(r.schema), string(r.table), false); err != nil {
-			return nil, err
-		}
+		rel = w.relations.Known(string(r.schema), string(r.table))
 		w.lastTypes = w.typesOf(Table{string(r.schema), string(r.table)})
 	}
 	if w.lastTypes.changed(r) || rel == nil || !covers(rel, columns) || !covers(rel, identity) ||
 		(r.action == 'I' && lacks(rel, columns)) {
-		if rel, err = w.relations.Named(string(r.schema), string(r.table), true); err != nil {
+		var err error
+		if rel, err = w.relations.Named(string(r.schema), string(r.table)); err != nil {
 			return nil, err
 		}
 		if rel == nil || !covers(rel, columns) || !covers(rel, identity) {

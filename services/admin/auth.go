@@ -228,7 +228,11 @@ func (u *Users) compare(from string, hash []byte, password string) (right bool, 
 		hash = nobody
 	}
 	right = bcrypt.CompareHashAndPassword(hash, []byte(password)) == nil && known
-	u.throttle.report(from, right)
+	if right {
+		u.throttle.succeeded(from)
+	} else {
+		u.throttle.failed(from)
+	}
 	return right, nil
 }
 

@@ -64,15 +64,18 @@ func (t *throttle) admit(host string) error {
 	return nil
 }
 
-// report notes how an attempt of a host ended.
-func (t *throttle) report(host string, right bool) {
+// succeeded forgets the failures of a host.
+func (t *throttle) succeeded(host string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.hosts, neighbourhood(host))
+}
+
+// failed has a host wait longer with each attempt that failed since the last that did not.
+func (t *throttle) failed(host string) {
 	host = neighbourhood(host)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if right {
-		delete(t.hosts, host)
-		return
-	}
 	if len(t.hosts) >= maxHosts {
 		clear(t.hosts)
 	}

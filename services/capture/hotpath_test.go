@@ -33,7 +33,9 @@ func (orderRelations) Resolve(s pgrepl.RelationShape) (*pgmodel.Relation, error)
 	return rel, nil
 }
 
-func (orderRelations) Named(string, string, bool) (*pgmodel.Relation, error) { return nil, nil }
+func (orderRelations) Known(string, string) *pgmodel.Relation { return nil }
+
+func (orderRelations) Named(string, string) (*pgmodel.Relation, error) { return nil, nil }
 
 // orderFrames are the frames of a transaction: begin, the table, one insert, commit.
 func orderFrames() (begin, relation, insert, commit []byte) {

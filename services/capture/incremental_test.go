@@ -82,7 +82,7 @@ func TestChunksReadEveryRowOnceWhateverTheKey(t *testing.T) {
 			req := incremental.Request{Collection: progress.Collection{Table: pgrepl.Table{Schema: "public",
 				Name: fmt.Sprintf("k%d", round)}}}
 			rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn),
-				func(pgrepl.Table) bool { return true }).Named(req.Table.Schema, req.Table.Name, true)
+				func(pgrepl.Table) bool { return true }).Named(req.Table.Schema, req.Table.Name)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -31,7 +31,7 @@ func TestTheOrdersUseCaseFromPostgreSQLToSevenAnswers(t *testing.T) {
 	p := newPipeline(t, stack.Options{})
 	ctx := t.Context()
 
-	rows, err := p.adx.Rows(ctx, ".show table Orders policy ingestionbatching", true)
+	rows, err := p.adx.Shown(ctx, ".show table Orders policy ingestionbatching")
 	if err != nil {
 		t.Fatal(err)
 	}

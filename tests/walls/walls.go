@@ -1,5 +1,6 @@
 // Package walls measures how the code of this repository is divided into rooms: which files of a
-// package know each other in a circle, how many methods a type has and how many fields a struct.
+// package know each other in a circle, how many methods a type has and how many fields a struct, and
+// which functions are two that a boolean parameter chooses between.
 // Its test holds the limits.
 //
 // It reads syntax alone, so that it is fast and needs nothing built. A name that a file uses and
@@ -29,6 +30,8 @@ type Room struct {
 	Methods map[string]int
 	// Fields counts the fields of each named struct, an embedded one as one.
 	Fields map[string]int
+	// Two names the functions whose body is divided by a boolean parameter.
+	Two []string
 	// Imports names the paths that the package imports, each with one of the files that do.
 	Imports map[string]string
 }
@@ -104,6 +107,9 @@ func (r *Room) count(declared ast.Decl) {
 		if declared.Recv != nil {
 			r.Methods[receiver(declared.Recv.List[0].Type)]++
 		}
+		if isTwo(declared) {
+			r.Two = append(r.Two, declared.Name.Name)
+		}
 	case *ast.GenDecl:
 		for _, spec := range declared.Specs {
 			named, ok := spec.(*ast.TypeSpec)
@@ -117,6 +123,40 @@ func (r *Room) count(declared ast.Decl) {
 			}
 		}
 	}
+}
+
+// isTwo reports whether a boolean parameter chooses between two bodies of a function: it is all that
+// a condition asks which has an else, or after which more than an answer follows and the function
+// ends.
+func isTwo(f *ast.FuncDecl) bool {
+	flags := map[string]bool{}
+	for _, p := range f.Type.Params.List {
+		if of, ok := p.Type.(*ast.Ident); ok && of.Name == "bool" {
+			for _, name := range p.Names {
+				flags[name.Name] = true
+			}
+		}
+	}
+	if len(flags) == 0 || f.Body == nil {
+		return false
+	}
+	return slices.ContainsFunc(f.Body.List, func(s ast.Stmt) bool {
+		choice, ok := s.(*ast.IfStmt)
+		if !ok {
+			return false
+		}
+		asked := choice.Cond
+		if not, ok := asked.(*ast.UnaryExpr); ok {
+			asked = not.X
+		}
+		flag, ok := asked.(*ast.Ident)
+		if !ok || !flags[flag.Name] {
+			return false
+		}
+		own := choice.Body.List
+		_, ends := own[len(own)-1].(*ast.ReturnStmt)
+		return choice.Else != nil || ends && len(own) > 1
+	})
 }
 
 // receiver is the name of a method's type, without its star and its parameters.

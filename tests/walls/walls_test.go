@@ -51,6 +51,27 @@ func TestPackagesAreRoomsOfAFewFilesThatKnowEachOther(t *testing.T) {
 	}
 }
 
+// two may choose by a boolean parameter: it is a setting, which all that call have as one.
+var two = map[string]bool{"libs/banner.GRPC": true}
+
+func TestNoBooleanParameterMakesOneFunctionTwo(t *testing.T) {
+	found := map[string]bool{}
+	for _, room := range rooms(t) {
+		for _, name := range room.Two {
+			of := room.Dir + "." + name
+			found[of] = true
+			if !two[of] {
+				t.Errorf("%s: a boolean parameter chooses what it does: make two functions of it", of)
+			}
+		}
+	}
+	for of := range two {
+		if !found[of] {
+			t.Errorf("%s is one function: remove it from those that may be two", of)
+		}
+	}
+}
+
 // limits notes which exceptions were needed.
 type limits struct {
 	t    *testing.T

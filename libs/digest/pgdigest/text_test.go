@@ -111,7 +111,7 @@ func TestTextsAndNumbersAreThoseOfTheEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn),
-		func(pgrepl.Table) bool { return true }).Named("public", "kinds", true)
+		func(pgrepl.Table) bool { return true }).Named("public", "kinds")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -168,8 +168,12 @@ func applyCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			follow := applyOne
+			if dry {
+				follow = showOne
+			}
 			for _, d := range documents {
-				if err := applyOne(cmd.Context(), s, d, dry, !unchecked); err != nil {
+				if err := follow(cmd.Context(), s, d, !unchecked); err != nil {
 					return err
 				}
 			}
@@ -183,30 +187,43 @@ func applyCommand(s *session) *cobra.Command {
 	return apply
 }
 
-// applyOne makes one connector as its document says, after its source or target was looked at if checked is set.
-func applyOne(ctx context.Context, s *session, d document, dry, checked bool) error {
+// change is what a document would do to its connector: "created", "changed" or, with nothing to do, "".
+func change(ctx context.Context, s *session, d document) (string, *connectorv1.PlanConnectorConfigResponse, error) {
 	plan, err := s.connectors().PlanConnectorConfig(ctx,
 		&connectorv1.PlanConnectorConfigRequest{Name: d.Name, Config: d.Config})
-	if err != nil {
+	switch {
+	case err != nil:
+		return "", nil, err
+	case plan.Creates:
+		return "created", plan, nil
+	case len(plan.Changes) > 0:
+		return "changed", plan, nil
+	}
+	_, err = fmt.Fprintf(s.out, "%s unchanged\n", d.Name)
+	return "", nil, err
+}
+
+// showOne says what applyOne would do with a document, and what the checks find if checked is set.
+func showOne(ctx context.Context, s *session, d document, checked bool) error {
+	done, plan, err := change(ctx, s, d)
+	if err != nil || done == "" {
 		return err
 	}
-	done := "changed"
-	switch {
-	case plan.Creates:
-		done = "created"
-	case len(plan.Changes) == 0:
-		fmt.Fprintf(s.out, "%s unchanged\n", d.Name)
-		return nil
+	fmt.Fprintf(s.out, "%s would be %s\n", d.Name, done)
+	if !plan.Creates {
+		fmt.Fprint(s.out, planned(d.Name, plan))
 	}
-	if dry {
-		fmt.Fprintf(s.out, "%s would be %s\n", d.Name, done)
-		if !plan.Creates {
-			fmt.Fprint(s.out, planned(d.Name, plan))
-		}
-		if checked {
-			return validateDocument(ctx, s, d)
-		}
-		return nil
+	if checked {
+		return validateDocument(ctx, s, d)
+	}
+	return nil
+}
+
+// applyOne makes one connector as its document says, after its source or target was looked at if checked is set.
+func applyOne(ctx context.Context, s *session, d document, checked bool) error {
+	done, _, err := change(ctx, s, d)
+	if err != nil || done == "" {
+		return err
 	}
 	r, err := s.connectors().UpdateConnectorConfig(ctx,
 		&connectorv1.UpdateConnectorConfigRequest{Name: d.Name, Config: d.Config, Check: checked})

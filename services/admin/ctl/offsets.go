@@ -308,21 +308,31 @@ type moved interface {
 	GetConsequences() []string
 }
 
-// moveOffsets says what follows from a change of offsets and, if it is wanted, makes it: of a
-// connector that runs between a stop and a resume.
-func moveOffsets(ctx context.Context, s *session, name string, yes bool,
-	change func(ctx context.Context, validateOnly bool) (moved, error)) error {
-	if !yes {
-		plan, err := change(ctx, true)
-		if err != nil {
-			return err
-		}
-		if err := showMove(s, plan); err != nil || s.output == "json" {
-			return err
-		}
-		_, err = fmt.Fprintln(s.out, "--yes does it.")
+// move is a change of offsets; with validateOnly only what would follow from it.
+type move func(ctx context.Context, validateOnly bool) (moved, error)
+
+// moveOffsets makes a change of offsets if it is wanted, and otherwise says what would follow from it.
+func moveOffsets(ctx context.Context, s *session, name string, yes bool, change move) error {
+	if yes {
+		return makeMove(ctx, s, name, change)
+	}
+	return planMove(ctx, s, change)
+}
+
+func planMove(ctx context.Context, s *session, change move) error {
+	plan, err := change(ctx, true)
+	if err != nil {
 		return err
 	}
+	if err := showMove(s, plan); err != nil || s.output == "json" {
+		return err
+	}
+	_, err = fmt.Fprintln(s.out, "--yes does it.")
+	return err
+}
+
+// makeMove makes a change: of a connector that runs, between a stop and a resume.
+func makeMove(ctx context.Context, s *session, name string, change move) error {
 	var done moved
 	err := whileStopped(ctx, s, name, func(ctx context.Context) (err error) {
 		done, err = change(ctx, false)

@@ -60,7 +60,7 @@ func watchCommand(s *session) *cobra.Command {
 			}
 			defer watched.end()
 			for n := 0; times == 0 || n < times; n++ {
-				all, err := watched.next(n > 0, interval)
+				all, err := watched.next(interval)
 				if cmd.Context().Err() != nil {
 					return nil
 				}
@@ -97,7 +97,8 @@ type watched struct {
 	changes chan *adminv1.WatchPipelinesResponse
 	// failure is why changes was closed; read after that.
 	failure error
-	now     map[string]*adminv1.Pipeline
+	// now are the pipelines by their sources; nil before the first message.
+	now map[string]*adminv1.Pipeline
 }
 
 func watchPipelines(ctx context.Context, s *session, q *adminv1.WatchPipelinesRequest) (*watched, error) {
@@ -107,7 +108,7 @@ func watchPipelines(ctx context.Context, s *session, q *adminv1.WatchPipelinesRe
 		cancel()
 		return nil, err
 	}
-	w := &watched{cancel: cancel, changes: make(chan *adminv1.WatchPipelinesResponse), now: map[string]*adminv1.Pipeline{}}
+	w := &watched{cancel: cancel, changes: make(chan *adminv1.WatchPipelinesResponse)}
 	// a command of its own has nothing to go on with
 	contain.Go("watch of pipelines", func() { w.receive(ctx, stream) }, func(err error) { panic(err) })
 	return w, nil
@@ -138,9 +139,9 @@ func (w *watched) end() {
 }
 
 // next returns what there is after interval, sorted by source; the first time, after the first message.
-func (w *watched) next(again bool, interval time.Duration) ([]*adminv1.Pipeline, error) {
-	if !again {
-		interval = 0
+func (w *watched) next(interval time.Duration) ([]*adminv1.Pipeline, error) {
+	if w.now == nil {
+		w.now, interval = map[string]*adminv1.Pipeline{}, 0
 		if err := w.take(<-w.changes); err != nil {
 			return nil, err
 		}

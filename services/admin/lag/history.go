@@ -76,10 +76,10 @@ func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
 	}
 	h.add(s)
 	if seen && (ok || known) {
-		p.CommitToCapture = h.lag(s.written-s.read, false, s.read, func(s sample) int64 { return s.written })
+		p.CommitToCapture = h.bytes(s.written-s.read, s.read, func(s sample) int64 { return s.written })
 	}
 	if ok || known {
-		p.CaptureToKafka = h.lag(s.read-durable, false, durable, func(s sample) int64 { return s.read })
+		p.CaptureToKafka = h.bytes(s.read-durable, durable, func(s sample) int64 { return s.read })
 	}
 	for _, sink := range p.Sinks {
 		h.sink(p, sink, s)
@@ -110,9 +110,9 @@ func (h *History) sink(p *adminv1.Pipeline, sink *adminv1.PipelineSink, now samp
 		unread += behind(p, part.End-read)
 		unwritten += behind(p, part.End-at) - behind(p, part.End-read)
 	}
-	sink.KafkaToSink = h.lag(unread, true, now.fetched[name],
+	sink.KafkaToSink = h.records(unread, now.fetched[name],
 		ofSink(name, func(s sample) map[string]int64 { return s.ends }))
-	sink.SinkToQueryable = h.lag(unwritten, true, committed,
+	sink.SinkToQueryable = h.records(unwritten, committed,
 		ofSink(name, func(s sample) map[string]int64 { return s.fetched }))
 }
 
@@ -149,19 +149,22 @@ func (h *History) add(s sample) {
 	h.samples = h.samples[:kept]
 }
 
-// lag is the distance with the time since upstream was at position.
-func (h *History) lag(distance int64, records bool, position int64, upstream func(sample) int64) *adminv1.Lag {
-	distance = max(distance, 0)
-	l := &adminv1.Lag{Time: durationpb.New(0)}
-	if records {
-		l.Records = distance
-	} else {
-		l.Bytes = distance
+// bytes is a distance in bytes of log, with the time since upstream was at position.
+func (h *History) bytes(distance, position int64, upstream func(sample) int64) *adminv1.Lag {
+	return &adminv1.Lag{Bytes: max(distance, 0), Time: h.behind(distance, position, upstream)}
+}
+
+// records is a distance in records, with the time since upstream was at position.
+func (h *History) records(distance, position int64, upstream func(sample) int64) *adminv1.Lag {
+	return &adminv1.Lag{Records: max(distance, 0), Time: h.behind(distance, position, upstream)}
+}
+
+// behind is the time since upstream was at position, none without a distance to it.
+func (h *History) behind(distance, position int64, upstream func(sample) int64) *durationpb.Duration {
+	if distance <= 0 {
+		return durationpb.New(0)
 	}
-	if distance > 0 {
-		l.Time = durationpb.New(h.since(position, upstream))
-	}
-	return l
+	return durationpb.New(h.since(position, upstream))
 }
 
 // since is how long ago upstream was at position, between two samples in proportion; the whole

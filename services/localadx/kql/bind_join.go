@@ -2,6 +2,7 @@ package kql
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
@@ -48,14 +49,20 @@ func bindJoin(b *binder, left *relation, op syntax.JoinOp, s *scope) *relation {
 	case "rightanti":
 		return semiJoin(right, left, on, "ANTI")
 	case "innerunique":
-		joined := bindCombine(b, uniqueOn(left, pairs), right, pairs, on, kind, false)
+		joined := bindCombine(b, uniqueOn(left, pairs), right, right.cols, on, kind)
 		early := bindLeftPredicates(b, joined, left, op.Then, s)
 		if len(early) == 0 {
 			return joined
 		}
 		left = uniqueOn(bindFilter(b, left, strings.Join(early, " AND ")), pairs)
 	}
-	return bindCombine(b, left, right, pairs, on, kind, op.Lookup)
+	looked := right.cols
+	if op.Lookup {
+		looked = slices.DeleteFunc(slices.Clone(looked), func(c column) bool {
+			return slices.ContainsFunc(pairs, func(p joinPair) bool { return p.right.id == c.id })
+		})
+	}
+	return bindCombine(b, left, right, looked, on, kind)
 }
 
 // leadingPredicates returns the conjuncts of the where operators that ops begin with.
@@ -137,9 +144,9 @@ func uniqueOn(rel *relation, pairs []joinPair) *relation {
 	return out
 }
 
-// bindCombine joins two relations side by side. A right column whose name is taken gets a number;
-// lookup drops the right keys.
-func bindCombine(b *binder, left, right *relation, pairs []joinPair, on, kind string, lookup bool) *relation {
+// bindCombine joins two relations side by side, the left one with the columns looked of the right
+// one. A right column whose name is taken gets a number.
+func bindCombine(b *binder, left, right *relation, looked []column, on, kind string) *relation {
 	clause := map[string]string{"inner": "JOIN", "innerunique": "JOIN", "leftouter": "LEFT JOIN",
 		"rightouter": "RIGHT JOIN", "fullouter": "FULL JOIN"}[kind]
 	leftNull := kind == "rightouter" || kind == "fullouter"
@@ -156,17 +163,8 @@ func bindCombine(b *binder, left, right *relation, pairs []joinPair, on, kind st
 	for _, c := range left.cols {
 		add(c, c.name, leftNull)
 	}
-	dropped := map[string]bool{}
-	if lookup {
-		for _, p := range pairs {
-			dropped[p.right.id] = true
-		}
-	}
 	isTaken := func(name string) bool { return taken(items)(name) }
-	for _, c := range right.cols {
-		if dropped[c.id] {
-			continue
-		}
+	for _, c := range looked {
 		name := c.name
 		if isTaken(name) {
 			name = uniqueName(name, func(s string) bool {

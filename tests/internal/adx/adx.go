@@ -28,26 +28,22 @@ func New(url, database string) (*Client, error) {
 
 // Command runs a management command.
 func (c *Client) Command(ctx context.Context, command string) error {
-	_, err := c.Rows(ctx, command, true)
+	_, err := c.Shown(ctx, command)
 	return err
 }
 
-// Query runs a query and returns the rows of its result.
-func (c *Client) Query(ctx context.Context, text string) ([]query.Row, error) {
-	return c.Rows(ctx, text, false)
+// Shown runs a management command and returns the rows of its result.
+func (c *Client) Shown(ctx context.Context, command string) ([]query.Row, error) {
+	data, err := c.Mgmt(ctx, c.Database, kql.New("").AddUnsafe(command))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", command, err)
+	}
+	return data.Tables()[0].Rows(), nil
 }
 
-// Rows runs a query or a management command and returns the rows of its primary result.
-func (c *Client) Rows(ctx context.Context, text string, command bool) ([]query.Row, error) {
-	statement := kql.New("").AddUnsafe(text)
-	if command {
-		data, err := c.Mgmt(ctx, c.Database, statement)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", text, err)
-		}
-		return data.Tables()[0].Rows(), nil
-	}
-	data, err := c.Client.Query(ctx, c.Database, statement)
+// Query runs a query and returns the rows of its primary result.
+func (c *Client) Query(ctx context.Context, text string) ([]query.Row, error) {
+	data, err := c.Client.Query(ctx, c.Database, kql.New("").AddUnsafe(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}

@@ -27,7 +27,7 @@ var (
 func (r Chunks) resolve(ctx context.Context, conn *pgx.Conn, c progress.Collection) (rel *pgmodel.Relation,
 	key []int, err error) {
 	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), func(pgrepl.Table) bool { return true })
-	if rel, err = catalog.Named(c.Table.Schema, c.Table.Name, true); err != nil {
+	if rel, err = catalog.Named(c.Table.Schema, c.Table.Name); err != nil {
 		return nil, nil, err
 	}
 	if rel == nil {

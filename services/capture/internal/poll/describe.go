@@ -114,7 +114,7 @@ func (s *source) incrementing() (int, error) {
 
 func describeTable(ctx context.Context, conn *pgx.Conn, t pgrepl.Table) (columns []column, key []string, err error) {
 	rel, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn),
-		func(pgrepl.Table) bool { return true }).Named(t.Schema, t.Name, true)
+		func(pgrepl.Table) bool { return true }).Named(t.Schema, t.Name)
 	if err != nil {
 		return nil, nil, err
 	}

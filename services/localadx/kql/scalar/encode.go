@@ -323,12 +323,8 @@ const (
 	punyBase, punyTMin, punyTMax, punySkew, punyDamp, punyBias, punyN = 36, 1, 26, 38, 700, 72, 128
 )
 
-func punyAdapt(delta, points int32, first bool) int32 {
-	if first {
-		delta /= punyDamp
-	} else {
-		delta /= 2
-	}
+// punyAdapt is the bias after a delta that was damped: by punyDamp the first time, then by 2.
+func punyAdapt(delta, points int32) int32 {
 	delta += delta / points
 	k := int32(0)
 	for delta > ((punyBase-punyTMin)*punyTMax)/2 {
@@ -354,7 +350,7 @@ func punycodeEncode(s string) (string, bool) {
 	if basic > 0 {
 		out = append(out, '-')
 	}
-	n, delta, bias := int32(punyN), int32(0), int32(punyBias)
+	n, delta, bias, damp := int32(punyN), int32(0), int32(punyBias), int32(punyDamp)
 	for handled < int32(len(runes)) {
 		next := int32(math.MaxInt32)
 		for _, r := range runes {
@@ -384,7 +380,8 @@ func punycodeEncode(s string) (string, bool) {
 				q = (q - t) / (punyBase - t)
 			}
 			out = append(out, digits[q])
-			bias = punyAdapt(delta, handled+1, handled == basic)
+			bias = punyAdapt(delta/damp, handled+1)
+			damp = 2
 			delta = 0
 			handled++
 		}
@@ -400,7 +397,7 @@ func punycodeDecode(s string) (string, bool) {
 	if i := strings.LastIndexByte(s, '-'); i >= 0 {
 		out, rest = []rune(s[:i]), s[i+1:]
 	}
-	n, i, bias := int32(punyN), int32(0), int32(punyBias)
+	n, i, bias, damp := int32(punyN), int32(0), int32(punyBias), int32(punyDamp)
 	for rest != "" {
 		old, w := i, int32(1)
 		for k := int32(punyBase); ; k += punyBase {
@@ -423,7 +420,8 @@ func punycodeDecode(s string) (string, bool) {
 			w *= punyBase - t
 		}
 		size := int32(len(out) + 1)
-		bias = punyAdapt(i-old, size, old == 0)
+		bias = punyAdapt((i-old)/damp, size)
+		damp = 2
 		n += i / size
 		i %= size
 		if n > utf8.MaxRune {

@@ -295,16 +295,22 @@ func (l *topicClient) noteBatch(ctx context.Context, b *resolution.Batch) (bool,
 	return noted[0].Offset == b.At, nil
 }
 
-// endBatch notes a batch's end: that its rows are in the table, or that they were refused and its
-// letters are free again.
-func (l *topicClient) endBatch(ctx context.Context, b *resolution.Batch, ingested bool) error {
-	var records []*kgo.Record
-	if ingested {
-		var err error
-		if records, err = done(slices.Concat(b.Letters, b.Copies), "replayed", b.Edited, b.Of); err != nil {
-			return err
-		}
+// arrived notes that a batch's rows are in the table.
+func (l *topicClient) arrived(ctx context.Context, b *resolution.Batch) error {
+	records, err := done(slices.Concat(b.Letters, b.Copies), "replayed", b.Edited, b.Of)
+	if err != nil {
+		return err
 	}
+	return l.end(ctx, b, records)
+}
+
+// freed notes that a batch's rows were refused: its letters can be replayed again.
+func (l *topicClient) freed(ctx context.Context, b *resolution.Batch) error {
+	return l.end(ctx, b, nil)
+}
+
+// end notes what became of a batch's letters, and with it that the batch is no longer under way.
+func (l *topicClient) end(ctx context.Context, b *resolution.Batch, records []*kgo.Record) error {
 	if _, err := l.note(ctx, append(records, &kgo.Record{Key: b.Key()})...); err != nil {
 		return fmt.Errorf("note what became of dead letters: %w", err)
 	}

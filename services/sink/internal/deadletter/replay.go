@@ -199,7 +199,11 @@ func (r *replay) finish(ctx context.Context, b *resolution.Batch) error {
 		return err
 	}
 	r.queue.failpoints.Pass("after_replay")
-	if noteErr := r.queue.Topic.endBatch(ctx, b, !refused); noteErr != nil {
+	note := r.queue.Topic.arrived
+	if refused {
+		note = r.queue.Topic.freed
+	}
+	if noteErr := note(ctx, b); noteErr != nil {
 		return noteErr
 	}
 	those := r.take(func(one Letter) bool { return slices.Contains(b.Letters, one.ID) })
