@@ -152,6 +152,11 @@ docs: ## Generate docs/configuration.md from the catalogue, docs/metrics.md from
 alerts: ## Generate the alert rules of deploy/observability from tests/observability/rules.go
 	$(GO) run ./tests/observability
 
+.PHONY: dashboards
+dashboards: ## Generate Grafana's dashboards of deploy/observability from tools/dashboards, and check them by Grafana's schema
+	GOWORK=off $(GO) run -C tools ./dashboards
+	GOWORK=off $(GO) test -C tools ./dashboards
+
 .PHONY: web
 web: ## Build the web pages of admin and localadx (needs Node); the results are committed, so that building the services does not need Node
 	cd services/admin/web && npm ci && npm run build
@@ -171,7 +176,7 @@ grpcurl: $(TOOLS)/grpcurl ## Build grpcurl only, into .tools/bin
 lint: $(TOOLS)/buf ## Check contracts, format and code: buf, gofmt, go vet, golangci-lint
 	buf lint
 	tests/breaking
-	test -z "$$(gofmt -l gen libs services tests | tee -a /dev/stderr)"
+	test -z "$$(gofmt -l gen libs services tests tools | tee -a /dev/stderr)"
 	$(GO) vet ./...
 	golangci-lint run ./...
 

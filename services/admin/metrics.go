@@ -143,15 +143,15 @@ func judgementGauges() []gauge {
 				}
 			}},
 		{"cdc_pipeline_latency_seconds", "s",
-			"Quantiles (0.5, 0.95, 0.99, 1) of the age of the changes of the last five minutes: commit_to_kafka, commit_to_queryable, produce_to_queryable. None where nothing changed.", func(p *adminv1.Pipeline, emit emitter) {
+			"Percentiles (50, 95, 99, 100) of the age of the changes of the last five minutes: commit_to_kafka, commit_to_queryable, produce_to_queryable. None where nothing changed.", func(p *adminv1.Pipeline, emit emitter) {
 				eachLatency(p, func(l *latencyv1.Latency, labels ...attribute.KeyValue) {
 					if l.GetCount() == 0 {
 						return
 					}
-					emit(l.P50.AsDuration().Seconds(), append(labels, attribute.String("quantile", "0.5"))...)
-					emit(l.P95.AsDuration().Seconds(), append(labels, attribute.String("quantile", "0.95"))...)
-					emit(l.P99.AsDuration().Seconds(), append(labels, attribute.String("quantile", "0.99"))...)
-					emit(l.Max.AsDuration().Seconds(), append(labels, attribute.String("quantile", "1"))...)
+					emit(l.P50.AsDuration().Seconds(), append(labels, attribute.String("percentile", "50"))...)
+					emit(l.P95.AsDuration().Seconds(), append(labels, attribute.String("percentile", "95"))...)
+					emit(l.P99.AsDuration().Seconds(), append(labels, attribute.String("percentile", "99"))...)
+					emit(l.Max.AsDuration().Seconds(), append(labels, attribute.String("percentile", "100"))...)
 				})
 			}},
 		{"cdc_pipeline_latency_changes", "{change}", "How many changes those quantiles are of.",

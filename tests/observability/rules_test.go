@@ -167,7 +167,8 @@ func labelsInCode(t *testing.T) func(metric string) []string {
 	}
 	return func(metric string) (labels []string) {
 		// The exporter adds units and _total.
-		for _, suffix := range []string{"", "_total", "_seconds", "_bytes", "_seconds_total", "_bytes_total"} {
+		for _, suffix := range []string{"", "_total", "_seconds", "_bytes", "_seconds_total", "_bytes_total",
+			"_bytes_per_second"} {
 			name, ok := strings.CutSuffix(metric, suffix)
 			for _, dir := range declared[name] {
 				if ok {
