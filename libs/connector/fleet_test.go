@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -184,19 +185,19 @@ func boardPlugin(t testing.TB, b *board, kind connector.Type) connector.Plugin {
 		Class: class, Aliases: []string{"io.example." + string(kind) + ".OtherNameConnector"}, Type: kind, Version: "1.2.3",
 		Catalogue: keys,
 		Tasks: func(values catalogue.Values) (int, error) {
-			if tasks := values.Int("tasks.max"); tasks <= 100 {
-				return tasks, nil
+			if tasks, err := strconv.Atoi(values.String("tasks.max")); err != nil || tasks <= 100 {
+				return tasks, err
 			}
 			return 0, errors.New("more than 100 tasks are not of use")
 		},
 		Check: func(ctx context.Context, values catalogue.Values) []connector.Check {
-			switch values.Int("batch.size") {
-			case 13:
+			switch values.String("batch.size") {
+			case "13":
 				return []connector.Check{{Name: "luck", Detail: "13 is refused for " + values.String("password"),
 					Remedy: "Take 14."}}
-			case 14:
+			case "14":
 				<-ctx.Done()
-			case 15:
+			case "15":
 				panic("unlucky")
 			}
 			return []connector.Check{{Name: "luck", OK: true}}

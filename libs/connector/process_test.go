@@ -14,6 +14,7 @@ import (
 	goruntime "runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -172,7 +173,7 @@ var workerProcess = reexec.New("worker", func(s workerSettings) error {
 				return &growingTask{watched: s.Alone}
 			}), {
 				Class: "test.LockSourceConnector", Type: connector.Source, Version: "1", Catalogue: keys,
-				Tasks: func(values catalogue.Values) (int, error) { return values.Int("tasks.max"), nil },
+				Tasks: func(values catalogue.Values) (int, error) { return strconv.Atoi(values.String("tasks.max")) },
 				NewTask: func(env connector.TaskEnv, _ catalogue.Values) (connector.Task, error) {
 					return lockTask{env, s.Locks}, nil
 				},

@@ -187,12 +187,21 @@ func TestValuesAreReadByTypeWithTheirDefaults(t *testing.T) {
 	if len(problems) != 0 {
 		t.Fatal(problems)
 	}
-	if values.Int("database.port") != 5432 || values.Has("database.port") ||
-		values.Duration("poll.interval.ms") != 500*time.Millisecond ||
-		values.Float("sampling") != 0.5 || values.Bool("tombstones.on.delete") ||
+	var port int
+	var given bool
+	var interval time.Duration
+	tombstones := true
+	if err := catalogue.Fill(values, []catalogue.Key{
+		{Name: "database.port", Into: catalogue.Given(&given, catalogue.Number(&port))},
+		{Name: "poll.interval.ms", Into: catalogue.Milliseconds(&interval)},
+		{Name: "tombstones.on.delete", Into: catalogue.Flag(&tombstones)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if port != 5432 || given || interval != 500*time.Millisecond || tombstones || values.String("sampling") != "0.5" ||
 		values.String("snapshot.mode") != "initial" {
-		t.Errorf("port %d, interval %s, sampling %v", values.Int("database.port"), values.Duration("poll.interval.ms"),
-			values.Float("sampling"))
+		t.Errorf("port %d (given: %t), interval %s, tombstones %t, sampling %q", port, given, interval, tombstones,
+			values.String("sampling"))
 	}
 	if got := values.WithPrefix("transforms.unwrap."); len(got) != 1 || got["type"] != "ExtractNewRecordState" {
 		t.Errorf("transforms.unwrap.: %v", got)
@@ -206,7 +215,6 @@ func TestReadingAnUndeclaredKeyPanics(t *testing.T) {
 	values, _, _ := orders(t).Parse(minimal())
 	for name, read := range map[string]func(){
 		"undeclared": func() { values.String("no.such.key") },
-		"type":       func() { values.Int("topic.prefix") },
 		"zero":       func() { _ = catalogue.Values{}.String("name") },
 	} {
 		func() {
@@ -275,7 +283,11 @@ func TestParseNeverPanicsAndNamesAKeyInEveryProblem(t *testing.T) {
 			}
 		}
 		if len(problems) == 0 {
-			_, _, _ = values.Int("tasks.max"), values.Float("sampling"), values.List("table.include.list")
+			var port int
+			if err := catalogue.Fill(values, []catalogue.Key{{Name: "database.port", Into: catalogue.Number(&port)}}); err != nil {
+				t.Fatalf("what was checked cannot be read: %v", err)
+			}
+			_ = values.List("table.include.list")
 		}
 	})
 }
@@ -308,8 +320,16 @@ func TestWhiteSpaceAroundValuesCountsAsKafkaAndDebeziumHaveIt(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if !v.Bool("k.boolean") || !v.Bool("f.boolean") || v.Int("k.int") != 5 || v.Int64("f.long") != 6 ||
-		v.Float("k.double") != 1.5 || strings.Join(v.List("k.list"), "|") != "a|b" ||
+	var flags [2]bool
+	var small int
+	var large int64
+	if err := catalogue.Fill(v, []catalogue.Key{
+		{Name: "k.boolean", Into: catalogue.Flag(&flags[0])}, {Name: "f.boolean", Into: catalogue.Flag(&flags[1])},
+		{Name: "k.int", Into: catalogue.Number(&small)}, {Name: "f.long", Into: catalogue.Number(&large)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if flags != [2]bool{true, true} || small != 5 || large != 6 || strings.Join(v.List("k.list"), "|") != "a|b" ||
 		strings.Join(v.List("f.list"), "|") != "a|b" {
 		t.Error("a value is read with white space")
 	}
