@@ -37,6 +37,9 @@ type Batch struct {
 	// Recorded is set when the batch is closed: its cut was made before this task read it, so it
 	// may have been sent before.
 	Recorded bool
+	// Through is the offset before which its rows came into the table, where its delivery failed; 0 if
+	// none are known to have.
+	Through int64
 	// counts of what became no row, by kind
 	Tombstones, Deletes, others, Truncates int64
 	// Refused are the records that cannot become rows; they are kept until they are dead letters.

@@ -108,17 +108,22 @@ func (b *Batcher) retarget() {
 	b.enc.Retarget(b.table.Rows())
 }
 
+// Untaken is the error of a record whose row is not part of the batch, which has all that is ahead.
+type Untaken struct{ error }
+
+func (e *Untaken) Unwrap() error { return e.error }
+
 // Add adds a routed record's row to a batch, once the table has the columns that it needs.
 func (b *Batcher) Add(ctx context.Context, to *batch.Batch, r *kgo.Record) error {
 	truncates := to.Truncates
 	refusal, err := b.row(ctx, to, r)
 	switch {
 	case err != nil:
-		return err
+		return &Untaken{err}
 	case refusal != nil && !b.of.Reporter.Tolerates():
-		return fmt.Errorf(
+		return &Untaken{fmt.Errorf(
 			"offset %d of partition %d of %s: %w. Fix the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
-			r.Offset, r.Partition, r.Topic, refusal)
+			r.Offset, r.Partition, r.Topic, refusal)}
 	case refusal != nil:
 		to.Refused = append(to.Refused, batch.Refused{Record: batch.Copy(r), Reason: refusal})
 		return nil

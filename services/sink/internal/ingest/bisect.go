@@ -28,6 +28,8 @@ type bisection struct {
 	setAside map[int64]bool
 	// poison counts the rows found.
 	poison int
+	// through is the offset before which everything is in the table or set aside; 0 at first.
+	through int64
 }
 
 // bisect ingests a range that was refused as a whole, half by half.
@@ -37,6 +39,7 @@ func (r *bisection) bisect(ctx context.Context, c ledger.Cut, refusal error) err
 		return err
 	}
 	if b.Rows == 1 {
+		r.through = only.Offset
 		if r.poison++; r.poison > maxPoison {
 			return retry.Permanent(
 				fmt.Errorf(
@@ -55,6 +58,7 @@ func (r *bisection) bisect(ctx context.Context, c ledger.Cut, refusal error) err
 			return err
 		}
 		if part.Rows == 0 {
+			r.through = half.End
 			continue
 		}
 		part.Streamed = r.streamed
@@ -65,6 +69,7 @@ func (r *bisection) bisect(ctx context.Context, c ledger.Cut, refusal error) err
 		if err != nil {
 			return err
 		}
+		r.through = half.End
 		r.in.Failpoints.Pass("after_half")
 	}
 	return nil

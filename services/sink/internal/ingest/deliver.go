@@ -56,7 +56,8 @@ type Ingester struct {
 
 // Deliver brings a batch's rows into the table. Outages are waited out. Where the cluster refuses
 // the rows for good, the range is halved until the refused rows are alone, and these are set aside.
-// divide is called for each halving before a half is sent.
+// divide is called for each halving before a half is sent. After an error b.Through says how far the
+// rows came nevertheless.
 func (t *Ingester) Deliver(ctx context.Context, to *target.Table, tp batch.Source, b *batch.Batch,
 	divide func(c ledger.Cut, middle int64) error) error {
 	begun := time.Now()
@@ -70,6 +71,7 @@ func (t *Ingester) Deliver(ctx context.Context, to *target.Table, tp batch.Sourc
 			r.setAside[refused.Record.Offset] = true
 		}
 		err = r.bisect(ctx, b.Cut, err)
+		b.Through = r.through
 	}
 	end(err)
 	t.Meters.Processed(ctx, t.Spec.Group, tp.Topic, time.Since(begun), err)

@@ -263,5 +263,18 @@ func (l *Ledger) Done(c Cut) (moved bool) {
 	return moved
 }
 
+// DoneBefore notes that what a closed cut, or its parts, has before an offset is in the target or
+// otherwise accounted for, and returns whether the committed offset moved. Where a commit's metadata
+// has no room for one more cut, only whole parts are noted.
+func (l *Ledger) DoneBefore(c Cut, offset int64) (moved bool) {
+	for i := range l.open {
+		if part := l.cuts[i].Cut; part.First >= c.First && part.First < offset && offset < part.End {
+			l.Split(part, offset)
+			break
+		}
+	}
+	return l.Done(Cut{First: c.First, End: offset})
+}
+
 // Pending is how many closed cuts are not committed.
 func (l *Ledger) Pending() int { return l.open }

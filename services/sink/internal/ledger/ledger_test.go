@@ -59,6 +59,22 @@ func TestTheCommittedOffsetWaitsForTheOldestCut(t *testing.T) {
 	}
 }
 
+func TestACutThatFailedHalfwayIsCommittedUpToThere(t *testing.T) {
+	l := New("")
+	l.Begin(0)
+	a, _ := l.Close(10)
+	b, _ := l.Close(20)
+	if !l.Split(b, 15) || l.DoneBefore(b, 17) || l.Committed() != 0 {
+		t.Fatalf("committed %d over a cut that is not done", l.Committed())
+	}
+	if !l.Done(a) || l.Committed() != 17 || l.End() != 20 {
+		t.Fatalf("committed %d of %d, want 17 of 20", l.Committed(), l.End())
+	}
+	if l.DoneBefore(Cut{First: 17, End: 20}, 0) || l.Committed() != 17 {
+		t.Fatalf("committed %d, want 17", l.Committed())
+	}
+}
+
 func TestMetadataOfOthersHoldsNoCuts(t *testing.T) {
 	for _, metadata := range []string{"", "NO_METADATA", "kafka-ui", "calypso", "calypso-ui:3", "calypso0:5"} {
 		l, err := Restore("", 7, metadata)

@@ -178,11 +178,7 @@ func (p *Partition) Run() {
 	for {
 		err := p.work()
 		if p.of.Task.Status.Holds(p.Source, holdingOf(p)); err != nil {
-			if p.ctx.Err() == nil {
-				p.of.Fail(err)
-			}
-			p.cancel(err)
-			p.drain(Stop{Fenced: true})
+			endingOf(p, err).run()
 			return
 		}
 		timer.Reset(p.untilFlush())
@@ -195,11 +191,7 @@ func (p *Partition) Run() {
 		case <-timer.C:
 		case d := <-p.results:
 			if err := p.finish(d); err != nil {
-				if !errors.Is(err, errFenced) && p.ctx.Err() == nil {
-					p.of.Fail(err)
-				}
-				p.cancel(err)
-				p.drain(Stop{Fenced: true})
+				endingOf(p, err).run()
 				return
 			}
 		case r := <-p.splits:
@@ -301,7 +293,7 @@ func (p *Partition) record(r *kgo.Record) (bool, error) {
 		}
 	}
 	if err := p.rows.Route(p.ctx, r); err != nil {
-		return false, err
+		return false, &failure{r.Offset, err}
 	}
 	if p.open != nil && p.crowded() && p.full() {
 		return false, nil // what is open cannot be closed yet and must not grow
@@ -312,7 +304,9 @@ func (p *Partition) record(r *kgo.Record) (bool, error) {
 		}
 		p.open = &batch.Batch{}
 	}
-	if err := p.rows.Add(p.ctx, p.open, r); err != nil {
+	if err := p.rows.Add(p.ctx, p.open, r); errors.As(err, new(*batcher.Untaken)) {
+		return false, &failure{r.Offset, err}
+	} else if err != nil {
 		return false, err
 	}
 	p.next = r.Offset + 1
@@ -467,8 +461,7 @@ func (p *Partition) closeBatch(end int64) (bool, error) {
 		p.of.Task.Status.Passed(b)
 		p.of.Meters.Delivered(p.ctx, p.Source.Topic, b)
 		if p.ledger.Done(cut) {
-			p.of.Commits.note(p, p.position())
-			p.of.Task.Status.Committed(p.Source, p.ledger.Committed())
+			commitMoved(p)
 		}
 		return true, nil
 	}
@@ -506,23 +499,31 @@ func (p *Partition) split(r splitRequest) {
 	r.answer <- p.of.Commits.commit(p, p.position())
 }
 
-// finish notes a batch's end in the ledger.
+// finish notes a batch's end in the ledger. An error is a *failure.
 func (p *Partition) finish(d delivered) error {
 	p.sent = slices.DeleteFunc(p.sent, func(b *batch.Batch) bool { return b == d.b })
 	p.of.Memory.BatchDone(d.b.Memory())
 	if d.err != nil {
-		return d.err
+		if p.ledger.DoneBefore(d.b.Cut, d.b.Through) {
+			commitMoved(p)
+		}
+		return &failure{max(d.b.Cut.First, d.b.Through), d.err}
 	}
 	p.of.Task.Status.Ingested(p.Source, d.b)
 	p.of.Meters.Delivered(p.ctx, p.Source.Topic, d.b)
 	p.of.Failpoints.Pass("before_commit")
 	if p.ledger.Done(d.b.Cut) {
-		p.of.Commits.note(p, p.position())
-		p.of.Task.Status.Committed(p.Source, p.ledger.Committed())
+		commitMoved(p)
 	}
 	p.of.Failpoints.Pass("after_commit")
 	p.rows.Refresh(p.ctx)
 	return nil
+}
+
+// commitMoved has the offset committed that the ledger has moved.
+func commitMoved(p *Partition) {
+	p.of.Commits.note(p, p.position())
+	p.of.Task.Status.Committed(p.Source, p.ledger.Committed())
 }
 
 // Forget is how the user has a noted batch forgotten.
