@@ -290,7 +290,7 @@ func TestACheckSaysWhetherTheOutputPluginIsRefusedNowOrAfterAnUpdate(t *testing.
 		}
 		return nil
 	})
-	says(true, "carries slot", "same position")
+	says(true, "migrates slot", "same position")
 	config["plugin.name"] = "pgoutput"
 	if c := s.finding(t, "output plugin", config); c.Name != "" {
 		t.Errorf("pgoutput is checked: %+v", c)
