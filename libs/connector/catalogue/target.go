@@ -22,6 +22,8 @@ type Target struct {
 	words []string
 	// into is the variable.
 	into any
+	// elsewhere says that there is no variable.
+	elsewhere bool
 	// types are those that the key may be declared as; any if empty.
 	types []Type
 }
@@ -144,7 +146,12 @@ func Given(given *bool, t Target) Target {
 
 // Elsewhere is the target of a key that is accepted and that the connector's own settings do not hold: the runtime
 // reads it, or it makes no difference here, which its documentation says.
-func Elsewhere() Target { return Target{fill: func(string) error { return nil }} }
+func Elsewhere() Target {
+	return Target{elsewhere: true, fill: func(string) error { return nil }}
+}
+
+// Elsewhere reports whether it is that of Elsewhere.
+func (t Target) Elsewhere() bool { return t.elsewhere }
 
 // Bound reports whether a target says what becomes of values.
 func (t Target) Bound() bool { return t.fill != nil || t.fillFamily != nil }

@@ -2,10 +2,12 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue/keycheck"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
@@ -20,6 +22,11 @@ func parse(t *testing.T, set map[string]string) (*Spec, error) {
 	return Parse(values)
 }
 
+var whole = map[string]string{
+	"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u@server",
+	"database.password": "p", "database.dbname": "d", "topic.prefix": "x",
+}
+
 // checked is a configuration that only needs what is set to be whole, as the catalogue reads it.
 func checked(t *testing.T, set map[string]string) (catalogue.Values, error) {
 	t.Helper()
@@ -27,13 +34,8 @@ func checked(t *testing.T, set map[string]string) (catalogue.Values, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := map[string]string{
-		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u@server",
-		"database.password": "p", "database.dbname": "d", "topic.prefix": "x",
-	}
-	for k, v := range set {
-		config[k] = v
-	}
+	config := maps.Clone(whole)
+	maps.Copy(config, set)
 	values, _, problems := keys.Parse(config)
 	if len(problems) > 0 {
 		return values, fmt.Errorf("%v", problems)
@@ -167,6 +169,32 @@ func TestEveryKeyFillsAFieldOrSaysThatItHasNoEffect(t *testing.T) {
 			t.Errorf("%s shapes events and has no place among the keys of a capture", key.Name)
 		}
 	}
+}
+
+func TestEachKeyIsDocumentedAndMakesADifferenceAndItsDefaultNone(t *testing.T) {
+	keycheck.Check(t, keycheck.Keys{
+		Of: "a capture", Declared: newReading().declared, Whole: whole,
+		Read: func(settings map[string]string) (any, error) { return parse(t, settings) },
+		Values: map[string][]string{
+			"skipped.operations": {"c"}, "signal.enabled.channels": {"source,kafka"}, "notification.enabled.channels": {"log"},
+			"snapshot.select.statement.overrides": {"public.b"}, "replica.identity.autoset.values": {"public.b:FULL"},
+			"slot.stream.params": {"a=b"}, "replication.protocol": {"2"},
+		},
+		With: map[string]map[string]string{
+			"notification.sink.topic.name": {"notification.enabled.channels": "sink"},
+			"signal.kafka.topic":           {"signal.enabled.channels": "kafka"},
+			"snapshot.select.statement.overrides": {
+				"snapshot.select.statement.overrides.public.b": "SELECT * FROM public.b WHERE a = 1"},
+			"snapshot.mode.configuration.based.snapshot.data":          {"snapshot.mode": "configuration_based"},
+			"snapshot.mode.configuration.based.start.stream":           {"snapshot.mode": "configuration_based"},
+			"snapshot.mode.configuration.based.snapshot.on.data.error": {"snapshot.mode": "configuration_based"},
+		},
+		Shown: map[string]string{
+			"skipped.operations": "a publication that Calypso makes leaves out only what is asked to be skipped",
+			"plugin.name":        "Debezium's default, which needs an extension, is shown; pgoutput is taken",
+			"slot.failover":      "where it is left out, a slot follows to a standby if the server can do that",
+		},
+	})
 }
 
 // The real Debezium 3.6 refuses each of them.

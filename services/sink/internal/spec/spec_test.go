@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue/keycheck"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
@@ -247,4 +248,31 @@ func TestEveryKeyFillsAFieldOrSaysThatItHasNoEffect(t *testing.T) {
 			t.Errorf("%s is declared, and nothing reads it", key.Name)
 		}
 	}
+}
+
+func TestEachKeyIsDocumentedAndMakesADifferenceAndItsDefaultNone(t *testing.T) {
+	keycheck.Check(t, keycheck.Keys{
+		Of: "a sink", Declared: new(reading).keys(), Whole: base(),
+		Read: func(settings map[string]string) (any, error) {
+			s, _, err := parse(t, settings)
+			return s, err
+		},
+		Values: map[string][]string{
+			"kusto.ingestion.url": {"https://ingest-other.southeastasia.kusto.windows.net"},
+			"kusto.query.url":     {"https://other.southeastasia.kusto.windows.net"},
+			"kusto.tables.topics.mapping": {
+				"[{'topic':'a','db':'d','table':'other','format':'json','mapping':'m'}]"},
+			"metadata.columns": {"_offset"}, "flush.max.bytes": {"67108864"}, "buffer.memory.bytes": {"1073741824"},
+			"misc.deadletterqueue.bootstrap.servers": {"k:1"},
+		},
+		With: map[string]map[string]string{
+			"proxy.port":                             {"proxy.host": "h"},
+			"current.state":                          {"table.form": "changes"},
+			"misc.deadletterqueue.bootstrap.servers": {"misc.deadletterqueue.topic.name": "d"},
+		},
+		Shown: map[string]string{
+			"kusto.ingestion.url":      "the default that Azure's connector shows is no address",
+			"errors.retry.max.time.ms": "Azure's connector gives up after it; this one only if it is asked to",
+		},
+	})
 }
