@@ -15,11 +15,11 @@ import (
 // ErrTooManyRows is returned by Rows.Err when a result exceeds Limits.Rows.
 type ErrTooManyRows struct{ Limit int64 }
 
-// Error words it as Kusto does (E_QUERY_RESULT_SET_TOO_LARGE).
+// Error words it as Kusto does: clients look for the code.
 func (e *ErrTooManyRows) Error() string {
-	return fmt.Sprintf(
-		"Query result set has exceeded the internal record count limit %d (E_QUERY_RESULT_SET_TOO_LARGE; 0x80DA0003)",
-		e.Limit)
+	return fmt.Sprintf("Query execution has exceeded the allowed limits (80DA0003): The results of this query exceed "+
+		"the set limit of %d records, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003). "+
+		"See https://aka.ms/kustoquerylimits for more information and possible solutions.", e.Limit)
 }
 
 // wrap makes an error of the database one of a query. What a function refuses becomes a *kql.Error; the name of the
@@ -40,6 +40,11 @@ func wrap(ctx context.Context, err error) error {
 	}
 	if strings.Contains(text, "LIMIT/OFFSET cannot be negative") {
 		return &syntax.Error{Code: "SEM0219", Message: "The number of rows must not be negative", Permanent: true}
+	}
+	var duck *duckdb.Error
+	if errors.As(err, &duck) && duck.Type == duckdb.ErrorTypeNotImplemented {
+		return &syntax.Error{Code: "SEM0001", Message: "The query has a combination of operators that is not supported: " +
+			withoutSQL(strings.TrimPrefix(duck.Msg, "Not implemented Error: ")), Permanent: true}
 	}
 	if i := strings.Index(text, "database/sql/driver: API error: "); i >= 0 {
 		text = text[i+len("database/sql/driver: API error: "):]

@@ -122,3 +122,55 @@ func TestASeriesHasNoMorePointsThanKustoAllows(t *testing.T) {
 		}
 	}
 }
+
+// Each of these took the database minutes, or all of its memory.
+func TestQueriesOfManyPartsAreAnsweredOrRefused(t *testing.T) {
+	join := func(n int, separator, format string) string {
+		parts := make([]string, n)
+		for i := range parts {
+			parts[i] = fmt.Sprintf(format, i)
+		}
+		return strings.Join(parts, separator)
+	}
+	h := newHarness(t)
+	for what, c := range map[string]struct{ query, want string }{
+		"equalities": {"print x=19999 | where " + join(20_000, " or ", "x == %d"), "[[19999]]"},
+		"terms":      {"print x='b c399' | where " + join(400, " or ", "x has 'c%d'") + " | count", "[[1]]"},
+		"any terms":  {"print x='b c1999' | where x has_any (" + join(2000, ", ", "'c%d'") + ") | count", "[[1]]"},
+		"all terms":  {"print x='b c1999' | where x has_all (" + join(2000, ", ", "'c%d'") + ") | count", "[[0]]"},
+		"tests":      {"print x=1 | where " + join(20_000, " or ", "x + 1 == x + %d"), "refused"},
+		"steps":      {"range x from 1 to 2 step 1 | scan with (" + join(100, "; ", "step s%d: true") + ";)", "refused"},
+		"levels":     {"print a=1 | top-nested " + join(12, ", top-nested ", "1 of a by b%d=max(a)") + " | count", "[[1]]"},
+		"sessions":   {sessionsOf(100_000, "") + " | summarize dcount(s)", "[[28]]"},
+		"short ones": {sessionsOf(9, ", x % 3 == 1") + " | summarize dcount(s)", "[[3]]"},
+		"of no order": {"datatable(d:datetime)[datetime(2020-01-02), datetime(null), datetime(2020-01-01)] | serialize " +
+			"| extend s=row_window_session(d, 1h, 1h), n=row_number() | project day=dayofmonth(s), n",
+			"[[2,1],[2,2],[2,3]]"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			_, rows, err := h.query(c.query)
+			got := preview(rows)
+			if refused := new(*syntax.Error); errors.As(err, refused) {
+				got = "refused"
+			} else if err != nil {
+				got = short(err)
+			}
+			if got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func sessionsOf(rows int, restart string) string {
+	return fmt.Sprintf("range x from 1 to %d step 1 | serialize | extend d=datetime(2020-01-01) + x * 1s "+
+		"| extend s=row_window_session(d, 1h, 5m%s)", rows, restart)
+}
+
+func TestWhatTheDatabaseHasNotIsRefusedAndNoFailureOfTheServer(t *testing.T) {
+	_, _, err := newHarness(t).query("print a=dynamic([1, 2]) | mv-apply a to typeof(long) on " +
+		"(top-nested 1 of a by max(a), top-nested 1 of a by min(a))")
+	if refused := new(*syntax.Error); !errors.As(err, refused) {
+		t.Errorf("%v", short(err))
+	}
+}

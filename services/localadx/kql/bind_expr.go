@@ -200,6 +200,10 @@ func bindLogical(b *binder, x syntax.BinaryNode, env env) *expr {
 	}
 	operands = append(operands, bindBoolean(b, last, env))
 	slices.Reverse(operands)
+	if x.Op == "or" {
+		operands = withLists(operands)
+	}
+	b.plan(x, len(operands))
 	e := &expr{typ: value.Bool}
 	whole, filters := make([]string, len(operands)), make([]string, len(operands))
 	predicate := false
@@ -214,6 +218,34 @@ func bindLogical(b *binder, x syntax.BinaryNode, env env) *expr {
 		e.predicate = "(" + strings.Join(filters, op) + ")"
 	}
 	return e
+}
+
+// withLists puts the tests of one value for several constants into one test, in the place of the first.
+func withLists(alternatives []*expr) []*expr {
+	constants := map[string][]string{}
+	for _, a := range alternatives {
+		if a.equal != nil {
+			constants[a.equal.value] = append(constants[a.equal.value], a.equal.constant)
+		}
+	}
+	out := make([]*expr, 0, len(alternatives))
+	for _, a := range alternatives {
+		if a.equal == nil || len(constants[a.equal.value]) == 1 {
+			out = append(out, a)
+			continue
+		}
+		list := constants[a.equal.value]
+		if len(list) == 0 {
+			continue // is in the list of an earlier one
+		}
+		test := &expr{typ: value.Bool, sql: "(" + a.equal.value + " IN (" + strings.Join(list, ", ") + "))"}
+		if a.equal.nullable {
+			test.sql, test.predicate = "coalesce("+test.sql+", FALSE)", test.sql
+		}
+		out = append(out, test)
+		constants[a.equal.value] = nil
+	}
+	return out
 }
 
 // bindBoolean binds an expression that must be a condition.
@@ -451,6 +483,9 @@ func bindCompare(b *binder, x syntax.Node, op string, l, r *expr) *expr {
 		default:
 			e.sql = "((" + l.sql + ") IS DISTINCT FROM (" + r.sql + "))"
 			e.predicate = e.sql
+		}
+		if op == "==" && r.isConst && !r.nullable && !l.isConst {
+			e.equal = &equality{value: l.sql, constant: r.sql, nullable: l.nullable}
 		}
 		e.unlessBothNull(l, r)
 	default:

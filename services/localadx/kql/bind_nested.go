@@ -13,6 +13,7 @@ func bindTopNested(b *binder, rel *relation, op syntax.TopNestedOp, s *scope) *r
 	out := &relation{}
 	var keys []column // of the levels so far, in the source
 	var kept *relation
+	var levels []string
 	for _, level := range op.Levels {
 		if level.Others != nil && len(op.Levels) > 1 {
 			b.fail(op, syntax.CodeUnsupported, "top-nested: 'with others' is supported for one level only")
@@ -30,12 +31,22 @@ func bindTopNested(b *binder, rel *relation, op syntax.TopNestedOp, s *scope) *r
 		if level.Others != nil {
 			kept = bindWithOthers(b, source, kept, of.col, agg, level, s)
 		}
+		if len(op.Levels) > 1 {
+			// It is read by the next level, and by the rows that are left for it.
+			id := "level" + b.newID()
+			levels = append(levels, id+" AS MATERIALIZED ("+kept.sql+")")
+			kept = kept.with("SELECT * FROM " + id)
+		}
 		keys = append(keys, of.col)
 		out.cols = append(out.cols, of.col, agg.col)
 		source = source.with("SELECT * FROM (" + source.sql + ") SEMI JOIN (" + renamedKeys(kept.sql,
 			keys) + ") ON " + keyMatch(keys))
+		b.checkSize(source)
 	}
 	out.sql = kept.sql
+	if len(levels) > 0 {
+		out.sql = "WITH " + strings.Join(levels, ", ") + " " + out.sql
+	}
 	return out
 }
 

@@ -8,6 +8,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
+// maxScanState bounds the state of scan: each step has a match, in which each step has a row.
+const maxScanState = 2000
+
 // scanBinder lowers one scan operator to a recursive query over the numbered rows.
 //
 // Each step k holds at most one active match, its state: the match's number and the row each step
@@ -44,6 +47,10 @@ func bindScanOperator(b *binder, rel *relation, op syntax.ScanOp, s *scope) *rel
 		}
 		sb.declare = append(sb.declare, value)
 		sb.fields = append(sb.fields, column{name: d.Name, typ: d.Type, id: b.newID()})
+	}
+	if len(op.Steps)*len(op.Steps)*len(sb.fields) > maxScanState {
+		b.failHint(op, syntax.CodeUnsupported, "project the columns that the steps need before",
+			"scan: %d steps over %d columns are more than are supported", len(op.Steps), len(sb.fields))
 	}
 	parts := make([]string, len(sb.fields))
 	for i, f := range sb.fields {

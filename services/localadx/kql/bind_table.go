@@ -519,6 +519,10 @@ func taken(items []item) func(string) bool {
 // bindLayers computes the extra columns of expressions, one SELECT each, because each may use the ones before.
 func bindLayers(b *binder, rel *relation, extra []item) *relation {
 	for _, it := range extra {
+		if it.over != nil {
+			rel = rel.with(it.over(rel.sql))
+			continue
+		}
 		rel = bindExtend(b, rel, []item{it})
 	}
 	return rel

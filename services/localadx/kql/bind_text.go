@@ -2,6 +2,7 @@ package kql
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -95,12 +96,12 @@ func bindHasTest(b *binder, op string, l, r *expr) string {
 		}
 		return goCall(strings.TrimSuffix(op, "_cs"), value.Bool, args...)
 	}
-	return hasConstant(op, l, needle)
+	return bindHasConstant(b, op, l, needle)
 }
 
-// hasConstant tests for a constant term: a substring search that rejects most rows, then a regular expression for the
-// boundaries.
-func hasConstant(op string, l *expr, needle string) string {
+// bindHasConstant tests for a constant term: a substring search that rejects most rows, then a regular expression for
+// the boundaries, or a function where a query has many of them.
+func bindHasConstant(b *binder, op string, l *expr, needle string) string {
 	if needle == "" {
 		return "TRUE"
 	}
@@ -109,6 +110,10 @@ func hasConstant(op string, l *expr, needle string) string {
 	haystack := l.sql
 	if !sensitive {
 		haystack, needle = lowered(l), strings.ToLower(needle)
+	}
+	candidate := call("contains", haystack, quoteSQL(needle))
+	if b.terms++; b.terms > maxTerms {
+		return "(" + candidate + " AND " + goCall(kind, value.Bool, haystack, quoteSQL(needle)) + ")"
 	}
 	pattern := regexp.QuoteMeta(needle)
 	first, _ := utf8.DecodeRuneInString(needle)
@@ -119,8 +124,7 @@ func hasConstant(op string, l *expr, needle string) string {
 	if kind != "hasprefix" && isTermRune(last) {
 		pattern += `(?:$|[^\pL\pN])`
 	}
-	return "(" + call("contains", haystack, quoteSQL(needle)) + " AND " + call("regexp_matches", haystack,
-		quoteSQL(pattern)) + ")"
+	return "(" + candidate + " AND " + call("regexp_matches", haystack, quoteSQL(pattern)) + ")"
 }
 
 func isTermRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
@@ -128,7 +132,7 @@ func isTermRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) 
 // bindHasList binds has_any and has_all.
 func bindHasList(b *binder, x syntax.InNode, v *expr, env env) *expr {
 	v = bindAsText(b, v)
-	var tests []string
+	var tests, terms []string
 	for _, entry := range x.List {
 		if b.isTabular(entry, env.scope) && !bindIsColumn(b, entry, env) {
 			rel := b.table(entry, env.scope)
@@ -140,20 +144,32 @@ func bindHasList(b *binder, x syntax.InNode, v *expr, env env) *expr {
 		e := bindScalar(b, entry, env)
 		if e.typ != value.Dynamic {
 			if s, ok := e.konst.(string); ok {
-				tests = append(tests, hasConstant("has", v, s))
+				terms = append(terms, s)
 			} else {
 				tests = append(tests, goCall("has", value.Bool, lowered(v), lowered(bindAsText(b, e))))
 			}
 			continue
 		}
-		if terms, ok := constantTerms(e); ok {
-			for _, term := range terms {
-				tests = append(tests, hasConstant("has", v, term))
-			}
+		if listed, ok := constantTerms(e); ok {
+			terms = append(terms, listed...)
 			continue
 		}
 		tests = append(tests, goCall(x.Op, value.Bool, v.sql, e.sql))
 	}
+	if b.terms+len(terms) > maxTerms && !slices.Contains(terms, "") {
+		list := []byte{'['}
+		for i, term := range terms {
+			if i > 0 {
+				list = append(list, ',')
+			}
+			list = value.AppendQuoted(list, term)
+		}
+		tests, terms = append(tests, goCall(x.Op, value.Bool, v.sql, quoteSQL(string(append(list, ']'))))), nil
+	}
+	for _, term := range terms {
+		tests = append(tests, bindHasConstant(b, "has", v, term))
+	}
+	b.plan(x, len(tests))
 	join := " OR "
 	if x.Op == "has_all" {
 		join = " AND "

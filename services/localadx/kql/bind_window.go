@@ -107,8 +107,8 @@ func bindRowRank(b *binder, x syntax.CallNode, env env) *expr {
 
 // bindRowWindowSession binds row_window_session: the start of the session a row belongs to. A
 // session ends by distance from its start, by distance from the row before, or by the restart
-// predicate. Where a session starts depends on where the one before did, so the values of a run are
-// collected and a Go function walks them.
+// predicate. Where a session starts depends on where the one before did, so a Go function walks the
+// values, once, and its answers are joined to the rows by their numbers.
 func bindRowWindowSession(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 3, 4)
 	rel := b.serialized(x, env)
@@ -117,10 +117,25 @@ func bindRowWindowSession(b *binder, x syntax.CallNode, env env) *expr {
 	if e.typ != value.Datetime || fromFirst.typ != value.Timespan || between.typ != value.Timespan {
 		b.fail(x, syntax.CodeArguments, "row_window_session(): the arguments must be a datetime and two timespans")
 	}
-	group := b.group(x, env, 3)
-	position := b.layer(env, "row_number() "+rel.over(group...), value.Long)
-	all := "string_agg(coalesce(CAST(" + e.sql + " AS VARCHAR), 'null'), ',') " + runningOver(rel, group...)
-	list := b.layer(env, "'[' || "+all+" || ']'", value.Dynamic)
-	return &expr{sql: goCall("session_start", value.Datetime, list.sql, fromFirst.sql, between.sql, position.sql),
-		typ: value.Datetime, nullable: true}
+	group := constant(value.Long, int64(0), x).sql
+	if restarts := b.group(x, env, 3); restarts != nil {
+		group = restarts[0]
+	}
+	position := b.layer(env, "row_number() "+rel.over(), value.Long).sql
+	id, rows, walked := b.newID(), b.newID(), b.newID()
+	list := "'[' || string_agg(coalesce(CAST(" + e.sql + " AS VARCHAR), 'null'), ',' ORDER BY " + position + ") || ']'"
+	walk := goCall("session_starts", value.Dynamic, list, "any_value("+fromFirst.sql+")", "any_value("+between.sql+")")
+	sessions := "SELECT unnest(rows) AS row, unnest(from_json(" + walked + ", '[\"BIGINT\"]')) AS " + id +
+		" FROM (SELECT list(" + position + " ORDER BY " + position + ") AS rows, " + walk + " AS " + walked +
+		" FROM " + rows + " GROUP BY " + group + ")"
+	over := func(sql string) string {
+		joined := "WITH " + rows + " AS MATERIALIZED (" + sql + ") SELECT " + rows + ".*, s." + id +
+			" FROM " + rows + " JOIN (" + sessions + ") AS s ON " + rows + "." + position + " = s.row"
+		if len(rel.order) == 0 {
+			joined += " ORDER BY " + rows + "." + position
+		}
+		return joined
+	}
+	*env.extra = append(*env.extra, item{col: column{typ: value.Datetime, id: id}, over: over})
+	return &expr{sql: id, typ: value.Datetime, nullable: true}
 }

@@ -16,6 +16,14 @@ const maxSQL = 8 << 20
 // input's again, so that a long chain of them costs the square of its length.
 const maxWork = 128 << 20
 
+// maxPlanning bounds what the database spends on planning, which nothing interrupts: it compares each
+// part of a condition with each other. It makes about four million comparisons a second.
+const maxPlanning = 4_000_000
+
+// maxTerms bounds the terms for which a query has regular expressions: the database takes about ten
+// milliseconds for the classes of each.
+const maxTerms = 16
+
 // maxCalls bounds the nesting of function calls; stored functions may call each other in circles.
 const maxCalls = 64
 
@@ -30,6 +38,8 @@ type binder struct {
 	calls   int
 	work    int
 	reads   int    // columns that were read, each as often as it weighs
+	planned int    // comparisons of parts of conditions with each other
+	terms   int    // constant terms that were looked for
 	current string // the operator being bound, for messages
 	render  *Render
 	options map[string]*expr // set statements
@@ -123,6 +133,14 @@ func (b *binder) failHint(at syntax.Node, code, hint, format string, args ...any
 func (b *binder) spend(at syntax.Node, sql int) {
 	if b.work += sql + 64; b.work > maxWork {
 		b.fail(at, syntax.CodeUnsupported, "The query is too large: write it with fewer operators, or shorter expressions")
+	}
+}
+
+// plan counts what the database compares of a condition of so many parts, and stops a query that would hold it up.
+func (b *binder) plan(at syntax.Node, parts int) {
+	if b.planned += parts * parts; b.planned > maxPlanning {
+		b.failHint(at, syntax.CodeUnsupported, "use in, has_any or a join with a datatable",
+			"The condition has too many parts")
 	}
 }
 

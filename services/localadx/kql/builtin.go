@@ -152,7 +152,7 @@ var internalFunctions = []string{"to_long", "to_real", "to_bool", "to_datetime",
 	"dynamic_get", "bag_pack_nonempty", "bag_elements", "bag_types", "bag_union", "build_schema", "array_contains",
 	"array_distinct", "array_take",
 	"array_to_long", "array_sort", "range_long", "range_datetime", "range_timespan", "range_real", "weighted_percentiles",
-	"parse_kv", "parse_kv_regex", "session_start",
+	"parse_kv", "parse_kv_regex", "session_starts",
 	"hash_text", "hash_long", "hll_of", "hll_union", "tdigest_of", "tdigest_union", "tdigest_percentiles"}
 
 // unsupportedFunctions are functions of Kusto that this server does not have; the names are from

@@ -24,7 +24,15 @@ type expr struct {
 	nullable bool // may be null; false lets comparisons stay plain SQL
 	// predicate is SQL that may be null where sql is false; as a filter both keep the same rows, and it is simpler.
 	predicate string
-	parts     []part // more than one result column: array_sort_asc, series_stats …
+	equal     *equality // set for the test of a value for a constant
+	parts     []part    // more than one result column: array_sort_asc, series_stats …
+}
+
+// equality is the SQL of a value and of the constant that it is compared with, which is not null. A
+// chain of them is written as a list, which the database looks through at once.
+type equality struct {
+	value, constant string
+	nullable        bool // the value may be null
 }
 
 // part is one of the columns of an expression that yields several.

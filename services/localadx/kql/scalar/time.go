@@ -31,7 +31,7 @@ func times() []Function {
 		define("make_timespan(long, long) timespan", makeTimespan),
 		define("make_timespan(long, long, real) timespan", makeTimespan),
 		define("make_timespan(long, long, long, real) timespan", makeTimespan),
-		define("session_start(dynamic, timespan, timespan, long) datetime", sessionStart),
+		define("session_starts(dynamic, timespan, timespan) dynamic", sessionStarts),
 	}
 }
 
@@ -301,24 +301,24 @@ func makeTimespan(a []any) any {
 	return days*value.Day + hours*value.Hour + minutes*value.Minute + int64(math.Round(seconds*float64(value.Second)))
 }
 
-// sessionStart walks datetimes (ticks) up to a position and returns the start of the last one's session.
-func sessionStart(a []any) any {
+// sessionStarts gives each of a run of times, in ticks, the time of the first of its session: one ends by distance from
+// its first, and by distance from the one before. A null belongs to the session of the one before it.
+func sessionStarts(a []any) any {
 	values := list(a[0])
 	fromFirst, between := a[1].(int64), a[2].(int64)
+	starts := make([]any, len(values))
 	var start, previous int64
 	started := false
-	for _, v := range values {
-		t, ok := v.(int64)
-		if !ok {
-			continue
+	for i, v := range values {
+		if t, ok := v.(int64); ok {
+			if !started || t-start > fromFirst || t-previous > between {
+				start = t
+			}
+			previous, started = t, true
 		}
-		if !started || t-start > fromFirst || t-previous > between {
-			start = t
+		if started {
+			starts[i] = start
 		}
-		previous, started = t, true
 	}
-	if !started {
-		return nil
-	}
-	return start
+	return starts
 }
