@@ -72,6 +72,7 @@ func bindCase(b *binder, x syntax.CallNode, env env) *expr {
 	if len(x.Args)%2 == 0 || len(x.Args) < 3 {
 		b.fail(x, syntax.CodeArguments, "case(): function expects an odd number of arguments, at least 3")
 	}
+	b.plan(x, len(x.Args)/16) // in the order of their number
 	var conds, values []*expr
 	for i := 0; i+1 < len(x.Args); i += 2 {
 		conds = append(conds, bindBoolean(b, x.Args[i].X, env))

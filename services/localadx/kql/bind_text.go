@@ -72,7 +72,7 @@ func bindStringTest(b *binder, x syntax.BinaryNode, op string, l, r *expr) strin
 		if err != nil {
 			b.fail(x.R, syntax.CodeArguments, "The regular expression is invalid: %v", err)
 		}
-		if parsed.Boundaries {
+		if b.terms++; parsed.Boundaries || b.terms > maxTerms {
 			return goCall("matches", value.Bool, l.sql, r.sql)
 		}
 		return call("regexp_matches", l.sql, quoteSQL(parsed.RE2))

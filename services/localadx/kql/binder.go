@@ -20,8 +20,8 @@ const maxWork = 128 << 20
 // part of a condition with each other. It makes about four million comparisons a second.
 const maxPlanning = 4_000_000
 
-// maxTerms bounds the terms for which a query has regular expressions: the database takes about ten
-// milliseconds for the classes of each.
+// maxTerms bounds the terms and patterns for which the database has regular expressions: it takes about
+// ten milliseconds for the classes of Unicode in each. Go takes what is beyond.
 const maxTerms = 16
 
 // maxCalls bounds the nesting of function calls; stored functions may call each other in circles.

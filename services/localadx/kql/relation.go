@@ -124,7 +124,7 @@ func (r *relation) over(partition ...string) string {
 type item struct {
 	sql string
 	col column
-	// over, if it is set, stands for sql: it returns a SELECT of all that the SELECT it is given yields, and of the column.
+	// over, if it is set, stands for sql: it returns a SELECT of what the SELECT it is given yields, and of the column.
 	over func(sql string) string
 }
 
