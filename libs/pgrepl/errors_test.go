@@ -40,6 +40,29 @@ func TestAUserOfASingleServerIsToldToLeaveOutTheServer(t *testing.T) {
 	}
 }
 
+// The server has one code for a role that may not replicate and for a plugin that it does not let
+// be used, where another plugin goes on.
+func TestAPluginThatIsRefusedIsToldFromARoleThatMayNotReplicate(t *testing.T) {
+	for _, c := range []struct {
+		refusal pgconn.PgError
+		want    Reason
+	}{
+		{pgconn.PgError{Message: `library "wal2json" may not be used as an output plugin`,
+			Routine: "StartupDecodingContext"}, ReasonPluginRefused},
+		{pgconn.PgError{Message: "so sagt es ein Server in seiner Sprache", Routine: "StartupDecodingContext"},
+			ReasonPluginRefused},
+		{pgconn.PgError{Message: "permission denied to use replication slots", Routine: "CheckSlotPermissions"},
+			ReasonReplication},
+		{pgconn.PgError{Message: "must be superuser or replication role to use replication slots"}, ReasonReplication},
+	} {
+		c.refusal.Code = "42501"
+		err := slotError("create replication slot", "s", "wal2json", "me", &c.refusal)
+		if ReasonOf(err) != c.want {
+			t.Errorf("%s: %s, want %s", c.refusal.Message, ReasonOf(err), c.want)
+		}
+	}
+}
+
 // What stands before a provider's servers speaks the protocol and fails in its own way.
 func TestWhatAProvidersProxyCannotReachIsWaitedFor(t *testing.T) {
 	for _, c := range []struct {

@@ -227,3 +227,52 @@ func TestARecordThatAServiceTakesInNoRequestIsDealtWithAsOneThatIsTooLargeForIts
 		}
 	}
 }
+
+// Batches of several topics go to a broker in one request, each of them small enough for its topic.
+func TestRowsOfSeveralTablesComeInNoRequestThatIsTooLargeForAService(t *testing.T) {
+	s := newSource(t)
+	if !servers.kafka.Real {
+		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
+	}
+	tables := []string{"a", "b", "c", "d"}
+	fill := func(from int) {
+		for _, table := range tables {
+			for id := from; id < from+3; id++ {
+				s.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (%d, '%s')", table, id, noise(400_000)))
+			}
+		}
+	}
+	for _, table := range tables {
+		s.exec(t, "CREATE TABLE "+table+" (id int PRIMARY KEY, x text)")
+	}
+	fill(0)
+	env := testEnv(servers.kafka.Bootstrap, "c"+s.db)
+	if err := makeOffsetsTopic(env.Kafka); err != nil {
+		t.Fatal(err)
+	}
+	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Premium})
+	connect := testEnv(hubs.Addr, "").Kafka
+	found, err := kafka.Probe(t.Context(), connect, testOffsets, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Kafka = func(o ...kgo.Opt) (*kgo.Client, error) { return connect(append(o, found.Options()...)...) }
+	task, err := makeTaskIn(env, s.config("c"+s.db, nil), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runTask(t, task)
+	for _, table := range tables {
+		await(t, s.db+".public."+table, 3)
+	}
+	s.awaitSlot(t)
+	s.exec(t, "BEGIN")
+	fill(3)
+	s.exec(t, "COMMIT")
+	for _, table := range tables {
+		await(t, s.db+".public."+table, 6)
+	}
+	if refused := hubs.Refusals(); refused["request size"] > 0 {
+		t.Errorf("refused: %v", refused)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 
@@ -303,6 +305,13 @@ func TestAFieldThatNoColumnCanBeCalledAsIsRefusedByNameWithTheRemedyWhereNothing
 			field = `,{"field":"order#","type":"int32"}`
 		}
 		s.send(&kgo.Record{Value: change(field, "null", `{"id":1,"name":"a","stock":5,"order#":5}`, "c", 1)})
+		// A field that the configuration adds is known before there is a record.
+		said := slices.ContainsFunc(checksOf(t, s.config), func(c connector.Check) bool {
+			return !c.OK && strings.Contains(c.Detail, "__op") && strings.Contains(c.Remedy, "add.fields.prefix")
+		})
+		if said != (settings != "") {
+			t.Errorf("add.fields=%s: a check says so: %t", settings, said)
+		}
 		err := s.start().failure(t)
 		for _, text := range want {
 			if !strings.Contains(err.Error(), text) {
