@@ -12,32 +12,8 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/calypso-cdc/calypso/libs/banner"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
-
-// answerer runs a server that gives one answer to whatever it is asked.
-func answerer(t *testing.T, answer string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				if _, err := c.Read(make([]byte, 1<<12)); err == nil {
-					_, _ = io.WriteString(c, answer)
-				}
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
 
 func TestWhoAnswersAClientOfGRPCIsNamed(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
@@ -65,11 +41,11 @@ func TestWhoAnswersAClientOfGRPCIsNamed(t *testing.T) {
 		"HTTP":           {address: web.Listener.Addr().String(), says: `is not admin without TLS but an HTTP server, which says "HTTP/1.1 404 Not Found"`},
 		"HTTP for TLS":   {address: web.Listener.Addr().String(), secured: true, says: `is not admin with TLS but an HTTP server, which says "HTTP/1.1 400 Bad Request"`},
 		"gRPC for TLS":   {address: l.Addr().String(), secured: true, says: "is not admin with TLS but a server that speaks HTTP/2 from the first byte on, such as one of gRPC"},
-		"TLS":            {address: answerer(t, "\x15\x03\x01\x00\x02\x02\x46"), says: "is not admin without TLS but a server that speaks TLS from the first byte on"},
-		"SSH":            {address: answerer(t, ssh), says: `is not admin without TLS but an SSH server, which says "SSH-2.0-OpenSSH_9.2p1"`},
-		"SSH for TLS":    {address: answerer(t, ssh), secured: true, says: "is not admin with TLS but an SSH server"},
-		"PostgreSQL":     {address: answerer(t, ""), says: "takes the connection and ends it without an answer"},
-		"Kafka, for TLS": {address: answerer(t, ""), secured: true, says: "takes the connection and ends it without an answer"},
+		"TLS":            {address: testenv.Speaker(t, "", "\x15\x03\x01\x00\x02\x02\x46").String(), says: "is not admin without TLS but a server that speaks TLS from the first byte on"},
+		"SSH":            {address: testenv.Speaker(t, "", ssh).String(), says: `is not admin without TLS but an SSH server, which says "SSH-2.0-OpenSSH_9.2p1"`},
+		"SSH for TLS":    {address: testenv.Speaker(t, "", ssh).String(), secured: true, says: "is not admin with TLS but an SSH server"},
+		"PostgreSQL":     {address: testenv.Speaker(t, "", "").String(), says: "takes the connection and ends it without an answer"},
+		"Kafka, for TLS": {address: testenv.Speaker(t, "", "").String(), secured: true, says: "takes the connection and ends it without an answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,7 +83,7 @@ func TestAnAnswerThatComesInPiecesIsJudgedWhenItCan(t *testing.T) {
 
 // A proxy of SOCKS answers its client before the server does, in bytes of its own.
 func TestWhatAProxyOfSOCKSSaysIsNotTakenForTheServer(t *testing.T) {
-	proxy := answerer(t, "\x05\xff") // no way of signing in is good enough
+	proxy := testenv.Speaker(t, "", "\x05\xff").String() // no way of signing in is good enough
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse("socks5://" + proxy) }
 	client := http.Client{Transport: banner.HTTP(transport, "the service")}

@@ -2,7 +2,6 @@ package connector_test
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +10,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 func TestValidationAsksTheSchemaRegistriesOfTheConverters(t *testing.T) {
@@ -34,21 +34,7 @@ func TestValidationAsksTheSchemaRegistriesOfTheConverters(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { silent.Close() })
-	ssh, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ssh.Close() })
-	go func() {
-		for {
-			c, err := ssh.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2p1\r\n")
-			_ = c.Close()
-		}
-	}()
+	ssh := testenv.Speaker(t, "SSH-2.0-OpenSSH_9.2p1\r\n", "")
 	empty := answering(404, registryMedia, `{"error_code":40403,"message":"Schema 1 not found"}`)
 	for name, c := range map[string]struct {
 		url, credentials string
@@ -62,7 +48,7 @@ func TestValidationAsksTheSchemaRegistriesOfTheConverters(t *testing.T) {
 		"Kafka Connect":               {answering(404, "application/json", `{"error_code":404,"message":"HTTP 404 Not Found"}`), right, []string{"is not a schema registry but a server of Kafka Connect's kind", "Set value.converter.schema.registry.url"}},
 		"a page":                      {answering(200, "text/html", "<title>Welcome</title>"), right, []string{`a web page called "Welcome"`, "Set value.converter.schema.registry.url"}},
 		"a gateway":                   {answering(404, "application/json", `{"message":"no Route matched with those values"}`), right, []string{"404", "schema.registry.url"}},
-		"SSH":                         {"http://" + ssh.Addr().String(), "", []string{"an SSH server", "Set value.converter.schema.registry.url"}},
+		"SSH":                         {"http://" + ssh.String(), "", []string{"an SSH server", "Set value.converter.schema.registry.url"}},
 		"nobody":                      {"http://127.0.0.1:1", "", []string{"connection refused", "can be reached from worker w1:1"}},
 		"a server that never answers": {"http://" + silent.Addr().String(), "", []string{"does not answer within 5s", "can be reached from worker w1:1"}},
 	} {

@@ -2,8 +2,6 @@ package kafka_test
 
 import (
 	"context"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,32 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
-
-// answerer runs a server that gives one answer to whatever it is asked.
-func answerer(t *testing.T, answer string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				if _, err := c.Read(make([]byte, 1<<12)); err == nil {
-					_, _ = io.WriteString(c, answer)
-				}
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
 
 func TestWhoTakesConnectionsAndDoesNotAnswerIsNamed(t *testing.T) {
 	silent := httptest.NewServer(http.NotFoundHandler()) // Go's server waits for the end of a line
@@ -80,15 +54,15 @@ func TestAnotherServerAtABrokersAddressIsNamedByWhatItSays(t *testing.T) {
 		tls           bool
 		says          string
 	}{
-		{"HTTP", answerer(t, nginx), false,
+		{"HTTP", testenv.Speaker(t, "", nginx).String(), false,
 			`is not a broker of Kafka without TLS but an HTTP server, which says "HTTP/1.1 400 Bad Request"`},
 		{"HTTP for TLS", plain.Listener.Addr().String(), true,
 			`is not a broker of Kafka with TLS but an HTTP server, which says "HTTP/1.1 400 Bad Request"`},
-		{"TLS", answerer(t, alert), false,
+		{"TLS", testenv.Speaker(t, "", alert).String(), false,
 			"is not a broker of Kafka without TLS but a server that speaks TLS from the first byte on"},
-		{"SSH", answerer(t, ssh), false, `an SSH server, which says "SSH-2.0-OpenSSH_9.2p1"`},
-		{"SSH for TLS", answerer(t, ssh), true, `an SSH server, which says "SSH-2.0-OpenSSH_9.2p1"`},
-		{"PostgreSQL", answerer(t, postgres), false, "but a PostgreSQL server"},
+		{"SSH", testenv.Speaker(t, "", ssh).String(), false, `an SSH server, which says "SSH-2.0-OpenSSH_9.2p1"`},
+		{"SSH for TLS", testenv.Speaker(t, "", ssh).String(), true, `an SSH server, which says "SSH-2.0-OpenSSH_9.2p1"`},
+		{"PostgreSQL", testenv.Speaker(t, "", postgres).String(), false, "but a PostgreSQL server"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -5,7 +5,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,35 +14,9 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
-)
 
-// speaking runs a server that says one thing: at once if it speaks first, else to whatever it is asked.
-func speaking(t *testing.T, first bool, says string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				if first {
-					_, _ = io.WriteString(c, says)
-				}
-				if _, err := c.Read(make([]byte, 1<<12)); err == nil && !first {
-					_, _ = io.WriteString(c, says)
-				}
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
+	"github.com/calypso-cdc/calypso/libs/testenv"
+)
 
 func TestAnotherServerAtTheAddressOfAzureDataExplorerIsNamedByWhatItSays(t *testing.T) {
 	answering := func(status int, media, text string) string {
@@ -81,12 +54,12 @@ func TestAnotherServerAtTheAddressOfAzureDataExplorerIsNamedByWhatItSays(t *test
 		alert = "\x15\x03\x01\x00\x02\x02\x46"
 	)
 	for name, c := range map[string]struct{ scheme, address, says string }{
-		"SSH":                    {"http", speaking(t, true, ssh), `is not Azure Data Explorer without TLS but an SSH server, which says "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3"`},
-		"SSH, asked with TLS":    {"https", speaking(t, true, ssh), `is not Azure Data Explorer with TLS but an SSH server`},
-		"MySQL":                  {"http", speaking(t, true, mysql), `a MySQL or MariaDB server`},
-		"PostgreSQL":             {"http", speaking(t, false, ""), "takes the connection and ends it without an answer"},
-		"PostgreSQL with TLS":    {"https", speaking(t, false, ""), "takes the connection and ends it without an answer"},
-		"a server of TLS":        {"http", speaking(t, false, alert), "is not Azure Data Explorer without TLS but a server that speaks TLS from the first byte on"},
+		"SSH":                    {"http", testenv.Speaker(t, ssh, "").String(), `is not Azure Data Explorer without TLS but an SSH server, which says "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3"`},
+		"SSH, asked with TLS":    {"https", testenv.Speaker(t, ssh, "").String(), `is not Azure Data Explorer with TLS but an SSH server`},
+		"MySQL":                  {"http", testenv.Speaker(t, mysql, "").String(), `a MySQL or MariaDB server`},
+		"PostgreSQL":             {"http", testenv.Speaker(t, "", "").String(), "takes the connection and ends it without an answer"},
+		"PostgreSQL with TLS":    {"https", testenv.Speaker(t, "", "").String(), "takes the connection and ends it without an answer"},
+		"a server of TLS":        {"http", testenv.Speaker(t, "", alert).String(), "is not Azure Data Explorer without TLS but a server that speaks TLS from the first byte on"},
 		"Go's server of TLS":     {"http", secured.Listener.Addr().String(), `which says "Client sent an HTTP request to an HTTPS server."`},
 		"no TLS":                 {"https", answering(200, "text/plain", "hello"), `is not Azure Data Explorer with TLS but an HTTP server, which says "HTTP/1.1 400 Bad Request"`},
 		"gRPC":                   {"http", grpcOf(listen()), "a server that speaks HTTP/2 from the first byte on, such as one of gRPC"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 func TestAUserOfASingleServerIsToldToLeaveOutTheServer(t *testing.T) {
@@ -78,31 +81,19 @@ func TestWhatAProvidersProxyCannotReachIsWaitedFor(t *testing.T) {
 		{"Tenant or user not found", ReasonAuthentication, "<role>.<project>"},
 		{"(ENOTFOUND) tenant/user postgres.abc not found", ReasonAuthentication, "<role>.<project>"},
 	} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				backend := pgproto3.NewBackend(conn, conn)
-				if _, err := backend.ReceiveStartupMessage(); err == nil {
-					backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "XX000", Message: c.message})
-					_ = backend.Flush()
-				}
-				_ = conn.Close()
+		at := testenv.Peer(t, func(conn net.Conn) {
+			backend := pgproto3.NewBackend(conn, conn)
+			if _, err := backend.ReceiveStartupMessage(); err == nil {
+				backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "XX000", Message: c.message})
+				_ = backend.Flush()
 			}
-		}()
-		_, err = OpenSession(t.Context(), Config{Host: "127.0.0.1", Port: uint16(l.Addr().(*net.TCPAddr).Port), User: "u",
+		})
+		_, err := OpenSession(t.Context(), Config{Host: "127.0.0.1", Port: uint16(at.Port), User: "u",
 			Database: "d", SSLMode: "disable"})
 		if ReasonOf(err) != c.reason || !strings.Contains(err.Error(), c.says) ||
 			Transient(err) != (c.reason == ReasonUnreachable) {
 			t.Errorf("%s: %v", c.message, err)
 		}
-		_ = l.Close()
 	}
 }
 
@@ -128,23 +119,12 @@ func TestWhatAServerLacksForNowIsWaitedForUnlessItIsASettingOfIts(t *testing.T) 
 
 func TestAServerThatAsksForAnotherWayToLogInIsNotWaitedFor(t *testing.T) {
 	for code, says := range map[uint32]string{7: "GSS", 9: "SSPI", 77: "unknown authentication type"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				_, _ = conn.Read(make([]byte, 1<<12)) // the startup message
-				_, _ = conn.Write(binary.BigEndian.AppendUint32([]byte{'R', 0, 0, 0, 8}, code))
-			}
-		}()
-		at := l.Addr().(*net.TCPAddr)
-		_, err = Config{Host: "127.0.0.1", Port: uint16(at.Port), User: "u", Database: "d", SSLMode: "disable"}.Connect(t.Context())
+		at := testenv.Peer(t, func(conn net.Conn) {
+			_, _ = conn.Read(make([]byte, 1<<12)) // the startup message
+			_, _ = conn.Write(binary.BigEndian.AppendUint32([]byte{'R', 0, 0, 0, 8}, code))
+			_, _ = io.Copy(io.Discard, conn)
+		})
+		_, err := Config{Host: "127.0.0.1", Port: uint16(at.Port), User: "u", Database: "d", SSLMode: "disable"}.Connect(t.Context())
 		if ReasonOf(err) != ReasonAuthentication || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "pg_hba.conf") {
 			t.Errorf("authentication %d: %v", code, err)
 		}

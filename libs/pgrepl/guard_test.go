@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 // wire is a message of PostgreSQL's protocol.
@@ -23,35 +24,21 @@ const asked = "asked"
 // hostile runs a server that sends what say yields to whoever connects, for as long as it is read.
 func hostile(t *testing.T, say func(send func(string) bool)) pgrepl.Config {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
+	at := testenv.Peer(t, func(c net.Conn) {
+		// What the client says first, its start, has come before the server says anything,
+		// and a query before what says "asked".
+		said := make([]byte, 1<<12)
+		_, _ = c.Read(said)
+		say(func(s string) bool {
+			if s == asked {
+				_, err := c.Read(said)
+				return err == nil
 			}
-			go func() {
-				defer c.Close()
-				// What the client says first, its start, has come before the server says anything,
-				// and a query before what says "asked".
-				said := make([]byte, 1<<12)
-				_, _ = c.Read(said)
-				say(func(s string) bool {
-					if s == asked {
-						_, err := c.Read(said)
-						return err == nil
-					}
-					_, err := io.WriteString(c, s)
-					return err == nil
-				})
-			}()
-		}
-	}()
-	return pgrepl.Config{Host: "127.0.0.1", Port: uint16(l.Addr().(*net.TCPAddr).Port), User: "u", Database: "d",
+			_, err := io.WriteString(c, s)
+			return err == nil
+		})
+	})
+	return pgrepl.Config{Host: "127.0.0.1", Port: uint16(at.Port), User: "u", Database: "d",
 		SSLMode: "disable"}
 }
 

@@ -35,25 +35,10 @@ const (
 
 func (g guarded) run(t *testing.T) uint16 {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go g.serve(conn)
-		}
-	}()
-	return uint16(l.Addr().(*net.TCPAddr).Port)
+	return uint16(testenv.Peer(t, g.serve).Port)
 }
 
 func (g guarded) serve(conn net.Conn) {
-	defer conn.Close()
 	head := make([]byte, 8)
 	if _, err := io.ReadFull(conn, head); err != nil {
 		return

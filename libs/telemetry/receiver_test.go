@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 // lines is a log that may be read while it is written.
@@ -119,25 +119,10 @@ func TestAReceiverThatTakesNoSpansHoldsNothingUpAndIsToldOnce(t *testing.T) {
 }
 
 func TestAnotherServerAtAReceiversAddressIsNamed(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2p1\r\n")
-			_, _ = c.Read(make([]byte, 100))
-			_ = c.Close()
-		}
-	}()
+	other := testenv.Speaker(t, "SSH-2.0-OpenSSH_9.2p1\r\n", "")
 	for _, protocol := range []string{"grpc", "http/protobuf"} {
 		t.Run(protocol, func(t *testing.T) {
-			for variable, value := range map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + l.Addr().String(),
+			for variable, value := range map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + other.String(),
 				"OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_EXPORTER_OTLP_TIMEOUT": "1000",
 				"OTEL_BSP_SCHEDULE_DELAY": "20", "OTEL_METRICS_EXPORTER": "none"} {
 				t.Setenv(variable, value)

@@ -90,24 +90,7 @@ func TestABrokerKeepsItsRecordsOverAKill(t *testing.T) {
 
 // echo answers every line with itself.
 func echo(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				_, _ = io.Copy(c, c)
-			}()
-		}
-	}()
-	return l.Addr().String()
+	return testenv.Peer(t, func(c net.Conn) { _, _ = io.Copy(c, c) }).String()
 }
 
 // ask sends a line through addr and returns what comes back within a quarter of a second.

@@ -52,24 +52,12 @@ func broken(t *testing.T) (addresses map[string]string, authorities string) {
 	t.Cleanup(unknown.Close)
 	speaks := func(config *tls.Config) string {
 		t.Helper()
-		l := listen()
-		t.Cleanup(func() { _ = l.Close() })
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					defer conn.Close()
-					server := tls.Server(conn, config)
-					if server.Handshake() == nil {
-						_, _ = server.Read(make([]byte, 1))
-					}
-				}()
+		return testenv.Peer(t, func(conn net.Conn) {
+			server := tls.Server(conn, config)
+			if server.Handshake() == nil {
+				_, _ = server.Read(make([]byte, 1))
 			}
-		}()
-		return l.Addr().String()
+		}).String()
 	}
 	certificate := func(end time.Duration, address net.IP) []tls.Certificate {
 		return []tls.Certificate{selfSigned(t, authorities, time.Now().Add(end), address)}
