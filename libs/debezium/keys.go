@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
@@ -57,8 +58,7 @@ func (c *Config) Keys() []catalogue.Key {
 			Doc:  "How schema names are made valid for a format.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.RowsChange,
 				Doc: "Names of schemas and fields are others from now on: paths in ADX mappings and columns must follow. Records written before stay as they are."}}},
-		{Name: "field.name.adjustment.mode", Type: catalogue.String, Aliases: []string{"sanitize.field.names"},
-			Default: catalogue.Default("none"), Importance: catalogue.Low,
+		{Name: "field.name.adjustment.mode", Type: catalogue.String, Default: catalogue.Default("none"), Importance: catalogue.Low,
 			Group: "CONNECTOR", Width: catalogue.Middle, DisplayName: "Field Name Adjustment",
 			Into: catalogue.Choice(&c.FieldNameAdjustment, record.AdjustNone, record.AdjustAvro, record.AdjustAvroUnicode),
 			Doc:  "How field names are made valid for a format.",
@@ -154,8 +154,8 @@ func (c *Config) Keys() []catalogue.Key {
 			Into:         catalogue.Flag(&c.TransactionMetadata),
 			Doc:          "Whether BEGIN and END of transactions go to a topic and events carry their place in the transaction.",
 			Consequences: rowsChange()},
-		{Name: "message.key.columns", Type: catalogue.String, Check: catalogue.NotBlank, Importance: catalogue.Medium,
-			Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Columns PK mapping",
+		{Name: "message.key.columns", Type: catalogue.String, Check: catalogue.Newly(noGaps, catalogue.NotBlank),
+			Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Columns PK mapping",
 			Into: catalogue.Read(&c.KeyColumns, ParseKeyRules),
 			Doc:  "Columns that make the key instead of the primary key: schema.table:column,column, separated by semicolons; the table is a regular expression.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.KeysChange,
@@ -241,9 +241,19 @@ func TopicPrefix(value string) error {
 	return nil
 }
 
+// noGaps refuses rules of message.key.columns that are empty, but for the last.
+func noGaps(rules string) error {
+	for rule := range strings.SplitSeq(strings.TrimRight(rules, ";"), ";") {
+		if strings.TrimSpace(rule) == "" && strings.Trim(rules, ";") != "" {
+			return fmt.Errorf("%s has an empty rule between semicolons: want table:column,column;table:column", rules)
+		}
+	}
+	return nil
+}
+
 // operations refuses what skipped.operations cannot name, in Debezium's words.
 func operations(list string) error {
-	names := catalogue.Items(list)
+	names := catalogue.Items(strings.TrimRight(list, ","))
 	known := []string{"c", "u", "d", "t", "r", "m", "none"}
 	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(known, name) }) {
 		return catalogue.Fault("Invalid operation")

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -43,7 +44,7 @@ func capturePlugin(o Options, m *metrics.Meters) (connector.Plugin, error) {
 		Catalogue: keys,
 		Tasks: func(v catalogue.Values) (int, error) {
 			_, err := spec.Parse(v)
-			return 1, err
+			return 1, errors.Join(err, spec.Refused(v))
 		},
 		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check.Source(ctx, v) },
 		Topics: func(v catalogue.Values) connector.UsedTopics {

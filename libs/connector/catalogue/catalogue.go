@@ -101,7 +101,7 @@ type Key struct {
 	// the target takes if it is empty.
 	Allowed []string
 	Cased   bool
-	// Check rejects a value that the type alone cannot; its error says what is wrong and what would be right.
+	// Check rejects a value that the type alone cannot; its error says what is wrong and what would be right. See Newly.
 	Check func(value string) error
 	// Members are the names of a family's keys that are known.
 	Members Members

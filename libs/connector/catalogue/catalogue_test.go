@@ -315,6 +315,12 @@ func TestWhiteSpaceAroundValuesCountsAsKafkaAndDebeziumHaveIt(t *testing.T) {
 		"list": "a , b", "class": "x.Y", "password": "p w", "choice": "ONE"} {
 		given["k."+key], given["f."+key] = " \t"+value+"\n ", " \t"+value+"\n "
 	}
+	for _, number := range []string{"f.int", "f.long", "f.double"} {
+		if _, _, problems := c.Parse(map[string]string{number: given[number]}); len(problems) != 1 {
+			t.Errorf("%s with white space: %v", number, problems) // Debezium has Java read numbers, which takes none
+		}
+		given[number] = strings.TrimSpace(given[number])
+	}
 	given["family.x"] = " x\u00a0 "
 	v, _, problems := c.Parse(given)
 	if len(problems) > 0 {
@@ -370,6 +376,32 @@ func TestASlipWithinAFamilyOfKeysIsNamedWithTheKeyThatIsMeant(t *testing.T) {
 			t.Errorf("%s: %v", name, warnings)
 		case meant != "" && (len(warnings) != 1 || !strings.HasSuffix(warnings[0].Message, "did you mean "+meant+"?")):
 			t.Errorf("%s: %v, want %s", name, warnings, meant)
+		}
+	}
+}
+
+func TestANewCheckRefusesNewConfigurationsAndWarnsOfThoseAcceptedBefore(t *testing.T) {
+	c, err := catalogue.New([]catalogue.Key{
+		{Name: "interval.ms", Type: catalogue.Int, Dialect: catalogue.Field, Check: catalogue.Newly(catalogue.NonNegative(catalogue.Int))},
+		{Name: "size", Type: catalogue.Long, Dialect: catalogue.Field, Check: catalogue.Newly(catalogue.Positive(catalogue.Int))},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, given := range []map[string]string{{"interval.ms": "-1"}, {"interval.ms": " 5 "}, {"size": "0"},
+		{"size": "2147483648"}} {
+		if _, _, problems := c.Parse(given); len(problems) != 1 {
+			t.Errorf("%q: %v", given, problems)
+		}
+		values, warnings, problems := c.ParseStored(given, given)
+		if len(problems) > 0 || len(warnings) != 1 || !warnings[0].Outdated ||
+			!strings.Contains(warnings[0].Message, "it stays in force") {
+			t.Errorf("stored %q: warnings %v, problems %v", given, warnings, problems)
+		}
+		for key, value := range given {
+			if got := strings.TrimSpace(values.String(key)); got != strings.TrimSpace(value) {
+				t.Errorf("stored %s = %q is read as %s", key, value, got)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -257,11 +258,11 @@ func (c *Common) common() []Key {
 			Group: groupCommon, Order: 14, Width: Middle, DisplayName: "Reload Action",
 			Doc:         "What happens when a value behind a reference (${file:…}) changes.",
 			Unsupported: "References are read again whenever a task starts."},
-		{Name: "errors.retry.timeout", Type: Long, Default: Default("0"), Check: AtLeast(-1), Importance: Medium,
+		{Name: "errors.retry.timeout", Type: Long, Default: Default("0"), Importance: Medium,
 			Group: groupErrors, Width: Middle,
 			DisplayName: "Retry Timeout for Errors",
 			Doc:         "How long in milliseconds a failed operation is tried again; 0 not at all, -1 for ever."},
-		{Name: "errors.retry.delay.max.ms", Type: Long, Default: Default("60000"), Check: AtLeast(1), Importance: Medium,
+		{Name: "errors.retry.delay.max.ms", Type: Long, Default: Default("60000"), Importance: Medium,
 			Group: groupErrors, Width: Middle,
 			DisplayName: "Maximum Delay Between Retries for Errors", Doc: "Longest time in milliseconds between two attempts."},
 		{Name: "errors.tolerance", Type: String, Default: Default("none"), Cased: true,
@@ -393,6 +394,38 @@ func AtLeast(least int64) func(string) error {
 		}
 		if n < least {
 			return Fault(fmt.Sprintf("Value must be at least %d", least))
+		}
+		return nil
+	}
+}
+
+// Positive refuses numbers below 1, and those that are not of the type, in Debezium's words.
+func Positive(t Type) func(string) error {
+	return between(t, 1, Fault("A positive, non-zero "+t.word()+" value is expected"))
+}
+
+// NonNegative refuses numbers below 0, and those that are not of the type, in Debezium's words.
+func NonNegative(t Type) func(string) error {
+	if t == Long {
+		return between(t, 0, "A non-negative long value is expected")
+	}
+	return between(t, 0, "An non-negative integer is expected")
+}
+
+// Fits refuses numbers that are not of the type, of a key that is declared as a wider one.
+func Fits(t Type) func(string) error { return between(t, math.MinInt64, Fault(Field.wrongType(t))) }
+
+func (t Type) word() string {
+	if t == Long {
+		return "long"
+	}
+	return "integer"
+}
+
+func between(t Type, least int64, fault Fault) func(string) error {
+	return func(value string) error {
+		if n, err := strconv.ParseInt(value, 10, 64); err != nil || n < least || !t.takes(value) {
+			return fault
 		}
 		return nil
 	}

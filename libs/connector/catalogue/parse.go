@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -17,13 +18,18 @@ import (
 // Warnings name legacy spellings, unknown keys (with the nearest known one) and keys that have no effect. Errors name
 // missing and malformed values, in the words of the keys' dialects and in the order of declaration, and unsupported
 // keys that would change the data.
-func (c *Catalogue) Parse(raw map[string]string) (values Values, warnings, errors []Problem) {
+func (c *Catalogue) Parse(raw map[string]string) (values Values, warnings, problems []Problem) {
 	return c.ParseResolved(raw, raw)
 }
 
 // ParseResolved is Parse for a configuration whose references (${file:…}) were replaced: resolved is checked and
 // kept, but where a value differs from the given one, messages quote the reference and never what is behind it.
-func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Values, warnings, errors []Problem) {
+func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Values, warnings, problems []Problem) {
+	return c.parse(given, resolved, Key.check)
+}
+
+func (c *Catalogue) parse(given, resolved map[string]string, check func(Key, string) string) (values Values,
+	warnings, problems []Problem) {
 	values = Values{catalogue: c, given: make(map[string]string, len(resolved))}
 	names := make([]string, 0, len(resolved))
 	for name := range resolved {
@@ -65,7 +71,7 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 		}
 		spelling[canonical] = name
 		if key.NamesKeys && given[name] != resolved[name] {
-			errors = append(errors,
+			problems = append(problems,
 				Problem{Key: name,
 					Message: fmt.Sprintf(
 						"Invalid value %s for configuration %s: this value names other keys, in whose names what a reference stands for would be seen: write the names themselves",
@@ -73,14 +79,14 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 			continue
 		}
 		values.given[canonical] = key.parsed(resolved[name])
-		if problem := key.check(resolved[name]); problem != "" {
-			errors = append(errors, Problem{Key: name, Message: key.invalid(name, given[name], resolved[name], problem)})
+		if problem := check(key, resolved[name]); problem != "" {
+			problems = append(problems, Problem{Key: name, Message: key.invalid(name, given[name], resolved[name], problem)})
 			continue
 		}
 		if key.Unsupported != "" && !key.isDefault(resolved[name]) {
 			problem := Problem{Key: name, Message: fmt.Sprintf("%s is not supported: %s", name, key.Unsupported)}
 			if key.ChangesData {
-				errors = append(errors, problem)
+				problems = append(problems, problem)
 			} else {
 				warnings = append(warnings, problem)
 			}
@@ -89,12 +95,12 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 	for _, key := range c.keys {
 		value, ok := values.given[key.Name]
 		if key.Required && (!ok || !key.MayBeEmpty && strings.TrimSpace(value) == "" &&
-			!hasProblem(errors, spelling[key.Name])) {
-			errors = append(errors, Problem{Key: key.Name, Message: key.missing()})
+			!hasProblem(problems, spelling[key.Name])) {
+			problems = append(problems, Problem{Key: key.Name, Message: key.missing()})
 		}
 	}
-	slices.SortStableFunc(errors, func(a, b Problem) int { return cmp.Compare(c.place(a.Key), c.place(b.Key)) })
-	return values, warnings, errors
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(c.place(a.Key), c.place(b.Key)) })
+	return values, warnings, problems
 }
 
 func hasProblem(problems []Problem, key string) bool {
@@ -158,24 +164,65 @@ func Trimmed(text string) string {
 	return strings.TrimFunc(text, func(c rune) bool { return c <= ' ' })
 }
 
-// check says what is wrong with a value, or nothing.
+// check says what is wrong with a value of a new configuration, or nothing.
 func (k Key) check(value string) string {
-	if value = k.parsed(value); k.Dialect == Passed {
+	problem, _ := k.judge(value)
+	return problem
+}
+
+// checkStored says what is wrong with a value even if it was accepted before, or nothing.
+func (k Key) checkStored(value string) string {
+	problem, newly := k.judge(value)
+	if newly {
+		return ""
+	}
+	return problem
+}
+
+// judge says what is wrong with a value, or nothing, and whether earlier versions took it.
+func (k Key) judge(given string) (problem string, newly bool) {
+	value := k.parsed(given)
+	if k.Dialect == Passed {
 		value = Trimmed(value)
 	}
 	if !k.Type.takes(value) {
-		return k.Dialect.wrongType(k.Type)
+		return k.Dialect.wrongType(k.Type), false
 	}
 	if len(k.Allowed) > 0 && !slices.ContainsFunc(k.Allowed,
 		func(allowed string) bool { return allowed == value || !k.Cased && strings.EqualFold(allowed, value) }) {
-		return k.notAllowed()
+		return k.notAllowed(), false
 	}
 	if k.Check != nil {
 		if err := k.Check(value); err != nil {
-			return shortened(err.Error(), longestReason)
+			_, newly := errors.AsType[newer](err)
+			return shortened(err.Error(), longestReason), newly
 		}
 	}
-	return ""
+	if number := k.Type == Int || k.Type == Long || k.Type == Double; number && k.Dialect == Field && given != value {
+		return k.Dialect.wrongType(k.Type), true // Debezium has Java read numbers, which takes no spaces
+	}
+	return "", false
+}
+
+// newer is a fault that earlier versions did not see.
+type newer struct{ error }
+
+func (n newer) Unwrap() error { return n.error }
+
+// Newly is a Check that earlier versions had not: new configurations are refused for it, and those
+// that were accepted before keep the value, with a warning. earlier are the checks that they had.
+func Newly(check func(string) error, earlier ...func(string) error) func(string) error {
+	return func(value string) error {
+		for _, had := range earlier {
+			if err := had(value); err != nil {
+				return err
+			}
+		}
+		if err := check(value); err != nil {
+			return newer{err}
+		}
+		return nil
+	}
 }
 
 // takes reports whether a value without surrounding spaces is of the type.

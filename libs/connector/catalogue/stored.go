@@ -24,13 +24,15 @@ func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Value
 		if problem == "" {
 			continue
 		}
+		if key.checkStored(resolved[name]) == "" {
+			outdated = append(outdated, key.outdated(name, given[name], resolved[name], problem, "it stays in force"))
+			continue
+		}
 		meant, said := key.meant(resolved[name])
 		if said == "" {
 			continue
 		}
-		outdated = append(outdated, Problem{Key: name, Outdated: true,
-			Message: fmt.Sprintf("%s. As the configuration was accepted before, %s; new ones with it are refused: change it.",
-				strings.TrimSuffix(key.invalid(name, given[name], resolved[name], problem), "."), said)})
+		outdated = append(outdated, key.outdated(name, given[name], resolved[name], problem, said))
 		if meant == nil {
 			delete(resolved, name)
 			delete(given, name)
@@ -38,8 +40,15 @@ func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Value
 		}
 		given[name], resolved[name] = *meant, *meant
 	}
-	values, warnings, errors = c.ParseResolved(given, resolved)
+	values, warnings, errors = c.parse(given, resolved, Key.checkStored)
 	return values, append(outdated, warnings...), errors
+}
+
+// outdated is the warning of a value that new configurations may not have; said is what becomes of it.
+func (k Key) outdated(name, given, resolved, problem, said string) Problem {
+	return Problem{Key: name, Outdated: true,
+		Message: fmt.Sprintf("%s. As the configuration was accepted before, %s; new ones with it are refused: change it.",
+			strings.TrimSuffix(k.invalid(name, given, resolved, problem), "."), said)}
 }
 
 // meant is what a value that is refused was taken for, nil for nothing, and the words for it; none where it was

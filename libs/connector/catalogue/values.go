@@ -49,6 +49,13 @@ func (v Values) WithPrefix(prefix string) map[string]string {
 	return under
 }
 
+// Without are the values as if some keys were not set.
+func (v Values) Without(keys map[string]bool) Values {
+	v.given = maps.Clone(v.given)
+	maps.DeleteFunc(v.given, func(key, _ string) bool { return keys[key] })
+	return v
+}
+
 // Raw is everything that is set, by present names, with references resolved: it may hold secrets.
 func (v Values) Raw() map[string]string { return maps.Clone(v.given) }
 

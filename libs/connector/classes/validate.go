@@ -9,6 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 const (
@@ -54,6 +55,7 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 	result.Warnings = append(result.Warnings, doubtfulReferences(full)...)
 	result.Problems = problems
 	if len(problems) > 0 {
+		result.Problems = append(problems, furtherProblems(plugin, result.Values, problems, secrets, full)...)
 		return result
 	}
 	tasks, err := plugin.Tasks(result.Values)
@@ -68,6 +70,29 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 		result.Tasks = tasks
 	}
 	return result
+}
+
+// furtherProblems are those that the class finds in the keys that are well by themselves, while
+// others are not: so all are named at once, as Kafka Connect does. It may miss some.
+func furtherProblems(plugin connector.Plugin, v catalogue.Values, found []catalogue.Problem, secrets secret.Values,
+	config map[string]string) (all []catalogue.Problem) {
+	wrong := map[string]bool{}
+	for _, problem := range found {
+		wrong[problem.Key] = true
+	}
+	err := contain.Call("check of what is well of a configuration", func() error {
+		_, err := plugin.Tasks(v.Without(wrong))
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	for _, problem := range problemsOf(err) {
+		if !wrong[problem.Key] {
+			all = append(all, secrets.HideIn(problem, config))
+		}
+	}
+	return all
 }
 
 // doubtfulReferences warns of what looks like a reference and is none.

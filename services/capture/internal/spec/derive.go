@@ -33,11 +33,16 @@ func (r *reading) tables() error {
 		{&t.Include, &t.tableOut}} {
 		if *lists.include != nil && *lists.exclude != nil {
 			include, exclude := r.nameOf(lists.include), r.nameOf(lists.exclude)
-			faults = append(faults, catalogue.Problem{Key: exclude, Message: fmt.Sprintf(
-				"The '%s' value is invalid: \"%s\" is already specified", exclude, include)})
+			faults = append(faults, specified(include, exclude))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// specified is the fault of a list of what is left out beside one of what is taken.
+func specified(include, exclude string) catalogue.Problem {
+	return catalogue.Problem{Key: exclude, Message: fmt.Sprintf(
+		"The '%s' value is invalid: \"%s\" is already specified", exclude, include)}
 }
 
 // slot works out what several keys say of the slot together.
@@ -164,4 +169,33 @@ func (r *reading) delivery() error {
 		r.Delivery.BatchBytes = r.queueBytes / 2 // one of two batches is filled while the other is written
 	}
 	return err
+}
+
+// Refused are the faults of several keys together that new configurations are refused for, while
+// those that were accepted before go on with them.
+func Refused(v catalogue.Values) error {
+	var faults []error
+	for _, custom := range []struct{ mode, class string }{
+		{"snapshot.mode", "snapshot.mode.custom.name"},
+		{"snapshot.locking.mode", "snapshot.locking.mode.custom.name"},
+	} {
+		if strings.EqualFold(v.String(custom.mode), "custom") && v.String(custom.class) == "" {
+			faults = append(faults, catalogue.Problem{Key: custom.class, Message: fmt.Sprintf(
+				"The '%s' value is invalid: %[1]s cannot be empty when %s 'custom' is defined", custom.class, custom.mode)})
+		}
+	}
+	for _, of := range []string{"column", "message.prefix"} {
+		include, exclude := of+".include.list", of+".exclude.list"
+		if len(v.List(include)) > 0 && len(v.List(exclude)) > 0 {
+			faults = append(faults, specified(include, exclude))
+		}
+	}
+	const queue, batch = "max.queue.size", "max.batch.size"
+	events, _ := strconv.Atoi(strings.TrimSpace(v.String(queue)))
+	most, _ := strconv.Atoi(strings.TrimSpace(v.String(batch)))
+	if _, given := v.Raw()[queue]; given && events <= most {
+		faults = append(faults, catalogue.Problem{Key: queue, Message: fmt.Sprintf(
+			"The '%s' value is invalid: Must be larger than %s (%d)", queue, batch, most)})
+	}
+	return errors.Join(faults...)
 }
