@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 func TestATableIsUnreadFromWhenItWasSeenToChangeUntilTheLogOfThatTimeIsDurable(t *testing.T) {
@@ -74,5 +75,31 @@ func TestATableThatIsCapturedNewlyIsNotUnreadByThat(t *testing.T) {
 		map[string]int64{"a": 7, "countries": 251}, 300)
 	if got := c.unread(0); len(got) != 1 || got[0].Table != "countries" {
 		t.Errorf("unread are %v, want countries, which has changed", got)
+	}
+}
+
+func TestAViewGoesOnWithWhatAnEarlierOneOfTheSameSlotHasCounted(t *testing.T) {
+	view := func(slot, database string) *View {
+		s := &spec.Spec{Connection: pgrepl.Config{Host: "h", Port: 5432, Database: database}}
+		s.Slot.Name = slot
+		return ViewOf(s)
+	}
+	earlier := view("s", "d")
+	start := time.Unix(1000, 0)
+	for i, rows := range []int64{1, 2} {
+		known := map[string]int64{"orders": rows}
+		earlier.counts.Load().observe(start.Add(time.Duration(i)*time.Second), known, known, pgrepl.LSN(i+1))
+	}
+	for _, c := range []struct {
+		name   string
+		later  *View
+		unread int
+	}{
+		{"the same slot", view("s", "d"), 1}, {"another slot", view("t", "d"), 0}, {"another database", view("s", "e"), 0},
+	} {
+		c.later.Follow(earlier)
+		if all, _ := c.later.Unread(0); len(all) != c.unread {
+			t.Errorf("%s: unread are %v", c.name, all)
+		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 func newCapture(name string) *Capture {
@@ -152,5 +154,38 @@ func TestABoardShowsTheNewestCaptureOfAConnectorAndThoseThatFailed(t *testing.T)
 	}
 	if b.KeepIdle(nil); b.Find("b") != nil || b.Find("c") == nil {
 		t.Error("one that does not run stays, or one that failed does not")
+	}
+}
+
+func TestWhatIsKnownOfATablesChangesOutlastsAMomentWithoutATask(t *testing.T) {
+	b := NewRegistry()
+	at := func(database string) *slot.View {
+		return slot.ViewOf(&spec.Spec{Connection: pgrepl.Config{Host: "h", Database: database}})
+	}
+	run := func(v *slot.View) *Capture {
+		c := NewCapture(connector.TaskEnv{Connector: "c"}, v)
+		b.Put(c)
+		return c
+	}
+	first := at("d")
+	b.Remove(run(first))
+	for range forgetViewAfter - 1 {
+		b.KeepIdle(nil)
+	}
+	if b.views["c"] != first {
+		t.Fatal("the view was forgotten within the time in which a task begins again")
+	}
+	// A task that has run since has the time anew.
+	second := run(at("d"))
+	b.KeepIdle(nil)
+	b.Remove(second)
+	for range forgetViewAfter - 1 {
+		b.KeepIdle(nil)
+	}
+	if b.views["c"] == nil {
+		t.Error("the time before a task that has run since is counted")
+	}
+	if b.KeepIdle(nil); b.views["c"] != nil || len(b.gone) != 0 {
+		t.Error("the view of a connector that is gone stays")
 	}
 }
