@@ -59,17 +59,16 @@ func (o *observer) measure(meter metric.Meter) error {
 			source, table, sink string
 			at                  adminv1.HeldAt
 		}
-		told := map[series]bool{}
+		latest := map[series]float64{}
 		for _, t := range o.recentTables() {
-			// A topic may have several targets, of which the latest comes first and counts.
+			// A topic may have several targets, of which the latest counts.
 			of := series{t.Source, cmp.Or(t.Table, t.Topic), t.Sink, t.HeldAt}
-			if told[of] {
-				continue
-			}
-			told[of] = true
-			out.ObserveFloat64(late, t.LateSeconds, metric.WithAttributes(attribute.String("pipeline", t.Source),
-				attribute.String("table", cmp.Or(t.Table, t.Topic)), attribute.String("sink", t.Sink),
-				attribute.String("held_at", strings.ToLower(strings.TrimPrefix(t.HeldAt.String(), "HELD_AT_")))))
+			latest[of] = max(latest[of], t.LateSeconds)
+		}
+		for of, seconds := range latest {
+			out.ObserveFloat64(late, seconds, metric.WithAttributes(attribute.String("pipeline", of.source),
+				attribute.String("table", of.table), attribute.String("sink", of.sink),
+				attribute.String("held_at", strings.ToLower(strings.TrimPrefix(of.at.String(), "HELD_AT_")))))
 		}
 		return nil
 	}, append(observables, late)...)

@@ -5,13 +5,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	"github.com/calypso-cdc/calypso/services/admin/overview"
 )
 
 // filler fills messages with numbers that are all different.
@@ -124,4 +128,34 @@ func TestAPipelineOfWhichNothingIsKnownHasMetricsWithoutFault(t *testing.T) {
 			t.Error("not even the verdict is a metric")
 		}
 	}
+}
+
+// A topic may have several targets, whose rows are one series: an exporter refuses or loses one of two.
+func TestTheTargetsOfATopicAreOneSeriesThatSaysHowLateTheLatestIs(t *testing.T) {
+	o := newObserver(time.Now)
+	o.tableMetrics = 10
+	late := func(check string, seconds float64) *adminv1.TableStatus {
+		return &adminv1.TableStatus{Source: "p", Table: "public.orders", Sink: "s", Check: check, LateSeconds: seconds,
+			HeldAt: adminv1.HeldAt_HELD_AT_KAFKA_TO_SINK}
+	}
+	o.seen["p"] = &observed{at: time.Now(), seen: overview.Listed{Pipeline: &adminv1.Pipeline{Source: "p"},
+		Tables: []*adminv1.TableStatus{late("SINK_TABLE", 5), late("", 60), late("", 7)}}}
+	reader := metric.NewManualReader()
+	if err := o.measure(metric.NewMeterProvider(metric.WithReader(reader)).Meter("test")); err != nil {
+		t.Fatal(err)
+	}
+	var got metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range got.ScopeMetrics[0].Metrics {
+		if m.Name != "cdc_table_lag_seconds" {
+			continue
+		}
+		if points := m.Data.(metricdata.Gauge[float64]).DataPoints; len(points) != 1 || points[0].Value != 60 {
+			t.Errorf("series are %v", points)
+		}
+		return
+	}
+	t.Error("there is no metric of the table's lag")
 }
