@@ -67,6 +67,8 @@ type UsedTopics struct {
 	Reads, Writes []string
 	// Prefix is empty if no topics are made whose names are not known.
 	Prefix string
+	// Needs are made where they are missing.
+	Needs []NeededTopic
 }
 
 // Check is one named finding about the source or target, with what to do about it.

@@ -203,3 +203,70 @@ func TestACheckSaysWhatToDoWhereTheServiceMakesNoMoreTopics(t *testing.T) {
 		}
 	}
 }
+
+// A sink whose topic of dead letters is missing fails at its start, and one without that of their
+// marks when the first letter is replayed; both are said before.
+func TestACheckNamesTheTopicsThatAreMissingWhereClientsMakeNone(t *testing.T) {
+	t.Parallel()
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
+	own, err := kgo.NewClient(kgo.SeedBrokers(kafka.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	startReadyWorker(t, []kgo.Opt{kgo.SeedBrokers(kafka.Bootstrap)}, newBoard(), connector.Sink, "w1:1") // makes the workers' topics
+	for name, c := range map[string]struct {
+		brokers string
+		made    map[string]string // policies by topic
+		want    map[string]string // remedies by topic
+	}{
+		"topics are made": {kafka.Bootstrap, nil, nil},
+		"none": {"", nil, map[string]string{"a-dead": "topic a-dead with one partition and cleanup.policy=delete",
+			"a-dead-resolved": "topic a-dead-resolved with one partition and cleanup.policy=compact"}},
+		"one that forgets": {"", map[string]string{"b-dead": "delete", "b-dead-resolved": "delete"},
+			map[string]string{"b-dead-resolved": "set it to compact"}},
+		"as they must be": {"", map[string]string{"c-dead": "delete", "c-dead-resolved": "compact"}, nil},
+	} {
+		if c.brokers == "" {
+			c.brokers = eventhubs.Run(t, kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true}).Addr
+		}
+		dead := "a-dead"
+		for topic, policy := range c.made {
+			if made, err := kadm.NewClient(own).CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &policy},
+				topic); err != nil || made.Err != nil {
+				t.Fatal(err, made.Err)
+			}
+			dead = strings.TrimSuffix(topic, "-resolved")
+		}
+		w := startReadyWorker(t, []kgo.Opt{kgo.SeedBrokers(c.brokers)}, newBoard(), connector.Sink, "w2:1",
+			func(r *runtime.Config) {
+				r.Plugins[0].Topics = func(catalogue.Values) connector.UsedTopics {
+					return connector.UsedTopics{Needs: []connector.NeededTopic{{Name: dead, For: "dead letters", Replication: -1},
+						{Name: dead + "-resolved", For: "their marks", Replication: -1, Compacted: true, Later: true}}}
+				}
+			})
+		settings := config("name", "a", "connector.class", "test.BoardSinkConnector")
+		response, err := w.ValidateConfig(t.Context(),
+			&connectorv1.ValidateConfigRequest{Plugin: settings["connector.class"], Config: settings})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]string{}
+		for _, check := range response.Checks {
+			if topic, ok := strings.CutPrefix(check.Name, "topic "); ok && topic != "creation" {
+				found[topic] = check.Remedy
+				if check.Ok != strings.HasSuffix(topic, "-resolved") {
+					t.Errorf("%s: %v", name, check)
+				}
+			}
+		}
+		if len(found) != len(c.want) {
+			t.Errorf("%s: %v, want %v", name, found, c.want)
+		}
+		for topic, want := range c.want {
+			if !strings.Contains(found[topic], want) {
+				t.Errorf("%s: %s: %q, want %q in it", name, topic, found[topic], want)
+			}
+		}
+	}
+}

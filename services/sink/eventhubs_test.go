@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +157,27 @@ func TestDeadLettersNeedNoTopicsMadeWhereTheyAreThere(t *testing.T) {
 		return errors.Join(err, made.Err)
 	})
 	testenv.Eventually(t, time.Minute, "the letter to be discarded", func(context.Context) error { return discard() })
+}
+
+func TestTheCheckNamesTopicsOfDeadLettersThatNobodyMayMakeOnBrokersOfTheirOwn(t *testing.T) {
+	needServers(t)
+	if !servers.kafka.Real {
+		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
+	}
+	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true})
+	s := newFixture(t, 1, map[string]string{"behavior.on.error": "LOG",
+		"misc.deadletterqueue.bootstrap.servers": hubs.Addr})
+	dead := s.topic + "-dead"
+	s.config["misc.deadletterqueue.topic.name"] = dead
+	var found []string
+	for _, c := range checksOf(t, s.config) {
+		if topic, ok := strings.CutPrefix(c.Name, "topic "); ok {
+			found = append(found, fmt.Sprint(topic, " ", c.OK, " ", strings.Contains(c.Remedy, "Make it yourself")))
+		}
+	}
+	if want := []string{dead + " false true", deadletter.ResolvedTopic(dead) + " true true"}; !slices.Equal(found, want) {
+		t.Errorf("the check says %v, want %v", found, want)
+	}
 }
 
 func TestDeadLettersGoToAnEventHubsNamespaceOfTheirOwnAndAreReplayedFromThere(t *testing.T) {

@@ -23,8 +23,11 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
@@ -128,9 +131,30 @@ func usedTopics(v catalogue.Values, o Options) (used connector.UsedTopics) {
 	}
 	used.Reads = s.Topics
 	if s.DeadTopic != "" && s.DeadClient == nil {
-		used.Writes = []string{s.DeadTopic}
+		used.Writes, used.Needs = []string{s.DeadTopic}, deadletter.Needs(s)
 	}
 	return used
+}
+
+// checkLetters looks for the topics of dead letters that go to brokers of their own. Those on the
+// worker's brokers are looked for with the connector's other topics.
+func checkLetters(ctx context.Context, s *spec.Spec) []connector.Check {
+	if s.DeadClient == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	client, err := kgo.NewClient(s.DeadClient...)
+	if err == nil {
+		defer client.Close()
+		err = client.Ping(ctx)
+	}
+	if err != nil {
+		return []connector.Check{{Name: "brokers of dead letters", OK: true,
+			Detail: fmt.Sprintf("they do not answer: %v", err),
+			Remedy: "See that misc.deadletterqueue.bootstrap.servers is right and that the brokers run."}}
+	}
+	return connector.CheckNeeded(ctx, kadm.NewClient(client), deadletter.Needs(s))
 }
 
 // repeats is what follows when a sink's offsets are removed or set to an earlier position.
@@ -225,7 +249,7 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 	held := memory.NewShare(new(memory.Process)) // a check holds nothing
 	ts := target.New(target.Cluster{Ctx: ctx, Env: env, Spec: s, Client: client, Memory: held, Meters: o.meters,
 		Status: status.NewTask(env, held, s.Guarantee())})
-	checks := []connector.Check{ts.CheckQueueing(ctx)}
+	checks := append([]connector.Check{ts.CheckQueueing(ctx)}, checkLetters(ctx, s)...)
 	if !ts.Inline() && s.Mode != spec.ModeStreaming {
 		checks = append(checks, checkStatuses(s), checkCapacity(ctx, client, s.Routes.Fixed()))
 	}

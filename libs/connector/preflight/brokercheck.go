@@ -40,6 +40,7 @@ func (c *Checker) checkBroker(ctx context.Context, plugin connector.Plugin, v cl
 	if plugin.Type == connector.Source {
 		checks = append(checks, c.checkCreation(ctx, used.Prefix), c.checkTransactions(ctx, rights, v))
 	}
+	checks = append(checks, connector.CheckNeeded(ctx, c.store.Admin, used.Needs)...)
 	return append(append(checks, c.checkRights(ctx, rights, plugin.Type, v, used)...), c.checkHanging(ctx)...)
 }
 

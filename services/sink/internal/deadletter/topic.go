@@ -92,6 +92,18 @@ func openTopic(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *
 	return l, nil
 }
 
+// Needs are the topics of a connector's dead letters; none without dead letters.
+func Needs(s *spec.Spec) []connector.NeededTopic {
+	if s.DeadTopic == "" {
+		return nil
+	}
+	return []connector.NeededTopic{
+		{Name: s.DeadTopic, For: "dead letters", Replication: s.DeadReplication},
+		{Name: ResolvedTopic(s.DeadTopic), For: "marks of dead letters that are replayed or discarded", Replication: -1,
+			Compacted: true, Later: true},
+	}
+}
+
 // plain makes a further client of the brokers of the letters.
 func (l *topicClient) plain(options ...kgo.Opt) (*kgo.Client, error) { return l.connect(options, nil) }
 
