@@ -41,7 +41,7 @@ type Batch struct {
 	// none are known to have.
 	Through int64
 	// counts of what became no row, by kind
-	Tombstones, Deletes, others, Truncates int64
+	Tombstones, Deletes, Others, Truncates int64
 	// Refused are the records that cannot become rows; they are kept until they are dead letters.
 	Refused []Refused
 	// Oldest is when the first record was taken, newest the produce time of the last one.
@@ -105,7 +105,7 @@ func (b *Batch) Add(e *row.Encoder, r *kgo.Record) error {
 	case row.DroppedDelete:
 		b.Deletes++
 	case row.NoRow:
-		b.others++
+		b.Others++
 	case row.Truncate:
 		b.Truncates++
 	}

@@ -74,7 +74,7 @@ const (
 	Tombstone
 	// DroppedDelete is a delete left out on request.
 	DroppedDelete
-	// NoRow is an event without a row: a logical message.
+	// NoRow is an event about no row: a logical message, a heartbeat, or metadata of a transaction.
 	NoRow
 	// Truncate is the truncation of the source's table, which makes no row.
 	Truncate
@@ -137,8 +137,14 @@ func (e *Encoder) Schema(r *kgo.Record) (*Schema, error) {
 		return nil, nil
 	}
 	s, _, err := e.splitter.Split(r.Value)
+	if err == nil && e.passes(s) {
+		return nil, errNoRow
+	}
 	return s, err
 }
+
+// passes reports whether events of a schema are passed over where envelopes are unwrapped.
+func (e *Encoder) passes(s *Schema) bool { return e.cfg.Unwrap && s != nil && s.metadata }
 
 // maxPlans bounds the plans kept for schemas that have gone out of use.
 const maxPlans = 64
@@ -180,6 +186,9 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 	}
 	if isNull(payload) {
 		return dst, Tombstone, nil
+	}
+	if e.passes(schema) {
+		return dst, NoRow, nil
 	}
 	object, deleted, isEnvelope := payload, false, false
 	if e.cfg.Unwrap && (schema == nil || schema.Envelope) {
@@ -223,6 +232,15 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 	if err != nil {
 		return dst[:start], NoRow, err
 	}
+	if refused := p.foreign(object); refused != nil && !deleted {
+		switch {
+		case schema != nil && schema.metadata, schema == nil && isMetadata(object):
+			return dst[:start], NoRow, nil
+		case !p.lenient:
+			return dst[:start], NoRow, refused
+		}
+		p.nulls = true
+	}
 	if p.nulls {
 		e.Nulls++
 	}
@@ -230,7 +248,9 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 		e.fields.note(p, object, isEnvelope, e.cfg.Extra)
 	}
 	if len(e.cfg.Extra) > 0 {
-		dst = e.appendExtra(dst, r, deleted)
+		if dst, err = e.appendExtra(dst, p, r, deleted); err != nil {
+			return dst[:start], NoRow, err
+		}
 	}
 	if !sound(dst[start:]) {
 		return dst[:start], NoRow,
@@ -253,8 +273,9 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 	return append(dst, '\n'), Row, nil
 }
 
-// appendExtra adds members before the closing brace that ends dst.
-func (e *Encoder) appendExtra(dst []byte, r *kgo.Record, deleted bool) []byte {
+// appendExtra adds members before the closing brace that ends dst. What they are in the record need
+// not fit their columns.
+func (e *Encoder) appendExtra(dst []byte, p *plan, r *kgo.Record, deleted bool) ([]byte, error) {
 	dst = bytes.TrimRight(dst[:len(dst)-1], " \t\r\n")
 	for _, x := range e.cfg.Extra {
 		mark := len(dst)
@@ -266,9 +287,20 @@ func (e *Encoder) appendExtra(dst []byte, r *kgo.Record, deleted bool) []byte {
 		dst = e.appendValue(dst, x, r, deleted)
 		if len(dst) == before {
 			dst = dst[:mark]
+			continue
+		}
+		at, known := p.byName[x.Name]
+		if !known || !p.fields[at].whole {
+			continue
+		}
+		to := &p.fields[at].destination
+		if reason := refusal(to.kind, dst[before:]); reason != "" && !p.lenient {
+			return dst, to.refused(reason, dst[before:])
+		} else if reason != "" {
+			e.Nulls++
 		}
 	}
-	return append(dst, '}')
+	return append(dst, '}'), nil
 }
 
 func (e *Encoder) appendValue(dst []byte, x Extra, r *kgo.Record, deleted bool) []byte {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -116,7 +117,7 @@ func parseSchema(text []byte) (*Schema, error) {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return nil, fmt.Errorf("the value's schema cannot be read: %w", err)
 	}
-	s := &Schema{Envelope: strings.HasSuffix(c.Name, ".Envelope")}
+	s := &Schema{Envelope: strings.HasSuffix(c.Name, ".Envelope"), metadata: slices.Contains(metadataSchemas, c.Name)}
 	rowFields := c.Fields
 	if s.Envelope {
 		for _, f := range c.Fields {

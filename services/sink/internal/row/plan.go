@@ -27,6 +27,8 @@ type plan struct {
 	// unfilled are columns whose field the schema lacks; wanted is how many values columns take.
 	unfilled []string
 	wanted   int
+	// demanding says that a row must have some field that columns take: no column takes the whole row.
+	demanding bool
 	// found is how many of them the last row had; nulls says that it had values which passed by leniency.
 	found int
 	nulls bool
@@ -129,7 +131,7 @@ func (t Target) takes() (fields []planned) {
 // compile makes the plan of rows of a schema, nil where they carry none. added are members that do
 // not come from the record.
 func compile(s *Schema, t Target, added []Extra) *plan {
-	p := &plan{byName: map[string]int{}, fromSchema: s != nil}
+	p := &plan{byName: map[string]int{}, fromSchema: s != nil, demanding: !t.takesWhole()}
 	if s != nil {
 		for _, f := range s.Fields {
 			p.byName[f.Name] = len(p.fields)
@@ -158,6 +160,17 @@ func compile(s *Schema, t Target, added []Extra) *plan {
 		}
 	}
 	return p
+}
+
+// takesWhole reports whether a column takes the whole row, or something of it that is no field.
+func (t Target) takesWhole() bool {
+	if t.Schema == nil || t.Mapping == nil || t.Mapping.Kind == "csv" {
+		return false
+	}
+	return slices.ContainsFunc(t.Mapping.Columns, func(m kusto.Mapped) bool {
+		steps, ok := m.Steps()
+		return m.Const == "" && (!ok || len(steps) == 0 || steps[0].Name == "")
+	})
 }
 
 // columns are those that take something of the field.
@@ -232,6 +245,21 @@ func (p *plan) append(dst, object []byte) ([]byte, error) {
 			p.nulls = true
 		}
 	}
+}
+
+// foreign says of the object that was appended last why it is no row of the table: no column takes
+// any of its fields, so that Kusto would store nothing but nulls.
+func (p *plan) foreign(object []byte) *Refused {
+	if p.found > 0 || p.wanted == 0 || !p.demanding {
+		return nil
+	}
+	for i := range p.fields {
+		f := &p.fields[i]
+		if (f.whole || len(f.within) > 0) && find(object, string(f.name)) != nil {
+			return nil
+		}
+	}
+	return &Refused{Reason: "no column takes any of its fields, so it is no record of this table, and Kusto would store nulls alone"}
 }
 
 // within looks at a value within a field's.

@@ -23,6 +23,8 @@ type Schema struct {
 	text []byte
 	// Envelope says that the schema is Debezium's change envelope.
 	Envelope bool
+	// metadata says that it is that of an event about no table's row.
+	metadata bool
 	// Fields describes the row: the envelope's after block, or the value itself.
 	Fields []Field
 }

@@ -81,6 +81,9 @@ func (c *texts) checkObjects(value []byte) error {
 		if c.scratch, err = c.objects.append(c.scratch[:0], value[i:end]); err != nil {
 			return err
 		}
+		if refused := c.objects.foreign(value[i:end]); refused != nil {
+			return refused
+		}
 		i = end
 		objects++
 	}

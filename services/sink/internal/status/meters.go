@@ -37,7 +37,7 @@ func NewMeters(meter metric.Meter, registry *Registry) (*Meters, error) {
 		return h
 	}
 	m.records = counter("cdc_sink_records", "{record}",
-		"Records by topic and result: ingested, tombstone, delete, dead_letter, passed_over.")
+		"Records by topic and result: ingested, tombstone, delete, no_row (logical messages, heartbeats, metadata of transactions), dead_letter, passed_over.")
 	m.refused = counter("cdc_sink_refused_records", "{record}",
 		"Records that could not be delivered, by topic and class: unreadable, transform_failed, misfit, too_large, refused.")
 	m.bytes = counter("cdc_sink_ingest_bytes", "By", "Bytes of rows, before compression, that are in the table.")
@@ -145,6 +145,7 @@ func (m *Meters) Delivered(ctx context.Context, topic string, b *batch.Batch) {
 	m.Add(ctx, topic, "ingested", b.Rows)
 	m.Add(ctx, topic, "tombstone", b.Tombstones)
 	m.Add(ctx, topic, "delete", b.Deletes)
+	m.Add(ctx, topic, "no_row", b.Others)
 	if b.Rows == 0 {
 		return
 	}
