@@ -58,12 +58,39 @@ func (l *TopicLimits) Ask(client *kgo.Client) {
 	}
 }
 
+// AskRequests learns how large requests the brokers take (socket.request.max.bytes), where the client
+// may send larger ones than brokers take by default: they close the connection of who sends more,
+// which looks as if they were away.
+func (l *TopicLimits) AskRequests(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.most <= mostRequest-batchOverhead {
+		return
+	}
+	if n, ok := l.ofBroker(ctx, "socket.request.max.bytes"); ok {
+		l.most = min(l.most, n-batchOverhead)
+	}
+}
+
 // Bounded reports whether what the client sends at most is the limit of a topic.
 func (l *TopicLimits) Bounded(topic string) bool {
 	known := int(l.Known(topic))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return known == l.most
+}
+
+// Unset reports whether the limit of a topic is what bounds a batch as long as the user has set no
+// limit: the topic's own may be larger.
+func (l *TopicLimits) Unset(topic string) bool { return l.set == 0 && l.Known(topic) == mostLimit }
+
+// RequestOf bounds a client's requests so that they hold a batch of the limit that the user has set,
+// in bytes. It is nil where what the library sends by default is enough.
+func RequestOf(batch int) []kgo.Opt {
+	if batch <= mostRequest-batchOverhead {
+		return nil
+	}
+	return []kgo.Opt{kgo.BrokerMaxWriteBytes(int32(min(batch+batchOverhead, 1<<30)))}
 }
 
 // Known is the limit of a topic as far as it is known.
@@ -134,20 +161,25 @@ func (l *TopicLimits) future(ctx context.Context, topic string) int {
 			return clampLimit(n)
 		}
 	}
+	if n, ok := l.ofBroker(ctx, "message.max.bytes"); ok {
+		return clampLimit(n)
+	}
+	return defaultLimit
+}
+
+// ofBroker is a setting of one of the brokers. The caller holds mu.
+func (l *TopicLimits) ofBroker(ctx context.Context, name string) (int, bool) {
 	ctx, cancel := context.WithTimeout(ctx, limitTimeout)
 	defer cancel()
 	brokers, err := l.admin.ListBrokers(ctx)
 	if err != nil || len(brokers) == 0 {
-		return defaultLimit
+		return 0, false
 	}
 	configs, err := l.admin.DescribeBrokerConfigs(ctx, brokers[0].NodeID)
 	if err != nil {
-		return defaultLimit
+		return 0, false
 	}
-	if n, ok := configValue(configs, "message.max.bytes"); ok {
-		return clampLimit(n)
-	}
-	return defaultLimit
+	return configValue(configs, name)
 }
 
 // clampLimit keeps a limit within what the client takes.

@@ -36,3 +36,38 @@ func TestALimitThatIsSetHoldsUpToWhatAClientSends(t *testing.T) {
 		})
 	}
 }
+
+func TestALimitThatTheUserSetsMakesAClientWhoseRequestsHoldIt(t *testing.T) {
+	for _, set := range []int{0, 512, 1 << 20, 100 << 20, 340_000_000, 1 << 30} {
+		limits := NewTopicLimits(func(string) *string { return nil }, set)
+		client, err := kgo.NewClient(append(RequestOf(set), kgo.SeedBrokers("localhost:1"),
+			kgo.ProducerBatchMaxBytesFn(limits.Known))...)
+		if err != nil {
+			t.Errorf("%d: %v", set, err)
+			continue
+		}
+		limits.Ask(client)
+		if got := int(limits.Known("t")); set > 0 && got < min(set, 1<<30-batchOverhead) {
+			t.Errorf("batches of %d bytes are bounded by %d", set, got)
+		}
+		client.Close()
+	}
+}
+
+func TestATopicThatTakesMoreThanIsSentUnaskedIsToldFromOneWithTheLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		set   int
+		topic string
+		want  bool
+	}{
+		"a topic that takes more":                  {topic: "340000000", want: true},
+		"a topic that takes less":                  {topic: "1048588"},
+		"a topic that takes more than what is set": {set: 50_000_000, topic: "340000000"},
+	} {
+		limits := NewTopicLimits(func(string) *string { return nil }, c.set)
+		limits.Note("t", c.topic)
+		if got := limits.Unset("t"); got != c.want {
+			t.Errorf("%s: Unset = %v, want %v", name, got, c.want)
+		}
+	}
+}

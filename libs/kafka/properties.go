@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -186,12 +187,20 @@ func pem(properties map[string]string, store, inline string) (string, error) {
 	return string(text), nil
 }
 
+// What the client library takes of a producer's properties: a longer time is the longest, another size the nearest.
+const (
+	longestLinger = time.Minute
+	leastBatch    = 512
+	// mostRequest is the library's own limit of a request, and that of brokers (socket.request.max.bytes) by default.
+	mostRequest = 100 << 20
+)
+
 // producing makes an option of a property of producers; known is false for one without counterpart.
 func producing(name, value string) (option kgo.Opt, known bool, err error) {
 	number := func() int64 {
 		var n int64
-		if n, err = strconv.ParseInt(value, 10, 32); err == nil && n < 0 {
-			err = fmt.Errorf("%d is negative", n)
+		if n, err = strconv.ParseInt(value, 10, 64); err == nil && (n < 0 || n > math.MaxInt32) {
+			err = fmt.Errorf("%d is not from 0 to %d", n, math.MaxInt32)
 		}
 		return n
 	}
@@ -205,11 +214,9 @@ func producing(name, value string) (option kgo.Opt, known bool, err error) {
 		}
 		return kgo.ProducerBatchCompression(codec), true, nil
 	case "linger.ms":
-		n := number()
-		return kgo.ProducerLinger(time.Duration(n) * time.Millisecond), true, err
+		return kgo.ProducerLinger(min(time.Duration(number())*time.Millisecond, longestLinger)), true, err
 	case "max.request.size":
-		n := number()
-		return kgo.ProducerBatchMaxBytes(int32(n)), true, err
+		return kgo.ProducerBatchMaxBytes(int32(min(max(number(), leastBatch), mostRequest-batchOverhead))), true, err
 	}
 	return nil, slices.Contains(connecting, name), nil
 }

@@ -54,6 +54,7 @@ func TestPropertiesThatCannotBeHonouredAreRefusedByName(t *testing.T) {
 		"ssl.keystore":                          {"ssl.keystore.certificate.chain", "no PEM"},
 		"compression.type":                      {"compression.type", "brotli"},
 		"linger.ms":                             {"linger.ms", "-1"},
+		"max.request.size":                      {"max.request.size", "2147483648"},
 	} {
 		properties := map[string]string{"bootstrap.servers": "k:1", "security.protocol": "SASL_SSL",
 			"sasl.mechanism": "PLAIN", "sasl.jaas.config": `x required username="u" password="canary";`}
@@ -62,6 +63,23 @@ func TestPropertiesThatCannotBeHonouredAreRefusedByName(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), `"canary"`) {
 			t.Errorf("want %q, got %v", want, err)
 		}
+	}
+}
+
+func TestSettingsThatKafkasProducerTakesMakeAClient(t *testing.T) {
+	for _, set := range [][2]string{{"max.request.size", "0"}, {"max.request.size", "209715200"},
+		{"max.request.size", "2147483647"}, {"linger.ms", "0"}, {"linger.ms", "3600000"}} {
+		options, _, err := kafka.FromProperties(map[string]string{"bootstrap.servers": "k:1", set[0]: set[1]})
+		if err != nil {
+			t.Errorf("%s=%s: %v", set[0], set[1], err)
+			continue
+		}
+		client, err := kgo.NewClient(options...)
+		if err != nil {
+			t.Errorf("%s=%s: %v", set[0], set[1], err)
+			continue
+		}
+		client.Close()
 	}
 }
 

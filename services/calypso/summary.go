@@ -29,7 +29,7 @@ func summarize(out io.Writer, s *Settings, src *source, t *target) {
 		row("PostgreSQL's data", src.dir)
 	}
 	if s.NoOrders {
-		fmt.Fprintln(out, "\nThere are no connectors.")
+		fmt.Fprintln(out, "\nThe orders use case is left out (--no-orders).")
 		return
 	}
 	fmt.Fprintf(out, "\nThree things to try:\n\n")

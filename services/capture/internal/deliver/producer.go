@@ -94,12 +94,13 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 		kgo.StreamingCompression(),
 		kgo.ProducerBatchMaxBytesFn(limits.Known), kgo.StopProducerOnDataLossDetected(),
 	}
+	opts = append(opts, kafka.RequestOf(s.MaxRequest)...)
 	if cfg.AtLeastOnce {
 		if s.ExactlyOnceRequired {
 			return nil,
 				retry.Permanent("exactly.once.support=required, but this worker runs with exactly-once-source-support=disabled")
 		}
-		return p, p.withoutTransactions(env, s.Topics, opts)
+		return p, p.withoutTransactions(ctx, env, s.Topics, opts)
 	}
 	client, err := env.Kafka(append(opts, kgo.TransactionalID(p.transactionalID),
 		kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(time.Millisecond))...)
@@ -113,6 +114,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	case err == nil:
 		p.client, p.transactional = client, true
 		p.topics = newTopicMaker(p.client, s.Topics, p.limits, env)
+		p.limits.AskRequests(ctx)
 		return p, nil
 	case noTransactions(err):
 		client.Close()
@@ -121,7 +123,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 		}
 		env.Logger.Warn(
 			"the broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "err", err)
-		return p, p.withoutTransactions(env, s.Topics, opts)
+		return p, p.withoutTransactions(ctx, env, s.Topics, opts)
 	default:
 		client.Close()
 		return nil, fmt.Errorf("start a transactional producer: %w", err)
@@ -129,11 +131,13 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 }
 
 // withoutTransactions makes an idempotent producer: nothing fences a predecessor but the slot, which has one reader.
-func (p *Producer) withoutTransactions(env connector.TaskEnv, groups TopicGroups, opts []kgo.Opt) (err error) {
+func (p *Producer) withoutTransactions(ctx context.Context, env connector.TaskEnv, groups TopicGroups,
+	opts []kgo.Opt) (err error) {
 	if p.client, err = env.Kafka(opts...); err != nil {
 		return fmt.Errorf("make a Kafka client: %w", err)
 	}
 	p.topics = newTopicMaker(p.client, groups, p.limits, env)
+	p.limits.AskRequests(ctx)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,6 +29,9 @@ const (
 	DefaultBatchEvents = 20_000
 	DefaultBatchBytes  = 5 << 20
 )
+
+// mostRequest is the largest batch of records that the client library takes, in bytes; more is read as that.
+const mostRequest = 1 << 30
 
 // ParseSettings makes them of the framework's keys. Batches have their default sizes. Its errors name the key.
 func ParseSettings(set catalogue.Source) (Settings, error) {
@@ -58,11 +62,11 @@ func (s *Settings) parseProducer(set map[string]string) error {
 			s.Compression = []kgo.CompressionCodec{c}
 		case "max.request.size":
 			n, err := strconv.ParseInt(value, 10, 32)
-			if err != nil || n < 512 || n > 1<<30 {
+			if err != nil || n < 512 {
 				return catalogue.Problemf("producer.override."+name,
-					"producer.override.%s: %q is not a number of bytes from 512 to 1 GiB", name, value)
+					"producer.override.%s: %q is not a number of bytes from 512 to %d", name, value, math.MaxInt32)
 			}
-			s.MaxRequest = int(n)
+			s.MaxRequest = int(min(n, mostRequest))
 		}
 	}
 	return nil

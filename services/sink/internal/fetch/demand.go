@@ -34,17 +34,5 @@ func (d demand) await(ctx context.Context) {
 	}
 }
 
-// sizes are how many bytes the next fetches ask for, of all partitions and of each: as much as
-// there is room for, and no more than the user's bounds, which are 0 if there are none.
-func (d demand) sizes(most, mostEach int32) (all, each int32) {
-	all, each = d.memory.FetchSizes(d.partitions.Len())
-	return least(all, most), least(each, mostEach)
-}
-
-// least is the smaller of two bounds; the user's is 0 if there is none.
-func least(bound, users int32) int32 {
-	if users > 0 {
-		return min(bound, users)
-	}
-	return bound
-}
+// sizes are how many bytes there is room for in the next fetches, of all partitions and of each.
+func (d demand) sizes() (all, each int32) { return d.memory.FetchSizes(d.partitions.Len()) }

@@ -55,8 +55,7 @@ func (l *Loop) poll() kgo.Fetches {
 	if l.demand.await(ctx); ctx.Err() != nil {
 		return nil
 	}
-	all, each := l.demand.sizes(l.of.Spec.Member.FetchMax, l.of.Spec.Member.PartitionFetchMax)
-	l.member.Client.UpdateFetchMaxBytes(all, each)
+	l.member.Client.UpdateFetchMaxBytes(l.of.Spec.Member.Bound(l.demand.sizes()))
 	return l.member.Client.PollFetches(ctx)
 }
 
@@ -96,6 +95,10 @@ func (l *Loop) failed(f kgo.FetchTopicPartition) {
 	case l.ctx.Err() != nil, errors.Is(f.Err, context.Canceled), errors.Is(f.Err, context.DeadlineExceeded),
 		errors.Is(f.Err, kgo.ErrClientClosed):
 	case l.topics.Doubt(f.Topic, f.Err):
+	case errors.Is(f.Err, kerr.InvalidSessionTimeout):
+		l.of.Fail(retry.Permanent(fmt.Errorf(
+			"join consumer group %s: %w Set consumer.override.session.timeout.ms to a time that the brokers allow (6000 to 1800000 by default), or take it out",
+			l.of.Spec.Group, f.Err)))
 	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.As(f.Err, &lost):
 		l.member.Topics.Missing(f.Topic,
 			fmt.Errorf(

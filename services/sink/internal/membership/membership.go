@@ -116,7 +116,7 @@ func instance(env connector.TaskEnv) string { return fmt.Sprintf("task-%d", env.
 
 // options are those of the member's client, except its callbacks.
 func options(of Task) []kgo.Opt {
-	fetch, partition := of.Memory.FetchSizes(math.MaxInt)
+	fetch, partition := of.Spec.Member.Bound(of.Memory.FetchSizes(math.MaxInt))
 	options := []kgo.Opt{
 		kgo.ConsumerGroup(of.Spec.Group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.ConsumeStartOffset(of.Spec.Member.Start),
@@ -126,7 +126,7 @@ func options(of Task) []kgo.Opt {
 		// records.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetch),
 		kgo.FetchMaxPartitionBytes(partition), kgo.FetchMaxWait(500 * time.Millisecond),
-		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second),
+		kgo.RebalanceTimeout(60 * time.Second),
 		kgo.MaxConcurrentFetches(2),
 		kgo.WithHooks(&of.Memory.Expansion),
 		kgo.MetadataMaxAge(topics.Refresh), // partitions that are added are read soon

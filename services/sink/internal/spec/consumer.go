@@ -1,7 +1,9 @@
 package spec
 
 import (
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,8 +26,9 @@ type membership struct {
 	Refresh time.Duration
 	// Uncommitted has records read before their transactions have ended.
 	Uncommitted bool
-	// FetchMax and partitionFetchMax bound what a fetch asks for besides the memory that there is; 0 if they are not set.
-	FetchMax, PartitionFetchMax int32
+	// fetchMax and partitionFetchMax bound what a fetch asks for, in bytes, besides the memory that
+	// there is; 0 if they are not set.
+	fetchMax, partitionFetchMax int32
 	// Options are the settings of consumer.override.* that have a counterpart.
 	Options []kgo.Opt
 }
@@ -35,6 +38,15 @@ const (
 	leastRefresh = time.Second
 	// leastMetadataAge and mostMetadataAge bound how old what the client knows of topics may be.
 	leastMetadataAge, mostMetadataAge = 5 * time.Second, time.Hour
+	// longestRefresh stands for never, which metadata.max.age.ms may say by the largest number that there is.
+	longestRefresh = 10 * 365 * 24 * time.Hour
+	// leastWait, leastSession and longestName (of a client or a rack, in bytes) are what the client library takes.
+	leastWait, leastSession = 10 * time.Millisecond, 100 * time.Millisecond
+	longestName             = 256
+	// sessionTimeout and heartbeatInterval hold where nothing is set.
+	sessionTimeout, heartbeatInterval = 10 * time.Second, 2 * time.Second
+	// kafkasSession is session.timeout.ms where Kafka's consumer is told nothing.
+	kafkasSession = 45 * time.Second
 )
 
 // consumerSettings are the names under consumer.override that membershipOf reads.
@@ -45,22 +57,20 @@ var consumerSettings = []string{"auto.offset.reset", "isolation.level", "group.p
 // membershipOf reads what is set under consumer.override. The names of settings without effect come back as well.
 func membershipOf(override map[string]string) (m membership, ignored []string, err error) {
 	m.Start = kgo.NewOffset().AtStart()
+	var session, heartbeat time.Duration
 	for _, name := range slices.Sorted(maps.Keys(override)) {
 		value := strings.TrimSpace(override[name])
-		add := func(option func(int64) kgo.Opt) {
-			n, parseErr := strconv.ParseInt(value, 10, 31)
-			if parseErr != nil || n < 1 {
+		number := func(least, most int64) int64 {
+			n, parseErr := strconv.ParseInt(value, 10, 64)
+			if parseErr != nil || n < least || n > most {
 				err = catalogue.Problemf("consumer.override."+name,
-					"consumer.override.%s: %q is not a positive number", name, value)
-				return
+					"consumer.override.%s: %q is not a whole number from %d to %d", name, value, least, most)
 			}
-			m.Options = append(m.Options, option(n))
+			return n
 		}
+		duration := func(least, most int64) time.Duration { return time.Duration(number(least, most)) * time.Millisecond }
 		refuse := func(allowed string) {
 			err = catalogue.Problemf("consumer.override."+name, "consumer.override.%s: %q is not %s", name, value, allowed)
-		}
-		duration := func(option func(time.Duration) kgo.GroupOpt) {
-			add(func(n int64) kgo.Opt { return option(time.Duration(n) * time.Millisecond) })
 		}
 		switch name {
 		case "group.id", "max.poll.interval.ms", "max.poll.records":
@@ -91,25 +101,30 @@ func membershipOf(override map[string]string) (m membership, ignored []string, e
 				refuse("classic or consumer")
 			}
 		case "session.timeout.ms":
-			duration(kgo.SessionTimeout)
+			session = duration(1, math.MaxInt32)
 		case "heartbeat.interval.ms":
-			duration(kgo.HeartbeatInterval)
+			heartbeat = duration(1, math.MaxInt32)
 		case "metadata.max.age.ms":
-			add(func(n int64) kgo.Opt {
-				m.Refresh = max(time.Duration(n)*time.Millisecond, leastRefresh)
-				return kgo.MetadataMaxAge(min(max(m.Refresh, leastMetadataAge), mostMetadataAge))
-			})
+			age := time.Duration(min(number(0, math.MaxInt64), longestRefresh.Milliseconds())) * time.Millisecond
+			m.Refresh = max(age, leastRefresh)
+			m.Options = append(m.Options, kgo.MetadataMaxAge(min(max(m.Refresh, leastMetadataAge), mostMetadataAge)))
 		case "fetch.max.wait.ms":
-			add(func(n int64) kgo.Opt { return kgo.FetchMaxWait(time.Duration(n) * time.Millisecond) })
+			m.Options = append(m.Options, kgo.FetchMaxWait(max(duration(0, math.MaxInt32), leastWait)))
 		case "fetch.min.bytes":
-			add(func(n int64) kgo.Opt { return kgo.FetchMinBytes(int32(n)) })
+			m.Options = append(m.Options, kgo.FetchMinBytes(int32(number(0, math.MaxInt32))))
 		case "fetch.max.bytes":
-			add(func(n int64) kgo.Opt { m.FetchMax = int32(n); return kgo.FetchMaxBytes(int32(n)) })
+			m.fetchMax = int32(max(1, number(0, math.MaxInt32)))
 		case "max.partition.fetch.bytes":
-			add(func(n int64) kgo.Opt { m.PartitionFetchMax = int32(n); return kgo.FetchMaxPartitionBytes(int32(n)) })
+			m.partitionFetchMax = int32(max(1, number(0, math.MaxInt32)))
 		case "client.id":
+			if len(value) > longestName {
+				refuse(fmt.Sprintf("at most %d bytes long", longestName))
+			}
 			m.Options = append(m.Options, kgo.ClientID(value))
 		case "client.rack":
+			if len(value) > longestName {
+				refuse(fmt.Sprintf("at most %d bytes long", longestName))
+			}
 			m.Options = append(m.Options, kgo.Rack(value))
 		default:
 			ignored = append(ignored, "consumer.override."+name)
@@ -118,7 +133,36 @@ func membershipOf(override map[string]string) (m membership, ignored []string, e
 			return m, nil, err
 		}
 	}
-	return m, ignored, nil
+	return m, ignored, m.stay(session, heartbeat)
+}
+
+// stay sets for how long the group keeps a member that is not heard of, and how often it is heard,
+// which must be more often. Where only one of them is set, the other follows; 0 is not set.
+func (m *membership) stay(session, heartbeat time.Duration) error {
+	if session == 0 {
+		session = max(sessionTimeout, min(3*heartbeat, kafkasSession))
+	}
+	if heartbeat >= session {
+		const key = "consumer.override.heartbeat.interval.ms"
+		return catalogue.Problemf(key, "%s: %d must be lower than session.timeout.ms, %d", key, heartbeat.Milliseconds(),
+			session.Milliseconds())
+	}
+	if heartbeat == 0 {
+		heartbeat = min(heartbeatInterval, session/3)
+	}
+	m.Options = append(m.Options, kgo.SessionTimeout(max(session, leastSession)), kgo.HeartbeatInterval(heartbeat))
+	return nil
+}
+
+// Bound is what a fetch may ask for, of all partitions and of each, where there is room for so many bytes.
+func (m membership) Bound(all, each int32) (int32, int32) {
+	if m.fetchMax > 0 {
+		all = min(all, m.fetchMax)
+	}
+	if m.partitionFetchMax > 0 {
+		each = min(each, m.partitionFetchMax)
+	}
+	return all, each
 }
 
 // Balancing are the options by which partitions are shared out.

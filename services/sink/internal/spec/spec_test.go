@@ -95,7 +95,12 @@ func TestAFaultInTheConfigurationIsNamedWithItsKey(t *testing.T) {
 			"misc.deadletterqueue.bootstrap.servers", "k:1", "misc.deadletterqueue.security.protocol", "SASL_SSL",
 			"misc.deadletterqueue.sasl.mechanism", "PLAIN", "misc.deadletterqueue.sasl.jaas.config",
 			`x required password="s3cret";`),
-		"consumer.override.auto.offset.reset":               base("consumer.override.auto.offset.reset", "none"),
+		"consumer.override.auto.offset.reset": base("consumer.override.auto.offset.reset", "none"),
+		`fetch.max.bytes: "9999999999" is not a whole number from 0 to 2147483647`: base("consumer.override.fetch.max.bytes",
+			"9999999999"),
+		"heartbeat.interval.ms: 7000 must be lower than session.timeout.ms, 7000": base(
+			"consumer.override.session.timeout.ms", "7000", "consumer.override.heartbeat.interval.ms", "7000"),
+		"consumer.override.client.id":                       base("consumer.override.client.id", strings.Repeat("x", 300)),
 		"Class com.example.XmlConverter could not be found": base("value.converter", "com.example.XmlConverter"),
 		"transforms.x.type": base("transforms", "x", "transforms.x.type",
 			"com.example.Unknown"),
