@@ -79,9 +79,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 		offsetsTopic: env.OffsetsTopic, fail: cfg.Fail, logger: env.Logger}
 	p.promise = func(r *kgo.Record, err error) { // runs in a goroutine of the client's
 		if err != nil {
-			if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
-				err = TooLarge(r, limits, err)
-			}
+			err = refused(r, limits, err)
 			p.failure.CompareAndSwap(nil, &err)
 		}
 	}

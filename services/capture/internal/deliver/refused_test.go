@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/kafka"
@@ -45,5 +46,34 @@ func TestARecordThatIsLargerThanTheBrokersRequestsIsRefusedAndNotTriedForEver(t 
 	}
 	if err == nil || !strings.Contains(err.Error(), "socket.request.max.bytes") {
 		t.Fatalf("the record was written, or refused without the broker's setting: %v", err)
+	}
+}
+
+func TestAnAnswerOfTheBrokerThatWaitingDoesNotChangeNamesTheTopicAndWhatToDo(t *testing.T) {
+	broker := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	makeTopic(t, broker.Bootstrap, "offsets")
+	for topic, c := range map[string]struct{ setting, value, want string }{
+		"compacted": {"cleanup.policy", "compact", "message.key.columns"},
+		"past":      {"message.timestamp.before.max.ms", "0", "message.timestamp.before.max.ms"},
+	} {
+		_, err := kadm.NewClient(client).CreateTopic(t.Context(), 1, 1, map[string]*string{c.setting: &c.value}, topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := open(t, broker.Bootstrap, deliver.Settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Write(t.Context(), []kgo.Record{{Topic: topic, Value: []byte("v")}}, []byte("key"), []byte("{}"))
+		p.Close()
+		if err == nil || !strings.Contains(err.Error(), "topic "+topic+" does not take") ||
+			!strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", topic, err)
+		}
 	}
 }

@@ -1,11 +1,36 @@
 package deliver
 
 import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
+
+// refused names the topic of a record that was not written, and what to do about an answer that stays the same.
+func refused(r *kgo.Record, limits *kafka.TopicLimits, err error) error {
+	if _, answered := errors.AsType[*kerr.Error](err); !answered {
+		return err
+	}
+	switch {
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+		return TooLarge(r, limits, err)
+	case errors.Is(err, kerr.InvalidRecord) && r.Key == nil:
+		return retry.Permanent(
+			"topic %s does not take a record without key, as a topic that is compacted does not: %w Give the table a primary key, or name columns in message.key.columns; or set cleanup.policy=delete on the topic",
+			r.Topic, err)
+	case errors.Is(err, kerr.InvalidTimestamp):
+		return retry.Permanent(
+			"topic %s does not take a record of %s, the worker's time: %w Set the clock of the worker or the broker right, or raise the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms",
+			r.Topic, r.Timestamp.UTC().Format(time.RFC3339), err)
+	}
+	return fmt.Errorf("topic %s: %w", r.Topic, err)
+}
 
 // TooLarge is the error of a record that its topic does not take, as far as limits know it.
 func TooLarge(r *kgo.Record, limits *kafka.TopicLimits, err error) error {
