@@ -143,8 +143,14 @@ func (e *Encoder) Schema(r *kgo.Record) (*Schema, error) {
 	return s, err
 }
 
-// passes reports whether events of a schema are passed over where envelopes are unwrapped.
-func (e *Encoder) passes(s *Schema) bool { return e.cfg.Unwrap && s != nil && s.metadata }
+// passes reports whether a schema is that of an event about no row, which a table that is there takes
+// nothing of. A topic of such events alone has a table of its own.
+func (e *Encoder) passes(s *Schema) bool {
+	if s == nil || !s.metadata || e.target.Schema == nil || e.target.takesWhole() {
+		return false
+	}
+	return len(compile(s, e.target, e.cfg.Extra).unmapped()) == len(s.Fields)
+}
 
 // maxPlans bounds the plans kept for schemas that have gone out of use.
 const maxPlans = 64
@@ -186,9 +192,6 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 	}
 	if isNull(payload) {
 		return dst, Tombstone, nil
-	}
-	if e.passes(schema) {
-		return dst, NoRow, nil
 	}
 	object, deleted, isEnvelope := payload, false, false
 	if e.cfg.Unwrap && (schema == nil || schema.Envelope) {

@@ -59,6 +59,28 @@ func TestARecordThatIsNoneOfATablesMakesNoRowOfNulls(t *testing.T) {
 	}
 }
 
+// A table is not widened for an event about no row, but a topic of such events has its table.
+func TestATableIsMadeForEventsAboutNoRowAndNotWidenedForThem(t *testing.T) {
+	value := named("io.debezium.connector.postgresql.MessageValue", "message", `{"message":"x"}`)
+	for name, c := range map[string]struct {
+		target Target
+		taken  bool
+	}{
+		"no table yet":         {Target{}, true},
+		"the table of others":  {orders("orderid:int,city:string"), false},
+		"its own":              {orders("message:dynamic"), true},
+		"one that takes whole": {mapped("row:dynamic", `[{"column":"row","path":"$"}]`), true},
+	} {
+		e := NewEncoder(Config{Unwrap: true}, c.target)
+		record := &kgo.Record{Value: []byte(value)}
+		schema, err := e.Schema(record)
+		_, kind, failed := e.Append(nil, record)
+		if (schema != nil) != c.taken || (err == nil) != c.taken || (kind == Row) != c.taken || failed != nil {
+			t.Errorf("%s: schema %v, %v; %v, %v", name, schema, err, kind, failed)
+		}
+	}
+}
+
 func TestWhatIsAddedOfTheSourceIsCheckedByItsColumn(t *testing.T) {
 	for _, lenient := range []bool{false, true} {
 		e := NewEncoder(Config{Unwrap: true, AllowNull: lenient,
