@@ -51,6 +51,9 @@ func bindFind(b *binder, op syntax.FindOp, s *scope) *relation {
 
 // bindFindTables returns the tables that the predicate is about: a term is about all columns.
 func bindFindTables(b *binder, op syntax.FindOp, inputs []*relation) []*relation {
+	if len(inputs) == 0 {
+		b.fail(op, syntax.CodeSemantic, "find: there is no table to look into")
+	}
 	if len(inputs) == 1 || bindHasTerm(b, op.X) {
 		return inputs
 	}

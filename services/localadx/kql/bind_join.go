@@ -30,6 +30,7 @@ func bindJoin(b *binder, left *relation, op syntax.JoinOp, s *scope) *relation {
 		b.fail(op, syntax.CodeSyntax, "The join kind '%s' is not known", op.Kind)
 	}
 	right := b.table(op.Right, s)
+	right.graph.table(b, op.Right)
 	left, right, pairs := bindJoinPairs(b, left, right, op, s)
 	if len(pairs) == 0 {
 		b.fail(op, syntax.CodeSyntax, "The join needs an 'on' clause with at least one column")

@@ -32,7 +32,15 @@ func bindOperator(b *binder, rel *relation, op syntax.Operator, s *scope) *relat
 	outer := b.current
 	b.current = bindOperatorName(b, op)
 	defer func() { b.current = outer }()
+	if rel != nil && rel.graph != nil {
+		return bindGraphOperator(b, rel, op, s)
+	}
 	switch op := op.(type) {
+	case syntax.MakeGraphOp:
+		return bindMakeGraph(b, rel, op, s)
+	case syntax.GraphMatchOp, syntax.GraphToTableOp, syntax.GraphComponentsOp:
+		b.failHint(op, syntax.CodeSemantic, "make a graph of a table by make-graph",
+			"The operator '%s' takes a graph", b.current)
 	case syntax.WhereOp:
 		return bindWhere(b, rel, op, s)
 	case syntax.ProjectOp:

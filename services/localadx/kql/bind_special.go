@@ -44,6 +44,8 @@ func specialForms() map[string]specialForm {
 		"hash_sha256":    bindHashText,
 		"array_sort_asc": bindArraySort, "array_sort_desc": bindArraySort,
 		"series_stats": bindParts, "series_fit_line": bindParts,
+		"map": bindOverPath, "all": bindOverPath, "any": bindOverPath,
+		"node_id": bindNodeFunction, "node_degree_in": bindNodeFunction, "node_degree_out": bindNodeFunction,
 		"tohex": bindToHex, "datetime_diff": bindDatetimeDiff, "unicode_codepoints_to_string": bindCodepoints,
 	}
 }

@@ -101,6 +101,7 @@ func bindUnionOf(b *binder, inputs []*relation, inner bool, withSource string) *
 	var branches []string
 	ordered := false
 	for _, in := range inputs {
+		in.graph.table(b, nil)
 		ordered = ordered || len(in.order) > 0
 	}
 	rowID := b.newID()

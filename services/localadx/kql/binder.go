@@ -112,6 +112,8 @@ type env struct {
 	extra *[]item
 	// steps are the states of scan's steps: step name to column name to expression.
 	steps map[string]map[string]*expr
+	// match is the pattern of a graph operator.
+	match *match
 }
 
 func (e env) plain() env {

@@ -82,6 +82,7 @@ func bindQueries(b *binder, statements []syntax.Statement) []*Plan {
 
 // bindPlan ends a query: its columns in the form that rows hand out.
 func bindPlan(b *binder, rel *relation) *Plan {
+	rel.graph.table(b, nil)
 	plan := &Plan{Visualization: b.render, Columns: make([]Column, len(rel.cols)), Doubles: b.doubles}
 	outputs := make([]string, len(rel.cols))
 	for i, c := range rel.cols {

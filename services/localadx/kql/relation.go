@@ -57,6 +57,8 @@ type relation struct {
 	stable bool
 	// ingestion is nil when the rows are not, or no longer, those of a stored table.
 	ingestion *ingestionColumns
+	// graph is set for a graph, which only graph operators take.
+	graph *graph
 }
 
 func (r *relation) column(name string) (column, bool) {

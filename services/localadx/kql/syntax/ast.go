@@ -337,7 +337,54 @@ type (
 		Count, Of, By Node
 	}
 	ConsumeOp struct{ Span }
+	// makeGraphOp is make-graph Source --> Target with Nodes.
+	MakeGraphOp struct {
+		Span
+		Source, Target string
+		Nodes          []GraphNodes
+		NodeID         string
+	}
+	// graphMatchOp is graph-match, or graph-shortest-paths.
+	GraphMatchOp struct {
+		Span
+		Shortest, All bool   // All: output=all
+		Cycles        string // all, none, unique_edges
+		Paths         []GraphPath
+		Where         Node // nil: all
+		Project       []NamedExpr
+	}
+	GraphToTableOp struct {
+		Span
+		Edges                      bool
+		NodeID, SourceID, TargetID string
+	}
+	GraphComponentsOp struct {
+		Span
+		Strong bool
+		Name   string
+	}
 )
+
+// graphNodes is a table of nodes and its column of ids.
+type GraphNodes struct {
+	Table Node
+	ID    string
+}
+
+// graphPath is a sequence of a pattern: one node more than edges; those without a name are "".
+type GraphPath struct {
+	Nodes []string
+	Edges []GraphEdge
+}
+
+// graphEdge leads from the node before it (Direction 1), to it (-1), or either way (0). A variable one is a path of Min
+// to Max edges.
+type GraphEdge struct {
+	Name      string
+	Direction int
+	Variable  bool
+	Min, Max  int
+}
 
 // sortKey is one key of sort, top or order; empty Nulls means the default for the direction.
 type SortKey struct {

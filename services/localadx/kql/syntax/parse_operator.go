@@ -93,6 +93,16 @@ func parseOperator(p *parser) Operator {
 		return parseSearch(p, start)
 	case "reduce":
 		return parseReduce(p, start)
+	case "make-graph":
+		return parseMakeGraph(p, start)
+	case "graph-match":
+		return parseGraphMatch(p, start, false)
+	case "graph-shortest-paths":
+		return parseGraphMatch(p, start, true)
+	case "graph-to-table":
+		return parseGraphToTable(p, start)
+	case "graph-mark-components":
+		return parseGraphComponents(p, start)
 	case "consume":
 		parseProperties(p, "decodeblocks")
 		return ConsumeOp{Span: p.from(start)}
@@ -112,7 +122,8 @@ var OperatorNames = []string{"where", "project", "extend", "distinct", "project-
 	"mv-apply", "parse",
 	"parse-where", "parse-kv", "make-series", "render", "serialize", "as", "getschema", "evaluate", "invoke",
 	"partition", "scan",
-	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "find", "consume"}
+	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "find", "consume",
+	"make-graph", "graph-match", "graph-shortest-paths", "graph-to-table", "graph-mark-components"}
 
 // parseEndsOperator reports whether the current token ends an operator.
 func parseEndsOperator(p *parser) bool {
