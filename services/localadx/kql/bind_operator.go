@@ -110,6 +110,8 @@ func bindOperator(b *binder, rel *relation, op syntax.Operator, s *scope) *relat
 		return bindReduce(b, rel, op, s)
 	case syntax.TopHittersOp:
 		return bindTopHitters(b, rel, op, s)
+	case syntax.ForkOp:
+		b.fail(op, syntax.CodeSemantic, "%s: it must be the last operator of a query", b.current)
 	case syntax.ConsumeOp:
 		return &relation{sql: "SELECT 1 AS none WHERE FALSE"}
 	}
@@ -216,18 +218,26 @@ func bindColumnPatterns(b *binder, x syntax.Node, s *scope) []string {
 	case syntax.WildcardNode:
 		return []string{x.Pattern}
 	case syntax.CallNode:
-		e := bindScalar(b, x, env{scope: s})
-		text, _ := bindConstantValue(b, e, "The column list").(string)
-		decoded, _ := value.DecodeDynamic(text)
-		list, _ := decoded.([]any)
-		names := make([]string, 0, len(list))
-		for _, v := range list {
-			names = append(names, value.DynamicText(v))
-		}
-		return names
+		return bindColumnNames(b, x, s)
 	}
 	b.fail(x, syntax.CodeSyntax, "A column name was expected")
 	return nil
+}
+
+// bindColumnNames returns the name patterns that a constant is: a text, or an array of them.
+func bindColumnNames(b *binder, x syntax.Node, s *scope) []string {
+	e := bindScalar(b, x, env{scope: s})
+	text, _ := bindConstantValue(b, e, "The column list").(string)
+	if e.typ == value.String {
+		return []string{text}
+	}
+	decoded, _ := value.DecodeDynamic(text)
+	list, _ := decoded.([]any)
+	names := make([]string, 0, len(list))
+	for _, v := range list {
+		names = append(names, value.DynamicText(v))
+	}
+	return names
 }
 
 func bindColumns(b *binder, rel *relation, op syntax.ColumnsOp, s *scope) *relation {
@@ -236,9 +246,13 @@ func bindColumns(b *binder, rel *relation, op syntax.ColumnsOp, s *scope) *relat
 	}
 	var picks []pick
 	for i, x := range op.Items {
-		for _, pattern := range bindColumnPatterns(b, x, s) {
+		patterns, lenient := bindColumnPatterns, op.Kind == "project-reorder"
+		if op.Kind == "project-by-names" {
+			patterns, lenient = bindColumnNames, true
+		}
+		for _, pattern := range patterns(b, x, s) {
 			picks = append(picks, pick{pattern, op.Order[i]})
-			if !strings.Contains(pattern, "*") && rel.index(pattern) < 0 && op.Kind != "project-reorder" {
+			if !strings.Contains(pattern, "*") && rel.index(pattern) < 0 && !lenient {
 				b.fail(x, syntax.CodeUnknownName, "%s: Failed to resolve column named '%s'", op.Kind, pattern)
 			}
 		}
@@ -265,6 +279,8 @@ func bindColumns(b *binder, rel *relation, op syntax.ColumnsOp, s *scope) *relat
 			}
 		}
 		return rel.keep(kept)
+	case "project-by-names":
+		return rel.keep(chosen)
 	case "project-reorder":
 		for _, c := range rel.cols {
 			if !used[c.id] {

@@ -2,6 +2,7 @@ package kql
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +57,7 @@ const maxResults = 100
 func bindQueries(b *binder, statements []syntax.Statement) []*Plan {
 	var plans []*Plan
 	var s *scope
+	statements = withoutForks(statements)
 	for _, st := range statements {
 		if _, ok := st.(syntax.QueryStatement); ok {
 			b.results++
@@ -72,12 +74,40 @@ func bindQueries(b *binder, statements []syntax.Statement) []*Plan {
 		}
 		// Each is run by itself, with what it shares of its own.
 		b.render, b.shared, b.tables, b.scalars = nil, nil, map[*binding]*relation{}, map[*binding]*expr{}
-		plans = append(plans, bindPlan(b, b.table(query.X, s)))
+		rel := b.table(query.X, s)
+		if query.Forked && rel.volatile() {
+			b.failHint(query, syntax.CodeUnsupported, "send each branch in a request of its own",
+				"fork: the branches would see different random values")
+		}
+		plans = append(plans, bindPlan(b, rel))
 	}
 	if len(plans) == 0 {
 		b.fail(nil, syntax.CodeSyntax, noQuery)
 	}
 	return plans
+}
+
+// withoutForks puts a query for each branch of a fork in the place of one that ends with it.
+func withoutForks(statements []syntax.Statement) []syntax.Statement {
+	var out []syntax.Statement
+	for _, st := range statements {
+		query, _ := st.(syntax.QueryStatement)
+		pipe, _ := query.X.(syntax.PipelineNode)
+		var fork syntax.ForkOp
+		if n := len(pipe.Ops); n > 0 {
+			fork, _ = pipe.Ops[n-1].(syntax.ForkOp)
+		}
+		if len(fork.Branches) == 0 {
+			out = append(out, st)
+			continue
+		}
+		common := pipe.Ops[:len(pipe.Ops)-1]
+		for _, branch := range fork.Branches {
+			pipe.Ops = slices.Concat(common, branch)
+			out = append(out, syntax.QueryStatement{X: pipe, Forked: true, Span: query.Span})
+		}
+	}
+	return out
 }
 
 // bindPlan ends a query: its columns in the form that rows hand out.

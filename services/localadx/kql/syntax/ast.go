@@ -164,7 +164,8 @@ type (
 	}
 	QueryStatement struct {
 		Span
-		X Node
+		X      Node
+		Forked bool // X is a branch of a query that forks
 	}
 )
 
@@ -189,7 +190,7 @@ type (
 		Kind  string
 		Items []NamedExpr
 	}
-	// columnsOp is project-away, project-keep or project-reorder (Kind); Order is "", asc, desc,
+	// columnsOp is project-away, project-keep, project-reorder or project-by-names (Kind); Order is "", asc, desc,
 	// granny-asc or granny-desc per item.
 	ColumnsOp struct {
 		Span
@@ -337,6 +338,11 @@ type (
 		Count, Of, By Node
 	}
 	ConsumeOp struct{ Span }
+	// forkOp is fork, or facet, at the end of a query: each branch is a result.
+	ForkOp struct {
+		Span
+		Branches [][]Operator
+	}
 	// makeGraphOp is make-graph Source --> Target with Nodes.
 	MakeGraphOp struct {
 		Span

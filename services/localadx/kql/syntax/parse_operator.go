@@ -22,6 +22,31 @@ func parseOperator(p *parser) Operator {
 		return ProjectOp{Kind: name, Items: parseNamedExprs(p), Span: p.from(start)}
 	case "project-rename":
 		return ProjectOp{Kind: name, Items: parseNamedExprs(p), Span: p.from(start)}
+	case "project-by-names":
+		op := ColumnsOp{Kind: name}
+		for {
+			p.bounded(len(op.Items))
+			op.Items, op.Order = append(op.Items, parseExpr(p)), append(op.Order, "")
+			if !p.acceptPunct(",") {
+				break
+			}
+		}
+		op.Span = p.from(start)
+		return op
+	case "fork":
+		op := ForkOp{}
+		for p.isPunct("(") || p.peek().Text == "=" {
+			p.bounded(20 * len(op.Branches))
+			if !p.isPunct("(") {
+				p.identifier("a name")
+				p.expectPunct("=")
+			}
+			op.Branches = append(op.Branches, parseSubquery(p).Ops)
+		}
+		op.Span = p.from(start)
+		return op
+	case "facet":
+		return parseFacet(p, start)
 	case "project-away", "project-keep", "project-reorder":
 		return parseColumns(p, name, start)
 	case "summarize":
@@ -123,11 +148,34 @@ var OperatorNames = []string{"where", "project", "extend", "distinct", "project-
 	"parse-where", "parse-kv", "make-series", "render", "serialize", "as", "getschema", "evaluate", "invoke",
 	"partition", "scan",
 	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "find", "consume",
-	"make-graph", "graph-match", "graph-shortest-paths", "graph-to-table", "graph-mark-components"}
+	"project-by-names", "fork", "facet", "make-graph", "graph-match", "graph-shortest-paths", "graph-to-table",
+	"graph-mark-components"}
 
 // parseEndsOperator reports whether the current token ends an operator.
 func parseEndsOperator(p *parser) bool {
 	return p.tok.Kind == tokenEnd || p.isPunct("|") || p.isPunct(")") || p.isPunct(";") || p.isPunct("}")
+}
+
+// parseFacet reads facet by columns with (operators): a fork whose branches count the values of a column each.
+func parseFacet(p *parser, start int) Operator {
+	p.expectName("by")
+	op := ForkOp{}
+	for {
+		p.bounded(20 * len(op.Branches))
+		at := p.tok.Start
+		column := NameNode{Name: p.identifier("a column name"), Span: p.from(at)}
+		count := CallNode{Name: "count", Span: column.Span}
+		op.Branches = append(op.Branches, []Operator{SummarizeOp{Span: column.Span, By: []NamedExpr{{X: column}},
+			Aggregates: []NamedExpr{{Names: []string{"count_" + column.Name}, X: count}}}})
+		if !p.acceptPunct(",") {
+			break
+		}
+	}
+	if p.acceptName("with") {
+		op.Branches = append([][]Operator{parseSubquery(p).Ops}, op.Branches...)
+	}
+	op.Span = p.from(start)
+	return op
 }
 
 func parseCallOnly(p *parser, what string) *CallNode {
