@@ -1,5 +1,3 @@
-// Package kafka declares once how services reach Kafka: brokers, TLS and SASL as settings (see package config), made
-// into options for franz-go clients.
 package kafka
 
 import (

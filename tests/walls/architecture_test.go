@@ -59,6 +59,41 @@ func TestThePackagesThatAPackageCommentNamesExist(t *testing.T) {
 	}
 }
 
+// The comment of a package of several files stands in doc.go, where it is looked for first.
+func TestPackagesOfSeveralFilesSayInDocGoWhatTheyAre(t *testing.T) {
+	type room struct{ files, documented int }
+	rooms := map[string]*room{}
+	for _, file := range declared(t).files {
+		top, _, _ := strings.Cut(file, "/")
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") ||
+			!slices.Contains([]string{"libs", "services", "tests", "examples"}, top) {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil,
+			parser.PackageClauseOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := rooms[path.Dir(file)]
+		if of == nil {
+			of = new(room)
+			rooms[path.Dir(file)] = of
+		}
+		of.files++
+		switch {
+		case path.Base(file) == "doc.go":
+			of.documented++
+		case parsed.Doc != nil && of.files > 1:
+			t.Errorf("%s has the comment of its package, which is of several files: doc.go is its place", file)
+		}
+	}
+	for dir, of := range rooms {
+		if of.files > 1 && of.documented == 0 {
+			t.Errorf("%s has several files and no doc.go", dir)
+		}
+	}
+}
+
 // names are what the repository has.
 type names struct {
 	// files are paths of files and folders, from the root.

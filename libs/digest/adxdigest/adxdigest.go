@@ -1,4 +1,3 @@
-// Package adxdigest is Azure Data Explorer's side of package digest: it computes digests in KQL.
 package adxdigest
 
 import (

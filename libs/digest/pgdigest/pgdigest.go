@@ -1,4 +1,3 @@
-// Package pgdigest is PostgreSQL's side of package digest: it computes digests in SQL.
 package pgdigest
 
 import (

@@ -1,4 +1,3 @@
-// Package lag says how far the steps of a pipeline are behind each other, in bytes or records and in time.
 package lag
 
 import (

@@ -1,5 +1,3 @@
-// Package signin lets people sign in to admin's page: it keeps their sessions, and finds out who they are at an OpenID
-// Connect provider such as Microsoft Entra ID. It knows no HTTP but what the provider's flow needs.
 package signin
 
 import (
