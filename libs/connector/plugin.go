@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -136,6 +137,16 @@ type TaskEnv struct {
 	Hide func(text string) string
 	// Logger hides them by itself.
 	Logger *slog.Logger
+}
+
+// RefuseInternal is the error of a topic that is one of the runtime's own.
+func RefuseInternal(internal []string, topic string) error {
+	if slices.Contains(internal, topic) {
+		return fmt.Errorf(
+			"topic %s keeps the state of Calypso's own workers, and no connector may read or write it: choose another topic",
+			topic)
+	}
+	return nil
 }
 
 // Schemas is the topic in which source tasks keep the versions of captured tables.

@@ -48,7 +48,7 @@ func capturePlugin(o Options, m *metrics.Meters) (connector.Plugin, error) {
 		},
 		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check.Source(ctx, v) },
 		Topics: func(v catalogue.Values) connector.UsedTopics {
-			return connector.UsedTopics{Prefix: spec.Prefix(v) + "."}
+			return spec.Topics(v)
 		},
 		Offset: offsets.Problem, Repeats: offsets.Repeats,
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
 	"github.com/calypso-cdc/calypso/services/capture/internal/notify"
+	"github.com/calypso-cdc/calypso/services/capture/internal/signaltable"
 	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stream"
@@ -83,6 +84,10 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	})
 	if until == 0 {
 		g.Go("incremental snapshot", func() error { return chunks.Run(gctx) })
+		g.Go("watch of the signal table", func() error {
+			signaltable.Watch(gctx, s.task.spec, s.prepared.Plugin(), s.task.status)
+			return nil
+		})
 		g.Go("signal topic", func() error { return chunks.Follow(gctx, saved.SignalOffset) })
 	}
 	err = g.Wait()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -49,10 +48,8 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *metrics.Me
 	if err != nil {
 		return nil, err
 	}
-	if topic := s.Signals.Topic; slices.Contains(env.InternalTopics, topic) {
-		return nil, fmt.Errorf(
-			"signal.kafka.topic: topic %s keeps the state of Calypso's own workers, and no connector may read or write it: choose another topic",
-			topic)
+	if err := connector.RefuseInternal(env.InternalTopics, s.Signals.Topic); err != nil {
+		return nil, fmt.Errorf("signal.kafka.topic: %w", err)
 	}
 	t := &task{env: env, spec: s, events: s.Events, delivery: o.Delivery,
 		fail: failpoint.Parse(os.Getenv(failpoint.Variable)), registry: o.Registry,

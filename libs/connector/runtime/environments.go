@@ -3,9 +3,7 @@ package runtime
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -62,10 +60,8 @@ func (e *environments) of(id state.TaskID, tasks int, secrets secret.Values) con
 
 // usedTopic notes a topic once.
 func (e *environments) usedTopic(id state.TaskID, topic string) error {
-	if slices.Contains(e.store.Config().InternalTopics(), topic) {
-		return fmt.Errorf(
-			"topic %s keeps the state of Calypso's own workers, and no connector may read or write it: choose another topic",
-			topic)
+	if err := connector.RefuseInternal(e.store.Config().InternalTopics(), topic); err != nil {
+		return err
 	}
 	if topic == "" || e.store.StatusesOf(id.Connector).Topics[topic] {
 		return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
+	"github.com/calypso-cdc/calypso/services/capture/internal/signaltable"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 	"github.com/calypso-cdc/calypso/services/capture/internal/start"
 	"github.com/calypso-cdc/calypso/services/capture/internal/visibility"
@@ -48,6 +49,9 @@ func Source(ctx context.Context, v catalogue.Values) []connector.Check {
 	}
 	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err),
 		checkUncaptured(catalog, s), checkIdentities(s, tables), checkRights(catalog, s, tables))
+	if s.Signals.Table != "" {
+		out = append(out, checkSignals(ctx, conn, s))
+	}
 	if s.Output.Plugin == spec.Pgoutput {
 		out = append(out, checkPublication(ctx, conn, server, s, tables))
 	}
@@ -123,6 +127,21 @@ func checkRights(catalog *pgrepl.Catalog, s *spec.Spec, tables []pgrepl.FoundTab
 		}
 	}
 	return preflight.Finding(name, "role "+s.Connection.User+" may read what events have of the captured tables", nil)
+}
+
+// checkSignals looks at the signal table, which changes are captured without.
+func checkSignals(ctx context.Context, conn *pgx.Conn, s *spec.Spec) connector.Check {
+	const name = "signal table"
+	var exists bool
+	if err := conn.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_publication WHERE pubname = $1",
+		s.Publication.Name).Scan(&exists); err != nil {
+		return preflight.Finding(name, "", fmt.Errorf("look at publication %q: %w", s.Publication.Name, err))
+	}
+	joins := s.Publication.Mode == pgrepl.PublishFiltered || s.Publication.Mode == pgrepl.PublishAll && !exists
+	c := preflight.Finding(name, "signals of "+s.Signals.Table+" arrive",
+		signaltable.Check(ctx, conn, s, s.Output.Plugin, joins))
+	c.OK = true
+	return c
 }
 
 // checkHolders names transactions that keep a slot from being made and log from being removed.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
@@ -49,6 +50,28 @@ func Parse(v catalogue.Values) (*Spec, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Topics are those that a configuration names, as far as it can be read.
+func Topics(v catalogue.Values) connector.UsedTopics {
+	s, _ := read(v)
+	used := connector.UsedTopics{Prefix: s.Prefix + "."}
+	if s.Signals.Topic != "" {
+		used.Reads = append(used.Reads, s.Signals.Topic)
+	}
+	if s.Heartbeat.Interval > 0 {
+		used.Writes = append(used.Writes, s.Events.HeartbeatTopicName())
+	}
+	if s.Events.TransactionMetadata {
+		used.Writes = append(used.Writes, s.Events.TransactionTopicName())
+	}
+	if s.Notifications.Topic != "" {
+		used.Writes = append(used.Writes, s.Notifications.Topic)
+	}
+	if s.Oversized.Mode == SetOversizedAside {
+		used.Writes = append(used.Writes, s.Oversized.Topic)
+	}
+	return used
 }
 
 // Prefix is what the names of a connector's topics begin with, even if its other settings are

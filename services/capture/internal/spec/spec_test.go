@@ -212,3 +212,23 @@ func TestListsThatContradictThemselvesOrNameNothingAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestRightsAreAskedForTheTopicsThatASourceNames(t *testing.T) {
+	values, err := checked(t, map[string]string{"signal.enabled.channels": "source,kafka", "signal.kafka.topic": "signals",
+		"heartbeat.interval.ms": "1000", "provide.transaction.metadata": "true", "notification.enabled.channels": "sink",
+		"notification.sink.topic.name": "told", "oversized.records.mode": "dead.letter"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := Topics(values)
+	want := "x. [signals] [__debezium-heartbeat.x x.transaction told x-oversized]"
+	if got := fmt.Sprint(used.Prefix, " ", used.Reads, " ", used.Writes); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if values, err = checked(t, nil); err != nil {
+		t.Fatal(err)
+	}
+	if used := Topics(values); used.Prefix != "x." || len(used.Reads)+len(used.Writes) > 0 {
+		t.Errorf("of a configuration that names none: %+v", used)
+	}
+}

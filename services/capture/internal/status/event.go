@@ -112,6 +112,7 @@ type Work string
 const (
 	HeartbeatQuery     Work = "heartbeat.action.query"
 	SignalTopic        Work = "signal.kafka.topic"
+	SignalTable        Work = "signal.data.collection"
 	VersionLog         Work = "topic of tables' versions"
 	StandbyPublication Work = "publication for the day when the server refuses the output plugin"
 	SlotView           Work = "view of the slot"
