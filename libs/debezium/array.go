@@ -66,7 +66,7 @@ func (k *compiler) array(t *pgmodel.Type, mod int32) (codec, bool) {
 	case "timestamp":
 		encode = encodeOrNull(k.timestamp(elementMod, julianDays).encode)
 	case "timestamptz":
-		encode = encodeSQLTimestamptz(encode)
+		encode = encodeSQLTimestamptz(encode, fractionDigits(elementMod))
 	}
 	nulls := optional && element.Name != "ltree" // which Debezium cannot convert if one is null
 	a := arrayEncoder{encode: encode, nulls: nulls, text: c.schema.Type == record.String,
@@ -320,11 +320,16 @@ func encodeSQLTime(encode encodeFunc) encodeFunc {
 }
 
 // encodeSQLTimestamptz writes a timestamptz as an element: the fields of java.sql.Timestamp have neither an era nor a
-// negative infinity.
-func encodeSQLTimestamptz(encode encodeFunc) encodeFunc {
+// negative infinity, in whose place is a time with as many digits of fraction as the others.
+func encodeSQLTimestamptz(encode encodeFunc, digits int) encodeFunc {
+	infinite := []byte(`"+292269055-12-02T23:00:00`)
+	if digits > 0 {
+		infinite = append(infinite, ".000000"[:1+digits]...)
+	}
+	infinite = append(infinite, `Z"`...)
 	return func(dst, text []byte) ([]byte, error) {
 		if string(text) == negativeInfinity {
-			return append(dst, `"+292269055-12-02T23:00:00.000000Z"`...), nil
+			return append(dst, infinite...), nil
 		}
 		return encode(dst, bytes.TrimSuffix(text, []byte(" BC")))
 	}

@@ -455,13 +455,18 @@ func (k *compiler) timestamp(mod int32, days calendar) codec {
 	return write(timeSchema(record.Int64, "MicroTimestamp"), micros, likeFinite(micros), int64(0))
 }
 
+// fractionDigits is how many digits a second's fraction has in a type of time.
+func fractionDigits(mod int32) int {
+	if mod >= 0 && mod <= 6 {
+		return int(mod)
+	}
+	return 6
+}
+
 // timestamptz is the codec of timestamp with zone: ISO 8601 in UTC in every mode, with as many
 // digits of fraction as the column has.
 func (k *compiler) timestamptz(mod int32) codec {
-	width := 6
-	if mod >= 0 && mod <= 6 {
-		width = int(mod)
-	}
+	width := fractionDigits(mod)
 	c := codec{schema: timeSchema(record.String, "ZonedTimestamp"), fallback: "1970-01-01T00:00:00Z",
 		encode: plain(k.out, func(dst, text []byte) ([]byte, error) {
 			if text[0] > '9' || text[0] == '-' {

@@ -400,7 +400,7 @@ func (w *Wal2JSON) object(r *wal2jsonRow) error {
 		case "xid":
 			r.xid, err = w.number()
 		case "timestamp":
-			r.time, err = w.string()
+			r.time, err = w.stringOrNull()
 		case "lsn":
 			r.lsn, err = w.string()
 		case "nextlsn":
@@ -508,9 +508,19 @@ func (w *Wal2JSON) string() ([]byte, error) {
 	return v.raw, err
 }
 
+// stringOrNull reads a member that messages outside of transactions have null for.
+func (w *Wal2JSON) stringOrNull() ([]byte, error) {
+	v, err := w.unescaped()
+	if err == nil && v.kind != '"' && v.kind != 'n' {
+		err = fmt.Errorf("JSON kind %q, want a string", v.kind)
+	}
+	return v.raw, err
+}
+
+// number reads a number, or 0 where messages outside of transactions have null.
 func (w *Wal2JSON) number() (uint64, error) {
 	v, err := w.j.value()
-	if err != nil {
+	if err != nil || v.kind == 'n' {
 		return 0, err
 	}
 	return strconv.ParseUint(string(v.raw), 10, 64)

@@ -66,6 +66,28 @@ func TestASnapshotIsFollowedByTheStreamWithoutGapOrRepetition(t *testing.T) {
 	}
 }
 
+// wal2json has null for the transaction and the time of such a message.
+func TestALogicalMessageOutsideOfATransactionPassesWithEveryPlugin(t *testing.T) {
+	for _, plugin := range []map[string]string{
+		{"plugin.name": "pgoutput"}, {"plugin.name": "wal2json"},
+		{"plugin.name": "wal2json", "slot.stream.params": "format-version=1"},
+	} {
+		t.Run(fmt.Sprint(plugin), func(t *testing.T) {
+			s := newSource(t)
+			s.needsMessages(t)
+			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+			plugin["table.include.list"] = "public.a"
+			start(t, s.config("c"+s.db, plugin))
+			await(t, s.db+".public.a", 1)
+			s.exec(t, "SELECT pg_logical_emit_message(false, 'app', 'x'); INSERT INTO a VALUES (2)")
+			if got := await(t, s.db+".public.a", 2); ops(got) != "rc" {
+				t.Errorf("operations are %s, want rc", ops(got))
+			}
+			await(t, s.db+".message", 1)
+		})
+	}
+}
+
 func TestARestartGoesOnWhereItStopped(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
