@@ -23,7 +23,7 @@ import (
 // What the engine has reached on the recorded answers of the real Kusto engine. Raise the floor
 // when it gets better; what is not right is refused, and nothing may be wrong.
 const (
-	passedFloor  = 666
+	passedFloor  = 668
 	wrongCeiling = 0
 )
 

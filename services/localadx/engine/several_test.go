@@ -62,3 +62,45 @@ func TestProjectByNamesKeepsTheNamedColumnsInTheirOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestASchemaWithAStarKeepsTheInputsColumns(t *testing.T) {
+	h := newHarness(t)
+	for query, want := range map[string]string{
+		`print n=1, d=dynamic({"a":"x","b":2,"c":3}) | evaluate bag_unpack(d) : (*, b:long, a:string)`: `[[1,2,"x"]]`,
+		`print n=1, d=dynamic({"a":"x"}) | evaluate bag_unpack(d) : (*, n:long)`:                       "refused",
+		`print n=1 | evaluate narrow() : (*, b:long)`:                                                  "refused",
+		`print n=1 | evaluate narrow() : (Row:long, Column:string)`:                                    "refused",
+		`print n=1 | evaluate narrow() : (Row:long, Column:string, Value:string)`:                      `[[0,"n","1"]]`,
+	} {
+		_, rows, err := h.query(query)
+		got := preview(rows)
+		if refused := new(*syntax.Error); errors.As(err, refused) {
+			got = "refused"
+		}
+		if got != want {
+			t.Errorf("%s: %s, %v, want %s", query, got, err, want)
+		}
+	}
+}
+
+func TestKeysAndValuesWithoutDelimitersAreWordsByTurns(t *testing.T) {
+	h := newHarness(t)
+	for query, want := range map[string]string{
+		`print s="[a:1] b = 'it is' c->é2" | parse-kv s as (b:string, a:long, c:string) with (quote="'")`: `[["it is",1,"é2"]]`,
+		`print s="a: 'x\\'y'" | parse-kv s as (a:string, b:string) with (quote="'", escape="\\")`:         `[["x'y",""]]`,
+		`print s="at a:1" | parse-kv s as (a:long)`:                                                       "refused",
+		`print s="a: b: 1" | parse-kv s as (a:string, b:string)`:                                          "refused",
+		`print s="a: x_y" | parse-kv s as (a:string)`:                                                     "refused",
+		`print s="a" | parse-kv s as (a:string)`:                                                          "refused",
+		`print s="" | parse-kv s as (a:string)`:                                                           `[[""]]`,
+	} {
+		_, rows, err := h.query(query + " | project-away s")
+		got := preview(rows)
+		if err != nil {
+			got = "refused"
+		}
+		if got != want {
+			t.Errorf("%s: %s, %v, want %s", query, got, err, want)
+		}
+	}
+}

@@ -155,8 +155,7 @@ func bindParseKV(b *binder, rel *relation, op syntax.ParseKVOp, s *scope) *relat
 	return bindExtend(b, rel, items).keep(replaceColumns(rel.cols, items))
 }
 
-// bindKVOptions reads the properties of parse-kv. Without delimiters Kusto takes what is no letter
-// or digit for one; its documentation does not say which word is then the value of which key.
+// bindKVOptions reads the properties of parse-kv. Without delimiters what is no letter or digit is one.
 func bindKVOptions(b *binder, op syntax.ParseKVOp, s *scope) kvOptions {
 	var o kvOptions
 	given := map[string]bool{}
@@ -196,9 +195,9 @@ func bindKVOptions(b *binder, op syntax.ParseKVOp, s *scope) kvOptions {
 	switch {
 	case given["regex"]:
 		bindCheckKVRegex(b, op, o.regex, len(given))
-	case o.kv == "" || o.pair == "":
+	case (o.kv == "") != (o.pair == "") || o.kv == "" && o.greedy:
 		b.failHint(op, syntax.CodeUnsupported, "give pair_delimiter and kv_delimiter",
-			"parse-kv without delimiters is not supported")
+			"parse-kv with one delimiter, or greedy without any, is not supported")
 	}
 	return o
 }

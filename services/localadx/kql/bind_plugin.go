@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -38,7 +39,15 @@ func bindEvaluate(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *rel
 	if rel == nil {
 		b.fail(op, syntax.CodeSemantic, "The plugin '%s' needs a table before it", op.Call.Name)
 	}
-	return p(b, rel, op, s)
+	out := p(b, rel, op, s)
+	if (op.Star || op.Schema != nil) && op.Call.Name != "bag_unpack" {
+		same := func(c column, d syntax.ColumnDef) bool { return c.name == d.Name && c.typ == d.Type }
+		if op.Star || !slices.EqualFunc(out.cols, op.Schema, same) {
+			b.failHint(op, syntax.CodeUnsupported, "leave the output schema out",
+				"%s: an output schema that is not that of the result is not supported", op.Call.Name)
+		}
+	}
+	return out
 }
 
 // bindPivot binds pivot(column[, aggregate[, keys…]]): a column per value of the column, in name order.
@@ -200,9 +209,19 @@ func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *re
 			b.fail(op, syntax.CodeArguments, "bag_unpack: the argument '%s' is not known", name)
 		}
 	}
-	props := bindBagProperties(b, rel, bag, op)
-	if op.Schema != nil {
-		props = nil
+	if op.Star {
+		var all []syntax.ColumnDef
+		for _, c := range rel.cols {
+			if c.id != bag.sql {
+				all = append(all, syntax.ColumnDef{Name: c.name, Type: c.typ})
+			}
+		}
+		op.Schema = append(all, op.Schema...)
+	}
+	var props []Column
+	if op.Schema == nil {
+		props = bindBagProperties(b, rel, bag, op)
+	} else {
 		for _, c := range op.Schema {
 			if i := indexOf(rel.cols, c.Name); i < 0 {
 				props = append(props, Column(c))

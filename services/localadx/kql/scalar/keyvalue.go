@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
@@ -62,8 +64,11 @@ func parseKV(a []any) any {
 	r := &kvReader{text: a[0].(string), pair: a[1].(string), kv: a[2].(string), quotes: a[3].(string),
 		escapes: a[4].(string), greedy: a[6].(bool)}
 	f := found{keys: list(a[5])}
-	if r.pair == "" || r.kv == "" || len(r.quotes)%2 != 0 {
-		return errors.New("parse-kv: there is no delimiter, or a quote without its end")
+	if len(r.quotes)%2 != 0 {
+		return errors.New("parse-kv: there is a quote without its end")
+	}
+	if r.pair == "" {
+		return r.words(f)
 	}
 	for r.text != "" {
 		i := strings.Index(r.text, r.kv)
@@ -85,6 +90,44 @@ func parseKV(a []any) any {
 			v = strings.TrimSpace(v)
 		}
 		f.add(key, v)
+	}
+	return &f.bag
+}
+
+// words takes what is neither letter nor digit for a delimiter: each word, or text in quotes, is the value
+// of the key before it. The documentation does not say whether a value may be a key as well, nor whether
+// an underscore is a letter, so a text that makes a difference is refused.
+func (r *kvReader) words(f found) any {
+	const unclear = "parse-kv: without delimiters it is not clear where the value of a key is; " +
+		"give pair_delimiter and kv_delimiter"
+	var words []string
+	for r.text != "" {
+		if v, quoted := r.quoted(); quoted {
+			words = append(words, v)
+			continue
+		}
+		end := strings.IndexFunc(r.text, func(c rune) bool {
+			return c != '_' && !unicode.IsLetter(c) && !unicode.IsDigit(c)
+		})
+		switch {
+		case end < 0:
+			end = len(r.text)
+		case end == 0:
+			_, size := utf8.DecodeRuneInString(r.text)
+			r.text = r.text[size:]
+			continue
+		}
+		words, r.text = append(words, r.text[:end]), r.text[end:]
+	}
+	for i, word := range words {
+		if !slices.Contains(f.keys, any(word)) {
+			continue
+		}
+		if i%2 != 0 || i+1 == len(words) || strings.Contains(word+words[i+1], "_") ||
+			slices.Contains(f.keys, any(words[i+1])) {
+			return errors.New(unclear)
+		}
+		f.add(word, words[i+1])
 	}
 	return &f.bag
 }

@@ -280,10 +280,11 @@ type (
 		Name string
 	}
 	GetSchemaOp struct{ Span }
-	// evaluateOp is evaluate Plugin(Args) [: (Schema)].
+	// evaluateOp is evaluate Plugin(Args) [: ([*,] Schema)]; Star stands for the columns of the input.
 	EvaluateOp struct {
 		Span
 		Call   *CallNode
+		Star   bool
 		Schema []ColumnDef
 	}
 	InvokeOp struct {

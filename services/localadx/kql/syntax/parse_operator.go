@@ -571,10 +571,11 @@ func parseEvaluate(p *parser, start int) Operator {
 	parseProperties(p)
 	op := EvaluateOp{Call: parseCallOnly(p, "a plugin call after 'evaluate'")}
 	if p.acceptPunct(":") {
-		if p.isPunct("(") && p.peek().Text == "*" {
-			p.failHint("list the columns", "An output schema with '*' is not supported")
+		p.expectPunct("(")
+		if op.Star = p.acceptPunct("*"); op.Star && !p.isPunct(")") {
+			p.expectPunct(",")
 		}
-		op.Schema = parseColumnDefs(p)
+		op.Schema = parseColumnList(p)
 	}
 	op.Span = p.from(start)
 	return op

@@ -191,6 +191,11 @@ func parseParameters(p *parser) []ParameterDef {
 // parseColumnDefs reads (a:long, b:string).
 func parseColumnDefs(p *parser) []ColumnDef {
 	p.expectPunct("(")
+	return parseColumnList(p)
+}
+
+// parseColumnList reads the columns behind the opening bracket, and the closing one.
+func parseColumnList(p *parser) []ColumnDef {
 	var defs []ColumnDef
 	for !p.isPunct(")") {
 		p.bounded(len(defs))
