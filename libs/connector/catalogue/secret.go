@@ -10,7 +10,8 @@ import (
 
 // looksSecret finds a word of secrets in a key's name, however its parts are joined: private.key, private_key,
 // privateKey. It starts from the list of the Kafka UIs (kafbat's KafkaConfigSanitizer).
-var looksSecret = regexp.MustCompile(`(?i)` + secretWord + `|authorization|connection[._-]?string|sasl\.jaas\.config`)
+var looksSecret = regexp.MustCompile(`(?i)` + secretWord + `|authorization|cookie|connection[._-]?string|` +
+	`jaas[._-]?config|[._-]bearer$|(?:^|[._-])pass(?:$|[._-])`)
 
 // secretWords are long enough that a word that is nearly one of them is hardly another one.
 var secretWords = []string{"password", "passphrase", "credential"}

@@ -17,24 +17,34 @@ const secretWord = `(?:password|passwd|passcode|passphrase|pwd|secret|token|cred
 
 // secretName ends the name of a parameter whose value is a secret: of Azure's signed addresses too
 // (SharedAccessSignature, sig).
-const secretName = `(?:` + secretWord + `|signature|\bsig)`
+const secretName = `(?:` + secretWord + `|signature|\bsig|(?:\b|_)pass)`
+
+// secretQuery begins a parameter that is a secret within a URL, and elsewhere a word as any other: of Azure's functions
+// (code), and of Google (key).
+const secretQuery = `[?&](?:code|key|auth)`
 
 // reference is a value that stands elsewhere, and hides nothing: ${file:/path:key}.
 const reference = `\$\{[^}]*\}`
 
 var (
-	// inURL is what stands between a user and the host: postgres://user:password@host.
-	inURL = regexp.MustCompile(`(://(?:` + reference + `|[^\s/:@])*:)(` + reference + `|[^\s/]+)@`)
+	// inURL is what stands between a user and the host: postgres://user:password@host. A password that was not escaped
+	// may have a slash; what begins with a digit and has one is a port with a path.
+	inURL = regexp.MustCompile(`(://(?:` + reference + `|[^\s/:@])*:)(` + reference + `|[^\s/]+|[^\s/\d][^\s@,]*)@`)
 	// inAuthority is the same without a scheme, as in lists of hosts: user:password@host,user:password@host.
 	inAuthority = regexp.MustCompile(`((?:^|[\s,;'"=(])(?:` + reference + `|[\w.%+~-])+:)(` + reference +
 		`|[^\s/,@]+)@`)
 	// inParameter is name=value, where the value is quoted or ends before what separates parameters, which a comma is
 	// not sure to do; "name": "value" is JSON's, and name%3Dvalue stands within a parameter of a URL.
-	inParameter = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*` + secretName + `(?:"\s*:|'\s*:|\s*=|%3D)\s*)` +
+	inParameter = regexp.MustCompile(`(?i)((?:(?:^|[^\w.-])[\w.-]*` + secretName + `|` + secretQuery + `)(?:"\s*:|'\s*:|\s*=|%3D)\s*)` +
 		`("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|(?:` + reference + `|[^&;\s"'])(?:` + reference + `|[^&;\s"])*)`)
 	// inHeader is HTTP's: Authorization: Bearer value. Without a scheme a colon may as well begin a sentence.
 	inHeader = regexp.MustCompile(`(?i)(authorization(?:["']?\s*[:=]\s*["']?(?:basic|bearer|digest)\s+|["']?\s*=\s*["']?|` +
 		`["']\s*:\s*["']))(` + reference + `|[^\s,;"']+)`)
+	// inOwnHeader is a header of somebody's own, whose name has a hyphen: X-Api-Key: value.
+	inOwnHeader = regexp.MustCompile(`(?i)((?:\b(?:[a-z]+-)+(?:token|key|secret|password|auth)|\bcookie)\s*:\s*` +
+		`(?:(?:basic|bearer|digest)\s+)?)(` + reference + `|[^\s,;"']+)`)
+	// inBearer is a token after its scheme, in whatever header: long, or with a digit, as no word of a sentence is.
+	inBearer = regexp.MustCompile(`(?i)(\bbearer\s+)(` + reference + `|[\w.~+/-]*\d[\w.~+/=-]*|[\w.~+/-]{20,}=*)`)
 	// inStatement is what SQL gives a name without =: ALTER ROLE r PASSWORD 'value', SET app.secret TO 'value'.
 	inStatement = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*(?:password\s+|` + secretName +
 		`\s+TO\s+)(?:E|U&)?)('(?:[^']|'')*'?)`)
@@ -45,7 +55,7 @@ var (
 var authorities = []*regexp.Regexp{inURL, inAuthority}
 
 // named are the forms in which a secret has a name.
-var named = []*regexp.Regexp{inParameter, inHeader, inStatement}
+var named = []*regexp.Regexp{inParameter, inHeader, inBearer, inOwnHeader, inStatement}
 
 // MaskWithin hides the secrets within a text: passwords before hosts, and the values of parameters whose
 // names say that they are secrets. References stay.
