@@ -106,7 +106,7 @@ func (t *eventRouter) keys() []catalogue.Key {
 			DisplayName: "The name of the routed topic",
 			Into:        catalogue.Read(&t.topic.pattern, javaregex.Compile),
 			Doc:         "Regular expression on that value, with a group for route.topic.replacement."},
-		{Name: "route.topic.replacement", Type: catalogue.String,
+		{Name: "route.topic.replacement", SeenIn: catalogue.InTopics, Type: catalogue.String,
 			Default: catalogue.Default("outbox.event.${routedByValue}"), Importance: catalogue.High,
 			Group: groupRouter, Order: 3, Width: catalogue.Middle, DisplayName: "The name of the routed topic",
 			Into: catalogue.Text(&t.topic.text),

@@ -17,7 +17,7 @@ func (t *regexRouter) keys() []catalogue.Key {
 		{Name: "regex", Type: catalogue.String, Required: true, Check: checkPattern, Importance: catalogue.High,
 			Into: catalogue.Read(&t.topic.pattern, javaregex.Compile),
 			Doc:  "Regular expression that a topic's name must match as a whole to be changed."},
-		{Name: "replacement", Type: catalogue.String, Required: true, Importance: catalogue.High,
+		{Name: "replacement", SeenIn: catalogue.InTopics, Type: catalogue.String, Required: true, Importance: catalogue.High,
 			Into: catalogue.Text(&t.topic.text),
 			Doc:  "The new name; $1 is the first group of regex."},
 	}
@@ -41,7 +41,7 @@ type timestampRouter struct {
 
 func (t *timestampRouter) keys() []catalogue.Key {
 	return []catalogue.Key{
-		{Name: "topic.format", Type: catalogue.String, Default: catalogue.Default("${topic}-${timestamp}"),
+		{Name: "topic.format", SeenIn: catalogue.InTopics, Type: catalogue.String, Default: catalogue.Default("${topic}-${timestamp}"),
 			Importance: catalogue.High,
 			Into:       catalogue.Text(&t.topic),
 			Doc:        "New name of the topic; ${topic} and ${timestamp} stand for the old one and the time."},
@@ -88,7 +88,7 @@ func (t *logicalRouter) keys() []catalogue.Key {
 			Importance: catalogue.Low, Order: 1, Width: catalogue.Wide, DisplayName: "Topic regex",
 			Into: catalogue.Read(&t.topic.pattern, javaregex.Compile),
 			Doc:  "Regular expression that topic names must match as a whole to be changed; its groups are for topic.replacement."},
-		{Name: "topic.replacement", Type: catalogue.String, Required: true, Check: catalogue.NotEmpty,
+		{Name: "topic.replacement", SeenIn: catalogue.InTopics, Type: catalogue.String, Required: true, Check: catalogue.NotEmpty,
 			Importance: catalogue.Low, Order: 1, Width: catalogue.Wide, DisplayName: "Topic replacement",
 			Into: catalogue.Text(&t.topic.text),
 			Doc:  "New name of such a topic; $1 is the first group of topic.regex."},

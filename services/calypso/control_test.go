@@ -519,11 +519,46 @@ func answersHoldNoSecret(t *testing.T, s *Settings) {
 			"producer.override.sasl.jaas.config":      `org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="` + canary + `";`,
 			"misc.deadletterqueue.sasl.password":      canary,
 			"my.own.token":                            canary,
+			"my.own.bearer":                           canary,
+			"my.own.pass":                             canary,
+			"my.own.jaas.config":                      "x " + canary,
+			"my.own.header":                           "X-Auth: Bearer " + canary,
+			"my.own.url":                              "https://h/db?user=u&pass=" + canary,
+			"my.own.function":                         "https://h/api?code=" + canary,
+			"my.own.blob":                             "https://h/c?sv=1&sig=" + canary,
 			"database.initial.statements.credentials": canary,
 		})
 		maps.Copy(config, more)
+		if strings.HasPrefix(short, "Postgres") { // which has keys with a secret in their names
+			config["column.mask.hash.SHA-256.with.salt."+canary] = "secret.a.b"
+			config["column.mask.hash.MD9.with.salt."+canary] = "["
+		}
 		ask(http.MethodPut, "/connector-plugins/"+short+"/config/validate", config)
 		ask(http.MethodPut, "/connectors/secret-"+short+"/config", config)
+		delete(config, "column.mask.hash.MD9.with.salt."+canary)
+		ask(http.MethodPut, "/connectors/secret-"+short+"/config", config)
+		patched := ask(http.MethodPatch, "/connectors/secret-"+short+"/config",
+			map[string]string{"column.mask.hash.SHA-256.with.salt.********": "secret.a.c"})
+		if strings.HasPrefix(short, "Postgres") && !strings.Contains(patched, "secret.a.c") {
+			t.Errorf("a key with a mask in its name is not the one that was shown: %s", patched)
+		}
+		ask(http.MethodPost, "/v1/connectors/secret-"+short+":plan", map[string]any{"config": config})
+		ask(http.MethodGet, "/v1/connectors/secret-"+short+"/config-versions", nil)
+		// Where what a reference stands for would be seen by everybody.
+		for _, key := range []string{"topic.prefix", "topics", "transforms", "kusto.tables.topics.mapping",
+			"heartbeat.topics.prefix", "errors.deadletterqueue.topic.name", "consumer.override.group.id"} {
+			referring := maps.Clone(config)
+			referring[key] = "${env:CANARY_PASSWORD}"
+			ask(http.MethodPut, "/connector-plugins/"+short+"/config/validate", referring)
+			ask(http.MethodPut, "/connectors/secret-name/config", referring)
+		}
+		// Where it is not: these are hidden.
+		for _, key := range []string{"database.dbname", "slot.name", "publication.name", "table.include.list", "kusto.url"} {
+			referring := maps.Clone(config)
+			referring[key] = "${env:CANARY_PASSWORD}"
+			referring["topic.prefix"] = "referring"
+			ask(http.MethodPut, "/connectors/secret-behind-"+short+"/config", referring)
+		}
 		ask(http.MethodPost, "/v1/plugins/"+short+":validate", map[string]any{"config": config})
 		for _, key := range []string{"database.hostname", "kusto.url", "topics", "slot.name"} { // a URL where none belongs
 			wrong := maps.Clone(config)

@@ -208,13 +208,14 @@ func (s *configurations) PatchConnectorConfig(ctx context.Context,
 // keeps both, although the one in the configuration names nothing; here that one is left out.
 func (s *configurations) merged(request *connectorv1.PatchConnectorConfigRequest) (earlier state.Connector,
 	config map[string]string, plugin connector.Plugin, err error) {
-	if earlier, _, err = s.fleet.ours(request.GetName()); err != nil {
+	if earlier, plugin, err = s.fleet.ours(request.GetName()); err != nil {
 		return earlier, nil, plugin, err
 	}
+	meant := secret.MeantNames(plugin.Catalogue, earlier.Config)
 	merged := maps.Clone(earlier.Config)
 	maps.Copy(merged, request.GetConfig())
 	for _, key := range request.GetRemove() {
-		delete(merged, key)
+		delete(merged, cmp.Or(meant[key], key))
 	}
 	if slices.Contains(request.GetRemove(), "name") {
 		return earlier, nil, plugin, invalidField(connector.ReasonConfigInvalid, "remove",

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -43,10 +44,19 @@ func (s *configurations) PlanConnectorConfig(_ context.Context,
 	}
 	response.Consequences = []*connectorv1.Consequence{s.restartOf(earlier, plugin, v.Tasks)}
 	for _, following := range plugin.Catalogue.Consequences(s.fleet.classes.StoredValues(plugin, earlier), v.Values) {
-		response.Consequences = append(response.Consequences, &connectorv1.Consequence{
-			Effect: string(following.Effect), Keys: following.Keys, Detail: following.Doc})
+		response.Consequences = append(response.Consequences, &connectorv1.Consequence{Effect: string(following.Effect),
+			Keys: shownNames(plugin.Catalogue, following.Keys), Detail: following.Doc})
 	}
 	return response, nil
+}
+
+// shownNames are names of keys as callers may see them.
+func shownNames(keys *catalogue.Catalogue, names []string) []string {
+	shown := slices.Clone(names)
+	for i, name := range shown {
+		shown[i] = keys.ShownName(name)
+	}
+	return shown
 }
 
 // whole refuses a plan of what cannot be a whole configuration, such as the changed keys alone.
@@ -61,13 +71,14 @@ func whole(request *connectorv1.PlanConnectorConfigRequest) error {
 // keyChanges are the keys in which two configurations differ, secrets masked.
 func keyChanges(keys *catalogue.Catalogue, before, after map[string]string) []*connectorv1.KeyChange {
 	was, is := secret.Masked(keys, before), secret.Masked(keys, after)
+	wasNamed, isNamed := secret.ShownNames(keys, before), secret.ShownNames(keys, after)
 	var changes []*connectorv1.KeyChange
 	for _, key := range state.ChangedKeys(before, after) {
-		change := &connectorv1.KeyChange{Key: key}
-		if value, ok := was[key]; ok {
+		change := &connectorv1.KeyChange{Key: keys.ShownName(key)}
+		if value, ok := was[wasNamed[key]]; ok {
 			change.Old = &value
 		}
-		if value, ok := is[key]; ok {
+		if value, ok := is[isNamed[key]]; ok {
 			change.New = &value
 		}
 		changes = append(changes, change)

@@ -48,7 +48,7 @@ func (s *configurations) ListConfigVersions(_ context.Context,
 		}
 		response.Versions = append(response.Versions, &connectorv1.ConfigVersion{
 			Version: version.Version, Time: timestamppb.New(time.UnixMilli(version.Made)), Actor: version.Actor,
-			Config: secret.Masked(keys, version.Properties), ChangedKeys: version.Changed,
+			Config: secret.Masked(keys, version.Properties), ChangedKeys: shownNames(keys, version.Changed),
 		})
 	}
 	return response, nil

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -96,9 +97,9 @@ type Key struct {
 	Members Members
 	// Hidden keys are shown by forms only where they are set: other spellings, and what has no effect.
 	Hidden bool
-	// NamesKeys says that the items of the value are parts of the names of other keys (transforms names
-	// transforms.<item>.type): a reference is refused, since what is behind it would show in those names.
-	NamesKeys bool
+	// SeenIn says of what everybody sees the value is a part: a reference is refused, since what it stands for would
+	// be seen there. Empty means that what it stands for can be hidden.
+	SeenIn SeenIn
 	// Into is the variable that the value fills, by its type.
 	Into Target
 	// Consequences are what a change of the value leads to, besides that the tasks start again.
@@ -117,7 +118,23 @@ type Members struct {
 	// Only says that nothing reads other names, unless they are declared by themselves: all of them are warned of.
 	// Otherwise they may be whatever what reads the family takes.
 	Only bool
+	// Secret matches those names whose last group is a secret (column.mask.hash.MD5.with.salt.<salt>); nil if none is.
+	Secret *regexp.Regexp
 }
+
+// SeenIn is of what everybody sees, and other systems keep, that a value is a part.
+type SeenIn string
+
+const (
+	// InKeys: transforms names transforms.<item>.type.
+	InKeys SeenIn = "names other keys, in whose names"
+	// InTopics: topic.prefix begins the names of topics.
+	InTopics SeenIn = "names topics, in whose names"
+	// InTables: a mapping names the tables of a database.
+	InTables SeenIn = "names tables, in whose names"
+	// InGroups: consumer.override.group.id is the name of a consumer group.
+	InGroups SeenIn = "names a group, in whose name"
+)
 
 // Fault is the error of a Check, or of reading a value, in the very words of what Calypso replaces, which begin with a
 // capital letter.

@@ -405,3 +405,22 @@ func TestANewCheckRefusesNewConfigurationsAndWarnsOfThoseAcceptedBefore(t *testi
 		}
 	}
 }
+
+func TestAReferenceInANameThatEverybodySeesIsRefusedUnlessItWasAcceptedBefore(t *testing.T) {
+	keys, err := catalogue.New(nil, []catalogue.Key{{Name: "topic.prefix", SeenIn: catalogue.InTopics,
+		Type: catalogue.String, Doc: "Prefix."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, resolved := map[string]string{"topic.prefix": "${env:X}"}, map[string]string{"topic.prefix": "canary"}
+	_, _, problems := keys.ParseResolved(given, resolved)
+	if len(problems) != 1 || strings.Contains(problems[0].Message, "canary") ||
+		!strings.Contains(problems[0].Message, "names topics") {
+		t.Errorf("a new configuration: %v", problems)
+	}
+	values, warnings, problems := keys.ParseStored(given, resolved)
+	if len(problems) != 0 || len(warnings) != 1 || strings.Contains(warnings[0].Message, "canary") ||
+		values.Raw()["topic.prefix"] != "canary" {
+		t.Errorf("a stored one: %v %v %v", values.Raw(), warnings, problems)
+	}
+}

@@ -70,12 +70,8 @@ func (c *Catalogue) parse(given, resolved map[string]string, check func(Key, str
 					Harmless: true})
 		}
 		spelling[canonical] = name
-		if key.NamesKeys && given[name] != resolved[name] {
-			problems = append(problems,
-				Problem{Key: name,
-					Message: fmt.Sprintf(
-						"Invalid value %s for configuration %s: this value names other keys, in whose names what a reference stands for would be seen: write the names themselves",
-						abbreviate(given[name]), name)})
+		if key.SeenIn != "" && given[name] != resolved[name] {
+			problems = append(problems, Problem{Key: name, Message: key.seen(name, given[name])})
 			continue
 		}
 		values.given[canonical] = key.parsed(resolved[name])
@@ -131,6 +127,13 @@ func (k Key) isDefault(value string) bool {
 		return value == *k.Default
 	}
 	return strings.EqualFold(value, *k.Default)
+}
+
+// seen words the refusal of a reference whose value everybody would see.
+func (k Key) seen(name, given string) string {
+	return fmt.Sprintf(
+		"Invalid value %s for configuration %s: this value %s what a reference stands for would be seen: write the names themselves",
+		abbreviate(given), name, k.SeenIn)
 }
 
 // invalid words a bad value as Kafka's ConfigException or Debezium's Field does, without showing secrets.

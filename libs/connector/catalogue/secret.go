@@ -16,6 +16,27 @@ var looksSecret = regexp.MustCompile(`(?i)` + secretWord + `|authorization|cooki
 // secretWords are long enough that a word that is nearly one of them is hardly another one.
 var secretWords = []string{"password", "passphrase", "credential"}
 
+// SecretInName is what of a key's name is a secret, "" if nothing is: names of a few families have one.
+func (c *Catalogue) SecretInName(name string) string {
+	key, ok := c.Lookup(name)
+	if !ok || key.Members.Secret == nil {
+		return ""
+	}
+	found := key.Members.Secret.FindStringSubmatch(strings.TrimPrefix(name, strings.TrimSuffix(key.Name, "*")))
+	if found == nil {
+		return ""
+	}
+	return found[len(found)-1]
+}
+
+// ShownName is a key's name as callers may see it: what of it is a secret, with which it ends, is masked.
+func (c *Catalogue) ShownName(name string) string {
+	if secret := c.SecretInName(name); secret != "" {
+		return strings.TrimSuffix(name, secret) + Mask
+	}
+	return name
+}
+
 // LooksSecret reports whether the name of an undeclared key suggests that its value is a secret, slips included.
 func LooksSecret(name string) bool {
 	if looksSecret.MatchString(name) {

@@ -20,6 +20,12 @@ func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Value
 		if !known {
 			continue
 		}
+		if key.SeenIn != "" && key.SeenIn != InKeys && given[name] != resolved[name] {
+			outdated = append(outdated, Problem{Key: name, Outdated: true, Message: fmt.Sprintf(
+				"%s. As the configuration was accepted before, it is read as before; new ones with it are refused: change it.",
+				key.seen(name, given[name]))})
+			given[name] = resolved[name]
+		}
 		problem := key.check(resolved[name])
 		if problem == "" {
 			continue

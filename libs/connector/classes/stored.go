@@ -76,5 +76,9 @@ func (c *Classes) TaskCount(plugin connector.Plugin, of state.Connector) int {
 func (c *Classes) Warnings(plugin connector.Plugin, config map[string]string) []catalogue.Problem {
 	_, warnings, _ := parseStored(plugin, config, config)
 	warnings = slices.DeleteFunc(warnings, func(p catalogue.Problem) bool { return p.Harmless })
-	return append(warnings, doubtfulReferences(config)...)
+	secrets := secret.Of(plugin.Catalogue, config, config, nil)
+	for i, warning := range warnings {
+		warnings[i] = secrets.HideIn(plugin.Catalogue, warning, config)
+	}
+	return append(warnings, doubtfulReferences(plugin.Catalogue, config)...)
 }

@@ -33,7 +33,7 @@ type Checked struct {
 // Validate checks a configuration against a plugin's catalogue, with references resolved, and asks for the number of
 // tasks. earlier is what masks stand for.
 func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]string) Checked {
-	if problem := tooLarge(config); problem != nil {
+	if problem := tooLarge(plugin.Catalogue, config); problem != nil {
 		return Checked{Config: config, Keys: plugin.Catalogue, Problems: []catalogue.Problem{*problem}}
 	}
 	full, problems := secret.Unmasked(plugin.Catalogue, config, earlier)
@@ -49,10 +49,13 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 	secrets := secret.Of(plugin.Catalogue, full, resolved, behind)
 	for _, problem := range wrong {
 		if _, unresolved := faults[problem.Key]; !unresolved {
-			problems = append(problems, secrets.HideIn(problem, full)) // which quotes the value, and a URL in it its password
+			problems = append(problems, secrets.HideIn(plugin.Catalogue, problem, full)) // which quotes the value, and a URL in it its password
 		}
 	}
-	result.Warnings = append(result.Warnings, doubtfulReferences(full)...)
+	for i, warning := range result.Warnings {
+		result.Warnings[i] = secrets.HideIn(plugin.Catalogue, warning, full)
+	}
+	result.Warnings = append(result.Warnings, doubtfulReferences(plugin.Catalogue, full)...)
 	result.Problems = problems
 	if len(problems) > 0 {
 		result.Problems = append(problems, furtherProblems(plugin, result.Values, problems, secrets, full)...)
@@ -62,7 +65,7 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 	switch {
 	case err != nil:
 		for _, problem := range problemsOf(err) {
-			result.Problems = append(result.Problems, secrets.HideIn(problem, full))
+			result.Problems = append(result.Problems, secrets.HideIn(plugin.Catalogue, problem, full))
 		}
 	case tasks < 1:
 		result.Tasks = 1
@@ -96,11 +99,12 @@ func furtherProblems(plugin connector.Plugin, v catalogue.Values, found []catalo
 }
 
 // doubtfulReferences warns of what looks like a reference and is none.
-func doubtfulReferences(config map[string]string) (warnings []catalogue.Problem) {
+func doubtfulReferences(keys *catalogue.Catalogue, config map[string]string) (warnings []catalogue.Problem) {
+	shown := secret.ShownNames(keys, config)
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		for _, reference := range secret.UnknownReferences(config[key]) {
-			warnings = append(warnings, catalogue.Problem{Key: key, Message: fmt.Sprintf(
-				"%s: %s is taken as it stands: there is no such provider of references; there are dir, env and file, such as ${file:/path:key}", key, reference)})
+			warnings = append(warnings, catalogue.Problem{Key: shown[key], Message: fmt.Sprintf(
+				"%s: %s is taken as it stands: there is no such provider of references; there are dir, env and file, such as ${file:/path:key}", shown[key], reference)})
 		}
 	}
 	return warnings
@@ -123,7 +127,7 @@ func problemsOf(err error) []catalogue.Problem {
 }
 
 // tooLarge names the largest key of a configuration that is larger than allowed.
-func tooLarge(config map[string]string) *catalogue.Problem {
+func tooLarge(keys *catalogue.Catalogue, config map[string]string) *catalogue.Problem {
 	size, largest := 0, ""
 	for key, value := range config {
 		size += len(key) + len(value)
@@ -134,6 +138,7 @@ func tooLarge(config map[string]string) *catalogue.Problem {
 	if size <= maxConfig {
 		return nil
 	}
+	largest = keys.ShownName(largest)
 	return &catalogue.Problem{Key: largest, Message: fmt.Sprintf(
 		"The configuration has %d bytes, more than the %d that are allowed; the largest key is %.200s", size,
 		maxConfig, largest)}

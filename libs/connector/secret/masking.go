@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,9 +14,10 @@ import (
 const mask = catalogue.Mask
 
 // Masked is a configuration as callers may see it: every value as it was given, but secrets that are not references,
-// and secrets within values.
+// and secrets within values and within the names of keys.
 func Masked(keys *catalogue.Catalogue, config map[string]string) map[string]string {
 	shown := make(map[string]string, len(config))
+	names := ShownNames(keys, config)
 	for key, value := range config {
 		switch {
 		case !keys.Secret(key):
@@ -23,15 +25,40 @@ func Masked(keys *catalogue.Catalogue, config map[string]string) map[string]stri
 		case value != "" && !IsReference(value):
 			value = mask
 		}
-		shown[key] = value
+		shown[names[key]] = value
 	}
 	return shown
+}
+
+// ShownNames are the names of a configuration's keys as callers may see them. Those that only a secret tells apart are
+// numbered: …salt.********, …salt.********-2.
+func ShownNames(keys *catalogue.Catalogue, config map[string]string) map[string]string {
+	shown := make(map[string]string, len(config))
+	count := map[string]int{}
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		name := keys.ShownName(key)
+		if count[name]++; count[name] > 1 {
+			name += fmt.Sprintf("-%d", count[name])
+		}
+		shown[key] = name
+	}
+	return shown
+}
+
+// MeantNames are the names of a configuration's keys by what callers see of them.
+func MeantNames(keys *catalogue.Catalogue, config map[string]string) map[string]string {
+	meant := make(map[string]string, len(config))
+	for key, shown := range ShownNames(keys, config) {
+		meant[shown] = key
+	}
+	return meant
 }
 
 // Unmasked puts the earlier value where the configuration of a secret is the mask. A mask without an earlier value is a
 // problem: the secret itself is needed.
 func Unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (full map[string]string,
 	problems []catalogue.Problem) {
+	config, problems = unmaskedNames(keys, config, earlier)
 	full = maps.Clone(config)
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		value, ok := earlier[key]
@@ -51,4 +78,25 @@ func Unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (ful
 		full[key] = value
 	}
 	return full, problems
+}
+
+// unmaskedNames puts the earlier name where that of a key has the mask.
+func unmaskedNames(keys *catalogue.Catalogue, config, earlier map[string]string) (named map[string]string,
+	problems []catalogue.Problem) {
+	meant := MeantNames(keys, earlier)
+	named = maps.Clone(config)
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		if !strings.HasPrefix(keys.SecretInName(key), mask) {
+			continue
+		}
+		name, ok := meant[key]
+		if !ok {
+			problems = append(problems, catalogue.Problem{Key: key, Message: "Invalid configuration " + key +
+				": its name has the mask shown in place of a secret, and there is no earlier key of that name; give the secret"})
+			continue
+		}
+		delete(named, key)
+		named[name] = config[key]
+	}
+	return named, problems
 }

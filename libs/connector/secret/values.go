@@ -46,6 +46,11 @@ func Of(keys *catalogue.Catalogue, given, resolved map[string]string, behind []s
 			}
 		}
 	}
+	for key := range given {
+		if secret := keys.SecretInName(key); len(secret) >= shortest && !shown[secret] {
+			secrets = append(secrets, secret)
+		}
+	}
 	for _, secret := range behind {
 		if len(secret) >= shortest && !shown[secret] {
 			secrets = append(secrets, secret)
@@ -93,12 +98,18 @@ func (s Values) Hide(text string) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// HideIn is a problem with its secrets taken out, also out of its key where that is not one of the configuration's own.
-func (s Values) HideIn(problem catalogue.Problem, config map[string]string) catalogue.Problem {
-	key := problem.Key
-	if _, given := config[key]; !given {
-		key = s.Hide(key)
+// HideIn is a problem with its secrets taken out, also out of its key: as the configuration shows it where it is one
+// of its own.
+func (s Values) HideIn(keys *catalogue.Catalogue, problem catalogue.Problem,
+	config map[string]string) catalogue.Problem {
+	key := s.Hide(problem.Key)
+	if _, given := config[problem.Key]; given {
+		key = ShownNames(keys, config)[problem.Key]
 	}
-	problem.Key, problem.Message = key, s.Hide(problem.Message)
+	message := problem.Message
+	if key != problem.Key { // a secret of three letters is hidden with the name that has it
+		message = strings.ReplaceAll(message, problem.Key, key)
+	}
+	problem.Key, problem.Message = key, s.Hide(message)
 	return problem
 }

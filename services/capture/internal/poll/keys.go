@@ -118,7 +118,7 @@ func (s *reading) keys() []catalogue.Key {
 			DisplayName: "Metadata Change Monitoring Interval (ms)",
 			Into:        catalogue.Milliseconds(&s.tableInterval),
 			Doc:         "How often in milliseconds new tables are looked for."},
-		{Name: "topic.prefix", Type: catalogue.String, Required: true, Check: debezium.TopicPrefix,
+		{Name: "topic.prefix", SeenIn: catalogue.InTopics, Type: catalogue.String, Required: true, Check: debezium.TopicPrefix,
 			Importance: catalogue.High,
 			Group:      connectorGroup, Width: catalogue.Middle, DisplayName: "Topic Prefix",
 			Into: catalogue.Text(&s.prefix),

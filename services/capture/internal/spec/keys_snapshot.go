@@ -90,7 +90,7 @@ func (r *reading) snapshotKeys() []catalogue.Key {
 			DisplayName: "Snapshot lock timeout (ms)",
 			Into:        catalogue.Milliseconds(&r.Snapshot.LockTimeout),
 			Doc:         "Longest time in milliseconds to wait for a table lock."},
-		{Name: "snapshot.select.statement.overrides", NamesKeys: true, Type: catalogue.String, Importance: catalogue.Medium,
+		{Name: "snapshot.select.statement.overrides", SeenIn: catalogue.InKeys, Type: catalogue.String, Importance: catalogue.Medium,
 			Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Wide,
 			DisplayName: "List of tables where the default select statement used during snapshotting should be overridden.",
 			Into:        catalogue.Strings(&r.overridden),
