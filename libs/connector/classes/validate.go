@@ -92,7 +92,7 @@ func furtherProblems(plugin connector.Plugin, v catalogue.Values, found []catalo
 	}
 	for _, problem := range problemsOf(err) {
 		if !wrong[problem.Key] {
-			all = append(all, secrets.HideIn(problem, config))
+			all = append(all, secrets.HideIn(plugin.Catalogue, problem, config))
 		}
 	}
 	return all
