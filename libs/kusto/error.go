@@ -27,6 +27,9 @@ type Error struct {
 	Stranger bool
 	// Permanent says that the same request will fail again.
 	Permanent bool
+	// Doubtful says that Permanent is a guess from a status of 400 to 499: neither is the code known nor does
+	// the service say itself whether the failure lasts. Gateways give such answers while they are set up.
+	Doubtful bool
 	// RetryAfter is how long the service asks to wait, 0 if it does not say.
 	RetryAfter time.Duration
 	Message    string
@@ -61,6 +64,12 @@ func Permanent(err error) bool {
 	var e *Error
 	var trust *UntrustedHostError
 	return errors.As(err, &e) && e.Permanent || errors.As(err, &trust)
+}
+
+// Doubtful says that Permanent says so of err without being sure: it is worth trying again for a while.
+func Doubtful(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Doubtful
 }
 
 // Unauthorized says that the service knows us and refuses, or does not know us.
@@ -180,6 +189,7 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		// it does not speak for it.
 		refuses := status >= 400 && status < 500 && status != 408 && status != 429
 		e.Permanent = other == "" && refuses && (permanent || !known)
+		e.Doubtful = e.Permanent && !known
 	}
 	if why != nil {
 		e.Message, e.Err = redact(o.explain(err.Error(), why)), errors.Join(err, why)
@@ -191,7 +201,7 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		e.Message = redact(fmt.Sprintf("%s: its certificate is signed by %s, which is not trusted", why, issuer))
 	}
 	if m, known := meaningOf(e); known {
-		e.Permanent = m.verdict.lasts()
+		e.Permanent, e.Doubtful = m.verdict.lasts(), false
 	}
 	if e.Message == "" && strings.Contains(err.Error(), "currently not trusted") {
 		e.Permanent = true

@@ -115,7 +115,7 @@ func TestErrorsKeepWhatTheServiceSaid(t *testing.T) {
 			`{"error":{"code":"BadRequest_EntityNotFound","message":"Request is invalid","@message":"Entity ID 'T' of kind 'Table' was not found.","@permanent":true}}`)
 	})
 	_, err := c.Manage(t.Context(), "db", ".show table ['T'] cslschema")
-	if !Permanent(err) || !NotFound(err) || Unauthorized(err) ||
+	if !Permanent(err) || Doubtful(err) || !NotFound(err) || Unauthorized(err) ||
 		!strings.Contains(err.Error(), "'.show table ['T'] cslschema'") || !strings.Contains(err.Error(), "Entity ID 'T'") {
 		t.Errorf("%v", err)
 	}
@@ -125,6 +125,13 @@ func TestErrorsKeepWhatTheServiceSaid(t *testing.T) {
 	})
 	if _, err := c.Manage(t.Context(), "db", ".show tables"); Permanent(err) || RetryAfter(err) != 7*time.Second {
 		t.Errorf("%v", err)
+	}
+	c = serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"error":{"code":"Surprise_Unheard","message":"Not now"}}`)
+	})
+	if _, err := c.Manage(t.Context(), "db", ".show tables"); !Permanent(err) || !Doubtful(err) {
+		t.Errorf("a refusal of a kind that is not known: %v, doubtful %t", err, Doubtful(err))
 	}
 	c = serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	if _, err := c.Manage(t.Context(), "db", ".show tables"); !Unauthorized(err) {

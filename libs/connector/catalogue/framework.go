@@ -145,7 +145,8 @@ func (s *Sink) Keys() []Key {
 		TransformsKey + ".*":     {Effect: RowsChange, Doc: shaped},
 	})
 	return append(shared,
-		Key{Name: "topics", SeenIn: InTopics, Type: List, Default: Default(""), Importance: High, Group: groupCommon, Width: Wide,
+		Key{Name: "topics", SeenIn: InTopics, Type: List, Default: Default(""), Importance: High,
+			Group: groupCommon, Width: Wide,
 			DisplayName: "Topics", Into: Strings(&s.Topics),
 			Doc: "Topics to consume, separated by commas. Either topics or topics.regex is set.",
 			Consequences: []Consequence{{Effect: TopicsAdded, Items: Grows, Doc: topicsAdded},

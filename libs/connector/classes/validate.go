@@ -49,7 +49,8 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 	secrets := secret.Of(plugin.Catalogue, full, resolved, behind)
 	for _, problem := range wrong {
 		if _, unresolved := faults[problem.Key]; !unresolved {
-			problems = append(problems, secrets.HideIn(plugin.Catalogue, problem, full)) // which quotes the value, and a URL in it its password
+			// It quotes the value, and a URL in it its password.
+			problems = append(problems, secrets.HideIn(plugin.Catalogue, problem, full))
 		}
 	}
 	for i, warning := range result.Warnings {

@@ -5,7 +5,8 @@
 //
 // Guarantees. An outage is waited for without end unless the user bounds that
 // (errors.retry.max.time.ms). What Permanent marks, and what the service calls permanent, is never
-// repeated. A context that ends ends the waiting with its cause.
+// repeated; a refusal of a kind that is not known is repeated for ten minutes. A context that ends
+// ends the waiting with its cause.
 //
 // It differs from capture's package of the same name, which restarts whole sessions and ends the
 // task at an error that no rule covers; the reason is given there.

@@ -18,6 +18,8 @@ type Retrier struct {
 	shown *status.Troubles
 	// limit is after how long an outage is given up; 0 never. longest is the longest pause between two attempts.
 	limit, longest time.Duration
+	// doubt is how long an answer is waited out that refuses for a reason that is not known.
+	doubt time.Duration
 	// retrying is called with what is tried again, and with nil when it has succeeded.
 	retrying func(error)
 	// fail is told that the retrier itself has failed.
@@ -25,7 +27,7 @@ type Retrier struct {
 }
 
 func New(shown *status.Troubles, limit, longest time.Duration, retrying, fail func(error)) *Retrier {
-	return &Retrier{shown: shown, limit: limit, longest: longest, retrying: retrying, fail: fail}
+	return &Retrier{shown: shown, limit: limit, longest: longest, doubt: doubtPatience, retrying: retrying, fail: fail}
 }
 
 // Do runs call until it succeeds, fails for good, or the user's patience with an outage ends.
@@ -44,11 +46,14 @@ func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) erro
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case IsPermanent(err), kusto.Permanent(err):
+		case IsPermanent(err), kusto.Permanent(err) && !kusto.Doubtful(err):
 			return err
 		}
 		if since.IsZero() {
 			since = time.Now()
+		}
+		if kusto.Doubtful(err) && time.Since(since) > r.doubt {
+			return Permanent(fmt.Errorf("tried for %s, since this answer is not known: %w", r.doubt, err))
 		}
 		if r.limit > 0 && time.Since(since) > r.limit {
 			return Permanent(fmt.Errorf("tried for %s (errors.retry.max.time.ms): %w", r.limit, err))
@@ -64,6 +69,9 @@ func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) erro
 		pause = min(2*pause, r.longest)
 	}
 }
+
+// doubtPatience is longer than a gateway or a cluster takes to be set up or moved.
+const doubtPatience = 10 * time.Minute
 
 const (
 	// watchInterval is how often a call that has not returned is checked, answerPatience how long

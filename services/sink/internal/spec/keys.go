@@ -86,7 +86,8 @@ func (r *reading) authKeys() []catalogue.Key {
 
 func (r *reading) tableKeys() []catalogue.Key {
 	return []catalogue.Key{
-		{Name: "kusto.tables.topics.mapping", SeenIn: catalogue.InTables, Type: catalogue.String, Required: true, Importance: catalogue.High,
+		{Name: "kusto.tables.topics.mapping", SeenIn: catalogue.InTables, Type: catalogue.String,
+			Required: true, Importance: catalogue.High,
 			Group: groupTables,
 			Check: func(text string) error { _, err := route.Parse(text); return err },
 			Into:  catalogue.Read(&r.Routes, route.Parse),
@@ -243,7 +244,8 @@ func (r *reading) deliveryKeys() []catalogue.Key {
 			Importance: catalogue.Low, Group: groupConsumer,
 			Into: catalogue.Family(&r.framework.Consumer),
 			Doc:  "A setting of the connector's consumer, by Kafka's name: group.id, auto.offset.reset, isolation.level (read_committed by default), session.timeout.ms, heartbeat.interval.ms, metadata.max.age.ms (how often new partitions, and with topics.regex new topics, are looked for, 10000 by default and at least 1000), fetch.max.wait.ms, fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes, client.id, client.rack, and group.protocol: consumer has the brokers share the partitions out (KIP-848, Kafka 4.0 and later). Others have no effect, which a warning says."},
-		{Name: "consumer.override.group.id", SeenIn: catalogue.InGroups, Type: catalogue.String, Importance: catalogue.Low, Group: groupConsumer,
+		{Name: "consumer.override.group.id", SeenIn: catalogue.InGroups, Type: catalogue.String,
+			Importance: catalogue.Low, Group: groupConsumer,
 			Into: catalogue.Elsewhere(),
 			Doc:  "Consumer group of the tasks, which keeps their offsets; connect-<connector> if it is not set.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.NewOffsets,

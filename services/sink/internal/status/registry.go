@@ -129,7 +129,7 @@ type Holding struct {
 // NewTask is the progress of a task that has done nothing yet. guarantee says in a sentence what delivery it has.
 func NewTask(env connector.TaskEnv, held *memory.Share, guarantee string) *Task {
 	return &Task{env: env, memory: held, guarantee: guarantee, partitions: map[batch.Source]*Progress{},
-		Troubles: newTroubles(env.Hidden)}
+		Troubles: NewTroubles(env.Hidden)}
 }
 
 func (p *Task) partition(tp batch.Source) *Progress {

@@ -29,7 +29,8 @@ type Troubles struct {
 	last    Failure
 }
 
-func newTroubles(hidden func(string) string) *Troubles {
+// NewTroubles has none; hidden takes secrets out of what is shown.
+func NewTroubles(hidden func(string) string) *Troubles {
 	return &Troubles{all: map[*Trouble]bool{}, hidden: hidden}
 }
 
