@@ -27,6 +27,8 @@ type Loop struct {
 	// unread is set while fetching fails, which failing says.
 	unread  bool
 	failing status.Trouble
+	// outside is set where fetching fails because the task is not in its group.
+	outside bool
 }
 
 // New makes the loop of a membership. ctx ends with the task.
@@ -40,6 +42,9 @@ func (l *Loop) Run() {
 	for l.ctx.Err() == nil {
 		l.poll().EachPartition(l.hand)
 		l.member.Client.AllowRebalance()
+		if l.outside && l.member.InGroup() {
+			l.readable() // records may be long in coming
+		}
 		if l.topics.Look(l.ctx); l.topics.Rejoin() {
 			l.readable()
 			return
@@ -80,7 +85,7 @@ func (l *Loop) hand(f kgo.FetchTopicPartition) {
 // readable takes back that fetching fails.
 func (l *Loop) readable() {
 	if l.unread {
-		l.unread = false
+		l.unread, l.outside = false, false
 		l.of.Status.Troubles.Over(&l.failing)
 		l.of.Env.Retrying(nil)
 	}
@@ -106,6 +111,11 @@ func (l *Loop) failed(f kgo.FetchTopicPartition) {
 				f.Partition, f.Topic, l.of.Spec.Group, f.Err, l.of.Env.Connector))
 	default:
 		l.unread = true
+		_, l.outside = errors.AsType[*kgo.ErrGroupSession](f.Err)
+		if errors.Is(f.Err, kerr.InconsistentGroupProtocol) {
+			f.Err = fmt.Errorf("%w Another consumer is in group %s and knows none of the ways in which this one shares partitions out, such as cooperative-sticky: stop it, or set consumer.override.group.id to a group of the connector's own",
+				f.Err, l.of.Spec.Group)
+		}
 		l.of.Status.Troubles.Retrying(&l.failing, f.Err)
 		from := "topic " + f.Topic
 		if f.Topic == "" { // it is about the group, or all brokers

@@ -30,6 +30,7 @@ type assignment struct {
 
 // assigned begins partitions where the group's last commit of them ended, with the cuts recorded there.
 func (m *Membership) assigned(added map[string][]int32) {
+	m.group.in.Store(true)
 	if len(added) == 0 {
 		return
 	}

@@ -51,6 +51,7 @@ type Membership struct {
 
 	notes  commitNotes
 	member *partition.Member
+	group  standing
 	// beside looks after the topics until it is left, committing commits until its partitions have ended.
 	beside, committing contain.Waiting
 	// left ends what runs beside, committed the committer.
@@ -71,7 +72,7 @@ func Join(ctx context.Context, of Task) (*Membership, error) {
 	}
 	var err error
 	m.Client, err = of.Env.Kafka(append(options(of),
-		kgo.OnPartitionsAssigned(callback("assignment of partitions", m.assigned)),
+		kgo.WithHooks(&m.group), kgo.OnPartitionsAssigned(callback("assignment of partitions", m.assigned)),
 		kgo.OnPartitionsRevoked(callback("revocation of partitions", m.revoked)),
 		kgo.OnPartitionsLost(callback("loss of partitions", m.lost)))...)
 	if err != nil {
@@ -110,6 +111,9 @@ func (m *Membership) run(commits *partition.Committer) {
 		m.beside.Go("watch of open transactions", func() { m.Topics.WatchTransactions(member) }, m.of.Fail)
 	}
 }
+
+// InGroup reports whether the group has the task as a member, whether or not it has any partition.
+func (m *Membership) InGroup() bool { return m.group.in.Load() }
 
 // instance is the task's name in the group.
 func instance(env connector.TaskEnv) string { return fmt.Sprintf("task-%d", env.Task) }
