@@ -225,6 +225,11 @@ func TestALedgerIsFullWhenAnotherCutMightNotFitIntoACommit(t *testing.T) {
 			if full, want := l.Full(), len(l.Metadata()) > MaxMetadata-16; full != want {
 				t.Fatalf("%d cuts, %d bytes: %v", len(l.cuts), len(l.Metadata()), full)
 			}
+			// offset.metadata.max.bytes of Event Hubs, which users cannot raise
+			// (apache-kafka-troubleshooting-guide).
+			if len(l.Metadata()) > 1024 {
+				t.Fatalf("%d cuts take %d bytes, which Event Hubs refuses", len(l.cuts), len(l.Metadata()))
+			}
 			if l.Full() {
 				return
 			}
