@@ -17,9 +17,9 @@ const patience = 2 * time.Second
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 // GRPC connects to address (host:port) as a client of gRPC does, with TLS if secured, and says what
-// else answers there: a *Stranger, a *Mute or an error of TLS that shows it. It is nil where a server
-// of HTTP/2 answers, and where nobody can be asked: it is for the time after a call has failed, whose
-// error says the rest.
+// else answers there: an *OtherServerError, a *SilentServerError or an error of TLS that shows it.
+// It is nil where a server of HTTP/2 answers, and where nobody can be asked: it is for the time after
+// a call has failed, whose error says the rest.
 func GRPC(ctx context.Context, address, meant string, secured bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

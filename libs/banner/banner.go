@@ -32,8 +32,8 @@ const (
 	Other
 )
 
-// Stranger is the error that another server answers.
-type Stranger struct {
+// OtherServerError is the error that another server answers.
+type OtherServerError struct {
 	// Meant names the server that is meant, such as PostgreSQL.
 	Meant string
 	// Address is host:port.
@@ -42,11 +42,11 @@ type Stranger struct {
 	Said []byte
 }
 
-func (s *Stranger) Error() string {
+func (s *OtherServerError) Error() string {
 	return fmt.Sprintf("what answers at %s is not %s but %s", s.Address, s.Meant, Describe(s.Said))
 }
 
-// Reader reads from a new connection. Its error is a *Stranger as soon as judge says of the bytes
+// Reader reads from a new connection. Its error is an *OtherServerError as soon as judge says of the bytes
 // that have come so far that another server sent them; judge is not asked again after it has
 // decided.
 type Reader struct {
@@ -85,7 +85,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	r.said = append(r.said, came[:n]...)
 	switch r.judge(r.said) {
 	case Other:
-		return 0, &Stranger{r.meant, r.conn.RemoteAddr().String(), r.whole(err)}
+		return 0, &OtherServerError{r.meant, r.conn.RemoteAddr().String(), r.whole(err)}
 	case Meant:
 		r.decided, r.said = true, nil
 	}

@@ -20,8 +20,8 @@ import (
 type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // HTTP makes requests over connections whose first bytes are looked at: where what answers speaks
-// neither HTTP nor, if that is asked for, TLS, the error is a *Stranger or a *Mute. It sets base's
-// DialContext, so that base is not to be used otherwise. meant names the server that is meant.
+// neither HTTP nor, if that is asked for, TLS, the error is an *OtherServerError or a *SilentServerError.
+// It sets base's DialContext, so that base is not to be used otherwise. meant names the server that is meant.
 func HTTP(base *http.Transport, meant string) http.RoundTripper {
 	base.DialContext = dialHTTP(base.DialContext, meant)
 	return recognising{base}
@@ -32,10 +32,10 @@ type recognising struct{ *http.Transport }
 // RoundTrip leaves out what net/http says around the error of another server.
 func (r recognising) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := r.Transport.RoundTrip(request)
-	if other, ok := errors.AsType[*Stranger](err); ok {
+	if other, ok := errors.AsType[*OtherServerError](err); ok {
 		return nil, other
 	}
-	if mute, ok := errors.AsType[*Mute](err); ok {
+	if mute, ok := errors.AsType[*SilentServerError](err); ok {
 		return nil, mute
 	}
 	return response, err
@@ -93,7 +93,7 @@ func (a *asking) Write(p []byte) (int, error) {
 // Read looks at the answer's first bytes.
 func (a *asking) Read(p []byte) (int, error) {
 	n, err := a.answer.Read(p)
-	other, strange := errors.AsType[*Stranger](err)
+	other, strange := errors.AsType[*OtherServerError](err)
 	switch {
 	case n > 0:
 		a.heard = true
@@ -102,7 +102,7 @@ func (a *asking) Read(p []byte) (int, error) {
 	case strange:
 		other.Meant = a.meant + " without TLS"
 	case err != nil && !a.heard && a.asked.Load() != nothing && hungUp(err):
-		err = &Mute{a.meant, a.RemoteAddr().String(), err}
+		err = &SilentServerError{a.meant, a.RemoteAddr().String(), err}
 	}
 	return n, err
 }
@@ -126,26 +126,26 @@ func (a *asking) judge(said []byte) Verdict {
 	return Meant
 }
 
-// Mute is the error of a server that takes the connection and the question, and ends the connection
+// SilentServerError is the error of a server that takes the connection and the question, and ends the connection
 // without a word.
-type Mute struct {
+type SilentServerError struct {
 	// Meant names the server that is meant, and Address is host:port.
 	Meant, Address string
 	err            error
 }
 
-func (m *Mute) Error() string {
+func (m *SilentServerError) Error() string {
 	return fmt.Sprintf(
 		"%s takes the connection and ends it without an answer (%v), as other servers do (PostgreSQL, Kafka) that are asked for %s, or a proxy without a server behind it",
 		m.Address, m.err, m.Meant)
 }
 
-func (m *Mute) Unwrap() error { return m.err }
+func (m *SilentServerError) Unwrap() error { return m.err }
 
 // Wrong reports whether an error is that another server answered, or one without a word.
 func Wrong(err error) bool {
-	_, other := errors.AsType[*Stranger](err)
-	_, mute := errors.AsType[*Mute](err)
+	_, other := errors.AsType[*OtherServerError](err)
+	_, mute := errors.AsType[*SilentServerError](err)
 	return other || mute
 }
 

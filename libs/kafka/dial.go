@@ -14,7 +14,7 @@ import (
 const longestAnswer = 100 << 20
 
 // dialer connects to brokers, with TLS unless settings is nil. The first read of a connection, or
-// with TLS the dialling itself, fails with a *banner.Stranger where something else than a broker
+// with TLS the dialling itself, fails with an *banner.OtherServerError where something else than a broker
 // answers. control may refuse addresses (net.Dialer's); nil lets all pass.
 func dialer(settings *tls.Config, control func(network, address string, c syscall.RawConn) error) func(
 	ctx context.Context, network, address string) (net.Conn, error) {

@@ -48,7 +48,7 @@ func (r *Reach) OnBrokerRead(m kgo.BrokerMetadata, key int16, _ int, _, _ time.D
 			r.why.Store(nil)
 		}
 	case key == first && !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed):
-		if _, other := errors.AsType[*banner.Stranger](err); !other {
+		if _, other := errors.AsType[*banner.OtherServerError](err); !other {
 			err = fmt.Errorf("%s takes the connection and does not answer as a broker of Kafka: %w",
 				net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port))), err)
 		}

@@ -23,8 +23,8 @@ type Error struct {
 	Status int
 	// Silent is the host that gave no answer, if none came.
 	Silent string
-	// Stranger says that something else than the service answered, or hung up.
-	Stranger bool
+	// OtherServer says that something else than the service answered, or hung up.
+	OtherServer bool
 	// Permanent says that the same request will fail again.
 	Permanent bool
 	// Doubtful says that Permanent is a guess from a status of 400 to 499: neither is the code known nor does
@@ -182,7 +182,7 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		e.Message = redact(message)
 		other := o.otherwise()
 		if other != "" {
-			e.Message, e.Stranger = other+elsewhere, true
+			e.Message, e.OtherServer = other+elsewhere, true
 		}
 		// The service's word of itself counts of a request that it refuses, where nothing more is known
 		// of what it answers: its own failures (5xx) pass, whatever it calls them. What stands before
@@ -194,7 +194,7 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 	if why != nil {
 		e.Message, e.Err = redact(o.explain(err.Error(), why)), errors.Join(err, why)
 		if banner.Wrong(why) { // the SDK's words around it say less
-			e.Message, e.Stranger = redact(why.Error()+elsewhere), true
+			e.Message, e.OtherServer = redact(why.Error()+elsewhere), true
 		}
 	}
 	if issuer := UnknownAuthority(why); issuer != "" {

@@ -34,7 +34,7 @@ func ObstacleOf(err error) Obstacle {
 		return Unrelated
 	}
 	switch verdict := VerdictOf(e); {
-	case e.Stranger:
+	case e.OtherServer:
 		return Mistaken
 	case e.Status == http.StatusTooManyRequests, strings.Contains(e.Code, "Throttl"),
 		strings.Contains(e.Code, "TooManyRequests"), e.Code == "ServerBusy":

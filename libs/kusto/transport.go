@@ -306,7 +306,7 @@ func (w *Watch) Unanswered(patience time.Duration) error {
 		return nil
 	}
 	if err := o.why(); err != nil {
-		return &Error{Op: "wait for Azure Data Explorer", Silent: o.silentHost(), Stranger: banner.Wrong(err),
+		return &Error{Op: "wait for Azure Data Explorer", Silent: o.silentHost(), OtherServer: banner.Wrong(err),
 			Message: redact(err.Error())}
 	}
 	return nil

@@ -76,7 +76,7 @@ func telling(err error) int {
 	if tlsRemedy(err) != "" {
 		return 1
 	}
-	if _, ok := errors.AsType[*banner.Stranger](err); ok {
+	if _, ok := errors.AsType[*banner.OtherServerError](err); ok {
 		return 3
 	}
 	return 4
@@ -158,7 +158,7 @@ func refusal(c Config, op string, pg *pgconn.PgError) error {
 
 // unreachable is what stands between a client and the server: decisive is what tells most of all that the attempts met.
 func unreachable(op string, decisive error, met unmet) error {
-	if stranger, ok := errors.AsType[*banner.Stranger](decisive); ok {
+	if stranger, ok := errors.AsType[*banner.OtherServerError](decisive); ok {
 		return answeredByOther(op, stranger)
 	}
 	if bound, ok := errors.AsType[*Error](decisive); ok {
@@ -195,7 +195,7 @@ const otherwiseRemedy = "The server asks this user for a way to log in that Caly
 
 // answeredByOther is the error where another server has answered, or PostgreSQL by a line of text, which is all that it
 // has for a client that it cannot give a process.
-func answeredByOther(op string, stranger *banner.Stranger) error {
+func answeredByOther(op string, stranger *banner.OtherServerError) error {
 	if text, ok := bytes.CutSuffix(stranger.Said, []byte("\n\x00")); ok && bytes.HasPrefix(text, []byte("E")) {
 		return &Error{ReasonUnreachable, op,
 			fmt.Errorf("%s cannot serve another connection: %q", stranger.Address, text[1:]),

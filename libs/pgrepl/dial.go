@@ -113,7 +113,7 @@ func (c *serverConn) Read(p []byte) (int, error) {
 	if n > 0 && !c.connected {
 		c.spoke.Store(true)
 	}
-	if _, other := errors.AsType[*banner.Stranger](err); err != nil && !other && !c.spoke.Load() {
+	if _, other := errors.AsType[*banner.OtherServerError](err); err != nil && !other && !c.spoke.Load() {
 		err = &wordless{err}
 	}
 	return n, err

@@ -164,7 +164,7 @@ func (r *Registry) call(ctx context.Context, method, path string, body, answer a
 		}
 		return response.StatusCode >= 500 || ours(begun)
 	}); other != "" {
-		return &Stranger{errors.New(other)}
+		return &OtherServerError{errors.New(other)}
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxRegistryAnswer+1))
 	switch {
@@ -198,10 +198,10 @@ func ours(begun []byte) bool {
 		said.Code != http.StatusNotFound && said.Code != http.StatusMethodNotAllowed
 }
 
-// Stranger is the error that something else than a registry answers.
-type Stranger struct{ error }
+// OtherServerError is the error that something else than a registry answers.
+type OtherServerError struct{ error }
 
-func (e *Stranger) Unwrap() error { return e.error }
+func (e *OtherServerError) Unwrap() error { return e.error }
 
 // refused is a registry's error.
 type refused struct {

@@ -20,8 +20,8 @@ import (
 	"strings"
 )
 
-// Room is one package's folder as it was measured. Tests, and files that are generated, are left out.
-type Room struct {
+// Package is one package's folder as it was measured. Tests, and files that are generated, are left out.
+type Package struct {
 	// Dir is the folder below the repository's root, with slashes.
 	Dir string
 	// Knot names the files of the largest circle of files that use each other's names, sorted.
@@ -38,8 +38,8 @@ type Room struct {
 
 // Measure reads every package of Go in the folders named, below root. It returns an error where a
 // file cannot be parsed.
-func Measure(root string, folders ...string) ([]Room, error) {
-	var rooms []Room
+func Measure(root string, folders ...string) ([]Package, error) {
+	var rooms []Package
 	for _, folder := range folders {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d os.DirEntry, err error) error {
 			if err != nil || !d.IsDir() {
@@ -62,10 +62,10 @@ func Measure(root string, folders ...string) ([]Room, error) {
 }
 
 // measure reads one folder. The room of a folder without code has no maps.
-func measure(root, dir string) (Room, error) {
+func measure(root, dir string) (Package, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
-		return Room{}, err
+		return Package{}, err
 	}
 	files := map[string]*ast.File{}
 	for _, path := range paths {
@@ -74,20 +74,20 @@ func measure(root, dir string) (Room, error) {
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
 		if err != nil {
-			return Room{}, err
+			return Package{}, err
 		}
 		if !ast.IsGenerated(file) {
 			files[filepath.Base(path)] = file
 		}
 	}
 	if len(files) == 0 {
-		return Room{}, nil
+		return Package{}, nil
 	}
 	below, err := filepath.Rel(root, dir)
 	if err != nil {
-		return Room{}, err
+		return Package{}, err
 	}
-	room := Room{Dir: filepath.ToSlash(below), Methods: map[string]int{}, Fields: map[string]int{},
+	room := Package{Dir: filepath.ToSlash(below), Methods: map[string]int{}, Fields: map[string]int{},
 		Imports: map[string]string{}}
 	for name, file := range files {
 		for _, imported := range file.Imports {
@@ -101,7 +101,7 @@ func measure(root, dir string) (Room, error) {
 	return room, nil
 }
 
-func (r *Room) count(declared ast.Decl) {
+func (r *Package) count(declared ast.Decl) {
 	switch declared := declared.(type) {
 	case *ast.FuncDecl:
 		if declared.Recv != nil {

@@ -161,7 +161,7 @@ func TestTheLargestCircleOfFilesIsFound(t *testing.T) {
 	}
 }
 
-func rooms(t *testing.T) []Room {
+func rooms(t *testing.T) []Package {
 	t.Helper()
 	rooms, err := Measure("../..", "libs", "services", "tests", "examples")
 	if err != nil {

@@ -51,7 +51,7 @@ func (c *Checker) checkRegistry(ctx context.Context, prefix string, registry *re
 		cause = context.Cause(ctx)
 	}
 	found.Detail = fmt.Sprintf("asking the schema registry at %s: %v", registry.Address(), cause)
-	_, other := errors.AsType[*record.Stranger](err)
+	_, other := errors.AsType[*record.OtherServerError](err)
 	switch {
 	case record.Denied(err):
 		found.Remedy = fmt.Sprintf(

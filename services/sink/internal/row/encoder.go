@@ -253,7 +253,7 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 		return dst[:start], NoRow,
 			&Refused{Reason: "the row is not JSON: a string in it has a control character or an escape that there is not"}
 	}
-	mendSurrogates(dst[start:])
+	replaceHalfSurrogates(dst[start:])
 	if e.cfg.CSV {
 		if dst, err = e.csv.rewrite(dst, start); err != nil {
 			return dst, NoRow, err

@@ -300,10 +300,10 @@ func sound(b []byte) bool {
 	return true
 }
 
-// mendSurrogates makes the escapes of half surrogate pairs within sound JSON those of the
+// replaceHalfSurrogates makes the escapes of half surrogate pairs within sound JSON those of the
 // replacement character, in place. Half a pair is no character: a reader of JSON may refuse the
 // text for it. PostgreSQL's json, which is text, can hold one.
-func mendSurrogates(b []byte) {
+func replaceHalfSurrogates(b []byte) {
 	for i := 0; ; {
 		n := bytes.IndexByte(b[i:], '\\')
 		if n < 0 {
