@@ -550,7 +550,7 @@ func bindBetween(b *binder, x syntax.BetweenNode, env env) *expr {
 func bindMember(b *binder, x syntax.MemberNode, env env) *expr {
 	if n, ok := x.X.(syntax.NameNode); ok {
 		if env.match != nil && (env.match.nodes[n.Name] != "" || env.match.edges[n.Name] != nil) {
-			return bindGraphMember(b, env.match, x, n)
+			return b.rules.graphMember(b, env.match, x, n)
 		}
 		if cols, ok := env.steps[n.Name]; ok {
 			if e, ok := cols[x.Name]; ok {

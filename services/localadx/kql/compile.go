@@ -137,6 +137,7 @@ var grammar = rules{
 	in:             bindIn,
 	stringOperator: bindStringOperator,
 	scalarOnce:     bindScalarOnce,
+	graphMember:    bindGraphMember,
 	aggregateCall:  bindAggregateCall,
 	isTabular:      bindIsTabular,
 	table:          bindTable,

@@ -11,6 +11,7 @@ type rules struct {
 	in             func(b *binder, x syntax.InNode, env env) *expr
 	stringOperator func(b *binder, x syntax.BinaryNode, l, r *expr) *expr
 	scalarOnce     func(b *binder, bound *binding, inner env) *expr
+	graphMember    func(b *binder, m *match, x syntax.MemberNode, of syntax.NameNode) *expr
 	aggregateCall  func(b *binder, x syntax.CallNode, env env) *expr
 	isTabular      func(b *binder, x syntax.Node, s *scope) bool
 	table          func(b *binder, x syntax.Node, s *scope) *relation
