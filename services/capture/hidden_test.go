@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
@@ -143,6 +144,53 @@ func TestATableThatThePublicationDoesNotHoldIsNamedUnlessTheStartAddsIt(t *testi
 					t.Errorf("of %s is shown %q, want it named: %v", table.Name, kept, want)
 				}
 			}
+		})
+	}
+}
+
+// PostgreSQL sends nothing of a table that leaves the publication, not even that it left.
+func TestATableThatLeavesThePublicationWhileItStreamsIsNamedUntilItIsBack(t *testing.T) {
+	for _, mode := range []string{"disabled", "filtered"} {
+		t.Run(mode, func(t *testing.T) {
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE b (id int PRIMARY KEY)")
+			s.exec(t, "CREATE PUBLICATION "+s.db+" FOR TABLE a, b")
+			config := s.config("c"+s.db, map[string]string{"publication.autocreate.mode": mode, "plugin.name": "pgoutput"})
+			registry := NewRegistry()
+			startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
+			await(t, s.db+".public.a", 1)
+			kept := func() map[string]string {
+				out := map[string]string{}
+				answer, err := serviceOf(registry).ListCapturedTables(t.Context(),
+					&capturev1.ListCapturedTablesRequest{Connector: config["name"]})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, table := range answer.Tables {
+					out[table.Table] = strings.Join(table.KeptBack, "\n")
+				}
+				return out
+			}
+			eventually(t, "the stream to keep nothing back", func() error {
+				if k := kept(); k["public.a"]+k["public.b"] != "" || len(k) != 2 {
+					return fmt.Errorf("%q", k)
+				}
+				return nil
+			})
+			s.exec(t, "ALTER PUBLICATION "+s.db+" DROP TABLE a")
+			eventually(t, "the table to be named", func() error {
+				if k := kept(); !strings.Contains(k["public.a"], "does not hold it") || k["public.b"] != "" {
+					return fmt.Errorf("%q", k)
+				}
+				return nil
+			})
+			s.exec(t, "ALTER PUBLICATION "+s.db+" ADD TABLE a")
+			eventually(t, "nothing to be kept back any more", func() error {
+				if k := kept(); k["public.a"] != "" {
+					return fmt.Errorf("%q", k)
+				}
+				return nil
+			})
 		})
 	}
 }

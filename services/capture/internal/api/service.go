@@ -84,14 +84,19 @@ func (s *Service) GetSnapshotProgress(_ context.Context,
 }
 
 // ListCapturedTables implements CaptureService.
-func (s *Service) ListCapturedTables(_ context.Context,
+func (s *Service) ListCapturedTables(ctx context.Context,
 	r *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
 	e, err := s.find(r.Connector)
 	if err != nil {
 		return nil, err
 	}
 	out := new(capturev1.ListCapturedTablesResponse)
+	// Without an answer of the server there is what it kept back when the session began.
+	seen, _ := e.Slot(ctx)
 	for _, t := range e.Tables() {
+		if seen != nil && seen.KeptBack != nil {
+			t.KeptBack = seen.KeptBack[t.Name]
+		}
 		out.Tables = append(out.Tables, tableMessage(&t))
 	}
 	return out, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+	"github.com/calypso-cdc/calypso/services/capture/internal/visibility"
 )
 
 // question bounds a look at a slot and at what holds it; counting the changes of tables may take a
@@ -29,7 +30,13 @@ type Seen struct {
 	Statistics *pgrepl.SlotStatistics
 	// Holders are the transactions that have been open for long.
 	Holders []pgrepl.Holder
+	// KeptBack is what the server keeps back of captured tables, by their names; nil where the slot's plugin
+	// reads no publication, or it is not known.
+	KeptBack map[string][]string
 }
+
+// limitsMaxAge is how old what the server keeps back may be: it takes some queries of the catalog.
+const limitsMaxAge = 10 * time.Second
 
 // View is a look at a connector's slot, for those who watch it and do not use it. A server is asked
 // on a connection of its own, for five seconds at most, and not again while what was seen is fresh
@@ -48,6 +55,9 @@ type View struct {
 	phase int
 	// uncounted is why the last look could not count changes; nil if it could.
 	uncounted error
+	// keptBack is what the server keeps back, as of keptBackAt.
+	keptBack   map[string][]string
+	keptBackAt time.Time
 }
 
 // ViewOf makes the view of a connector's slot.
@@ -141,6 +151,16 @@ func (v *View) ask(ctx context.Context) (seen *Seen, err error) {
 	}
 	if holders, err := pgrepl.Holders(ctx, conn, preflight.OpenForLong); err == nil {
 		out.Holders = holders
+	}
+	if state.Plugin == string(spec.Pgoutput) {
+		if time.Since(v.keptBackAt) > limitsMaxAge {
+			v.keptBackAt = time.Now()
+			// Without it, what was kept back when the session began is shown.
+			if v.keptBack, err = visibility.Streaming(ctx, conn, server, s); err != nil {
+				v.keptBack = nil
+			}
+		}
+		out.KeptBack = v.keptBack
 	}
 	return out, nil
 }

@@ -6,6 +6,7 @@
 //
 // Guarantees. Nothing is changed. Limits are those of the moment when they were found.
 //
-// Who may call. The session when it begins, the check of a source, and comparisons. Limits do not
+// Who may call. The session when it begins, the check of a source, comparisons, and the view of the
+// slot while the stream runs. Limits do not
 // change, and are safe for concurrent use.
 package visibility

@@ -41,6 +41,36 @@ func Find(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spe
 // FindPublished asks what is kept back of tables, and what their publication keeps back.
 func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
 	tables []pgrepl.FoundTable) (_ *Limits, err error) {
+	missing := unheld
+	if s.Publication.Mode == pgrepl.PublishFiltered && !server.InRecovery {
+		missing = nil // the start adds them
+	}
+	return find(ctx, conn, server, s, tables, missing)
+}
+
+// Streaming says, while the stream runs, what is kept back of the captured tables that there are now:
+// by their names, each as Of says it. A publication may change at any time, and PostgreSQL sends
+// nothing of that.
+func Streaming(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec) (map[string][]string, error) {
+	tables, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read).Find(s.Tables.Captured)
+	if err != nil {
+		return nil, err
+	}
+	l, err := find(ctx, conn, server, s, tables, unheld)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string][]string, len(tables))
+	for _, t := range tables {
+		out[t.String()] = l.of(t)
+	}
+	return out, nil
+}
+
+// find asks for all limits; missing finds the tables that the publication does not hold, nil if all will be held.
+func find(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable,
+	missing func(context.Context, *pgx.Conn, *spec.Spec, []pgrepl.FoundTable) (map[uint32]bool, error),
+) (_ *Limits, err error) {
 	l := of(server, s, tables)
 	if l.restrictions, l.operations, err = s.Publication.Restrictions(ctx, conn, server); err != nil {
 		return nil, err
@@ -48,19 +78,18 @@ func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s 
 	if l.viaRoot, err = s.Publication.SendsViaRoot(ctx, conn, server); err != nil {
 		return nil, err
 	}
-	if l.unheld, err = unheld(ctx, conn, server, s, tables); err != nil {
-		return nil, err
+	if missing != nil {
+		if l.unheld, err = missing(ctx, conn, s, tables); err != nil {
+			return nil, err
+		}
 	}
 	return l, l.findChildren(ctx, conn, s, tables)
 }
 
-// unheld finds the tables that the publication does not hold. Those that the start adds to it count as held.
-func unheld(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
-	tables []pgrepl.FoundTable) (map[uint32]bool, error) {
+// unheld finds the tables that the publication does not hold.
+func unheld(ctx context.Context, conn *pgx.Conn, s *spec.Spec, tables []pgrepl.FoundTable) (map[uint32]bool, error) {
 	p := s.Publication
-	if p.Tables = tables; p.Mode == pgrepl.PublishFiltered && !server.InRecovery {
-		return nil, nil
-	}
+	p.Tables = tables
 	missing, err := p.Missing(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -113,6 +142,10 @@ func (l *Limits) Of(rel *pgmodel.Relation) []string {
 	if !ok {
 		return nil
 	}
+	return l.of(t)
+}
+
+func (l *Limits) of(t pgrepl.FoundTable) []string {
 	return append(append(l.unread(t), l.unsent(t)...), append(l.unstreamed(t), l.renamed(t)...)...)
 }
 
