@@ -168,10 +168,22 @@ func TestTextsOfUncheckedDatabasesAreCapturedAsFarAsTheyAreUTF8(t *testing.T) {
 		}
 	}
 	set["event.processing.failure.handling.mode"] = "warn"
-	start(t, s.config("c"+s.db, set))
+	registry := NewRegistry()
+	startWith(t, servers.kafka.Bootstrap, s.config("c"+s.db, set), Options{Registry: registry})
 	s.exec(t, "INSERT INTO a VALUES (4, 'after it', NULL)")
 	if got := ops(await(t, topic, 3)); got != "rcc" {
 		t.Errorf("operations are %s", got)
+	}
+	lost := registry.captures.Find("c" + s.db).State().Background
+	if len(lost) != 1 {
+		t.Fatalf("what was left out is not shown: %+v", lost)
+	}
+	shown := fmt.Sprintf("%s %d %t %s %s", lost[0].Work, lost[0].Failures, lost[0].Lasts, lost[0].Reason, lost[0].Remedy)
+	for _, want := range []string{"encoding of events of public.a 1 true", "handling.mode=warn), the last at LSN 0/",
+		"0xE9", "calypsoctl snapshot start c" + s.db + " --table public.a", "calypsoctl restart c" + s.db} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("what was left out is shown without %q: %s", want, shown)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -92,30 +93,51 @@ func (t *task) Holds() int64 {
 }
 
 // unprocessable decides about an event that cannot be encoded, as event.processing.failure.handling.mode says.
-func (t *task) unprocessable(err error) error {
-	t.status.Observe(status.Unconverted{Kind: "event"})
-	switch t.spec.Unprocessable {
-	case spec.FailUnprocessable:
+func (t *task) unprocessable(table string, at pgrepl.LSN, err error) error {
+	if t.spec.Unprocessable == spec.FailUnprocessable {
+		t.status.Observe(status.Unconverted{Kind: "event"})
 		return retry.Permanent("%w", err)
-	case spec.WarnUnprocessable:
-		t.env.Logger.Warn("an event was left out (event.processing.failure.handling.mode)", "err", err)
+	}
+	t.status.Observe(status.Unconverted{Kind: "event", Lost: status.Worked{
+		Work: status.Work("encoding of events of " + table),
+		Err: fmt.Errorf("they are left out (event.processing.failure.handling.mode=%s), the last at LSN %s: %w",
+			t.spec.Unprocessable, at, err),
+		Remedy: "Mend the rows, or leave the column out, and send the table again: calypsoctl snapshot start " +
+			t.env.Connector + " --table " + table + ". " + t.takeBack()}})
+	if t.spec.Unprocessable == spec.WarnUnprocessable {
+		t.env.Logger.Warn("an event was left out (event.processing.failure.handling.mode)", "table", table, "lsn",
+			at.String(), "err", err)
 	}
 	return nil
 }
 
+// takeBack says how to end what is shown of something lost.
+func (t *task) takeBack() string {
+	return "When it is seen to, take this back: calypsoctl restart " + t.env.Connector
+}
+
 // unidentified reports a change that the plugin left out what identifies the row of: no event can be made of it.
 func (t *task) unidentified(table pgrepl.Table) {
-	t.status.Observe(status.Unconverted{Kind: "unidentified"})
+	remedy := fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key",
+		pgrepl.QuoteTable(table.Schema, table.Name))
+	t.status.Observe(status.Unconverted{Kind: "unidentified", Lost: status.Worked{
+		Work: status.Work("identification of changed rows of " + table.String()),
+		Err:  errors.New("the table has neither key nor replica identity, so that its updates and deletes have no event"),
+		Remedy: remedy + "; then send it again: calypsoctl snapshot start " + t.env.Connector + " --table " +
+			table.String() + ". " + t.takeBack()}})
 	t.env.Logger.Error(
 		"a row was changed or deleted in a table without key and replica identity: the server does not say which, so there is no event of it", "table", table.String(),
-		"reason", pgrepl.ReasonIdentity, "remedy", fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key",
-			pgrepl.QuoteTable(table.Schema, table.Name)))
+		"reason", pgrepl.ReasonIdentity, "remedy", remedy)
 }
 
 func (t *task) conversionFailed(c *pgmodel.Column, err error) {
 	t.env.Logger.Warn("a value could not be converted; null is sent in its place (event.converting.failure.handling.mode)",
 		"column", c.Name, "err", err)
-	t.status.Observe(status.Unconverted{Kind: "conversion"})
+	t.status.Observe(status.Unconverted{Kind: "conversion", Lost: status.Worked{
+		Work: status.Work("conversion of values of column " + c.Name),
+		Err:  fmt.Errorf("null is sent in their place (event.converting.failure.handling.mode), the last: %w", err),
+		Remedy: "Take a mode that has a form for them, such as decimal.handling.mode=string, or leave the column out, and send the table again by calypsoctl snapshot start " +
+			t.env.Connector + ". " + t.takeBack()}})
 }
 
 func (t *task) noticeFailed(err error) {

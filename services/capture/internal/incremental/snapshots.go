@@ -45,7 +45,7 @@ type Deps struct {
 	System   pgrepl.System
 	Observer schemas.Observer
 	// Unprocessable decides about an event that cannot be encoded: nil leaves it out.
-	Unprocessable func(error) error
+	Unprocessable func(table string, at pgrepl.LSN, err error) error
 	// Status is told whether the signal topic can be read, Happened of signals that are left out.
 	Status   status.Observer
 	Happened func(kind, detail string)
@@ -191,7 +191,7 @@ func (n *Snapshots) deliver(b *buffer.Batch, c *Chunk, w *window, lastCommit pgr
 			LastCommit: uint64(lastCommit)}}
 		events, err := t.Append(&b.Batch, &ev)
 		if err != nil {
-			if err := n.d.Unprocessable(err); err != nil {
+			if err := n.d.Unprocessable(t.Name, lastCommit, err); err != nil {
 				return err
 			}
 			continue

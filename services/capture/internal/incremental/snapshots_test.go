@@ -64,7 +64,7 @@ func snapshots(t *testing.T, tables ...string) (*Snapshots, *encode.Table, *buff
 		Spec: s, Events: &s.Events, Tables: encode.NewCache(rules), Buffer: buffer.New(pgrepl.Position{}, 100, 1<<20),
 		Notifier:      notify.New(s, log),
 		Observer:      schemas.Observer{History: history.New(), Events: &s.Events},
-		Unprocessable: func(err error) error { return err }, Log: log,
+		Unprocessable: func(_ string, _ pgrepl.LSN, err error) error { return err }, Log: log,
 	}, saved)
 	return n, streamed, n.d.Buffer.Fill()
 }
@@ -164,7 +164,7 @@ func TestAnEventThatCannotBeMadeIsLeftOutAloneWhereTheConfigurationHasItSo(t *te
 		want   int
 	}{"left out": {nil, 2}, "refused": {errors.New("refused"), 1}} {
 		n, _, b := snapshots(t, "a")
-		n.d.Unprocessable = func(error) error { return c.answer }
+		n.d.Unprocessable = func(string, pgrepl.LSN, error) error { return c.answer }
 		id := n.answer(t, "1", "2", "3")
 		n.ready.Lines[1] = []byte("2\tno number\n")
 		mark(t, n, b, id+"-open")

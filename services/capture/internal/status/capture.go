@@ -83,7 +83,7 @@ func (c *Capture) Observe(e Event) {
 		c.enter(Retrying, e.Err.Error())
 	case TaskFailed:
 		c.enter(Failed, e.Err.Error())
-		c.state.Background = nil
+		c.state.Background = lasting(c.state.Background)
 	case Held:
 		c.disturb(c.state.Phase, e.Err)
 	case Slow:
@@ -108,7 +108,11 @@ func (c *Capture) note(e Event) {
 	case *Delivered:
 		c.delivered(e)
 	case Worked:
-		c.worked(e)
+		c.worked(e, false)
+	case Unconverted:
+		if e.Lost.Work != "" {
+			c.worked(e.Lost, true)
+		}
 	case Polled:
 		c.state.Rows += int64(e.Rows)
 		c.state.ExactlyOnce = e.ExactlyOnce
@@ -126,13 +130,28 @@ func (c *Capture) enter(next Phase, reason string) bool {
 	return true
 }
 
+// mostLost is of how many tables and columns what was lost is shown.
+const mostLost = 100
+
+// lasting are the failures that a new session does not end.
+func lasting(all []BackgroundFailure) (kept []BackgroundFailure) {
+	for _, f := range all {
+		if f.Lasts {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
 // worked notes how background work came out; the caller holds mu.
-func (c *Capture) worked(e Worked) {
+func (c *Capture) worked(e Worked, lasts bool) {
 	all := slices.Clone(c.state.Background) // copies of the state share it
 	i := slices.IndexFunc(all, func(f BackgroundFailure) bool { return f.Work == e.Work })
 	switch {
+	case lasts && i < 0 && len(all) >= mostLost:
+		return
 	case e.Err != nil && i < 0:
-		all = append(all, BackgroundFailure{Work: e.Work, Since: time.Now()})
+		all = append(all, BackgroundFailure{Work: e.Work, Since: time.Now(), Lasts: lasts})
 		i = len(all) - 1
 	case e.Err == nil && i >= 0:
 		all = slices.Delete(all, i, i+1)
@@ -152,7 +171,7 @@ func (c *Capture) connecting() {
 		last = &trouble{Retrying, c.state.Reason}
 	}
 	if c.enter(Connecting, "Connecting to source and broker.") {
-		c.trouble, c.state.Background = last, nil
+		c.trouble, c.state.Background = last, lasting(c.state.Background)
 	}
 }
 

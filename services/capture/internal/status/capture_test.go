@@ -189,3 +189,24 @@ func TestWhatIsKnownOfATablesChangesOutlastsAMomentWithoutATask(t *testing.T) {
 		t.Error("the view of a connector that is gone stays")
 	}
 }
+
+func TestWhatWasLostIsCountedAndShownThroughReconnectsAsLongAsTheTaskRuns(t *testing.T) {
+	c := newCapture("c")
+	lost := Unconverted{Kind: "event", Lost: Worked{Work: "encoding of events of public.a", Err: errors.New("the secret is bad"),
+		Remedy: "Mend it."}}
+	c.Observe(Connected{})
+	c.Observe(lost)
+	c.Observe(Unconverted{Kind: "oversized"})
+	c.Observe(Worked{Work: HeartbeatQuery, Err: errors.New("denied")})
+	c.Observe(SessionFailed{Err: errors.New("gone")})
+	c.Observe(Connected{})
+	c.Observe(lost)
+	for range 2 * mostLost {
+		c.Observe(lost)
+	}
+	c.Observe(TaskFailed{Err: errors.New("for good")})
+	shown := c.State().Background
+	if len(shown) != 1 || shown[0].Failures != 2+2*mostLost || shown[0].Reason != "the *** is bad" || !shown[0].Lasts {
+		t.Errorf("shown is %+v", shown)
+	}
+}

@@ -96,7 +96,11 @@ type Held struct{ Err error }
 type Slow struct{ Err error }
 
 // Unconverted reports a value, change or record that could not be sent as it is, and its kind.
-type Unconverted struct{ Kind string }
+type Unconverted struct {
+	Kind string
+	// Lost is what was lost by it; its Work is empty where nothing was.
+	Lost Worked
+}
 
 // Worked tells how background work came out, which is done besides reading rows and may fail without ending the
 // session; a nil Err is success. Remedy is a sentence.

@@ -41,6 +41,8 @@ type State struct {
 
 // BackgroundFailure is background work that failed when it was last done.
 type BackgroundFailure struct {
+	// Lasts says that what failed does not come again, so that the failure is shown as long as the task runs.
+	Lasts          bool
 	Work           Work
 	Reason, Remedy string
 	// Since is the first failure after the last success, Failures how many there have been since.

@@ -102,7 +102,7 @@ func (r *Reader) deliver(b *buffer.Batch, t *encode.Table, op debezium.Op, m *pg
 	}
 	n, err := t.Append(&b.Batch, ev)
 	if err != nil {
-		return r.d.Unprocessable(err)
+		return r.d.Unprocessable(t.Name, m.LSN, err)
 	}
 	if r.d.Events.TransactionMetadata {
 		r.tx.count(t.Name, int64(n))
@@ -125,7 +125,7 @@ func (r *Reader) repeat(b *buffer.Batch, t *encode.Table, op debezium.Op, m *pgr
 	r.scratch.Reset()
 	n, err := t.Append(&r.scratch, r.event(t, op, m))
 	if err != nil {
-		return r.d.Unprocessable(err)
+		return r.d.Unprocessable(t.Name, m.LSN, err)
 	}
 	r.tx.count(t.Name, int64(n))
 	return nil
@@ -238,7 +238,7 @@ func (r *Reader) lone(b *buffer.Batch, m *pgrepl.Message) error {
 func (r *Reader) pass(b *buffer.Batch, m *pgrepl.Message, msg *debezium.LogicalMessage) (left bool, err error) {
 	before := b.Mark()
 	if _, err := r.messages.Append(&b.Batch, msg); err != nil {
-		return true, r.d.Unprocessable(err)
+		return true, r.d.Unprocessable("logical messages", m.LSN, err)
 	}
 	if r.d.Oversized == nil {
 		return false, nil

@@ -33,7 +33,7 @@ type Deps struct {
 	// Observer notes what tables look like.
 	Observer schemas.Observer
 	// Unprocessable decides about an event that cannot be encoded: nil leaves it out.
-	Unprocessable func(error) error
+	Unprocessable func(table string, at pgrepl.LSN, err error) error
 	// Happened tells the connector's timeline.
 	Happened func(kind, what string)
 	Log      *slog.Logger
