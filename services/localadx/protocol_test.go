@@ -1,9 +1,11 @@
 package localadx_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -409,4 +411,35 @@ func TestLocalhostIsBothLoopbackAddresses(t *testing.T) {
 		}
 	}
 	t.Error("[::1] does not answer")
+}
+
+func TestAClientThatStillSendsSeesWhyItsBatchIsRefused(t *testing.T) {
+	server := start(t, t.TempDir())
+	for path, want := range map[string]string{
+		"/v1/rest/ingest/shop/Missing?streamFormat=csv": "Missing",
+		"/v1/rest/ingest/Missing/T?streamFormat=csv":    "Missing",
+	} {
+		address := strings.TrimPrefix(server.http, "http://")
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.(*net.TCPConn).SetWriteBuffer(16 << 10) // so that the body is not on its way before the answer
+		const size = 3 << 20
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", path, size)
+		if _, err := conn.Write(bytes.Repeat([]byte("a,1\n"), size/4)); err != nil {
+			t.Errorf("%s: the connection was closed before the body was sent: %v", path, err)
+			continue
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		body, err := io.ReadAll(response.Body)
+		if response.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), want) || err != nil {
+			t.Errorf("%s: %s %s, %v", path, response.Status, body, err)
+		}
+	}
 }

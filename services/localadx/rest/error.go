@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -177,9 +178,13 @@ func serverError(err error) oneAPIError {
 	return e
 }
 
-// fail answers with an HTTP error.
+// fail answers with an HTTP error. What the client still sends is read, as much as a body may have: a connection that
+// is closed while it sends shows it a reset instead of the error.
 func (h *Handler) fail(x *exchange, err error) {
 	e := x.describe(err)
+	if x.Body != nil && e.status != http.StatusUnauthorized {
+		io.CopyN(io.Discard, x.Body, maxStream)
+	}
 	if e.status >= 500 {
 		h.Log.Error("request failed", "path", x.URL.Path, "client_request_id", x.clientID, "err", err)
 	}
