@@ -52,6 +52,27 @@ func TestAConnectorIsDescribedWhileKafkaIsAway(t *testing.T) {
 	}
 }
 
+func TestAConnectorIsDescribedWhileItsWorkersAreAway(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.orders"})
+	for _, name := range []string{"src", "adx"} {
+		s.await(t, name, connectorv1.State_STATE_RUNNING)
+	}
+	if out, code := s.ctl(t, "", "get", "pipelines"); code != 0 {
+		t.Fatalf("%d %s", code, out)
+	}
+	for _, c := range []struct{ fleet, connector string }{{"sink", "adx"}, {"capture", "src"}} {
+		s.stop[c.fleet]()
+		out, code := s.ctl(t, "", "describe", c.connector)
+		if code != ctl.ExitUnavailable || !strings.Contains(out, "workers do not answer") ||
+			!strings.Contains(out, "broken") || !strings.Contains(out, "fleet of "+c.fleet) || !strings.Contains(out, "to do:") ||
+			strings.Contains(out, "rpc error") {
+			t.Errorf("without %s: %d %s", c.fleet, code, out)
+		}
+	}
+}
+
 const twoConnectors = `
 name: src
 config:

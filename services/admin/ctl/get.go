@@ -132,6 +132,9 @@ func describeCommand(s *session) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, name := cmd.Context(), args[0]
 			c, err := s.connectors().GetConnector(ctx, &connectorv1.GetConnectorRequest{Name: name})
+			if status.Code(err) == codes.Unavailable {
+				return describeAway(ctx, s, name, err)
+			}
 			if err != nil {
 				return err
 			}
@@ -189,6 +192,47 @@ func describeCommand(s *session) *cobra.Command {
 			})
 		},
 	}
+}
+
+// describeAway shows what admin remembers of a connector whose workers do not answer, and returns why they do not: its
+// configuration is with them.
+func describeAway(ctx context.Context, s *session, name string, away error) error {
+	r, err := s.admin().ListPipelines(ctx, &adminv1.ListPipelinesRequest{})
+	if err != nil {
+		return away // admin cannot be reached, or has not seen any pipeline yet
+	}
+	of := slices.IndexFunc(r.Pipelines, func(p *adminv1.Pipeline) bool {
+		return p.Source == name || slices.ContainsFunc(p.Sinks, func(sink *adminv1.PipelineSink) bool {
+			return sink.Status.GetName() == name
+		})
+	})
+	if of < 0 {
+		return away
+	}
+	p := r.Pipelines[of]
+	if s.output == "json" {
+		if err := s.show(p, nil); err != nil {
+			return err
+		}
+		return away
+	}
+	err = s.show(p, func(t *table) {
+		t.row("Connector", name)
+		t.wrapped("State", "unknown: its workers do not answer. What follows is what admin saw last, and what it sees now")
+		t.row("Source", p.Source)
+		t.wrapped("Topics", strings.Join(p.Topics, ", "))
+		describePipeline(t, p)
+		happened, err := s.connectors().ListEvents(ctx,
+			&connectorv1.ListEventsRequest{Connectors: []string{name}, PageSize: 10})
+		if err == nil && len(happened.Events) > 0 {
+			t.row("")
+			events(t, happened.Events)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return away
 }
 
 // lateTables says which tables of a connector are late with a cause, a sentence each, the latest first;
