@@ -40,7 +40,7 @@ func Oldest(ctx context.Context, client *kgo.Client, topic string, partition int
 			}
 		}
 		if err != nil {
-			return at, false, next, fmt.Errorf("looking for the first record from offset %d of partition %d of topic %s on: %w",
+			return at, false, next, fmt.Errorf("look for the first record from offset %d of partition %d of topic %s on: %w",
 				next, partition, topic, err)
 		}
 		if len(got.spans) == 0 {
@@ -66,7 +66,7 @@ func begin(ctx context.Context, client *kgo.Client, topic string, partition int3
 		return after, kerr.UnknownTopicOrPartition
 	case start.Err != nil:
 		return after, start.Err
-	case start.Offset <= after: // the topic was made anew, and has less than the offset
+	case start.Offset <= after: // the topic was made again, and has less than the offset
 		return after, kerr.OffsetOutOfRange
 	}
 	return start.Offset, nil

@@ -57,7 +57,7 @@ func readDocuments(s *session, path string) (documents []document, err error) {
 		content, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: reading %s: %w", errUsage, path, err)
+		return nil, fmt.Errorf("%w: read %s: %w", errUsage, path, err)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
@@ -68,7 +68,7 @@ func readDocuments(s *session, path string) (documents []document, err error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: reading %s: %w", errUsage, path, err)
+			return nil, fmt.Errorf("%w: read %s: %w", errUsage, path, err)
 		}
 		if d.Name == "" || len(d.Config) == 0 {
 			return nil, fmt.Errorf("%w: %s: each connector needs name and config", errUsage, path)

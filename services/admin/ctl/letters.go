@@ -73,7 +73,7 @@ func deadLettersCommand(s *session) *cobra.Command {
 				}
 				given, err := valueOf(cmd, value)
 				if err != nil {
-					return fmt.Errorf("%w: reading the value of --value: %w", errUsage, err)
+					return fmt.Errorf("%w: read the value of --value: %w", errUsage, err)
 				}
 				q.Edits = []*sinkv1.DeadLetterEdit{{Id: f.Ids[0], Value: given}}
 			}

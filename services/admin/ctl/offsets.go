@@ -110,7 +110,7 @@ func readOffsets(s *session, path string) ([]*connectorv1.Offset, error) {
 		content, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: reading %s: %w", errUsage, path, err)
+		return nil, fmt.Errorf("%w: read %s: %w", errUsage, path, err)
 	}
 	var list struct {
 		Offsets []struct {
@@ -118,7 +118,7 @@ func readOffsets(s *session, path string) ([]*connectorv1.Offset, error) {
 		}
 	}
 	if err := json.Unmarshal(content, &list); err != nil {
-		return nil, fmt.Errorf("%w: reading %s: %w", errUsage, path, err)
+		return nil, fmt.Errorf("%w: read %s: %w", errUsage, path, err)
 	}
 	var offsets []*connectorv1.Offset
 	for _, one := range list.Offsets {
@@ -128,7 +128,7 @@ func readOffsets(s *session, path string) ([]*connectorv1.Offset, error) {
 			o.Offset, err = connector.OffsetStruct(one.Offset)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: reading %s: %w", errUsage, path, err)
+			return nil, fmt.Errorf("%w: read %s: %w", errUsage, path, err)
 		}
 		offsets = append(offsets, o)
 	}

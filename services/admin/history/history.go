@@ -45,7 +45,7 @@ type History struct {
 	ingested    rate
 }
 
-// rate makes numbers a second of a count that begins anew now and then.
+// rate makes numbers a second of a count that starts again now and then.
 type rate struct {
 	at    time.Time
 	count int64

@@ -124,7 +124,7 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	}
 	found, err := oidc.NewProvider(ctx, p.settings.Issuer)
 	if err != nil {
-		return nil, fmt.Errorf("asking %s for its OpenID Connect configuration: %w", p.settings.Issuer, err)
+		return nil, fmt.Errorf("ask %s for its OpenID Connect configuration: %w", p.settings.Issuer, err)
 	}
 	p.discovered = found
 	return found, nil
@@ -194,7 +194,7 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, browser string
 	}
 	token, err := p.config(found).Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(one.verifier))
 	if err != nil {
-		return Person{}, "", fmt.Errorf("asking %s who signed in: %w", p.settings.Issuer, err)
+		return Person{}, "", fmt.Errorf("ask %s who signed in: %w", p.settings.Issuer, err)
 	}
 	raw, _ := token.Extra("id_token").(string)
 	id, err := found.VerifierContext(ctx, &oidc.Config{ClientID: p.settings.ClientID, Now: p.now}).Verify(ctx, raw)
@@ -206,7 +206,7 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, browser string
 	}
 	var claims map[string]any
 	if err := id.Claims(&claims); err != nil {
-		return Person{}, "", fmt.Errorf("reading the identity that %s gave: %w", p.settings.Issuer, err)
+		return Person{}, "", fmt.Errorf("read the identity that %s gave: %w", p.settings.Issuer, err)
 	}
 	person, err = p.settings.person(id.Subject, claims)
 	return person, one.then, err

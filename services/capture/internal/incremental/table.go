@@ -90,9 +90,9 @@ func checkOrder(ctx context.Context, conn *pgx.Conn, c progress.Collection, rel 
 	case !ok || pgrepl.Transient(pg):
 		return err
 	case c.Key != "":
-		return fmt.Errorf("%w: %w: reading %s in the order of %s: %w", ErrNotIncremental, ErrSurrogateKey, c.Table, by, pg)
+		return fmt.Errorf("%w: %w: read %s in the order of %s: %w", ErrNotIncremental, ErrSurrogateKey, c.Table, by, pg)
 	}
-	return fmt.Errorf("%w: reading %s in the order of its key %s: %w", ErrNotIncremental, c.Table, by, pg)
+	return fmt.Errorf("%w: read %s in the order of its key %s: %w", ErrNotIncremental, c.Table, by, pg)
 }
 
 func keyColumns(rel *pgmodel.Relation, surrogate string) ([]int, error) {

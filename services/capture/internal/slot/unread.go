@@ -47,7 +47,7 @@ func (c *counts) observe(now time.Time, rows, captured map[string]int64, end pgr
 	if !c.at.IsZero() {
 		since := c.at.Add(now.Sub(c.at) / 2)
 		for table, n := range captured {
-			if n <= c.rows[table] { // or its statistics began anew
+			if n <= c.rows[table] { // or its statistics began again
 				continue
 			}
 			moves := c.moves[table]

@@ -116,7 +116,7 @@ func makeTopic(ctx context.Context, client *kgo.Client, topic string, replicatio
 	case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
 		return nil
 	case kafka.TopicRemedy(err) != "":
-		return retry.Permanent(fmt.Errorf("making topic %s: %w. %s", topic, err, kafka.TopicRemedy(err)))
+		return retry.Permanent(fmt.Errorf("make topic %s: %w. %s", topic, err, kafka.TopicRemedy(err)))
 	case errors.Is(err, kerr.InvalidReplicationFactor), errors.Is(err, kerr.InvalidTopicException):
 		return retry.Permanent(
 			fmt.Errorf("make topic %s: %w. Make it yourself, or fix errors.deadletterqueue.topic.replication.factor", topic,
