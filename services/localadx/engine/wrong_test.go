@@ -117,7 +117,7 @@ func TestQueriesThatTheEngineRefusesAreRefused(t *testing.T) {
 		"print s='a=b c' | parse-kv s as (a:string) with (regex='(.)=(.)', quote='q')",
 		"find in ((print a=1), (print a=1, b=2)) where a == 1",
 		"find in ((print a=1), (print a=1, b=2)) where a == 1 project a, pack_all()",
-		"print s='a=b c' | parse-kv s as (a:string)",
+		"print s='x a=b c' | parse-kv s as (a:string)",
 		`print x=1, d=dynamic({"d":1,"a":2}) | evaluate bag_unpack(d)`,
 		`print d=dynamic({"a":2}) | evaluate bag_unpack(d, columnsConflict='none')`,
 		`print x=1, d=dynamic({"a":2}) | evaluate bag_unpack(d) : (x:string, a:long)`,
