@@ -1,6 +1,7 @@
 package pgrepl
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -422,21 +423,21 @@ func (w *Wal2JSON) object(r *wal2jsonRow) error {
 		case "identity":
 			r.identity, err = w.namedValues(r.identity)
 		case "columnnames":
-			r.names, err = w.list(r.names)
+			r.names, err = w.list(r.names, w.unescaped)
 		case "columntypes":
-			r.types, err = w.list(r.types)
+			r.types, err = w.list(r.types, w.typeName)
 		case "columnvalues":
-			r.values, err = w.list(r.values)
+			r.values, err = w.list(r.values, w.unescaped)
 		case "oldkeys":
 			err = w.j.object(func(name []byte) error {
 				var err error
 				switch string(name) {
 				case "keynames":
-					r.oldNames, err = w.list(r.oldNames)
+					r.oldNames, err = w.list(r.oldNames, w.unescaped)
 				case "keytypes":
-					r.oldTypes, err = w.list(r.oldTypes)
+					r.oldTypes, err = w.list(r.oldTypes, w.typeName)
 				case "keyvalues":
-					r.oldValues, err = w.list(r.oldValues)
+					r.oldValues, err = w.list(r.oldValues, w.unescaped)
 				default:
 					err = w.j.skip()
 				}
@@ -462,7 +463,9 @@ func (w *Wal2JSON) namedValues(into []wal2jsonValue) ([]wal2jsonValue, error) {
 			case "name":
 				v.name, err = w.string()
 			case "type":
-				v.typ, err = w.string()
+				var t jsonValue
+				t, err = w.typeName()
+				v.typ = t.raw
 			case "value":
 				v.value, err = w.unescaped()
 			default:
@@ -477,13 +480,50 @@ func (w *Wal2JSON) namedValues(into []wal2jsonValue) ([]wal2jsonValue, error) {
 }
 
 // list reads an array of plain values.
-func (w *Wal2JSON) list(into []wal2jsonValue) ([]wal2jsonValue, error) {
+func (w *Wal2JSON) list(into []wal2jsonValue, read func() (jsonValue, error)) ([]wal2jsonValue, error) {
 	err := w.j.array(func() error {
-		v, err := w.unescaped()
+		v, err := read()
 		into = append(into, wal2jsonValue{value: v})
 		return err
 	})
 	return into, err
+}
+
+// typeName reads the name of a type. One that begins with a quoted identifier is written as it is,
+// which is no JSON: "Odd Schema"."Mood"[].
+func (w *Wal2JSON) typeName() (jsonValue, error) {
+	j := &w.j
+	j.space()
+	from := j.i
+	v, err := w.unescaped()
+	if err != nil || v.kind != '"' {
+		return v, err
+	}
+	end := j.i
+	for j.i < len(j.b) {
+		switch rest := j.b[j.i:]; {
+		case rest[0] == '"':
+			if _, err := j.text(); err != nil {
+				return v, err
+			}
+		case bytes.HasPrefix(rest, []byte("[]")):
+			j.i += len("[]")
+		case rest[0] == '(':
+			j.i += bytes.IndexByte(rest, ')') + 1
+			if j.b[j.i-1] != ')' {
+				return v, errShortJSON
+			}
+		case rest[0] == '.' || rest[0] == '_' || rest[0] >= 'a' && rest[0] <= 'z' || rest[0] >= '0' && rest[0] <= '9' ||
+			rest[0] >= 0x80:
+			j.i++
+		default:
+			if j.i > end {
+				v = jsonValue{kind: '"', raw: j.b[from:j.i:j.i]}
+			}
+			return v, nil
+		}
+	}
+	return v, errShortJSON
 }
 
 // unescaped reads a plain value; a string has its escapes undone.

@@ -88,6 +88,34 @@ func TestALogicalMessageOutsideOfATransactionPassesWithEveryPlugin(t *testing.T)
 	}
 }
 
+// wal2json writes the names of such types as they are, which is no JSON.
+func TestAColumnOfATypeWithAQuotedNameIsReadByWal2JSON(t *testing.T) {
+	for _, format := range []string{"1", "2"} {
+		t.Run(format, func(t *testing.T) {
+			s := newSource(t)
+			s.needsWal2json(t)
+			s.exec(t, `CREATE SCHEMA "Odd Schema"; CREATE TYPE "Odd Schema"."Odd, Mood" AS ENUM ('a', 'b');
+				CREATE TYPE "Mixed" AS ENUM ('a', 'b'); CREATE TYPE "Odd Schema".plain AS ENUM ('a', 'b');
+				CREATE TABLE a (id int PRIMARY KEY, m "Odd Schema"."Odd, Mood", ms "Odd Schema"."Odd, Mood"[], x "Mixed", xs "Mixed"[],
+					p "Odd Schema".plain, ps "Odd Schema".plain[], z text);
+				ALTER TABLE a REPLICA IDENTITY FULL; INSERT INTO a VALUES (1)`)
+			start(t, s.config("c"+s.db, map[string]string{"plugin.name": "wal2json", "table.include.list": "public.a",
+				"slot.stream.params": "format-version=" + format}))
+			await(t, s.db+".public.a", 1)
+			s.exec(t, "INSERT INTO a VALUES (2, 'a', '{a,b}', 'b', '{b}', 'a', '{a}', 'end'); DELETE FROM a WHERE id = 2")
+			got := await(t, s.db+".public.a", 4)
+			if ops(got) != "rcd-" {
+				t.Fatalf("operations are %s, want rcd-", ops(got))
+			}
+			for column, want := range map[string]string{"m": "a", "x": "b", "p": "a", "z": "end"} {
+				if got[1].After[column] != want || got[2].Before[column] != want {
+					t.Errorf("%s is %v, then %v, want %s", column, got[1].After[column], got[2].Before[column], want)
+				}
+			}
+		})
+	}
+}
+
 func TestARestartGoesOnWhereItStopped(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
