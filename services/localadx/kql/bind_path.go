@@ -57,7 +57,10 @@ func bindOverPath(b *binder, x syntax.CallNode, outer env) *expr {
 	m := outer.match
 	if m == nil {
 		if x.Name == "any" {
-			return b.aggregateCall(x, outer)
+			if e := b.aggregateCall(x, outer); e != nil {
+				return e
+			}
+			bindUnknownFunction(b, x)
 		}
 		b.fail(x, syntax.CodeSemantic, "Function '%s' cannot be invoked in current context: it belongs in graph operators",
 			x.Name)
