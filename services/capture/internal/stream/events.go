@@ -168,7 +168,7 @@ func (r *Reader) logical(b *buffer.Batch, m *pgrepl.Message) error {
 	if m.Transactional && r.decoder.InTransaction() {
 		return r.inTransaction(b, m)
 	}
-	if m.LSN < r.resume.Commit || string(m.Prefix) == incremental.MarkPrefix ||
+	if m.LSN <= r.resume.Commit || string(m.Prefix) == incremental.MarkPrefix ||
 		!r.d.Events.WantsMessage(string(m.Prefix)) {
 		return nil
 	}
@@ -219,7 +219,7 @@ func (r *Reader) inTransaction(b *buffer.Batch, m *pgrepl.Message) error {
 // lone takes a message that is a transaction of its own.
 func (r *Reader) lone(b *buffer.Batch, m *pgrepl.Message) error {
 	r.lastCommit = m.LSN // as Debezium has it
-	b.At.Delivered = max(b.At.Delivered, m.LSN+1)
+	b.At.Delivered = max(b.At.Delivered, m.LSN)
 	msg := debezium.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
 	msg.Source = debezium.Source{Snapshot: debezium.NotSnapshot, CommitTime: msg.Now / 1000, LSN: uint64(m.LSN),
 		HasLSN:     true,
@@ -228,8 +228,9 @@ func (r *Reader) lone(b *buffer.Batch, m *pgrepl.Message) error {
 		return err
 	}
 	if b.Whole {
-		// All that committed before the message has come: the position is the byte after the message's own.
-		b.At.Commit, b.At.Ordinal = max(b.At.Commit, m.LSN+1), 0
+		// All that committed before the message has come. Its LSN is where it ends, and where the next
+		// message or commit may begin, which PostgreSQL leaves out if it begins before the position.
+		b.At.Commit, b.At.Ordinal = max(b.At.Commit, m.LSN), 0
 	}
 	return nil
 }
