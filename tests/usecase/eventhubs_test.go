@@ -2,6 +2,9 @@ package usecase
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -58,4 +61,58 @@ func TestTheUseCaseWorksOnEventHubs(t *testing.T) {
 			t.Logf("refused: %v", p.EventHubs.Refusals())
 		})
 	}
+}
+
+// The service closes connections that are idle for 240 s; here they are closed after 3 s, so that each
+// pause costs capture's producer, its transactions and the sink's consumer all that they had open.
+func TestTheUseCaseGoesOnAfterPausesInWhichEventHubsClosedItsConnections(t *testing.T) {
+	for _, tier := range []eventhubs.Tier{eventhubs.Standard, eventhubs.Premium} {
+		t.Run(tier.Name, func(t *testing.T) {
+			p := newPipeline(t, stack.Options{EventHubs: &eventhubs.Config{Tier: tier, Idle: 3 * time.Second},
+				Kafka: testenv.KafkaConfig{RealOnly: true}, ADXEnv: []string{batchQuickly}})
+			p.burst(t, 20)
+			p.start(t, quick)
+			testenv.Eventually(t, 2*time.Minute, "capture to stream", p.streaming)
+			for range 4 {
+				time.Sleep(5 * time.Second) // in which nothing is committed
+				p.burst(t, 20)
+				if err := errors.Join(p.Source().Running(t.Context(), source),
+					p.Stack.Sink().Running(t.Context(), sink)); err != nil {
+					t.Errorf("after a pause: %v", err)
+				}
+			}
+			guarantee := verify.AtLeastOnce
+			if tier.Transactions {
+				guarantee = verify.ExactlyOnce
+			}
+			p.settle(t, 3*time.Minute, guarantee, verify.ExactlyOnce)
+			if err := errors.Join(p.Source().Running(t.Context(), source),
+				p.Stack.Sink().Running(t.Context(), sink)); err != nil {
+				t.Errorf("at the end: %v", err)
+			}
+			testenv.Eventually(t, 2*time.Minute, "the pipeline to be healthy", p.healthy)
+			t.Logf("refused: %v", p.EventHubs.Refusals())
+		})
+	}
+}
+
+// healthy says why the pipeline's verdict is not HEALTHY.
+func (p *pipeline) healthy(ctx context.Context) error {
+	body, err := p.view(ctx)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Pipeline struct {
+			Verdict string
+			Checks  []map[string]any
+		}
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return fmt.Errorf("%w: %.300s", err, body)
+	}
+	if v := answer.Pipeline.Verdict; v != "VERDICT_HEALTHY" {
+		return fmt.Errorf("the verdict is %q: %v", v, answer.Pipeline.Checks)
+	}
+	return nil
 }

@@ -110,17 +110,7 @@ func TestTransactionsThatHangAreNamedAndRolledBack(t *testing.T) {
 
 // check is what a check of the pipeline says that is not well; all of that name, as JSON.
 func (p *pipeline) check(ctx context.Context, name string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		"http://"+p.Address("admin source")+"/v1/pipelines/"+source, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	body, err := p.view(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -137,4 +127,19 @@ func (p *pipeline) check(ctx context.Context, name string) (string, error) {
 		}
 	}
 	return found.String(), nil
+}
+
+// view is the pipeline as admin shows it, as JSON.
+func (p *pipeline) view(ctx context.Context) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		"http://"+p.Address("admin source")+"/v1/pipelines/"+source, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
 }
