@@ -164,7 +164,13 @@ type Queued struct {
 	// moved is called when the storage that holds the status has moved.
 	moved func() error
 	ended bool
+	// unread is why the last look at the status failed; nil if it did not.
+	unread error
 }
+
+// Unread says why the status could not be read when Wait last looked for it;
+// nil if it was read.
+func (q *Queued) Unread() error { return q.unread }
 
 // Ended says that Wait has seen the end of the ingestion.
 func (q *Queued) Ended() bool { return q.ended }
@@ -265,6 +271,9 @@ func (q *Queued) Wait(ctx context.Context) (Result, error) {
 	for {
 		pause := q.pause(time.Since(begun))
 		record, err := q.look(ctx, pause)
+		if ctx.Err() == nil || ObstacleOf(err) == Throttling { // else the look may have had no time
+			q.unread = err
+		}
 		switch {
 		case ctx.Err() != nil:
 			return Result{}, fmt.Errorf("%s: wait for the final status: %w", q.op, context.Cause(ctx))
@@ -318,7 +327,9 @@ func (q *Queued) look(ctx context.Context, pause time.Duration) (record, err err
 	case answered.Load():
 		return nil, nil
 	}
-	err = ofIngestion(fail(ctx, q.op+": the final status could not be read", o, errors.New(redact(detailsOf(record)))))
+	// What the storage said is told also of a look that ctx has ended.
+	err = ofIngestion(fail(context.WithoutCancel(ctx), q.op+": the final status could not be read", o,
+		errors.New(redact(detailsOf(record)))))
 	if VerdictOf(err) == StorageMoved {
 		err = errors.Join(err, q.moved())
 	}

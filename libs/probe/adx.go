@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/contain"
@@ -35,6 +37,8 @@ type adx struct {
 	name string
 	// took is how long ingestions took to have their final status.
 	took []time.Duration
+	// mute is set once the end of a blob could not be told.
+	mute atomic.Pointer[mute]
 }
 
 // ADX probes a database of a cluster.
@@ -165,15 +169,57 @@ func (e ended) String() string {
 	return strings.Join(said, ", ") + " after " + e.took.Round(10*time.Millisecond).String()
 }
 
-// statusPatience is how long a final status is waited for: as long as a sink does by default.
-const statusPatience = 30 * time.Minute
+// statusPatience is how long a final status is waited for by default. A blob with a tag is not gathered with others, so
+// that a cluster that is not behind needs seconds; a sink waits for longer (ingestion.status.timeout.ms).
+const statusPatience = 2 * time.Minute
 
 // tries is how often a blob is sent whose end says nothing against it.
 const tries = 5
 
+// mute says that the end of a blob could not be told, for the table of statuses did not tell it.
+type mute struct {
+	// why is empty where the table was read and had no end.
+	why   error
+	after time.Duration
+	where string
+}
+
+func (m *mute) Error() string {
+	said := "had no final status"
+	switch {
+	case m.why != nil && kusto.ObstacleOf(m.why) == kusto.Throttling:
+		said = "was throttled"
+	case m.why != nil:
+		said = "could not be read"
+	}
+	text := fmt.Sprintf("could not be told: the status table %s for %s, of a blob for table %s", said,
+		m.after.Round(time.Second), m.where)
+	if m.why != nil {
+		text += ": " + m.why.Error()
+	}
+	return text
+}
+
+func (m *mute) Unwrap() error { return m.why }
+
+// follows says what is to be done about it.
+func (m *mute) follows() string {
+	if m.why == nil {
+		return "It is still not known. See with .show ingestion failures, and .show capacity what holds ingestion up, and probe again."
+	}
+	return "It is still not known. A sink waits for final statuses in the same table: see how many others read it, give sinks fewer and larger batches (flush.interval.ms, flush.size.bytes), and probe again later."
+}
+
 // queue sends a blob of one row and follows it to its end, and does so again under its tag, as a sink does, where the
-// service gave up. The error says that there was no end.
+// service gave up. The error says that there was no end. Once the table of statuses has told none, the next are not
+// sent: each would be waited for as long.
 func (p *adx) queue(ctx context.Context, table, tag, key string) (e ended, err error) {
+	if m := p.mute.Load(); m != nil {
+		return ended{}, m
+	}
+	patience := cmp.Or(p.options.StatusPatience, statusPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNoEnd)
+	defer cancel()
 	for range tries {
 		if e, err = p.queueOnce(ctx, table, tag, key); err != nil || e.err == nil || kusto.VerdictOf(e.err) != kusto.Again {
 			break
@@ -182,24 +228,37 @@ func (p *adx) queue(ctx context.Context, table, tag, key string) (e ended, err e
 	return e, err
 }
 
+// errNoEnd ends the wait for a final status.
+var errNoEnd = errors.New("there was no final status in time")
+
 func (p *adx) queueOnce(ctx context.Context, table, tag, key string) (ended, error) {
 	blob, err := p.blob(table, tag, map[string]any{"k": key, "v": 1})
 	if err != nil {
 		return ended{}, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, statusPatience,
-		fmt.Errorf("the blob has no final status after %s", statusPatience))
-	defer cancel()
 	begun := time.Now()
 	queued, err := p.client.Enqueue(ctx, blob)
 	if err != nil {
+		// Enqueue writes to the table too.
+		if errors.Is(err, errNoEnd) || kusto.ObstacleOf(err) == kusto.Throttling {
+			return ended{}, p.silent(&mute{err, time.Since(begun), table})
+		}
 		return ended{}, err
 	}
 	result, err := queued.Wait(ctx)
-	if !queued.Ended() {
-		return ended{}, err
+	if queued.Ended() {
+		return ended{result, err, time.Since(begun)}, nil
 	}
-	return ended{result, err, time.Since(begun)}, nil
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errNoEnd) {
+		return ended{}, err // the probe was ended
+	}
+	return ended{}, p.silent(&mute{queued.Unread(), time.Since(begun), table})
+}
+
+// silent keeps the first of what could not be told, and returns it.
+func (p *adx) silent(m *mute) error {
+	p.mute.CompareAndSwap(nil, m)
+	return p.mute.Load()
 }
 
 func (p *adx) twice(ctx context.Context) (outcome, error) {
@@ -295,6 +354,9 @@ func (p *adx) atOnce(ctx context.Context) (outcome, error) {
 }
 
 func (p *adx) times(context.Context) (outcome, error) {
+	if m := p.mute.Load(); m != nil && len(p.took) == 0 {
+		return outcome{}, m
+	}
 	if len(p.took) == 0 {
 		return outcome{}, errors.New("no ingestion has ended")
 	}

@@ -149,6 +149,43 @@ func TestAProbeOfADXTellsTheFormsOfTheServiceApart(t *testing.T) {
 	}
 }
 
+// The table of statuses takes 10^4 requests a day, which all who ingest into a cluster share.
+func TestAProbeOfADXWhoseStatusTableTellsNothingSaysSoOnceAndTriesTheRest(t *testing.T) {
+	for name, c := range map[string]struct {
+		arguments     []string
+		seen, follows string
+	}{
+		"throttled": {[]string{"--status-operations", "1"}, "the status table was throttled for", "flush.interval.ms"},
+		"no final status": {[]string{"--hold-queued=true"}, "the status table had no final status for",
+			".show ingestion failures"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := localadx(t, c.arguments...)
+			o := options()
+			o.StatusPatience = 20 * time.Second
+			report := probe.ADX(t.Context(), client, "shop", o)
+			found := told(report)
+			var seen []string
+			for _, name := range []string{"a blob whose tag is there already", "equal blobs at once",
+				"time until the final status"} {
+				f := found[name]
+				if f.Verdict != probe.Untried || !strings.Contains(f.Seen, "could not be told: "+c.seen) ||
+					!strings.Contains(f.Follows, c.follows) {
+					t.Errorf("%s: %+v", name, f)
+				}
+				seen = append(seen, f.Seen)
+			}
+			if seen[0] != seen[1] || seen[0] != seen[2] {
+				t.Errorf("it was waited for more than once: %q", seen)
+			}
+			if f := found["a row streamed after the schema cache was cleared"]; f.Verdict != probe.AsExpected {
+				t.Errorf("what needs no status: %+v", f)
+			}
+			leaves(t, client, report)
+		})
+	}
+}
+
 func TestAProbeOfADXThatIsEndedLeavesNothingBehind(t *testing.T) {
 	client := localadx(t)
 	ctx, cancel := context.WithCancel(t.Context())

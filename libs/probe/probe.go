@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -79,6 +80,8 @@ type Options struct {
 	Version string
 	// Secrets are what must not be in a report, whoever writes it into an answer.
 	Secrets []string
+	// StatusPatience is how long the final status of a queued blob is waited for; 0 is 2 minutes.
+	StatusPatience time.Duration
 	// Told is called with each finding as it comes.
 	Told func(Finding)
 }
@@ -178,7 +181,10 @@ func (e experiment) find(ctx context.Context) Finding {
 // unknownFor is untold with what is to be done about an error of which that is known.
 func unknownFor(err error) string {
 	const begun = "It is still not known. "
+	var m *mute
 	switch {
+	case errors.As(err, &m):
+		return m.follows()
 	case kusto.UnknownAuthority(err) != "":
 		return begun + "If that authority is the right one, give a file with its certificate in PEM with --ca-file, and probe again; else see who stands between."
 	case kusto.ObstacleOf(err) == kusto.Mistaken:
