@@ -112,7 +112,7 @@ func pipelineAlerts() []alert {
 			5 * time.Minute, page,
 			"{{ $labels.table }} of pipeline {{ $labels.pipeline }} is {{ $value | humanizeDuration }} late in {{ $labels.sink }}",
 			"The row of the table says where its oldest change is held, why, and what to do: " +
-				"calypsoctl get tables {{ $labels.pipeline }}", ofPipeline},
+				"calypsoctl get tables --late --filter {{ $labels.table }}", ofPipeline},
 		{"CalypsoFreshnessBudgetBurnFast", burns(14.4, "1h", "5m"), 0, page,
 			"Of the changes of topic {{ $labels.topic }} {{ $value | humanizePercentage }} of the last hour took " +
 				"more than five minutes to be queryable", slow, ofTopic},
