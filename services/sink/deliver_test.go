@@ -118,6 +118,15 @@ func TestARowThatCannotBeDeliveredStopsTheTaskAtItsPositionWithAllThatIsAheadInT
 				t.Errorf("%v does not say where", err)
 			}
 			s.commits(0, 19)
+			if c.with["delivery.guarantee"] == "at_least_once" {
+				// A queue that delivers a message twice may have rows repeated then.
+				s.answers(s.table+" | distinct orderid | count", "19")
+				s.config["behavior.on.error"] = "IGNORE"
+				s.start()
+				s.answers(s.table+" | distinct orderid | count", "21")
+				s.commits(0, 22)
+				return
+			}
 			s.holds(20)
 			s.config["behavior.on.error"] = "IGNORE"
 			s.start()
