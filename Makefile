@@ -115,6 +115,10 @@ like-adx: ## Run the sink's tests, chaos in short and soak in short against loca
 	  LOCALADX_LIKE_ADX=$$form $(MAKE) soak DURATION=40s; \
 	done
 
+.PHONY: faults
+faults: ## Make each fault of tests/faults in a running pipeline: what operators are told, by API, calypsoctl and metrics (RUN names faults)
+	$(GO) test -count=1 -timeout 20m -parallel 20 -v -run 'Operators/$(RUN)' ./tests/faults
+
 .PHONY: fleet
 fleet: ## Three workers of capture and three of sink share connectors: kill each, restart all in turn; verify by identity (SEED, SHORT)
 	$(GO) test -count=1 -timeout 60m -v -run 'AFleet' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1)

@@ -1,0 +1,11 @@
+// Package faults is the matrix of what goes wrong in a pipeline and what operators are told of it: for
+// each fault how it is made, the table that it makes late, where its changes are held, the check that
+// says why, words of the cause and of the remedy, and how it ends.
+//
+// Each fault is made on the real stack, with PostgreSQL, Apache Kafka, localadx and Calypso's services
+// as processes. What belongs to one pipeline runs beside the others, each in a pipeline of its own,
+// so that a fault of one must not be told of another; what belongs to all runs after them.
+//
+// In every pipeline a second table stands idle, which must never be late. What admin's API says,
+// calypsoctl must print and the metrics must count.
+package faults

@@ -1,0 +1,373 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+)
+
+// fault is one row of the matrix.
+type fault struct {
+	// name is that of the fault's pipeline, of lower-case letters; what says it in words.
+	name, what string
+	// inject makes the fault in a healthy pipeline, heal ends it, by the remedy where that is a command.
+	inject, heal func(t *testing.T, p *pipeline)
+	// held is where the busy table's changes wait, one of these; empty if the table is not late.
+	held []adminv1.HeldAt
+	// check says why: one of these, of the table if that is late, else of the pipeline.
+	check []string
+	// because and remedy are words of the cause and of what to do, compared without case.
+	because, remedy []string
+	// mode is the sink's ingestion.mode; streaming, which falls back to queued, if empty.
+	mode string
+	// unasked says that nobody can say how late the table is.
+	unasked bool
+}
+
+const (
+	beforeCapture = adminv1.HeldAt_HELD_AT_COMMIT_TO_CAPTURE
+	beforeKafka   = adminv1.HeldAt_HELD_AT_CAPTURE_TO_KAFKA
+	beforeSink    = adminv1.HeldAt_HELD_AT_KAFKA_TO_SINK
+	beforeQuery   = adminv1.HeldAt_HELD_AT_SINK_TO_QUERYABLE
+)
+
+// ofOne are faults that one pipeline has and the others beside it have not.
+var ofOne = []fault{
+	{name: "revoked", what: "the role may no longer replicate", held: []adminv1.HeldAt{beforeCapture},
+		check: []string{"source_state", "capture"}, because: []string{"revoked", "replication"}, remedy: []string{"alter role"},
+		inject: func(t *testing.T, p *pipeline) {
+			p.exec(t, "alter role revoked noreplication")
+			p.disconnect(t)
+		},
+		heal: func(t *testing.T, p *pipeline) {
+			p.exec(t, "alter role revoked replication")
+			p.restart(t, p.name)
+		}},
+	{name: "badlogin", what: "the role's password is another", unasked: true, held: []adminv1.HeldAt{beforeCapture},
+		check: []string{"source_state", "capture"}, because: []string{"password"}, remedy: []string{"database.password"},
+		inject: func(t *testing.T, p *pipeline) {
+			p.exec(t, "alter role badlogin password 'other'")
+			p.disconnect(t)
+		},
+		heal: func(t *testing.T, p *pipeline) {
+			p.exec(t, "alter role badlogin password 'right'")
+			p.restart(t, p.name)
+		}},
+	{name: "dropped", what: "the slot was dropped", held: []adminv1.HeldAt{beforeCapture},
+		check: []string{"slot", "source_state"}, because: []string{"slot", "dropped"}, remedy: []string{"offsets reset"},
+		inject: func(t *testing.T, p *pipeline) {
+			p.eventually(t, "the slot to be dropped", func(ctx context.Context) error {
+				return p.Postgres.Exec(ctx, "postgres", `select pg_terminate_backend(active_pid) from pg_replication_slots
+					where slot_name = 'dropped'; select pg_drop_replication_slot('dropped')`)
+			})
+		},
+		heal: func(t *testing.T, p *pipeline) { p.reset(t, p.name) }},
+	{name: "unpublished", what: "the publication no longer holds the table", check: []string{"kept_back"},
+		because: []string{"public.unpublished", "publication"}, remedy: []string{"alter publication"},
+		inject: func(t *testing.T, p *pipeline) { p.exec(t, "alter publication unpublished drop table unpublished") },
+		heal:   func(t *testing.T, p *pipeline) { p.exec(t, "alter publication unpublished add table unpublished") }},
+	{name: "renamed", what: "a column that the target has was renamed", check: []string{"source_changes"},
+		because: []string{"renamed"}, remedy: []string{"acknowledge"},
+		inject: func(t *testing.T, p *pipeline) { p.exec(t, "alter table renamed rename column n to m") },
+		heal: func(t *testing.T, p *pipeline) {
+			p.exec(t, "alter table renamed rename column m to n")
+			p.acknowledge(t)
+		}},
+	{name: "deleted", what: "the topic was deleted, and nobody makes it again", check: []string{"source_changes"},
+		because: []string{"deleted.public.deleted"},
+		inject: func(t *testing.T, p *pipeline) {
+			if err := p.Source().Put(t.Context(), p.name, "stop"); err != nil {
+				t.Fatal(err)
+			}
+			p.eventually(t, "the source to be stopped", func(ctx context.Context) error {
+				s, err := p.Source().Status(ctx, p.name)
+				if err == nil && (s.Connector.State != "STOPPED" || len(s.Tasks) > 0) {
+					err = fmt.Errorf("it is %+v", s)
+				}
+				return err
+			})
+			if _, err := p.kafka(t).DeleteTopic(t.Context(), p.topic()); err != nil {
+				t.Fatal(err)
+			}
+		},
+		heal: func(t *testing.T, p *pipeline) {
+			if err := p.Source().Put(t.Context(), p.name, "resume"); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	{name: "removed", what: "records were removed before the sink read them", held: []adminv1.HeldAt{beforeSink},
+		check: []string{"sink_state"}, because: []string{"removed.public.removed", "gone from the topic"},
+		remedy: []string{"offsets"},
+		inject: func(t *testing.T, p *pipeline) {
+			p.halt(t)
+			ends, err := p.kafka(t).ListEndOffsets(t.Context(), p.topic())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.kafka(t).DeleteRecords(t.Context(), ends.Offsets()); err != nil {
+				t.Fatal(err)
+			}
+			p.resume(t)
+		},
+		heal: func(t *testing.T, p *pipeline) { p.reset(t, p.sinkName()) }},
+	{name: "paused", what: "the sink is paused", held: []adminv1.HeldAt{beforeSink}, check: []string{"sink_state"},
+		because: []string{"paused_sink", "paused"}, remedy: []string{"resume"},
+		inject: func(t *testing.T, p *pipeline) {
+			if err := p.Sink().Put(t.Context(), p.sinkName(), "pause"); err != nil {
+				t.Fatal(err)
+			}
+		},
+		heal: func(t *testing.T, p *pipeline) { p.resume(t) }},
+	{name: "untabled", what: "the target was dropped", held: []adminv1.HeldAt{beforeSink, beforeQuery},
+		check: []string{"sink_state", "ingestion"}, because: []string{"untabled"}, remedy: []string{"make or change the table", "offsets reset"},
+		inject: func(t *testing.T, p *pipeline) { p.command(t, ".drop table untabled") },
+		heal: func(t *testing.T, p *pipeline) {
+			p.target(t)
+			p.restart(t, p.sinkName())
+		}},
+	{name: "misfit", what: "a row does not fit", held: []adminv1.HeldAt{beforeSink, beforeQuery},
+		check: []string{"sink_state"}, because: []string{"misfit.public.misfit", "column at"}, remedy: []string{"errors.tolerance"},
+		inject: func(t *testing.T, p *pipeline) { p.exec(t, "insert into misfit (at) values ('not a time')") },
+		heal: func(t *testing.T, p *pipeline) {
+			config := p.sinkConfig()
+			config["errors.tolerance"], config["behavior.on.error"] = "all", "IGNORE"
+			config["values.check"] = "null"
+			if err := p.Sink().Call(t.Context(), "PUT", "/connectors/"+p.sinkName()+"/config", marshal(t, config), nil); err != nil {
+				t.Fatal(err)
+			}
+			p.restart(t, p.sinkName())
+		}},
+	answer("forbidden", http.StatusForbidden, []string{"403", "not authorized"}, []string{"ingestor"}),
+	answer("unauthorized", http.StatusUnauthorized, []string{"401"}, []string{"aad.auth"}),
+	answer("throttled", http.StatusTooManyRequests, []string{"throttl"}, []string{"flush"}),
+	answer("unavailable", http.StatusServiceUnavailable, []string{"503"}, nil),
+}
+
+// answer is a fault in which the cluster answers each request to ingest with a status.
+func answer(name string, status int, because, remedy []string) fault {
+	return fault{name: name, what: fmt.Sprintf("the cluster answers %d", status),
+		held: []adminv1.HeldAt{beforeSink, beforeQuery}, check: []string{"ingestion", "sink_state"}, because: because, remedy: remedy, mode: "inline",
+		inject: func(_ *testing.T, p *pipeline) { p.cluster.status.Store(int32(status)) },
+		heal: func(t *testing.T, p *pipeline) {
+			p.cluster.status.Store(0)
+			p.restart(t, p.sinkName())
+		}}
+}
+
+// ofAll are faults that every pipeline has.
+var ofAll = []fault{
+	{name: "nopostgres", what: "PostgreSQL is stopped", check: []string{"capture"},
+		because: []string{"connection refused"},
+		inject: func(t *testing.T, p *pipeline) {
+			if err := p.Postgres.Stop(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+		},
+		heal: func(t *testing.T, p *pipeline) {
+			if err := p.Postgres.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	{name: "nokafka", what: "Kafka is away", check: []string{"capture", "fleet", "ingestion"},
+		because: []string{"kafka"},
+		inject: func(t *testing.T, p *pipeline) {
+			if err := p.Kafka.Stop(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		heal: func(t *testing.T, p *pipeline) {
+			if err := p.Kafka.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	{name: "noadx", what: "Azure Data Explorer is away", held: []adminv1.HeldAt{beforeSink, beforeQuery},
+		check: []string{"ingestion"}, because: []string{"502"},
+		inject: func(_ *testing.T, p *pipeline) { p.Service("localadx").Kill() },
+		heal: func(t *testing.T, p *pipeline) {
+			if err := p.Service("localadx").Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	worker("nocapture", "capture", beforeCapture, true),
+	worker("nosink", "sink", beforeSink, false),
+}
+
+// worker is a fault in which the only worker of a fleet is killed.
+func worker(name, fleet string, held adminv1.HeldAt, unasked bool) fault {
+	return fault{name: name, unasked: unasked, what: "the only worker of " + fleet + " is killed", held: []adminv1.HeldAt{held},
+		check: []string{"fleet"}, because: []string{fleet}, remedy: []string{"start"},
+		inject: func(_ *testing.T, p *pipeline) { p.Service(fleet).Kill() },
+		heal: func(t *testing.T, p *pipeline) {
+			if err := p.Service(fleet).Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}}
+}
+
+func TestOperatorsAreToldOfEachFaultWithItsCauseAndRemedyAndOfItsEnd(t *testing.T) {
+	r := newRig(t)
+	t.Run("of one pipeline", func(t *testing.T) {
+		for _, f := range ofOne {
+			t.Run(f.name, func(t *testing.T) {
+				t.Parallel()
+				r.try(t, f)
+			})
+		}
+	})
+	for _, f := range ofAll {
+		t.Run(f.name, func(t *testing.T) { r.try(t, f) })
+	}
+}
+
+func (r *rig) try(t *testing.T, f fault) {
+	p := r.newPipeline(t, f)
+	f.inject(t, p)
+	p.eventually(t, "operators to be told that "+f.what, func(ctx context.Context) error { return p.told(ctx, f) })
+	f.heal(t, p)
+	p.eventually(t, "operators to be told that all is well again", p.healthy)
+}
+
+// told says what is missing in what operators are told of a fault.
+func (p *pipeline) told(ctx context.Context, f fault) error {
+	if len(f.held) == 0 {
+		var view adminv1.GetPipelineResponse
+		if err := p.ask(ctx, "/v1/pipelines/"+p.name, &view); err != nil {
+			return err
+		}
+		for _, c := range view.Pipeline.GetChecks() {
+			if slices.Contains(f.check, c.Name) && c.State > adminv1.CheckState_CHECK_STATE_NOTICE &&
+				missing(c.Summary, f.because) == "" && missing(c.Remedy, f.remedy) == "" {
+				return p.printed(ctx, c.Summary, "describe", p.name)
+			}
+		}
+		return fmt.Errorf("no check %v with %q and the remedy %q; the pipeline is %s:\n%s", f.check, f.because, f.remedy,
+			view.Pipeline.GetVerdict(), describe(view.Pipeline))
+	}
+	row, err := p.row(ctx, p.busy())
+	if err != nil {
+		return err
+	}
+	told := fmt.Sprintf("the table is %.0f s late at %s, check %q, because %q, remedy %q", row.GetLateSeconds(), row.GetHeldAt(),
+		row.GetCheck(), row.GetBecause(), row.GetRemedy())
+	if !f.unasked && row.GetLateSeconds() <= 0 || !slices.Contains(f.held, row.HeldAt) || !slices.Contains(f.check, row.Check) {
+		return fmt.Errorf("%s; want one of %v held at %v", told, f.check, f.held)
+	}
+	if word := missing(row.Because, f.because) + missing(row.Because+row.Remedy, f.remedy); word != "" {
+		return fmt.Errorf("%s: it lacks %q", told, word)
+	}
+	if err := p.printed(ctx, row.Because, "get", "tables", "--late", "--filter", p.busy()); err != nil || f.unasked {
+		return err
+	}
+	return p.counted(ctx)
+}
+
+// missing is a word that a text lacks, "" if none.
+func missing(text string, words []string) string {
+	for _, w := range words {
+		if !strings.Contains(strings.ToLower(text), w) {
+			return w
+		}
+	}
+	return ""
+}
+
+// printed says that calypsoctl does not print a text, line breaks aside.
+func (p *pipeline) printed(ctx context.Context, text string, arguments ...string) error {
+	out, err := p.ctl(ctx, arguments...)
+	squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
+	if err == nil && !strings.Contains(squeeze(out), squeeze(text)) {
+		err = fmt.Errorf("calypsoctl %s does not print %q:\n%s", strings.Join(arguments, " "), text, out)
+	}
+	return err
+}
+
+// counted says that the metrics do not say that the busy table is late.
+func (p *pipeline) counted(ctx context.Context) error {
+	text, err := p.text(ctx, "/metrics")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "cdc_table_lag_seconds{") && strings.Contains(line, fmt.Sprintf("table=%q", p.busy())) &&
+			!strings.HasSuffix(line, " 0\n") {
+			return nil
+		}
+	}
+	return fmt.Errorf("the metrics do not say that %s is late", p.busy())
+}
+
+// disconnect ends all connections of the pipeline's role.
+func (p *pipeline) disconnect(t *testing.T) {
+	t.Helper()
+	p.exec(t, fmt.Sprintf("select pg_terminate_backend(pid) from pg_stat_activity where usename = '%s'", p.name))
+}
+
+// restart restarts a connector with its tasks.
+func (p *pipeline) restart(t *testing.T, connector string) {
+	t.Helper()
+	if _, err := p.ctl(t.Context(), "restart", connector); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// halt stops the sink, and waits for rows that it does not read.
+func (p *pipeline) halt(t *testing.T) {
+	t.Helper()
+	if err := p.Sink().Put(t.Context(), p.sinkName(), "stop"); err != nil {
+		t.Fatal(err)
+	}
+	p.eventually(t, "rows that the stopped sink does not read", func(ctx context.Context) error {
+		if s, err := p.Sink().Status(ctx, p.sinkName()); err != nil || s.Connector.State != "STOPPED" || len(s.Tasks) > 0 {
+			return fmt.Errorf("the sink is %+v: %w", s, err)
+		}
+		row, err := p.row(ctx, p.busy())
+		if err == nil && row.GetRecordsWaiting() < 5 {
+			err = fmt.Errorf("%d records wait", row.GetRecordsWaiting())
+		}
+		return err
+	})
+}
+
+func (p *pipeline) resume(t *testing.T) {
+	t.Helper()
+	if err := p.Sink().Put(t.Context(), p.sinkName(), "resume"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reset has a connector begin again, as remedies say.
+func (p *pipeline) reset(t *testing.T, connector string) {
+	t.Helper()
+	p.eventually(t, "the offsets to be reset", func(ctx context.Context) error {
+		_, err := p.ctl(ctx, "offsets", "reset", connector, "--yes")
+		return err
+	})
+}
+
+// acknowledge says that what the sink saw of the source is settled.
+func (p *pipeline) acknowledge(t *testing.T) {
+	t.Helper()
+	if _, err := p.ctl(t.Context(), "acknowledge", p.sinkName()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// kafka is an administrator's client of the broker.
+func (p *pipeline) kafka(t *testing.T) *kadm.Client {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(p.Kafka.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return kadm.NewClient(client)
+}
