@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,4 +45,28 @@ func TestAPipelineThatIsIdleForLongerThanBrokersRememberGoesOn(t *testing.T) {
 		p.burst(t, 200)
 	}
 	p.settle(t, 3*time.Minute, verify.ExactlyOnce, verify.ExactlyOnce)
+}
+
+func TestABrokerThatRefusesConnectionsIsNamedForBothConnectorsAndThePipelineHeals(t *testing.T) {
+	p := newPipeline(t, stack.Options{Kafka: testenv.KafkaConfig{RealOnly: true}, ADXEnv: []string{batchQuickly}})
+	p.burst(t, 20)
+	p.start(t, quick)
+	testenv.Eventually(t, 2*time.Minute, "capture to stream", p.streaming)
+	if err := p.Kafka.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	want := p.Kafka.Bootstrap + ": connect: connection refused"
+	testenv.Eventually(t, time.Minute, "the refusal at both fleets", func(ctx context.Context) error {
+		found, err := p.check(ctx, "fleet")
+		if err == nil && strings.Count(found, want) != 2 {
+			err = fmt.Errorf("%q is not there twice: %s", want, found)
+		}
+		return err
+	})
+	if err := p.Kafka.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.burst(t, 20)
+	p.settle(t, 3*time.Minute, verify.ExactlyOnce, verify.ExactlyOnce)
+	testenv.Eventually(t, 2*time.Minute, "the pipeline to be healthy", p.healthy)
 }
