@@ -77,7 +77,9 @@ calypsoctl get services
 calypsoctl get services -o json`,
 
 	"transactions list": `
-calypsoctl transactions list`,
+calypsoctl transactions list
+# in other topics than those of Calypso and its connectors
+calypsoctl transactions list --topic my-topic`,
 	"transactions abort": `
 calypsoctl transactions abort calypso-offsets 7 --producer 4003`,
 

@@ -16,6 +16,11 @@ func transactionsCommand(s *session) *cobra.Command {
 	var topics []string
 	list := &cobra.Command{
 		Use: "list", Short: "Show transactions that hang in the topics of Calypso and its connectors", Args: exactly(0),
+		Long: "Show transactions that hang in the topics of Calypso and its connectors.\n\n" +
+			"Readers of committed records see nothing of a partition from SINCE OFFSET on until the transaction is\n" +
+			"rolled back: calypsoctl transactions abort TOPIC PARTITION --producer PRODUCER. That is refused before\n" +
+			"TO BE ABORTED FROM, as a coordinator may still know the transaction and end it. One that was written to\n" +
+			"in the last minute is not shown.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := s.connectors().ListHangingTransactions(cmd.Context(),
 				&connectorv1.ListHangingTransactionsRequest{Topics: topics})
