@@ -22,6 +22,10 @@ func TestOnlyAdminsRollTransactionsBackAndItIsInTheTimeline(t *testing.T) {
 	if out, code := as("viewer", "transactions", "list"); code != 0 || !strings.Contains(out, "No transaction hangs.") {
 		t.Errorf("list: %d %s", code, out)
 	}
+	if out, code := as("viewer", "transactions", "list", "--topic", "not-there"); code != ctl.ExitNotFound ||
+		!strings.Contains(out, "no topic not-there") {
+		t.Errorf("list of a topic that there is not: %d %s", code, out)
+	}
 	abort := []string{"transactions", "abort", "calypso-offsets", "0", "--producer", "7"}
 	if out, code := as("operator", abort...); code != ctl.ExitDenied {
 		t.Errorf("by an operator: %d %s", code, out)

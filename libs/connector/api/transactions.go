@@ -32,6 +32,8 @@ func (s *transactions) ListHangingTransactions(ctx context.Context,
 	topics := request.GetTopics()
 	if len(topics) == 0 {
 		topics = append(s.fleet.store.Config().InternalTopics(), s.fleet.store.UsedTopics()...)
+	} else if err := s.there(ctx, topics); err != nil {
+		return nil, err
 	}
 	found, err := kafka.FindHanging(ctx, s.fleet.store.Admin, topics...)
 	if err != nil {
@@ -47,6 +49,21 @@ func (s *transactions) ListHangingTransactions(ctx context.Context,
 		})
 	}
 	return answer, nil
+}
+
+// there refuses topics that a caller named and Kafka does not have: nothing hangs in them, which would reassure.
+func (s *transactions) there(ctx context.Context, topics []string) error {
+	listed, err := s.fleet.store.Admin.ListTopics(ctx, topics...)
+	if err != nil {
+		return transactionsUnknown(err)
+	}
+	for _, topic := range topics {
+		if errors.Is(listed[topic].Err, kerr.UnknownTopicOrPartition) {
+			return failure(codes.NotFound, connector.ReasonTransactionNotFound, fmt.Sprintf(
+				"Kafka has no topic %.300s that this worker may see: correct its name, or let the worker describe it", topic))
+		}
+	}
+	return nil
 }
 
 // abortable is from when on a transaction may be rolled back. Brokers do not tell a client of transactions that it
