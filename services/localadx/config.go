@@ -67,8 +67,6 @@ type Config struct {
 	// StatusOperations is how many requests a day the status table of queued ingestion takes before
 	// it asks clients to wait; 0 is any number.
 	StatusOperations int64
-	// HoldQueued has queued ingestion take requests and never end them, as a cluster that has fallen behind does.
-	HoldQueued bool
 	// Log gets what happens; nil is slog.Default().
 	Log *slog.Logger
 }

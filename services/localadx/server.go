@@ -158,7 +158,7 @@ func (s *Server) wire(signer *azstorage.Signer) error {
 	var err error
 	s.ingestor, err = queued.New(queued.Config{Store: s.store, Loader: loader, Opener: opener, Dir: s.config.DataDir,
 		MaxBatchingTime: s.config.MaxBatchingTime,
-		Like:            s.config.Like, Roles: s.config.Roles, Hold: s.config.HoldQueued, Log: log})
+		Like:            s.config.Like, Roles: s.config.Roles, Log: log})
 	if err != nil {
 		return err
 	}

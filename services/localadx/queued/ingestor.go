@@ -41,8 +41,6 @@ type Config struct {
 	MaxBatchingTime time.Duration
 	// Workers is how many batches are ingested at a time; 0 is 2.
 	Workers int
-	// Hold leaves all batches waiting, and their sources without a final status.
-	Hold bool
 	// Roles are those of all clients, and Like is what of Azure's service ingestion takes over.
 	Roles fidelity.Roles
 	Like  fidelity.Set
@@ -81,9 +79,7 @@ type attempt struct {
 
 // New returns an Ingestor; Run starts it.
 func New(config Config) (*Ingestor, error) {
-	if config.Hold {
-		config.Workers = 0
-	} else if config.Workers == 0 {
+	if config.Workers == 0 {
 		config.Workers = 2
 	}
 	suspects, err := openSuspects(config.Dir, config.Log)

@@ -44,7 +44,6 @@ type settings struct {
 	Emulator         string        `name:"emulator" help:"Answer as Kusto's emulator (kustainer), which takes neither queued nor streaming ingestion: syntax-error or wrong-endpoint, as it refuses to say where to queue."`
 	Roles            []string      `name:"roles" help:"Roles that clients have, separated by commas: ingestor, viewer, user, table-admin, database-admin; empty is all."`
 	StatusOperations int64         `name:"status-operations" default:"0" help:"Requests a day that the status table takes before it asks clients to wait; 0 is any number."`
-	HoldQueued       bool          `name:"hold-queued" default:"false" help:"Take requests to ingest and never end them, as a cluster that has fallen behind does."`
 	LogLevel         slog.Level    `name:"log-level" default:"info" help:"debug, info, warn or error."`
 }
 
@@ -107,7 +106,7 @@ func (s *settings) config() (c localadx.Config, err error) {
 		HTTPAddr: s.HTTP, HTTPSAddr: s.HTTPS, DataDir: s.Data, Databases: s.Databases, MemoryLimit: s.Memory,
 		Threads: s.Threads, MaxBatchingTime: s.MaxBatchingTime, MaxResultRows: s.MaxResultRows, DiskReserve: s.DiskReserve,
 		Token: s.Token, CertFile: s.Cert, KeyFile: s.Key, Names: s.Names, StorageURL: s.StorageURL,
-		StorageLife: s.StorageLife, StatusOperations: s.StatusOperations, HoldQueued: s.HoldQueued,
+		StorageLife: s.StorageLife, StatusOperations: s.StatusOperations,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: s.LogLevel})),
 	}
 	if c.Like, err = fidelity.Parse(s.LikeADX); err != nil {
