@@ -69,7 +69,7 @@ func Permanent(err error) bool {
 // Doubtful says that Permanent says so of err without being sure: it is worth trying again for a while.
 func Doubtful(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Doubtful
+	return errors.As(err, &e) && e.Permanent && e.Doubtful
 }
 
 // Unauthorized says that the service knows us and refuses, or does not know us.

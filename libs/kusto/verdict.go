@@ -190,6 +190,7 @@ func ofIngestion(err error) error {
 	var e *Error
 	if errors.As(err, &e) {
 		e.Permanent = VerdictOf(e).lasts()
+		e.Doubtful = e.Doubtful && e.Permanent
 	}
 	return err
 }

@@ -136,3 +136,9 @@ func TestACommandIsTriedAgainAfterWhatPasses(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAnswerThatIngestionTriesAgainIsNotDoubted(t *testing.T) {
+	if Doubtful(ofIngestion(&Error{Status: 412, Permanent: true, Doubtful: true})) {
+		t.Error("an ingestion that was refused by something unknown ends after a while")
+	}
+}

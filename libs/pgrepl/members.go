@@ -21,9 +21,8 @@ type Member struct {
 	Direct bool
 }
 
-// Members lists for each given table that others inherit from what its SELECT reads, in the order
-// in which the server reads it.
-func (c *Catalog) Members(oids []uint32) (map[uint32][]Member, error) {
+// Inheriting lists for each given table that others inherit from what its SELECT reads, sorted by name.
+func (c *Catalog) Inheriting(oids []uint32) (map[uint32][]Member, error) {
 	rows, err := c.query(c.ctx, `WITH RECURSIVE tree(root, member) AS (
 			SELECT DISTINCT inhparent, inhparent FROM pg_inherits WHERE inhparent = ANY($1::oid[])
 			UNION SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.member)
@@ -44,6 +43,16 @@ func (c *Catalog) Members(oids []uint32) (map[uint32][]Member, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the tables that inherit from others: %w", err)
+	}
+	return out, nil
+}
+
+// Members are those of Inheriting in the order in which a SELECT of the table reads them, for which
+// the server locks them all for a moment.
+func (c *Catalog) Members(oids []uint32) (map[uint32][]Member, error) {
+	out, err := c.Inheriting(oids)
+	if err != nil {
+		return nil, err
 	}
 	for root, members := range out {
 		if err := c.order(root, members); err != nil {

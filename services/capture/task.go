@@ -24,6 +24,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stream"
 )
 
 // task is a running capture connector. It works in sessions: each connects, takes up the last durable checkpoint and
@@ -98,12 +99,16 @@ func (t *task) unprocessable(table string, at pgrepl.LSN, err error) error {
 		t.status.Observe(status.Unconverted{Kind: "event"})
 		return retry.Permanent("%w", err)
 	}
+	again := "Mend the rows, or leave the column out, and send the table again: calypsoctl snapshot start " + t.env.Connector +
+		" --table " + table + ". "
+	if table == stream.LogicalMessages {
+		again = "Send the message again in a form that can be encoded. "
+	}
 	t.status.Observe(status.Unconverted{Kind: "event", Lost: status.Worked{
 		Work: status.Work("encoding of events of " + table),
 		Err: fmt.Errorf("they are left out (event.processing.failure.handling.mode=%s), the last at LSN %s: %w",
 			t.spec.Unprocessable, at, err),
-		Remedy: "Mend the rows, or leave the column out, and send the table again: calypsoctl snapshot start " +
-			t.env.Connector + " --table " + table + ". " + t.takeBack()}})
+		Remedy: again + t.takeBack()}})
 	if t.spec.Unprocessable == spec.WarnUnprocessable {
 		t.env.Logger.Warn("an event was left out (event.processing.failure.handling.mode)", "table", table, "lsn",
 			at.String(), "err", err)

@@ -123,7 +123,7 @@ func judgeKeptBack(source string, t *capturev1.CapturedTable) finding {
 	}
 	remedy := strings.Join(remedies, " ")
 	if remedy != "" {
-		remedy += " Then, to have it looked at again: calypsoctl restart " + source
+		remedy += " It is looked at again within a minute, or, where the slot's plugin is not pgoutput, after: calypsoctl restart " + source
 	}
 	return finding{warning, fmt.Sprintf("%s: %s", t.Table, strings.Join(what, "; ")), remedy}
 }

@@ -136,6 +136,9 @@ func bindHasList(b *binder, x syntax.InNode, v *expr, env env) *expr {
 	for _, entry := range x.List {
 		if b.isTabular(entry, env.scope) && !bindIsColumn(b, entry, env) {
 			rel := b.table(entry, env.scope)
+			if len(rel.cols) == 0 {
+				b.fail(entry, syntax.CodeArguments, "The table behind '%s' has no columns", x.Op)
+			}
 			list := &expr{sql: "(SELECT coalesce('[' || string_agg(" + bindJson(b,
 				bindColumnExpr(b, rel.cols[0])).sql + ", ',') || ']', '[]') FROM (" + rel.sql + "))"}
 			tests = append(tests, goCall(x.Op, value.Bool, v.sql, list.sql))

@@ -72,7 +72,7 @@ func bindQueries(b *binder, statements []syntax.Statement) []*Plan {
 			s = bindDeclare(b, st, s)
 			continue
 		}
-		// Each is run by itself, with what it shares of its own.
+		// Each is run by itself, with what it shares of its own; what planning may cost is bounded for all.
 		b.render, b.shared, b.tables, b.scalars = nil, nil, map[*binding]*relation{}, map[*binding]*expr{}
 		rel := b.table(query.X, s)
 		if query.Forked && rel.volatile() {

@@ -34,9 +34,9 @@ func Check(ctx context.Context, conn *pgx.Conn, s *spec.Spec, plugin spec.Plugin
 	var f facts
 	err := conn.QueryRow(ctx, `SELECT c.relkind::text,
 		(SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-		(SELECT count(*) FROM (SELECT t.typcategory FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+		(SELECT count(*) FROM (SELECT t.typcategory, t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 			WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LIMIT 3) first
-			WHERE typcategory = 'S'),
+			WHERE typcategory = 'S' OR typname IN ('json', 'jsonb')),
 		has_table_privilege(c.oid, 'INSERT'),
 		EXISTS (SELECT FROM pg_publication p JOIN pg_publication_tables t USING (pubname)
 			WHERE pubname = $2 AND p.pubinsert AND t.schemaname = n.nspname AND t.tablename = c.relname)

@@ -35,8 +35,12 @@ type Seen struct {
 	KeptBack map[string][]string
 }
 
-// limitsMaxAge is how old what the server keeps back may be: it takes some queries of the catalog.
-const limitsMaxAge = 10 * time.Second
+// limitsMaxAge is how old what the server keeps back may be, which takes some queries of the catalog;
+// limitsQuestion bounds them.
+const (
+	limitsMaxAge   = 10 * time.Second
+	limitsQuestion = time.Second
+)
 
 // View is a look at a connector's slot, for those who watch it and do not use it. A server is asked
 // on a connection of its own, for five seconds at most, and not again while what was seen is fresh
@@ -102,8 +106,13 @@ func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*
 		if now == v.phase && time.Since(v.at) <= age {
 			break
 		}
+		if now != v.phase {
+			v.keptBack, v.keptBackAt = nil, time.Time{} // a start may have added tables to the publication
+		}
 		v.at, v.phase = time.Now(), now
-		v.slot, v.err = v.ask(ctx)
+		if v.slot, v.err = v.ask(ctx); v.err != nil {
+			v.at = time.Now() // who waited for an answer in vain is not to wait again
+		}
 	}
 	return v.slot, v.err
 }
@@ -155,10 +164,12 @@ func (v *View) ask(ctx context.Context) (seen *Seen, err error) {
 	if state.Plugin == string(spec.Pgoutput) {
 		if time.Since(v.keptBackAt) > limitsMaxAge {
 			v.keptBackAt = time.Now()
-			// Without it, what was kept back when the session began is shown.
-			if v.keptBack, err = visibility.Streaming(ctx, conn, server, s); err != nil {
-				v.keptBack = nil
+			// It may wait for locks of tables. Without an answer, the last one holds.
+			asked, end := context.WithTimeout(ctx, limitsQuestion)
+			if kept, err := visibility.Streaming(asked, conn, server, s); err == nil {
+				v.keptBack = kept
 			}
+			end()
 		}
 		out.KeptBack = v.keptBack
 	}

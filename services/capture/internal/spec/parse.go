@@ -59,6 +59,10 @@ func Topics(v catalogue.Values) connector.UsedTopics {
 	if s.Signals.Topic != "" {
 		used.Reads = append(used.Reads, s.Signals.Topic)
 	}
+	// Records of these three pass the transforms, which may send them elsewhere.
+	if len(v.List("transforms")) > 0 {
+		s.Heartbeat.Interval, s.Events.TransactionMetadata, s.Notifications.Topic = 0, false, ""
+	}
 	if s.Heartbeat.Interval > 0 {
 		used.Writes = append(used.Writes, s.Events.HeartbeatTopicName())
 	}

@@ -239,7 +239,7 @@ func (r *Reader) lone(b *buffer.Batch, m *pgrepl.Message) error {
 func (r *Reader) pass(b *buffer.Batch, m *pgrepl.Message, msg *debezium.LogicalMessage) (left bool, err error) {
 	before := b.Mark()
 	if _, err := r.messages.Append(&b.Batch, msg); err != nil {
-		return true, r.d.Unprocessable("logical messages", m.LSN, err)
+		return true, r.d.Unprocessable(LogicalMessages, m.LSN, err)
 	}
 	if r.d.Oversized == nil {
 		return false, nil

@@ -17,6 +17,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
 )
 
+// LogicalMessages stands for a table where an event is of none: it is a message of pg_logical_emit_message.
+const LogicalMessages = "logical messages"
+
 // ErrReached ends a stream that was to be delivered up to a point only.
 var ErrReached = errors.New("the stream reached its end")
 

@@ -21,7 +21,7 @@ type Limits struct {
 	role, publication string
 	tables            map[uint32]pgrepl.FoundTable
 	restrictions      map[uint32]pgrepl.Restriction
-	// unheld are the tables that the publication does not hold and that no start adds to it.
+	// unheld are the tables that the publication does not hold, without those that the start adds to it.
 	unheld map[uint32]bool
 	// operations are those that the publication does not send of any table.
 	operations []string
@@ -117,7 +117,7 @@ func (l *Limits) findChildren(ctx context.Context, conn *pgx.Conn, s *spec.Spec,
 	for i, t := range tables {
 		oids[i] = t.OID
 	}
-	members, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read).Members(oids)
+	members, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read).Inheriting(oids)
 	if err != nil {
 		return err
 	}

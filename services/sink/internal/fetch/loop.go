@@ -111,7 +111,9 @@ func (l *Loop) failed(f kgo.FetchTopicPartition) {
 				f.Partition, f.Topic, l.of.Spec.Group, f.Err, l.of.Env.Connector))
 	default:
 		l.unread = true
-		_, l.outside = errors.AsType[*kgo.ErrGroupSession](f.Err)
+		_, session := errors.AsType[*kgo.ErrGroupSession](f.Err)
+		// Where the member still counts as one, as in the newer protocol, no assignment takes this back.
+		l.outside = session && !l.member.InGroup()
 		if errors.Is(f.Err, kerr.InconsistentGroupProtocol) {
 			f.Err = fmt.Errorf("%w Another consumer is in group %s and knows none of the ways in which this one shares partitions out, such as cooperative-sticky: stop it, or set consumer.override.group.id to a group of the connector's own",
 				f.Err, l.of.Spec.Group)

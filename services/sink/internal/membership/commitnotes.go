@@ -42,7 +42,7 @@ const (
 // read are the notes as they are now.
 func (n commitNotes) read() committedNotes { return n.env.Notes() }
 
-// keep keeps notes of partitions whose offsets are about to be committed, where there are none, and
+// keep keeps notes of partitions whose offsets have been committed, where there are none, and
 // returns when they are durable.
 func (n commitNotes) keep(partitions []batch.Source) error {
 	ctx, cancel := context.WithTimeout(context.Background(), keepTimeout)

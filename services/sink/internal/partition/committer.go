@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,10 +50,11 @@ type Committer struct {
 	logger *slog.Logger
 	// owns reports whether a partition's life goes on.
 	owns func(*Partition) bool
-	// remember notes that offsets of partitions are committed, before that is done for the first
-	// time; noticed are the partitions already noted.
-	remember func([]batch.Source) error
-	noticed  map[batch.Source]bool
+	// remember notes that offsets of partitions are committed, once they are: a commit that never comes
+	// about must not be missed later. noticed are the partitions that are noted, unnoted those that
+	// have still to be.
+	remember         func([]batch.Source) error
+	noticed, unnoted map[batch.Source]bool
 
 	mu      sync.Mutex
 	pending map[batch.Source]*request
@@ -67,6 +70,7 @@ const commitPause = 300 * time.Millisecond
 func NewCommitter(client *kgo.Client, logger *slog.Logger, owns func(*Partition) bool,
 	remember func([]batch.Source) error) *Committer {
 	return &Committer{client: client, logger: logger, owns: owns, remember: remember, noticed: map[batch.Source]bool{},
+		unnoted: map[batch.Source]bool{},
 		pending: map[batch.Source]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
 }
 
@@ -164,11 +168,17 @@ func (c *Committer) flush() error {
 		}
 	}
 	if len(taken) == 0 {
-		return nil
+		return c.first()
 	}
-	err := c.first(taken)
-	if err == nil {
-		err = c.commitOnce(taken)
+	asked := slices.Collect(maps.Keys(taken))
+	err := c.commitOnce(taken)
+	for _, tp := range asked {
+		if taken[tp] == nil && !c.noticed[tp] { // it is durable
+			c.unnoted[tp] = true
+		}
+	}
+	if unnoted := c.first(); err == nil {
+		err = unnoted
 	}
 	if err != nil && !errors.Is(err, kgo.ErrClientClosed) {
 		c.putBack(taken)
@@ -180,23 +190,19 @@ func (c *Committer) flush() error {
 	return nil
 }
 
-// first has the partitions remembered that this committer commits for the first time.
-func (c *Committer) first(positions map[batch.Source]*request) error {
-	var fresh []batch.Source
-	for tp := range positions {
-		if !c.noticed[tp] {
-			fresh = append(fresh, tp)
-		}
-	}
-	if len(fresh) == 0 {
+// first has the partitions remembered that this committer has committed for the first time.
+func (c *Committer) first() error {
+	if len(c.unnoted) == 0 {
 		return nil
 	}
+	fresh := slices.Collect(maps.Keys(c.unnoted))
 	if err := c.remember(fresh); err != nil {
 		return err
 	}
 	for _, tp := range fresh {
 		c.noticed[tp] = true
 	}
+	clear(c.unnoted)
 	return nil
 }
 

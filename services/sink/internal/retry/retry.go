@@ -32,7 +32,8 @@ func New(shown *status.Troubles, limit, longest time.Duration, retrying, fail fu
 
 // Do runs call until it succeeds, fails for good, or the user's patience with an outage ends.
 func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) error {
-	var since time.Time
+	// since is when the failures began, doubted when those did whose answer is not known.
+	var since, doubted time.Time
 	pause := 100 * time.Millisecond
 	failing := new(status.Trouble)
 	defer r.shown.Over(failing)
@@ -52,7 +53,13 @@ func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) erro
 		if since.IsZero() {
 			since = time.Now()
 		}
-		if kusto.Doubtful(err) && time.Since(since) > r.doubt {
+		switch {
+		case !kusto.Doubtful(err):
+			doubted = time.Time{}
+		case doubted.IsZero():
+			doubted = time.Now()
+		}
+		if !doubted.IsZero() && time.Since(doubted) > r.doubt {
 			return Permanent(fmt.Errorf("tried for %s, since this answer is not known: %w", r.doubt, err))
 		}
 		if r.limit > 0 && time.Since(since) > r.limit {

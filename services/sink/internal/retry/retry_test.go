@@ -38,3 +38,22 @@ func TestARefusalOfAnUnknownKindIsTriedAgainForAWhileAndAKnownOneIsNot(t *testin
 		}
 	}
 }
+
+func TestAnUnknownRefusalAtTheEndOfALongOutageIsTriedAgain(t *testing.T) {
+	r := New(status.NewTroubles(func(s string) string { return s }), 0, time.Millisecond, func(error) {}, func(err error) { t.Error(err) })
+	r.doubt = 20 * time.Millisecond
+	answers := []error{errors.New("away"), errors.New("away"), errors.New("away"),
+		&kusto.Error{Status: 418, Code: "Teapot", Permanent: true, Doubtful: true}}
+	err := r.Do(t.Context(), func(context.Context) error {
+		if len(answers) == 0 {
+			return nil
+		}
+		time.Sleep(r.doubt) // longer than is waited for such an answer
+		err := answers[0]
+		answers = answers[1:]
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

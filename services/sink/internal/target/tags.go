@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -66,7 +67,7 @@ func shorterRetention(policy, wanted string) string {
 	return shortest
 }
 
-// period reads a time span of the form [d.]hh:mm:ss.
+// period reads a time span of the form [d.]hh:mm:ss, which may be longer than a Duration: that counts as the longest.
 func period(text string) (time.Duration, bool) {
 	days, clock, found := strings.Cut(text, ".")
 	if !found {
@@ -74,5 +75,6 @@ func period(text string) (time.Duration, bool) {
 	}
 	var d, h, m, s int
 	_, err := fmt.Sscanf(days+" "+clock, "%d %d:%d:%d", &d, &h, &m, &s)
-	return time.Duration(((24*d+h)*60+m)*60+s) * time.Second, err == nil
+	seconds := ((24*d+h)*60+m)*60 + s
+	return time.Duration(min(seconds, math.MaxInt64/int(time.Second))) * time.Second, err == nil
 }
