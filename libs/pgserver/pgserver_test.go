@@ -131,7 +131,8 @@ func plugin(t *testing.T, s *pgserver.Server, name string) error {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
-	_, err = conn.Exec(t.Context(), "SELECT pg_create_logical_replication_slot('probe', $1, true)", name)
+	// That of an earlier connection may still be there for a moment.
+	_, err = conn.Exec(t.Context(), "SELECT pg_create_logical_replication_slot('probe' || pg_backend_pid(), $1, true)", name)
 	return err
 }
 
