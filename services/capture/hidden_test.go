@@ -148,6 +148,19 @@ func TestATableThatThePublicationDoesNotHoldIsNamedUnlessTheStartAddsIt(t *testi
 	}
 }
 
+// A table in its catalog's place stands in for Citus.
+func TestATableThatCitusDistributesIsNamed(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY)")
+	s.exec(t, "SET allow_system_table_mods = on; CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod \"char\")")
+	s.exec(t, "INSERT INTO pg_dist_partition VALUES ('a', 'h'), ('b', 'n')")
+	c := s.findings(t, s.config("c"+s.db, nil))["distributed tables"]
+	if !strings.Contains(c.Detail, "public.a: Citus keeps its rows in shards") || !strings.HasPrefix(c.Remedy, "Add the shards") || strings.Contains(c.Detail, "public.b") ||
+		strings.Contains(c.Detail, "public.c") {
+		t.Errorf("the check says %+v", c)
+	}
+}
+
 // PostgreSQL sends nothing of a table that leaves the publication, not even that it left.
 func TestATableThatLeavesThePublicationWhileItStreamsIsNamedUntilItIsBack(t *testing.T) {
 	for _, mode := range []string{"disabled", "filtered"} {

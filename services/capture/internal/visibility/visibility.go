@@ -27,6 +27,8 @@ type Limits struct {
 	operations []string
 	// children are the tables that inherit from captured ones and are not captured themselves, by the ancestor's oid.
 	children map[uint32][]pgrepl.Member
+	// distributed are the tables whose rows Citus keeps in shards on other servers.
+	distributed map[uint32]bool
 	// viaRoot says that changes of partitions come as their root's, mayViaRoot that the server can send them so.
 	viaRoot, mayViaRoot bool
 }
@@ -121,6 +123,9 @@ func (l *Limits) findChildren(ctx context.Context, conn *pgx.Conn, s *spec.Spec,
 	if err != nil {
 		return err
 	}
+	if l.distributed, err = distributed(ctx, conn); err != nil {
+		return err
+	}
 	l.children = make(map[uint32][]pgrepl.Member)
 	for oid, all := range members {
 		if l.viaRoot && l.tables[oid].Kind == 'p' {
@@ -146,7 +151,27 @@ func (l *Limits) Of(rel *pgmodel.Relation) []string {
 }
 
 func (l *Limits) of(t pgrepl.FoundTable) []string {
-	return append(append(l.unread(t), l.unsent(t)...), append(l.unstreamed(t), l.renamed(t)...)...)
+	return slices.Concat(l.unread(t), l.unsent(t), l.unstreamed(t), l.renamed(t), l.elsewhere(t))
+}
+
+// distributed finds the tables that Citus distributes, by their oids; none where there is no Citus.
+// Its catalog is pg_dist_partition, where n is the method of tables that each server has whole.
+func distributed(ctx context.Context, conn *pgx.Conn) (map[uint32]bool, error) {
+	var installed bool
+	err := conn.QueryRow(ctx, "SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL").Scan(&installed)
+	if err != nil || !installed {
+		return nil, err
+	}
+	rows, err := conn.Query(ctx, "SELECT logicalrelid::oid FROM pg_catalog.pg_dist_partition WHERE partmethod <> 'n'")
+	if err != nil {
+		return nil, fmt.Errorf("ask which tables Citus distributes: %w", err)
+	}
+	out := map[uint32]bool{}
+	var oid uint32
+	if _, err := pgx.ForEachRow(rows, []any{&oid}, func() error { out[oid] = true; return nil }); err != nil {
+		return nil, fmt.Errorf("ask which tables Citus distributes: %w", err)
+	}
+	return out, nil
 }
 
 // unread says what snapshots and comparisons do not see.
@@ -211,6 +236,15 @@ func (l *Limits) unstreamed(t pgrepl.FoundTable) []string {
 		"It is unlogged: its changes are not in PostgreSQL's log and never stream, only snapshots read it: ALTER TABLE %s SET LOGGED; makes them stream.", pgrepl.QuoteTable(t.Schema, t.Name))}
 }
 
+// elsewhere says that a table's rows change on other servers.
+func (l *Limits) elsewhere(t pgrepl.FoundTable) []string {
+	if !l.distributed[t.OID] {
+		return nil
+	}
+	return []string{
+		"Citus keeps its rows in shards on its workers, whose logs have their changes: none comes through this server's slot, while snapshots read all rows: Add the shards to table.include.list of a connector for each worker."}
+}
+
 // timescaleChunks is the schema where TimescaleDB keeps the chunks of hypertables.
 const timescaleChunks = "_timescaledb_internal"
 
@@ -253,7 +287,11 @@ func (l *Limits) Checks() []connector.Check {
 		{"publication filters", "the publication keeps nothing back", l.unsent},
 		{"unlogged tables", "the changes of all tables are in the log", l.unstreamed},
 		{"inherited rows", "changes come under the names of the captured tables", l.renamed},
+		{"distributed tables", "", l.elsewhere}, // where there is Citus
 	} {
+		if kind.fine == "" && len(l.distributed) == 0 {
+			continue
+		}
 		c := preflight.Finding(kind.name, kind.fine, nil)
 		var found []string
 		for _, t := range tables {
