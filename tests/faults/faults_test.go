@@ -197,13 +197,13 @@ var ofAll = []fault{
 				t.Fatal(err)
 			}
 		}},
-	worker("nocapture", "capture", beforeCapture, true),
-	worker("nosink", "sink", beforeSink, false),
+	worker("nocapture", "capture", true, beforeCapture, beforeKafka),
+	worker("nosink", "sink", false, beforeSink, beforeQuery),
 }
 
-// worker is a fault in which the only worker of a fleet is killed.
-func worker(name, fleet string, held adminv1.HeldAt, unasked bool) fault {
-	return fault{name: name, unasked: unasked, what: "the only worker of " + fleet + " is killed", held: []adminv1.HeldAt{held},
+// worker is a fault in which the only worker of a fleet is killed: changes are held where it said last.
+func worker(name, fleet string, unasked bool, held ...adminv1.HeldAt) fault {
+	return fault{name: name, unasked: unasked, what: "the only worker of " + fleet + " is killed", held: held,
 		check: []string{"fleet"}, because: []string{fleet}, remedy: []string{"start"},
 		inject: func(_ *testing.T, p *pipeline) { p.Service(fleet).Kill() },
 		heal: func(t *testing.T, p *pipeline) {
