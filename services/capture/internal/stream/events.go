@@ -20,7 +20,9 @@ func (r *Reader) row(b *buffer.Batch, m *pgrepl.Message) error {
 		return r.repeatRow(b, m)
 	case due:
 		err := r.deliverRow(b, m)
-		r.advance(b)
+		if err == nil { // a change that stops the task comes again
+			r.advance(b)
+		}
 		return err
 	}
 	return nil
@@ -70,7 +72,9 @@ func (r *Reader) truncate(b *buffer.Batch, m *pgrepl.Message) error {
 		return eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.repeat(b, t, debezium.Truncate, m) })
 	case due:
 		err := eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.deliver(b, t, debezium.Truncate, m) })
-		r.advance(b)
+		if err == nil { // a change that stops the task comes again
+			r.advance(b)
+		}
 		return err
 	}
 	return nil
@@ -190,7 +194,9 @@ func (r *Reader) inTransaction(b *buffer.Batch, m *pgrepl.Message) error {
 			return nil
 		}
 		err := r.d.Incremental.Marked(b, m.Content, r.lastCommit)
-		r.advance(b)
+		if err == nil { // a change that stops the task comes again
+			r.advance(b)
+		}
 		return err
 	case !r.d.Events.WantsMessage(prefix):
 		return nil
