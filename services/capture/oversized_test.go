@@ -177,6 +177,27 @@ func TestTopicsAreCreatedAsTheirGroupSays(t *testing.T) {
 	}
 }
 
+// startOverEventHubs starts a connector whose brokers are those of a namespace of tier Premium.
+func (s *source) startOverEventHubs(t *testing.T, set map[string]string) (*capture, *eventhubs.Namespace) {
+	t.Helper()
+	env := testEnv(servers.kafka.Bootstrap, "c"+s.db)
+	if err := makeOffsetsTopic(env.Kafka); err != nil {
+		t.Fatal(err)
+	}
+	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Premium})
+	connect := testEnv(hubs.Addr, "").Kafka
+	found, err := kafka.Probe(t.Context(), connect, testOffsets, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Kafka = func(o ...kgo.Opt) (*kgo.Client, error) { return connect(append(o, found.Options()...)...) }
+	task, err := makeTaskIn(env, s.config("c"+s.db, set), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runTask(t, task), hubs
+}
+
 // A row is larger than a request to Event Hubs may be, and smaller than what its event hub takes.
 func TestARecordThatAServiceTakesInNoRequestIsDealtWithAsOneThatIsTooLargeForItsTopic(t *testing.T) {
 	for mode, topic := range map[string]string{"stop": "", "truncate": ".public.a", "dead.letter": "-oversized"} {
@@ -185,22 +206,7 @@ func TestARecordThatAServiceTakesInNoRequestIsDealtWithAsOneThatIsTooLargeForIts
 			t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 		}
 		s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1, 'small')")
-		env := testEnv(servers.kafka.Bootstrap, "c"+s.db)
-		if err := makeOffsetsTopic(env.Kafka); err != nil {
-			t.Fatal(err)
-		}
-		hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Premium})
-		connect := testEnv(hubs.Addr, "").Kafka
-		found, err := kafka.Probe(t.Context(), connect, testOffsets, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		env.Kafka = func(o ...kgo.Opt) (*kgo.Client, error) { return connect(append(o, found.Options()...)...) }
-		task, err := makeTaskIn(env, s.config("c"+s.db, map[string]string{"oversized.records.mode": mode}), Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := runTask(t, task)
+		c, hubs := s.startOverEventHubs(t, map[string]string{"oversized.records.mode": mode})
 		s.awaitSlot(t)
 		await(t, s.db+".public.a", 1)
 		s.exec(t, "INSERT INTO a VALUES (2, '"+noise(1_038_000)+"')")
@@ -246,22 +252,7 @@ func TestRowsOfSeveralTablesComeInNoRequestThatIsTooLargeForAService(t *testing.
 		s.exec(t, "CREATE TABLE "+table+" (id int PRIMARY KEY, x text)")
 	}
 	fill(0)
-	env := testEnv(servers.kafka.Bootstrap, "c"+s.db)
-	if err := makeOffsetsTopic(env.Kafka); err != nil {
-		t.Fatal(err)
-	}
-	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Premium})
-	connect := testEnv(hubs.Addr, "").Kafka
-	found, err := kafka.Probe(t.Context(), connect, testOffsets, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	env.Kafka = func(o ...kgo.Opt) (*kgo.Client, error) { return connect(append(o, found.Options()...)...) }
-	task, err := makeTaskIn(env, s.config("c"+s.db, nil), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	runTask(t, task)
+	_, hubs := s.startOverEventHubs(t, nil)
 	for _, table := range tables {
 		await(t, s.db+".public."+table, 3)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/libs/testenv/eventhubs"
 )
@@ -93,6 +94,9 @@ func TestBrokersThatTakeNoMetadataAreNamedWithTheRemedy(t *testing.T) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q lacks %q", err, part)
 		}
+	}
+	if note := noted.of(s.name)[connector.CommittedNote(s.topic, 0)]; note != nil {
+		t.Errorf("a commit that was refused is noted: %s", note)
 	}
 }
 

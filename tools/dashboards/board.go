@@ -14,8 +14,8 @@ type board struct {
 // choice is a variable whose values Prometheus knows.
 type choice struct {
 	name, label, about string
-	// metric has the label of the choice's name, and from is that label if it is called otherwise.
-	metric, from string
+	// metric has a label of the choice's name.
+	metric string
 }
 
 // row is a heading with panels below it, left to right and then down, 24 columns wide.
@@ -55,8 +55,8 @@ type panel struct {
 	// width is in columns of 24.
 	width   uint32
 	queries []query
-	// worst and bad are the bounds from which a value is coloured; rising values are worse unless bad
-	// is below warn. Without them nothing is.
+	// warn and bad are the bounds from which a value is coloured: rising values are worse, unless bad is
+	// below warn. Without them nothing is.
 	warn, bad float64
 	// words are the texts of whole numbers, from 1, with a colour each.
 	words []word
@@ -97,8 +97,8 @@ const (
 )
 
 var (
-	byPipeline = choice{"pipeline", "Pipeline", "Source connectors.", "cdc_pipeline_verdict", ""}
-	byTable    = choice{"table", "Table", "Tables of the pipelines.", "cdc_table_lag_seconds", ""}
+	byPipeline = choice{"pipeline", "Pipeline", "Source connectors.", "cdc_pipeline_verdict"}
+	byTable    = choice{"table", "Table", "Tables of the pipelines.", "cdc_table_lag_seconds"}
 )
 
 // Words of the numbers that stand for states.

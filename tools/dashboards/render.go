@@ -103,10 +103,10 @@ func variables(b board, page string) []cog.Builder[dashboard.VariableModel] {
 		dashboard.NewDatasourceVariableBuilder("datasource").Label("Prometheus").Type("prometheus"),
 	}
 	for _, c := range append([]choice{
-		{"cluster", "Cluster", "The label that a Prometheus of several clusters adds.", "cdc_build_info", ""},
-		{"namespace", "Namespace", "The label that Kubernetes adds.", "cdc_build_info", ""},
+		{"cluster", "Cluster", "The label that a Prometheus of several clusters adds.", "cdc_build_info"},
+		{"namespace", "Namespace", "The label that Kubernetes adds.", "cdc_build_info"},
 	}, b.choices...) {
-		values := "label_values(" + c.metric + ", " + cmp.Or(c.from, c.name) + ")"
+		values := "label_values(" + c.metric + ", " + c.name + ")"
 		all = append(all, dashboard.NewQueryVariableBuilder(c.name).Label(c.label).Description(c.about).
 			Datasource(source).Query(dashboard.StringOrMap{String: &values}).Definition(values).
 			Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Sort(dashboard.VariableSortAlphabeticalAsc).

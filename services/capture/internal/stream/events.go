@@ -20,9 +20,7 @@ func (r *Reader) row(b *buffer.Batch, m *pgrepl.Message) error {
 		return r.repeatRow(b, m)
 	case due:
 		err := r.deliverRow(b, m)
-		if err == nil { // a change that stops the task comes again
-			r.advance(b)
-		}
+		r.advance(b)
 		return err
 	}
 	return nil
@@ -72,9 +70,7 @@ func (r *Reader) truncate(b *buffer.Batch, m *pgrepl.Message) error {
 		return eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.repeat(b, t, debezium.Truncate, m) })
 	case due:
 		err := eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.deliver(b, t, debezium.Truncate, m) })
-		if err == nil { // a change that stops the task comes again
-			r.advance(b)
-		}
+		r.advance(b)
 		return err
 	}
 	return nil
@@ -194,9 +190,7 @@ func (r *Reader) inTransaction(b *buffer.Batch, m *pgrepl.Message) error {
 			return nil
 		}
 		err := r.d.Incremental.Marked(b, m.Content, r.lastCommit)
-		if err == nil { // a change that stops the task comes again
-			r.advance(b)
-		}
+		r.advance(b)
 		return err
 	case !r.d.Events.WantsMessage(prefix):
 		return nil

@@ -170,14 +170,21 @@ func (r *Reader) Handle(m *pgrepl.Message) error {
 }
 
 // take applies one message under the buffer's lock, which a panic must not leave behind: everybody
-// else would wait for it.
+// else would wait for it. A message that stops the session leaves nothing in the batch and the
+// position before it, since it comes again, whole, to the next one.
 func (r *Reader) take(m *pgrepl.Message) error {
 	b := r.d.Buffer.Fill()
 	defer r.d.Buffer.Unlock()
 	if b == nil {
 		return buffer.ErrClosed
 	}
-	return r.apply(b, m)
+	before, at, whole := b.Mark(), b.At, b.Whole
+	err := r.apply(b, m)
+	if err != nil {
+		b.Rollback(before)
+		b.At, b.Whole = at, whole
+	}
+	return err
 }
 
 func (r *Reader) apply(b *buffer.Batch, m *pgrepl.Message) error {

@@ -42,12 +42,12 @@ func Find(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spe
 
 // FindPublished asks what is kept back of tables, and what their publication keeps back.
 func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
-	tables []pgrepl.FoundTable) (_ *Limits, err error) {
-	missing := unheld
-	if s.Publication.Mode == pgrepl.PublishFiltered && !server.InRecovery {
-		missing = nil // the start adds them
+	tables []pgrepl.FoundTable) (*Limits, error) {
+	l, err := published(ctx, conn, server, s, tables)
+	if err == nil && s.Publication.Mode == pgrepl.PublishFiltered && !server.InRecovery {
+		l.unheld = nil // the start adds them
 	}
-	return find(ctx, conn, server, s, tables, missing)
+	return l, err
 }
 
 // Streaming says, while the stream runs, what is kept back of the captured tables that there are now:
@@ -58,7 +58,7 @@ func Streaming(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spe
 	if err != nil {
 		return nil, err
 	}
-	l, err := find(ctx, conn, server, s, tables, unheld)
+	l, err := published(ctx, conn, server, s, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -69,10 +69,9 @@ func Streaming(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spe
 	return out, nil
 }
 
-// find asks for all limits; missing finds the tables that the publication does not hold, nil if all will be held.
-func find(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable,
-	missing func(context.Context, *pgx.Conn, *spec.Spec, []pgrepl.FoundTable) (map[uint32]bool, error),
-) (_ *Limits, err error) {
+// published asks for all limits, with what the publication keeps back as it is.
+func published(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
+	tables []pgrepl.FoundTable) (_ *Limits, err error) {
 	l := of(server, s, tables)
 	if l.restrictions, l.operations, err = s.Publication.Restrictions(ctx, conn, server); err != nil {
 		return nil, err
@@ -80,10 +79,8 @@ func find(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spe
 	if l.viaRoot, err = s.Publication.SendsViaRoot(ctx, conn, server); err != nil {
 		return nil, err
 	}
-	if missing != nil {
-		if l.unheld, err = missing(ctx, conn, s, tables); err != nil {
-			return nil, err
-		}
+	if l.unheld, err = unheld(ctx, conn, s, tables); err != nil {
+		return nil, err
 	}
 	return l, l.findChildren(ctx, conn, s, tables)
 }

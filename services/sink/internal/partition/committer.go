@@ -170,13 +170,7 @@ func (c *Committer) flush() error {
 	if len(taken) == 0 {
 		return c.first()
 	}
-	asked := slices.Collect(maps.Keys(taken))
 	err := c.commitOnce(taken)
-	for _, tp := range asked {
-		if taken[tp] == nil && !c.noticed[tp] { // it is durable
-			c.unnoted[tp] = true
-		}
-	}
 	if unnoted := c.first(); err == nil {
 		err = unnoted
 	}
@@ -268,6 +262,9 @@ func (c *Committer) commitOnce(positions map[batch.Source]*request) error {
 				if err != nil {
 					result = fmt.Errorf("commit partition %d of %s: %w", p.Partition, t.Topic, err)
 				} else if r := positions[tp]; r != nil {
+					if !c.noticed[tp] {
+						c.unnoted[tp] = true
+					}
 					r.answer(nil)
 					delete(positions, tp)
 				}
