@@ -17,8 +17,8 @@ type Delivery int
 const (
 	// ExactlyOnce writes events and checkpoint in Kafka transactions. Their markers take offsets in the topics.
 	ExactlyOnce Delivery = iota
-	// AtLeastOnce writes without transactions, for readers that cannot do with gaps in offsets: a crash can repeat the
-	// last batch.
+	// AtLeastOnce writes without transactions, for readers that cannot cope with gaps in offsets: a
+	// crash can repeat the last batch.
 	AtLeastOnce
 )
 

@@ -7,7 +7,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// pollingPlugin makes the connector class that polls. The registry shows its connectors beside those that stream.
+// pollingPlugin makes the connector class that polls. The registry shows its connectors alongside
+// those that stream.
 func pollingPlugin(o Options, m *metrics.Meters) (connector.Plugin, error) {
 	return poll.Plugin(poll.Options{
 		AtLeastOnce: o.Delivery == AtLeastOnce,
@@ -19,7 +20,7 @@ func pollingPlugin(o Options, m *metrics.Meters) (connector.Plugin, error) {
 	})
 }
 
-// pollReport tells what a polling task does.
+// pollReport turns the reports of a polling task into events of its status.
 type pollReport struct {
 	status   status.Observers
 	shown    *status.Capture

@@ -8,8 +8,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// Registry is where the captures of a worker are seen and called, by CaptureService and metrics. It
-// is safe for concurrent use.
+// Registry has the captures of a worker. Metrics and CaptureService read it, and CaptureService
+// calls captures through it. It is safe for concurrent use.
 type Registry struct {
 	captures  *status.Registry
 	endpoints *api.Endpoints

@@ -20,8 +20,8 @@ type Config struct {
 	Delivery Delivery
 }
 
-// Run runs a worker of the capture fleet until ctx ends; then it stops its tasks, makes what they promised durable and
-// returns nil. It waits for the broker as long as that takes.
+// Run runs a worker of the capture fleet until ctx ends; then it stops its tasks, lets them finish
+// what is being delivered, and returns nil. It waits for the broker as long as that takes.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err

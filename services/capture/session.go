@@ -30,27 +30,27 @@ import (
 // session is one attempt of a task: from connecting to the first failure or the task's end.
 type session struct {
 	task *task
-	// connections are those whose statements are watched, conn the one for catalog queries, by the
-	// goroutine that runs the session and later the stream's reader.
+	// connections are those whose statements are watched. conn is the one for queries of the catalog;
+	// the goroutine that runs the session uses it, and later the stream's reader.
 	connections *connections.Set
 	conn        *connections.Conn
 	slot        *slot.Slot
 	server      pgrepl.Server
 	system      pgrepl.System
 	producer    *deliver.Producer
-	// writer writes to it once the session knows how far the connector is.
+	// writer writes through producer; nil until the session knows how far the connector is.
 	writer *writer.Writer
 	// progress is how far the connector is: the session's until it streams, then the deliverer's.
 	progress *progress.Progress
 	prepared *prepare.Preparation
 	// oversized handles records that their topic does not take; nil where they stop the connector.
 	oversized *encode.Oversized
-	// read says that the session began with a snapshot.
+	// read is true if the session began with a snapshot.
 	read bool
 	// again says why all tables are read once more after changes were lost; empty otherwise.
 	again string
-	// observer has the versions of the tables: the start of the session reads them, then the
-	// snapshot adds to them before it runs, then the stream's reader does.
+	// observer has the versions of the tables. The session loads them, adds those that a snapshot
+	// shows before it runs, and then passes them to the stream's reader.
 	observer schemas.Observer
 }
 
@@ -122,7 +122,7 @@ func (s *session) run(ctx context.Context) error {
 	return s.slot.DropAtEnd(s.conn.Conn)
 }
 
-// showTables tells which tables the session has found.
+// showTables reports which tables the session has found.
 func (s *session) showTables() {
 	var found []status.Table
 	for _, rel := range s.prepared.Relations() {
@@ -143,14 +143,14 @@ func (s *session) describe(rel *pgmodel.Relation, version int) status.Table {
 	return status.Describe(rel, &s.task.events, s.prepared.Visibility().Of(rel), version)
 }
 
-// rules are what the session's tables are encoded by.
+// rules are the rules by which the session's tables are encoded.
 func (s *session) rules() encode.Rules {
 	return encode.Rules{Tables: s.task.spec.Tables, Events: &s.task.events, Encoding: s.server.Encoding,
 		Oversized: s.oversized}
 }
 
-// open connects to the server and to the brokers, at the same time: of many connectors that start
-// at once each waits long for both. What the server says counts first.
+// open connects to the server and to the brokers at the same time: when many connectors start at
+// once, each waits long for both. If both fail, the error is the server's.
 func (s *session) open(ctx context.Context) error {
 	producing, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -208,9 +208,9 @@ func (s *session) connect(ctx context.Context) error {
 	}
 	s.system, err = s.connections.Identify(ctx, repl)
 	if s.server.InRecovery {
-		// A standby follows promotions, and its own may come during a stream, which goes on. What
-		// it sends it has replayed, so that positions need no timeline: they are part of its
-		// history.
+		// A standby follows promotions, and may be promoted itself while it streams, which does not end
+		// the stream. It only sends what it has replayed, so that positions are always part of its
+		// history and need no timeline.
 		s.system.Timeline = 0
 	}
 	s.slot = slot.New(slot.Deps{
@@ -248,7 +248,8 @@ func (s *session) createSlot(ctx context.Context, name string, o pgrepl.SlotOpti
 	}
 }
 
-// snapshot reads what an unfinished snapshot left of the tables, or all, and makes its completion durable.
+// snapshot reads what an unfinished snapshot left of the tables, or all of them, and makes its
+// completion durable.
 func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position, unfinished *progress.Snapshot,
 	release func()) error {
 	if !retry.Sleep(ctx, s.task.spec.Snapshot.Delay) {
@@ -305,7 +306,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	return nil
 }
 
-// toRead is what a snapshot is to read.
+// toRead lists the tables of a snapshot for the status.
 func toRead(q *snapshot.Queue) (out []status.TableSnapshot) {
 	for _, t := range q.Tables() {
 		out = append(out, status.TableSnapshot{Table: t.Name, Estimate: t.RowsEstimate, Ranges: t.Ranges})
@@ -331,8 +332,8 @@ func (s *session) save(ctx context.Context, c progress.Checkpoint) error {
 	return s.writer.Save(ctx, new(buffer.Batch), c)
 }
 
-// loadHistory reads what versions the tables have had, and returns where new ones are kept. Where
-// no topic for them can be had the connector works without.
+// loadHistory reads the versions that the tables have had, and returns where new ones are kept; nil
+// if the topic for them cannot be used, in which case the connector works without it.
 func (s *session) loadHistory(ctx context.Context) (kept *schemas.Log, err error) {
 	s.observer = schemas.Observer{Events: &s.task.events}
 	s.observer.History, err = s.task.schemas.Read(ctx)

@@ -9,7 +9,8 @@ import (
 	starting "github.com/calypso-cdc/calypso/services/capture/internal/start"
 )
 
-// start finds out how things stand, has it decided what to do, and does it; it returns where streaming begins.
+// start gathers the facts, has package start decide, and acts on the plan; it returns where
+// streaming begins.
 func (s *session) start(ctx context.Context) (pgrepl.Position, error) {
 	facts, err := s.facts(ctx)
 	if err != nil {
@@ -52,7 +53,7 @@ func (s *session) start(ctx context.Context) (pgrepl.Position, error) {
 	return pgrepl.Position{}, nil
 }
 
-// facts asks for what a start depends on.
+// facts gathers what a start depends on.
 func (s *session) facts(ctx context.Context) (f starting.Facts, err error) {
 	f = starting.Facts{Mode: s.task.spec.Snapshot.Mode, Mismatch: s.task.spec.Slot.Mismatch, System: s.system,
 		Saved: starting.Begun(s.progress), Want: pgrepl.SlotName{Name: s.task.spec.Slot.Name, Plugin: s.wanted(),
@@ -95,11 +96,11 @@ func (s *session) snapshotWithNewSlot(ctx context.Context, plan starting.Plan) (
 }
 
 // snapshotWithOldSlot reads tables while a slot exists already: after a crash during a snapshot,
-// with a slot that somebody else made, or where the settings have it at each start. A temporary
-// slot exports a snapshot, from which the stream goes on once the tables are read. What is left of
-// a snapshot is read after the stream was delivered up to that point: no gap, and rows come in the
-// order in which they were true. A whole new one takes the place of the stream up to there, as with
-// Debezium.
+// with a slot that somebody else made, or because the configuration asks for it at each start. A
+// temporary slot exports a snapshot, from which the stream goes on once the tables are read. The
+// rest of an unfinished snapshot is read after the stream was delivered up to that point, so that
+// there is no gap and a row never comes before an older state of it. A whole new snapshot takes the
+// place of the stream up to that point, as in Debezium.
 func (s *session) snapshotWithOldSlot(ctx context.Context, plan starting.Plan) (pgrepl.Position, error) {
 	const suffix = "_snapshot"
 	name := s.task.spec.Slot.Name

@@ -101,7 +101,8 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	return err
 }
 
-// counters reads those of a stream, while it runs and when it has ended.
+// counters makes a function that reads the counters of a stream, while it runs and after it has
+// ended.
 func counters(conn *pgrepl.Stream, batches *buffer.Buffer) func() status.Counters {
 	return func() status.Counters {
 		load := batches.Load()
@@ -112,7 +113,7 @@ func counters(conn *pgrepl.Stream, batches *buffer.Buffer) func() status.Counter
 	}
 }
 
-// tellSkipped tells that the session streams without a snapshot.
+// tellSkipped sends the notification that the session streams without a snapshot.
 func (s *session) tellSkipped(batches *buffer.Buffer) error {
 	b := batches.Fill()
 	defer batches.Unlock()

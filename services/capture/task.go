@@ -36,7 +36,7 @@ type task struct {
 	spec   *spec.Spec
 	events debezium.Config
 	status status.Observers
-	// memory says how many bytes the stream holds; nil unless streaming.
+	// memory returns how many bytes the stream holds; nil unless streaming.
 	memory   atomic.Pointer[func() int64]
 	registry *Registry
 	shown    *status.Capture
@@ -84,8 +84,8 @@ func (t *task) Run(ctx context.Context) error {
 	return err
 }
 
-// Holds implements connector.Holder: of the stream, which alone may have to hold much. Ranges of a
-// snapshot are read by rows.
+// Holds implements connector.Holder. Only the stream counts, since it alone may have to hold much:
+// snapshots are read row by row.
 func (t *task) Holds() int64 {
 	if of := t.memory.Load(); of != nil {
 		return (*of)()
@@ -99,7 +99,7 @@ func (t *task) unprocessable(table string, at pgrepl.LSN, err error) error {
 		t.status.Observe(status.Unconverted{Kind: "event"})
 		return retry.Permanent("%w", err)
 	}
-	again := "Mend the rows, or leave the column out, and send the table again: calypsoctl snapshot start " + t.env.Connector +
+	again := "Fix the rows, or leave the column out, and send the table again: calypsoctl snapshot start " + t.env.Connector +
 		" --table " + table + ". "
 	if table == stream.LogicalMessages {
 		again = "Send the message again in a form that can be encoded. "
@@ -116,12 +116,13 @@ func (t *task) unprocessable(table string, at pgrepl.LSN, err error) error {
 	return nil
 }
 
-// takeBack says how to end what is shown of something lost.
+// takeBack says how to clear the message about something lost.
 func (t *task) takeBack() string {
-	return "When it is seen to, take this back: calypsoctl restart " + t.env.Connector
+	return "Once that is done, clear this message: calypsoctl restart " + t.env.Connector
 }
 
-// unidentified reports a change that the plugin left out what identifies the row of: no event can be made of it.
+// unidentified reports a change for which the plugin did not send what identifies the row: no event
+// can be made of it.
 func (t *task) unidentified(table pgrepl.Table) {
 	remedy := fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key",
 		pgrepl.QuoteTable(table.Schema, table.Name))
@@ -141,7 +142,7 @@ func (t *task) conversionFailed(c *pgmodel.Column, err error) {
 	t.status.Observe(status.Unconverted{Kind: "conversion", Lost: status.Worked{
 		Work: status.Work("conversion of values of column " + c.Name),
 		Err:  fmt.Errorf("null is sent in their place (event.converting.failure.handling.mode), the last: %w", err),
-		Remedy: "Take a mode that has a form for them, such as decimal.handling.mode=string, or leave the column out, and send the table again by calypsoctl snapshot start " +
+		Remedy: "Choose a mode that can represent them, such as decimal.handling.mode=string, or leave the column out, and send the table again by calypsoctl snapshot start " +
 			t.env.Connector + ". " + t.takeBack()}})
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// writing reports to the status, and to those that wait for them, how records become durable.
+// writing reports how records become durable, to the status and to those that wait for it.
 type writing struct{ s *session }
 
 // Delivered implements writer.Report.
@@ -61,7 +61,7 @@ func (w writing) Acknowledges() {
 // NoticeFailed implements writer.Report.
 func (w writing) NoticeFailed(err error) { w.s.task.noticeFailed(err) }
 
-// waiting tells what statements wait for.
+// waiting reports what statements wait for.
 type waiting struct{ t *task }
 
 // Waits implements connections.Report.
@@ -87,8 +87,8 @@ func (w waiting) Answers() {
 	w.t.env.Logger.Info("the server answers again")
 }
 
-// tellPlan tells what is unusual about a start of a connector that was at a position before. again
-// says why all tables are read once more; it is empty where they are not.
+// tellPlan reports what is unusual about the start of a connector that was at a position before.
+// again says why all tables are read once more; it is empty if they are not.
 func tellPlan(t *task, before pgrepl.Position, p starting.Plan) (again string) {
 	switch {
 	case p.Lost != nil:
@@ -107,14 +107,15 @@ func tellPlan(t *task, before pgrepl.Position, p starting.Plan) (again string) {
 	return ""
 }
 
-// deletesUntold is what a snapshot that takes the place of changes leaves out.
+// deletesUntold says what is missing when a snapshot takes the place of changes.
 const deletesUntold = "Rows that were deleted meanwhile have no event, and stay where events are kept: calypsoctl verify names those that only Azure Data Explorer has."
 
-// nothingInstead says how to get what is lost without a snapshot.
+// nothingInstead says how to get the lost rows when no snapshot takes the place of the changes.
 const nothingInstead = "calypsoctl snapshot start reads the tables while the stream goes on; rows that were deleted meanwhile have no event, and calypsoctl verify names them."
 
-// tellLost tells that changes after a position are lost, and whether a snapshot takes their place, which brings no
-// deletes. Without one, as of snapshot.mode=configuration_based without its data, nothing does.
+// tellLost reports that changes after a position are lost, and whether a snapshot takes their
+// place, which brings no deletes. With snapshot.mode=configuration_based nothing may take their
+// place.
 func tellLost(t *task, after pgrepl.Position, p starting.Plan) (again string) {
 	reason := pgrepl.ReasonOf(p.Lost)
 	if p.Read == starting.Nothing {
@@ -132,7 +133,8 @@ func tellLost(t *task, after pgrepl.Position, p starting.Plan) (again string) {
 	return again
 }
 
-// tellPassedOver tells that the configuration has a snapshot take the place of the changes between two positions.
+// tellPassedOver reports that, as configured, a snapshot takes the place of the changes between two
+// positions.
 func tellPassedOver(t *task, after, to pgrepl.Position) (again string) {
 	again = fmt.Sprintf(
 		"all tables are read at each start (snapshot.mode=%s), and changes from %s to %s come as the rows that they led to",

@@ -50,7 +50,7 @@ func slot() board {
 					about:   "Bytes of the replication stream, of all captures of the workers.",
 					queries: []query{{"sum(" + speed(of("cdc_capture_wal_received_bytes_total")) + ")", "received"}}},
 				{title: "Held back by Kafka", kind: lines, width: 12, unit: "percentunit",
-					about: "The part of the time for which the stream was not read since Kafka had not taken what was read before.",
+					about: "The part of the time for which the stream was not read because Kafka had not yet taken what was read before.",
 					queries: []query{{per("max", speed(of("cdc_capture_backpressure_seconds_total", thisConnector)), "connector"),
 						"{{connector}}"}}},
 				{title: "Reconnects", kind: lines, width: 12, unit: "short",

@@ -13,7 +13,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// phases are those of the API. What has nothing more to read, or polls, streams as far as its users are concerned.
+// phases are the API's names of phases. For its users a capture that has nothing more to read, or
+// that polls, is streaming.
 var phases = map[status.Phase]capturev1.Phase{
 	status.Idle:         capturev1.Phase_PHASE_UNSPECIFIED,
 	status.Connecting:   capturev1.Phase_PHASE_CONNECTING,
@@ -110,8 +111,8 @@ func incrementalMessage(p *progress.Incremental, hidden func(string) string) *ca
 	return out
 }
 
-// slotMessage shows a slot, whose names may be made of what is behind references, which is hidden;
-// nil is one that could not be looked at.
+// slotMessage shows a slot; nil stands for one that could not be looked at. Its names may contain
+// values of secret references, which hidden removes.
 func slotMessage(s *slot.Seen, hidden func(string) string) *capturev1.Slot {
 	switch {
 	case s == nil:
@@ -157,7 +158,7 @@ func statisticsMessage(s *pgrepl.SlotStatistics) *capturev1.SlotStatistics {
 	}
 }
 
-// timeMessage leaves a time out that is not known.
+// timeMessage leaves out a time that is not known.
 func timeMessage(at time.Time) *timestamppb.Timestamp {
 	if at.IsZero() {
 		return nil
@@ -165,7 +166,7 @@ func timeMessage(at time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(at)
 }
 
-// lsnText leaves an LSN out that is not known.
+// lsnText leaves out an LSN that is not known.
 func lsnText(at pgrepl.LSN) string {
 	if at == 0 {
 		return ""

@@ -26,13 +26,14 @@ type Service struct {
 	fleet     Fleet
 }
 
-// Fleet is what Service asks of the runtime (fleet.Worker).
+// Fleet is the part of the runtime that Service uses (fleet.Worker).
 type Fleet interface {
 	// Reports reports whether a connector that failed here is still this worker's.
 	Reports(connector string, task int) bool
-	// Idle are the connectors that are this worker's to run and do not run.
+	// Idle lists the connectors that belong to this worker but do not run.
 	Idle() []string
-	// Environment gives what a connector's task would be given here; NOT_FOUND if the fleet does not have the connector.
+	// Environment returns what a connector's task would be given on this worker; NOT_FOUND if the
+	// fleet does not have the connector.
 	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
 }
 
@@ -91,7 +92,7 @@ func (s *Service) ListCapturedTables(ctx context.Context,
 		return nil, err
 	}
 	out := new(capturev1.ListCapturedTablesResponse)
-	// Without an answer of the server there is what it kept back when the session began.
+	// If the server does not answer, the table shows what was kept back when the session began.
 	seen, _ := e.Slot(ctx)
 	for _, t := range e.Tables() {
 		if seen != nil && seen.KeptBack != nil {
@@ -110,7 +111,7 @@ func (s *Service) find(name string) (*status.Capture, error) {
 		fmt.Sprintf("this worker runs no capture connector %q", name))
 }
 
-// shown leaves out what failed here and is another's, or nobody's, now.
+// shown leaves out captures that failed here and now belong to another worker, or to none.
 func (s *Service) shown(e *status.Capture) bool {
 	return e.State().Phase != status.Failed || s.fleet.Reports(e.Name(), 0)
 }
@@ -118,7 +119,7 @@ func (s *Service) shown(e *status.Capture) bool {
 // slotsAtOnce is how many servers a call asks at the same time.
 const slotsAtOnce = 32
 
-// withSlot shows a capture with its slot, for which the server is asked.
+// withSlot shows a capture with its slot, which it asks the server for.
 func withSlot(ctx context.Context, c *status.Capture) *capturev1.Capture {
 	slot, err := c.Slot(ctx)
 	state := c.State()
@@ -132,7 +133,7 @@ func withSlot(ctx context.Context, c *status.Capture) *capturev1.Capture {
 	case state.Phase == status.Streaming && err != nil && ctx.Err() == nil:
 		out.BackgroundFailures = append(out.BackgroundFailures, backgroundMessage(status.BackgroundFailure{
 			Work: status.SlotView, Reason: c.Hidden(err.Error()), Failures: 1,
-			Remedy: "See that the connector's role can connect to the server once more, and read pg_replication_slots."}))
+			Remedy: "Make sure that the connector's role can open one more connection to the server, and read pg_replication_slots."}))
 	case !c.Idled():
 	case slot != nil && slot.State == nil && !c.Positioned():
 		out.Slot = nil

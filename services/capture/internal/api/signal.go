@@ -64,7 +64,7 @@ func (s *Service) SignalSnapshot(ctx context.Context,
 	return nil, rpc.Error(codes.Internal, "SIGNAL_FAILED", e.Hidden(err.Error()))
 }
 
-// signalOf writes a call as the signal that it stands for.
+// signalOf turns a call into the signal that it stands for.
 func signalOf(r *capturev1.SignalSnapshotRequest) (incremental.Signal, error) {
 	d := incremental.SignalData{SurrogateKey: r.SurrogateKey}
 	for _, t := range r.Tables {

@@ -56,7 +56,7 @@ func (s *Service) ListSchemaVersions(ctx context.Context,
 	return out, nil
 }
 
-// checkTableName refuses what cannot be schema.table; nothing stands for all tables.
+// checkTableName refuses what cannot be schema.table; an empty name stands for all tables.
 func checkTableName(name string) error {
 	schema, table, _ := strings.Cut(name, ".")
 	switch {

@@ -5,7 +5,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
-// Batch is what is written to Kafka at once: records and what they bring the capture further.
+// Batch is what is written to Kafka at once: records, and how far they advance the capture.
 type Batch struct {
 	debezium.Batch
 	Summary
@@ -17,7 +17,7 @@ type Batch struct {
 	SignalOffset *int64
 }
 
-// Step is what the batch brings the capture further.
+// Step is how far the batch advances the capture.
 func (b *Batch) Step() progress.Step {
 	s := progress.Step{At: b.At, Incremental: b.Incremental, SignalOffset: b.SignalOffset}
 	if b.Transactions > 0 {
@@ -27,7 +27,7 @@ func (b *Batch) Step() progress.Step {
 	return s
 }
 
-// Reset forgets everything and keeps the memory.
+// Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
 	b.Batch.Reset()
 	b.Summary.Reset()

@@ -11,11 +11,11 @@ import (
 
 // Buffer is where the stream's reader hands batches to the deliverer. There are two: the reader
 // fills one while the other is being written. The deliverer takes the open batch as soon as it is
-// free and the batch ends between transactions or is full: so a single row leaves at once, and
+// free and the batch ends between transactions or is full. So a single row leaves at once, and
 // under load batches grow to what the last write left time for, without any timer. A reader that
 // finds the open batch full waits, and with it the socket.
 //
-// A written batch is free again before it is durable: that it becomes, with others, when a Kafka
+// A written batch is free again before it is durable: it becomes durable, with others, when a Kafka
 // transaction is committed.
 type Buffer struct {
 	// maxEvents and maxBytes bound one batch (soft: the event that reaches a limit still goes in).
@@ -27,11 +27,12 @@ type Buffer struct {
 	// mu guards all that follows. open is never nil; spare is nil while it is being written.
 	open, spare *Batch
 	closed      bool
-	// taken is what batches hold that were taken and are not durable.
+	// taken counts the batches that were taken and are not durable yet, and what they hold.
 	taken struct{ batches, bytes, transactions int }
 	// held is what the buffer held when it was last looked at.
 	held atomic.Int64
-	// waiting are those that Fill holds up now, since blocked; waited is for how long others were held up before.
+	// waiting counts the goroutines that Fill holds up now, the first since blocked; waited sums up
+	// earlier waits.
 	waiting int
 	blocked time.Time
 	waited  time.Duration
@@ -106,7 +107,8 @@ func (s *Buffer) Take() *Batch {
 	return b
 }
 
-// Written gives a batch back that the broker holds, and reports whether the next one is ready already.
+// Written gives back a batch that the broker has acknowledged, and reports whether the next one is
+// ready already.
 func (s *Buffer) Written(b *Batch) (more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,9 +127,9 @@ func (s *Buffer) Committed() {
 
 // Load is what a buffer holds.
 type Load struct {
-	// Bytes of records, and Transactions that were read to their commit, wait or are being delivered.
+	// Bytes of records and Transactions (read to their commit) that wait or are being delivered.
 	Bytes, Transactions int
-	// Waited is for how long the reader has had to wait for room.
+	// Waited is how long the reader has had to wait for room in all.
 	Waited time.Duration
 }
 
@@ -143,7 +145,8 @@ func (s *Buffer) Load() Load {
 	return l
 }
 
-// Holds is how many bytes the buffer holds, or held before the event that is being encoded now: it never waits.
+// Holds is how many bytes the buffer holds. It never waits: while an event is being encoded it
+// returns what the buffer held before.
 func (s *Buffer) Holds() int64 {
 	if s.mu.TryLock() {
 		defer s.mu.Unlock()
@@ -152,7 +155,7 @@ func (s *Buffer) Holds() int64 {
 	return s.held.Load()
 }
 
-// Close wakes both sides; what was not taken is given up.
+// Close wakes both sides and drops what was not taken.
 func (s *Buffer) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -173,5 +176,5 @@ func (s *Buffer) Drain() bool {
 	return !s.closed
 }
 
-// ErrClosed is how those who fill a buffer, or wait for what they put there, learn that it is closed.
+// ErrClosed tells those who fill a buffer, or wait for what they put there, that it is closed.
 var ErrClosed = errors.New("the stream was stopped")

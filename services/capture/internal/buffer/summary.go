@@ -18,20 +18,20 @@ type Summary struct {
 	// Transactions counts the commits; Last is the last one.
 	Transactions int
 	Last         progress.Commit
-	// Changed counts the transactions that have events, which is why they are delivered at once;
-	// the earliest of their commits was at Oldest, the last at Newest. Times are in microseconds
-	// since the Unix epoch.
+	// Changed counts the transactions that have events; the earliest of their commits was at Oldest,
+	// the last at Newest. Times are in microseconds since the Unix epoch.
 	Changed        int64
 	Oldest, Newest int64
-	// Reads are the snapshot's advances that the records make.
+	// Reads say how far the records advance an initial snapshot.
 	Reads []Read
 	// Traces are the sampled transactions.
 	Traces []Trace
 	// Counts are the change events, by table and operation.
 	Counts []Count
-	// Versions are the versions of tables that the records are the first of.
+	// Versions are the versions of tables that begin with these records.
 	Versions []Version
-	// Incremental is the progress of incremental snapshots that the records make; nil if they make none.
+	// Incremental is the progress of incremental snapshots after the records; nil if they do not
+	// change it.
 	Incremental *progress.Incremental
 	// Awaited are closed when the records are durable.
 	Awaited []chan struct{}
@@ -63,7 +63,7 @@ type Version struct {
 	Relation *pgmodel.Relation
 }
 
-// Count counts what became events, of one table and operation.
+// Count counts the changes that became events, for one table and operation.
 type Count struct {
 	Table string // schema.table
 	Op    debezium.Op
@@ -123,7 +123,7 @@ func (t *Summary) change(n, oldest, newest int64) {
 	t.Changed, t.Newest = t.Changed+n, newest
 }
 
-// Reset forgets everything and keeps the memory.
+// Reset empties the summary and keeps its memory.
 func (t *Summary) Reset() {
 	clear(t.Reads)
 	clear(t.Traces)
@@ -143,7 +143,7 @@ func (t *Summary) Count(table string, events int64, ev *debezium.Event) {
 }
 
 // counter finds the count of a table and an operation. The name is mostly the same string in
-// memory, which costs no comparison.
+// memory, so that comparing it is cheap.
 func (t *Summary) counter(table string, op debezium.Op) *Count {
 	for i := len(t.Counts) - 1; i >= 0; i-- {
 		if c := &t.Counts[i]; c.Table == table && c.Op == op {

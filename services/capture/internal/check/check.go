@@ -176,9 +176,9 @@ func checkIdleSlots(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, o
 	return c
 }
 
-// checkReplication opens a replication connection, which tells whether the role may: providers have
-// rights of their own for it, besides REPLICATION. A pooler may take the other connections and not
-// this one.
+// checkReplication opens a replication connection, since only the attempt shows whether the role
+// may: providers have rights of their own for it, besides REPLICATION. A pooler may accept ordinary
+// connections and refuse this one.
 func checkReplication(ctx context.Context, s *spec.Spec) []connector.Check {
 	repl, err := pgrepl.OpenSession(ctx, s.Connection)
 	if err == nil {
@@ -192,7 +192,7 @@ func checkReplication(ctx context.Context, s *spec.Spec) []connector.Check {
 	return []connector.Check{right, preflight.Finding("replication connection", "connected for replication", err)}
 }
 
-// checkStandby says what a standby as the source means.
+// checkStandby explains what it means that the source is a standby.
 func checkStandby(server pgrepl.Server) connector.Check {
 	c := preflight.Finding("standby", "the server is a primary", server.CheckStandby(nil))
 	if c.OK && server.InRecovery {
@@ -274,8 +274,9 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server,
 	return preflight.Finding("publication", "", e)
 }
 
-// checkOwners adds to what the start does about the publication that it may not: PostgreSQL demands
-// a table's owner for it; a provider may grant a role more than the catalog says.
+// checkOwners adds a warning where the role may lack the right to do what the start does about the
+// publication: PostgreSQL demands the table's owner. It is not a failure, since a provider may
+// grant a role more than the catalog says.
 func checkOwners(p pgrepl.Publication, s *spec.Spec, detail, statement string) connector.Check {
 	c := preflight.Finding("publication", detail, nil)
 	owners := p.Owners()
@@ -291,7 +292,7 @@ func checkOwners(p pgrepl.Publication, s *spec.Spec, detail, statement string) c
 }
 
 // checkPlugin checks that the server lets the connector's output plugin be used, and goes on
-// doing so when it is updated. It is not needed for one that comes with the server.
+// doing so when it is updated. Plugins that come with the server need no such check.
 func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, slot *pgrepl.SlotState,
 	tables []pgrepl.FoundTable) (c connector.Check, needed bool) {
 	const name = "output plugin"
@@ -332,7 +333,8 @@ func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *s
 }
 
 // checkIdentities looks for tables whose updates and deletes PostgreSQL refuses once they are
-// published: those without key. They stop nothing, since rows may only be added to them.
+// published: those without a key. The check passes all the same, since it may be that rows are only
+// ever added to them.
 func checkIdentities(s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 	c := preflight.Finding("replica identity", "rows can be told apart", nil)
 	for _, t := range tables {

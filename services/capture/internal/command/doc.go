@@ -1,8 +1,8 @@
 // Package command carries calls to the captures that run on a worker.
 //
-// Model. A worker has Endpoints, one for each capture that takes commands now. A capture opens its
-// Endpoint while it can run commands, and serves those that come in. A caller names the connector
-// and waits for the answer.
+// Model. A worker has Endpoints, one for each capture that currently takes commands. A capture
+// opens its Endpoint while it can run commands, and serves those that come in. A caller names the
+// connector and waits for the answer.
 //
 // Guarantees. The caller has no pointer to what runs: a command is taken by the capture that serves
 // the endpoint, or by none. Every call ends: with the answer, with ErrClosed if no capture takes it,

@@ -8,7 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
-// ErrClosed says that the capture takes no commands now.
+// ErrClosed means that the capture takes no commands now: it does not run, or does not stream yet.
 var ErrClosed = errors.New("the capture takes no commands now")
 
 // Endpoints are those of a worker's captures, by connector. They take commands C and answer with A.

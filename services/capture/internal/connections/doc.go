@@ -1,10 +1,10 @@
 // Package connections opens a session's ordinary connections to PostgreSQL and watches what they wait for.
 //
-// Model. A Set has the connections that are open, each with a word for what it is used for. The
-// server takes as long as it needs for a statement, so statements have no timeout; but what is
-// waited for, and since when, is reported, and a connection whose process on the server has ended
-// is given up. Connections of the replication protocol are opened here too, and slow calls over
-// them are reported.
+// Model. A Set has the connections that are open, each with a phrase that says what it is used for.
+// Statements have no timeout, since a server may rightly take long; but what a connection waits
+// for, and since when, is reported, and a connection whose process on the server has ended is given
+// up. Connections of the replication protocol are opened here too, and slow calls over them are
+// reported.
 //
 // Guarantees. Watch reports a wait at most once a second, and asks the server about it every few
 // seconds. It ends the session only when nothing more can come.

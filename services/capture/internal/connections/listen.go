@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Unanswered is for how long a stream's server has left a question unanswered.
+// Unanswered tells how long the server of a stream has left a question unanswered; 0 if it has not.
 type Unanswered interface{ Unanswered() time.Duration }
 
-// Listen tells while a stream's server does not answer, which a connection alone does not tell: it
-// stays open where the server is frozen, or where something on the way swallows what is sent. It
+// Listen reports while a stream's server does not answer. The connection alone does not show that:
+// it stays open when the server is frozen, or when something on the way swallows what is sent. It
 // returns when ctx ends.
 func (s *Set) Listen(ctx context.Context, of Unanswered) {
 	tick := time.NewTicker(time.Second)

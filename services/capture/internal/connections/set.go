@@ -104,7 +104,7 @@ func (c *Conn) usedFor() string {
 	return c.use
 }
 
-// Disconnect closes the connection; nil is nothing.
+// Disconnect closes the connection; it does nothing for nil.
 func (c *Conn) Disconnect() {
 	if c == nil {
 		return
@@ -115,7 +115,7 @@ func (c *Conn) Disconnect() {
 	pgrepl.Disconnect(c.Conn)
 }
 
-// longest is the connection that has waited for the longest time, and since when; nil if none waits.
+// longest returns the connection that has waited longest, and since when; nil if none waits.
 func (s *Set) longest() (longest *Conn, since time.Time) {
 	s.mu.Lock()
 	all := slices.Collect(maps.Keys(s.open))

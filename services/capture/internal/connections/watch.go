@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// Patience is for how long a server may leave a question unanswered before that is worth showing.
+	// Patience is how long a server may leave a question unanswered before that is worth showing.
 	Patience = 5 * time.Second
 	// Question bounds a look at what holds something up.
 	Question = 3 * time.Second
@@ -26,9 +26,9 @@ const errNothingComes = retry.Passing("the connection stays open, but nothing wi
 type Wait struct {
 	// Err says it in words.
 	Err error
-	// Others says that the server answers others meanwhile.
+	// Others is true if the server answers other connections meanwhile.
 	Others bool
-	// New says that the wait was not told before.
+	// New is true for the first report of this wait.
 	New bool
 }
 
@@ -40,11 +40,12 @@ type Report interface {
 	NoticeFailed(error)
 }
 
-// Watch tells what the set's connections wait for until ctx ends. It calls end with an error where nothing will come.
+// Watch reports what the set's connections wait for until ctx ends. It calls end with an error when
+// it finds that nothing more will come over one of them.
 func (s *Set) Watch(ctx context.Context, end context.CancelCauseFunc) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var told, asked time.Time // since when is waited, of what was told; when the server was asked
+	var told, asked time.Time // the beginning of the wait that was reported last; when the server was last asked
 	for {
 		select {
 		case <-tick.C:

@@ -2,7 +2,8 @@ package deliver
 
 import "github.com/twmb/franz-go/pkg/kgo"
 
-// partitioner gives a record the partition that it asks for, or that of its key as Java's producer computes it.
+// partitioner uses the partition that a record asks for, and else computes it from the key as
+// Java's producer does.
 type partitioner struct{ kgo.Partitioner }
 
 func newPartitioner() kgo.Partitioner { return partitioner{kgo.StickyKeyPartitioner(nil)} }

@@ -19,12 +19,12 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
-// Config is what a producer is opened with.
+// Config says how a producer is opened.
 type Config struct {
 	// Env names the connector and gives the clients of the broker.
 	Env      connector.TaskEnv
 	Settings Settings
-	// AtLeastOnce says to do without transactions also where the broker has them.
+	// AtLeastOnce does without transactions even where the broker has them.
 	AtLeastOnce bool
 	// Fail kills the process at named places; nil for none.
 	Fail *failpoint.Set
@@ -60,18 +60,17 @@ type Producer struct {
 const transactionTimeout = 30 * time.Second
 
 const (
-	// metadataAge is after what time at least the client asks for a topic again that the broker has
-	// said not to know: brokers learn of a topic some time after another has made it. The client's
-	// default is 5 s.
+	// metadataAge is how long the client waits at least before it asks again for a topic that the
+	// broker did not know: brokers learn of a topic some time after another one has created it. The
+	// client's default is 5 s.
 	metadataAge = 50 * time.Millisecond
-	// unknownPatience is for how long a topic may be unknown before writing to it fails, so that
-	// the next session makes it again. It is a lower bound, since the client counts answers and not
-	// time.
+	// unknownPatience is how long a topic may be unknown before writing to it fails, so that the next
+	// session creates it again. It is a lower bound, since the client counts answers and not time.
 	unknownPatience = 30 * time.Second
 )
 
-// Open connects and fences whatever ran the connector before: from its return on, only this producer can write with the
-// connector's transactional id.
+// Open connects and fences whatever ran the connector before: once it returns, only this producer
+// can write with the connector's transactional id.
 func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	env, s := cfg.Env, cfg.Settings
 	limits := kafka.NewTopicLimits(s.Topics.planned, s.MaxRequest)
@@ -139,8 +138,9 @@ func (p *Producer) withoutTransactions(ctx context.Context, env connector.TaskEn
 	return nil
 }
 
-// haveTransactions asks the brokers whether they know the requests of transactions. Without asking,
-// a broker that ends the connection of who begins one looks like one that is away.
+// haveTransactions asks the brokers whether they know the requests of transactions. A broker that
+// does not may simply close the connection on which one is begun, and would then look like one that
+// is away.
 func haveTransactions(ctx context.Context, client *kgo.Client) error {
 	versions, err := kadm.NewClient(client).ApiVersions(ctx)
 	if err != nil {
@@ -165,7 +165,7 @@ func noTransactions(err error) bool {
 	if _, answered := errors.AsType[*kerr.Error](err); !answered {
 		return false
 	}
-	// What would not be better without transactions.
+	// Errors that doing without transactions would not avoid.
 	for _, other := range []error{kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
 		kerr.ClusterAuthorizationFailed, kerr.InvalidTransactionTimeout} {
 		if errors.Is(err, other) {
@@ -176,9 +176,9 @@ func noTransactions(err error) bool {
 }
 
 // Write sends records and the source offset that they lead to, and waits until the broker has them:
-// from then on the records' memory is free, and readers of uncommitted records have what is in it.
-// No offset is written if its value is nil. What the connector keeps beside its records, in topics
-// that are there, comes before the offset too.
+// from then on the caller may reuse the records' memory, and readers of uncommitted records see
+// them. No offset is written if its value is nil. beside are records that the connector keeps in
+// topics which exist already; they too are written before the offset.
 func (p *Producer) Write(ctx context.Context, records []kgo.Record, key, value []byte, beside ...*kgo.Record) error {
 	if err := p.ensureTopics(ctx, records); err != nil {
 		return err
@@ -231,7 +231,7 @@ const (
 )
 
 // Settle waits until the broker has written the markers of the last transaction, which it does
-// after it has answered the commit. A transaction that begins before, Kafka 4 holds for
+// after it has answered the commit. Kafka 4 holds up a transaction that begins earlier for
 // add.partitions.to.txn.retry.backoff.ms, 20 ms by default (KIP-890); the markers take one or two.
 // A broker that cannot be asked, or does not answer, costs those 20 ms and nothing else.
 func (p *Producer) Settle(ctx context.Context) {
@@ -288,7 +288,7 @@ func (p *Producer) flush(ctx context.Context) error {
 	if p.transactional && ctx.Err() == nil {
 		abort, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		// What cannot be rolled back now is by the next producer's fencing.
+		// If this fails, the transaction is rolled back when the next producer fences this one.
 		_ = p.client.AbortBufferedRecords(abort)
 		_ = p.client.EndTransaction(abort, kgo.TryAbort)
 	}
@@ -300,8 +300,8 @@ func (p *Producer) flush(ctx context.Context) error {
 		fenced(err))
 }
 
-// fenced tells a lost ownership apart from other failures, and failures that another producer does
-// not have from those that stay.
+// fenced gives an error of the broker its class: ownership is lost (retry.ErrFenced), or a new
+// producer will not have the failure (retry.Passing). Other errors stay as they are.
 func fenced(err error) error {
 	switch {
 	case errors.Is(err, kerr.InvalidProducerEpoch), errors.Is(err, kerr.ProducerFenced):
@@ -320,8 +320,8 @@ func fenced(err error) error {
 // Transactional reports whether records and offsets go in transactions.
 func (p *Producer) Transactional() bool { return p.transactional }
 
-// Limits knows how large records may be.
+// Limits returns what is known about how large records may be.
 func (p *Producer) Limits() *kafka.TopicLimits { return p.limits }
 
-// Close ends the connections. A transaction that is open is the next producer's to roll back.
+// Close ends the connections. A transaction that is still open is rolled back by the next producer.
 func (p *Producer) Close() { p.client.Close() }

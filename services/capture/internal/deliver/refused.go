@@ -12,7 +12,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
-// refused names the topic of a record that was not written, and what to do about an answer that stays the same.
+// refused adds to an error the topic of the record that was not written, and what to do if trying
+// again cannot help.
 func refused(r *kgo.Record, limits *kafka.TopicLimits, err error) error {
 	if _, answered := errors.AsType[*kerr.Error](err); !answered {
 		return err
@@ -32,7 +33,8 @@ func refused(r *kgo.Record, limits *kafka.TopicLimits, err error) error {
 	return fmt.Errorf("topic %s: %w", r.Topic, err)
 }
 
-// TooLarge is the error of a record that its topic does not take, as far as limits know it.
+// TooLarge is the error of a record that is larger than its topic accepts, with the limit as far as
+// it is known.
 func TooLarge(r *kgo.Record, limits *kafka.TopicLimits, err error) error {
 	limit, raise := limits.Known(r.Topic),
 		"raise the topic's max.message.bytes (and producer.override.max.request.size, if it is set), "

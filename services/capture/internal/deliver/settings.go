@@ -9,9 +9,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
-// Settings are the keys of a source connector that say how its records are written.
+// Settings say how the records of a source connector are written.
 type Settings struct {
-	// Topics are those of topic.creation.*.
+	// Topics are the groups of topic.creation.*.
 	Topics TopicGroups
 	// Compression are the codecs in the order of preference (producer.override.compression.type).
 	Compression []kgo.CompressionCodec
@@ -23,17 +23,19 @@ type Settings struct {
 	BatchEvents, BatchBytes int
 }
 
-// Sizes of a batch that is not set: what two cores encode and a local broker takes in some 30 ms, small enough for two
-// batches and the producer's copies to stay well under 100 MB.
+// The default size of a batch: what two cores encode and a local broker takes in some 30 ms, small
+// enough for two batches and the producer's copies to stay well under 100 MB.
 const (
 	DefaultBatchEvents = 20_000
 	DefaultBatchBytes  = 5 << 20
 )
 
-// mostRequest is the largest batch of records that the client library takes, in bytes; more is read as that.
+// mostRequest is the largest batch of records that the client library allows, in bytes; larger
+// settings are cut to it.
 const mostRequest = 1 << 30
 
-// ParseSettings makes them of the framework's keys. Batches have their default sizes. Its errors name the key.
+// ParseSettings reads them from the framework's keys. Batches have their default sizes. Its errors
+// name the key.
 func ParseSettings(set catalogue.Source) (Settings, error) {
 	s := Settings{BatchEvents: DefaultBatchEvents, BatchBytes: DefaultBatchBytes,
 		ExactlyOnceRequired: set.ExactlyOnceRequired}
@@ -45,8 +47,8 @@ func ParseSettings(set catalogue.Source) (Settings, error) {
 	return s, err
 }
 
-// parseProducer reads those of producer.override.* that have a counterpart here: compression.type (snappy) and
-// max.request.size (what the topic takes).
+// parseProducer reads the keys of producer.override.* that have a counterpart here:
+// compression.type (default snappy) and max.request.size (default: each topic's own limit).
 func (s *Settings) parseProducer(set map[string]string) error {
 	s.Compression = []kgo.CompressionCodec{kgo.SnappyCompression(), kgo.NoCompression()}
 	for name, value := range set {

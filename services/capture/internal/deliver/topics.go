@@ -126,7 +126,7 @@ func (g TopicGroups) of(topic string) *topicGroup {
 	return &g[len(g)-1]
 }
 
-// planned is the max.message.bytes that a topic will be made with; nil for the broker's default.
+// planned is the max.message.bytes that a topic will be created with; nil for the broker's default.
 func (g TopicGroups) planned(topic string) *string { return g.of(topic).config["max.message.bytes"] }
 
 // topicMaker creates the topics that records go to before their first record. It is used by one goroutine.
@@ -145,11 +145,11 @@ func newTopicMaker(client *kgo.Client, groups TopicGroups, limits *kafka.TopicLi
 		known: make(map[string]bool), env: env}
 }
 
-// longestPause is between two attempts to make a topic.
+// longestPause is the longest time between two attempts to create a topic.
 const longestPause = 5 * time.Second
 
-// ensure creates the topic unless it is there. While the broker cannot be reached, or is not ready
-// for it, it waits: an error would end a session whose earlier batches are under way.
+// ensure creates the topic unless it exists. While the broker cannot be reached, or is not ready,
+// it waits: an error would end a session whose earlier batches are under way.
 func (m *topicMaker) ensure(ctx context.Context, topic string) error {
 	if m.known[topic] {
 		return nil

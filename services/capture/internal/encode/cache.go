@@ -2,14 +2,14 @@ package encode
 
 import "github.com/calypso-cdc/calypso/libs/pgmodel"
 
-// Cache finds the Table of a relation; the one used last costs a comparison.
+// Cache finds the Table of a relation. Asking again for the one used last costs one comparison.
 type Cache struct {
 	rules Rules
 	byRel map[*pgmodel.Relation]*Table
 	last  *Table
 }
 
-// NewCache makes an empty cache of tables that the rules are for.
+// NewCache makes an empty cache, whose tables are compiled by the rules.
 func NewCache(rules Rules) *Cache {
 	return &Cache{rules: rules, byRel: make(map[*pgmodel.Relation]*Table)}
 }

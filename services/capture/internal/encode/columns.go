@@ -34,7 +34,8 @@ func ColumnsOf(events *debezium.Config, rel *pgmodel.Relation) Columns {
 // Included reports whether the values of the relation's column at i go into records.
 func (c Columns) Included(i int) bool { return c.included[i] }
 
-// With are the columns with more of the relation's, which are read for their own sake.
+// With returns the columns with more of the relation's, given by index, which are read although no
+// record has them.
 func (c Columns) With(more []int) Columns {
 	c.included = slices.Clone(c.included)
 	for _, i := range more {
@@ -43,8 +44,9 @@ func (c Columns) With(more []int) Columns {
 	return c
 }
 
-// Selection is the list of a SELECT whose rows are the relation's. Columns that are not included are
-// not touched: reading them can be forbidden, and dear.
+// Selection is the list of a SELECT whose rows have all columns of the relation. Columns that are
+// not included are NULL and not touched: the role may not be allowed to read them, and reading them
+// may be expensive.
 func (c Columns) Selection() string {
 	list := make([]string, len(c.included))
 	for i := range list {
@@ -55,7 +57,8 @@ func (c Columns) Selection() string {
 	return strings.Join(list, ", ")
 }
 
-// ReadError gives the failure to read the table's rows as a role its reason.
+// ReadError gives an error of reading the table's rows its reason and remedy, if it is a missing
+// right of the role or a text that cannot be converted from the database's encoding.
 func (c Columns) ReadError(role, encoding string, err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
 		return c.RightMissing(role, err)
@@ -75,7 +78,7 @@ func (c Columns) RightMissing(role string, err error) error {
 	remedy := fmt.Sprintf(
 		"Run GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s; or for the columns that events have GRANT SELECT (%[4]s) ON %[3]s TO %[2]s;",
 		pgrepl.QuoteIdent(c.Relation.Schema), role, table, strings.Join(c.quoted(), ", "))
-	if strings.Contains(err.Error(), "row-level security") { // with row_security = off PostgreSQL fails for hiding rows
+	if strings.Contains(err.Error(), "row-level security") { // PostgreSQL fails rather than hide rows
 		remedy = fmt.Sprintf("Run ALTER ROLE %s BYPASSRLS; or, to read the rows that policies show it, ALTER ROLE %[1]s SET row_security = on;", role)
 	}
 	return &pgrepl.Error{Reason: pgrepl.ReasonTableRight, Op: c.reading(), Err: err, Remedy: remedy}
@@ -107,7 +110,7 @@ func (c Columns) checkTexts(rows ...pgmodel.Tuple) error {
 	return nil
 }
 
-// RowText names a row by its key.
+// RowText describes a row by its key, for messages.
 func RowText(rel *pgmodel.Relation, row pgmodel.Tuple) string {
 	names, values := make([]string, len(rel.Key)), make([][]byte, len(rel.Key))
 	for i, k := range rel.Key {

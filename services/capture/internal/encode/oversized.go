@@ -20,9 +20,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// Oversized keeps records that their topic would not take out of it: cut to fit, or set aside in
-// the topic of dead letters, in the same Kafka transaction as the records around it. Sizes are
-// those before compression.
+// Oversized deals with records that are too large for their topic: they are cut to fit, or set
+// aside in the topic of dead letters, in the same Kafka transaction as the records around them.
+// Sizes are those before compression.
 type Oversized struct {
 	OversizedConfig
 	ctx context.Context
@@ -38,8 +38,8 @@ type OversizedConfig struct {
 	Count func(kind string)
 }
 
-// NewOversized makes an Oversized that asks for the limits of topics as long as ctx lasts; nil
-// where oversized records stop the connector.
+// NewOversized makes an Oversized that may ask the brokers for the limits of topics until ctx ends;
+// nil where oversized records stop the connector.
 func NewOversized(ctx context.Context, c OversizedConfig) *Oversized {
 	if c.Set.Mode == spec.StopOversized {
 		return nil
@@ -47,8 +47,8 @@ func NewOversized(ctx context.Context, c OversizedConfig) *Oversized {
 	return &Oversized{c, ctx}
 }
 
-// Headers of dead letters. Those of Kafka Connect are named as KIP-298 has it; the others say which
-// part of what a record holds.
+// Headers of dead letters. Those of Kafka Connect have their names of KIP-298; the others say which
+// part of which record a dead letter holds.
 const (
 	headerTopic     = "__connect.errors.topic"
 	headerConnector = "__connect.errors.connector.name"
@@ -60,7 +60,8 @@ const (
 	headerTruncated = "__calypso.truncated"
 )
 
-// smallRecord is a size that every topic's limit may be thought to have.
+// smallRecord is a size in bytes that every topic is assumed to accept, so that no limit is asked
+// for.
 const smallRecord = 512
 
 // fit reports whether the topics take all the records.
@@ -81,9 +82,9 @@ func (o *Oversized) fits(r *kgo.Record) bool {
 // leastCut is the shortest length in bytes that a column is cut to.
 const leastCut = 64
 
-// cutToFit encodes an event again, whose records were appended since from, with its largest columns
-// cut. Where cutting is not asked for, no cut makes it fit, or a cut would change a key, its
-// records stay as they are.
+// cutToFit encodes an event again with its largest columns cut, in place of its records, which were
+// appended since from. They stay as they are if cutting is not asked for, if no cut makes them fit,
+// or if a cut would change a key.
 func (o *Oversized) cutToFit(t *Table, b *debezium.Batch, from debezium.Mark, ev *debezium.Event) {
 	if o.Set.Mode != spec.CutOversized {
 		return
@@ -120,8 +121,8 @@ func longestCuttable(rel *pgmodel.Relation, ev *debezium.Event) (longest int) {
 	return longest
 }
 
-// shorten is the length to cut to after one that made these records: in proportion, and a tenth
-// less, since not all of a record can be cut.
+// shorten returns the next length to cut to, after one that made these records: shorter in
+// proportion, and by another tenth, since not all of a record can be cut.
 func (o *Oversized) shorten(length int, records []kgo.Record) int {
 	largest, limit := 0, 0
 	for i := range records {
@@ -148,7 +149,7 @@ func appendCut(t *Table, b *debezium.Batch, from debezium.Mark, ev *debezium.Eve
 	return string(note), err
 }
 
-// sameKeys reports whether records have the keys of others.
+// sameKeys reports whether two lists of records have the same keys.
 func sameKeys(a, b []kgo.Record) bool {
 	if len(a) != len(b) {
 		return false
@@ -161,7 +162,8 @@ func sameKeys(a, b []kgo.Record) bool {
 	return true
 }
 
-// cuttable reports whether a column's value is text or bytes that mean something when they are cut.
+// cuttable reports whether a column's value is text or bytes, which still mean something when they
+// are cut.
 func cuttable(rel *pgmodel.Relation, i int, d pgmodel.Datum) bool {
 	if d.Kind != pgmodel.Text || rel.Columns[i].Type == nil {
 		return false

@@ -19,7 +19,7 @@ type Rules struct {
 	Oversized *Oversized
 }
 
-// Table is one version of a table with what turns its changes into records.
+// Table is one version of a table, compiled: it turns the table's changes into records.
 type Table struct {
 	Columns
 	// Name is schema.table.
@@ -28,7 +28,7 @@ type Table struct {
 	Captured bool
 	// Signal is true for the signal table.
 	Signal bool
-	// Observed is set by whoever has noted the version in the history of the table.
+	// Observed is set once the version is noted in the history of the table.
 	Observed bool
 
 	encoder *debezium.Encoder // nil unless captured
@@ -37,7 +37,7 @@ type Table struct {
 	oversized *Oversized
 }
 
-// Table compiles the encoder of a relation; for a table that is not captured there is none.
+// Table compiles a relation. A table that is not captured gets no encoder.
 func (r Rules) Table(rel *pgmodel.Relation) (*Table, error) {
 	table := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}
 	t := &Table{Name: table.String(), Captured: r.Tables.Read(table), Signal: r.Tables.IsSignal(table),
@@ -53,7 +53,7 @@ func (r Rules) Table(rel *pgmodel.Relation) (*Table, error) {
 }
 
 // Append adds the records of an event to a batch, under the rule for oversized records, and returns
-// how many events they are.
+// how many events they are: an update that changes the key is two.
 func (t *Table) Append(b *debezium.Batch, ev *debezium.Event) (int, error) {
 	if t.unchecked {
 		if err := t.checkTexts(ev.Before, ev.After); err != nil {
@@ -76,8 +76,8 @@ func (t *Table) Append(b *debezium.Batch, ev *debezium.Event) (int, error) {
 	return n, t.oversized.SetAside(b, before, ev.Source.LSN)
 }
 
-// AppendIdentity appends what tells a row from others of the table; known is the row to take
-// columns from that it lacks.
+// AppendIdentity appends what tells a row from others of the table. Columns that the row lacks are
+// taken from known.
 func (t *Table) AppendIdentity(dst []byte, row, known pgmodel.Tuple) ([]byte, error) {
 	return t.encoder.AppendIdentity(dst, row, known)
 }

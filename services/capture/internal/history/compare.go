@@ -65,10 +65,10 @@ func (c Change) String() string {
 //   - A replica identity is breaking unless it becomes FULL: before loses columns, or other columns come in it.
 //
 // Columns are the same if they have the same number in the same table, else if they have the same
-// name: so a renamed column is known again where the catalog told the numbers of both, and else
+// name. So a renamed column is recognised if the catalog gave the numbers of both, and otherwise
 // counts as dropped and added. The order of columns means nothing.
 //
-// successor is what match found.
+// successor is the result of match.
 func compare(old, new *Description, successor []int) []Change {
 	var changes []Change
 	for i, o := range old.Columns {

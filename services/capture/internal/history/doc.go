@@ -7,9 +7,9 @@
 // no row change is not seen, since the replication stream announces it only with the next row.
 // Versions of a table are numbered from 1 without gaps.
 //
-// Guarantees. A description that says the same as the last version makes no version. Versions that
-// come again, because the stream is read again from an earlier position, get the same numbers again
-// (see Rewind), so that a version which is written twice replaces itself. There is no I/O, clock or
+// Guarantees. A description that equals the last version makes no new one. Versions that are seen
+// again, because the stream is read again from an earlier position, get the same numbers (see
+// Rewind), so that a version which is written twice replaces itself. There is no I/O, clock or
 // goroutine here.
 //
 // A capture's session owns a History, one goroutine at a time.

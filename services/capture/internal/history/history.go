@@ -17,8 +17,8 @@ type History struct {
 // New makes an empty history.
 func New() *History { return &History{tables: make(map[string][]*Version)} }
 
-// Apply takes a version that was kept. Versions must come in the order in which they were written:
-// one that has the number of an earlier one, or a lower one, replaces it and what followed it.
+// Apply adds a version that was kept. Versions must be added in the order in which they were
+// written: one with the number of an earlier version replaces that and all that followed it.
 func (h *History) Apply(v *Version) {
 	all := h.tables[v.Table]
 	if i := slices.IndexFunc(all, func(known *Version) bool { return known.Number >= v.Number }); i >= 0 {
@@ -27,8 +27,9 @@ func (h *History) Apply(v *Version) {
 	h.tables[v.Table] = append(all, v)
 }
 
-// Rewind forgets the versions that begin with changes which a stream from a position on brings again: they are observed
-// again. Versions of another server's history stay, since positions of the two cannot be compared.
+// Rewind forgets the versions that begin with changes after a position: a stream that begins there
+// brings them, and they are observed, again. Versions of another server's history stay, since
+// positions of the two cannot be compared.
 func (h *History) Rewind(at pgrepl.Position) {
 	for table, all := range h.tables {
 		i := slices.IndexFunc(all, func(v *Version) bool {
@@ -44,8 +45,8 @@ func (h *History) Rewind(at pgrepl.Position) {
 	}
 }
 
-// Observe notes what a table looks like at a point of the stream. It returns the version that this
-// is, and whether it is a new one, which is to be kept.
+// Observe notes what a table looks like at a point of the stream. It returns the version that the
+// table now has, and whether that is new and must be kept.
 func (h *History) Observe(table string, d Description, at Point) (v *Version, fresh bool) {
 	v = &Version{Table: table, Number: 1, From: at, Description: d}
 	if last := h.Latest(table); last != nil {
@@ -75,8 +76,8 @@ func (h *History) Latest(table string) *Version {
 	return all[len(all)-1]
 }
 
-// Newest lists the versions of a table, the latest first, or those of all tables if it is empty, by
-// the time from which they hold; at most that many.
+// Newest lists the versions of a table, the latest first. If table is empty, it lists those of all
+// tables by the time from which they hold. It returns at most that many.
 func (h *History) Newest(table string, most int) []*Version {
 	var all []*Version
 	if table != "" {

@@ -21,7 +21,8 @@ type Column struct {
 	Optional bool `json:"optional,omitempty"`
 	// Key is the column's place in the key of the events, counted from 1; 0 outside of it.
 	Key int `json:"key,omitempty"`
-	// Number is pg_attribute.attnum, by which a renamed column is known again; 0 if it could not be found out.
+	// Number is pg_attribute.attnum, by which a renamed column is recognised; 0 if it could not be
+	// found out.
 	Number int16 `json:"number,omitempty"`
 }
 

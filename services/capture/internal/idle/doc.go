@@ -4,8 +4,8 @@
 // and keeps them in the registry with their last durable position. The server keeps log for their
 // slots whether somebody reads them or not, and slots are watched through the registry.
 //
-// Guarantees. What a task shows is never replaced. A connector whose configuration cannot be read
-// is reported in the log.
+// Guarantees. The status that a running task shows is never replaced. A connector whose
+// configuration cannot be read is reported in the log.
 //
 // The worker runs one Watch, in a goroutine of its own.
 package idle

@@ -17,20 +17,20 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// interval is how often a worker looks which connectors are its own and do not run.
+// interval is how often a worker looks for connectors that belong to it and do not run.
 const interval = 5 * time.Second
 
-// Fleet is what is asked of the runtime (fleet.Worker).
+// Fleet is the part of the runtime that Watch uses (fleet.Worker).
 type Fleet interface {
-	// Idle are the connectors that are this worker's to run and do not run.
+	// Idle lists the connectors that belong to this worker but do not run.
 	Idle() []string
-	// Environment gives what a connector's task would be given here.
+	// Environment returns what a connector's task would be given on this worker.
 	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
 	// Class is the full name of a connector's class.
 	Class(connector string) (string, error)
 }
 
-// Watch keeps the connectors that do not run in a registry.
+// Watch keeps connectors that do not run in the registry.
 type Watch struct {
 	Registry *status.Registry
 	Fleet    Fleet
@@ -64,7 +64,7 @@ func (w Watch) Look(ctx context.Context) {
 		}
 		c := w.Registry.Find(name)
 		if c != nil && !c.Idled() {
-			continue // its task's own
+			continue // its task shows it
 		}
 		class, err := w.Fleet.Class(name)
 		if err == nil && class == poll.Class {
@@ -85,14 +85,14 @@ func (w Watch) Look(ctx context.Context) {
 		w.Registry.PutIdle(c)
 		asked.Go("question for the position of a capture that does not run", func() error {
 			if err := position(ctx, c, env, spec.Prefix(values)); err != nil {
-				w.Logger.Warn("how far a capture had come that does not run is not known", "connector", name, "err", err)
+				w.Logger.Warn("it is not known how far a capture that does not run had come", "connector", name, "err", err)
 			}
 			return nil
 		})
 	}
 	w.Registry.KeepIdle(idle)
 	if err := asked.Wait(); err != nil {
-		w.Logger.Error("how far captures had come that do not run is not known", "err", err)
+		w.Logger.Error("it is not known how far captures that do not run had come", "err", err)
 	}
 }
 
@@ -103,8 +103,8 @@ const (
 	question = 3 * time.Second
 )
 
-// position learns once how far a connector had come. Its slot is watched meanwhile, even while
-// Kafka, which knows, is away.
+// position finds out how far a connector had come, unless that is known already. Only Kafka knows;
+// while it is away the slot is watched all the same.
 func position(ctx context.Context, c *status.Capture, env connector.TaskEnv, prefix string) error {
 	if c.Positioned() || env.BrokersAway() != nil {
 		return nil
@@ -122,7 +122,7 @@ func position(ctx context.Context, c *status.Capture, env connector.TaskEnv, pre
 	return nil
 }
 
-// captureOf is the status of a connector that does not run; nil if it has no slot.
+// captureOf makes the status of a connector that does not run; nil if it has no slot.
 func captureOf(env connector.TaskEnv, values catalogue.Values) (*status.Capture, error) {
 	s, err := spec.Parse(values)
 	if err != nil || !s.Snapshot.Streams {

@@ -45,7 +45,8 @@ type Chunk struct {
 	err error
 }
 
-// end is why the chunk has no rows, for notices about its table: nil if all rows were read before.
+// end says, for the notice about its table, why the chunk has no rows: nil if all rows of the table
+// were read before.
 func (c *Chunk) end() error {
 	if c.err == nil && c.Max == nil {
 		return notify.ErrEmpty
@@ -93,7 +94,8 @@ func (r Chunks) ReadBy(ctx context.Context, conn *pgx.Conn, req Request, rel *pg
 }
 
 // readAfter reads the next rows, and those beyond the chunk's size that have the same key as its
-// last: what a key does not tell apart, since it has NULLs, or is not unique, comes in one chunk.
+// last. Rows that the key does not tell apart, since it has NULLs or is not unique, thus come in
+// one chunk.
 func (r Chunks) readAfter(ctx context.Context, conn *pgx.Conn, rel *pgmodel.Relation, key []int,
 	condition string) ([][]byte, error) {
 	columns := encode.ColumnsOf(r.Events, rel).With(key)

@@ -10,9 +10,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
-// keyOrder writes conditions in the order that ORDER BY has: NULL is greater than every value. A
-// comparison of rows, which an index answers best, would leave out rows with NULL, so that it is
-// used for keys without.
+// keyOrder writes conditions by the order of ORDER BY, in which NULL is greater than every value. A
+// comparison of rows, which an index answers best, would leave out rows with NULL, and is only used
+// for keys without NULL.
 type keyOrder struct {
 	columns  []*pgmodel.Column
 	nullable bool
@@ -27,7 +27,8 @@ func newKeyOrder(rel *pgmodel.Relation, key []int) keyOrder {
 	return o
 }
 
-// literal writes a value with its type: a composite type's could not be found out from an operator.
+// literal writes a value with its type, since PostgreSQL could not infer a composite type from an
+// operator.
 func literal(c *pgmodel.Column, value *string) string {
 	if c.Declared == "" {
 		return pgrepl.QuoteLiteral(*value)

@@ -15,7 +15,7 @@ import (
 // MarkPrefix is the prefix of the logical messages that mark chunks where there is no signal table.
 const MarkPrefix = "calypso.watermark"
 
-// CanMark reports whether watermarks can be written that the stream brings back.
+// CanMark reports whether watermarks can be written so that the stream brings them back.
 func CanMark(s *spec.Spec, server pgrepl.Server, plugin spec.Plugin) bool {
 	table := s.Signals.Table != "" && !s.Signals.ReadOnly
 	messages := plugin == spec.Pgoutput && server.Major() >= 14 || plugin == spec.Wal2JSON

@@ -16,7 +16,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
-// Signal is what asks for something: a row of the signal table, a record of the signal topic or a call.
+// Signal is a request: a row of the signal table, a record of the signal topic, or a call.
 type Signal struct {
 	ID   string
 	Kind Kind
@@ -33,7 +33,7 @@ const (
 	Resume  Kind = "resume-snapshot"
 	// message writes to the log.
 	message Kind = "log"
-	// windowOpen and windowClose are marks, which rows of the signal table are.
+	// windowOpen and windowClose are the types of rows of the signal table that are marks.
 	windowOpen  Kind = "snapshot-window-open"
 	windowClose Kind = "snapshot-window-close"
 )
@@ -52,11 +52,12 @@ type SignalData struct {
 type Condition struct {
 	Collection string `json:"data-collection"`
 	Filter     string `json:"filter"`
-	// of is Collection's expression, which unlike those of data-collections takes no account of case.
+	// of is the expression of Collection. Unlike those of data-collections it ignores case.
 	of *javaregex.Pattern
 }
 
-// Mistakes in signals. A row or record that makes one is logged and left out: it must not stop the capture.
+// Mistakes in signals. A row or record with one is logged and ignored: it must not stop the
+// capture.
 var (
 	ErrSignalInvalid = errors.New("the signal cannot be read")
 	ErrNoMarks       = errors.New(
@@ -107,7 +108,7 @@ func (n *Snapshots) obey(b *buffer.Batch, s Signal) error {
 	}
 	if a.Kind == Pause && n.progress.Idle() {
 		n.d.Log.Info("a signal to pause has no effect, since no incremental snapshot is under way", "signal", a.ID)
-		return nil // as with Debezium; a call pauses what is asked for later, too
+		return nil // as in Debezium; a call also pauses what is asked for later
 	}
 	return n.enact(b, a)
 }
@@ -120,7 +121,7 @@ type snapshotAction struct {
 	dropped javaregex.List        // not to read; all if the signal names none
 }
 
-// plan reads a signal and finds its tables. It needs no lock.
+// plan reads a signal and finds its tables. The caller need not hold the buffer's lock.
 func (n *Snapshots) plan(ctx context.Context, s Signal) (a snapshotAction, err error) {
 	a.Signal = s
 	if s.Data != "" {
@@ -154,7 +155,8 @@ func (n *Snapshots) plan(ctx context.Context, s Signal) (a snapshotAction, err e
 	return a, err
 }
 
-// read compiles the expression of a condition. Without a filter it is none, and not one that all rows fulfil.
+// read compiles the expression of a condition. A condition without a filter is a mistake: it does
+// not mean all rows.
 func (c *Condition) read() (err error) {
 	if c.Filter == "" {
 		return fmt.Errorf("%w: the additional condition of %q has no filter", ErrSignalInvalid, c.Collection)
@@ -275,7 +277,8 @@ func (n *Snapshots) checkAsked(ctx context.Context, found []progress.Collection)
 	return nil
 }
 
-// patternsOf compiles names of a signal, which unlike those of the configuration's lists take account of case.
+// patternsOf compiles the names of a signal. Unlike those of the configuration's lists they are
+// case-sensitive.
 func patternsOf(names []string) (javaregex.List, error) {
 	var out javaregex.List
 	for _, name := range names {
@@ -321,7 +324,7 @@ func (n *Snapshots) collections(ctx context.Context, d SignalData) ([]progress.C
 	return out, nil
 }
 
-// tell notifies of the incremental snapshots whose progress is p.
+// tell sends a notification about the incremental snapshots, whose progress is p.
 func (n *Snapshots) tell(b *buffer.Batch, p progress.Incremental, kind notify.Kind, pairs ...string) error {
 	return n.d.Notifier.Incremental(n.notifications, &b.Batch, p, kind, pairs...)
 }

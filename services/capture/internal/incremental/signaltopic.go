@@ -58,11 +58,13 @@ func (n *Snapshots) Follow(ctx context.Context, saved *int64) error {
 	}
 }
 
-// quiet is for how long reading that failed has to bring no other error until it counts as succeeded: signals are
-// rare, and the client tries again more often.
+// quiet is how long reading must go on without another error, after it failed, until it counts as
+// succeeded: signals are rare, so that no record may come, and the client tries again more often
+// than this.
 const quiet = 5 * time.Second
 
-// poll waits for records or an error; after a failure also for reading to have gone on for a while without either.
+// poll waits for records or an error. After a failure it also returns once reading has gone on for
+// a while (quiet) without either.
 func poll(ctx context.Context, client *kgo.Client, afterFailure bool) (fetches kgo.Fetches, failed error) {
 	within := ctx
 	if afterFailure {
@@ -79,9 +81,9 @@ func poll(ctx context.Context, client *kgo.Client, afterFailure bool) (fetches k
 	return fetches, failed
 }
 
-// endOfSignals finds where the signal topic ends now, and makes it the position that a later start
-// goes on at: signals of the time in between are obeyed then. A topic that is not there ends where
-// it will begin.
+// endOfSignals finds where the signal topic ends now, and makes that the position from which a
+// later start goes on, so that signals sent in between are obeyed then. A topic that does not exist
+// ends where it will begin.
 func (n *Snapshots) endOfSignals(ctx context.Context, topic string) (end int64, err error) {
 	client, err := n.d.Kafka()
 	if err != nil {
@@ -117,14 +119,14 @@ func (n *Snapshots) endOfSignals(ctx context.Context, topic string) (end int64, 
 	return end, nil
 }
 
-// signalsRead tells whether the signal topic could be read, which is tried until it can.
+// signalsRead reports whether the signal topic could be read; reading is tried until it can.
 func (n *Snapshots) signalsRead(topic string, err error) {
 	if err != nil {
 		err = fmt.Errorf("read signal topic %s: %w", topic, err)
 		n.d.Log.Warn("signals of the signal topic wait until it can be read; trying again", "err", err)
 	}
 	n.d.Status.Observe(status.Worked{Work: status.SignalTopic, Err: err,
-		Remedy: "See that the topic of signal.kafka.topic exists and that the worker may read it."})
+		Remedy: "Make sure that the topic of signal.kafka.topic exists and that the worker may read it."})
 }
 
 func (n *Snapshots) signalRecord(record *kgo.Record) error {
@@ -157,7 +159,7 @@ func (n *Snapshots) signalRecord(record *kgo.Record) error {
 	}
 	switch s := (Signal{ID: v.ID, Kind: Kind(v.Type), Data: data}); s.Kind {
 	case windowOpen, windowClose:
-		return nil // marks come through the stream: elsewhere they say nothing of its order
+		return nil // marks come through the stream: elsewhere they say nothing about its order
 	default:
 		return n.obey(b, s)
 	}

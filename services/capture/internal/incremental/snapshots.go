@@ -34,7 +34,8 @@ type Deps struct {
 	Events *debezium.Config
 	Server pgrepl.Server
 	Plugin spec.Plugin
-	// Tables are the catalog's versions of tables, which chunks have; nobody else uses this cache.
+	// Tables compiles the tables as the catalog describes them, which is how chunks are read; nobody
+	// else uses this cache.
 	Tables      *encode.Cache
 	Buffer      *buffer.Buffer
 	Connections *connections.Set
@@ -46,7 +47,7 @@ type Deps struct {
 	Observer schemas.Observer
 	// Unprocessable decides about an event that cannot be encoded: nil leaves it out.
 	Unprocessable func(table string, at pgrepl.LSN, err error) error
-	// Status is told whether the signal topic can be read, Happened of signals that are left out.
+	// Status is told whether the signal topic can be read, Happened about signals that are ignored.
 	Status   status.Observer
 	Happened func(kind, detail string)
 	Log      *slog.Logger
@@ -60,7 +61,8 @@ type Snapshots struct {
 	progress      *progress.Incremental
 	requests      chan Request
 	notifications *debezium.NotificationEncoder
-	// asked is the id of the chunk that was asked for and has not come through the stream; empty if none was.
+	// asked is the id of the chunk that was asked for and whose marks have not come through the stream
+	// yet; empty if there is none.
 	asked string
 	// window is open between a chunk's marks.
 	window *window
@@ -121,14 +123,14 @@ func (n *Snapshots) Marked(b *buffer.Batch, content []byte, lastCommit pgrepl.LS
 	return n.close(b, strings.TrimSuffix(text, "-close"), lastCommit)
 }
 
-// open begins the window of the chunk that was asked for.
+// open begins the window of the chunk that was asked for. Another id means nothing (doc.go).
 func (n *Snapshots) open(id string) {
 	if id == n.asked {
 		n.window = newWindow(n.progress.Collections[0].Table.String())
 	}
 }
 
-// close delivers what the window left of its chunk.
+// close delivers the rows of the chunk that did not change in its window.
 func (n *Snapshots) close(b *buffer.Batch, id string, lastCommit pgrepl.LSN) error {
 	n.mu.Lock()
 	c := n.ready

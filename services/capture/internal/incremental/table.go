@@ -42,8 +42,8 @@ func (r Chunks) resolve(ctx context.Context, conn *pgx.Conn, c progress.Collecti
 	return rel, key, checkFilter(ctx, conn, c)
 }
 
-// withoutGenerated is a table as pgoutput describes it, which leaves generated columns out: events
-// of one table have the same columns wherever they come from. Debezium does the same.
+// withoutGenerated is a table as pgoutput describes it, without generated columns, so that the
+// events of a table have the same columns wherever they come from. Debezium does the same.
 func withoutGenerated(rel *pgmodel.Relation) *pgmodel.Relation {
 	out := *rel
 	out.Columns, out.Key = nil, nil
@@ -66,8 +66,9 @@ func withoutGenerated(rel *pgmodel.Relation) *pgmodel.Relation {
 
 // checkFilter refuses a condition that is not one expression. Chunks are read by COPY, whose
 // protocol takes several statements at once, so that a condition could close the parentheses around
-// it and begin a statement of its own. A prepared statement is one only, and what ends the
-// parentheses of WHERE and is right there is wrong in the list of columns.
+// it and begin a statement of its own. A prepared statement is a single statement; and a condition
+// that closes the parentheses of WHERE, and would pass there, is a syntax error in the list of
+// columns.
 func checkFilter(ctx context.Context, conn *pgx.Conn, c progress.Collection) error {
 	if c.Filter == "" {
 		return nil
@@ -80,7 +81,8 @@ func checkFilter(ctx context.Context, conn *pgx.Conn, c progress.Collection) err
 	return err
 }
 
-// checkOrder refuses a key whose columns have no order, or may not be read. EXPLAIN looks for both and reads nothing.
+// checkOrder refuses a key whose columns have no order, or may not be read. EXPLAIN finds both
+// without reading rows.
 func checkOrder(ctx context.Context, conn *pgx.Conn, c progress.Collection, rel *pgmodel.Relation, key []int) error {
 	by := columnList(rel, key, "")
 	_, err := conn.Exec(ctx, fmt.Sprintf("EXPLAIN SELECT %s FROM %s ORDER BY %s", by,

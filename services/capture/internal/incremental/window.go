@@ -14,7 +14,7 @@ type window struct {
 
 func newWindow(table string) *window { return &window{table: table, changed: make(map[string]bool)} }
 
-// note notes what tells a changed row from others, before and after its change.
+// note remembers the identity of a changed row, before and after its change.
 func (w *window) note(t *encode.Table, rows ...pgmodel.Tuple) {
 	if t.Name != w.table {
 		return
@@ -32,7 +32,7 @@ func (w *window) note(t *encode.Table, rows ...pgmodel.Tuple) {
 	}
 }
 
-// has reports whether a row that was read has changed since.
+// has reports whether a row of the chunk changed between the marks.
 func (w *window) has(t *encode.Table, row pgmodel.Tuple) (bool, error) {
 	key, err := t.AppendIdentity(w.key[:0], row, nil)
 	if err != nil {

@@ -76,10 +76,10 @@ func registerGauges(meter metric.Meter, registry *status.Registry) error {
 	note(g.walReceived, err)
 	g.spilled, err = meter.Int64ObservableCounter("cdc_capture_spill_bytes",
 		metric.WithDescription(
-			"Bytes of transactions that the server wrote to disk while it decoded them, since logical_decoding_work_mem was full (pg_stat_replication_slots, PostgreSQL 14)."))
+			"Bytes of transactions that the server wrote to disk while it decoded them, because logical_decoding_work_mem was full (pg_stat_replication_slots, PostgreSQL 14)."))
 	note(g.spilled, err)
 	g.waited, err = meter.Float64ObservableCounter("cdc_capture_backpressure_seconds", metric.WithUnit("s"),
-		metric.WithDescription("Time for which the stream was not read since Kafka had not taken what was read before."))
+		metric.WithDescription("Time for which the stream was not read, because Kafka had not yet taken what was read before."))
 	note(g.waited, err)
 	if failed != nil {
 		return failed
@@ -90,7 +90,8 @@ func registerGauges(meter metric.Meter, registry *status.Registry) error {
 	return err
 }
 
-// collect shows all captures. Their servers are asked at the same time: one that does not answer holds up no other.
+// collect observes all captures. Their servers are asked at the same time, so that one that does
+// not answer delays no other.
 func (g *gauges) collect(ctx context.Context, o metric.Observer) error {
 	all := slices.DeleteFunc(g.registry.All(), func(c *status.Capture) bool { return !c.HasSlot() })
 	seen := make([]*slot.Seen, len(all))

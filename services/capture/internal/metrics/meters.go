@@ -77,7 +77,7 @@ func (m *Meters) delivered(ctx context.Context, d *status.Delivered) {
 	}
 }
 
-// reasonOf is the label of why a session failed.
+// reasonOf is the label that says why a session failed: a reason of pgrepl, KAFKA or OTHER.
 func reasonOf(err error) string {
 	switch reason := pgrepl.ReasonOf(err); {
 	case reason != "":

@@ -17,8 +17,8 @@ import (
 const maxLinks = 128
 
 // Traces makes the spans of durable records: for each traced transaction one from its commit to the
-// broker's acknowledgement, child of the application's span, and one of the writing that links to
-// them.
+// broker's acknowledgement, a child of the application's span; and one for the write, which links
+// to them.
 type Traces struct {
 	tracer trace.Tracer
 	name   string
@@ -53,7 +53,7 @@ func (t Traces) Observe(e status.Event) {
 	span.End(trace.WithTimestamp(d.At))
 }
 
-// transaction makes the span of a transaction, which ended at a time.
+// transaction makes the span of a transaction that was acknowledged at ended.
 func (t Traces) transaction(one buffer.Trace, ended time.Time) trace.Span {
 	ctx := telemetry.WithTraceparent(context.Background(), one.Parent)
 	_, span := t.tracer.Start(ctx, t.name, trace.WithSpanKind(trace.SpanKindConsumer),

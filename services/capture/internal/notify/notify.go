@@ -29,7 +29,7 @@ const (
 	Aborted    Kind = "ABORTED"
 )
 
-// Notifier notifies of one connector's snapshots.
+// Notifier sends notifications about one connector's snapshots.
 type Notifier struct {
 	channels spec.Notifications
 	name     string
@@ -43,18 +43,18 @@ func New(s *spec.Spec, log *slog.Logger) Notifier {
 	return Notifier{channels: s.Notifications, name: s.Prefix, signals: s.Signals.Table, log: log}
 }
 
-// Initial notifies of the initial snapshot as a whole.
+// Initial reports on the initial snapshot as a whole.
 func (n Notifier) Initial(e *debezium.NotificationEncoder, b *debezium.Batch, kind Kind) error {
 	return n.tell(e, b, debezium.InitialSnapshot, kind, "")
 }
 
-// Table tells that the initial snapshot begins to read a table; all are the names of its tables.
+// Table reports that the initial snapshot begins to read a table; all are the names of its tables.
 func (n Notifier) Table(e *debezium.NotificationEncoder, b *debezium.Batch, table string, all []string) error {
 	return n.tell(e, b, debezium.InitialSnapshot, InProgress, "", "current_collection_in_progress", table,
 		"data_collections", strings.Join(debezium.HashSetOrder(all), ","))
 }
 
-// TableRead tells that the initial snapshot has read all rows of a table.
+// TableRead reports that the initial snapshot has read all rows of a table.
 func (n Notifier) TableRead(e *debezium.NotificationEncoder, b *debezium.Batch, table string, all []string,
 	rows int64) error {
 	names := slices.Clone(all)
@@ -67,14 +67,14 @@ func (n Notifier) TableRead(e *debezium.NotificationEncoder, b *debezium.Batch, 
 		"total_rows_scanned", strconv.FormatInt(rows, 10), "status", "SUCCEEDED")
 }
 
-// Incremental notifies of the incremental snapshots whose progress is p. pairs are names and values
-// of its data.
+// Incremental reports on the incremental snapshots whose progress is p. pairs are names and values
+// of the notification's data.
 func (n Notifier) Incremental(e *debezium.NotificationEncoder, b *debezium.Batch, p progress.Incremental, kind Kind,
 	pairs ...string) error {
 	return n.tell(e, b, debezium.IncrementalSnapshot, kind, p.Signal, pairs...)
 }
 
-// Chunk tells that a chunk of the table under way is delivered.
+// Chunk reports that a chunk of the table under way is delivered.
 func (n Notifier) Chunk(e *debezium.NotificationEncoder, b *debezium.Batch, p progress.Incremental) error {
 	const null = "<null>"
 	return n.Incremental(e, b, p, InProgress, "current_collection_in_progress", p.Collections[0].Table.String(),
@@ -82,16 +82,17 @@ func (n Notifier) Chunk(e *debezium.NotificationEncoder, b *debezium.Batch, p pr
 		"last_processed_key", strings.Join(p.Last.Texts(null), ","), "data_collections", p.Names())
 }
 
-// Ends of the reading of a table in chunks.
+// Why the reading of a table in chunks ended without rows.
 var (
-	// ErrNoKey is of a table without a key to read it by, ErrNoTable of one that is not there.
+	// ErrNoKey means that the table has no key to read it by, ErrNoTable that it does not exist.
 	ErrNoKey   = errors.New("has no primary key")
 	ErrNoTable = errors.New("it does not exist")
-	// ErrEmpty is of a table without rows.
+	// ErrEmpty means that the table has no rows.
 	ErrEmpty = errors.New("it has no rows")
 )
 
-// Scanned tells that the table under way is done with; end is nil if it had rows and all are delivered.
+// Scanned reports that the reading of the table under way has ended; end is nil if it had rows and
+// all are delivered.
 func (n Notifier) Scanned(e *debezium.NotificationEncoder, b *debezium.Batch, p progress.Incremental, end error) error {
 	status := "SUCCEEDED"
 	switch {
@@ -113,7 +114,8 @@ func (n Notifier) Scanned(e *debezium.NotificationEncoder, b *debezium.Batch, p 
 	return n.Incremental(e, b, p, Completed)
 }
 
-// tell tells one notification. id is a signal's; without one the notification has one of its own.
+// tell sends one notification. id is that of the signal that it is about; if empty, the
+// notification gets one of its own.
 func (n Notifier) tell(e *debezium.NotificationEncoder, b *debezium.Batch, aggregate string, kind Kind, id string,
 	pairs ...string) error {
 	if !n.channels.Log && n.channels.Topic == "" {

@@ -17,13 +17,14 @@ const RowsComeAgain = "Each row of the tables comes into their topics once more,
 
 // Repeats is what follows when offsets are removed or set to an earlier position.
 var Repeats = []string{
-	"Without offsets the next start reads all captured tables again, as far as snapshot.mode has it so: each row that is there comes once more into its topic, as an event of operation r.",
+	"Without offsets the next start reads all captured tables again, if snapshot.mode says so: each row that is there comes once more into its topic, as an event of operation r.",
 	"With an earlier position the changes since then come once more into their topics, as far as the slot still has them: PostgreSQL begins at what the slot has confirmed, if that is later.",
 	"In Azure Data Explorer tables to which events are appended (table.form=rows or changes) then hold these rows twice, since the repetitions are new records; the current state (current.state=true) takes them once, by key. Rows deleted while nobody read the slot stay in it: calypsoctl verify names them.",
 }
 
-// Problem says why a task would not take up an offset that a user sets: it reads one partition only, and there either
-// what it wrote or an offset of Debezium's, whose position is lsn_commit or lsn.
+// Problem says why a task could not go on from an offset that a user sets; nil if it could. A task
+// reads one partition only, and there either what it wrote itself or an offset of Debezium's, whose
+// position is lsn_commit or lsn.
 func Problem(v catalogue.Values, partition, offset []byte) *catalogue.Problem {
 	own := partitionOf(spec.Prefix(v))
 	if !bytes.Equal(partition, own) {
@@ -47,7 +48,7 @@ func partitionOf(prefix string) []byte {
 	return fmt.Appendf(nil, `{"server":%s}`, text)
 }
 
-// Key is the key of the connector's offset among those of all.
+// Key is the key of the connector's offset among those of all connectors.
 func Key(connectorName, prefix string) []byte {
 	return connector.OffsetKey(connectorName, map[string]any{"server": prefix})
 }

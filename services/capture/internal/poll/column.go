@@ -24,7 +24,8 @@ type column struct {
 	value  func(text string) (any, error)
 }
 
-// compile chooses a column's schema and values, as Confluent's PostgreSQL dialect does; what that leaves out is text.
+// compile chooses a column's schema and values as Confluent's PostgreSQL dialect does. Types that
+// the dialect leaves out become text.
 func (c *column) compile(set *settings) {
 	integer := func(t record.Type, bits int, convert func(int64) any) {
 		c.schema = record.Of(t)

@@ -16,9 +16,9 @@ type delivery struct {
 	source  *source
 	b       debezium.Batch
 	row     pgmodel.Tuple
-	// offset is that of the last row in the batch.
+	// offset is the offset after the last row in the batch.
 	offset offset
-	// rows are written and not told as delivered.
+	// rows counts the rows that are written and not reported as delivered yet.
 	rows int
 }
 
@@ -70,9 +70,9 @@ func (d *delivery) deliver() error {
 	return nil
 }
 
-// hold writes the batch where polling could not go on after its last row, since a row with the same
-// offset follows. The Kafka transaction stays open for that, and the offset stays the last that is
-// safe.
+// hold writes a batch after whose last row polling could not go on, since a row with the same
+// offset follows. The Kafka transaction therefore stays open, and the offset stays the last safe
+// one.
 func (d *delivery) hold() error { return d.write(d.source.offset) }
 
 func (d *delivery) write(after offset) error {

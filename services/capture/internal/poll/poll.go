@@ -13,13 +13,14 @@ const Class = "io.confluent.connect.jdbc.JdbcSourceConnector"
 
 // Options are what the plugin's tasks run with.
 type Options struct {
-	// AtLeastOnce says to do without Kafka transactions also where the broker has them.
+	// AtLeastOnce does without Kafka transactions even where the broker has them.
 	AtLeastOnce bool
-	// Report makes what a connector's task reports to.
+	// Report makes the receiver of a task's reports.
 	Report func(connector.TaskEnv) Report
 }
 
-// Report is told what a task does, for those who watch its connector. The task calls it from one goroutine.
+// Report receives what a task does, for those who watch its connector. The task calls it from one
+// goroutine.
 type Report interface {
 	// Connecting says that a session begins.
 	Connecting()
@@ -54,7 +55,7 @@ func Plugin(o Options) (connector.Plugin, error) {
 		Check: check,
 		Topics: func(v catalogue.Values) connector.UsedTopics {
 			s, err := parseSettings(v)
-			if err != nil { // which Tasks tells
+			if err != nil { // Tasks reports it
 				return connector.UsedTopics{}
 			}
 			return connector.UsedTopics{Prefix: s.prefix}

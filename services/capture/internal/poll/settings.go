@@ -14,7 +14,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
 
-// mode is how rows are found that were not delivered yet.
+// mode is how a poll finds the rows that were not delivered yet.
 type mode string
 
 const (
@@ -55,14 +55,14 @@ type settings struct {
 type reading struct {
 	settings
 	framework catalogue.Source
-	// user and password count before those of the URL.
+	// user and password take precedence over those of the URL.
 	user, password string
 	// named and notNamed are lists of names, which are joined to include and exclude.
 	named, notNamed javaregex.List
 	batchRows       int
 }
 
-// forms are those of values.
+// forms are the forms that values take in records.
 type forms struct {
 	numeric     numericMapping
 	granularity granularity
@@ -86,7 +86,8 @@ const (
 	nanoseconds       granularity = "nanos_long"
 )
 
-// jdbcBatchRows is the default of batch.max.rows, which configurations repeat without wanting small transactions.
+// jdbcBatchRows is the default of batch.max.rows. It stands for our own default size, since
+// configurations repeat it without wanting small transactions.
 const jdbcBatchRows = 100
 
 // parseSettings reads checked values. Its errors are catalogue.Problems, joined.
@@ -176,7 +177,7 @@ func (s *settings) wanted(t pgrepl.Table) bool {
 	return (s.include == nil || s.include.Match(t.String())) && !s.exclude.Match(t.String())
 }
 
-// subject says what is polled.
+// subject says what is polled, for the status.
 func (s *settings) subject(n int) string {
 	if s.query != "" {
 		return "a query"

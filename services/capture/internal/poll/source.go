@@ -25,7 +25,7 @@ type source struct {
 	name      string       // for messages
 	topic     string
 	offsetKey []byte
-	// offset is that of the last row delivered.
+	// offset is the offset after the last row delivered.
 	offset offset
 	due    time.Time
 
@@ -37,7 +37,8 @@ type source struct {
 	ties   []int
 }
 
-// newSource makes a source that goes on after its offset in offsets, which are by the canonical JSON of the partition.
+// newSource makes a source that goes on after its offset; offsets are those of the connector, by
+// the canonical JSON of the partition.
 func newSource(set *settings, t pgrepl.Table, name string, offsets map[string][]byte) (*source, error) {
 	s := &source{set: set, mode: set.mode, table: t, name: "table " + t.String(), topic: set.prefix + t.Name, number: -1}
 	partition := map[string]any{"protocol": "1", "table": t.String()}
@@ -101,7 +102,8 @@ func (s *source) offsetOf(row pgmodel.Tuple) (offset, error) {
 	return o, nil
 }
 
-// resumable reports whether polling after the offset last gives a row with the offset next.
+// resumable reports whether a poll that begins after the offset last would return a row whose
+// offset is next.
 func (s *source) resumable(last, next offset) bool {
 	return s.mode != timestamp || len(s.ties) > 0 || last.stamp != next.stamp
 }

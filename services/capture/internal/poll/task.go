@@ -126,8 +126,8 @@ func (s *session) close() {
 	pgrepl.Disconnect(s.conn)
 }
 
-// find finds the tables to poll, including those that were created since. Tables that are gone are
-// no longer polled.
+// find updates the list of tables to poll: tables that were created since are added, tables that
+// are gone are removed.
 func (s *session) find(ctx context.Context) error {
 	if s.task.settings.query != "" {
 		if s.sources[""] == nil {

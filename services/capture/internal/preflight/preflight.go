@@ -10,7 +10,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// OpenForLong is from when on an open transaction counts as one that holds a slot: shorter ones come and go.
+// OpenForLong is how long a transaction must have been open to be shown as one that holds up a
+// slot: shorter ones come and go.
 const OpenForLong = time.Minute
 
 // Finding is what a check found: the detail if err is nil, else the error and its remedy.
@@ -21,12 +22,12 @@ func Finding(name, detail string, err error) connector.Check {
 	c := connector.Check{Name: name, Detail: err.Error()}
 	if e, ok := errors.AsType[*pgrepl.Error](err); ok {
 		c.Remedy = e.Remedy
-		c.Detail = strings.TrimSuffix(c.Detail, ". "+e.Remedy) // which the check has beside it
+		c.Detail = strings.TrimSuffix(c.Detail, ". "+e.Remedy) // the check shows it beside the detail
 	}
 	return c
 }
 
-// Few joins sentences, the first of many.
+// Few joins sentences: the first five, and the number of the others.
 func Few(all []string) string {
 	const most = 5
 	if len(all) > most {

@@ -8,8 +8,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/start"
 )
 
-// choosePlugin finds out with which output plugin the slot is read, and migrates it to pgoutput
-// where that is the only one left.
+// choosePlugin decides which output plugin the slot is read with, and migrates the slot to pgoutput
+// if that is the only one left.
 func (s *Preparation) choosePlugin(ctx context.Context) (spec.Plugin, error) {
 	if err := pgrepl.ResumeMigration(ctx, s.d.Conn, s.d.Spec.Slot.Name); err != nil {
 		return "", err
@@ -36,7 +36,8 @@ func (s *Preparation) choosePlugin(ctx context.Context) (spec.Plugin, error) {
 	return spec.Pgoutput, nil
 }
 
-// migrate migrates the slot to pgoutput, or returns why a change could be lost or come twice by it.
+// migrate migrates the slot to pgoutput. If a change could be lost or come twice by it, it changes
+// nothing and returns why.
 func (s *Preparation) migrate(ctx context.Context, slot *pgrepl.SlotState) error {
 	if err := start.Migratable(s.d.Progress.Checkpoint().At); err != nil {
 		return err

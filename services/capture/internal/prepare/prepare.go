@@ -28,7 +28,7 @@ type Deps struct {
 	Log    *slog.Logger
 }
 
-// Preparation is what a session has prepared.
+// Preparation is what a session found and set up before it starts.
 type Preparation struct {
 	d       Deps
 	catalog *pgrepl.Catalog
@@ -39,7 +39,7 @@ type Preparation struct {
 	plugin    spec.Plugin
 }
 
-// Prepare finds the tables and sets identities and the publication up.
+// Prepare finds the tables, and sets up replica identities and the publication.
 func Prepare(ctx context.Context, d Deps) (_ *Preparation, err error) {
 	s := &Preparation{d: d, catalog: pgrepl.NewCatalog(ctx, pgrepl.Query(d.Conn), d.Spec.Tables.Read)}
 	if s.tables, err = s.catalog.Find(d.Spec.Tables.Read); err != nil {
@@ -103,7 +103,7 @@ func (s *Preparation) findLimits(ctx context.Context) (err error) {
 
 func (s *Preparation) streams() bool { return s.d.Spec.Snapshot.Streams }
 
-// Catalog is the source's, as the session's connection shows it.
+// Catalog is the source's catalog, read over the session's connection.
 func (s *Preparation) Catalog() *pgrepl.Catalog { return s.catalog }
 
 // Relations are the captured tables as the catalog has them, by oid.
@@ -115,7 +115,7 @@ func (s *Preparation) Visibility() *visibility.Limits { return s.visible }
 // Plugin is the output plugin to use.
 func (s *Preparation) Plugin() spec.Plugin { return s.plugin }
 
-// FallBack takes pgoutput in place of a plugin that the server does not have, or refuses.
+// FallBack uses pgoutput in place of a plugin that the server does not have, or refuses.
 func (s *Preparation) FallBack(ctx context.Context, cause error) error {
 	s.d.Log.Warn(
 		"the server does not have the output plugin, or refuses it: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "plugin", s.plugin, "reason", pgrepl.ReasonOf(cause), "err", cause)
@@ -123,8 +123,8 @@ func (s *Preparation) FallBack(ctx context.Context, cause error) error {
 	return s.publish(ctx)
 }
 
-// Readable are the tables that have rows to read: one without columns has none that anybody could
-// tell, and Debezium writes nothing of it either; one that was dropped since it was found is gone.
+// Readable are the tables whose rows a snapshot reads. It leaves out tables that were dropped since
+// they were found, and tables without columns, for whose rows Debezium writes no events either.
 func (s *Preparation) Readable() (out []pgrepl.FoundTable) {
 	for _, t := range s.tables {
 		if rel := s.relations[t.OID]; rel != nil && len(rel.Columns) > 0 {

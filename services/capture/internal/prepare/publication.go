@@ -11,7 +11,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// publish sets the publication up, if the plugin reads one, or may have to be left for one that does.
+// publish sets up the publication if the plugin reads one, or if the plugin may one day have to be
+// replaced by one that does.
 func (s *Preparation) publish(ctx context.Context) error {
 	if !s.streams() {
 		return nil
@@ -33,8 +34,8 @@ func (s *Preparation) publish(ctx context.Context) error {
 }
 
 // fillBack plans the reading of tables that a running connector is about to add to its publication:
-// what they hold already never came through the stream. The plan is durable before the publication
-// changes.
+// the rows that they already have never came through the stream. The plan is durable before the
+// publication changes.
 func (s *Preparation) fillBack(ctx context.Context, p pgrepl.Publication) error {
 	if !start.BackFills(s.d.Spec.Snapshot.Mode, start.Begun(s.d.Progress), p) {
 		return nil
@@ -49,12 +50,12 @@ func (s *Preparation) fillBack(ctx context.Context, p pgrepl.Publication) error 
 		switch start.Join(t, s.d.Spec.Tables.Snapshotted(t.Table), marks) {
 		case start.JoinsUnmarked:
 			s.d.Log.Warn(
-				"a table joins the capture, but rows that it holds already cannot be read: that needs signal.data.collection, or logical messages (PostgreSQL 14)", "table", t.String())
+				"a table joins the capture, but the rows that it already has cannot be read: that needs signal.data.collection, or logical messages (PostgreSQL 14)", "table", t.String())
 		case start.JoinsUnkeyed:
-			s.d.Log.Warn("a table that joins the capture has no primary key: rows that it holds already are not read",
+			s.d.Log.Warn("a table that joins the capture has no primary key: the rows that it already has are not read",
 				"table", t.String())
 		case start.JoinsRead:
-			s.d.Log.Info("a table joins the capture: rows that it holds already are read while the stream goes on",
+			s.d.Log.Info("a table joins the capture: the rows that it already has are read while the stream goes on",
 				"table", t.String())
 			joining = append(joining, progress.Collection{Table: t.Table, Estimate: t.RowEstimate})
 		}
@@ -70,9 +71,10 @@ func (s *Preparation) fillBack(ctx context.Context, p pgrepl.Publication) error 
 	return s.d.Save(ctx, s.d.Progress.Take(progress.Step{At: saved.At, Incremental: &plan}))
 }
 
-// publishAhead makes the publication that the slot can be migrated with once the server refuses
-// its plugin, where publication.autocreate.mode=filtered is set although this plugin reads none.
-// Tables without identity are left out, since PostgreSQL would refuse their updates from then on.
+// publishAhead creates, although this plugin reads none, the publication with which the slot can be
+// migrated once the server refuses the plugin. It does so if publication.autocreate.mode is
+// filtered. Tables without identity are left out, since PostgreSQL would refuse their updates from
+// then on.
 func (s *Preparation) publishAhead(ctx context.Context) {
 	p := s.d.Spec.Publication
 	if pgrepl.BuiltIn(string(s.plugin)) || p.Mode != pgrepl.PublishFiltered {
@@ -90,7 +92,7 @@ func (s *Preparation) publishAhead(ctx context.Context) {
 	s.d.Status.Observe(status.Worked{Work: status.StandbyPublication, Err: err,
 		Remedy: "Let the connector's role make it, or set publication.autocreate.mode=disabled."})
 	if err != nil {
-		s.d.Log.Warn("the publication for the day when the server refuses the output plugin could not be made", "plugin",
+		s.d.Log.Warn("the publication that would be needed if the server refused the output plugin could not be created", "plugin",
 			s.plugin, "err", err)
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// checkTables names what is wrong with the captured tables.
+// checkTables logs what is wrong with the captured tables, and returns an error if there is nothing
+// to capture or a limit is exceeded.
 func (s *Preparation) checkTables() error {
 	f := s.d.Spec.Tables
 	var missing, uncaptured []string

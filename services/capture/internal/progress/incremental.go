@@ -22,7 +22,7 @@ type Incremental struct {
 	Signal string `json:"signal,omitempty"`
 	// Paused says that no chunk is read until a resume-snapshot signal.
 	Paused bool `json:"paused,omitempty"`
-	// Ended are the tables that ended since the stream began, those of the snapshots under way only.
+	// Ended are the tables that ended since the stream began, of the snapshots under way only.
 	Ended []EndedCollection `json:"-"`
 }
 
@@ -37,7 +37,7 @@ type Collection struct {
 	Estimate int64 `json:"estimate,omitempty"`
 }
 
-// EndedCollection is a table that an incremental snapshot is through with.
+// EndedCollection is a table that an incremental snapshot has finished with.
 type EndedCollection struct {
 	Collection
 	// Rows were read of it.
@@ -50,7 +50,7 @@ type EndedCollection struct {
 // Key are the values of a key's columns as PostgreSQL's text; nil stands for NULL.
 type Key []*string
 
-// Texts are the values, with a word in place of each NULL.
+// Texts returns the values, with a word in place of each NULL.
 func (k Key) Texts(null string) []string {
 	out := make([]string, len(k))
 	for i, value := range k {
@@ -64,7 +64,7 @@ func (k Key) Texts(null string) []string {
 // Idle reports whether there is nothing to read.
 func (p Incremental) Idle() bool { return len(p.Collections) == 0 }
 
-// Names are the tables that are still to read, the present one first.
+// Names lists the tables that are still to read, the present one first, separated by commas.
 func (p Incremental) Names() string {
 	names := make([]string, len(p.Collections))
 	for i, c := range p.Collections {
@@ -73,8 +73,9 @@ func (p Incremental) Names() string {
 	return strings.Join(names, ",")
 }
 
-// Ask adds tables that a signal asks for; none for a back-fill, which no signal asked for. What
-// ended before a first one is forgotten.
+// Ask adds tables to read. signal is the id of the signal that asked for them; a back-fill, which
+// no signal asked for, passes the last one. If nothing was under way, the tables that ended before
+// are forgotten.
 func (p Incremental) Ask(signal string, tables []Collection) Incremental {
 	if p.Idle() {
 		p.Ended = nil
@@ -90,12 +91,14 @@ func (p Incremental) Read(rows int, last, greatest Key) Incremental {
 	return p
 }
 
-// End puts the first table with those that ended: all of it is delivered, or err says why it cannot be read.
+// End moves the first table to those that ended: all of it is delivered, or err says why it cannot
+// be read.
 func (p Incremental) End(err error) Incremental {
 	return p.without(0, EndedCollection{Err: err})
 }
 
-// Stop puts the tables that stopped says with those that ended, the last one first, and names them in their order.
+// Stop moves the tables for which stopped is true to those that ended, and returns their names in
+// order.
 func (p Incremental) Stop(stopped func(pgrepl.Table) bool) (next Incremental, names []string) {
 	for i := len(p.Collections) - 1; i >= 0; i-- {
 		if table := p.Collections[i].Table; stopped(table) {

@@ -6,8 +6,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// Checkpoint is what a connector has delivered: the value of its source offset, written in the same
-// Kafka transaction as the events it speaks of.
+// Checkpoint says what a connector has delivered. It is the value of the source offset, written in
+// the same Kafka transaction as the events that lead to it.
 type Checkpoint struct {
 	// At is the first change of the stream that is not delivered.
 	At pgrepl.Position
@@ -16,13 +16,13 @@ type Checkpoint struct {
 	CommitTime int64
 	// Snapshot is the snapshot that is unfinished; nil if none is.
 	Snapshot *Snapshot
-	// Incremental is the incremental snapshot that was the last to go on; nil if there never was one.
+	// Incremental is the progress of the last incremental snapshot; nil if there never was one.
 	Incremental *Incremental
 	// SignalOffset is the next offset of the signal topic; nil if none was ever followed.
 	SignalOffset *int64
 }
 
-// Step is what the records of a batch bring further. What is nil stays as it was.
+// Step is how far the records of a batch advance the capture. What is nil stays as it was.
 type Step struct {
 	// At is the position after the last record.
 	At pgrepl.Position
@@ -40,7 +40,7 @@ type Commit struct {
 	CommitTime int64
 }
 
-// Progress is how far a capture is.
+// Progress is how far a capture is: what was taken, and what is durable (doc.go).
 type Progress struct {
 	// taken is the checkpoint of the last step; durable is the position up to which everything is
 	// in Kafka, not after taken's.
@@ -50,7 +50,8 @@ type Progress struct {
 	begun bool
 }
 
-// Since is the progress of a capture that goes on from a durable checkpoint; nil is one that has not begun.
+// Since makes the progress of a capture that goes on from a durable checkpoint; nil stands for a
+// capture that has not begun.
 func Since(saved *Checkpoint) *Progress {
 	if saved == nil {
 		return new(Progress)
@@ -64,12 +65,12 @@ func (p *Progress) Begun() bool { return p.begun }
 // Checkpoint is where the last step led.
 func (p *Progress) Checkpoint() Checkpoint { return p.taken }
 
-// Begin is for a capture without a position, or whose position no longer counts: it begins
-// at a point of the stream, and what was read or followed before is forgotten.
+// Begin starts over at a point of the stream and forgets what was read or followed before. It is
+// for a capture without a position, or whose position no longer counts.
 func (p *Progress) Begin(at pgrepl.Position) { *p = Progress{taken: Checkpoint{At: at}, begun: true} }
 
-// Resume has the stream go on at a position that was decided on, whatever was delivered: before the
-// last one, or beyond changes that a snapshot takes the place of.
+// Resume sets the position at which the stream goes on, whatever was delivered: it may lie before
+// the last one, or beyond changes that a snapshot stands in for.
 func (p *Progress) Resume(at pgrepl.Position) {
 	p.taken.At, p.durable = at, min(p.durable, at.Commit)
 }
@@ -77,8 +78,8 @@ func (p *Progress) Resume(at pgrepl.Position) {
 // Reads notes that a snapshot is unfinished. It is durable with the next step.
 func (p *Progress) Reads(s *Snapshot) { p.taken.Snapshot = s }
 
-// Take notes what a batch brings further and returns the checkpoint to write with it. A position
-// before the last one is a fault of the caller: records between the two would come twice.
+// Take notes how far a batch advances the capture and returns the checkpoint to write with it. A
+// position before the last one is a fault of the caller: records between the two would come twice.
 func (p *Progress) Take(s Step) Checkpoint {
 	if s.At.Before(p.taken.At) {
 		panic(fmt.Sprintf("progress: a step to %s after one to %s", s.At, p.taken.At))
@@ -96,8 +97,8 @@ func (p *Progress) Take(s Step) Checkpoint {
 	return p.taken
 }
 
-// Rows notes what a batch brings the unfinished snapshot further, whose rows are as of the
-// position, and returns the checkpoint to write with it.
+// Rows notes how far a batch advances the unfinished snapshot, and returns the checkpoint to write
+// with it. The position stays: the rows are as of it.
 func (p *Progress) Rows(s *Snapshot) Checkpoint {
 	p.taken.Snapshot = s
 	return p.taken
@@ -109,9 +110,9 @@ func (p *Progress) Finish(at pgrepl.Position) Checkpoint {
 	return p.taken
 }
 
-// Delivered notes that all that was taken is durable in Kafka.
+// Delivered notes that everything taken is durable in Kafka.
 func (p *Progress) Delivered() { p.durable = p.taken.At.Commit }
 
-// Durable is the position to confirm: everything that committed before it is durable in Kafka, and
-// the checkpoint that says so is.
+// Durable is the position to confirm to PostgreSQL: everything that committed before it is durable
+// in Kafka, and so is the checkpoint that says so.
 func (p *Progress) Durable() pgrepl.LSN { return p.durable }

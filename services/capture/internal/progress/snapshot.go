@@ -2,8 +2,8 @@ package progress
 
 import "maps"
 
-// Snapshot is how far a snapshot is. Tables that are in neither map have not been begun. It is
-// never changed once it is in a checkpoint: Advance makes another.
+// Snapshot is how far an initial snapshot is. Tables that are in neither map have not been begun. A
+// value that is in a checkpoint never changes: Advance makes another.
 type Snapshot struct {
 	// Xmin is the xmin of the snapshot that the finished ranges were read under: rows that changed since have it or a
 	// later one.
@@ -12,8 +12,8 @@ type Snapshot struct {
 	Tables map[string]*Table `json:"tables,omitempty"`
 }
 
-// Table is how far the reading of one table is: the pages below Next are delivered except for the open
-// ranges; all of them where Next is -1.
+// Table is how far the reading of one table is: the pages below Next (all pages, if Next is -1) are
+// delivered, except for the open ranges.
 type Table struct {
 	Next int64             `json:"next"`
 	Open map[string]*Range `json:"open,omitempty"`
@@ -29,8 +29,8 @@ type Range struct {
 	At string `json:"at,omitempty"`
 }
 
-// Under is what a snapshot goes on from: s, or the beginning where s is nil, with the xmin of the
-// snapshot that is read now where nothing was read under an earlier one.
+// Under is what a snapshot goes on from: s, or the beginning if s is nil. Its xmin is that of the
+// snapshot that is read now, unless rows were already read under an earlier one.
 func (s *Snapshot) Under(xmin uint64) *Snapshot {
 	if s == nil {
 		return &Snapshot{Xmin: xmin}
@@ -42,7 +42,7 @@ func (s *Snapshot) Under(xmin uint64) *Snapshot {
 	return &under
 }
 
-// Advance is s with other states of some tables: nil is that all of a table is delivered.
+// Advance returns s with new states of some tables; nil means that all of a table is delivered.
 func (s *Snapshot) Advance(tables map[string]*Table) *Snapshot {
 	next := &Snapshot{Xmin: s.Xmin, Done: maps.Clone(s.Done), Tables: maps.Clone(s.Tables)}
 	if next.Done == nil {
@@ -62,7 +62,7 @@ func (s *Snapshot) Advance(tables map[string]*Table) *Snapshot {
 	return next
 }
 
-// complete reports whether no part of what was read is null, as JSON may have it.
+// complete reports whether no table or range is nil, which JSON's null would make it.
 func (t *Table) complete() bool {
 	if t == nil {
 		return false

@@ -1,7 +1,7 @@
 // Package retry runs a connector's sessions: attempts that each connect, continue from what the
 // last one made durable, and work until something fails. It decides whether another one follows.
 //
-// Model. A failure passes by waiting (the server restarts, the broker is away, the slot is not free
+// Model. Waiting ends a failure (the server restarts, the broker is away, the slot is not free
 // yet), or it does not. The error's own type decides first: [ErrPermanent], [ErrFenced] and
 // [Passing]; then its reason, if it is one of pgrepl's; then whether it comes from the network or
 // is an error of Kafka's that a client may retry.

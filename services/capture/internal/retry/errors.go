@@ -14,8 +14,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// ErrFenced says that another worker runs the connector now. No session follows: the other worker
-// is right, and would be fenced in its turn.
+// ErrFenced means that another worker runs the connector now. No session follows: the other worker
+// is the rightful owner, and another session would fence it in turn.
 var ErrFenced = errors.New("another worker has taken the connector over")
 
 // ErrPermanent marks an error that no waiting ends.
@@ -26,7 +26,7 @@ func Permanent(format string, args ...any) error {
 	return fmt.Errorf("%w; %w", fmt.Errorf(format, args...), ErrPermanent)
 }
 
-// Passing is an error that ends with another session, whatever caused it.
+// Passing is an error that another session does not have, whatever caused it.
 type Passing string
 
 // Error implements error.

@@ -9,15 +9,16 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// Policy says how long sessions that fail are followed by others.
+// Policy says how often, and after what delay, a session follows one that failed.
 type Policy struct {
-	// Failures is how many sessions may fail one after the other and be tried again; -1 for any number.
+	// Failures is how many sessions in a row may fail before the next failure is final; -1 for any
+	// number.
 	Failures int
 	// MostDelay is the longest wait between two sessions. The first is 250 ms, each further one twice as long, and a
 	// quarter at most is added by chance.
 	MostDelay time.Duration
-	// SlotInUse is for how long a slot that somebody else reads is asked for again, every SlotDelay
-	// at least: after a crash the server may need wal_sender_timeout to notice that the slot's
+	// SlotInUse is how long a slot that somebody else reads is asked for again, with at most SlotDelay
+	// in between: after a crash the server may need wal_sender_timeout to notice that the slot's
 	// reader is gone.
 	SlotInUse, SlotDelay time.Duration
 	// Notice is called with the error of a failed session, and with the time until the next one
@@ -30,8 +31,8 @@ const (
 	steadyAfter = 30 * time.Second // a session that lasted this long makes the next delay the first again
 )
 
-// Sessions runs one session after the other until ctx ends, and returns nil then; or until one
-// fails for a reason that waiting does not end, or too often, and returns its error.
+// Sessions runs one session after another. It returns nil when ctx ends, and the error of a session
+// that failed for a reason that waiting does not end, or once too often.
 func Sessions(ctx context.Context, p Policy, session func(context.Context) error) error {
 	delay, failures := firstDelay, 0
 	var inUse time.Time // since when the slot is another's; zero if it is not

@@ -1,8 +1,8 @@
 // Package schemas keeps the versions of captured tables in Kafka.
 //
-// Model. A Log is a connector's part of a compacted topic of one partition: one JSON object
-// (history.Version) a record, with ["connector","schema.table",number] as key. Record makes the
-// record of a version; others write it.
+// Model. A Log is a connector's part of a compacted topic with one partition. Each record has one
+// JSON object (history.Version) as its value and ["connector","schema.table",number] as its key.
+// Record makes the record of a version; the caller writes it.
 //
 // Guarantees. A version that is written in the Kafka transaction of the first events that have it
 // is there if, and only if, they are. A record that cannot be read is logged and left out. Logs do

@@ -9,9 +9,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 )
 
-// Observer notes what tables look like. A new version is added to those that are written with the
-// events that have it. One goroutine at a time uses it: the stream's, or before it that of a
-// snapshot.
+// Observer notes what tables look like. A new version is added to the batch whose events are the
+// first to have it. One goroutine at a time uses it: that of a snapshot, and then the stream's.
 type Observer struct {
 	History *history.History
 	Events  *debezium.Config
@@ -31,8 +30,9 @@ func (o Observer) Change(b *buffer.Batch, t *encode.Table, at history.Point) {
 	o.Note(&b.Versions, t.Relation, at)
 }
 
-// Chunk gives a table whose rows an incremental snapshot reads a first version. Others come with
-// the stream alone, since a chunk shows the table as of now and not as of its place in the stream.
+// Chunk notes the first version of a table that an incremental snapshot reads. Later versions come
+// with the stream alone, since a chunk shows the table as it is now and not as of its place in the
+// stream.
 func (o Observer) Chunk(b *buffer.Batch, t *encode.Table, at history.Point) {
 	if o.History.Latest(t.Name) == nil {
 		o.Change(b, t, at)

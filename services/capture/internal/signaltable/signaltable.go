@@ -23,9 +23,9 @@ type facts struct {
 	insertable, publishing bool
 }
 
-// Check says what is wrong with the signal table of a connector that decodes with plugin, a
-// *pgrepl.Error; nil if nothing is, or the connector has none. joining is whether the start adds it
-// to the publication.
+// Check returns what is wrong with the signal table of a connector that decodes with plugin, as a
+// *pgrepl.Error; nil if nothing is wrong, or the connector has none. joining reports whether the
+// start adds the table to the publication.
 func Check(ctx context.Context, conn *pgx.Conn, s *spec.Spec, plugin spec.Plugin, joining bool) error {
 	table := s.Signals.Table
 	if table == "" {
@@ -61,7 +61,7 @@ func Check(ctx context.Context, conn *pgx.Conn, s *spec.Spec, plugin spec.Plugin
 			fmt.Errorf("%s is not a table, so that its rows are not in the log", table), "Name a table: "+create)
 	case f.columns < 3 || f.texts < 3:
 		return wrong(pgrepl.ReasonNotATable,
-			fmt.Errorf("table %s has not three text columns (id, type, data) to begin with, as signals are read from it", table),
+			fmt.Errorf("table %s does not begin with three text columns (id, type, data), which signals are read from", table),
 			"Make it as "+create)
 	case insert && !f.insertable:
 		return wrong(pgrepl.ReasonTableRight,
@@ -77,7 +77,7 @@ func Check(ctx context.Context, conn *pgx.Conn, s *spec.Spec, plugin spec.Plugin
 	return nil
 }
 
-// again is how long a signal table that cannot be used is left alone.
+// again is the time between two looks at a signal table that cannot be used.
 const again = 15 * time.Second
 
 // Watch tells observer what is wrong with the signal table until nothing is.

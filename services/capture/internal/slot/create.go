@@ -15,7 +15,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
-// Create creates the connector's slot, or a temporary one, and says what holds it up where it takes too long.
+// Create creates a slot, the connector's or a temporary one, and reports what holds it up if it
+// takes longer than five seconds. It gives up after internal.create.slot.command.timeout.
 func (s *Slot) Create(ctx context.Context, name string, o pgrepl.SlotOptions) (*pgrepl.Session, pgrepl.NewSlot, error) {
 	repl, err := s.connection(ctx)
 	if err != nil {
@@ -46,7 +47,7 @@ func (s *Slot) Create(ctx context.Context, name string, o pgrepl.SlotOptions) (*
 	return repl, created, nil
 }
 
-// tellHolders says what holds the creation of a slot up.
+// tellHolders reports what holds up the creation of a slot.
 func (s *Slot) tellHolders(name string) {
 	if s.d.Server.InRecovery {
 		s.d.Log.Warn("the creation of the slot waits for the primary to write down which transactions run", "slot", name,
@@ -67,8 +68,8 @@ func (s *Slot) tellHolders(name string) {
 	}
 }
 
-// KeepOnStandbys lets standbys keep the slot, as slot.failover says. A server that refuses it is
-// captured from all the same.
+// KeepOnStandbys lets standbys keep the slot, as slot.failover says. If the server refuses, the
+// capture goes on without.
 func (s *Slot) KeepOnStandbys(ctx context.Context) {
 	if !s.d.Spec.Slot.Failover || !s.d.Server.KeepsSlots() {
 		return
@@ -105,7 +106,7 @@ func (s *Slot) holders() []pgrepl.Holder {
 	return all
 }
 
-// DropAtEnd keeps slot.drop.on.stop.
+// DropAtEnd drops the slot if slot.drop.on.stop is set.
 func (s *Slot) DropAtEnd(conn *pgx.Conn) error {
 	if !s.d.Spec.Slot.DropOnStop {
 		return nil
@@ -122,7 +123,7 @@ func (s *Slot) DropAtEnd(conn *pgx.Conn) error {
 	}
 }
 
-// objectInUse is the SQLSTATE of what another process uses.
+// objectInUse is the SQLSTATE of an object that another process uses.
 const objectInUse = "55006"
 
 // Drop drops the slot.

@@ -7,7 +7,7 @@ import (
 )
 
 // decoder makes the decoder of the session's output plugin, for a stream that goes on at a
-// position, and what it keeps on disk.
+// position, and the spool in which it keeps large transactions on disk.
 func (s *Slot) decoder(t Target, resume pgrepl.Position) (pgrepl.Decoder, *pgrepl.Spool, error) {
 	spool := pgrepl.NewSpool("", s.d.Spec.Output.SpoolBytes)
 	switch t.Plugin {

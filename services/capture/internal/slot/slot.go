@@ -28,7 +28,8 @@ type Deps struct {
 // Slot is a connector's slot.
 type Slot struct {
 	d Deps
-	// first is the replication connection that the session began with, for what needs one first; nil once that took it.
+	// first is the replication connection that the session began with; nil once something has taken
+	// it.
 	first *pgrepl.Session
 	// plainNumbers says that the server's wal2json cannot send numbers as strings.
 	plainNumbers bool
@@ -37,7 +38,8 @@ type Slot struct {
 // New is the slot of a session that began with a replication connection.
 func New(d Deps, first *pgrepl.Session) *Slot { return &Slot{d: d, first: first} }
 
-// connection is a replication connection, the one that the session began with if it is there still.
+// connection returns a replication connection: the one that the session began with, if nothing has
+// taken it yet.
 func (s *Slot) connection(ctx context.Context) (*pgrepl.Session, error) {
 	if first := s.first; first != nil {
 		s.first = nil
@@ -46,7 +48,8 @@ func (s *Slot) connection(ctx context.Context) (*pgrepl.Session, error) {
 	return s.d.Connections.Replicate(ctx)
 }
 
-// Release ends the connection that the session began with, where it will not be needed soon: the server has few.
+// Release closes the connection that the session began with, if it will not be needed soon: the
+// server has few.
 func (s *Slot) Release(ctx context.Context) {
 	if s.first != nil {
 		s.first.Close(context.WithoutCancel(ctx))
@@ -54,7 +57,7 @@ func (s *Slot) Release(ctx context.Context) {
 	}
 }
 
-// Timelines asks for the server's history.
+// Timelines asks the server for the history of its timelines.
 func (s *Slot) Timelines(ctx context.Context) (pgrepl.Timelines, error) {
 	repl, err := s.d.Connections.Replicate(ctx)
 	if err != nil {

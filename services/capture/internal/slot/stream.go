@@ -9,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// errOtherServer ends with the next session, which compares again.
+// errOtherServer is retried: the next session compares positions with the server again.
 const errOtherServer = retry.Passing("the address leads to another server than a moment ago, or it was promoted since")
 
 // Target is what a stream is read with.
@@ -50,7 +50,7 @@ func (s *Slot) Stream(ctx context.Context, t Target, at pgrepl.Position) (*Strea
 	return out, nil
 }
 
-// End closes the stream and what it was read with. Closing Conn before does no harm.
+// End closes the stream and what it was read with. Conn may have been closed before.
 func (s *Stream) End(ctx context.Context) {
 	s.Conn.Close()
 	s.spool.Close()

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// maxUnread bounds how many tables are shown, maxMoves how many looks are told apart that saw changes of one.
+	// maxUnread bounds how many tables are shown, maxMoves how many looks that saw changes of one
+	// table are told apart.
 	maxUnread = 1000
 	maxMoves  = 32
 )
@@ -25,8 +26,8 @@ type Unread struct {
 	End pgrepl.LSN
 }
 
-// counts remembers when tables were seen to change, as long as that is not durable. Of what changed
-// before the first look it knows nothing. It is safe for concurrent use.
+// counts remembers when tables were seen to change, until the changes are durable. It knows nothing
+// of changes before the first look. It is safe for concurrent use.
 type counts struct {
 	mu sync.Mutex
 	// at is the last look; zero before the first. rows is what it counted, by table.
@@ -36,8 +37,9 @@ type counts struct {
 	moves map[string][]Unread
 }
 
-// observe takes in what a look counted, when the log ended at end: of all tables, so that one that is
-// captured from now on is not taken for one that has changed, and of those that are captured.
+// observe adds what a look counted while the log ended at end. rows are the counts of all tables,
+// so that a table which is captured from now on is not taken for one that has changed; captured are
+// those of the captured ones.
 func (c *counts) observe(now time.Time, rows, captured map[string]int64, end pgrepl.LSN) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -61,7 +63,8 @@ func (c *counts) observe(now time.Time, rows, captured map[string]int64, end pgr
 	c.at, c.rows = now, rows
 }
 
-// unread are the tables with changes beyond a position up to which all is durable, oldest first.
+// unread lists the tables with changes after durable, the position up to which everything is in
+// Kafka; oldest first.
 func (c *counts) unread(durable pgrepl.LSN) (all []Unread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -80,8 +83,8 @@ func (c *counts) unread(durable pgrepl.LSN) (all []Unread) {
 	return all[:min(len(all), maxUnread)]
 }
 
-// captured sums up what was counted by the names of captured tables. Changes of a partition are its
-// own and its root's: which of them has the events, the publication says.
+// captured sums up the counts by the names of captured tables. Changes of a partition count for it
+// and for its root, since the publication decides which of the two has the events.
 func captured(all []pgrepl.Changed, is func(pgrepl.Table) bool) map[string]int64 {
 	rows := make(map[string]int64, len(all))
 	for _, c := range all {

@@ -17,10 +17,10 @@ import (
 // locateTime is the longest that finding the change at which a stream ended may take.
 const locateTime = 30 * time.Second
 
-// Unsendable is the failure of a stream that ends at a change which the server cannot send as
-// UTF-8: no reading it again gets past it. The server names neither table nor row, so the stream is
-// read once more without conversion, as far as that change; where that does not come to it, what
-// the server said has to do.
+// Unsendable explains the failure of a stream that ends at a change which the server cannot send as
+// UTF-8; reading again does not get past it. The server names neither table nor row, so the stream
+// is read once more without conversion, up to that change. If that does not find it, the server's
+// own message has to do.
 func (s *Slot) Unsendable(ctx context.Context, t Target, lsn pgrepl.LSN, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, locateTime)
 	defer cancel()
@@ -37,7 +37,7 @@ func (s *Slot) Unsendable(ctx context.Context, t Target, lsn pgrepl.LSN, cause e
 	}
 	return pgrepl.Inconvertible(cause, s.d.Server.Encoding, what,
 		fmt.Sprintf(
-			"Nothing behind that change can be sent before it is passed over, nor the row read while it has the character. Change the character in the row, or leave the column out by column.exclude.list, "+
+			"Nothing after that change can be sent before it is skipped, nor can the row be read while it has the character. Change the character in the row, or leave the column out by column.exclude.list, "+
 				"which spares snapshots; then, while the connector is stopped, SELECT pg_replication_slot_advance(%s, '%s'), resume with offset.mismatch.strategy=trust_slot, and send the tables of that transaction, whose other changes are passed over as well, again by an incremental snapshot.", pgrepl.QuoteLiteral(s.d.Spec.Slot.Name), past))
 }
 
@@ -47,7 +47,7 @@ type located struct {
 	end pgrepl.LSN
 }
 
-// errLocated ends a reading that found what it was for.
+// errLocated ends the reading when the change was found.
 var errLocated = errors.New("the change was found")
 
 // locate reads the stream as far as the end of the transaction with a change at an LSN, confirming nothing.
@@ -116,9 +116,9 @@ func (s *Slot) rawStream(ctx context.Context, pluginArgs []string) (*pgrepl.Sess
 	}
 }
 
-// unsendableRow says which table, row and column a change's text is in that the server cannot
-// convert; conn converts for it. Rows of a transaction that share an LSN are told apart that way;
-// it is empty if this one can be converted.
+// unsendableRow names the table, row and column of a text that the server cannot convert, which it
+// finds by having conn convert each text of the change. It is empty if all can be converted:
+// several changes of a transaction may share an LSN.
 func (s *Slot) unsendableRow(ctx context.Context, conn *pgx.Conn, m *pgrepl.Message) string {
 	rel := m.Relation
 	for _, row := range []pgmodel.Tuple{m.New, m.Old} {

@@ -35,8 +35,8 @@ type Seen struct {
 	KeptBack map[string][]string
 }
 
-// limitsMaxAge is how old what the server keeps back may be, which takes some queries of the catalog;
-// limitsQuestion bounds them.
+// limitsMaxAge is how old the knowledge of what the server keeps back may be, since it takes
+// several queries of the catalog; limitsQuestion bounds their time.
 const (
 	limitsMaxAge   = 10 * time.Second
 	limitsQuestion = time.Second
@@ -48,8 +48,8 @@ const (
 // callers that ask at the same time share one question.
 type View struct {
 	spec *spec.Spec
-	// counts are of the server's tables; a view that follows another one's has the same. mu does not guard
-	// it, since that is held while the server is asked.
+	// counts are of the server's tables; a view that follows another shares them. mu does not guard
+	// the pointer, since mu is held while the server is asked.
 	counts atomic.Pointer[counts]
 
 	mu    sync.Mutex
@@ -71,8 +71,9 @@ func ViewOf(s *spec.Spec) *View {
 	return v
 }
 
-// Follow has the view go on with what an earlier one of the connector knows of its tables, if that was
-// of the same slot: a connector that is paused, or begins again, has unread what it had.
+// Follow makes the view share what an earlier view of the connector knows about its tables, if that
+// was of the same slot: pausing or restarting a connector does not change which tables have unread
+// changes.
 func (v *View) Follow(earlier *View) {
 	if earlier == nil || earlier == v {
 		return
@@ -85,8 +86,8 @@ func (v *View) Follow(earlier *View) {
 	v.counts.Store(earlier.counts.Load())
 }
 
-// Unread are the tables with changes beyond a position up to which all is durable, as of the last
-// look. The error is why that is not known.
+// Unread lists the tables with changes after durable, the position up to which everything is in
+// Kafka, as of the last look. The error says why that is not known.
 func (v *View) Unread(durable pgrepl.LSN) ([]Unread, error) {
 	v.mu.Lock()
 	err := v.uncounted
@@ -94,9 +95,9 @@ func (v *View) Unread(durable pgrepl.LSN) ([]Unread, error) {
 	return v.counts.Load().unread(durable), err
 }
 
-// Look returns the slot, as it was seen no longer than the given age ago in the capture's present
-// phase: a stream that has just begun is not to be judged by a slot that nobody read before. phase
-// numbers the phases. The error is why the server could not be asked.
+// Look returns the slot as it was seen at most age ago and in the capture's present phase: a stream
+// that has just begun must not be judged by a slot that nobody was reading before. phase returns
+// the number of the present phase. The error says why the server could not be asked.
 func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*Seen, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -111,7 +112,7 @@ func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*
 		}
 		v.at, v.phase = time.Now(), now
 		if v.slot, v.err = v.ask(ctx); v.err != nil {
-			v.at = time.Now() // who waited for an answer in vain is not to wait again
+			v.at = time.Now() // after a wait in vain the next caller does not wait again
 		}
 	}
 	return v.slot, v.err

@@ -4,8 +4,8 @@
 // captured itself (and then read again) or not. Plan cuts the tables into ranges of pages; a Queue
 // hands them out in order to workers, which read with COPY, each on a connection of its own that
 // has imported the snapshot. Every batch records how far its ranges are, so that after a crash the
-// next run continues where the last durable batch ended: under a later snapshot, after the stream
-// was delivered up to it.
+// next run continues where the last durable batch ended. It then reads under a later snapshot, once
+// the stream is delivered up to that.
 //
 // Guarantees. All rows that the snapshot shows are delivered. After an interruption rows that
 // changed since the earlier snapshot are read again and can come twice, each time with the state

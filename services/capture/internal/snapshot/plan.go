@@ -17,8 +17,8 @@ const (
 	rangesForThread = 4
 )
 
-// Plan orders the tables and takes what is left of them from an unfinished snapshot. members are
-// those of tables that others inherit from.
+// Plan orders the tables, and leaves out what an unfinished snapshot has already delivered. members
+// are, by oid, the tables that hold the rows of a table from which others inherit.
 func Plan(s *spec.Spec, tables []pgrepl.FoundTable, members map[uint32][]pgrepl.Member,
 	unfinished *progress.Snapshot) *Queue {
 	q := &Queue{pages: minRangePages, working: s.Snapshot.Threads, retired: make(chan struct{})}
@@ -75,7 +75,8 @@ type TablePlan struct {
 	OID          uint32
 	RowsEstimate int64
 	Ranges       int
-	// Again says that the table is read again from its beginning, although an earlier run had begun it: rows come twice.
+	// Again is true if the table is read from its beginning although an earlier run had begun it, so
+	// that rows come twice.
 	Again bool
 }
 

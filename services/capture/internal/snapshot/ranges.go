@@ -43,7 +43,7 @@ type part struct {
 	handed []*handedRange
 }
 
-// partProgress is how far a part of a table was read; nil if it was not begun.
+// partProgress finds how far a part of a table was read; nil if it was not begun.
 func partProgress(of *progress.Table, t *table, part *part) *progress.Table {
 	if part.Table == t.Table {
 		return of
@@ -62,7 +62,7 @@ func newTable(t pgrepl.FoundTable, sql string, members []pgrepl.Member) *table {
 			st.parts = append(st.parts, &part{Member: m})
 		}
 	}
-	// Where the role has rights to columns only, ctid is none of them.
+	// A role with rights to columns only cannot read ctid.
 	alone := t.Readable && !slices.ContainsFunc(members, func(m pgrepl.Member) bool { return !m.Direct })
 	switch own := (pgrepl.Member{Table: t.Table, Pages: t.Pages, RowEstimate: t.RowEstimate}); {
 	case sql != "" || !alone:
@@ -94,7 +94,7 @@ type pageRange struct {
 	changed string
 }
 
-// handedRange is a range that a worker reads or has read. The deliverer alone uses at and done.
+// handedRange is a range that a worker reads or has read. Only the deliverer uses at and done.
 type handedRange struct {
 	pageRange
 	at   string
@@ -196,7 +196,7 @@ func (q *Queue) plan() {
 	}
 }
 
-// place is where in table and snapshot a row stands, which decides its mark.
+// place says whether a row is the first of its table, or of the snapshot, which decides its mark.
 type place struct{ first, firstInTable bool }
 
 // begin notes that a row of the table is about to be sent.
@@ -286,7 +286,7 @@ func (part *part) resume(t *table, p *progress.Table, xmin uint64) {
 		changed: fmt.Sprintf("age(xmin) <= age('%d'::xid)%s", uint32(xmin), not.String())})
 }
 
-// apply notes advances and returns the progress to make durable with them.
+// apply notes how far ranges were read and returns the progress to make durable with the rows.
 func (q *Queue) apply(durable *progress.Snapshot, steps []step) *progress.Snapshot {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -331,7 +331,7 @@ func (t *table) progress() *progress.Table {
 
 func (part *part) progress() *progress.Table {
 	p := &progress.Table{Next: part.next, Open: make(map[string]*progress.Range)}
-	// What is not handed out again yet is open as the earlier run left it.
+	// Ranges that were not handed out again yet are open as the earlier run left them.
 	for _, r := range part.again {
 		p.Open[r.name()] = &progress.Range{To: r.To, At: r.After}
 	}

@@ -44,7 +44,7 @@ type Exported struct {
 	Name string
 	// Source is the part of the events' source block that all rows have.
 	Source debezium.Source
-	// Release lets it go: when every worker has imported it, it is no longer needed.
+	// Release ends the exporting transaction, once every worker has imported the snapshot.
 	Release func()
 }
 
@@ -125,7 +125,8 @@ func (n *Snapshot) Run(ctx context.Context) error {
 		n.from.Release()
 		return nil
 	})
-	// What was read before a failure is written to its end: a batch that is given up in between would come again.
+	// Batches that were read before a failure are still written: one that is given up would come
+	// again.
 	finish, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(gctx, func() { time.AfterFunc(stopGrace, cancel) })()
@@ -133,7 +134,7 @@ func (n *Snapshot) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// begins tells that the snapshot begins.
+// begins sends the notification that the snapshot begins.
 func (n *Snapshot) begins(ctx context.Context) error {
 	b := new(buffer.Batch)
 	if err := n.d.Notifier.Initial(debezium.NewNotificationEncoder(n.d.Events), &b.Batch, notify.Started); err != nil ||
@@ -175,16 +176,17 @@ func (n *Snapshot) deliverFilled(ctx context.Context) error {
 	}
 }
 
-// errGone says that the session that exported a snapshot ended before everybody had imported it;
-// the next one exports another.
+// errGone means that the session that exported the snapshot ended before every worker had imported
+// it; the next one exports another.
 const errGone = retry.Passing("the exporting connection may have ended")
 
-// errTableChanged says that a table is no longer what the session found; the next session finds
-// what it is now.
+// errTableChanged means that a table is no longer as the session found it; the next session looks
+// again.
 const errTableChanged = retry.Passing(
 	"the table, or one that inherits from it, was dropped or altered while the snapshot read it")
 
-// changedMeanwhile adds errTableChanged to an error of a table or column that is not there: the session had found it.
+// changedMeanwhile adds errTableChanged to an error about a table or column that does not exist,
+// since the session had found it.
 func changedMeanwhile(err error) error {
 	const undefinedTable, undefinedColumn = "42P01", "42703"
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == undefinedTable || pg.Code == undefinedColumn) {
@@ -205,7 +207,7 @@ func Import(ctx context.Context, conn *pgx.Conn, name string) error {
 	return nil
 }
 
-// Look asks what all rows of the snapshot have in common.
+// Look returns what the events of all rows of a snapshot have in common, and the snapshot's xmin.
 func Look(ctx context.Context, conns *connections.Set, name string) (debezium.Source, uint64, error) {
 	conn, err := conns.Dial(ctx, "look at a snapshot")
 	if err != nil {

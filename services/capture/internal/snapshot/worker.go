@@ -24,16 +24,16 @@ type worker struct {
 	// of is the range being read, enc its table's encoder.
 	of  pageRange
 	enc *encode.Table
-	// held is the last row read, kept back until it is known whether it is the last of its table or
-	// of the snapshot: what is read after it may have no rows.
+	// held is the last row read. It is kept back until it is known whether it is the last of its table
+	// or of the snapshot, since the ranges that follow may have no rows.
 	held heldRow
-	// unsent is why it could not be sent.
+	// unsent is why held could not be sent.
 	unsent error
 	// ctid is that of the last row sent.
 	ctid  []byte
 	clock clock.Clock
 	ev    debezium.Event
-	// lines counts the rows of the range being read; notices are told once the row that is held back is sent.
+	// lines counts the rows of the range being read; notices are sent after the row that is held back.
 	lines         int64
 	notices       []tableNotice
 	notifications *debezium.NotificationEncoder
@@ -121,7 +121,8 @@ func (w *worker) open(ctx context.Context, conn *pgx.Conn, t *table) error {
 	return nil
 }
 
-// query is the COPY statement of a range: the ctid first, so that a later run can go on after the last durable row.
+// query is the COPY statement of a range. The ctid comes first, so that a later run can go on after
+// the last durable row.
 func (w *worker) query(r pageRange) string {
 	var b strings.Builder
 	b.WriteString("COPY (SELECT ")
@@ -281,14 +282,14 @@ func (w *worker) flush() error {
 	}
 }
 
-// tableNotice is that the reading of a table begins, or with ends that all its rows are read.
+// tableNotice says that the reading of a table begins or, if ends, that all its rows are read.
 type tableNotice struct {
 	table *table
 	ends  bool
 	rows  int64
 }
 
-// tellTables tells what has happened to tables since the row before the one that was held back.
+// tellTables sends the notices that wait.
 func (w *worker) tellTables() error {
 	all := w.n.queue.names()
 	for _, n := range w.notices {

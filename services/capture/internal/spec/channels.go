@@ -1,16 +1,17 @@
 package spec
 
-// Signals say where signals come from, and how the incremental snapshots that they ask for are read.
+// Signals says where signals come from, and how the incremental snapshots that they ask for read
+// tables.
 type Signals struct {
 	// Table is the signal table, schema.table; empty if there is none.
 	Table string
-	// Topic is that of the channel kafka; empty without it.
+	// Topic is the signal topic; empty if the channel kafka is not enabled.
 	Topic string
 	// ChunkRows is how many rows a chunk has.
 	ChunkRows int
 	// Watermarks is how a chunk is marked in the signal table.
 	Watermarks Watermarks
-	// ReadOnly forbids to write to the database, so that nothing is marked there.
+	// ReadOnly forbids writing to the database, so that no marks are written to the signal table.
 	ReadOnly bool
 }
 
@@ -23,9 +24,9 @@ const (
 	InsertDelete Watermarks = "insert_delete"
 )
 
-// Notifications say where the progress of snapshots is told.
+// Notifications says where the progress of snapshots is reported.
 type Notifications struct {
 	Log bool
-	// Topic is empty where no topic is told.
+	// Topic is the topic of notifications; empty if the channel sink is not enabled.
 	Topic string
 }

@@ -51,7 +51,7 @@ func firstTable(list string) (string, error) {
 
 var identityPattern = regexp.MustCompile(`(?i)^\s*[^\s:]+:(DEFAULT|INDEX \w\S*|FULL|NOTHING)\s*$`)
 
-// identities refuses items of replica.identity.autoset.values that are none, in Debezium's words.
+// identities refuses malformed items of replica.identity.autoset.values, in Debezium's words.
 func identities(list string) error {
 	for _, item := range strings.Split(strings.TrimRight(list, ","), ",") {
 		if !identityPattern.MatchString(item) && strings.Trim(list, ",") != "" {

@@ -2,11 +2,13 @@ package spec
 
 import "github.com/calypso-cdc/calypso/libs/pgrepl"
 
-// The conditions below are on what a connector did before a change, and does after it.
+// The conditions below compare what a connector did before a change of its configuration with what
+// it does after it.
 
 func stopsConfirming(before, after *Spec) bool { return before.Slot.Confirms && !after.Slot.Confirms }
 
-// keepsPgoutput: an existing slot is read with what it was made with, if that is pgoutput.
+// keepsPgoutput: a slot that was created for pgoutput is read with pgoutput, whatever the
+// configuration says.
 func keepsPgoutput(before, after *Spec) bool {
 	return before.Output.Plugin == Pgoutput && after.Output.Plugin != Pgoutput
 }

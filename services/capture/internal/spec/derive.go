@@ -14,7 +14,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
 
-// connection works out what several keys say of the connection together.
+// connection derives the settings of the connection that depend on several keys.
 func (r *reading) connection() {
 	r.Connection.Database = r.Events.Database
 	r.Connection.ApplicationName = strings.TrimSpace("calypso capture " + r.framework.Name)
@@ -24,7 +24,8 @@ func (r *reading) connection() {
 	}
 }
 
-// tables refuses lists that exclude each other, in Debezium's words.
+// tables refuses an include list and an exclude list of the same kind together, in Debezium's
+// words.
 func (r *reading) tables() error {
 	t := r.Tables
 	t.Signal = r.Signals.Table
@@ -39,16 +40,16 @@ func (r *reading) tables() error {
 	return errors.Join(faults...)
 }
 
-// specified is the fault of a list of what is left out beside one of what is taken.
+// specified is the fault of an exclude list that is given together with an include list.
 func specified(include, exclude string) catalogue.Problem {
 	return catalogue.Problem{Key: exclude, Message: fmt.Sprintf(
 		"The '%s' value is invalid: \"%s\" is already specified", exclude, include)}
 }
 
-// slot works out what several keys say of the slot together.
+// slot derives the settings of the slot that depend on several keys.
 func (r *reading) slot() {
-	// Standbys keep the slot unless somebody has said that they shall not: Debezium's default counts for servers that have
-	// no such slots, too.
+	// Standbys keep the slot unless slot.failover=false is given. Debezium's default of false is not
+	// taken from a configuration without the key: it is chosen for servers that have no such slots.
 	r.Slot.Failover = r.Slot.Failover || !r.failoverGiven
 	r.Slot.Confirms = r.Slot.Confirms && !r.othersFlush
 }
@@ -78,9 +79,9 @@ func (r *reading) output() error {
 	return nil
 }
 
-// publishedOperations is the publish option of a publication that is made: as Debezium has it,
-// without the operations that skipped.operations names, where it is set. The signal table needs its
-// inserts.
+// publishedOperations is the publish option of a publication that is created; empty for
+// PostgreSQL's default. As in Debezium, the operations of skipped.operations are left out if that
+// is set. Inserts stay if there is a signal table, which needs them.
 func (r *reading) publishedOperations() string {
 	if !r.skippedGiven {
 		return ""
@@ -98,7 +99,8 @@ func (r *reading) publishedOperations() string {
 	return strings.Join(published, ", ")
 }
 
-// snapshot puts configuration_based together from its parts, and takes each table's SELECT from its key.
+// snapshot derives what snapshot.mode=configuration_based means from its parts, and takes each
+// table's SELECT from its own key.
 func (r *reading) snapshot() error {
 	if r.Snapshot.Name == ConfigurationBased {
 		r.Snapshot.Streams = r.based.streams
@@ -122,7 +124,7 @@ func (r *reading) snapshot() error {
 	return nil
 }
 
-// signals reads from where signals come.
+// signals derives where signals come from.
 func (r *reading) signals() error {
 	for _, channel := range r.signalChannels {
 		switch channel {
@@ -138,7 +140,7 @@ func (r *reading) signals() error {
 	return nil
 }
 
-// notifications reads where the progress of snapshots is told.
+// notifications derives where the progress of snapshots is reported.
 func (r *reading) notifications() error {
 	for _, channel := range r.notificationChannels {
 		switch channel {
@@ -158,7 +160,7 @@ func (r *reading) notifications() error {
 	return nil
 }
 
-// delivery works out the sizes of batches.
+// delivery derives the sizes of batches.
 func (r *reading) delivery() error {
 	var err error
 	r.Delivery, err = deliver.ParseSettings(r.framework)
@@ -171,8 +173,8 @@ func (r *reading) delivery() error {
 	return err
 }
 
-// Refused are the faults of several keys together that new configurations are refused for, while
-// those that were accepted before go on with them.
+// Refused returns the faults, each of several keys together, for which a new configuration is
+// refused. Connectors whose configuration was accepted before go on running with them.
 func Refused(v catalogue.Values) error {
 	var faults []error
 	for _, custom := range []struct{ mode, class string }{

@@ -14,7 +14,7 @@ func (r *reading) filterKeys(event placed) []catalogue.Key {
 			Doc:  "Tables to capture: regular expressions of schema.table, separated by commas, each matching the whole name without regard to case.",
 			Consequences: []catalogue.Consequence{
 				{Effect: catalogue.TablesAdded, Items: catalogue.Gains,
-					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication it has a primary key and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
+					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication, the table has a primary key, and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
 				{Effect: catalogue.TablesRemoved, Items: catalogue.Loses,
 					Doc: "Changes of tables that are no longer captured are left out from now on. Their topics stay, and so does their place in the publication."},
 			}},
@@ -24,7 +24,7 @@ func (r *reading) filterKeys(event placed) []catalogue.Key {
 			Doc:  "Tables not to capture; not together with table.include.list.",
 			Consequences: []catalogue.Consequence{
 				{Effect: catalogue.TablesAdded, Items: catalogue.Shrinks,
-					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication it has a primary key and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
+					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication, the table has a primary key, and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
 				{Effect: catalogue.TablesRemoved, Items: catalogue.Grows,
 					Doc: "Changes of tables that are no longer captured are left out from now on. Their topics stay, and so does their place in the publication."},
 			}},
@@ -41,7 +41,7 @@ func (r *reading) filterKeys(event placed) []catalogue.Key {
 			Doc:         "Schemas to capture: regular expressions, separated by commas.",
 			Consequences: []catalogue.Consequence{
 				{Effect: catalogue.TablesAdded, Items: catalogue.Gains,
-					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication it has a primary key and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
+					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication, the table has a primary key, and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
 				{Effect: catalogue.TablesRemoved, Items: catalogue.Loses,
 					Doc: "Changes of tables that are no longer captured are left out from now on. Their topics stay, and so does their place in the publication."},
 			}},
@@ -51,7 +51,7 @@ func (r *reading) filterKeys(event placed) []catalogue.Key {
 			Doc:  "Schemas not to capture; not together with schema.include.list.",
 			Consequences: []catalogue.Consequence{
 				{Effect: catalogue.TablesAdded, Items: catalogue.Shrinks,
-					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication it has a primary key and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
+					Doc: "Changes of tables that are added are captured from now on. Rows that they hold already are read, while the stream goes on, only if publication.autocreate.mode=filtered adds the table to the publication, the table has a primary key, and snapshot.mode is not no_data; otherwise signal it: calypsoctl snapshot start <connector> <table>. Where a publication exists that is not FOR ALL TABLES and the mode is not filtered, add them to it by ALTER PUBLICATION."},
 				{Effect: catalogue.TablesRemoved, Items: catalogue.Grows,
 					Doc: "Changes of tables that are no longer captured are left out from now on. Their topics stay, and so does their place in the publication."},
 			}},

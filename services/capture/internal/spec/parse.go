@@ -8,8 +8,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
-// keys declare every key that a capture connector reads or knows not to support, Debezium's in its order and in its
-// words, with what their values fill.
+// keys declare every key that a capture connector reads, or knows but does not support, with the
+// field that its value fills. Debezium's keys are in its order and words.
 func (r *reading) keys() []catalogue.Key {
 	events := r.Events.Keys()
 	event := func(into any) catalogue.Key { return catalogue.Filling(events, into) }
@@ -27,7 +27,8 @@ func newReading() *reading {
 	return r
 }
 
-// read reads checked values as far as they can be; see Parse.
+// read reads as much of the checked values as can be read, and returns the faults of the rest; see
+// Parse.
 func read(v catalogue.Values) (*Spec, error) {
 	r := newReading()
 	faults := []error{catalogue.Fill(v, r.framework.Keys()), catalogue.Fill(v, r.declared)}
@@ -52,14 +53,15 @@ func Parse(v catalogue.Values) (*Spec, error) {
 	return s, nil
 }
 
-// Topics are those that a configuration names, as far as it can be read.
+// Topics returns the topics that a configuration names, as far as it can be read.
 func Topics(v catalogue.Values) connector.UsedTopics {
 	s, _ := read(v)
 	used := connector.UsedTopics{Prefix: s.Prefix + "."}
 	if s.Signals.Topic != "" {
 		used.Reads = append(used.Reads, s.Signals.Topic)
 	}
-	// Records of these three pass the transforms, which may send them elsewhere.
+	// Heartbeats, transaction metadata and notifications pass through the transforms, which may send
+	// them to other topics.
 	if len(v.List("transforms")) > 0 {
 		s.Heartbeat.Interval, s.Events.TransactionMetadata, s.Notifications.Topic = 0, false, ""
 	}

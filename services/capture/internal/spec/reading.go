@@ -6,17 +6,19 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
-// reading is a Spec on the way from a configuration. What a key says by itself it says to the Spec; what several keys
-// say together goes into the other fields first.
+// reading is a Spec in the making. A key that means something by itself fills a field of the Spec;
+// keys that mean something only together fill the other fields, from which derive.go completes the
+// Spec.
 type reading struct {
 	Spec
 	framework catalogue.Source
 
-	// entra has access tokens taken for the password.
+	// entra is true if access tokens of Microsoft Entra ID are used as the password.
 	entra bool
-	// pluginGiven, failoverGiven and skippedGiven tell Debezium's defaults from what somebody has said.
+	// pluginGiven, failoverGiven and skippedGiven are true if the configuration has the key, so that
+	// its value is not Debezium's default.
 	pluginGiven, failoverGiven, skippedGiven bool
-	// othersFlush says that somebody else confirms positions.
+	// othersFlush is true if something other than this connector confirms positions.
 	othersFlush bool
 	// based are the parts of snapshot.mode=configuration_based.
 	based struct{ reads, readsLost, streams bool }
@@ -28,22 +30,24 @@ type reading struct {
 
 	batchEvents, queueBytes int
 
-	// declared are the keys, for faults that show only when several are looked at.
+	// declared are the keys; faults that show only when several are looked at take the key's name from
+	// there.
 	declared []catalogue.Key
 }
 
 // nameOf is the name of the key that fills a variable of r.
 func (r *reading) nameOf(into any) string { return catalogue.Filling(r.declared, into).Name }
 
-// fault is a fault of the key that fills a variable of r.
+// fault returns a fault of the key that fills a variable of r.
 func (r *reading) fault(into any, format string, args ...any) error {
 	key := r.nameOf(into)
 	return catalogue.Problemf(key, "%s: %w", key, fmt.Errorf(format, args...))
 }
 
-// placed is a key that debezium declares, at its place among the others.
+// placed returns the key that package debezium declares for a variable, to be put in its place
+// among the others.
 type placed func(into any) catalogue.Key
 
-// debeziumBatchSize is Debezium's default of max.batch.size, which configurations repeat without
-// wanting small transactions.
+// debeziumBatchSize is Debezium's default of max.batch.size. It stands for our own default size,
+// since configurations repeat it without wanting small transactions.
 const debeziumBatchSize = 2048

@@ -22,17 +22,18 @@ const (
 	Decoderbufs Plugin = "decoderbufs"
 )
 
-// Output says what the server's output plugin is asked for.
+// Output says which output plugin the server uses, and with which options.
 type Output struct {
-	// Plugin is the one that is configured. A slot that exists, or a server without it, may lead to Pgoutput.
+	// Plugin is the configured one. An existing slot, or a server that does not have the plugin, may
+	// lead to Pgoutput.
 	Plugin Plugin
-	// Protocol is the most that pgoutput is asked for.
+	// Protocol is the highest version of pgoutput's protocol to ask for.
 	Protocol int
 	// Format is that of wal2json: 2, or 1 if slot.stream.params asks for it.
 	Format int
 	// Parameters are those of slot.stream.params that are passed on.
 	Parameters [][2]string
-	// SpoolBytes is how much of streamed transactions is kept in memory.
+	// SpoolBytes is how many bytes of transactions in progress are kept in memory.
 	SpoolBytes int
 }
 
@@ -44,18 +45,19 @@ type Slot struct {
 	Delay time.Duration
 	// CreateTimeout is the longest time to wait for the slot's creation.
 	CreateTimeout time.Duration
-	// Failover lets standbys keep the slot, where the server has that.
+	// Failover lets standbys keep the slot, if the server supports that.
 	Failover   bool
 	DropOnStop bool
-	// Confirms is whether this connector confirms positions to the server, and not somebody else.
+	// Confirms is true if this connector, and not something else, confirms positions to the server.
 	Confirms bool
 	// StatusInterval is the longest time between two status messages.
 	StatusInterval time.Duration
-	// Mismatch is what is done where slot and last position differ.
+	// Mismatch is what to do when slot and last position differ.
 	Mismatch Mismatch
 }
 
-// Mismatch is offset.mismatch.strategy: which to believe where slot and last position differ.
+// Mismatch is offset.mismatch.strategy: which of the two to believe when slot and last position
+// differ.
 type Mismatch string
 
 const (

@@ -12,15 +12,15 @@ type Snapshot struct {
 	Threads int
 	// Overrides are the SELECTs that tables are read with, by schema.table.
 	Overrides map[string]string
-	// Lock takes a shared lock of each table, waiting LockTimeout for it.
+	// Lock takes a lock of each table (ACCESS SHARE), for which it waits LockTimeout at most.
 	Lock        bool
 	LockTimeout time.Duration
-	// Delay is waited for before tables are read, StreamDelay before streaming.
+	// Delay is the pause before tables are read, StreamDelay the one before streaming.
 	Delay, StreamDelay time.Duration
 	Order              Order
 }
 
-// ModeName is snapshot.mode, as it is now called.
+// ModeName is snapshot.mode under its present name: older names are read as these.
 type ModeName string
 
 const (
@@ -36,9 +36,9 @@ const (
 type Mode struct {
 	Name  ModeName
 	Reads Reads
-	// Lost is what follows where the slot, or the log it needs, is gone.
+	// Lost is what to do when the slot, or the log that it needs, is gone.
 	Lost Lost
-	// Streams is whether changes are streamed, or tables are only read.
+	// Streams is true if changes are streamed, false if tables are only read.
 	Streams bool
 }
 
@@ -46,7 +46,7 @@ type Mode struct {
 type Reads int
 
 const (
-	// ReadNever leaves the rows that are there alone.
+	// ReadNever does not read the rows that exist already.
 	ReadNever Reads = iota
 	// ReadOnce reads tables at the first start, and what is left of them after an interruption.
 	ReadOnce
@@ -54,13 +54,13 @@ const (
 	ReadAlways
 )
 
-// Lost is what is done about changes that the slot no longer has.
+// Lost is what to do about changes that the slot no longer has.
 type Lost int
 
 const (
 	// StopIfLost stops the connector with the reason.
 	StopIfLost Lost = iota
-	// ReadAgainIfLost begins again with a new slot, as if there were no position.
+	// ReadAgainIfLost starts over with a new slot, as if there were no position.
 	ReadAgainIfLost
 )
 

@@ -8,7 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
 
-// Spec is a connector's configuration in the form that it works with.
+// Spec is a connector's configuration as typed values.
 type Spec struct {
 	Connection pgrepl.Config
 	// QueryTimeout bounds queries of the catalog; 0 for no limit.
@@ -16,7 +16,8 @@ type Spec struct {
 	// Prefix is that of topics: the connector's logical name.
 	Prefix string
 	Tables *Tables
-	// MostTables is how many tables may be captured, 0 for any number, and Guardrail what is done beyond.
+	// MostTables is how many tables may be captured, 0 for any number; Guardrail is what to do if
+	// there are more.
 	MostTables int
 	Guardrail  Guardrail
 
@@ -33,13 +34,13 @@ type Spec struct {
 	Events    debezium.Config
 	Delivery  deliver.Settings
 	Oversized Oversized
-	// Unprocessable is what is done with a change that no event can be made of.
+	// Unprocessable is what to do with a change that no event can be made of.
 	Unprocessable Unprocessable
 	Retry         Retry
 	Heartbeat     Heartbeat
 }
 
-// Guardrail is what is done where the filters match too many tables.
+// Guardrail is what to do when the filters match too many tables.
 type Guardrail int
 
 const (
@@ -56,7 +57,7 @@ const (
 	SkipUnprocessable Unprocessable = "skip"
 )
 
-// Oversized says what is done with records that their topic does not take.
+// Oversized says what to do with records that are too large for their topic.
 type Oversized struct {
 	Mode OversizedMode
 	// Topic is where dead letters go.
@@ -72,7 +73,7 @@ const (
 	CutOversized      OversizedMode = "truncate"
 )
 
-// Retry says how failures that waiting can end are tried again.
+// Retry says how often, and after how long, a failure that waiting can end is retried.
 type Retry struct {
 	// Times is how often in a row; -1 for ever.
 	Times int
@@ -80,9 +81,9 @@ type Retry struct {
 	Delay time.Duration
 }
 
-// Heartbeat says what is done now and then while nothing changes.
+// Heartbeat says how often heartbeats are written, and what runs with each.
 type Heartbeat struct {
-	// Interval is 0 without heartbeats.
+	// Interval is the time between two heartbeats; 0 for none.
 	Interval time.Duration
 	// Query runs with each; it may be empty.
 	Query string

@@ -22,11 +22,11 @@ type Tables struct {
 	snapshot javaregex.List
 }
 
-// extensionTables are the tables in users' schemas that Debezium takes for the server's own:
-// PostGIS's list of coordinate systems.
+// extensionTables are tables in users' schemas that Debezium treats as the server's own: PostGIS's
+// list of coordinate systems.
 var extensionTables = []string{"spatial_ref_sys"}
 
-// Ignores reports whether a table, schema.table, is left out since an extension made it.
+// Ignores reports whether a table, given as schema.table, is left out because an extension made it.
 func (f *Tables) Ignores(table string) bool {
 	_, name, _ := strings.Cut(table, ".")
 	return f.ignoresBuiltin && slices.Contains(extensionTables, strings.ToLower(name))
@@ -53,7 +53,8 @@ func (f *Tables) Read(t pgrepl.Table) bool { return f.Captured(t) || f.IsSignal(
 // IsSignal reports whether a table is the signal table.
 func (f *Tables) IsSignal(t pgrepl.Table) bool { return f.Signal != "" && t.String() == f.Signal }
 
-// Snapshotted reports whether a snapshot reads a captured table. Signals that were given before are none of the data.
+// Snapshotted reports whether a snapshot reads a captured table. It does not read the signal table:
+// signals of the past are not data.
 func (f *Tables) Snapshotted(t pgrepl.Table) bool {
 	return f.Captured(t) && !f.IsSignal(t) && (f.snapshot == nil || f.snapshot.Match(t.String()))
 }

@@ -6,17 +6,19 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// Facts are what a start depends on.
+// Facts are everything that a start depends on.
 type Facts struct {
 	// Mode and Mismatch are the configuration's policy.
 	Mode     spec.Mode
 	Mismatch spec.Mismatch
-	// Want is the slot that the session is to stream from, Slot what the server has under that name; nil if nothing.
+	// Want is the slot that the session is to stream from; Slot is what the server has under that
+	// name, nil if nothing.
 	Want pgrepl.SlotName
 	Slot *pgrepl.SlotState
 	// System is the server.
 	System pgrepl.System
-	// Timelines are those that the server's history has left; they matter where NeedsTimelines says so.
+	// Timelines are the earlier timelines of the server's history; they are only needed if
+	// NeedsTimelines says so.
 	Timelines pgrepl.Timelines
 	// Saved is how far the connector has come; nil if it has not begun.
 	Saved *Saved
@@ -29,7 +31,7 @@ type Saved struct {
 	Reading bool
 }
 
-// Begun is what a capture's progress says about a start; nil if it has none.
+// Begun returns what a capture's progress says about a start; nil if the capture has not begun.
 func Begun(p *progress.Progress) *Saved {
 	if !p.Begun() {
 		return nil
@@ -38,8 +40,8 @@ func Begun(p *progress.Progress) *Saved {
 	return &Saved{At: c.At, Reading: c.Snapshot != nil}
 }
 
-// NeedsTimelines reports whether the position is of another timeline than the server, so that its
-// history has to be asked for.
+// NeedsTimelines reports whether the position is of another timeline than the server, so that the
+// caller has to ask for the server's history.
 func (f Facts) NeedsTimelines() bool {
 	return f.Mode.Streams && f.Saved != nil && (f.Slot == nil || f.Slot.CheckFree() == nil) &&
 		pgrepl.Promoted(f.System, f.Saved.At)
@@ -47,25 +49,30 @@ func (f Facts) NeedsTimelines() bool {
 
 // Plan says what a session does first.
 type Plan struct {
-	// Refusal is why it does nothing; nil otherwise. Besides it only KeepOnStandbys counts.
+	// Refusal is why the session may not begin; nil if it may. With a refusal, only KeepOnStandbys
+	// still counts.
 	Refusal error
-	// Slot is the slot that it uses, Read what it reads before it streams. Without a slot nothing follows.
+	// Slot is the slot that it uses, Read what it reads before it streams. Without a slot it does not
+	// stream.
 	Slot Slot
 	Read Extent
-	// At is where the stream goes on. Where the slot is new, or all is read first, that is found
-	// out when the snapshot is exported.
+	// At is where the stream goes on. If the slot is new, or all tables are read first, that is only
+	// known once the snapshot is exported.
 	At pgrepl.Position
-	// Fresh says that the connector has no position yet, or none that counts: progress begins with this start.
+	// Fresh is true if the connector has no position yet, or none that counts: progress begins with
+	// this start.
 	Fresh bool
-	// KeepOnStandbys says that standbys do not keep the slot although they could.
+	// KeepOnStandbys is true if standbys do not keep the slot yet, so that they have to be told.
 	KeepOnStandbys bool
-	// DropSlot says that a slot whose log is lost makes room for the new one.
+	// DropSlot is true if a slot whose log is lost must be dropped to make room for the new one.
 	DropSlot bool
-	// Lost is why changes after the position never come, and a new start takes their place; nil if none are lost.
+	// Lost is why the changes after the position will never come, so that the connector starts over;
+	// nil if none are lost.
 	Lost error
 	// Gap is the mismatch of slot and position that the policy accepts; nil if there is none.
 	Gap error
-	// Promotion says that the stream goes on after the promotion of a standby with nothing lost or repeated.
+	// Promotion is true if the stream goes on after the promotion of a standby, with nothing lost or
+	// repeated.
 	Promotion bool
 }
 
@@ -116,8 +123,8 @@ func Decide(f Facts) Plan {
 	return p
 }
 
-// readOnly plans for a connector whose tables are read and not streamed. A slot of its name must be
-// its own all the same.
+// readOnly plans for a connector that reads tables and does not stream. If a slot of its name
+// exists, it must still be the connector's own.
 func readOnly(f Facts) Plan {
 	if err := unusable(f); err != nil {
 		return Plan{Refusal: err}
@@ -184,7 +191,7 @@ func goOn(f Facts) Plan {
 	return p
 }
 
-// renew begins again where the slot's changes are lost and the policy has it so.
+// renew starts over if the slot's changes are lost and the policy allows it; otherwise it refuses.
 func renew(f Facts, lost error) Plan {
 	reason := pgrepl.ReasonOf(lost)
 	if f.Mode.Lost != spec.ReadAgainIfLost || reason != pgrepl.ReasonSlotMissing && reason != pgrepl.ReasonSlotLost {
@@ -214,7 +221,8 @@ func reconcile(f Facts) (Plan, error) {
 	return Plan{At: located(f, next), Promotion: pgrepl.Promoted(f.System, at)}, nil
 }
 
-// located makes sure that a position says which history it is of: one that was set by hand may not.
+// located makes sure that a position names its server and timeline, which one that was set by hand
+// may not.
 func located(f Facts, at pgrepl.Position) pgrepl.Position {
 	if at.SystemID == "" {
 		at.SystemID, at.Timeline = f.System.ID, f.System.Timeline
@@ -222,14 +230,14 @@ func located(f Facts, at pgrepl.Position) pgrepl.Position {
 	return at
 }
 
-// acceptable reports whether a mismatch is one that a strategy can accept: the slot is there and
-// its changes can be read.
+// acceptable reports whether a strategy can accept a mismatch: the slot exists and its changes can
+// be read.
 func acceptable(err error) bool {
 	reason := pgrepl.ReasonOf(err)
 	return reason == pgrepl.ReasonSlotAhead || reason == pgrepl.ReasonTimeline
 }
 
-// acrossGap is where the stream continues despite a mismatch.
+// acrossGap returns where the stream goes on despite a mismatch.
 func acrossGap(f Facts, mismatch error) pgrepl.Position {
 	next := f.Saved.At
 	if pgrepl.ReasonOf(mismatch) == pgrepl.ReasonTimeline {

@@ -10,15 +10,16 @@ import (
 
 // PluginFacts are what the choice of the output plugin depends on.
 type PluginFacts struct {
-	// Configured is the plugin that is asked for, Database the connector's.
+	// Configured is the plugin of the configuration, Database the connector's database.
 	Configured spec.Plugin
 	Database   string
 	Streams    bool
 	// Slot is the connector's; nil if there is none.
 	Slot *pgrepl.SlotState
-	// Positioned says that the connector has come somewhere, so that the slot is its own.
+	// Positioned is true if the connector has a position, so that the slot is its own.
 	Positioned bool
-	// Trial is what the server said when the slot was tried; without a trial, which ChoosePlugin asks for, Tried is false.
+	// Trial is the server's answer when the slot was tried; nil if it can be read. Tried is false
+	// until ChoosePlugin has asked for a trial.
 	Trial error
 	Tried bool
 }
@@ -32,20 +33,22 @@ type PluginChoice struct {
 	Refusal error
 }
 
-// PluginStep is what the choice of a plugin comes to.
+// PluginStep is what to do next about the plugin.
 type PluginStep int
 
 const (
-	// UsePlugin takes a plugin.
+	// UsePlugin uses PluginChoice.Plugin.
 	UsePlugin PluginStep = iota
-	// TrySlot asks the server whether it still reads the slot, and chooses again.
+	// TrySlot asks the server whether it still reads the slot; then ChoosePlugin has to be called
+	// again.
 	TrySlot
-	// MigrateToPgoutput makes a slot for pgoutput at the same position; where that cannot be the refusal stands.
+	// MigrateToPgoutput creates a slot for pgoutput at the same position; if that is impossible, the
+	// refusal stands.
 	MigrateToPgoutput
 )
 
-// ChoosePlugin takes the configured plugin, or pgoutput: because an earlier start fell back to it,
-// or because the slot can be read with pgoutput only from now on.
+// ChoosePlugin chooses the configured plugin, or pgoutput: because an earlier start fell back to
+// it, or because from now on the slot can only be read with pgoutput.
 func ChoosePlugin(f PluginFacts) PluginChoice {
 	configured := PluginChoice{Plugin: f.Configured}
 	if f.Slot == nil || !f.Streams {
@@ -57,7 +60,7 @@ func ChoosePlugin(f PluginFacts) PluginChoice {
 	own := f.Slot.Plugin == string(f.Configured)
 	present := pgrepl.SlotName{Name: f.Slot.Name, Plugin: f.Slot.Plugin, Database: f.Database}
 	if f.Slot.Active || f.Slot.CheckUsable(present) != nil || !own && (f.Configured != spec.Pgoutput || !f.Positioned) {
-		return configured // Decide says what is wrong with it; it may be somebody else's
+		return configured // Decide reports what is wrong with it; the slot may be somebody else's
 	}
 	switch {
 	case !own:

@@ -7,12 +7,13 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
-// errPromotion is what a connector that has come somewhere waits for where it finds a standby that it cannot go on at.
+// errPromotion makes an error pass: a connector with a position finds a standby that it cannot go
+// on from, and waits for its promotion.
 const errPromotion = retry.Passing("if the standby is being promoted, the connector goes on with it")
 
-// Standby returns why a server cannot be streamed from since it is a standby; nil if it can. One
-// without the slot of a connector that has come somewhere may be on its way to be the primary,
-// which has the slot: such an error passes.
+// Standby returns why a server that is a standby cannot be streamed from; nil if it can. A standby
+// without the slot of a connector that has a position may be about to become the primary that has
+// the slot, so such an error passes.
 func Standby(server pgrepl.Server, f Facts) error {
 	if !server.InRecovery || !f.Mode.Streams {
 		return nil

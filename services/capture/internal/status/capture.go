@@ -16,29 +16,29 @@ import (
 // Capture is what is known of one capture.
 type Capture struct {
 	name string
-	// hidden takes secrets out of what is shown.
+	// hidden removes secrets from texts that are shown.
 	hidden func(string) string
 	// slot is nil for a connector that has none.
 	slot *slot.View
-	// config is that of a connector that does not run; nil for one that does.
+	// config is the configuration of a connector that does not run; nil for one that does.
 	config map[string]string
 
 	mu    sync.Mutex
-	state State // guarded by mu, as are all below; without what is worked out when it is asked for
+	state State // guarded by mu, as are all below; now() adds what changes all the time
 	turn  int   // counts the phases
-	// positioned says that it is known how far the connector had come.
+	// positioned is true once it is known how far the connector had come.
 	positioned bool
-	// trouble covers the phase; nil without.
+	// trouble is shown in place of the phase; nil if there is none.
 	trouble *trouble
-	// counters reads those of the stream; nil unless streaming.
+	// counters reads the counters of the stream; nil unless streaming.
 	counters func() Counters
-	ages     latency.Window // of transactions when they were durable in Kafka
+	ages     latency.Window // the ages of transactions when they became durable in Kafka
 	// incremental is the durable progress of incremental snapshots, which is never changed in place; nil before streaming.
 	incremental *progress.Incremental
 	tables      tables
 }
 
-// trouble is what a capture waits for while its phase goes on.
+// trouble is what a capture waits for without leaving its phase.
 type trouble struct {
 	phase  Phase
 	reason string
@@ -52,13 +52,13 @@ func NewCapture(env connector.TaskEnv, slot *slot.View) *Capture {
 	}
 }
 
-// Name is the connector's.
+// Name is the connector's name.
 func (c *Capture) Name() string { return c.name }
 
 // HasSlot reports whether the connector has a slot to look at.
 func (c *Capture) HasSlot() bool { return c.slot != nil }
 
-// Hidden takes the connector's secrets out of a text.
+// Hidden removes the connector's secrets from a text.
 func (c *Capture) Hidden(text string) string { return c.hidden(text) }
 
 // Observe implements Observer.
@@ -93,7 +93,7 @@ func (c *Capture) Observe(e Event) {
 	}
 }
 
-// note takes what does not change the phase; the caller holds mu.
+// note handles the events that do not change the phase; the caller holds mu.
 func (c *Capture) note(e Event) {
 	switch e := e.(type) {
 	case TakenUp:
@@ -119,7 +119,8 @@ func (c *Capture) note(e Event) {
 	}
 }
 
-// enter begins a phase, and reports whether it may follow the present one; the caller holds mu.
+// enter begins a phase if it may follow the present one, and reports whether it did; the caller
+// holds mu.
 func (c *Capture) enter(next Phase, reason string) bool {
 	if !c.state.Phase.leadsTo(next) {
 		return false
@@ -130,10 +131,10 @@ func (c *Capture) enter(next Phase, reason string) bool {
 	return true
 }
 
-// mostLost is of how many tables and columns what was lost is shown.
+// mostLost bounds for how many tables and columns losses are shown.
 const mostLost = 100
 
-// lasting are the failures that a new session does not end.
+// lasting returns the failures that a new session does not end.
 func lasting(all []BackgroundFailure) (kept []BackgroundFailure) {
 	for _, f := range all {
 		if f.Lasts {
@@ -143,7 +144,7 @@ func lasting(all []BackgroundFailure) (kept []BackgroundFailure) {
 	return kept
 }
 
-// worked notes how background work came out; the caller holds mu.
+// worked notes the outcome of background work; the caller holds mu.
 func (c *Capture) worked(e Worked, lasts bool) {
 	all := slices.Clone(c.state.Background) // copies of the state share it
 	i := slices.IndexFunc(all, func(f BackgroundFailure) bool { return f.Work == e.Work })
@@ -163,8 +164,8 @@ func (c *Capture) worked(e Worked, lasts bool) {
 	c.state.Background = all
 }
 
-// connecting begins a session; the caller holds mu. Why the last one failed stays said meanwhile: a
-// server that lets each attempt wait would else hide it nearly all the time.
+// connecting begins a session; the caller holds mu. Meanwhile it still shows why the last one
+// failed: a server that keeps each attempt waiting would otherwise hide that nearly all the time.
 func (c *Capture) connecting() {
 	var last *trouble
 	if c.state.Phase == Retrying {
@@ -175,7 +176,7 @@ func (c *Capture) connecting() {
 	}
 }
 
-// endStream keeps what the stream has had when it ends; the caller holds mu.
+// endStream adds the counters of the stream that ends to the sums; the caller holds mu.
 func (c *Capture) endStream() {
 	if c.counters != nil {
 		last := c.counters()
@@ -185,7 +186,8 @@ func (c *Capture) endStream() {
 	}
 }
 
-// disturb covers the phase, or uncovers it where err is nil; the caller holds mu. A task that failed waits for nothing.
+// disturb shows a phase and an error in place of the present phase, or that phase again if err is
+// nil; the caller holds mu. It does nothing for a task that failed, which waits for nothing.
 func (c *Capture) disturb(phase Phase, err error) {
 	if c.trouble = nil; err != nil && c.state.Phase != Failed {
 		c.trouble = &trouble{phase, c.hidden(err.Error())}
@@ -251,14 +253,14 @@ func (c *Capture) delivered(d *Delivered) {
 	}
 }
 
-// State copies the state, with what changes all the time as of now.
+// State returns a copy of the state, with the values that change all the time as of now.
 func (c *Capture) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now()
 }
 
-// now is the state with what changes all the time; the caller holds mu.
+// now returns the state with the values that change all the time; the caller holds mu.
 func (c *Capture) now() State {
 	out := c.state
 	out.Snapshots = slices.Clone(out.Snapshots)
@@ -282,13 +284,15 @@ func (c *Capture) Incremental() *progress.Incremental {
 	return c.incremental
 }
 
-// How old a slot's state may be that is shown, and that of a connector that does not run.
+// How old the state of a slot may be when it is shown: of a connector that runs, and of one that
+// does not.
 const (
 	slotMaxAge = 5 * time.Second
 	idleMaxAge = 30 * time.Second
 )
 
-// Slot looks at the connector's slot; nil if it has none. The error is why the server could not be asked.
+// Slot looks at the connector's slot; nil if it has none. The error says why the server could not
+// be asked.
 func (c *Capture) Slot(ctx context.Context) (*slot.Seen, error) {
 	if c.slot == nil {
 		return nil, nil
@@ -300,8 +304,8 @@ func (c *Capture) Slot(ctx context.Context) (*slot.Seen, error) {
 	return c.slot.Look(ctx, age, c.phases)
 }
 
-// Unread are the tables with changes that are not durable in Kafka, as of the last look at the slot,
-// which is seen; the error is why that is not known.
+// Unread lists the tables with changes that are not durable in Kafka, as of the last look at the
+// slot, which returned seen. The error says why that is not known.
 func (c *Capture) Unread(seen *slot.Seen) ([]slot.Unread, error) {
 	if c.slot == nil {
 		return nil, nil
@@ -320,7 +324,7 @@ func (c *Capture) Unread(seen *slot.Seen) ([]slot.Unread, error) {
 	return c.slot.Unread(durable)
 }
 
-// phases counts the phases so far.
+// phases returns the number of the present phase (see slot.View.Look).
 func (c *Capture) phases() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -337,8 +341,8 @@ func (c *Capture) Positioned() bool {
 	return c.positioned
 }
 
-// NewIdle makes the status of a connector that does not run, as of a configuration. It may be told
-// with TakenUp how far that had come.
+// NewIdle makes the status of a connector that does not run, with its configuration. The event
+// TakenUp says how far it had come.
 func NewIdle(env connector.TaskEnv, config map[string]string, slot *slot.View) *Capture {
 	c := NewCapture(env, slot)
 	c.config = config
@@ -346,5 +350,5 @@ func NewIdle(env connector.TaskEnv, config map[string]string, slot *slot.View) *
 	return c
 }
 
-// Config is that of a connector that does not run; nil for one that does.
+// Config is the configuration of a connector that does not run; nil for one that does.
 func (c *Capture) Config() map[string]string { return c.config }

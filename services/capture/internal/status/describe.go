@@ -11,8 +11,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 )
 
-// Describe describes a captured table as of one of its versions, with what the server keeps back of
-// it.
+// Describe describes a captured table as of one of its versions, with what the server keeps back
+// from it.
 func Describe(rel *pgmodel.Relation, events *debezium.Config, keptBack []string, version int) Table {
 	return Table{
 		Name: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: events.TableTopic(rel.Schema, rel.Name),

@@ -6,13 +6,13 @@
 // incremental snapshots are. A Registry has the Captures of a worker by name. Metrics and traces
 // are observers of their own.
 //
-// Status flows one way. Nothing here can change what a capture does: commands have a way of their
-// own (package command), and all that is here of a stream is a function that reads its counters.
+// Status flows one way. Nothing here can change what a capture does: commands go through package
+// command, and all that this package holds of a stream is a function that reads its counters.
 //
-// Guarantees. A Phase follows another only as the table of transitions has it; an event out of turn
-// leaves the phase as it is. A wait that passes (Held, Slow) covers the phase without ending it.
-// Secrets are removed from every text that is kept.
+// Guarantees. A Phase follows another only if the table of transitions allows it; an event out of
+// turn leaves the phase as it is. A wait that passes (Held, Slow) is shown in place of the phase
+// without ending it. Secrets are removed from every text that is kept.
 //
-// Captures and Boards are safe for concurrent use. A capture's task and sessions tell;
-// CaptureService and the gauges look.
+// A Capture and a Registry are safe for concurrent use. A capture's task and sessions report
+// events; CaptureService and the gauges read.
 package status

@@ -6,17 +6,17 @@ import "slices"
 type Phase int
 
 const (
-	// Idle is of a connector that does not run.
+	// Idle is the phase of a connector that does not run.
 	Idle Phase = iota
-	// Connecting is from the begin of a session until something is read.
+	// Connecting lasts from the beginning of a session until something is read.
 	Connecting
 	// Snapshotting reads tables.
 	Snapshotting
 	// Streaming reads the slot's changes.
 	Streaming
-	// Complete is of a connector that has read its tables and does not stream.
+	// Complete is the phase of a connector that has read its tables and does not stream.
 	Complete
-	// Polling asks for new rows again and again, without a slot.
+	// Polling queries for new rows again and again, without a slot.
 	Polling
 	// Retrying waits after a session that failed, for the next one.
 	Retrying
@@ -33,7 +33,7 @@ var transitions = map[Phase][]Phase{
 	Idle:         {Connecting, Retrying, Failed},
 	Connecting:   {Connecting, Snapshotting, Streaming, Complete, Polling, Retrying, Failed},
 	Snapshotting: {Streaming, Complete, Connecting, Retrying, Failed},
-	// A stream may be delivered up to the point that the rest of a snapshot is read at.
+	// A stream may be delivered up to the point at which the rest of a snapshot is read.
 	Streaming: {Snapshotting, Connecting, Retrying, Failed},
 	Complete:  {Connecting, Retrying, Failed},
 	Polling:   {Polling, Connecting, Retrying, Failed},

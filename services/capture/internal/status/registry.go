@@ -13,14 +13,15 @@ import (
 type Registry struct {
 	mu       sync.Mutex
 	captures map[string]*Capture // guarded by mu, as are all below
-	// views are the last ones of connectors' slots, which those that come after them follow.
+	// views are the last views of connectors' slots, from which later views take over what they know
+	// (slot.View.Follow).
 	views map[string]*slot.View
-	// gone counts the looks in a row at which a view's connector had no capture: one that begins again has
-	// none for a moment, and its view must not be forgotten by that.
+	// gone counts the looks in a row at which a view's connector had no capture. A connector that
+	// restarts has none for a moment, which must not make its view forgotten.
 	gone map[string]int
 }
 
-// forgetViewAfter is how many such looks, five seconds apart, end a view.
+// forgetViewAfter is after how many such looks, five seconds apart, a view is forgotten.
 const forgetViewAfter = 12
 
 // NewRegistry makes an empty registry.
@@ -35,7 +36,7 @@ func (r *Registry) Put(c *Capture) {
 	r.show(c)
 }
 
-// show puts a capture into its connector's place; the caller holds mu.
+// show puts a capture in the place of its connector; the caller holds mu.
 func (r *Registry) show(c *Capture) {
 	r.captures[c.name] = c
 	if c.slot != nil {
@@ -44,8 +45,8 @@ func (r *Registry) show(c *Capture) {
 	}
 }
 
-// Remove takes a capture off whose task has ended, unless a newer one of the same connector has
-// taken its place. One that failed stays.
+// Remove removes a capture whose task has ended, unless a newer one of the same connector has taken
+// its place. One that failed stays.
 func (r *Registry) Remove(c *Capture) {
 	c.mu.Lock()
 	failed := c.state.Phase == Failed
@@ -58,7 +59,7 @@ func (r *Registry) Remove(c *Capture) {
 	}
 }
 
-// PutIdle shows a connector that does not run, unless a task has come.
+// PutIdle shows a connector that does not run, unless a task has begun meanwhile.
 func (r *Registry) PutIdle(c *Capture) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -67,7 +68,7 @@ func (r *Registry) PutIdle(c *Capture) {
 	}
 }
 
-// KeepIdle takes connectors that do not run off, unless they are named.
+// KeepIdle removes the connectors that do not run, except those named.
 func (r *Registry) KeepIdle(names map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

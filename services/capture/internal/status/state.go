@@ -11,17 +11,18 @@ import (
 // State is what a capture does and has done.
 type State struct {
 	Connector, Worker string
-	// Phase and Reason say what it does. Where it waits for server or broker the phase is Retrying; see Capture.
+	// Phase and Reason say what it does. While it waits for server or broker, the phase shown is
+	// Retrying (see trouble).
 	Phase  Phase
 	Reason string
-	// Durable is the position up to which all is durable in Kafka; 0 if there is none yet.
+	// Durable is the position up to which everything is durable in Kafka; 0 if there is none yet.
 	Durable pgrepl.LSN
-	// Rows and Transactions were delivered, the rows of snapshots apart.
+	// Rows and Transactions count what was delivered, without the rows of snapshots.
 	Rows, Transactions int64
 	ExactlyOnce        bool
 	Reconnects         int64
-	// LastCommit is the commit of the last transaction delivered, Age how old the last change was
-	// when it was durable; zero and nil without one.
+	// LastCommit is when the last delivered transaction committed, Age how old the last change was
+	// when it became durable; zero and nil if there is none.
 	LastCommit time.Time
 	Age        *time.Duration
 	// LastEvent is when events were last durable.
@@ -30,18 +31,19 @@ type State struct {
 	Snapshots []TableSnapshot
 	// Stream are the counters of the stream; nil without one.
 	Stream *Counters
-	// WALBytes came from the server, and Waited passed, in all streams of the task.
+	// WALBytes and Waited sum up those of all streams of the task (see Counters).
 	WALBytes int64
 	Waited   time.Duration
-	// Background are failures of background work, in the order of their beginning.
+	// Background are the failures of background work, the oldest first.
 	Background []BackgroundFailure
-	// Latency is the age of the transactions of the last minutes when they were durable.
+	// Latency is how old the transactions of the last minutes were when they became durable.
 	Latency *latencyv1.Latency
 }
 
 // BackgroundFailure is background work that failed when it was last done.
 type BackgroundFailure struct {
-	// Lasts says that what failed does not come again, so that the failure is shown as long as the task runs.
+	// Lasts is true if what failed is not tried again, so that the failure is shown as long as the
+	// task runs.
 	Lasts          bool
 	Work           Work
 	Reason, Remedy string
@@ -55,7 +57,7 @@ type TableSnapshot struct {
 	Table string
 	// Estimate is how many rows the table may have, Rows how many are delivered.
 	Estimate, Rows int64
-	// Done of the Ranges are read to their end.
+	// Done of the Ranges are read to the end.
 	Ranges, Done int
 	Completed    bool
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 )
 
-// Table is a captured table: what it looks like, and what was delivered of it.
+// Table is a captured table: what it looks like, and how much of it was delivered.
 type Table struct {
 	Name, Topic, ReplicaIdentity string
 	// Warnings say what its events lack, KeptBack what the server keeps from the connector.
@@ -24,29 +24,30 @@ type Table struct {
 	LastChange time.Time
 	LastLSN    pgrepl.LSN
 
-	// Activity is what is being done about it, and Reason why if that needs a word; see Tables.
+	// Activity is what the capture is doing with it; Reason explains that where it needs explaining.
+	// Tables fills them in.
 	Activity Activity
 	Reason   string
 }
 
-// Activity is what is being done about a table.
+// Activity is what the capture is doing with a table.
 type Activity int
 
 const (
-	// Waiting is of a table whose turn comes, or whose capture does not go on.
+	// Waiting: the table's turn has not come, or its capture does not go on.
 	Waiting Activity = iota
-	// Reading is of one whose rows are being read.
+	// Reading: the table's rows are being read.
 	Reading
-	// Streamed is of one whose changes come.
+	// Streamed: the table's changes are streamed.
 	Streamed
-	// Broken is of one that cannot be read, or whose capture failed.
+	// Broken: the table cannot be read, or its capture failed.
 	Broken
 )
 
 // tables are the captured tables by name.
 type tables map[string]*Table
 
-// found are the tables that there are now; those that were there before keep their counts.
+// found returns the tables that exist now; those that were known before keep their counts.
 func (ts tables) found(now []Table) tables {
 	out := make(tables, len(now))
 	for _, t := range now {
@@ -96,7 +97,7 @@ func (ts tables) count(counts []buffer.Count) {
 	}
 }
 
-// Tables lists the captured tables by name, each with what is being done about it.
+// Tables lists the captured tables by name, each with what the capture is doing with it.
 func (c *Capture) Tables() []Table {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,7 +111,7 @@ func (c *Capture) Tables() []Table {
 	return out
 }
 
-// activity is what is being done about a table; the caller holds mu.
+// activity is what the capture is doing with a table; the caller holds mu.
 func (c *Capture) activity(s *State, name string) (Activity, string) {
 	switch s.Phase {
 	case Failed:
@@ -126,8 +127,8 @@ func (c *Capture) activity(s *State, name string) (Activity, string) {
 	return Waiting, s.Reason
 }
 
-// incrementalActivity is what is being done about a table while changes are streamed; the caller
-// holds mu. The last of several entries is the newest.
+// incrementalActivity is what the capture is doing with a table while changes are streamed; the
+// caller holds mu. A table may have several entries, of which the last is the newest.
 func (c *Capture) incrementalActivity(name string) (is Activity, reason string) {
 	is = Streamed
 	if c.incremental == nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
 )
 
-// row takes a row change: an event, a signal or both.
+// row handles a row change, which may be an event, a signal or both.
 func (r *Reader) row(b *buffer.Batch, m *pgrepl.Message) error {
 	switch r.tx.next() {
 	case repeated:
@@ -62,7 +62,7 @@ func operation(m *pgrepl.Message) debezium.Op {
 	return debezium.Create
 }
 
-// truncate takes a change that empties tables.
+// truncate handles a change that empties tables.
 func (r *Reader) truncate(b *buffer.Batch, m *pgrepl.Message) error {
 	m.Old, m.New = nil, nil
 	switch r.tx.next() {
@@ -76,7 +76,7 @@ func (r *Reader) truncate(b *buffer.Batch, m *pgrepl.Message) error {
 	return nil
 }
 
-// eachTruncated does something with each captured table that a change empties.
+// eachTruncated calls do for each captured table that a change empties.
 func eachTruncated(tables *encode.Cache, m *pgrepl.Message, do func(*encode.Table) error) error {
 	for _, rel := range m.Truncated {
 		t, err := tables.Of(rel)
@@ -114,8 +114,8 @@ func (r *Reader) deliver(b *buffer.Batch, t *encode.Table, op debezium.Op, m *pg
 	return nil
 }
 
-// repeat counts the events of a change that was delivered before: those after it have their place
-// in the transaction by them.
+// repeat counts the events of a change that was delivered before, since the places of later events
+// in the transaction depend on them.
 func (r *Reader) repeat(b *buffer.Batch, t *encode.Table, op debezium.Op, m *pgrepl.Message) error {
 	r.observe(b, t, m)
 	if !r.d.Events.TransactionMetadata {
@@ -155,7 +155,7 @@ func (r *Reader) event(t *encode.Table, op debezium.Op, m *pgrepl.Message) *debe
 	return ev
 }
 
-// leftOut says that a table was truncated and that nobody is told, as Debezium's defaults have it.
+// leftOut reports that a table was truncated without an event, which is Debezium's default.
 func (r *Reader) leftOut(t *encode.Table) {
 	const detail = "so copies of it keep the rows that it had: set skipped.operations=none for copies that follow truncates, and empty this one"
 	r.d.Log.Warn("a table was truncated, and no event says so (skipped.operations)", "table", t.Name, "remedy", detail)
@@ -163,7 +163,8 @@ func (r *Reader) leftOut(t *encode.Table) {
 		t.Name, detail))
 }
 
-// logical takes a message of pg_logical_emit_message: a trace context, a watermark, or one to pass on.
+// logical handles a message of pg_logical_emit_message: a trace context, a watermark, or one to
+// pass on.
 func (r *Reader) logical(b *buffer.Batch, m *pgrepl.Message) error {
 	if m.Transactional && r.decoder.InTransaction() {
 		return r.inTransaction(b, m)
@@ -175,7 +176,7 @@ func (r *Reader) logical(b *buffer.Batch, m *pgrepl.Message) error {
 	return r.lone(b, m)
 }
 
-// inTransaction takes a message of the open transaction.
+// inTransaction handles a message of the open transaction.
 func (r *Reader) inTransaction(b *buffer.Batch, m *pgrepl.Message) error {
 	what := r.tx.next()
 	if what == passed {
@@ -216,7 +217,7 @@ func (r *Reader) inTransaction(b *buffer.Batch, m *pgrepl.Message) error {
 	return nil
 }
 
-// lone takes a message that is a transaction of its own.
+// lone handles a message that is a transaction of its own.
 func (r *Reader) lone(b *buffer.Batch, m *pgrepl.Message) error {
 	r.lastCommit = m.LSN // as Debezium has it
 	b.At.Delivered = max(b.At.Delivered, m.LSN)
@@ -228,14 +229,16 @@ func (r *Reader) lone(b *buffer.Batch, m *pgrepl.Message) error {
 		return err
 	}
 	if b.Whole {
-		// All that committed before the message has come. Its LSN is where it ends, and where the next
-		// message or commit may begin, which PostgreSQL leaves out if it begins before the position.
+		// Everything that committed before the message has come. The message ends at its LSN, where the
+		// next message or commit may begin: the position must not lie beyond it, since PostgreSQL leaves
+		// out what begins before the position.
 		b.At.Commit, b.At.Ordinal = max(b.At.Commit, m.LSN), 0
 	}
 	return nil
 }
 
-// pass appends a message's record. left says that there is none, with or without an error.
+// pass appends a message's record. left is true if the message was left out, with or without an
+// error.
 func (r *Reader) pass(b *buffer.Batch, m *pgrepl.Message, msg *debezium.LogicalMessage) (left bool, err error) {
 	before := b.Mark()
 	if _, err := r.messages.Append(&b.Batch, msg); err != nil {

@@ -13,12 +13,12 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// Heartbeats writes heartbeats and runs heartbeat.action.query, as often as heartbeat.interval.ms says.
+// Heartbeats writes a heartbeat and runs heartbeat.action.query every heartbeat.interval.ms.
 type Heartbeats struct {
 	Spec        spec.Heartbeat
 	Buffer      *buffer.Buffer
 	Connections *connections.Set
-	// Status is told how the query came out.
+	// Status is told whether the query succeeded.
 	Status status.Observer
 	Log    *slog.Logger
 }
@@ -58,7 +58,7 @@ func (h Heartbeats) write(encoder *debezium.HeartbeatEncoder, now time.Time) err
 	return nil
 }
 
-// query runs heartbeat.action.query. As with Debezium the stream goes on where it fails.
+// query runs heartbeat.action.query. If it fails, the stream goes on, as in Debezium.
 func (h Heartbeats) query(ctx context.Context) {
 	if h.Spec.Query == "" {
 		return

@@ -17,10 +17,11 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
 )
 
-// LogicalMessages stands for a table where an event is of none: it is a message of pg_logical_emit_message.
+// LogicalMessages stands in for the table's name where an event belongs to no table: a message of
+// pg_logical_emit_message.
 const LogicalMessages = "logical messages"
 
-// ErrReached ends a stream that was to be delivered up to a point only.
+// ErrReached ends a stream that was to be delivered only up to a point.
 var ErrReached = errors.New("the stream reached its end")
 
 // Deps are what a reader works with.
@@ -37,7 +38,7 @@ type Deps struct {
 	Observer schemas.Observer
 	// Unprocessable decides about an event that cannot be encoded: nil leaves it out.
 	Unprocessable func(table string, at pgrepl.LSN, err error) error
-	// Happened tells the connector's timeline.
+	// Happened adds an entry to the connector's timeline.
 	Happened func(kind, what string)
 	Log      *slog.Logger
 	Fail     *failpoint.Set
@@ -54,10 +55,11 @@ type Source interface {
 type Reader struct {
 	d       Deps
 	decoder pgrepl.Decoder
-	// transactions and messages write what belongs to no table.
+	// transactions and messages encode what belongs to no table.
 	transactions *debezium.TransactionEncoder
 	messages     *debezium.MessageEncoder
-	// resume is where the stream began: what lies before it is delivered already. until is where it ends; 0 for never.
+	// resume is where the stream began: what lies before it was delivered already. until is where the
+	// stream ends; 0 for never.
 	resume pgrepl.Position
 	until  pgrepl.LSN
 
@@ -67,10 +69,10 @@ type Reader struct {
 	lastCommit pgrepl.LSN
 	clock      clock.Clock
 	ev         debezium.Event
-	// asked is the position that was last due without records, and when that was.
+	// asked is the position that was last made durable without records, askedAt when that was.
 	asked   pgrepl.LSN
 	askedAt time.Time
-	// scratch takes events that were delivered before, whose number counts.
+	// scratch holds events that were delivered before, which are encoded again only to count them.
 	scratch debezium.Batch
 }
 
@@ -81,7 +83,8 @@ func NewReader(d Deps, decoder pgrepl.Decoder, resume pgrepl.Position, until pgr
 		messages: debezium.NewMessageEncoder(d.Events), resume: resume, until: until, asked: resume.Commit}
 }
 
-// Run reads until the stream or the buffer ends, which is an error; ErrReached is a good one.
+// Run reads until the stream or the buffer ends, and always returns an error: ErrReached if that
+// was intended.
 func (r *Reader) Run(from Source, slot string) error {
 	var f pgrepl.Frame
 	handle := r.Handle
@@ -111,7 +114,7 @@ const (
 )
 
 // keepAlive moves the position to the end of the server's log while no transaction is open:
-// everything that committed before it has come. That holds no log back for an idle table. The
+// everything that committed before it has come. So idle tables do not hold back the log. The
 // checkpoint moves first and the slot after it, so that a slot ahead of the checkpoint always means
 // that somebody else advanced it.
 func (r *Reader) keepAlive(end pgrepl.LSN) error {
@@ -141,7 +144,8 @@ func (r *Reader) idle(end pgrepl.LSN) bool {
 	return true
 }
 
-// askWithoutRecords asks for a checkpoint of a batch that has no records, now and then.
+// askWithoutRecords marks a batch without records as due now and then, so that its position becomes
+// durable.
 func (r *Reader) askWithoutRecords(b *buffer.Batch) {
 	if len(b.Records) > 0 || b.At.Commit <= r.asked {
 		return
@@ -169,7 +173,7 @@ func (r *Reader) Handle(m *pgrepl.Message) error {
 	return err
 }
 
-// take applies one message under the buffer's lock, which a panic must not leave behind: everybody
+// take applies one message under the buffer's lock, which is released even after a panic: everybody
 // else would wait for it. A message that stops the session leaves nothing in the batch and the
 // position before it, since it comes again, whole, to the next one.
 func (r *Reader) take(m *pgrepl.Message) error {
@@ -230,7 +234,8 @@ func (r *Reader) commit(b *buffer.Batch, m *pgrepl.Message) error {
 	return nil
 }
 
-// announce writes the transaction's BEGIN with its first event, so that no position stands between the two.
+// announce writes the transaction's BEGIN together with its first event, so that no position lies
+// between the two.
 func (r *Reader) announce(b *buffer.Batch) error {
 	tx := &r.tx
 	if !r.d.Events.TransactionMetadata || tx.announced {

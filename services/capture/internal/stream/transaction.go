@@ -10,7 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
-// transaction is what the reader keeps of the open transaction. It does no I/O.
+// transaction is what the reader keeps about the open transaction. It does no I/O.
 type transaction struct {
 	xid        uint32
 	began      pgrepl.LSN
@@ -18,15 +18,16 @@ type transaction struct {
 	commitTime int64
 	// ordinal counts the changes read, delivered before or not: with commit it identifies a change.
 	ordinal uint64
-	// end is a point of the log that has all of it, if what is before the point is part of the server's history.
+	// end is a point of the log after the whole transaction: a server whose history reaches it has the
+	// transaction.
 	end pgrepl.LSN
-	// skip says that all of it was delivered before; done is how many changes of it were.
+	// skip is true if all of it was delivered before; else done is how many of its changes were.
 	skip bool
 	done uint64
 	// headers go with its events: the trace context, if it has one.
 	headers     []kgo.RecordHeader
 	traceparent string
-	// announced says that its BEGIN is written (provide.transaction.metadata).
+	// announced is true once its BEGIN is written (provide.transaction.metadata).
 	announced bool
 	// total and counts are the change events so far, for the transaction's metadata; meta is the place of the present one.
 	total  int64
@@ -34,7 +35,7 @@ type transaction struct {
 	meta   debezium.Transaction
 }
 
-// turn is what is due with a change.
+// turn says what to do with a change.
 type turn int
 
 const (
@@ -52,8 +53,9 @@ func (t *transaction) begin(m *pgrepl.Message, at, resume pgrepl.Position) {
 	counts := t.counts[:0]
 	commit, end := m.CommitLSN, m.CommitLSN+1
 	if commit == 0 {
-		// decoderbufs does not tell. What committed before the present position has come, so the transaction is the first
-		// that commits after it: that is its identity. A stream that resumes within it begins at the same position.
+		// decoderbufs does not send it. Everything that committed before the present position has come,
+		// so this transaction is the first to commit after it: that is its identity. A stream that
+		// resumes within it begins at the same position.
 		commit, end = at.Commit, pgrepl.UnknownEnd
 	}
 	*t = transaction{xid: m.XID, began: m.LSN, commit: commit, end: end, commitTime: m.CommitTime, counts: counts}
@@ -65,7 +67,7 @@ func (t *transaction) begin(m *pgrepl.Message, at, resume pgrepl.Position) {
 	}
 }
 
-// next counts a change and says what is due with it.
+// next counts a change and says what to do with it.
 func (t *transaction) next() turn {
 	t.ordinal++
 	switch {
@@ -100,8 +102,8 @@ func (t *transaction) source(s *debezium.Source, m *pgrepl.Message, lastCommit p
 	s.Origin, s.OriginLSN = m.Origin, uint64(m.OriginLSN)
 }
 
-// trace takes the transaction's trace context over, if it is sampled: its events carry it unchanged as a header, as the
-// OpenTelemetry conventions for messaging ask of a creation context.
+// trace adopts the transaction's trace context if it is sampled. Its events carry it unchanged as a
+// header, as the OpenTelemetry conventions for messaging require of a creation context.
 func (t *transaction) trace(traceparent string) {
 	sc, ok := telemetry.SpanContext(traceparent)
 	if !ok || !sc.IsSampled() {
@@ -122,7 +124,7 @@ func (t *transaction) place(table string, m *pgrepl.Message) *debezium.Transacti
 	return &t.meta
 }
 
-// placeMessage is the place of a logical message.
+// placeMessage is the place of the next logical message; the second order is always 1.
 func (t *transaction) placeMessage(m *pgrepl.Message) *debezium.Transaction {
 	t.meta = debezium.Transaction{ID: t.id(m), TotalOrder: t.total + 1, CollectionOrder: 1}
 	return &t.meta
@@ -146,7 +148,7 @@ func (t *transaction) count(table string, events int64) {
 }
 
 // countMessage counts a logical message among the events. Debezium counts each as a collection of
-// its own, named by the Java object that stands for it; the number after @ is any.
+// its own, named after the Java object that stands for it; the number after @ is arbitrary.
 func (t *transaction) countMessage(m *pgrepl.Message) {
 	t.total++
 	t.counts = append(t.counts, debezium.CollectionCount{

@@ -21,26 +21,29 @@ type Limits struct {
 	role, publication string
 	tables            map[uint32]pgrepl.FoundTable
 	restrictions      map[uint32]pgrepl.Restriction
-	// unheld are the tables that the publication does not hold, without those that the start adds to it.
+	// unheld are the tables that the publication does not contain, except those that the start will
+	// add to it.
 	unheld map[uint32]bool
-	// operations are those that the publication does not send of any table.
+	// operations are those that the publication does not send for any table.
 	operations []string
 	// children are the tables that inherit from captured ones and are not captured themselves, by the ancestor's oid.
 	children map[uint32][]pgrepl.Member
 	// distributed are the tables whose rows Citus keeps in shards on other servers.
 	distributed map[uint32]bool
-	// viaRoot says that changes of partitions come as their root's, mayViaRoot that the server can send them so.
+	// viaRoot is true if changes of partitions come as their root's, mayViaRoot if the server is able
+	// to send them so.
 	viaRoot, mayViaRoot bool
 }
 
-// Find asks what is kept back of tables whose changes come without a publication, or do not come.
+// Find finds what is kept back from a connector that reads no publication: with another plugin, or
+// without streaming.
 func Find(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
 	tables []pgrepl.FoundTable) (*Limits, error) {
 	l := of(server, s, tables)
 	return l, l.findChildren(ctx, conn, s, tables)
 }
 
-// FindPublished asks what is kept back of tables, and what their publication keeps back.
+// FindPublished finds what Find does, and what the publication keeps back.
 func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
 	tables []pgrepl.FoundTable) (*Limits, error) {
 	l, err := published(ctx, conn, server, s, tables)
@@ -50,9 +53,9 @@ func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s 
 	return l, err
 }
 
-// Streaming says, while the stream runs, what is kept back of the captured tables that there are now:
-// by their names, each as Of says it. A publication may change at any time, and PostgreSQL sends
-// nothing of that.
+// Streaming finds what is kept back from the captured tables that exist now, while the stream runs:
+// by their names, in the form of Of. A publication may change at any time, and PostgreSQL does not
+// report that.
 func Streaming(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec) (map[string][]string, error) {
 	tables, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read).Find(s.Tables.Captured)
 	if err != nil {
@@ -69,7 +72,7 @@ func Streaming(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spe
 	return out, nil
 }
 
-// published asks for all limits, with what the publication keeps back as it is.
+// published finds all limits, with the publication as it is now.
 func published(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec,
 	tables []pgrepl.FoundTable) (_ *Limits, err error) {
 	l := of(server, s, tables)
@@ -85,7 +88,7 @@ func published(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spe
 	return l, l.findChildren(ctx, conn, s, tables)
 }
 
-// unheld finds the tables that the publication does not hold.
+// unheld finds the tables that the publication does not contain.
 func unheld(ctx context.Context, conn *pgx.Conn, s *spec.Spec, tables []pgrepl.FoundTable) (map[uint32]bool, error) {
 	p := s.Publication
 	p.Tables = tables
@@ -109,8 +112,8 @@ func of(server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) *Limits 
 	return l
 }
 
-// findChildren finds what snapshots read with the tables, and whose changes come under names that the
-// filters do not match.
+// findChildren finds tables that snapshots read together with the captured ones, and whose changes
+// come under names that the filters do not match.
 func (l *Limits) findChildren(ctx context.Context, conn *pgx.Conn, s *spec.Spec, tables []pgrepl.FoundTable) error {
 	oids := make([]uint32, len(tables))
 	for i, t := range tables {
@@ -138,7 +141,8 @@ func (l *Limits) findChildren(ctx context.Context, conn *pgx.Conn, s *spec.Spec,
 	return nil
 }
 
-// Of says what is kept back of a table, each with what sends it, a sentence each.
+// Of says what is kept back from a table: a sentence for each limit, which ends with the statement
+// that lifts it.
 func (l *Limits) Of(rel *pgmodel.Relation) []string {
 	t, ok := l.tables[rel.OID]
 	if !ok {
@@ -171,7 +175,7 @@ func distributed(ctx context.Context, conn *pgx.Conn) (map[uint32]bool, error) {
 	return out, nil
 }
 
-// unread says what snapshots and comparisons do not see.
+// unread says what snapshots and comparisons do not see of a table.
 func (l *Limits) unread(t pgrepl.FoundTable) []string {
 	if !t.Policies {
 		return nil
@@ -209,8 +213,9 @@ func (l *Limits) unsent(t pgrepl.FoundTable) (out []string) {
 	return out
 }
 
-// Restrict tells a comparison where it would say "equal" of what its role does not see, and which
-// columns do not stream. Rows and changes that do not stream it finds itself.
+// Restrict tells a comparison which columns do not stream, and that it must fail if the role does
+// not see all rows, since it would then find the tables equal. Rows and changes that do not stream
+// need no mention: the comparison finds them.
 func (l *Limits) Restrict(d *digest.Description, t pgrepl.FoundTable) {
 	if unread := l.unread(t); len(unread) > 0 {
 		d.Failure = unread[0]
@@ -268,7 +273,7 @@ func (l *Limits) renamed(t pgrepl.FoundTable) []string {
 	return []string{what + ": Add them to table.include.list."}
 }
 
-// Checks names what is kept back, for a look at the source before the connector starts.
+// Checks reports what is kept back, for the check of a source before the connector starts.
 func (l *Limits) Checks() []connector.Check {
 	tables := make([]pgrepl.FoundTable, 0, len(l.tables))
 	for _, t := range l.tables {
@@ -308,7 +313,7 @@ func (l *Limits) Checks() []connector.Check {
 	return out
 }
 
-// SplitRemedy takes the statements at the end of a sentence of Of apart from what they change.
+// SplitRemedy splits a sentence of Of into what is kept back and the statement that changes it.
 func SplitRemedy(text string) (what, remedy string) {
 	for _, begin := range []string{": Set ", ": Add ", ": ALTER "} {
 		if at := strings.LastIndex(text, begin); at >= 0 {

@@ -1,7 +1,7 @@
 // Package watchdog reports calls to other servers that take long.
 //
-// Model. A call may take as long as the server needs. Where it takes longer than a limit, that is
-// reported, and reported again once the call has succeeded.
+// Model. A call may take as long as the server needs. If it takes longer than a limit, that is
+// reported, and so is its success later.
 //
 // Guarantees. The last report is true: success is reported after the call, never before.
 //

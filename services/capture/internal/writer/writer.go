@@ -15,16 +15,16 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/watchdog"
 )
 
-// Report is told how the writing goes.
+// Report receives reports of how the writing goes.
 type Report interface {
 	// Delivered reports records that are durable.
 	Delivered(*buffer.Summary)
-	// Waits tells that Kafka has not acknowledged records, or the end of a transaction where there
-	// are none, for a while; it comes from a goroutine of its own. Acknowledges tells that it has
-	// since.
+	// Waits reports that Kafka has not acknowledged records, or the end of a transaction if records is
+	// 0, for as long as longest; it is called from a goroutine of its own. Acknowledges reports that
+	// Kafka has done so since.
 	Waits(records int, longest time.Duration)
 	Acknowledges()
-	// NoticeFailed gets what Waits failed with.
+	// NoticeFailed gets the panic of Waits as an error.
 	NoticeFailed(error)
 }
 
@@ -36,7 +36,7 @@ type Producer interface {
 	Commit(ctx context.Context) error
 	// Durable reports whether everything that was written is.
 	Durable() bool
-	// Settle ends what follows a commit.
+	// Settle waits until the broker is ready for the next transaction.
 	Settle(ctx context.Context)
 }
 
@@ -52,7 +52,7 @@ type Deps struct {
 	Fail     *failpoint.Set
 }
 
-// Writer is ready to write what New gave it.
+// Writer writes batches and reports what is durable. It is used by one goroutine at a time.
 type Writer struct {
 	d   Deps
 	sum buffer.Summary
@@ -63,20 +63,20 @@ func New(d Deps) *Writer { return &Writer{d: d} }
 
 // Spans of Kafka transactions.
 const (
-	// ForChanges is for how long batches of the stream join a transaction. The records of a longer
-	// one would reach readers of committed records that much later.
+	// ForChanges is how long batches of the stream may join a transaction: readers of committed
+	// records get its first record that much later.
 	ForChanges = 20 * time.Millisecond
-	// ForRows is for how long batches of a snapshot do: nobody waits for single rows.
+	// ForRows is how long batches of a snapshot may: nobody waits for single rows.
 	ForRows = 100 * time.Millisecond
 )
 
-// longest is after how long an unacknowledged batch counts as trouble worth showing.
+// longest is how long a batch may stay unacknowledged before that is worth showing.
 const longest = 5 * time.Second
 
-// Write writes a batch and the checkpoint that it leads to. Once Kafka has them free is told, after
-// which the batch is the caller's again, and reports whether another one is there that may share
-// the transaction, unless that is as old as span. durable says that the transaction is committed,
-// or that there are none; Settle is to follow then.
+// Write writes a batch and the checkpoint that it leads to. Once Kafka has them it calls free,
+// which takes the batch back and reports whether another one is ready. That one may share the
+// transaction, unless the transaction is as old as span. durable is true if the transaction is
+// committed, or if there are no transactions; the caller then has to call Settle.
 func (w *Writer) Write(ctx context.Context, b *buffer.Batch, next progress.Checkpoint, span time.Duration,
 	free func() (more bool)) (durable bool, err error) {
 	w.d.Fail.Pass("before_produce")
@@ -99,13 +99,14 @@ func (w *Writer) Write(ctx context.Context, b *buffer.Batch, next progress.Check
 	return true, nil
 }
 
-// Settle ends what follows a commit.
+// Settle waits until the broker is ready for the next transaction.
 func (w *Writer) Settle(ctx context.Context) { w.d.Producer.Settle(ctx) }
 
 // Commit commits what was written.
 func (w *Writer) Commit(ctx context.Context) error { return w.d.Producer.Commit(ctx) }
 
-// Save makes a batch durable at once that is told to nobody, and the checkpoint after it.
+// Save makes a batch and the checkpoint after it durable at once. The batch is not reported as
+// delivered.
 func (w *Writer) Save(ctx context.Context, b *buffer.Batch, next progress.Checkpoint) error {
 	if err := w.put(ctx, b, next); err != nil {
 		return err
@@ -137,8 +138,8 @@ func (w *Writer) put(ctx context.Context, b *buffer.Batch, next progress.Checkpo
 	return w.d.Producer.Write(ctx, b.Records, w.d.OffsetKey, value, versions...)
 }
 
-// noticing runs the writing of records; where the broker does not answer, which the client waits
-// out, it says so meanwhile.
+// noticing runs the writing of records. If the broker does not answer, which the client waits out,
+// it reports that meanwhile.
 func (w *Writer) noticing(write func() error) error {
 	records := w.sum.Sent
 	return watchdog.Run(longest, write, watchdog.Reports{
