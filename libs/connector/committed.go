@@ -14,9 +14,9 @@ func CommittedNote(topic string, partition int32) string {
 	return fmt.Sprintf("%s%s/%d", committedNote, topic, partition)
 }
 
-// ReadAnewNote is the name of the note that somebody has removed all offsets of a sink on purpose,
-// so that it begins although its tables have batches of the topics.
-const ReadAnewNote = committedNote + "*"
+// ReadAgainNote is the name of the note that somebody removed all offsets of a sink on purpose, so
+// that it begins again although its tables already have batches of the topics.
+const ReadAgainNote = committedNote + "*"
 
-// IsCommittedNote says of a note's name whether it is one that CommittedNote gives, or ReadAnewNote.
+// IsCommittedNote reports whether a note's name is ReadAgainNote or one that CommittedNote returns.
 func IsCommittedNote(name string) bool { return strings.HasPrefix(name, committedNote) }

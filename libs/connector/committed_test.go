@@ -47,5 +47,5 @@ func TestWhoRemovesASinksOffsetsOnPurposeHasItForgottenThatTheyWereCommitted(t *
 	}
 	has(map[string]json.RawMessage{connector.CommittedNote("items", 1): chosen,
 		connector.CommittedNote("orders", 0): chosen, connector.CommittedNote("orders", 1): chosen,
-		connector.ReadAnewNote: chosen})
+		connector.ReadAgainNote: chosen})
 }

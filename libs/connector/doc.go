@@ -8,11 +8,11 @@
 // the partitions, evenly by the tasks on them, and a task fences its predecessor by its transactional id. The config
 // and status topics are read whole by every worker, so that any worker answers and takes any call.
 //
-// The rooms, each of which knows only those above it:
+// The packages, each of which knows only those above it:
 //
 //	catalogue  configuration keys: their declaration, and reading a configuration by it
-//	parts      the keys of converters, transforms and predicates, and those of Kafka Connect's own
-//	secret     references, masks, and texts without secrets
+//	parts      the keys of converters, transforms and predicates
+//	secret     references, masks, and removing secrets from texts
 //	state      what the topics say and what follows from it, without Kafka, clock or goroutine
 //	connector  this package
 //	store      the topics in Kafka: configurations and statuses, what tasks keep, the timeline
@@ -22,10 +22,12 @@
 //	runtime    the worker: membership of the fleet, the life cycle of its tasks, and running them
 //	api        ConnectorService over all of that
 //
-// Guarantees. A task runs on at most one worker that can still write: it moves only after its run has ended, or after
-// the session of a worker that does not answer has ended, by when that worker has stopped it by itself (a process that
-// was frozen and thaws is fenced). A configuration change is acted on by the owner in the order of the config topic.
-// Calls to one worker do not overtake each other; of calls about one connector to two workers at the same moment the
-// later one in the config topic counts. States are exactly Kafka Connect's. While Kafka cannot be reached changes are
-// refused, what is known is still told, and everything goes on by itself when it comes back.
+// Guarantees. A task runs on at most one worker that can still write: it moves only after its run
+// has ended, or after the session of a worker that does not answer has ended, by when that worker
+// has stopped it by itself (a process that was frozen and thaws is fenced). A configuration change
+// is acted on by the owner in the order of the config topic. Calls to one worker do not overtake
+// each other; of calls about one connector to two workers at the same moment the later one in the
+// config topic counts. States are exactly Kafka Connect's. While Kafka cannot be reached, changes
+// are refused, questions are answered from what is known, and everything resumes by itself when it
+// comes back.
 package connector

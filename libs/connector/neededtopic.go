@@ -9,21 +9,21 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
-// NeededTopic is a topic that a connector makes where it is missing.
+// NeededTopic is a topic that a connector creates if it is missing.
 type NeededTopic struct {
 	Name string
-	// For is what it holds.
+	// For says what it holds, for messages.
 	For string
-	// Replication is what it is made with, -1 for the broker's default.
+	// Replication is the replication factor that it is created with; -1 for the broker's default.
 	Replication int16
-	// Compacted says that it must forget nothing.
+	// Compacted is true if it must be compacted, so that nothing is lost by age.
 	Compacted bool
-	// Later says that the connector runs without it.
+	// Later is true if the connector can run without it.
 	Later bool
 }
 
-// CheckNeeded names the topics that are missing where brokers let nobody make them, and those that
-// forget what must be kept. Nothing is made.
+// CheckNeeded reports topics that are missing and cannot be created, and topics that lose what must
+// be kept. It creates nothing.
 func CheckNeeded(ctx context.Context, admin *kadm.Client, needed []NeededTopic) (checks []Check) {
 	for _, topic := range needed {
 		if detail, remedy := topic.fault(ctx, admin); detail != "" {
@@ -33,7 +33,8 @@ func CheckNeeded(ctx context.Context, admin *kadm.Client, needed []NeededTopic) 
 	return checks
 }
 
-// fault is what is wrong with the topic and what to do about it; empty if nothing is, or nothing can be said.
+// fault says what is wrong with the topic and what to do about it; empty if nothing is wrong, or if
+// the brokers do not say.
 func (n NeededTopic) fault(ctx context.Context, admin *kadm.Client) (detail, remedy string) {
 	found, err := admin.ListTopics(ctx, n.Name)
 	switch {
@@ -50,12 +51,12 @@ func (n NeededTopic) fault(ctx context.Context, admin *kadm.Client) (detail, rem
 	}
 	err = kafka.TryTopic(ctx, admin, n.Name, n.Replication)
 	if remedy = kafka.TopicRemedy(err); remedy == "" {
-		return "", "" // it can be made, or waiting may be enough
+		return "", "" // it can be created, or waiting may be enough
 	}
 	policy := "cleanup.policy=delete"
 	if n.Compacted {
 		policy = "cleanup.policy=compact"
 	}
-	return fmt.Sprintf("topic %s, for %s, is missing and may not be made: %v", n.Name, n.For, err),
+	return fmt.Sprintf("topic %s, for %s, is missing and cannot be created: %v", n.Name, n.For, err),
 		fmt.Sprintf("%s: topic %s with one partition and %s.", remedy, n.Name, policy)
 }

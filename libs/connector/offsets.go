@@ -49,8 +49,9 @@ func ParseOffsetKey(key []byte) (connector string, partition []byte, err error) 
 // exactInteger is the largest magnitude up to which a double, and so a number of a Struct, holds every integer.
 const exactInteger = 1 << 53
 
-// largeNumber is the one field of an object that stands for a number that a double has no room for, with its digits
-// as text. Text that looks like such a number stays text: what is read can be written back.
+// largeNumber is the only field of an object that stands for a number which a double cannot hold;
+// its value is the digits as text. Text that looks like a number stays text, so that what was read
+// can be written back.
 const largeNumber = "$number"
 
 // OffsetStruct turns the JSON of a partition or an offset into a message. A number that a double cannot hold becomes

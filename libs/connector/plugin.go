@@ -31,26 +31,28 @@ type Plugin struct {
 	Version string
 	// Catalogue declares every configuration key, the framework's (name, tasks.max, converters, transforms …) included.
 	Catalogue *catalogue.Catalogue
-	// Tasks is how many tasks a checked configuration asks for, at least 1. It finds the faults that keys cannot have by
-	// themselves; its error may join several, each a catalogue.Problem, which says the key.
+	// Tasks returns how many tasks a checked configuration asks for, at least 1. It also finds the
+	// faults that keys cannot have by themselves; its error may join several, each a catalogue.Problem
+	// with its key.
 	Tasks func(catalogue.Values) (int, error)
 	// Check looks at the source or target without changing anything; nil if there is nothing to look at.
 	Check func(context.Context, catalogue.Values) []Check
-	// Topics are those that a connector reads, those that it writes, and what the names of further
-	// ones begin with that it makes and writes, as far as the configuration says; nil if it says
-	// nothing. They are asked for rights before the start.
+	// Topics returns the topics that a connector reads and writes, and the prefix of the names of
+	// further topics that it creates, as far as the configuration says; nil if it says nothing. Before
+	// a start the worker's rights on them are checked.
 	Topics func(catalogue.Values) UsedTopics
-	// Offset says why an offset that a user sets for a source would not be taken up, naming the
-	// field (partition, offset.lsn); nil if it would. Both are canonical JSON objects. Without the
-	// function every offset is set. Offsets may always be removed.
+	// Offset returns why a source could not go on from an offset that a user sets, naming the field
+	// (partition, offset.lsn); nil if it could. Both are canonical JSON objects. If the function is
+	// nil, every offset is accepted. Offsets may always be removed.
 	Offset func(values catalogue.Values, partition, offset []byte) *catalogue.Problem
-	// Repeats says what comes again, and where it is twice then, once offsets are moved back or removed, a sentence each.
+	// Repeats says, in sentences, what comes again and where it will then be twice if offsets are
+	// moved back or removed.
 	Repeats []string
 	// NewTask makes one task. It must not block; connections are made in Run.
 	NewTask func(TaskEnv, catalogue.Values) (Task, error)
 }
 
-// Validate says what a plugin lacks.
+// Validate returns an error that says what a plugin lacks.
 func (p Plugin) Validate() error {
 	switch {
 	case p.Class == "":
@@ -66,9 +68,10 @@ func (p Plugin) Validate() error {
 // UsedTopics are the topics of a connector by what it does with them.
 type UsedTopics struct {
 	Reads, Writes []string
-	// Prefix is empty if no topics are made whose names are not known.
+	// Prefix begins the names of topics that the connector creates; empty if it creates none whose
+	// names are not known beforehand.
 	Prefix string
-	// Needs are made where they are missing.
+	// Needs are topics that the connector creates if they are missing.
 	Needs []NeededTopic
 }
 
@@ -97,7 +100,7 @@ type TaskEnv struct {
 	Tasks int
 	// WorkerID is this worker's address as shown in status.
 	WorkerID string
-	// Kafka makes clients with the worker's connection options (brokers, TLS, SASL) and the given ones.
+	// Kafka makes clients with the worker's connection options (brokers, TLS, SASL) and further ones.
 	Kafka func(...kgo.Opt) (*kgo.Client, error)
 	// BrokersAway is why the brokers cannot be connected to; nil if they can, as far as is known.
 	BrokersAway func() error
@@ -108,32 +111,32 @@ type TaskEnv struct {
 	Schemas Schemas
 	// Offsets reads the source offsets of this connector, read_committed, up to the end of the topic at the call.
 	Offsets func(context.Context) (map[string][]byte, error) // canonical JSON of the partition -> JSON of the offset
-	// Started says that the task has done what a start costs. Few tasks start at once, so a task
-	// that says it early lets the next one begin; one that does not counts for a second. It may be
-	// called more than once.
+	// Started reports that the task is done with the costly part of its start. Only a few tasks start
+	// at once, and another may begin as soon as this is called, or after a second. It may be called
+	// more than once.
 	Started func()
-	// Doing says what the task is about, such as "the batches of shop.orders/0", in case it is told
-	// to stop and that takes a while: then the log and the timeline say what it waits for.
+	// Doing says what the task is working on, such as "the batches of shop.orders/0". If the task is
+	// told to stop and that takes a while, the log and the timeline say that it waits for this.
 	Doing func(what string)
-	// UsedTopic notes a topic that the connector writes or reads, for /topics. Call it once a
-	// topic, before its first record; it is cheap. It refuses the runtime's own topics: who may
-	// configure a connector may not read through it the secrets of others, nor change their state.
+	// UsedTopic notes a topic that the connector writes or reads, for /topics. Call it once a topic,
+	// before its first record; it is cheap. It refuses the runtime's own topics: whoever may configure
+	// a connector must not be able to use it to read the secrets of others, or change their state.
 	UsedTopic func(topic string) error
 	// InternalTopics are those that UsedTopic refuses, for subscriptions by regular expression to leave out.
 	InternalTopics []string
 	// Retrying is called when the task waits to try again what failed with err (shown by the richer services, logged
 	// rate-limited); with nil when it works again. The state stays RUNNING, as Kafka Connect has it.
 	Retrying func(err error)
-	// Happened adds to the timeline (ListEvents) what the task saw or did by itself, such as
-	// "SchemaChanged". It returns at once; an event that cannot be written is logged.
+	// Happened adds an event to the timeline (ListEvents): something that the task saw or did by
+	// itself, such as "SchemaChanged". It returns at once; an event that cannot be written is logged.
 	Happened func(action, detail string)
-	// Note keeps a note of the connector's in the status topic, for as long as the connector is
-	// there or until it is nil, and returns when that is durable. Notes are all that there are, by
+	// Note keeps a note about the connector in the status topic until the connector is deleted, or
+	// until it is called with a nil note, and returns when that is durable. Notes returns all notes by
 	// their names, as far as this worker has read the topic.
 	Note  func(ctx context.Context, name string, note json.RawMessage) error
 	Notes func() map[string]json.RawMessage
-	// Hide takes the secrets of the configuration, and what is behind its references, out of a text
-	// that is shown: see Hidden.
+	// Hide removes the secrets of the configuration, and the values behind its references, from a text
+	// that is to be shown; see Hidden.
 	Hide func(text string) string
 	// Logger hides them by itself.
 	Logger *slog.Logger
@@ -151,19 +154,19 @@ func RefuseInternal(internal []string, topic string) error {
 
 // Schemas is the topic in which source tasks keep the versions of captured tables.
 type Schemas struct {
-	// Topic is made by a source task, compacted and of one partition, with ReplicationFactor (-1 is the broker's
-	// default), which writes it inside its own transactions.
+	// Topic is created by a source task, compacted and with one partition, with ReplicationFactor (-1
+	// for the broker's default). Source tasks write to it inside their own transactions.
 	Topic             string
 	ReplicationFactor int16
-	// Versions reads the values of what this connector has in it, under keys that begin with its name, as far as it is
-	// committed at the call, in the order in which it was written. A topic that is not there is
-	// kerr.UnknownTopicOrPartition.
+	// Versions reads the values of this connector's records, whose keys begin with its name, that are
+	// committed at the call, in the order in which they were written. The error is
+	// kerr.UnknownTopicOrPartition if the topic does not exist.
 	Versions func(context.Context) ([][]byte, error)
-	// AllVersions reads what all connectors have in it, in no order; see Versions.
+	// AllVersions reads the values of all connectors, in no particular order; see Versions.
 	AllVersions func(context.Context) ([][]byte, error)
 }
 
-// Hidden is a text as callers may see it.
+// Hidden returns a text as callers may see it: without secrets.
 func (e TaskEnv) Hidden(text string) string {
 	if e.Hide == nil {
 		return text

@@ -221,7 +221,7 @@ func TestAWorkerThatIsKilledAgainAndAgainQuarantinesNobody(t *testing.T) {
 	}
 	run()
 	if log := worker.process.Log(); strings.Contains(log, "quarantined") ||
-		strings.Contains(log, "did not end in good order") {
+		strings.Contains(log, "the last process of this worker crashed") {
 		t.Errorf("the worker takes being killed for a crash:\n%s", log)
 	}
 }

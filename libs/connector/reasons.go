@@ -41,14 +41,14 @@ func ReasonOf(err error) Reason {
 	return ""
 }
 
-// UnknownClass is the error of a configuration whose connector.class is none of those that there are.
+// UnknownClass is the error of a configuration whose connector.class is not among those available.
 func UnknownClass(class string, available []string) error {
 	return rpc.Invalid(string(ReasonPluginNotFound), "config.connector.class", fmt.Sprintf(
 		"Failed to find any class that implements Connector and which name matches %.300s, available connectors are: %s",
 		class, strings.Join(available, ", ")))
 }
 
-// WarningsOf are those of a configuration that was refused.
+// WarningsOf returns the warnings that came with the error of a configuration that was refused.
 func WarningsOf(err error) []string {
 	var warnings []string
 	for _, detail := range status.Convert(err).Details() {

@@ -69,7 +69,7 @@ func (s *configurations) CreateConnector(ctx context.Context,
 	}, nil
 }
 
-// creatable validates a new connector, whose name no other may have.
+// creatable validates a new connector; its name must be free.
 func (s *configurations) creatable(name string, plugin connector.Plugin,
 	config map[string]string) (classes.Checked, error) {
 	v := s.fleet.classes.Validate(plugin, config, nil)
@@ -115,7 +115,7 @@ func (s *configurations) ListConnectors(context.Context,
 
 func (s *configurations) UpdateConnectorConfig(ctx context.Context,
 	request *connectorv1.UpdateConnectorConfigRequest) (*connectorv1.UpdateConnectorConfigResponse, error) {
-	// Without a name in the request it is the configuration's.
+	// If the request has no name, the one in the configuration counts.
 	named := cmp.Or(request.GetName(), catalogue.Trimmed(request.GetConfig()["name"]))
 	name, config, plugin, err := s.named(named, request.GetConfig())
 	if err != nil {
@@ -147,8 +147,8 @@ func (s *configurations) UpdateConnectorConfig(ctx context.Context,
 		nil
 }
 
-// replaceable finds the connector whose configuration a call replaces, which need not exist: then it has no
-// configuration.
+// replaceable finds the connector whose configuration a call replaces; the zero Connector if there
+// is none yet. A connector of another fleet is an error.
 func (s *configurations) replaceable(name string) (state.Connector, error) {
 	earlier, exists := s.fleet.store.Connector(name)
 	if !exists {
@@ -163,7 +163,8 @@ func (s *configurations) replaceable(name string) (state.Connector, error) {
 	return earlier, nil
 }
 
-// checkConfig looks at Kafka and at the source or target of a configuration that shall replace an earlier one.
+// checkConfig looks at Kafka and at the source or target of a configuration that is to replace an
+// earlier one.
 func (s *configurations) checkConfig(ctx context.Context, plugin connector.Plugin, config map[string]string,
 	earlier state.Connector) error {
 	v := s.fleet.classes.Validate(plugin, config, earlier.Config)
@@ -204,8 +205,9 @@ func (s *configurations) PatchConnectorConfig(ctx context.Context,
 	return &connectorv1.PatchConnectorConfigResponse{Connector: message, Warnings: warnings}, nil
 }
 
-// merged is the configuration that a patch makes of the present one. Kafka Connect takes a patch with another name and
-// keeps both, although the one in the configuration names nothing; here that one is left out.
+// merged applies a patch to the present configuration. Kafka Connect accepts a patch with another
+// name and keeps both names, although the one in the configuration then names nothing; here the
+// connector's name stays.
 func (s *configurations) merged(request *connectorv1.PatchConnectorConfigRequest) (earlier state.Connector,
 	config map[string]string, plugin connector.Plugin, err error) {
 	if earlier, plugin, err = s.fleet.ours(request.GetName()); err != nil {
@@ -299,7 +301,7 @@ func (s *configurations) named(name string, config map[string]string) (string, m
 	return name, state.WithName(config, name), plugin, err
 }
 
-// nameable says why no connector may have a name; nil if one may.
+// nameable returns why a name is not valid for a connector; nil if it is.
 func nameable(name string) error {
 	if err := catalogue.ConnectorName(name); err != nil {
 		return invalidField(connector.ReasonConfigInvalid, "name",
@@ -321,7 +323,7 @@ func (s *configurations) class(name string, config map[string]string) (connector
 	return plugin, nil
 }
 
-// message shows a connector as callers may see it.
+// message is a connector as callers may see it: with secrets masked.
 func (s *configurations) message(c state.Connector, plugin connector.Plugin) *connectorv1.Connector {
 	config := c.Properties()
 	return &connectorv1.Connector{
@@ -333,7 +335,7 @@ func (s *configurations) message(c state.Connector, plugin connector.Plugin) *co
 	}
 }
 
-// taskNumbers counts from 0; a stopped connector has no tasks.
+// taskNumbers lists the numbers of a connector's tasks, from 0; a stopped connector has none.
 func taskNumbers(target state.Target, tasks int) []int32 {
 	if target == state.TargetStopped {
 		return nil

@@ -26,8 +26,9 @@ func storeUnavailable(cause error) error {
 		fmt.Sprintf("Kafka, which keeps the connectors, cannot be used: %v; try again", cause))
 }
 
-// errInvalid makes the error of a configuration that does not validate, in Kafka Connect's words, with a violation for
-// each problem, and with its warnings, among which may be the slip that explains what is missing.
+// errInvalid makes the error of an invalid configuration in Kafka Connect's words, with a violation
+// for each problem. It carries the warnings too, since one may name the misspelt key that explains
+// a missing one.
 func errInvalid(problems, warnings []catalogue.Problem) error {
 	var message strings.Builder
 	message.WriteString(invalidHeading(len(problems)))
@@ -48,7 +49,7 @@ func errInvalid(problems, warnings []catalogue.Problem) error {
 	return failure(codes.InvalidArgument, connector.ReasonConfigInvalid, message.String(), violations, help)
 }
 
-// maxWarnings bounds those that an error brings along, which gRPC sends in a header.
+// maxWarnings bounds the warnings that an error carries, since gRPC sends them in a header.
 const maxWarnings = 20
 
 // invalidHeading is the first line of an error that lists what is wrong with a configuration.
@@ -56,9 +57,8 @@ func invalidHeading(problems int) string {
 	return fmt.Sprintf("Connector configuration is invalid and contains the following %d error(s):", problems)
 }
 
-// errChecks makes the error of a configuration with which the checks are not all ok, with a
-// violation for each that is not; nil if all are. undone is what was not done for it: created,
-// changed.
+// errChecks makes the error of a configuration of which checks failed, with a violation for each;
+// nil if none failed. undone says what was therefore not done: "created" or "changed".
 func errChecks(undone string, checks []connector.Check) error {
 	var message strings.Builder
 	failed := &errdetails.PreconditionFailure{}
@@ -84,7 +84,8 @@ func invalidField(reason connector.Reason, field, message string) error {
 	return rpc.Invalid(string(reason), field, message)
 }
 
-// notStopped is the error of changing the offsets of a connector that is not stopped.
+// notStopped is the error of a call that would change the offsets of a connector that is not
+// stopped. detail may be empty.
 func notStopped(name, detail string) error {
 	message := "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the specified connector by issuing a 'PUT' request to the '/connectors/" + name + "/stop' endpoint"
 	if detail != "" {

@@ -14,7 +14,7 @@ import (
 // maxEvents bounds an answer.
 const maxEvents = 1000
 
-// events answers the calls about what happened, and in which cluster.
+// events answers the calls about the timeline and about the Kafka cluster.
 type events struct{ fleet *fleet }
 
 func (s *events) GetCluster(ctx context.Context, _ *connectorv1.GetClusterRequest) (*connectorv1.GetClusterResponse,

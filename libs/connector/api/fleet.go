@@ -14,15 +14,16 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/store"
 )
 
-// fleet is what any call sees: the connectors of one fleet, whichever worker runs them. What a call changes is appended
-// to the config topic, and the owner acts on it.
+// fleet is what every call works on: the connectors of one fleet, whichever worker runs them. What
+// a call changes is appended to the config topic, and the owner acts on it.
 type fleet struct {
 	config  runtime.Config
 	logger  *slog.Logger
 	store   *store.Store
 	classes *classes.Classes
-	// changing is held while a call reads a configuration and appends what follows from it, so that calls to one
-	// worker do not overtake each other. Of calls to different workers at the same moment the later one counts.
+	// changing is held while a call reads a configuration and appends what follows from it, so that
+	// calls to one worker do not overtake each other. Of calls to different workers at the same
+	// moment, the later one in the topic counts.
 	changing sync.Mutex
 }
 
@@ -42,7 +43,7 @@ func (f *fleet) ours(name string) (state.Connector, connector.Plugin, error) {
 	return c, plugin, nil
 }
 
-// append writes records about a connector to one of the topics; see store.append.
+// append writes records about a connector to one of the topics; see store.Append.
 func (f *fleet) append(ctx context.Context, topic, name string, entries ...state.Entry) error {
 	if err := f.store.Append(ctx, topic, name, entries...); err != nil {
 		return storeUnavailable(err)
@@ -50,10 +51,12 @@ func (f *fleet) append(ctx context.Context, topic, name string, entries ...state
 	return nil
 }
 
-// warn logs what was accepted but deserves attention: the REST API has no place for it in its answer.
+// warn logs what was accepted but deserves attention, since Kafka Connect's answers have no place
+// for it.
 func (f *fleet) warn(name string, warnings []catalogue.Problem) {
 	for _, warning := range warnings {
-		// Bound, since a message that was written a moment ago with the same bound attributes is held back.
+		// Bound by With, since a message that was logged a moment ago with the same bound attributes is
+		// suppressed.
 		f.logger.With("connector", name, "key", warning.Key).Warn("connector configuration", "warning", warning.Message)
 	}
 }

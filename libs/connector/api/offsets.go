@@ -29,8 +29,8 @@ const (
 )
 
 // The fields of a sink connector's offsets, as KIP-875 names them. The last is ours: what a sink
-// notes beside an offset of batches after it. It is written and not shown, so that whoever writes
-// back an offset has the notes beside it forgotten.
+// records with an offset about the batches after it. It can be written but is not shown, so that
+// writing back an offset that was read drops it.
 const (
 	kafkaTopic     = "kafka_topic"
 	kafkaPartition = "kafka_partition"
@@ -105,7 +105,8 @@ func (s *offsets) getSinkOffsets(ctx context.Context, group string) ([]*connecto
 	return offsets, nil
 }
 
-// stopped finds a connector whose offsets may be changed: it is to be stopped and its tasks have ended.
+// stopped finds a connector whose offsets may be changed: its target is STOPPED and its tasks have
+// ended.
 func (s *offsets) stopped(name string) (state.Connector, connector.Plugin, error) {
 	c, plugin, err := s.fleet.ours(name)
 	if err != nil {
@@ -155,14 +156,16 @@ func (s *offsets) ResetOffsets(ctx context.Context,
 	return &connectorv1.ResetOffsetsResponse{Message: message, Consequences: repeats}, nil
 }
 
-// changeRequest is a request to change the offsets of a connector, or to say what that would lead to.
+// changeRequest is a request to change the offsets of a connector, or only to say what that would
+// lead to.
 type changeRequest interface {
 	GetName() string
 	GetValidateOnly() bool
 }
 
-// change has apply change the offsets of a connector, which must be stopped, and returns done, the message of a change
-// that was made, with what comes again. A request that only asks for that gets it, and changes nothing.
+// change calls apply to change the offsets of a connector, which must be stopped, and returns the
+// message done together with what will come again. A request that only validates gets the latter,
+// and changes nothing.
 func (s *offsets) change(ctx context.Context, request changeRequest, done string,
 	apply func(context.Context, state.Connector, connector.Plugin) error) (message string, repeats []string, err error) {
 	if request.GetValidateOnly() {
@@ -306,9 +309,9 @@ func (s *offsets) alterSinkOffsets(ctx context.Context, c state.Connector, offse
 	return s.noteChosen(ctx, c.Name, notes)
 }
 
-// noteChosen notes that offsets of partitions were removed on purpose, in place of notes
-// that offsets were committed, so that they are read from their beginning. It comes after the
-// offsets: a failure in between leads to an error, and not to rows that come twice.
+// noteChosen replaces the notes that offsets of partitions were committed by notes that they were
+// removed on purpose, so that the partitions are read from their beginning. The notes are written
+// after the offsets: a failure in between then leads to an error, and not to rows that come twice.
 func (s *offsets) noteChosen(ctx context.Context, name string, notes []string) error {
 	if len(notes) == 0 {
 		return nil
@@ -386,7 +389,7 @@ func (s *offsets) resetSinkOffsets(ctx context.Context, c state.Connector) error
 	}
 	notes := slices.DeleteFunc(slices.Collect(maps.Keys(s.fleet.store.StatusesOf(c.Name).Notes)),
 		func(note string) bool { return !connector.IsCommittedNote(note) })
-	return s.noteChosen(ctx, c.Name, append(notes, connector.ReadAnewNote))
+	return s.noteChosen(ctx, c.Name, append(notes, connector.ReadAgainNote))
 }
 
 func (s *offsets) groupError(name, group string, err error) error {

@@ -59,7 +59,7 @@ func shownNames(keys *catalogue.Catalogue, names []string) []string {
 	return shown
 }
 
-// whole refuses a plan of what cannot be a whole configuration, such as the changed keys alone.
+// whole refuses to plan what cannot be a whole configuration, such as the changed keys alone.
 func whole(request *connectorv1.PlanConnectorConfigRequest) error {
 	if strings.TrimSpace(request.GetConfig()["connector.class"]) != "" {
 		return nil
@@ -86,7 +86,7 @@ func keyChanges(keys *catalogue.Catalogue, before, after map[string]string) []*c
 	return changes
 }
 
-// restartOf says what becomes of the tasks when any key changes.
+// restartOf says what happens to the tasks when any key changes.
 func (s *configurations) restartOf(c state.Connector, plugin connector.Plugin, tasks int) *connectorv1.Consequence {
 	consequence := &connectorv1.Consequence{Effect: string(catalogue.TasksRestart)}
 	before := s.fleet.classes.TaskCount(plugin, c)

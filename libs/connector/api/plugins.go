@@ -131,7 +131,7 @@ func configKey(key catalogue.Key, order int32) *connectorv1.ConfigKey {
 		RecommendedValues: key.Allowed, Unsupported: key.Unsupported, Dependents: key.Dependents,
 	}
 	if key.Dialect == catalogue.Field {
-		message.Required = false // so says Debezium, which checks it by itself
+		message.Required = false // as in Debezium, which checks it by itself
 	}
 	if key.Default != nil {
 		message.HasDefault = true
@@ -201,7 +201,7 @@ func configValues(keys *catalogue.Catalogue, v classes.Checked) []*connectorv1.C
 	return values
 }
 
-// speaksField reports whether a key is one of Debezium's, which have a value only if they are set.
+// speaksField reports whether a key is one of Debezium's, which show a value only if they are set.
 func speaksField(keys *catalogue.Catalogue, name string) bool {
 	key, _ := keys.Lookup(name)
 	return key.Dialect == catalogue.Field

@@ -25,7 +25,8 @@ type Server struct {
 	fleet  *fleet
 }
 
-// unimplemented answers what no part does. It lies deeper than they, whose methods therefore come first.
+// unimplemented answers the calls that no part answers. It is embedded one level deeper than the
+// parts, so that their methods take precedence.
 type unimplemented struct {
 	connectorv1.UnimplementedConnectorServiceServer
 }
@@ -48,9 +49,10 @@ func New(w *runtime.Worker) *Server {
 	}
 }
 
-// Environment gives what a task of a connector would be given on this worker, and the connector's checked
-// configuration, whether or not one of its tasks runs here: for calls that any worker can take. The error is a gRPC
-// status: NOT_FOUND for a connector that this fleet does not have, UNAVAILABLE before the configurations were read.
+// Environment returns what a task of a connector would be given on this worker, and the connector's
+// checked configuration, whether or not one of its tasks runs here. It is for calls that any worker
+// can answer. The error is a gRPC status: NOT_FOUND for a connector that this fleet does not have,
+// UNAVAILABLE before the configurations were read.
 func (s *Server) Environment(name string) (connector.TaskEnv, catalogue.Values, error) {
 	c, plugin, err := s.fleet.ours(name)
 	if err != nil {

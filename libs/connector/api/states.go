@@ -17,21 +17,21 @@ type states struct{ fleet *fleet }
 
 func (s *states) PauseConnector(ctx context.Context,
 	request *connectorv1.PauseConnectorRequest) (*connectorv1.PauseConnectorResponse, error) {
-	return &connectorv1.PauseConnectorResponse{}, s.aim(ctx, request.GetName(), state.TargetPaused)
+	return &connectorv1.PauseConnectorResponse{}, s.setTarget(ctx, request.GetName(), state.TargetPaused)
 }
 
 func (s *states) ResumeConnector(ctx context.Context,
 	request *connectorv1.ResumeConnectorRequest) (*connectorv1.ResumeConnectorResponse, error) {
-	return &connectorv1.ResumeConnectorResponse{}, s.aim(ctx, request.GetName(), state.TargetStarted)
+	return &connectorv1.ResumeConnectorResponse{}, s.setTarget(ctx, request.GetName(), state.TargetStarted)
 }
 
 func (s *states) StopConnector(ctx context.Context,
 	request *connectorv1.StopConnectorRequest) (*connectorv1.StopConnectorResponse, error) {
-	return &connectorv1.StopConnectorResponse{}, s.aim(ctx, request.GetName(), state.TargetStopped)
+	return &connectorv1.StopConnectorResponse{}, s.setTarget(ctx, request.GetName(), state.TargetStopped)
 }
 
-// aim records what is wanted of a connector.
-func (s *states) aim(ctx context.Context, name string, wanted state.Target) error {
+// setTarget records the state that a connector is to be in.
+func (s *states) setTarget(ctx context.Context, name string, wanted state.Target) error {
 	s.fleet.changing.Lock()
 	defer s.fleet.changing.Unlock()
 	c, _, err := s.fleet.ours(name)
@@ -54,7 +54,7 @@ func (s *states) RestartConnector(ctx context.Context,
 	}
 	record := state.RestartRecord{IncludeTasks: request.GetIncludeTasks(), OnlyFailed: request.GetOnlyFailed()}
 	status := s.status(c, plugin)
-	// As Kafka Connect says it, even of what is paused or stopped and stays so.
+	// As in Kafka Connect, even for a connector that is paused or stopped and stays so.
 	if !record.OnlyFailed {
 		status.State = connectorv1.State_STATE_RESTARTING
 	}
@@ -83,7 +83,8 @@ func (s *states) RestartTask(ctx context.Context,
 		return nil, failure(codes.NotFound, connector.ReasonTaskNotFound,
 			"Unknown task: "+state.TaskID{Connector: c.Name, Task: task}.String())
 	}
-	// The key's number keeps requests for different tasks apart; the value's is what counts.
+	// The number in the key only keeps requests for different tasks apart; the one in the value
+	// counts.
 	err = s.fleet.append(ctx, s.fleet.config.ConfigTopic, c.Name,
 		state.Entry{Key: state.RestartTaskKey + state.TaskID{Connector: c.Name, Task: task}.String(),
 			Value: state.RestartRecord{Connector: c.Name, Task: &task}})

@@ -51,7 +51,8 @@ func (s *transactions) ListHangingTransactions(ctx context.Context,
 	return answer, nil
 }
 
-// there refuses topics that a caller named and Kafka does not have: nothing hangs in them, which would reassure.
+// there refuses topics that a caller named and Kafka does not have: an empty answer would wrongly
+// reassure.
 func (s *transactions) there(ctx context.Context, topics []string) error {
 	listed, err := s.fleet.store.Admin.ListTopics(ctx, topics...)
 	if err != nil {
@@ -66,9 +67,11 @@ func (s *transactions) there(ctx context.Context, topics []string) error {
 	return nil
 }
 
-// abortable is from when on a transaction may be rolled back. Brokers do not tell a client of transactions that it
-// may not see, so one of a foreign producer that no coordinator seems to know may still have one, but not for longer
-// than brokers let transactions last. The runtime's own topics have records of its own workers only.
+// abortable is the time from which a transaction may be rolled back. Brokers do not show a client
+// the transactions that it may not see, so that a foreign producer's transaction that no
+// coordinator seems to know may still have one, but for no longer than brokers let transactions
+// last. In the runtime's own topics all transactions are of its own workers, so the last write
+// counts.
 func (s *transactions) abortable(ctx context.Context, h *kafka.HangingTransaction) time.Time {
 	if slices.Contains(s.fleet.store.Config().InternalTopics(), h.Topic) {
 		return h.LastWrite

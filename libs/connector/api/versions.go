@@ -20,7 +20,7 @@ import (
 // maxVersionsBytes bounds the configurations of one answer in bytes, below the largest message that services take.
 const maxVersionsBytes = 3 << 20
 
-// versioned are the records that make a checked configuration the present one.
+// versioned returns the records that make a checked configuration the present one.
 func (s *configurations) versioned(ctx context.Context, earlier state.Connector, v classes.Checked) []state.Entry {
 	name := v.Config["name"]
 	next := state.ConfigRecord{Properties: v.Config, Tasks: v.Tasks, Made: time.Now().UnixMilli(), Actor: rpc.Caller(ctx)}

@@ -43,18 +43,18 @@ const (
 	Wide   Width = "LONG"
 )
 
-// Dialect is whose words describe the faults of a key, and how Kafka Connect's answers show it
-// where the two differ.
+// Dialect says in whose words the faults of a key are described, and how Kafka Connect's answers
+// show the key, where Kafka and Debezium differ.
 type Dialect int
 
 const (
 	// ConfigDef is Kafka's own (org.apache.kafka.common.config.ConfigDef): a key that is not set shows its default.
 	ConfigDef Dialect = iota
-	// Field is Debezium's (io.debezium.config.Field): a key that is not set shows no value, and none is called
-	// required, though the fault says so.
+	// Field is Debezium's (io.debezium.config.Field): a key that is not set shows no value, and no key
+	// is shown as required, even if leaving it out is a fault.
 	Field
-	// Passed is ConfigDef for settings that Kafka Connect checks, and then passes on as they were given: whoever reads
-	// them gets the white space around them too.
+	// Passed is ConfigDef for settings that Kafka Connect checks and then passes on as they were
+	// given, with the white space around them.
 	Passed
 )
 
@@ -63,7 +63,7 @@ type Key struct {
 	// Name is the key as documented. A name that ends in "*" declares a family (transforms.*): any key with that
 	// prefix belongs to it.
 	Name string
-	// Pattern is the name by which forms show a family, as its origin has it; a family without one is not shown.
+	// Pattern is the name under which forms show a family; a family without one is not shown.
 	Pattern string
 	Dialect Dialect
 	// Aliases are older spellings, read when Name is absent and reported as a warning.
@@ -72,7 +72,7 @@ type Key struct {
 	// Default is the value when the key is absent; nil means there is none. Required keys have none.
 	Default  *string
 	Required bool
-	// MayBeEmpty says of a required key that an empty text is a value of it.
+	// MayBeEmpty is true if an empty text is a valid value of a required key.
 	MayBeEmpty bool
 	Importance Importance
 	// Doc says what the key does, in sentences, with units and limits.
@@ -87,42 +87,42 @@ type Key struct {
 	DisplayName string
 	// Width is the size of the input field that forms show; none if empty.
 	Width Width
-	// Allowed lists the only values accepted, if not empty (compared without regard to case unless Cased); those that
-	// the target takes if it is empty.
+	// Allowed lists the only values accepted (compared without regard to case unless Cased). If empty,
+	// it becomes the words that the target takes, if there are any.
 	Allowed []string
 	Cased   bool
 	// Check rejects a value that the type alone cannot; its error says what is wrong and what would be right. See Newly.
 	Check func(value string) error
-	// Members are the names of a family's keys that are known.
+	// Members are the known names of a family's keys.
 	Members Members
-	// Hidden keys are shown by forms only where they are set: other spellings, and what has no effect.
+	// Hidden keys are shown by forms only if they are set: other spellings, and keys without effect.
 	Hidden bool
-	// SeenIn says of what everybody sees the value is a part: a reference is refused, since what it stands for would
-	// be seen there. Empty means that what it stands for can be hidden.
+	// SeenIn says where everybody sees the value, such as in the names of topics. A reference is then
+	// refused, since the value behind it would be seen there. Empty if the value can be hidden.
 	SeenIn SeenIn
 	// Into is the variable that the value fills, by its type.
 	Into Target
-	// Consequences are what a change of the value leads to, besides that the tasks start again.
+	// Consequences are what a change of the value leads to, besides a restart of the tasks.
 	Consequences []Consequence
 	// Unsupported says why the key has no effect here; empty if it is supported.
 	Unsupported string
-	// ChangesData marks an unsupported key that would change what data comes out: setting it is an error, not a
+	// ChangesData marks an unsupported key that would change the data: setting it is an error, not a
 	// warning. A value equal to Default is still accepted, since it asks for nothing special.
 	ChangesData bool
 }
 
-// Members are names of a family's keys, after its prefix, by which slips are recognised: one that
-// is nearly such a name is warned of.
+// Members are names of a family's keys, without its prefix. They serve to recognise typing errors:
+// a name that is nearly one of them leads to a warning.
 type Members struct {
 	Names []string
-	// Only says that nothing reads other names, unless they are declared by themselves: all of them are warned of.
-	// Otherwise they may be whatever what reads the family takes.
+	// Only is true if no other names are read, unless they are declared by themselves: each leads to a
+	// warning. Otherwise a family may have names that are not listed.
 	Only bool
 	// Secret matches those names whose last group is a secret (column.mask.hash.MD5.with.salt.<salt>); nil if none is.
 	Secret *regexp.Regexp
 }
 
-// SeenIn is of what everybody sees, and other systems keep, that a value is a part.
+// SeenIn is where a value can be seen by everybody, and is kept by other systems.
 type SeenIn string
 
 const (
@@ -136,8 +136,8 @@ const (
 	InGroups SeenIn = "names a group, in whose name"
 )
 
-// Fault is the error of a Check, or of reading a value, in the very words of what Calypso replaces, which begin with a
-// capital letter.
+// Fault is the error of a Check, or of reading a value, in the exact words of the software that
+// Calypso replaces, which begin with a capital letter.
 type Fault string
 
 func (f Fault) Error() string { return string(f) }
@@ -151,31 +151,34 @@ type Catalogue struct {
 	byName   map[string]int // name, not of a family -> index in keys
 	byAlias  map[string]int // alias -> index in keys
 	families []int          // indexes in keys of the names that end in "*", longest prefix first
-	// settings reads a configuration as the connector does, for the conditions of consequences; nil if there are none.
+	// settings reads a configuration as the connector does, for the conditions of consequences; nil if
+	// none has a condition.
 	settings func(Values) any
 }
 
-// Problem is one error or warning about one key. A connector that finds a fault beyond what keys declare returns it
-// as an error.
+// Problem is one error or warning about one key. It is an error value too, for faults that a
+// connector finds beyond what its keys declare.
 type Problem struct {
 	Key     string
 	Message string
-	// Harmless says of a warning that the key has all its effect: nobody needs to do anything.
+	// Harmless marks a warning about a key that has its full effect: nobody needs to do anything.
 	Harmless bool
-	// Outdated says of a warning that new configurations with this value are refused.
+	// Outdated marks a warning about a value with which new configurations are refused.
 	Outdated bool
 }
 
 func (p Problem) Error() string { return p.Message }
 
-// Problemf is the error of a key, which the message names too: people read it without the key.
+// Problemf makes the error of a key. The message should name the key too, since people read it on
+// its own.
 func Problemf(key, format string, args ...any) Problem {
 	return Problem{Key: key, Message: fmt.Errorf(format, args...).Error()}
 }
 
-// New joins groups of keys, in order, to a catalogue. A key that a later group declares again replaces the earlier
-// declaration in its place, which is how a connector narrows a key of the framework. A name declared twice in one
-// group, or an alias that is also a name or another key's alias, is an error.
+// New joins groups of keys, in order, into a catalogue. A key that a later group declares again
+// replaces the earlier declaration in its place, which is how a connector narrows a key of the
+// framework. A name declared twice in one group, or an alias that is also a name or another key's
+// alias, is an error.
 func New(groups ...[]Key) (*Catalogue, error) {
 	most := 0
 	for _, group := range groups {
@@ -240,14 +243,14 @@ func New(groups ...[]Key) (*Catalogue, error) {
 	return c, nil
 }
 
-// Reading makes consequences look at the settings that read makes of a configuration, even of one
-// with faults; see Case.
+// Reading sets how a configuration is read for the conditions of consequences (see Case); read must
+// also accept one with faults.
 func (c *Catalogue) Reading(read func(Values) any) *Catalogue {
 	c.settings = read
 	return c
 }
 
-// withWords allows what the target of a key takes.
+// withWords sets Allowed to the words that the key's target takes, if it is empty.
 func (k Key) withWords() Key {
 	if len(k.Allowed) == 0 {
 		k.Allowed = k.Into.words
@@ -255,15 +258,15 @@ func (k Key) withWords() Key {
 	return k
 }
 
-// sortFamilies puts those with longer prefixes first.
+// sortFamilies puts families with longer prefixes first.
 func (c *Catalogue) sortFamilies() {
 	sort.SliceStable(c.families, func(a, b int) bool {
 		return len(c.keys[c.families[a]].Name) > len(c.keys[c.families[b]].Name)
 	})
 }
 
-// With is the catalogue with further keys that one configuration brings with it, such as those of its
-// transformations. Where it declares a key by that very name already, this stays.
+// With returns the catalogue with the further keys that one configuration brings with it, such as
+// those of its transformations. A key that the catalogue already declares by the same name stays.
 func (c *Catalogue) With(keys []Key) *Catalogue {
 	more := &Catalogue{keys: slices.Clone(c.keys), byName: maps.Clone(c.byName), byAlias: maps.Clone(c.byAlias),
 		families: slices.Clone(c.families), settings: c.settings}
@@ -311,8 +314,9 @@ func (c *Catalogue) Lookup(name string) (Key, bool) {
 	return Key{}, false
 }
 
-// Secret reports whether the value of a key must not be shown: its type is PASSWORD, or it is not declared by its own
-// name and looks like a secret, or nearly has the name of one: a slip must not show it.
+// Secret reports whether the value of a key must not be shown: its type is PASSWORD; or the key is
+// not declared by its own name and its name suggests a secret or is nearly that of one, so that a
+// typing error does not reveal it.
 func (c *Catalogue) Secret(name string) bool {
 	key, ok := c.Lookup(name)
 	if ok && !strings.HasSuffix(key.Name, "*") {

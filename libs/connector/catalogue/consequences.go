@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Effect is the kind of what a change of a configuration leads to.
+// Effect is the kind of a consequence.
 type Effect string
 
 const (
@@ -17,7 +17,7 @@ const (
 	PositionLost   Effect = "POSITION_LOST"
 	StreamStops    Effect = "STREAM_STOPS"
 	ReadAgain      Effect = "READ_AGAIN"
-	// NewTopics to TopicsRemoved say what is read or written elsewhere, newly, or no longer.
+	// NewTopics to NewTarget say what is read or written elsewhere, newly, or no longer.
 	NewTopics     Effect = "NEW_TOPICS"
 	NewOffsets    Effect = "NEW_OFFSETS"
 	TablesAdded   Effect = "TABLES_ADDED"
@@ -30,17 +30,17 @@ const (
 	KeysChange Effect = "KEYS_CHANGE"
 	// Guarantee concerns how often a row is delivered.
 	Guarantee Effect = "GUARANTEE"
-	// NoEffectYet says that the change counts later or not at all.
+	// NoEffectYet means that the change takes effect later or not at all.
 	NoEffectYet Effect = "NO_EFFECT_YET"
 )
 
-// Consequence is what a change of a key's value leads to, besides that the tasks start again.
+// Consequence is what a change of a key's value leads to, besides a restart of the tasks.
 type Consequence struct {
 	Effect Effect
 	// Doc says what happens and what to do about it, in sentences.
 	Doc string
-	// When reports whether the change leads to it, by what the catalogue's Reading makes of both configurations; see
-	// Case. If it is nil, any change of the value does.
+	// When reports whether the change leads to it, given both configurations as the catalogue's
+	// Reading reads them; see Case. If nil, any change of the value does.
 	When func(before, after any) bool
 	// Items is a condition on the items of the key's own list, such as Gains.
 	Items func(before, after []string) bool
@@ -57,8 +57,9 @@ type Following struct {
 	Keys []string
 }
 
-// Consequences are what a change from one configuration to another leads to, in the order of the keys' declaration.
-// What several keys lead to is there once. Setting a key to its default, or by another of its names, is no change.
+// Consequences returns what a change from one configuration to another leads to, in the order in
+// which the keys are declared. A consequence of several keys is listed once. Setting a key to its
+// default, or by another of its names, is no change.
 func (c *Catalogue) Consequences(before, after Values) []Following {
 	var all []Following
 	var was, is any
@@ -85,7 +86,7 @@ func (c *Catalogue) Consequences(before, after Values) []Following {
 	return all
 }
 
-// changes are the names of the key, or of the members of the family, whose values differ.
+// changes returns the name of the key, or the names of the family's members, whose values differ.
 func (k Key) changes(before, after Values) []string {
 	prefix, family := strings.CutSuffix(k.Name, "*")
 	if !family {
@@ -115,8 +116,8 @@ func (k Key) changes(before, after Values) []string {
 	})
 }
 
-// presenceCounts reports whether every consequence has a condition of its own, which may tell a default that is set
-// from one that is not.
+// presenceCounts reports whether every consequence has a condition of its own: such conditions may
+// distinguish a default that is set from one that is not.
 func (k Key) presenceCounts() bool {
 	return !slices.ContainsFunc(k.Consequences, func(c Consequence) bool { return c.When == nil && c.Items == nil })
 }

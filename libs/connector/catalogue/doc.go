@@ -7,6 +7,7 @@
 // New makes a Catalogue of the keys of a first, empty value; Parse checks a configuration and gives Values; Fill fills
 // the fields of another value from them. No key is read by its name, and no default is written twice.
 //
-// Guarantees. What the declaration and the field contradict each other in is an error of New, which a test of any
-// connector meets. Errors of values are Problems, which carry their key.
+// Guarantees. If a declaration contradicts the field that it fills, New returns an error, which any
+// test of the connector meets. Errors of values are Problems, which carry their key. A Catalogue
+// does not change after New and may be shared.
 package catalogue

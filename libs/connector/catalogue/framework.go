@@ -62,8 +62,8 @@ type Sink struct {
 	// Topics are those that are named, TopicsRegex a Java pattern of them.
 	Topics      []string
 	TopicsRegex string
-	// DeadLetterTopic is empty where there is none. DeadLetterReplication counts if ReplicationGiven, else the broker's
-	// default does.
+	// DeadLetterTopic is empty if there is none. DeadLetterReplication counts only if
+	// ReplicationGiven; otherwise the broker's default does.
 	DeadLetterTopic       string
 	DeadLetterReplication int16
 	ReplicationGiven      bool
@@ -182,7 +182,7 @@ func (s *Sink) Keys() []Key {
 	)
 }
 
-// leadingTo adds what changes of keys lead to.
+// leadingTo adds consequences to keys, by their names.
 func leadingTo(keys []Key, consequences map[string]Consequence) []Key {
 	for i, key := range keys {
 		if consequence, ok := consequences[key.Name]; ok {
@@ -290,7 +290,7 @@ func connectorsBoundary(value string) error {
 	return nil
 }
 
-// aliases checks a list of names of transformations, predicates or groups of topics.
+// aliases refuses a list of transformations, predicates or groups of topics that has a name twice.
 func aliases(list string) error {
 	names := Items(list)
 	for i, name := range names {
@@ -301,7 +301,7 @@ func aliases(list string) error {
 	return nil
 }
 
-// NotEmpty is the Check of a key whose value must say something, in Kafka's words.
+// NotEmpty is the Check of a key whose value must not be empty, in Kafka's words.
 func NotEmpty(text string) error {
 	if text == "" {
 		return Fault("String must be non-empty")
@@ -309,7 +309,7 @@ func NotEmpty(text string) error {
 	return nil
 }
 
-// NotBlank is the Check of a key whose value must say something, in Debezium's words.
+// NotBlank is the Check of a key whose value must not be blank, in Debezium's words.
 func NotBlank(text string) error {
 	if strings.TrimSpace(text) == "" {
 		return Fault("Must not be empty")
@@ -317,7 +317,7 @@ func NotBlank(text string) error {
 	return nil
 }
 
-// noClass is the fault of a class that is given and empty.
+// noClass is the fault of a class that is given as an empty text.
 const noClass = Fault("Class  could not be found.")
 
 func converter(class string) error {
@@ -336,11 +336,11 @@ func headerConverter(class string) error {
 	return err
 }
 
-// longestName is what the path of a request can hold, in bytes.
+// longestName is how long a name may be to fit into the path of a request, in bytes.
 const longestName = 4000
 
 // ConnectorName rejects names that cannot be part of a URL path or a log line, some of which Kafka
-// Connect takes all the same: it must be 1 to 4,000 bytes without control characters, "/" or
+// Connect accepts. A name has 1 to 4,000 bytes of UTF-8 without control characters, "/" or
 // surrounding spaces.
 func ConnectorName(name string) error {
 	switch {
@@ -400,12 +400,14 @@ func AtLeast(least int64) func(string) error {
 	}
 }
 
-// Positive refuses numbers below 1, and those that are not of the type, in Debezium's words.
+// Positive makes a Check that refuses numbers below 1, or outside the type's range, in Debezium's
+// words.
 func Positive(t Type) func(string) error {
 	return between(t, 1, Fault("A positive, non-zero "+t.word()+" value is expected"))
 }
 
-// NonNegative refuses numbers below 0, and those that are not of the type, in Debezium's words.
+// NonNegative makes a Check that refuses numbers below 0, or outside the type's range, in
+// Debezium's words.
 func NonNegative(t Type) func(string) error {
 	if t == Long {
 		return between(t, 0, "A non-negative long value is expected")
@@ -413,7 +415,8 @@ func NonNegative(t Type) func(string) error {
 	return between(t, 0, "An non-negative integer is expected")
 }
 
-// Fits refuses numbers that are not of the type, of a key that is declared as a wider one.
+// Fits makes a Check that refuses numbers outside the range of a type that is narrower than the
+// declared one.
 func Fits(t Type) func(string) error { return between(t, math.MinInt64, Fault(Field.wrongType(t))) }
 
 func (t Type) word() string {

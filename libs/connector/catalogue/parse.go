@@ -103,13 +103,13 @@ func hasProblem(problems []Problem, key string) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == key })
 }
 
-// place is where a key, as a configuration spells it, is declared.
+// place is the index of the declaration of a key, as a configuration spells it.
 func (c *Catalogue) place(name string) int {
 	key, _ := c.Lookup(name)
 	return slices.IndexFunc(c.keys, func(k Key) bool { return k.Name == key.Name })
 }
 
-// missing words the lack of a required value.
+// missing is the message about a required value that is not set.
 func (k Key) missing() string {
 	if k.Dialect == Field {
 		return fmt.Sprintf("The '%s' value is invalid: A value is required", k.Name)
@@ -117,7 +117,8 @@ func (k Key) missing() string {
 	return fmt.Sprintf("Missing required configuration \"%s\" which has no default value.", k.Name)
 }
 
-// isDefault reports whether a value asks for nothing: the default, and where there is none nothing at all.
+// isDefault reports whether a value asks for nothing special: it is the default, or blank if there
+// is none.
 func (k Key) isDefault(value string) bool {
 	value = strings.TrimSpace(value)
 	switch {
@@ -129,14 +130,15 @@ func (k Key) isDefault(value string) bool {
 	return strings.EqualFold(value, *k.Default)
 }
 
-// seen words the refusal of a reference whose value everybody would see.
+// seen is the message about a reference whose value everybody would see.
 func (k Key) seen(name, given string) string {
 	return fmt.Sprintf(
 		"Invalid value %s for configuration %s: this value %s what a reference stands for would be seen: write the names themselves",
 		abbreviate(given), name, k.SeenIn)
 }
 
-// invalid words a bad value as Kafka's ConfigException or Debezium's Field does, without showing secrets.
+// invalid is the message about a bad value, in the words of Kafka's ConfigException or Debezium's
+// Field, without secrets.
 func (k Key) invalid(name, given, resolved, problem string) string {
 	switch {
 	case given == resolved && k.Type != Password && k.Dialect == Field:
@@ -152,9 +154,9 @@ func (k Key) invalid(name, given, resolved, problem string) string {
 	return fmt.Sprintf("Invalid value %s for configuration %s: %s", abbreviate(MaskWithin(given)), name, problem)
 }
 
-// parsed is a value as whoever reads the key gets it. Kafka's ConfigDef trims values of every type
-// (ConfigDef.parseType); Debezium's Field takes texts and passwords as they stand, except those for
-// which there is a list.
+// parsed is a value as the readers of the key get it. Kafka's ConfigDef trims values of every type
+// (ConfigDef.parseType); Debezium's Field leaves texts and passwords as they are, unless there is a
+// list of allowed values.
 func (k Key) parsed(value string) string {
 	if k.Dialect == Passed || k.Dialect == Field && (k.Type == Password || k.Type == String && len(k.Allowed) == 0) {
 		return value
@@ -162,18 +164,19 @@ func (k Key) parsed(value string) string {
 	return Trimmed(value)
 }
 
-// Trimmed is a text without what Java's String.trim takes from its ends.
+// Trimmed is a text without what Java's String.trim removes from its ends.
 func Trimmed(text string) string {
 	return strings.TrimFunc(text, func(c rune) bool { return c <= ' ' })
 }
 
-// check says what is wrong with a value of a new configuration, or nothing.
+// check says what is wrong with a value of a new configuration; empty if nothing is.
 func (k Key) check(value string) string {
 	problem, _ := k.judge(value)
 	return problem
 }
 
-// checkStored says what is wrong with a value even if it was accepted before, or nothing.
+// checkStored says what is wrong with a value even in a configuration that was accepted before;
+// empty if nothing is.
 func (k Key) checkStored(value string) string {
 	problem, newly := k.judge(value)
 	if newly {
@@ -182,7 +185,8 @@ func (k Key) checkStored(value string) string {
 	return problem
 }
 
-// judge says what is wrong with a value, or nothing, and whether earlier versions took it.
+// judge says what is wrong with a value, and whether only new configurations are refused for it,
+// since earlier versions accepted it. problem is empty if nothing is wrong.
 func (k Key) judge(given string) (problem string, newly bool) {
 	value := k.parsed(given)
 	if k.Dialect == Passed {
@@ -207,13 +211,14 @@ func (k Key) judge(given string) (problem string, newly bool) {
 	return "", false
 }
 
-// newer is a fault that earlier versions did not see.
+// newer is a fault that earlier versions did not find.
 type newer struct{ error }
 
 func (n newer) Unwrap() error { return n.error }
 
-// Newly is a Check that earlier versions had not: new configurations are refused for it, and those
-// that were accepted before keep the value, with a warning. earlier are the checks that they had.
+// Newly makes a Check that earlier versions did not have: it refuses new configurations, while
+// those that were accepted before keep the value, with a warning. earlier are the checks that
+// already existed.
 func Newly(check func(string) error, earlier ...func(string) error) func(string) error {
 	return func(value string) error {
 		for _, had := range earlier {
@@ -244,7 +249,7 @@ func (t Type) takes(value string) bool {
 	return err == nil
 }
 
-// wrongType words a value that is not of a type.
+// wrongType is the message about a value that is not of a type.
 func (d Dialect) wrongType(t Type) string {
 	switch {
 	case d == Field && t == Boolean:
@@ -259,7 +264,7 @@ func (d Dialect) wrongType(t Type) string {
 	return "Not a number of type " + string(t)
 }
 
-// notAllowed words a value that is none of those accepted.
+// notAllowed is the message about a value that is not among those allowed.
 func (k Key) notAllowed() string {
 	allowed := strings.Join(k.Allowed, ", ")
 	switch {
@@ -286,7 +291,7 @@ func (k Key) hasMember(name string) bool {
 	return !family || slices.Contains(k.Members.Names, strings.TrimPrefix(name, prefix))
 }
 
-// unread words that nothing reads a name of a closed family.
+// unread is the message about a name of a closed family that nothing reads.
 func (c *Catalogue) unread(family Key, name string) string {
 	prefix := strings.TrimSuffix(family.Name, "*")
 	said := fmt.Sprintf("%s has no effect: no such setting is read.", abbreviate(name))
@@ -307,7 +312,8 @@ func (c *Catalogue) unread(family Key, name string) string {
 	return said
 }
 
-// slip is the member of a family that a name nearly is; empty if it is one, or like none.
+// slip returns the member of a family for which a name is probably a typing error; empty if it is a
+// member, or resembles none.
 func (k Key) slip(name string) string {
 	prefix, family := strings.CutSuffix(k.Name, "*")
 	member := strings.TrimPrefix(name, prefix)
@@ -337,7 +343,7 @@ func (c *Catalogue) spellings(yield func(string) bool) {
 	}
 }
 
-// longestReason bounds what a check says, in bytes, which quotes what was given in part.
+// longestReason bounds the message of a check in bytes, since it may quote what was given.
 const longestReason = 600
 
 // abbreviate keeps hostile input from flooding messages: at most 200 bytes are quoted.

@@ -22,12 +22,14 @@ type Part struct {
 	Version string
 	// Keys are its settings by their own names, without the prefix that a configuration gives them.
 	Keys []Key
-	// Hidden parts are taken and not listed, since the release that the others are of does not have them.
+	// Hidden parts are accepted but not listed, since the release of Kafka Connect or Debezium that
+	// the list is of does not have them.
 	Hidden bool
 }
 
-// Under are the keys of a part with the prefix that a configuration gives them, such as transforms.unwrap. Kafka
-// Connect takes an empty text for a value like another, which checks refuse where it is none.
+// Under returns the keys of a part with the prefix that a configuration gives them, such as
+// "transforms.unwrap.". They may be empty: Kafka Connect treats an empty text as a value, and
+// leaves it to the checks to refuse it.
 func Under(prefix string, keys []Key) []Key {
 	keys = slices.Clone(keys)
 	for i := range keys {
@@ -41,14 +43,14 @@ func Under(prefix string, keys []Key) []Key {
 	return keys
 }
 
-// Settings are those of a part, in the variables that its keys fill.
+// Settings are the settings of a part that were read into the variables of its keys.
 type Settings struct {
 	keys   []Key
 	values Values
 }
 
-// FillPart reads the settings of a part under a prefix into what its keys fill. What no key declares is left to others.
-// The error is the Problem that comes first.
+// FillPart reads the settings of a part, which are given under a prefix, into the variables of its
+// keys. Settings that no key declares are ignored. The error is the first Problem.
 func FillPart(prefix string, keys []Key, given map[string]string) (Settings, error) {
 	keys = Under(prefix, keys)
 	all, err := New(keys)
@@ -71,15 +73,17 @@ func FillPart(prefix string, keys []Key, given map[string]string) (Settings, err
 	return Settings{keys, values}, Fill(values, keys)
 }
 
-// Name is that of the key which fills a variable.
+// Name is the name of the key that fills a variable.
 func (s Settings) Name(into any) string { return Filling(s.keys, into).Name }
 
-// Refuse is the Problem of the key which fills a variable and whose value is wrong beside others.
+// Refuse returns the Problem of the key that fills a variable, for a value that is wrong in
+// combination with others.
 func (s Settings) Refuse(into any, said string) error {
 	return Filling(s.keys, into).refuse(s.values, said)
 }
 
-// Missing is the Problem of the key which fills a variable and must be set, though not always.
+// Missing returns the Problem of the key that fills a variable, for a value that is required in
+// this combination.
 func (s Settings) Missing(into any) error {
 	key := Filling(s.keys, into)
 	return Problem{Key: key.Name, Message: key.missing()}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// WriteReference writes the keys as a Markdown reference: one table a group, in the order of declaration, then the keys
-// that are declared but not supported, each with the reason.
+// WriteReference writes the keys as a reference in Markdown: a table for each group, in the order
+// of declaration, then the keys that are declared but not supported, each with the reason.
 func (c *Catalogue) WriteReference(w io.Writer) error {
 	var groups []string
 	members := map[string][]Key{}

@@ -8,15 +8,17 @@ import (
 	"github.com/calypso-cdc/calypso/libs/spelling"
 )
 
-// looksSecret finds a word of secrets in a key's name, however its parts are joined: private.key, private_key,
-// privateKey. It starts from the list of the Kafka UIs (kafbat's KafkaConfigSanitizer).
+// looksSecret finds a word that suggests a secret in a key's name, however its parts are joined:
+// private.key, private_key, privateKey. It extends the list of a Kafka UI (kafbat's
+// KafkaConfigSanitizer).
 var looksSecret = regexp.MustCompile(`(?i)` + secretWord + `|authorization|cookie|connection[._-]?string|` +
 	`jaas[._-]?config|[._-]bearer$|(?:^|[._-])pass(?:$|[._-])`)
 
-// secretWords are long enough that a word that is nearly one of them is hardly another one.
+// secretWords are words so long that a word which is nearly one of them is hardly a different one.
 var secretWords = []string{"password", "passphrase", "credential"}
 
-// SecretInName is what of a key's name is a secret, "" if nothing is: names of a few families have one.
+// SecretInName is the part of a key's name that is a secret, which the names of a few families
+// have; "" if there is none.
 func (c *Catalogue) SecretInName(name string) string {
 	key, ok := c.Lookup(name)
 	if !ok || key.Members.Secret == nil {
@@ -29,7 +31,7 @@ func (c *Catalogue) SecretInName(name string) string {
 	return found[len(found)-1]
 }
 
-// ShownName is a key's name as callers may see it: what of it is a secret, with which it ends, is masked.
+// ShownName is a key's name as callers may see it: a secret at its end is masked.
 func (c *Catalogue) ShownName(name string) string {
 	if secret := c.SecretInName(name); secret != "" {
 		return strings.TrimSuffix(name, secret) + Mask
@@ -37,7 +39,8 @@ func (c *Catalogue) ShownName(name string) string {
 	return name
 }
 
-// LooksSecret reports whether the name of an undeclared key suggests that its value is a secret, slips included.
+// LooksSecret reports whether the name of an undeclared key suggests that its value is a secret,
+// even if it is misspelt.
 func LooksSecret(name string) bool {
 	if looksSecret.MatchString(name) {
 		return true
@@ -47,7 +50,7 @@ func LooksSecret(name string) bool {
 			return true
 		}
 	}
-	// Of more than one word, so that a slip in one of them counts.
+	// This name has more than one word, so that it is compared as a whole.
 	jaas := name[max(0, strings.LastIndex(strings.ToLower(name), "sasl.")):]
 	return spelling.Nearest(jaas, slices.Values([]string{"sasl.jaas.config"})) != ""
 }

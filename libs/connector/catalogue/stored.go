@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// ParseStored is ParseResolved for a configuration that was accepted before: by an earlier version, which refused
-// less, or by Kafka Connect. A value that is refused today is read as what it meant then, where it meant something,
-// and a warning says how to write that.
+// ParseStored is ParseResolved for a configuration that was accepted before: by an earlier version,
+// which refused less, or by Kafka Connect. A value that is refused today is read as what it meant
+// then, if it meant anything, with a warning.
 func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Values, warnings, errors []Problem) {
 	given, resolved = maps.Clone(given), maps.Clone(resolved)
 	var outdated []Problem
@@ -50,15 +50,16 @@ func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Value
 	return values, append(outdated, warnings...), errors
 }
 
-// outdated is the warning of a value that new configurations may not have; said is what becomes of it.
+// outdated is the warning about a value that new configurations may not have; said says how the
+// value is read.
 func (k Key) outdated(name, given, resolved, problem, said string) Problem {
 	return Problem{Key: name, Outdated: true,
 		Message: fmt.Sprintf("%s. As the configuration was accepted before, %s; new ones with it are refused: change it.",
 			strings.TrimSuffix(k.invalid(name, given, resolved, problem), "."), said)}
 }
 
-// meant is what a value that is refused was taken for, nil for nothing, and the words for it; none where it was
-// refused always.
+// meant returns what a value that is refused today used to mean (nil: not set), and the words for
+// it. said is empty if the value was always refused.
 func (k Key) meant(value string) (meant *string, said string) {
 	value = k.parsed(value)
 	var most beyond

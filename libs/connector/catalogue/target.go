@@ -18,17 +18,17 @@ type Target struct {
 	fillGiven func(given bool)
 	// fillFamily reads the members of a family, by their names after its prefix.
 	fillFamily func(members map[string]string) error
-	// words are the only values taken, if there are some.
+	// words are the only values that are accepted; any if empty.
 	words []string
 	// into is the variable.
 	into any
-	// elsewhere says that there is no variable.
+	// elsewhere is true if there is no variable.
 	elsewhere bool
 	// types are those that the key may be declared as; any if empty.
 	types []Type
 }
 
-// Text is a target that takes the value as it is.
+// Text is a target that stores the value as it is.
 func Text[T ~string](into *T) Target {
 	return Target{into: into, fill: func(value string) error { *into = T(value); return nil }}
 }
@@ -41,7 +41,7 @@ func Flag(into *bool) Target {
 	}}
 }
 
-// Unless is a target for BOOLEAN whose variable is true where the value is false.
+// Unless is a target for BOOLEAN whose variable is true if the value is false.
 func Unless(into *bool) Target {
 	return Target{into: into, types: []Type{Boolean}, fill: func(value string) error {
 		*into = strings.EqualFold(strings.TrimSpace(value), "false")
@@ -72,13 +72,14 @@ func Milliseconds(into *time.Duration) Target {
 	}}
 }
 
-// Strings is a target that takes the items between commas, without spaces around them; empty ones are left out.
+// Strings is a target that stores the items of a list separated by commas, without spaces around
+// them and without empty ones.
 func Strings(into *[]string) Target {
 	return Target{into: into, fill: func(value string) error { *into = Named(value); return nil }}
 }
 
-// Read is a target that takes what parse makes of the value. A Problem says its key itself; any other error is about
-// this one.
+// Read is a target that stores what parse returns. If parse returns a Problem, that names its key;
+// any other error is about this key.
 func Read[T any](into *T, parse func(value string) (T, error)) Target {
 	return Target{into: into, fill: func(value string) error {
 		read, err := parse(value)
@@ -95,13 +96,14 @@ type Word[T any] struct {
 	Means T
 }
 
-// OneOf is a target that takes one of some words, in any case, for what they mean. The key allows no others.
+// OneOf is a target that accepts one of some words, in any case, and stores what it means. The key
+// allows no others.
 func OneOf[T any](into *T, words ...Word[T]) Target {
 	t := Target{into: into, types: []Type{String, Class}, fill: func(value string) error {
 		value = strings.TrimSpace(value)
 		at := slices.IndexFunc(words, func(w Word[T]) bool { return strings.EqualFold(w.Text, value) })
 		if at < 0 {
-			return fmt.Errorf("%q is none of the values that there are", abbreviate(value))
+			return fmt.Errorf("%q is not one of the allowed values", abbreviate(value))
 		}
 		*into = words[at].Means
 		return nil
@@ -121,8 +123,8 @@ func Choice[T ~string](into *T, words ...T) Target {
 	return OneOf(into, choices...)
 }
 
-// Family is a target for a key whose name ends in "*": what is set under its prefix, with the prefix cut off. Keys that
-// are declared by their own names are among it.
+// Family is a target for a key whose name ends in "*". It stores what is set under the prefix, with
+// the prefix cut off, including keys that are declared by their own names.
 func Family(into *map[string]string) Target {
 	return ReadFamily(into, func(members map[string]string) (map[string]string, error) { return members, nil })
 }
@@ -138,25 +140,26 @@ func ReadFamily[T any](into *T, parse func(members map[string]string) (T, error)
 	}}
 }
 
-// Given is a target that also notes whether the configuration sets the key, and it is not the default that counts.
+// Given is a target that also stores whether the configuration sets the key, so that its value is
+// not the default.
 func Given(given *bool, t Target) Target {
 	t.fillGiven = func(set bool) { *given = set }
 	return t
 }
 
-// Elsewhere is the target of a key that is accepted and that the connector's own settings do not hold: the runtime
-// reads it, or it makes no difference here, which its documentation says.
+// Elsewhere is the target of a key that is accepted but not stored in the connector's own settings:
+// the runtime reads it, or it makes no difference here, as its documentation says.
 func Elsewhere() Target {
 	return Target{elsewhere: true, fill: func(string) error { return nil }}
 }
 
-// Elsewhere reports whether it is that of Elsewhere.
+// Elsewhere reports whether the target was made by the function Elsewhere.
 func (t Target) Elsewhere() bool { return t.elsewhere }
 
-// Bound reports whether a target says what becomes of values.
+// Bound reports whether a target has been set.
 func (t Target) Bound() bool { return t.fill != nil || t.fillFamily != nil }
 
-// fits says what is wrong with the declaration of a key and its target together; nothing if nothing is.
+// fits returns how the declaration of a key contradicts its target; nil if it does not.
 func (k Key) fits() error {
 	_, family := strings.CutSuffix(k.Name, "*")
 	switch t := k.Into; {
@@ -172,9 +175,9 @@ func (k Key) fits() error {
 	return nil
 }
 
-// Fill fills the variables of keys with the values of a configuration, or their defaults; one whose key has neither
-// keeps what it has. Errors are Problems, joined in the order of the keys. A key that the values' catalogue does not
-// declare is a mistake of the program and panics.
+// Fill fills the variables of keys with the values of a configuration, or their defaults. A
+// variable whose key has neither keeps its value. Errors are Problems, joined in the order of the
+// keys. A key that the values' catalogue does not declare is a mistake of the program and panics.
 func Fill(v Values, keys []Key) error {
 	var faults []error
 	for _, key := range keys {
@@ -215,15 +218,16 @@ func (k Key) fill(v Values) error {
 	return Problemf(k.Name, "%s: %w", k.Name, err)
 }
 
-// refuse is the Problem of a value that cannot be read, or is wrong beside those of other keys: it is worded as that of
-// one that is wrong by itself.
+// refuse is the Problem of a value that cannot be read, or is wrong in combination with those of
+// other keys, in the words for a value that is wrong by itself.
 func (k Key) refuse(v Values, said string) Problem {
 	value, _ := v.lookup(k.Name)
 	return Problem{Key: k.Name, Message: k.invalid(k.Name, value, value, said)}
 }
 
-// Filling is the key among these that fills a variable: so a connector puts the keys of a library in their places among
-// its own. If there is none it panics, which is a mistake of the program.
+// Filling returns the key that fills a variable. A connector uses it to put the keys of a library
+// in their places among its own. It panics if there is none, since that is a mistake of the
+// program.
 func Filling(keys []Key, into any) Key {
 	at := slices.IndexFunc(keys, func(k Key) bool { return k.Into.into == into })
 	if at < 0 {
@@ -232,7 +236,8 @@ func Filling(keys []Key, into any) Key {
 	return keys[at]
 }
 
-// Named are the items of a list between its commas, without spaces around them and without empty ones.
+// Named returns the items of a list separated by commas, without spaces around them and without
+// empty ones.
 func Named(list string) []string {
 	var all []string
 	for item := range strings.SplitSeq(list, ",") {

@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// Values are the checked settings of one connector. They do not change and may be shared. A connector's own variables
-// are filled with them (see Fill); String and List are for those who know of a key no more than its name. Reading one
-// that the catalogue does not declare is a mistake of the program and panics.
+// Values are the checked settings of one connector. They do not change and may be shared. A
+// connector's own variables are filled with them (see Fill); String and List are for callers that
+// know nothing of a key but its name. They panic for a key that the catalogue does not declare,
+// since that is a mistake of the program.
 type Values struct {
 	catalogue *Catalogue
 	given     map[string]string // canonical name -> resolved value; unknown keys as given
 }
 
-// String is the value, else the default, else empty. It reads keys of every type.
+// String returns the value, else the default, else an empty text, for keys of every type.
 func (v Values) String(name string) string {
 	value, _ := v.lookup(name)
 	return value
@@ -38,7 +39,8 @@ func (v Values) List(name string) []string {
 	return Named(value)
 }
 
-// WithPrefix is what is set under a prefix, such as "transforms.unwrap.", with the prefix cut off.
+// WithPrefix returns what is set under a prefix, such as "transforms.unwrap.", with the prefix cut
+// off.
 func (v Values) WithPrefix(prefix string) map[string]string {
 	under := map[string]string{}
 	for name, value := range v.given {
@@ -49,14 +51,15 @@ func (v Values) WithPrefix(prefix string) map[string]string {
 	return under
 }
 
-// Without are the values as if some keys were not set.
+// Without returns the values as if some keys were not set.
 func (v Values) Without(keys map[string]bool) Values {
 	v.given = maps.Clone(v.given)
 	maps.DeleteFunc(v.given, func(key, _ string) bool { return keys[key] })
 	return v
 }
 
-// Raw is everything that is set, by present names, with references resolved: it may hold secrets.
+// Raw returns everything that is set, by present names, with references resolved: it may hold
+// secrets.
 func (v Values) Raw() map[string]string { return maps.Clone(v.given) }
 
 // GoString keeps secrets out of logs and of %#v; Format does so for every other verb.

@@ -9,21 +9,22 @@ import (
 // Mask stands for a secret wherever one would be shown.
 const Mask = "********"
 
-// secretWord is what a name has that stands for a secret: of JDBC (password, sslpassword), Kafka's JAAS, the
-// connection strings of Azure (AppKey, Application Key, AccountKey, SharedAccessKey) and of registries
-// (basic.auth.user.info).
+// secretWord matches the words by which names stand for secrets: in JDBC (password, sslpassword),
+// Kafka's JAAS, connection strings of Azure (AppKey, Application Key, AccountKey, SharedAccessKey)
+// and of registries (basic.auth.user.info).
 const secretWord = `(?:password|passwd|passcode|passphrase|pwd|secret|token|credentials?|user[._-]?info|` +
 	`(?:app|application|api|access|account|private|encryption)[ ._-]?key)`
 
-// secretName ends the name of a parameter whose value is a secret: of Azure's signed addresses too
-// (SharedAccessSignature, sig).
+// secretName matches the end of the name of a parameter whose value is a secret, including those of
+// Azure's signed addresses (SharedAccessSignature, sig).
 const secretName = `(?:` + secretWord + `|signature|\bsig|(?:\b|_)pass)`
 
-// secretQuery begins a parameter that is a secret within a URL, and elsewhere a word as any other: of Azure's functions
-// (code), and of Google (key).
+// secretQuery matches the beginning of a parameter that is a secret within a URL but an ordinary
+// word elsewhere: of Azure Functions (code), and of Google (key).
 const secretQuery = `[?&](?:code|key|auth)`
 
-// reference is a value that stands elsewhere, and hides nothing: ${file:/path:key}.
+// reference matches a reference to a value kept elsewhere, which need not be hidden:
+// ${file:/path:key}.
 const reference = `\$\{[^}]*\}`
 
 var (
@@ -51,10 +52,10 @@ var (
 	onlyReferences = regexp.MustCompile(`^(?:` + reference + `)+$`)
 )
 
-// authorities are the forms in which a secret stands before a host.
+// authorities match the forms in which a secret precedes a host.
 var authorities = []*regexp.Regexp{inURL, inAuthority}
 
-// named are the forms in which a secret has a name.
+// named match the forms in which a secret has a name.
 var named = []*regexp.Regexp{inParameter, inHeader, inBearer, inOwnHeader, inStatement}
 
 // MaskWithin hides the secrets within a text: passwords before hosts, and the values of parameters whose
@@ -82,7 +83,8 @@ func MaskWithin(text string) string {
 	return text
 }
 
-// SecretsWithin are the secrets that MaskWithin hides, as they stand there and as they are meant.
+// SecretsWithin returns the secrets that MaskWithin hides, as they are written in the text and
+// unescaped.
 func SecretsWithin(text string) []string {
 	var secrets []string
 	add := func(secret string) {

@@ -9,14 +9,15 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
 )
 
-// Classes are the connector classes of one fleet, by every name that selects one, and what reads their configurations.
+// Classes has the connector classes of one fleet, by every name that selects one, and reads their
+// configurations.
 type Classes struct {
 	references secret.References
 	list       []connector.Plugin
 	byName     map[string]connector.Plugin
 }
 
-// New makes them; references are those that configurations may have.
+// New makes the classes of a fleet; references says what configurations may refer to.
 func New(list []connector.Plugin, references secret.References) *Classes {
 	c := &Classes{references: references, list: slices.Clone(list), byName: map[string]connector.Plugin{}}
 	slices.SortFunc(c.list, func(a, b connector.Plugin) int { return strings.Compare(a.Class, b.Class) })
@@ -45,7 +46,7 @@ func (c *Classes) Named(name string) (connector.Plugin, bool) {
 	return found, len(matches) == 1
 }
 
-// Of is the plugin that a configuration selects.
+// Of finds the plugin that a configuration selects.
 func (c *Classes) Of(config map[string]string) (connector.Plugin, bool) {
 	class := strings.TrimSpace(config["connector.class"])
 	if class == "" {

@@ -5,6 +5,7 @@
 // many tasks it asks for and what the keys cannot say by themselves (Validate). One that was accepted before is Read:
 // values that are refused today mean what they meant then.
 //
-// Guarantees. Problems name their key and show no secret. Nothing connects to anything, but references read files.
-// Classes does not change after it was made, and may be used by any goroutine.
+// Guarantees. Problems name their key and show no secret. Nothing is connected to; resolving
+// references reads files. Classes do not change once they are made, and may be used by any
+// goroutine.
 package classes

@@ -36,8 +36,8 @@ func parseStored(p connector.Plugin, given, resolved map[string]string) (values 
 	return values, append(outdated, warnings...), append(problems, parts.Faults(plain)...)
 }
 
-// plainLists is a configuration without the lists of parts in which references stand, whose names would show what is
-// behind them.
+// plainLists is a configuration without those lists of parts that contain references, since the
+// names of keys would show what is behind them.
 func plainLists(given, resolved map[string]string) map[string]string {
 	plain := maps.Clone(resolved)
 	for _, list := range parts.Lists() {

@@ -15,7 +15,8 @@ type Stored struct {
 	Values   catalogue.Values
 	Secrets  secret.Values
 	Warnings []catalogue.Problem
-	// Faults are of references that cannot be resolved here; problems are why the values are not to be used.
+	// Faults are those of references that cannot be resolved here; Problems say why the values must
+	// not be used.
 	Faults   secret.Faults
 	Problems []catalogue.Problem
 }
@@ -52,8 +53,8 @@ func (c *Classes) StoredValues(plugin connector.Plugin, of state.Connector) cata
 	return values
 }
 
-// TaskCount is as recorded; a configuration that something else has written is asked now, and has one task if that
-// fails, which then says why.
+// TaskCount is the number of tasks as recorded. For a configuration that something else has
+// written, it is worked out now; if that fails it is 1, so that there is a task to report why.
 func (c *Classes) TaskCount(plugin connector.Plugin, of state.Connector) int {
 	if of.Tasks > 0 {
 		return of.Tasks
@@ -71,8 +72,8 @@ func (c *Classes) TaskCount(plugin connector.Plugin, of state.Connector) int {
 	return max(tasks, 1)
 }
 
-// Warnings are those of an accepted configuration that somebody should look at. References stay what they are: nobody
-// waits here for files.
+// Warnings returns the warnings about an accepted configuration that somebody should look at.
+// References are not resolved, so that no call waits for files.
 func (c *Classes) Warnings(plugin connector.Plugin, config map[string]string) []catalogue.Problem {
 	_, warnings, _ := parseStored(plugin, config, config)
 	warnings = slices.DeleteFunc(warnings, func(p catalogue.Problem) bool { return p.Harmless })

@@ -20,10 +20,9 @@ const (
 
 // Checked is the outcome of checking a configuration.
 type Checked struct {
-	// Config is as given, except for masks, which were replaced by what they stand for, and for the
-	// name.
+	// Config is the configuration as given, with masks replaced by what they stand for.
 	Config map[string]string
-	// Keys are those that the configuration can have.
+	// Keys are the keys that the configuration can have.
 	Keys               *catalogue.Catalogue
 	Values             catalogue.Values
 	Tasks              int
@@ -76,15 +75,15 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 	return result
 }
 
-// furtherProblems are those that the class finds in the keys that are well by themselves, while
-// others are not: so all are named at once, as Kafka Connect does. It may miss some.
+// furtherProblems finds what the class has to say about the remaining keys when some keys are wrong
+// by themselves, so that all problems are reported at once, as in Kafka Connect. It may miss some.
 func furtherProblems(plugin connector.Plugin, v catalogue.Values, found []catalogue.Problem, secrets secret.Values,
 	config map[string]string) (all []catalogue.Problem) {
 	wrong := map[string]bool{}
 	for _, problem := range found {
 		wrong[problem.Key] = true
 	}
-	err := contain.Call("check of what is well of a configuration", func() error {
+	err := contain.Call("check of the valid part of a configuration", func() error {
 		_, err := plugin.Tasks(v.Without(wrong))
 		return err
 	})
@@ -99,7 +98,7 @@ func furtherProblems(plugin connector.Plugin, v catalogue.Values, found []catalo
 	return all
 }
 
-// doubtfulReferences warns of what looks like a reference and is none.
+// doubtfulReferences warns of texts that look like references but are not.
 func doubtfulReferences(keys *catalogue.Catalogue, config map[string]string) (warnings []catalogue.Problem) {
 	shown := secret.ShownNames(keys, config)
 	for _, key := range slices.Sorted(maps.Keys(config)) {
@@ -111,8 +110,8 @@ func doubtfulReferences(keys *catalogue.Catalogue, config map[string]string) (wa
 	return warnings
 }
 
-// problemsOf are the faults that an error joins. Whatever says no key is about the number of tasks, for which the class
-// was asked.
+// problemsOf returns the Problems that an error joins. An error without a key is attributed to
+// tasks.max, since the class was asked for the number of tasks.
 func problemsOf(err error) []catalogue.Problem {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []catalogue.Problem
@@ -127,7 +126,8 @@ func problemsOf(err error) []catalogue.Problem {
 	return []catalogue.Problem{{Key: "tasks.max", Message: err.Error()}}
 }
 
-// tooLarge names the largest key of a configuration that is larger than allowed.
+// tooLarge returns the Problem of a configuration that is larger than allowed, with its largest
+// key; nil if it is not.
 func tooLarge(keys *catalogue.Catalogue, config map[string]string) *catalogue.Problem {
 	size, largest := 0, ""
 	for key, value := range config {

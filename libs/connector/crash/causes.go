@@ -22,23 +22,24 @@ const (
 	crashFrames = 12
 )
 
-// crash is an end of the worker's process that nobody asked for.
+// crash is an unexpected end of the worker's process.
 type crash struct {
 	At time.Time `json:"at"`
 	// Run is the run to blame (see runOf); empty if none can be. Named is set if the crash's own text names it.
 	Run   string `json:"run,omitempty"`
 	Named bool   `json:"named,omitempty"`
-	// Said is the first line and the top of the stack, or how memory was used.
+	// Said is the first line and the top of the stack, or says how memory was used.
 	Said string `json:"said"`
 	// Killed is set if the kernel ended the process for lack of memory, which left no text.
 	Killed bool `json:"killed,omitempty"`
 }
 
-// plan is how a worker starts its tasks after what happened to the processes before it.
+// plan says how a worker starts its tasks, given what ended the processes before it.
 type plan struct {
-	// oneByOne finds out whose start ends the process.
+	// oneByOne starts tasks one at a time, to find out whose start ends the process.
 	oneByOne bool
-	// quarantined are the runs that are not started by themselves, each with its last crash.
+	// quarantined are the runs that are only started if somebody asks for it, each with its last
+	// crash.
 	quarantined map[string]crash
 }
 
@@ -60,7 +61,7 @@ func planAfter(history []crash, crashed bool) plan {
 	return p
 }
 
-// RunOf names the runs of a task with one configuration.
+// RunOf is the name of the runs of a task with one configuration.
 func RunOf(id state.TaskID, generation int64) string { return fmt.Sprintf("%s@%d", id, generation) }
 
 // taskOfRun is the task of a run.
@@ -80,7 +81,7 @@ func crashOf(text, alone string, at time.Time) *crash {
 		return strings.HasPrefix(line, "goroutine ")
 	}); start >= 0 {
 		if found := labelled.FindStringSubmatch(lines[start]); found != nil && c.Said != outOfMemory {
-			// Whoever asks for memory when none is left is not who has it.
+			// The goroutine that asks for memory when none is left is not necessarily the one that holds it.
 			if run, err := strconv.Unquote(found[1]); err == nil {
 				c.Run, c.Named = run, true
 			}
@@ -119,5 +120,5 @@ func causeOf(text string) string {
 			return f.cause
 		}
 	}
-	return "a fatal error of Go's runtime, whose words are in the worker's log"
+	return "a fatal error of Go's runtime, whose message is in the worker's log"
 }

@@ -37,7 +37,8 @@ func (c *Journal) OneByOne() bool { return c.plan.oneByOne }
 // Watch writes down how the memory of this process is used, until ctx ends.
 func (c *Journal) Watch(ctx context.Context) { c.readings.keep(ctx) }
 
-// Holds notes that a run has begun whose task may count what it holds, until the returned function is called.
+// Holds registers the task of a run that begins, so that readings of memory include what it holds
+// (see Holder); end removes it again.
 func (c *Journal) Holds(run string, task connector.Task) (end func()) {
 	return c.readings.holds(run, task)
 }
@@ -52,8 +53,8 @@ type ledger struct {
 func (c *Journal) text() string { return filepath.Join(c.dir, "crash.txt") }
 func (c *Journal) path() string { return filepath.Join(c.dir, "crashes.json") }
 
-// Open reads in a folder of the worker's own what the last process left, and has this one leave why it ends. close is
-// for an end in good order.
+// Open reads what the last process left in a folder of the worker's own, and arranges that this
+// process leaves why it ends. close is to be called at an orderly end.
 func Open(dir string, logger *slog.Logger) (c *Journal, close func(), err error) {
 	c = &Journal{dir: dir, logger: logger}
 	said, release, err := contain.KeepCrash(c.text())
@@ -65,7 +66,7 @@ func Open(dir string, logger *slog.Logger) (c *Journal, close func(), err error)
 		err = json.Unmarshal(text, &c.ledger)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		logger.Warn("what ended the last processes of this worker cannot be read and is forgotten", "file",
+		logger.Warn("the record of what ended the last processes of this worker cannot be read and is dropped", "file",
 			c.path(), "err", err)
 		c.ledger = ledger{}
 	}
@@ -78,7 +79,7 @@ func Open(dir string, logger *slog.Logger) (c *Journal, close func(), err error)
 	}
 	if last != nil {
 		c.ledger.Crashes = append(c.ledger.Crashes, *last)
-		logger.Error("the last process of this worker did not end in good order", "run", last.Run, "err", last.Said)
+		logger.Error("the last process of this worker crashed", "run", last.Run, "err", last.Said)
 	}
 	c.ledger.Crashes = slices.DeleteFunc(c.ledger.Crashes,
 		func(one crash) bool { return time.Since(one.At) > crashMemory })
@@ -92,10 +93,11 @@ func Open(dir string, logger *slog.Logger) (c *Journal, close func(), err error)
 	}, nil
 }
 
-// save writes the file, or removes it if there is nothing to remember. c.mu is held, but when c is made.
+// save writes the file, or removes it if there is nothing to remember. The caller holds c.mu,
+// except in Open.
 func (c *Journal) save() {
 	if err := c.write(); err != nil {
-		c.logger.Warn("what this worker starts cannot be noted: a connector that ends the process may not be found", "file",
+		c.logger.Warn("cannot record which task is being started: a connector that crashes the process may not be identified", "file",
 			c.path(), "err", err)
 	}
 }
@@ -125,7 +127,7 @@ func (c *Journal) Alone(run string) {
 	c.save()
 }
 
-// Verdict says why a run is not to be started, or nothing.
+// Verdict says why a run must not be started; empty if it may be.
 func (c *Journal) Verdict(run string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,7 +145,7 @@ func (c *Journal) Verdict(run string) string {
 		crash.Said, more)
 }
 
-// Lift forgets what a run did that somebody starts nevertheless.
+// Lift ends the quarantine of a run, since somebody starts it nevertheless.
 func (c *Journal) Lift(run string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

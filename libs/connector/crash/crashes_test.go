@@ -67,7 +67,7 @@ func TestACrashIsReadFromWhatTheRuntimeWrites(t *testing.T) {
 			crash{Said: "fatal error: out of memory\nruntime.throw({0x1})\n\t/x.go:1\nruntime.mallocgc(0x1)\nmain.f()"}},
 		"another error of the runtime": {"goroutine 7 [running" + labels + "]:\nruntime.throw({0x1})\nmain.f()", "",
 			crash{Run: `o"rders-0@7`, Named: true,
-				Said: "a fatal error of Go's runtime, whose words are in the worker's log\nruntime.throw({0x1})\nmain.f()"}},
+				Said: "a fatal error of Go's runtime, whose message is in the worker's log\nruntime.throw({0x1})\nmain.f()"}},
 		"a signal": {"SIGSEGV: segmentation violation\nPC=0x1", "", crash{Said: "SIGSEGV: segmentation violation"}},
 	} {
 		got := crashOf(c.text, c.alone, time.Time{})

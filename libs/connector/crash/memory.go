@@ -29,27 +29,29 @@ const (
 	maxReading = 64 << 10
 )
 
-// Holder is a Task that counts what it holds in memory. A worker that ran out of memory finds by it who had most of it.
+// Holder is a Task that counts what it holds in memory. After a worker ran out of memory, this
+// shows which task held most.
 type Holder interface {
 	// Holds is how many bytes of what passes through the task it holds now. It is called by any goroutine, and is
 	// cheap.
 	Holds() int64
 }
 
-// held are the bytes that a run of a task holds.
+// held is how many bytes a run of a task holds.
 type held struct {
 	Run   string `json:"run"`
 	Bytes int64  `json:"bytes"`
 }
 
-// lastReading is what a process wrote last about its memory. One that ended in good order has left none.
+// lastReading is what a process last wrote about its memory. A process that ended in order has left
+// none.
 type lastReading struct {
 	memory.Reading
 	Held []held `json:"held,omitempty"`
 }
 
-// most is the run that held more than all others together, if that was much of what was used, to which memory comes
-// that nobody counts.
+// most is the run that held more than all others together, if that was more than a quarter of what
+// was used: there is also memory that nobody counts.
 func (r *lastReading) most() string {
 	if len(r.Held) == 0 {
 		return ""
@@ -64,7 +66,8 @@ func (r *lastReading) most() string {
 	return ""
 }
 
-// outOf says what is known of a process that the kernel ended. alone is the run that was being started alone.
+// outOf describes the crash of a process that the kernel ended. alone is the run that was being
+// started alone.
 func (r *lastReading) outOf(alone string, at time.Time) *crash {
 	const mega = 1 << 20
 	c := &crash{At: at, Run: cmp.Or(r.most(), alone), Killed: true,
@@ -78,7 +81,7 @@ func (r *lastReading) outOf(alone string, at time.Time) *crash {
 	return c
 }
 
-// readings looks at the memory of the worker and writes down what its successor is to know.
+// readings looks at the memory of the worker and writes down what the next process needs to know.
 type readings struct {
 	path   string
 	source *memory.Source
@@ -88,14 +91,14 @@ type readings struct {
 	holders map[string]Holder // by run; guarded by mu
 }
 
-// openReadings returns what the last process left of its memory if it ended for lack of it, and begins to read that
-// of this one.
+// openReadings returns the last process's reading if that process ended for lack of memory, and
+// prepares to read the memory of this one.
 func (c *Journal) openReadings() *lastReading {
 	path := filepath.Join(c.dir, "memory.json")
 	last := takeReading(path)
 	source, err := memory.Find("/")
 	if err != nil {
-		c.logger.Debug("a connector that uses up the memory will not be found", "err", err)
+		c.logger.Debug("a connector that uses up the memory cannot be identified", "err", err)
 		return nil
 	}
 	c.readings = &readings{path: path, source: source, logger: c.logger, holders: map[string]Holder{}}
@@ -106,7 +109,7 @@ func (c *Journal) openReadings() *lastReading {
 	return last
 }
 
-// takeReading reads what the last process left of its memory, and removes it; nil if it left nothing that can be read.
+// takeReading reads and removes the last process's reading; nil if it left none that can be read.
 func takeReading(path string) *lastReading {
 	file, err := os.Open(path)
 	if err != nil {
@@ -144,7 +147,7 @@ func (r *readings) keep(ctx context.Context) {
 	}
 	file, err := os.OpenFile(r.path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		r.logger.Warn("a connector that uses up the memory will not be found", "err", err)
+		r.logger.Warn("a connector that uses up the memory cannot be identified", "err", err)
 		return
 	}
 	defer os.Remove(r.path)

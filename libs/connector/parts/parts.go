@@ -13,10 +13,10 @@ import (
 
 var all = slices.Concat(transform.Parts(), converter.Parts())
 
-// All are the parts that there are.
+// All returns all parts.
 func All() []catalogue.Part { return all }
 
-// Find finds a part of one of the kinds by its class or a short name of that.
+// Find finds a part of one of the kinds by its class or a short form of the class's name.
 func Find(name string, kinds ...catalogue.Kind) (catalogue.Part, bool) {
 	for _, kind := range kinds {
 		full, ok := classname.Find(name, suffixes[kind], func(yield func(string) bool) {
@@ -44,14 +44,14 @@ type Use struct {
 	Kind  catalogue.Kind
 	// Prefix stands before the names of its keys: transforms.<alias>. or value.converter.
 	Prefix string
-	// Known is whether there is the class that the configuration names.
+	// Known is true if the class that the configuration names exists.
 	Known bool
 	catalogue.Part
 }
 
 const groups = "topic.creation.groups"
 
-// lists are the keys that list parts of a kind, whose keys begin with them.
+// lists are the keys that list the parts of a kind; the keys of a part begin with them.
 var lists = []struct {
 	key  string
 	kind catalogue.Kind
@@ -69,7 +69,8 @@ func Lists() []string {
 // maxUses is how many transformations, and how many predicates, are looked at.
 const maxUses = 100
 
-// Of are the parts that a configuration names, in Kafka Connect's order: transformations, predicates, converters.
+// Of returns the parts that a configuration names, in Kafka Connect's order: transformations,
+// predicates, converters.
 func Of(config map[string]string) []Use {
 	var uses []Use
 	add := func(alias, prefix, class string, kind catalogue.Kind) {
@@ -98,7 +99,7 @@ func Of(config map[string]string) []Use {
 	return uses
 }
 
-// Shown are the keys of a use as forms show them: its class, its settings, and how it is used.
+// Shown returns the keys of a use as forms show them: its class, its settings, and how it is used.
 func (u Use) Shown() []catalogue.Key {
 	if u.Alias == "" {
 		return u.Keys
@@ -107,7 +108,7 @@ func (u Use) Shown() []catalogue.Key {
 	return slices.Concat([]catalogue.Key{class}, u.Keys, others)
 }
 
-// keys are those that a use gives the configuration.
+// keys are the keys that a use adds to the configuration.
 func (u Use) keys() []catalogue.Key {
 	var keys []catalogue.Key
 	if u.Kind == catalogue.Transformation || u.Kind == catalogue.Predicate {
@@ -127,7 +128,7 @@ func (u Use) keys() []catalogue.Key {
 	return catalogue.Under(u.Prefix, keys)
 }
 
-// In is the catalogue with the keys of the parts that a configuration names.
+// In returns the catalogue with the keys of the parts that a configuration names.
 func In(keys *catalogue.Catalogue, config map[string]string) *catalogue.Catalogue {
 	var more []catalogue.Key
 	for _, use := range Of(config) {
@@ -139,7 +140,7 @@ func In(keys *catalogue.Catalogue, config map[string]string) *catalogue.Catalogu
 	return keys.With(more)
 }
 
-// topicSettings are Kafka's settings of topics, of which a group gives any to the topics that it is for.
+// topicSettings are Kafka's settings of topics; a group may give any of them to its topics.
 var topicSettings = []string{
 	"cleanup.policy", "compression.gzip.level", "compression.lz4.level", "compression.type", "compression.zstd.level",
 	"delete.retention.ms", "file.delete.delay.ms", "flush.messages", "flush.ms",
@@ -152,8 +153,9 @@ var topicSettings = []string{
 	"unclean.leader.election.enable",
 }
 
-// topicGroups are the keys of the groups of topics that a configuration lists, and of the group default; settings of
-// other groups are not read. What is no setting of topics is left to the brokers, who know theirs.
+// topicGroups are the keys of the groups of topics that a configuration lists, and of the group
+// default; settings of other groups are not read. Unknown settings of topics are left for the
+// brokers to judge.
 func topicGroups(config map[string]string) []catalogue.Key {
 	keys := []catalogue.Key{{Name: "topic.creation.*", Members: catalogue.Members{Only: true}}}
 	named := catalogue.Items(config[groups])
@@ -166,7 +168,7 @@ func topicGroups(config map[string]string) []catalogue.Key {
 	return keys
 }
 
-// Faults are those between the settings of the parts that a configuration names.
+// Faults returns the contradictions between the settings of the parts that a configuration names.
 func Faults(config map[string]string) []catalogue.Problem {
 	predicates := catalogue.Items(config[catalogue.PredicatesKey])
 	var faults []catalogue.Problem

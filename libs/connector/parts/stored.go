@@ -12,13 +12,13 @@ import (
 // Outdated is a setting that is refused today and was accepted before.
 type Outdated struct {
 	catalogue.Problem
-	// Meant is what it was taken for; empty for nothing.
+	// Meant is the value that it used to mean; empty if it was ignored.
 	Meant string
 }
 
-// Stored are the settings of parts in a configuration that was accepted before which are read as what they meant
-// then: lists that name something twice or nothing, the last part of a class within another, as Cast$Value, and
-// negate without a predicate.
+// Stored returns the settings of parts that new configurations may not have, but that are read as
+// what they used to mean in a configuration that was accepted before: lists with repeated or empty
+// names, an abbreviated name of a nested class such as Cast$Value, and negate without a predicate.
 func Stored(config map[string]string) (all []Outdated) {
 	config = maps.Clone(config)
 	for _, key := range Lists() {
@@ -51,7 +51,7 @@ func Stored(config map[string]string) (all []Outdated) {
 	return all
 }
 
-// distinct are the items of a list without those that are empty or were there before.
+// distinct returns the items of a list without empty and repeated ones.
 func distinct(items []string) (list []string) {
 	for _, item := range items {
 		if item != "" && !slices.Contains(list, item) {
@@ -61,7 +61,7 @@ func distinct(items []string) (list []string) {
 	return list
 }
 
-// within is the class within another whose last part this is, if it is that of one alone.
+// within finds the nested class whose abbreviated name this is; empty if there is none, or several.
 func within(name string, kind catalogue.Kind) (full string) {
 	if !strings.Contains(name, "$") || strings.Contains(name, ".") {
 		return ""

@@ -13,7 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
-// checkedTopic is the end of the name of a topic that is asked about and never made.
+// checkedTopic ends the name of a topic that is only asked about and never created.
 const checkedTopic = "calypso-check"
 
 // checkBroker looks at Kafka for a connector: whether it answers, what the worker may do there, and whether it knows
@@ -24,7 +24,7 @@ func (c *Checker) checkBroker(ctx context.Context, plugin connector.Plugin, v cl
 	metadata, err := c.store.Admin.BrokerMetadata(ctx)
 	if err != nil {
 		return []connector.Check{{Name: "kafka", Detail: fmt.Sprintf("the brokers do not answer: %v", err),
-			Remedy: "See that bootstrap-servers of the worker is right and that the brokers run."}}
+			Remedy: "Make sure that the worker's bootstrap-servers is right and that the brokers run."}}
 	}
 	checks := []connector.Check{{Name: "kafka", OK: true, Detail: fmt.Sprintf("%d brokers answer", len(metadata.Brokers))}}
 	rights, err := kafka.NewRights(c.store.Client)
@@ -44,8 +44,8 @@ func (c *Checker) checkBroker(ctx context.Context, plugin connector.Plugin, v cl
 	return append(append(checks, c.checkRights(ctx, rights, plugin.Type, v, used)...), c.checkHanging(ctx)...)
 }
 
-// checkCreation asks whether topics may be made whose names begin with a prefix. They may be there already, so
-// it stops nothing.
+// checkCreation asks whether topics whose names begin with a prefix may be created. It is never a
+// failure, since they may exist already.
 func (c *Checker) checkCreation(ctx context.Context, prefix string) connector.Check {
 	found := connector.Check{Name: "topic creation", OK: true, Detail: "topics may be made"}
 	err := kafka.TryTopic(ctx, c.store.Admin, prefix+checkedTopic, c.store.Config().ReplicationFactor)
@@ -62,7 +62,8 @@ func (c *Checker) checkCreation(ctx context.Context, prefix string) connector.Ch
 	return found
 }
 
-// checkTransactions looks for what brokers without transactions lack, and whether the worker may use them.
+// checkTransactions asks whether the brokers have transactions, and whether the worker may use
+// them.
 func (c *Checker) checkTransactions(ctx context.Context, rights *kafka.Rights, v classes.Checked) connector.Check {
 	found := connector.Check{Name: "kafka transactions", OK: true,
 		Detail: "the brokers have transactions: each change is written exactly once"}
@@ -100,14 +101,14 @@ func (c *Checker) checkTransactions(ctx context.Context, rights *kafka.Rights, v
 	return found
 }
 
-// answered reports whether an error is a broker's answer that stays.
+// answered reports whether an error is a broker's answer that trying again will not change.
 func answered(err error) bool {
 	_, ok := errors.AsType[*kerr.Error](err)
 	return ok && !kerr.IsRetriable(err)
 }
 
-// checkRights names each right that the worker lacks: without those on topics and groups that are known by name the
-// connector fails.
+// checkRights reports each right that the worker lacks. Missing rights on topics and groups that
+// are known by name are failures, since the connector could not run.
 func (c *Checker) checkRights(ctx context.Context, rights *kafka.Rights, kind connector.Type, v classes.Checked,
 	used connector.UsedTopics) []connector.Check {
 	var checks []connector.Check
@@ -166,8 +167,8 @@ func (c *Checker) checkRights(ctx context.Context, rights *kafka.Rights, kind co
 	return checks
 }
 
-// checkHanging looks for transactions in the workers' own topics that nobody will end; it is silent where brokers
-// cannot be asked.
+// checkHanging looks for transactions in the workers' own topics that nobody will end. It reports
+// nothing if the brokers cannot be asked.
 func (c *Checker) checkHanging(ctx context.Context) (checks []connector.Check) {
 	found, err := kafka.FindHanging(ctx, c.store.Admin, c.store.Config().InternalTopics()...)
 	if err != nil {

@@ -15,14 +15,14 @@ import (
 // maxChecks bounds how many checks may connect to sources and targets at the same time.
 const maxChecks = 4
 
-// toAnswer is kept of a caller's time for the answer's way.
+// toAnswer is how much of a caller's time is reserved for sending the answer.
 const toAnswer = time.Second
 
 // Config is what a checker is made from.
 type Config struct {
 	// WorkerID names the worker that looks.
 	WorkerID string
-	// Timeout bounds the look at a source or target, and StoreTimeout that at the brokers.
+	// Timeout bounds the checks of a source or target, and StoreTimeout those of the brokers.
 	Timeout, StoreTimeout time.Duration
 	Logger                *slog.Logger
 }
@@ -32,17 +32,18 @@ type Checker struct {
 	config  Config
 	store   *store.Store
 	classes *classes.Classes
-	// room is for the checks that may connect at the same time.
+	// room limits how many checks connect at the same time.
 	room chan struct{}
 }
 
-// New makes one.
+// New makes a checker.
 func New(config Config, store *store.Store, classes *classes.Classes) *Checker {
 	return &Checker{config: config, store: store, classes: classes, room: make(chan struct{}, maxChecks)}
 }
 
-// Check looks at Kafka, and then at the source or target. It ends before its caller's deadline: a server that does not
-// answer is a finding, which the caller would otherwise take for a worker that does not.
+// Check looks at Kafka, and then at the source or target. It ends before its caller's deadline, so
+// that a server that does not answer is reported as such, and the caller does not take it for a
+// worker that does not answer.
 func (c *Checker) Check(ctx context.Context, plugin connector.Plugin, v classes.Checked) []connector.Check {
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
@@ -71,7 +72,7 @@ func (c *Checker) checkPlugin(ctx context.Context, plugin connector.Plugin, v cl
 		Name: "answer in time",
 		Detail: fmt.Sprintf("the source or target could not be checked within %s",
 			time.Until(deadline).Round(100*time.Millisecond)),
-		Remedy: "See that the address is right and can be reached from worker " + c.config.WorkerID + ".",
+		Remedy: "Make sure that the address is right and can be reached from worker  " + c.config.WorkerID + ".",
 	}}
 	select {
 	case c.room <- struct{}{}:
@@ -85,7 +86,7 @@ func (c *Checker) checkPlugin(ctx context.Context, plugin connector.Plugin, v cl
 	}, func(err error) {
 		c.config.Logger.Error("the check of a configuration panicked", "class", plugin.Class, "err", err)
 		found <- []connector.Check{{Name: "check",
-			Detail: "the check failed by a fault of the connector; the worker's log says more"}}
+			Detail: "the check failed because of a fault in the connector; the worker's log says more"}}
 	})
 	select {
 	case checks := <-found:

@@ -13,15 +13,16 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// registryTimeout bounds the question to one registry.
+// registryTimeout bounds the check of one registry.
 const registryTimeout = 5 * time.Second
 
-// checkRegistries asks the schema registries of a connector's converters; there are none where no converter has one.
+// checkRegistries checks the schema registries of a connector's converters; converters without one
+// need no check.
 func (c *Checker) checkRegistries(ctx context.Context, plugin connector.Plugin, v classes.Checked) []connector.Check {
 	var all []connector.Check
 	for _, use := range []converter.Use{converter.Key, converter.Value} {
 		made, err := converter.New(use, v.Values.Raw())
-		if err != nil { // the configuration's own checks say so
+		if err != nil { // validation reports it
 			continue
 		}
 		if avro, ok := made.Converter.(*record.Avro); ok {
@@ -58,9 +59,9 @@ func (c *Checker) checkRegistry(ctx context.Context, prefix string, registry *re
 			"Set %[1]s.basic.auth.user.info to user:password, or give that user the right to read (and for a source to register) schemas.", prefix)
 	case other, banner.Wrong(err):
 		found.Remedy = fmt.Sprintf(
-			"Set %s.schema.registry.url to the address of the registry, http(s)://host:port, which is port 8081 by default, with the path that it is under, if it is.", prefix)
+			"Set %s.schema.registry.url to the address of the registry, http(s)://host:port (8081 by default), with its path if it has one.", prefix)
 	default:
-		found.Remedy = fmt.Sprintf("See that %s.schema.registry.url is right, and that the registry runs and can be reached from worker %s.",
+		found.Remedy = fmt.Sprintf("Make sure that %s.schema.registry.url is right, and that the registry runs and can be reached from worker %s.",
 			prefix, c.config.WorkerID)
 	}
 	return found

@@ -11,17 +11,17 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/state"
 )
 
-// fleetBalancer is the group protocol of a fleet: cooperative, so that only tasks that move are stopped, and aware of
-// the number of tasks a partition stands for. The member that the group made its leader decides, from its own view of
-// the config topic.
+// fleetBalancer is the group protocol of a fleet: cooperative, so that only tasks that move are
+// stopped, and aware of how many tasks a partition stands for. The group's leader decides, from its
+// own view of the config topic.
 type fleetBalancer struct {
 	kgo.GroupBalancer // metadata, encoding and cooperation are those of cooperative-sticky
 	topic             string
 	loads             func() []state.Load
 
 	mu sync.Mutex
-	// decided is what this worker has decided as the leader since the last assignment, and plan what holds now if it is
-	// the leader; nil if it is not.
+	// decided is what this worker, as the leader, has decided since the last assignment; plan is the
+	// assignment in force. Both are nil if it is not the leader.
 	decided, plan map[string][]int32
 }
 
@@ -51,7 +51,7 @@ func (f *fleetBalancer) Balance(group *kgo.ConsumerBalancer, topics map[string]i
 				continue
 			}
 			for _, partition := range claim.Partitions {
-				// A member that missed rebalances may claim what others have got since.
+				// A member that missed rebalances may claim partitions that others were given since.
 				if _, claimed := owners[partition]; !claimed || claims.Generation > generations[partition] {
 					owners[partition], generations[partition] = member.MemberID, claims.Generation
 				}
@@ -74,7 +74,7 @@ func (f *fleetBalancer) Balance(group *kgo.ConsumerBalancer, topics map[string]i
 	return plan
 }
 
-// assigned is called after each rebalance: who decided it is the leader now.
+// assigned is called after each rebalance: the member that decided it is the leader now.
 func (f *fleetBalancer) assigned() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

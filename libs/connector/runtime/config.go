@@ -20,25 +20,26 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
-// Settings are what an operator says of a worker: flags and environment variables of the binaries of both fleets (see
-// package config). Zero fields take the declared defaults.
+// Settings are what an operator sets for a worker: flags and environment variables of the binaries
+// of both fleets (see package config). Zero fields take the declared defaults.
 type Settings struct {
 	// WorkerID is unique in the fleet.
 	WorkerID string `name:"worker-id" env:"WORKER_ID" help:"Name of this worker in status, as host:port; the gRPC address if empty."`
-	// The topics are shared by all fleets and made if they are missing; that of schemas by tasks, when they first need
-	// it, with one partition.
+	// The topics are shared by all fleets and created if they are missing. SchemasTopic is created by
+	// tasks when they first need it, with one partition.
 	ConfigTopic  string `name:"config-topic" env:"CONFIG_TOPIC" default:"calypso-configs" help:"Compacted topic of configurations."`
 	StatusTopic  string `name:"status-topic" env:"STATUS_TOPIC" default:"calypso-status" help:"Compacted topic of states."`
 	OffsetsTopic string `name:"offsets-topic" env:"OFFSETS_TOPIC" default:"calypso-offsets" help:"Compacted topic of source offsets."`
 	SchemasTopic string `name:"schemas-topic" env:"SCHEMAS_TOPIC" default:"calypso-schemas" help:"Compacted topic of the versions of captured tables."`
 
-	ReplicationFactor int16 `name:"replication-factor" env:"REPLICATION_FACTOR" default:"-1" help:"Replication factor of these topics when they are made; -1 is the broker's default."`
+	ReplicationFactor int16 `name:"replication-factor" env:"REPLICATION_FACTOR" default:"-1" help:"Replication factor of these topics when they are created; -1 is the broker's default."`
 	Secrets           secret.Settings
-	// CrashDir must outlive the process, or a connector that ends it again and again is not found.
-	CrashDir string `name:"crash-dir" env:"CRASH_DIR" help:"Folder that outlives the process, in which the worker keeps what its process ended of; the system's folder of temporary files if empty."`
+	// CrashDir must outlive the process, or a connector that crashes it again and again cannot be
+	// identified.
+	CrashDir string `name:"crash-dir" env:"CRASH_DIR" help:"Folder that outlives the process, in which the worker records what ended its process; the system's folder for temporary files if empty."`
 }
 
-// Config is what a worker is made from. Zero fields take the defaults that their comments name.
+// Config is the configuration of a worker. Zero fields take the defaults that their comments name.
 type Config struct {
 	Settings
 	// Kafka are the options that every client of this worker connects with: brokers, TLS, SASL, client id, logger. It
@@ -49,14 +50,16 @@ type Config struct {
 	// Plugins are the connector classes that this fleet runs. Connectors of other classes are left to other fleets.
 	Plugins []connector.Plugin
 
-	// TimelineTopic keeps who did what; "calypso-timeline" by default. It is made when it is first needed.
+	// TimelineTopic keeps who did what; "calypso-timeline" by default. It is created when it is first
+	// needed.
 	TimelineTopic string
-	// Partitions of the config topic when it is made, 24 by default: the most workers that a fleet can spread tasks
-	// over. Status and offsets topics are made with as many.
+	// Partitions is how many partitions the config topic is created with, 24 by default: the most
+	// workers over which a fleet can spread its tasks. Status and offsets topics are created with as
+	// many.
 	Partitions int32
 
-	// SessionTimeout is after how long without a sign of life a worker's tasks go to others, 6 s by default (the least
-	// that Kafka brokers allow by default).
+	// SessionTimeout is how long a worker may show no sign of life before its tasks go to others, 6 s
+	// by default (the least that Kafka brokers allow by default).
 	SessionTimeout time.Duration
 	// HandoverTimeout bounds how long a task may take to stop when it moves to another worker, 20 s by default; a task
 	// that takes longer is left behind, fenced by its successor.
@@ -69,12 +72,12 @@ type Config struct {
 	// default.
 	AloneFor time.Duration
 
-	// Logger is slog.Default and Meter records nothing if nil.
+	// Logger is slog.Default if nil; Meter records nothing if nil.
 	Logger *slog.Logger
 	Meter  metric.Meter
 }
 
-// store is the configuration's part that the store is made from.
+// store is the part of the configuration from which the store is made.
 func (c *Config) store(reach *kafka.Reach, meters *kafka.Meters) store.Config {
 	return store.Config{
 		Kafka: c.Kafka, Partitions: c.Partitions, ReplicationFactor: c.ReplicationFactor, Timeout: c.StoreTimeout,
@@ -119,7 +122,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Validate joins all faults of a configuration with its defaults filled in.
+// Validate joins all faults of a configuration whose defaults are filled in.
 func (c Config) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }

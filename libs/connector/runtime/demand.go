@@ -6,7 +6,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/store"
 )
 
-// wanted is what the configurations ask of this fleet, by connector.
+// wanted is what the configurations demand of this fleet, by connector.
 func wanted(store *store.Store, classes *classes.Classes) map[string]state.Wanted {
 	connectors := map[string]state.Wanted{}
 	for _, c := range store.Connectors() {

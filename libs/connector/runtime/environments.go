@@ -13,13 +13,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/store"
 )
 
-// environments makes what tasks are given.
+// environments makes the environments of tasks.
 type environments struct {
 	config *Config
 	store  *store.Store
 }
 
-// of is the environment of a task of a connector that has a number of tasks.
+// of makes the environment of one of the tasks of a connector.
 func (e *environments) of(id state.TaskID, tasks int, secrets secret.Values) connector.TaskEnv {
 	logger := slog.New(secret.NewHandler(e.config.Logger.Handler(), secrets)).With("connector", id.Connector,
 		"task", id.Task)

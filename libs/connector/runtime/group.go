@@ -15,7 +15,7 @@ type owner interface {
 	// partitionsRevoked returns when the tasks of the partitions have ended, or after the handover timeout; only then
 	// does another worker get them.
 	partitionsRevoked(partitions []int32)
-	// partitionsLost says that others may hold the partitions already.
+	// partitionsLost is called when others may hold the partitions already.
 	partitionsLost(partitions []int32)
 }
 
@@ -23,8 +23,8 @@ type owner interface {
 // of the config topic among the members, as the balancer decides; nothing is ever consumed through the group. Closing
 // the client hands everything over.
 //
-// A member that cannot reach Kafka for the session timeout loses its partitions at the broker; the lease that hooks
-// into the client tells when that may be.
+// A member that cannot reach Kafka for the session timeout loses its partitions at the broker; the
+// lease, which hooks into the client, knows when that may have happened.
 func joinGroup(config *Config, owner owner, balancer *fleetBalancer, hooks ...kgo.Hook) (*kgo.Client, error) {
 	topic := config.ConfigTopic
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, config.Kafka...),
@@ -67,7 +67,8 @@ func (m *membership) String() string {
 	return "it has not joined yet"
 }
 
-// follow keeps to what the group's session comes to until ctx ends. Nothing is fetched; polling only surfaces errors.
+// follow keeps track of the group's session until ctx ends. Nothing is fetched; polling only
+// surfaces errors.
 func (m *membership) follow(ctx context.Context, group *kgo.Client, config *Config) {
 	for ctx.Err() == nil {
 		group.PollFetches(ctx).EachError(func(_ string, _ int32, err error) {

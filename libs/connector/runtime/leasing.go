@@ -10,7 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/state"
 )
 
-// leasing keeps the lease by what the group's client says of its requests.
+// leasing updates the lease from what the group's client reports about its requests.
 type leasing struct {
 	now func() time.Time
 

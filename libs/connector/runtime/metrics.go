@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// workerMetrics are the numbers of the runtime itself; what moves through a task is the task's to count.
+// workerMetrics are the metrics of the runtime itself; tasks count what passes through them.
 type workerMetrics struct {
 	running    metric.Int64UpDownCounter
 	starts     metric.Int64Counter

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// checkLease stops everything when the lease has ended, and goes on if it is renewed and nothing was taken away.
+// checkLease stops all tasks when the lease has ended, and starts them again if it is renewed and
+// no partition was taken away.
 func (s *supervisor) checkLease() {
 	leased := !s.lease.expired()
 	if leased == s.leased {
@@ -30,8 +31,9 @@ func (s *supervisor) checkLease() {
 	s.act(s.lifecycle.Lost(partitions))
 }
 
-// everyPartition is what is watched while nobody says whose is what: the worker that had a connector may have ended
-// since, or know nothing, as one that was started while Kafka was away.
+// everyPartition is what a worker watches while the group does not assign partitions: the worker
+// that had a connector may have ended since, or may know nothing, having been started while Kafka
+// was away.
 func (s *supervisor) everyPartition() map[int32]bool {
 	all := map[int32]bool{}
 	for partition := range s.store.ConfigPartitions() {

@@ -12,8 +12,8 @@ import (
 // retryInterval is how often the same error is logged again while a task keeps retrying.
 const retryInterval = 30 * time.Second
 
-// retryReporter logs what a task retries: a new error at once, the same one every retryInterval with the number of
-// attempts since, and that it works again.
+// retryReporter logs what a task retries: a new error at once, the same one every retryInterval
+// with the number of attempts, and success when it works again.
 type retryReporter struct {
 	logger  *slog.Logger
 	secrets secret.Values

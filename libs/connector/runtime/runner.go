@@ -18,8 +18,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
-// errTaskEnded is why a task failed that stopped without being told to and without an error.
-var errTaskEnded = errors.New("the task ended by itself; this is a fault of the connector, restart it")
+// errTaskEnded is the failure of a task that returned without an error although it was not told to
+// stop.
+var errTaskEnded = errors.New("the task ended by itself, which is a fault in the connector: restart it")
 
 // runner runs tasks, each in a goroutine of its own.
 type runner struct {
@@ -30,14 +31,14 @@ type runner struct {
 	environments *environments
 	metrics      *workerMetrics
 	turns        *turns
-	// crashes is what ended this worker's last processes.
+	// crashes knows what ended this worker's last processes.
 	crashes *crash.Journal
-	// runs are those that have not ended, and the watches over their ends.
+	// runs waits for the runs that have not ended, and for the watches over their ends.
 	runs contain.Waiting
 }
 
-// start runs a task until ctx ends, and then calls ended once, with why the task failed, if it did.
-// A connector that is no longer known is not run.
+// start runs a task until ctx ends, and then calls ended once, with the reason if the task failed,
+// else with an empty text. A task whose connector no longer exists is not run.
 func (r *runner) start(ctx context.Context, c state.Connector, a state.Action, ended func(trace string)) {
 	r.runs.Go("run of a task", func() {
 		plugin, ok := r.classes.Of(c.Config)
@@ -64,8 +65,8 @@ func (r *runner) start(ctx context.Context, c state.Connector, a state.Action, e
 	})
 }
 
-// run runs one task until ctx ends and says why it failed, if it did: the text that /status shows as trace. Secrets
-// of the configuration are taken out of it.
+// run runs one task until ctx ends. It returns why the task failed, without secrets, which is the
+// text that /status shows as trace; empty if it did not fail.
 func (r *runner) run(ctx context.Context, plugin connector.Plugin, c state.Connector, id state.TaskID,
 	run string) (trace string) {
 	logger := r.logger.With("connector", id.Connector, "task", id.Task)
@@ -124,8 +125,8 @@ func (r *runner) run(ctx context.Context, plugin connector.Plugin, c state.Conne
 	return fail(err)
 }
 
-// quarantined says why a task is not to be started with a configuration, although it is wanted, or nothing. Whichever
-// worker found that out, all keep to what the status says.
+// quarantined says why a task must not be started with a configuration although it is wanted; empty
+// if it may be. All workers respect a quarantine in the status topic, whichever of them imposed it.
 func (r *runner) quarantined(id state.TaskID, generation int64) string {
 	if said := r.store.StatusesOf(id.Connector).Tasks[id.Task]; said.Quarantined && said.Generation == generation {
 		return said.Trace
@@ -161,7 +162,7 @@ func (r *runner) await() {
 }
 
 func (r *runner) failed(err error) {
-	r.logger.Error("what goes with the run of a task failed", "err", err)
+	r.logger.Error("a helper of a task's run failed", "err", err)
 }
 
 func joinProblems(problems []catalogue.Problem) string {

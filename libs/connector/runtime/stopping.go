@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// stopNotice is after how long a task that was told to stop and has not ended is reported,
-	// stopReminder how often that is repeated.
+	// stopNotice is how long a task that was told to stop may take before that is reported,
+	// stopReminder how often the report is repeated.
 	stopNotice   = 5 * time.Second
 	stopReminder = 30 * time.Second
 )
 
-// doing is what a task says that it is about (TaskEnv.Doing).
+// doing is what a task says that it is working on (TaskEnv.Doing).
 type doing struct{ what atomic.Pointer[string] }
 
 func (d *doing) set(what string) { d.what.Store(&what) }
@@ -28,7 +28,8 @@ func (d *doing) String() string {
 	return "what was under way"
 }
 
-// watchStop says what a task waits for that was told to stop and has not ended; it returns when ended is closed.
+// watchStop reports what a task waits for if it was told to stop and has not ended; it returns when
+// ended is closed.
 func (r *runner) watchStop(ctx context.Context, id state.TaskID, task *doing, ended <-chan struct{}) {
 	select {
 	case <-ctx.Done():

@@ -15,8 +15,9 @@ import (
 // sweepInterval is how often a worker compares the status topic with what it runs.
 const sweepInterval = 2 * time.Second
 
-// supervisor holds this worker's share of the tasks: it tells the life cycle what happened, one thing after the other,
-// and does what the life cycle decides. Whatever happens elsewhere comes to it as an event (do).
+// supervisor manages this worker's share of the tasks: it tells the life cycle what happened, one
+// thing after the other, and does what the life cycle decides. What happens in other goroutines
+// comes to it as events (do).
 type supervisor struct {
 	config     *Config
 	logger     *slog.Logger
@@ -31,10 +32,11 @@ type supervisor struct {
 	done   chan struct{}
 
 	lifecycle *state.Lifecycle
-	// assigned are the partitions that the group gave to this worker; the life cycle holds them while the lease lasts.
+	// assigned are the partitions that the group gave to this worker; the life cycle counts them as
+	// held while the lease lasts.
 	assigned map[int32]bool
-	// watched are the partitions in which this worker looks after what does not run: its own, and
-	// all while Kafka is away and nobody gives any.
+	// watched are the partitions whose idle connectors this worker reports (Idle): its own, or all
+	// while Kafka is away and no partitions are assigned.
 	watched   map[int32]bool
 	leased    bool
 	cancels   map[state.TaskID]context.CancelFunc
@@ -44,13 +46,13 @@ type supervisor struct {
 	idle atomic.Pointer[[]string]
 }
 
-// handover waits for the tasks of partitions to end.
+// handover waits for the tasks of revoked partitions to end; done is closed then.
 type handover struct {
 	partitions []int32
 	done       chan struct{}
 }
 
-// newSupervisor makes one for a store that was read.
+// newSupervisor makes a supervisor; the store must have been read.
 func newSupervisor(config *Config, store *store.Store, classes *classes.Classes, runner *runner, lease *leasing,
 	membership *membership) *supervisor {
 	s := &supervisor{
@@ -77,11 +79,11 @@ func (s *supervisor) loop(ctx context.Context) {
 	defer close(s.done)
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
-	configured := int64(-1) // the change of the configurations that was seen last
+	configured := int64(-1) // the last change of configurations that was seen
 	for {
 		changed, latest := s.store.Changes()
 		s.turn(func() {
-			// Statuses change far more often, and each once a task.
+			// Only then: statuses change far more often, at least once for each task.
 			if latest != configured {
 				configured = latest
 				s.act(s.lifecycle.Configured(wanted(s.store, s.classes)))
@@ -104,7 +106,7 @@ func (s *supervisor) loop(ctx context.Context) {
 	}
 }
 
-// turn does one thing on the loop; the next turn goes on after a panic.
+// turn runs one function on the loop; a panic ends only that turn.
 func (s *supervisor) turn(do func()) { contain.Run("turn of the life cycle", do, s.turnFailed) }
 
 func (s *supervisor) turnFailed(err error) {
@@ -174,7 +176,7 @@ func (s *supervisor) statusOf(a state.Action) state.StatusRecord {
 	return status
 }
 
-// sweep corrects the status topic, once all that this worker has said is in it.
+// sweep corrects the status topic, once everything that this worker reported is in it.
 func (s *supervisor) sweep() {
 	if !s.store.Settled() {
 		return

@@ -9,21 +9,23 @@ import (
 )
 
 const (
-	// startsAtOnce is how many tasks may be starting at the same time. A worker that takes over the tasks of another
-	// would else do for all of them at once what costs most, connecting, reading catalogs and positions, and do
-	// nothing else for as long.
+	// startsAtOnce is how many tasks may be starting at the same time. Otherwise a worker that takes
+	// over the tasks of another would connect, and read catalogs and positions, for all of them at
+	// once, and do nothing else meanwhile.
 	startsAtOnce = 8
-	// turnTime is for how long a start counts at most, so that servers that do not answer hold up nobody else's.
+	// turnTime is how long a start may keep its turn, so that a server that does not answer does not
+	// hold up other tasks.
 	turnTime = time.Second
-	// oneByOneFor is for how long tasks start one by one at most.
+	// oneByOneFor is how long tasks start one by one at most.
 	oneByOneFor = 5 * time.Minute
 )
 
 // turns gives tasks their turns to start, in the order in which they come.
 type turns struct {
 	room chan struct{}
-	// alone has room for the one task that starts alone until a time. note gets its run, and an
-	// empty text when its turn is over. It is nil if none starts alone.
+	// alone has room for one task; it is nil if tasks need not start one by one. note gets the run of
+	// the task that starts, and an empty text when its turn is over. Each turn lasts for each; from
+	// until on, tasks start together again.
 	alone chan struct{}
 	note  func(run string)
 	each  time.Duration
@@ -32,7 +34,8 @@ type turns struct {
 
 func newTurns() *turns { return &turns{room: make(chan struct{}, startsAtOnce)} }
 
-// oneByOne lets tasks start one by one for a while, each with a time of its own, which is shorter if there are many.
+// oneByOne makes tasks start one by one for a while. Each is watched for each, or for less if there
+// are many.
 func (t *turns) oneByOne(tasks int, each time.Duration, note func(run string)) {
 	t.alone, t.note = make(chan struct{}, 1), note
 	t.each, t.until = min(each, oneByOneFor/time.Duration(max(tasks, 1))), time.Now().Add(oneByOneFor)
@@ -58,8 +61,8 @@ func (t *turns) take(ctx context.Context, run string, failed func(error)) (done 
 	}, nil
 }
 
-// takeAlone waits until no other start is being watched. The watch goes on after the task has started, and may
-// outlast it.
+// takeAlone waits until no other start is being watched. The watch goes on after the task has
+// started, and may outlast the task.
 func (t *turns) takeAlone(ctx context.Context, run string, failed func(error)) error {
 	select {
 	case t.alone <- struct{}{}:

@@ -19,12 +19,12 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
-// offsetsInterval is how often a worker reads on in the offsets topic once one of its tasks has read it: those that it
-// takes over then find little left to read.
+// offsetsInterval is how often a worker reads on in the offsets topic once one of its tasks has
+// read it, so that tasks that it takes over find little left to read.
 const offsetsInterval = time.Minute
 
-// Worker is one member of a fleet. It follows the store, holds a share of the tasks and runs them. Make it with
-// NewWorker, serve its API and call Run once.
+// Worker is one member of a fleet. It follows the store, holds a share of the tasks and runs them.
+// Make it with New, serve its API (package api) and call Run once.
 type Worker struct {
 	config       *Config
 	logger       *slog.Logger
@@ -33,7 +33,7 @@ type Worker struct {
 	environments *environments
 	metrics      *workerMetrics
 	membership   membership
-	// supervisor is there once the store was read.
+	// supervisor is nil until the store was read.
 	supervisor atomic.Pointer[supervisor]
 }
 
@@ -71,13 +71,14 @@ func New(config Config) (*Worker, error) {
 // Config is the worker's configuration with its defaults.
 func (w *Worker) Config() Config { return *w.config }
 
-// Store is what the fleet knows.
+// Store returns what the fleet keeps in Kafka.
 func (w *Worker) Store() *store.Store { return w.store }
 
-// Classes are those of the fleet.
+// Classes returns the connector classes of the fleet.
 func (w *Worker) Classes() *classes.Classes { return w.classes }
 
-// TaskEnv is what a task of a connector would be given on this worker, whether or not it runs here.
+// TaskEnv returns what a task of a connector would be given on this worker, whether or not it runs
+// here.
 func (w *Worker) TaskEnv(id state.TaskID, tasks int, secrets secret.Values) connector.TaskEnv {
 	return w.environments.of(id, tasks, secrets)
 }
@@ -88,15 +89,16 @@ func (w *Worker) Run(ctx context.Context) error {
 	crashes, forget, err := crash.Open(w.config.crashDir(), w.logger)
 	if err != nil {
 		w.logger.Warn(
-			"a connector that ends this process again and again will not be found: name another folder for what crashes leave",
+			"a connector that crashes this process again and again cannot be identified: set crash-dir to a folder that the worker may write to",
 			"err", err)
 	}
 	defer forget()
-	// Once the worker stops, whoever kills it does so because that takes long, and not for lack of memory.
+	// Once the worker stops, it may be killed because that takes long, which must not be mistaken for
+	// lack of memory.
 	working, stopReading := context.WithCancel(ctx)
 	var reader contain.Waiting
 	reader.Go("readings of memory", func() { crashes.Watch(working) }, func(err error) {
-		w.logger.Error("a connector that uses up the memory will no longer be found", "err", err)
+		w.logger.Error("a connector that uses up the memory can no longer be identified", "err", err)
 	})
 	defer reader.Wait()
 	defer stopReading()
@@ -141,7 +143,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// turns are those of a worker's tasks after what happened to the processes before it.
+// turns makes the turns in which tasks start, one by one if a crash of the process before calls for
+// it.
 func (w *Worker) turns(crashes *crash.Journal) *turns {
 	turns := newTurns()
 	if crashes.OneByOne() {
@@ -154,8 +157,8 @@ func (w *Worker) turns(crashes *crash.Journal) *turns {
 	return turns
 }
 
-// takePart is a member of the group until ctx ends, and then gives up its partitions, as far as their tasks end in
-// time.
+// takePart is a member of the group until ctx ends. It then hands over its partitions, waiting for
+// their tasks to end for at most the handover timeout.
 func (w *Worker) takePart(ctx context.Context, supervisor *supervisor) error {
 	balancer := newFleetBalancer(w.config.ConfigTopic, func() []state.Load { return loads(w.store, w.classes) })
 	group, err := joinGroup(w.config, supervisor, balancer, supervisor.lease)
@@ -188,7 +191,7 @@ func (w *Worker) takePart(ctx context.Context, supervisor *supervisor) error {
 	return nil
 }
 
-// Ready says why the worker cannot take its share now, or nil.
+// Ready returns why the worker cannot take its share of the tasks now; nil if it can.
 func (w *Worker) Ready() error {
 	reach := w.store.Config().Reach
 	if err := w.store.Usable(); err != nil {
@@ -206,7 +209,7 @@ func (w *Worker) Reports(name string, task int) bool {
 	return ok && said.WorkerID == w.config.WorkerID
 }
 
-// Running is how many tasks run here, as their statuses say.
+// Running is how many tasks run here, according to their statuses.
 func (w *Worker) Running() (n int) {
 	for _, c := range w.store.Connectors() {
 		for _, said := range w.store.StatusesOf(c.Name).Tasks {
@@ -218,9 +221,9 @@ func (w *Worker) Running() (n int) {
 	return n
 }
 
-// Idle are the connectors that are this worker's to run and do not run, since they are paused,
-// stopped or failed, or since Kafka is away, as of the last sweep. Without Kafka they are those
-// that were this worker's before.
+// Idle lists the connectors that belong to this worker but do not run, because they are paused,
+// stopped or failed, or because Kafka is away, as of the last sweep. While Kafka is away a worker
+// counts every connector of the fleet as its own.
 func (w *Worker) Idle() []string {
 	if supervisor := w.supervisor.Load(); supervisor != nil {
 		if idle := supervisor.idle.Load(); idle != nil {

@@ -5,10 +5,11 @@ import (
 	"log/slog"
 )
 
-// NewHandler takes the secrets out of what is logged through it.
+// NewHandler makes a handler that removes secrets from what is logged through it to another
+// handler.
 func NewHandler(to slog.Handler, secrets Values) slog.Handler { return handler{to, secrets} }
 
-// handler takes a connector's secrets out of what its tasks log.
+// handler removes a connector's secrets from what its tasks log.
 type handler struct {
 	slog.Handler
 	secrets Values

@@ -13,8 +13,8 @@ import (
 // that reads a configuration, changes a key and writes it back does not destroy the secret.
 const mask = catalogue.Mask
 
-// Masked is a configuration as callers may see it: every value as it was given, but secrets that are not references,
-// and secrets within values and within the names of keys.
+// Masked is a configuration as callers may see it: every value as it was given, with masks in place
+// of literal secrets, also of those within values and within the names of keys.
 func Masked(keys *catalogue.Catalogue, config map[string]string) map[string]string {
 	shown := make(map[string]string, len(config))
 	names := ShownNames(keys, config)
@@ -30,8 +30,8 @@ func Masked(keys *catalogue.Catalogue, config map[string]string) map[string]stri
 	return shown
 }
 
-// ShownNames are the names of a configuration's keys as callers may see them. Those that only a secret tells apart are
-// numbered: …salt.********, …salt.********-2.
+// ShownNames maps the names of a configuration's keys to what callers may see of them. Names that
+// differ only in a secret are numbered: …salt.********, …salt.********-2.
 func ShownNames(keys *catalogue.Catalogue, config map[string]string) map[string]string {
 	shown := make(map[string]string, len(config))
 	count := map[string]int{}
@@ -45,7 +45,7 @@ func ShownNames(keys *catalogue.Catalogue, config map[string]string) map[string]
 	return shown
 }
 
-// MeantNames are the names of a configuration's keys by what callers see of them.
+// MeantNames maps what callers see of the names of a configuration's keys to the names.
 func MeantNames(keys *catalogue.Catalogue, config map[string]string) map[string]string {
 	meant := make(map[string]string, len(config))
 	for key, shown := range ShownNames(keys, config) {
@@ -54,8 +54,8 @@ func MeantNames(keys *catalogue.Catalogue, config map[string]string) map[string]
 	return meant
 }
 
-// Unmasked puts the earlier value where the configuration of a secret is the mask. A mask without an earlier value is a
-// problem: the secret itself is needed.
+// Unmasked replaces masks by the earlier values of their keys. A mask without an earlier value is a
+// problem, since the secret itself is needed.
 func Unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (full map[string]string,
 	problems []catalogue.Problem) {
 	config, problems = unmaskedNames(keys, config, earlier)
@@ -80,7 +80,7 @@ func Unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (ful
 	return full, problems
 }
 
-// unmaskedNames puts the earlier name where that of a key has the mask.
+// unmaskedNames replaces names of keys that have a mask by the earlier names.
 func unmaskedNames(keys *catalogue.Catalogue, config, earlier map[string]string) (named map[string]string,
 	problems []catalogue.Problem) {
 	meant := MeantNames(keys, earlier)

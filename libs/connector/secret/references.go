@@ -13,19 +13,20 @@ import (
 	"github.com/calypso-cdc/calypso/libs/config"
 )
 
-// Settings are what an operator says of secrets in configurations, in flags and environment variables (see package
-// config).
+// Settings are what an operator sets about secrets in configurations, by flags and environment
+// variables (see package config).
 type Settings struct {
 	References References
-	// RevealSecrets answers a call that asks for it with literal secrets as they were given. Who may ask is for the
-	// caller to decide: admin asks for users with the role admin alone.
+	// RevealSecrets lets calls that ask for it see literal secrets as they were given. The worker does
+	// not check who asks: admin does so only for users with the role admin.
 	RevealSecrets bool `name:"reveal-secrets" env:"REVEAL_SECRETS" help:"Whether users with the role admin read literal secrets of configurations as they were given, as with Kafka Connect. Tools that compare what they sent with what they read, such as Terraform, need it; others see masks."`
 }
 
-// References are what configurations may refer to in place of a value, as with Kafka's config providers
-// (KIP-297, KIP-421): ${file:/path:key} is a key of a properties file, ${dir:/path:file} the content of a file,
-// ${env:NAME} an environment variable. Nothing may be referred to unless it is allowed here, since whoever can write
-// a configuration can make its values visible, for instance as the name of a topic.
+// References says what configurations may refer to in place of a value, as with Kafka's config
+// providers (KIP-297, KIP-421): ${file:/path:key} is a key of a properties file, ${dir:/path:file}
+// the content of a file, ${env:NAME} an environment variable. Nothing may be referred to unless it
+// is allowed here, since whoever can write a configuration can make its values visible, for
+// instance as the name of a topic.
 type References struct {
 	// Paths are the directories, or files, that file and dir references may read (Kafka's allowed.paths).
 	Paths []string `name:"reference-paths" env:"REFERENCE_PATHS" help:"Folders or files that ${file:…} and ${dir:…} in configurations may read, separated by commas."`
@@ -39,12 +40,12 @@ type References struct {
 // reference is ${provider:path:key} or ${provider:key}.
 var reference = regexp.MustCompile(`\$\{(file|dir|env):([^}]*)\}`)
 
-// anyReference is what Kafka takes for a reference (org.apache.kafka.common.config.ConfigTransformer), to whatever
-// provider.
+// anyReference matches what Kafka takes for a reference
+// (org.apache.kafka.common.config.ConfigTransformer), whatever the provider.
 var anyReference = regexp.MustCompile(`\$\{[^{}:]+:[^}]*\}`)
 
-// UnknownReferences are the references of a value to providers that do not exist. They are left as they stand, as in
-// Kafka Connect.
+// UnknownReferences finds references to providers that do not exist. They are left as they are, as
+// in Kafka Connect.
 func UnknownReferences(value string) []string {
 	var unknown []string
 	for _, found := range anyReference.FindAllString(value, -1) {
@@ -55,7 +56,7 @@ func UnknownReferences(value string) []string {
 	return unknown
 }
 
-// Validate says what is wrong with what is allowed.
+// Validate returns what is wrong with the settings.
 func (r References) Validate() error {
 	for _, path := range r.Paths {
 		if !filepath.IsAbs(path) {
@@ -68,12 +69,13 @@ func (r References) Validate() error {
 	return nil
 }
 
-// IsReference reports whether a value is nothing but references, so that it holds no secret itself.
+// IsReference reports whether a value consists of references only, so that it holds no secret
+// itself.
 func IsReference(value string) bool {
 	return value != "" && reference.ReplaceAllString(value, "") == ""
 }
 
-// Faults say by key why references cannot be resolved. They name the reference, never a value.
+// Faults say, by key, why references cannot be resolved. They name the reference, never a value.
 type Faults map[string]error
 
 // Err joins the faults, sorted by key; it is nil if there are none.
@@ -85,7 +87,8 @@ func (f Faults) Err() error {
 	return errors.Join(all...)
 }
 
-// Resolve replaces the references of a configuration by what they refer to, which behind lists.
+// Resolve replaces the references of a configuration by what they refer to. behind lists these
+// values, except that of the key name, which is not a secret.
 func (r References) Resolve(config map[string]string) (resolved map[string]string, behind []string, faults Faults) {
 	resolved = make(map[string]string, len(config))
 	for key, value := range config {
@@ -158,7 +161,8 @@ func (r References) readEnv(name string) (string, error) {
 	return value, nil
 }
 
-// readFile reads a file below an allowed path; links are followed before the path is judged.
+// readFile reads a file below an allowed path. The path must be allowed both as it is written and
+// after links are followed.
 func (r References) readFile(path string) (string, error) {
 	notAllowed := errors.New(
 		"this path is not among those that configurations may refer to; allow its directory in the worker's settings")
@@ -195,7 +199,7 @@ func (r References) allows(path string) bool {
 	return false
 }
 
-// withoutPath keeps only the cause: the reference that is quoted beside it names the path already.
+// withoutPath keeps only the cause: the message quotes the reference, which names the path already.
 func withoutPath(err error) error {
 	var path *os.PathError
 	if errors.As(err, &path) {

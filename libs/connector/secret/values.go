@@ -11,21 +11,21 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
-// longest bounds the error text of a failed task in bytes.
+// longest bounds a text that is shown, such as the error of a failed task, in bytes.
 const longest = 16 << 10
 
-// searched bounds how much of a text is looked through for secrets, in bytes: several times as much as is shown, since
-// a mask is shorter than most secrets.
+// searched bounds how much of a text is searched for secrets, in bytes: several times as much as is
+// shown, since a mask is shorter than most secrets.
 const searched = 4 * longest
 
 // Values are texts that must not be shown, the longest first.
 type Values []string
 
-// Of finds the values of secret keys, secrets within values, and everything behind a reference, also where only a part
-// of the value that has it is shown, as one statement of several. Very short ones are
-// left out: replacing them would garble every text and hide nothing. So is one that the configuration also has where
-// everybody sees it, as the password postgres of the user postgres: to hide it in every text would tell that it is
-// the password.
+// Of finds the values of secret keys, secrets within values, and everything behind a reference: the
+// value as a whole and each part on its own. Very short ones are left out, since replacing them
+// would garble every text and hide nothing. So is a secret that the configuration also has where
+// everybody sees it, such as the password postgres of the user postgres: hiding it in every text
+// would reveal that it is the password.
 func Of(keys *catalogue.Catalogue, given, resolved map[string]string, behind []string) Values {
 	const shortest = 4
 	shown := map[string]bool{given["name"]: true}
@@ -64,7 +64,8 @@ func Of(keys *catalogue.Catalogue, given, resolved map[string]string, behind []s
 	return secrets
 }
 
-// quoted are the other forms that a text can have within an error: as Go and JSON quote it, and as URLs escape it.
+// quoted returns the other forms that a text can take within an error: as Go and JSON quote it, and
+// as URLs escape it.
 func quoted(text string) (forms []string) {
 	var escaped bytes.Buffer
 	_ = json.NewEncoder(&escaped).Encode(text) // a string has a JSON form
@@ -77,8 +78,8 @@ func quoted(text string) (forms []string) {
 	return forms
 }
 
-// Hide takes the secrets out of a text, and what looks like one in it. A text that is much longer than what is shown,
-// as the page that a server answered, is cut before it is looked through.
+// Hide removes the secrets from a text, and whatever looks like one. A text that is much longer
+// than what is shown, such as a page that a server returned, is cut before it is searched.
 func (s Values) Hide(text string) string {
 	cut := len(text) > searched
 	if cut {
@@ -98,8 +99,8 @@ func (s Values) Hide(text string) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// HideIn is a problem with its secrets taken out, also out of its key: as the configuration shows it where it is one
-// of its own.
+// HideIn removes the secrets from a problem and its key. A key of the configuration is replaced by
+// the name under which it is shown.
 func (s Values) HideIn(keys *catalogue.Catalogue, problem catalogue.Problem,
 	config map[string]string) catalogue.Problem {
 	key := s.Hide(problem.Key)
@@ -107,7 +108,7 @@ func (s Values) HideIn(keys *catalogue.Catalogue, problem catalogue.Problem,
 		key = ShownNames(keys, config)[problem.Key]
 	}
 	message := problem.Message
-	if key != problem.Key { // a secret of three letters is hidden with the name that has it
+	if key != problem.Key { // this also hides a secret in the name that is too short to be in s
 		message = strings.ReplaceAll(message, problem.Key, key)
 	}
 	problem.Key, problem.Message = key, s.Hide(message)

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Load is what hangs on one partition of the config topic.
+// Load is the work that belongs to one partition of the config topic.
 type Load struct {
 	Tasks int
 	// Newest is when the latest of its connectors was configured, in milliseconds since 1970.

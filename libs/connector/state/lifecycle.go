@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Lifecycle decides which tasks this worker runs. It has no I/O, clock or goroutine: its methods take what happened and
-// return what is to be done, in order.
+// Lifecycle decides which tasks this worker runs. It has no I/O, clock or goroutine: its methods
+// take what happened and return what to do, in order.
 //
 // Invariants:
 //   - A task has at most one run at a time; the next starts only after the one before has ended.
@@ -21,14 +21,15 @@ type Lifecycle struct {
 	wanted     map[string]Wanted
 	tasks      map[TaskID]*taskState
 	reported   map[string]State // of connectors
-	// asked are tasks that somebody wants restarted and that this worker does not hold: if it comes to hold them, its
-	// own quarantine, which is older than anything asked of this process, is lifted.
+	// asked are tasks that somebody wants restarted and that this worker does not hold. If it comes to
+	// hold them, they start even if this worker quarantined them, since the request is newer than the
+	// quarantine.
 	asked map[TaskID]bool
 	// Quarantined says why a task is not started with a configuration until somebody restarts it; empty if it may be.
 	Quarantined func(id TaskID, generation int64) string
 }
 
-// Wanted is what the configuration asks of a connector.
+// Wanted is what a connector's configuration demands.
 type Wanted struct {
 	Generation int64
 	Tasks      int
@@ -53,7 +54,8 @@ type taskState struct {
 	failed     bool
 	// restart asks for a new run although nothing changed.
 	restart bool
-	// handedOver is set when the partition was revoked in good order, so that UNASSIGNED may be reported.
+	// handedOver is true if the partition was revoked in order, and not lost, so that UNASSIGNED may
+	// be reported.
 	handedOver bool
 	// reported is the last report; empty if none.
 	reported State
@@ -79,7 +81,7 @@ type Action struct {
 	Generation int64
 	State      State
 	Trace      string
-	// Quarantined is set of a report that keeps the task from being started.
+	// Quarantined is true for the report of a failure that keeps the task from being started.
 	Quarantined bool
 }
 
@@ -96,13 +98,14 @@ func NewLifecycle(partitions int32) *Lifecycle {
 	}
 }
 
-// Configured takes all connectors of this fleet as they are now.
+// Configured tells it all connectors of this fleet as they are now.
 func (l *Lifecycle) Configured(connectors map[string]Wanted) []Action {
 	l.wanted = connectors
 	return l.reconcile()
 }
 
-// Assigned takes partitions that this worker holds from now on.
+// Assigned tells it the partitions that this worker holds from now on, besides those that it holds
+// already.
 func (l *Lifecycle) Assigned(partitions []int32) []Action {
 	for _, partition := range partitions {
 		l.held[partition] = true
@@ -110,7 +113,7 @@ func (l *Lifecycle) Assigned(partitions []int32) []Action {
 	return l.reconcile()
 }
 
-// Revoked takes partitions that go to another worker as soon as their tasks have ended.
+// Revoked tells it partitions that go to another worker as soon as their tasks have ended.
 func (l *Lifecycle) Revoked(partitions []int32) []Action {
 	for _, partition := range partitions {
 		delete(l.held, partition)
@@ -123,7 +126,7 @@ func (l *Lifecycle) Revoked(partitions []int32) []Action {
 	return l.reconcile()
 }
 
-// Lost takes partitions that others may hold already.
+// Lost tells it partitions that others may hold already.
 func (l *Lifecycle) Lost(partitions []int32) []Action {
 	for _, partition := range partitions {
 		delete(l.held, partition)
@@ -131,7 +134,7 @@ func (l *Lifecycle) Lost(partitions []int32) []Action {
 	return l.reconcile()
 }
 
-// Restarted takes a request to restart a connector, its tasks, or one task.
+// Restarted tells it of a request to restart a connector, its tasks, or one task.
 func (l *Lifecycle) Restarted(request Restart) []Action {
 	want, ok := l.wanted[request.connector]
 	if !ok || want.Target != TargetStarted {
@@ -163,7 +166,7 @@ func (l *Lifecycle) Restarted(request Restart) []Action {
 	return append(actions, l.reconcile()...)
 }
 
-// Ended takes the end of a run, with why the task failed, if it did.
+// Ended tells it that a run has ended, with the reason if the task failed.
 func (l *Lifecycle) Ended(id TaskID, run int, trace string) []Action {
 	task := l.tasks[id]
 	if task == nil || task.run != run || task.phase == idle {
@@ -179,7 +182,7 @@ func (l *Lifecycle) Ended(id TaskID, run int, trace string) []Action {
 	return append(actions, l.reconcile()...)
 }
 
-// Idle are the connectors whose first task is in one of the partitions and does not run here.
+// Idle lists the connectors whose first task is in one of the partitions and does not run here.
 func (l *Lifecycle) Idle(partitions map[int32]bool) (names []string) {
 	for name := range l.wanted {
 		id := TaskID{name, 0}

@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// A note is something that a task saw once and that somebody must know, however long ago that was
-// and whatever became of the task: it stands in the status topic until it is removed, and goes with
-// its connector. A connector has some notes, or none; each is JSON under a name that the task gives
+// A note is something that a task saw once and that must be remembered, however long ago that was
+// and whatever happened to the task: it stays in the status topic until it is removed, or its
+// connector is deleted. A connector may have several; each is JSON under a name that the task gives
 // it.
 
 // noteKey begins the key of a note, "note-<name of the note>:connector-<name>". It is Calypso's
-// own: Kafka Connect passes over keys that it does not know.
+// own: Kafka Connect ignores keys that it does not know.
 const noteKey = "note-"
 
-// maxNote bounds a note in bytes. How many a connector has its tasks bound, by the names that they give.
+// maxNote bounds a note in bytes. Tasks bound how many notes a connector has, by the names that
+// they use.
 const maxNote = 16 << 10
 
-// Note is the record that keeps a note of a connector, or removes it if its value is nil.
+// Note makes the record that keeps a note about a connector, or removes it if value is nil.
 func Note(connector, note string, value json.RawMessage) (Entry, error) {
 	switch {
 	case strings.Contains(note, topicSeparator):
@@ -36,7 +37,7 @@ func Note(connector, note string, value json.RawMessage) (Entry, error) {
 
 func noteRecordKey(connector, note string) string { return noteKey + note + topicSeparator + connector }
 
-// applyNote takes the record of a note; rest is its key without the prefix.
+// applyNote applies the record of a note; rest is its key without the prefix.
 func (v *View) applyNote(rest string, value []byte) error {
 	note, name, ok := strings.Cut(rest, topicSeparator)
 	if !ok {

@@ -23,7 +23,7 @@ const (
 	Stopped    State = "STOPPED"
 )
 
-// known reports whether it is one of Kafka Connect's.
+// known reports whether the state is one of Kafka Connect's.
 func (s State) known() bool {
 	switch s {
 	case Unassigned, Running, Paused, Failed, Restarting, Stopped:
@@ -32,7 +32,7 @@ func (s State) known() bool {
 	return false
 }
 
-// Target is what the user wants of a connector: the record "target-state-<name>".
+// Target is the state that the user wants a connector to be in: the record "target-state-<name>".
 type Target string
 
 const (
@@ -57,13 +57,15 @@ func PartitionOf(connector string, task int, partitions int32) int32 {
 	return int32((uint64(hash.Sum32()) + uint64(task)) % uint64(partitions))
 }
 
-// The keys of the config topic are those of Kafka Connect's KafkaConfigBackingStore, so are the values but for tasks.
+// The keys of the config topic are those of Kafka Connect's KafkaConfigBackingStore, and so are the
+// values, except for what they say about tasks and versions.
 const (
 	ConnectorKey   = "connector-"
 	TargetKey      = "target-state-"
 	RestartKey     = "restart-connector-"
 	RestartTaskKey = "restart-task-"
-	// versionKey is Calypso's own: an earlier configuration. Kafka Connect passes over keys that it does not know.
+	// versionKey is Calypso's own: an earlier configuration. Kafka Connect ignores keys that it does
+	// not know.
 	versionKey = "config-version-"
 )
 
@@ -87,7 +89,7 @@ type ConfigRecord struct {
 	Changed []string `json:"changed,omitempty"`
 }
 
-// maxVersion is the largest that JSON's readers hold exactly.
+// maxVersion is the largest integer that every reader of JSON holds exactly.
 const maxVersion = 1 << 53
 
 // keptVersions is how many configurations of a connector are kept, the present one included. The others are in a ring
@@ -105,7 +107,7 @@ type TargetRecord struct {
 	StateV2 Target `json:"state.v2"`
 }
 
-// Record is what asks for it.
+// Record is the record that asks for the target.
 func (t Target) Record() TargetRecord {
 	if t == TargetStopped {
 		return TargetRecord{State: TargetPaused, StateV2: TargetStopped}
@@ -113,7 +115,8 @@ func (t Target) Record() TargetRecord {
 	return TargetRecord{State: t, StateV2: t}
 }
 
-// target is the state that a record asks for. Where state.v2 is one that is not known, state says what comes nearest.
+// target is the state that a record asks for. If state.v2 is unknown, state says what comes
+// nearest.
 func (r TargetRecord) target() (Target, bool) {
 	for _, t := range []Target{r.StateV2, r.State} {
 		switch t {
@@ -133,7 +136,7 @@ type RestartRecord struct {
 	Task         *int   `json:"task,omitempty"`
 }
 
-// The keys of the status topic are those of Kafka Connect's KafkaStatusBackingStore, so are the values.
+// The keys and values of the status topic are those of Kafka Connect's KafkaStatusBackingStore.
 const (
 	StatusConnectorKey = "status-connector-"
 	statusTaskKey      = "status-task-"
@@ -149,8 +152,8 @@ type StatusRecord struct {
 	// Generation is the offset of the configuration that the status is about.
 	Generation int64  `json:"generation"`
 	Version    string `json:"version,omitempty"`
-	// Quarantined is set of a task that has FAILED since it ended its worker's process again and again: it is not
-	// started with this configuration until somebody restarts it.
+	// Quarantined is true for a task that is FAILED because it crashed its worker's process
+	// repeatedly: it is not started with this configuration until somebody restarts it.
 	Quarantined bool `json:"quarantined,omitempty"`
 }
 
@@ -167,7 +170,7 @@ type TopicRecord struct {
 // TaskStatusKey is the key of a task's status.
 func TaskStatusKey(id TaskID) string { return statusTaskKey + id.String() }
 
-// TopicStatusKey is the key under which a topic is noted that a connector uses.
+// TopicStatusKey is the key of the record that a connector uses a topic.
 func TopicStatusKey(connector, topic string) string {
 	return statusTopicKey + topic + topicSeparator + connector
 }
@@ -194,8 +197,9 @@ func decodeRecord[T any](key string, value []byte) (T, error) {
 	return record, nil
 }
 
-// decodeConfig reads a configuration. Its numbers are refused where nothing of ours could have written them: workers
-// do work for each task. Versions that did not bound the tasks wrote any number that tasks.max may be.
+// decodeConfig reads a configuration. It refuses numbers that no worker can have written, since
+// workers do work for each task. Earlier releases did not bound the number of tasks and may have
+// written any value of tasks.max; it is cut to the present bound.
 func decodeConfig(key string, value []byte) (ConfigRecord, error) {
 	record, err := decodeRecord[ConfigRecord](key, value)
 	if err == nil && (record.Tasks < 0 || record.Tasks > math.MaxInt32 || record.Version < 0 ||

@@ -5,9 +5,10 @@ import (
 	"slices"
 )
 
-// Sweep compares the status topic with what this worker last reported of what it holds: differences
-// are reported again, and statuses of tasks and connectors that do not exist are removed. worker is
-// this worker's name; exists reports whether a connector has a configuration in any fleet.
+// Sweep compares the status topic with what this worker last reported about the tasks and
+// connectors that it holds: differences are reported again, and statuses of tasks and connectors
+// that do not exist are removed. worker is this worker's name; exists reports whether a connector
+// has a configuration in any fleet.
 func (l *Lifecycle) Sweep(worker string, said map[string]Statuses, exists func(name string) bool) []Action {
 	var actions []Action
 	for _, id := range l.sortedTasks() {
@@ -44,7 +45,7 @@ func (l *Lifecycle) Sweep(worker string, said map[string]Statuses, exists func(n
 	return actions
 }
 
-// Tombstones remove all that the status topic says of a connector.
+// Tombstones returns the records that remove everything the status topic says about a connector.
 func (s Statuses) Tombstones(name string) []Entry {
 	var entries []Entry
 	if s.Connector != nil {

@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// Change are the records that make a configuration the present one: first the earlier one as the version that it was,
-// if they differ, then the configuration. Should only the first be written, it repeats the present version, which does
-// no harm. history is the connector's; next has all but its version and what it changes.
+// Change returns the records that make next the present configuration: first, if the two differ,
+// the present one as a version, then next. If only the first is written, it repeats the present
+// version, which does no harm. history is the connector's; Version and Changed of next are filled
+// in.
 func (c Connector) Change(history map[string]ConfigRecord, name string, next ConfigRecord) []Entry {
 	if !c.Exists() {
 		next.Version, next.Changed = 1, ChangedKeys(nil, next.Properties)
@@ -24,8 +25,8 @@ func (c Connector) Change(history map[string]ConfigRecord, name string, next Con
 	return []Entry{{versionRecordKey(name, present.Version), present}, {ConnectorKey + name, next}}
 }
 
-// present is a connector's configuration as a version. A worker that does not count versions leaves none, which is then
-// the one after those that are known.
+// present is a connector's configuration as a version. If a worker that does not count versions
+// wrote it, its number is the one after those that are known.
 func (c Connector) present(history map[string]ConfigRecord) ConfigRecord {
 	record := c.record
 	record.Properties = c.Properties()
@@ -39,7 +40,7 @@ func (c Connector) present(history map[string]ConfigRecord) ConfigRecord {
 	return record
 }
 
-// Versions are the configurations of a connector that are kept, newest first.
+// Versions returns the configurations of a connector that are kept, newest first.
 func (c Connector) Versions(history map[string]ConfigRecord) []ConfigRecord {
 	present := c.present(history)
 	all := []ConfigRecord{present}
@@ -52,7 +53,7 @@ func (c Connector) Versions(history map[string]ConfigRecord) []ConfigRecord {
 	return all
 }
 
-// ChangedKeys are the keys in which two configurations differ, sorted.
+// ChangedKeys returns the keys in which two configurations differ, sorted.
 func ChangedKeys(before, after map[string]string) []string {
 	all := maps.Clone(after)
 	maps.Copy(all, before)

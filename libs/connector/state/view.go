@@ -19,10 +19,10 @@ type View struct {
 	earlier map[string]map[string]ConfigRecord
 }
 
-// Connector is one connector as of now: its configuration, its wanted state, and its reported
-// status.
+// Connector is one connector as of now: its configuration, the state it is to be in, and its
+// reported status.
 type Connector struct {
-	// Name is empty of a connector that does not exist.
+	// Name is empty for a connector that does not exist.
 	Name string
 	// Generation is the offset of the configuration's record: a new one means that the tasks must start again.
 	Generation int64
@@ -36,10 +36,10 @@ type Connector struct {
 	Statuses Statuses
 }
 
-// Exists reports whether there is a configuration of the name.
+// Exists reports whether the connector has a configuration.
 func (c Connector) Exists() bool { return c.Name != "" }
 
-// Properties are the configuration with its name, which it may leave out.
+// Properties returns the configuration with the key name, which it may leave out.
 func (c Connector) Properties() map[string]string { return WithName(c.Config, c.Name) }
 
 // Statuses is what the status topic says about a connector, which may no longer exist.
@@ -61,8 +61,8 @@ type Restart struct {
 	record    RestartRecord
 }
 
-// ApplyConfig takes a record of the config topic; nil value means a tombstone. It returns the connector it is about
-// and, if the record is one, the request to restart.
+// ApplyConfig applies a record of the config topic; a nil value means a tombstone. It returns the
+// name of the connector that changed, or a request to restart if the record is one.
 func (v *View) ApplyConfig(offset, timestamp int64, key string, value []byte) (changed string,
 	request *Restart, err error) {
 	prefix, name := cutPrefixes(key, ConnectorKey, TargetKey, RestartKey, RestartTaskKey, versionKey)
@@ -116,7 +116,7 @@ func (v *View) ApplyConfig(offset, timestamp int64, key string, value []byte) (c
 	return name, nil, nil
 }
 
-// applyVersion takes the record of an earlier configuration; rest is its key without the prefix.
+// applyVersion applies the record of an earlier configuration; rest is its key without the prefix.
 func (v *View) applyVersion(key, rest string, value []byte) error {
 	_, name, ok := strings.Cut(rest, "-")
 	if !ok {
@@ -140,7 +140,8 @@ func (v *View) applyVersion(key, rest string, value []byte) error {
 	return nil
 }
 
-// ApplyStatus takes a record of the status topic and returns the connector it is about.
+// ApplyStatus applies a record of the status topic and returns the name of the connector whose
+// state changed; empty if none did.
 func (v *View) ApplyStatus(key string, value []byte) (changed string, err error) {
 	prefix, rest := cutPrefixes(key, StatusConnectorKey, statusTaskKey, statusTopicKey, noteKey)
 	switch prefix {
@@ -152,7 +153,7 @@ func (v *View) ApplyStatus(key string, value []byte) (changed string, err error)
 			return rest, nil
 		}
 		record, err := decodeStatus(key, value)
-		if err != nil { // the worker that runs it says it again
+		if err != nil { // the worker that runs it will report it again
 			statuses.Connector = nil
 			v.forgetEmpty(rest)
 			return rest, err
@@ -229,7 +230,7 @@ func (s *Statuses) clone() Statuses {
 
 func (s Statuses) SortedTopics() []string { return slices.Sorted(maps.Keys(s.Topics)) }
 
-// Connector finds one.
+// Connector finds a connector by its name.
 func (v *View) Connector(name string) (Connector, bool) {
 	found, ok := v.connectors[name]
 	if !ok {
@@ -240,7 +241,7 @@ func (v *View) Connector(name string) (Connector, bool) {
 	return now, true
 }
 
-// All are the connectors without their statuses, unsorted.
+// All returns the connectors without their statuses, unsorted.
 func (v *View) All() []Connector {
 	all := make([]Connector, 0, len(v.connectors))
 	for name, found := range v.connectors {
@@ -251,13 +252,13 @@ func (v *View) All() []Connector {
 	return all
 }
 
-// History are the earlier configurations of a connector by the keys of their records, in no order.
+// History returns the earlier configurations of a connector by the keys of their records.
 func (v *View) History(name string) map[string]ConfigRecord { return maps.Clone(v.earlier[name]) }
 
-// Statuses are the statuses of a connector that may no longer exist.
+// Statuses returns the statuses of a connector, which may no longer exist.
 func (v *View) Statuses(name string) Statuses { return v.statuses[name].clone() }
 
-// AllStatuses are the statuses of every name.
+// AllStatuses returns the statuses of all connectors by name, also of those that no longer exist.
 func (v *View) AllStatuses() map[string]Statuses {
 	all := make(map[string]Statuses, len(v.statuses))
 	for name, statuses := range v.statuses {
@@ -266,7 +267,7 @@ func (v *View) AllStatuses() map[string]Statuses {
 	return all
 }
 
-// UsedTopics are the topics that connectors read and write, sorted.
+// UsedTopics returns the topics that connectors read and write, sorted.
 func (v *View) UsedTopics() []string {
 	used := map[string]bool{}
 	for _, said := range v.statuses {

@@ -11,7 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// topicView is what was read; its zero value is nothing.
+// topicView is what was read of a topic; the zero value is that of a topic of which nothing was
+// read.
 type topicView struct {
 	id kadm.TopicID
 	// from is the next offset to read, by partition.
@@ -34,14 +35,15 @@ type producing struct {
 	producer  int64
 }
 
-// transaction is one that is not decided yet.
+// transaction is a transaction that was neither committed nor rolled back when it was read; decided
+// is set once it is.
 type transaction struct {
 	by      producing
 	records []*kgo.Record
 	decided bool
 }
 
-// take adds a record of the topic, the next of its partition.
+// take adds the next record of a partition.
 func (v *topicView) take(r *kgo.Record) {
 	v.from[r.Partition] = r.Offset + 1
 	by := producing{r.Partition, r.ProducerID}
@@ -71,8 +73,8 @@ func (v *topicView) take(r *kgo.Record) {
 	}
 }
 
-// commit keeps a record. Keys stay in their partition; should something else have written one
-// elsewhere, the latest timestamp counts.
+// commit keeps a committed record. A key normally stays in one partition; if something else wrote
+// it to another one, the latest timestamp counts.
 func (v *topicView) commit(r *kgo.Record) {
 	owner := ownerOf(r.Key)
 	if owner == "" {
@@ -102,7 +104,7 @@ func (v *topicView) commit(r *kgo.Record) {
 	}
 }
 
-// ownerOf is the connector that a key begins with; empty if it is not of that form.
+// ownerOf is the name of the connector that a key begins with; empty if the key has another form.
 func ownerOf(key []byte) string {
 	if rest, ok := bytes.CutPrefix(key, []byte(`["`)); ok {
 		if name, _, ok := bytes.Cut(rest, []byte(`"`)); ok && bytes.IndexByte(name, '\\') < 0 {

@@ -1,8 +1,9 @@
 // Package store keeps what a fleet knows in Kafka.
 //
-// Model. A Store follows the config and status topics into what is Known, and appends to them; every worker has one and
-// reads both topics whole. A StateTopic is a compacted topic in which tasks keep their state by themselves, such as
-// their offsets; it is read when somebody asks. The Timeline is a topic of events.
+// Model. A Store reads the config and status topics into memory (Known), and appends to them; every
+// worker has one and reads both topics whole. A StateTopic is a compacted topic in which tasks
+// themselves keep state, such as their offsets; it is read when somebody asks. The Timeline is a
+// topic of events.
 //
 // Guarantees. Append returns when this worker has read back what it wrote, so a worker's own answers always reflect the
 // calls it took. Reports are written in the order of the calls, and tried until they succeed. What a StateTopic returns

@@ -11,8 +11,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
-// Follow makes the topics if they are missing and applies their records until ctx ends. It waits for Kafka as long as
-// it takes.
+// Follow creates the topics if they are missing and applies their records until ctx ends. It waits
+// for Kafka as long as it takes.
 func (s *Store) Follow(ctx context.Context) {
 	defer s.client.Close()
 	retry := backoff{least: 250 * time.Millisecond, most: 5 * time.Second}
@@ -48,7 +48,8 @@ func (s *Store) Follow(ctx context.Context) {
 	}
 }
 
-// begin takes what was found out, and returns up to where the topics must be read.
+// begin notes what was found out about the topics, and returns the offsets up to which they must be
+// read.
 func (s *Store) begin(found *prepared) kadm.ListedOffsets {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,35 +19,35 @@ func (k *Known) Connector(name string) (state.Connector, bool) {
 	return k.view.Connector(name)
 }
 
-// History returns the earlier configurations of a connector by the keys of their records, in no order.
+// History returns the earlier configurations of a connector by the keys of their records.
 func (k *Known) History(name string) map[string]state.ConfigRecord {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.view.History(name)
 }
 
-// Connectors are the connectors without their statuses, unsorted.
+// Connectors returns the connectors without their statuses, unsorted.
 func (k *Known) Connectors() []state.Connector {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.view.All()
 }
 
-// StatusesOf are the statuses of a connector that may no longer exist.
+// StatusesOf returns the statuses of a connector, which may no longer exist.
 func (k *Known) StatusesOf(name string) state.Statuses {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.view.Statuses(name)
 }
 
-// AllStatuses are the statuses of every name.
+// AllStatuses returns the statuses of all connectors by name, also of those that no longer exist.
 func (k *Known) AllStatuses() map[string]state.Statuses {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.view.AllStatuses()
 }
 
-// UsedTopics are the topics that connectors read and write, sorted.
+// UsedTopics returns the topics that connectors read and write, sorted.
 func (k *Known) UsedTopics() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()

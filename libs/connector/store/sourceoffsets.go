@@ -9,8 +9,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
-// Offsets reads the topic as offsets of one source connector: what was committed when the call was
-// made, by the canonical JSON of the partition. Offsets that were removed are left out.
+// Offsets reads the offsets of one source connector from the topic: those committed when the call
+// is made, by the canonical JSON of the partition. Offsets that were removed are left out.
 func (t *StateTopic) Offsets(ctx context.Context, name string) (map[string][]byte, error) {
 	records, err := t.of(ctx, name)
 	if err != nil {
@@ -36,7 +36,8 @@ func (t *StateTopic) Offsets(ctx context.Context, name string) (map[string][]byt
 	return offsets, nil
 }
 
-// Values reads what a connector keeps in the topic, in the order in which it was written.
+// Values reads the values that a connector keeps in the topic, in the order in which they were
+// written.
 func (t *StateTopic) Values(ctx context.Context, name string) ([][]byte, error) {
 	records, err := t.of(ctx, name)
 	if err != nil {

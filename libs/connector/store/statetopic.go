@@ -18,19 +18,18 @@ import (
 )
 
 // StateTopic is a compacted topic in which tasks keep their state, under keys that begin with the
-// connector's name (["connector",…]): what is committed of it, the last record of each key. A
-// worker has one of each such topic, whatever number of its tasks ask at once: those who ask while
-// it is being read are all served by the next reading, and a reading takes up where the one before
-// ended.
+// connector's name (["connector",…]). It returns the last committed record of each key. A worker
+// has one StateTopic for each such topic, however many of its tasks ask at once: all who ask while
+// it is being read are served by the next reading, and a reading starts where the one before ended.
 //
-// What other connectors have not committed yet keeps nobody waiting, as it would a consumer of
-// committed records, which a worker that was killed holds up until its transactions time out:
-// records are held back by their producer until the marker of their transaction says what becomes
-// of them.
+// Open transactions of other connectors keep nobody waiting. They would hold up a consumer of
+// committed records: after a worker is killed, until its transactions time out. Instead the topic
+// is read uncommitted, and records are kept aside, by producer, until the marker of their
+// transaction decides about them.
 //
-// Commit and owner's life. A task commits its rows and the offset after them in one transaction, and its owner may end
-// at any moment of that; the next owner must begin with exactly what was committed. These are the moments, A being the
-// owner before and B the next one:
+// Commit and owner's life. A task commits its rows and the offset after them in one transaction.
+// Its owner may end at any moment of that, and the next owner must begin with exactly what was
+// committed. These are the moments, with A as the previous owner and B as the next one:
 //
 //	A ends before it asks for the commit         the offset is in the topic, its transaction open. B's producer, by the
 //	                                             same transactional id, has the coordinator roll it back: B fences
@@ -44,22 +43,21 @@ import (
 //	                                             newer; what it had written is one of the two cases above.
 //	the topic is made again meanwhile            what was open is decided with the topic that it was in.
 //
-// The second is why a reader waits for each transaction that has written something of its connector
-// and is open when it has come to the end, however far it has read: after B's producer has fenced A
-// there is nobody who could leave a new one, so that the wait ends with the coordinator, in
-// moments, or never, if no coordinator knows the transaction (kafka.HangingTransaction), which is
-// then said instead of waited for. Were it left out, B would read the offset before and write again
-// what is committed a moment later. Transactions of others are not waited for: their offsets are
-// not B's.
+// The second is why a reader, once it has come to the end, waits for each open transaction that has
+// written something of its connector. After B's producer has fenced A, nobody can begin another
+// such transaction, so that the coordinator ends the wait in moments. If no coordinator knows the
+// transaction (kafka.HangingTransaction) it would never end, and that is reported instead. Without
+// the wait, B would read the offset before and write again what is committed a moment later.
+// Transactions of other connectors are not waited for: their offsets are not B's.
 type StateTopic struct {
 	topic  string
 	client func(...kgo.Opt) (*kgo.Client, error)
-	// keep is for how long the records stay in memory that nobody asks for; for ever if 0.
+	// keep is how long records stay in memory while nobody asks for them; for ever if 0.
 	keep time.Duration
 
 	mu sync.Mutex
-	// under is being read, and next will be after it: it serves callers from now on. Both may be
-	// nil.
+	// under is the reading under way, and next the one after it, which serves callers from now on.
+	// Both may be nil.
 	under, next *reading
 	idle        *time.Timer
 	view        topicView
@@ -73,9 +71,9 @@ type reading struct {
 	err     error              // valid once done is closed
 }
 
-// of returns the records of one connector by their keys, up to the end that the topic has at the
-// call. Transactions that wrote some of them and are open are waited for. A topic that does not
-// exist is kerr.UnknownTopicOrPartition.
+// of returns the records of one connector by their keys, up to the end of the topic at the call. It
+// waits for open transactions that wrote some of them. The error is kerr.UnknownTopicOrPartition if
+// the topic does not exist.
 func (t *StateTopic) of(ctx context.Context, name string) (map[string]kept, error) {
 	if err := t.read(ctx); err != nil {
 		return nil, err
@@ -96,8 +94,8 @@ func (t *StateTopic) of(ctx context.Context, name string) (map[string]kept, erro
 	return records, nil
 }
 
-// All returns the values that all connectors have, up to the end that the topic has at the call;
-// what is not decided yet is left out.
+// All returns the values of all connectors, up to the end of the topic at the call; open
+// transactions are left out.
 func (t *StateTopic) All(ctx context.Context) ([][]byte, error) {
 	if err := t.read(ctx); err != nil {
 		return nil, err
@@ -113,7 +111,8 @@ func (t *StateTopic) All(ctx context.Context) ([][]byte, error) {
 	return values, nil
 }
 
-// doubtInterval is how often a transaction that is waited for is looked at, whether anybody will end it.
+// doubtInterval is how often, while a transaction is waited for, the brokers are asked whether
+// anybody will end it.
 const doubtInterval = 5 * time.Second
 
 // await returns when a transaction is decided; its error is a kafka.HangingTransaction if nobody will decide it.
@@ -149,7 +148,7 @@ func (t *StateTopic) await(ctx context.Context, name string, open *transaction) 
 	return nil
 }
 
-// hanging reports whether nobody will end a transaction; nil if somebody will.
+// hanging returns the transaction if nobody will end it; nil if somebody will.
 func (t *StateTopic) hanging(ctx context.Context, open *transaction) (*kafka.HangingTransaction, error) {
 	c, err := t.client()
 	if err != nil {
@@ -182,8 +181,8 @@ func (t *StateTopic) decided(open *transaction) bool {
 	return open.decided
 }
 
-// Follow reads on every interval what somebody has asked for once, so that little is left to read
-// when many ask at once.
+// Follow reads on at every interval, once somebody has asked, so that little is left to read when
+// many ask at once.
 func (t *StateTopic) Follow(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -202,7 +201,7 @@ func (t *StateTopic) Follow(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// read returns when a reading has ended that began after the call.
+// read waits for the end of a reading that began after the call.
 func (t *StateTopic) read(ctx context.Context) error {
 	t.mu.Lock()
 	r := t.next
@@ -224,7 +223,7 @@ func (t *StateTopic) read(ctx context.Context) error {
 	}
 }
 
-// leave ends a reading that nobody waits for.
+// leave is called by a caller that no longer waits; it ends a reading for which nobody waits.
 func (t *StateTopic) leave(r *reading) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -282,14 +281,14 @@ func (t *StateTopic) failed(err error) {
 	slog.Error("a state topic is no longer read; restart the worker", "topic", t.topic, "err", err)
 }
 
-// Limits of a reading, in bytes: what the broker sends at once is all that it has in memory besides
-// the records that are kept.
+// Limits of a fetch, in bytes: besides the records that are kept, a reading has no more in memory
+// than what the broker sends at once.
 const (
 	readAtOnce          = 8 << 20
 	readOfPartitionOnce = 1 << 20
 )
 
-// readOn reads from where the reading before ended to the end that the topic has now.
+// readOn reads from where the last reading ended to the present end of the topic.
 func (t *StateTopic) readOn(ctx context.Context) error {
 	failed := func(err error) error { return fmt.Errorf("read topic %s: %w", t.topic, err) }
 	from, until, err := t.plan(ctx)
@@ -314,8 +313,8 @@ func (t *StateTopic) readOn(ctx context.Context) error {
 	return nil
 }
 
-// plan says from which offset until which each partition is to be read. A topic that was made again
-// is read from its start.
+// plan returns the offsets from which and up to which each partition is to be read. A topic that
+// was recreated is read from its start.
 func (t *StateTopic) plan(ctx context.Context) (from, until map[int32]int64, err error) {
 	c, err := t.client()
 	if err != nil {

@@ -14,21 +14,23 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
-// versionsKept is for how long the versions of tables stay in memory after tasks have started.
+// versionsKept is how long the versions of tables stay in memory after they were last asked for:
+// tasks often start together.
 const versionsKept = time.Minute
 
-// Config is what a store is made from; every field must be set.
+// Config is the configuration of a store; every field must be set.
 type Config struct {
 	// Kafka are the options that every client connects with.
 	Kafka []kgo.Opt
-	// ConfigTopic, StatusTopic and OffsetsTopic are made if they are missing, TimelineTopic when it is first needed.
+	// ConfigTopic, StatusTopic and OffsetsTopic are created if they are missing, TimelineTopic when it
+	// is first needed, and SchemasTopic by tasks.
 	ConfigTopic, StatusTopic, OffsetsTopic, SchemasTopic, TimelineTopic string
-	// Partitions and ReplicationFactor are those of topics that are made.
+	// Partitions and ReplicationFactor are those of topics that are created.
 	Partitions        int32
 	ReplicationFactor int16
 	// Timeout bounds a write.
 	Timeout time.Duration
-	// Reach says why the brokers cannot be connected to.
+	// Reach knows why the brokers cannot be connected to.
 	Reach *kafka.Reach
 	// Meters measure the clients of tasks.
 	Meters *kafka.Meters
@@ -49,18 +51,19 @@ type Store struct {
 	client *kgo.Client
 	// Admin asks the brokers; it must not be closed.
 	Admin *kadm.Client
-	// Offsets and Schemas are what source tasks begin with, and Timeline what happened.
+	// Offsets and Schemas hold the state with which source tasks begin; Timeline holds the events.
 	Offsets, Schemas *StateTopic
 	Timeline         *Timeline
 
 	// pendingStatus counts status records that Kafka has not confirmed yet.
 	pendingStatus atomic.Int64
 
-	// Known is what was read. Its mutex guards the fields below it too, so that a record is in all of them or in none.
+	// Known is what was read. Its mutex also guards the fields below, so that a record is in all of
+	// them or in none.
 	Known
 	// failure is why the store cannot be used now; nil once the topics were read to their ends.
 	failure error
-	// restrictions are what the brokers do not take; known when failure is nil.
+	// restrictions are what the brokers do not accept; known when failure is nil.
 	restrictions kafka.Restrictions
 	// next is one past the last offset applied, by topic and partition.
 	next map[string]map[int32]int64
@@ -68,10 +71,10 @@ type Store struct {
 	// connector would move to another partition.
 	partitions map[string]int32
 	restarts   []state.Restart // not yet taken by the worker
-	// begun is when the process began to read: a restart that was asked for since then is about it,
-	// although other records are older.
+	// begun is when the process began to read: a request to restart that is younger is meant for it,
+	// even if it comes among old records.
 	begun time.Time
-	// configs counts the changes of configurations and of what they are to do.
+	// configs counts the records of the config topic that were applied.
 	configs  int64
 	changed  chan struct{}
 	watchers map[*Watcher]struct{}
@@ -89,11 +92,12 @@ func New(config Config) (*Store, error) {
 		kgo.MaxProduceRequestsInflightPerBroker(1),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(0),
-		// Single small records do not get smaller, and there are brokers that take none that are compressed.
+		// Compression does not make single small records smaller, and some brokers accept no compressed
+		// ones.
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		// The topics may end in the marker of a transaction, such as those of Kafka Connect's
-		// workers, whose offset is passed like a record's.
+		// The topics may end with the marker of a transaction, such as one of a Kafka Connect worker, and
+		// its offset must be passed too before the topic counts as read.
 		kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.MetadataMaxAge(time.Minute),
@@ -125,7 +129,7 @@ func (s *Store) wake() {
 	s.changed = make(chan struct{})
 }
 
-// SetFailure says why the store cannot be used from now on; nil once it can.
+// SetFailure sets why the store cannot be used; nil means that it can.
 func (s *Store) SetFailure(failure error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,14 +140,15 @@ func (s *Store) SetFailure(failure error) {
 	s.wake()
 }
 
-// Usable is nil once the store was read.
+// Usable returns why the store cannot be used; nil once the topics were read to their ends.
 func (s *Store) Usable() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failure
 }
 
-// Changes is closed at the next change; configs tells by another number that configurations have changed.
+// Changes returns a channel that is closed at the next change, and a number that differs once the
+// config topic has changed.
 func (s *Store) Changes() (next <-chan struct{}, configs int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,18 +164,19 @@ func (s *Store) TakeRestarts() []state.Restart {
 	return requests
 }
 
-// Config is what the store was made from.
+// Config returns the configuration of the store.
 func (s *Store) Config() Config { return s.config }
 
-// ConfigPartitions is the number of partitions that ownership is divided by; 0 until the store was prepared.
+// ConfigPartitions is the number of partitions of the config topic, by which the tasks are divided;
+// 0 until the topics were prepared.
 func (s *Store) ConfigPartitions() int32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.partitions[s.config.ConfigTopic]
 }
 
-// Client makes a client for a task, with the worker's connection options and the given ones, which
-// is measured, and keeps to what the brokers take.
+// Client makes a client for a task, with the worker's connection options and further ones. It is
+// measured, and restricted to what the brokers accept.
 func (s *Store) Client(options ...kgo.Opt) (*kgo.Client, error) {
 	s.mu.Lock()
 	restrictions := s.restrictions

@@ -22,20 +22,22 @@ import (
 )
 
 const (
-	// timelineRetention is how long events are kept in a topic that the runtime makes.
+	// timelineRetention is how long events are kept if the runtime creates the topic.
 	timelineRetention = "2592000000" // 30 days, in milliseconds
-	// scannedEvents is how far back events are looked for; maxEventText bounds a text of an event in bytes.
+	// scannedEvents is how many of the last events are searched; maxEventText bounds a text of an
+	// event in bytes.
 	scannedEvents = 20_000
 	maxEventText  = 8 << 10
 )
 
-// Timeline is a topic of one partition: one JSON object (connector.v1.Event) a record, with the
-// connector's name as key, in the order of time. Its readers read it again at each question.
+// Timeline is a topic with one partition. Each record is one JSON object (connector.v1.Event) with
+// the connector's name as its key, in the order of time. Nothing is kept in memory: each call of
+// Read reads the topic.
 type Timeline struct {
 	config Config
 	client *kgo.Client
 	admin  *kadm.Client
-	// there says that the topic was seen or made by this process.
+	// there is true once this process has seen or created the topic.
 	there atomic.Bool
 	// noted are the events that are being added in the background.
 	noted contain.Waiting
@@ -58,7 +60,8 @@ func (t *Timeline) Append(ctx context.Context, event *connectorv1.Event) error {
 	if err != nil {
 		return fmt.Errorf("write an event: %w", err)
 	}
-	// A producer asks for a topic that is not there for about as long as an event may take, so that is found out before.
+	// A producer would keep asking for a missing topic for about as long as an event may take, so that
+	// is found out first.
 	if err := t.make(ctx); err != nil {
 		return err
 	}
@@ -67,7 +70,7 @@ func (t *Timeline) Append(ctx context.Context, event *connectorv1.Event) error {
 	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) { // it was deleted
 		t.there.Store(false)
 		if err = t.make(ctx); err == nil {
-			t.client.PurgeTopicsFromProducing(t.config.TimelineTopic) // else it goes on with the old one's id
+			t.client.PurgeTopicsFromProducing(t.config.TimelineTopic) // otherwise it goes on with the old topic's id
 			err = kafka.Produce(ctx, t.client, record)
 		}
 	}
@@ -84,7 +87,7 @@ func clip(text string) string {
 	return secret.Values(nil).Hide(text) // makes it valid UTF-8
 }
 
-// make makes the topic unless it is there.
+// make creates the topic unless it exists.
 func (t *Timeline) make(ctx context.Context) error {
 	if t.there.Load() {
 		return nil
@@ -101,8 +104,8 @@ func (t *Timeline) make(ctx context.Context) error {
 		"retention.ms": kadm.StringPtr(timelineRetention)}
 	_, err = kafka.MakeTopic(ctx, t.admin, t.config.TimelineTopic, 1, t.config.ReplicationFactor, kept)
 	if errors.Is(err, kerr.PolicyViolation) || errors.Is(err, kerr.InvalidConfig) {
-		// A service with a shorter longest retention, such as Event Hubs' tier Standard, keeps
-		// events for as long as it keeps anything.
+		// A service that does not allow so long a retention, such as Event Hubs in its tier Standard,
+		// keeps events as long as its default says.
 		_, err = kafka.MakeTopic(ctx, t.admin, t.config.TimelineTopic, 1, t.config.ReplicationFactor, nil)
 	}
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
@@ -113,7 +116,7 @@ func (t *Timeline) make(ctx context.Context) error {
 	return nil
 }
 
-// Note adds an event in the background; that it cannot be added is logged and stops nothing.
+// Note adds an event in the background; a failure is logged and has no other effect.
 func (t *Timeline) Note(event *connectorv1.Event) {
 	failed := func(err error) {
 		t.config.Logger.With("action", event.GetAction(), "connector",
@@ -126,10 +129,11 @@ func (t *Timeline) Note(event *connectorv1.Event) {
 	}, failed)
 }
 
-// Wait returns when all that was noted was added, or could not be.
+// Wait waits until every event of Note was added, or could not be.
 func (t *Timeline) Wait() { t.noted.Wait() }
 
-// Read returns the latest events of the connectors, newest first.
+// Read returns the latest events of the connectors, or of all if none is named, newest first and at
+// most that many.
 func (t *Timeline) Read(ctx context.Context, most int, connectors []string) ([]*connectorv1.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.config.Timeout)
 	defer cancel()

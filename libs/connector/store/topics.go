@@ -15,7 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
-// topics makes what the store needs of the brokers, and finds out what they take.
+// topics creates the topics that the store needs, and finds out what the brokers accept.
 type topics struct {
 	config Config
 	client *kgo.Client
@@ -23,7 +23,7 @@ type topics struct {
 	logger *slog.Logger
 }
 
-// prepared is what was found out.
+// prepared is what prepare found out.
 type prepared struct {
 	partitions   map[string]int32
 	restrictions kafka.Restrictions
@@ -33,7 +33,8 @@ type prepared struct {
 // prepareTimeout bounds one attempt.
 const prepareTimeout = 15 * time.Second
 
-// prepare makes missing topics and finds out up to where they must be read before the store can be used.
+// prepare creates missing topics and finds out up to which offsets they must be read before the
+// store can be used.
 func (t *topics) prepare(ctx context.Context) (*prepared, error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
@@ -54,7 +55,7 @@ func (t *topics) prepare(ctx context.Context) (*prepared, error) {
 			return nil, err
 		}
 		if len(partitions) < len(topics) {
-			return nil, errors.New("the brokers do not know all of the topics yet that have just been made")
+			return nil, errors.New("the brokers do not know all of the topics yet that were just created")
 		}
 	}
 	if err := t.demandCompaction(ctx, topics); err != nil {
@@ -81,8 +82,8 @@ func (t *topics) prepare(ctx context.Context) (*prepared, error) {
 	return &prepared{partitions, restrictions, starts, ends}, nil
 }
 
-// demandCompaction refuses topics that lose records by age: connectors and their offsets would
-// silently vanish with them.
+// demandCompaction refuses topics that lose records by age, since connectors and their offsets
+// would silently vanish with them.
 func (t *topics) demandCompaction(ctx context.Context, topics []string) error {
 	forgetful, err := kafka.Forgetful(ctx, t.admin, append(topics[:len(topics):len(topics)], t.config.SchemasTopic)...)
 	if err != nil {
@@ -102,25 +103,25 @@ func (t *topics) demandCompaction(ctx context.Context, topics []string) error {
 	return nil
 }
 
-// findRestrictions finds what the brokers do not take by writing to the status topic, whose readers
-// pass the record over.
+// findRestrictions finds out what the brokers do not accept by writing to the status topic, whose
+// readers ignore the record.
 func (t *topics) findRestrictions(ctx context.Context) (kafka.Restrictions, error) {
 	connect := func(options ...kgo.Opt) (*kgo.Client, error) {
 		return kgo.NewClient(append(append([]kgo.Opt{}, t.config.Kafka...), options...)...)
 	}
 	restrictions, err := kafka.Probe(ctx, connect, t.config.StatusTopic, 0)
 	if err != nil {
-		return kafka.Restrictions{}, fmt.Errorf("find out what the brokers take: %w", err)
+		return kafka.Restrictions{}, fmt.Errorf("find out what the brokers accept: %w", err)
 	}
 	if restrictions.Uncompressed {
-		t.logger.Info("the brokers take no compressed batches, as Event Hubs: none are sent", "max_request_bytes",
+		t.logger.Info("the brokers accept no compressed batches, as is the case with Event Hubs: none are sent", "max_request_bytes",
 			restrictions.MaxRequest)
 	}
 	return restrictions, nil
 }
 
-// countPartitions asks for the partitions of the topics that exist. It goes past the client's cache of metadata, which
-// would hide topics that have just been made.
+// countPartitions asks for the partitions of the topics that exist. It bypasses the client's cache
+// of metadata, which would hide topics that were just created.
 func (t *topics) countPartitions(ctx context.Context, topics []string) (map[string]int32, error) {
 	request := kmsg.NewPtrMetadataRequest()
 	for _, topic := range topics {

@@ -34,7 +34,7 @@ func (w *Watcher) Take() map[string]bool {
 	return names
 }
 
-// Watch starts collecting; call the returned function to end it.
+// Watch starts to collect changes; call the returned function to end it.
 func (s *Store) Watch() (*Watcher, func()) {
 	w := &Watcher{Signal: make(chan struct{}, 1), names: map[string]bool{}}
 	s.mu.Lock()

@@ -70,8 +70,8 @@ func (s *Store) waitApplied(ctx context.Context, record *kgo.Record) error {
 	}
 }
 
-// Report writes to the status topic in the background, in the order of the calls, and tries until it
-// succeeds or a broker refuses it.
+// Report writes to the status topic in the background, in the order of the calls, and retries until
+// it succeeds or a broker refuses the record.
 func (s *Store) Report(name string, e state.Entry) {
 	record, err := s.record(s.config.StatusTopic, name, e)
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *Store) Report(name string, e state.Entry) {
 	})
 }
 
-// Flush waits for the statuses on their way, at most until ctx ends.
+// Flush waits for the reports that are under way, at most until ctx ends.
 func (s *Store) Flush(ctx context.Context) error { return s.client.Flush(ctx) }
 
 // AbortHanging rolls back a transaction that nobody will end.
@@ -95,12 +95,12 @@ func (s *Store) AbortHanging(ctx context.Context, h *kafka.HangingTransaction) e
 	return kafka.AbortHanging(ctx, s.client, h)
 }
 
-// ForgetStatuses removes all that the status topic says of a connector that was deleted.
+// ForgetStatuses removes everything the status topic says about a connector that was deleted.
 func (s *Store) ForgetStatuses(name string) {
 	for _, e := range s.StatusesOf(name).Tombstones(name) {
 		s.Report(name, e)
 	}
 }
 
-// Settled reports whether Kafka has confirmed all that was reported.
+// Settled reports whether Kafka has confirmed all reports.
 func (s *Store) Settled() bool { return s.pendingStatus.Load() == 0 }

@@ -1,5 +1,6 @@
-// Package keycheck checks, for tests, that configuration keys mean what their declarations say: each is documented, a
-// value of each makes a difference, and its default makes none to leaving it out.
+// Package keycheck checks, for tests, that configuration keys mean what their declarations say:
+// each is documented, some value of each makes a difference, and setting its default is the same as
+// leaving it out.
 package keycheck
 
 import (
@@ -14,22 +15,23 @@ import (
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 )
 
-// Keys are declared keys with what reads them.
+// Keys are declared keys with the function that reads them.
 type Keys struct {
 	// Of names whose keys they are, in failures.
 	Of       string
 	Declared []catalogue.Key
-	// Whole are settings without which, or without some of which, nothing can be read.
+	// Whole are the settings that are needed for a configuration to be read at all.
 	Whole map[string]string
-	// Read gives what is made of settings: what its fields hold is compared, functions aside.
+	// Read reads settings. The fields of its results are compared; of functions only whether they are
+	// nil.
 	Read func(settings map[string]string) (any, error)
-	// Values are what a key is tried with besides the values that keys of its type have, and With what
-	// is set beside it for that.
+	// Values are further values to try a key with, and With is what else has to be set for that.
 	Values map[string][]string
 	With   map[string]map[string]string
 	// Without are keys that need not make a difference, with the reason.
 	Without map[string]string
-	// Shown are keys whose default is shown and set by nobody: why leaving the key out is another thing.
+	// Shown are keys whose default is only shown, so that setting it differs from leaving the key out,
+	// with the reason.
 	Shown map[string]string
 }
 
@@ -37,7 +39,7 @@ type Keys struct {
 var ofEach = []string{"true", "false", "7", "1000", "100000", "b", "a.b", "b:c", "b:header", "ignore",
 	"https://b.example", "/b"}
 
-// Check reports what is not so.
+// Check fails the test for each key that does not mean what its declaration says.
 func Check(t *testing.T, k Keys) {
 	t.Helper()
 	bare, err := k.seen(nil)
@@ -78,7 +80,7 @@ func Check(t *testing.T, k Keys) {
 	}
 }
 
-// matters reports whether two values of a key are read as two things.
+// matters reports whether two values of a key are read differently.
 func (k Keys) matters(key catalogue.Key) bool {
 	first, read := "", false
 	for _, value := range slices.Concat(k.Values[key.Name], key.Allowed, ofEach) {
@@ -106,7 +108,7 @@ func (k Keys) matters(key catalogue.Key) bool {
 	return false
 }
 
-// seen is what is read of the settings that make it whole, and more.
+// seen is what Read makes of the settings in Whole and more.
 func (k Keys) seen(more map[string]string) (string, error) {
 	settings := maps.Clone(k.Whole)
 	if settings == nil {
@@ -120,7 +122,7 @@ func (k Keys) seen(more map[string]string) (string, error) {
 	return Seen(read), nil
 }
 
-// difference is what stands around the first place at which two texts differ.
+// difference returns the surroundings of the first place at which two texts differ.
 func difference(a, b string) string {
 	at := 0
 	for at < min(len(a), len(b)) && a[at] == b[at] {

@@ -23,7 +23,7 @@ const deliveredAtOnce = 16
 func (m *Membership) deliveredBefore(added map[string][]int32, committed kadm.OffsetResponses,
 	notes committedNotes) (map[batch.Source]bool, error) {
 	delivered := map[batch.Source]bool{}
-	if _, chosen := notes[connector.ReadAnewNote]; chosen || !m.of.Spec.Exact {
+	if _, chosen := notes[connector.ReadAgainNote]; chosen || !m.of.Spec.Exact {
 		return delivered, nil
 	}
 	var mu sync.Mutex
