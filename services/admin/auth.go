@@ -40,13 +40,13 @@ func (r Role) String() string {
 	return fmt.Sprintf("Role(%d)", int(r))
 }
 
-// Users are those that admin lets in, the lines of a file: name:role:bcrypt-hash (htpasswd -nbB
+// Users are the users that admin lets in: the lines of a file, name:role:bcrypt-hash (htpasswd -nbB
 // makes name and hash). Empty lines and lines that start with # are skipped. The file is read again
 // when it changes. Safe for concurrent use.
 //
-// A caller shows who it is by HTTP basic authentication, or by the bearer token "name:password";
+// Callers prove who they are by HTTP basic authentication, or by the bearer token "name:password";
 // both are checked against the same hash. Over mutual TLS a certificate with the user's name as its
-// common name does as well, and is the only way for a user whose hash is the word certificate.
+// common name will also do, and is the only way for a user whose hash is the word certificate.
 type Users struct {
 	path string
 
@@ -59,7 +59,8 @@ type Users struct {
 	verified map[[sha256.Size]byte]user
 
 	throttle *throttle
-	// hashing has room for the comparisons that may go on at the same time: each takes a core for tens of milliseconds.
+	// hashing limits how many comparisons run at the same time: each takes a core for tens of
+	// milliseconds.
 	hashing chan struct{}
 }
 
@@ -69,7 +70,8 @@ type user struct {
 	hash []byte
 }
 
-// certificateOnly stands for the hash of a user who has no password. No password has it as its hash.
+// certificateOnly stands in place of the hash of a user who has no password. It is not the hash of
+// any password.
 const certificateOnly = "certificate"
 
 const (
@@ -77,7 +79,7 @@ const (
 	maxHashing  = 2
 )
 
-// ErrUnauthenticated says that a caller did not show who it is.
+// ErrUnauthenticated means that a caller did not prove who they are.
 var ErrUnauthenticated = errors.New(
 	"authentication is needed: send HTTP basic authentication or a bearer token name:password")
 
@@ -89,12 +91,12 @@ func ReadUsers(path string) (*Users, error) {
 	return u, u.reload()
 }
 
-// noUsers knows nobody: people sign in at a provider.
+// noUsers knows no user of a file: people sign in at a provider.
 func noUsers() *Users {
 	return &Users{throttle: newThrottle(time.Now), hashing: make(chan struct{}, maxHashing)}
 }
 
-// reload reads the file, if there is one and it changed. Callers hold mu.
+// reload reads the file if there is one and it has changed. Callers hold mu.
 func (u *Users) reload() error {
 	if u.path == "" {
 		return nil
@@ -151,7 +153,7 @@ func parseUsers(content string) (map[string]user, error) {
 	return users, nil
 }
 
-// named returns a user by name, for callers that have been asked who they are.
+// named returns a user by name, for callers that are already authenticated.
 func (u *Users) named(name string) (user, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -173,11 +175,12 @@ func (u *Users) certified(state *tls.ConnectionState) (user, error) {
 	return u.named(state.VerifiedChains[0][0].Subject.CommonName)
 }
 
-// nobody's hash is compared when the name is unknown, so that the time of an answer does not tell who exists.
+// nobody is the hash that is compared when the name is unknown, so that the time of an answer does
+// not reveal which users exist.
 var nobody = []byte("$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
 
-// authenticate returns the user that an Authorization header shows. from is the machine that sent
-// it; errTooManyFailures if it must wait.
+// authenticate returns the user whose credentials an Authorization header has. from is the machine
+// that sent it; the error is errTooManyFailures if that must wait.
 func (u *Users) authenticate(header, from string) (user, error) {
 	name, password, ok := credentials(header)
 	if !ok {
@@ -211,9 +214,9 @@ func (u *Users) authenticate(header, from string) (user, error) {
 	return found, nil
 }
 
-// compare is whether a password has a hash, which is empty for a user who does not exist, and
-// errTooManyFailures for a machine that must wait. Of many requests at once a few are compared; by
-// the time that others have their turn, their machine may have to wait.
+// compare reports whether a password has a hash, which is empty for a user who does not exist. The
+// error is errTooManyFailures for a machine that must wait. Only a few comparisons run at once; by
+// the time that a request gets its turn, its machine may have to wait.
 func (u *Users) compare(from string, hash []byte, password string) (right bool, err error) {
 	if err := u.throttle.admit(from); err != nil {
 		return false, err
@@ -236,8 +239,8 @@ func (u *Users) compare(from string, hash []byte, password string) (right bool, 
 	return right, nil
 }
 
-// credentials reads an Authorization header. The empty pair, which some clients send when nobody told them a password
-// ("Basic Og=="), is no credential.
+// credentials reads an Authorization header. An empty name with an empty password, which some
+// clients send when they were given none ("Basic Og=="), does not count.
 func credentials(header string) (name, password string, ok bool) {
 	scheme, value, _ := strings.Cut(header, " ")
 	switch strings.ToLower(scheme) {
@@ -253,7 +256,8 @@ func credentials(header string) (name, password string, ok bool) {
 	return name, password, ok && name != ""
 }
 
-// required is the role that a gRPC method needs, by its name: what is not known to be harmless needs an admin.
+// required is the role that a gRPC method needs, by the method's name: whatever is not known to be
+// harmless needs an admin.
 func required(fullMethod string) Role {
 	service, method, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
 	switch {
@@ -271,7 +275,7 @@ func required(fullMethod string) Role {
 		strings.HasPrefix(method, "Replay"), strings.HasPrefix(method, "Signal"), strings.HasPrefix(method, "Acknowledge"):
 		return Operator
 	}
-	// Among the rest is Validate, although it changes nothing: its checks connect to the servers
-	// that the configuration names, with the secrets that it refers to or that its masks stand for.
+	// That includes Validate, although it changes nothing: its checks connect to the servers that the
+	// configuration names, with the secrets that it refers to or that its masks stand for.
 	return Admin
 }

@@ -22,14 +22,14 @@ import (
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
-// authorizer lets gRPC calls through that their caller may make, and notes those that change
-// something, in the log and in the timeline. users is nil where everybody may do everything.
+// authorizer lets a gRPC call through if its caller may make it, and records calls that change
+// something in the log and in the timeline. users is nil if everybody may do everything.
 type authorizer struct {
 	users *Users
-	// inside says that callers are admin's own HTTP side, which has authenticated the user and
-	// names it.
+	// inside is true if all callers are admin's own HTTP side, which has authenticated the user and
+	// names them.
 	inside bool
-	// log is written at any level.
+	// log is written to whatever the level of admin's log.
 	log      *slog.Logger
 	timeline *recorder
 	router   *router
@@ -52,13 +52,14 @@ func (a authorizer) allow(ctx context.Context, method string) (user, error) {
 	return caller, nil
 }
 
-// userKey and roleKey are the metadata in which the HTTP side says to the server inside who the user is.
+// userKey and roleKey are the metadata in which the HTTP side tells the inner server who the user
+// is.
 const (
 	userKey = rpc.CallerKey
 	roleKey = "calypso-caller-role"
 )
 
-// caller identifies the caller: by what the HTTP side says, a certificate, or credentials.
+// caller identifies the caller: by the HTTP side's metadata, a certificate, or credentials.
 func (a authorizer) caller(ctx context.Context) (user, error) {
 	first := func(key string) string {
 		if values := metadata.ValueFromIncomingContext(ctx, key); len(values) > 0 {
@@ -83,7 +84,7 @@ func (a authorizer) caller(ctx context.Context) (user, error) {
 	return a.users.authenticate(first("authorization"), hostOf(ctx))
 }
 
-// hostOf is the machine that calls.
+// hostOf returns the address of the machine that calls.
 func hostOf(ctx context.Context) string {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -103,7 +104,8 @@ func changes(method string) bool {
 		!strings.HasPrefix(name, "Verify")
 }
 
-// onlyAsks reports whether a request of a call that changes something asks only what would follow.
+// onlyAsks reports whether a request of a call that can change something only asks what would
+// follow.
 func onlyAsks(q any) bool {
 	switch asked := q.(type) {
 	case interface{ GetValidateOnly() bool }:
@@ -138,7 +140,7 @@ func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo
 	return answer, err
 }
 
-// note writes down that a caller changed something, or tried to.
+// note records that a caller changed something, or tried to.
 func (a authorizer) note(ctx context.Context, caller user, method, connector, detail string, err error) {
 	event := &connectorv1.Event{Actor: caller.name, Action: method[strings.LastIndexByte(method, '/')+1:],
 		Connector: connector, Detail: detail}
@@ -149,11 +151,11 @@ func (a authorizer) note(ctx context.Context, caller user, method, connector, de
 	a.timeline.note(event)
 }
 
-// ofConnect is a method's full name by its name in the API of Kafka Connect, among them what that
-// API changes by itself.
+// ofConnect is the full name of a method of ConnectorService. Kafka Connect's API also uses it for
+// changes that it makes without such a call.
 func ofConnect(call string) string { return "/calypso.connector.v1.ConnectorService/" + call }
 
-// allowHTTP is allow for what HTTP does before a call, or without one.
+// allowHTTP is allow for what the HTTP side does before a call, or without one.
 func (a authorizer) allowHTTP(ctx context.Context, call string) error {
 	caller, err := a.allow(incoming(ctx), ofConnect(call))
 	if err != nil {
@@ -162,8 +164,8 @@ func (a authorizer) allowHTTP(ctx context.Context, call string) error {
 	return err
 }
 
-// denied logs that a caller tried to change what they may not. It is not in the timeline, which who
-// may do nothing could fill.
+// denied logs that a caller tried to change what they may not. It does not go into the timeline,
+// which somebody without any rights could otherwise flood.
 func (a authorizer) denied(ctx context.Context, caller user, method, connector string, err error) {
 	if status.Code(err) == codes.PermissionDenied && changes(method) {
 		a.audit(ctx, caller, method, connector, err)
@@ -175,7 +177,7 @@ func (a authorizer) audit(ctx context.Context, caller user, method, connector st
 		status.Code(err).String())
 }
 
-// noteHTTP notes what HTTP changed without a call.
+// noteHTTP records what the HTTP side changed without a call.
 func (a authorizer) noteHTTP(ctx context.Context, call, of, detail string) {
 	if caller, err := a.allow(incoming(ctx), ofConnect(call)); err == nil {
 		a.note(ctx, caller, ofConnect(call), of, detail, nil)
@@ -201,7 +203,7 @@ func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamSer
 	return err
 }
 
-// heard is a stream of answers that keeps what was asked and answered last.
+// heard is a stream of answers that keeps the last request and answer.
 type heard struct {
 	grpc.ServerStream
 	asked, answered any
@@ -217,7 +219,8 @@ func (h *heard) SendMsg(m any) error {
 	return h.ServerStream.SendMsg(m)
 }
 
-// detailOf says what a call changed: keys of a configuration, or dead letters, by their ids and without what they hold.
+// detailOf says what a call changed: keys of a configuration, or dead letters by their ids, without
+// their contents.
 func detailOf(q any, before map[string]string, answer any) string {
 	switch asked := q.(type) {
 	case *adminv1.SetLoggerLevelRequest:

@@ -25,16 +25,16 @@ type Config struct {
 	// UsersFile names who may call (see Users). Empty: everybody may do everything, which is refused on addresses other
 	// than loopback unless TLS.InsecureNoAuth says that something else guards them.
 	UsersFile string
-	// SignIn is where people sign in to the page besides; nowhere if it has no issuer.
+	// SignIn is a provider at which people can also sign in to the page; none if it has no issuer.
 	SignIn signin.OIDC
 
-	// TLS secures admin's gRPC and HTTP, and is what admin shows to the workers; plaintext if it is
-	// zero. Where it has a CA, a user may also be known by a certificate that the CA signed, whose
-	// common name is the user's name.
+	// TLS secures admin's gRPC and HTTP, and its connections to the workers; plaintext if it is zero.
+	// If it has a CA, a user may also be identified by a certificate that the CA signed, whose common
+	// name is the user's name.
 	TLS rpc.TLS
 
-	// TableMetrics is of how many tables, the latest of all pipelines, the metric of a table's lag
-	// tells; 0 switches it off.
+	// TableMetrics is how many tables, the latest of all pipelines, the metric of a table's lag
+	// covers; 0 switches it off.
 	TableMetrics int
 	// Version is shown by the web page.
 	Version string
@@ -45,7 +45,7 @@ type Config struct {
 // generatorName is the service name of the orders-generator.
 const generatorName = checks.GeneratorFleet
 
-// Validate says everything that is wrong with the configuration.
+// Validate joins everything that is wrong with the configuration.
 func (c *Config) Validate() error {
 	var errs []error
 	if len(c.HTTPAddresses) == 0 {
@@ -70,7 +70,7 @@ func (c *Config) Validate() error {
 		if err != nil {
 			errs = append(errs, err)
 		} else if !loopback && c.UsersFile == "" && c.SignIn.Issuer == "" && !c.TLS.InsecureNoAuth {
-			errs = append(errs, fmt.Errorf("%s can be reached from other machines and nobody would be asked who they are: "+
+			errs = append(errs, fmt.Errorf("%s can be reached from other machines, and nobody would have to authenticate:  "+
 				"name the users with --users-file, or say --insecure-no-auth if something else guards the address", address))
 		}
 	}

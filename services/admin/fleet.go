@@ -27,39 +27,42 @@ import (
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
-// fleet is the workers of one service. Any worker takes any call; what only one worker knows is asked of all.
+// fleet is the workers of one service. Most calls can be answered by any worker; for what only one
+// worker knows, all are asked.
 type fleet struct {
-	// name is the service's: capture, sink, orders-generator.
+	// name is the name of the service: capture, sink or orders-generator.
 	name string
-	// any makes the calls that whichever worker answers may take.
+	// any makes the calls that any worker can answer.
 	any anyWorker
-	// workers has one connection a worker, in the order of the configured addresses.
+	// workers are in the order of the configured addresses, each with a connection.
 	workers []*worker
 }
 
-// worker is one of a fleet.
+// worker is a worker of a fleet.
 type worker struct {
 	address    string
 	connection *grpc.ClientConn
 	files      rpc.TLS
-	// silent says that it did not answer when it was last asked for its health, as a process does
-	// that is stopped or starved. Nothing else is asked of it then: however many questions a look
-	// is made of, none waits for it. readiness asks for its health again and again.
+	// silent is true if the worker did not answer when it was last asked for its health, like a
+	// process that is stopped or starved. It is then asked nothing else, so that however many
+	// questions a look consists of, none waits for it. readiness keeps asking for its health.
 	silent atomic.Bool
-	// seen is how it was when it was last asked for its health; nil before that.
+	// seen is the result of the last question for its health; nil before the first.
 	seen atomic.Pointer[sighting]
-	// unready is why it could not work when it was last asked for its health; empty if it could.
+	// unready is why the worker could not work when it was last asked for its health; empty if it
+	// could.
 	unready atomic.Pointer[string]
 }
 
-// sighting is whether a worker could work, and since when that is so.
+// sighting says whether a worker could work, and since when that has been so.
 type sighting struct {
 	serving bool
 	since   time.Time
 }
 
-// sees notes whether the worker can work now, and returns since when that is so: of one that can,
-// since its start if it was never seen otherwise and says when that was: earlier releases do not.
+// sees notes whether the worker can work now, and returns since when that has been so. For a worker
+// that was never seen otherwise that is its start, if it says when it started, which earlier
+// releases do not.
 func (w *worker) sees(serving bool, started, now time.Time) time.Time {
 	for {
 		last := w.seen.Load()
@@ -77,7 +80,7 @@ func (w *worker) sees(serving bool, started, now time.Time) time.Time {
 }
 
 // keepAlive ends the connections to workers that have gone silent, and with them the calls that
-// have no deadline. Workers take a question every ten seconds at most.
+// have no deadline. Workers accept a ping every ten seconds at most.
 var keepAlive = keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second, PermitWithoutStream: true}
 
 // dialFleet makes connections, which open when they are first used, to the workers at addresses (host:port).
@@ -119,8 +122,8 @@ func (f *fleet) addresses() string {
 	return strings.Join(all, ", ")
 }
 
-// unreachable says of a call's error that no worker could be asked. Errors that a worker gave pass as they are: they
-// carry a reason.
+// unreachable turns the error of a call that reached no worker into one that names the fleet.
+// Errors that a worker returned stay as they are: they carry a reason.
 func (f *fleet) unreachable(err error) error {
 	if status.Code(err) != codes.Unavailable || len(status.Convert(err).Details()) > 0 {
 		return err
@@ -130,16 +133,18 @@ func (f *fleet) unreachable(err error) error {
 }
 
 const (
-	// askTimeout bounds how long one worker may take for its answer: others are not to wait for one that hangs.
+	// askTimeout bounds how long one worker may take to answer, so that others do not wait for one
+	// that hangs.
 	askTimeout = 5 * time.Second
-	// checkTimeout bounds the same where the worker has to ask others: the servers that a configuration names, which may
-	// be slow (10 s) where the worker is not.
+	// checkTimeout is the same bound for calls for which the worker asks the servers that a
+	// configuration names, which may be slow (10 s) even if the worker is not.
 	checkTimeout = 20 * time.Second
 	// connectTimeout bounds how long a connection may take before another worker is called.
 	connectTimeout = time.Second
 )
 
-// within asks a worker, which has until limit for its answer. A worker that does not answer in time cannot be reached.
+// within asks a worker, which has until limit to answer. A worker that does not answer in time
+// counts as unreachable.
 func (w *worker) within(ctx context.Context, limit time.Duration, ask func(context.Context) error) error {
 	if w.silent.Load() {
 		return w.noAnswer()
@@ -148,7 +153,7 @@ func (w *worker) within(ctx context.Context, limit time.Duration, ask func(conte
 	defer cancel()
 	err := ask(asking)
 	if err != nil && ctx.Err() != nil {
-		return err // whoever asks has waited long enough, which says nothing about the worker
+		return err // the caller's own time is over, which says nothing about the worker
 	}
 	if err != nil && (asking.Err() != nil || status.Code(err) == codes.DeadlineExceeded) {
 		// the worker may notice the deadline first
@@ -158,7 +163,7 @@ func (w *worker) within(ctx context.Context, limit time.Duration, ask func(conte
 	return err
 }
 
-// answerTime is how long a worker may take for the answer to a method.
+// answerTime is how long a worker may take to answer a method.
 func answerTime(method string) time.Duration {
 	if method == connectorv1.ConnectorService_ValidateConfig_FullMethodName {
 		return checkTimeout
@@ -170,8 +175,8 @@ func (w *worker) noAnswer() error {
 	return status.Errorf(codes.Unavailable, "%s does not answer", w.address)
 }
 
-// trouble is what keeps a worker from its work, as the end of a sentence; a worker that lets a
-// question wait may itself wait for Kafka.
+// trouble says what keeps a worker from working, as the end of a sentence: a worker that does not
+// answer may itself be waiting for Kafka.
 func (w *worker) trouble() string {
 	if why := w.unready.Load(); why != nil && *why != "" {
 		return ": " + *why
@@ -179,7 +184,8 @@ func (w *worker) trouble() string {
 	return ""
 }
 
-// ready says why a worker cannot be given a call that may change something, and so is made once only; nil if it can.
+// ready returns why a worker cannot be given a call that may change something, and is therefore
+// made only once; nil if it can.
 func (w *worker) ready(ctx context.Context) error {
 	if w.silent.Load() {
 		return w.noAnswer()
@@ -194,7 +200,7 @@ func (w *worker) ready(ctx context.Context) error {
 		case connectivity.Idle:
 			w.connection.Connect()
 		case connectivity.TransientFailure, connectivity.Shutdown:
-			// The connection does not say why it failed; a question does.
+			// The connection does not say why it failed, but a call over it does.
 			if err := rpc.Healthy(ctx, w.connection); err != nil && !errors.Is(err, rpc.ErrNotServing) {
 				return status.Errorf(codes.Unavailable, "%s: %v", w.address, err)
 			}
@@ -206,14 +212,14 @@ func (w *worker) ready(ctx context.Context) error {
 	}
 }
 
-// anyWorker makes calls to whichever worker of a fleet answers, each time another first. It
-// implements grpc.ClientConnInterface.
+// anyWorker makes calls to any worker of a fleet that answers, beginning with a different one each
+// time. It implements grpc.ClientConnInterface.
 type anyWorker struct {
 	fleet *fleet
 	turn  *atomic.Uint32
 }
 
-// inTurn lists the workers, those that are silent last.
+// inTurn lists the workers in the order in which to ask them, silent ones last.
 func (a anyWorker) inTurn() []*worker {
 	all := a.fleet.workers
 	if len(all) == 0 {
@@ -233,7 +239,7 @@ func (a anyWorker) inTurn() []*worker {
 	return turn
 }
 
-// Invoke implements grpc.ClientConnInterface. What only reads is asked of one worker after the
+// Invoke implements grpc.ClientConnInterface. A call that only reads goes to one worker after the
 // other until one answers. A call that changes something goes to one worker, which may take its
 // time.
 func (a anyWorker) Invoke(ctx context.Context, method string, q, answer any, options ...grpc.CallOption) error {
@@ -271,7 +277,8 @@ func (a anyWorker) NewStream(ctx context.Context, d *grpc.StreamDesc, method str
 	return nil, status.Error(codes.Unavailable, strings.Join(failed, "; "))
 }
 
-// unansweredHeader names, in an answer that is made of those of several workers, the workers whose answers it lacks.
+// unansweredHeader names, in an answer that is composed from several workers, the workers whose
+// answers are missing.
 const unansweredHeader = "calypso-unanswered"
 
 // askAll asks every worker at once and returns the answers in the order of the workers. It fails only if no worker
@@ -309,18 +316,18 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	}
 	if len(values) > 0 || len(failed) == 0 {
 		if len(unanswered) > 0 {
-			// nobody to tell within admin
+			// fails for calls within admin, which need no header
 			_ = grpc.SetHeader(ctx, metadata.Pairs(unansweredHeader, strings.Join(unanswered, ", ")))
 		}
 		return values, nil
 	}
-	// Why nothing came: what a worker said counts more than a worker that could not be asked.
+	// The error to return: what a worker said counts more than a worker that could not be asked.
 	slices.SortStableFunc(failed, func(a, b error) int { return rank(a) - rank(b) })
 	return nil, failed[0]
 }
 
-// askOwner asks one worker after the other until one knows the connector. Without such a worker the
-// answer is that of the last, or that a worker could not be asked.
+// askOwner asks one worker after the other until one knows the connector. If none does, the error
+// is the last worker's, or that a worker could not be asked.
 func askOwner[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
 	return fromOwner(f, func(w *worker) (answer T, err error) {
 		err = w.within(ctx, askTimeout, func(ctx context.Context) (err error) {
@@ -331,8 +338,8 @@ func askOwner[T any](ctx context.Context, f *fleet, ask func(context.Context, *g
 	})
 }
 
-// tellOwner is askOwner for what changes something: it must reach only the worker that runs the
-// connector, which may take its time.
+// tellOwner is askOwner for a call that changes something: it must reach only the worker that runs
+// the connector, which may take its time.
 func tellOwner[T any](ctx context.Context, f *fleet,
 	tell func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
 	return fromOwner(f, func(w *worker) (T, error) {

@@ -46,7 +46,7 @@ func askFleets(ctx context.Context, fleets []*fleet) map[string][]*adminv1.Servi
 					h.Tasks = proto.Int32(int32(*about.Tasks))
 				}
 				h.Version = about.Version
-				if ctx.Err() == nil { // else nobody had the patience to hear it
+				if ctx.Err() == nil { // otherwise the caller did not wait for the answer
 					h.Since = timestamppb.New(w.sees(h.Serving, about.Started, time.Now()))
 					w.silent.Store(errors.Is(err, rpc.ErrNoAnswer))
 					w.unready.Store(&h.Detail)

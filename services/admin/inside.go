@@ -20,7 +20,7 @@ func newInside() *inside {
 	return &inside{accept: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// dial makes a connection; it waits for the server.
+// dial makes a connection; it waits until the server accepts it.
 func (l *inside) dial(ctx context.Context, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
@@ -55,8 +55,8 @@ func (l *inside) Addr() net.Addr { return insideAddr{} }
 // httpCaller is the key of the user in the context of an HTTP request.
 type httpCaller struct{}
 
-// naming says to the server inside who the user is. What a request itself says in that place, which
-// the gateway would pass on, is taken away.
+// naming tells the inner server who the user is. Metadata of the same name that a request itself
+// brings, which the gateway would pass on, is removed.
 func naming(ctx context.Context) context.Context {
 	said, _ := metadata.FromOutgoingContext(ctx)
 	said = said.Copy()
@@ -69,13 +69,13 @@ func naming(ctx context.Context) context.Context {
 	return metadata.NewOutgoingContext(ctx, said)
 }
 
-// incoming is the context that a call of an HTTP request's user has at the server inside.
+// incoming is the context that a call of an HTTP request's user has at the inner server.
 func incoming(ctx context.Context) context.Context {
 	said, _ := metadata.FromOutgoingContext(naming(ctx))
 	return metadata.NewIncomingContext(ctx, said)
 }
 
-// namingOptions make every call of a connection say who the user is.
+// namingOptions make every call of a connection carry who the user is.
 func namingOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, q, answer any, c *grpc.ClientConn,

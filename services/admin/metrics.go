@@ -19,8 +19,8 @@ import (
 // DeclareMetrics registers admin's metrics at a meter, without values: for their documentation.
 func DeclareMetrics(meter metric.Meter) error { return newObserver(time.Now).measure(meter) }
 
-// gauge is a metric of the pipeline view. of emits its values for one pipeline, which labels tell
-// apart; the pipeline's name is added.
+// gauge is a metric of the pipeline view. of emits its values for one pipeline, each with its
+// labels; the pipeline's name is added.
 type gauge struct {
 	name, unit, help string
 	of               func(p *adminv1.Pipeline, emit emitter)
@@ -80,7 +80,7 @@ func pipelineGauges() []gauge {
 	return append(append(judgementGauges(), captureGauges()...), sinkGauges()...)
 }
 
-// judgementGauges are what admin makes of what capture and sink say.
+// judgementGauges are the metrics that admin derives from what capture and sink say.
 func judgementGauges() []gauge {
 	segment := func(s lag.Segment) []attribute.KeyValue {
 		labels := []attribute.KeyValue{attribute.String("segment", s.Name)}
@@ -184,7 +184,7 @@ func judgementGauges() []gauge {
 	}
 }
 
-// eachLatency gives all distributions of a pipeline with their labels.
+// eachLatency calls each for all distributions of a pipeline, with their labels.
 func eachLatency(p *adminv1.Pipeline, each func(*latencyv1.Latency, ...attribute.KeyValue)) {
 	if p.Capture != nil {
 		each(p.Capture.CommitToKafkaLatency, attribute.String("segment", "commit_to_kafka"))

@@ -8,7 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
-// captureGauges are the numbers that capture says of a pipeline.
+// captureGauges are the metrics of what capture says about a pipeline.
 func captureGauges() []gauge {
 	of := func(name, unit, help string, number func(*capturev1.Capture) int64) gauge {
 		return gauge{name, unit, help, func(p *adminv1.Pipeline, emit emitter) {
@@ -122,7 +122,8 @@ func captureGauges() []gauge {
 	}
 }
 
-// decoding is a gauge of what decoding has cost the server, by what became of the transactions.
+// decoding makes a gauge of what decoding has cost the server, by how the transactions were
+// handled.
 func decoding(name, unit, help string, numbers func(*capturev1.SlotStatistics) map[string]int64) gauge {
 	return gauge{name, unit, help, func(p *adminv1.Pipeline, emit emitter) {
 		if s := p.Capture.GetSlot().GetStatistics(); s != nil {

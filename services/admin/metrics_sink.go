@@ -10,7 +10,8 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 )
 
-// sinkGauges are the numbers that the sinks say of a pipeline, and the states of all its connectors.
+// sinkGauges are the metrics of what the sinks say about a pipeline, and of the states of all its
+// connectors.
 func sinkGauges() []gauge {
 	each := func(p *adminv1.Pipeline, of func(*sinkv1.Sink, attribute.KeyValue)) {
 		for _, s := range p.Sinks {
@@ -102,7 +103,7 @@ func sinkGauges() []gauge {
 	}
 }
 
-// partition is a gauge with values for each partition that a sink reads.
+// partition makes a gauge with values for each partition that a sink reads.
 func partition(name, unit, help string, of func(*sinkv1.PartitionProgress, emitter)) gauge {
 	return gauge{name, unit, help, func(p *adminv1.Pipeline, emit emitter) {
 		for _, s := range p.Sinks {
@@ -116,7 +117,7 @@ func partition(name, unit, help string, of func(*sinkv1.PartitionProgress, emitt
 	}}
 }
 
-// connectors gives the states of a pipeline's connectors.
+// connectors calls each for the states of a pipeline's connectors.
 func connectors(p *adminv1.Pipeline, each func(*connectorv1.ConnectorStatus)) {
 	if p.SourceStatus != nil {
 		each(p.SourceStatus)

@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	// observeInterval is how often the pipelines are looked at between questions.
+	// observeInterval is how often the pipelines are looked at even if nobody asks.
 	observeInterval = 5 * time.Second
-	// forgetAfter is after how long a pipeline that is no longer seen is forgotten.
+	// forgetAfter is how long a pipeline that is no longer seen is remembered.
 	forgetAfter = 10 * time.Minute
 )
 
-// observer remembers where the pipelines were, so that their lags become times, and shows each
-// number as a metric. It is the only memory of admin, and nothing is lost with it. Safe for
-// concurrent use.
+// observer remembers where the pipelines were, so that their lags become times, and exports their
+// numbers as metrics. It is admin's only memory, and losing it does no harm. Safe for concurrent
+// use.
 type observer struct {
 	now func() time.Time
-	// tableMetrics is of how many tables there are metrics at most.
+	// tableMetrics is how many tables have metrics at most.
 	tableMetrics int
 
 	mu sync.Mutex
@@ -47,8 +47,8 @@ func newObserver(now func() time.Time) *observer {
 	return &observer{now: now, seen: map[string]*observed{}}
 }
 
-// observe judges a pipeline that has just been asked for: it sets lags, checks and verdict, and says
-// how late its tables are. After that it does not change.
+// observe judges a pipeline that was just looked at: it sets lags, checks and verdict, and finds
+// how late its tables are. After that the pipeline does not change.
 func (o *observer) observe(v checks.View) overview.Listed {
 	p := v.Pipeline
 	o.mu.Lock()
@@ -80,7 +80,7 @@ func (o *observer) observe(v checks.View) overview.Listed {
 	return s.seen
 }
 
-// hour is what a pipeline did in the last hour; false if none of its source was seen.
+// hour is what a pipeline did in the last hour; false if no pipeline of that source was seen.
 func (o *observer) hour(source string) (*adminv1.GetPipelineHistoryResponse, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -91,7 +91,7 @@ func (o *observer) hour(source string) (*adminv1.GetPipelineHistoryResponse, boo
 	return s.hour.Show(), true
 }
 
-// latenessView is what is known of a pipeline, as far as lateness follows from it.
+// latenessView is the part of a view that package lateness needs.
 func latenessView(v checks.View) lateness.View {
 	out := lateness.View{Pipeline: v.Pipeline, Prefix: checks.Prefix(v.Source), Tables: v.Tables,
 		Sinks: make(map[string]lateness.Sink, len(v.Sinks))}
@@ -109,7 +109,7 @@ func (o *observer) run(ctx context.Context, all *views[overview.Listed]) error {
 	return nil
 }
 
-// recentTables are the tables of those pipelines, the latest first, as many as there are metrics of.
+// recentTables returns the tables of the recent pipelines that have metrics, the latest first.
 func (o *observer) recentTables() (all []*adminv1.TableStatus) {
 	if o.tableMetrics == 0 {
 		return nil
@@ -125,7 +125,7 @@ func (o *observer) recentTables() (all []*adminv1.TableStatus) {
 	return all[:min(len(all), o.tableMetrics)]
 }
 
-// recent are the pipelines that were seen lately; what was seen earlier says nothing of now.
+// recent returns the pipelines that were seen lately; what was seen earlier says nothing about now.
 func (o *observer) recent() (all []*adminv1.Pipeline) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

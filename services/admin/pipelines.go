@@ -25,7 +25,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/overview"
 )
 
-// service is AdminService: what is asked of all fleets at once.
+// service is AdminService, which answers from all fleets at once.
 type service struct {
 	adminv1.UnimplementedAdminServiceServer
 	router  *router
@@ -40,16 +40,19 @@ type service struct {
 	loggers *connectapi.Loggers
 
 	mu sync.Mutex
-	// known are the connectors of each fleet when it was last asked, for the time when it cannot be; guarded by mu.
+	// known are the connectors that each fleet had when it was last asked, for when it cannot be
+	// asked; guarded by mu.
 	known map[string][]*connectorv1.Connector
-	// captured are the tables of each source when capture was last asked; guarded by mu.
+	// captured are the tables that each source had when capture was last asked; guarded by mu.
 	captured map[string]capturedTables
 }
 
-// listAge is how old what lists show may be: however many pages are open, the fleets are asked once.
+// listAge is how old the contents of lists may be: however many pages are open, the fleets are
+// asked only once in that time.
 const listAge = time.Second
 
-// ListPipelines is of this moment where all is said of all, as somebody asks who has just changed something.
+// ListPipelines takes a new look if the full view of all pipelines is asked for, since the caller
+// may just have changed something.
 func (s *service) ListPipelines(ctx context.Context,
 	q *adminv1.ListPipelinesRequest) (*adminv1.ListPipelinesResponse, error) {
 	age := listAge
@@ -99,12 +102,12 @@ func (s *service) GetPipeline(ctx context.Context,
 		return nil, err
 	}
 	p := proto.CloneOf(seen.Pipeline)
-	// Not in the list, since finding them means reading a topic.
+	// Lists do not have them, since finding them means reading a topic.
 	offsets, err := s.router.GetOffsets(ctx, &connectorv1.GetOffsetsRequest{Name: p.Source})
 	switch {
 	case err == nil:
 		p.Offsets = offsets.Offsets
-	case status.Code(err) != codes.Unavailable: // the checks say it
+	case status.Code(err) != codes.Unavailable: // the checks report it
 		return nil, err
 	}
 	return &adminv1.GetPipelineResponse{Pipeline: p}, nil
@@ -139,7 +142,7 @@ func noSource(name string) error {
 		fmt.Sprintf("Source connector %.300s not found", name))
 }
 
-// look is what all pipelines are made of: the answers to the questions that are asked once for all of them.
+// look has the answers to the questions that are asked once for all pipelines.
 type look struct {
 	workers        map[string][]*adminv1.ServiceHealth
 	sources, sinks []*connectorv1.Connector
@@ -150,8 +153,9 @@ type look struct {
 // lookAtOnce is how many pipelines are asked about at once.
 const lookAtOnce = 8
 
-// look asks for everything about all pipelines, sorted by source. It fails only if it is not known
-// which there are: else what cannot be asked is left out, and the check of the fleet says so.
+// look asks for everything about all pipelines, and returns them sorted by source. It fails only if
+// it is not known which pipelines there are; otherwise what cannot be asked for is left out, and
+// the check of the fleet says so.
 func (s *service) look(ctx context.Context) ([]overview.Listed, error) {
 	capture, sink := s.capture.fleet, s.sink.fleet
 	l := look{workers: askFleets(ctx, []*fleet{capture, sink}), captures: map[string]*capturev1.Capture{},
@@ -255,11 +259,11 @@ type capturedTables struct {
 	tables []*capturev1.CapturedTable
 }
 
-// tablesMaxAge is how old the tables may be that a look judges. They may be thousands, and what
-// they lack changes seldom.
+// tablesMaxAge is how old the list of tables that a look judges may be. There may be thousands, and
+// what they lack rarely changes.
 const tablesMaxAge = 30 * time.Second
 
-// recentTables are the tables of a source that is captured; nil if they are not known.
+// recentTables returns the captured tables of a source; nil if they are not known.
 func (s *service) recentTables(ctx context.Context, source string) ([]*capturev1.CapturedTable, error) {
 	s.mu.Lock()
 	known := s.captured[source]
@@ -298,7 +302,8 @@ func statusOf(ctx context.Context, f *fleet, c *connectorv1.Connector) (*connect
 	return nil, err
 }
 
-// tolerated is an error that a look cannot do without: what is not there or cannot be asked is for checks to say.
+// tolerated drops the errors that a look can live with: checks report what is missing or cannot be
+// asked.
 func tolerated(err error) error {
 	if status.Code(err) == codes.NotFound || status.Code(err) == codes.Unavailable {
 		return nil
@@ -306,8 +311,8 @@ func tolerated(err error) error {
 	return err
 }
 
-// reads reports whether a sink reads topics of a source: ones that the source has used, or ones
-// that carry its prefix (it may not have written yet).
+// reads reports whether a sink reads topics of a source: topics that the source has used, or topics
+// with its prefix, since it may not have written yet.
 func reads(sink, source map[string]string, used []string) bool {
 	prefix := checks.Prefix(source)
 	for topic := range strings.SplitSeq(sink["topics"], ",") {

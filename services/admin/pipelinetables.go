@@ -15,7 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/lateness"
 )
 
-// ListPipelineTables joins what capture and the sinks say of each topic.
+// ListPipelineTables joins what capture and the sinks say about each topic.
 func (s *service) ListPipelineTables(ctx context.Context,
 	q *adminv1.ListPipelineTablesRequest) (*adminv1.ListPipelineTablesResponse, error) {
 	p, err := s.pipeline(ctx, q.Source)
@@ -41,8 +41,8 @@ func (s *service) ListPipelineTables(ctx context.Context,
 	return &adminv1.ListPipelineTablesResponse{Tables: tables}, nil
 }
 
-// dated says how late a table is, as was found for all of them. A target that no partition names yet
-// has a place of its own.
+// dated adds to a table how late it is, as found by package lateness. A target that no partition
+// names yet gets an entry of its own.
 func dated(tables []*adminv1.PipelineTable, row *adminv1.TableStatus) {
 	at, found := slices.BinarySearchFunc(tables, row.Topic, func(t *adminv1.PipelineTable, topic string) int {
 		return strings.Compare(t.Topic, topic)
@@ -54,7 +54,7 @@ func dated(tables []*adminv1.PipelineTable, row *adminv1.TableStatus) {
 	i := slices.IndexFunc(of.Sinks, func(s *adminv1.PipelineTableSink) bool {
 		return s.Sink == row.Sink && targetName(s) == row.Target
 	})
-	if i < 0 { // the target is remembered, and no task runs that would say it
+	if i < 0 { // the target is remembered, and no task runs that could name it
 		i = slices.IndexFunc(of.Sinks, func(s *adminv1.PipelineTableSink) bool {
 			return s.Sink == row.Sink && s.TargetTable == ""
 		})
@@ -75,7 +75,7 @@ func targetName(s *adminv1.PipelineTableSink) string {
 	return s.TargetDatabase + "." + s.TargetTable
 }
 
-// tablesOf are the tables of a pipeline, whose topics begin with prefix, sorted by topic.
+// tablesOf returns the tables of a pipeline, whose topics begin with prefix, sorted by topic.
 func tablesOf(p *adminv1.Pipeline, captured []*capturev1.CapturedTable, prefix string) []*adminv1.PipelineTable {
 	snapshots := map[string]*capturev1.TableSnapshot{}
 	for _, t := range p.Capture.GetSnapshots() {
@@ -117,7 +117,7 @@ func tablesOf(p *adminv1.Pipeline, captured []*capturev1.CapturedTable, prefix s
 	return all
 }
 
-// targetsOf are the targets of a sink that the partitions of one topic go to.
+// targetsOf returns the targets of a sink that the partitions of one topic go to.
 func targetsOf(p *adminv1.Pipeline, sink string, parts []*sinkv1.PartitionProgress) (all []*adminv1.PipelineTableSink) {
 	for _, part := range parts {
 		i := slices.IndexFunc(all, func(t *adminv1.PipelineTableSink) bool {

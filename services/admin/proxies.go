@@ -85,7 +85,7 @@ func (p captureProxy) ListCapturedTables(ctx context.Context,
 	})
 }
 
-// ListSchemaVersions is answered by any worker: the versions of all tables are in one topic.
+// ListSchemaVersions can be answered by any worker: the versions of all tables are in one topic.
 func (p captureProxy) ListSchemaVersions(ctx context.Context,
 	q *capturev1.ListSchemaVersionsRequest) (*capturev1.ListSchemaVersionsResponse, error) {
 	return askOwner(ctx, p.fleet, func(ctx context.Context,
@@ -94,8 +94,8 @@ func (p captureProxy) ListSchemaVersions(ctx context.Context,
 	})
 }
 
-// newer orders two reports about one connector: a worker that has lost it may still give the
-// older, or may only watch its slot.
+// newer orders two reports about one connector: a worker that has lost it may still return the
+// older one, or may only watch its slot.
 func newer(a, b *capturev1.Capture) int {
 	runs := func(c *capturev1.Capture) int { return int(min(c.GetPhase(), 1)) }
 	return cmp.Or(runs(a)-runs(b), a.GetLastCommitTime().AsTime().Compare(b.GetLastCommitTime().AsTime()))
@@ -174,7 +174,8 @@ func (p sinkProxy) AcknowledgeNotices(ctx context.Context,
 	})
 }
 
-// GetProvenOffsets is answered by any worker, which asks Kafka and the tables and may take its time.
+// GetProvenOffsets can be answered by any worker, which asks Kafka and the tables and may take its
+// time.
 func (p sinkProxy) GetProvenOffsets(ctx context.Context,
 	q *sinkv1.GetProvenOffsetsRequest) (*sinkv1.GetProvenOffsetsResponse, error) {
 	return tellOwner(ctx, p.fleet, func(ctx context.Context,
@@ -184,7 +185,7 @@ func (p sinkProxy) GetProvenOffsets(ctx context.Context,
 }
 
 // sum joins what several workers say about one sink connector; parts has at least one element.
-// Where some run tasks of it, what the one knows that does not is among it.
+// If some workers run tasks of it, their reports include what the others know.
 func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 	if running := slices.DeleteFunc(slices.Clone(parts), checks.Idle); len(running) > 0 {
 		parts = running
@@ -231,7 +232,8 @@ func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 	return total
 }
 
-// distinct are notices without those that another task has told before, as tasks do that share a topic's partitions.
+// distinct drops notices that another task has reported too, as tasks that share a topic's
+// partitions do.
 func distinct(all []*sinkv1.SinkNotice) []*sinkv1.SinkNotice {
 	type about struct {
 		kind          sinkv1.SinkNotice_Kind
@@ -246,10 +248,10 @@ func distinct(all []*sinkv1.SinkNotice) []*sinkv1.SinkNotice {
 	})
 }
 
-// maxTraces is how many recent traces a sink shows, as many as one worker gives.
+// maxTraces is how many recent traces of a sink are shown, as many as one worker returns.
 const maxTraces = 32
 
-// ordersProxy is OrdersService of the one generator. fleet is nil where none is configured.
+// ordersProxy is OrdersService of the one generator. fleet is nil if none is configured.
 type ordersProxy struct {
 	ordersv1.UnimplementedOrdersServiceServer
 	fleet *fleet

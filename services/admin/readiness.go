@@ -9,14 +9,16 @@ import (
 	"time"
 )
 
-// readinessInterval is how often the workers are asked: probes get the last answer, so that they cost nothing.
+// readinessInterval is how often the workers are asked. Probes get the last result, so that they
+// cost nothing.
 const readinessInterval = time.Second
 
-// readiness knows whether admin can do its work, which is to hand calls on: some worker of some
-// fleet is ready. With one fleet away admin still serves the other, and is what people ask which
-// one is away. Nobody is asked for PostgreSQL or Azure Data Explorer.
+// readiness knows whether admin can do its work, which is to pass calls on: some worker of some
+// fleet is ready. If one fleet is away, admin still serves the other, and tells people which one is
+// away. PostgreSQL and Azure Data Explorer do not count.
 type readiness struct {
-	// all fleets are asked, so that it is known which workers are silent; needed are those that run connectors.
+	// all are the fleets that are asked, so that it is known which workers are silent; needed are
+	// those that run connectors.
 	all, needed []*fleet
 	// why is why admin is not ready; empty if it is, nil before the first look.
 	why atomic.Pointer[string]
@@ -47,7 +49,7 @@ func (r *readiness) look(ctx context.Context) {
 	r.why.Store(&why)
 }
 
-// failure says why admin is not ready, or nil.
+// failure returns why admin is not ready; nil if it is.
 func (r *readiness) failure() error {
 	switch why := r.why.Load(); {
 	case why == nil:

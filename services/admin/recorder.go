@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// maxQueued is how many events may wait for Kafka; those beyond are only in the log.
+	// maxQueued is how many events may wait for Kafka; further ones are only in the log.
 	maxQueued = 1000
-	// recordTimeout bounds how long one event is tried.
+	// recordTimeout bounds how long writing one event is retried.
 	recordTimeout = 30 * time.Second
 	// recordRetry is the pause between two tries.
 	recordRetry = time.Second
@@ -43,7 +43,7 @@ func (r *recorder) note(event *connectorv1.Event) {
 	}
 }
 
-// run writes events until ctx ends, then what is left, for a short time.
+// run writes events until ctx ends, and then spends a short time on those that are left.
 func (r *recorder) run(ctx context.Context) error {
 	for {
 		select {

@@ -22,7 +22,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
-// repair removes from copies what the source no longer has. A row is removed only if, in this order,
+// repair removes from copies what the source no longer has. A row is removed only if all of this
+// holds, found out in this order:
 //
 //   - the comparison found its key in the copy and, for the caller's patience, not in the source,
 //   - the copy says which version of the row it has,
@@ -38,8 +39,8 @@ type repair struct {
 	out grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]
 	// others are the sinks besides the one whose copies are repaired.
 	others []*connectorv1.Connector
-	// found are the keys of the table under comparison that are in the copy alone, by key; missing
-	// counts those in the source alone.
+	// found are the keys of the table under comparison that only the copy has; missing counts those
+	// that only the source has.
 	found    map[string]int64
 	missing  int64
 	removals int64
@@ -59,8 +60,8 @@ func (o comparisonOut) Send(r *adminv1.VerifyPipelineResponse) error {
 		&adminv1.RepairPipelineResponse{Event: &adminv1.RepairPipelineResponse_Comparison{Comparison: r}})
 }
 
-// RepairPipeline compares every captured table with its copies, and has the copies that keep
-// changes forget the rows that the source lost.
+// RepairPipeline compares every captured table with its copies, and removes rows that the source no
+// longer has from the present state of copies that keep changes.
 func (s *service) RepairPipeline(q *adminv1.RepairPipelineRequest,
 	out grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]) error {
 	r := &repair{q: q, out: out}
@@ -139,7 +140,7 @@ func (r *repair) table(ctx context.Context, outcome *adminv1.TableVerification, 
 	return r.out.Send(&adminv1.RepairPipelineResponse{Event: &adminv1.RepairPipelineResponse_Table{Table: done}})
 }
 
-// obstacle says why no row of a copy may be removed; empty if rows may.
+// obstacle says why no rows of a copy may be removed; empty if they may be.
 func (r *repair) obstacle(to *tablev1.Table, outcome *adminv1.TableVerification) string {
 	if !to.Removable {
 		return "rows are appended to the table and never removed (table.form is not changes)"
@@ -154,7 +155,7 @@ func (r *repair) obstacle(to *tablev1.Table, outcome *adminv1.TableVerification)
 	return ""
 }
 
-// remove finds the versions that may be removed, shows them, and removes them if that is asked for.
+// remove finds the rows that may be removed, shows them, and removes them if the request says so.
 func (r *repair) remove(ctx context.Context, done *adminv1.TableRepair, found map[string]int64, source digest.Table,
 	target remoteTable, topic string) error {
 	versions := map[string]int64{}
@@ -222,7 +223,8 @@ func placesOf(found map[string]int64, keys []string) []int64 {
 	return places
 }
 
-// caughtUp waits until the sink has brought in what the topic has now, and returns up to where it has each partition.
+// caughtUp waits until the sink has ingested what the topic has now, and returns how far it has
+// each partition.
 func (r *repair) caughtUp(ctx context.Context, sink, topic string) ([]int64, error) {
 	var wanted map[int32]int64
 	for deadline := time.Now().Add(r.patience); ; {

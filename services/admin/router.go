@@ -24,8 +24,9 @@ type router struct {
 	overall
 }
 
-// unrouted answers the calls that the others do not route, such as AppendEvent, which only admin
-// itself makes. It lies a level deeper than they, so that theirs go first.
+// unrouted answers the calls that the other parts do not route, such as AppendEvent, which only
+// admin itself makes. It is embedded one level deeper than they are, so that their methods take
+// precedence.
 type unrouted struct {
 	connectorv1.UnimplementedConnectorServiceServer
 }
@@ -43,8 +44,9 @@ func clientOf(f *fleet) connectorv1.ConnectorServiceClient {
 type method[Request, Response any] func(connectorv1.ConnectorServiceClient, context.Context, Request,
 	...grpc.CallOption) (Response, error)
 
-// toOwner asks one fleet after the other until one does not answer with the reason unknown. If a fleet cannot be
-// reached and no other knows the thing, the answer is that the fleet cannot be reached.
+// toOwner asks one fleet after the other until one answers with something else than the reason
+// unknown. If a fleet cannot be reached and no other knows the connector, the error is that the
+// fleet cannot be reached.
 func toOwner[Request, Response any](ctx context.Context, fleets []*fleet, unknown connector.Reason, request Request,
 	call method[Request, Response]) (Response, error) {
 	var response Response
@@ -71,8 +73,8 @@ func byName[Request, Response any](ctx context.Context, fleets []*fleet, request
 	return toOwner(ctx, fleets, connector.ReasonConnectorNotFound, request, call)
 }
 
-// byClass sends a call to the fleet that runs the class of a configuration. One without a class
-// goes to the first, so that the error is a worker's.
+// byClass sends a call to the fleet that runs the class of a configuration. A configuration without
+// a class goes to the first fleet, so that a worker words the error.
 func byClass[Request, Response any](ctx context.Context, fleets []*fleet, config map[string]string, request Request,
 	call method[Request, Response]) (Response, error) {
 	class := strings.TrimSpace(config["connector.class"])
@@ -102,7 +104,8 @@ func byClass[Request, Response any](ctx context.Context, fleets []*fleet, config
 	return call(clientOf(fleets[0]), ctx, request)
 }
 
-// selects is whether a connector.class names a plugin, by whatever name a worker takes for it.
+// selects reports whether a connector.class names a plugin, by any name that a worker accepts for
+// it.
 func selects(class string, p *connectorv1.Plugin) bool {
 	return slices.ContainsFunc(append([]string{p.Class}, p.Aliases...), func(name string) bool {
 		_, ok := classname.Find(class, "Connector", slices.Values([]string{name}))

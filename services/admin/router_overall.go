@@ -18,7 +18,8 @@ type overall struct {
 	fleets []*fleet
 }
 
-// ListConnectors fails if a fleet cannot be asked: a shorter list would say that its connectors are gone.
+// ListConnectors fails if a fleet cannot be asked: a shorter list would mean that its connectors
+// are gone.
 func (o overall) ListConnectors(ctx context.Context,
 	q *connectorv1.ListConnectorsRequest) (*connectorv1.ListConnectorsResponse, error) {
 	all := &connectorv1.ListConnectorsResponse{}
@@ -90,7 +91,7 @@ func (o overall) WatchConnectors(q *connectorv1.WatchConnectorsRequest,
 				}
 			}
 			if q.Name != "" && connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
-				return nil // the other fleet has it
+				return nil // it belongs to the other fleet
 			}
 			return f.unreachable(err)
 		})

@@ -138,7 +138,7 @@ func listen(addresses []string) (listeners []net.Listener, err error) {
 	return listeners, nil
 }
 
-// newService makes what all servers serve; fleets are as dialFleets returns them.
+// newService makes the service behind all servers; fleets are as dialFleets returns them.
 func newService(fleets []*fleet) *service {
 	s := &service{
 		router:  newRouter(fleets[:2]),
@@ -156,7 +156,8 @@ func newService(fleets []*fleet) *service {
 	return s
 }
 
-// newServer registers all services behind a guard. Only the server inside is without TLS where TLS is set.
+// newServer registers all services behind a guard. If TLS is set, only the inner server is without
+// it.
 func newServer(cfg Config, guard authorizer, s *service, ready func() error) *rpc.Server {
 	config := rpc.Config{
 		Ready: ready, Version: cfg.Telemetry.Version,

@@ -20,19 +20,21 @@ const (
 	// sessionCookie holds the token of a session, pendingCookie the secret of a sign-in at a provider.
 	sessionCookie = "calypso_session"
 	pendingCookie = "calypso_signin"
-	// sessionPath is what the page asks about who is signed in; the cookie of a pending sign-in goes there only.
+	// sessionPath is where the page asks who is signed in; the cookie of a pending sign-in is only
+	// sent there.
 	sessionPath = "/ui/session"
 )
 
 // doorkeeper finds out who sends an HTTP request, and lets people sign in to the page.
 type doorkeeper struct {
-	// users is nil where everybody may do everything; nobody needs to sign in then.
+	// users is nil if everybody may do everything; nobody needs to sign in then.
 	users    *Users
 	sessions *signin.Sessions
-	// provider is nil where people sign in with a password only; passwords says that they can.
+	// provider is nil if people can only sign in with a password; passwords is true if they can do
+	// that.
 	provider  *signin.Provider
 	passwords bool
-	// secure says that people reach admin by https, whoever ends TLS.
+	// secure is true if people reach admin by https, whatever terminates TLS.
 	secure bool
 	audit  *slog.Logger
 }
@@ -46,8 +48,8 @@ func newDoorkeeper(cfg Config, guard authorizer) doorkeeper {
 	return d
 }
 
-// caller is who sends a request: by a certificate, by credentials, or by a session, which ends at
-// the time given at the latest.
+// caller identifies who sends a request: by a certificate, by credentials, or by a session, which
+// ends at the latest at the time returned.
 func (d doorkeeper) caller(r *http.Request) (user, time.Time, error) {
 	if who, err := d.users.certified(r.TLS); err == nil {
 		return who, time.Time{}, nil
@@ -63,7 +65,7 @@ func (d doorkeeper) caller(r *http.Request) (user, time.Time, error) {
 	return who, time.Time{}, err
 }
 
-// of is the user that a person is, with the role of now.
+// of returns the user of a person, with the role that they have now.
 func (d doorkeeper) of(p signin.Person) (user, error) {
 	if p.Role == "" {
 		who, err := d.users.named(p.Name)
@@ -80,7 +82,8 @@ func hostOfRequest(r *http.Request) string {
 	return host
 }
 
-// authenticate asks who a caller is and hands the answer on to the gRPC side, which decides what they may do.
+// authenticate identifies the caller and passes that on to the gRPC side, which decides what they
+// may do.
 func (d doorkeeper) authenticate(next http.Handler) http.Handler {
 	if d.users == nil {
 		return next
@@ -110,9 +113,9 @@ func (d doorkeeper) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// refuseCaller answers a request of somebody who did not show who they are.
+// refuseCaller answers a request of somebody who did not prove who they are.
 func refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
-	// Nobody waits for the rest of the request; the server would, if only to pass it over.
+	// Otherwise the server would read the rest of the request, only to discard it.
 	w.Header().Set("Connection", "close")
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 	if errors.Is(err, errTooManyFailures) {
@@ -120,25 +123,26 @@ func refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
 		writeError(w, http.StatusTooManyRequests, err.Error())
 		return
 	}
-	// Of a page's own request the browser would open a dialog over the page, which asks itself.
+	// For a request of the page itself, the browser would open a dialog over the page, which asks by
+	// itself.
 	if r.Header.Get("Sec-Fetch-Dest") != "empty" {
 		w.Header().Set("WWW-Authenticate", `Basic realm="calypso", charset="UTF-8"`)
 	}
 	writeError(w, http.StatusUnauthorized, err.Error())
 }
 
-// signedIn is what the page learns of who uses it.
+// signedIn is what the page learns about who uses it.
 type signedIn struct {
 	// Name and Role are empty while nobody is signed in. Role is viewer, operator or admin.
 	Name string `json:"name"`
 	Role string `json:"role"`
-	// Session says that there is one to end.
+	// Session is true if there is a session to end.
 	Session bool `json:"session"`
-	// Ways are how one can sign in: password, oidc. There is none where nobody needs to.
+	// Ways are the ways to sign in: password, oidc. It is empty if nobody needs to.
 	Ways []string `json:"ways"`
 }
 
-// handler serves what is below sessionPath, to everybody.
+// handler serves everything below sessionPath, to everybody.
 func (d doorkeeper) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+sessionPath, d.show)
@@ -184,7 +188,7 @@ func (d doorkeeper) begin(w http.ResponseWriter, r *http.Request) {
 	pair := base64.StdEncoding.EncodeToString([]byte(given.Name + ":" + given.Password))
 	who, err := d.users.authenticate("Basic "+pair, hostOfRequest(r))
 	if err != nil {
-		if !errors.Is(err, errTooManyFailures) { // whoever must wait was noted before
+		if !errors.Is(err, errTooManyFailures) { // an attempt that must wait was counted before
 			d.audit.InfoContext(r.Context(), "audit", "user", fmt.Sprintf("%.100s", given.Name), "method", "sign in",
 				"outcome", err.Error())
 		}
@@ -196,7 +200,7 @@ func (d doorkeeper) begin(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, signedIn{Name: who.name, Role: who.role.String(), Session: true, Ways: []string{}})
 }
 
-// open begins a session and gives its token to the browser.
+// open begins a session and sends its token to the browser.
 func (d doorkeeper) open(w http.ResponseWriter, r *http.Request, p signin.Person) {
 	token, ends := d.sessions.Begin(p)
 	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Expires: ends,
@@ -230,7 +234,7 @@ func (d doorkeeper) send(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, address, http.StatusFound)
 }
 
-// callback takes a person back from the provider.
+// callback receives a person whom the provider sends back.
 func (d doorkeeper) callback(w http.ResponseWriter, r *http.Request) {
 	secret := ""
 	if cookie, err := r.Cookie(pendingCookie); err == nil {
@@ -254,7 +258,8 @@ func (d doorkeeper) refuseSignIn(w http.ResponseWriter, r *http.Request, name st
 	writeError(w, code, "signing in: "+err.Error())
 }
 
-// ownPath is a path of the page; the overview for anything else, so that nobody is sent elsewhere.
+// ownPath returns a path if it is one of the page, and else that of the overview, so that nobody is
+// sent to another site.
 func ownPath(path string) string {
 	const longest = 2000 // it is kept while the sign-in is on its way
 	if len(path) > longest || !strings.HasPrefix(path, "/ui/") || strings.ContainsAny(path, "\\\r\n") {

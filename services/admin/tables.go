@@ -16,7 +16,7 @@ type remoteTables struct {
 	fleet     *fleet
 	connector string
 	sources   []*tablev1.Table
-	// ended says that the stream is over, as after a question that failed.
+	// ended is true if the stream is over, for instance after a question that failed.
 	ended  bool
 	stream grpc.BidiStreamingClient[tablev1.ReadTablesRequest, tablev1.ReadTablesResponse]
 	tables []*tablev1.Table
@@ -53,14 +53,15 @@ func (r *remoteTables) reopen(ctx context.Context) error {
 
 // ask sends a request and waits for its answer.
 func (r *remoteTables) ask(request *tablev1.ReadTablesRequest) (*tablev1.ReadTablesResponse, error) {
-	// Of a stream that has ended, Send only says so; Recv says why.
+	// If the stream has ended, Send only says so, while Recv says why.
 	_ = r.stream.Send(request)
 	response, err := r.stream.Recv()
 	r.ended = err != nil
 	return response, r.fleet.unreachable(err)
 }
 
-// remoteTable is one side of a comparison. Its worker ends the questions with the stream's context.
+// remoteTable is one side of a comparison. Its worker stops answering when the stream's context
+// ends.
 type remoteTable struct {
 	*remoteTables
 	selection *tablev1.Selection
@@ -116,7 +117,7 @@ func (t remoteTable) rows(q *tablev1.Rows) ([]digest.Row, error) {
 	return rows, err
 }
 
-// Versions asks which versions the present rows of keys have.
+// Versions asks for the versions of the present rows of some keys.
 func (t remoteTable) Versions(keys []string, places []int64) (map[string]int64, error) {
 	response, err := t.ask(
 		&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Versions{
@@ -128,7 +129,8 @@ func (t remoteTable) Versions(keys []string, places []int64) (map[string]int64, 
 	return versions, err
 }
 
-// Remove has the rows of keys removed, each if it has still its version, and returns how many were.
+// Remove removes the rows of some keys, each only if it still has its version, and returns how many
+// it removed.
 func (t remoteTable) Remove(keys []string, places []int64, versions map[string]int64) (int64, error) {
 	q := &tablev1.Remove{Selection: t.selection, Places: places}
 	for _, key := range keys {
@@ -140,8 +142,8 @@ func (t remoteTable) Remove(keys []string, places []int64, versions map[string]i
 
 func spanOf(s digest.Span) *tablev1.Span { return &tablev1.Span{Low: s.Low, High: s.High} }
 
-// selectBoth chooses what is compared of a table of the source and its copy: columns correspond
-// where the copy holds the field of the source's column. leftOut names the other columns with the
+// selectBoth chooses what to compare of a table of the source and its copy: a column of the source
+// corresponds to the copy's column that holds its field. leftOut names the other columns with the
 // reason. The error says why nothing can be compared.
 func selectBoth(source, target *tablev1.Table) (s, t digest.Selection, leftOut []string, err error) {
 	if len(source.Key) == 0 {

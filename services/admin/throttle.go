@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	// freeFailures is how many wrong passwords in a row a machine may send before it must wait;
-	// each further one doubles the wait, from a second to a minute.
+	// freeFailures is how many wrong passwords in a row a machine may send before it must wait; each
+	// further one doubles the wait, from one second up to a minute.
 	freeFailures = 5
 	longestWait  = time.Minute
-	// maxHosts bounds the memory; when it is reached all is forgotten.
+	// maxHosts bounds the memory; when it is reached, all hosts are forgotten.
 	maxHosts = 4096
 )
 
-// errTooManyFailures says that a machine sent too many wrong passwords.
+// errTooManyFailures means that a machine sent too many wrong passwords.
 var errTooManyFailures = errors.New("too many wrong passwords came from this machine: wait a minute and try again")
 
-// throttle makes machines wait that send wrong passwords, by their address. Credentials that are
-// known to be right do not pass it, so that others behind the same proxy are not locked out. Safe
-// for concurrent use.
+// throttle makes machines that send wrong passwords wait, by their address. Credentials that are
+// already known to be right bypass it, so that others behind the same proxy are not locked out.
+// Safe for concurrent use.
 type throttle struct {
 	now func() time.Time
 
@@ -42,8 +42,8 @@ func newThrottle(now func() time.Time) *throttle {
 	return &throttle{now: now, hosts: map[string]failures{}}
 }
 
-// neighbourhood is what failures are counted by: an address, of IPv6 the 64 bits that name a
-// network, in which a machine has as many addresses as it likes.
+// neighbourhood is the unit by which failures are counted: an address, or for IPv6 the 64 bits that
+// name a network, within which a machine can have as many addresses as it likes.
 func neighbourhood(host string) string {
 	address, err := netip.ParseAddr(host)
 	if err != nil || address.Unmap().Is4() {
@@ -53,7 +53,7 @@ func neighbourhood(host string) string {
 	return network.String()
 }
 
-// admit is errTooManyFailures while a host must wait.
+// admit returns errTooManyFailures while a host must wait.
 func (t *throttle) admit(host string) error {
 	host = neighbourhood(host)
 	t.mu.Lock()
@@ -71,7 +71,7 @@ func (t *throttle) succeeded(host string) {
 	delete(t.hosts, neighbourhood(host))
 }
 
-// failed has a host wait longer with each attempt that failed since the last that did not.
+// failed makes a host wait, longer with each failure since its last success.
 func (t *throttle) failed(host string) {
 	host = neighbourhood(host)
 	t.mu.Lock()
@@ -87,7 +87,7 @@ func (t *throttle) failed(host string) {
 	t.hosts[host] = f
 }
 
-// authenticationError is the error of a call whose caller is not known.
+// authenticationError is the gRPC error of a call whose caller could not be identified.
 func authenticationError(err error) error {
 	if errors.Is(err, errTooManyFailures) {
 		return rpc.Error(codes.ResourceExhausted, "TOO_MANY_FAILURES", err.Error())

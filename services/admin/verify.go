@@ -27,7 +27,7 @@ const (
 	maxPatience        = time.Hour
 	defaultDifferences = 100
 	maxDifferences     = 10_000
-	// settleInterval is how often rows that differ are looked at again.
+	// settleInterval is how often rows that differ are compared again.
 	settleInterval = 2 * time.Second
 )
 
@@ -37,14 +37,16 @@ type verification struct {
 	out      grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]
 	patience time.Duration
 	most     int
-	// note is told each difference, after each table that was compared; nil is allowed.
+	// note is called with each difference, and after once for each table that was compared; both may
+	// be nil.
 	note  func(digest.Difference)
 	after func(ctx context.Context, outcome *adminv1.TableVerification, from *tablev1.Table, source, target digest.Table,
 		to *tablev1.Table) error
-	// compared counts the pairs of tables that were compared, different those that differ, failed those that could not be.
+	// compared counts all pairs of tables, different those that differ, failed those that could not be
+	// compared.
 	compared, different, failed int
-	// repeated counts rows of copies that are there more than once, and the tables that have such
-	// rows.
+	// repeated counts the rows that copies have more than once, repeatedInTables the tables that have
+	// such rows.
 	repeated         int64
 	repeatedInTables int
 }
@@ -61,7 +63,7 @@ func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest,
 	return v.run(ctx)
 }
 
-// verification checks what is asked for.
+// verification checks the request.
 func (s *service) verification(q *adminv1.VerifyPipelineRequest,
 	out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) (*verification, error) {
 	v := &verification{service: s, q: q, out: out, patience: defaultPatience,
@@ -97,7 +99,7 @@ func (v *verification) run(ctx context.Context) error {
 		return err
 	}
 	used := topics.Topics
-	for _, t := range source.tables { // to which nothing may have been written yet
+	for _, t := range source.tables { // these topics may not have been written to yet
 		used = append(used, t.Topic)
 	}
 	sinks, err := sinksOf(all.Connectors, from, used, q.Sink)
@@ -116,8 +118,8 @@ func (v *verification) run(ctx context.Context) error {
 	return v.summary()
 }
 
-// shareOut gives each sink the tables to compare with it: those whose topic it reads, and those
-// whose topic none of the sinks reads, where each sink says why it cannot compare them.
+// shareOut assigns each sink the tables to compare with it: those whose topic it reads, and those
+// whose topic no sink reads, for which each sink reports why it cannot compare them.
 func shareOut(tables []*tablev1.Table, sinks []*connectorv1.Connector) [][]*tablev1.Table {
 	out := make([][]*tablev1.Table, len(sinks))
 	var readers []func(string) bool
@@ -135,7 +137,7 @@ func shareOut(tables []*tablev1.Table, sinks []*connectorv1.Connector) [][]*tabl
 	return out
 }
 
-// sinksOf returns the sinks that read topics of a source, or only the one that is asked for.
+// sinksOf returns the sinks that read topics of a source, or only the one that the request names.
 func sinksOf(all []*connectorv1.Connector, source *connectorv1.Connector, used []string,
 	only string) (sinks []*connectorv1.Connector, err error) {
 	for _, c := range all {
@@ -155,7 +157,7 @@ func sinksOf(all []*connectorv1.Connector, source *connectorv1.Connector, used [
 	return sinks, nil
 }
 
-// choose returns the tables that the request names, or all.
+// choose returns the tables that the request names; all if it names none.
 func choose(tables []*tablev1.Table, q *adminv1.VerifyPipelineRequest) ([]*tablev1.Table, error) {
 	if len(q.Tables) == 0 {
 		return tables, nil

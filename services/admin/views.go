@@ -13,22 +13,24 @@ import (
 // lookTimeout bounds one look at all pipelines.
 const lookTimeout = 10 * time.Second
 
-// views shares looks at the pipelines: however many watch, the fleets are asked by one look at a
-// time. It has no goroutine; whoever needs a newer look takes it. Safe for concurrent use.
+// views shares looks at the pipelines among callers: however many watch, there is one look at a
+// time. It has no goroutine; a caller that needs a newer look takes it. Safe for concurrent use.
 type views[T any] struct {
 	now  func() time.Time
 	look func(context.Context) ([]T, error)
-	// turn holds a token while nobody looks; who holds it owns what follows.
+	// turn holds a token while nobody looks; whoever took the token owns the fields below.
 	turn chan struct{}
-	// begun is when the last look that succeeded began, zero before; all is what it saw, which nobody changes.
+	// begun is when the last successful look began, zero if there was none; all is what it saw, which
+	// nobody changes.
 	begun time.Time
 	all   []T
-	// took is for how long that look went on.
+	// took is how long that look took.
 	took time.Duration
 }
 
-// pace is how many times as long as a look goes on pass from one to the next at least, where something
-// older will do, but no longer than observeInterval: a thousand pipelines are looked at less often than one.
+// pace spaces out looks where an older one will do: the time between two is at least this many
+// times as long as a look takes, but at most observeInterval. So a thousand pipelines are looked at
+// less often than one.
 const pace = 5
 
 func newViews[T any](now func() time.Time, look func(context.Context) ([]T, error)) *views[T] {
@@ -37,8 +39,8 @@ func newViews[T any](now func() time.Time, look func(context.Context) ([]T, erro
 	return v
 }
 
-// within returns what a look saw that began no longer than age ago, by now, or somewhat longer where
-// looks take long; with an age of 0 what one sees that begins now.
+// within returns what a look saw that began at most age ago, or somewhat longer ago if looks take
+// long. With an age of 0 it takes a new look.
 func (v *views[T]) within(ctx context.Context, age time.Duration) ([]T, error) {
 	now := v.now()
 	select {

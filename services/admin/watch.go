@@ -20,12 +20,12 @@ const (
 	defaultWatchInterval  = time.Second
 	shortestWatchInterval = 500 * time.Millisecond
 	longestWatchInterval  = time.Minute
-	// heartbeat is after how long a watch of summaries says that nothing has changed.
+	// heartbeat is how long a watch of summaries stays silent before it says that nothing has changed.
 	heartbeat = 5 * time.Second
 )
 
 // WatchPipelines sends what changed since it last sent something. It looks again only when the
-// watcher has taken that, so one that reads slowly holds nothing but its own stream.
+// watcher has received that, so that a slow watcher holds up nothing but its own stream.
 func (s *service) WatchPipelines(q *adminv1.WatchPipelinesRequest,
 	out grpc.ServerStreamingServer[adminv1.WatchPipelinesResponse]) error {
 	interval, err := watchInterval(q.Interval)
@@ -45,7 +45,7 @@ func (s *service) WatchPipelines(q *adminv1.WatchPipelinesRequest,
 		}
 		if q.Source != "" {
 			all = only(q.Source, all)
-			if first && len(all) == 0 { // it may have been made since
+			if first && len(all) == 0 { // it may have been created since
 				now, err := s.views.within(ctx, 0)
 				if err != nil {
 					return err
@@ -71,7 +71,7 @@ func (s *service) WatchPipelines(q *adminv1.WatchPipelinesRequest,
 	}
 }
 
-// only is the pipeline of one source, if it is there.
+// only returns the pipeline of one source, if it exists.
 func only(source string, all []overview.Listed) []overview.Listed {
 	return slices.DeleteFunc(slices.Clone(all), func(p overview.Listed) bool { return p.Pipeline.Source != source })
 }
@@ -90,16 +90,16 @@ func watchInterval(d *durationpb.Duration) (time.Duration, error) {
 		longestWatchInterval.String())
 }
 
-// sentPipelines is what a watcher knows.
+// sentPipelines is what a watcher was sent.
 type sentPipelines struct {
-	// basic says that it is told summaries.
+	// basic is true if the watcher only gets summaries.
 	basic bool
-	// known is what it was told last, by source, in so many messages.
+	// known is what it was sent last, by source, in that many messages.
 	known    map[string]overview.Listed
 	messages int64
 }
 
-// changes takes over all that there is now and says how it differs from before.
+// changes returns how the present pipelines differ from what the watcher knows, and remembers them.
 func (s *sentPipelines) changes(all []overview.Listed) *adminv1.WatchPipelinesResponse {
 	answer := &adminv1.WatchPipelinesResponse{}
 	there := make(map[string]bool, len(all))
@@ -108,7 +108,7 @@ func (s *sentPipelines) changes(all []overview.Listed) *adminv1.WatchPipelinesRe
 		there[source] = true
 		known, told := s.known[source]
 		switch {
-		case s.basic && (!told || known.Summary != p.Summary): // one that says the same is the same
+		case s.basic && (!told || known.Summary != p.Summary): // an unchanged summary is returned as the same pointer
 			answer.Summaries = append(answer.Summaries, p.Summary)
 		case !s.basic && (!told || !proto.Equal(known.Pipeline, p.Pipeline)):
 			answer.Pipelines = append(answer.Pipelines, p.Pipeline)

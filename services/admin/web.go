@@ -20,7 +20,8 @@ import (
 // maxBody bounds a request's body, in bytes.
 const maxBody = 1 << 20
 
-// newHandler serves everything that is HTTP. Connect's paths are at the root, as its clients expect; ours beside them.
+// newHandler serves everything over HTTP. Kafka Connect's paths are at the root, as its clients
+// expect, next to ours.
 func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.ClientConn, ready func() error,
 	loggers *connectapi.Loggers) (http.Handler, error) {
 	api, err := gateway.New(ctx, own)
@@ -57,7 +58,7 @@ func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.Cli
 	known := keeper.authenticate(guarded)
 	root := http.NewServeMux()
 	root.Handle("/", known)
-	// The page itself is no secret; what it shows it asks for as who is signed in.
+	// The page itself is not secret; it asks for what it shows on behalf of who is signed in.
 	root.Handle("/ui/", page)
 	root.Handle(sessionPath, keeper.handler())
 	root.Handle(sessionPath+"/", keeper.handler())
@@ -71,8 +72,8 @@ func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.Cli
 	})
 	unclean := keeper.authenticate(connect)
 	unambiguous := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The mux would redirect to another path, and with it a call that changes something. Kafka
-		// Connect answers or refuses these.
+		// The mux would redirect such a request, even one that changes something. Kafka Connect answers
+		// or refuses these.
 		if clean := path.Clean("/" + r.URL.Path); strings.TrimSuffix(r.URL.Path, "/") != strings.TrimSuffix(clean, "/") {
 			unclean.ServeHTTP(w, r)
 			return
@@ -82,7 +83,7 @@ func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.Cli
 	root.Handle("GET /livez", probes)
 	root.Handle("GET /healthz", probes)
 	root.Handle("GET /readyz", probes)
-	// No CORS headers are sent, and what a foreign page makes a browser send is refused.
+	// No CORS headers are sent, and requests that a foreign page makes a browser send are refused.
 	safe := http.NewCrossOriginProtection().Handler(unambiguous)
 	if guard.users == nil && !cfg.TLS.InsecureNoAuth {
 		safe = onlyLocalNames(safe)
@@ -90,8 +91,8 @@ func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.Cli
 	return withHeaders(http.MaxBytesHandler(safe, maxBody)), nil
 }
 
-// onlyLocalNames refuses requests to any host name but the machine's own: a page whose name was made to point at
-// 127.0.0.1 (DNS rebinding) is of the same origin for the browser.
+// onlyLocalNames refuses requests to any host name but the machine's own: to a browser, a page
+// whose name was made to point at 127.0.0.1 (DNS rebinding) has the same origin.
 func onlyLocalNames(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host

@@ -11,7 +11,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
 
-// judgeCapture looks at what capture is doing; known is false where nobody needs to run it.
+// judgeCapture looks at what capture is doing; known is false if no worker needs to run it.
 func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
 	c := p.Capture
 	if c == nil {
@@ -66,7 +66,7 @@ func rows(done, estimated int64) string {
 	return fmt.Sprintf("%d rows", done)
 }
 
-// judgeIncremental looks at snapshots beside the stream; any is false without one.
+// judgeIncremental looks at snapshots that run alongside the stream; any is false if there is none.
 func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f finding, any bool) {
 	waiting := 0
 	var reading string
@@ -93,7 +93,7 @@ func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f findin
 	return finding{notice, reading, ""}, true
 }
 
-// unmade is the confirmed position of a slot that the server has not finished making.
+// unmade is the confirmed position of a slot whose creation has not finished.
 const unmade = "0/0"
 
 // judgeSlot looks at the replication slot itself. PostgreSQL manual, view pg_replication_slots:
@@ -126,7 +126,8 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 	return fine(fmt.Sprintf("slot %s has all the log that capture needs", slot.Name))
 }
 
-// judgeBackground looks at work that capture does besides reading rows: what it is for does not happen meanwhile.
+// judgeBackground looks at failures of work that capture does besides reading rows: what the work
+// is for does not happen meanwhile.
 func judgeBackground(failed *capturev1.BackgroundFailure) finding {
 	summary := failed.Work + " failed"
 	if failed.Failures > 1 {
@@ -138,8 +139,8 @@ func judgeBackground(failed *capturev1.BackgroundFailure) finding {
 	return finding{warning, summary + ": " + Sentence(failed.Reason), failed.Remedy}
 }
 
-// judgePlugin looks ahead to an update of the server, which refuses plugins that it is not told to
-// allow. What it refuses already fails the connector, whose error says so.
+// judgePlugin looks ahead to an update of the server that refuses plugins unless they are allowed.
+// A plugin that is refused already makes the connector fail with an error of its own.
 func judgePlugin(source string, slot *capturev1.Slot) finding {
 	return finding{notice,
 		fmt.Sprintf(
@@ -148,11 +149,11 @@ func judgePlugin(source string, slot *capturev1.Slot) finding {
 			"with the update: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, %s; SELECT pg_reload_conf(); calypsoctl restart %s; or before it plugin.name=pgoutput, see \"A server refuses an output plugin\" in docs/operations.md", slot.Plugin, source)}
 }
 
-// longOpen is for how long a transaction may hold a slot before somebody should look.
+// longOpen is how long a transaction may hold up a slot before somebody should look.
 const longOpen = 10 * time.Minute
 
 // judgeHolder looks at a transaction that is still open: the server keeps all log since it began,
-// whatever capture confirms. One whose age is not known is no trouble unless much log is kept.
+// whatever capture confirms. A transaction of unknown age only matters if much log is kept.
 func judgeHolder(now time.Time, slot *capturev1.Slot, h *capturev1.SlotHolder) (f finding, any bool) {
 	if h.BeginTime == nil && slot.RetainedBytes < much {
 		return finding{}, false
@@ -182,7 +183,7 @@ const (
 	tooMuch = 10 << 30
 )
 
-// confirming is how the log that a slot keeps is confirmed again.
+// confirming says how to have the log that a slot keeps confirmed again.
 func confirming(p *adminv1.Pipeline) string {
 	switch p.SourceStatus.GetState() {
 	case connectorv1.State_STATE_PAUSED, connectorv1.State_STATE_STOPPED:
@@ -193,9 +194,8 @@ func confirming(p *adminv1.Pipeline) string {
 	return "see why capture does not confirm: calypsoctl describe " + p.Source
 }
 
-// judgeSpace looks at how much log the server keeps and may keep for the slot. The time to full
-// that counts is at the growth of what is kept: what is written matters only as far as it is not
-// confirmed.
+// judgeSpace looks at how much log the server keeps, and may keep, for the slot. The time until it
+// is full is computed from the growth of what is kept: log that is confirmed again does not matter.
 func judgeSpace(v View) finding {
 	slot, growth := v.Pipeline.Capture.Slot, v.Pipeline.SlotForecast.GetGrowthBytesPerSecond()
 	server, azure := strings.CutSuffix(v.Source["database.hostname"], ".postgres.database.azure.com")
@@ -230,7 +230,7 @@ func judgeSpace(v View) finding {
 	return fine(fmt.Sprintf("%s of %s", keeps, Size(slot.SafeWalBytes+slot.RetainedBytes)))
 }
 
-// After how long a standstill is a warning and an error.
+// How long a standstill lasts before it is a warning, and an error.
 const (
 	stands  = 5 * time.Minute
 	stopped = 15 * time.Minute
@@ -275,8 +275,8 @@ func judgeDecoding(s *capturev1.SlotStatistics) finding {
 		"ALTER SYSTEM SET logical_decoding_work_mem = '256MB'; SELECT pg_reload_conf()"}
 }
 
-// judgeSourceDelivery looks at whether a change can come twice into Kafka; known is false before
-// anything was delivered.
+// judgeSourceDelivery looks at whether a change can be written to Kafka twice; known is false
+// before anything was delivered.
 func judgeSourceDelivery(c *capturev1.Capture) (f finding, known bool) {
 	if c.GetRowsDelivered() == 0 && c.GetTransactionsDelivered() == 0 {
 		return finding{}, false
@@ -288,7 +288,7 @@ func judgeSourceDelivery(c *capturev1.Capture) (f finding, known bool) {
 		"use brokers with transactions, and set exactly.once.support=required"}, true
 }
 
-// Size writes bytes as people read them.
+// Size formats a number of bytes for people.
 func Size(bytes int64) string {
 	value, unit := float64(bytes), 0
 	for value >= 1024 && unit < 4 {

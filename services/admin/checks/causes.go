@@ -16,7 +16,8 @@ const (
 // stack is where the trace of a panic begins.
 var stack = regexp.MustCompile(`(?s)\n+goroutine \d+ \[.*`)
 
-// Sentence is an error in one line, with all that it says: libraries put causes on lines of their own.
+// Sentence is an error in one line: libraries put causes on lines of their own. Its middle is left
+// out if it is very long.
 func Sentence(text string) string {
 	text = strings.Join(strings.Fields(stack.ReplaceAllString(text, "")), " ")
 	if len(text) > sentence {
@@ -26,15 +27,16 @@ func Sentence(text string) string {
 	return cmp.Or(text, "no reason given")
 }
 
-// way is what kept a connection from being made, or from being answered: which words tell it, and what to do about it.
+// way is a cause that kept a connection from being made, or from being answered: the words by which
+// it is recognised, and what to do about it.
 type way struct {
 	words  []string
 	remedy string
-	// tls says that server and client speak, and do not trust each other.
+	// tls is true if server and client can talk but do not trust each other.
 	tls bool
 }
 
-// ways are in the order in which they count: what comes first is deeper.
+// ways are in order of precedence: the deepest causes come first.
 var ways = []way{
 	{[]string{"no space left on device", "insufficientstorage", "disk is full", "disk full",
 		"disk error when trying to access log file"},
@@ -70,7 +72,7 @@ var ways = []way{
 		"the server does not answer in time: see that it runs and is not overloaded, and that no firewall between it and the worker drops what they send", false},
 }
 
-// own is what an error says itself that is to be done: after its reason, a word in capitals.
+// own matches the remedy that an error itself gives: it follows the reason, a word in capitals.
 var own = regexp.MustCompile(`(?s)\([A-Z]+(?:_[A-Z]+)+\)\. (.+)$`)
 
 // remedyWithin is the remedy that an error brings along, without the full stop; empty if it brings none.
@@ -83,17 +85,18 @@ func remedyWithin(text string) string {
 }
 
 var (
-	// names are parts of an error that somebody else has chosen, whose words tell nothing: quoted
-	// texts, addresses, names of several parts, and what follows the word for its kind.
+	// names matches parts of an error that are names, whose words say nothing about the cause: quoted
+	// texts, addresses, names of several parts, and what follows the word for a kind of thing.
 	names = regexp.MustCompile(`"[^"]*"|(?:^|[\s(=:\[])'[^']*'|` + "`[^`]*`" +
 		`|\S*://\S*|\b(?:topic|table|column|database|group|connector|user|role|slot|publication)s? [^\s:,;]+|` +
 		`[^\s:,;()]*[^\s:,;().][-_./@\\][^\s:,;()]+|[^\s:,;()]+:\d+`)
-	// unnamed are matches that are no names: sentences about a kind, and the service's own codes.
+	// unnamed are matches of names that are not names: sentences about a kind of thing, and the
+	// service's own codes.
 	unnamed = regexp.MustCompile(
 		`^\w+ (?:not|is|was|has|have|does|cannot|could|of|in|for|and|or)$|^(?:badrequest|general|forbidden|stream|internal)_\w+$`)
 )
 
-// says reports whether one of the words stands in an error in small letters, outside of names.
+// says reports whether an error, in lower case, contains one of the words outside of names.
 func says(text string, words ...string) bool {
 	text = names.ReplaceAllStringFunc(text, func(name string) string {
 		if unnamed.MatchString(name) {
@@ -109,11 +112,11 @@ func says(text string, words ...string) bool {
 	return false
 }
 
-// remedyOf says what to do about an error, by its deepest cause; empty if it says none that is
-// known here. authority names the setting for the certificates of authorities.
+// remedyOf says what to do about an error, by its deepest cause; empty if it has no cause known
+// here. authority names the setting for the certificates of authorities.
 func remedyOf(text, authority string) string { return wayOf(text).remedyFor(authority) }
 
-// tlsRemedyOf is remedyOf of errors between two that do not trust each other, and empty for all others.
+// tlsRemedyOf is remedyOf for errors of trust between client and server, and empty for all others.
 func tlsRemedyOf(text, authority string) string {
 	if w := wayOf(text); w.tls {
 		return w.remedyFor(authority)
@@ -121,7 +124,7 @@ func tlsRemedyOf(text, authority string) string {
 	return ""
 }
 
-// wayOf is the first way that an error names; zero if it names none.
+// wayOf is the first of the ways that an error names; zero if it names none.
 func wayOf(text string) way {
 	text = strings.ToLower(text)
 	for _, w := range ways {

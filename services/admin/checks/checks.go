@@ -44,22 +44,24 @@ const (
 	Flow                = "flow"
 )
 
-// View is what is known of a pipeline. Parts that could not be asked are nil; the check of the fleet says so.
+// View is what is known about a pipeline. Parts that could not be asked for are nil; the check of
+// the fleet says why.
 type View struct {
 	// Pipeline with states, lags and forecast, without checks.
 	Pipeline *adminv1.Pipeline
-	// Source is the source connector's configuration with masked secrets, Sinks that of each sink by its name.
+	// Source is the source connector's configuration with masked secrets, Sinks that of each sink by
+	// name.
 	Source map[string]string
 	Sinks  map[string]map[string]string
-	// Warnings are what deserves attention in the configurations of connectors, by their names.
+	// Warnings are the warnings about the configurations of connectors, by their names.
 	Warnings map[string][]string
 	// Workers of the fleets that the pipeline needs, by the fleet's name.
 	Workers map[string][]*adminv1.ServiceHealth
-	// Tables are what is captured; nil if it is not known.
+	// Tables are the captured tables; nil if they are not known.
 	Tables []*capturev1.CapturedTable
 	// Incremental is how far incremental snapshots are.
 	Incremental *capturev1.IncrementalSnapshot
-	// Trends is what the pipeline's history shows.
+	// Trends are those of the pipeline's history.
 	Trends lag.Trends
 }
 
@@ -70,7 +72,7 @@ const (
 	failure = adminv1.CheckState_CHECK_STATE_ERROR
 )
 
-// Run makes all checks of a pipeline, worst first, without since.
+// Run makes all checks of a pipeline, worst first. Their field since is left for Memory.Date.
 func Run(now time.Time, v View) []*adminv1.HealthCheck {
 	var all []*adminv1.HealthCheck
 	add := func(name, subject string, f finding) {
@@ -159,14 +161,14 @@ func Sort(all []*adminv1.HealthCheck) {
 	slices.SortStableFunc(all, func(a, b *adminv1.HealthCheck) int { return cmp.Compare(b.State, a.State) })
 }
 
-// idles says that a sink of the pipeline does not run: its lag is shown with its state.
+// idles reports whether a sink of the pipeline does not run: its lag is then shown with its state.
 func idles(p *adminv1.Pipeline, sink string) bool {
 	return slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool {
 		return s.Status.GetName() == sink && Idle(s.Sink)
 	})
 }
 
-// finding is how a check came out.
+// finding is the outcome of a check.
 type finding struct {
 	state           adminv1.CheckState
 	summary, remedy string
@@ -174,8 +176,8 @@ type finding struct {
 
 func fine(summary string) finding { return finding{ok, summary, ""} }
 
-// Verdict sums checks up, which are sorted as Run sorts them: the worst verdict that any of them
-// means, with its summary.
+// Verdict sums up checks, sorted as by Run: the worst verdict that any of them means, with its
+// summary.
 func Verdict(all []*adminv1.HealthCheck) (adminv1.Verdict, string) {
 	verdict, reason := adminv1.Verdict_VERDICT_UNSPECIFIED, ""
 	for _, c := range all {
@@ -187,7 +189,7 @@ func Verdict(all []*adminv1.HealthCheck) (adminv1.Verdict, string) {
 	return verdict, reason
 }
 
-// Means is the verdict of a pipeline with nothing else than this check. The enum goes from good to bad.
+// Means is the verdict on a pipeline that has only this check. The enum goes from good to bad.
 func Means(c *adminv1.HealthCheck) adminv1.Verdict {
 	switch {
 	case c.State == failure:
@@ -202,10 +204,10 @@ func Means(c *adminv1.HealthCheck) adminv1.Verdict {
 	return adminv1.Verdict_VERDICT_HEALTHY
 }
 
-// Memory knows since when checks have their states. The zero value knows nothing.
+// Memory knows since when checks have had their states. The zero value knows nothing.
 type Memory struct{ since map[key]dated }
 
-// key tells the checks of a pipeline apart.
+// key identifies a check of a pipeline.
 type key struct{ name, subject string }
 
 type dated struct {

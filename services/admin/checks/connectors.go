@@ -10,7 +10,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
-// judgeConnector looks at the states that Kafka Connect's status shows; the worst counts, of equals the first.
+// judgeConnector looks at the states that Kafka Connect's status shows; the worst counts, and the
+// first among equals.
 func judgeConnector(name string, s *connectorv1.ConnectorStatus) finding {
 	worst := fine(fmt.Sprintf("connector %s runs %s", name, count(len(s.GetTasks()), "task")))
 	note := func(what string, state connectorv1.State, trace string) {
@@ -49,8 +50,8 @@ func judgeState(connector, what string, state connectorv1.State, trace string) f
 	return fine("")
 }
 
-// judgeConfiguration looks at what a configuration has that was accepted but does something else
-// than it seems to, or nothing.
+// judgeConfiguration looks at settings that were accepted but do something else than they seem to,
+// or nothing.
 func judgeConfiguration(name string, warnings []string) finding {
 	if len(warnings) == 0 {
 		return fine("every key of connector " + name + " is known and has an effect")
@@ -73,7 +74,7 @@ func judgeConfiguration(name string, warnings []string) finding {
 	return finding{notice, fmt.Sprintf("the configuration of connector %s: %s", name, summary), remedy}
 }
 
-// GeneratorFleet is the fleet that data does not need to flow.
+// GeneratorFleet is the fleet without which data flows all the same.
 const GeneratorFleet = "orders-generator"
 
 // judgeFleet looks at the workers of one service.
@@ -84,7 +85,7 @@ func judgeFleet(name string, workers []*adminv1.ServiceHealth) finding {
 		if !w.Serving {
 			missing = append(missing, fmt.Sprintf("%s at %s: %s", name, w.Address, Sentence(w.Detail)))
 			if waits, found := strings.CutPrefix(w.Detail, rpc.ErrNotServing.Error()); found {
-				// It answers, and says what it waits for: Kafka.
+				// It answers, and its detail says that it waits for Kafka.
 				way = cmp.Or(way, remedyOf(waits, "the worker's CALYPSO_KAFKA_TLS_CA"))
 			} else {
 				way = cmp.Or(way, tlsRemedyOf(w.Detail, "admin's --tls-ca"))
@@ -102,7 +103,8 @@ func judgeFleet(name string, workers []*adminv1.ServiceHealth) finding {
 	return finding{warning, strings.Join(missing, "; "), remedy}
 }
 
-// System is the verdict over all fleets, whose workers are given by name, with its reason.
+// System is the verdict over all fleets, whose workers are given by the fleet's name, with its
+// reason.
 func System(names []string, workers map[string][]*adminv1.ServiceHealth) (adminv1.Verdict, string) {
 	worst := fine("all services are ready")
 	for _, name := range names {
@@ -115,7 +117,7 @@ func System(names []string, workers map[string][]*adminv1.ServiceHealth) (adminv
 
 func count(n int, of string) string { return Plural(n, of, of+"s") }
 
-// Plural writes a number with what it counts.
+// Plural writes a number with the noun that it counts.
 func Plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -13,11 +13,11 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
-// leastGrowth is how much later a segment must have become to be in trouble.
+// leastGrowth is how much later a segment must have become for that to be a warning.
 const leastGrowth = time.Minute
 
-// judgeLag looks at whether a segment falls further and further behind. A sink's segments may be
-// late by what it waits for.
+// judgeLag looks at whether a segment falls further and further behind. The time that a sink's
+// batches may take to fill is allowed for.
 func judgeLag(v View, s lag.Segment, l *adminv1.Lag) finding {
 	late := l.Time.AsDuration().Round(time.Millisecond)
 	grown := v.Trends.Growth[s]
@@ -73,7 +73,8 @@ func judgeTopics(v View) finding {
 		"add them to topics or topics.regex of a sink, or leave the tables out by table.include.list"}
 }
 
-// judgeTables looks for tables whose events lack something, as capture says: a key, old values.
+// judgeTables looks for tables whose events lack something, such as a key or old values, according
+// to capture.
 func judgeTables(source string, tables []*capturev1.CapturedTable) finding {
 	var first *capturev1.CapturedTable
 	n := 0
@@ -97,11 +98,11 @@ func judgeTables(source string, tables []*capturev1.CapturedTable) finding {
 		first.Warnings[0]), remedy}
 }
 
-// mostKeptBack bounds how many tables have a check of their own for what is kept back of them.
+// mostKeptBack bounds how many tables have a check of their own for what is kept back from them.
 const mostKeptBack = 20
 
-// keepingBack names tables from which PostgreSQL keeps something back; only the first if there are
-// many.
+// keepingBack lists the tables from which PostgreSQL keeps something back; only the first if there
+// are many.
 func keepingBack(tables []*capturev1.CapturedTable) (out []*capturev1.CapturedTable) {
 	for _, t := range tables {
 		if len(t.KeptBack) > 0 && len(out) < mostKeptBack {
@@ -111,7 +112,7 @@ func keepingBack(tables []*capturev1.CapturedTable) (out []*capturev1.CapturedTa
 	return out
 }
 
-// judgeKeptBack says what of a table does not arrive, and what sends it.
+// judgeKeptBack says what does not arrive from a table, and the statement that changes that.
 func judgeKeptBack(source string, t *capturev1.CapturedTable) finding {
 	var what, remedies []string
 	for _, text := range t.KeptBack {
@@ -128,7 +129,7 @@ func judgeKeptBack(source string, t *capturev1.CapturedTable) finding {
 	return finding{warning, fmt.Sprintf("%s: %s", t.Table, strings.Join(what, "; ")), remedy}
 }
 
-// internal reports whether a topic is not a table's: heartbeats, transactions, schema changes.
+// internal reports whether a topic belongs to no table: heartbeats, transactions, schema changes.
 func internal(topic string, source map[string]string) bool {
 	prefix := Prefix(source)
 	heartbeats := source["heartbeat.topics.prefix"]
@@ -147,7 +148,7 @@ func Prefix(source map[string]string) string {
 	return source["database.server.name"]
 }
 
-// Reader returns what reports whether a sink with a configuration reads a topic.
+// Reader returns a function that reports whether a sink with a configuration reads a topic.
 func Reader(sink map[string]string) func(topic string) bool {
 	var named []string
 	for topic := range strings.SplitSeq(sink["topics"], ",") {
@@ -164,7 +165,8 @@ func Reader(sink map[string]string) func(topic string) bool {
 	}
 }
 
-// judgeFlow says what flows; it is never wrong, and is the reason of a pipeline with nothing wrong.
+// judgeFlow says what flows. It never finds anything wrong, and is the reason shown for a pipeline
+// with nothing wrong.
 func judgeFlow(p *adminv1.Pipeline) finding {
 	does := ""
 	if p.Capture.GetPhase() == capturev1.Phase_PHASE_STREAMING {

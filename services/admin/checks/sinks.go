@@ -11,13 +11,14 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
-// recent is for how long a cluster counts as throttling: longer than the longest pause between two attempts.
+// recent is how long a cluster counts as throttling after an attempt: longer than the longest pause
+// between two attempts.
 const recent = 2 * time.Minute
 
-// Idle says that no task of a sink runs: then all that is known of it is what waits in its topics.
+// Idle reports whether no task of a sink runs: all that is known then is what waits in its topics.
 func Idle(s *sinkv1.Sink) bool { return s.GetGuarantee() == "" }
 
-// waits adds how much waits for a sink that does not run.
+// waits adds to a finding how much waits for a sink that does not run.
 func waits(f finding, p *adminv1.Pipeline, s *adminv1.PipelineSink) finding {
 	if f.state == ok || s.Sink == nil || !Idle(s.Sink) {
 		return f
@@ -31,8 +32,8 @@ func waits(f finding, p *adminv1.Pipeline, s *adminv1.PipelineSink) finding {
 	return f
 }
 
-// judgeIngestion looks at whether attempts to ingest fail now. A cluster that throttles is trouble
-// also between the attempts.
+// judgeIngestion looks at whether attempts to ingest fail now. A cluster that throttles counts as
+// failing between the attempts too.
 func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
 	why, obstacle := s.TryingAgain, s.TryingAgainObstacle
 	if why == "" && s.LastErrorTime != nil && now.Sub(s.LastErrorTime.AsTime()) < recent &&
@@ -82,7 +83,7 @@ func judgeLetters(s *sinkv1.Sink, name string, last lag.Rise) finding {
 			name, name)}
 }
 
-// judgePassedOver looks at records that the user wants to be dropped.
+// judgePassedOver looks at records that were dropped because the user wants that.
 func judgePassedOver(s *sinkv1.Sink, name string) (f finding, any bool) {
 	if s.RowsPassedOver == 0 {
 		return finding{}, false
@@ -92,7 +93,7 @@ func judgePassedOver(s *sinkv1.Sink, name string) (f finding, any bool) {
 		"set errors.deadletterqueue.topic.name, so that they are kept"}, true
 }
 
-// judgeSinkDelivery looks at whether a row can come twice into the target.
+// judgeSinkDelivery looks at whether a row can be ingested twice.
 func judgeSinkDelivery(s *sinkv1.Sink) finding {
 	if strings.HasPrefix(s.Guarantee, "at least once") {
 		return finding{notice, s.Guarantee, "queued ingestion with delivery.guarantee=exactly_once has each row once"}
@@ -100,12 +101,13 @@ func judgeSinkDelivery(s *sinkv1.Sink) finding {
 	return fine(s.Guarantee)
 }
 
-// NoticeSubject tells the notices of a sink apart.
+// NoticeSubject is the subject of a check that identifies a notice among those of a sink.
 func NoticeSubject(sink string, n *sinkv1.SinkNotice) string {
 	return strings.TrimSpace(strings.Join([]string{sink, n.Topic, n.Column}, " "))
 }
 
-// judgeNotice weighs what a sink cannot fix by itself. A table that is being changed passes by itself.
+// judgeNotice weighs a notice about something that a sink cannot fix by itself. Only a table that
+// is being changed needs no action.
 func judgeNotice(n *sinkv1.SinkNotice) finding {
 	state := warning
 	switch n.Kind {
@@ -116,8 +118,8 @@ func judgeNotice(n *sinkv1.SinkNotice) finding {
 }
 
 // judgeTruncates looks ahead to a TRUNCATE upstream, which the source leaves out by default: a
-// table of changes cannot follow what its topic does not have. Any is false for other tables, which
-// never follow one.
+// table of changes cannot follow what its topic does not have. any is false for other tables, which
+// never follow a TRUNCATE.
 func judgeTruncates(v View, name string) (f finding, any bool) {
 	if !strings.EqualFold(strings.TrimSpace(v.Sinks[name]["table.form"]), "changes") {
 		return finding{}, false

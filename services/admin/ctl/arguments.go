@@ -6,7 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exactly is a check of the number of arguments, which names the right use; between is one of a range.
+// exactly checks the number of arguments, and between that it lies in a range. Their errors show
+// the right usage.
 func exactly(n int) cobra.PositionalArgs { return between(n, n) }
 
 func between(least, most int) cobra.PositionalArgs {

@@ -89,8 +89,8 @@ func rootCommand(s *session, version string) *cobra.Command {
 	return root
 }
 
-// refuseUnknown makes a command that only groups others fail for a word that is none of them; cobra
-// would print help and succeed.
+// refuseUnknown makes a command that only groups others fail for an unknown subcommand; cobra would
+// print help and succeed.
 func refuseUnknown(group *cobra.Command) {
 	group.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {

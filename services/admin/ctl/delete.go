@@ -10,8 +10,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// deleteCommand forgets a connector, and names the slot that a source leaves on its server: it
-// keeps log from now on, and nobody watches it.
+// deleteCommand deletes a connector, and names the slot that a source leaves on its server: from
+// now on the slot keeps log, and nobody watches it.
 func deleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "delete CONNECTOR", Short: "Forget a connector; its topics, slot and offsets stay", Args: exactly(1),

@@ -1,5 +1,6 @@
 // Package ctl is the command line of Calypso, calypsoctl: what admin offers over gRPC, for people and for scripts.
 //
-// Every command prints a table for people, or with --output json what the service answered, and ends with a status that
-// scripts can branch on (see Exit).
+// Model. Every command calls admin and prints a table for people, or with --output json the
+// service's answer, and ends with a status that scripts can branch on (see Exit). Only probe asks
+// no admin: it tries out the user's own services.
 package ctl

@@ -11,7 +11,7 @@ import (
 const (
 	ExitOK          = 0
 	ExitDifferent   = 1 // diff or verify found differences, or wait did not see what it waited for
-	ExitUsage       = 2 // the command line or a file is wrong; of verify, any reason why nothing can be said
+	ExitUsage       = 2 // the command line or a file is wrong; for verify, any reason why it has no result
 	ExitNotFound    = 3 // there is no such connector or pipeline
 	ExitInvalid     = 4 // the service refused a configuration or a state
 	ExitUnavailable = 5 // admin or what it needs cannot be reached
@@ -51,7 +51,8 @@ func Exit(err error) int {
 	return ExitFailure
 }
 
-// Message is what to show of an error: of a service's the sentence, without gRPC's frame.
+// Message is the text of an error to show: for an error of a service only its message, without
+// gRPC's frame.
 func Message(err error) string {
 	if st, ok := status.FromError(err); ok && !errors.Is(err, errUnsure) {
 		return withoutControls(st.Message())

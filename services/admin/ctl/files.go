@@ -94,8 +94,8 @@ func currentConfiguration(ctx context.Context, s *session, name string) (map[str
 	return r.Connector.Config, nil
 }
 
-// difference writes how a document differs from what is: one line a key, + added, - removed, ~ changed. Secrets, which
-// the service does not show, count as equal.
+// difference writes how a document differs from the present configuration, with one line for each
+// key: + added, - removed, ~ changed. Secrets, which the service does not show, count as equal.
 func difference(d document, current map[string]string) string {
 	if current == nil {
 		return fmt.Sprintf("+ connector %s\n", d.Name)
@@ -161,7 +161,7 @@ func applyCommand(s *session) *cobra.Command {
 	var file string
 	var dry, unchecked bool
 	apply := &cobra.Command{
-		Use: "apply -f FILE", Short: "Make connectors as a file says; those that are so already are not touched",
+		Use: "apply -f FILE", Short: "Create or change connectors as a file says; those that are already so are not touched",
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			documents, err := readDocuments(s, file)
@@ -182,8 +182,8 @@ func applyCommand(s *session) *cobra.Command {
 	}
 	fileFlag(apply, &file)
 	apply.Flags().BoolVar(&unchecked, "no-checks", false,
-		"do not look at source, target and Kafka first, such as before they are there")
-	apply.Flags().BoolVar(&dry, "dry-run", false, "only check the configurations, and say what would be done")
+		"do not check source, target and Kafka first, for instance because they do not exist yet")
+	apply.Flags().BoolVar(&dry, "dry-run", false, "only check the configurations, and show what would be done")
 	return apply
 }
 
@@ -203,7 +203,8 @@ func change(ctx context.Context, s *session, d document) (string, *connectorv1.P
 	return "", nil, err
 }
 
-// showOne says what applyOne would do with a document, and what the checks find if checked is set.
+// showOne prints what applyOne would do with a document, and what the checks find if checked is
+// true.
 func showOne(ctx context.Context, s *session, d document, checked bool) error {
 	done, plan, err := change(ctx, s, d)
 	if err != nil || done == "" {
@@ -219,7 +220,8 @@ func showOne(ctx context.Context, s *session, d document, checked bool) error {
 	return nil
 }
 
-// applyOne makes one connector as its document says, after its source or target was looked at if checked is set.
+// applyOne creates or changes one connector as its document says, after checking its source or
+// target if checked is true.
 func applyOne(ctx context.Context, s *session, d document, checked bool) error {
 	done, _, err := change(ctx, s, d)
 	if err != nil || done == "" {
@@ -237,7 +239,8 @@ func applyOne(ctx context.Context, s *session, d document, checked bool) error {
 	return nil
 }
 
-// validateDocument says what the service's checks found; an error if a configuration would not work.
+// validateDocument prints what the service's checks found. It returns an error if a configuration
+// would not work.
 func validateDocument(ctx context.Context, s *session, d document) error {
 	config := maps.Clone(d.Config)
 	config["name"] = d.Name

@@ -23,7 +23,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
-// getCommand lists what there is.
+// getCommand lists things of a kind.
 func getCommand(s *session) *cobra.Command {
 	get := &cobra.Command{Use: "get",
 		Short: "List pipelines, connectors, versions of configurations, tables, schemas, events, plugins or the health of services"}
@@ -65,7 +65,7 @@ func getCommand(s *session) *cobra.Command {
 	return get
 }
 
-// services shows the health of each process of a service, and what follows from all.
+// services shows the health of each process of a service, and the verdict over all.
 func services(t *table, r *adminv1.GetHealthResponse) {
 	t.row("SERVICE", "ADDRESS", "VERSION", "READY", "SINCE", "TASKS", "DETAIL")
 	for _, h := range r.Services {
@@ -146,7 +146,7 @@ func describeCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			// What happened is in Kafka; while that is away, all else is what people want to know.
+			// Events are read from Kafka. While that is away, everything else is still worth showing.
 			happened, unread := s.connectors().ListEvents(ctx,
 				&connectorv1.ListEventsRequest{Connectors: []string{name}, PageSize: 10})
 			if unread != nil && status.Code(unread) != codes.Unavailable {
@@ -194,8 +194,8 @@ func describeCommand(s *session) *cobra.Command {
 	}
 }
 
-// describeAway shows what admin remembers of a connector whose workers do not answer, and returns why they do not: its
-// configuration is with them.
+// describeAway shows what admin remembers about a connector whose workers do not answer, and
+// returns why they do not. Only they know the configuration.
 func describeAway(ctx context.Context, s *session, name string, away error) error {
 	r, err := s.admin().ListPipelines(ctx, &adminv1.ListPipelinesRequest{})
 	if err != nil {
@@ -235,8 +235,8 @@ func describeAway(ctx context.Context, s *session, name string, away error) erro
 	return away
 }
 
-// lateTables says which tables of a connector are late with a cause, a sentence each, the latest first;
-// none while capture cannot be asked.
+// lateTables says, in a sentence each, which tables of a connector are late for a reason, the
+// latest first; none while capture cannot be asked.
 func lateTables(ctx context.Context, s *session, connector string) (sentences []string, err error) {
 	const most = 10
 	r, err := s.admin().ListTables(ctx, &adminv1.ListTablesRequest{Filter: connector, LateOnly: true, PageSize: 1000})
@@ -269,7 +269,7 @@ func describeConnector(t *table, c *connectorv1.Connector, st *connectorv1.Conne
 	}
 }
 
-// describePipeline shows each segment's lag and the slot; nothing of nil.
+// describePipeline shows each segment's lag and the slot; nothing if p is nil.
 func describePipeline(t *table, p *adminv1.Pipeline) {
 	if p == nil {
 		return
@@ -350,12 +350,12 @@ func short(trace string) string {
 	return checks.Sentence(trace)
 }
 
-// waitCommand returns when a pipeline has a verdict.
+// waitCommand waits until a pipeline has a given verdict.
 func waitCommand(s *session) *cobra.Command {
 	var timeout time.Duration
 	var wanted string
 	wait := &cobra.Command{
-		Use: "wait PIPELINE", Short: "Wait until a pipeline has a verdict; exit status 1 if it has not in time",
+		Use: "wait PIPELINE", Short: "Wait until a pipeline has a given verdict; exit status 1 if that takes too long",
 		Args: exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, known := adminv1.Verdict_value["VERDICT_"+strings.ToUpper(wanted)]; !known {

@@ -16,7 +16,7 @@ import (
 // deadLettersCommand shows, replays and discards records that could not be delivered.
 func deadLettersCommand(s *session) *cobra.Command {
 	root := &cobra.Command{Use: "dead-letters", Short: "List, replay or discard records that could not be delivered"}
-	// command makes one whose letters are chosen by flags.
+	// command makes a command whose letters are chosen by flags.
 	command := func(use, short string, run func(*cobra.Command, string, *sinkv1.DeadLetterFilter) error) *cobra.Command {
 		filter := &sinkv1.DeadLetterFilter{}
 		cmd := &cobra.Command{Use: use + " CONNECTOR", Short: short, Args: exactly(1), ValidArgsFunction: s.names,
@@ -33,7 +33,7 @@ func deadLettersCommand(s *session) *cobra.Command {
 	}
 	var most int32
 	var after string
-	list := command("list", "Show dead letters in the order of their topic; one that is chosen by --id with what it holds",
+	list := command("list", "Show dead letters in the order of their topic; a letter that is chosen by --id with its contents",
 		func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
 			r, err := s.sinks().ListDeadLetters(cmd.Context(),
 				&sinkv1.ListDeadLettersRequest{Connector: connector, Filter: f, PageSize: most, PageToken: after})
@@ -99,7 +99,7 @@ func deadLettersCommand(s *session) *cobra.Command {
 	replay.Flags().BoolVar(&replayAll, "all", false, "all letters; needed where no filter is given")
 
 	var discardAll bool
-	discard := command("discard", "Mark dead letters as done with; their records stay in the topic",
+	discard := command("discard", "Mark dead letters as settled; their records stay in the topic",
 		func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
 			r, err := s.sinks().DiscardDeadLetters(cmd.Context(),
 				&sinkv1.DiscardDeadLettersRequest{Connector: connector, Filter: f, All: discardAll})
@@ -133,7 +133,7 @@ func letters(t *table, all []*sinkv1.DeadLetter) {
 	}
 }
 
-// describeLetter shows all that is known of a letter, a line each.
+// describeLetter shows everything that is known about a letter, one item on each line.
 func describeLetter(t *table, l *sinkv1.DeadLetter) {
 	line := func(name, value string) {
 		if value != "" {

@@ -9,8 +9,7 @@ import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 )
 
-// logsCommand shows and sets how much admin writes into its log. What happened to connectors is in
-// get events, what is wrong in describe.
+// logsCommand shows and sets how much admin writes into its log.
 func logsCommand(s *session) *cobra.Command {
 	root := &cobra.Command{Use: "logs",
 		Short: "Show or set the levels of admin's log, as Kafka Connect's /admin/loggers does"}
@@ -32,7 +31,7 @@ func logsCommand(s *session) *cobra.Command {
 		},
 		&cobra.Command{
 			Use:   "set LOGGER LEVEL",
-			Short: "Set a logger's level and that of all below it, until admin ends; root is the one above all",
+			Short: "Set the level of a logger and of all loggers below it, until admin ends; root is above all others",
 			Args:  exactly(2),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				r, err := s.admin().SetLoggerLevel(cmd.Context(), &adminv1.SetLoggerLevelRequest{Logger: args[0], Level: args[1]})

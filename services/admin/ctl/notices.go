@@ -15,17 +15,17 @@ var lastingKinds = map[string]sinkv1.SinkNotice_Kind{
 	"batch_doubled": sinkv1.SinkNotice_KIND_BATCH_DOUBLED,
 }
 
-// acknowledgeCommand takes back notices of a sink that stay until somebody has seen them.
+// acknowledgeCommand removes notices of a sink that stay until somebody has seen them.
 func acknowledgeCommand(s *session) *cobra.Command {
 	var kind, topic string
 	cmd := &cobra.Command{
 		Use: "acknowledge CONNECTOR", Args: exactly(1), ValidArgsFunction: s.names,
-		Short: "Take back a sink's notices of what happened once: a truncated source, a snapshot that was repeated, a batch that is there twice",
+		Short: "Remove a sink's notices of what happened once: a truncated source, a snapshot that was repeated, a batch that was ingested twice",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			of, known := lastingKinds[strings.ToLower(kind)]
 			if kind != "" && !known {
 				return fmt.Errorf(
-					"%w: --kind is one of truncated, snapshot_repeated, batch_doubled; other notices pass with what they are about",
+					"%w: --kind is one of truncated, snapshot_repeated, batch_doubled; other notices go away with their cause",
 					errUsage)
 			}
 			r, err := s.sinks().AcknowledgeNotices(cmd.Context(),

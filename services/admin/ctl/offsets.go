@@ -166,8 +166,8 @@ func resetOffsetsCommand(s *session) *cobra.Command {
 	return reset
 }
 
-// partitionsOf are the partitions of a sink's topics, to be forgotten: those that it has offsets of,
-// and those that it reads without.
+// partitionsOf returns the partitions of a sink's topics whose offsets are to be removed: those
+// that it has offsets of, and those that it reads without having any.
 func partitionsOf(ctx context.Context, s *session, name string, topics []string) (forget []*connectorv1.Offset,
 	err error) {
 	known := map[string]bool{}
@@ -185,7 +185,8 @@ func partitionsOf(ctx context.Context, s *session, name string, topics []string)
 		fields := o.GetPartition().GetFields()
 		add(fields[kafkaTopic].GetStringValue(), int32(fields[kafkaPartition].GetNumberValue()))
 	}
-	// A source has none, and a sink that cannot be asked has what its group has.
+	// A source has no partitions; if the sink cannot be asked, those of its consumer group are all
+	// that is known.
 	if sink, err := s.sinks().GetSink(ctx, &sinkv1.GetSinkRequest{Connector: name}); err == nil {
 		for _, p := range sink.GetSink().GetPartitions() {
 			add(p.Topic, p.Partition)
@@ -207,11 +208,11 @@ func sinkPartition(topic string, partition int32) *structpb.Struct {
 		kafkaPartition: structpb.NewNumberValue(float64(partition))}}
 }
 
-// recoverOffsetsCommand has a sink go on whose offsets the brokers have forgotten.
+// recoverOffsetsCommand makes a sink whose offsets the brokers have forgotten go on where it was.
 func recoverOffsetsCommand(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "recover CONNECTOR",
-		Short: "Have a sink whose offsets are lost go on where its tables' extents prove that it was; exit status 1 if some partitions prove nothing",
+		Short: "Make a sink whose offsets are lost go on where the extents of its tables prove that it was; exit status 1 if nothing is proven for some partitions",
 		Args:  exactly(1), ValidArgsFunction: s.names,
 	}
 	yes := confirmation(cmd)
@@ -295,7 +296,7 @@ func batchesIn(note string) int {
 	return 1 + strings.Count(lengths, ",")
 }
 
-// confirmation gives a command the flag without which it only says what would follow.
+// confirmation gives a command the flag --yes, without which it only says what would follow.
 func confirmation(cmd *cobra.Command) *bool {
 	return cmd.Flags().Bool("yes", false,
 		"do it; without it, only the consequences are shown. A running connector is stopped for it and resumed")
@@ -344,7 +345,8 @@ func makeMove(ctx context.Context, s *session, name string, change move) error {
 	return showMove(s, done)
 }
 
-// whileStopped makes a change for which a connector must be stopped, and has it go on afterwards as it was.
+// whileStopped makes a change for which a connector must be stopped, and then returns the connector
+// to the state that it was in.
 func whileStopped(ctx context.Context, s *session, name string, change func(context.Context) error) error {
 	before, err := s.connectors().GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: name})
 	if err != nil {

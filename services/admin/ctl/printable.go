@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// printable writes texts without what commands a terminal: what a server or a record says may hold sequences that
-// colour, move or rewrite what stands on the screen.
+// printable writes texts without control sequences of terminals: texts of a server or a record may
+// contain some that colour, move or rewrite what is on the screen.
 type printable struct{ out io.Writer }
 
 // Write writes all of text, and counts it as it was given.
@@ -18,7 +18,7 @@ func (p printable) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// withoutControls replaces control characters, but ends of lines and tabs.
+// withoutControls replaces control characters, except ends of lines and tabs.
 func withoutControls(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {

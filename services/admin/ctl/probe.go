@@ -23,10 +23,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/probe"
 )
 
-// probeCommand tries on the user's own services what Calypso takes for true of them. It asks no admin.
+// probeCommand tries out on the user's own services what Calypso expects of them. It does not need
+// admin.
 func probeCommand(s *session, version string) *cobra.Command {
 	root := &cobra.Command{Use: "probe",
-		Short: "Try on your own services what Calypso expects of them, before there is a connector, and write a report of it"}
+		Short: "Try out on your own services what Calypso expects of them, before there is a connector, and write a report"}
 	root.AddCommand(probeADXCommand(s, version), probeKafkaCommand(s, version), probePostgreSQLCommand(s, version))
 	return root
 }
@@ -37,7 +38,7 @@ type adxTarget struct {
 	IngestURL string `name:"ingest-url" help:"Address of its data management service; follows from --url for a cluster of Azure."`
 	Database  string `name:"database" help:"Database in which the probe makes tables named calypso_probe_…, which it drops at the end."`
 
-	Strategy            string        `name:"auth" default:"APPLICATION" help:"How to prove who one is, as aad.auth.strategy of the sink: APPLICATION, MANAGED_IDENTITY, WORKLOAD_IDENTITY, AZ_CLI, AZ_DEV_TOKEN, DEFAULT or NONE."`
+	Strategy            string        `name:"auth" default:"APPLICATION" help:"How to authenticate, as aad.auth.strategy of the sink: APPLICATION, MANAGED_IDENTITY, WORKLOAD_IDENTITY, AZ_CLI, AZ_DEV_TOKEN, DEFAULT or NONE."`
 	AppID               string        `name:"app-id" env:"AZURE_CLIENT_ID" help:"Id of the application or of the managed identity."`
 	Tenant              string        `name:"tenant" env:"AZURE_TENANT_ID" help:"Id of the tenant."`
 	AppKey              config.Secret `name:"app-key" env:"AZURE_CLIENT_SECRET" help:"Secret of the application."`
@@ -60,7 +61,7 @@ func (t adxTarget) Validate() error {
 func probeADXCommand(s *session, version string) *cobra.Command {
 	var t adxTarget
 	return probeCommandOf(s, "adx",
-		"Try how a cluster of Azure Data Explorer ends equal blobs, streams after a change of columns, fills views and takes names; the identity should be that of the sink, with the role Database Admin for the time of the probe", &t,
+		"Try out how a cluster of Azure Data Explorer treats repeated blobs, streaming after a change of columns, materialized views and unusual names; the identity should be that of the sink, with the role Database Admin for the time of the probe", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
 			endpoints, err := kusto.DeriveEndpoints(t.URL, t.IngestURL)
 			if err != nil {
@@ -93,7 +94,7 @@ type kafkaTarget struct {
 func probeKafkaCommand(s *session, version string) *cobra.Command {
 	var t kafkaTarget
 	return probeCommandOf(s, "kafka",
-		"Try which compression, sizes, commits and transactions brokers take, and look how the workers' topics are cleaned up; the settings are those of a worker", &t,
+		"Try out which compression, sizes, commits and transactions the brokers accept, and check how the workers' topics are cleaned up; the settings are those of a worker", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
 			base, err := t.Kafka.Options("calypso-probe", nil)
 			if err != nil {
@@ -130,7 +131,7 @@ func (t postgresTarget) Validate() error {
 		return errors.New("--host is needed")
 	}
 	if t.Port < 1 || t.Port > math.MaxUint16 {
-		return fmt.Errorf("--port: %d is no port", t.Port)
+		return fmt.Errorf("--port: %d is not a port", t.Port)
 	}
 	return nil
 }
@@ -138,7 +139,7 @@ func (t postgresTarget) Validate() error {
 func probePostgreSQLCommand(s *session, version string) *cobra.Command {
 	var t postgresTarget
 	return probeCommandOf(s, "postgres",
-		"Try whether a pooler is before a server of PostgreSQL, and whether the role may replicate, use each output plugin, have slots that standbys keep and make publications", &t,
+		"Try out whether there is a pooler in front of a PostgreSQL server, and whether the role may replicate, use each output plugin, have slots that standbys keep and create publications", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
 			target := pgrepl.Config{
 				Host: t.Host, Port: uint16(t.Port), User: t.User, Password: t.Password.Reveal(), Database: t.Database,
@@ -153,8 +154,8 @@ func probePostgreSQLCommand(s *session, version string) *cobra.Command {
 		})
 }
 
-// secrets are what a report must not hold: what is given as one, and what is within addresses, as in a
-// URI that was meant for another tool.
+// secrets returns what a report must not contain: the secrets that are given, and those within
+// addresses, such as in a URI that was meant for another tool.
 func secrets(addresses []string, given ...config.Secret) (all []string) {
 	for _, secret := range given {
 		all = append(all, secret.Reveal())
@@ -165,15 +166,15 @@ func secrets(addresses []string, given ...config.Secret) (all []string) {
 	return all
 }
 
-// probeCommandOf is the command that probes one service. settings is a pointer to a struct of
-// settings as package config has them.
+// probeCommandOf makes the command that probes one service. settings is a pointer to a struct with
+// the tags of package config.
 func probeCommandOf(s *session, name, short string, settings any,
 	run func(context.Context, func(probe.Finding)) (*probe.Report, error)) *cobra.Command {
 	var path string
 	cmd := &cobra.Command{Use: name, Short: short, Args: exactly(0)}
 	load := settingsOf(cmd, settings)
 	cmd.Flags().StringVar(&path, "report", "",
-		"also write what was found to this file, as JSON if its name ends with .json, else as Markdown. It names the service's address, tables and roles, and holds no secrets")
+		"also write the findings to this file, as JSON if its name ends with .json, else as Markdown. It names the service's address, tables and roles, and contains no secrets")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := load(); err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
@@ -195,7 +196,8 @@ func probeCommandOf(s *session, name, short string, settings any,
 	return cmd
 }
 
-// settingsOf gives a command the flags of settings. What it returns fills the settings once the command line is parsed.
+// settingsOf gives a command the flags of settings. It returns a function that fills the settings
+// once the command line is parsed.
 func settingsOf(cmd *cobra.Command, settings any) (load func() error) {
 	flags := cmd.Flags()
 	names := map[string]bool{}
@@ -233,8 +235,8 @@ func showFinding(s *session, f probe.Finding) {
 	_ = t.flush() // a terminal that is gone must not end the probe, which has to remove what it made
 }
 
-// conclude prints and writes the report. Its error is that of the exit status: something is
-// otherwise, or nothing could be tried.
+// conclude prints and writes the report. Its error determines the exit status: something is not as
+// expected, or nothing could be tried.
 func conclude(s *session, r *probe.Report, file *os.File) error {
 	text, err := r.JSON()
 	if err != nil {
@@ -260,9 +262,9 @@ func conclude(s *session, r *probe.Report, file *os.File) error {
 	}
 	switch other, untried := r.Count(probe.Otherwise), r.Count(probe.Untried); {
 	case untried == len(r.Findings):
-		return fmt.Errorf("%w: no experiment could be made", errUnsure)
+		return fmt.Errorf("%w: nothing could be tried out", errUnsure)
 	case other > 0:
-		return fmt.Errorf("%w: %d of %d findings are otherwise than Calypso expects", errDifferent, other, len(r.Findings))
+		return fmt.Errorf("%w: %d of %d findings are not what Calypso expects", errDifferent, other, len(r.Findings))
 	}
 	return nil
 }

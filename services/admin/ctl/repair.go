@@ -22,7 +22,7 @@ func repairCommand(s *session) *cobra.Command {
 	var patience time.Duration
 	repair := &cobra.Command{
 		Use:   "repair PIPELINE",
-		Short: "Remove rows that the source no longer has from the present state of tables of changes, as after a lost slot; shows what it would write unless --write is given",
+		Short: "Remove rows that the source no longer has from the present state of tables of changes, for instance after a lost slot; only shows what it would write unless --write is given",
 		Args:  exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Source, q.Patience = args[0], durationpb.New(patience)

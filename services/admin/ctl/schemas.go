@@ -10,7 +10,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 )
 
-// getSchemasCommand lists which versions tables have had.
+// getSchemasCommand lists the versions that tables have had.
 func getSchemasCommand(s *session) *cobra.Command {
 	var most int32
 	get := &cobra.Command{

@@ -33,7 +33,7 @@ type session struct {
 	output     string
 	tls        rpc.TLS
 	connection *grpc.ClientConn
-	// said is the progress that a command printed last.
+	// said is the last progress that a command printed.
 	said string
 }
 
@@ -57,7 +57,7 @@ func (s *session) orders() ordersv1.OrdersServiceClient {
 	return ordersv1.NewOrdersServiceClient(s.connection)
 }
 
-// unreachable says of gRPC's own error of a connection, which does not name it, that it is the one to admin.
+// unreachable adds to gRPC's own error of a connection that it is the connection to admin.
 func (s *session) unreachable(err error) error {
 	st, _ := status.FromError(err)
 	if st.Code() != codes.Unavailable || !strings.HasPrefix(st.Message(), "connection error: ") ||
@@ -65,7 +65,7 @@ func (s *session) unreachable(err error) error {
 		return err
 	}
 	return status.Errorf(codes.Unavailable,
-		"admin at %s does not answer: %s. See that it runs there; --address (CALYPSO_ADDRESS) names another, with the port of gRPC, which is 7070 by default.",
+		"admin at %s does not answer: %s. Make sure that it runs there; --address (CALYPSO_ADDRESS) names another, with the port of gRPC, which is 7070 by default.",
 		s.address, s.tls.CauseAt(context.Background(), err, "the gRPC of admin", s.address))
 }
 

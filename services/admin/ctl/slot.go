@@ -9,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
-// describeSlot shows the replication slot; nothing of nil.
+// describeSlot shows the replication slot; nothing if it is nil.
 func describeSlot(t *table, slot *capturev1.Slot) {
 	if slot == nil {
 		return
@@ -28,7 +28,7 @@ func describeSlot(t *table, slot *capturev1.Slot) {
 	}
 }
 
-// slotState names the reader of the slot, and what is special about it.
+// slotState names the reader of the slot, and what is unusual about the slot.
 func slotState(slot *capturev1.Slot) string {
 	said := []string{"nobody reads it"}
 	switch {
@@ -48,7 +48,8 @@ func slotState(slot *capturev1.Slot) string {
 	return strings.Join(said, ", ")
 }
 
-// kept is how much log the server keeps for the slot; a dash where nobody has looked yet, or there is no slot.
+// kept is how much log the server keeps for the slot; a dash if that is not known yet, or there is
+// no slot.
 func kept(slot *capturev1.Slot) string {
 	if slot == nil || slot.Missing {
 		return "-"

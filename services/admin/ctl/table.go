@@ -29,7 +29,7 @@ func newTable(out io.Writer) *table { return &table{tabwriter.NewWriter(out, 0, 
 func (t *table) row(cells ...any) {
 	of, most := make([][]string, len(cells)), 0
 	for i, c := range cells {
-		// What an error's text has of lines of its own does not count.
+		// Line breaks within an error's text do not count.
 		of[i] = lines(strings.Join(strings.Fields(fmt.Sprint(c)), " "), cellWidth)
 		most = max(most, len(of[i]))
 	}
@@ -44,7 +44,7 @@ func (t *table) row(cells ...any) {
 	}
 }
 
-// How many characters of a text stand in a line: in a column among others, and beside a label.
+// How many characters of a text fit on a line: in a column among others, and next to a label.
 const (
 	cellWidth = 60
 	width     = 100
@@ -115,7 +115,7 @@ func pipelines(t *table, all []*adminv1.Pipeline) {
 	}
 }
 
-// rounded is a duration as people read it; a dash if there is none.
+// rounded formats a duration for people; a dash if there is none.
 func rounded(d *durationpb.Duration) string {
 	if d == nil {
 		return "-"
@@ -149,7 +149,8 @@ func checkTable(t *table, all []*adminv1.Pipeline, least adminv1.CheckState) {
 	}
 }
 
-// known is a figure, or a dash where nobody says it now, as while a worker does not answer: 0 would be a statement.
+// known is a figure, or a dash if it is not known now, for instance because a worker does not
+// answer: 0 would be a statement.
 func known(said bool, figure any) any {
 	if !said {
 		return "-"
@@ -157,7 +158,7 @@ func known(said bool, figure any) any {
 	return figure
 }
 
-// sinksKnown reports whether all sinks of a pipeline say what they do.
+// sinksKnown reports whether the state of all sinks of a pipeline is known.
 func sinksKnown(p *adminv1.Pipeline) bool {
 	return !slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool { return s.Sink == nil })
 }

@@ -18,7 +18,7 @@ func getTablesCommand(s *session) *cobra.Command {
 	var request adminv1.ListTablesRequest
 	command := &cobra.Command{
 		Use:   "tables [PIPELINE]",
-		Short: "The tables of all pipelines, latest first, with what holds them; of one each with its state, counts and targets",
+		Short: "The tables of all pipelines, latest first, with what holds them up; or those of one pipeline, with state, counts and targets",
 		Args:  between(0, 1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -36,10 +36,10 @@ func getTablesCommand(s *session) *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&request.Filter, "filter", "", "of all pipelines only rows with this text in the name of source, table, sink or target")
-	flags.BoolVar(&request.LateOnly, "late", false, "of all pipelines only tables that are late with a cause, or that nobody can say it of")
-	flags.StringVar(&request.OrderBy, "order", "late", "order of the tables of all pipelines: late, name or waiting")
-	flags.Int32Var(&request.PageSize, "limit", 50, "at most so many rows of all pipelines, 1000 at most")
+	flags.StringVar(&request.Filter, "filter", "", "for all pipelines: only rows with this text in the name of source, table, sink or target")
+	flags.BoolVar(&request.LateOnly, "late", false, "for all pipelines: only tables that are late for a reason, or of which it is not known")
+	flags.StringVar(&request.OrderBy, "order", "late", "for all pipelines: the order of the tables, which is late, name or waiting")
+	flags.Int32Var(&request.PageSize, "limit", 50, "for all pipelines: the most rows to show, 1000 at most")
 	return command
 }
 
@@ -104,7 +104,7 @@ func pipelineTables(t *table, all []*adminv1.PipelineTable) {
 	}
 }
 
-// target is where a sink puts a table; a dash while no record has come that says so.
+// target is where a sink puts a table; a dash until a record has shown that.
 func target(to *adminv1.PipelineTableSink) string {
 	if to.TargetTable == "" {
 		return "-"
@@ -112,7 +112,7 @@ func target(to *adminv1.PipelineTableSink) string {
 	return to.TargetDatabase + "." + to.TargetTable
 }
 
-// moment is a time as people read it; a dash if there is none.
+// moment formats a time for people; a dash if there is none.
 func moment(at *timestamppb.Timestamp) string {
 	if at == nil {
 		return "-"

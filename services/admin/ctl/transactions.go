@@ -43,11 +43,11 @@ func transactionsCommand(s *session) *cobra.Command {
 	var producer int64
 	abort := &cobra.Command{
 		Use:   "abort TOPIC PARTITION --producer ID",
-		Short: "Roll a hanging transaction back, after looking that it still hangs: its records are never read by readers of committed records", Args: exactly(2),
+		Short: "Roll back a transaction, if it still hangs: readers of committed records will never see its records", Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			partition, err := strconv.ParseInt(args[1], 10, 32)
 			if err != nil || partition < 0 {
-				return fmt.Errorf("%w: %q is no partition", errUsage, args[1])
+				return fmt.Errorf("%w: %q is not a partition", errUsage, args[1])
 			}
 			r, err := s.connectors().AbortHangingTransaction(cmd.Context(),
 				&connectorv1.AbortHangingTransactionRequest{Topic: args[0], Partition: int32(partition), ProducerId: producer})

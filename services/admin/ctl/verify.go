@@ -51,7 +51,7 @@ func verifyCommand(s *session) *cobra.Command {
 	return verify
 }
 
-// compared are the flags of what a comparison looks at.
+// compared adds the flags that say what a comparison looks at.
 func compared(command *cobra.Command, sink *string, tables *[]string, patience *time.Duration, most *int32,
 	mostUnlessSet int32) {
 	flags := command.Flags()
@@ -92,7 +92,7 @@ func showVerification(s *session, event *adminv1.VerifyPipelineResponse) error {
 		p := e.Progress
 		said := fmt.Sprintf("%s: %d of %d rows compared; %s and may be on the way\n", p.Table, p.RowsCompared, p.RowsTotal,
 			checks.Plural(int(p.Pending), "row differs", "rows differ"))
-		if p.Pending > 0 && said != s.said { // it comes every second or two, even while nothing changes
+		if p.Pending > 0 && said != s.said { // progress comes every second or two, even while nothing changes
 			fmt.Fprint(s.out, said)
 			s.said = said
 		}

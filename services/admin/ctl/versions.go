@@ -13,9 +13,9 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
 
-// planOf says how a document differs from what is, and what applying it leads to; nothing if it
-// differs in nothing. A user who may not plan is told only the difference, and so is one who would
-// be refused, with the reason.
+// planOf says how a document differs from the present configuration, and what applying it leads to;
+// empty if it does not differ. A user who may not plan sees only the difference; if the change
+// would be refused, the difference and the reason.
 func planOf(ctx context.Context, s *session, d document) (string, error) {
 	plan, err := s.connectors().PlanConnectorConfig(ctx,
 		&connectorv1.PlanConnectorConfigRequest{Name: d.Name, Config: d.Config})
@@ -36,7 +36,7 @@ func planOf(ctx context.Context, s *session, d document) (string, error) {
 	return "", err
 }
 
-// planned writes a plan: a line a key, as difference does, then what follows.
+// planned writes a plan: a line for each key, as difference does, then the consequences.
 func planned(name string, plan *connectorv1.PlanConnectorConfigResponse) string {
 	if plan.GetCreates() {
 		return fmt.Sprintf("+ connector %s\n", name)
@@ -89,7 +89,7 @@ func versionsCommand(s *session) *cobra.Command {
 	}
 }
 
-// rollbackCommand takes an earlier configuration again.
+// rollbackCommand makes an earlier configuration the present one.
 func rollbackCommand(s *session) *cobra.Command {
 	var to int64
 	rollback := &cobra.Command{
@@ -109,7 +109,7 @@ func rollbackCommand(s *session) *cobra.Command {
 			return nil
 		},
 	}
-	rollback.Flags().Int64Var(&to, "to", 0, "version to take, out of those that get versions lists")
+	rollback.Flags().Int64Var(&to, "to", 0, "number of the version, as get versions lists it")
 	_ = rollback.MarkFlagRequired("to") // fails only for a flag that does not exist
 	return rollback
 }

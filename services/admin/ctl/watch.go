@@ -26,12 +26,13 @@ const (
 	mostInterval  = time.Minute
 )
 
-// makeRoom makes room for what is shown next: a terminal is cleared, a file or pipe takes one after the other.
+// makeRoom prepares for what is shown next: a terminal is cleared; in a file or pipe one follows
+// the other.
 func makeRoom(s *session) {
 	out, _ := s.out.(printable)
 	if f, ok := out.out.(*os.File); ok {
 		if about, err := f.Stat(); err == nil && about.Mode()&os.ModeCharDevice != 0 {
-			_, _ = f.WriteString(clear) // as with what follows it, nobody is there to be told
+			_, _ = f.WriteString(clear) // if this fails, so will what follows, and there is nobody to tell
 		}
 	}
 }
@@ -49,7 +50,7 @@ func watchCommand(s *session) *cobra.Command {
 			}
 			// Asked for twice as often, what is shown is not older than half an interval.
 			q := &adminv1.WatchPipelinesRequest{Interval: durationpb.New(max(interval/2, leastInterval))}
-			// Of one pipeline there is room for what is only worth knowing.
+			// For one pipeline there is room to show mere notices too.
 			least := adminv1.CheckState_CHECK_STATE_WARNING
 			if len(args) > 0 {
 				q.Source, least = args[0], adminv1.CheckState_CHECK_STATE_NOTICE
@@ -109,7 +110,7 @@ func watchPipelines(ctx context.Context, s *session, q *adminv1.WatchPipelinesRe
 		return nil, err
 	}
 	w := &watched{cancel: cancel, changes: make(chan *adminv1.WatchPipelinesResponse)}
-	// a command of its own has nothing to go on with
+	// without the stream the command cannot go on
 	contain.Go("watch of pipelines", func() { w.receive(ctx, stream) }, func(err error) { panic(err) })
 	return w, nil
 }
@@ -138,7 +139,8 @@ func (w *watched) end() {
 	}
 }
 
-// next returns what there is after interval, sorted by source; the first time, after the first message.
+// next waits for interval, or the first time for the first message, and returns the pipelines
+// sorted by source.
 func (w *watched) next(interval time.Duration) ([]*adminv1.Pipeline, error) {
 	if w.now == nil {
 		w.now, interval = map[string]*adminv1.Pipeline{}, 0
@@ -162,7 +164,7 @@ func (w *watched) next(interval time.Duration) ([]*adminv1.Pipeline, error) {
 	}
 }
 
-// take takes a change over; nil is the end of changes.
+// take applies a change; nil is the end of changes.
 func (w *watched) take(change *adminv1.WatchPipelinesResponse) error {
 	if change == nil {
 		return w.failure

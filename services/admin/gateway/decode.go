@@ -17,7 +17,7 @@ import (
 const tooLarge = "must have no more than"
 
 // strictJSON reads the bodies of requests under /v1. It refuses what grpc-gateway's own reader
-// passes over in silence: fields and names of enums that do not exist, and text after the body. Its
+// silently ignores: fields and names of enums that do not exist, and text after the body. Its
 // errors name the field.
 type strictJSON struct{ *runtime.JSONPb }
 

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// fieldError says what is wrong with a field of a request. The gateway keeps only an error's text,
-// from which parseFieldError makes it again.
+// fieldError says what is wrong with a field of a request. grpc-gateway keeps only an error's text,
+// from which parseFieldError restores it.
 type fieldError struct {
 	// As google.rpc.BadRequest writes it: tables[0].pattern, config["slot.name"].
 	path    string
@@ -36,8 +36,8 @@ func parseFieldError(text string) (e fieldError, ok bool) {
 	return fieldError{path, parts[2]}, err == nil
 }
 
-// wrongField finds the innermost field of a refused message that is refused by itself; nil if there
-// is none, as where two fields exclude each other. protojson stays the judge of what is right.
+// wrongField finds the innermost field of a refused message that would be refused by itself; nil if
+// there is none, for instance if two fields exclude each other. What is valid is left to protojson.
 func wrongField(message protoreflect.MessageDescriptor, prefix string, raw json.RawMessage) *fieldError {
 	members, err := membersOf(raw)
 	if err != nil {
@@ -55,7 +55,7 @@ func wrongField(message protoreflect.MessageDescriptor, prefix string, raw json.
 	return nil
 }
 
-// wrongValue is wrongField of one field's value.
+// wrongValue is wrongField for the value of one field.
 func wrongValue(field protoreflect.FieldDescriptor, path string, raw json.RawMessage) *fieldError {
 	accepts := func(value string) bool {
 		text := fmt.Sprintf("{%q:%s}", field.JSONName(), value)
@@ -95,7 +95,7 @@ func wrongValue(field protoreflect.FieldDescriptor, path string, raw json.RawMes
 	return &fieldError{path, "must be " + wanted(field) + ", not " + kindOf(raw)}
 }
 
-// shortened bounds what an error repeats of a name that a caller made up.
+// shortened bounds how much of a caller's made-up name an error repeats.
 func shortened(name string) string {
 	if len(name) <= 100 {
 		return name
@@ -127,7 +127,7 @@ func fieldNames(message protoreflect.MessageDescriptor) string {
 	return strings.Join(names, ", ")
 }
 
-// wanted says what a value of a field, or an element of a list, is in JSON
+// wanted says what form a value of a field, or an element of a list, has in JSON
 // (https://protobuf.dev/programming-guides/json/).
 func wanted(field protoreflect.FieldDescriptor) string {
 	switch field.Kind() {
@@ -161,7 +161,8 @@ func wanted(field protoreflect.FieldDescriptor) string {
 	return "an object"
 }
 
-// kindOf says what a value is; it shows short texts only, as those that are no name or number where one is wanted.
+// kindOf describes a value. It shows only short texts, such as one that is not the name or number
+// that is wanted.
 func kindOf(raw json.RawMessage) string {
 	switch text := string(bytes.TrimSpace(raw)); {
 	case strings.HasPrefix(text, "{"):

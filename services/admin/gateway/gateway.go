@@ -21,8 +21,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
-// New serves the JSON form of all services that own offers. The caller bounds the size of bodies,
-// by http.MaxBytesHandler.
+// New serves the JSON form of all services that own offers. The caller has to bound the size of
+// bodies by http.MaxBytesHandler.
 func New(ctx context.Context, own *grpc.ClientConn) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newStrictJSON()),
@@ -55,8 +55,8 @@ func New(ctx context.Context, own *grpc.ClientConn) (http.Handler, error) {
 	}), nil
 }
 
-// answerError gives errors that grpc-gateway itself makes, such as those of bodies that are not
-// right, a reason like all others.
+// answerError gives the errors that grpc-gateway itself makes, such as those about invalid bodies,
+// a reason like all others.
 func answerError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter,
 	r *http.Request, err error) {
 	var withCode *runtime.HTTPStatusError
@@ -79,7 +79,7 @@ func answerError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler
 	runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
 }
 
-// routingError answers a wrong method with 405; grpc-gateway's own answer would be 501.
+// routingError answers a wrong HTTP method with 405; grpc-gateway's own answer would be 501.
 func routingError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter,
 	r *http.Request, code int) {
 	if code == http.StatusMethodNotAllowed {

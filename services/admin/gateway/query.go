@@ -40,7 +40,7 @@ func (q strictQuery) Parse(message proto.Message, values url.Values, filter *uti
 	return q.DefaultQueryParser.Parse(message, values, filter)
 }
 
-// parameterNamed is the field of a parameter such as filter.topic.
+// parameterNamed finds the field of a parameter such as filter.topic.
 func parameterNamed(message protoreflect.MessageDescriptor, path string) (field protoreflect.FieldDescriptor) {
 	for name := range strings.SplitSeq(path, ".") {
 		if message == nil {

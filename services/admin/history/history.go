@@ -1,8 +1,8 @@
 // Package history keeps an hour of each pipeline's numbers, so that what admin shows over time is
 // there when somebody begins to look.
 //
-// Guarantees. A pipeline costs some 12 KB however long it is kept. There is no clock in here and
-// nothing is locked: the observer of pipelines calls it.
+// Guarantees. A pipeline costs some 12 KB, however long it is kept. There is no clock and no lock
+// in here: only the observer of pipelines calls it.
 package history
 
 import (
@@ -32,20 +32,21 @@ var series = []struct{ name, unit string }{
 	{"verdict", ""},
 }
 
-// sample is what holds in an interval, in the order of series.
+// sample has the values of an interval, in the order of series.
 type sample [12]float32
 
-// History is that of one pipeline. The zero value is empty.
+// History is the history of one pipeline. The zero value is empty.
 type History struct {
-	// samples is a ring: that of interval n is at n % Values. It is made with the first value.
+	// samples is a ring: the sample of interval n is at n % Values. It is allocated with the first
+	// value.
 	samples []sample
-	// first and last number the intervals since 1970.
+	// first and last are the numbers of intervals, counted since 1970.
 	first, last int64
 	captured    rate
 	ingested    rate
 }
 
-// rate makes numbers a second of a count that starts again now and then.
+// rate computes how much per second a count grows that is reset now and then.
 type rate struct {
 	at    time.Time
 	count int64
@@ -63,7 +64,7 @@ func (r *rate) of(now time.Time, count int64, known bool) float32 {
 	return float32(float64(count-last.count) / seconds)
 }
 
-// Observe takes a pipeline's numbers, as of now. Of an interval the first look counts.
+// Observe adds a pipeline's numbers, as of now. The first look within an interval counts.
 func (h *History) Observe(now time.Time, p *adminv1.Pipeline, rows []*adminv1.TableStatus) {
 	n := now.UnixNano() / int64(Interval)
 	if h.samples != nil && n <= h.last {
@@ -122,7 +123,7 @@ func (h *History) sample(now time.Time, p *adminv1.Pipeline, rows []*adminv1.Tab
 	return s
 }
 
-// Show is the history as callers see it.
+// Show returns the history as a message.
 func (h *History) Show() *adminv1.GetPipelineHistoryResponse {
 	out := &adminv1.GetPipelineHistoryResponse{Interval: durationpb.New(Interval)}
 	if h.samples == nil {

@@ -15,9 +15,9 @@ import (
 
 // Bounds of a history.
 const (
-	// maxSamples bounds the memory of a pipeline. When there are more, half of the older ones are
-	// forgotten, each second, so that the history reaches back further the longer it is kept, and
-	// what is recent stays exact.
+	// maxSamples bounds the memory of a pipeline. When there are more, every second one of the older
+	// samples is dropped, so that the history reaches back further the longer it is kept, and what is
+	// recent stays exact.
 	maxSamples = 720
 	// least is the shortest time between two samples.
 	least = time.Second
@@ -26,15 +26,15 @@ const (
 )
 
 // History remembers where the steps of one pipeline were, so that a distance becomes a time: a step
-// is as late as it is since the step before was where this one is now. It has no clock and no
-// locks; samples come in the order of time. The zero value is empty.
+// is late by the time that has passed since the step before it was where this one is now. It has no
+// clock and no locks; samples come in the order of time. The zero value is empty.
 type History struct {
 	samples []sample
 }
 
-// sample is where the steps were: the log's end, what was read of it and what the slot has
-// confirmed, and the ends and positions of the topics by sink. Where a step was not known it is
-// unknown, or not in the map.
+// sample says where the steps were: the log's end, how far it was read and what the slot has
+// confirmed, and the ends and positions of the topics by sink. A step that was not known is
+// unknown, or missing in the map.
 type sample struct {
 	at            time.Time
 	written, read int64
@@ -47,7 +47,7 @@ type sample struct {
 	letters map[string]int64
 }
 
-// unknown is a position that nobody said.
+// unknown stands for a position that is not known.
 const unknown = -1
 
 // Observe sets the lags and the forecast of a pipeline and remembers where it is.
@@ -58,7 +58,7 @@ func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
 	s.retained = slot.GetRetainedBytes()
 	durable, known := ParseLSN(p.Capture.GetDurableLsn())
 	restart, seen := ParseLSN(slot.GetRestartLsn())
-	// Of a slot that is not there or lost its log nothing says where the log ends.
+	// If the slot is missing or has lost its log, nothing says where the log ends.
 	if seen = seen && HoldsLog(slot); seen {
 		s.written = restart + s.retained
 		s.confirmed, _ = ParseLSN(slot.GetConfirmedFlushLsn())
@@ -92,7 +92,7 @@ func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
 	}
 }
 
-// HoldsLog reports whether a slot is there and has the log that it was made for.
+// HoldsLog reports whether a slot exists and has not lost its log.
 func HoldsLog(slot *capturev1.Slot) bool {
 	return slot != nil && !slot.Missing && !slot.Conflicting && slot.WalStatus != "lost"
 }
@@ -116,7 +116,7 @@ func (h *History) sink(p *adminv1.Pipeline, sink *adminv1.PipelineSink, now samp
 		ofSink(name, func(s sample) map[string]int64 { return s.fetched }))
 }
 
-// ofSink is a position by its sink's name.
+// ofSink returns a function that gets a position of a sink from a sample.
 func ofSink(name string, of func(sample) map[string]int64) func(sample) int64 {
 	return func(s sample) int64 {
 		if position, ok := of(s)[name]; ok {
@@ -126,8 +126,8 @@ func ofSink(name string, of func(sample) map[string]int64) func(sample) int64 {
 	}
 }
 
-// add remembers a sample; one that comes too soon replaces the last, so that the history covers its
-// time whatever the rate of questions.
+// add remembers a sample. One that comes too soon after the last replaces it, so that the history
+// covers its time however often it is asked.
 func (h *History) add(s sample) {
 	if n := len(h.samples); n > 1 && s.at.Sub(h.samples[n-2].at) < least {
 		h.samples[n-1] = s
@@ -159,7 +159,7 @@ func (h *History) records(distance, position int64, upstream func(sample) int64)
 	return &adminv1.Lag{Records: max(distance, 0), Time: h.behind(distance, position, upstream)}
 }
 
-// behind is the time since upstream was at position, none without a distance to it.
+// behind is the time since upstream was at position; nil if there is no distance to it.
 func (h *History) behind(distance, position int64, upstream func(sample) int64) *durationpb.Duration {
 	if distance <= 0 {
 		return durationpb.New(0)
@@ -167,8 +167,8 @@ func (h *History) behind(distance, position int64, upstream func(sample) int64) 
 	return durationpb.New(h.since(position, upstream))
 }
 
-// since is how long ago upstream was at position, between two samples in proportion; the whole
-// history if it never was seen there. Samples that do not know where upstream was say nothing.
+// since is how long ago upstream was at position, interpolated between two samples; the length of
+// the whole history if it was never seen there. Samples in which upstream is unknown are skipped.
 func (h *History) since(position int64, upstream func(sample) int64) time.Duration {
 	last := h.samples[len(h.samples)-1]
 	b := last
@@ -224,7 +224,7 @@ func (h *History) forecast(slot *capturev1.Slot) *adminv1.SlotForecast {
 	return f
 }
 
-// maxForecast is the longest time that a forecast says.
+// maxForecast is the longest time that is forecast.
 const maxForecast = 365 * 24 * time.Hour
 
 // ParseLSN reads a position as PostgreSQL writes it: 16/B374D848.

@@ -7,13 +7,13 @@ import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 )
 
-// Segment is a part of a pipeline's way: the steps between which it lies, and the sink of one behind Kafka.
+// Segment is a part of a pipeline, between two steps; behind Kafka there is one for each sink.
 type Segment struct {
 	Name string
 	Sink string
 }
 
-// Names of segments, in the order of the way.
+// Names of segments, in the order in which a change passes them.
 const (
 	CommitToCapture = "commit_to_capture"
 	CaptureToKafka  = "capture_to_kafka"
@@ -21,7 +21,8 @@ const (
 	SinkToQueryable = "sink_to_queryable"
 )
 
-// Segments are the parts of a pipeline's way whose lag is known, in the order of the way.
+// Segments yields the segments of a pipeline whose lag is known, in the order in which a change
+// passes them.
 func Segments(p *adminv1.Pipeline) iter.Seq2[Segment, *adminv1.Lag] {
 	return func(yield func(Segment, *adminv1.Lag) bool) {
 		of := func(name, sink string, l *adminv1.Lag) bool { return l == nil || yield(Segment{name, sink}, l) }
@@ -39,32 +40,36 @@ func Segments(p *adminv1.Pipeline) iter.Seq2[Segment, *adminv1.Lag] {
 
 // Bounds of trends.
 const (
-	// trendWindow is over how long a lag must grow, leastTrend the least history that says anything of it.
+	// trendWindow is how long a lag must grow, leastTrend the least history that is needed to tell.
 	trendWindow = 15 * time.Minute
 	leastTrend  = 5 * time.Minute
-	// moving is how much log makes a standstill; a server without load writes a little all the time.
+	// moving is how many bytes of log must be written for a standstill; a server without load writes a
+	// little all the time.
 	moving = 64 << 10
 )
 
 // Trends is where a pipeline is going.
 type Trends struct {
-	// Standstill is for how long log has been written and none was confirmed, and how much; 0 if log is confirmed.
+	// Standstill is how long log has been written without any being confirmed, and how much; 0 if log
+	// is confirmed.
 	Standstill      time.Duration
 	StandstillBytes int64
-	// Growth is by how much segments became later without ever catching up, over the time given.
+	// Growth is by how much segments became later, without ever catching up, within the time over
+	// which it was measured.
 	Growth map[Segment]time.Duration
 	Over   time.Duration
-	// Letters is when the dead letters of a sink last became more, as far back as the history goes, and by how many.
+	// Letters says when the number of a sink's dead letters last rose, as far back as the history
+	// goes, and by how many.
 	Letters map[string]Rise
 }
 
-// Rise is when a number last became larger, and by how much at that look.
+// Rise says when a number last became larger, and by how much.
 type Rise struct {
 	At time.Time
 	By int64
 }
 
-// Trends looks at the samples up to the last one.
+// Trends computes the trends from the samples so far.
 func (h *History) Trends() Trends {
 	t := Trends{Growth: map[Segment]time.Duration{}, Letters: map[string]Rise{}}
 	if len(h.samples) == 0 {
@@ -80,7 +85,7 @@ func (h *History) Trends() Trends {
 	return t
 }
 
-// standstill goes back to when log was first written beyond what is still confirmed.
+// standstill goes back to the time when log was first written beyond what is confirmed now.
 func (h *History) standstill() (time.Duration, int64) {
 	last := h.samples[len(h.samples)-1]
 	if last.confirmed == 0 || last.written-last.confirmed < moving {
@@ -100,8 +105,8 @@ func (h *History) standstill() (time.Duration, int64) {
 	return last.at.Sub(since), last.written - last.confirmed
 }
 
-// growth compares the least lags of three parts of the window: a step that works in batches is late
-// and catches up in turn, and what it cannot catch up is what its least lag shows.
+// growth compares the least lags of three parts of the window: a step that works in batches falls
+// behind and catches up in turn, and its least lag shows what it cannot catch up.
 func (h *History) growth(t *Trends) {
 	last := h.samples[len(h.samples)-1]
 	first := len(h.samples) - 1

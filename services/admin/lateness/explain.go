@@ -11,13 +11,14 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
-// Bounds of what passes by itself.
+// Bounds within which lateness passes by itself.
 const (
-	// brief is how late a table may be before what else goes on is said to be the cause: what is tried
-	// again and succeeds is over by then.
+	// brief is how late a table may be before a check is named as the cause: a retry that succeeds is
+	// over by then.
 	brief = 5 * time.Second
-	// slack is what a step may take beyond what it waits for, ingesting what a cluster may: Azure Data
-	// Explorer gathers queued batches for five minutes unless a policy says otherwise.
+	// slack is how long a step may take beyond what it waits for. ingesting is how long a cluster may
+	// take: Azure Data Explorer gathers queued batches for five minutes unless a policy says
+	// otherwise.
 	slack     = time.Minute
 	ingesting = 10 * time.Minute
 )
@@ -28,7 +29,7 @@ type explainer struct {
 	view View
 	// named are the checks by name.
 	named map[string][]*adminv1.HealthCheck
-	// overdue are the rows that nothing explains, of which worst is the latest.
+	// overdue counts the rows that nothing explains; worst is the latest of them.
 	overdue int
 	worst   *row
 }
@@ -56,7 +57,7 @@ func (e *explainer) explain(r *row) {
 		return
 	}
 	if r.place.unknown && r.place.oldest.IsZero() {
-		// Whether it has anything is not known, and nothing is wrong: soon it will be.
+		// It is not known whether anything waits, and nothing is wrong: it will be known soon.
 		r.HeldAt, r.HeldSince = 0, nil
 		return
 	}
@@ -72,7 +73,8 @@ func (e *explainer) explain(r *row) {
 	}
 }
 
-// patience is for how long a batch of the row's sink may fill, and be sent while the next one does.
+// patience is how long a batch of the row's sink may take to fill, and to be sent while the next
+// one fills.
 func (e *explainer) patience(r *row) time.Duration {
 	if r.HeldAt == captureHolds || r.HeldAt == kafkaAwaits {
 		return 0
@@ -80,7 +82,7 @@ func (e *explainer) patience(r *row) time.Duration {
 	return e.view.Sinks[r.Sink].Patience
 }
 
-// bound is how much later than that a change may be where nothing is wrong.
+// bound is how much later than that a change may be while nothing is wrong.
 func (e *explainer) bound(r *row) time.Duration {
 	if r.HeldAt == sinkHolds && !r.place.fills {
 		return e.patience(r) + ingesting
@@ -88,7 +90,7 @@ func (e *explainer) bound(r *row) time.Duration {
 	return e.patience(r) + slack
 }
 
-// unexplained is the check of what nothing explains; nil if all is explained.
+// unexplained makes the check about rows that nothing explains; nil if there are none.
 func (e *explainer) unexplained() *adminv1.HealthCheck {
 	if e.worst == nil {
 		return nil
@@ -102,7 +104,7 @@ func (e *explainer) unexplained() *adminv1.HealthCheck {
 	return c
 }
 
-// overdue says what is known of a row that nothing explains, and where to look.
+// overdue says what is known about a row that nothing explains, and where to look.
 func overdue(r *row) (because, remedy string) {
 	switch r.HeldAt {
 	case captureHolds:
@@ -123,8 +125,8 @@ func overdue(r *row) (because, remedy string) {
 		"the batching policy of the table; then: calypsoctl restart " + r.Sink
 }
 
-// cause is the check that explains why a row is held where it is: of those that can the worst, of
-// equals the deepest; nil if all that can are well.
+// cause is the check that explains why a row is held where it is: the worst of those that can, the
+// deepest among equals; nil if none of them finds anything wrong.
 func (e *explainer) cause(r *row) (worst *adminv1.HealthCheck) {
 	take := func(least adminv1.CheckState, name string, about func(subject string) bool) {
 		for _, c := range e.named[name] {
@@ -161,7 +163,7 @@ func (e *explainer) cause(r *row) (worst *adminv1.HealthCheck) {
 var segments = map[adminv1.HeldAt]string{captureHolds: lag.CommitToCapture, kafkaAwaits: lag.CaptureToKafka,
 	sinkAwaits: lag.KafkaToSink, sinkHolds: lag.SinkToQueryable}
 
-// holds reports whether a check is of a notice that holds the row's topic up.
+// holds reports whether a check is about a notice that holds up the row's topic.
 func (e *explainer) holds(r *row, subject string) bool {
 	if !strings.HasPrefix(subject+" ", r.Sink+" "+r.Topic+" ") {
 		return false

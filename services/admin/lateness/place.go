@@ -16,38 +16,40 @@ const (
 	sinkHolds    = adminv1.HeldAt_HELD_AT_SINK_TO_QUERYABLE
 )
 
-// place is where the oldest change of a row is that is not queryable.
+// place says where the oldest change of a row that is not queryable is.
 type place struct {
-	// at is unspecified where nothing waits.
+	// at is unspecified if nothing waits.
 	at adminv1.HeldAt
-	// oldest is when the change was committed; zero where it is not known whether there is one.
+	// oldest is when the change was committed; zero if it is not known whether there is one.
 	oldest time.Time
-	// since is since when changes have been held there.
+	// since is when changes began to be held there.
 	since time.Time
-	// fills says that the change is in a batch that may wait for more.
+	// fills is true if the change is in a batch that may still wait for more.
 	fills bool
-	// partition has it, of parts of the topic that have something to wait for; -1 where it is in none.
+	// partition is the partition that has it, and parts is how many partitions of the topic have
+	// changes that wait; -1 if it is in none.
 	partition     int32
 	parts, behind int
-	// mark is where the step is that has it, and moved since when that has not changed.
+	// mark is where the step that has it is, and moved is when that last changed.
 	mark  mark
 	moved time.Time
-	// unknown says that a step did not say, and that what is here is what it said last.
+	// unknown is true if a step could not be asked, so that this is what it said last.
 	unknown bool
 }
 
-// mark tells a step that gets on from one that does not: rows of a large transaction are all as old.
+// mark shows whether a step makes progress, which the age does not: all rows of a large transaction
+// are equally old.
 type mark struct {
 	oldest time.Time
 	offset int64
 	lsn    string
 }
 
-// Memory is what a pipeline's steps said last. The zero value knows nothing.
+// Memory remembers what a pipeline's steps said last. The zero value knows nothing.
 type Memory struct {
 	rows  map[rowKey]place
 	sinks map[sinkKey]sinkSaid
-	// unread is what capture said last of tables that it had not all of.
+	// unread is what capture said last about tables with changes that were not in Kafka.
 	unread map[string]place
 }
 
@@ -55,14 +57,14 @@ type rowKey struct{ topic, sink, target string }
 
 type sinkKey struct{ topic, sink string }
 
-// sinkSaid is what a sink said of a topic when it could be asked.
+// sinkSaid is what a sink said about a topic when it could last be asked.
 type sinkSaid struct {
 	place place
 	// target is where its rows went.
 	target string
-	// changed is capture's position of the table's last change then.
+	// changed was capture's position of the table's last change then.
 	changed string
-	// came is when the first change was committed that came since; zero if none did.
+	// came is when the first change since then was committed; zero if there was none.
 	came time.Time
 }
 
@@ -92,8 +94,9 @@ func (m *Memory) place(now time.Time, v View, rows []*row) {
 	*m = next
 }
 
-// dated says since when changes have been held at a place without a pause: since the oldest of them
-// was committed where that is later than what was said last, since then all others have gone on.
+// dated finds since when changes have been held at a place without a break. That is when the oldest
+// of them was committed, if that is later than the time found last: all earlier ones have gone on
+// since.
 func (m *Memory) dated(now time.Time, key rowKey, p place) place {
 	last, held := m.rows[key]
 	p.mark.oldest, p.moved = p.oldest, now
@@ -115,7 +118,7 @@ func (m *Memory) dated(now time.Time, key rowKey, p place) place {
 	return p
 }
 
-// unreadOf is what is not in Kafka yet, by table, or was not when capture was last asked.
+// unreadOf returns what is not in Kafka yet, by table, or was not when capture could last be asked.
 func (m *Memory) unreadOf(p *adminv1.Pipeline) map[string]place {
 	if p.Capture == nil {
 		return m.unread
@@ -133,7 +136,7 @@ func (m *Memory) unreadOf(p *adminv1.Pipeline) map[string]place {
 	return all
 }
 
-// blindBeforeKafka says that nobody can say whether tables have changes that are not in Kafka.
+// blindBeforeKafka reports whether it is not known if tables have changes that are not in Kafka.
 func blindBeforeKafka(p *adminv1.Pipeline) bool {
 	if p.Capture == nil {
 		return true
@@ -141,38 +144,39 @@ func blindBeforeKafka(p *adminv1.Pipeline) bool {
 	return p.Capture.UnreadUnknown != "" && p.Capture.Phase != capturev1.Phase_PHASE_STREAMING
 }
 
-// behindKafka is where the oldest change of a row is that is in Kafka. What the sink says goes into said.
+// behindKafka finds where the oldest change of a row that is in Kafka is. What the sink says is
+// added to said.
 func (m *Memory) behindKafka(r *row, said map[sinkKey]sinkSaid) place {
 	if r.Sink == "" {
 		return place{}
 	}
 	key := sinkKey{r.Topic, r.Sink}
 	last, known := m.sinks[key]
-	if r.Target == "" { // no task runs that would say it
+	if r.Target == "" { // no task runs that could say it
 		r.Target = last.target
 	}
 	if p, known := placeOf(r.parts); known {
 		now := sinkSaid{place: p, target: r.Target, changed: r.captured.GetLastChangeLsn()}
-		// Of several targets of a topic the first that has something to wait for is remembered.
+		// If a topic has several targets, the first with something that waits is remembered.
 		if earlier, ok := said[key]; !ok || earlier.place.at == 0 {
 			said[key] = now
 		}
 		return p
 	}
 	if !known {
-		if len(r.parts) > 0 { // it said where it is, and not since when
+		if len(r.parts) > 0 { // it said where it is, but not since when
 			return place{}
 		}
 		return place{at: sinkAwaits, unknown: true, partition: -1}
 	}
-	// A task of capture that has just begun has seen no change, and says so.
+	// A task of capture that has just begun has not seen a change yet, and its position is empty.
 	if lsn := r.captured.GetLastChangeLsn(); last.came.IsZero() && lsn != "" && lsn != last.changed {
 		last.came = r.captured.GetLastChangeTime().AsTime()
 	}
 	said[key] = last
 	p := last.place
 	switch {
-	case p.at != 0: // what waited waits still, as far as anybody knows
+	case p.at != 0: // as far as is known, what waited then still waits
 	case !last.came.IsZero():
 		p = place{at: sinkAwaits, oldest: last.came, partition: -1}
 	case r.captured != nil: // nothing has come
@@ -184,7 +188,7 @@ func (m *Memory) behindKafka(r *row, said map[sinkKey]sinkSaid) place {
 	return p
 }
 
-// placeOf is where the oldest change of partitions is. It is known if any of them says.
+// placeOf finds where the oldest change of some partitions is; known is true if any of them says.
 func placeOf(parts []*sinkv1.PartitionProgress) (p place, known bool) {
 	p.partition = -1
 	for _, part := range parts {

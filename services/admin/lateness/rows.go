@@ -14,37 +14,38 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
-// View is what is known of a pipeline.
+// View is what is known about a pipeline.
 type View struct {
 	// Pipeline with states, lags and checks.
 	Pipeline *adminv1.Pipeline
-	// Prefix is how the names of its topics begin.
+	// Prefix begins the names of its topics.
 	Prefix string
-	// Tables are what is captured; nil if it is not known.
+	// Tables are the captured tables; nil if they are not known.
 	Tables []*capturev1.CapturedTable
 	// Sinks are those of the pipeline, by name.
 	Sinks map[string]Sink
 }
 
-// Sink is what is known of a sink by its configuration.
+// Sink is what a sink's configuration says.
 type Sink struct {
 	// Reads reports whether it reads a topic.
 	Reads func(topic string) bool
-	// Patience is for how long its batches may fill.
+	// Patience is how long its batches may take to fill.
 	Patience time.Duration
 }
 
-// row is what is said of a table and a target, and what it is said by.
+// row is the status of a table in a target, with what it is derived from.
 type row struct {
 	*adminv1.TableStatus
 	captured *capturev1.CapturedTable
-	// parts are the partitions of the topic that go to the target; none where the sink did not say.
+	// parts are the partitions of the topic that go to the target; none if the sink did not say.
 	parts []*sinkv1.PartitionProgress
 	place place
 }
 
-// rowsOf are the tables of a pipeline, one for each target, by topic, sink and target. Topics of no
-// table, which the connector has for itself, are left out unless a sink reads them.
+// rowsOf returns the tables of a pipeline, a row for each target, sorted by topic, sink and target.
+// Topics that belong to no table, which the connector uses for itself, are left out unless a sink
+// reads them.
 func rowsOf(v View) (rows []*row) {
 	captured, names := topicsOf(v)
 	topics := make([]string, 0, len(names))
@@ -89,7 +90,7 @@ func rowsOf(v View) (rows []*row) {
 	return rows
 }
 
-// topicsOf are the topics of a pipeline, with the names of their tables, and the tables that are captured.
+// topicsOf returns the captured tables by topic, and the names of the tables of all topics.
 func topicsOf(v View) (captured map[string]*capturev1.CapturedTable, names map[string]string) {
 	captured, names = make(map[string]*capturev1.CapturedTable, len(v.Tables)), make(map[string]string, len(v.Tables))
 	for _, t := range v.Tables {
@@ -103,7 +104,8 @@ func topicsOf(v View) (captured map[string]*capturev1.CapturedTable, names map[s
 	return captured, names
 }
 
-// TableOf is the table that a topic is named after: <prefix>.<schema>.<table>; empty if it is not named so.
+// TableOf is the table after which a topic is named, <prefix>.<schema>.<table>; empty if its name
+// has another form.
 func TableOf(topic, prefix string) string {
 	table, ok := strings.CutPrefix(topic, prefix+".")
 	if !ok || !strings.Contains(table, ".") {
@@ -117,8 +119,8 @@ type target struct {
 	parts []*sinkv1.PartitionProgress
 }
 
-// targetsOf are the targets that partitions of a topic go to. One that does not know yet goes with
-// those that do, where they agree: most sinks have one target for a topic.
+// targetsOf returns the targets that the partitions of a topic go to. A partition whose target is
+// not known yet is counted with the others if these agree: most sinks have one target for a topic.
 func targetsOf(parts []*sinkv1.PartitionProgress) (all []target) {
 	for _, part := range parts {
 		name := targetOf(part)
@@ -144,8 +146,8 @@ func targetOf(part *sinkv1.PartitionProgress) string {
 	return part.TargetDatabase + "." + part.TargetTable
 }
 
-// Judge makes the rows of a pipeline, whose checks were made. unexplained says that something is
-// late without another cause; nil if nothing is.
+// Judge makes the rows of a pipeline, whose checks must have been made. unexplained is a check
+// about tables that are late without another cause; nil if there are none.
 func (m *Memory) Judge(now time.Time, v View) (all []*adminv1.TableStatus, unexplained *adminv1.HealthCheck) {
 	rows := rowsOf(v)
 	m.place(now, v, rows)
@@ -168,7 +170,7 @@ func (m *Memory) Judge(now time.Time, v View) (all []*adminv1.TableStatus, unexp
 	return all, e.unexplained()
 }
 
-// Compare orders rows: those first that are late with a cause, the latest first.
+// Compare orders rows: those that are late for a reason come first, the latest of them first.
 func Compare(a, b *adminv1.TableStatus) int {
 	caused := func(r *adminv1.TableStatus) int {
 		if r.Check != "" {

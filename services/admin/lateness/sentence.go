@@ -16,10 +16,10 @@ var way = map[adminv1.HeldAt]string{captureHolds: "commit → capture", kafkaAwa
 // Way is a place as people read it; empty if nothing is held.
 func Way(at adminv1.HeldAt) string { return way[at] }
 
-// name is the table's, or the topic's where it is no table's.
+// name is the name of the table, or of the topic if that belongs to no table.
 func (r *row) name() string { return cmp.Or(r.Table, "topic "+r.Topic) }
 
-// in says where the row goes, as part of a sentence.
+// in names the row's target, as part of a sentence.
 func (r *row) in() string {
 	switch {
 	case r.Target != "":
@@ -30,7 +30,7 @@ func (r *row) in() string {
 	return ""
 }
 
-// sentence says all of a row that somebody has to know; empty if nothing waits.
+// sentence says everything about a row that somebody has to know; empty if nothing waits.
 func sentence(r *row) string {
 	if r.HeldAt == 0 {
 		return ""
@@ -60,7 +60,7 @@ func sentence(r *row) string {
 	return said
 }
 
-// Age is a time in seconds as people read it: 45 s, 14 min, 3 h 5 min, 2 d 4 h.
+// Age formats a time in seconds for people: 45 s, 14 min, 3 h 5 min, 2 d 4 h.
 func Age(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {

@@ -1,6 +1,7 @@
-// Package overview is what lists of pipelines and tables show: pipelines in a line each, and the
-// choosing, ordering and cutting into pages of both.
+// Package overview makes the lists of pipelines and tables: a one-line summary of each pipeline,
+// and the selection, order and pages of both.
 //
-// Guarantees. A summary of a pipeline that does well is the same from look to look, so that a watch
-// has nothing to say of it. There is no clock and no I/O in here; lists that come in are not changed.
+// Guarantees. The summary of a pipeline that does well is the same from look to look, so that a
+// watch need not send it again. There is no clock and no I/O in here; lists that are passed in are
+// not changed.
 package overview

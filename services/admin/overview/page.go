@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// mostRows is how many rows a page has at most, defaultTables how many of tables if nobody says.
+	// mostRows is how many rows a page has at most; defaultTables is the default for a page of tables.
 	mostRows      = 1000
 	defaultTables = 50
 )
 
-// Tables chooses rows of tables, puts them in order and cuts a page out.
+// Tables selects rows of tables, sorts them and returns a page of them.
 func Tables(all []*adminv1.TableStatus, q *adminv1.ListTablesRequest) (*adminv1.ListTablesResponse, error) {
 	compare, known := map[string]func(a, b *adminv1.TableStatus) int{
 		"": lateness.Compare, "late": lateness.Compare, "name": lateness.ByName,
@@ -52,7 +52,7 @@ type Listed struct {
 	Tables   []*adminv1.TableStatus
 }
 
-// Pipelines chooses pipelines, puts them in order and cuts a page out. all are sorted by source.
+// Pipelines selects pipelines, sorts them and returns a page of them. all must be sorted by source.
 func Pipelines(all []Listed, q *adminv1.ListPipelinesRequest) (*adminv1.ListPipelinesResponse, error) {
 	compare, known := map[string]func(a, b Listed) int{
 		"": byName, "name": byName,
@@ -113,14 +113,16 @@ func latest(a, b Listed) int {
 	return cmp.Compare(y.LateTables, x.LateTables)
 }
 
-// contains reports whether one of the names has a text in small letters in it, in whatever case.
+// contains reports whether one of the names contains a text, which is in lower case, whatever the
+// case of the name.
 func contains(text string, names ...string) bool {
 	return text == "" || slices.ContainsFunc(names, func(name string) bool {
 		return strings.Contains(strings.ToLower(name), text)
 	})
 }
 
-// cut is the page of so many rows that a token names, and the token of the next; empty on the last.
+// cut returns the page that a token names, with at most size rows, and the token of the next page;
+// empty on the last.
 func cut[T any](rows []T, size int32, token string) (page []T, next string, err error) {
 	if size < 0 {
 		return nil, "", rpc.InvalidField("page_size", fmt.Sprintf("page_size must be between 0 and %d", mostRows))

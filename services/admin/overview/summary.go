@@ -13,15 +13,15 @@ import (
 const (
 	// maxReason bounds the reason of a summary, in bytes.
 	maxReason = 160
-	// farAway is when a slot is full that nobody has to know of yet.
+	// farAway is how far in the future the time when a slot is full is not shown yet.
 	farAway = 30 * 24 * time.Hour
-	// coarse is which part of the time until a slot is full its time may be wrong by: what is foretold
-	// changes with each look.
+	// coarse is the part of the time until a slot is full by which the time shown may be off, since
+	// the forecast changes with each look.
 	coarse = 20
 )
 
-// Summary is a pipeline in a line, which has the rows given. last is its summary of the look before,
-// nil if there was none; it is returned again if nothing has changed.
+// Summary makes the one-line summary of a pipeline with its rows. last is the summary of the look
+// before, nil if there was none; it is returned again if nothing has changed.
 func Summary(now time.Time, p *adminv1.Pipeline, rows []*adminv1.TableStatus,
 	last *adminv1.PipelineSummary) *adminv1.PipelineSummary {
 	s := &adminv1.PipelineSummary{Source: p.Source, Verdict: p.Verdict, Reason: shortened(p.Reason),
@@ -53,7 +53,7 @@ func Summary(now time.Time, p *adminv1.Pipeline, rows []*adminv1.TableStatus,
 	return s
 }
 
-// steady is a time to the second, or what was said last if that is no further off than it may be.
+// steady is a time to the second, or the time shown last if the two differ by no more than off.
 func steady(at time.Time, last *timestamppb.Timestamp, off time.Duration) *timestamppb.Timestamp {
 	if last != nil && at.Sub(last.AsTime()).Abs() <= off {
 		return last
@@ -61,8 +61,8 @@ func steady(at time.Time, last *timestamppb.Timestamp, off time.Duration) *times
 	return timestamppb.New(at.Truncate(time.Second))
 }
 
-// shortened is a reason whose middle is left out if it is long: its head says what is wrong, its
-// tail the deepest cause.
+// shortened leaves out the middle of a long reason: its head says what is wrong, its tail the
+// deepest cause.
 func shortened(reason string) string {
 	if len(reason) <= maxReason {
 		return reason

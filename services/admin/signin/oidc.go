@@ -24,8 +24,8 @@ type OIDC struct {
 	// PublicURL is where people reach admin: https://calypso.example.com. The provider must allow
 	// PublicURL followed by CallbackPath as the address to send them back to.
 	PublicURL string
-	// GroupsClaim holds the person's groups or app roles; Roles says which role a group has. Who is in several has the
-	// greatest of their roles, who is in none may not sign in.
+	// GroupsClaim holds the person's groups or app roles; Roles says which role a group has. Somebody
+	// in several groups has the highest of their roles; somebody in none may not sign in.
 	GroupsClaim string
 	Roles       map[string]string
 }
@@ -34,15 +34,15 @@ type OIDC struct {
 const CallbackPath = "/ui/session/oidc/callback"
 
 const (
-	// maxPending bounds how many sign-ins may be on their way, of which the oldest gives way, since
-	// anybody may begin one; pendingFor is how long one may take.
+	// maxPending bounds how many sign-ins may be under way, since anybody may begin one; beyond it the
+	// oldest is dropped. pendingFor is how long one may take.
 	maxPending = 10_000
 	pendingFor = 10 * time.Minute
-	// askTimeout bounds what the provider is asked.
+	// askTimeout bounds a question to the provider.
 	askTimeout = 15 * time.Second
 )
 
-// ErrNotAllowed says that the provider knows a person who has no role here.
+// ErrNotAllowed means that the provider knows the person, but they have no role here.
 var ErrNotAllowed = errors.New("none of your groups has a role here")
 
 // ranks orders roles.
@@ -61,7 +61,7 @@ func ParseRoles(texts []string) (map[string]string, error) {
 	return groups, nil
 }
 
-// Validate says what is wrong with the settings.
+// Validate joins what is wrong with the settings.
 func (o OIDC) Validate() error {
 	var errs []error
 	if o.ClientID == "" {
@@ -87,7 +87,8 @@ type Provider struct {
 	settings OIDC
 	now      func() time.Time
 
-	// asking holds a token while nobody asks the issuer for its configuration; discovered is what it said, nil before.
+	// asking holds a token while nobody asks the issuer for its configuration; discovered is the
+	// answer, nil until there is one.
 	asking     chan struct{}
 	discovered *oidc.Provider
 
@@ -98,20 +99,20 @@ type Provider struct {
 
 type pending struct {
 	nonce, verifier string
-	// browser is the secret that only the browser has that began.
+	// browser is the secret of the browser that began the sign-in.
 	browser string
 	then    string
 	ends    time.Time
 }
 
-// NewProvider returns a provider, which is asked for its configuration at the first sign-in.
+// NewProvider returns a provider; it asks the issuer for its configuration at the first sign-in.
 func NewProvider(settings OIDC, now func() time.Time) *Provider {
 	p := &Provider{settings: settings, now: now, asking: make(chan struct{}, 1), pending: map[string]pending{}}
 	p.asking <- struct{}{}
 	return p
 }
 
-// discover returns what the issuer says of itself, and asks it until it has once answered.
+// discover returns the issuer's configuration, which is asked for until there was an answer.
 func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	select {
 	case <-p.asking:
@@ -138,8 +139,8 @@ func (p *Provider) config(of *oidc.Provider) *oauth2.Config {
 	}
 }
 
-// Begin returns where to send a person, and a secret that the browser must show when it comes back. then is where the
-// person wants to go.
+// Begin returns the address to send a person to, and a secret that the browser must present when it
+// comes back. then is the path that the person wants to go to afterwards.
 func (p *Provider) Begin(ctx context.Context, then string) (address, browser string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -160,7 +161,7 @@ func (p *Provider) Begin(ctx context.Context, then string) (address, browser str
 	return address, one.browser, nil
 }
 
-// forgetOldest gives up the sign-in that began first; the caller holds mu.
+// forgetOldest drops the sign-in that began first; the caller holds mu.
 func (p *Provider) forgetOldest() {
 	oldest := ""
 	for state, one := range p.pending {
@@ -212,8 +213,8 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, browser string
 	return person, one.then, err
 }
 
-// person is who claims are about. The name is for people to read: at some providers it can be chosen. What
-// never changes is the subject.
+// person reads who claims are about. The name is only for people to read, since at some providers
+// users choose it; the subject never changes.
 func (o OIDC) person(subject string, claims map[string]any) (Person, error) {
 	p := Person{Name: subject, Subject: subject}
 	for _, claim := range []string{"preferred_username", "upn", "email"} {

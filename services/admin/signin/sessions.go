@@ -8,34 +8,36 @@ import (
 	"time"
 )
 
-// Limits of a session (OWASP, Session Management Cheat Sheet): it ends when nothing was asked in it
-// for Idle, and in any case Absolute after it began.
+// Limits of a session (OWASP, Session Management Cheat Sheet): it ends when it was not used for
+// Idle, and in any case Absolute after it began.
 const (
 	Idle     = 30 * time.Minute
 	Absolute = 12 * time.Hour
-	// maxSessions bounds the memory; the one that was used least recently gives way.
+	// maxSessions bounds the memory; beyond it the least recently used session is dropped.
 	maxSessions = 10_000
 )
 
-// Person is who signed in.
+// Person is somebody who signed in.
 type Person struct {
 	Name string
-	// Role is viewer, operator or admin as a provider's groups say; empty for a user of the file of users, whose role is
-	// what the file says at the time.
+	// Role is viewer, operator or admin, according to a provider's groups; empty for a user of the
+	// file of users, whose role is what the file says at the time.
 	Role string
-	// Subject is what a provider calls a person for good; empty for a user of the file.
+	// Subject is the provider's permanent id of a person; empty for a user of the file.
 	Subject string
-	// Proof is what a user of the file was checked against: the session ends where the file has something
-	// else.
+	// Proof is the hash against which a user of the file was checked: the session ends when the file
+	// has another one.
 	Proof string
 }
 
-// Sessions are those of one admin: after its restart everybody signs in again. Safe for concurrent use.
+// Sessions are the sessions of one admin process: after its restart everybody signs in again. Safe
+// for concurrent use.
 type Sessions struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// all is guarded by mu. Tokens are kept as their hashes, so that a copy of the memory opens nothing.
+	// all is guarded by mu. Only hashes of tokens are kept, so that a copy of the memory gives nobody
+	// access.
 	all map[[sha256.Size]byte]*session
 }
 
@@ -47,12 +49,13 @@ type session struct {
 	over chan struct{}
 }
 
-// NewSessions returns none.
+// NewSessions returns an empty set of sessions.
 func NewSessions(now func() time.Time) *Sessions {
 	return &Sessions{now: now, all: map[[sha256.Size]byte]*session{}}
 }
 
-// Begin opens a session and returns its token, 32 random bytes as text, and when it ends at the latest.
+// Begin opens a session and returns its token, 32 random bytes as text, and the latest time at
+// which it ends.
 func (s *Sessions) Begin(p Person) (token string, ends time.Time) {
 	token = randomText()
 	s.mu.Lock()
@@ -64,7 +67,8 @@ func (s *Sessions) Begin(p Person) (token string, ends time.Time) {
 	return token, begun.ends
 }
 
-// Find returns who has a session and when it ends at the latest; asking counts as its use.
+// Find returns who has a session, and the latest time at which it ends. It counts as use of the
+// session.
 func (s *Sessions) Find(token string) (p Person, ends time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +86,7 @@ func (s *Sessions) Find(token string) (p Person, ends time.Time, ok bool) {
 	return found.person, found.ends, true
 }
 
-// End closes a session; it does nothing if there is none.
+// End closes a session; it does nothing if the token has none.
 func (s *Sessions) End(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,8 +101,8 @@ func (s *Sessions) remove(key [sha256.Size]byte) {
 	}
 }
 
-// Over is closed once a session has ended by signing out, by its limits where somebody asked for it, or by
-// giving way to others.
+// Over returns a channel that is closed once a session has ended: by signing out, by its limits
+// (noticed when somebody asks for it), or because it was dropped.
 func (s *Sessions) Over(token string) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

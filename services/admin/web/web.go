@@ -19,7 +19,7 @@ import (
 //go:embed dist
 var dist embed.FS
 
-// Policy is what the page may load and run: its own files only, and nothing that was made of text.
+// Policy restricts what the page may load and run: only its own files, and no inline code.
 const Policy = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; " +
 	"require-trusted-types-for 'script'"
 
@@ -27,11 +27,12 @@ const Policy = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; obj
 type file struct {
 	kind          string
 	plain, zipped []byte
-	// lasting says that the name carries a hash of what is in the file.
+	// lasting is true if the name contains a hash of the file's contents.
 	lasting bool
 }
 
-// Handler serves the page under /ui/, where every path that is no file of it is a view of it, and at /.
+// Handler serves the page at / and under /ui/, where every path that is not one of its files is a
+// view of the page.
 func Handler() http.Handler {
 	files := load()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +44,7 @@ func Handler() http.Handler {
 		f, ok := files[strings.TrimPrefix(r.URL.Path, "/ui/")]
 		if !ok {
 			if strings.HasPrefix(r.URL.Path, "/ui/assets/") {
-				http.NotFound(w, r) // of an earlier version: the page would be taken for a script
+				http.NotFound(w, r) // a file of an earlier version: answered with the page, it would be taken for a script
 				return
 			}
 			f = files["index.html"]
@@ -57,7 +58,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", f.kind)
 	h.Set("Content-Security-Policy", Policy)
 	h.Set("Vary", "Accept-Encoding")
-	// A new binary has another page under the same name, and other files under other names.
+	// A new binary has a new page under the same name, and new files under new names.
 	h.Set("Cache-Control", "no-cache")
 	if f.lasting {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")

@@ -26,7 +26,7 @@ type settings struct {
 	Sink          []string `name:"sink" env:"SINK_ADDRESSES" default:"127.0.0.1:7072" help:"gRPC addresses of the sink workers, separated by commas."`
 	Orders        string   `name:"orders" env:"ORDERS_ADDRESS" default:"127.0.0.1:7073" help:"gRPC address of the orders-generator; none if there is none."`
 	UsersFile     string   `name:"users-file" env:"USERS_FILE" help:"Who may call: lines name:role:bcrypt-hash, with role viewer, operator or admin."`
-	TableMetrics  int      `name:"table-metrics" env:"TABLE_METRICS" default:"1000" help:"Of how many tables, the latest of all pipelines, the metric cdc_table_lag_seconds tells; 0 switches it off."`
+	TableMetrics  int      `name:"table-metrics" env:"TABLE_METRICS" default:"1000" help:"How many tables, the latest of all pipelines, the metric cdc_table_lag_seconds covers; 0 switches it off."`
 
 	OIDCIssuer       string        `name:"oidc-issuer" env:"OIDC_ISSUER" help:"Address of an OpenID Connect provider where people sign in to the page: https://login.microsoftonline.com/TENANT/v2.0 for Microsoft Entra ID."`
 	OIDCClientID     string        `name:"oidc-client-id" env:"OIDC_CLIENT_ID" help:"Admin's client id at the provider."`

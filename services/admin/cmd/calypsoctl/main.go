@@ -15,7 +15,7 @@ import (
 var version = "development"
 
 func main() {
-	// A command that is told to end, even by a terminal that closes, removes what it has made
+	// A command that is told to end, even because its terminal closes, still removes what it created
 	// temporarily (probe).
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
