@@ -109,7 +109,7 @@ func TestParquetIsIngestedByNameAndByMapping(t *testing.T) {
 	}
 	defer db.Close()
 	if _, err := db.Exec(
-		`COPY (SELECT 7 AS id, TIMESTAMP '2026-01-02 03:04:05.123456' AS "at", 12.34::DECIMAL(10,2) AS price, ['a','b'] AS tags,
+		`COPY (SELECT 7 AS id, TIMESTAMP '2026-01-02 03:04:05.123456' AS "at", 12345678901234567.12345678901234567::DECIMAL(38,17) AS price, ['a','b'] AS tags,
 		UUID '74be27de-1e4e-49d9-b579-fe0b331d3642' AS id8, {'x': 1} AS nested) TO '` + file +
 			`' (FORMAT parquet)`); err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestParquetIsIngestedByNameAndByMapping(t *testing.T) {
 	r.enqueueInto("T", r.upload("u.parquet", content),
 		map[string]any{"format": "parquet", "ingestionMapping": `[{"Column":"id","Properties":{"Path":"$.nested.x"}}]`})
 	r.eventually("the rows arrive", func() bool { return r.rows("T") == 2 })
-	const query = "T | sort by id asc | project id, at == datetime(2026-01-02T03:04:05.123456), price == decimal(12.34), tags, id8"
+	const query = "T | sort by id asc | project id, at == datetime(2026-01-02T03:04:05.123456), price == decimal(12345678901234567.12345678901234567), tags, id8"
 	want := `[[1 <nil> <nil> <nil> <nil>] [7 true true [a b] 74be27de-1e4e-49d9-b579-fe0b331d3642]]`
 	if got := fmt.Sprint(r.query(query)); strings.ReplaceAll(got, "false", "<nil>") != want {
 		t.Errorf("the rows are %s, want %s", got, want)

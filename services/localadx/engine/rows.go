@@ -5,6 +5,7 @@ import (
 	"database/sql"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // Rows are the rows of one result. Not safe for concurrent use.
@@ -44,8 +45,15 @@ func (r *Rows) Next() bool {
 		return false
 	}
 	r.count++
-	r.err = r.rows.Scan(r.targets...)
-	return r.err == nil
+	if r.err = r.rows.Scan(r.targets...); r.err != nil {
+		return false
+	}
+	for i, c := range r.columns {
+		if stored, ok := r.values[i].(string); ok && c.Type == value.Decimal {
+			r.values[i] = value.DecimalText(stored)
+		}
+	}
+	return true
 }
 
 // Values returns the row, one value a column, in the Go types value.AppendJSON takes. The slice is reused by Next.

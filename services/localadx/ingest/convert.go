@@ -25,12 +25,6 @@ const (
 // maxRow is the largest record in bytes, ADX's.
 const maxRow = 64 << 20
 
-// DECIMAL(38,10), the type decimals are stored as.
-const (
-	decimalWidth = 38
-	decimalScale = 10
-)
-
 // nullValue is what a row holds where there is no value: a string is never null.
 func nullValue(t kql.Type) driver.Value {
 	if t == value.String {
@@ -123,24 +117,12 @@ func boolValue(s string) driver.Value {
 	return nil
 }
 
-// decimalValue rounds to the scale decimals are stored with.
+// decimalValue is a decimal's stored form; what a decimal cannot hold as it is is null.
 func decimalValue(s string) driver.Value {
-	if len(s) > 1000 {
-		return nil
+	if d, ok := value.ParseDecimal(s); ok {
+		return d.Stored()
 	}
-	r, ok := new(big.Rat).SetString(s)
-	if !ok || strings.ContainsAny(s, "/_xXpP") || len(r.Num().Bits()) > 64 {
-		return nil
-	}
-	scaled := new(big.Int).Mul(r.Num(), big.NewInt(10_000_000_000))
-	quotient, rest := new(big.Int).QuoRem(scaled, r.Denom(), new(big.Int))
-	if rest.Abs(rest).Lsh(rest, 1).Cmp(r.Denom()) >= 0 {
-		quotient.Add(quotient, big.NewInt(int64(r.Sign())))
-	}
-	if len(new(big.Int).Abs(quotient).String()) > decimalWidth {
-		return nil
-	}
-	return duckdb.Decimal{Width: decimalWidth, Scale: decimalScale, Value: quotient}
+	return nil
 }
 
 func guidValue(s string) driver.Value {

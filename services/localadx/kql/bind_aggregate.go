@@ -134,14 +134,22 @@ func aggSum(b *binder, x syntax.CallNode, env env) *expr {
 		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS BIGINT)",
 			typ: value.Timespan, name: name}
 	case value.Decimal:
-		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS DECIMAL(38,10))",
-			typ: value.Decimal, name: name}
+		return &expr{sql: decimalSum(arg), typ: value.Decimal, name: name}
 	case value.Real, value.Dynamic:
 		v := bindCoerce(b, arg, value.Real)
 		return &expr{sql: "coalesce(sum(" + v.sql + ")" + filterMark + ", 0)", typ: value.Real, name: name}
 	}
 	b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric or a timespan but is %s", x.Name, arg.typ)
 	return nil
+}
+
+// decimalSum is SQL for the sum of decimals. The database sums what is whole in units of 10^-8 and
+// fits a long, which amounts of money do; what is not, a Go function adds.
+func decimalSum(e *expr) string {
+	units := goCall("decimal_units", value.Long, e.sql)
+	rest := "CASE WHEN " + units + " IS NULL THEN '\"' || " + e.sql + " || '\"' END"
+	return goCall("decimal_sum", value.Decimal, "CAST(sum("+units+")"+filterMark+" AS VARCHAR)",
+		elementsSQL(rest, "", filterMark))
 }
 
 func aggAvg(b *binder, x syntax.CallNode, env env) *expr {
@@ -152,7 +160,8 @@ func aggAvg(b *binder, x syntax.CallNode, env env) *expr {
 	case value.Timespan, value.Datetime:
 		return &expr{sql: "CAST(avg(" + arg.sql + ")" + filterMark + " AS BIGINT)", typ: arg.typ, name: name, nullable: true}
 	case value.Decimal:
-		return &expr{sql: "CAST(avg(" + arg.sql + ")" + filterMark + " AS DECIMAL(38,10))", typ: value.Decimal,
+		count := goCall("long_to_decimal", value.Decimal, "count("+arg.sql+")"+filterMark)
+		return &expr{sql: goCall("decimal_divide", value.Decimal, decimalSum(arg), count), typ: value.Decimal,
 			name: name, nullable: true}
 	case value.Int, value.Long, value.Real, value.Dynamic, value.Bool:
 		if arg.typ == value.Dynamic || arg.typ == value.Bool {
@@ -470,7 +479,7 @@ func worstIfNull(v *expr, function string) string {
 	case value.Bool:
 		return "coalesce(CAST(" + v.sql + " AS INTEGER), " + map[bool]string{true: "-1", false: "2"}[low] + ")"
 	case value.Decimal:
-		return pick("(-9999999999999999999999999999)::DECIMAL(38,10)", "9999999999999999999999999999::DECIMAL(38,10)")
+		return pick("''", "'~'")
 	case value.Dynamic:
 		return pick("''", "'\u007f'")
 	}

@@ -302,8 +302,6 @@ func bindApply(b *binder, o *builtin, args []*expr, x syntax.CallNode) *expr {
 			e.sql = "CAST(" + e.sql + " AS INTEGER)"
 		case value.GUID:
 			e.sql = "CAST(" + e.sql + " AS UUID)"
-		case value.Decimal:
-			e.sql = "CAST(" + e.sql + " AS DECIMAL(38,10))"
 		}
 	} else {
 		e.sql = expandTemplate(o.sql, sqls)
@@ -320,13 +318,11 @@ func bindApply(b *binder, o *builtin, args []*expr, x syntax.CallNode) *expr {
 	return e
 }
 
-// goArgument returns an argument as Go functions take it: guid and decimal as text, int as BIGINT.
+// goArgument returns an argument as Go functions take it: guid as text, int as BIGINT.
 func goArgument(e *expr) string {
 	switch e.typ {
 	case value.GUID:
 		return "CAST(" + e.sql + " AS VARCHAR)"
-	case value.Decimal:
-		return decimalText(e.sql)
 	case value.Int:
 		return "CAST(" + e.sql + " AS BIGINT)"
 	}

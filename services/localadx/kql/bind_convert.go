@@ -1,7 +1,6 @@
 package kql
 
 import (
-	"math"
 	"strconv"
 	"strings"
 
@@ -77,8 +76,11 @@ func foldConversion(e *expr, to Type) (*expr, bool) {
 			return constant(to, strconv.FormatInt(v, 10), e.at), true
 		}
 	case float64:
-		if to == value.Decimal && !math.IsNaN(v) && !math.IsInf(v, 0) {
-			return constant(to, strconv.FormatFloat(v, 'f', -1, 64), e.at), true
+		if to == value.Decimal {
+			if number, ok := scalar.RealDecimal(v); ok {
+				return constant(to, number.String(), e.at), true
+			}
+			return constant(to, nil, e.at), true
 		}
 		if to == value.String {
 			return constant(to, value.FormatReal(v), e.at), true
@@ -140,6 +142,8 @@ func conversion(sql string, from, to Type) string {
 		return jsonConversion(sql, from)
 	case value.Bool:
 		switch {
+		case from == value.Decimal:
+			return "(" + sql + " <> " + literalSQL(value.Decimal, "0") + ")"
 		case from.Numeric():
 			return "(" + sql + " <> 0)"
 		case from == value.String || from == value.Dynamic:
@@ -149,8 +153,10 @@ func conversion(sql string, from, to Type) string {
 		return integerConversion(sql, from, to)
 	case value.Real:
 		switch from {
-		case value.Int, value.Long, value.Decimal, value.Bool, value.Datetime, value.Timespan:
+		case value.Int, value.Long, value.Bool, value.Datetime, value.Timespan:
 			return "CAST(" + sql + " AS DOUBLE)"
+		case value.Decimal:
+			return goCall("decimal_to_real", value.Real, sql)
 		case value.Dynamic:
 			return goCall("dynamic_to_real", value.Real, sql)
 		case value.String:
@@ -158,10 +164,12 @@ func conversion(sql string, from, to Type) string {
 		}
 	case value.Decimal:
 		switch from {
-		case value.Int, value.Long, value.Real, value.Bool:
-			return "TRY_CAST(" + sql + " AS " + to.Physical() + ")"
+		case value.Int, value.Long, value.Bool:
+			return goCall("long_to_decimal", value.Decimal, "CAST("+sql+" AS BIGINT)")
+		case value.Real:
+			return goCall("real_to_decimal", value.Decimal, sql)
 		case value.String, value.Dynamic:
-			return "TRY_CAST(nullif(" + sqlText(sql, from) + ", '') AS " + to.Physical() + ")"
+			return goCall("to_decimal", value.Decimal, sqlText(sql, from))
 		}
 	case value.Datetime:
 		switch from {
@@ -200,7 +208,9 @@ func integerConversion(sql string, from, to Type) string {
 		out = sql
 	case value.Bool:
 		out = "CAST(" + sql + " AS BIGINT)"
-	case value.Real, value.Decimal:
+	case value.Decimal:
+		out = goCall("decimal_to_long", value.Long, sql)
+	case value.Real:
 		out = "TRY_CAST(trunc(" + sql + ") AS BIGINT)"
 	case value.String:
 		out = goCall("to_long", value.Long, sql)
@@ -224,7 +234,7 @@ func textConversion(sql string, from Type) string {
 	case value.Int, value.Long, value.GUID:
 		return notNullString("CAST(" + sql + " AS VARCHAR)")
 	case value.Decimal:
-		return notNullString(decimalText(sql))
+		return goCall("decimal_text", value.String, sql)
 	case value.Real:
 		return goCall("real_text", value.String, sql)
 	case value.Datetime:
@@ -243,7 +253,7 @@ func jsonConversion(sql string, from Type) string {
 	case value.Bool, value.Int, value.Long:
 		return "CAST(" + sql + " AS VARCHAR)"
 	case value.Decimal:
-		return "'\"' || " + decimalText(sql) + " || '\"'"
+		return goCall("decimal_json", value.Dynamic, sql)
 	case value.Real:
 		return goCall("real_json", value.Dynamic, sql)
 	case value.String:

@@ -135,7 +135,9 @@ func bindUnary(b *binder, x syntax.UnaryNode, env env) *expr {
 		}
 	}
 	switch e.typ {
-	case value.Long, value.Real, value.Decimal, value.Timespan:
+	case value.Decimal:
+		return &expr{sql: goCall("decimal_negate", value.Decimal, e.sql), typ: e.typ, nullable: e.nullable}
+	case value.Long, value.Real, value.Timespan:
 		return &expr{sql: "(-" + e.sql + ")", typ: e.typ, nullable: e.nullable}
 	case value.Int:
 		return &expr{sql: "(-CAST(" + e.sql + " AS BIGINT))", typ: value.Long, nullable: e.nullable}
@@ -376,20 +378,17 @@ func bindNumberArithmetic(b *binder, op string, l, r *expr, t Type) *expr {
 	if folded := foldLong(op, l, r); folded != nil {
 		return folded
 	}
+	if t == value.Decimal {
+		return &expr{sql: goCall(decimalOperators[op], t, l.sql, r.sql), typ: t, nullable: true}
+	}
 	switch op {
 	case "+", "-", "*":
 		e.sql = "(" + l.sql + " " + op + " " + r.sql + ")"
-		if t == value.Decimal && op == "*" {
-			e.sql = "CAST(CAST(" + l.sql + " AS DECIMAL(19,9)) * CAST(" + r.sql + " AS DECIMAL(19,9)) AS DECIMAL(38,10))"
-		}
 	case "/":
 		e.nullable = true
 		switch t {
 		case value.Long:
 			e.sql = "(" + l.sql + " // nullif(" + r.sql + ", 0))"
-		case value.Decimal:
-			bindCheckQuotient(b, l, r)
-			e.sql = "CAST(CAST(" + l.sql + " AS DOUBLE) / nullif(CAST(" + r.sql + " AS DOUBLE), 0) AS DECIMAL(38,10))"
 		default:
 			e.sql = "(" + l.sql + " / " + r.sql + ")"
 		}

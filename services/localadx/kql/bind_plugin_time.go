@@ -39,7 +39,7 @@ func bindCheckTimeline(b *binder, op syntax.EvaluateOp, timeline *expr, points [
 	if timeline.typ == value.Datetime {
 		length = value.Timespan
 	}
-	ok := timeline.typ == value.Datetime || timeline.typ.Numeric()
+	ok := timeline.typ == value.Datetime || timeline.typ.Numeric() && timeline.typ != value.Decimal
 	for _, p := range points {
 		ok = ok && (p.typ == timeline.typ || p.typ.Numeric() && timeline.typ.Numeric())
 	}

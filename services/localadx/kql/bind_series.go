@@ -50,6 +50,9 @@ func bindMakeSeries(b *binder, rel *relation, op syntax.MakeSeriesOp, s *scope) 
 }
 
 func bindCheckAxis(b *binder, op syntax.MakeSeriesOp, axis, step Type) {
+	if axis == value.Decimal || step == value.Decimal {
+		b.failHint(op, syntax.CodeUnsupported, "use toreal()", "make-series: an axis of decimals is not supported")
+	}
 	ok := axis.Numeric() && step.Numeric() || (axis == value.Datetime || axis == value.Timespan) && step == value.Timespan
 	if !ok {
 		b.fail(op, syntax.CodeArguments, "make-series: an axis of type %s cannot have a step of type %s", axis, step)
@@ -142,7 +145,7 @@ func bindSeriesRelation(b *binder, g seriesGrid, axis *expr, axisItem item, step
 	index := b.newID()
 	position := "CAST(floor((CAST(" + axis.sql + " AS DOUBLE) - CAST(" + g.from + " AS DOUBLE)) / " +
 		step.sql + ") AS BIGINT)"
-	if axis.typ != value.Real && axis.typ != value.Decimal {
+	if axis.typ != value.Real {
 		position = "CASE WHEN " + axis.sql + " >= " + g.from + " THEN (" + axis.sql + " - " + g.from + ") // " +
 			step.sql + " ELSE -1 END"
 	}

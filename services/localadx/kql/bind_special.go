@@ -192,14 +192,14 @@ func bindRounded(b *binder, x syntax.Node, v, step, origin *expr) *expr {
 	}
 	e := &expr{typ: t, nullable: true}
 	switch {
-	case t == value.Real || t == value.Decimal:
-		e.sql = "(floor(" + amount + " / " + step.sql + ") * " + step.sql + offset + ")"
-		if t == value.Real {
-			e.sql = "(CASE WHEN " + step.sql + " > 0 THEN floor(" + amount + " / " + step.sql + ") * " + step.sql +
-				offset + " END)"
-		} else {
-			e.sql = "CAST(" + e.sql + " AS DECIMAL(38,10))"
+	case t == value.Real:
+		e.sql = "(CASE WHEN " + step.sql + " > 0 THEN floor(" + amount + " / " + step.sql + ") * " + step.sql +
+			offset + " END)"
+	case t == value.Decimal:
+		if origin != nil {
+			b.failHint(x, syntax.CodeUnsupported, "use toreal()", "bin_at() of decimals is not supported")
 		}
+		e.sql = goCall("decimal_bin", value.Decimal, v.sql, step.sql)
 	case t == value.Datetime && origin == nil:
 		e.sql = "(" + amount + " // nullif(" + step.sql + ", 0) * " + step.sql + ")"
 		if n, ok := step.konst.(int64); ok && n > 0 {

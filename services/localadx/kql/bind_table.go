@@ -423,8 +423,11 @@ func bindRangeTable(b *binder, x syntax.RangeNode, s *scope) *relation {
 		rel.sql = seriesSQL(from, to, step, id)
 	case t.Numeric() && to.typ.Numeric() && step.typ.Numeric():
 		t = bindCommon(b, x, []*expr{from, to, step})
-		if t == value.Int {
+		switch t {
+		case value.Int:
 			t = value.Long
+		case value.Decimal:
+			b.failHint(x, syntax.CodeUnsupported, "use toreal()", "range: a range of decimals is not supported")
 		}
 		from, to, step = bindCoerce(b, from, t), bindCoerce(b, to, t), bindCoerce(b, step, t)
 		if t.Integer() {

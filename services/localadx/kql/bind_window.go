@@ -86,6 +86,10 @@ func bindRowCumsum(b *binder, x syntax.CallNode, env env) *expr {
 	}
 	t := e.typ
 	group := b.group(x, env, 1)
+	if t == value.Decimal {
+		units := "sum(" + goCall("decimal_units_only", value.Long, e.sql) + ") " + runningOver(rel, group...)
+		return b.layer(env, goCall("decimal_sum", t, "CAST("+units+" AS VARCHAR)", "NULL"), t)
+	}
 	return b.layer(env, "CAST(sum("+e.sql+") "+runningOver(rel, group...)+" AS "+t.Physical()+")", t)
 }
 

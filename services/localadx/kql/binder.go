@@ -154,13 +154,11 @@ func (b *binder) errorAt(at syntax.Node, code, hint, format string, args ...any)
 	return err
 }
 
-// wireSQL returns a column in the form Rows hands out: guid and decimal as text.
+// wireSQL returns a column in the form Rows takes: guid as text.
 func wireSQL(sql string, t Type) string {
 	switch t {
 	case value.GUID:
 		return "CAST(" + sql + " AS VARCHAR)"
-	case value.Decimal:
-		return decimalText(sql)
 	case value.String:
 		return notNullString(sql)
 	case value.Datetime:
@@ -168,10 +166,6 @@ func wireSQL(sql string, t Type) string {
 		return "CASE WHEN " + sql + " BETWEEN 0 AND " + strconv.FormatInt(value.MaxDatetime, 10) + " THEN " + sql + " END"
 	}
 	return sql
-}
-
-func decimalText(sql string) string {
-	return "rtrim(rtrim(CAST(" + sql + " AS VARCHAR), '0'), '.')"
 }
 
 // mostProbed bounds the rows of such an answer: several for each of the columns that a result can have.

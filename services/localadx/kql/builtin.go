@@ -50,7 +50,6 @@ const sqlFunctions = `
 -- numbers
 abs(long) long@ = abs($1)
 abs(real) real@ = abs($1)
-abs(decimal) decimal@ = abs($1)
 abs(timespan) timespan@ = abs($1)
 sign(real) real = CAST(sign($1) AS DOUBLE)
 sqrt(real) real@ = CASE WHEN $1 < 0 THEN 'NaN'::DOUBLE ELSE sqrt($1) END
@@ -153,6 +152,9 @@ var internalFunctions = []string{"to_long", "to_real", "to_bool", "to_datetime",
 	"array_distinct", "array_take",
 	"array_to_long", "array_sort", "range_long", "range_datetime", "range_timespan", "range_real", "weighted_percentiles",
 	"parse_kv", "parse_kv_regex", "session_starts",
+	"decimal_add", "decimal_subtract", "decimal_multiply", "decimal_divide", "decimal_modulo", "decimal_bin", "decimal_negate",
+	"to_decimal", "long_to_decimal", "real_to_decimal", "decimal_text", "decimal_json", "decimal_to_real", "decimal_to_long",
+	"decimal_units", "decimal_units_only", "decimal_sum",
 	"hash_text", "hash_long", "hll_of", "hll_union", "tdigest_of", "tdigest_union", "tdigest_percentiles"}
 
 // unsupportedFunctions are functions of Kusto that this server does not have; the names are from

@@ -11,7 +11,8 @@ import (
 
 // expr is a bound scalar expression: SQL over the physical column ids of one relation, and what is known of its value.
 //
-// Invariants: an expr of type string is never null in SQL; datetime and timespan are BIGINT ticks;
+// Invariants: an expr of type string is never null in SQL; datetime and timespan are BIGINT ticks; a
+// decimal is VARCHAR that sorts as the numbers do (see value.Decimal128);
 // dynamic is VARCHAR of canonical JSON, SQL null for the JSON null; a guid is UUID.
 type expr struct {
 	sql  string
@@ -83,7 +84,11 @@ func literalSQL(t Type, v any) string {
 		}
 		return "(" + strconv.FormatFloat(v, 'e', -1, 64) + ")"
 	case string:
-		if t == value.Decimal || t == value.GUID {
+		switch t {
+		case value.Decimal:
+			number, _ := value.ParseDecimal(v)
+			return quoteSQL(number.Stored())
+		case value.GUID:
 			return quoteSQL(v) + "::" + t.Physical()
 		}
 		return quoteSQL(v)

@@ -327,7 +327,7 @@ func newExtent(ctx context.Context, s *Store, tags []string, created time.Time) 
 
 // Append adds one row: a value for each of Table.Columns, nil for null, else of the Go type that the column's type
 // has: bool, int32, int64 (also datetime and timespan, in ticks), float64, string or []byte (also dynamic, as JSON),
-// duckdb.Decimal, duckdb.UUID. The row is copied.
+// duckdb.UUID. The row is copied.
 func (in *Ingestion) Append(row []driver.Value) error {
 	if in.appender == nil {
 		if err := in.openAppender(); err != nil {

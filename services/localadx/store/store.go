@@ -142,6 +142,9 @@ func start(ctx context.Context, s *Store) error {
 	if _, err := conn.ExecContext(ctx, systemTables); err != nil {
 		return fmt.Errorf("make the system tables: %w", err)
 	}
+	if err := widenDecimals(ctx, conn); err != nil {
+		return fmt.Errorf("give the database's decimals 34 digits: %w", err)
+	}
 	return load(ctx, s)
 }
 

@@ -43,7 +43,9 @@ func encodings() []Function {
 				Values: []any{urlQuery(strings.TrimPrefix(a[0].(string), "?"))}}
 		}),
 		define("parse_path(text) dynamic", parsePath),
-		define("parse_version(text) decimal", parseVersion),
+		define("parse_version(text) decimal", func(a []any) any {
+			return storedOrNil(value.ParseDecimal(parseVersion(a[0].(string))))
+		}),
 		define("punycode_from_string(text) string", func(a []any) any { return orNil(punycodeEncode(a[0].(string))) }),
 		define("punycode_to_string(text) string", func(a []any) any { return orNil(punycodeDecode(a[0].(string))) }),
 		define("punycode_domain_from_string(text) string",
@@ -294,10 +296,10 @@ func parsePath(a []any) any {
 }
 
 // parseVersion turns up to four parts into one comparable number, eight digits a part.
-func parseVersion(a []any) any {
-	parts := strings.Split(a[0].(string), ".")
+func parseVersion(text string) string {
+	parts := strings.Split(text, ".")
 	if len(parts) > 4 {
-		return nil
+		return ""
 	}
 	digits := ""
 	for i := range 4 {
@@ -307,7 +309,7 @@ func parseVersion(a []any) any {
 		}
 		n, ok := ParseLong(part)
 		if !ok || n < 0 || n > 99999999 || part == "" {
-			return nil
+			return ""
 		}
 		text := strings.TrimLeft(part, "0")
 		digits += strings.Repeat("0", 8-len(text)) + text

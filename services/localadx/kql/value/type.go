@@ -29,8 +29,9 @@ var dotnetNames = [...]string{"System.Object", "System.SByte", "System.Int32", "
 	"System.Data.SqlTypes.SqlDecimal", "System.String", "System.DateTime", "System.TimeSpan", "System.Guid",
 	"System.Object"}
 
-// physicalNames are the DuckDB types values are stored as, by Type. A string is never null: store ”.
-var physicalNames = [...]string{"VARCHAR", "BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DECIMAL(38,10)", "VARCHAR",
+// physicalNames are the DuckDB types values are stored as, by Type. A string is never null: store ”. A decimal is in
+// its stored form; see Decimal128.
+var physicalNames = [...]string{"VARCHAR", "BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "VARCHAR", "VARCHAR",
 	"BIGINT", "BIGINT", "UUID", "VARCHAR"}
 
 // String returns the canonical Kusto name, such as "long".
