@@ -116,7 +116,7 @@ like-adx: ## Run the sink's tests, chaos in short and soak in short against loca
 	done
 
 .PHONY: faults
-faults: ## Make each fault of tests/faults in a running pipeline: what operators are told, by API, calypsoctl and metrics (RUN names faults)
+faults: ## Make each fault of tests/faults in a running pipeline: what operators are told, by API, calypsoctl, metrics and alerts (RUN names faults)
 	$(GO) test -count=1 -timeout 20m -parallel 20 -v -run 'Operators/$(RUN)' ./tests/faults
 
 .PHONY: fleet

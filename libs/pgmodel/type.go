@@ -1,7 +1,5 @@
 package pgmodel
 
-import "cmp"
-
 // TypeKind is what sort of type a Type is (pg_type.typtype, with arrays apart).
 type TypeKind byte
 
@@ -31,8 +29,6 @@ type Type struct {
 	Delimiter byte
 	// OffPath says that the type's schema is not in the search path of the connector's role.
 	OffPath bool
-	// Operators is the schema of the operators that ORDER BY compares values with; empty means pg_catalog.
-	Operators string
 }
 
 // ElementDelimiter returns what stands between values of the type in an array.
@@ -41,16 +37,6 @@ func (t *Type) ElementDelimiter() byte {
 		return ','
 	}
 	return t.Delimiter
-}
-
-// OrderSchema is the schema of the operators that ORDER BY compares values with, those of a domain
-// being its base type's.
-func (t *Type) OrderSchema() string {
-	if t == nil {
-		return "pg_catalog"
-	}
-	base, _ := t.Base(-1)
-	return cmp.Or(base.Operators, "pg_catalog")
 }
 
 // Base returns the type that a domain is based on, through domains of domains, and the modifier

@@ -17,7 +17,7 @@ type Backend struct {
 	pooled bool
 }
 
-const thisServer = "pg_catalog.concat_ws(' ', inet_server_addr(), inet_server_port(), pg_postmaster_start_time())"
+const thisServer = "concat_ws(' ', inet_server_addr(), inet_server_port(), pg_postmaster_start_time())"
 
 // BackendOf asks which process serves a connection.
 func (c Config) BackendOf(ctx context.Context, conn *pgx.Conn) (b Backend, err error) {

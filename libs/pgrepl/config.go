@@ -191,34 +191,20 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, connectError(c, made, err)
 	}
 	connected(conn.PgConn().Conn())
-	if err := c.setUp(ctx, conn, guarded); err != nil {
+	if err := c.prompt(ctx, "set up the connection", func(ctx context.Context) error {
+		return liftLimits(ctx, conn.PgConn())
+	}); err != nil {
 		Disconnect(conn)
 		return nil, err
 	}
-	return conn, nil
-}
-
-// setUp makes a new connection ready for queries. The user's statements may set a search_path.
-func (c Config) setUp(ctx context.Context, conn *pgx.Conn, guarded *guard) error {
-	err := c.prompt(ctx, "set up the connection", func(ctx context.Context) error {
-		if err := catalogFirst(ctx, conn.PgConn()); err != nil {
-			return err
-		}
-		return liftLimits(ctx, conn.PgConn())
-	})
-	if err != nil {
-		return err
-	}
 	guarded.most = maxAnswer
-	if len(c.InitialStatements) == 0 {
-		return nil
-	}
 	for _, s := range c.InitialStatements {
 		if _, err := conn.Exec(ctx, s); err != nil {
-			return fmt.Errorf("run %q of database.initial.statements: %w", s, err)
+			Disconnect(conn)
+			return nil, fmt.Errorf("run %q of database.initial.statements: %w", s, err)
 		}
 	}
-	return catalogFirst(ctx, conn.PgConn())
+	return conn, nil
 }
 
 // Disconnect closes what Connect has opened; nil is nothing. A server that does not answer is waited for one second.
@@ -255,9 +241,6 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	}
 	connected(conn.Conn())
 	err = c.prompt(ctx, "set up the replication connection", func(ctx context.Context) error {
-		if err := catalogFirst(ctx, conn); err != nil {
-			return err
-		}
 		if err := liftLimits(ctx, conn); err != nil {
 			return err
 		}

@@ -40,7 +40,10 @@ type service struct {
 	loggers *connectapi.Loggers
 
 	mu sync.Mutex
-	// captured are the tables of each source when capture was last asked; guarded by mu.
+	// known are the connectors that each fleet had when it was last asked, for when it cannot be
+	// asked; guarded by mu.
+	known map[string][]*connectorv1.Connector
+	// captured are the tables that each source had when capture was last asked; guarded by mu.
 	captured map[string]capturedTables
 }
 
@@ -87,7 +90,7 @@ func (s *service) ListTables(ctx context.Context, q *adminv1.ListTablesRequest) 
 	}
 	answer, err := overview.Tables(rows, q)
 	if err == nil {
-		answer.Time, answer.Unreachable = timestamppb.New(s.seen.now()), s.awayFleets()
+		answer.Time = timestamppb.New(s.seen.now())
 	}
 	return answer, err
 }
@@ -158,10 +161,10 @@ func (s *service) look(ctx context.Context) ([]overview.Listed, error) {
 	l := look{workers: askFleets(ctx, []*fleet{capture, sink}), captures: map[string]*capturev1.Capture{},
 		ingestions: map[string]*sinkv1.Sink{}}
 	var err error
-	if l.sources, err = connectorsOf(ctx, capture); err != nil {
+	if l.sources, err = s.connectorsOf(ctx, capture); err != nil {
 		return nil, err
 	}
-	if l.sinks, err = connectorsOf(ctx, sink); err != nil && status.Code(err) != codes.Unavailable {
+	if l.sinks, err = s.connectorsOf(ctx, sink); err != nil && status.Code(err) != codes.Unavailable {
 		return nil, err
 	}
 	captures, err := s.capture.ListCaptures(ctx, &capturev1.ListCapturesRequest{})
@@ -196,12 +199,17 @@ func (s *service) look(ctx context.Context) ([]overview.Listed, error) {
 }
 
 // connectorsOf lists the connectors of a fleet: those that it had when it was last asked, if it cannot be asked now.
-func connectorsOf(ctx context.Context, f *fleet) ([]*connectorv1.Connector, error) {
-	l, err := f.listConnectors(ctx)
-	if err == nil && !l.known {
-		err = l.away
+func (s *service) connectorsOf(ctx context.Context, f *fleet) ([]*connectorv1.Connector, error) {
+	answer, err := clientOf(f).ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+	err = f.unreachable(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.known[f.name] = answer.Connectors
+	} else if known, ok := s.known[f.name]; ok && status.Code(err) == codes.Unavailable {
+		return known, nil
 	}
-	return l.all, err
+	return answer.GetConnectors(), err
 }
 
 // lookAt makes the pipeline of one source connector; none if the connector was deleted since it was listed.
@@ -218,9 +226,7 @@ func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector,
 	if err := tolerated(err); err != nil {
 		return none, err
 	}
-	if p.Topics = topics.GetTopics(); status.Code(err) == codes.Unavailable {
-		p.Topics = s.seen.topics(source.Name)
-	}
+	p.Topics = topics.GetTopics()
 	if p.Capture.GetPhase() == capturev1.Phase_PHASE_STREAMING {
 		progress, err := s.capture.GetSnapshotProgress(ctx, &capturev1.GetSnapshotProgressRequest{Connector: source.Name})
 		if err := tolerated(err); err != nil {
@@ -228,7 +234,7 @@ func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector,
 		}
 		view.Incremental = progress.GetIncremental()
 	}
-	if view.Tables, err = s.tablesOf(ctx, source.Name, tablesMaxAge); err != nil {
+	if view.Tables, err = s.recentTables(ctx, source.Name); err != nil {
 		return none, err
 	}
 	for _, c := range l.sinks {
@@ -257,20 +263,16 @@ type capturedTables struct {
 // what they lack rarely changes.
 const tablesMaxAge = 30 * time.Second
 
-// tablesOf are the tables of a source that is captured, no older than age unless capture cannot be asked; nil if they
-// are not known.
-func (s *service) tablesOf(ctx context.Context, source string, age time.Duration) ([]*capturev1.CapturedTable, error) {
+// recentTables returns the captured tables of a source; nil if they are not known.
+func (s *service) recentTables(ctx context.Context, source string) ([]*capturev1.CapturedTable, error) {
 	s.mu.Lock()
 	known := s.captured[source]
 	s.mu.Unlock()
 	now := s.seen.now()
-	if now.Sub(known.at) < age {
+	if now.Sub(known.at) < tablesMaxAge {
 		return known.tables, nil
 	}
 	answer, err := s.capture.ListCapturedTables(ctx, &capturev1.ListCapturedTablesRequest{Connector: source})
-	if status.Code(err) == codes.Unavailable {
-		return known.tables, nil
-	}
 	if err := tolerated(err); err != nil {
 		return nil, err
 	}

@@ -269,9 +269,13 @@ func TestADeadLetterTopicThatWasDeletedIsMadeAgainForTheNextLetter(t *testing.T)
 // opens waits until that many dead letters are counted as open.
 func (r *running) opens(t *testing.T, want int64) {
 	t.Helper()
-	testenv.Eventually(t, time.Minute, "the number of open letters", func(context.Context) error {
-		if n := r.task.status.OpenDeadLetters(); n == nil || *n != want {
-			return fmt.Errorf("it is %v, want %d", n, want)
+	testenv.Eventually(t, 3*time.Minute, "the number of open letters", func(context.Context) error {
+		n := r.task.status.OpenDeadLetters()
+		if n == nil {
+			return errors.New("it is not known yet")
+		}
+		if *n != want {
+			return fmt.Errorf("it is %d, want %d", *n, want)
 		}
 		return nil
 	})

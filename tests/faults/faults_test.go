@@ -31,6 +31,9 @@ type fault struct {
 	mode string
 	// unasked says that nobody can say how late the table is.
 	unasked bool
+	// alerts are the names of those that fire, and no others, until it is healed; one of a fleet is of
+	// all pipelines.
+	alerts []string
 }
 
 const (
@@ -42,7 +45,7 @@ const (
 
 // ofOne are faults that one pipeline has and the others beside it have not.
 var ofOne = []fault{
-	{name: "revoked", what: "the role may no longer replicate", held: []adminv1.HeldAt{beforeCapture},
+	{name: "revoked", alerts: []string{"CalypsoTaskFailed"}, what: "the role may no longer replicate", held: []adminv1.HeldAt{beforeCapture},
 		check: []string{"source_state", "capture"}, because: []string{"revoked", "replication"}, remedy: []string{"alter role"},
 		inject: func(t *testing.T, p *pipeline) {
 			p.exec(t, "alter role revoked noreplication")
@@ -52,7 +55,7 @@ var ofOne = []fault{
 			p.exec(t, "alter role revoked replication")
 			p.restart(t, p.name)
 		}},
-	{name: "badlogin", what: "the role's password is another", unasked: true, held: []adminv1.HeldAt{beforeCapture},
+	{name: "badlogin", alerts: []string{"CalypsoTaskFailed"}, what: "the role's password is another", unasked: true, held: []adminv1.HeldAt{beforeCapture},
 		check: []string{"source_state", "capture"}, because: []string{"password"}, remedy: []string{"database.password"},
 		inject: func(t *testing.T, p *pipeline) {
 			p.exec(t, "alter role badlogin password 'other'")
@@ -62,7 +65,7 @@ var ofOne = []fault{
 			p.exec(t, "alter role badlogin password 'right'")
 			p.restart(t, p.name)
 		}},
-	{name: "dropped", what: "the slot was dropped", held: []adminv1.HeldAt{beforeCapture},
+	{name: "dropped", alerts: []string{"CalypsoSlotMissing"}, what: "the slot was dropped", held: []adminv1.HeldAt{beforeCapture},
 		check: []string{"slot", "source_state"}, because: []string{"slot", "dropped"}, remedy: []string{"offsets reset"},
 		inject: func(t *testing.T, p *pipeline) {
 			p.eventually(t, "the slot to be dropped", func(ctx context.Context) error {
@@ -71,18 +74,18 @@ var ofOne = []fault{
 			})
 		},
 		heal: func(t *testing.T, p *pipeline) { p.reset(t, p.name) }},
-	{name: "unpublished", what: "the publication no longer holds the table", check: []string{"kept_back"},
+	{name: "unpublished", alerts: []string{"CalypsoPipelineDegraded"}, what: "the publication no longer holds the table", check: []string{"kept_back"},
 		because: []string{"public.unpublished", "publication"}, remedy: []string{"alter publication"},
 		inject: func(t *testing.T, p *pipeline) { p.exec(t, "alter publication unpublished drop table unpublished") },
 		heal:   func(t *testing.T, p *pipeline) { p.exec(t, "alter publication unpublished add table unpublished") }},
-	{name: "renamed", what: "a column that the target has was renamed", check: []string{"source_changes"},
+	{name: "renamed", alerts: []string{"CalypsoPipelineDegraded"}, what: "a column that the target has was renamed", check: []string{"source_changes"},
 		because: []string{"renamed"}, remedy: []string{"acknowledge"},
 		inject: func(t *testing.T, p *pipeline) { p.exec(t, "alter table renamed rename column n to m") },
 		heal: func(t *testing.T, p *pipeline) {
 			p.exec(t, "alter table renamed rename column m to n")
 			p.acknowledge(t)
 		}},
-	{name: "deleted", what: "the topic was deleted, and nobody makes it again", check: []string{"source_changes"},
+	{name: "deleted", alerts: []string{"CalypsoSlotInactive", "CalypsoTableLate"}, what: "the topic was deleted, and nobody makes it again", check: []string{"source_changes"},
 		because: []string{"deleted.public.deleted"},
 		inject: func(t *testing.T, p *pipeline) {
 			if err := p.Source().Put(t.Context(), p.name, "stop"); err != nil {
@@ -104,7 +107,7 @@ var ofOne = []fault{
 				t.Fatal(err)
 			}
 		}},
-	{name: "removed", what: "records were removed before the sink read them", held: []adminv1.HeldAt{beforeSink},
+	{name: "removed", alerts: []string{"CalypsoTaskFailed"}, what: "records were removed before the sink read them", held: []adminv1.HeldAt{beforeSink},
 		check: []string{"sink_state"}, because: []string{"removed.public.removed", "gone from the topic"},
 		remedy: []string{"offsets"},
 		inject: func(t *testing.T, p *pipeline) {
@@ -119,7 +122,7 @@ var ofOne = []fault{
 			p.resume(t)
 		},
 		heal: func(t *testing.T, p *pipeline) { p.reset(t, p.sinkName()) }},
-	{name: "paused", what: "the sink is paused", held: []adminv1.HeldAt{beforeSink}, check: []string{"sink_state"},
+	{name: "paused", alerts: []string{"CalypsoTableLate"}, what: "the sink is paused", held: []adminv1.HeldAt{beforeSink}, check: []string{"sink_state"},
 		because: []string{"paused_sink", "paused"}, remedy: []string{"resume"},
 		inject: func(t *testing.T, p *pipeline) {
 			if err := p.Sink().Put(t.Context(), p.sinkName(), "pause"); err != nil {
@@ -127,14 +130,14 @@ var ofOne = []fault{
 			}
 		},
 		heal: func(t *testing.T, p *pipeline) { p.resume(t) }},
-	{name: "untabled", what: "the target was dropped", held: []adminv1.HeldAt{beforeSink, beforeQuery},
+	{name: "untabled", alerts: []string{"CalypsoTaskFailed"}, what: "the target was dropped", held: []adminv1.HeldAt{beforeSink, beforeQuery},
 		check: []string{"sink_state", "ingestion"}, because: []string{"untabled"}, remedy: []string{"make or change the table", "offsets reset"},
 		inject: func(t *testing.T, p *pipeline) { p.command(t, ".drop table untabled") },
 		heal: func(t *testing.T, p *pipeline) {
 			p.target(t)
 			p.restart(t, p.sinkName())
 		}},
-	{name: "misfit", what: "a row does not fit", held: []adminv1.HeldAt{beforeSink, beforeQuery},
+	{name: "misfit", alerts: []string{"CalypsoTaskFailed"}, what: "a row does not fit", held: []adminv1.HeldAt{beforeSink, beforeQuery},
 		check: []string{"sink_state"}, because: []string{"misfit.public.misfit", "column at"}, remedy: []string{"errors.tolerance"},
 		inject: func(t *testing.T, p *pipeline) { p.exec(t, "insert into misfit (at) values ('not a time')") },
 		heal: func(t *testing.T, p *pipeline) {
@@ -154,7 +157,7 @@ var ofOne = []fault{
 
 // answer is a fault in which the cluster answers each request to ingest with a status.
 func answer(name string, status int, because, remedy []string) fault {
-	return fault{name: name, what: fmt.Sprintf("the cluster answers %d", status),
+	return fault{name: name, what: fmt.Sprintf("the cluster answers %d", status), alerts: []string{"CalypsoIngestionFailing"},
 		held: []adminv1.HeldAt{beforeSink, beforeQuery}, check: []string{"ingestion", "sink_state"}, because: because, remedy: remedy, mode: "inline",
 		inject: func(_ *testing.T, p *pipeline) { p.cluster.status.Store(int32(status)) },
 		heal: func(t *testing.T, p *pipeline) {
@@ -165,7 +168,7 @@ func answer(name string, status int, because, remedy []string) fault {
 
 // ofAll are faults that every pipeline has.
 var ofAll = []fault{
-	{name: "nopostgres", what: "PostgreSQL is stopped", check: []string{"capture"},
+	{name: "nopostgres", alerts: []string{"CalypsoPipelineDegraded"}, what: "PostgreSQL is stopped", check: []string{"capture"},
 		because: []string{"connection refused"},
 		inject: func(t *testing.T, p *pipeline) {
 			if err := p.Postgres.Stop(syscall.SIGINT); err != nil {
@@ -177,7 +180,7 @@ var ofAll = []fault{
 				t.Fatal(err)
 			}
 		}},
-	{name: "nokafka", what: "Kafka is away", check: []string{"capture", "fleet", "ingestion"},
+	{name: "nokafka", alerts: []string{"CalypsoFleetUnavailable", "CalypsoFleetUnavailable"}, what: "Kafka is away", check: []string{"capture", "fleet", "ingestion"},
 		because: []string{"kafka"},
 		inject: func(t *testing.T, p *pipeline) {
 			if err := p.Kafka.Stop(); err != nil {
@@ -189,7 +192,7 @@ var ofAll = []fault{
 				t.Fatal(err)
 			}
 		}},
-	{name: "noadx", what: "Azure Data Explorer is away", held: []adminv1.HeldAt{beforeSink, beforeQuery},
+	{name: "noadx", alerts: []string{"CalypsoIngestionFailing"}, what: "Azure Data Explorer is away", held: []adminv1.HeldAt{beforeSink, beforeQuery},
 		check: []string{"ingestion"}, because: []string{"502"},
 		inject: func(_ *testing.T, p *pipeline) { p.Service("localadx").Kill() },
 		heal: func(t *testing.T, p *pipeline) {
@@ -203,7 +206,7 @@ var ofAll = []fault{
 
 // worker is a fault in which the only worker of a fleet is killed: changes are held where it said last.
 func worker(name, fleet string, unasked bool, held ...adminv1.HeldAt) fault {
-	return fault{name: name, unasked: unasked, what: "the only worker of " + fleet + " is killed", held: held,
+	return fault{name: name, unasked: unasked, alerts: []string{"CalypsoFleetUnavailable"}, what: "the only worker of " + fleet + " is killed", held: held,
 		check: []string{"fleet"}, because: []string{fleet}, remedy: []string{"start"},
 		inject: func(_ *testing.T, p *pipeline) { p.Service(fleet).Kill() },
 		heal: func(t *testing.T, p *pipeline) {
@@ -223,6 +226,7 @@ func TestOperatorsAreToldOfEachFaultWithItsCauseAndRemedyAndOfItsEnd(t *testing.
 			})
 		}
 	})
+	t.Run("the metrics are as promtool wants them", r.checkMetrics)
 	for _, f := range ofAll {
 		t.Run(f.name, func(t *testing.T) { r.try(t, f) })
 	}
@@ -232,8 +236,10 @@ func (r *rig) try(t *testing.T, f fault) {
 	p := r.newPipeline(t, f)
 	f.inject(t, p)
 	p.eventually(t, "operators to be told that "+f.what, func(ctx context.Context) error { return p.told(ctx, f) })
+	p.eventually(t, "the alerts", func(context.Context) error { return p.alarms.fire(p.name, f.alerts...) })
 	f.heal(t, p)
 	p.eventually(t, "operators to be told that all is well again", p.healthy)
+	p.eventually(t, "the alerts to end", func(context.Context) error { return p.alarms.fire(p.name) })
 }
 
 // told says what is missing in what operators are told of a fault.

@@ -41,12 +41,25 @@ type rig struct {
 	adx *adx.Client
 	// calypsoctl is the path of the command.
 	calypsoctl string
+	// metrics are the addresses that Prometheus scrapes, by job.
+	metrics map[string]string
+	alarms  *alarms
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	metrics := map[string]string{}
+	for _, fleet := range []string{"capture", "sink"} {
+		port, err := testenv.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		metrics["calypso-"+fleet] = fmt.Sprintf("127.0.0.1:%d", port)
+	}
 	r := &rig{Stack: stack.Start(t, stack.Options{Capture: true, Sink: true, ADX: true,
-		Postgres: testenv.PostgresConfig{Settings: []string{"max_slot_wal_keep_size = 256MB", "max_replication_slots = 40",
+		CaptureEnv: []string{"HTTP_ADDRESS=" + metrics["calypso-capture"]},
+		SinkEnv:    []string{"HTTP_ADDRESS=" + metrics["calypso-sink"]},
+		Postgres: testenv.PostgresConfig{Settings: []string{"max_slot_wal_keep_size = 64GB", "max_replication_slots = 40",
 			"max_wal_senders = 40", "max_connections = 200", "checkpoint_timeout = 30s", "min_wal_size = 32MB",
 			"max_wal_size = 64MB"}},
 		Kafka:  testenv.KafkaConfig{RealOnly: true},
@@ -61,6 +74,8 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.adx.Close() })
+	metrics["calypso-admin"] = r.Address("admin source")
+	r.metrics, r.alarms = metrics, newAlarms(t, metrics)
 	return r
 }
 

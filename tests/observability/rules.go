@@ -210,10 +210,10 @@ func sinkAlerts() []alert {
 			"Rows that {{ $labels.sink }} (pipeline {{ $labels.pipeline }}) dropped in ten minutes: {{ $value | humanize }}",
 			"They are not in the table and not kept: set errors.deadletterqueue.topic.name, or errors.tolerance=none",
 			ofPipeline},
-		// What is throttled and goes on is a ticket below.
+		// What is throttled and goes on is a ticket below. It fires before its tables are late, which it explains.
 		{"CalypsoIngestionFailing", ingestion + same("and", "pipeline", "sink") +
-			per("max", "increase(cdc_pipeline_rows_ingested[5m])", "pipeline", "sink") + " == 0", 5 * time.Minute, page,
-			"{{ $labels.sink }} (pipeline {{ $labels.pipeline }}) has brought no row into its table for 10 minutes, " +
+			per("max", "increase(cdc_pipeline_rows_ingested[5m])", "pipeline", "sink") + " == 0", 2 * time.Minute, page,
+			"{{ $labels.sink }} (pipeline {{ $labels.pipeline }}) has brought no row into its table for 7 minutes, " +
 				"and attempts fail",
 			"The check ingestion has the cluster's answer and the remedy: calypsoctl describe {{ $labels.sink }}", ofPipeline},
 		{"CalypsoIngestionThrottled",
@@ -229,13 +229,16 @@ func sinkAlerts() []alert {
 }
 
 func fleetAlerts() []alert {
+	fleet := per("max", `cdc_pipeline_check{check="fleet"}`, "subject")
 	return []alert{
 		{"CalypsoAdminDown", "absent(up{" + adminJob + "} == 1)", 2 * time.Minute, page,
 			"No admin can be scraped: nothing is known of any pipeline",
 			"See that it runs and that Prometheus reaches it: curl http://<admin>:9090/readyz", "/ui/"},
-		{"CalypsoFleetShrunk", per("max", `cdc_pipeline_check{check="fleet"}`, "subject") + " >= 3", 5 * time.Minute, page,
-			"Workers of {{ $labels.subject }} are away ({{ if ge $value 4.0 }}all of them{{ else }}at least one{{ end }})",
-			"Start them again; their tasks run on the others, if there are any: calypsoctl get services", ofWorkers},
+		// It fires before the pipelines that it breaks are called broken, which would be a page for each.
+		{"CalypsoFleetUnavailable", fleet + " == 4", time.Minute, page, "No worker of {{ $labels.subject }} can work",
+			"Each of them is away, or cannot work without Kafka; this says which: calypsoctl get services", ofWorkers},
+		{"CalypsoFleetShrunk", fleet + " == 3", 5 * time.Minute, page, "A worker of {{ $labels.subject }} is away",
+			"Start it again; its tasks run on the others: calypsoctl get services", ofWorkers},
 		{"CalypsoRebalanceStorm", per("max", "increase(calypso_connector_rebalances_total[10m])", "instance") + " > 5",
 			2 * time.Minute, page,
 			"Worker {{ $labels.instance }} has joined {{ $value | humanize }} rebalances in ten minutes",

@@ -102,11 +102,7 @@ func Join(ctx context.Context, of Task) (*Membership, error) {
 func (m *Membership) run(commits *partition.Committer) {
 	var committing, member context.Context
 	committing, m.committed = context.WithCancel(context.WithoutCancel(m.ctx))
-	m.committing.Go("committer", func() {
-		if err := commits.Run(committing); err != nil {
-			m.of.Fail(err)
-		}
-	}, m.of.Fail)
+	m.committing.Go("committer", func() { commits.Run(committing) }, m.of.Fail)
 	member, m.left = context.WithCancel(m.ctx)
 	if m.of.Spec.Pattern != nil {
 		m.beside.Go("discovery of topics", func() { m.Topics.Discover(member) }, m.of.Fail)
@@ -213,10 +209,7 @@ func (m *Membership) end(removed []batch.Source, how partition.Stop) {
 		ended.Go("end of a partition", func() {
 			p.Stop(how)
 			m.Partitions.Remove(p)
-		}, func(err error) {
-			m.of.Fail(err)
-			p.Abandon()
-		})
+		}, m.of.Fail)
 	}
 	ended.Wait()
 }
