@@ -101,10 +101,10 @@ func (jsonFormat) content(s *record.Schema, encoded []byte) ([]byte, error) {
 }
 
 // avroFormat is Avro's binary encoding, as Confluent's converter writes it.
-type avroFormat struct{}
+type avroFormat struct{ avro *record.Avro }
 
-func (avroFormat) constant(dst []byte, s *record.Schema, value any) ([]byte, error) {
-	return record.AppendAvro(dst, s, value)
+func (f avroFormat) constant(dst []byte, s *record.Schema, value any) ([]byte, error) {
+	return f.avro.AppendValue(dst, s, value)
 }
 
 // lead is the branch of the union that an optional value is: before null if it has a default, after it otherwise.

@@ -137,7 +137,7 @@ func (p programmer) compile(c record.Converter, topic string, s *record.Schema, 
 		if _, whole := value.(record.Placeholder); whole { // null would be Kafka's
 			return program{}, errUnsupported
 		}
-		p.out = avroFormat{}
+		p.out = avroFormat{c}
 	default:
 		return program{}, errUnsupported
 	}

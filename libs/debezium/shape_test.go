@@ -102,6 +102,7 @@ func anySettings(t *rapid.T, registry string) map[string]string {
 		one("key.converter", avro, json), one("value.converter", avro, json),
 		one("value.converter.schemas.enable", "true", "false"), one("key.converter.schemas.enable", "true", "false"),
 		one("value.converter.decimal.format", "BASE64", "NUMERIC"),
+		one("value.converter.ignore.default.for.nullables", "true", "false"),
 		one("value.converter.replace.null.with.default", "true", "false"),
 		one("decimal.handling.mode", "precise", "string", "double"),
 		one("time.precision.mode", "adaptive", "connect", "isostring", "nanoseconds", "microseconds"),

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -88,7 +89,14 @@ func parseAvro(text string, defined ...string) (*avroType, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := avro.Parse(string(together))
+	// Java's Avro takes names of letters of all scripts, and namespaces of any form.
+	anyName := avro.WithLaxNames(func(string) error { return nil })
+	s, err := avro.Parse(string(together), anyName)
+	if err != nil {
+		if lenient, changed := lenientDecimals(together); changed {
+			s, err = avro.Parse(string(lenient), anyName)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%.500s", err.Error())
 	}
@@ -101,6 +109,46 @@ func parseAvro(text string, defined ...string) (*avroType, error) {
 		}
 	}
 	return last, nil
+}
+
+// lenientDecimals renames the logical type of decimals with a precision or scale that Avro does not
+// allow, which Java's Avro passes over and Confluent's converter reads and writes all the same
+// (numeric(3,5)), so that they are properties like others.
+func lenientDecimals(schema []byte) (_ []byte, changed bool) {
+	dec := json.NewDecoder(bytes.NewReader(schema))
+	dec.UseNumber()
+	var tree any
+	if dec.Decode(&tree) != nil {
+		return nil, false
+	}
+	var walk func(any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case []any:
+			for _, item := range node {
+				walk(item)
+			}
+		case map[string]any:
+			for _, member := range node {
+				walk(member)
+			}
+			if node["logicalType"] == "decimal" {
+				precision, scale := whole(node["precision"]), whole(node["scale"])
+				if precision <= 0 || scale < 0 || scale > precision {
+					node["logicalType"], changed = "Decimal", true
+				}
+			}
+		}
+	}
+	walk(tree)
+	out, err := json.Marshal(tree)
+	return out, changed && err == nil
+}
+
+func whole(number any) int64 {
+	n, _ := number.(json.Number)
+	v, _ := n.Int64()
+	return v
 }
 
 // avroParser turns an Avro schema into a Connect schema and a reader.
@@ -239,7 +287,10 @@ func (p *avroParser) mapping(n *avro.SchemaNode, namespace string) (*avroType, e
 func (p *avroParser) record(n *avro.SchemaNode) (*avroType, error) {
 	name := fullName(n)
 	namespace := name[:max(0, strings.LastIndexByte(name, '.'))]
-	t := &avroType{connect: &Schema{Type: Struct, Name: name}}
+	t := &avroType{connect: &Schema{Type: Struct}}
+	if !strings.HasPrefix(name, unnamedName) {
+		t.connect.Name = name
+	}
 	withConnectProperties(t.connect, n.Props)
 	p.named[name] = nil
 	readers := make([]func(*avroInput) any, len(n.Fields))
