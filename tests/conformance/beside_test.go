@@ -117,7 +117,7 @@ func (r *round) followCase(t *testing.T, dir string) {
 			}
 		}
 	}
-	p.settle(t)
+	p.settle(t, true)
 	if err := errors.Join(recorded.Write(filepath.Join(dir, "expected.jsonl"), p.expected),
 		recorded.Write(filepath.Join(dir, "got.jsonl"), p.got)); err != nil {
 		t.Error(err)

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -23,6 +22,10 @@ type table struct {
 	schema, name string
 	columns      []column
 	parted       bool
+	// inherits says that it inherits from another table, or another one from it.
+	inherits bool
+	// byID says that its key is the column id and that no column is generated.
+	byID bool
 }
 
 // column is a column of a kind. A generated one takes no values.
@@ -85,8 +88,11 @@ func text(limit int) func(random) string {
 // long makes values that are stored out of line, now and then.
 func long(short func(random) string, expression string) func(random) string {
 	return func(r random) string {
-		if r.chance(25) {
+		switch {
+		case r.chance(25):
 			return expression
+		case r.chance(3) && expression == longText:
+			return hugeText
 		}
 		return short(r)
 	}
@@ -105,6 +111,9 @@ func bits(least, greatest int) func(random) string {
 		return "B'" + b.String() + "'"
 	}
 }
+
+// hugeText is larger than what fits into one page of a TOAST table many times over.
+const hugeText = "(select string_agg(md5(g::text), '') from generate_series(1, 6000) g)"
 
 const longText = "(select string_agg(md5(g::text), '') from generate_series(1, 200) g)"
 
@@ -283,7 +292,9 @@ create type comp as (a int, b text); create type floatrange as range (subtype = 
 create domain d_int as int check (value > 0); create domain d_text as varchar(8) not null; create domain d_num as numeric(8,3); create domain d_d as d_int; create domain d_ts as timestamp(2) default now();
 create domain d_ints as int[]; create domain d_ints2 as d_ints; create domain d_texts as text[]; create domain d_comp as comp; create domain d_uuid as uuid; create domain d_date as date; 
 create domain d_json as jsonb; create domain d_tz as timestamptz(3); create domain d_interval as interval; create type nested as (c comp, cs comp[]); create domain d_vc as varchar(4) default 'dv';
-create table signals (id varchar(42) primary key, type varchar(32) not null, data varchar(2048));
+create table signals_d2 (id varchar(42) primary key, type varchar(32) not null, data varchar(2048)); create table signals_c2 (like signals_d2 including all);
+create table outboxevent (id uuid primary key, aggregatetype varchar(255) not null, aggregateid varchar(255) not null, type varchar(255) not null, payload jsonb, ver int, part int not null default 0, at timestamp);
+insert into outboxevent values ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'Order', '1', 'Created', '{"a": 1}', 1, 0, '2020-01-01');
 `
 
 var tableNames = []string{"t", "Mixed Case", "select", "with.dot", "ünï", "a-b", "x$1", "q\"q", "_lead",
@@ -369,6 +380,8 @@ func (g *generator) create(t *table, all []kind) string {
 		t.columns = append(t.columns, c)
 	}
 	var b strings.Builder
+	t.byID = slices.Equal(keys, []string{"id"}) && keyed < 4 &&
+		!slices.ContainsFunc(t.columns, func(c column) bool { return c.generated })
 	if len(keys) > 0 && keyed < 4 {
 		quoted := make([]string, len(keys))
 		for i, k := range keys {
@@ -407,7 +420,8 @@ func (g *generator) members(t *table, keys []string) string {
 				"create table %s partition of %[3]s for values from (20) to (40);\ncreate table %s partition of %[3]s default;\n",
 			member(" low"), t.sql(), member(" high"), member(" middle"), member(" rest"))
 	case g.chance(15):
-		child := &table{schema: t.schema, name: t.name + " child",
+		t.inherits = true
+		child := &table{inherits: true, schema: t.schema, name: t.name + " child",
 			columns: append(slices.Clone(t.columns), column{name: "extra", kind: kind{name: "int", value: number("%d", 1, 60)}})}
 		g.tables = append(g.tables, child)
 		key := ""
@@ -417,188 +431,4 @@ func (g *generator) members(t *table, keys []string) string {
 		return fmt.Sprintf("create table %s (extra int%s) inherits (%s);\n", child.sql(), key, t.sql())
 	}
 	return ""
-}
-
-func (g *generator) value(c column) string {
-	switch {
-	case c.name == "id":
-	case g.chance(12):
-		return "NULL"
-	case g.chance(8):
-		return "DEFAULT"
-	}
-	return c.kind.value(g.random)
-}
-
-func (g *generator) insert(t *table) string {
-	var names, values []string
-	for _, c := range t.columns {
-		if !c.generated && !g.chance(6) {
-			names, values = append(names, quote(c.name)), append(values, g.value(c))
-		}
-	}
-	if len(names) == 0 {
-		return "insert into " + t.sql() + " default values"
-	}
-	return fmt.Sprintf("insert into %s (%s) values (%s)", t.sql(), strings.Join(names, ", "), strings.Join(values, ", "))
-}
-
-func (g *generator) change(t *table) string {
-	row := fmt.Sprintf(" where (tableoid, ctid) = (select tableoid, ctid from %s offset %d limit 1)", t.sql(), g.IntN(4))
-	switch n := g.IntN(20); {
-	case n < 9:
-		return g.insert(t)
-	case n < 16:
-		var sets []string
-		for _, c := range t.columns {
-			if !c.generated && g.chance(30) {
-				sets = append(sets, quote(c.name)+" = "+g.value(c))
-			}
-		}
-		if len(sets) == 0 {
-			sets = []string{quote(t.columns[0].name) + " = " + quote(t.columns[0].name)}
-		}
-		return "update " + t.sql() + " set " + strings.Join(sets, ", ") + row
-	case n < 19:
-		return "delete from " + t.sql() + row
-	}
-	if g.chance(30) {
-		other := g.tables[g.IntN(len(g.tables))]
-		return "truncate " + t.sql() + ", " + other.sql()
-	}
-	return g.one("select pg_logical_emit_message(true, 'app', 'in a transaction')",
-		"select pg_logical_emit_message(false, 'app', '\\x00ff'::bytea)",
-		"select pg_logical_emit_message(true, 'skip me', '')", "truncate "+t.sql())
-}
-
-// changes is the SQL that runs while the connectors stream.
-func (g *generator) changes() string {
-	var b strings.Builder
-	b.WriteString("\\set ON_ERROR_STOP off\n\\set ON_ERROR_ROLLBACK on\nset client_min_messages = warning;\n")
-	for range 60 {
-		if g.chance(60) {
-			b.WriteString(g.change(g.tables[g.IntN(len(g.tables))]) + ";\n")
-			continue
-		}
-		b.WriteString("begin;\n")
-		for range 1 + g.IntN(6) {
-			b.WriteString(g.change(g.tables[g.IntN(len(g.tables))]) + ";\n")
-		}
-		b.WriteString(g.one("commit", "commit", "commit", "rollback") + ";\n")
-	}
-	b.WriteString("create unlogged table end_of_changes as select pg_current_wal_insert_lsn() as end_lsn;\n")
-	return b.String()
-}
-
-func asJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
-
-// settings are the random settings of the i-th pair of a round; the first has hardly any.
-func (g *generator) settings(i int) map[string]string {
-	s := map[string]string{"plugin.name": "pgoutput"}
-	set := func(percent int, key string, values ...string) {
-		if i > 0 && g.chance(percent) {
-			s[key] = g.one(values...)
-		}
-	}
-	set(30, "plugin.name", "wal2json")
-	set(50, "decimal.handling.mode", "precise", "double", "string")
-	set(60, "time.precision.mode", "adaptive", "adaptive_time_microseconds", "connect", "isostring",
-		"microseconds", "nanoseconds")
-	set(50, "binary.handling.mode", "bytes", "base64", "base64-url-safe", "hex")
-	set(40, "interval.handling.mode", "numeric", "string")
-	set(40, "hstore.handling.mode", "json", "map")
-	set(30, "include.unknown.datatypes", "true")
-	set(20, "money.fraction.digits", "0", "3")
-	set(20, "tombstones.on.delete", "false")
-	set(50, "skipped.operations", "none", "none", "t", "c", "u", "d", "u,d")
-	set(20, "skip.messages.without.change", "true")
-	if s["plugin.name"] == "pgoutput" { // which alone reads by a publication
-		set(30, "publish.via.partition.root", "true")
-	}
-	set(30, "provide.transaction.metadata", "true")
-	set(20, "schema.name.adjustment.mode", "avro", "avro_unicode")
-	set(20, "field.name.adjustment.mode", "avro", "avro_unicode")
-	set(20, "message.key.columns", `public.*:id`, `public.t.*:c`, `.*\..*:id`)
-	set(20, "column.exclude.list", `.*\.c`, `.*\.op,.*\.ts_ms`)
-	set(15, "column.mask.with.5.chars", `.*\.(c|Mixed|select)`)
-	set(15, "column.truncate.to.3.chars", `.*\.(payload|op|before)`)
-	set(15, "column.mask.hash.SHA-256.with.salt.abc", `.*\.(ts_ms|x\$1)`)
-	set(25, "column.propagate.source.type", ".*")
-	set(15, "datatype.propagate.source.type", `.*\.(numeric|varchar|int4|timestamp)`)
-	set(15, "unavailable.value.placeholder", "hex:ff00", "gone")
-	set(15, "extended.headers.enabled", "false")
-	set(10, "table.exclude.list", `public\..*1`)
-	set(10, "schema.include.list", "public,s2")
-	set(10, "message.prefix.exclude.list", "skip.*")
-	set(20, "include.schema.comments", "true")
-	set(20, "snapshot.fetch.size", "2")
-	set(10, "event.converting.failure.handling.mode", "warn", "skip")
-	set(10, "heartbeat.interval.ms", "600000")
-	set(30, "value.converter.schemas.enable", "false")
-	set(30, "key.converter.schemas.enable", "false")
-	set(15, "value.converter.replace.null.with.default", "false")
-	set(15, "value.converter.decimal.format", "numeric")
-	for key := range s {
-		for _, part := range []string{"key", "value"} {
-			if strings.HasPrefix(key, part+".converter.") {
-				s[part+".converter"] = "org.apache.kafka.connect.json.JsonConverter"
-			}
-		}
-	}
-	if i > 0 && g.chance(35) {
-		g.transforms(s)
-	}
-	return s
-}
-
-// transforms adds a chain of transforms.
-func (g *generator) transforms(s map[string]string) {
-	add := func(name, class string, options ...string) {
-		if s["transforms"] != "" {
-			s["transforms"] += ","
-		}
-		s["transforms"] += name
-		s["transforms."+name+".type"] = class
-		for i := 0; i+1 < len(options); i += 2 {
-			s["transforms."+name+"."+options[i]] = options[i+1]
-		}
-	}
-	if g.chance(70) {
-		add("unwrap", "io.debezium.transforms.ExtractNewRecordState")
-		option := func(percent int, key string, values ...string) {
-			if g.chance(percent) {
-				s["transforms.unwrap."+key] = g.one(values...)
-			}
-		}
-		option(40, "delete.tombstone.handling.mode", "drop", "tombstone", "rewrite", "rewrite-with-tombstone",
-			"delete-to-tombstone")
-		option(40, "add.fields", "op,table,lsn,source.ts_ms", "op", "op:operation,transaction.id,source.snapshot",
-			"table,db,name")
-		option(40, "add.headers", "op,table", "source.db,op:o", "transaction.id,op,schema")
-		option(20, "add.fields.prefix", "", "m_")
-		option(20, "drop.fields.header.name", "fields")
-		option(5, "route.by.field", "id")
-		option(20, "replace.null.with.default", "false")
-	}
-	if g.chance(25) {
-		add("key", "org.apache.kafka.connect.transforms.ExtractField$Key", "field", "id")
-	}
-	if g.chance(25) {
-		add("header", "org.apache.kafka.connect.transforms.InsertHeader", "header", "h", "value.literal",
-			g.one("x", "1", "true", "2020-01-01"))
-	}
-	if g.chance(20) {
-		add("logical", "io.debezium.transforms.ByLogicalTableRouter", "topic.regex", `(.*)\.public\.(t|order).*`,
-			"topic.replacement", "$1.merged")
-	}
-	if g.chance(20) {
-		add("nohead", "org.apache.kafka.connect.transforms.DropHeaders", "headers",
-			g.one("__debezium.context.taskId", "__debezium.newkey"))
-	}
 }

@@ -44,15 +44,19 @@ func TestRandomTablesGiveDebeziumsBytes(t *testing.T) {
 	}})
 	captureWorker := newWorker(t, s.Kafka.Bootstrap)
 	captureWorker.connect = s.Source()
+	schemas, address := newRegistry(t)
 	for n := range *rounds {
 		of := *seed + uint64(n)
 		t.Run(strconv.FormatUint(of, 10), func(t *testing.T) {
 			r := &round{postgres: s.Postgres, database: fmt.Sprintf("r%d", of), gen: newGenerator(of), debezium: debeziumWorker,
-				capture: captureWorker}
+				capture: captureWorker, schemas: schemas, registry: address}
 			r.run(t)
 		})
 	}
 }
+
+// phases are how often the tables of a round are altered, and then changed.
+const phases = 3
 
 // connectorsOfRound is how many pairs of connectors, each with settings of its own, watch the database of one round.
 const connectorsOfRound = 3
@@ -63,6 +67,8 @@ type round struct {
 	database          string
 	gen               *generator
 	debezium, capture *worker
+	schemas           *registry
+	registry          string
 }
 
 func (r *round) run(t *testing.T) {
@@ -70,7 +76,7 @@ func (r *round) run(t *testing.T) {
 	if err := r.postgres.Exec(ctx, "postgres", "create database "+r.database); err != nil {
 		t.Fatal(err)
 	}
-	setup, changes := r.gen.setup(), r.gen.changes()
+	setup := r.gen.setup()
 	r.psql(t, setup)
 	pairs := make([]*pair, connectorsOfRound)
 	for i := range pairs {
@@ -80,22 +86,30 @@ func (r *round) run(t *testing.T) {
 	for _, p := range pairs {
 		p.await(t)
 	}
-	r.psql(t, changes)
-	for _, p := range pairs {
-		p.sent(t)
+	var all string
+	for phase := range phases {
+		changes := r.gen.changes(phase)
+		all += changes
+		for _, p := range pairs {
+			p.signal(t)
+		}
+		r.psql(t, changes)
+		for _, p := range pairs {
+			p.sent(t)
+		}
+		var settled sync.WaitGroup
+		for _, p := range pairs {
+			settled.Go(func() { p.settle(t, phase == phases-1) })
+		}
+		settled.Wait()
 	}
-	var settled sync.WaitGroup
-	for _, p := range pairs {
-		settled.Go(func() { p.settle(t) })
-	}
-	settled.Wait()
 	for i, p := range pairs {
 		if p.compare(t) || *keep == "" {
 			continue
 		}
 		dir := filepath.Join(*keep, fmt.Sprintf("%s-%d", r.database, i))
 		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "setup.sql"), []byte(setup), 0o644),
-			os.WriteFile(filepath.Join(dir, "changes.sql"), []byte(changes), 0o644),
+			os.WriteFile(filepath.Join(dir, "changes.sql"), []byte(all), 0o644),
 			os.WriteFile(filepath.Join(dir, "config.json"), asJSON(p.settings), 0o644),
 			recorded.Write(filepath.Join(dir, "expected.jsonl"), p.expected),
 			recorded.Write(filepath.Join(dir, "got.jsonl"), p.got)); err != nil {
@@ -127,6 +141,10 @@ type pair struct {
 	round    *round
 	prefix   string
 	settings map[string]string
+	// signals says where signals of incremental snapshots come from: kafka, source, or empty for nowhere.
+	signals string
+	// ended is why Debezium's connector ended before ours; empty while it runs.
+	ended string
 	// expected and got are the records of both, in the order of topics.
 	expected, got []recorded.Event
 }
@@ -141,7 +159,11 @@ func (r *round) pair(i int) *pair {
 		"database.password": testenv.PostgresPassword, "database.dbname": r.database, "topic.prefix": prefix,
 		"poll.interval.ms": "50",
 	})
-	return &pair{round: r, prefix: prefix, settings: settings}
+	p := &pair{round: r, prefix: prefix, settings: settings}
+	if settings["signal.enabled.channels"] != "" {
+		p.signals = settings["signal.enabled.channels"]
+	}
+	return p
 }
 
 func (p *pair) sides() map[string]*worker {
@@ -153,7 +175,8 @@ func (p *pair) start(t *testing.T) {
 		settings := maps.Clone(p.settings)
 		settings["slot.name"], settings["publication.name"] = side+p.prefix, side+p.prefix
 		for key, value := range settings {
-			settings[key] = strings.ReplaceAll(value, "$brokers", w.brokers)
+			settings[key] = strings.NewReplacer("$brokers", w.brokers, "$prefix", p.prefix, "$registry", p.round.registry,
+				"$side", side).Replace(value)
 		}
 		if side == "d" && settings["plugin.name"] == "wal2json" {
 			settings["plugin.name"] = "pgoutput" // Debezium has given it up, and the events are the same
@@ -174,18 +197,35 @@ func (p *pair) start(t *testing.T) {
 	}
 }
 
+// await waits until both stream, or Debezium has ended.
 func (p *pair) await(t *testing.T) {
-	for side, w := range p.sides() {
+	for _, side := range []string{"d", "c"} {
+		w := p.sides()[side]
 		testenv.Eventually(t, 2*time.Minute, side+p.prefix+" to stream", func(ctx context.Context) error {
+			if p.over(ctx) {
+				return nil
+			}
 			return errors.Join(p.round.postgres.Streaming(ctx, side+p.prefix), w.connect.Running(ctx, p.prefix))
 		})
 	}
 }
 
+// over reports whether Debezium's connector has ended, which ends what can be compared.
+func (p *pair) over(ctx context.Context) bool {
+	if p.ended == "" {
+		p.ended, _ = p.round.debezium.connect.Trace(ctx, p.prefix)
+	}
+	return p.ended != ""
+}
+
 // sent waits until all changes have gone to both connectors.
 func (p *pair) sent(t *testing.T) {
-	for side, w := range p.sides() {
+	for _, side := range []string{"d", "c"} {
+		w := p.sides()[side]
 		testenv.Eventually(t, time.Minute, side+p.prefix+" to read all changes", func(ctx context.Context) error {
+			if p.over(ctx) {
+				return nil
+			}
 			return errors.Join(w.connect.Running(ctx, p.prefix), p.round.postgres.Exec(ctx, p.round.database,
 				`do $$ begin if not exists (select from pg_stat_replication r join pg_replication_slots s on s.active_pid = r.pid where s.slot_name = '`+side+p.prefix+`'
 					and r.sent_lsn >= (select max(end_lsn) from end_of_changes)) then raise 'not yet'; end if; end $$`))
@@ -193,25 +233,58 @@ func (p *pair) sent(t *testing.T) {
 	}
 }
 
-func (p *pair) settle(t *testing.T) {
+// settle waits until the topics of both do not grow any more; the last time it keeps their records.
+func (p *pair) settle(t *testing.T, last bool) {
+	if p.ended != "" {
+		return
+	}
+	if !last {
+		p.round.debezium.still(t, p.prefix, betweenPhases)
+		p.round.capture.still(t, p.prefix, betweenPhases)
+		return
+	}
 	p.expected = p.round.debezium.settle(t, p.prefix, 1)
 	p.got = p.round.capture.settle(t, p.prefix, len(p.expected))
 }
 
 // compare reports every topic that differs, and whether none does.
 func (p *pair) compare(t *testing.T) bool {
+	if p.ended != "" {
+		trace, _ := p.round.capture.connect.Trace(t.Context(), p.prefix)
+		t.Logf("%s: Debezium ended, with settings %s: %.1500s\nours: %.500s", p.prefix, asJSON(p.settings), p.ended, trace)
+		return true
+	}
 	for side, w := range p.sides() {
 		if err := w.connect.Running(t.Context(), p.prefix); err != nil {
 			t.Errorf("%s: %.1500v", side, err)
 		}
 	}
-	v := recorded.Compare(p.expected, p.got)
-	t.Logf("%s: %d of %d records equal", p.prefix, v.Equal, v.Expected)
+	compare := recorded.Compare
+	if p.signals != "" {
+		compare = compareAroundSnapshots
+	}
+	v := compare(p.expected, p.got)
+	t.Logf("%s: %d of %d records equal (%s)", p.prefix, v.Equal, v.Expected, p.kind())
 	if v.Difference == "" {
 		return true
 	}
-	t.Errorf("%s\nsettings %s", v.Difference, asJSON(p.settings))
+	t.Errorf("%s\nsettings %s", p.round.named(v.Difference), asJSON(p.settings))
 	return false
+}
+
+// kind says what is special about the records of a pair.
+func (p *pair) kind() string {
+	kind := p.settings["plugin.name"]
+	if p.settings["value.converter"] == avroConverter {
+		kind += ", Avro"
+	}
+	if p.signals != "" {
+		kind += ", incremental snapshots by " + p.signals
+	}
+	if p.settings["transforms"] != "" {
+		kind += ", transforms " + p.settings["transforms"]
+	}
+	return kind
 }
 
 // random is a source of choices.

@@ -75,6 +75,6 @@ func TestTablesThatInheritAndTablesWithoutColumnsGiveDebeziumsBytes(t *testing.T
 	p.start(t)
 	p.await(t)
 	r.psql(t, relativesChange)
-	p.settle(t)
+	p.settle(t, true)
 	p.compare(t)
 }

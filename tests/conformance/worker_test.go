@@ -42,6 +42,20 @@ func newWorker(t *testing.T, brokers string) *worker {
 	return &worker{brokers: brokers, quiet: quiet, admin: kadm.NewClient(client)}
 }
 
+// betweenPhases is how long topics must not have grown before tables are altered.
+const betweenPhases = 3 * time.Second
+
+// still waits until the topics under prefix have not grown for a time.
+func (w *worker) still(t *testing.T, prefix string, quiet time.Duration) {
+	last, since := int64(-1), time.Now()
+	for time.Since(since) < quiet {
+		if count, _ := w.ends(t, prefix); count != last {
+			last, since = count, time.Now()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 // settle waits until the topics under prefix hold at least n records, as a read_committed consumer
 // sees them, and have not grown for the quiet time.
 func (w *worker) settle(t *testing.T, prefix string, n int) []recorded.Event {

@@ -15,6 +15,10 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/connect"
 )
 
+// AvroJars is the environment variable that names a folder with the jars of Confluent's AvroConverter and of what it
+// needs, where the worker shall have it: Maven's central repository does not have them.
+const AvroJars = "CALYPSO_TEST_AVRO_JARS"
+
 // Run starts a worker on a broker for a test. It skips the test where Java or the jars are not to be had.
 func Run(t testing.TB, brokers string) connect.Client {
 	t.Helper()
@@ -26,6 +30,10 @@ func Run(t testing.TB, brokers string) connect.Client {
 	if err != nil {
 		t.Skipf("no Debezium to compare with: %v", err)
 	}
+	classPath := filepath.Join(jars, "*")
+	if avro := os.Getenv(AvroJars); avro != "" {
+		classPath += string(os.PathListSeparator) + filepath.Join(avro, "*")
+	}
 	dir := t.TempDir()
 	port := testenv.Port(t)
 	conf := filepath.Join(dir, "worker.properties")
@@ -36,8 +44,8 @@ func Run(t testing.TB, brokers string) connect.Client {
 		t.Fatal(err)
 	}
 	p, err := testenv.StartProcess(testenv.Command{Path: java,
-		Args: []string{"-Xmx1g", "-Dlog4j.configuration=file:" + filepath.Join(dir, "log4j.properties"),
-			"--class-path=" + filepath.Join(jars, "*"), "org.apache.kafka.connect.cli.ConnectDistributed", conf}, Dir: dir,
+		Args: []string{"-Xmx512m", "-Dlog4j.configuration=file:" + filepath.Join(dir, "log4j.properties"),
+			"--class-path=" + classPath, "org.apache.kafka.connect.cli.ConnectDistributed", conf}, Dir: dir,
 		Log: filepath.Join(dir, "worker.log")})
 	if err != nil {
 		t.Fatal(err)
