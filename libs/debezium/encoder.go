@@ -146,7 +146,7 @@ func (e *Encoder) appendRekeyed(b *Batch, ev *Event) (int, error) {
 // appendDelete appends a delete and its tombstone. The tombstone carries the delete's headers.
 func (e *Encoder) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) error {
 	if e.generic != nil {
-		return e.appendRecord(b, change{Event: ev, op: Delete, old: ev.Before}, headers)
+		return e.appendRecord(b, change{event: ev, op: Delete, old: ev.Before}, headers)
 	}
 	if err := e.appendChange(b, ev, Delete, ev.Before, nil, headers, 0); err != nil {
 		return err
@@ -163,7 +163,7 @@ func (e *Encoder) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) 
 func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after pgmodel.Tuple, headers []kgo.RecordHeader,
 	offset int64) error {
 	if e.generic != nil {
-		return e.appendRecord(b, change{Event: ev, op: op, old: before, row: after, offset: offset}, headers)
+		return e.appendRecord(b, change{event: ev, op: op, old: before, row: after, offset: offset}, headers)
 	}
 	buf := b.tail()
 	var key []byte

@@ -35,8 +35,8 @@ const (
 
 // change is an event with what differs between the records that it becomes.
 type change struct {
-	*Event
-	op Op
+	event *Event
+	op    Op
 	// old and row are the row before and after, as far as the change event has them.
 	old, row pgmodel.Tuple
 	// offset is how many change events of the Event have gone before this one.
@@ -54,7 +54,7 @@ type shape struct {
 }
 
 func (c *change) shape() shape {
-	return shape{c.op, c.old != nil, c.row != nil, c.Transaction != nil}
+	return shape{c.op, c.old != nil, c.row != nil, c.event.Transaction != nil}
 }
 
 // fieldKind is what a field of the envelope has for an event.
@@ -68,7 +68,7 @@ const (
 
 // field returns what a field of the envelope, or one of its blocks, has for an event; text is appended to dst.
 func (u unknown) field(c *change, dst []byte) (number int64, text []byte, kind fieldKind) {
-	src := &c.Source
+	src := &c.event.Source
 	switch u {
 	case sourceMillis:
 		return floorDiv(src.CommitTime, 1000), dst, numberField
@@ -99,17 +99,17 @@ func (u unknown) field(c *change, dst []byte) (number int64, text []byte, kind f
 			return int64(src.OriginLSN), dst, numberField
 		}
 	case transactionOf:
-		return 0, append(dst, c.Transaction.ID...), textField
+		return 0, append(dst, c.event.Transaction.ID...), textField
 	case transactionOrder:
-		return c.Transaction.TotalOrder + c.offset, dst, numberField
+		return c.event.Transaction.TotalOrder + c.offset, dst, numberField
 	case transactionCollectionOrder:
-		return c.Transaction.CollectionOrder + c.offset, dst, numberField
+		return c.event.Transaction.CollectionOrder + c.offset, dst, numberField
 	case nowMillis:
-		return c.Now / 1e6, dst, numberField
+		return c.event.Now / 1e6, dst, numberField
 	case nowMicros:
-		return c.Now / 1e3, dst, numberField
+		return c.event.Now / 1e3, dst, numberField
 	case nowNanos:
-		return c.Now, dst, numberField
+		return c.event.Now, dst, numberField
 	}
 	return 0, dst, nullField
 }

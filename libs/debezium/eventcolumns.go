@@ -8,7 +8,7 @@ import (
 
 // EventColumn is a column whose values go into records.
 type EventColumn struct {
-	*pgmodel.Column
+	Column *pgmodel.Column
 	// KeyPosition is the column's place in the key, counted from 1; 0 outside of it.
 	KeyPosition int
 }

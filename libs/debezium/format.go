@@ -44,10 +44,10 @@ type format interface {
 }
 
 // jsonFormat is what a JSON converter writes, without its schema.
-type jsonFormat struct{ *record.JSON }
+type jsonFormat struct{ json *record.JSON }
 
 func (f jsonFormat) constant(dst []byte, s *record.Schema, value any) ([]byte, error) {
-	return f.AppendValue(dst, s, value)
+	return f.json.AppendValue(dst, s, value)
 }
 
 func (jsonFormat) lead(dst []byte, _ *record.Schema) []byte { return dst }
@@ -77,14 +77,14 @@ func (jsonFormat) hex(dst, digits []byte) ([]byte, error) {
 }
 
 func (f jsonFormat) decimal(dst []byte, d record.Decimal) []byte {
-	if f.Decimals == record.DecimalNumeric {
+	if f.json.Decimals == record.DecimalNumeric {
 		return append(dst, d.JavaString()...)
 	}
 	return record.AppendBase64(dst, d.Unscaled())
 }
 
 func (f jsonFormat) unscaled(dst []byte, v int64) ([]byte, bool) {
-	if f.Decimals == record.DecimalNumeric {
+	if f.json.Decimals == record.DecimalNumeric {
 		return dst, false
 	}
 	var b [8]byte

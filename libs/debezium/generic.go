@@ -30,7 +30,7 @@ func (g *generic) append(b *Batch, c change, headers []kgo.RecordHeader) error {
 	if err != nil {
 		return err
 	}
-	r.Headers = recordHeaders(headers, g.e.context, c.Headers)
+	r.Headers = recordHeaders(headers, g.e.context, c.event.Headers)
 	if c.op != Delete || !g.e.cfg.TombstonesOnDelete {
 		return g.w.Append(b, r)
 	}
@@ -61,7 +61,7 @@ func (g *generic) record(c *change) (*record.Record, error) {
 	}
 	if g.e.cfg.ListUnchanged {
 		i := r.ValueSchema.Index("unchanged")
-		g.scratch = g.e.row.appendUnchanged(g.scratch[:0], c.row, c.Before)
+		g.scratch = g.e.row.appendUnchanged(g.scratch[:0], c.row, c.event.Before)
 		r.Value.(*record.StructValue).Values[i], err = record.DecodeJSONValue(r.ValueSchema.Fields[i].Schema, g.scratch)
 	}
 	return &r, err

@@ -73,7 +73,7 @@ func (e *MessageEncoder) Append(b *Batch, m *LogicalMessage) (bool, error) {
 }
 
 func (e *MessageEncoder) append(b *Batch, m *LogicalMessage) error {
-	source, err := e.template.fill(e.source, &change{Event: &Event{Source: m.Source}})
+	source, err := e.template.fill(e.source, &change{event: &Event{Source: m.Source}})
 	if err != nil {
 		return err
 	}

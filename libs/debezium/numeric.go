@@ -180,7 +180,7 @@ func variableScale(out format) codec {
 	s := &record.Schema{Type: record.Struct, Name: "io.debezium.data.VariableScaleDecimal", Version: 1,
 		Doc:    "Variable scaled decimal",
 		Fields: []record.Field{field("scale", record.Of(record.Int32)), field("value", record.Of(record.Bytes))}}
-	if json, ok := out.(jsonFormat); ok && json.Decimals != "" {
+	if json, ok := out.(jsonFormat); ok && json.json.Decimals != "" {
 		out = jsonFormat{&record.JSON{}} // the value is bytes and no decimal
 	}
 	first, second, end := out.member(nil, s, 0), out.member(nil, s, 1), out.end(nil)

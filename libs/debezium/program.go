@@ -55,7 +55,7 @@ func (p *program) append(dst []byte, c *change) ([]byte, error) {
 }
 
 func (s *step) appendColumn(dst []byte, c *change) ([]byte, error) {
-	row, unsent, from := c.row, c.Before, c.origin()
+	row, unsent, from := c.row, c.event.Before, c.event.origin()
 	if s.value == inBefore || s.value == inKey && c.op == Delete {
 		row, unsent, from = c.old, nil, fromStream
 	}

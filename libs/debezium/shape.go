@@ -58,7 +58,7 @@ func newShapes(e *Encoder, chain *transform.Chain) *shapes {
 
 // append appends the records of a change; with op Delete its tombstone too. It reports whether it could.
 func (s *shapes) append(b *Batch, c change, headers []kgo.RecordHeader) (bool, error) {
-	if s.chain != nil && len(headers)+len(c.Headers) > 0 {
+	if s.chain != nil && len(headers)+len(c.event.Headers) > 0 {
 		return false, nil // which a transform may look for
 	}
 	of := c.shape()
@@ -87,7 +87,7 @@ func (s *shapes) append(b *Batch, c change, headers []kgo.RecordHeader) (bool, e
 		r := &s.current.records[i]
 		with := r.headers
 		if s.chain == nil {
-			with = b.joinHeaders(headers, s.e.context, c.Headers)
+			with = b.joinHeaders(headers, s.e.context, c.event.Headers)
 		}
 		if err := r.append(b, &s.change, with); err != nil {
 			return true, err

@@ -159,7 +159,7 @@ func anySettings(t *rapid.T, registry string) map[string]string {
 
 // isWhatItsJSONSays fails unless the record that transforms see of an event is what the event's JSON says.
 func isWhatItsJSONSays(t *rapid.T, e *Encoder, ev *Event) {
-	c := change{Event: ev, op: ev.Op, old: ev.Before, row: ev.After, cfg: e.cfg, known: e.before.known}
+	c := change{event: ev, op: ev.Op, old: ev.Before, row: ev.After, cfg: e.cfg, known: e.before.known}
 	got, err := e.generic.record(&c)
 	payload, wrong := e.appendPayload(nil, ev, ev.Op, ev.Before, ev.After, 0)
 	if wrong == nil && e.HasKey() && ev.Op == Delete {

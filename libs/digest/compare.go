@@ -81,7 +81,7 @@ type candidate struct {
 
 // comparison is one run of Compare.
 type comparison struct {
-	Options
+	options        Options
 	source, target Table
 	result         Result
 	compared       int64
@@ -90,7 +90,7 @@ type comparison struct {
 
 // Compare compares two tables. Rows with keys beyond those at the start are not looked at.
 func Compare(ctx context.Context, source, target Table, o Options) (Result, error) {
-	c := &comparison{Options: o, source: source, target: target, pending: map[string]*candidate{}}
+	c := &comparison{options: o, source: source, target: target, pending: map[string]*candidate{}}
 	if o.MaxDifferences < 1 || o.Interval <= 0 {
 		return c.result, fmt.Errorf("compare tables: MaxDifferences is %d and Interval %v; both must be positive",
 			o.MaxDifferences, o.Interval)
@@ -177,10 +177,10 @@ func byBucket(ctx context.Context, t Table, span Span) (map[int64]Digest, error)
 }
 
 func (c *comparison) report() error {
-	if c.Progress == nil {
+	if c.options.Progress == nil {
 		return nil
 	}
-	return c.Progress(Progress{Rows: c.compared, Total: c.result.Source.Rows, Pending: len(c.pending),
+	return c.options.Progress(Progress{Rows: c.compared, Total: c.result.Source.Rows, Pending: len(c.pending),
 		Differences: c.result.Differences})
 }
 
@@ -264,7 +264,7 @@ func (c *comparison) settle(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(c.Interval):
+		case <-time.After(c.options.Interval):
 		}
 		keys := slices.Sorted(maps.Keys(c.pending))
 		for some := range slices.Chunk(keys, placesAtOnce) {
@@ -314,7 +314,7 @@ func (c *comparison) again(ctx context.Context, keys []string) error {
 			next := newCandidate(s, t, key, now)
 			next.place, next.changes = was.place, was.changes+1
 			c.pending[key] = next
-		case now.Sub(was.since) >= c.Patience:
+		case now.Sub(was.since) >= c.options.Patience:
 			delete(c.pending, key)
 			if err := c.found(Difference{key, was.place, kind}); err != nil || c.result.Truncated {
 				return err
@@ -326,9 +326,9 @@ func (c *comparison) again(ctx context.Context, keys []string) error {
 
 func (c *comparison) found(d Difference) error {
 	c.result.Differences++
-	c.result.Truncated = c.result.Differences >= c.MaxDifferences
-	if c.Found == nil {
+	c.result.Truncated = c.result.Differences >= c.options.MaxDifferences
+	if c.options.Found == nil {
 		return nil
 	}
-	return c.Found(d)
+	return c.options.Found(d)
 }

@@ -30,7 +30,7 @@ func viewLeft(view string) string {
 
 // adx is a probe of a cluster of Azure Data Explorer.
 type adx struct {
-	*lab
+	lab      *lab
 	client   *kusto.Client
 	database string
 	// name is what the names of all that the probe makes begin with.
@@ -45,8 +45,8 @@ type adx struct {
 func ADX(ctx context.Context, client *kusto.Client, database string, o Options) *Report {
 	p := &adx{client: client, database: database, name: adxPrefix + unique()}
 	p.lab = o.lab("Azure Data Explorer", client.Endpoints().Query+", database "+database)
-	p.others = p.left
-	return p.run(ctx, p.experiments())
+	p.lab.others = p.left
+	return p.lab.run(ctx, p.experiments())
 }
 
 func (p *adx) experiments() []experiment {
@@ -81,7 +81,7 @@ func (p *adx) experiments() []experiment {
 func (p *adx) table(ctx context.Context, end, columns string) (string, error) {
 	name := kusto.QuoteName(p.name + end)
 	drop := ".drop table " + name
-	p.remember(tableLeft(p.name+end), func(ctx context.Context) error { return p.drop(ctx, drop) })
+	p.lab.remember(tableLeft(p.name+end), func(ctx context.Context) error { return p.drop(ctx, drop) })
 	_, err := p.client.Manage(ctx, p.database, ".create table "+name+" "+columns)
 	p.refused(err)
 	return p.name + end, err
@@ -90,7 +90,7 @@ func (p *adx) table(ctx context.Context, end, columns string) (string, error) {
 // refused forgets what was to be made last where the identity may not make it: it may not drop it either.
 func (p *adx) refused(err error) {
 	if kusto.Unauthorized(err) {
-		p.made = p.made[:len(p.made)-1]
+		p.lab.made = p.lab.made[:len(p.lab.made)-1]
 	}
 }
 
@@ -217,7 +217,7 @@ func (p *adx) queue(ctx context.Context, table, tag, key string) (e ended, err e
 	if m := p.mute.Load(); m != nil {
 		return ended{}, m
 	}
-	patience := cmp.Or(p.options.StatusPatience, statusPatience)
+	patience := cmp.Or(p.lab.options.StatusPatience, statusPatience)
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNoEnd)
 	defer cancel()
 	for range tries {
@@ -373,7 +373,7 @@ const streamedRows = 10
 
 // streamed are the experiments of streaming after a column was added; the second goes on where the first ended.
 type streamed struct {
-	*adx
+	adx   *adx
 	table string
 }
 
@@ -384,14 +384,14 @@ func (s *streamed) before(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if _, err := s.client.Manage(ctx, s.database, ".alter table "+kusto.QuoteName(table)+
+	if _, err := s.adx.client.Manage(ctx, s.adx.database, ".alter table "+kusto.QuoteName(table)+
 		" policy streamingingestion enable"); err != nil {
 		return outcome{}, err
 	}
 	if err := s.stream(ctx, table, "old"); err != nil {
 		return outcome{}, err
 	}
-	if err := s.client.CreateMerge(ctx, &kusto.TableSchema{Database: s.database, Table: table,
+	if err := s.adx.client.CreateMerge(ctx, &kusto.TableSchema{Database: s.adx.database, Table: table,
 		Columns: []kusto.Column{{Name: "added", Type: kusto.String}}}); err != nil {
 		return outcome{}, err
 	}
@@ -407,7 +407,7 @@ func (s *streamed) after(ctx context.Context) (outcome, error) {
 	if s.table == "" {
 		return outcome{}, errors.New("no column could be added to a table that is streamed into")
 	}
-	if err := s.client.ClearStreamingCache(ctx, s.database, s.table); err != nil {
+	if err := s.adx.client.ClearStreamingCache(ctx, s.adx.database, s.table); err != nil {
 		return outcome{fmt.Sprintf("the cache could not be cleared: %v", err), Otherwise,
 			"Calypso queues rows for five minutes after it has added a column."}, nil
 	}
@@ -421,11 +421,11 @@ func (s *streamed) after(ctx context.Context) (outcome, error) {
 
 func (s *streamed) stream(ctx context.Context, table, key string) error {
 	for range streamedRows {
-		blob, err := s.blob(table, "", map[string]any{"k": key, "v": 1, "added": key})
+		blob, err := s.adx.blob(table, "", map[string]any{"k": key, "v": 1, "added": key})
 		if err != nil {
 			return err
 		}
-		if err := s.client.Stream(ctx, blob); err != nil {
+		if err := s.adx.client.Stream(ctx, blob); err != nil {
 			return err
 		}
 	}
@@ -438,11 +438,11 @@ func (s *streamed) look(ctx context.Context, key string) (outcome, error) {
 		return outcome{}, err
 	}
 	rows := kusto.QuoteName(s.table) + " | where k == " + kusto.QuoteString(key)
-	all, err := s.count(ctx, rows)
+	all, err := s.adx.count(ctx, rows)
 	if err != nil {
 		return outcome{}, err
 	}
-	filled, err := s.count(ctx, rows+" | where added == "+kusto.QuoteString(key))
+	filled, err := s.adx.count(ctx, rows+" | where added == "+kusto.QuoteString(key))
 	if err != nil {
 		return outcome{}, err
 	}
@@ -455,7 +455,7 @@ func (s *streamed) look(ctx context.Context, key string) (outcome, error) {
 }
 
 func (p *adx) named(ctx context.Context, column string) (outcome, error) {
-	_, err := p.table(ctx, fmt.Sprintf("_named%d", len(p.made)),
+	_, err := p.table(ctx, fmt.Sprintf("_named%d", len(p.lab.made)),
 		kusto.Declaration([]kusto.Column{{Name: column, Type: kusto.String}}))
 	switch {
 	case err == nil:
@@ -488,7 +488,7 @@ func (p *adx) view(ctx context.Context, backfill bool) (outcome, error) {
 	}
 	view, source := kusto.QuoteName(table+"_view"), kusto.QuoteName(table)
 	drop := ".drop materialized-view " + view
-	p.remember(viewLeft(table+"_view"), func(ctx context.Context) error { return p.drop(ctx, drop) })
+	p.lab.remember(viewLeft(table+"_view"), func(ctx context.Context) error { return p.drop(ctx, drop) })
 	answer, err := p.client.Manage(ctx, p.database, ".create"+form+" materialized-view"+options+" "+view+" on table "+
 		source+" { "+source+" | summarize arg_max(v, *) by k }")
 	p.refused(err)

@@ -35,8 +35,8 @@ type Kafka struct {
 
 // brokers is a probe of Kafka.
 type brokers struct {
-	*lab
-	Kafka
+	lab    *lab
+	of     Kafka
 	client *kgo.Client
 	admin  *kadm.Client
 	// name is that of the topic, the group and, after the prefix, the transactional id of the probe.
@@ -50,10 +50,10 @@ func (k Kafka) Probe(ctx context.Context, o Options) (*Report, error) {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
-	p := &brokers{Kafka: k, client: client, admin: kadm.NewClient(client), name: brokersPrefix + unique(),
+	p := &brokers{of: k, client: client, admin: kadm.NewClient(client), name: brokersPrefix + unique(),
 		lab: o.lab("Kafka", k.Target)}
-	p.others = p.left
-	return p.run(ctx, p.experiments()), nil
+	p.lab.others = p.left
+	return p.lab.run(ctx, p.experiments()), nil
 }
 
 // brokersPrefix is what the names of topics and groups of all probes begin with.
@@ -109,11 +109,11 @@ func (p *brokers) experiments() []experiment {
 	all = append(all,
 		experiment{"transactions",
 			"the brokers offer them, name a coordinator and give a producer id to a transactional id that begins with " +
-				p.TransactionalPrefix, p.transactions},
+				p.of.TransactionalPrefix, p.transactions},
 		experiment{"a whole transaction", "committed records are read, and those of a transaction that is rolled back never",
 			p.transaction},
 	)
-	for _, topic := range p.Compacted {
+	for _, topic := range p.of.Compacted {
 		all = append(all, experiment{"topic " + topic, "it is not there yet, or has cleanup.policy=compact",
 			func(ctx context.Context) (outcome, error) { return p.policy(ctx, topic) }})
 	}
@@ -121,7 +121,7 @@ func (p *brokers) experiments() []experiment {
 }
 
 func (p *brokers) topic(ctx context.Context) (outcome, error) {
-	p.remember(topicLeft(p.name),
+	p.lab.remember(topicLeft(p.name),
 		func(ctx context.Context) error {
 			return p.deleteTopic(ctx)
 		})
@@ -180,7 +180,7 @@ func (p *brokers) policy(ctx context.Context, topic string) (outcome, error) {
 }
 
 func (p *brokers) compressed(ctx context.Context, name string, codec kgo.CompressionCodec) (outcome, error) {
-	client, err := p.Connect(kgo.ProducerBatchCompression(codec), kgo.DisableIdempotentWrite(), kgo.RecordRetries(1),
+	client, err := p.of.Connect(kgo.ProducerBatchCompression(codec), kgo.DisableIdempotentWrite(), kgo.RecordRetries(1),
 		kgo.RecordDeliveryTimeout(answerPatience))
 	if err != nil {
 		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
@@ -226,7 +226,7 @@ func (p *brokers) sized() []experiment {
 // large writes one record that makes a request of about that many bytes.
 func (p *brokers) large(ctx context.Context, size int, follows string) (outcome, error) {
 	const around = 200 // a batch and a request have around a record, and names
-	client, err := p.Connect(kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableIdempotentWrite(),
+	client, err := p.of.Connect(kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableIdempotentWrite(),
 		kgo.RecordRetries(1), kgo.RecordDeliveryTimeout(answerPatience), kgo.ProducerBatchMaxBytes(int32(size)+around))
 	if err != nil {
 		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
@@ -250,7 +250,7 @@ func (p *brokers) large(ctx context.Context, size int, follows string) (outcome,
 }
 
 func (p *brokers) commit(ctx context.Context, size int) (outcome, error) {
-	p.remember(groupLeft(p.name),
+	p.lab.remember(groupLeft(p.name),
 		func(ctx context.Context) error {
 			gone, err := p.admin.DeleteGroup(ctx, p.name)
 			if err = errors.Join(err, gone.Err); errors.Is(err, kerr.GroupIDNotFound) {
@@ -291,7 +291,7 @@ func (p *brokers) transactions(ctx context.Context) (outcome, error) {
 			return without("broker %d offers no transactions", broker.NodeID)
 		}
 	}
-	id := p.TransactionalPrefix + p.name
+	id := p.of.TransactionalPrefix + p.name
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.CoordinatorType, find.CoordinatorKey, find.CoordinatorKeys = 1, id, []string{id}
 	begin := kmsg.NewPtrInitProducerIDRequest()
@@ -339,8 +339,9 @@ func (p *brokers) transaction(ctx context.Context) (outcome, error) {
 		return outcome{err.Error(), Otherwise,
 			"PostgreSQL → Kafka cannot be exactly once here: run capture with --exactly-once-source-support=disabled if connectors fail with this error."}, nil
 	}
-	client, err := p.Connect(kgo.TransactionalID(p.TransactionalPrefix+p.name), kgo.TransactionTimeout(answerPatience),
-		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordDeliveryTimeout(answerPatience))
+	client, err := p.of.Connect(kgo.TransactionalID(p.of.TransactionalPrefix+p.name),
+		kgo.TransactionTimeout(answerPatience), kgo.RecordDeliveryTimeout(answerPatience),
+		kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
 	}
@@ -365,7 +366,7 @@ func (p *brokers) transaction(ctx context.Context) (outcome, error) {
 
 // committed reads the topic until the record of the committed transaction.
 func (p *brokers) committed(ctx context.Context) (outcome, error) {
-	client, err := p.Connect(
+	client, err := p.of.Connect(
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{p.name: {0: kgo.NewOffset().AtStart()}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // postgres is a probe of a server of PostgreSQL.
 type postgres struct {
-	*lab
+	lab *lab
 	cfg pgrepl.Config
 	// name is that of the slot and the publication of the probe.
 	name string
@@ -30,8 +30,8 @@ func slotLeft(slot string) string {
 func PostgreSQL(ctx context.Context, cfg pgrepl.Config, o Options) *Report {
 	p := &postgres{lab: o.lab("PostgreSQL", fmt.Sprintf("%s, database %s, user %s", cfg.Addresses(), cfg.Database,
 		cfg.User)), cfg: cfg, name: slotPrefix + unique()}
-	p.others = p.left
-	return p.run(ctx, p.experiments())
+	p.lab.others = p.left
+	return p.lab.run(ctx, p.experiments())
 }
 
 func (p *postgres) experiments() []experiment {
@@ -150,7 +150,7 @@ func (p *postgres) failover(ctx context.Context) (outcome, error) {
 			return refused(err)
 		}
 		defer session.Close(ctx)
-		p.remember(slotLeft(p.name), p.dropSlot)
+		p.lab.remember(slotLeft(p.name), p.dropSlot)
 		// A probe that is killed leaves the slot, which holds the server's log: it is there as shortly as can be.
 		defer func() { _ = p.dropSlot(context.WithoutCancel(ctx)) }()
 		if _, err := session.CreateSlot(ctx, p.name, pgrepl.SlotOptions{Plugin: "pgoutput"}); err != nil {

@@ -12,7 +12,7 @@ import (
 // that a list of such records does not wait as often. The zero value is empty, and safe for
 // concurrent use.
 type lookups[K comparable, V any] struct {
-	cache[K, V]
+	known cache[K, V]
 
 	mu      sync.Mutex
 	asking  map[K]*question[V]
@@ -38,7 +38,7 @@ const (
 
 // get returns what is remembered for a key, or else what ask says, with the bytes that it counts for.
 func (a *lookups[K, V]) get(key K, ask func() (V, int, error)) (V, error) {
-	if value, known := a.cache.get(key); known {
+	if value, known := a.known.get(key); known {
 		return value, nil
 	}
 	a.mu.Lock()
@@ -61,7 +61,7 @@ func (a *lookups[K, V]) get(key K, ask func() (V, int, error)) (V, error) {
 	defer a.settle(key, q)
 	var bytes int
 	if q.value, bytes, q.err = ask(); q.err == nil {
-		a.put(key, q.value, bytes)
+		a.known.put(key, q.value, bytes)
 	}
 	return q.value, q.err
 }

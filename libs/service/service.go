@@ -25,7 +25,7 @@ const flushTimeout = 5 * time.Second
 
 // Program is the binary of a service whose settings are a struct S (see package config).
 type Program[S any] struct {
-	config.Program
+	Program config.Program
 	// Version is what the linker was told.
 	Version string
 	// Health is the gRPC address that `<name> healthcheck` asks, for containers whose images hold nothing else.
@@ -45,7 +45,7 @@ func (p Program[S]) Main() {
 	err := p.Execute(ctx, os.Args[1:])
 	stop()
 	if err != nil && !errors.Is(err, config.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Program.Name, err)
 		os.Exit(1)
 	}
 }
@@ -57,8 +57,8 @@ func (p Program[S]) Execute(ctx context.Context, args []string) error {
 		args = args[1:]
 	}
 	var s S
-	p.Program.Version = version.Line(p.Name, p.Version)
-	warnings, err := p.Load(&s, args)
+	p.Program.Version = version.Line(p.Program.Name, p.Version)
+	warnings, err := p.Program.Load(&s, args)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (p Program[S]) Execute(ctx context.Context, args []string) error {
 		}
 		return files.CheckHealth(ctx, p.Health(&s))
 	}
-	tel, err := telemetry.Start(ctx, p.Name, p.Version)
+	tel, err := telemetry.Start(ctx, p.Program.Name, p.Version)
 	if err != nil {
 		return err
 	}

@@ -34,9 +34,11 @@ import (
 // The deletion takes the version after the row's. That might be the next change's own only where
 // the row's record is the very last of a partition; such a row is left.
 type repair struct {
-	*verification
-	q   *adminv1.RepairPipelineRequest
-	out grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]
+	// progress says how far the sinks are; patience is how long to wait until they are far enough.
+	progress sinkProgress
+	patience time.Duration
+	q        *adminv1.RepairPipelineRequest
+	out      grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]
 	// others are the sinks besides the one whose copies are repaired.
 	others []*connectorv1.Connector
 	// found are the keys of the table under comparison that only the copy has; missing counts those
@@ -46,17 +48,22 @@ type repair struct {
 	removals int64
 }
 
+// sinkProgress says how far a sink is.
+type sinkProgress interface {
+	GetSink(context.Context, *sinkv1.GetSinkRequest) (*sinkv1.GetSinkResponse, error)
+}
+
 // placesAtOnce is how many rows one command removes.
 const placesAtOnce = 200
 
-// comparisonOut passes on what the comparison says, and keeps what is to be repaired.
+// comparisonOut passes on what the comparison says.
 type comparisonOut struct {
-	grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]
-	repair *repair
+	grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse] // of which Send alone is called
+	to                                                         grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]
 }
 
 func (o comparisonOut) Send(r *adminv1.VerifyPipelineResponse) error {
-	return o.repair.out.Send(
+	return o.to.Send(
 		&adminv1.RepairPipelineResponse{Event: &adminv1.RepairPipelineResponse_Comparison{Comparison: r}})
 }
 
@@ -64,15 +71,11 @@ func (o comparisonOut) Send(r *adminv1.VerifyPipelineResponse) error {
 // longer has from the present state of copies that keep changes.
 func (s *service) RepairPipeline(q *adminv1.RepairPipelineRequest,
 	out grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]) error {
-	r := &repair{q: q, out: out}
-	v, err := s.verification(&adminv1.VerifyPipelineRequest{Source: q.Source, Sink: q.Sink, Tables: q.Tables,
-		Patience: q.Patience, MaxDifferences: q.MaxDifferences}, comparisonOut{repair: r})
+	l, err := limitsOf(q.Patience, q.MaxDifferences)
 	if err != nil {
 		return err
 	}
-	r.verification = v
-	v.note = r.note
-	v.after = r.table
+	r := &repair{progress: s.sink, patience: l.patience, q: q, out: out}
 	ctx, cancel := context.WithCancel(out.Context())
 	defer cancel()
 	all, err := s.router.ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
@@ -84,6 +87,8 @@ func (s *service) RepairPipeline(q *adminv1.RepairPipelineRequest,
 			r.others = append(r.others, c)
 		}
 	}
+	v := s.verification(&adminv1.VerifyPipelineRequest{Source: q.Source, Sink: q.Sink, Tables: q.Tables}, l,
+		comparisonOut{to: out}, r)
 	if err := v.run(ctx); err != nil {
 		return err
 	}
@@ -228,7 +233,7 @@ func placesOf(found map[string]int64, keys []string) []int64 {
 func (r *repair) caughtUp(ctx context.Context, sink, topic string) ([]int64, error) {
 	var wanted map[int32]int64
 	for deadline := time.Now().Add(r.patience); ; {
-		answer, err := r.service.sink.GetSink(ctx, &sinkv1.GetSinkRequest{Connector: sink})
+		answer, err := r.progress.GetSink(ctx, &sinkv1.GetSinkRequest{Connector: sink})
 		if err != nil {
 			return nil, err
 		}

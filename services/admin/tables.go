@@ -63,7 +63,7 @@ func (r *remoteTables) ask(request *tablev1.ReadTablesRequest) (*tablev1.ReadTab
 // remoteTable is one side of a comparison. Its worker stops answering when the stream's context
 // ends.
 type remoteTable struct {
-	*remoteTables
+	of        *remoteTables
 	selection *tablev1.Selection
 }
 
@@ -81,7 +81,7 @@ func selected(columns []digest.Column) []*tablev1.SelectedColumn {
 }
 
 func (t remoteTable) Extent(context.Context) (digest.Extent, error) {
-	response, err := t.ask(
+	response, err := t.of.ask(
 		&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Extent{
 			Extent: &tablev1.Extent{Selection: t.selection}}})
 	e := response.GetExtent()
@@ -90,7 +90,7 @@ func (t remoteTable) Extent(context.Context) (digest.Extent, error) {
 }
 
 func (t remoteTable) Digests(_ context.Context, span digest.Span) ([]digest.Digest, error) {
-	response, err := t.ask(
+	response, err := t.of.ask(
 		&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Digests{
 			Digests: &tablev1.Digests{Selection: t.selection, Span: spanOf(span)}}})
 	var digests []digest.Digest
@@ -109,7 +109,7 @@ func (t remoteTable) RowsAt(_ context.Context, places []int64) ([]digest.Row, er
 }
 
 func (t remoteTable) rows(q *tablev1.Rows) ([]digest.Row, error) {
-	response, err := t.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Rows{Rows: q}})
+	response, err := t.of.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Rows{Rows: q}})
 	var rows []digest.Row
 	for _, r := range response.GetRows().GetRows() {
 		rows = append(rows, digest.Row{Place: r.Place, Key: r.Key, A: r.A, B: r.B})
@@ -119,7 +119,7 @@ func (t remoteTable) rows(q *tablev1.Rows) ([]digest.Row, error) {
 
 // Versions asks for the versions of the present rows of some keys.
 func (t remoteTable) Versions(keys []string, places []int64) (map[string]int64, error) {
-	response, err := t.ask(
+	response, err := t.of.ask(
 		&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Versions{
 			Versions: &tablev1.Versions{Selection: t.selection, Places: places, Keys: keys}}})
 	versions := map[string]int64{}
@@ -136,7 +136,7 @@ func (t remoteTable) Remove(keys []string, places []int64, versions map[string]i
 	for _, key := range keys {
 		q.Versions = append(q.Versions, &tablev1.KeyVersion{Key: key, Version: versions[key]})
 	}
-	response, err := t.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Remove{Remove: q}})
+	response, err := t.of.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Remove{Remove: q}})
 	return response.GetRemove().GetRemoved(), err
 }
 

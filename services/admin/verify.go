@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -31,17 +32,15 @@ const (
 	settleInterval = 2 * time.Second
 )
 
+// verification is a comparison of a source's tables with their copies under way.
 type verification struct {
-	*service
-	q        *adminv1.VerifyPipelineRequest
-	out      grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]
-	patience time.Duration
-	most     int
-	// note is called with each difference, and after once for each table that was compared; both may
-	// be nil.
-	note  func(digest.Difference)
-	after func(ctx context.Context, outcome *adminv1.TableVerification, from *tablev1.Table, source, target digest.Table,
-		to *tablev1.Table) error
+	// connectors are those of all fleets; the tables are read by workers of sources and sinks.
+	connectors     *router
+	sources, sinks *fleet
+	q              *adminv1.VerifyPipelineRequest
+	limits         limits
+	out            grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]
+	follower       follower // nil where nobody does more than compare
 	// compared counts all pairs of tables, different those that differ, failed those that could not be
 	// compared.
 	compared, different, failed int
@@ -51,38 +50,58 @@ type verification struct {
 	repeatedInTables int
 }
 
+// follower does more about differences than telling them.
+type follower interface {
+	// note is told each difference of the table that is being compared.
+	note(digest.Difference)
+	// table is told that a table was compared with its copy. Its error fails the comparison.
+	table(ctx context.Context, outcome *adminv1.TableVerification, from *tablev1.Table, source, target digest.Table,
+		to *tablev1.Table) error
+}
+
+// limits are how long a comparison waits for rows to become equal, and how many differences it names.
+type limits struct {
+	patience    time.Duration
+	differences int
+}
+
 // VerifyPipeline compares every captured table with its copy in every sink that reads it, one after the other.
 func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest,
 	out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) error {
-	v, err := s.verification(q, out)
+	l, err := limitsOf(q.Patience, q.MaxDifferences)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(out.Context())
 	defer cancel() // ends the connections to source and sinks
-	return v.run(ctx)
+	return s.verification(q, l, out, nil).run(ctx)
 }
 
-// verification checks the request.
-func (s *service) verification(q *adminv1.VerifyPipelineRequest,
-	out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) (*verification, error) {
-	v := &verification{service: s, q: q, out: out, patience: defaultPatience,
-		most: cmp.Or(int(q.MaxDifferences), defaultDifferences)}
-	if q.Patience != nil {
-		v.patience = q.Patience.AsDuration()
+// limitsOf checks the limits that are asked for; those that are not have defaults.
+func limitsOf(patience *durationpb.Duration, differences int32) (limits, error) {
+	l := limits{patience: defaultPatience, differences: cmp.Or(int(differences), defaultDifferences)}
+	if patience != nil {
+		l.patience = patience.AsDuration()
 	}
-	if v.patience < 0 || v.patience > maxPatience || q.Patience.CheckValid() != nil && q.Patience != nil {
-		return nil, rpc.InvalidField("patience", fmt.Sprintf("patience must be from 0 to %v", maxPatience))
+	if l.patience < 0 || l.patience > maxPatience || patience != nil && patience.CheckValid() != nil {
+		return l, rpc.InvalidField("patience", fmt.Sprintf("patience must be from 0 to %v", maxPatience))
 	}
-	if v.most < 1 || v.most > maxDifferences {
-		return nil, rpc.InvalidField("max_differences", fmt.Sprintf("max_differences must be from 1 to %d", maxDifferences))
+	if l.differences < 1 || l.differences > maxDifferences {
+		return l, rpc.InvalidField("max_differences", fmt.Sprintf("max_differences must be from 1 to %d", maxDifferences))
 	}
-	return v, nil
+	return l, nil
+}
+
+// verification makes a comparison that has not begun.
+func (s *service) verification(q *adminv1.VerifyPipelineRequest, l limits,
+	out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse], f follower) *verification {
+	return &verification{connectors: s.router, sources: s.capture.fleet, sinks: s.sink.fleet, q: q, limits: l, out: out,
+		follower: f}
 }
 
 func (v *verification) run(ctx context.Context) error {
-	s, q := v.service, v.q
-	all, err := s.router.ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+	q := v.q
+	all, err := v.connectors.ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
 	if err != nil {
 		return err
 	}
@@ -90,11 +109,11 @@ func (v *verification) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	source, err := openTables(ctx, s.capture.fleet, q.Source, nil)
+	source, err := openTables(ctx, v.sources, q.Source, nil)
 	if err != nil {
 		return err
 	}
-	topics, err := s.router.GetConnectorTopics(ctx, &connectorv1.GetConnectorTopicsRequest{Name: q.Source})
+	topics, err := v.connectors.GetConnectorTopics(ctx, &connectorv1.GetConnectorTopicsRequest{Name: q.Source})
 	if err != nil {
 		return err
 	}
@@ -176,7 +195,7 @@ func choose(tables []*tablev1.Table, q *adminv1.VerifyPipelineRequest) ([]*table
 
 // sink compares the tables with their copies in one sink.
 func (v *verification) sink(ctx context.Context, sink string, source *remoteTables, tables []*tablev1.Table) error {
-	target, err := openTables(ctx, v.service.sink.fleet, sink, tables)
+	target, err := openTables(ctx, v.sinks, sink, tables)
 	if err != nil {
 		return err
 	}
@@ -231,7 +250,7 @@ func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerifica
 	}
 	original, copied := source.table(from.Name, s), target.table(to.Name, t)
 	r, err := digest.Compare(ctx, original, copied, digest.Options{
-		Patience: v.patience, Interval: settleInterval, MaxDifferences: v.most,
+		Patience: v.limits.patience, Interval: settleInterval, MaxDifferences: v.limits.differences,
 		Progress: func(p digest.Progress) error {
 			return v.out.Send(
 				&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Progress{Progress: &adminv1.VerifyProgress{
@@ -239,8 +258,8 @@ func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerifica
 					Differences: int32(p.Differences)}}})
 		},
 		Found: func(d digest.Difference) error {
-			if v.note != nil {
-				v.note(d)
+			if v.follower != nil {
+				v.follower.note(d)
 			}
 			return v.out.Send(
 				&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Difference{
@@ -254,8 +273,8 @@ func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerifica
 	outcome.Equal, outcome.Differences, outcome.Truncated, outcome.Unsettled = r.Equal(), int32(r.Differences),
 		r.Truncated, int32(r.Unsettled)
 	outcome.SourceExtent, outcome.TargetExtent = extentOf(r.Source), extentOf(r.Target)
-	if v.after != nil {
-		return v.after(ctx, outcome, from, original, copied, to)
+	if v.follower != nil {
+		return v.follower.table(ctx, outcome, from, original, copied, to)
 	}
 	return nil
 }

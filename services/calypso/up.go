@@ -212,14 +212,14 @@ func (sys *system) worker(port, metrics int, tel *telemetry.Telemetry) fleet.Con
 func (sys *system) startCapture(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	return sys.service(ctx, "capture", s.CapturePort, func(ctx context.Context, tel *telemetry.Telemetry) error {
-		return capture.Run(ctx, capture.Config{Config: sys.worker(s.CapturePort, s.CaptureHTTP, tel), Delivery: s.delivery()})
+		return capture.Run(ctx, capture.Config{Fleet: sys.worker(s.CapturePort, s.CaptureHTTP, tel), Delivery: s.delivery()})
 	})
 }
 
 func (sys *system) startSink(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	return sys.service(ctx, "sink", s.SinkGRPCPort, func(ctx context.Context, tel *telemetry.Telemetry) error {
-		return sink.Run(ctx, sink.Config{Config: sys.worker(s.SinkGRPCPort, s.SinkHTTP, tel), CAFile: sys.target.caFile,
+		return sink.Run(ctx, sink.Config{Fleet: sys.worker(s.SinkGRPCPort, s.SinkHTTP, tel), CAFile: sys.target.caFile,
 			TrustedHosts: sys.target.trusted})
 	})
 }

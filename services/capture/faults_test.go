@@ -411,7 +411,7 @@ func TestAWorkerThatWasFrozenIsFencedWhenItThaws(t *testing.T) {
 	s.awaitSlot(t)
 	ledger(t, s, 1, 3)
 	await(t, s.db+".public.ledger", 3*ledgerEvents)
-	if err := frozen.Freeze(); err != nil {
+	if err := frozen.Process.Freeze(); err != nil {
 		t.Fatal(err)
 	}
 	ledger(t, s, 4, 3)
@@ -419,7 +419,7 @@ func TestAWorkerThatWasFrozenIsFencedWhenItThaws(t *testing.T) {
 	s.exec(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '"+s.db+"' AND active")
 	start(t, config)
 	await(t, s.db+".public.ledger", 6*ledgerEvents)
-	if err := frozen.Thaw(); err != nil {
+	if err := frozen.Process.Thaw(); err != nil {
 		t.Fatal(err)
 	}
 	ledger(t, s, 7, 3)

@@ -104,7 +104,7 @@ func hotReader(t testing.TB) (*buffer.Buffer, func(data []byte)) {
 // empty forgets the records of the open batch.
 func empty(s *buffer.Buffer) {
 	b := s.Fill()
-	b.Batch.Reset()
+	b.Events.Reset()
 	s.Unlock()
 }
 

@@ -15,7 +15,7 @@ import (
 
 // Config is what a capture worker runs with.
 type Config struct {
-	fleet.Config
+	Fleet fleet.Config
 	// Delivery is ExactlyOnce by default.
 	Delivery Delivery
 }
@@ -23,18 +23,18 @@ type Config struct {
 // Run runs a worker of the capture fleet until ctx ends; then it stops its tasks, lets them finish
 // what is being delivered, and returns nil. It waits for the broker as long as that takes.
 func Run(ctx context.Context, cfg Config) error {
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.Fleet.Validate(); err != nil {
 		return err
 	}
 	const scope = "github.com/calypso-cdc/calypso/services/capture"
-	meter := cfg.Telemetry.Meters.Meter(scope)
+	meter := cfg.Fleet.Telemetry.Meters.Meter(scope)
 	registry := NewRegistry()
 	plugins, err := Plugins(Options{Registry: registry, Delivery: cfg.Delivery, Meter: meter,
-		Tracer: cfg.Telemetry.Tracers.Tracer(scope)})
+		Tracer: cfg.Fleet.Telemetry.Tracers.Tracer(scope)})
 	if err != nil {
 		return err
 	}
-	worker, err := cfg.NewWorker("capture", meter, plugins...)
+	worker, err := cfg.Fleet.NewWorker("capture", meter, plugins...)
 	if err != nil {
 		return err
 	}
@@ -43,12 +43,12 @@ func Run(ctx context.Context, cfg Config) error {
 	defer watcher.Wait()
 	defer stop()
 	watcher.Go("watch of all idle captures", func() {
-		idle.Watch{Registry: registry.captures, Fleet: worker, Logger: cfg.Telemetry.Logger}.Run(watching)
+		idle.Watch{Registry: registry.captures, Fleet: worker, Logger: cfg.Fleet.Telemetry.Logger}.Run(watching)
 	}, func(err error) {
-		cfg.Telemetry.Logger.Error("the slots of captures that do not run are no longer watched; restart the worker",
+		cfg.Fleet.Telemetry.Logger.Error("the slots of captures that do not run are no longer watched; restart the worker",
 			"err", err)
 	})
-	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
+	return cfg.Fleet.Serve(ctx, worker, func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, NewService(registry, worker))
 		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker,
 			map[string]digestapi.Open{Class: digests.Open}))

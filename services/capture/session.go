@@ -288,12 +288,12 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 		return err
 	}
 	last, events := new(buffer.Batch), &s.task.events
-	err = s.notifier().Initial(debezium.NewNotificationEncoder(events), &last.Batch, notify.Completed)
+	err = s.notifier().Initial(debezium.NewNotificationEncoder(events), &last.Events, notify.Completed)
 	if err != nil {
 		return err
 	}
 	if s.task.spec.Heartbeat.Interval > 0 {
-		if err := debezium.NewHeartbeatEncoder(events).Append(&last.Batch, time.Now().UnixNano()); err != nil {
+		if err := debezium.NewHeartbeatEncoder(events).Append(&last.Events, time.Now().UnixNano()); err != nil {
 			return fmt.Errorf("write the heartbeat that ends a snapshot: %w", err)
 		}
 	}

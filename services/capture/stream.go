@@ -117,7 +117,7 @@ func counters(conn *pgrepl.Stream, batches *buffer.Buffer) func() status.Counter
 func (s *session) tellSkipped(batches *buffer.Buffer) error {
 	b := batches.Fill()
 	defer batches.Unlock()
-	return s.notifier().Initial(debezium.NewNotificationEncoder(&s.task.events), &b.Batch, notify.Skipped)
+	return s.notifier().Initial(debezium.NewNotificationEncoder(&s.task.events), &b.Events, notify.Skipped)
 }
 
 // deliverBuffered writes batches as the buffer hands them over, and confirms what is durable.

@@ -19,16 +19,16 @@ func (w writing) Delivered(t *buffer.Summary) {
 	s := w.s
 	var tables []status.Table
 	for _, v := range t.Versions {
-		tables = append(tables, s.describe(v.Relation, v.Number))
+		tables = append(tables, s.describe(v.Relation, v.Version.Number))
 	}
 	s.task.status.Observe(&status.Delivered{Summary: t, Tables: tables, At: time.Now(),
 		ExactlyOnce: s.producer.Transactional()})
 	for _, v := range t.Versions {
-		s.task.env.Logger.Info("a table has a new version", "table", v.Table, "version", v.Number, "lsn", v.From.LSN.String(),
-			"changes", v.Summary())
-		if v.Number > 1 {
-			s.task.env.Happened("SchemaChanged", fmt.Sprintf("table %s is version %d from LSN %s on, %s", v.Table, v.Number,
-				v.From.LSN, v.Summary()))
+		s.task.env.Logger.Info("a table has a new version", "table", v.Version.Table, "version", v.Version.Number,
+			"lsn", v.Version.From.LSN.String(), "changes", v.Version.Summary())
+		if v.Version.Number > 1 {
+			s.task.env.Happened("SchemaChanged", fmt.Sprintf("table %s is version %d from LSN %s on, %s", v.Version.Table,
+				v.Version.Number, v.Version.From.LSN, v.Version.Summary()))
 		}
 	}
 	for _, c := range t.Awaited {

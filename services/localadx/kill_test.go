@@ -163,7 +163,7 @@ func TestKillingTheServerLosesAndRepeatsNoAcknowledgedRow(t *testing.T) {
 		producers.Go(func() { produce(l, 7, stream) })
 		producers.Go(func() { produce(l, 50, byQueue) })
 		time.Sleep(time.Duration(400+150*round) * time.Millisecond)
-		c.process.Kill()
+		c.process.Process.Kill()
 		producers.Wait()
 	}
 

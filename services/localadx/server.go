@@ -167,17 +167,18 @@ func (s *Server) wire(signer *azstorage.Signer) error {
 		rotates.Every = s.config.StorageLife
 	}
 	runner := &query.Runner{Store: s.store}
+	journal, uploads := &command.Journal{}, &resources{signer: signer, like: s.config.Like, rotates: rotates}
 	s.commands = command.New(command.Config{
-		Store: s.store, Query: runner, Loader: loader, Opener: opener,
-		Resources: &resources{signer: signer, like: s.config.Like, rotates: rotates}, Journal: &command.Journal{},
+		Store: s.store, Query: runner, Loader: loader, Opener: opener, Resources: uploads, Journal: journal,
 		Like: s.config.Like, Roles: s.config.Roles, Emulator: s.config.Emulator,
 		Version: version(), Started: time.Now(), Address: s.http.Addr().String(),
 	})
-	kusto := &rest.Handler{Config: rest.Config{
-		Store: s.store, Commands: s.commands, Query: runner, Loader: loader, Opener: opener, Ingestor: s.ingestor,
+	kusto := rest.New(rest.Config{
+		Store: s.store, Commands: s.commands, Journal: journal, Resources: uploads,
+		Query: runner, Loader: loader, Opener: opener, Ingestor: s.ingestor,
 		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config),
 		Token: s.config.Token, Roles: s.config.Roles, Emulator: s.config.Emulator, Log: log,
-	}}
+	})
 	storage := &azstorage.Handler{StatusOperations: s.config.StatusOperations, Rotates: rotates, Signer: signer,
 		Blobs: s.blobs, Queues: s.ingestor, Entities: s.store.Entities(), Log: log}
 	handler := patient(route(kusto, storage, web.Handler(pageLanguage{s.commands, runner})), bodyPatience)

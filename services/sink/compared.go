@@ -324,8 +324,8 @@ func (r *tableReader) Table(name string, selection digest.Selection) (digest.Tab
 
 // changedTable is a table of changes, whose present rows are compared.
 type changedTable struct {
-	*adxdigest.Table
-	*adxdigest.Changes
+	digest.Table
+	digest.Remover
 }
 
 func (r *tableReader) Close() { _ = r.client.Close() }

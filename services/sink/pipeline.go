@@ -16,6 +16,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
 	"github.com/calypso-cdc/calypso/services/sink/internal/membership"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 	"github.com/calypso-cdc/calypso/services/sink/internal/topics"
 )
@@ -42,7 +43,7 @@ func open(ctx context.Context, cancel context.CancelCauseFunc, t *task) (_ *pipe
 		Ctx: ctx, Env: t.env, Spec: t.spec, Client: p.client, Retry: waits, Status: t.status, Memory: t.memory,
 		Meters: t.o.meters, Beside: p.goBeside,
 	})
-	if err := waits.Do(ctx, func(ctx context.Context) error { return probe(ctx, tables) }); err != nil {
+	if err := waits.Do(ctx, func(ctx context.Context) error { return probe(ctx, t.spec, tables) }); err != nil {
 		return nil, errors.Join(err, p.client.Close())
 	}
 	reporter, err := deadletter.OpenReporter(ctx, t.env, t.spec, waits, t.status, t.o.meters)
@@ -51,7 +52,7 @@ func open(ctx context.Context, cancel context.CancelCauseFunc, t *task) (_ *pipe
 	}
 	read := new(topics.Registry)
 	p.member = membership.Task{
-		Task: batcher.Task{
+		Batches: batcher.Task{
 			Env: t.env, Spec: t.spec, Retry: waits, Tables: tables, Reporter: reporter, Status: t.status,
 			Ingest: &ingest.Ingester{
 				Env: t.env, Spec: t.spec, Client: p.client, Retry: waits, Memory: t.memory, Meters: t.o.meters,
@@ -64,8 +65,8 @@ func open(ctx context.Context, cancel context.CancelCauseFunc, t *task) (_ *pipe
 }
 
 // probe finds out how the cluster takes rows, and looks at the tables if that is asked for.
-func probe(ctx context.Context, tables *target.Tables) error {
-	if tables.Spec.Validate {
+func probe(ctx context.Context, s *spec.Spec, tables *target.Tables) error {
+	if s.Validate {
 		if err := tables.Check(ctx); err != nil {
 			return err
 		}
@@ -82,14 +83,14 @@ func (p *pipeline) goBeside(name string, work func()) { p.beside.Go(name, work, 
 // is given each membership of the group.
 func (p *pipeline) run(asked context.Context, joined func(*membership.Membership)) (err error) {
 	defer func() { err = errors.Join(err, p.client.Close()) }()
-	defer p.member.Reporter.Close()
+	defer p.member.Batches.Reporter.Close()
 	defer func() { p.cancel(nil); p.beside.Wait(); p.watching.Wait() }()
-	spec := p.member.Spec
-	if p.member.Reporter.HasTopic() && p.member.Env.Task == 0 {
-		p.watching.Go("count of dead letters", func() { p.member.Reporter.CountLetters(p.ctx) }, p.fail)
+	spec := p.member.Batches.Spec
+	if p.member.Batches.Reporter.HasTopic() && p.member.Batches.Env.Task == 0 {
+		p.watching.Go("count of dead letters", func() { p.member.Batches.Reporter.CountLetters(p.ctx) }, p.fail)
 	}
 	if spec.Exact {
-		p.watching.Go("look for doubled batches", func() { p.member.Tables.ResolveDoubts(p.ctx) }, p.fail)
+		p.watching.Go("look for doubled batches", func() { p.member.Batches.Tables.ResolveDoubts(p.ctx) }, p.fail)
 	}
 	for first := true; p.ctx.Err() == nil; first = false {
 		m, err := membership.Join(p.ctx, p.member)
@@ -97,7 +98,7 @@ func (p *pipeline) run(asked context.Context, joined func(*membership.Membership
 			return err
 		}
 		joined(m)
-		if first && p.member.Env.Task == 0 {
+		if first && p.member.Batches.Env.Task == 0 {
 			p.goBeside("count of partitions", func() { p.warnOfStatuses(m.Client) })
 		}
 		contain.Run("poll of records", fetch.New(p.ctx, p.member, m).Run, p.fail)
@@ -114,10 +115,10 @@ func (p *pipeline) run(asked context.Context, joined func(*membership.Membership
 func (p *pipeline) warnOfStatuses(client *kgo.Client) {
 	ctx, cancel := context.WithTimeout(p.ctx, 15*time.Second)
 	defer cancel()
-	spec := p.member.Spec
+	spec := p.member.Batches.Spec
 	topics, err := kadm.NewClient(client).ListTopics(ctx, spec.Topics...) // all topics where a pattern says which
 	if err != nil {
-		p.member.Env.Logger.Debug("partitions could not be counted", "err", err)
+		p.member.Batches.Env.Logger.Debug("partitions could not be counted", "err", err)
 		return
 	}
 	partitions := 0
@@ -127,6 +128,6 @@ func (p *pipeline) warnOfStatuses(client *kgo.Client) {
 		}
 	}
 	if w := spec.WarnOfStatuses(partitions); w != "" {
-		p.member.Env.Logger.Warn(w)
+		p.member.Batches.Env.Logger.Warn(w)
 	}
 }

@@ -23,7 +23,7 @@ import (
 // Config is what a sink worker runs with. Its group is the fleet's: connectors have groups of their
 // own, connect-<name>.
 type Config struct {
-	fleet.Config
+	Fleet fleet.Config
 	// CAFile is a PEM file of authorities to trust for clusters whose connector names none; TrustedHosts are hosts that
 	// connectors may send to besides Azure's and this machine.
 	CAFile       string
@@ -35,13 +35,13 @@ type Config struct {
 // Run runs a worker of the sink fleet until ctx ends; then it stops its tasks, commits what is in
 // the tables and returns nil. It waits for the broker as long as that takes.
 func Run(ctx context.Context, cfg Config) error {
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.Fleet.Validate(); err != nil {
 		return err
 	}
 	const scope = "github.com/calypso-cdc/calypso/services/sink"
-	meter := cfg.Telemetry.Meters.Meter(scope)
+	meter := cfg.Fleet.Telemetry.Meters.Meter(scope)
 	options := Options{
-		Registry: status.NewRegistry(), Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile,
+		Registry: status.NewRegistry(), Meter: meter, Tracer: cfg.Fleet.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile,
 		TrustedHosts: cfg.TrustedHosts, Limited: cfg.Limited,
 		Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable)),
 	}
@@ -52,7 +52,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	worker, err := cfg.NewWorker("sink", meter, plugin)
+	worker, err := cfg.Fleet.NewWorker("sink", meter, plugin)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func Run(ctx context.Context, cfg Config) error {
 	open := func(ctx context.Context, values catalogue.Values, sources []digest.Description) (digest.Reader, error) {
 		return openTables(ctx, values, sources, options)
 	}
-	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
+	return cfg.Fleet.Serve(ctx, worker, func(server *rpc.Server) {
 		sinkv1.RegisterSinkServiceServer(server, sinks)
 		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker, map[string]digestapi.Open{Class: open}))
 	})
@@ -74,6 +74,6 @@ func newService(o Options, fleet api.Fleet) (*api.Service, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	return api.New(api.Worker{Registry: o.Registry, Defaults: o.defaults(), Tools: deadletter.Tools{
+	return api.New(api.Worker{Registry: o.Registry, Defaults: o.defaults(), DeadLetters: deadletter.Tools{
 		Memory: &o.Registry.Memory, Meters: o.meters, Tracer: o.Tracer, Failpoints: o.Failpoints}}, fleet), nil
 }

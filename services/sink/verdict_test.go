@@ -129,7 +129,7 @@ func TestARecordThatFitsNoMoreWhenItsBatchIsReadAgainIsSetAside(t *testing.T) {
 			if _, err := servers.adx.client.Manage(t.Context(), "shop", ".alter column "+table+".city type=int"); err != nil {
 				t.Error(err)
 			}
-			to, err := r.pipeline.Load().member.Tables.Of(t.Context(), s.topic)
+			to, err := r.pipeline.Load().member.Batches.Tables.Of(t.Context(), s.topic)
 			if err == nil {
 				err = to.Look(t.Context())
 			}

@@ -54,7 +54,7 @@ func TestAClusterThatAnswersAnybodyIsNotCalledAwayByWhoWillAskItLater(t *testing
 	defer cancel()
 	tried, ended := false, make(chan error, 1)
 	go func() {
-		ended <- task.member.Retry.Do(ctx, func(ctx context.Context) error {
+		ended <- task.member.Batches.Retry.Do(ctx, func(ctx context.Context) error {
 			if !tried {
 				tried = true
 				return away
@@ -70,7 +70,7 @@ func TestAClusterThatAnswersAnybodyIsNotCalledAwayByWhoWillAskItLater(t *testing
 		return nil
 	})
 	servers.adx.inject(t, nil)
-	if err := task.member.Retry.Do(ctx, ask); err != nil {
+	if err := task.member.Batches.Retry.Do(ctx, ask); err != nil {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, time.Minute, "nothing is tried again", func(ctx context.Context) error {

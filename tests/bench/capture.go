@@ -99,7 +99,7 @@ type format struct {
 
 // session is the servers that everything is measured on, and what was measured.
 type session struct {
-	*captureBench
+	bench *captureBench
 	stack *stack.Stack
 	conn  *pgx.Conn
 	admin *kadm.Client
@@ -149,14 +149,14 @@ func (s *session) report() report {
 	r.Notes = []string{
 		"Table retail.orders_info, five columns; exactly once into Kafka; one partition; capture, PostgreSQL, Kafka and the measuring program share the machine.",
 		fmt.Sprintf(
-			"Snapshot: %d rows, from the first record in the topic to the last; best of %d, after one that warms the broker's JVM.", s.snapshotRows, s.snapshotRuns),
+			"Snapshot: %d rows, from the first record in the topic to the last; best of %d, after one that warms the broker's JVM.", s.bench.snapshotRows, s.bench.snapshotRuns),
 		fmt.Sprintf(
-			"Streaming: connector stopped, %d rows written in transactions of 1000, connector resumed; from the first new record to the last; median of %d.", s.drainRows, s.drainRuns),
+			"Streaming: connector stopped, %d rows written in transactions of 1000, connector resumed; from the first new record to the last; median of %d.", s.bench.drainRows, s.bench.drainRuns),
 		"Ceiling: pg_recvlogical with pgoutput, writing to /dev/null, over the same WAL from a slot of its own; median.",
 		fmt.Sprintf(
-			"Latency: %d rows at 100 a second, from the return of COMMIT to the record in a consumer; at half of the rate at which rows pass while a writer on the same machine commits as fast as it can, of the last row of each transaction of 1000.", s.latency),
+			"Latency: %d rows at 100 a second, from the return of COMMIT to the record in a consumer; at half of the rate at which rows pass while a writer on the same machine commits as fast as it can, of the last row of each transaction of 1000.", s.bench.latency),
 		fmt.Sprintf(
-			"Large transaction: %d rows of one INSERT, sent after its commit (protocol 1) and while it runs (protocol 2, spilled to disk beyond streaming.memory.bytes).", s.txRows),
+			"Large transaction: %d rows of one INSERT, sent after its commit (protocol 1) and while it runs (protocol 2, spilled to disk beyond streaming.memory.bytes).", s.bench.txRows),
 		"Peak RSS: the largest resident set of the capture process during the phase.",
 		"Start: until the slot is read.",
 	}
@@ -169,7 +169,7 @@ func (s *session) report() report {
 }
 
 func (b *captureBench) open(ctx context.Context) (_ *session, err error) {
-	s := &session{captureBench: b,
+	s := &session{bench: b,
 		rates: table{Heading: "Rows a second", Columns: []string{"events", "snapshot rows/s", "streaming rows/s",
 			"pg_recvlogical rows/s",
 			"streaming of ceiling", "CPU s per million rows, snapshot", "streaming"}},
@@ -211,14 +211,14 @@ func (s *session) prepare(ctx context.Context) error {
 		"; create publication ceiling for table retail.orders_info").ReadAll(); err != nil {
 		return fmt.Errorf("make the table: %w", err)
 	}
-	s.say("writing %d rows", s.snapshotRows)
-	if _, err := s.conn.Exec(ctx, fmt.Sprintf(insertRows, s.snapshotRows)); err != nil {
+	s.say("writing %d rows", s.bench.snapshotRows)
+	if _, err := s.conn.Exec(ctx, fmt.Sprintf(insertRows, s.bench.snapshotRows)); err != nil {
 		return err
 	}
 	if _, err := s.conn.Exec(ctx, "vacuum analyze retail.orders_info"); err != nil {
 		return err
 	}
-	if !s.measures("snapshot") {
+	if !s.bench.measures("snapshot") {
 		return nil
 	}
 	_, err := s.snapshot(ctx, s.connector("warm", formats[0]))
@@ -229,8 +229,8 @@ func (s *session) prepare(ctx context.Context) error {
 func (s *session) format(ctx context.Context, f format) error {
 	c := s.connector(f.name, f)
 	var rates, streamed rates
-	if s.measures("snapshot") {
-		for i := range s.snapshotRuns {
+	if s.bench.measures("snapshot") {
+		for i := range s.bench.snapshotRuns {
 			got, err := s.snapshot(ctx, s.connector(fmt.Sprintf("%s-snapshot-%d", f.name, i), f))
 			if err != nil {
 				return fmt.Errorf("snapshot: %w", err)
@@ -241,25 +241,25 @@ func (s *session) format(ctx context.Context, f format) error {
 		}
 		s.memory.add(f.title+", snapshot", thousands(rates.rows), megabytes(rates.peak))
 	}
-	if s.measures("streaming") || s.measures("latency") || s.measures("half") {
+	if s.bench.measures("streaming") || s.bench.measures("latency") || s.bench.measures("half") {
 		c.config["snapshot.mode"] = "no_data"
 		if err := s.create(ctx, c); err != nil {
 			return err
 		}
 	}
-	if s.measures("latency") {
+	if s.bench.measures("latency") {
 		if err := s.latencyAtRest(ctx, c, f); err != nil {
 			return fmt.Errorf("latency: %w", err)
 		}
 	}
-	if s.measures("streaming") {
+	if s.bench.measures("streaming") {
 		var err error
 		if streamed, err = s.drains(ctx, c); err != nil {
 			return fmt.Errorf("streaming: %w", err)
 		}
 		s.memory.add(f.title+", streaming", thousands(streamed.rows), megabytes(streamed.peak))
 	}
-	if s.measures("half") && f.name == "plain" {
+	if s.bench.measures("half") && f.name == "plain" {
 		if err := s.latencyAtHalf(ctx, c, f); err != nil {
 			return fmt.Errorf("latency at half of the rate: %w", err)
 		}
@@ -280,7 +280,7 @@ type rates struct {
 }
 
 func (s *session) say(format string, args ...any) {
-	if s.verbose {
+	if s.bench.verbose {
 		fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
 	}
 }
@@ -334,14 +334,14 @@ func (s *session) snapshot(ctx context.Context, c connector) (rates, error) {
 func (s *session) drains(ctx context.Context, c connector) (r rates, err error) {
 	top := ceiling{pg: s.stack.Postgres, publication: "ceiling"}
 	var capture, most, cpu []float64
-	for range s.drainRuns {
+	for range s.bench.drainRuns {
 		if err := s.stop(ctx, c); err != nil {
 			return r, err
 		}
 		if err := top.slot(ctx, s.conn, "ceiling"); err != nil {
 			return r, err
 		}
-		for range s.drainRows / 1000 {
+		for range s.bench.drainRows / 1000 {
 			if _, err := s.conn.Exec(ctx, fmt.Sprintf(insertRows, 1000)); err != nil {
 				return r, err
 			}
@@ -350,8 +350,8 @@ func (s *session) drains(ctx context.Context, c connector) (r rates, err error) 
 		if err != nil {
 			return r, err
 		}
-		most = append(most, perSecond(s.drainRows, took))
-		got, err := s.resume(ctx, c, s.drainRows)
+		most = append(most, perSecond(s.bench.drainRows, took))
+		got, err := s.resume(ctx, c, s.bench.drainRows)
 		if err != nil {
 			return r, err
 		}
@@ -377,17 +377,17 @@ func (s *session) transaction(ctx context.Context) error {
 		}
 		read = append(read, c)
 	}
-	s.say("writing one transaction of %d rows", s.txRows)
-	if _, err := s.conn.Exec(ctx, fmt.Sprintf(insertRows, s.txRows)); err != nil {
+	s.say("writing one transaction of %d rows", s.bench.txRows)
+	if _, err := s.conn.Exec(ctx, fmt.Sprintf(insertRows, s.bench.txRows)); err != nil {
 		return err
 	}
 	for i, c := range read {
-		r, err := s.resume(ctx, c, s.txRows)
+		r, err := s.resume(ctx, c, s.bench.txRows)
 		if err != nil {
 			return err
 		}
 		s.say("%s: %.0f rows/s, peak %s", c.name, r.rows, megabytes(r.peak))
-		s.memory.add(fmt.Sprintf("one transaction of %d rows, %s", s.txRows,
+		s.memory.add(fmt.Sprintf("one transaction of %d rows, %s", s.bench.txRows,
 			[]string{"sent after its commit", "sent while it runs"}[i]), thousands(r.rows), megabytes(r.peak))
 		if err := s.drop(ctx, c); err != nil {
 			return err
@@ -398,10 +398,10 @@ func (s *session) transaction(ctx context.Context) error {
 
 // startManyTables measures how long a connector takes to stream that captures many tables.
 func (s *session) startManyTables(ctx context.Context) error {
-	s.say("making %d tables", s.tables)
+	s.say("making %d tables", s.bench.tables)
 	if _, err := s.conn.Exec(ctx,
 		fmt.Sprintf(`do $$ begin execute 'create schema many'; for i in 1..%d loop execute format(
-		'create table many.t%%s (id int primary key, a int not null, b text, c varchar(20), d timestamptz)', i); end loop; end $$`, s.tables)); err != nil {
+		'create table many.t%%s (id int primary key, a int not null, b text, c varchar(20), d timestamptz)', i); end loop; end $$`, s.bench.tables)); err != nil {
 		return err
 	}
 	c := s.connector("many", formats[0])
@@ -410,7 +410,7 @@ func (s *session) startManyTables(ctx context.Context) error {
 	if err := s.create(ctx, c); err != nil {
 		return err
 	}
-	s.starts.add(fmt.Sprintf("connector with %d empty tables: created, snapshot, streaming", s.tables),
+	s.starts.add(fmt.Sprintf("connector with %d empty tables: created, snapshot, streaming", s.bench.tables),
 		fmt.Sprintf("%.2f s", time.Since(began).Seconds()))
 	capture := s.stack.Service("capture")
 	if err := capture.Stop(); err != nil {
@@ -426,7 +426,7 @@ func (s *session) startManyTables(ctx context.Context) error {
 	if err := s.active(ctx, c); err != nil {
 		return err
 	}
-	s.starts.add(fmt.Sprintf("capture process with the same connector, until it streams, %d tables", s.tables),
+	s.starts.add(fmt.Sprintf("capture process with the same connector, until it streams, %d tables", s.bench.tables),
 		fmt.Sprintf("%.2f s", time.Since(began).Seconds()))
 	return s.drop(ctx, c)
 }

@@ -33,7 +33,7 @@ func (s *session) connector(name string, f format) connector {
 	c.config["key.converter.schema.registry.url"] = s.registry.URL
 	c.config["value.converter.schema.registry.url"] = s.registry.URL
 	maps.Copy(c.config, f.config)
-	maps.Copy(c.config, s.set)
+	maps.Copy(c.config, s.bench.set)
 	return c
 }
 

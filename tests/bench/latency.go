@@ -39,7 +39,7 @@ func (s *session) latencyAtRest(ctx context.Context, c connector, f format) erro
 		if _, err := insertOrders(ctx, s.conn, 200, 100); err != nil {
 			return nil, err
 		}
-		return insertOrders(ctx, s.conn, s.latency, 100)
+		return insertOrders(ctx, s.conn, s.bench.latency, 100)
 	})
 	s.latencies.add(append([]string{f.title, "100 rows/s"}, cells...)...)
 	return err

@@ -75,7 +75,7 @@ func (b *sinkBench) run(ctx context.Context) (_ report, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	run := sinkMeasures{sinkBench: b, Stack: st, filled: map[string]bool{}}
+	run := sinkMeasures{bench: b, stack: st, filled: map[string]bool{}}
 	for _, part := range []func(context.Context) (table, error){run.throughput, run.kill, run.latency, run.queryable,
 		run.streaming} {
 		t, err := part(ctx)
@@ -91,13 +91,13 @@ func (b *sinkBench) run(ctx context.Context) (_ report, err error) {
 
 // sinkMeasures is one run of the benchmark over its servers.
 type sinkMeasures struct {
-	*sinkBench
-	*stack.Stack
+	bench *sinkBench
+	stack *stack.Stack
 	// filled are the topics that are written.
 	filled map[string]bool
 }
 
-func (b *sinkMeasures) wanted(name string) bool { return strings.Contains(name, b.only) }
+func (b *sinkMeasures) wanted(name string) bool { return strings.Contains(name, b.bench.only) }
 
 // throughput measures how fast a topic that is full already goes to the stand-in.
 func (b *sinkMeasures) throughput(ctx context.Context) (table, error) {
@@ -152,9 +152,9 @@ func (b *sinkMeasures) fill(ctx context.Context, topic string) error {
 		return nil
 	}
 	b.filled[topic] = true
-	name, n := topic+topicSuffix, b.rows(topic)
-	b.say("writing %d events to %s", n, name)
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Kafka.Bootstrap), kgo.DefaultProduceTopic(name),
+	name, n := topic+topicSuffix, b.bench.rows(topic)
+	b.bench.say("writing %d events to %s", n, name)
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.stack.Kafka.Bootstrap), kgo.DefaultProduceTopic(name),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(20_000))
 	if err != nil {
 		return fmt.Errorf("make a producer: %w", err)
@@ -192,15 +192,15 @@ func event(schema bool, id int64) (key, value []byte) {
 
 // sinkRun is a sink worker of its own with one connector, and the stand-in that it sends to, if it is not localadx.
 type sinkRun struct {
-	*stack.Fleet
-	adx  *target
-	name string
-	dir  string
+	fleet *stack.Fleet
+	adx   *target
+	name  string
+	dir   string
 }
 
 func (r *sinkRun) close() {
-	if r.Fleet != nil {
-		_ = r.Fleet.Close()
+	if r.fleet != nil {
+		_ = r.fleet.Close()
 	}
 	if r.adx != nil {
 		r.adx.close()
@@ -223,7 +223,7 @@ func (b *sinkMeasures) against(ctx context.Context, name string, delay time.Dura
 	if r.adx, err = startTarget(delay, ca); err != nil {
 		return nil, err
 	}
-	r.Fleet, err = b.Fleet(ctx, "sink", "KUSTO_CA_FILE="+ca)
+	r.fleet, err = b.stack.Fleet(ctx, "sink", "KUSTO_CA_FILE="+ca)
 	return r, err
 }
 
@@ -248,7 +248,7 @@ func (r *sinkRun) create(ctx context.Context, url, topic string, schemas bool, f
 			delete(config, k)
 		}
 	}
-	return r.Connect.Create(ctx, r.name, config, "")
+	return r.fleet.Connect.Create(ctx, r.name, config, "")
 }
 
 // slug makes a connector's name of a measurement's.
@@ -271,7 +271,7 @@ func (b *sinkMeasures) measure(ctx context.Context, m measurement) (_ []string, 
 		return nil, err
 	}
 	defer r.close()
-	adx, process := r.adx, r.Process()
+	adx, process := r.adx, r.fleet.Worker.Process()
 	if err := process.ResetPeakRSS(); err != nil {
 		return nil, err
 	}
@@ -287,7 +287,7 @@ func (b *sinkMeasures) measure(ctx context.Context, m measurement) (_ []string, 
 	if err := r.create(ctx, adx.url(), m.topic+topicSuffix, m.topic == "schema", m.flush, m.interval, more); err != nil {
 		return nil, err
 	}
-	want := int(b.rows(m.topic))
+	want := int(b.bench.rows(m.topic))
 	if err := until(ctx, time.Until(start.Add(m.limit)), func() bool { return adx.rows() >= want }); err != nil {
 		return nil, err
 	}
@@ -299,7 +299,7 @@ func (b *sinkMeasures) measure(ctx context.Context, m measurement) (_ []string, 
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Connect.Running(ctx, r.name); err != nil {
+	if err := r.fleet.Connect.Running(ctx, r.name); err != nil {
 		return nil, err
 	}
 	accepted := adx.acceptances()
@@ -321,7 +321,7 @@ func (b *sinkMeasures) measure(ctx context.Context, m measurement) (_ []string, 
 	if rows >= want {
 		lost = fmt.Sprint(want - distinct)
 	}
-	b.say("%s: %d rows, %.0f rows/s", m.name, rows, rate)
+	b.bench.say("%s: %d rows, %.0f rows/s", m.name, rows, rate)
 	return []string{m.name, fmt.Sprint(rows), thousands(rate), m.azure,
 		fmt.Sprintf("%.1f", (after-used).Seconds()/float64(rows)*1e6), m.azureCPU,
 		megabytes(peak), m.azureRSS, fmt.Sprint(len(accepted)), lost, fmt.Sprint(repeated)}, nil

@@ -27,16 +27,16 @@ func (b *sinkMeasures) kill(ctx context.Context) (table, error) {
 	if err := r.create(ctx, r.adx.url(), "schema"+topicSuffix, true, 4<<20, 5*time.Second, nil); err != nil {
 		return t, err
 	}
-	want := int(b.rows("schema"))
+	want := int(b.bench.rows("schema"))
 	if err := until(ctx, 3*time.Minute, func() bool { return r.adx.rows() >= want/2 }); err != nil {
 		return t, err
 	}
-	r.Kill()
+	r.fleet.Worker.Kill()
 	before := r.adx.acceptances()
 	if len(before) == 0 {
 		return t, fmt.Errorf("%s: no blob came in three minutes", name)
 	}
-	if err := r.Start(ctx); err != nil {
+	if err := r.fleet.Worker.Start(ctx); err != nil {
 		return t, err
 	}
 	if err := until(ctx, 3*time.Minute, func() bool { return r.adx.rows() >= want }); err != nil {
@@ -46,7 +46,7 @@ func (b *sinkMeasures) kill(ctx context.Context) (table, error) {
 	after := r.adx.acceptances()
 	if len(after) == len(before) {
 		return t, fmt.Errorf("%s: no blob came in three minutes after the kill; the end of the sink's log:\n%s", name,
-			r.Process().Tail(20))
+			r.fleet.Worker.Process().Tail(20))
 	}
 	atKill := 0
 	for _, a := range before {
@@ -57,7 +57,7 @@ func (b *sinkMeasures) kill(ctx context.Context) (table, error) {
 	r.adx.mu.Lock()
 	skipped := r.adx.skipped
 	r.adx.mu.Unlock()
-	b.say("%s: stood still for %s, %d repeated", name, stood, repeated)
+	b.bench.say("%s: stood still for %s, %d repeated", name, stood, repeated)
 	t.Rows = append(t.Rows, []string{name, fmt.Sprint(atKill), fmt.Sprintf("%.1f s", stood.Seconds()), "45 s",
 		fmt.Sprint(r.adx.rows()), fmt.Sprint(want - distinct),
 		percent(float64(repeated), float64(atKill)), "100 % (27 % with commits each 5 s)", fmt.Sprint(skipped)})

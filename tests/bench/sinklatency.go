@@ -56,7 +56,7 @@ func (b *sinkMeasures) latency(ctx context.Context) (table, error) {
 				return nil, err
 			}
 			p50, p99 := percentile(d, .5), percentile(d, .99)
-			b.say("%s: p50 %s, p99 %s", m.name, p50, p99)
+			b.bench.say("%s: p50 %s, p99 %s", m.name, p50, p99)
 			return []string{m.name, seconds(p50), m.azure50, seconds(p99), m.azure99, fmt.Sprint(len(r.adx.accepted))}, nil
 		}()
 		if err != nil {
@@ -84,10 +84,11 @@ func (b *sinkMeasures) streaming(ctx context.Context) (table, error) {
 			defer client.Close()
 			r := &sinkRun{name: slug(name)}
 			defer r.close()
-			if r.Fleet, err = b.Fleet(ctx, "sink", "KUSTO_CA_FILE="+b.ADXAuthority()); err != nil {
+			if r.fleet, err = b.stack.Fleet(ctx, "sink", "KUSTO_CA_FILE="+b.stack.ADXAuthority()); err != nil {
 				return nil, err
 			}
-			topic, err := b.freshTopic(ctx, r, false, b.ADX(), 1<<20, 30*time.Second, map[string]string{"ingestion.mode": mode})
+			topic, err := b.freshTopic(ctx, r, false, b.stack.ADX(), 1<<20, 30*time.Second,
+				map[string]string{"ingestion.mode": mode})
 			if err != nil {
 				return nil, err
 			}
@@ -113,7 +114,7 @@ func (b *sinkMeasures) streaming(ctx context.Context) (table, error) {
 			if err != nil {
 				return nil, err
 			}
-			b.say("%s: p50 %s, p99 %s", name, percentile(d, .5), percentile(d, .99))
+			b.bench.say("%s: p50 %s, p99 %s", name, percentile(d, .5), percentile(d, .99))
 			return []string{mode, milliseconds(percentile(d, .5)), milliseconds(percentile(d, .99)), milliseconds(d[len(d)-1]),
 				fmt.Sprint(w.queries),
 				fmt.Sprint(len(produced) - distinct), fmt.Sprint(rows - distinct)}, nil
@@ -144,10 +145,10 @@ func (b *sinkMeasures) queryable(ctx context.Context) (table, error) {
 	defer client.Close()
 	r := &sinkRun{name: slug(name)}
 	defer r.close()
-	if r.Fleet, err = b.Fleet(ctx, "sink", "KUSTO_CA_FILE="+b.ADXAuthority()); err != nil {
+	if r.fleet, err = b.stack.Fleet(ctx, "sink", "KUSTO_CA_FILE="+b.stack.ADXAuthority()); err != nil {
 		return t, err
 	}
-	process := r.Process()
+	process := r.fleet.Worker.Process()
 	if err := process.ResetPeakRSS(); err != nil {
 		return t, err
 	}
@@ -155,8 +156,8 @@ func (b *sinkMeasures) queryable(ctx context.Context) (table, error) {
 	if err != nil {
 		return t, err
 	}
-	start, want := time.Now(), int(b.rows("schema"))
-	if err := r.create(ctx, b.ADX(), "schema"+topicSuffix, true, 4<<20, 5*time.Second, nil); err != nil {
+	start, want := time.Now(), int(b.bench.rows("schema"))
+	if err := r.create(ctx, b.stack.ADX(), "schema"+topicSuffix, true, 4<<20, 5*time.Second, nil); err != nil {
 		return t, err
 	}
 	rows, distinct := 0, 0
@@ -182,7 +183,7 @@ func (b *sinkMeasures) queryable(ctx context.Context) (table, error) {
 	if rows, distinct, err = counted(ctx, client); err != nil {
 		return t, err
 	}
-	b.say("%s: %.0f rows/s", name, perSecond(int64(rows), took))
+	b.bench.say("%s: %.0f rows/s", name, perSecond(int64(rows), took))
 	t.Rows = append(t.Rows, []string{name, fmt.Sprint(rows), thousands(perSecond(int64(rows), took)),
 		fmt.Sprintf("%.1f", (after-used).Seconds()/float64(rows)*1e6),
 		megabytes(peak), fmt.Sprint(want - distinct), fmt.Sprint(rows - distinct)})
@@ -191,7 +192,7 @@ func (b *sinkMeasures) queryable(ctx context.Context) (table, error) {
 
 // freshTable makes the table Orders again, with its mapping, and lets it be streamed into.
 func (b *sinkMeasures) freshTable(ctx context.Context) (*adx.Client, error) {
-	client, err := adx.New(b.ADX(), "orders")
+	client, err := adx.New(b.stack.ADX(), "orders")
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +218,7 @@ func (b *sinkMeasures) freshTable(ctx context.Context) (*adx.Client, error) {
 func (b *sinkMeasures) freshTopic(ctx context.Context, r *sinkRun, schemas bool, url string, flush int,
 	interval time.Duration, more map[string]string) (string, error) {
 	topic := r.name + topicSuffix
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Kafka.Bootstrap))
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.stack.Kafka.Bootstrap))
 	if err != nil {
 		return "", err
 	}
@@ -242,7 +243,7 @@ func (b *sinkMeasures) freshTopic(ctx context.Context, r *sinkRun, schemas bool,
 	}
 	if !reads {
 		return "", fmt.Errorf("connector %s did not begin to read %s; the end of the sink's log:\n%s", r.name, topic,
-			r.Process().Tail(10))
+			r.fleet.Worker.Process().Tail(10))
 	}
 	return topic, nil
 }
@@ -250,7 +251,8 @@ func (b *sinkMeasures) freshTopic(ctx context.Context, r *sinkRun, schemas bool,
 // produceAt produces n events at a rate a second, and returns when it produced each.
 func (b *sinkMeasures) produceAt(ctx context.Context, topic string, schemas bool, n int,
 	rate float64) (map[int64]time.Time, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Kafka.Bootstrap), kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0))
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.stack.Kafka.Bootstrap), kgo.DefaultProduceTopic(topic),
+		kgo.ProducerLinger(0))
 	if err != nil {
 		return nil, err
 	}

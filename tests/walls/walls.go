@@ -1,6 +1,6 @@
 // Package walls measures how the code of this repository is divided into rooms: which files of a
 // package know each other in a circle, how many methods a type has and how many fields a struct, and
-// which functions are two that a boolean parameter chooses between.
+// which functions are two that a boolean parameter chooses between, and which structs embed an owner.
 // Its test holds the limits.
 //
 // It reads syntax alone, so that it is fast and needs nothing built. A name that a file uses and
@@ -10,11 +10,13 @@
 package walls
 
 import (
+	"cmp"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,6 +36,21 @@ type Package struct {
 	Two []string
 	// Imports names the paths that the package imports, each with one of the files that do.
 	Imports map[string]string
+	// Embeds are the embedded fields of the structs.
+	Embeds []Embed
+	// Owners names the structs that own something: they hold a lock, a channel, a function or a
+	// pointer, or their methods change their fields.
+	Owners map[string]bool
+}
+
+// Embed is a field of a struct that is embedded.
+type Embed struct {
+	// Struct has the field.
+	Struct string
+	// Package is the import path of the field's type, empty for one of the same package; Type is its name.
+	Package, Type string
+	// Pointer says that the field is a pointer, so that what it points to has another owner too.
+	Pointer bool
 }
 
 // Measure reads every package of Go in the folders named, below root. It returns an error where a
@@ -68,16 +85,16 @@ func measure(root, dir string) (Package, error) {
 		return Package{}, err
 	}
 	files := map[string]*ast.File{}
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
+	for _, name := range paths {
+		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			return Package{}, err
 		}
 		if !ast.IsGenerated(file) {
-			files[filepath.Base(path)] = file
+			files[filepath.Base(name)] = file
 		}
 	}
 	if len(files) == 0 {
@@ -88,13 +105,15 @@ func measure(root, dir string) (Package, error) {
 		return Package{}, err
 	}
 	room := Package{Dir: filepath.ToSlash(below), Methods: map[string]int{}, Fields: map[string]int{},
-		Imports: map[string]string{}}
+		Imports: map[string]string{}, Owners: map[string]bool{}}
 	for name, file := range files {
-		for _, imported := range file.Imports {
-			room.Imports[strings.Trim(imported.Path.Value, `"`)] = name
+		imported := importsOf(file)
+		for _, of := range imported {
+			room.Imports[of] = name
 		}
 		for _, declared := range file.Decls {
 			room.count(declared)
+			room.own(declared, imported)
 		}
 	}
 	room.Knot = largestCircle(uses(files))
@@ -157,6 +176,122 @@ func isTwo(f *ast.FuncDecl) bool {
 		_, ends := own[len(own)-1].(*ast.ReturnStmt)
 		return choice.Else != nil || ends && len(own) > 1
 	})
+}
+
+// importsOf are the paths that a file imports, by the names that it has for them.
+func importsOf(file *ast.File) map[string]string {
+	paths := map[string]string{}
+	for _, imported := range file.Imports {
+		of := strings.Trim(imported.Path.Value, `"`)
+		name := path.Base(of)
+		if imported.Name != nil {
+			name = imported.Name.Name
+		}
+		paths[name] = of
+	}
+	return paths
+}
+
+// own notes what a declaration embeds and owns.
+func (r *Package) own(declared ast.Decl, imported map[string]string) {
+	switch declared := declared.(type) {
+	case *ast.FuncDecl:
+		if changesItsReceiver(declared) {
+			r.Owners[receiver(declared.Recv.List[0].Type)] = true
+		}
+	case *ast.GenDecl:
+		for _, spec := range declared.Specs {
+			named, ok := spec.(*ast.TypeSpec)
+			if !ok {
+				continue
+			}
+			of, ok := named.Type.(*ast.StructType)
+			if !ok {
+				continue
+			}
+			for _, field := range of.Fields.List {
+				if isHeld(field.Type) {
+					r.Owners[named.Name.Name] = true
+				}
+				if len(field.Names) == 0 {
+					r.Embeds = append(r.Embeds, embedded(named.Name.Name, field.Type, imported))
+				}
+			}
+		}
+	}
+}
+
+// isHeld reports whether a field of a type makes its struct an owner.
+func isHeld(t ast.Expr) bool {
+	switch t := t.(type) {
+	case *ast.StarExpr:
+		to, ok := t.X.(*ast.Ident)
+		return !ok || to.Name != "string" // which is a string that may be left out
+	case *ast.ChanType, *ast.FuncType:
+		return true
+	case *ast.SelectorExpr:
+		of, ok := t.X.(*ast.Ident)
+		return ok && (of.Name == "sync" || of.Name == "atomic")
+	}
+	return false
+}
+
+func embedded(in string, t ast.Expr, imported map[string]string) Embed {
+	e := Embed{Struct: in}
+	for {
+		switch of := t.(type) {
+		case *ast.StarExpr:
+			e.Pointer, t = true, of.X
+			continue
+		case *ast.IndexExpr:
+			t = of.X
+			continue
+		case *ast.IndexListExpr:
+			t = of.X
+			continue
+		case *ast.SelectorExpr:
+			name := of.X.(*ast.Ident).Name
+			e.Package, e.Type = cmp.Or(imported[name], name), of.Sel.Name
+		case *ast.Ident:
+			e.Type = of.Name
+		}
+		return e
+	}
+}
+
+// changesItsReceiver reports whether a method assigns to a field of its receiver.
+func changesItsReceiver(f *ast.FuncDecl) bool {
+	if f.Recv == nil || len(f.Recv.List[0].Names) == 0 || f.Body == nil {
+		return false
+	}
+	self := f.Recv.List[0].Names[0].Name
+	isOwn := func(e ast.Expr) bool {
+		for {
+			switch of := e.(type) {
+			case *ast.SelectorExpr:
+				e = of.X
+			case *ast.IndexExpr:
+				e = of.X
+			case *ast.StarExpr:
+				e = of.X
+			case *ast.Ident:
+				return of.Name == self
+			default:
+				return false
+			}
+		}
+	}
+	changes := false
+	ast.Inspect(f.Body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			changes = changes || n.Tok != token.DEFINE && slices.ContainsFunc(n.Lhs, isOwn)
+		case *ast.IncDecStmt:
+			changes = changes || isOwn(n.X)
+		}
+		return !changes
+	})
+	return changes
 }
 
 // receiver is the name of a method's type, without its star and its parameters.

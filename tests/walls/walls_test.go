@@ -13,6 +13,8 @@ const (
 	fieldsOfAStruct = 20
 )
 
+const module = "github.com/calypso-cdc/calypso/"
+
 // Capture and sink, which carry the data, are held to smaller rooms.
 var knotsOf = map[string]int{"services/capture": 6, "services/sink": 6}
 
@@ -68,6 +70,55 @@ func TestNoBooleanParameterMakesOneFunctionTwo(t *testing.T) {
 	for of := range two {
 		if !found[of] {
 			t.Errorf("%s is one function: remove it from those that may be two", of)
+		}
+	}
+}
+
+// embedding may be of owners, each for the reason given.
+var embedding = map[string]string{
+	"libs/connector/api.Server":              "the contract is one service, whose calls several parts answer",
+	"services/capture/internal/poll.reading": "a configuration on its way, whose fields catalogue.Fill finds by reflection",
+	"services/capture/internal/spec.reading": "a configuration on its way, whose fields catalogue.Fill finds by reflection",
+	"services/sink/internal/spec.reading":    "a configuration on its way, whose fields catalogue.Fill finds by reflection",
+}
+
+// Who embeds an owner has all its fields and methods as if they were its own, and hides the names
+// that it declares itself: nobody sees any longer who holds what. Values that own nothing, types of
+// other modules and interfaces may be embedded.
+func TestNobodyEmbedsAnOwner(t *testing.T) {
+	owners, structs := map[string]bool{}, map[string]bool{}
+	for _, room := range rooms(t) {
+		for name := range room.Fields {
+			structs[room.Dir+"."+name] = true
+		}
+		for name := range room.Owners {
+			owners[room.Dir+"."+name] = true
+		}
+	}
+	found := map[string]bool{}
+	for _, room := range rooms(t) {
+		for _, e := range room.Embeds {
+			of := room.Dir + "." + e.Type
+			if e.Package != "" {
+				below, ours := strings.CutPrefix(e.Package, module)
+				if !ours {
+					continue
+				}
+				of = below + "." + e.Type
+			}
+			if !structs[of] || !owners[of] && !e.Pointer {
+				continue
+			}
+			in := room.Dir + "." + e.Struct
+			found[in] = true
+			if embedding[in] == "" {
+				t.Errorf("%s embeds %s: give the field a name", in, of)
+			}
+		}
+	}
+	for in := range embedding {
+		if !found[in] {
+			t.Errorf("%s embeds no owner: remove it from those that may", in)
 		}
 	}
 }
@@ -135,7 +186,6 @@ var mayNot = []struct{ who, what, why string }{
 }
 
 func TestPackagesImportOnlyWhatTheyMayKnow(t *testing.T) {
-	const module = "github.com/calypso-cdc/calypso/"
 	for _, room := range rooms(t) {
 		for path, file := range room.Imports {
 			below, ours := strings.CutPrefix(path, module)

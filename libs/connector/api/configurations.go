@@ -76,7 +76,7 @@ func (s *configurations) creatable(name string, plugin connector.Plugin,
 	if len(v.Problems) > 0 {
 		return v, errInvalid(v.Problems, v.Warnings)
 	}
-	if _, taken := s.fleet.store.Connector(name); taken {
+	if _, taken := s.fleet.store.Known.Connector(name); taken {
 		return v, failure(codes.AlreadyExists, connector.ReasonConnectorExists,
 			fmt.Sprintf("Connector %s already exists", name))
 	}
@@ -102,7 +102,7 @@ func (s *configurations) ListConnectors(context.Context,
 		return nil, storeUnavailable(err)
 	}
 	response := &connectorv1.ListConnectorsResponse{}
-	for _, c := range s.fleet.store.Connectors() {
+	for _, c := range s.fleet.store.Known.Connectors() {
 		if plugin, ok := s.fleet.classes.Of(c.Config); ok {
 			response.Connectors = append(response.Connectors, s.message(c, plugin))
 		}
@@ -150,7 +150,7 @@ func (s *configurations) UpdateConnectorConfig(ctx context.Context,
 // replaceable finds the connector whose configuration a call replaces; the zero Connector if there
 // is none yet. A connector of another fleet is an error.
 func (s *configurations) replaceable(name string) (state.Connector, error) {
-	earlier, exists := s.fleet.store.Connector(name)
+	earlier, exists := s.fleet.store.Known.Connector(name)
 	if !exists {
 		return state.Connector{}, nil
 	}
@@ -270,7 +270,7 @@ func (s *configurations) DeleteConnector(ctx context.Context,
 	// The versions go first, so that a connector of the same name never finds another's; the target goes last:
 	// without it a connector would be started.
 	var entries []state.Entry
-	for key := range s.fleet.store.History(name) {
+	for key := range s.fleet.store.Known.History(name) {
 		entries = append(entries, state.Entry{Key: key})
 	}
 	entries = append(entries, state.Entry{Key: state.ConnectorKey + name}, state.Entry{Key: state.RestartKey + name})

@@ -32,7 +32,7 @@ func (f *fleet) ours(name string) (state.Connector, connector.Plugin, error) {
 	if err := f.store.Usable(); err != nil {
 		return state.Connector{}, connector.Plugin{}, storeUnavailable(err)
 	}
-	c, ok := f.store.Connector(name)
+	c, ok := f.store.Known.Connector(name)
 	if !ok {
 		return state.Connector{}, connector.Plugin{}, connectorNotFound(name)
 	}

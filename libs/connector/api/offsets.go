@@ -387,7 +387,7 @@ func (s *offsets) resetSinkOffsets(ctx context.Context, c state.Connector) error
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return s.groupError(c.Name, group, err)
 	}
-	notes := slices.DeleteFunc(slices.Collect(maps.Keys(s.fleet.store.StatusesOf(c.Name).Notes)),
+	notes := slices.DeleteFunc(slices.Collect(maps.Keys(s.fleet.store.Known.StatusesOf(c.Name).Notes)),
 		func(note string) bool { return !connector.IsCommittedNote(note) })
 	return s.noteChosen(ctx, c.Name, append(notes, connector.ReadAgainNote))
 }

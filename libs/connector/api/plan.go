@@ -44,8 +44,9 @@ func (s *configurations) PlanConnectorConfig(_ context.Context,
 	}
 	response.Consequences = []*connectorv1.Consequence{s.restartOf(earlier, plugin, v.Tasks)}
 	for _, following := range plugin.Catalogue.Consequences(s.fleet.classes.StoredValues(plugin, earlier), v.Values) {
-		response.Consequences = append(response.Consequences, &connectorv1.Consequence{Effect: string(following.Effect),
-			Keys: shownNames(plugin.Catalogue, following.Keys), Detail: following.Doc})
+		response.Consequences = append(response.Consequences, &connectorv1.Consequence{
+			Effect: string(following.Consequence.Effect), Keys: shownNames(plugin.Catalogue, following.Keys),
+			Detail: following.Consequence.Doc})
 	}
 	return response, nil
 }

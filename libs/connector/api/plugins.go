@@ -77,7 +77,7 @@ func (s *plugins) ValidateConfig(ctx context.Context,
 		}
 	}
 	var earlier map[string]string
-	if c, ok := s.fleet.store.Connector(config["name"]); ok {
+	if c, ok := s.fleet.store.Known.Connector(config["name"]); ok {
 		earlier = c.Config
 	}
 	v := s.fleet.classes.Validate(plugin, config, earlier)

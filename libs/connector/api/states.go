@@ -135,7 +135,7 @@ func (s *states) WatchConnectors(request *connectorv1.WatchConnectorsRequest,
 	only := request.GetName()
 	shown := map[string]bool{}
 	names := map[string]bool{}
-	for _, c := range s.fleet.store.Connectors() {
+	for _, c := range s.fleet.store.Known.Connectors() {
 		names[c.Name] = true
 	}
 	for {

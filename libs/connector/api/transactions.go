@@ -31,7 +31,7 @@ func (s *transactions) ListHangingTransactions(ctx context.Context,
 	defer cancel()
 	topics := request.GetTopics()
 	if len(topics) == 0 {
-		topics = append(s.fleet.store.Config().InternalTopics(), s.fleet.store.UsedTopics()...)
+		topics = append(s.fleet.store.Config().InternalTopics(), s.fleet.store.Known.UsedTopics()...)
 	} else if err := s.there(ctx, topics); err != nil {
 		return nil, err
 	}

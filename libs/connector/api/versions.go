@@ -24,7 +24,7 @@ const maxVersionsBytes = 3 << 20
 func (s *configurations) versioned(ctx context.Context, earlier state.Connector, v classes.Checked) []state.Entry {
 	name := v.Config["name"]
 	next := state.ConfigRecord{Properties: v.Config, Tasks: v.Tasks, Made: time.Now().UnixMilli(), Actor: rpc.Caller(ctx)}
-	return earlier.Change(s.fleet.store.History(name), name, next)
+	return earlier.Change(s.fleet.store.Known.History(name), name, next)
 }
 
 func (s *configurations) ListConfigVersions(_ context.Context,
@@ -35,7 +35,7 @@ func (s *configurations) ListConfigVersions(_ context.Context,
 	}
 	response := &connectorv1.ListConfigVersionsResponse{}
 	size := 0
-	for _, version := range c.Versions(s.fleet.store.History(c.Name)) {
+	for _, version := range c.Versions(s.fleet.store.Known.History(c.Name)) {
 		for key, value := range version.Properties {
 			size += len(key) + len(value)
 		}
@@ -66,7 +66,7 @@ func (s *configurations) RollbackConnectorConfig(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	kept := c.Versions(s.fleet.store.History(c.Name))
+	kept := c.Versions(s.fleet.store.Known.History(c.Name))
 	at := slices.IndexFunc(kept, func(v state.ConfigRecord) bool { return v.Version == request.GetVersion() })
 	switch {
 	case at < 0:

@@ -53,8 +53,8 @@ func Case[S any](holds func(before, after S) bool) func(before, after any) bool 
 
 // Following is a consequence of a change with the keys that lead to it.
 type Following struct {
-	Consequence
-	Keys []string
+	Consequence Consequence
+	Keys        []string
 }
 
 // Consequences returns what a change from one configuration to another leads to, in the order in
@@ -74,7 +74,7 @@ func (c *Catalogue) Consequences(before, after Values) []Following {
 				continue
 			}
 			at := slices.IndexFunc(all, func(f Following) bool {
-				return f.Effect == consequence.Effect && f.Doc == consequence.Doc
+				return f.Consequence.Effect == consequence.Effect && f.Consequence.Doc == consequence.Doc
 			})
 			if at < 0 {
 				at = len(all)

@@ -56,7 +56,7 @@ func TestAChangeLeadsToWhatItsKeysDeclare(t *testing.T) {
 		after, _, _ := keys.Parse(test.after)
 		var got []string
 		for _, following := range keys.Consequences(before, after) {
-			said := string(following.Effect)
+			said := string(following.Consequence.Effect)
 			for _, key := range following.Keys {
 				said += " " + key
 			}

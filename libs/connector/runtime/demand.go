@@ -9,7 +9,7 @@ import (
 // wanted is what the configurations demand of this fleet, by connector.
 func wanted(store *store.Store, classes *classes.Classes) map[string]state.Wanted {
 	connectors := map[string]state.Wanted{}
-	for _, c := range store.Connectors() {
+	for _, c := range store.Known.Connectors() {
 		if plugin, ok := classes.Of(c.Config); ok {
 			connectors[c.Name] = state.Wanted{Generation: c.Generation, Tasks: classes.TaskCount(plugin, c), Target: c.Target}
 		}
@@ -20,7 +20,7 @@ func wanted(store *store.Store, classes *classes.Classes) map[string]state.Wante
 // loads counts this fleet's tasks by partition. A stopped connector counts, since it may be started again.
 func loads(store *store.Store, classes *classes.Classes) []state.Load {
 	loads := make([]state.Load, store.ConfigPartitions())
-	for _, c := range store.Connectors() {
+	for _, c := range store.Known.Connectors() {
 		plugin, ok := classes.Of(c.Config)
 		if !ok {
 			continue

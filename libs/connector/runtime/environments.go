@@ -52,7 +52,7 @@ func (e *environments) of(id state.TaskID, tasks int, secrets secret.Values) con
 		Note: func(ctx context.Context, name string, note json.RawMessage) error {
 			return e.note(ctx, id.Connector, name, note)
 		},
-		Notes:  func() map[string]json.RawMessage { return e.store.StatusesOf(id.Connector).Notes },
+		Notes:  func() map[string]json.RawMessage { return e.store.Known.StatusesOf(id.Connector).Notes },
 		Hide:   secrets.Hide,
 		Logger: logger,
 	}
@@ -63,7 +63,7 @@ func (e *environments) usedTopic(id state.TaskID, topic string) error {
 	if err := connector.RefuseInternal(e.store.Config().InternalTopics(), topic); err != nil {
 		return err
 	}
-	if topic == "" || e.store.StatusesOf(id.Connector).Topics[topic] {
+	if topic == "" || e.store.Known.StatusesOf(id.Connector).Topics[topic] {
 		return nil
 	}
 	var record state.TopicRecord
@@ -76,7 +76,7 @@ func (e *environments) usedTopic(id state.TaskID, topic string) error {
 // note writes a note of a connector, or removes it if its value is nil, and returns when that is durable.
 func (e *environments) note(ctx context.Context, name, note string, value json.RawMessage) error {
 	entry, err := state.Note(name, note, value)
-	if _, there := e.store.StatusesOf(name).Notes[note]; err != nil || value == nil && !there {
+	if _, there := e.store.Known.StatusesOf(name).Notes[note]; err != nil || value == nil && !there {
 		return err
 	}
 	return e.store.Append(ctx, e.store.Config().StatusTopic, name, entry)

@@ -128,14 +128,14 @@ func (r *runner) run(ctx context.Context, plugin connector.Plugin, c state.Conne
 // quarantined says why a task must not be started with a configuration although it is wanted; empty
 // if it may be. All workers respect a quarantine in the status topic, whichever of them imposed it.
 func (r *runner) quarantined(id state.TaskID, generation int64) string {
-	if said := r.store.StatusesOf(id.Connector).Tasks[id.Task]; said.Quarantined && said.Generation == generation {
+	if said := r.store.Known.StatusesOf(id.Connector).Tasks[id.Task]; said.Quarantined && said.Generation == generation {
 		return said.Trace
 	}
 	trace := r.crashes.Verdict(crash.RunOf(id, generation))
 	if trace == "" {
 		return ""
 	}
-	if c, ok := r.store.Connector(id.Connector); ok {
+	if c, ok := r.store.Known.Connector(id.Connector); ok {
 		if plugin, ok := r.classes.Of(c.Config); ok {
 			trace = r.classes.Secrets(plugin, c.Properties()).Hide(trace)
 		}

@@ -135,7 +135,7 @@ func (s *supervisor) act(actions []state.Action) {
 		case state.ReportConnector:
 			s.store.Report(name, state.Entry{Key: state.StatusConnectorKey + name, Value: s.statusOf(action)})
 		case state.ForgetTask:
-			if _, ok := s.store.StatusesOf(name).Tasks[action.ID.Task]; ok {
+			if _, ok := s.store.Known.StatusesOf(name).Tasks[action.ID.Task]; ok {
 				s.store.Report(name, state.Entry{Key: state.TaskStatusKey(action.ID)})
 			}
 		case state.ForgetConnector:
@@ -158,7 +158,7 @@ func (s *supervisor) act(actions []state.Action) {
 func (s *supervisor) start(a state.Action) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancels[a.ID] = cancel
-	c, _ := s.store.Connector(a.ID.Connector)
+	c, _ := s.store.Known.Connector(a.ID.Connector)
 	s.runner.start(ctx, c, a, func(trace string) {
 		cancel()
 		s.do(func() { s.act(s.lifecycle.Ended(a.ID, a.Run, trace)) })
@@ -168,7 +168,7 @@ func (s *supervisor) start(a state.Action) {
 func (s *supervisor) statusOf(a state.Action) state.StatusRecord {
 	status := state.StatusRecord{State: a.State, Trace: a.Trace, WorkerID: s.config.WorkerID, Generation: a.Generation,
 		Quarantined: a.Quarantined}
-	if c, ok := s.store.Connector(a.ID.Connector); ok {
+	if c, ok := s.store.Known.Connector(a.ID.Connector); ok {
 		if plugin, ok := s.classes.Of(c.Config); ok {
 			status.Version = plugin.Version
 		}
@@ -181,6 +181,6 @@ func (s *supervisor) sweep() {
 	if !s.store.Settled() {
 		return
 	}
-	exists := func(name string) bool { _, ok := s.store.Connector(name); return ok }
-	s.act(s.lifecycle.Sweep(s.config.WorkerID, s.store.AllStatuses(), exists))
+	exists := func(name string) bool { _, ok := s.store.Known.Connector(name); return ok }
+	s.act(s.lifecycle.Sweep(s.config.WorkerID, s.store.Known.AllStatuses(), exists))
 }

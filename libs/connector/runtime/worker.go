@@ -205,14 +205,14 @@ func (w *Worker) Ready() error {
 
 // Reports reports whether a task's status is this worker's: it ran the task last, and the connector still exists.
 func (w *Worker) Reports(name string, task int) bool {
-	said, ok := w.store.StatusesOf(name).Tasks[task]
+	said, ok := w.store.Known.StatusesOf(name).Tasks[task]
 	return ok && said.WorkerID == w.config.WorkerID
 }
 
 // Running is how many tasks run here, according to their statuses.
 func (w *Worker) Running() (n int) {
-	for _, c := range w.store.Connectors() {
-		for _, said := range w.store.StatusesOf(c.Name).Tasks {
+	for _, c := range w.store.Known.Connectors() {
+		for _, said := range w.store.Known.StatusesOf(c.Name).Tasks {
 			if said.WorkerID == w.config.WorkerID && said.State == state.Running {
 				n++
 			}

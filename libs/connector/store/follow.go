@@ -51,8 +51,8 @@ func (s *Store) Follow(ctx context.Context) {
 // begin notes what was found out about the topics, and returns the offsets up to which they must be
 // read.
 func (s *Store) begin(found *prepared) kadm.ListedOffsets {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Known.mu.Lock()
+	defer s.Known.mu.Unlock()
 	s.partitions, s.restrictions = found.partitions, found.restrictions
 	found.starts.Each(func(start kadm.ListedOffset) {
 		if s.next[start.Topic] == nil {
@@ -68,8 +68,8 @@ func (s *Store) reached(ends kadm.ListedOffsets) bool {
 	if ends == nil {
 		return false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Known.mu.Lock()
+	defer s.Known.mu.Unlock()
 	reached := true
 	ends.Each(func(end kadm.ListedOffset) {
 		reached = reached && s.next[end.Topic][end.Partition] >= end.Offset
@@ -78,8 +78,8 @@ func (s *Store) reached(ends kadm.ListedOffsets) bool {
 }
 
 func (s *Store) apply(fetches kgo.Fetches) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Known.mu.Lock()
+	defer s.Known.mu.Unlock()
 	touched := map[string]bool{}
 	fetches.EachRecord(func(record *kgo.Record) {
 		s.next[record.Topic][record.Partition] = record.Offset + 1
@@ -91,10 +91,10 @@ func (s *Store) apply(fetches kgo.Fetches) {
 		var err error
 		if record.Topic == s.config.ConfigTopic {
 			s.configs++
-			name, request, err = s.view.ApplyConfig(record.Offset, record.Timestamp.UnixMilli(),
+			name, request, err = s.Known.view.ApplyConfig(record.Offset, record.Timestamp.UnixMilli(),
 				string(record.Key), record.Value)
 		} else {
-			name, err = s.view.ApplyStatus(string(record.Key), record.Value)
+			name, err = s.Known.view.ApplyStatus(string(record.Key), record.Value)
 		}
 		if err != nil {
 			s.logger.Error("a record of the config store cannot be read and is left out", "topic", record.Topic, "partition",

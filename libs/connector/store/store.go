@@ -60,7 +60,7 @@ type Store struct {
 
 	// Known is what was read. Its mutex also guards the fields below, so that a record is in all of
 	// them or in none.
-	Known
+	Known Known
 	// failure is why the store cannot be used now; nil once the topics were read to their ends.
 	failure error
 	// restrictions are what the brokers do not accept; known when failure is nil.
@@ -131,10 +131,10 @@ func (s *Store) wake() {
 
 // SetFailure sets why the store cannot be used; nil means that it can.
 func (s *Store) SetFailure(failure error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Known.mu.Lock()
+	defer s.Known.mu.Unlock()
 	if failure == nil && s.failure != nil {
-		s.logger.Info("config store read", "connectors", len(s.view.All()))
+		s.logger.Info("config store read", "connectors", len(s.Known.view.All()))
 	}
 	s.failure = failure
 	s.wake()
@@ -142,23 +142,23 @@ func (s *Store) SetFailure(failure error) {
 
 // Usable returns why the store cannot be used; nil once the topics were read to their ends.
 func (s *Store) Usable() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Known.mu.Lock()
+	defer s.Known.mu.Unlock()
 	return s.failure
 }
 
 // Changes returns a channel that is closed at the next change, and a number that differs once the
 // config topic has changed.
 func (s *Store) Changes() (next <-chan struct{}, configs int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Known.mu.Lock()
+	defer s.Known.mu.Unlock()
 	return s.changed, s.configs
 }
 
 // TakeRestarts returns the requests since the last call.
 func (s *Store) TakeRestarts() []state.Restart {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Known.mu.Lock()
+	defer s.Known.mu.Unlock()
 	requests := s.restarts
 	s.restarts = nil
 	return requests
@@ -170,17 +170,17 @@ func (s *Store) Config() Config { return s.config }
 // ConfigPartitions is the number of partitions of the config topic, by which the tasks are divided;
 // 0 until the topics were prepared.
 func (s *Store) ConfigPartitions() int32 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Known.mu.Lock()
+	defer s.Known.mu.Unlock()
 	return s.partitions[s.config.ConfigTopic]
 }
 
 // Client makes a client for a task, with the worker's connection options and further ones. It is
 // measured, and restricted to what the brokers accept.
 func (s *Store) Client(options ...kgo.Opt) (*kgo.Client, error) {
-	s.mu.Lock()
+	s.Known.mu.Lock()
 	restrictions := s.restrictions
-	s.mu.Unlock()
+	s.Known.mu.Unlock()
 	bounded := append(options[:len(options):len(options)], restrictions.Options()...)
 	return kgo.NewClient(append(append([]kgo.Opt{kgo.WithHooks(s.config.Meters)}, s.config.Kafka...), bounded...)...)
 }

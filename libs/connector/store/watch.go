@@ -37,12 +37,12 @@ func (w *Watcher) Take() map[string]bool {
 // Watch starts to collect changes; call the returned function to end it.
 func (s *Store) Watch() (*Watcher, func()) {
 	w := &Watcher{Signal: make(chan struct{}, 1), names: map[string]bool{}}
-	s.mu.Lock()
+	s.Known.mu.Lock()
 	s.watchers[w] = struct{}{}
-	s.mu.Unlock()
+	s.Known.mu.Unlock()
 	return w, func() {
-		s.mu.Lock()
+		s.Known.mu.Lock()
 		delete(s.watchers, w)
-		s.mu.Unlock()
+		s.Known.mu.Unlock()
 	}
 }

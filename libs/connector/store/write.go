@@ -13,9 +13,9 @@ import (
 )
 
 func (s *Store) record(topic, name string, e state.Entry) (*kgo.Record, error) {
-	s.mu.Lock()
+	s.Known.mu.Lock()
 	partitions := s.partitions[topic]
-	s.mu.Unlock()
+	s.Known.mu.Unlock()
 	if partitions == 0 {
 		return nil, errNotRead
 	}
@@ -54,10 +54,10 @@ func (s *Store) Append(ctx context.Context, topic, name string, entries ...state
 
 func (s *Store) waitApplied(ctx context.Context, record *kgo.Record) error {
 	for {
-		s.mu.Lock()
+		s.Known.mu.Lock()
 		applied := s.next[record.Topic][record.Partition] > record.Offset
 		changed := s.changed
-		s.mu.Unlock()
+		s.Known.mu.Unlock()
 		if applied {
 			return nil
 		}
@@ -97,7 +97,7 @@ func (s *Store) AbortHanging(ctx context.Context, h *kafka.HangingTransaction) e
 
 // ForgetStatuses removes everything the status topic says about a connector that was deleted.
 func (s *Store) ForgetStatuses(name string) {
-	for _, e := range s.StatusesOf(name).Tombstones(name) {
+	for _, e := range s.Known.StatusesOf(name).Tombstones(name) {
 		s.Report(name, e)
 	}
 }

@@ -89,9 +89,9 @@ func Ready(line string) error {
 
 // Process is a function that runs as a process.
 type Process struct {
-	*testenv.Process
-	name  string
-	ready *os.File
+	Process *testenv.Process
+	name    string
+	ready   *os.File
 }
 
 // Start starts the function with an argument and more environment (KEY=value).
@@ -148,8 +148,8 @@ func (p *Process) Ready(t testing.TB, patience time.Duration) string {
 func (p *Process) Ends(t testing.TB, patience time.Duration) error {
 	t.Helper()
 	select {
-	case <-p.Done():
-		return p.Ended()
+	case <-p.Process.Done():
+		return p.Process.Ended()
 	case <-time.After(patience):
 		t.Fatalf("%s has not ended after %v", p.name, patience)
 		return nil
@@ -160,15 +160,15 @@ func (p *Process) Ends(t testing.TB, patience time.Duration) error {
 // fails it if the process has ended.
 func (p *Process) Peak(t testing.TB) int64 {
 	t.Helper()
-	if err := p.Running(); err != nil {
+	if err := p.Process.Running(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		t.Skip("left out: this system does not tell how much memory a process has had")
 	}
-	peak, err := p.PeakRSS()
+	peak, err := p.Process.PeakRSS()
 	if err != nil {
-		t.Fatal(errors.Join(err, p.Running()))
+		t.Fatal(errors.Join(err, p.Process.Running()))
 	}
 	return peak
 }

@@ -49,14 +49,14 @@ func TestMain(m *testing.M) {
 
 func TestAFunctionRunsAsAProcessWithItsArgumentAndEnvironment(t *testing.T) {
 	p := speaker.Start(t, order{Words: []string{"one,", "“two”"}}, "TONE=loud")
-	if err := p.Ends(t, patience); err != nil || p.Log() != "one, “two” loud\n" {
-		t.Errorf("it ended with %v and said %q", err, p.Log())
+	if err := p.Ends(t, patience); err != nil || p.Process.Log() != "one, “two” loud\n" {
+		t.Errorf("it ended with %v and said %q", err, p.Process.Log())
 	}
 	p = speaker.Start(t, order{Fail: "no voice"})
 	var status *exec.ExitError
 	if err := p.Ends(t, patience); !errors.As(err, &status) || status.ExitCode() != 1 ||
-		!strings.HasSuffix(p.Log(), "no voice\n") {
-		t.Errorf("it ended with %v and said %q", err, p.Log())
+		!strings.HasSuffix(p.Process.Log(), "no voice\n") {
+		t.Errorf("it ended with %v and said %q", err, p.Process.Log())
 	}
 }
 
@@ -68,8 +68,8 @@ func TestAProcessIsAwaitedFrozenMeasuredAndEndsWithItsTest(t *testing.T) {
 		if line := p.Ready(t, patience); line != fmt.Sprint(taken) {
 			t.Errorf("it said %q", line)
 		}
-		for _, change := range []func() error{p.Freeze, p.Thaw} {
-			if err := errors.Join(change(), p.Running()); err != nil {
+		for _, change := range []func() error{p.Process.Freeze, p.Process.Thaw} {
+			if err := errors.Join(change(), p.Process.Running()); err != nil {
 				t.Error(err)
 			}
 		}

@@ -370,7 +370,7 @@ func showDatabasePrincipals(c *call) (*Result, error) {
 
 func alterPrettyName(c *call) (*Result, error) {
 	err := c.env.Store.ChangeDatabase(c.ctx, c.Text("database"), func(change *store.Change) error {
-		change.PrettyName = c.Text("name")
+		change.Database.PrettyName = c.Text("name")
 		return nil
 	})
 	if err != nil {

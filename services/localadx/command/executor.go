@@ -8,17 +8,17 @@ import (
 
 // Executor runs commands. It is safe for concurrent use.
 type Executor struct {
-	Config
+	config  Config
 	grammar grammar
 }
 
 // New returns an Executor.
-func New(config Config) *Executor { return &Executor{Config: config, grammar: newGrammar()} }
+func New(config Config) *Executor { return &Executor{config: config, grammar: newGrammar()} }
 
 // parsed is a definition whose pattern is compiled.
 type parsed struct {
-	definition
-	parts []part
+	definition definition
+	parts      []part
 }
 
 // grammar is all commands.
@@ -46,7 +46,7 @@ type Usage struct {
 func Reference() []Usage {
 	var all []Usage
 	for _, d := range newGrammar() {
-		all = append(all, Usage{d.pattern, d.about})
+		all = append(all, Usage{d.definition.pattern, d.definition.about})
 	}
 	return all
 }
@@ -55,7 +55,7 @@ func Reference() []Usage {
 func (x *Executor) Run(ctx context.Context, request Request) (*Result, error) {
 	started := time.Now()
 	name, result, err := x.run(ctx, request)
-	x.Journal.record(newEntry(request, name, started, err))
+	x.config.Journal.record(newEntry(request, name, started, err))
 	return result, err
 }
 
@@ -65,13 +65,13 @@ func (x *Executor) run(ctx context.Context, request Request) (string, *Result, e
 		return "", nil, err
 	}
 	name := commandType(d.pattern)
-	if err := x.Roles.Check(rightFor(d.pattern)); err != nil {
+	if err := x.config.Roles.Check(rightFor(d.pattern)); err != nil {
 		return name, nil, err
 	}
-	if err := x.Emulator.Check(d.pattern); err != nil {
+	if err := x.config.Emulator.Check(d.pattern); err != nil {
 		return name, nil, err
 	}
-	result, err := d.run(&call{Args: args, Request: request, ctx: ctx, env: &x.Config, nested: x.run})
+	result, err := d.run(&call{Args: args, Request: request, ctx: ctx, env: &x.config, nested: x.run})
 	if err != nil || pipe == "" {
 		return name, result, err
 	}
@@ -87,7 +87,7 @@ func (g grammar) parse(text string) (d definition, args Args, pipe string, err e
 		m := match{text: text, args: newArgs(), reached: -1}
 		if end, ok := m.sequence(candidate.parts, 0); ok {
 			rest := next(text, end)
-			bar := rest.text == "|" && strings.HasPrefix(candidate.pattern, ".show")
+			bar := rest.text == "|" && strings.HasPrefix(candidate.definition.pattern, ".show")
 			if bar || rest.kind == endToken || rest.text == ";" && next(text, rest.end).kind == endToken {
 				if m.words > words {
 					words, d, args, pipe = m.words, candidate.definition, m.args, ""

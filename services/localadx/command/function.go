@@ -63,7 +63,7 @@ func putFunction(c *call, check func(old *store.Function) (bool, error)) (*Resul
 	r := functionResult()
 	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		name := c.Text("function")
-		old := d.Functions[name]
+		old := d.Database.Functions[name]
 		put, err := check(old)
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func putFunction(c *call, check func(old *store.Function) (bool, error)) (*Resul
 			options := c.options["options"]
 			f := &store.Function{Name: name, Params: c.Text("params"), Body: c.Text("body"), Folder: options["folder"],
 				DocString: options["docstring"]}
-			d.Functions[name] = f
+			d.Database.Functions[name] = f
 			old = f
 		}
 		r.addFunction(old)
@@ -84,7 +84,7 @@ func putFunction(c *call, check func(old *store.Function) (bool, error)) (*Resul
 func changeFunction(c *call, change func(*store.Function)) (*Result, error) {
 	r := functionResult()
 	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
-		f, ok := d.Functions[c.Text("function")]
+		f, ok := d.Database.Functions[c.Text("function")]
 		if !ok {
 			return &store.NotFoundError{Kind: "Function", Name: c.Text("function")}
 		}
@@ -116,12 +116,12 @@ func removeFunctions(c *call, names []string) (*Result, error) {
 	r := functionResult()
 	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		for _, name := range names {
-			if _, ok := d.Functions[name]; !ok && !ifExists {
+			if _, ok := d.Database.Functions[name]; !ok && !ifExists {
 				return &store.NotFoundError{Kind: "Function", Name: name}
 			}
-			delete(d.Functions, name)
+			delete(d.Database.Functions, name)
 		}
-		for _, f := range d.SortedFunctions() {
+		for _, f := range d.Database.SortedFunctions() {
 			r.addFunction(f)
 		}
 		return nil

@@ -130,7 +130,7 @@ func setTable(c *call) (*Result, error) {
 		return nil, err
 	}
 	if err := tableForQuery(c, plan, func(d *store.Change, name string) error {
-		if _, ok := d.Tables[name]; ok {
+		if _, ok := d.Database.Tables[name]; ok {
 			return &store.ExistsError{Kind: "Table", Name: name}
 		}
 		return nil
@@ -147,7 +147,7 @@ func tableForQuery(c *call, plan *kql.Plan, check func(*store.Change, string) er
 		if err := check(d, name); err != nil {
 			return err
 		}
-		if _, ok := d.Tables[name]; ok {
+		if _, ok := d.Database.Tables[name]; ok {
 			return nil
 		}
 		t, err := d.CreateTable(name, plan.Columns)

@@ -149,13 +149,13 @@ func changeMappings(c *call, change func(mappings map[store.MappingKey]store.Map
 	}
 	return c.env.Store.ChangeDatabase(c.ctx, database, func(d *store.Change) error {
 		if !c.Has("table") {
-			return change(d.Mappings, d.Name, nil)
+			return change(d.Database.Mappings, d.Database.Name, nil)
 		}
-		t, err := d.Table(c.Text("table"))
+		t, err := d.Database.Table(c.Text("table"))
 		if err != nil {
 			return err
 		}
-		return change(t.Mappings, d.Name, t)
+		return change(t.Mappings, d.Database.Name, t)
 	})
 }
 

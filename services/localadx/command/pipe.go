@@ -14,12 +14,12 @@ import (
 // pipe runs a query over a command's result, as in `.show tables | count`. The result becomes a datatable literal.
 func (x *Executor) pipe(ctx context.Context, request Request, result *Result, operators string) (*Result, error) {
 	database := request.Database
-	if _, err := x.Store.Catalog().Database(database); err != nil {
-		if all := x.Store.Catalog().Databases(); len(all) > 0 {
+	if _, err := x.config.Store.Catalog().Database(database); err != nil {
+		if all := x.config.Store.Catalog().Databases(); len(all) > 0 {
 			database = all[0].Name
 		}
 	}
-	columns, rows, err := x.Query.All(ctx, database, datatable(result)+"\n|"+operators)
+	columns, rows, err := x.config.Query.All(ctx, database, datatable(result)+"\n|"+operators)
 	if err != nil {
 		return nil, err
 	}

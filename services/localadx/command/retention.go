@@ -12,7 +12,7 @@ import (
 
 // ApplyRetention drops the extents whose retention period is over and the tags whose own period is, at the given time.
 func (x *Executor) ApplyRetention(ctx context.Context, at time.Time) error {
-	for _, d := range x.Store.Catalog().Databases() {
+	for _, d := range x.config.Store.Catalog().Databases() {
 		for _, t := range d.SortedTables() {
 			if err := x.retain(ctx, d, t, at); err != nil {
 				return err
@@ -39,7 +39,7 @@ func (x *Executor) retain(ctx context.Context, d *store.Database, t *store.Table
 	if period == 0 && len(tags) == 0 {
 		return nil
 	}
-	extents, err := x.Store.Extents(ctx, t)
+	extents, err := x.config.Store.Extents(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -56,13 +56,13 @@ func (x *Executor) retain(ctx context.Context, d *store.Database, t *store.Table
 			after = append(after, e)
 		}
 	}
-	if err := x.Store.DropExtents(ctx, d.Name, t.Name, expired); err != nil {
+	if err := x.config.Store.DropExtents(ctx, d.Name, t.Name, expired); err != nil {
 		return err
 	}
 	if len(after) == 0 {
 		return nil
 	}
-	return x.Store.SetExtentTags(ctx, d.Name, t.Name, before, after)
+	return x.config.Store.SetExtentTags(ctx, d.Name, t.Name, before, after)
 }
 
 // keptTags leaves out the tags that are older than their prefix allows.

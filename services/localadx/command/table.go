@@ -102,7 +102,7 @@ func changeTables(c *call, change func(*store.Change) ([]*store.Table, error)) (
 			if err != nil {
 				return err
 			}
-			r.add(t.Name, schema, d.Name, t.Folder, t.DocString)
+			r.add(t.Name, schema, d.Database.Name, t.Folder, t.DocString)
 		}
 		return nil
 	})
@@ -112,7 +112,7 @@ func changeTables(c *call, change func(*store.Change) ([]*store.Table, error)) (
 // changeTable is changeTables for the table that the argument "table" names.
 func changeTable(c *call, change func(*store.Change, *store.Table) error) (*Result, error) {
 	return changeTables(c, func(d *store.Change) ([]*store.Table, error) {
-		t, err := d.Table(c.Text("table"))
+		t, err := d.Database.Table(c.Text("table"))
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +147,7 @@ func tableWithOptions(t *store.Table, err error, options map[string]string) ([]*
 
 // createOrCheck makes a table. As in Kusto, one that is there already with the same columns is no error.
 func createOrCheck(d *store.Change, name string, columns []kql.Column) (*store.Table, error) {
-	t, ok := d.Tables[name]
+	t, ok := d.Database.Tables[name]
 	if !ok {
 		return d.CreateTable(name, columns)
 	}
@@ -164,7 +164,7 @@ func createOrCheck(d *store.Change, name string, columns []kql.Column) (*store.T
 }
 
 func createOrMerge(d *store.Change, name string, columns []kql.Column) (*store.Table, error) {
-	t, ok := d.Tables[name]
+	t, ok := d.Database.Tables[name]
 	if !ok {
 		return d.CreateTable(name, columns)
 	}
@@ -180,7 +180,7 @@ func createMergeTable(c *call) (*Result, error) {
 
 func createTableBasedOn(c *call) (*Result, error) {
 	return changeTables(c, func(d *store.Change) ([]*store.Table, error) {
-		from, err := d.Table(c.Text("source"))
+		from, err := d.Database.Table(c.Text("source"))
 		if err != nil {
 			return nil, err
 		}
@@ -266,10 +266,10 @@ func drop(c *call, names []string) (*Result, error) {
 	r := newResult("TableName:string", "DatabaseName:string")
 	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		for _, name := range names {
-			if _, ok := d.Tables[name]; !ok && ifExists {
+			if _, ok := d.Database.Tables[name]; !ok && ifExists {
 				continue
 			}
-			for _, v := range d.SortedViews() {
+			for _, v := range d.Database.SortedViews() {
 				if v.Source == name {
 					return badRequest("Table '%s' is the source of the materialized view '%s': drop the view first", name, v.Name)
 				}
@@ -278,8 +278,8 @@ func drop(c *call, names []string) (*Result, error) {
 				return err
 			}
 		}
-		for _, t := range d.SortedTables() {
-			r.add(t.Name, d.Name)
+		for _, t := range d.Database.SortedTables() {
+			r.add(t.Name, d.Database.Name)
 		}
 		return nil
 	})
@@ -325,14 +325,14 @@ func rename(c *call, names map[string]string) (*Result, error) {
 			if err := d.RenameTable(passingName(to), to); err != nil {
 				return err
 			}
-			for _, v := range d.Views {
+			for _, v := range d.Database.Views {
 				if v.Source == names[to] {
 					return badRequest("Table '%s' is the source of the materialized view '%s' and cannot be renamed",
 						names[to], v.Name)
 				}
 			}
-			t := d.Tables[to]
-			r.add(t.Name, d.Name, t.Folder, t.DocString)
+			t := d.Database.Tables[to]
+			r.add(t.Name, d.Database.Name, t.Folder, t.DocString)
 		}
 		return nil
 	})
@@ -348,7 +348,7 @@ func columnResult() *Result {
 // changeColumn changes the table and column of the argument "column".
 func changeColumn(c *call, change func(d *store.Change, t *store.Table, column string) error) error {
 	return c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
-		t, err := d.Table(c.Text("column"))
+		t, err := d.Database.Table(c.Text("column"))
 		if err != nil {
 			return err
 		}
@@ -387,7 +387,7 @@ func dropColumn(c *call) (*Result, error) {
 			return err
 		}
 		schema, err := tableSchemaJSON(t)
-		r.add(t.Name, schema, d.Name, t.Folder, t.DocString)
+		r.add(t.Name, schema, d.Database.Name, t.Folder, t.DocString)
 		return err
 	})
 	return r, err

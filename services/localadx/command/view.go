@@ -78,7 +78,7 @@ func putView(c *call, check func(old *store.View) (bool, error)) (*Result, error
 	r := viewResult()
 	err = c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		name := c.Text("view")
-		old := d.Views[name]
+		old := d.Database.Views[name]
 		put, err := check(old)
 		if err != nil {
 			return err
@@ -87,11 +87,11 @@ func putView(c *call, check func(old *store.View) (bool, error)) (*Result, error
 			r.addView(old)
 			return nil
 		}
-		if _, taken := d.Tables[name]; taken {
+		if _, taken := d.Database.Tables[name]; taken {
 			return &store.ExistsError{Kind: "Table", Name: name}
 		}
-		if _, isView := d.Views[c.Text("table")]; !isView {
-			if _, err := d.Table(c.Text("table")); err != nil {
+		if _, isView := d.Database.Views[c.Text("table")]; !isView {
+			if _, err := d.Database.Table(c.Text("table")); err != nil {
 				return err
 			}
 		}
@@ -115,7 +115,7 @@ func putView(c *call, check func(old *store.View) (bool, error)) (*Result, error
 			}
 			v.EffectiveDateTime = value.TimeOf(ticks)
 		}
-		d.Views[name] = v
+		d.Database.Views[name] = v
 		r.addView(v)
 		return nil
 	})
@@ -125,7 +125,7 @@ func putView(c *call, check func(old *store.View) (bool, error)) (*Result, error
 func changeView(c *call, change func(*store.Change, *store.View) error) (*Result, error) {
 	r := viewResult()
 	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
-		v, ok := d.Views[c.Text("view")]
+		v, ok := d.Database.Views[c.Text("view")]
 		if !ok {
 			return &store.NotFoundError{Kind: "Materialized view", Name: c.Text("view")}
 		}
@@ -148,19 +148,19 @@ func dropView(c *call) (*Result, error) {
 		return viewResult(), nil
 	}
 	return changeView(c, func(d *store.Change, v *store.View) error {
-		delete(d.Views, v.Name)
+		delete(d.Database.Views, v.Name)
 		return nil
 	})
 }
 
 func renameView(c *call) (*Result, error) {
 	return changeView(c, func(d *store.Change, v *store.View) error {
-		if _, taken := d.Views[c.Text("name")]; taken || d.Tables[c.Text("name")] != nil {
+		if _, taken := d.Database.Views[c.Text("name")]; taken || d.Database.Tables[c.Text("name")] != nil {
 			return &store.ExistsError{Kind: "Entity", Name: c.Text("name")}
 		}
-		delete(d.Views, v.Name)
+		delete(d.Database.Views, v.Name)
 		v.Name = c.Text("name")
-		d.Views[v.Name] = v
+		d.Database.Views[v.Name] = v
 		return nil
 	})
 }

@@ -40,7 +40,7 @@ func Register(conn *sql.Conn, memory *Memory) error {
 
 // function makes a Go function one of DuckDB. Arguments are of any type and number: the compiler has checked them.
 type function struct {
-	scalar.Function
+	of     scalar.Function
 	memory *Memory
 	config duckdb.ScalarFuncConfig
 }
@@ -63,7 +63,7 @@ func newFunction(f scalar.Function, memory *Memory) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &function{Function: f, memory: memory, config: duckdb.ScalarFuncConfig{ResultTypeInfo: result,
+	return &function{of: f, memory: memory, config: duckdb.ScalarFuncConfig{ResultTypeInfo: result,
 		VariadicTypeInfo: anything, SpecialNullHandling: true}}, nil
 }
 
@@ -87,7 +87,7 @@ func (f *function) Executor() duckdb.ScalarFuncExecutor {
 		result, err := f.call(run, args[1:])
 		if text, ok := result.(string); ok {
 			if results += int64(len(text)); !f.memory.fits(results) {
-				return nil, fmt.Errorf("%s(): %w", f.Name, errMemory)
+				return nil, fmt.Errorf("%s(): %w", f.of.Signature.Name, errMemory)
 			}
 		}
 		return result, err
@@ -99,12 +99,12 @@ func (f *function) Executor() duckdb.ScalarFuncExecutor {
 func (f *function) call(run context.Context, args []driver.Value) (result any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			result, err = nil, fmt.Errorf("%s(): %s%v", f.Name, panicked, r)
+			result, err = nil, fmt.Errorf("%s(): %s%v", f.of.Signature.Name, panicked, r)
 		}
 	}()
 	ended := func() bool { return run.Err() != nil }
 	if ended() {
-		return nil, fmt.Errorf("%s(): %w", f.Name, errEnded)
+		return nil, fmt.Errorf("%s(): %w", f.of.Signature.Name, errEnded)
 	}
 	size := 0
 	for _, a := range args {
@@ -113,31 +113,31 @@ func (f *function) call(run context.Context, args []driver.Value) (result any, e
 		}
 	}
 	if err := f.memory.reserve(size); err != nil {
-		return nil, fmt.Errorf("%s(): %w", f.Name, err)
+		return nil, fmt.Errorf("%s(): %w", f.of.Signature.Name, err)
 	}
 	defer f.memory.release(size)
 	in := make([]any, len(args))
 	for i, a := range args {
 		v, err := f.argument(i, a)
 		if err != nil {
-			return nil, fmt.Errorf("%s(): %w", f.Name, err)
+			return nil, fmt.Errorf("%s(): %w", f.of.Signature.Name, err)
 		}
-		if v == nil && !f.Nulls {
+		if v == nil && !f.of.Nulls {
 			return f.null(), nil
 		}
 		in[i] = v
 	}
-	out := f.Call(ended, in)
+	out := f.of.Call(ended, in)
 	if ended() {
-		return nil, fmt.Errorf("%s(): %w", f.Name, errEnded)
+		return nil, fmt.Errorf("%s(): %w", f.of.Signature.Name, errEnded)
 	}
 	switch v := out.(type) {
 	case nil:
 		return f.null(), nil
 	case error:
-		return nil, fmt.Errorf("%s(): %w", f.Name, v)
+		return nil, fmt.Errorf("%s(): %w", f.of.Signature.Name, v)
 	}
-	if f.Result == value.Dynamic {
+	if f.of.Signature.Result == value.Dynamic {
 		return value.EncodeDynamic(out), nil
 	}
 	return out, nil
@@ -145,14 +145,14 @@ func (f *function) call(run context.Context, args []driver.Value) (result any, e
 
 // null is what the function returns for null: a string is never null.
 func (f *function) null() any {
-	if f.Result == value.String {
+	if f.of.Signature.Result == value.String {
 		return ""
 	}
 	return nil
 }
 
 func (f *function) argument(i int, a driver.Value) (any, error) {
-	p, _ := f.Param(i)
+	p, _ := f.of.Signature.Param(i)
 	switch v := a.(type) {
 	case nil:
 		if p.Kind == scalar.Elements {

@@ -202,12 +202,12 @@ func bindGraphPattern(b *binder, m *match) []string {
 		if name == "" || !ok {
 			table = b.newID()
 			m.from = append(m.from, "("+m.graph.nodes.sql+") AS "+table)
-			keys = append(keys, table+"."+m.key.id)
+			keys = append(keys, table+"."+m.graph.key.id)
 			if name != "" {
 				m.nodes[name] = table
 			}
 		}
-		return table + "." + m.key.id
+		return table + "." + m.graph.key.id
 	}
 	var first, last string
 	for _, path := range m.op.Paths {
@@ -247,29 +247,29 @@ func bindGraphPattern(b *binder, m *match) []string {
 // edgeSQL is the table of an edge: of single edges, or of paths that a recursive query makes longer by
 // one edge each time.
 func (m *match) edgeSQL(e *matchEdge) string {
-	forward := "SELECT *, " + m.source + " AS f, " + m.target + " AS t, [" + m.edge + "] AS ids FROM (" +
-		m.graph.edges.sql + ")"
-	backward := "SELECT *, " + m.target + " AS f, " + m.source + " AS t, [" + m.edge + "] AS ids FROM (" +
-		m.graph.edges.sql + ")"
+	along := func(from, to string) string {
+		return "SELECT *, " + from + " AS f, " + to + " AS t, [" + m.graph.edge + "] AS ids FROM (" + m.graph.edges.sql + ")"
+	}
+	forward, backward := along(m.graph.source, m.graph.target), along(m.graph.target, m.graph.source)
 	step := forward
 	switch e.Direction {
 	case -1:
 		step = backward
 	case 0:
-		step = forward + " UNION ALL " + backward + " WHERE " + m.source + " <> " + m.target
+		step = forward + " UNION ALL " + backward + " WHERE " + m.graph.source + " <> " + m.graph.target
 	}
 	if !e.Variable {
 		return step
 	}
 	first := []string{"s.f AS f", "s.t AS t", "s.ids AS ids", "[s.f, s.t] AS seen"}
 	more := []string{"p.f", "s.t", "list_concat(p.ids, s.ids)", "list_append(p.seen, s.t)"}
-	none := []string{m.key.id, m.key.id, "[]::BIGINT[]"} // without seen
+	none := []string{m.graph.key.id, m.graph.key.id, "[]::BIGINT[]"} // without seen
 	nodes := ""
 	for _, l := range e.lists {
 		none = append(none, "[]::"+l.typ+"[]")
 		if l.inner {
 			first = append(first, "[]::"+l.typ+"[] AS "+l.id)
-			nodes = " JOIN (" + m.graph.nodes.sql + ") AS n ON n." + m.key.id + " = p.t"
+			nodes = " JOIN (" + m.graph.nodes.sql + ") AS n ON n." + m.graph.key.id + " = p.t"
 		} else {
 			first = append(first, "["+l.sql+"] AS "+l.id)
 		}

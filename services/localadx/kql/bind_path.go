@@ -81,7 +81,7 @@ func bindOverPath(b *binder, x syntax.CallNode, outer env) *expr {
 	scoped := *m
 	if inner {
 		of, prefix = m.graph.nodes, "n."
-		scoped.inner = "n." + m.key.id
+		scoped.inner = "n." + m.graph.key.id
 	}
 	rel := of.keep(append([]column(nil), of.cols...))
 	for i := range rel.cols {
@@ -114,17 +114,17 @@ func bindNodeFunction(b *binder, x syntax.CallNode, env env) *expr {
 		if !ok {
 			b.fail(x, syntax.CodeSemantic, "%s(): the argument must be a node of the pattern", x.Name)
 		}
-		key = table + "." + m.key.id
+		key = table + "." + m.graph.key.id
 	}
 	if key == "" {
 		b.fail(x, syntax.CodeSemantic, "%s(): the node must be given", x.Name)
 	}
-	end := m.source
+	end := m.graph.source
 	switch x.Name {
 	case "node_id":
-		return &expr{sql: key, typ: m.key.typ, nullable: m.key.typ != value.String, name: x.Name}
+		return &expr{sql: key, typ: m.graph.key.typ, nullable: m.graph.key.typ != value.String, name: x.Name}
 	case "node_degree_in":
-		end = m.target
+		end = m.graph.target
 	}
 	degree := b.newID()
 	return &expr{sql: "(SELECT count(*) FROM (" + m.graph.edges.sql + ") AS " + degree + " WHERE " + degree + "." + end +

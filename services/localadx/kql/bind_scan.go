@@ -20,7 +20,7 @@ const maxScanState = 2000
 // In SQL a state is a struct {m, s1 … sn} or null, and each step is a SELECT layer that computes
 // the state columns again.
 type scanBinder struct {
-	*binder
+	binder  *binder
 	op      syntax.ScanOp
 	scope   *scope
 	rel     *relation // the numbered rows
@@ -67,7 +67,7 @@ func bindScanOperator(b *binder, rel *relation, op syntax.ScanOp, s *scope) *rel
 
 // lower builds the recursive query and reads the accepted rows from it.
 func (sb *scanBinder) lower(rel *relation) *relation {
-	number := sb.newID()
+	number := sb.binder.newID()
 	sb.rel = rel
 	rows := "SELECT *, row_number() " + rel.over() + " AS " + number + " FROM (" + rel.sql + ")"
 	n := len(sb.op.Steps)
@@ -164,7 +164,7 @@ func (sb *scanBinder) advance(k int, state string, start bool) string {
 			}
 		}
 		if j < 0 {
-			sb.fail(set.X, syntax.CodeUnknownName, "scan: the assigned column is not declared")
+			sb.binder.fail(set.X, syntax.CodeUnknownName, "scan: the assigned column is not declared")
 		}
 		values[j] = bindCoerce(sb.binder, bindScalar(sb.binder, set.X, e), sb.fields[j].typ).sql
 	}
@@ -189,15 +189,15 @@ func (sb *scanBinder) advance(k int, state string, start bool) string {
 
 // results reads the rows that steps with output accepted, in row order and then in step order.
 func (sb *scanBinder) results(query string) *relation {
-	order, stepOrder := sb.newID(), sb.newID()
+	order, stepOrder := sb.binder.newID(), sb.binder.newID()
 	out := &relation{serialized: true, order: []orderKey{{id: order}, {id: stepOrder}}}
 	var branches []string
 	ids := make([]string, len(sb.fields))
 	for j, f := range sb.fields {
-		ids[j] = sb.newID()
+		ids[j] = sb.binder.newID()
 		out.cols = append(out.cols, column{name: f.name, typ: f.typ, id: ids[j]})
 	}
-	match := sb.newID()
+	match := sb.binder.newID()
 	if sb.op.MatchID != "" {
 		out.cols = append(out.cols, column{name: sb.op.MatchID, typ: value.Long, id: match})
 	}
@@ -212,7 +212,7 @@ func (sb *scanBinder) results(query string) *relation {
 		branches = append(branches, fmt.Sprintf("SELECT %s FROM loop WHERE o%d IS NOT NULL", strings.Join(parts, ", "), k))
 	}
 	if len(branches) == 0 {
-		sb.fail(sb.op, syntax.CodeSemantic, "scan: no step has output")
+		sb.binder.fail(sb.op, syntax.CodeSemantic, "scan: no step has output")
 	}
 	out.sql = query + strings.Join(branches, " UNION ALL ")
 	return out

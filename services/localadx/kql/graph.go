@@ -21,7 +21,7 @@ func (g *graph) table(b *binder, at syntax.Node) {
 
 // match is a pattern that is being bound: one SELECT over a table for each of its nodes and edges.
 type match struct {
-	*graph
+	graph *graph
 	op    syntax.GraphMatchOp
 	nodes map[string]string // the name of a node to its table's
 	edges map[string]*matchEdge

@@ -186,11 +186,11 @@ func (h *Handler) fail(x *exchange, err error) {
 		io.CopyN(io.Discard, x.Body, maxStream)
 	}
 	if e.status >= 500 {
-		h.Log.Error("request failed", "path", x.URL.Path, "client_request_id", x.clientID, "err", err)
+		h.config.Log.Error("request failed", "path", x.URL.Path, "client_request_id", x.clientID, "err", err)
 	}
 	x.w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	x.w.WriteHeader(e.status)
 	if err := json.NewEncoder(x.w).Encode(map[string]oneAPIError{"error": e}); err != nil {
-		h.Log.Debug("send an error", "err", err)
+		h.config.Log.Debug("send an error", "err", err)
 	}
 }

@@ -24,10 +24,13 @@ import (
 type Config struct {
 	Store    *store.Store
 	Commands *command.Executor
-	Query    *query.Runner
-	Loader   *source.Loader
-	Opener   *source.Opener
-	Ingestor *queued.Ingestor
+	// Journal notes the queries that run, and Resources says where blobs are uploaded to.
+	Journal   *command.Journal
+	Resources command.Resources
+	Query     *query.Runner
+	Loader    *source.Loader
+	Opener    *source.Opener
+	Ingestor  *queued.Ingestor
 	// StorageURL returns where the client of a request reaches the storage services, without a slash at the end.
 	StorageURL func(*http.Request) string
 	// MaxResultRows is how many rows a query returns unless it asks for more by truncationmaxrecords or notruncation.
@@ -45,8 +48,11 @@ type Config struct {
 
 // Handler serves the protocol. It is safe for concurrent use.
 type Handler struct {
-	Config
+	config Config
 }
+
+// New makes a handler.
+func New(config Config) *Handler { return &Handler{config} }
 
 // webOrigin may call from a browser: Azure's own page for queries. Pages of this machine may as well.
 const webOrigin = "https://dataexplorer.azure.com"
@@ -113,11 +119,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Admits checks the request's bearer token, in a time that does not depend on how much of it is right.
 func (h *Handler) Admits(r *http.Request) bool {
-	if h.Token == "" {
+	if h.config.Token == "" {
 		return true
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(h.Token)) == 1
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(h.config.Token)) == 1
 }
 
 // allowOrigin reports whether the page that a browser's request comes from may call, and tells the browser so. Requests
@@ -132,7 +138,7 @@ func (h *Handler) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	// A name that is not known may be made to lead here by whoever owns it; an address cannot.
-	own := slices.Contains(h.Names, from.Hostname()) || from.Host == r.Host && net.ParseIP(from.Hostname()) != nil
+	own := slices.Contains(h.config.Names, from.Hostname()) || from.Host == r.Host && net.ParseIP(from.Hostname()) != nil
 	if !own && origin != webOrigin {
 		return false
 	}

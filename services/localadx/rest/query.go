@@ -30,7 +30,7 @@ func (h *Handler) query(x *exchange, write func(*exchange, []*result) error) {
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), q.timeout(queryTimeout))
 	defer cancel()
-	ctx, end := h.Commands.Journal.BeginQuery(ctx, command.Request{Database: q.Database, Statement: q.Statement,
+	ctx, end := h.config.Journal.BeginQuery(ctx, command.Request{Database: q.Database, Statement: q.Statement,
 		ClientID: x.clientID, User: x.user()}, x.started)
 	// A query that makes this process panic has ended too.
 	defer func() { end(err) }()
@@ -44,11 +44,11 @@ func (h *Handler) run(ctx context.Context, x *exchange, q *request, write func(*
 		h.fail(x, err)
 		return err
 	}
-	if err := h.Roles.Check(fidelity.View); err != nil {
+	if err := h.config.Roles.Check(fidelity.View); err != nil {
 		h.fail(x, err)
 		return err
 	}
-	plans, err := h.Query.CompileAll(ctx, q.Database, q.Statement, q.Parameters)
+	plans, err := h.config.Query.CompileAll(ctx, q.Database, q.Statement, q.Parameters)
 	if err != nil {
 		h.fail(x, err)
 		return err
@@ -83,7 +83,7 @@ func (h *Handler) rows(ctx context.Context, q *request, plan *kql.Plan) (next fu
 	}
 	next = func() ([]any, error) {
 		if rows == nil {
-			started, err := h.Query.Query(ctx, plan, q.maxRows(h.MaxResultRows))
+			started, err := h.config.Query.Query(ctx, plan, q.maxRows(h.config.MaxResultRows))
 			if err != nil {
 				return nil, err
 			}
@@ -135,8 +135,8 @@ func (h *Handler) management(x *exchange) {
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), q.timeout(commandTimeout))
 	defer cancel()
-	answer, err := h.Commands.Run(ctx, command.Request{
-		Database: q.Database, Statement: q.Statement, StorageURL: h.StorageURL(x.Request),
+	answer, err := h.config.Commands.Run(ctx, command.Request{
+		Database: q.Database, Statement: q.Statement, StorageURL: h.config.StorageURL(x.Request),
 		ClientID: x.clientID, User: x.user(),
 	})
 	if err != nil {
@@ -163,6 +163,6 @@ func (h *Handler) end(x *exchange, w *bufio.Writer) {
 		err = x.body.Close()
 	}
 	if err != nil {
-		h.Log.Debug("send an answer", "client_request_id", x.clientID, "err", err)
+		h.config.Log.Debug("send an answer", "client_request_id", x.clientID, "err", err)
 	}
 }

@@ -47,7 +47,7 @@ func (h *Handler) ingestionConfiguration(x *exchange) any {
 		Path string `json:"path"`
 	}
 	containers := []container{}
-	for _, r := range h.Commands.Resources.IngestionResources(h.StorageURL(x.Request)) {
+	for _, r := range h.config.Resources.IngestionResources(h.config.StorageURL(x.Request)) {
 		if r[0] == command.TempStorage {
 			containers = append(containers, container{r[1]})
 		}
@@ -106,7 +106,7 @@ func (h *Handler) accept(x *exchange, database, table string) (string, error) {
 	if len(asked.Blobs) == 0 || len(asked.Blobs) > maxBlobsPerRequest {
 		return "", badRequest("a request names between 1 and %d blobs", maxBlobsPerRequest)
 	}
-	d, err := h.Store.Catalog().Database(database)
+	d, err := h.config.Store.Catalog().Database(database)
 	if err != nil {
 		return "", err
 	}
@@ -139,7 +139,7 @@ func (h *Handler) accept(x *exchange, database, table string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("write a request to ingest: %w", err)
 		}
-		if _, err := h.Ingestor.Enqueue(x.Context(), azstorage.IngestionQueue, string(text)); err != nil {
+		if _, err := h.config.Ingestor.Enqueue(x.Context(), azstorage.IngestionQueue, string(text)); err != nil {
 			return "", err
 		}
 	}
@@ -158,7 +158,7 @@ func (h *Handler) track(x *exchange, message map[string]any, operation, source, 
 	message["ReportLevel"], message["ReportMethod"] = 2, 1
 	message["IngestionStatusInTable"] = map[string]string{"TableConnectionString": "/" + operationTable,
 		"PartitionKey": operation, "RowKey": source}
-	return h.Store.Entities().MergeEntity(x.Context(), operationTable, operation, source, state)
+	return h.config.Store.Entities().MergeEntity(x.Context(), operationTable, operation, source, state)
 }
 
 // plainProperties gives the properties the form that queue messages have: lists as JSON within strings.
@@ -188,7 +188,7 @@ type sourceState struct {
 
 // operationStatus answers GET …/queued/{database}/{table}/{operation}?details=true.
 func (h *Handler) operationStatus(x *exchange, operation string) {
-	entities, err := h.Store.Entities().EntitiesOf(x.Context(), operationTable, operation)
+	entities, err := h.config.Store.Entities().EntitiesOf(x.Context(), operationTable, operation)
 	if err == nil && len(entities) == 0 {
 		err = &protocolError{status: http.StatusNotFound, code: "NotFound",
 			message: "there is no tracked ingestion operation " + operation, permanent: true}
@@ -233,7 +233,7 @@ func (h *Handler) operationStatus(x *exchange, operation string) {
 func (h *Handler) sendJSON(x *exchange, answer any) {
 	w := h.begin(x)
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		h.Log.Debug("send an answer", "err", err)
+		h.config.Log.Debug("send an answer", "err", err)
 	}
 	h.end(x, w)
 }

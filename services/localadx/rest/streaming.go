@@ -63,14 +63,14 @@ func (h *Handler) stream(x *exchange) (consumed int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if h.Emulator != "" {
+	if h.config.Emulator != "" {
 		return 0, &protocolError{status: http.StatusNotFound, code: "NotFound", permanent: true,
 			message: "there is no streaming ingestion here"}
 	}
-	if err := h.Roles.Check(fidelity.Ingest); err != nil {
+	if err := h.config.Roles.Check(fidelity.Ingest); err != nil {
 		return 0, err
 	}
-	d, err := h.Store.Catalog().Database(database)
+	d, err := h.config.Store.Catalog().Database(database)
 	if err != nil {
 		return 0, err
 	}
@@ -95,7 +95,7 @@ func (h *Handler) stream(x *exchange) (consumed int64, err error) {
 		return 0, err
 	}
 	p := source.Properties{Format: format, MappingName: parameters.Get("mappingName")}
-	_, counts, err := h.Loader.Stream(x.Context(), d.Name, t.Name, p, bytes.NewReader(content))
+	_, counts, err := h.config.Loader.Stream(x.Context(), d.Name, t.Name, p, bytes.NewReader(content))
 	return counts.Rows, err
 }
 
@@ -114,7 +114,7 @@ func (h *Handler) streamContent(x *exchange, parameters url.Values) ([]byte, err
 	if err := json.Unmarshal(body, &from); err != nil || from.SourceURI == "" {
 		return nil, badRequest("with sourceKind=uri the body has the form {\"sourceUri\":\"https://…\"}")
 	}
-	blob, err := h.Opener.Open(x.Context(), from.SourceURI)
+	blob, err := h.config.Opener.Open(x.Context(), from.SourceURI)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (h *Handler) recordStreamFailure(x *exchange, err error) {
 		return
 	}
 	failure := store.NewFailure(database, table, "StreamingIngest", known.Code, known.Message, known.Transient)
-	if err := h.Store.Settle(x.Context(), store.Settlement{Failures: []store.Failure{failure}}); err != nil {
-		h.Log.Warn("record an ingestion failure", "err", err)
+	if err := h.config.Store.Settle(x.Context(), store.Settlement{Failures: []store.Failure{failure}}); err != nil {
+		h.config.Log.Warn("record an ingestion failure", "err", err)
 	}
 }

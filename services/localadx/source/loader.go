@@ -150,7 +150,7 @@ func (l *Loader) Extend(ctx context.Context, db, table string, p Properties) err
 		return nil
 	}
 	return Classify(l.Store.ChangeDatabase(ctx, db, func(c *store.Change) error {
-		t, err := c.Table(table)
+		t, err := c.Database.Table(table)
 		if err != nil {
 			return err
 		}

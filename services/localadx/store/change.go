@@ -21,10 +21,10 @@ const (
 // Change is a change of one database's schema under way. It must not be used after the function it
 // was given to returns.
 type Change struct {
-	*Database
-	ctx   context.Context
-	conn  *sql.Conn
-	store *Store
+	Database *Database
+	ctx      context.Context
+	conn     *sql.Conn
+	store    *Store
 	// held are the writers of tables whose rows or columns change; they are let go after the commit.
 	held []*tableWriter
 	// dropped are tables whose extents go.
@@ -82,7 +82,7 @@ func (c *Change) hold(table int64) {
 
 func (c *Change) exec(query string, args ...any) error {
 	if _, err := c.conn.ExecContext(c.ctx, query, args...); err != nil {
-		return fmt.Errorf("change the schema of %s: %w", c.Name, err)
+		return fmt.Errorf("change the schema of %s: %w", c.Database.Name, err)
 	}
 	return nil
 }
@@ -90,12 +90,12 @@ func (c *Change) exec(query string, args ...any) error {
 func (c *Change) save() error {
 	body, err := json.Marshal(c.Database)
 	if err != nil {
-		return fmt.Errorf("write the schema of %s: %w", c.Name, err)
+		return fmt.Errorf("write the schema of %s: %w", c.Database.Name, err)
 	}
-	if err := c.exec("DELETE FROM adx.databases WHERE id = ?", c.ID); err != nil {
+	if err := c.exec("DELETE FROM adx.databases WHERE id = ?", c.Database.ID); err != nil {
 		return err
 	}
-	return c.exec("INSERT INTO adx.databases VALUES (?, ?)", c.ID, string(body))
+	return c.exec("INSERT INTO adx.databases VALUES (?, ?)", c.Database.ID, string(body))
 }
 
 // swap publishes a new catalog.
@@ -142,7 +142,7 @@ func (s *Store) DropDatabase(ctx context.Context, name string) error {
 		return notFound("Database", name)
 	}
 	err := s.ChangeDatabase(ctx, name, func(c *Change) error {
-		for _, t := range c.SortedTables() {
+		for _, t := range c.Database.SortedTables() {
 			if err := c.DropTable(t.Name); err != nil {
 				return err
 			}
@@ -186,7 +186,7 @@ func (c *Change) CreateTable(name string, columns []kql.Column) (*Table, error) 
 	}
 	t := &Table{ID: id, Name: name, Physical: c.freePhysical(name, id), Mappings: map[MappingKey]Mapping{},
 		Policies: map[PolicyName]json.RawMessage{}}
-	ddl := fmt.Sprintf("CREATE TABLE %s (%s BIGINT, %s BIGINT", c.relation(t), quoteIdent(extentColumn),
+	ddl := fmt.Sprintf("CREATE TABLE %s (%s BIGINT, %s BIGINT", c.Database.relation(t), quoteIdent(extentColumn),
 		quoteIdent(ingestedColumn))
 	for i, column := range columns {
 		t.Columns = append(t.Columns, Column{ID: int64(i + 1), Name: column.Name, Type: column.Type})
@@ -195,7 +195,7 @@ func (c *Change) CreateTable(name string, columns []kql.Column) (*Table, error) 
 	if err := c.exec(ddl + ")"); err != nil {
 		return nil, err
 	}
-	c.Tables[name] = t
+	c.Database.Tables[name] = t
 	return t, nil
 }
 
@@ -213,7 +213,7 @@ func columnDefault(t kql.Type) string {
 
 // freePhysical picks the DuckDB name of a new table. DuckDB's names are not case-sensitive, Kusto's are.
 func (c *Change) freePhysical(name string, id int64) string {
-	for _, t := range c.Tables {
+	for _, t := range c.Database.Tables {
 		if strings.EqualFold(t.Physical, name) {
 			return fmt.Sprintf("%s~%d", name, id)
 		}
@@ -225,10 +225,10 @@ func (c *Change) checkFree(name string) error {
 	if err := c.checkName("table", name); err != nil {
 		return err
 	}
-	if _, ok := c.Tables[name]; ok {
+	if _, ok := c.Database.Tables[name]; ok {
 		return &ExistsError{Kind: "Table", Name: name}
 	}
-	if _, ok := c.Views[name]; ok {
+	if _, ok := c.Database.Views[name]; ok {
 		return &ExistsError{Kind: "Materialized view", Name: name}
 	}
 	return nil
@@ -236,34 +236,34 @@ func (c *Change) checkFree(name string) error {
 
 // DropTable removes a table with its rows.
 func (c *Change) DropTable(name string) error {
-	t, err := c.Table(name)
+	t, err := c.Database.Table(name)
 	if err != nil {
 		return err
 	}
 	c.hold(t.ID)
-	if err := c.exec("DROP TABLE " + c.relation(t)); err != nil {
+	if err := c.exec("DROP TABLE " + c.Database.relation(t)); err != nil {
 		return err
 	}
 	if err := c.exec("DELETE FROM adx.extents WHERE table_id = ?", t.ID); err != nil {
 		return err
 	}
 	c.dropped = append(c.dropped, t.ID)
-	delete(c.Tables, name)
+	delete(c.Database.Tables, name)
 	return nil
 }
 
 // RenameTable gives a table another name; its rows and mappings stay.
 func (c *Change) RenameTable(from, to string) error {
-	t, err := c.Table(from)
+	t, err := c.Database.Table(from)
 	if err != nil {
 		return err
 	}
 	if err := c.checkFree(to); err != nil {
 		return err
 	}
-	delete(c.Tables, from)
+	delete(c.Database.Tables, from)
 	t.Name = to
-	c.Tables[to] = t
+	c.Database.Tables[to] = t
 	return nil
 }
 
@@ -291,7 +291,8 @@ func (c *Change) addColumns(t *Table, columns []kql.Column) error {
 	}
 	c.hold(t.ID)
 	for _, column := range columns {
-		if err := c.exec(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s", c.relation(t), physicalColumn(column))); err != nil {
+		if err := c.exec(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s", c.Database.relation(t),
+			physicalColumn(column))); err != nil {
 			return err
 		}
 		t.Columns = append(t.Columns, Column{ID: t.nextColumnID(), Name: column.Name, Type: column.Type})
@@ -341,7 +342,7 @@ func (c *Change) DropColumn(t *Table, name string) error {
 		return invalid("Column '%s' is the only one of table '%s' and cannot be dropped: drop the table", name, t.Name)
 	}
 	c.hold(t.ID)
-	if err := c.exec(fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", c.relation(t), quoteIdent(name))); err != nil {
+	if err := c.exec(fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", c.Database.relation(t), quoteIdent(name))); err != nil {
 		return err
 	}
 	t.Columns = slices.Delete(t.Columns, i, i+1)
@@ -360,7 +361,7 @@ func (c *Change) RenameColumn(t *Table, from, to string) error {
 		return err
 	}
 	c.hold(t.ID)
-	if err := c.exec(fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s TO %s", c.relation(t), quoteIdent(from),
+	if err := c.exec(fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s TO %s", c.Database.relation(t), quoteIdent(from),
 		quoteIdent(to))); err != nil {
 		return err
 	}
@@ -378,10 +379,10 @@ func (c *Change) AlterColumnType(t *Table, name string, to kql.Type) error {
 		return nil
 	}
 	c.hold(t.ID)
-	if err := c.exec(fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", c.relation(t), quoteIdent(name))); err != nil {
+	if err := c.exec(fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", c.Database.relation(t), quoteIdent(name))); err != nil {
 		return err
 	}
-	if err := c.exec(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s", c.relation(t),
+	if err := c.exec(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s", c.Database.relation(t),
 		physicalColumn(kql.Column{Name: name, Type: to}))); err != nil {
 		return err
 	}

@@ -224,7 +224,7 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 
 // Fleet is one worker of the capture or sink fleet, with an admin of its own in front of it.
 type Fleet struct {
-	*Service
+	Worker *Service
 	// Connect is the Kafka Connect API in front of the worker.
 	Connect connect.Client
 
@@ -253,13 +253,13 @@ func (s *Stack) Fleet(ctx context.Context, name string, env ...string) (_ *Fleet
 		ports[i] = fmt.Sprintf("localhost:%d", port)
 	}
 	id := filepath.Base(f.dir)
-	if f.Service, err = newService(ctx, f.dir, name, ports[:1],
+	if f.Worker, err = newService(ctx, f.dir, name, ports[:1],
 		append([]string{"BOOTSTRAP_SERVERS=" + s.Kafka.Bootstrap, "HTTP_ADDRESS=127.0.0.1:0",
 			"GRPC_ADDRESS=" + ports[0], "GROUP_ID=" + id, "CONFIG_TOPIC=" + id + "-configs", "STATUS_TOPIC=" + id + "-status",
 			"OFFSETS_TOPIC=" + id + "-offsets"}, env...)...); err != nil {
 		return nil, err
 	}
-	if err := f.Service.Start(ctx); err != nil {
+	if err := f.Worker.Start(ctx); err != nil {
 		return nil, err
 	}
 	if f.admin, err = newService(ctx, f.dir, "admin", ports[1:], "GRPC_ADDRESS="+ports[1], "HTTP_ADDRESSES="+ports[2],
@@ -272,7 +272,7 @@ func (s *Stack) Fleet(ctx context.Context, name string, env ...string) (_ *Fleet
 
 // Close ends the worker and its admin.
 func (f *Fleet) Close() error {
-	for _, s := range []*Service{f.admin, f.Service} {
+	for _, s := range []*Service{f.admin, f.Worker} {
 		if s != nil && s.process != nil {
 			s.Kill()
 		}

@@ -115,7 +115,7 @@ func (w *Workload) lock(ctx context.Context) error {
 
 // writer is one connection's random source and the keys that are its own, so that writers never wait for each other.
 type writer struct {
-	*Workload
+	of     *Workload
 	random *rand.Rand
 	conn   *pgx.Conn
 	// first and last bound the ids that the writer uses.
@@ -124,7 +124,7 @@ type writer struct {
 
 func (w *Workload) write(ctx context.Context, number uint64) error {
 	const keys = 500
-	wr := &writer{Workload: w, random: rand.New(rand.NewPCG(w.cfg.Seed, number)), first: int64(number) * 1_000_000}
+	wr := &writer{of: w, random: rand.New(rand.NewPCG(w.cfg.Seed, number)), first: int64(number) * 1_000_000}
 	wr.last = wr.first + keys
 	defer func() {
 		if wr.conn != nil {
@@ -160,7 +160,7 @@ var errRolledBack = errors.New("rolled back on purpose")
 // transaction runs one transaction of random changes.
 func (w *writer) transaction(ctx context.Context) error {
 	if w.conn == nil || w.conn.IsClosed() {
-		conn, err := pgx.Connect(ctx, w.cfg.URL)
+		conn, err := pgx.Connect(ctx, w.of.cfg.URL)
 		if err != nil {
 			return fmt.Errorf("connect: %w", err)
 		}
@@ -168,7 +168,7 @@ func (w *writer) transaction(ctx context.Context) error {
 	}
 	return pgx.BeginFunc(ctx, w.conn, func(tx pgx.Tx) error {
 		if w.random.IntN(100) == 0 { // a long one, by one statement, so that many changes share an LSN's neighbourhood
-			n := 1 + w.random.IntN(w.cfg.MaxChanges)
+			n := 1 + w.random.IntN(w.of.cfg.MaxChanges)
 			from := w.first + 1000 + w.random.Int64N(100_000)
 			_, err := tx.Exec(ctx,
 				`insert into shop.ledger (id, account, note) select i, i % 7, repeat('x', 50) from generate_series($1::bigint, $2) i

@@ -39,7 +39,7 @@ func TestACommandThatIsToldToEndEndsByItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Signal(end); err != nil {
+		if err := p.Process.Signal(end); err != nil {
 			t.Fatal(err)
 		}
 		var status *exec.ExitError

@@ -55,5 +55,5 @@ func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 	default:
 		return fmt.Errorf("exactly-once-source-support is %q: it must be enabled or disabled", s.ExactlyOnce)
 	}
-	return capture.Run(ctx, capture.Config{Config: worker, Delivery: delivery})
+	return capture.Run(ctx, capture.Config{Fleet: worker, Delivery: delivery})
 }

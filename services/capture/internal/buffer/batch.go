@@ -7,8 +7,8 @@ import (
 
 // Batch is what is written to Kafka at once: records, and how far they advance the capture.
 type Batch struct {
-	debezium.Batch
-	Summary
+	Events  debezium.Batch
+	Summary Summary
 	// Whole says that the batch ends between two transactions.
 	Whole bool
 	// Due says that the position is worth a Kafka transaction even without records.
@@ -19,9 +19,9 @@ type Batch struct {
 
 // Step is how far the batch advances the capture.
 func (b *Batch) Step() progress.Step {
-	s := progress.Step{At: b.At, Incremental: b.Incremental, SignalOffset: b.SignalOffset}
-	if b.Transactions > 0 {
-		last := b.Last
+	s := progress.Step{At: b.Summary.At, Incremental: b.Summary.Incremental, SignalOffset: b.SignalOffset}
+	if b.Summary.Transactions > 0 {
+		last := b.Summary.Last
 		s.Committed = &last
 	}
 	return s
@@ -29,7 +29,7 @@ func (b *Batch) Step() progress.Step {
 
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
-	b.Batch.Reset()
+	b.Events.Reset()
 	b.Summary.Reset()
-	*b = Batch{Batch: b.Batch, Summary: b.Summary}
+	*b = Batch{Events: b.Events, Summary: b.Summary}
 }

@@ -46,12 +46,14 @@ func New(at pgrepl.Position, maxEvents, maxBytes int) *Buffer {
 	return s
 }
 
-func (s *Buffer) full(b *Batch) bool { return len(b.Records) >= s.maxEvents || b.Size >= s.maxBytes }
+func (s *Buffer) full(b *Batch) bool {
+	return len(b.Events.Records) >= s.maxEvents || b.Events.Size >= s.maxBytes
+}
 
 // ready reports whether the open batch may be taken.
 func (s *Buffer) ready() bool {
 	b := s.open
-	return len(b.Records) > 0 && (b.Whole || s.full(b)) || b.Due
+	return len(b.Events.Records) > 0 && (b.Whole || s.full(b)) || b.Due
 }
 
 // Fill locks the buffer and returns the open batch with room in it; nil if the buffer is closed. Unlock must follow.
@@ -99,11 +101,11 @@ func (s *Buffer) Take() *Batch {
 	}
 	b := s.open
 	s.open, s.spare = s.spare, nil
-	s.open.At, s.open.Whole = b.At, b.Whole
+	s.open.Summary.At, s.open.Whole = b.Summary.At, b.Whole
 	s.freed.Broadcast()
 	s.taken.batches++
-	s.taken.bytes += b.Size
-	s.taken.transactions += b.Transactions
+	s.taken.bytes += b.Events.Size
+	s.taken.transactions += b.Summary.Transactions
 	return b
 }
 
@@ -137,7 +139,7 @@ type Load struct {
 func (s *Buffer) Load() Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := Load{Bytes: s.taken.bytes + s.open.Size, Transactions: s.taken.transactions + s.open.Transactions,
+	l := Load{Bytes: s.taken.bytes + s.open.Events.Size, Transactions: s.taken.transactions + s.open.Summary.Transactions,
 		Waited: s.waited}
 	if s.waiting > 0 {
 		l.Waited += time.Since(s.blocked)
@@ -150,7 +152,7 @@ func (s *Buffer) Load() Load {
 func (s *Buffer) Holds() int64 {
 	if s.mu.TryLock() {
 		defer s.mu.Unlock()
-		s.held.Store(int64(s.taken.bytes + s.open.Size))
+		s.held.Store(int64(s.taken.bytes + s.open.Events.Size))
 	}
 	return s.held.Load()
 }

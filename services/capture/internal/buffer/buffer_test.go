@@ -19,8 +19,8 @@ func put(s *Buffer, commit pgrepl.LSN, whole bool) {
 	if b == nil {
 		return
 	}
-	b.Records = append(b.Records, kgo.Record{})
-	b.At, b.Whole = pgrepl.Position{Commit: commit}, whole
+	b.Events.Records = append(b.Events.Records, kgo.Record{})
+	b.Summary.At, b.Whole = pgrepl.Position{Commit: commit}, whole
 }
 
 func TestABatchLeavesAtOnceBetweenTransactionsAndNotWithinOne(t *testing.T) {
@@ -31,7 +31,7 @@ func TestABatchLeavesAtOnceBetweenTransactionsAndNotWithinOne(t *testing.T) {
 	}
 	put(s, 2, true)
 	b := s.Take()
-	if b == nil || len(b.Records) != 2 {
+	if b == nil || len(b.Events.Records) != 2 {
 		t.Fatalf("took %+v", b)
 	}
 	s.Written(b)
@@ -63,12 +63,12 @@ func TestAReaderWaitsForRoomAndEverythingComesInOrder(t *testing.T) {
 		if b == nil {
 			break
 		}
-		if len(b.Records) > 7 {
-			t.Fatalf("a batch of %d records, limit 7", len(b.Records))
+		if len(b.Events.Records) > 7 {
+			t.Fatalf("a batch of %d records, limit 7", len(b.Events.Records))
 		}
-		seen += len(b.Records)
-		if int(b.At.Commit) != seen {
-			t.Fatalf("position %s after %d records", b.At, seen)
+		seen += len(b.Events.Records)
+		if int(b.Summary.At.Commit) != seen {
+			t.Fatalf("position %s after %d records", b.Summary.At, seen)
 		}
 		s.Written(b)
 		s.Committed()
@@ -106,7 +106,7 @@ func TestABufferKnowsWhichTransactionsItHoldsAndForHowLongItsReaderWaited(t *tes
 	commit := func(at pgrepl.LSN) {
 		put(s, at, true)
 		b := s.Fill()
-		b.Transactions++
+		b.Summary.Transactions++
 		s.Unlock()
 	}
 	commit(1)
@@ -140,13 +140,13 @@ func TestABufferKnowsWhichTransactionsItHoldsAndForHowLongItsReaderWaited(t *tes
 func TestWhatABufferHoldsIsToldWithoutWaitingForTheEventThatIsEncoded(t *testing.T) {
 	s := New(pgrepl.Position{}, 2, 1000)
 	put(s, 1, true)
-	s.open.Size = 50
+	s.open.Events.Size = 50
 	held := s.Holds()
 	if held != int64(s.Load().Bytes) || held == 0 {
 		t.Errorf("it holds %d bytes, and tells %d", s.Load().Bytes, held)
 	}
 	b := s.Fill()
-	b.Size += 100
+	b.Events.Size += 100
 	if got := s.Holds(); got != held {
 		t.Errorf("%d, want the %d before the event that is being encoded", got, held)
 	}
@@ -218,30 +218,36 @@ func TestAClosedBufferLetsNobodyWait(t *testing.T) {
 func TestTheSummaryOfATransactionIsTheSumOfItsBatches(t *testing.T) {
 	first, second := new(Batch), new(Batch)
 	for i, b := range []*Batch{first, second} {
-		b.Records = []kgo.Record{{Topic: "t"}, {Topic: "u"}}
-		b.At = pgrepl.Position{Commit: pgrepl.LSN(10 * (i + 1))}
-		b.Commit(progress.Commit{TxID: uint32(i), CommitTime: int64(100 - i)}, 1)
-		b.Commit(progress.Commit{TxID: uint32(i), CommitTime: 7}, 0) // nothing of it was an event
-		b.Count("s.t", 2, &debezium.Event{Op: debezium.Update, Source: debezium.Source{LSN: uint64(i), CommitTime: int64(i)}})
-		b.Count("s.t", 0, &debezium.Event{Op: debezium.Update, Source: debezium.Source{LSN: uint64(i + 5), CommitTime: int64(i)}})
-		b.Count("s.t", 1, &debezium.Event{Op: debezium.Create})
-		b.Reads = []Read{{Table: "s.t", Rows: 3}}
-		b.Traces, b.Versions, b.Awaited = []Trace{{Parent: "p"}}, []Version{{}}, []chan struct{}{make(chan struct{})}
+		b.Events.Records = []kgo.Record{{Topic: "t"}, {Topic: "u"}}
+		b.Summary.At = pgrepl.Position{Commit: pgrepl.LSN(10 * (i + 1))}
+		b.Summary.Commit(progress.Commit{TxID: uint32(i), CommitTime: int64(100 - i)}, 1)
+		b.Summary.Commit(progress.Commit{TxID: uint32(i), CommitTime: 7}, 0) // nothing of it was an event
+		for _, c := range []struct {
+			events int64
+			lsn    uint64
+		}{{2, uint64(i)}, {0, uint64(i + 5)}} {
+			b.Summary.Count("s.t", c.events, &debezium.Event{Op: debezium.Update,
+				Source: debezium.Source{LSN: c.lsn, CommitTime: int64(i)}})
+		}
+		b.Summary.Count("s.t", 1, &debezium.Event{Op: debezium.Create})
+		b.Summary.Reads = []Read{{Table: "s.t", Rows: 3}}
+		b.Summary.Traces, b.Summary.Versions = []Trace{{Parent: "p"}}, []Version{{}}
+		b.Summary.Awaited = []chan struct{}{make(chan struct{})}
 	}
-	second.Incremental = &progress.Incremental{Rows: 9}
+	second.Summary.Incremental = &progress.Incremental{Rows: 9}
 	offset := int64(4)
 	second.SignalOffset = &offset
-	if step := second.Step(); step.At != second.At || step.Incremental != second.Incremental ||
+	if step := second.Step(); step.At != second.Summary.At || step.Incremental != second.Summary.Incremental ||
 		step.SignalOffset != &offset || *step.Committed != (progress.Commit{TxID: 1, CommitTime: 7}) {
 		t.Errorf("the second batch is the step %+v", step)
 	}
 	var sum Summary
 	sum.Add(first)
 	sum.Add(second)
-	if sum.Topic != "t" || sum.Sent != 4 || sum.At != second.At || sum.Transactions != 4 || sum.Last != second.Last ||
-		sum.Changed != 2 || sum.Oldest != 99 || sum.Newest != 99 ||
-		sum.Incremental != second.Incremental || len(sum.Awaited) != 2 || len(sum.Reads) != 2 || len(sum.Traces) != 2 ||
-		len(sum.Versions) != 2 || sum.Began.IsZero() {
+	if sum.Topic != "t" || sum.Sent != 4 || sum.At != second.Summary.At || sum.Transactions != 4 ||
+		sum.Last != second.Summary.Last || sum.Changed != 2 || sum.Oldest != 99 || sum.Newest != 99 ||
+		sum.Incremental != second.Summary.Incremental || len(sum.Awaited) != 2 || len(sum.Reads) != 2 ||
+		len(sum.Traces) != 2 || len(sum.Versions) != 2 || sum.Began.IsZero() {
 		t.Errorf("%+v", sum)
 	}
 	want := []Count{{Table: "s.t", Op: debezium.Update, Events: 4, Rows: 2, LSN: 6, CommitTime: 1},
@@ -250,7 +256,8 @@ func TestTheSummaryOfATransactionIsTheSumOfItsBatches(t *testing.T) {
 		t.Errorf("counted %+v, want %+v", sum.Counts, want)
 	}
 	second.Reset()
-	if step := second.Step(); len(second.Records) != 0 || step != (progress.Step{}) || len(second.Counts) != 0 {
+	if step := second.Step(); len(second.Events.Records) != 0 || step != (progress.Step{}) ||
+		len(second.Summary.Counts) != 0 {
 		t.Errorf("after the reset it is %+v", second)
 	}
 }

@@ -59,7 +59,7 @@ type Trace struct {
 
 // Version is a new version of a table, which looks like Relation from then on.
 type Version struct {
-	*history.Version
+	Version  *history.Version
 	Relation *pgmodel.Relation
 }
 
@@ -79,24 +79,24 @@ func (t *Summary) Add(b *Batch) {
 	if t.Began.IsZero() {
 		t.Began = time.Now()
 	}
-	if t.Topic == "" && len(b.Records) > 0 {
-		t.Topic = b.Records[0].Topic
+	if t.Topic == "" && len(b.Events.Records) > 0 {
+		t.Topic = b.Events.Records[0].Topic
 	}
-	t.Sent += len(b.Records)
-	t.At = b.At
-	if b.Transactions > 0 {
-		t.Transactions, t.Last = t.Transactions+b.Transactions, b.Last
+	t.Sent += len(b.Events.Records)
+	t.At = b.Summary.At
+	if b.Summary.Transactions > 0 {
+		t.Transactions, t.Last = t.Transactions+b.Summary.Transactions, b.Summary.Last
 	}
-	t.change(b.Changed, b.Oldest, b.Newest)
-	if b.Incremental != nil {
-		t.Incremental = b.Incremental
+	t.change(b.Summary.Changed, b.Summary.Oldest, b.Summary.Newest)
+	if b.Summary.Incremental != nil {
+		t.Incremental = b.Summary.Incremental
 	}
-	t.Awaited = append(t.Awaited, b.Awaited...)
-	t.Reads = append(t.Reads, b.Reads...)
-	t.Traces = append(t.Traces, b.Traces...)
-	t.Versions = append(t.Versions, b.Versions...)
-	for i := range b.Counts {
-		c := &b.Counts[i]
+	t.Awaited = append(t.Awaited, b.Summary.Awaited...)
+	t.Reads = append(t.Reads, b.Summary.Reads...)
+	t.Traces = append(t.Traces, b.Summary.Traces...)
+	t.Versions = append(t.Versions, b.Summary.Versions...)
+	for i := range b.Summary.Counts {
+		c := &b.Summary.Counts[i]
 		sum := t.counter(c.Table, c.Op)
 		sum.Events, sum.Rows = sum.Events+c.Events, sum.Rows+c.Rows
 		sum.LSN, sum.CommitTime = c.LSN, c.CommitTime

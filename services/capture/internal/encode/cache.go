@@ -16,7 +16,7 @@ func NewCache(rules Rules) *Cache {
 
 // Of returns the relation's Table, which is compiled with the first use.
 func (c *Cache) Of(rel *pgmodel.Relation) (*Table, error) {
-	if c.last != nil && c.last.Relation == rel {
+	if c.last != nil && c.last.Columns.Relation == rel {
 		return c.last, nil
 	}
 	t := c.byRel[rel]

@@ -24,8 +24,8 @@ import (
 // aside in the topic of dead letters, in the same Kafka transaction as the records around them.
 // Sizes are those before compression.
 type Oversized struct {
-	OversizedConfig
-	ctx context.Context
+	config OversizedConfig
+	ctx    context.Context
 }
 
 // OversizedConfig is what Oversized works with.
@@ -76,7 +76,7 @@ func (o *Oversized) fit(records []kgo.Record) bool {
 
 func (o *Oversized) fits(r *kgo.Record) bool {
 	n := kafka.RecordSize(r)
-	return n <= smallRecord || n <= o.Limits.Of(o.ctx, r.Topic)
+	return n <= smallRecord || n <= o.config.Limits.Of(o.ctx, r.Topic)
 }
 
 // leastCut is the shortest length in bytes that a column is cut to.
@@ -86,19 +86,19 @@ const leastCut = 64
 // appended since from. They stay as they are if cutting is not asked for, if no cut makes them fit,
 // or if a cut would change a key.
 func (o *Oversized) cutToFit(t *Table, b *debezium.Batch, from debezium.Mark, ev *debezium.Event) {
-	if o.Set.Mode != spec.CutOversized {
+	if o.config.Set.Mode != spec.CutOversized {
 		return
 	}
 	whole := slices.Clone(b.Since(from))
-	for length := longestCuttable(t.Relation, ev); length > leastCut; {
+	for length := longestCuttable(t.Columns.Relation, ev); length > leastCut; {
 		length = o.shorten(length, b.Since(from))
 		cuts, err := appendCut(t, b, from, ev, length)
 		if err != nil || !sameKeys(b.Since(from), whole) {
 			break
 		}
 		if cut := b.Since(from); o.fit(cut) {
-			o.Count("truncated")
-			o.Logger.Warn("a record was too large for its topic; its largest columns were cut (oversized.records.mode)",
+			o.config.Count("truncated")
+			o.config.Logger.Warn("a record was too large for its topic; its largest columns were cut (oversized.records.mode)",
 				"topic", cut[0].Topic, "columns", cuts, telemetry.Passing("lsn", pgrepl.LSN(ev.Source.LSN).String()))
 			return
 		}
@@ -127,7 +127,7 @@ func (o *Oversized) shorten(length int, records []kgo.Record) int {
 	largest, limit := 0, 0
 	for i := range records {
 		if n := kafka.RecordSize(&records[i]); n > largest {
-			largest, limit = n, o.Limits.Of(o.ctx, records[i].Topic)
+			largest, limit = n, o.config.Limits.Of(o.ctx, records[i].Topic)
 		}
 	}
 	return max(leastCut, min(length*9/10, int(int64(length)*int64(limit)/int64(largest))*9/10))
@@ -138,7 +138,8 @@ func (o *Oversized) shorten(length int, records []kgo.Record) int {
 func appendCut(t *Table, b *debezium.Batch, from debezium.Mark, ev *debezium.Event, length int) (string, error) {
 	shorter := *ev
 	cuts := make(map[string]int)
-	shorter.Before, shorter.After = cutRow(t.Relation, ev.Before, length, cuts), cutRow(t.Relation, ev.After, length, cuts)
+	shorter.Before = cutRow(t.Columns.Relation, ev.Before, length, cuts)
+	shorter.After = cutRow(t.Columns.Relation, ev.After, length, cuts)
 	note, err := json.Marshal(cuts)
 	if err != nil {
 		return "", err
@@ -231,10 +232,10 @@ func (o *Oversized) SetAside(b *debezium.Batch, from debezium.Mark, lsn uint64) 
 		for _, l := range letters {
 			b.Put(l)
 		}
-		o.Count("oversized")
-		o.Logger.Warn("a record was too large for its topic and is a dead letter now (oversized.records.mode)",
+		o.config.Count("oversized")
+		o.config.Logger.Warn("a record was too large for its topic and is a dead letter now (oversized.records.mode)",
 			"topic", r.Topic,
-			telemetry.Passing("bytes", kafka.RecordSize(r)), "dead letters", o.Set.Topic,
+			telemetry.Passing("bytes", kafka.RecordSize(r)), "dead letters", o.config.Set.Topic,
 			telemetry.Passing("parts", len(letters)),
 			telemetry.Passing("lsn", pgrepl.LSN(lsn).String()))
 	}
@@ -243,12 +244,12 @@ func (o *Oversized) SetAside(b *debezium.Batch, from debezium.Mark, lsn uint64) 
 
 // deadLetters splits a record into dead letters: first its key, if that is long, then its value.
 func (o *Oversized) deadLetters(r *kgo.Record, lsn uint64) ([]kgo.Record, error) {
-	limit := o.Limits.Of(o.ctx, o.Set.Topic)
+	limit := o.config.Limits.Of(o.ctx, o.config.Set.Topic)
 	reason := fmt.Sprintf("%d bytes are too large for topic %s, whose limit is %d bytes", kafka.RecordSize(r), r.Topic,
-		o.Limits.Of(o.ctx, r.Topic))
-	head := kgo.Record{Topic: o.Set.Topic, Partition: -1, Key: r.Key,
+		o.config.Limits.Of(o.ctx, r.Topic))
+	head := kgo.Record{Topic: o.config.Set.Topic, Partition: -1, Key: r.Key,
 		Headers: append(append([]kgo.RecordHeader(nil), r.Headers...),
-			header(headerTopic, r.Topic), header(headerConnector, o.Connector), header(headerMessage, reason),
+			header(headerTopic, r.Topic), header(headerConnector, o.config.Connector), header(headerMessage, reason),
 			header(headerLSN, pgrepl.LSN(lsn).String()))}
 	longKey := len(r.Key) > limit/4
 	if longKey {
@@ -257,8 +258,8 @@ func (o *Oversized) deadLetters(r *kgo.Record, lsn uint64) ([]kgo.Record, error)
 	const numbers = 200 // more than the headers of a part take
 	room := limit - kafka.RecordSize(&head) - numbers
 	if room < leastCut {
-		return nil, deliver.TooLarge(r, o.Limits,
-			fmt.Errorf("its headers do not fit into a dead letter of topic %s", o.Set.Topic))
+		return nil, deliver.TooLarge(r, o.config.Limits,
+			fmt.Errorf("its headers do not fit into a dead letter of topic %s", o.config.Set.Topic))
 	}
 	var out []kgo.Record
 	split := func(of string, data []byte) {

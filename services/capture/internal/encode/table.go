@@ -21,7 +21,7 @@ type Rules struct {
 
 // Table is one version of a table, compiled: it turns the table's changes into records.
 type Table struct {
-	Columns
+	Columns Columns
 	// Name is schema.table.
 	Name string
 	// Captured is false for tables whose changes are read but make no events.
@@ -42,7 +42,7 @@ func (r Rules) Table(rel *pgmodel.Relation) (*Table, error) {
 	table := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}
 	t := &Table{Name: table.String(), Captured: r.Tables.Read(table), Signal: r.Tables.IsSignal(table),
 		oversized: r.Oversized}
-	t.Relation = rel
+	t.Columns.Relation = rel
 	if !t.Captured {
 		return t, nil
 	}
@@ -56,7 +56,7 @@ func (r Rules) Table(rel *pgmodel.Relation) (*Table, error) {
 // how many events they are: an update that changes the key is two.
 func (t *Table) Append(b *debezium.Batch, ev *debezium.Event) (int, error) {
 	if t.unchecked {
-		if err := t.checkTexts(ev.Before, ev.After); err != nil {
+		if err := t.Columns.checkTexts(ev.Before, ev.After); err != nil {
 			return 0, fmt.Errorf("convert a change at LSN %s: %w", pgrepl.LSN(ev.Source.LSN), err)
 		}
 	}
@@ -67,7 +67,7 @@ func (t *Table) Append(b *debezium.Batch, ev *debezium.Event) (int, error) {
 		if named == nil {
 			named = ev.Before
 		}
-		return n, fmt.Errorf("row %s: %w", RowText(t.Relation, named), err)
+		return n, fmt.Errorf("row %s: %w", RowText(t.Columns.Relation, named), err)
 	}
 	if t.oversized == nil || t.oversized.fit(b.Since(before)) {
 		return n, nil

@@ -41,9 +41,9 @@ type Description struct {
 func Describe(rel *pgmodel.Relation, columns []debezium.EventColumn) Description {
 	d := Description{OID: rel.OID, ReplicaIdentity: IdentityName(rel.ReplicaIdentity)}
 	for _, c := range columns {
-		if !c.Generated {
-			d.Columns = append(d.Columns, Column{Name: c.Name, Type: c.Declared, Optional: !c.NotNull, Key: c.KeyPosition,
-				Number: c.Number})
+		if !c.Column.Generated {
+			d.Columns = append(d.Columns, Column{Name: c.Column.Name, Type: c.Column.Declared,
+				Optional: !c.Column.NotNull, Key: c.KeyPosition, Number: c.Column.Number})
 		}
 	}
 	return d

@@ -213,7 +213,7 @@ func (n *Snapshots) enact(b *buffer.Batch, a snapshotAction) error {
 		}
 		p.Paused = false
 	case message:
-		n.d.Log.Info(strings.ReplaceAll(a.Message, "{}", b.At.String()), "signal", a.ID)
+		n.d.Log.Info(strings.ReplaceAll(a.Message, "{}", b.Summary.At.String()), "signal", a.ID)
 		return nil
 	}
 	n.update(b, p)
@@ -240,7 +240,7 @@ func (n *Snapshots) Request(ctx context.Context, s Signal) (*progress.Incrementa
 		n.d.Buffer.Unlock()
 		return nil, err
 	}
-	b.Due, b.Awaited = true, append(b.Awaited, durable)
+	b.Due, b.Summary.Awaited = true, append(b.Summary.Awaited, durable)
 	p := n.progress
 	n.d.Buffer.Unlock()
 	select {
@@ -326,5 +326,5 @@ func (n *Snapshots) collections(ctx context.Context, d SignalData) ([]progress.C
 
 // tell sends a notification about the incremental snapshots, whose progress is p.
 func (n *Snapshots) tell(b *buffer.Batch, p progress.Incremental, kind notify.Kind, pairs ...string) error {
-	return n.d.Notifier.Incremental(n.notifications, &b.Batch, p, kind, pairs...)
+	return n.d.Notifier.Incremental(n.notifications, &b.Events, p, kind, pairs...)
 }

@@ -103,7 +103,7 @@ func (n *Snapshots) next() {
 // update replaces the progress, to become durable with the batch.
 func (n *Snapshots) update(b *buffer.Batch, p progress.Incremental) {
 	n.progress = &p
-	b.Incremental = n.progress
+	b.Summary.Incremental = n.progress
 }
 
 // Changed takes a change of the stream: the row before and after it.
@@ -147,7 +147,7 @@ func (n *Snapshots) close(b *buffer.Batch, id string, lastCommit pgrepl.LSN) err
 			return err
 		}
 		p = p.Read(len(c.Lines), c.Last, c.Max)
-		if err := n.d.Notifier.Chunk(n.notifications, &b.Batch, p); err != nil {
+		if err := n.d.Notifier.Chunk(n.notifications, &b.Events, p); err != nil {
 			return err
 		}
 	} else {
@@ -156,7 +156,7 @@ func (n *Snapshots) close(b *buffer.Batch, id string, lastCommit pgrepl.LSN) err
 		} else {
 			n.d.Log.Info("an incremental snapshot finished a table", "table", table)
 		}
-		if err := n.d.Notifier.Scanned(n.notifications, &b.Batch, p, c.end()); err != nil {
+		if err := n.d.Notifier.Scanned(n.notifications, &b.Events, p, c.end()); err != nil {
 			return err
 		}
 		p = p.End(c.err)
@@ -173,9 +173,9 @@ func (n *Snapshots) deliver(b *buffer.Batch, c *Chunk, w *window, lastCommit pgr
 		return err
 	}
 	var row pgmodel.Tuple
-	at := pgrepl.Position{SystemID: n.d.System.ID, Timeline: n.d.System.Timeline, Commit: b.At.Commit,
-		Ordinal: b.At.Ordinal}
-	n.d.Observer.Chunk(b, t, history.Point{At: at, LSN: b.At.Commit, Time: time.Now().UTC()})
+	at := pgrepl.Position{SystemID: n.d.System.ID, Timeline: n.d.System.Timeline, Commit: b.Summary.At.Commit,
+		Ordinal: b.Summary.At.Ordinal}
+	n.d.Observer.Chunk(b, t, history.Point{At: at, LSN: b.Summary.At.Commit, Time: time.Now().UTC()})
 	for _, line := range c.Lines {
 		if row, err = pgrepl.SplitCopyRow(row[:0], line); err != nil {
 			return err
@@ -191,14 +191,14 @@ func (n *Snapshots) deliver(b *buffer.Batch, c *Chunk, w *window, lastCommit pgr
 		ev := debezium.Event{Op: debezium.Read, After: row, Now: now.UnixNano(), Source: debezium.Source{
 			Snapshot: debezium.SnapshotIncremental, CommitTime: now.UnixMicro(), LSN: uint64(lastCommit),
 			LastCommit: uint64(lastCommit)}}
-		events, err := t.Append(&b.Batch, &ev)
+		events, err := t.Append(&b.Events, &ev)
 		if err != nil {
 			if err := n.d.Unprocessable(t.Name, lastCommit, err); err != nil {
 				return err
 			}
 			continue
 		}
-		b.Count(t.Name, int64(events), &ev)
+		b.Summary.Count(t.Name, int64(events), &ev)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (n *Snapshots) answer(t *testing.T, ids ...string) (id string) {
 }
 
 func delivered(b *buffer.Batch) (ids []string) {
-	for _, r := range b.Records {
+	for _, r := range b.Events.Records {
 		ids = append(ids, string(r.Key))
 	}
 	return ids
@@ -114,11 +114,11 @@ func TestAChunkLeavesOutWhatChangedBetweenItsMarks(t *testing.T) {
 	if got := strings.Join(delivered(b), " "); got != `{"id":1} {"id":4}` {
 		t.Errorf("delivered %s, want 1 and 4", got)
 	}
-	if p := n.Progress(); b.Incremental != p || p.Rows != 4 || *p.Last[0] != "4" || len(p.Collections) != 1 {
+	if p := n.Progress(); b.Summary.Incremental != p || p.Rows != 4 || *p.Last[0] != "4" || len(p.Collections) != 1 {
 		t.Errorf("the progress is %+v", p)
 	}
-	if len(b.Versions) != 1 {
-		t.Errorf("%d versions of the table, want its first", len(b.Versions))
+	if len(b.Summary.Versions) != 1 {
+		t.Errorf("%d versions of the table, want its first", len(b.Summary.Versions))
 	}
 	if len(n.requests) != 1 {
 		t.Error("the next chunk is not asked for")

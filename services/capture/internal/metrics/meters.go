@@ -62,18 +62,18 @@ func (m *Meters) Observe(e status.Event) {
 }
 
 func (m *Meters) delivered(ctx context.Context, d *status.Delivered) {
-	for _, c := range d.Counts {
+	for _, c := range d.Summary.Counts {
 		table := attribute.String("table", c.Table)
 		m.rows.Add(ctx, c.Events, metric.WithAttributes(table, attribute.String("op", string(rune(c.Op)))))
 		if c.Op == debezium.Read {
 			m.snapshotRows.Add(ctx, c.Events, metric.WithAttributes(table))
 		}
 	}
-	if d.Transactions > 0 {
-		m.transactions.Add(ctx, int64(d.Transactions))
+	if d.Summary.Transactions > 0 {
+		m.transactions.Add(ctx, int64(d.Summary.Transactions))
 	}
-	if d.Changed > 0 {
-		m.commitToProduce.Record(ctx, d.At.Sub(time.UnixMicro(d.Oldest)).Seconds())
+	if d.Summary.Changed > 0 {
+		m.commitToProduce.Record(ctx, d.At.Sub(time.UnixMicro(d.Summary.Oldest)).Seconds())
 	}
 }
 

@@ -35,21 +35,22 @@ func NewTraces(tracer trace.Tracer, s *spec.Spec) Traces {
 // Observe implements status.Observer.
 func (t Traces) Observe(e status.Event) {
 	d, ok := e.(*status.Delivered)
-	if !ok || len(d.Traces) == 0 {
+	if !ok || len(d.Summary.Traces) == 0 {
 		return
 	}
-	links := make([]trace.Link, 0, min(len(d.Traces), maxLinks))
-	for _, one := range d.Traces {
+	links := make([]trace.Link, 0, min(len(d.Summary.Traces), maxLinks))
+	for _, one := range d.Summary.Traces {
 		span := t.transaction(one, d.At)
 		if len(links) < maxLinks {
 			links = append(links, trace.Link{SpanContext: span.SpanContext()})
 		}
 	}
-	_, span := t.tracer.Start(context.Background(), "send "+d.Topic, trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithTimestamp(d.Began), trace.WithLinks(links...),
+	_, span := t.tracer.Start(context.Background(), "send "+d.Summary.Topic, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithTimestamp(d.Summary.Began), trace.WithLinks(links...),
 		trace.WithAttributes(attribute.String("messaging.system", "kafka"),
 			attribute.String("messaging.operation.name", "send"), attribute.String("messaging.operation.type", "send"),
-			attribute.String("messaging.destination.name", d.Topic), attribute.Int("messaging.batch.message_count", d.Sent)))
+			attribute.String("messaging.destination.name", d.Summary.Topic),
+			attribute.Int("messaging.batch.message_count", d.Summary.Sent)))
 	span.End(trace.WithTimestamp(d.At))
 }
 

@@ -27,7 +27,7 @@ func (o Observer) Note(into *[]buffer.Version, rel *pgmodel.Relation, at history
 // Change notes the table of a change.
 func (o Observer) Change(b *buffer.Batch, t *encode.Table, at history.Point) {
 	t.Observed = true
-	o.Note(&b.Versions, t.Relation, at)
+	o.Note(&b.Summary.Versions, t.Columns.Relation, at)
 }
 
 // Chunk notes the first version of a table that an incremental snapshot reads. Later versions come

@@ -96,7 +96,7 @@ type pageRange struct {
 
 // handedRange is a range that a worker reads or has read. Only the deliverer uses at and done.
 type handedRange struct {
-	pageRange
+	of   pageRange
 	at   string
 	done bool
 }
@@ -153,7 +153,7 @@ func (q *Queue) take() (r pageRange, ok bool) {
 		t := q.tables[q.current]
 		for _, p := range t.parts {
 			if r, ok := p.take(t, q.pages); ok {
-				p.handed = append(p.handed, &handedRange{pageRange: r})
+				p.handed = append(p.handed, &handedRange{of: r})
 				return r, true
 			}
 		}
@@ -292,7 +292,7 @@ func (q *Queue) apply(durable *progress.Snapshot, steps []step) *progress.Snapsh
 	defer q.mu.Unlock()
 	for _, s := range steps {
 		for _, h := range s.r.part.handed {
-			if h.name() == s.r.name() {
+			if h.of.name() == s.r.name() {
 				h.done = h.done || s.done
 				if s.at != "" {
 					h.at = s.at
@@ -337,11 +337,11 @@ func (part *part) progress() *progress.Table {
 	}
 	for _, h := range part.handed {
 		if !h.done {
-			o := &progress.Range{To: h.To, At: h.at}
+			o := &progress.Range{To: h.of.To, At: h.at}
 			if o.At == "" {
-				o.At = h.After
+				o.At = h.of.After
 			}
-			p.Open[h.name()] = o
+			p.Open[h.of.name()] = o
 		}
 	}
 	return p

@@ -67,12 +67,12 @@ func New(d Deps, from Exported, queue *Queue, versions []buffer.Version) *Snapsh
 
 // rowBatch is a batch of rows with the advances that they make.
 type rowBatch struct {
-	buffer.Batch
+	batch buffer.Batch
 	steps []step
 }
 
 func (b *rowBatch) reset() {
-	b.Batch.Reset()
+	b.batch.Reset()
 	clear(b.steps)
 	b.steps = b.steps[:0]
 }
@@ -137,8 +137,8 @@ func (n *Snapshot) Run(ctx context.Context) error {
 // begins sends the notification that the snapshot begins.
 func (n *Snapshot) begins(ctx context.Context) error {
 	b := new(buffer.Batch)
-	if err := n.d.Notifier.Initial(debezium.NewNotificationEncoder(n.d.Events), &b.Batch, notify.Started); err != nil ||
-		len(b.Records) == 0 {
+	if err := n.d.Notifier.Initial(debezium.NewNotificationEncoder(n.d.Events), &b.Events, notify.Started); err != nil ||
+		len(b.Events.Records) == 0 {
 		return err
 	}
 	return n.d.Writer.Save(ctx, b, n.d.Progress.Checkpoint())
@@ -156,12 +156,12 @@ func (n *Snapshot) deliverFilled(ctx context.Context) error {
 		if b == nil { // closed
 			return nil
 		}
-		b.Versions, n.versions = append(b.Versions, n.versions...), nil
+		b.batch.Summary.Versions, n.versions = append(b.batch.Summary.Versions, n.versions...), nil
 		for _, s := range b.steps {
-			b.Reads = append(b.Reads, buffer.Read{Table: s.table, Rows: s.rows, Done: s.done})
+			b.batch.Summary.Reads = append(b.batch.Summary.Reads, buffer.Read{Table: s.table, Rows: s.rows, Done: s.done})
 		}
 		next := n.d.Progress.Rows(n.queue.apply(n.d.Progress.Checkpoint().Snapshot, b.steps))
-		durable, err := n.d.Writer.Write(ctx, &b.Batch, next, writer.ForRows, func() (more bool) {
+		durable, err := n.d.Writer.Write(ctx, &b.batch, next, writer.ForRows, func() (more bool) {
 			b.reset()
 			n.free <- b
 			return len(n.filled) > 0

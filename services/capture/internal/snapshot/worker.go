@@ -129,7 +129,7 @@ func (w *worker) query(r pageRange) string {
 	if !r.part.whole {
 		b.WriteString("ctid, ")
 	}
-	b.WriteString(w.enc.Selection())
+	b.WriteString(w.enc.Columns.Selection())
 	switch part := pgrepl.QuoteTable(r.part.Schema, r.part.Name); {
 	case r.table.sql != "":
 		fmt.Fprintf(&b, " FROM (%s) q", r.table.sql)
@@ -148,7 +148,7 @@ func (w *worker) query(r pageRange) string {
 func (w *worker) read(ctx context.Context, conn *pgx.Conn, r pageRange) error {
 	w.of, w.lines = r, 0
 	if err := pgrepl.Copy(ctx, conn.PgConn(), w, w.query(r)); err != nil {
-		return w.enc.ReadError(w.n.d.Spec.Connection.User, w.n.d.Server.Encoding, err)
+		return w.enc.Columns.ReadError(w.n.d.Spec.Connection.User, w.n.d.Server.Encoding, err)
 	}
 	last, rows := w.n.queue.finish(r.table, w.lines)
 	if last {
@@ -196,15 +196,15 @@ func (w *worker) emit(end debezium.SnapshotMark) error {
 		w.ctid = append(w.ctid[:0], row[0].Data...)
 		row = row[1:]
 	}
-	if want := len(held.enc.Relation.Columns); len(row) != want {
+	if want := len(held.enc.Columns.Relation.Columns); len(row) != want {
 		return fmt.Errorf("row of %d columns, want %d", len(row), want)
 	}
 	w.ev.Source.Snapshot, w.ev.After, w.ev.Now = w.mark(end), row, w.clock.Read()
-	k, err := held.enc.Append(&w.b.Batch.Batch, &w.ev)
+	k, err := held.enc.Append(&w.b.batch.Events, &w.ev)
 	if err != nil {
 		return err
 	}
-	w.b.Count(held.enc.Name, int64(k), &w.ev)
+	w.b.batch.Summary.Count(held.enc.Name, int64(k), &w.ev)
 	step.rows++
 	step.done = held.ended
 	held.line = held.line[:0]
@@ -213,7 +213,8 @@ func (w *worker) emit(end debezium.SnapshotMark) error {
 			return err
 		}
 	}
-	if len(w.b.Records) < w.n.d.Spec.Delivery.BatchEvents && w.b.Size < w.n.d.Spec.Delivery.BatchBytes {
+	full := w.n.d.Spec.Delivery
+	if len(w.b.batch.Events.Records) < full.BatchEvents && w.b.batch.Events.Size < full.BatchBytes {
 		return nil
 	}
 	return w.send()
@@ -293,10 +294,10 @@ type tableNotice struct {
 func (w *worker) tellTables() error {
 	all := w.n.queue.names()
 	for _, n := range w.notices {
-		tell := func() error { return w.n.d.Notifier.Table(w.notifications, &w.b.Batch.Batch, n.table.String(), all) }
+		tell := func() error { return w.n.d.Notifier.Table(w.notifications, &w.b.batch.Events, n.table.String(), all) }
 		if n.ends {
 			tell = func() error {
-				return w.n.d.Notifier.TableRead(w.notifications, &w.b.Batch.Batch, n.table.String(), all, n.rows)
+				return w.n.d.Notifier.TableRead(w.notifications, &w.b.batch.Events, n.table.String(), all, n.rows)
 			}
 		}
 		if err := tell(); err != nil {

@@ -87,7 +87,7 @@ func TestAChangeOfAKeyLeadsToItsConsequences(t *testing.T) {
 		}
 		var got []string
 		for _, following := range keys.Consequences(before, after) {
-			got = append(got, string(following.Effect))
+			got = append(got, string(following.Consequence.Effect))
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%s: %s -> %s leads to %v, want %v", test.key, test.before, test.after, got, test.want)

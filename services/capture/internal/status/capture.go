@@ -214,35 +214,35 @@ func (c *Capture) streamBegan(e StreamBegan) {
 // delivered notes durable records; the caller holds mu.
 func (c *Capture) delivered(d *Delivered) {
 	s := &c.state
-	for i := range d.Counts {
-		if d.Counts[i].Op != debezium.Read {
-			s.Rows += d.Counts[i].Events
+	for i := range d.Summary.Counts {
+		if d.Summary.Counts[i].Op != debezium.Read {
+			s.Rows += d.Summary.Counts[i].Events
 		}
 	}
 	for _, t := range d.Tables {
 		c.tables.describe(t)
 	}
-	c.tables.count(d.Counts)
-	if len(d.Counts) > 0 {
+	c.tables.count(d.Summary.Counts)
+	if len(d.Summary.Counts) > 0 {
 		s.LastEvent = d.At
 	}
 	s.ExactlyOnce = d.ExactlyOnce
-	if d.Transactions > 0 {
-		s.Transactions += int64(d.Transactions)
-		s.LastCommit = time.UnixMicro(d.Last.CommitTime)
+	if d.Summary.Transactions > 0 {
+		s.Transactions += int64(d.Summary.Transactions)
+		s.LastCommit = time.UnixMicro(d.Summary.Last.CommitTime)
 	}
-	if d.Changed > 0 {
-		age := d.At.Sub(time.UnixMicro(d.Newest))
+	if d.Summary.Changed > 0 {
+		age := d.At.Sub(time.UnixMicro(d.Summary.Newest))
 		s.Age = &age
-		c.ages.Observe(d.At, d.At.Sub(time.UnixMicro(d.Oldest)), d.Changed)
+		c.ages.Observe(d.At, d.At.Sub(time.UnixMicro(d.Summary.Oldest)), d.Summary.Changed)
 	}
-	if d.Incremental != nil {
-		c.incremental = d.Incremental
+	if d.Summary.Incremental != nil {
+		c.incremental = d.Summary.Incremental
 	}
 	if d.Summary.At.Commit > 0 {
 		s.Durable = d.Summary.At.Commit
 	}
-	for _, r := range d.Reads {
+	for _, r := range d.Summary.Reads {
 		if t := s.tableSnapshot(r.Table); t != nil {
 			t.Rows += r.Rows
 			if r.Done {

@@ -40,8 +40,8 @@ func warnings(rel *pgmodel.Relation, columns []debezium.EventColumn) (out []stri
 	}
 	var toasted []string
 	for _, c := range columns {
-		if c.Toasted && !c.InIdentity {
-			toasted = append(toasted, c.Name)
+		if c.Column.Toasted && !c.Column.InIdentity {
+			toasted = append(toasted, c.Column.Name)
 		}
 	}
 	if len(toasted) > 0 {

@@ -82,7 +82,7 @@ type Polled struct {
 
 // Delivered reports that records are durable.
 type Delivered struct {
-	*buffer.Summary
+	Summary *buffer.Summary
 	// Tables are new tables, and tables that look different from now on.
 	Tables      []Table
 	At          time.Time

@@ -100,7 +100,7 @@ func (r *Reader) deliver(b *buffer.Batch, t *encode.Table, op debezium.Op, m *pg
 	if err := r.announce(b); err != nil {
 		return err
 	}
-	n, err := t.Append(&b.Batch, ev)
+	n, err := t.Append(&b.Events, ev)
 	if err != nil {
 		return r.d.Unprocessable(t.Name, m.LSN, err)
 	}
@@ -110,7 +110,7 @@ func (r *Reader) deliver(b *buffer.Batch, t *encode.Table, op debezium.Op, m *pg
 	if n == 0 && op == debezium.Truncate {
 		r.leftOut(t)
 	}
-	b.Count(t.Name, int64(n), ev)
+	b.Summary.Count(t.Name, int64(n), ev)
 	return nil
 }
 
@@ -220,7 +220,7 @@ func (r *Reader) inTransaction(b *buffer.Batch, m *pgrepl.Message) error {
 // lone handles a message that is a transaction of its own.
 func (r *Reader) lone(b *buffer.Batch, m *pgrepl.Message) error {
 	r.lastCommit = m.LSN // as Debezium has it
-	b.At.Delivered = max(b.At.Delivered, m.LSN)
+	b.Summary.At.Delivered = max(b.Summary.At.Delivered, m.LSN)
 	msg := debezium.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
 	msg.Source = debezium.Source{Snapshot: debezium.NotSnapshot, CommitTime: msg.Now / 1000, LSN: uint64(m.LSN),
 		HasLSN:     true,
@@ -232,7 +232,7 @@ func (r *Reader) lone(b *buffer.Batch, m *pgrepl.Message) error {
 		// Everything that committed before the message has come. The message ends at its LSN, where the
 		// next message or commit may begin: the position must not lie beyond it, since PostgreSQL leaves
 		// out what begins before the position.
-		b.At.Commit, b.At.Ordinal = max(b.At.Commit, m.LSN), 0
+		b.Summary.At.Commit, b.Summary.At.Ordinal = max(b.Summary.At.Commit, m.LSN), 0
 	}
 	return nil
 }
@@ -240,13 +240,13 @@ func (r *Reader) lone(b *buffer.Batch, m *pgrepl.Message) error {
 // pass appends a message's record. left is true if the message was left out, with or without an
 // error.
 func (r *Reader) pass(b *buffer.Batch, m *pgrepl.Message, msg *debezium.LogicalMessage) (left bool, err error) {
-	before := b.Mark()
-	if _, err := r.messages.Append(&b.Batch, msg); err != nil {
+	before := b.Events.Mark()
+	if _, err := r.messages.Append(&b.Events, msg); err != nil {
 		return true, r.d.Unprocessable(LogicalMessages, m.LSN, err)
 	}
 	if r.d.Oversized == nil {
 		return false, nil
 	}
-	err = r.d.Oversized.SetAside(&b.Batch, before, uint64(m.LSN))
+	err = r.d.Oversized.SetAside(&b.Events, before, uint64(m.LSN))
 	return err != nil, err
 }

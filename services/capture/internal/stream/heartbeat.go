@@ -52,7 +52,7 @@ func (h Heartbeats) write(encoder *debezium.HeartbeatEncoder, now time.Time) err
 	if b == nil || !b.Whole {
 		return nil
 	}
-	if err := encoder.Append(&b.Batch, now.UnixNano()); err != nil {
+	if err := encoder.Append(&b.Events, now.UnixNano()); err != nil {
 		return fmt.Errorf("write a heartbeat: %w", err)
 	}
 	return nil

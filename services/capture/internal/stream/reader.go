@@ -137,8 +137,8 @@ func (r *Reader) idle(end pgrepl.LSN) bool {
 	if b == nil {
 		return false
 	}
-	if end > b.At.Commit {
-		b.At.Commit, b.At.Ordinal = end, 0
+	if end > b.Summary.At.Commit {
+		b.Summary.At.Commit, b.Summary.At.Ordinal = end, 0
 	}
 	r.askWithoutRecords(b)
 	return true
@@ -147,11 +147,11 @@ func (r *Reader) idle(end pgrepl.LSN) bool {
 // askWithoutRecords marks a batch without records as due now and then, so that its position becomes
 // durable.
 func (r *Reader) askWithoutRecords(b *buffer.Batch) {
-	if len(b.Records) > 0 || b.At.Commit <= r.asked {
+	if len(b.Events.Records) > 0 || b.Summary.At.Commit <= r.asked {
 		return
 	}
-	if now := time.Now(); now.Sub(r.askedAt) >= idleInterval || b.At.Commit-r.asked >= idleBytes {
-		b.Due, r.asked, r.askedAt = true, b.At.Commit, now
+	if now := time.Now(); now.Sub(r.askedAt) >= idleInterval || b.Summary.At.Commit-r.asked >= idleBytes {
+		b.Due, r.asked, r.askedAt = true, b.Summary.At.Commit, now
 	}
 }
 
@@ -182,11 +182,11 @@ func (r *Reader) take(m *pgrepl.Message) error {
 	if b == nil {
 		return buffer.ErrClosed
 	}
-	before, at, whole := b.Mark(), b.At, b.Whole
+	before, at, whole := b.Events.Mark(), b.Summary.At, b.Whole
 	err := r.apply(b, m)
 	if err != nil {
-		b.Rollback(before)
-		b.At, b.Whole = at, whole
+		b.Events.Rollback(before)
+		b.Summary.At, b.Whole = at, whole
 	}
 	return err
 }
@@ -196,7 +196,7 @@ func (r *Reader) apply(b *buffer.Batch, m *pgrepl.Message) error {
 	case pgrepl.Insert, pgrepl.Update, pgrepl.Delete:
 		return r.row(b, m)
 	case pgrepl.Begin:
-		r.tx.begin(m, b.At, r.resume)
+		r.tx.begin(m, b.Summary.At, r.resume)
 		return nil
 	case pgrepl.Commit:
 		return r.commit(b, m)
@@ -209,7 +209,7 @@ func (r *Reader) apply(b *buffer.Batch, m *pgrepl.Message) error {
 }
 
 // advance notes that the open transaction's change, which was due, is in the batch.
-func (r *Reader) advance(b *buffer.Batch) { b.At, b.Whole = r.tx.after(b.At), false }
+func (r *Reader) advance(b *buffer.Batch) { b.Summary.At, b.Whole = r.tx.after(b.Summary.At), false }
 
 func (r *Reader) commit(b *buffer.Batch, m *pgrepl.Message) error {
 	tx := &r.tx
@@ -221,15 +221,16 @@ func (r *Reader) commit(b *buffer.Batch, m *pgrepl.Message) error {
 		if err := r.announce(b); err != nil {
 			return err
 		}
-		if err := r.transactions.AppendEnd(&b.Batch, uint64(tx.xid), uint64(m.LSN), tx.commitTime, tx.counts); err != nil {
+		if err := r.transactions.AppendEnd(&b.Events, uint64(tx.xid), uint64(m.LSN), tx.commitTime, tx.counts); err != nil {
 			return err
 		}
 	}
 	if tx.traceparent != "" && tx.ordinal > 0 {
-		b.Traces = append(b.Traces, buffer.Trace{Parent: tx.traceparent, Commit: tx.commitTime, Position: tx.commit})
+		b.Summary.Traces = append(b.Summary.Traces, buffer.Trace{Parent: tx.traceparent,
+			Commit: tx.commitTime, Position: tx.commit})
 	}
-	b.At, b.Whole = tx.ended(b.At, m.EndLSN), true
-	b.Commit(progress.Commit{TxID: tx.xid, CommitTime: tx.commitTime}, tx.ordinal)
+	b.Summary.At, b.Whole = tx.ended(b.Summary.At, m.EndLSN), true
+	b.Summary.Commit(progress.Commit{TxID: tx.xid, CommitTime: tx.commitTime}, tx.ordinal)
 	r.askWithoutRecords(b)
 	return nil
 }
@@ -242,5 +243,5 @@ func (r *Reader) announce(b *buffer.Batch) error {
 		return nil
 	}
 	tx.announced = true
-	return r.transactions.AppendBegin(&b.Batch, uint64(tx.xid), uint64(tx.began), tx.commitTime)
+	return r.transactions.AppendBegin(&b.Events, uint64(tx.xid), uint64(tx.began), tx.commitTime)
 }

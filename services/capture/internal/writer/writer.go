@@ -127,7 +127,7 @@ func (w *Writer) put(ctx context.Context, b *buffer.Batch, next progress.Checkpo
 	}
 	var versions []*kgo.Record
 	if w.d.Versions != nil {
-		for _, v := range b.Versions {
+		for _, v := range b.Summary.Versions {
 			r, err := w.d.Versions.Record(v.Version)
 			if err != nil {
 				return err
@@ -135,7 +135,7 @@ func (w *Writer) put(ctx context.Context, b *buffer.Batch, next progress.Checkpo
 			versions = append(versions, r)
 		}
 	}
-	return w.d.Producer.Write(ctx, b.Records, w.d.OffsetKey, value, versions...)
+	return w.d.Producer.Write(ctx, b.Events.Records, w.d.OffsetKey, value, versions...)
 }
 
 // noticing runs the writing of records. If the broker does not answer, which the client waits out,

@@ -63,8 +63,8 @@ func (r *told) Acknowledges()               {}
 func (r *told) NoticeFailed(error)          {}
 func batch(at, records int) *buffer.Batch {
 	b := new(buffer.Batch)
-	b.At = pgrepl.Position{Commit: pgrepl.LSN(at)}
-	b.Records = make([]kgo.Record, records)
+	b.Summary.At = pgrepl.Position{Commit: pgrepl.LSN(at)}
+	b.Events.Records = make([]kgo.Record, records)
 	return b
 }
 

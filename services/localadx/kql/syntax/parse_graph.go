@@ -91,20 +91,20 @@ const maxPathLength = 100
 // patternScanner reads the pattern of a graph operator by its characters, whose dashes and brackets are no tokens of
 // the language.
 type patternScanner struct {
-	*parser
-	at int
+	parser *parser
+	at     int
 }
 
 func (s *patternScanner) fail() {
-	s.restart(min(s.at, len(s.lexer.text)))
-	s.parser.fail("A pattern such as (a)-[e]->(b) was expected but found %s", s.describe())
+	s.parser.restart(min(s.at, len(s.parser.lexer.text)))
+	s.parser.fail("A pattern such as (a)-[e]->(b) was expected but found %s", s.parser.describe())
 }
 
 func (s *patternScanner) accept(text string) bool {
-	for s.at < len(s.lexer.text) && strings.ContainsRune(" \t\r\n", rune(s.lexer.text[s.at])) {
+	for s.at < len(s.parser.lexer.text) && strings.ContainsRune(" \t\r\n", rune(s.parser.lexer.text[s.at])) {
 		s.at++
 	}
-	if strings.HasPrefix(s.lexer.text[s.at:], text) {
+	if strings.HasPrefix(s.parser.lexer.text[s.at:], text) {
 		s.at += len(text)
 		return true
 	}
@@ -121,10 +121,11 @@ func (s *patternScanner) expect(text string) {
 func (s *patternScanner) word() string {
 	s.accept("")
 	start := s.at
-	for s.at < len(s.lexer.text) && (IsNameRune(rune(s.lexer.text[s.at])) || s.lexer.text[s.at] >= 0x80) {
+	text := s.parser.lexer.text
+	for s.at < len(text) && (IsNameRune(rune(text[s.at])) || text[s.at] >= 0x80) {
 		s.at++
 	}
-	return s.lexer.text[start:s.at]
+	return text[start:s.at]
 }
 
 func (s *patternScanner) paths() []GraphPath {
@@ -136,7 +137,7 @@ func (s *patternScanner) paths() []GraphPath {
 			if !ok {
 				break
 			}
-			s.bounded(len(path.Edges) * 20)
+			s.parser.bounded(len(path.Edges) * 20)
 			path.Edges = append(path.Edges, edge)
 			path.Nodes = append(path.Nodes, s.node())
 		}
@@ -144,7 +145,7 @@ func (s *patternScanner) paths() []GraphPath {
 		if !s.accept(",") {
 			return paths
 		}
-		s.bounded(len(paths) * 20)
+		s.parser.bounded(len(paths) * 20)
 	}
 }
 
@@ -169,7 +170,7 @@ func (s *patternScanner) edge() (GraphEdge, bool) {
 			s.expect("..")
 			e.Max = s.number()
 			if e.Max < e.Min || e.Max > maxPathLength {
-				s.restart(s.at)
+				s.parser.restart(s.at)
 				s.parser.fail("A variable edge has up to %d edges, and no fewer than its least number", maxPathLength)
 			}
 		}

@@ -48,6 +48,6 @@ func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 		return err
 	}
 	worker.GroupID, worker.GRPCAddress, worker.HTTPAddress = s.GroupID, s.GRPCAddress, s.HTTPAddress
-	return sink.Run(ctx, sink.Config{Config: worker, CAFile: s.CAFile, TrustedHosts: s.TrustedHosts,
+	return sink.Run(ctx, sink.Config{Fleet: worker, CAFile: s.CAFile, TrustedHosts: s.TrustedHosts,
 		Limited: sink.LimitHeap})
 }

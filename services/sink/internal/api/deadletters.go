@@ -66,7 +66,7 @@ func (s *Service) open(ctx context.Context, name string) (*deadletter.Queue, err
 		return nil, rpc.Error(codes.FailedPrecondition, deadletter.ReasonNoTopic,
 			fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", name))
 	}
-	q, err := deadletter.Open(ctx, env, of, s.worker.Tools)
+	q, err := deadletter.Open(ctx, env, of, s.worker.DeadLetters)
 	if err != nil {
 		return nil, unusable(env, err)
 	}

@@ -29,8 +29,8 @@ type Service struct {
 
 // Worker is what the service shows, and what the worker's parts share.
 type Worker struct {
-	Registry *status.Registry
-	deadletter.Tools
+	Registry    *status.Registry
+	DeadLetters deadletter.Tools
 	// Defaults are the worker's for configurations.
 	Defaults spec.Defaults
 }

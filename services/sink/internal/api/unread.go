@@ -62,7 +62,7 @@ func newUnread(now func() time.Time) *unread { return &unread{now: now, places: 
 
 // answer is what is known of a place when it is asked for.
 type answer struct {
-	found
+	found  found
 	unread *unread
 	place  place
 	client func() (*kgo.Client, error)
@@ -106,19 +106,20 @@ func (a answer) ask() answer {
 	if f := a.unread.places[a.place]; f != nil {
 		a.unread.want(f, a.client)
 	}
-	a.first = time.Time{} // nobody reads them: since when they are there is not known before the brokers have said it
+	// Nobody reads them: since when they are there is not known before the brokers have said it.
+	a.found.first = time.Time{}
 	return a
 }
 
 // tell says it of a partition.
 func (a answer) tell(part *sinkv1.PartitionProgress) {
 	switch {
-	case !a.at.IsZero():
-		part.Waiting, part.OldestWaitingTime = sinkv1.PartitionProgress_WAITING_IN_KAFKA, timestamppb.New(a.at)
-	case a.next >= a.end:
+	case !a.found.at.IsZero():
+		part.Waiting, part.OldestWaitingTime = sinkv1.PartitionProgress_WAITING_IN_KAFKA, timestamppb.New(a.found.at)
+	case a.found.next >= a.found.end:
 		part.Waiting = sinkv1.PartitionProgress_WAITING_NOTHING
-	case !a.first.IsZero():
-		part.Waiting, part.OldestWaitingTime = sinkv1.PartitionProgress_WAITING_IN_KAFKA, timestamppb.New(a.first)
+	case !a.found.first.IsZero():
+		part.Waiting, part.OldestWaitingTime = sinkv1.PartitionProgress_WAITING_IN_KAFKA, timestamppb.New(a.found.first)
 	default:
 		part.Waiting = sinkv1.PartitionProgress_WAITING_UNSPECIFIED
 	}

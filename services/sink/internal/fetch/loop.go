@@ -60,7 +60,7 @@ func (l *Loop) poll() kgo.Fetches {
 	if l.demand.await(ctx); ctx.Err() != nil {
 		return nil
 	}
-	l.member.Client.UpdateFetchMaxBytes(l.of.Spec.Member.Bound(l.demand.sizes()))
+	l.member.Client.UpdateFetchMaxBytes(l.of.Batches.Spec.Member.Bound(l.demand.sizes()))
 	return l.member.Client.PollFetches(ctx)
 }
 
@@ -86,8 +86,8 @@ func (l *Loop) hand(f kgo.FetchTopicPartition) {
 func (l *Loop) readable() {
 	if l.unread {
 		l.unread, l.outside = false, false
-		l.of.Status.Troubles.Over(&l.failing)
-		l.of.Env.Retrying(nil)
+		l.of.Batches.Status.Troubles.Over(&l.failing)
+		l.of.Batches.Env.Retrying(nil)
 	}
 }
 
@@ -103,12 +103,12 @@ func (l *Loop) failed(f kgo.FetchTopicPartition) {
 	case errors.Is(f.Err, kerr.InvalidSessionTimeout):
 		l.of.Fail(retry.Permanent(fmt.Errorf(
 			"join consumer group %s: %w Set consumer.override.session.timeout.ms to a time that the brokers allow (6000 to 1800000 by default), or take it out",
-			l.of.Spec.Group, f.Err)))
+			l.of.Batches.Spec.Group, f.Err)))
 	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.As(f.Err, &lost):
 		l.member.Topics.Missing(f.Topic,
 			fmt.Errorf(
 				"partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made again. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
-				f.Partition, f.Topic, l.of.Spec.Group, f.Err, l.of.Env.Connector))
+				f.Partition, f.Topic, l.of.Batches.Spec.Group, f.Err, l.of.Batches.Env.Connector))
 	default:
 		l.unread = true
 		_, session := errors.AsType[*kgo.ErrGroupSession](f.Err)
@@ -116,13 +116,13 @@ func (l *Loop) failed(f kgo.FetchTopicPartition) {
 		l.outside = session && !l.member.InGroup()
 		if errors.Is(f.Err, kerr.InconsistentGroupProtocol) {
 			f.Err = fmt.Errorf("%w Another consumer is in group %s and knows none of the ways in which this one shares partitions out, such as cooperative-sticky: stop it, or set consumer.override.group.id to a group of the connector's own",
-				f.Err, l.of.Spec.Group)
+				f.Err, l.of.Batches.Spec.Group)
 		}
-		l.of.Status.Troubles.Retrying(&l.failing, f.Err)
+		l.of.Batches.Status.Troubles.Retrying(&l.failing, f.Err)
 		from := "topic " + f.Topic
 		if f.Topic == "" { // it is about the group, or all brokers
-			from = "the topics of group " + l.of.Spec.Group
+			from = "the topics of group " + l.of.Batches.Spec.Group
 		}
-		l.of.Env.Retrying(fmt.Errorf("read %s: %w", from, f.Err))
+		l.of.Batches.Env.Retrying(fmt.Errorf("read %s: %w", from, f.Err))
 	}
 }

@@ -37,11 +37,11 @@ func (m *Membership) assigned(added map[string][]int32) {
 	m.Client.ResumeFetchPartitions(added) // a pause outlives the assignment in which it was made
 	names := slices.Collect(maps.Keys(added))
 	a := &assignment{recorded: map[*partition.Partition]recorded{}}
-	if err := m.of.Retry.Do(m.ctx, func(ctx context.Context) (err error) {
+	if err := m.of.Batches.Retry.Do(m.ctx, func(ctx context.Context) (err error) {
 		a.committed, err = m.offsets(ctx, names)
 		return err
 	}); err != nil {
-		m.of.Fail(fmt.Errorf("read the offsets of group %s: %w", m.of.Spec.Group, err))
+		m.of.Fail(fmt.Errorf("read the offsets of group %s: %w", m.of.Batches.Spec.Group, err))
 		return
 	}
 	notes := m.notes.read()
@@ -51,7 +51,7 @@ func (m *Membership) assigned(added map[string][]int32) {
 		return
 	}
 	for topic := range added {
-		if err := m.of.Env.UsedTopic(topic); err != nil {
+		if err := m.of.Batches.Env.UsedTopic(topic); err != nil {
 			m.of.Fail(err)
 			return
 		}
@@ -66,8 +66,8 @@ func (m *Membership) assigned(added map[string][]int32) {
 	if len(a.recorded) > 0 {
 		m.of.Beside("look for the records of noted batches", func() { m.prove(a.recorded) })
 	}
-	m.of.Beside("recall of columns without a field", func() { m.of.Tables.Recall(names) })
-	m.of.Beside("time of the last rows", func() { m.of.Tables.LastRows(a.begun) })
+	m.of.Beside("recall of columns without a field", func() { m.of.Batches.Tables.Recall(names) })
+	m.of.Beside("time of the last rows", func() { m.of.Batches.Tables.LastRows(a.begun) })
 }
 
 // offsets asks which topics exist, and for the offsets that the group has committed.
@@ -85,10 +85,10 @@ func (m *Membership) offsets(ctx context.Context, names []string) (kadm.OffsetRe
 			id = topic.ID.String()
 		}
 		if m.of.Topics.See(topic.Topic, id) {
-			m.of.Status.Withdraw(status.TopicDeleted, topic.Topic, "") // it is there again
+			m.of.Batches.Status.Withdraw(status.TopicDeleted, topic.Topic, "") // it is there again
 		}
 	}
-	return admin.FetchOffsets(ctx, m.of.Spec.Group)
+	return admin.FetchOffsets(ctx, m.of.Batches.Spec.Group)
 }
 
 // begin begins a partition, unless it is not known where.
@@ -106,7 +106,7 @@ func (m *Membership) begin(of batch.Source, a *assignment, notes committedNotes)
 	if l.End() > l.Committed() {
 		a.recorded[p] = recorded{l.Committed(), l.End()}
 	}
-	m.of.Status.Committed(of, l.Committed())
+	m.of.Batches.Status.Committed(of, l.Committed())
 	if l.Committed() > 0 {
 		a.begun = append(a.begun, of)
 	}
@@ -126,13 +126,14 @@ func (m *Membership) restore(of batch.Source, committed kadm.OffsetResponses) (l
 	}
 	// What a later version has noted, and what cannot be read, is unknown: Restore refuses both.
 	if !m.of.Topics.Resume(of, ledger.TopicOf(o.Metadata)) {
-		m.of.Env.Logger.Info("the topic was made again since its offset was committed; it is read from its beginning", "topic",
-			of.Topic, "partition", of.Partition, "committed", o.At)
+		m.of.Batches.Env.Logger.Info("the topic was made again since its offset was committed; it is read from its beginning",
+			"topic", of.Topic, "partition", of.Partition, "committed", o.At)
 		return ledger.New(id), true, nil
 	}
 	l, err = ledger.Restore(id, o.At, o.Metadata)
 	if err != nil {
-		err = fmt.Errorf("partition %d of %s: %w. %s", of.Partition, of.Topic, err, partition.Forget(m.of.Env.Connector))
+		err = fmt.Errorf("partition %d of %s: %w. %s", of.Partition, of.Topic, err,
+			partition.Forget(m.of.Batches.Env.Connector))
 	}
 	return l, false, err
 }

@@ -23,13 +23,13 @@ const deliveredAtOnce = 16
 func (m *Membership) deliveredBefore(added map[string][]int32, committed kadm.OffsetResponses,
 	notes committedNotes) (map[batch.Source]bool, error) {
 	delivered := map[batch.Source]bool{}
-	if _, chosen := notes[connector.ReadAgainNote]; chosen || !m.of.Spec.Exact {
+	if _, chosen := notes[connector.ReadAgainNote]; chosen || !m.of.Batches.Spec.Exact {
 		return delivered, nil
 	}
 	var mu sync.Mutex
 	asking, ctx := contain.WithContext(m.ctx)
 	asking.SetLimit(deliveredAtOnce)
-	tags := extents.Reader{Spec: m.of.Spec, Client: m.of.Ingest.Client}
+	tags := extents.Reader{Spec: m.of.Batches.Spec, Client: m.of.Batches.Ingest.Client}
 	for topic, partitions := range added {
 		unknown := slices.DeleteFunc(slices.Clone(partitions), func(number int32) bool {
 			o, known := committed.Lookup(topic, number)
@@ -40,7 +40,7 @@ func (m *Membership) deliveredBefore(added map[string][]int32, committed kadm.Of
 			continue
 		}
 		asking.Go("look for batches of "+topic, func() error {
-			return m.of.Retry.Do(ctx, func(ctx context.Context) error {
+			return m.of.Batches.Retry.Do(ctx, func(ctx context.Context) error {
 				found, err := tags.Delivered(ctx, topic, m.of.Topics.ID(topic))
 				mu.Lock()
 				defer mu.Unlock()

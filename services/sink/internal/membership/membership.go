@@ -25,7 +25,7 @@ import (
 
 // Task is what a task gives its memberships.
 type Task struct {
-	batcher.Task
+	Batches    batcher.Task
 	Topics     *topics.Registry
 	Memory     *memory.Share
 	Meters     *status.Meters
@@ -62,7 +62,7 @@ type Membership struct {
 func Join(ctx context.Context, of Task) (*Membership, error) {
 	of.Topics.Join()
 	m := &Membership{of: of, ctx: ctx, Partitions: partition.NewOwned(), Wanted: make(chan struct{}, 1),
-		notes: commitNotes{of.Env, of.Spec.Group, of.Topics}}
+		notes: commitNotes{of.Batches.Env, of.Batches.Spec.Group, of.Topics}}
 	joined := make(chan struct{}) // the group may assign partitions before it is closed, which wait for that
 	callback := func(name string, call func(map[string][]int32)) func(context.Context, *kgo.Client, map[string][]int32) {
 		return func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
@@ -71,22 +71,22 @@ func Join(ctx context.Context, of Task) (*Membership, error) {
 		}
 	}
 	var err error
-	m.Client, err = of.Env.Kafka(append(options(of),
+	m.Client, err = of.Batches.Env.Kafka(append(options(of),
 		kgo.WithHooks(&m.group), kgo.OnPartitionsAssigned(callback("assignment of partitions", m.assigned)),
 		kgo.OnPartitionsRevoked(callback("revocation of partitions", m.revoked)),
 		kgo.OnPartitionsLost(callback("loss of partitions", m.lost)))...)
 	if err != nil {
-		return nil, fmt.Errorf("join consumer group %s: %w", of.Spec.Group, err)
+		return nil, fmt.Errorf("join consumer group %s: %w", of.Batches.Spec.Group, err)
 	}
-	of.Env.Started()
-	m.Topics = &topics.Reader{Env: of.Env, Spec: of.Spec, Client: m.Client, Registry: of.Topics, Partitions: m.Partitions,
-		Status: of.Status, Fail: of.Fail}
-	commits := partition.NewCommitter(m.Client, of.Env.Logger, m.Partitions.Has, m.notes.keep)
+	of.Batches.Env.Started()
+	m.Topics = &topics.Reader{Env: of.Batches.Env, Spec: of.Batches.Spec, Client: m.Client,
+		Registry: of.Topics, Partitions: m.Partitions, Status: of.Batches.Status, Fail: of.Fail}
+	commits := partition.NewCommitter(m.Client, of.Batches.Env.Logger, m.Partitions.Has, m.notes.keep)
 	m.member = &partition.Member{
-		Task: of.Task, Client: m.Client, Commits: commits, Memory: of.Memory, Meters: of.Meters, Failpoints: of.Failpoints,
+		Task: of.Batches, Client: m.Client, Commits: commits, Memory: of.Memory, Meters: of.Meters, Failpoints: of.Failpoints,
 		Wanted: m.Wanted, Fail: of.Fail,
 	}
-	of.Status.Joined(func(ctx context.Context, topics []string) kadm.ListedOffsets {
+	of.Batches.Status.Joined(func(ctx context.Context, topics []string) kadm.ListedOffsets {
 		ends, err := kadm.NewClient(m.Client).ListCommittedOffsets(ctx, topics...)
 		if err != nil {
 			return nil
@@ -104,10 +104,10 @@ func (m *Membership) run(commits *partition.Committer) {
 	committing, m.committed = context.WithCancel(context.WithoutCancel(m.ctx))
 	m.committing.Go("committer", func() { commits.Run(committing) }, m.of.Fail)
 	member, m.left = context.WithCancel(m.ctx)
-	if m.of.Spec.Pattern != nil {
+	if m.of.Batches.Spec.Pattern != nil {
 		m.beside.Go("discovery of topics", func() { m.Topics.Discover(member) }, m.of.Fail)
 	}
-	if !m.of.Spec.Member.Uncommitted {
+	if !m.of.Batches.Spec.Member.Uncommitted {
 		m.beside.Go("watch of open transactions", func() { m.Topics.WatchTransactions(member) }, m.of.Fail)
 	}
 }
@@ -120,10 +120,10 @@ func instance(env connector.TaskEnv) string { return fmt.Sprintf("task-%d", env.
 
 // options are those of the member's client, except its callbacks.
 func options(of Task) []kgo.Opt {
-	fetch, partition := of.Spec.Member.Bound(of.Memory.FetchSizes(math.MaxInt))
+	fetch, partition := of.Batches.Spec.Member.Bound(of.Memory.FetchSizes(math.MaxInt))
 	options := []kgo.Opt{
-		kgo.ConsumerGroup(of.Spec.Group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
-		kgo.ConsumeStartOffset(of.Spec.Member.Start),
+		kgo.ConsumerGroup(of.Batches.Spec.Group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
+		kgo.ConsumeStartOffset(of.Batches.Spec.Member.Start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		// Transaction markers take up offsets; if they were not fetched they would count as waiting
@@ -136,11 +136,12 @@ func options(of Task) []kgo.Opt {
 		kgo.MetadataMaxAge(topics.Refresh), // partitions that are added are read soon
 		kgo.AdjustFetchOffsetsFn(of.Topics.Offsets),
 	}
-	options = append(append(options, of.Spec.Member.Balancing(instance(of.Env))...), of.Spec.Member.Options...)
-	if of.Spec.Pattern != nil {
+	member := of.Batches.Spec.Member
+	options = append(append(options, member.Balancing(instance(of.Batches.Env))...), member.Options...)
+	if of.Batches.Spec.Pattern != nil {
 		return options // Discover finds them
 	}
-	return append(options, kgo.ConsumeTopics(of.Spec.Topics...))
+	return append(options, kgo.ConsumeTopics(of.Batches.Spec.Topics...))
 }
 
 // Leave hands the partitions over, which waits for their batches, and leaves the group. A static
@@ -153,9 +154,9 @@ func (m *Membership) Leave() {
 	m.end(m.Partitions.Sources(), partition.Stop{Grace: partition.HandoverGrace, Fenced: fenced})
 	memberID, _ := m.Client.GroupMetadata()
 	m.Client.CloseAllowingRebalance()
-	if !fenced && !m.of.Spec.Member.BrokerAssigns && m.ctx.Err() != nil {
+	if !fenced && !m.of.Batches.Spec.Member.BrokerAssigns && m.ctx.Err() != nil {
 		if err := m.leave(memberID); err != nil {
-			m.of.Env.Logger.Info("the group was not left; its other members go on when the session ends", "err", err)
+			m.of.Batches.Env.Logger.Info("the group was not left; its other members go on when the session ends", "err", err)
 		}
 	}
 	m.committed()
@@ -166,7 +167,7 @@ func (m *Membership) Leave() {
 // later request to join can leave a member behind that nobody is; and it names the member, so that
 // one which has taken the place meanwhile keeps it.
 func (m *Membership) leave(memberID string) error {
-	client, err := m.of.Env.Kafka()
+	client, err := m.of.Batches.Env.Kafka()
 	if err != nil {
 		return err
 	}
@@ -174,9 +175,9 @@ func (m *Membership) leave(memberID string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	request := kmsg.NewPtrLeaveGroupRequest()
-	request.Group, request.MemberID = m.of.Spec.Group, memberID // the latter is what brokers before 2.4 read
+	request.Group, request.MemberID = m.of.Batches.Spec.Group, memberID // the latter is what brokers before 2.4 read
 	member := kmsg.NewLeaveGroupRequestMember()
-	member.MemberID, member.InstanceID, member.Reason = memberID, new(instance(m.of.Env)), new("the task ends")
+	member.MemberID, member.InstanceID, member.Reason = memberID, new(instance(m.of.Batches.Env)), new("the task ends")
 	request.Members = append(request.Members, member)
 	answer, err := request.RequestWith(ctx, client)
 	if err != nil {
@@ -198,8 +199,8 @@ func (m *Membership) lost(removed map[string][]int32) {
 
 // end ends partitions, and returns when they have.
 func (m *Membership) end(removed []batch.Source, how partition.Stop) {
-	m.of.Env.Doing("the batches under way of " + named(removed))
-	defer m.of.Env.Doing("")
+	m.of.Batches.Env.Doing("the batches under way of " + named(removed))
+	defer m.of.Batches.Env.Doing("")
 	var ended contain.Waiting
 	for _, of := range removed {
 		p, _ := m.Partitions.Find(of)

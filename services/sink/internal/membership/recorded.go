@@ -47,8 +47,8 @@ func (m *Membership) prove(batches map[*partition.Partition]recorded) {
 					fmt.Errorf(
 						"partition %d of %s ends at offset %d, and a batch that ends before offset %d is noted with the committed offset %d of group %s: "+
 							"the brokers have lost records, the topic was made again, or the note is from elsewhere. %s",
-						p.Source.Partition, p.Source.Topic, end, batches[p].end, batches[p].committed, m.of.Spec.Group,
-						partition.Forget(m.of.Env.Connector)))
+						p.Source.Partition, p.Source.Topic, end, batches[p].end, batches[p].committed, m.of.Batches.Spec.Group,
+						partition.Forget(m.of.Batches.Env.Connector)))
 				delete(batches, p)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 
 // Check looks at every table whose name does not depend on a topic's.
 func (ts *Tables) Check(ctx context.Context) error {
-	for _, r := range ts.Spec.Routes.Fixed() {
+	for _, r := range ts.cluster.Spec.Routes.Fixed() {
 		if err := ts.alone(r).Look(ctx); err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (ts *Tables) CheckQueueing(ctx context.Context) connector.Check {
 			remedyOf(err, "Fix kusto.ingestion.url or ingestion.mode, or give the identity the role ingestor.")
 	case ts.Inline():
 		c.Detail = "Rows are sent within commands (ingestion.mode=inline), which is for the Kusto emulator and not for clusters: it takes neither queued nor streamed rows."
-	case ts.Spec.Mode == spec.ModeStreaming:
+	case ts.cluster.Spec.Mode == spec.ModeStreaming:
 		c.Detail = "Rows are streamed; what the server does not stream is queued."
 	}
 	return c
@@ -49,7 +49,8 @@ func (ts *Tables) CheckTable(ctx context.Context, r route.Route) connector.Check
 	} else if now.rows.Schema == nil && !now.at.IsZero() {
 		c.Detail = "The identity may not see the table, so rows are not checked before they are sent. The role viewer changes that."
 	}
-	if missing, _ := lacking(r.Mapping, now.rows, addedColumns(ts.Spec)); c.OK && (ts.Spec.AutoEvolve || now.missing) {
+	if missing, _ := lacking(r.Mapping, now.rows, addedColumns(ts.cluster.Spec)); c.OK &&
+		(ts.cluster.Spec.AutoEvolve || now.missing) {
 		if err := nameable(r, missing); err != nil {
 			c.OK, c.Detail, c.Remedy = false, err.Error(), "Name a mapping for the topic, or set add.fields.prefix."
 		}

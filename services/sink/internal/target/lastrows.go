@@ -15,7 +15,7 @@ func (t *Tables) LastRows(from []batch.Source) {
 	type table struct{ database, name string }
 	byTable := map[table][]batch.Source{}
 	for _, tp := range from {
-		if r, ok := t.Spec.Routes.Find(tp.Topic); ok {
+		if r, ok := t.cluster.Spec.Routes.Find(tp.Topic); ok {
 			to := table{r.Database, r.Table}
 			byTable[to] = append(byTable[to], tp)
 		}
@@ -23,18 +23,18 @@ func (t *Tables) LastRows(from []batch.Source) {
 	for to, partitions := range byTable {
 		at, err := t.newestExtent(to.database, to.name)
 		if err != nil {
-			t.Env.Logger.Debug("when rows last came into a table is not known", "database", to.database, "table",
+			t.cluster.Env.Logger.Debug("when rows last came into a table is not known", "database", to.database, "table",
 				to.name, "err", err)
 			continue
 		}
-		t.Status.Filled(at, partitions)
+		t.cluster.Status.Filled(at, partitions)
 	}
 }
 
 // newestExtent is when the last rows came into a table; streamed ones count with their extent.
 func (t *Tables) newestExtent(database, name string) (time.Time, error) {
 	const column = "MaxExtentsCreationTime"
-	details, err := t.Client.Manage(t.Ctx, database, ".show table "+kusto.QuoteName(name)+" details")
+	details, err := t.cluster.Client.Manage(t.cluster.Ctx, database, ".show table "+kusto.QuoteName(name)+" details")
 	if err != nil {
 		return time.Time{}, err
 	}

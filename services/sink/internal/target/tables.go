@@ -14,12 +14,12 @@ import (
 )
 
 // New makes the tables of a cluster. None is known at first.
-func New(c Cluster) *Tables { return &Tables{Cluster: c, byTopic: map[string]*Table{}} }
+func New(c Cluster) *Tables { return &Tables{cluster: c, byTopic: map[string]*Table{}} }
 
 // Tables finds the tables that topics go to, and keeps what is known of them. It is shared by a task's partitions.
 type Tables struct {
-	Cluster
-	doubts doubts
+	cluster Cluster
+	doubts  doubts
 
 	mu      sync.Mutex
 	byTopic map[string]*Table
@@ -30,7 +30,7 @@ type Tables struct {
 // Of returns a topic's table. The first time it looks at the table, and waits for the cluster if
 // necessary.
 func (ts *Tables) Of(ctx context.Context, topic string) (*Table, error) {
-	r, ok := ts.Spec.Routes.Find(topic)
+	r, ok := ts.cluster.Spec.Routes.Find(topic)
 	if !ok {
 		return nil, fmt.Errorf("kusto.tables.topics.mapping has no entry for topic %s: add one, or one for *", topic)
 	}
@@ -46,7 +46,7 @@ func (ts *Tables) Of(ctx context.Context, topic string) (*Table, error) {
 
 // table is a table about which nothing is known yet; the caller holds mu.
 func (ts *Tables) table(r route.Route) *Table {
-	return newTable(&ts.Cluster, &ts.doubts, r, ts.modeOf(r))
+	return newTable(&ts.cluster, &ts.doubts, r, ts.modeOf(r))
 }
 
 // alone is a table that is looked at by itself, not for a topic's rows.
@@ -59,7 +59,7 @@ func (ts *Tables) alone(r route.Route) *Table {
 // Probe finds out whether the server takes queued ingestion. Only Kusto's emulator does not, and it
 // is never reached by TLS; with a cluster, the address is that of its query endpoint.
 func (ts *Tables) Probe(ctx context.Context) error {
-	s := ts.Spec
+	s := ts.cluster.Spec
 	if s.Mode == spec.ModeInline {
 		ts.sendInline()
 		return nil
@@ -69,7 +69,7 @@ func (ts *Tables) Probe(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, probePatience)
 		defer cancel()
 	}
-	err := ts.Client.CanQueue(ctx)
+	err := ts.cluster.Client.CanQueue(ctx)
 	endpoint := s.Kusto.Endpoints.Ingest
 	switch {
 	case !kusto.Unmanaged(err):
@@ -86,7 +86,8 @@ func (ts *Tables) Probe(ctx context.Context) error {
 			fmt.Errorf(
 				"ingestion.mode=%s is not possible: %s has no data management service, as Kusto's emulator has none, so that it takes neither queued nor streamed rows: %w. Leave ingestion.mode out, or set it to inline: rows go within commands then, each once", s.Mode, endpoint, err))
 	}
-	ts.Env.Logger.Info("the server has no data management service; rows are sent within commands", "endpoint", endpoint)
+	ts.cluster.Env.Logger.Info("the server has no data management service; rows are sent within commands",
+		"endpoint", endpoint)
 	ts.sendInline()
 	return nil
 }
@@ -111,8 +112,8 @@ const probePatience = 10 * time.Second
 // modeOf is how rows of a route are ingested; the caller holds mu.
 func (ts *Tables) modeOf(r route.Route) spec.Mode {
 	switch {
-	case ts.Spec.Mode != spec.ModeAuto:
-		return ts.Spec.Mode
+	case ts.cluster.Spec.Mode != spec.ModeAuto:
+		return ts.cluster.Spec.Mode
 	case ts.inline:
 		return spec.ModeInline
 	case r.Streaming:
@@ -125,12 +126,12 @@ func (ts *Tables) modeOf(r route.Route) spec.Mode {
 // lost their field, so that a notice about them outlives the task even if no row comes. Topics
 // whose tables lost no column cost no question to the cluster.
 func (t *Tables) Recall(topics []string) {
-	for topic, all := range t.versions(t.Ctx, topics) {
+	for topic, all := range t.cluster.versions(t.cluster.Ctx, topics) {
 		now, ever, lost := lostColumns(all)
 		if !lost {
 			continue
 		}
-		to, err := t.Of(t.Ctx, topic)
+		to, err := t.Of(t.cluster.Ctx, topic)
 		if err != nil {
 			continue // its partitions say why
 		}
@@ -139,4 +140,4 @@ func (t *Tables) Recall(topics []string) {
 }
 
 // ResolveDoubts looks for doubled batches until ctx ends.
-func (ts *Tables) ResolveDoubts(ctx context.Context) { ts.doubts.resolve(ctx, &ts.Cluster) }
+func (ts *Tables) ResolveDoubts(ctx context.Context) { ts.doubts.resolve(ctx, &ts.cluster) }
