@@ -119,18 +119,18 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 		}
 		def := defaultValue(c, &codec) // of the column as it is, not as it is mapped
 		if err := codec.apply(mapping, c, e.rel.Streamed, k.out); err != nil {
-			return p, nil, fmt.Errorf("column %s: %w", c.Name, err)
+			return p, nil, fmt.Errorf("column %s.%s.%s: %w", e.rel.Schema, e.rel.Name, c.Name, err)
 		}
 		codec.schema = codec.schema.AsOptional(!c.NotNull).WithDefault(def)
-		cp := columnPlan{column: c, index: i, codec: codec, mapping: mapping}
+		cp := columnPlan{table: e.rel, column: c, index: i, codec: codec, mapping: mapping}
 		fieldName := e.cfg.FieldNameAdjustment.FieldName(c.Name)
 		cp.name = append(record.AppendString(nil, []byte(fieldName)), ':')
 		var err error
 		if cp.null, err = nullOf(&codec, json); err != nil {
-			return p, nil, fmt.Errorf("column %s: %w", c.Name, err)
+			return p, nil, fmt.Errorf("column %s.%s.%s: %w", e.rel.Schema, e.rel.Name, c.Name, err)
 		}
 		if cp.unchanged, err = unchangedOf(&codec, json, e.cfg); err != nil {
-			return p, nil, fmt.Errorf("column %s: %w", c.Name, err)
+			return p, nil, fmt.Errorf("column %s.%s.%s: %w", e.rel.Schema, e.rel.Name, c.Name, err)
 		}
 		p.columns = append(p.columns, cp)
 		s.Fields = append(s.Fields, field(fieldName, codec.schema))

@@ -110,7 +110,7 @@ type Config struct {
 	// Otherwise null stands for it and OnConversionFailure, if set, is called (warn); it must be
 	// cheap and not block.
 	FailOnConversion    bool
-	OnConversionFailure func(*pgmodel.Column, error)
+	OnConversionFailure func(*pgmodel.Relation, *pgmodel.Column, error)
 
 	Key        record.Converter
 	Value      record.Converter

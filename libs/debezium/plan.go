@@ -2,6 +2,9 @@ package debezium
 
 import (
 	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
@@ -16,6 +19,7 @@ type rowPlan struct {
 
 // columnPlan is what there is to know about one column when a row is written.
 type columnPlan struct {
+	table  *pgmodel.Relation
 	column *pgmodel.Column
 	index  int    // in Relation.Columns and so in a Tuple
 	name   []byte // "name":
@@ -72,12 +76,13 @@ func (c *columnPlan) appendMissing(dst []byte, kind pgmodel.Kind) ([]byte, error
 	case kind == pgmodel.Unchanged && c.unchanged == nil:
 		return dst,
 			fmt.Errorf("column %s is NOT NULL, its value was not sent since the update did not change it, and its type "+
-				"has no placeholder: set unchanged.columns.list=true, or give the table REPLICA IDENTITY FULL", c.column.Name)
+				"has no placeholder: set unchanged.columns.list=true, or ALTER TABLE %s REPLICA IDENTITY FULL;", c.path(),
+				quoted(c.table.Schema, c.table.Name))
 	case kind == pgmodel.Unchanged:
 		return append(dst, c.unchanged...), nil
 	case c.null == nil:
-		return dst, fmt.Errorf("column %s is NOT NULL, the change carries no value and its type has no fallback",
-			c.column.Name)
+		return dst, fmt.Errorf("column %s is NOT NULL, the change carries no value and its type has no fallback: "+
+			"let it be null (%s), or leave the column out (column.exclude.list)", c.path(), c.alter("DROP NOT NULL"))
 	}
 	return append(dst, c.null...), nil
 }
@@ -120,30 +125,46 @@ func (c *columnPlan) failed(dst []byte, err error, cfg *Config) ([]byte, error) 
 		return dst,
 			fmt.Errorf(
 				"convert a value of column %s (%s): %w. %s, or set event.converting.failure.handling.mode=warn, which sends null where the column may be null",
-				c.column.Name, c.column.Type.Name, err, convertible(c.column))
+				c.path(), c.column.Type.Name, err, c.convertible())
 	}
 	if c.column.NotNull && c.codec.schema.Default == nil {
 		return dst,
 			fmt.Errorf(
-				"convert a value of column %s (%s), which is NOT NULL so that null cannot stand for it: %w. %s, or let it be null (ALTER COLUMN %s DROP NOT NULL). "+
+				"convert a value of column %s (%s), which is NOT NULL so that null cannot stand for it: %w. %s, or let it be null (%s). "+
 					"Changes that are in the stream already are passed over with event.processing.failure.handling.mode=warn",
-				c.column.Name, c.column.Type.Name, err, convertible(c.column), c.column.Name)
+				c.path(), c.column.Type.Name, err, c.convertible(), c.alter("DROP NOT NULL"))
 	}
 	if cfg.OnConversionFailure != nil {
-		cfg.OnConversionFailure(c.column, err)
+		cfg.OnConversionFailure(c.table, c.column, err)
 	}
 	return append(dst, c.null...), nil
 }
 
+// path names the column for people.
+func (c *columnPlan) path() string { return c.table.Schema + "." + c.table.Name + "." + c.column.Name }
+
+// alter is a statement that changes the column. Columns of partitions are changed in their root.
+func (c *columnPlan) alter(how string) string {
+	table := quoted(c.table.Schema, c.table.Name)
+	if schema, name, isPartition := strings.Cut(c.table.Root, "."); isPartition {
+		table = quoted(schema, name)
+	}
+	return fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s %s;", table, quoted(c.column.Name), how)
+}
+
+// quoted writes a name as SQL does.
+func quoted(parts ...string) string { return pgx.Identifier(parts).Sanitize() }
+
 // convertible says what makes the values of a column convertible. A representation as double or
 // text has what no number of the default one stands for; arrays of enums, bits and composites have
 // none at all.
-func convertible(c *pgmodel.Column) string {
-	of, _ := c.Type.Base(c.TypeMod)
+func (c *columnPlan) convertible() string {
+	of, _ := c.column.Type.Base(c.column.TypeMod)
 	if of.Kind == pgmodel.ArrayType && of.Elem != nil {
 		of, _ = of.Elem.Base(-1)
 	}
-	const leave = "Leave the column out (column.exclude.list), or make it text (ALTER COLUMN … TYPE text USING …::text)"
+	leave := fmt.Sprintf("Leave the column out (column.exclude.list), or make it text (%s)",
+		c.alter("TYPE text USING "+quoted(c.column.Name)+"::text"))
 	switch of.Name {
 	case "numeric":
 		return "Set decimal.handling.mode=string or double, which have NaN and infinities; or l" + leave[1:]

@@ -17,12 +17,12 @@ func TestASignalTableThatCannotBeUsedIsNamedInTheCheckWithItsRemedy(t *testing.T
 	for _, c := range []struct {
 		table, mode, says, remedy string
 	}{
-		{"public.none", "disabled", "table public.none does not exist", "CREATE TABLE public.none (id varchar(42) PRIMARY KEY"},
+		{"public.none", "disabled", "table public.none does not exist", `CREATE TABLE "public"."none" (id varchar(42) PRIMARY KEY`},
 		{"public.seen", "disabled", "is not a table", "CREATE TABLE"},
 		{"public.numbers", "disabled", "three text columns", "CREATE TABLE"},
 		{"public.narrow", "disabled", "three text columns", "CREATE TABLE"},
 		{"public.signals", "disabled", "does not publish the inserts of public.signals",
-			"ALTER PUBLICATION \"" + s.db + "\" ADD TABLE public.signals"},
+			`ALTER PUBLICATION "` + s.db + `" ADD TABLE "public"."signals"`},
 		{"public.signals", "filtered", "signals of public.signals arrive", ""},
 	} {
 		found := s.findings(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.a",
@@ -40,7 +40,7 @@ func TestASignalTableThatCannotBeUsedIsNamedInTheCheckWithItsRemedy(t *testing.T
 	set["signal.data.collection"], set["publication.autocreate.mode"] = "public.signals", "filtered"
 	c := s.findings(t, s.config("c"+s.db, set))["signal table"]
 	if !strings.Contains(c.Detail, "may not insert into public.signals") ||
-		!strings.HasPrefix(c.Remedy, "GRANT INSERT ON public.signals TO") {
+		!strings.HasPrefix(c.Remedy, `GRANT INSERT ON "public"."signals" TO`) {
 		t.Errorf("of a role that may not insert: %+v", c)
 	}
 }
@@ -67,7 +67,7 @@ func TestAMissingSignalTableIsSaidWhileTheConnectorStreamsUntilItIsThere(t *test
 	eventually(t, "the missing table is said", func() error {
 		f, any := said()
 		if !any || !strings.Contains(f.Reason, "table public.signals does not exist") ||
-			!strings.HasPrefix(f.Remedy, "CREATE TABLE public.signals") {
+			!strings.HasPrefix(f.Remedy, `CREATE TABLE "public"."signals"`) {
 			return fmt.Errorf("said %t: %+v", any, f)
 		}
 		return nil

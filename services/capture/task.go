@@ -136,14 +136,16 @@ func (t *task) unidentified(table pgrepl.Table) {
 		"reason", pgrepl.ReasonIdentity, "remedy", remedy)
 }
 
-func (t *task) conversionFailed(c *pgmodel.Column, err error) {
+func (t *task) conversionFailed(rel *pgmodel.Relation, c *pgmodel.Column, err error) {
+	table := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String()
+	column := table + "." + c.Name
 	t.env.Logger.Warn("a value could not be converted; null is sent in its place (event.converting.failure.handling.mode)",
-		"column", c.Name, "err", err)
+		"column", column, "err", err)
 	t.status.Observe(status.Unconverted{Kind: "conversion", Lost: status.Worked{
-		Work: status.Work("conversion of values of column " + c.Name),
+		Work: status.Work("conversion of values of column " + column),
 		Err:  fmt.Errorf("null is sent in their place (event.converting.failure.handling.mode), the last: %w", err),
 		Remedy: "Choose a mode that can represent them, such as decimal.handling.mode=string, or leave the column out, and send the table again by calypsoctl snapshot start " +
-			t.env.Connector + ". " + t.takeBack()}})
+			t.env.Connector + " --table " + table + ". " + t.takeBack()}})
 }
 
 func (t *task) noticeFailed(err error) {

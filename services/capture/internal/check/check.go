@@ -269,7 +269,7 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server,
 		e.Err = fmt.Errorf("it does not hold %s, whose changes do not arrive", missing[0].Table)
 		e.Remedy = fmt.Sprintf(
 			"As the table's owner: ALTER PUBLICATION %s ADD TABLE %s; or set publication.autocreate.mode=filtered.",
-			pgrepl.QuoteIdent(p.Name), missing[0].Table)
+			pgrepl.QuoteIdent(p.Name), pgrepl.QuoteTable(missing[0].Schema, missing[0].Name))
 	}
 	return preflight.Finding("publication", "", e)
 }
@@ -343,7 +343,8 @@ func checkIdentities(s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 			c.Detail = fmt.Sprintf(
 				"table %s has no replica identity, so that PostgreSQL refuses its updates and deletes while it is published", t)
 			c.Remedy = fmt.Sprintf(
-				"Unless rows are only added: ALTER TABLE %s ADD PRIMARY KEY (…), or ALTER TABLE %[1]s REPLICA IDENTITY FULL.", t)
+				"Unless rows are only added: ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key.",
+				pgrepl.QuoteTable(t.Schema, t.Name))
 		}
 	}
 	return c

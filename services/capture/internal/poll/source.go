@@ -84,7 +84,7 @@ func (s *source) offsetOf(row pgmodel.Tuple) (offset, error) {
 		}
 		t, err := parseTime(string(row[i].Data))
 		if err != nil {
-			return o, retry.Permanent("column %s: %w; timestamps to poll by must be times", s.columns[i].name, err)
+			return o, retry.Permanent("column %s of %s: %w; timestamps to poll by must be times", s.columns[i].name, s.name, err)
 		}
 		o.stamp, o.hasStamp = t, true
 		break
@@ -92,7 +92,7 @@ func (s *source) offsetOf(row pgmodel.Tuple) (offset, error) {
 	if s.number >= 0 {
 		n, err := strconv.ParseInt(string(row[s.number].Data), 10, 64)
 		if err != nil {
-			return o, retry.Permanent("column %s: %w; numbers to poll by must be 64-bit integers", s.columns[s.number].name, err)
+			return o, retry.Permanent("column %s of %s: %w; numbers to poll by must be 64-bit integers", s.columns[s.number].name, s.name, err)
 		}
 		o.number, o.hasNum = n, true
 	}
@@ -117,7 +117,7 @@ func (s *source) record(row pgmodel.Tuple) (*record.Record, error) {
 		}
 		var err error
 		if v.Values[i], err = s.columns[i].value(string(row[i].Data)); err != nil {
-			return nil, fmt.Errorf("column %s: %w", s.columns[i].name, err)
+			return nil, fmt.Errorf("column %s of %s: %w", s.columns[i].name, s.name, err)
 		}
 	}
 	return &record.Record{Topic: s.topic, Partition: -1, Offset: -1, ValueSchema: s.schema, Value: v}, nil

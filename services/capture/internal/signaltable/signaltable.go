@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,8 +44,10 @@ func Check(ctx context.Context, conn *pgx.Conn, s *spec.Spec, plugin spec.Plugin
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname || '.' || c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`, table,
 		s.Publication.Name).Scan(&f.kind, &f.columns, &f.texts, &f.insertable, &f.publishing)
+	schema, name, _ := strings.Cut(table, ".")
+	quoted := pgrepl.QuoteTable(schema, name)
 	create := fmt.Sprintf("CREATE TABLE %s (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048) NULL);",
-		table)
+		quoted)
 	wrong := func(reason pgrepl.Reason, err error, remedy string) error {
 		return &pgrepl.Error{Reason: reason, Op: "look at the signal table", Err: err, Remedy: remedy}
 	}
@@ -66,13 +69,13 @@ func Check(ctx context.Context, conn *pgx.Conn, s *spec.Spec, plugin spec.Plugin
 	case insert && !f.insertable:
 		return wrong(pgrepl.ReasonTableRight,
 			fmt.Errorf("role %s may not insert into %s, where incremental snapshots mark their chunks", s.Connection.User, table),
-			fmt.Sprintf("GRANT INSERT ON %s TO %s; or set read.only=true, which marks them by logical messages.", table,
+			fmt.Sprintf("GRANT INSERT ON %s TO %s; or set read.only=true, which marks them by logical messages.", quoted,
 				pgrepl.QuoteIdent(s.Connection.User)))
 	case plugin == spec.Pgoutput && f.kind == "r" && !f.publishing && !joining:
 		return wrong(pgrepl.ReasonPublication,
 			fmt.Errorf("publication %s does not publish the inserts of %s, so that no signal arrives", s.Publication.Name, table),
 			fmt.Sprintf("As the table's owner: ALTER PUBLICATION %s ADD TABLE %s; or, if it holds it: ALTER PUBLICATION %[1]s SET (publish = 'insert, update, delete, truncate');",
-				pgrepl.QuoteIdent(s.Publication.Name), table))
+				pgrepl.QuoteIdent(s.Publication.Name), quoted))
 	}
 	return nil
 }
