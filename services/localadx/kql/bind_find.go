@@ -25,7 +25,11 @@ func bindFind(b *binder, op syntax.FindOp, s *scope) *relation {
 	}
 	pack := ""
 	if op.Smart || op.PackAll {
-		used, pack = bindFindPacked(b, op, used, chosen)
+		apart := slices.Clone(chosen)
+		for _, def := range op.Columns {
+			apart = append(apart, def.Name)
+		}
+		used, pack = bindFindPacked(b, op, used, apart)
 	}
 	rel := bindUnionOf(b, used, false, op.WithSource)
 	searched := rel.keep(rel.cols[1:])

@@ -453,14 +453,13 @@ func bindTopHitters(b *binder, rel *relation, op syntax.TopHittersOp, s *scope) 
 	if op.By != nil {
 		aggregateCall = syntax.CallNode{Name: "sum", Args: []syntax.Argument{{X: op.By}}, Span: op.Span}
 	}
-	name := "approximate_count_"
+	name := "approximate_count_" + bindScalar(b, op.Of, env{scope: s, rel: rel}).name
 	if op.By != nil {
-		name = "approximate_sum_"
+		name = "approximate_sum_" + bindScalar(b, op.By, env{scope: s, rel: rel}).name
 	}
-	of := bindScalar(b, op.Of, env{scope: s, rel: rel})
 	out := bindSummarize(b, rel,
-		syntax.SummarizeOp{Aggregates: []syntax.NamedExpr{{Names: []string{name + of.name}, X: aggregateCall}},
+		syntax.SummarizeOp{Aggregates: []syntax.NamedExpr{{Names: []string{name}, X: aggregateCall}},
 			By: []syntax.NamedExpr{{X: op.Of}}, Span: op.Span}, s)
-	return bindTake(b, bindSort(b, out, []syntax.SortKey{{X: syntax.NameNode{Name: name + of.name, Span: op.Span}}}, s),
+	return bindTake(b, bindSort(b, out, []syntax.SortKey{{X: syntax.NameNode{Name: name, Span: op.Span}}}, s),
 		op.Count, s)
 }

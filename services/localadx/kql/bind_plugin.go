@@ -18,8 +18,8 @@ func plugins() map[string]plugin {
 		"pivot": bindPivot, "bag_unpack": bindBagUnpack, "narrow": bindNarrow, "rows_near": bindRowsNear,
 		"sliding_window_counts": bindSlidingWindowCounts, "activity_counts_metrics": bindActivityCounts,
 		"rolling_percentile": bindRollingPercentile, "active_users_count": bindActiveUsers,
-		"session_count": bindSessionCount,
-		"ipv4_lookup":   ipLookup("ipv4_is_in_range", false), "ipv6_lookup": ipLookup("ipv6_is_in_range", true),
+		"session_count": bindSessionCount, "dcount_intersect": bindDcountIntersect,
+		"ipv4_lookup": ipLookup("ipv4_is_in_range", false), "ipv6_lookup": ipLookup("ipv6_is_in_range", true),
 		"geo_polygon_lookup": bindPolygonLookup, "geo_line_lookup": bindLineLookup, "schema_merge": bindSchemaMerge,
 	}
 }

@@ -1,6 +1,9 @@
 package kql
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
@@ -140,4 +143,52 @@ func bindPercentilesArrayTDigest(b *binder, x syntax.CallNode, env env) *expr {
 	}
 	return &expr{sql: goCall("tdigest_percentiles", value.Dynamic, bindJson(b, state).sql, list), typ: value.Dynamic,
 		nullable: true, name: "percentile_tdigest_" + state.name}
+}
+
+// bindRankTDigest binds rank_tdigest(state, value), the rows whose values are not greater, and
+// percentrank_tdigest(state, value), their share in percent.
+func bindRankTDigest(b *binder, x syntax.CallNode, env env) *expr {
+	bindArity(b, x, 2, 2)
+	state, v := bindScalar(b, x.Args[0].X, env), bindScalar(b, x.Args[1].X, env)
+	t := v.typ
+	switch t {
+	case value.Int:
+		t = value.Long
+	case value.Long, value.Real, value.Datetime, value.Timespan:
+	default:
+		b.fail(x.Args[1].X, syntax.CodeArguments,
+			"%s(): the value must be a number, a datetime or a timespan but is %s", x.Name, t)
+	}
+	share := literalSQL(value.Bool, x.Name == "percentrank_tdigest")
+	text := "CAST(" + v.sql + " AS VARCHAR)"
+	return &expr{sql: goCall("tdigest_rank", value.Real, bindJson(b, state).sql, text, quoteSQL(t.String()), share),
+		typ: value.Real, nullable: true}
+}
+
+// bindDcountIntersect binds dcount_intersect(state, state, …): how many values the first of hll()'s
+// states has, how many the first two have in common, and so on.
+func bindDcountIntersect(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
+	bindArity(b, *op.Call, 2, 16)
+	states := make([]string, len(op.Call.Args))
+	for i, a := range op.Call.Args {
+		e := bindScalar(b, a.X, env{scope: s, rel: rel})
+		if e.typ != value.Dynamic {
+			b.fail(a.X, syntax.CodeArguments, "dcount_intersect: the arguments must be dynamic but one is %s", e.typ)
+		}
+		states[i] = "coalesce(" + e.sql + ", 'null')"
+	}
+	counts := b.newID()
+	list := goCall("hll_intersection", value.Dynamic, strings.Join(states, " || ',' || "))
+	out := bindExtend(b, rel, []item{{sql: list, col: column{id: counts}}})
+	var items []item
+	for i := range states {
+		name := uniqueName("s"+strconv.Itoa(i), func(n string) bool { return indexOf(rel.cols, n) >= 0 })
+		items = append(items, item{sql: "CAST(json_extract(" + counts + ", '$[" + strconv.Itoa(i) + "]') AS BIGINT)",
+			col: column{name: name, typ: value.Long, id: b.newID()}})
+	}
+	out = bindExtend(b, out, items)
+	for _, it := range items {
+		out.cols = append(out.cols[:len(out.cols):len(out.cols)], it.col)
+	}
+	return out
 }

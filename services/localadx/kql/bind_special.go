@@ -43,7 +43,9 @@ func specialForms() map[string]specialForm {
 		"hash":                      bindHash, "hash_xxhash64": bindHash, "hash_md5": bindHashText, "hash_sha1": bindHashText,
 		"hash_sha256":    bindHashText,
 		"array_sort_asc": bindArraySort, "array_sort_desc": bindArraySort,
-		"series_stats": bindParts, "series_fit_line": bindParts,
+		"series_stats": bindParts, "series_fit_line": bindParts, "series_fit_poly": bindParts,
+		"series_fft": bindParts, "series_ifft": bindParts,
+		"rank_tdigest": bindRankTDigest, "percentrank_tdigest": bindRankTDigest,
 		"map": bindOverPath, "all": bindOverPath, "any": bindOverPath,
 		"node_id": bindNodeFunction, "node_degree_in": bindNodeFunction, "node_degree_out": bindNodeFunction,
 		"tohex": bindToHex, "datetime_diff": bindDatetimeDiff, "unicode_codepoints_to_string": bindCodepoints,
@@ -555,6 +557,11 @@ var partedFunctions = map[string][]part{
 		{name: "variance", typ: value.Real},
 		{name: "rvariance", typ: value.Real}, {name: "interception", typ: value.Real},
 		{name: "line_fit", typ: value.Dynamic}},
+	"series_fit_poly": {{name: "rsquare", typ: value.Real}, {name: "coefficients", typ: value.Dynamic},
+		{name: "variance", typ: value.Real}, {name: "rvariance", typ: value.Real},
+		{name: "poly_fit", typ: value.Dynamic}},
+	"series_fft":  {{name: "real", typ: value.Dynamic}, {name: "imag", typ: value.Dynamic}},
+	"series_ifft": {{name: "real", typ: value.Dynamic}, {name: "imag", typ: value.Dynamic}},
 }
 
 // bindParts binds a function whose result is several columns named function_argument_property.
@@ -566,10 +573,7 @@ func bindParts(b *binder, x syntax.CallNode, env env) *expr {
 		b.fail(x, syntax.CodeUnsupported, "The function '%s' is not supported", x.Name)
 	}
 	bag := bindBuiltinCall(b, inner, overloads, env)
-	name := x.Name
-	if first := bindScalar(b, x.Args[0].X, env); first.name != "" {
-		name += "_" + first.name
-	}
+	name := x.Name + "_" + bindScalar(b, x.Args[0].X, env).name
 	e := &expr{typ: value.Dynamic, nullable: true}
 	for _, p := range partedFunctions[x.Name] {
 		prop := bindProperty(b, bag, p.name)

@@ -155,14 +155,14 @@ var internalFunctions = []string{"to_long", "to_real", "to_bool", "to_datetime",
 	"decimal_add", "decimal_subtract", "decimal_multiply", "decimal_divide", "decimal_modulo", "decimal_bin", "decimal_negate",
 	"to_decimal", "long_to_decimal", "real_to_decimal", "decimal_text", "decimal_json", "decimal_to_real", "decimal_to_long",
 	"decimal_units", "decimal_units_only", "decimal_sum",
-	"hash_text", "hash_long", "hll_of", "hll_union", "tdigest_of", "tdigest_union", "tdigest_percentiles"}
+	"hash_text", "hash_long", "hll_of", "hll_union", "hll_intersection", "tdigest_of", "tdigest_union", "tdigest_percentiles",
+	"tdigest_rank", "series_fit_poly_dynamic", "series_fft_dynamic", "series_ifft_dynamic"}
 
 // unsupportedFunctions are functions of Kusto that this server does not have; the names are from
 // @kusto/language-service-next (MIT).
 const unsupportedFunctions = `
 cluster external_table entity_group stored_query_result graph datetime_list_timezones parse_xml parse_user_agent hash_combine hash_many
-percentrank_tdigest rank_tdigest
-series_fft series_ifft series_fit_2lines series_fit_2lines_dynamic series_outliers series_periods_detect series_periods_validate series_fit_poly
+series_fit_2lines series_fit_2lines_dynamic series_outliers series_periods_detect series_periods_validate
 series_decompose series_decompose_forecast series_decompose_anomalies
 geo_intersection_line_with_polygon geo_intersection_2polygons geo_union_polygons_array geo_simplify_polygons_array geo_union_lines_array
 geo_polygon_densify geo_polygon_buffer geo_polygon_simplify geo_line_buffer geo_line_densify geo_point_buffer geo_info_from_ip_address

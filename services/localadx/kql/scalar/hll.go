@@ -2,6 +2,8 @@ package scalar
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -35,6 +37,7 @@ func hlls() []Function {
 			return h.state()
 		}),
 		define("hll_union(elements) dynamic", func(a []any) any { return mergeHLLs(list(a[0])) }),
+		define("hll_intersection(elements) dynamic", func(a []any) any { return intersectHLLs(list(a[0])) }),
 		define("dcount_hll(dynamic) long+", func(a []any) any {
 			h, err := readHLL(a[0])
 			if err != nil {
@@ -204,4 +207,29 @@ func sortedHashes(set map[uint64]bool) []int64 {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// intersectHLLs counts what the first one, two, three … states have in common; a null is an empty state.
+func intersectHLLs(states []any) any {
+	var common map[uint64]bool
+	counts := []any{}
+	for i, state := range states {
+		h := &hll{hashes: map[uint64]bool{}}
+		if state != nil {
+			var err error
+			if h, err = readHLL(state); err != nil {
+				return err
+			}
+		}
+		if h.registers != nil {
+			return fmt.Errorf("an intersection of states of more than %d values is not supported", hllSparse)
+		}
+		if i == 0 {
+			common = h.hashes
+		} else {
+			maps.DeleteFunc(common, func(hash uint64, _ bool) bool { return !h.hashes[hash] })
+		}
+		counts = append(counts, int64(len(common)))
+	}
+	return counts
 }

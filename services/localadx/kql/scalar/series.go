@@ -51,6 +51,9 @@ func series() []Function {
 		define("series_seasonal(dynamic, long) dynamic", seriesSeasonal),
 		define("series_stats_dynamic(dynamic, bool?) dynamic", seriesStats),
 		define("series_fit_line_dynamic(dynamic) dynamic", fitLine),
+		defineLong("series_fit_poly_dynamic(dynamic, dynamic?, long?) dynamic", fitPolynomial),
+		defineLong("series_fft_dynamic(dynamic, dynamic?) dynamic", fourier(false)),
+		defineLong("series_ifft_dynamic(dynamic, dynamic?) dynamic", fourier(true)),
 	}
 }
 

@@ -3,8 +3,11 @@ package scalar
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"sort"
+	"strconv"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
@@ -31,6 +34,13 @@ func tdigests() []Function {
 			return d.state()
 		}),
 		define("tdigest_union(elements) dynamic", func(a []any) any { return mergeTDigests(list(a[0])) }),
+		define("tdigest_rank(dynamic, text, text, bool) real", func(a []any) any {
+			d, err := readTDigest(a[0])
+			if err != nil {
+				return err
+			}
+			return d.rank(a[1].(string), a[2].(string), a[3].(bool))
+		}),
 		define("tdigest_percentiles(dynamic, dynamic) dynamic", func(a []any) any {
 			d, err := readTDigest(a[0])
 			if err != nil {
@@ -217,4 +227,33 @@ func mergeTDigests(states []any) any {
 	}
 	all.compress()
 	return all.state()
+}
+
+// rank is the weight of the values that are not greater than one of a type, or its share in percent.
+func (d *tdigest) rank(text, typ string, share bool) any {
+	isReal := typ == value.Real.String()
+	if d.typ != typ {
+		return fmt.Errorf("the value is %s and the state's values are %s: convert the value", typ, d.typ)
+	}
+	var limit centroid
+	var err error
+	if isReal {
+		limit.real, err = strconv.ParseFloat(text, 64)
+	} else {
+		limit.whole, err = strconv.ParseInt(text, 10, 64)
+	}
+	if err != nil || math.IsNaN(limit.real) {
+		return nil
+	}
+	below, total := 0.0, 0.0
+	for _, c := range d.centroids {
+		total += c.weight
+		if compareValues(c, limit) <= 0 {
+			below += c.weight
+		}
+	}
+	if share {
+		return below / total * 100
+	}
+	return below
 }

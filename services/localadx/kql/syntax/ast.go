@@ -327,7 +327,7 @@ type (
 		X          Node
 		Columns    []ColumnDef
 		Smart      bool // the columns are those of the predicate and those that all tables have, the others in a bag
-		PackAll    bool // all columns are in a bag
+		PackAll    bool // all columns that are not in Columns are in a bag
 	}
 	ReduceOp struct {
 		Span

@@ -311,9 +311,9 @@ func parseNamePrimary(p *parser) Node {
 		return parseCall(p, name, start)
 	}
 	switch name {
-	case "true", "false":
+	case "true", "True", "TRUE", "false", "False", "FALSE":
 		p.advance()
-		return LiteralNode{Type: value.Bool, Value: name == "true", Span: p.from(start)}
+		return LiteralNode{Type: value.Bool, Value: strings.EqualFold(name, "true"), Span: p.from(start)}
 	case "datatable":
 		if next.Text == "(" {
 			return parseDatatable(p, start)

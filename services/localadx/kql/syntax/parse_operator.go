@@ -650,10 +650,6 @@ func parseFindColumns(p *parser, op *FindOp) {
 		def := ColumnDef{Name: p.identifier("a column name")}
 		if (def.Name == "pack_all" || def.Name == "pack") && p.isPunct("(") {
 			parseCall(p, def.Name, at)
-			if len(op.Columns) > 0 {
-				p.failHint("project the columns, or pack_all() alone",
-					"find: pack_all() beside columns is not supported")
-			}
 			op.PackAll = true
 			return
 		}
