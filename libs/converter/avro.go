@@ -7,11 +7,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// avroSettings are those of AvroConverter.
+// avroSettings are AvroConverter's settings.
 type avroSettings struct {
 	avro       *record.Avro
 	registries []string
-	// user is user:password.
+	// user has the form user:password.
 	user string
 }
 
@@ -19,11 +19,11 @@ func (c *avroSettings) keys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "schema.registry.url", Type: catalogue.List, Required: true, Importance: catalogue.High,
 			Into: catalogue.Strings(&c.registries),
-			Doc:  "Addresses of the schema registry; the first counts."},
+			Doc:  "Addresses of the schema registry; only the first is used."},
 		{Name: "basic.auth.credentials.source", Type: catalogue.String, Default: catalogue.Default("URL"),
 			Importance: catalogue.Medium,
 			Into:       catalogue.Elsewhere(),
-			Doc:        "Where user and password of the registry come from; USER_INFO is basic.auth.user.info."},
+			Doc:        "Where the registry's user and password come from; USER_INFO means basic.auth.user.info."},
 		{Name: "basic.auth.user.info", Aliases: []string{"schema.registry.basic.auth.user.info"},
 			Type: catalogue.Password, Default: catalogue.Default(""), Importance: catalogue.Medium,
 			Into: catalogue.Text(&c.user),

@@ -16,21 +16,23 @@ const (
 	Value Use = catalogue.ValueConverterKey
 )
 
-// Converter is a converter as a configuration asks for it.
+// Converter is a converter made from a configuration.
 type Converter struct {
 	record.Converter
-	// SchemasGiven says of one for JSON that schemas.enable is set, and it is not the default that counts.
+	// SchemasGiven is true for a JSON converter whose schemas.enable is set in the configuration, not
+	// left at its default.
 	SchemasGiven bool
 }
 
-// configured is a converter before it has its settings, which its keys declare with what they fill.
+// configured is a converter whose settings are yet to be read: its keys declare them and the fields
+// that they fill.
 type configured interface {
 	keys() []catalogue.Key
-	// made is the converter that the settings ask for.
+	// made returns the converter that the settings describe.
 	made(catalogue.Settings) (Converter, error)
 }
 
-// classes are the converters that there are, with the releases that they are of.
+// classes lists the converters, each with the release that it follows.
 var classes = []struct {
 	name, release string
 	settings      func(Use) configured
@@ -43,7 +45,7 @@ var classes = []struct {
 	{record.StringConverterClass, "4.3.1", func(Use) configured { return textSettings{} }},
 }
 
-// Parts are the converters, then those of headers, with their keys.
+// Parts returns the converters with their keys, then the converter of headers.
 func Parts() []catalogue.Part {
 	var parts []catalogue.Part
 	for _, class := range classes {
@@ -54,8 +56,9 @@ func Parts() []catalogue.Part {
 		Version: "4.3.1"})
 }
 
-// New makes the converter that settings name for a use: a class, or its last part, with settings under that name. The
-// default is JSON with schemas. An error is a catalogue.Problem.
+// New makes the converter that settings name for a use, by its class or the last part of it, from
+// the settings under that use's prefix. The default is JSON with schemas. Errors are
+// catalogue.Problems.
 func New(use Use, settings map[string]string) (Converter, error) {
 	key := string(use)
 	class, err := record.ConverterClass(settings[key])
@@ -67,10 +70,10 @@ func New(use Use, settings map[string]string) (Converter, error) {
 			return read(c.settings(use), use, settings)
 		}
 	}
-	return Converter{}, catalogue.Problemf(key, "%s: nothing makes %s", key, class)
+	return Converter{}, catalogue.Problemf(key, "%s: %s cannot be made here", key, class)
 }
 
-// TypeKey is set by Kafka Connect itself.
+// TypeKey says what a converter is used for. Kafka Connect sets it itself.
 const TypeKey = "converter.type"
 
 func read(c configured, use Use, settings map[string]string) (Converter, error) {

@@ -1,10 +1,11 @@
-// Package converter makes Kafka Connect's converters of the settings that a configuration has for them.
+// Package converter makes Kafka Connect's converters from a connector's configuration.
 //
-// Model. A configuration names the converter of keys and that of values by their classes (key.converter,
-// value.converter), with settings under that name. Each converter declares its settings as keys with the fields that
-// they fill; the converters themselves are those of package record. Names, settings and defaults are those of Kafka
-// Connect 4.3 and Confluent's AvroConverter.
+// Model. A configuration names the converters of keys and of values by their classes
+// (key.converter, value.converter) and holds their settings under those names. Each converter
+// declares its settings as keys with the fields that they fill; the converters themselves are in
+// package record. Names, settings and defaults are those of Kafka Connect 4.3 and of Confluent's
+// AvroConverter.
 //
-// Guarantees. Nothing connects to anything until a record is converted. Errors are catalogue.Problems, which carry
-// their key.
+// Guarantees. No connection is made before a record is converted. Errors are catalogue.Problems,
+// which carry their key.
 package converter

@@ -5,13 +5,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// jsonSettings are those of JsonConverter.
+// jsonSettings are JsonConverter's settings.
 type jsonSettings struct {
 	json         *record.JSON
 	schemasGiven bool
 }
 
-// The groups in which forms show the keys.
+// The groups in which configuration forms show the keys.
 const (
 	groupSchemas       = "Schemas"
 	groupSerialization = "Serialization"
@@ -23,7 +23,7 @@ func (c *jsonSettings) keys() []catalogue.Key {
 		{Name: "schemas.enable", Type: catalogue.Boolean, Default: catalogue.Default("true"),
 			Importance: catalogue.High, Group: groupSchemas, Width: catalogue.Middle, DisplayName: "Enable Schemas",
 			Into: catalogue.Given(&c.schemasGiven, catalogue.Flag(&c.json.Schemas)),
-			Doc:  "Writes and expects the schema beside each value."},
+			Doc:  "Writes, and expects, the schema beside each value."},
 		{Name: "schemas.cache.size", Type: catalogue.Int, Default: catalogue.Default("1000"),
 			Importance: catalogue.High, Group: groupSchemas, Order: 1, Width: catalogue.Middle,
 			DisplayName: "Schema Cache Size",
@@ -31,8 +31,8 @@ func (c *jsonSettings) keys() []catalogue.Key {
 			Doc:         "How many schemas are kept in memory."},
 		{Name: "schema.content", Type: catalogue.String, Importance: catalogue.High, Group: groupSchemas, Order: 2,
 			Width: catalogue.Middle, DisplayName: "Schema Content", ChangesData: true,
-			Unsupported: "records hold their schema themselves, or have none.",
-			Doc:         "Schema of all messages of a sink, in place of one within each; with schemas.enable only."},
+			Unsupported: "each record carries its schema, or has none.",
+			Doc:         "Schema of all messages of a sink, instead of one in each message; only with schemas.enable."},
 		{Name: "decimal.format", Type: catalogue.String, Default: catalogue.Default("BASE64"),
 			Importance: catalogue.Low, Group: groupSerialization, Width: catalogue.Middle,
 			DisplayName: "Decimal Format",
@@ -42,7 +42,7 @@ func (c *jsonSettings) keys() []catalogue.Key {
 			Importance: catalogue.Low, Group: groupSerialization, Order: 1, Width: catalogue.Middle,
 			DisplayName: "Replace null with default",
 			Into:        catalogue.Unless(&c.json.KeepNull),
-			Doc:         "Gives a null whose field has a default that default."},
+			Doc:         "Replaces null by the default of its field, if it has one."},
 	}
 }
 

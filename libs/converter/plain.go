@@ -5,7 +5,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// byteSettings are those of ByteArrayConverter.
+// byteSettings are ByteArrayConverter's settings.
 type byteSettings struct{}
 
 func (byteSettings) keys() []catalogue.Key {
@@ -21,7 +21,7 @@ func (byteSettings) made(catalogue.Settings) (Converter, error) {
 	return Converter{Converter: record.ByteArrayConverter{}}, nil
 }
 
-// textSettings are those of StringConverter.
+// textSettings are StringConverter's settings.
 type textSettings struct{}
 
 func (textSettings) keys() []catalogue.Key {
@@ -31,10 +31,10 @@ func (textSettings) keys() []catalogue.Key {
 			Allowed: []string{"UTF-8", "UTF8"}, Importance: catalogue.High, Width: catalogue.Middle,
 			DisplayName: "Encoding",
 			Into:        catalogue.Elsewhere(),
-			Doc:         "Character set of text, by Java's name."},
+			Doc:         "Character set of the text, by its name in Java."},
 		{Name: "schemas.enable", Type: catalogue.String, Hidden: true, Importance: catalogue.Low,
 			Into: catalogue.Elsewhere(),
-			Doc:  "Has no effect: texts have no schema."},
+			Doc:  "Has no effect: text has no schema."},
 	}
 }
 

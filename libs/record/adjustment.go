@@ -7,7 +7,7 @@ import (
 )
 
 // Adjustment is Debezium's schema.name.adjustment.mode and field.name.adjustment.mode: how names
-// become such as Avro takes.
+// are turned into ones that Avro accepts.
 type Adjustment string
 
 const (
@@ -16,7 +16,8 @@ const (
 	AdjustAvroUnicode Adjustment = "avro_unicode"
 )
 
-// SchemaName adjusts the name of a schema (schema.name.adjustment.mode). Dots separate its parts and stay.
+// SchemaName adjusts the name of a schema (schema.name.adjustment.mode). The dots that separate its
+// parts are kept.
 func (a Adjustment) SchemaName(name string) string { return a.adjust(name, true) }
 
 // FieldName adjusts the name of a field (field.name.adjustment.mode).

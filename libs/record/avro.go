@@ -15,7 +15,7 @@ import (
 type Avro struct {
 	// Registry keeps the schemas.
 	Registry *Registry
-	// Key says that the converter is for keys.
+	// Key is true for a converter of keys.
 	Key bool
 	// Lookup uses the schema that the registry has under the subject instead of registering one
 	// (auto.register.schemas=false).
@@ -38,7 +38,7 @@ type subjectSchema struct {
 
 const avroMagic = 0
 
-// subject is Confluent's TopicNameStrategy.
+// subject follows Confluent's TopicNameStrategy.
 func (c *Avro) subject(topic string) string {
 	if c.Key {
 		return topic + "-key"
@@ -46,7 +46,8 @@ func (c *Avro) subject(topic string) string {
 	return topic + "-value"
 }
 
-// Encode appends the value with the id of its schema, which it registers when it first sees it.
+// Encode appends the id of the schema, which it registers when it first sees it, and the value. A
+// nil value gives nil.
 func (c *Avro) Encode(dst []byte, topic string, s *Schema, value any) ([]byte, error) {
 	if value == nil {
 		return nil, nil
@@ -61,8 +62,8 @@ func (c *Avro) Encode(dst []byte, topic string, s *Schema, value any) ([]byte, e
 	return c.AppendValue(dst, s, value)
 }
 
-// AppendHeader appends what stands before the values of a schema, which it registers when it first
-// sees it.
+// AppendHeader appends the bytes that precede each value of a schema, which it registers when it
+// first sees it.
 func (c *Avro) AppendHeader(dst []byte, topic string, s *Schema) ([]byte, error) {
 	id, err := c.id(c.subject(topic), s)
 	if err != nil {
@@ -101,9 +102,9 @@ func (c *Avro) id(subject string, s *Schema) (int, error) {
 	return id, nil
 }
 
-// maxSchemas is how many schemas a converter remembers (schemas.cache.size of Kafka Connect), and
-// maxSchemaBytes how many bytes their texts may have: whoever writes the records also writes their
-// schemas.
+// maxSchemas is how many schemas a converter remembers (schemas.cache.size in Kafka Connect), and
+// maxSchemaBytes the limit of their texts together: both are bounded because whoever writes the
+// records also chooses the schemas.
 const (
 	maxSchemas     = 1000
 	maxSchemaBytes = 16 << 20
@@ -175,7 +176,7 @@ func (c *Avro) AppendValue(dst []byte, s *Schema, value any) ([]byte, error) {
 		}
 		return dst, nil
 	}
-	return dst, fmt.Errorf("write a value of Go type %T as Avro: there is no schema type for it", value)
+	return dst, fmt.Errorf("write a value of Go type %T as Avro: no schema type fits it", value)
 }
 
 // appendAvroBlocks writes an array or map as one block.

@@ -19,8 +19,8 @@ import (
 const (
 	// maxAvroDepth bounds how deep a schema nests, and with it how deep reading a value goes.
 	maxAvroDepth = 128
-	// maxAvroTypes bounds the types of a schema with each reference replaced by what it names:
-	// definitions that each name another twice double with every level.
+	// maxAvroTypes bounds the types of a schema with each reference replaced by what it names: where
+	// each definition names the next one twice, they double with every level.
 	maxAvroTypes = 10_000
 )
 
@@ -28,11 +28,11 @@ const (
 type avroType struct {
 	connect *Schema
 	read    func(in *avroInput) any
-	// types is how many types it consists of.
+	// types counts the types that it consists of.
 	types int
 }
 
-// Decode reads Confluent's wire format and looks the schema up in the registry.
+// Decode reads Confluent's wire format and looks up the schema in the registry.
 func (c *Avro) Decode(topic string, data []byte) (*Schema, any, error) {
 	if data == nil {
 		return nil, nil, nil
@@ -71,9 +71,11 @@ func (c *Avro) schemaOf(id int) (*avroType, error) {
 	})
 }
 
-// parseAvro reads a schema's text. defined are the texts of schemas whose types it, or a later one of them, only names.
+// parseAvro reads a schema's text. defined are the texts of schemas that define types which text,
+// or a later one of them, only names.
 func parseAvro(text string, defined ...string) (*avroType, error) {
-	// One record with a field for each text: a type is known to all that comes after its definition.
+	// All texts are read as the fields of one record, so that each type is known to everything after
+	// its definition.
 	type field struct {
 		Name string          `json:"name"`
 		Type json.RawMessage `json:"type"`
@@ -153,13 +155,13 @@ func whole(number any) int64 {
 
 // avroParser turns an Avro schema into a Connect schema and a reader.
 type avroParser struct {
-	// named holds the named types so far; those that are not complete yet are nil.
+	// named holds the named types so far; nil marks those that are not complete yet.
 	named map[string]*avroType
 	depth int
 	types int
 }
 
-// node reads one type. namespace is that of the record around it, in which a reference may leave out the namespace.
+// node reads one type. namespace is that of the enclosing record, which references may leave out.
 func (p *avroParser) node(n *avro.SchemaNode, namespace string) (t *avroType, err error) {
 	if p.depth++; p.depth > maxAvroDepth {
 		return nil, fmt.Errorf("the schema nests deeper than %d levels", maxAvroDepth)
@@ -196,7 +198,8 @@ func (p *avroParser) node(n *avro.SchemaNode, namespace string) (t *avroType, er
 	return t, nil
 }
 
-// reference finds the type that a name stands for. A type within itself has no form in Connect's JSON, nor in a table.
+// reference finds the type that a name stands for. A type that contains itself has no form in
+// Connect's JSON, nor in a table.
 func (p *avroParser) reference(name, namespace string) (*avroType, error) {
 	t, known := p.named[name]
 	if !known && namespace != "" && !strings.Contains(name, ".") {
@@ -227,7 +230,7 @@ func (p *avroParser) enum(n *avro.SchemaNode) (*avroType, error) {
 		in.begin()
 		i := in.int()
 		if i < 0 || int(i) >= len(symbols) {
-			in.fail(fmt.Errorf("an enum's symbol has number %d of %d", i, len(symbols)))
+			in.fail(fmt.Errorf("an enum of %[2]d symbols has no number %[1]d", i, len(symbols)))
 			return nil
 		}
 		return symbols[i]
@@ -320,8 +323,8 @@ func (p *avroParser) record(n *avro.SchemaNode) (*avroType, error) {
 	return t, nil
 }
 
-// union reads unions: one of null and one type is an optional value, any other a struct that has a
-// member for each type, as Confluent's converter makes of it (AvroData, toConnectSchema).
+// union reads a union: null with one type is an optional value, any other union a struct that has a
+// member for each type, as in Confluent's converter (AvroData, toConnectSchema).
 func (p *avroParser) union(n *avro.SchemaNode, namespace string) (*avroType, error) {
 	if len(n.Branches) == 2 && (n.Branches[0].Type == "null") != (n.Branches[1].Type == "null") {
 		return p.optional(n, namespace)
@@ -342,7 +345,7 @@ func (p *avroParser) union(n *avro.SchemaNode, namespace string) (*avroType, err
 		}
 		name := memberOf(branch)
 		if slices.ContainsFunc(t.connect.Fields, func(f Field) bool { return f.Name == name }) {
-			return nil, fmt.Errorf("a union has two types that are both called %.200s", name)
+			return nil, fmt.Errorf("a union has two types called %.200s", name)
 		}
 		at[i], readers[i] = len(t.connect.Fields), inner.read
 		t.connect.Fields = append(t.connect.Fields, Field{Name: name, Schema: inner.connect.AsOptional(true)})
@@ -352,13 +355,13 @@ func (p *avroParser) union(n *avro.SchemaNode, namespace string) (*avroType, err
 		in.begin()
 		branch := in.long()
 		if branch < 0 || branch >= int64(len(readers)) {
-			in.fail(fmt.Errorf("a union of %d types says that it holds number %d", len(readers), branch))
+			in.fail(fmt.Errorf("a union of %d types claims to hold number %d", len(readers), branch))
 			return nil
 		}
 		if readers[branch] == nil {
 			return nil
 		}
-		for range t.connect.Fields { // what takes no bytes is counted
+		for range t.connect.Fields { // counted, since a null takes no bytes
 			if !in.begin() {
 				return nil
 			}
@@ -371,8 +374,8 @@ func (p *avroParser) union(n *avro.SchemaNode, namespace string) (*avroType, err
 	return t, nil
 }
 
-// memberOf is what the member for a type is called in the struct of its union: a record and an enum
-// by their name without the namespace, all others by their type.
+// memberOf returns the name of a type's member in the struct of its union: records and enums go by
+// their name without the namespace, all others by their type.
 func memberOf(n *avro.SchemaNode) string {
 	switch n.Type {
 	case "record", "error", "enum":
@@ -383,7 +386,7 @@ func memberOf(n *avro.SchemaNode) string {
 	return n.Type[strings.LastIndexByte(n.Type, '.')+1:] // a reference
 }
 
-// asOf gives a struct the schema that differs from its own in that it is optional.
+// asOf gives a struct value the schema s, which differs from its own only in being optional.
 func asOf(s *Schema, value any) any {
 	if st, ok := value.(*StructValue); ok {
 		return &StructValue{Schema: s, Values: st.Values}
@@ -409,7 +412,7 @@ func (p *avroParser) optional(n *avro.SchemaNode, namespace string) (*avroType, 
 		case int64(1 - some):
 			return nil
 		default:
-			in.fail(fmt.Errorf("a union of two types says that it holds number %d", branch))
+			in.fail(fmt.Errorf("a union of two types claims to hold number %d", branch))
 			return nil
 		}
 		return asOf(t.connect, inner.read(in))
@@ -417,7 +420,7 @@ func (p *avroParser) optional(n *avro.SchemaNode, namespace string) (*avroType, 
 	return t, nil
 }
 
-// fromPrimitive gives the type of a primitive schema; nil if it is none.
+// fromPrimitive returns the type of a primitive schema, nil for any other schema.
 func fromPrimitive(n *avro.SchemaNode) *avroType {
 	t := &avroType{}
 	switch n.Type {
@@ -441,7 +444,8 @@ func fromPrimitive(n *avro.SchemaNode) *avroType {
 	return t
 }
 
-// fromInt reads the integers that Avro has no types for. One that is larger than its type says is no value of it.
+// fromInt makes t read an integer of a type that Avro lacks, and refuse numbers outside that type's
+// range.
 func fromInt(t *avroType, connectType any) {
 	within := func(in *avroInput, low, high int32) int32 {
 		in.begin()
@@ -461,9 +465,9 @@ func fromInt(t *avroType, connectType any) {
 	}
 }
 
-// annotated gives a type what its schema says of it besides: its name in Connect, which Avro's
-// logical types have as well, as far as the converter of Confluent knows them (AvroData,
-// toConnectSchema): others, such as microseconds, are the numbers that they are made of.
+// annotated adds to a type what its schema says beyond the plain type, above all its name in
+// Connect. Avro's logical types have such a name too if Confluent's converter knows them (AvroData,
+// toConnectSchema); others, such as microseconds, stay plain numbers.
 func annotated(n *avro.SchemaNode, t *avroType) (*avroType, error) {
 	withConnectProperties(t.connect, n.Props)
 	if logical := logicalOf(n, t.connect); logical != "" {
@@ -478,13 +482,13 @@ func annotated(n *avro.SchemaNode, t *avroType) (*avroType, error) {
 	return t, nil
 }
 
-// logicalOf finds the name that Connect has for a type's logical type, and notes what a Decimal has
-// besides; empty if it has none.
+// logicalOf returns Connect's name for a type's logical type, empty if it has none, and adds a
+// Decimal's parameters to s.
 func logicalOf(n *avro.SchemaNode, s *Schema) string {
 	switch logical := strings.ToLower(n.LogicalType); {
 	case s.Type == Bytes && logical == "decimal":
 		scale, precision := int64(n.Scale), int64(n.Precision)
-		if n.LogicalType != logical { // properties like others, to who knows decimal in small letters only
+		if n.LogicalType != logical { // the parser left them among the properties
 			scale, _ = n.Props["scale"].(int64)
 			precision, _ = n.Props["precision"].(int64)
 		}
@@ -505,10 +509,11 @@ func logicalOf(n *avro.SchemaNode, s *Schema) string {
 	return ""
 }
 
-// defaultPrecision is that of decimals whose source has none; it is no parameter.
+// defaultPrecision is the precision of decimals whose source states none; it is not written as a
+// parameter.
 const defaultPrecision = 64
 
-// decimalReader makes Decimals of bytes.
+// decimalReader makes Decimals from bytes.
 func decimalReader(t *avroType) func(*avroInput) any {
 	text, _ := t.connect.Param("scale")
 	scale, wrong := strconv.Atoi(text)
@@ -527,7 +532,7 @@ func decimalReader(t *avroType) func(*avroInput) any {
 	}
 }
 
-// withConnectProperties reads back what connectProperties notes.
+// withConnectProperties reads back what connectProperties adds.
 func withConnectProperties(s *Schema, props map[string]any) {
 	if name, ok := props["connect.name"].(string); ok {
 		s.Name = name
@@ -540,7 +545,7 @@ func withConnectProperties(s *Schema, props map[string]any) {
 		s.Version = int(n)
 	}
 	params, _ := props["connect.parameters"].(map[string]any)
-	for _, known := range []string{"scale", "connect.decimal.precision"} { // JSON objects have lost their order
+	for _, known := range []string{"scale", "connect.decimal.precision"} { // first, since the object's own order is lost
 		if v, ok := params[known].(string); ok {
 			s.Params = append(s.Params, Param{known, v})
 			delete(params, known)

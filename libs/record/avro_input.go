@@ -8,8 +8,9 @@ import (
 )
 
 // avroInput reads Avro's binary encoding from bytes of unknown origin. Nothing is allocated that
-// the bytes left cannot fill, and what takes no bytes at all, such as a record without fields, is
-// counted: a few bytes can claim 2^62 of them. After the first error all reads give zero values.
+// the remaining bytes cannot fill, and values that take no bytes, such as a record without fields,
+// are counted: a few bytes can claim 2^62 of them. After the first error all reads return zero
+// values.
 type avroInput struct {
 	data []byte
 	// values is how many values may still be read.
@@ -18,8 +19,7 @@ type avroInput struct {
 }
 
 const (
-	// freeValues and valuesPerByte bound how many values a record may hold: that many, and that
-	// many more for each of its bytes.
+	// A record may hold freeValues values, and valuesPerByte more for each of its bytes.
 	freeValues    = 64 << 10
 	valuesPerByte = 16
 )
@@ -37,7 +37,7 @@ func (in *avroInput) fail(err error) {
 	in.data = nil
 }
 
-// begin counts a value. It reports false if reading cannot go on.
+// begin counts a value. It returns false if reading cannot go on.
 func (in *avroInput) begin() bool {
 	if in.values--; in.values < 0 {
 		in.fail(errors.New("the record claims more values than its bytes can hold"))
@@ -68,7 +68,7 @@ func (in *avroInput) int() int32 {
 	return int32(v)
 }
 
-// take returns the next n bytes without copying them; nil if there are not as many.
+// take returns the next n bytes without copying them, nil if fewer are left.
 func (in *avroInput) take(n int64) []byte {
 	if n < 0 || n > int64(len(in.data)) {
 		in.fail(errAvroEnds)
@@ -85,7 +85,7 @@ func (in *avroInput) boolean() bool   { b := in.take(1); return len(b) == 1 && b
 func (in *avroInput) float() float32  { return math.Float32frombits(uint32(in.fixed(4))) }
 func (in *avroInput) double() float64 { return math.Float64frombits(in.fixed(8)) }
 
-// fixed reads a number of n bytes, the lowest first.
+// fixed reads a number of n bytes in little-endian order.
 func (in *avroInput) fixed(n int64) (v uint64) {
 	for i, b := range in.take(n) {
 		v |= uint64(b) << (8 * i)
@@ -97,7 +97,7 @@ func (in *avroInput) fixed(n int64) (v uint64) {
 func (in *avroInput) blocks(item func()) {
 	for in.err == nil {
 		n := in.long()
-		if n < 0 { // the block's size in bytes follows, for those who skip it
+		if n < 0 { // the block's size in bytes follows, for readers that skip it
 			n = -n
 			in.long()
 		}

@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// maxReferences bounds the schemas that a schema refers to, by itself and by those, and
-	// maxReferenceDepth how many of them refer to each other in a row: each costs a question.
+	// maxReferences bounds the schemas that a schema refers to, directly or through others, and
+	// maxReferenceDepth the length of a chain of references: each schema costs a request.
 	maxReferences     = 1000
 	maxReferenceDepth = 64
 )
 
 // resolve returns the texts of the schemas that references name, each after those that it refers to
-// itself, with how many bytes they have together. Of several references with one name the first
-// counts, as to Confluent's client (AvroSchemaProvider, resolveReferences).
+// itself, and their total size. Of several references with one name the first counts, as in
+// Confluent's client (AvroSchemaProvider, resolveReferences).
 func (c *Avro) resolve(references []Reference) (texts []string, bytes int, err error) {
 	r := resolution{of: c, found: map[string]bool{}}
 	if err := r.add(references, 0); err != nil {
@@ -23,11 +23,11 @@ func (c *Avro) resolve(references []Reference) (texts []string, bytes int, err e
 	return r.texts, r.bytes, nil
 }
 
-// resolution is a walk through references, those that are referred to first.
+// resolution is a walk through references that puts each schema after those that it refers to.
 type resolution struct {
 	of *Avro
-	// found says of the names that were met whether their schemas are among texts; they are not while
-	// their own references are looked for.
+	// found has the names met so far; the value is false until the schema is among texts, which is
+	// while its own references are resolved.
 	found map[string]bool
 	texts []string
 	bytes int
@@ -35,7 +35,7 @@ type resolution struct {
 
 func (r *resolution) add(references []Reference, depth int) error {
 	if depth > maxReferenceDepth {
-		return fmt.Errorf("its references lead on over more than %d schemas", maxReferenceDepth)
+		return fmt.Errorf("its references form a chain of more than %d schemas", maxReferenceDepth)
 	}
 	for _, ref := range references {
 		switch complete, met := r.found[ref.Name]; {

@@ -108,7 +108,7 @@ func TestReferencesThatLeadNowhereAreNamed(t *testing.T) {
 			"/subjects/a/versions/1": {Text: `"int"`, References: []Reference{{"b", "b", 1}}},
 			"/subjects/b/versions/1": {Text: `"int"`, References: []Reference{{"a", "a", 1}}},
 		}, "leads back to itself", false},
-		"a long chain":         {[]Reference{{"s0", "s0", 1}}, chain, "lead on over more than", false},
+		"a long chain":         {[]Reference{{"s0", "s0", 1}}, chain, "form a chain of more than", false},
 		"too many":             {many, nil, "more than 1000 schemas", false},
 		"another than is used": {[]Reference{{"a.b.City", "colour", 1}}, nil, "City", false},
 		"not now": {[]Reference{{"a.b.City", "away", 1}}, map[string]WrittenSchema{"/subjects/away/versions/1": {}},

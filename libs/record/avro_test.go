@@ -363,7 +363,7 @@ func TestAUnionOfSeveralTypesIsAStructWithAMemberForEachAsConfluentsConverterMak
 	}
 	if _, err := parseAvro(
 		`["string",{"type":"record","name":"a.S","fields":[]},{"type":"record","name":"b.S","fields":[]}]`); err == nil ||
-		!strings.Contains(err.Error(), "both called S") {
+		!strings.Contains(err.Error(), "two types called S") {
 		t.Errorf("%v", err) // as AvroData
 	}
 }

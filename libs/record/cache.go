@@ -2,8 +2,8 @@ package record
 
 import "sync"
 
-// cache holds the schemas that a converter has read. When there are too many of them it starts
-// again: a topic's records have few. The zero value is empty, and safe for concurrent use.
+// cache holds the schemas that a converter has read. When it is full it is emptied, since a topic's
+// records normally have few schemas. The zero value is empty, and safe for concurrent use.
 type cache[K comparable, V any] struct {
 	mu    sync.Mutex
 	all   map[K]V
@@ -17,7 +17,7 @@ func (c *cache[K, V]) get(key K) (V, bool) {
 	return value, ok
 }
 
-// put remembers a schema whose text has that many bytes.
+// put remembers a schema; bytes is the size of its text.
 func (c *cache[K, V]) put(key K, value V, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

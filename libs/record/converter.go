@@ -8,7 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/classname"
 )
 
-// The converters that there are.
+// The classes of the converters.
 const (
 	JSONConverterClass      = "org.apache.kafka.connect.json.JsonConverter"
 	StringConverterClass    = "org.apache.kafka.connect.storage.StringConverter"
@@ -17,9 +17,9 @@ const (
 	HeaderConverterClass    = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
 )
 
-// ConverterClass is the full name of the converter that a configuration names, by that name or its
-// last part; JSONConverterClass if it names none. Its error is Kafka Connect's, with the converters
-// that there are.
+// ConverterClass returns the full name of the converter that a configuration names in full or by
+// its last part, JSONConverterClass for an empty name. Its error is Kafka Connect's, with a list of
+// the converters.
 func ConverterClass(name string) (string, error) {
 	if name = strings.TrimSpace(name); name == "" {
 		return JSONConverterClass, nil

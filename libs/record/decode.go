@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// Decode reads JSON with schema ({"schema":…,"payload":…}) where Schemas is set, else a bare value,
+// Decode reads JSON with schema ({"schema":…,"payload":…}) if Schemas is set, else a bare value,
 // whose schema is nil.
 func (c *JSON) Decode(_ string, data []byte) (*Schema, any, error) {
 	if data == nil {
@@ -86,10 +86,10 @@ func splitEnvelope(data []byte) (schema, payload []byte, err error) {
 	return nil, nil, errNoEnvelope
 }
 
-var errNoEnvelope = errors.New("read JSON with schema: it needs exactly the members schema and payload; " +
+var errNoEnvelope = errors.New("read JSON with schema: it must have exactly the members schema and payload; " +
 	"for JSON without schema set schemas.enable=false")
 
-// schemaOf reads a schema, or finds it among those read before.
+// schemaOf returns the schema of a text, from the cache if it was read before.
 func (c *JSON) schemaOf(text []byte) (*Schema, error) {
 	if s, known := c.known.get(string(text)); known {
 		return s, nil
@@ -106,7 +106,7 @@ func (c *JSON) schemaOf(text []byte) (*Schema, error) {
 	return s, nil
 }
 
-// DecodeJSONValue reads the JSON of a value whose schema is known.
+// DecodeJSONValue reads a value from JSON without an envelope, by a schema that the caller knows.
 func DecodeJSONValue(s *Schema, data []byte) (any, error) {
 	tree, err := parseJSON(data)
 	if err != nil {
@@ -124,7 +124,7 @@ func (m Map) get(key string) any {
 	return nil
 }
 
-// plain turns a tree into the values that JsonConverter gives without a schema: whole numbers are
+// plain turns a tree into the values that JsonConverter returns without a schema: whole numbers are
 // int64, others float64.
 func plain(tree any) any {
 	switch v := tree.(type) {
@@ -146,7 +146,7 @@ func plain(tree any) any {
 	return tree
 }
 
-// typed turns a tree into a value of the schema.
+// typed turns a tree into a value of schema s.
 func typed(s *Schema, tree any) (any, error) {
 	if tree == nil {
 		if s.Default != nil {
@@ -241,7 +241,7 @@ func typedText(s *Schema, text string) (any, error) {
 			scale, _ := s.Param("scale")
 			n, err := strconv.Atoi(scale)
 			if err != nil {
-				return nil, fmt.Errorf("read JSON: the scale %.20q of a decimal is no number", scale)
+				return nil, fmt.Errorf("read JSON: the scale %.20q of a decimal is not a number", scale)
 			}
 			return DecimalOf(b, n)
 		}
@@ -276,7 +276,7 @@ func typedPairs(s *Schema, pairs []any) (any, error) {
 	return m, nil
 }
 
-// typedStruct reads the members in the order of the fields; what it does not find is null.
+// typedStruct reads the members in the order of the fields; missing members are null.
 func typedStruct(s *Schema, m Map) (any, error) {
 	v := NewStruct(s)
 	found := members{all: m}
@@ -288,7 +288,7 @@ func typedStruct(s *Schema, m Map) (any, error) {
 		} else if at := found.place(f.Name); at >= 0 {
 			tree = m[at].Value
 		}
-		// A struct keeps null apart from the default; only a converter replaces one by the other.
+		// A struct distinguishes null from the default; only a converter replaces one by the other.
 		if tree == nil && f.Schema.Default != nil {
 			continue
 		}
@@ -303,7 +303,7 @@ func typedStruct(s *Schema, m Map) (any, error) {
 func decodeSchema(tree any) (*Schema, error) {
 	m, ok := tree.(Map)
 	if !ok {
-		return nil, fmt.Errorf("read a JSON schema: %T is no object", tree)
+		return nil, fmt.Errorf("read a JSON schema: %T is not an object", tree)
 	}
 	s := &Schema{}
 	var fallback any

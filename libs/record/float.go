@@ -9,7 +9,7 @@ import (
 
 // Kafka Connect prints numbers with Double.toString and Float.toString. Until Java 19 (JDK-4511638)
 // these do not always give the shortest text that reads back: 2e23 is 1.9999999999999998E23. The
-// digits are part of the bytes that consumers have seen, so this file generates digits by the same
+// digits are part of the bytes that consumers have seen, so this file generates them by the same
 // method: Steele and White's free-format algorithm with a symmetric half-unit bound, at least two
 // digits in scientific form, and whole numbers below 2^63 printed directly.
 
@@ -72,8 +72,8 @@ func appendSpecial(dst []byte, f float64) []byte {
 	return append(dst, "0.0"...)
 }
 
-// appendJavaDigits writes fraction × 2^(exp-52), whose bit 52 is set and that many leading
-// bits are significant.
+// appendJavaDigits writes fraction × 2^(exp-52). Bit 52 of fraction is set, and significant is how
+// many of its leading bits count.
 func appendJavaDigits(dst []byte, fraction uint64, exp, significant int) []byte {
 	var space [32]byte
 	digits := space[:0]
@@ -92,7 +92,7 @@ func appendJavaDigits(dst []byte, fraction uint64, exp, significant int) []byte 
 	b2 -= width - 1
 	common := min(b2, s2)
 	b2, s2, m2 = b2-common, s2-common, m2-common
-	if width == 1 { // below a power of two the numbers lie twice as close
+	if width == 1 { // below a power of two the spacing of numbers is half as wide
 		m2--
 	}
 	if m2 < 0 {
@@ -108,8 +108,8 @@ func estimate(fraction uint64, exp int) int {
 	return int(math.Floor((f-1.5)*0.289529654 + 0.176091259 + float64(exp)*0.301029995663981))
 }
 
-// wholeDigits returns the digits of a whole number and its decimal exponent, rounded to the digits that its significant
-// bits can tell apart.
+// wholeDigits returns the digits of a whole number and its decimal exponent, rounded to as many
+// digits as its significant bits determine.
 func wholeDigits(digits []byte, fraction uint64, exp, significant int) ([]byte, int) {
 	n := fraction >> max(0, 52-exp) << max(0, exp-52)
 	dropped := 0
@@ -141,7 +141,7 @@ type generator struct {
 	b2, b5, s2, s5, m2 int
 }
 
-// bitsOf5 is about how many bits 5^n has.
+// bitsOf5 estimates how many bits 5^n has.
 func bitsOf5(n int) int {
 	if n < len(pow5) {
 		return bits.Len64(pow5[n])
@@ -177,11 +177,12 @@ func (g *generator) append(dst, digits []byte, fraction uint64, width int) []byt
 	return layOut(dst, digits, g.decimal)
 }
 
-// oneDigitEnough reports whether the form of the number has a place for no more than one digit.
+// oneDigitEnough reports whether the number may end after one digit: it is written plainly, not in
+// scientific form.
 func (g *generator) oneDigitEnough() bool { return g.decimal >= -3 && g.decimal < 8 }
 
 // small generates digits in machine words. limit is the largest value of the word that Java uses
-// here: its overflow of the half unit ends the digits.
+// here: when the half unit overflows it, the digits end.
 func (g *generator) small(digits []byte, fraction uint64, limit int64) (_ []byte, high, low bool, tie int) {
 	b := int64(fraction*pow5[g.b5]) << g.b2
 	s := int64(pow5[g.s5]) << g.s2
@@ -217,7 +218,7 @@ func (g *generator) small(digits []byte, fraction uint64, limit int64) (_ []byte
 	return digits, high, low, tie
 }
 
-// large is small for numbers that need more than 64 bits.
+// large does the same as small for numbers that need more than 64 bits.
 func (g *generator) large(digits []byte, fraction uint64) (_ []byte, high, low bool, tie int) {
 	power := func(p2, p5 int) *big.Int {
 		v := new(big.Int).Exp(big.NewInt(5), big.NewInt(int64(p5)), nil)

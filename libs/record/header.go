@@ -9,8 +9,8 @@ import (
 )
 
 // HeaderBytes returns a header's value as Kafka Connect's SimpleHeaderConverter writes it: a string
-// as it is, a struct, map or array in a form like JSON, other values as Java prints them. nil is
-// null. s may be nil.
+// as it is, a struct, map or array in a form like JSON, other values as Java prints them. It
+// returns nil for null. s may be nil.
 func HeaderBytes(s *Schema, value any) []byte {
 	if value == nil {
 		return nil
@@ -102,7 +102,8 @@ func appendHeaderTime(dst []byte, millis int64) []byte {
 	return t.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
 }
 
-// JavaString is BigDecimal.toString: plain, or in scientific notation where the exponent is far from 0.
+// JavaString returns what BigDecimal.toString does: plain notation, or scientific where the
+// exponent is far from 0.
 func (d Decimal) JavaString() string {
 	digits := new(big.Int).Abs(d.Value).String()
 	exp := len(digits) - 1 - d.Scale

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// DecimalFormat is decimal.format of the JSON converter.
+// DecimalFormat is the JSON converter's decimal.format.
 type DecimalFormat string
 
 const (
@@ -24,8 +24,8 @@ type JSON struct {
 	// default is false, which writes the default instead.
 	KeepNull bool
 
-	// known holds the schemas that Decode has read, by their JSON: a topic's records repeat few schemas, and who gets the
-	// same schema again knows it by its address.
+	// known holds the schemas that Decode has read, by their JSON: a topic's records repeat a few
+	// schemas, and callers recognize the same schema by its address.
 	known cache[string, *Schema]
 }
 
@@ -57,7 +57,8 @@ func (c *JSON) AppendSchema(dst []byte, s *Schema) ([]byte, error) {
 	return append(dst, '}'), err
 }
 
-// appendOpenSchema leaves out the closing brace, since the name of a struct's field is the last member of its schema.
+// appendOpenSchema is AppendSchema without the closing brace, since a field of a struct adds its
+// name as the last member of its schema.
 func (c *JSON) appendOpenSchema(dst []byte, s *Schema) ([]byte, error) {
 	var err error
 	dst = append(append(append(dst, `{"type":"`...), s.Type...), '"')
@@ -157,7 +158,7 @@ func (c *JSON) AppendValue(dst []byte, s *Schema, value any) ([]byte, error) {
 	case *StructValue:
 		return c.appendStruct(dst, v)
 	}
-	return dst, fmt.Errorf("write a value of Go type %T as JSON: there is no schema type for it", value)
+	return dst, fmt.Errorf("write a value of Go type %T as JSON: no schema type fits it", value)
 }
 
 func (c *JSON) appendArray(dst []byte, s *Schema, items []any) ([]byte, error) {
@@ -178,7 +179,7 @@ func (c *JSON) appendArray(dst []byte, s *Schema, items []any) ([]byte, error) {
 	return append(dst, ']'), nil
 }
 
-// appendMap writes an object where the keys are strings, else an array of pairs.
+// appendMap writes an object if the keys are strings, else an array of pairs.
 func (c *JSON) appendMap(dst []byte, s *Schema, entries Map) ([]byte, error) {
 	var keySchema, valueSchema *Schema
 	object := true

@@ -39,7 +39,7 @@ func TestAHostileJSONRecordIsAnErrorAndTakesNoMoreMemoryThanItsBytes(t *testing.
 		"a map without keys": {enveloped(`{"type":"map","values":{"type":"int8"}}`, "{}"),
 			"without keys"},
 		"a type that there is not":   {enveloped(`{"type":"record"}`, "{}"), "record"},
-		"a schema that is no object": {enveloped(`[]`, "{}"), "no object"},
+		"a schema that is no object": {enveloped(`[]`, "{}"), "not an object"},
 		"a default that does not fit": {enveloped(`{"type":"int8","optional":true,"default":[]}`, "null"),
 			"does not fit"},
 		"a payload that does not fit": {enveloped(`{"type":"struct","fields":[]}`, "[]"), "does not fit"},

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// lookups are values that somebody else is asked for: at most once at a time for each key, however
-// many want it. That something is not to be had is remembered for refusalLife, so that a topic full
-// of records that name it does not ask as often, and that the other is Unavailable for awayLife, so
-// that a list of such records does not wait as often. The zero value is empty, and safe for
+// lookups caches values that come from another system, which is asked at most once at a time for
+// each key, however many callers want it. A refusal is remembered for refusalLife, so that a topic
+// full of records with the same key does not repeat the request for each, and an Unavailable error
+// for awayLife, so that such records do not each wait for it. The zero value is empty, and safe for
 // concurrent use.
 type lookups[K comparable, V any] struct {
 	known cache[K, V]
@@ -30,13 +30,14 @@ type refusal struct {
 	until time.Time
 }
 
-// refusalLife is short enough for a value that a registry's replica learns of a little late.
+// refusalLife is short, because a replica of a registry may learn of a schema a little late.
 const (
 	refusalLife = 5 * time.Second
 	awayLife    = time.Second
 )
 
-// get returns what is remembered for a key, or else what ask says, with the bytes that it counts for.
+// get returns the value remembered for a key, or else the one that ask returns together with its
+// size in bytes.
 func (a *lookups[K, V]) get(key K, ask func() (V, int, error)) (V, error) {
 	if value, known := a.known.get(key); known {
 		return value, nil
@@ -66,7 +67,7 @@ func (a *lookups[K, V]) get(key K, ask func() (V, int, error)) (V, error) {
 	return q.value, q.err
 }
 
-// settle ends a lookup, even one that panicked.
+// settle ends a lookup, also one that panicked.
 func (a *lookups[K, V]) settle(key K, q *question[V]) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

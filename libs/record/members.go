@@ -1,16 +1,16 @@
 package record
 
-// members finds an object's members by their names, in an index where there are many: their number
-// and order are up to the writer of the record.
+// members finds an object's members by name, through an index if there are many: the writer of the
+// record chooses their number and order.
 type members struct {
 	all    Map
 	places map[string]int
 }
 
-// fewMembers are looked through one by one.
+// fewMembers is the number up to which members are searched one by one.
 const fewMembers = 16
 
-// place is where a member stands; -1 if there is none.
+// place returns a member's position, -1 if there is no such member.
 func (m *members) place(name string) int {
 	if len(m.all) <= fewMembers {
 		for i := range m.all {
@@ -32,7 +32,8 @@ func (m *members) place(name string) int {
 	return -1
 }
 
-// set adds a member. One that comes twice stays where it was and has the last value, as in Kafka Connect.
+// set adds a member. A member that occurs twice keeps its first position and takes the last value,
+// as in Kafka Connect.
 func (m *members) set(name string, value any) {
 	if i := m.place(name); i >= 0 {
 		m.all[i].Value = value

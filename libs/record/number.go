@@ -12,8 +12,8 @@ type Decimal struct {
 	Scale int
 }
 
-// Unscaled returns the unscaled value in big-endian two's complement of the least length:
-// java.math.BigInteger.toByteArray.
+// Unscaled returns the unscaled value in big-endian two's complement of the least length, as
+// java.math.BigInteger.toByteArray does.
 func (d Decimal) Unscaled() []byte { return TwosComplement(nil, d.Value) }
 
 // TwosComplement appends v in big-endian two's complement of the least length, at least one byte.
@@ -75,28 +75,29 @@ func appendZeros(dst []byte, n int) []byte {
 
 func (d Decimal) String() string { return string(d.Append(nil)) }
 
-// Bounds of decimal numbers, which are written out digit by digit: PostgreSQL's numeric has no
-// greater exponents, and fewer digits.
+// Bounds of decimal numbers, since these are written out digit by digit. PostgreSQL's numeric stays
+// within them.
 const (
 	maxExponent = 1 << 17
 	maxDigits   = 1 << 18
 	maxUnscaled = maxDigits / 2 // bytes
 )
 
-// DecimalOf makes the decimal number whose unscaled value is given in two's complement.
+// DecimalOf makes a decimal number from its unscaled value in big-endian two's complement and its
+// scale.
 func DecimalOf(unscaled []byte, scale int) (Decimal, error) {
 	if len(unscaled) > maxUnscaled {
 		return Decimal{}, fmt.Errorf("read a decimal number: its unscaled value has %d bytes; the limit is %d",
 			len(unscaled), maxUnscaled)
 	}
 	if scale > maxExponent || scale < -maxExponent {
-		return Decimal{}, fmt.Errorf("read a decimal number: its scale %d is no number from -%d to %d", scale,
+		return Decimal{}, fmt.Errorf("read a decimal number: its scale %d is not between -%d and %d", scale,
 			maxExponent, maxExponent)
 	}
 	return Decimal{Value: FromTwosComplement(unscaled), Scale: scale}, nil
 }
 
-// ParseDecimal reads a decimal number, with an exponent or without.
+// ParseDecimal reads a decimal number, with or without an exponent.
 func ParseDecimal(text string) (Decimal, error) {
 	digits, scale := make([]byte, 0, len(text)), 0
 	point := false
@@ -109,7 +110,7 @@ func ParseDecimal(text string) (Decimal, error) {
 		case (c == 'e' || c == 'E') && len(digits) > 0:
 			exponent, err := strconv.Atoi(text[i+1:])
 			if err != nil || exponent > maxExponent || exponent < -maxExponent {
-				return Decimal{}, fmt.Errorf("read the decimal number %q: its exponent is no number from -%d to %d", text,
+				return Decimal{}, fmt.Errorf("read the decimal number %q: its exponent is not a number between -%d and %d", text,
 					maxExponent, maxExponent)
 			}
 			scale -= exponent
@@ -127,7 +128,7 @@ func ParseDecimal(text string) (Decimal, error) {
 	}
 	v, ok := new(big.Int).SetString(string(digits), 10)
 	if !ok {
-		return Decimal{}, fmt.Errorf("read the decimal number %q: there are no digits", text)
+		return Decimal{}, fmt.Errorf("read the decimal number %q: it has no digits", text)
 	}
 	return Decimal{Value: v, Scale: scale}, nil
 }

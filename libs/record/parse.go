@@ -9,7 +9,7 @@ import (
 // number is a JSON number as it was written.
 type number string
 
-// maxDepth bounds the nesting of JSON that is read. It is a hard limit against input that would exhaust the stack.
+// maxDepth bounds the nesting of JSON, as deeper input could exhaust the stack.
 const maxDepth = 512
 
 // parser reads JSON into nil, bool, number, string, []any and Map, keeping order and the text of numbers.
@@ -26,7 +26,7 @@ func parseJSON(data []byte) (any, error) {
 		return nil, fmt.Errorf("read JSON at byte %d: %w", p.pos, err)
 	}
 	if p.space(); p.pos < len(p.data) {
-		return nil, fmt.Errorf("read JSON: there is more after the value, at byte %d", p.pos)
+		return nil, fmt.Errorf("read JSON: unexpected text after the value, at byte %d", p.pos)
 	}
 	return v, nil
 }
@@ -73,7 +73,7 @@ func (p *parser) value() (any, error) {
 	return nil, fmt.Errorf("no value begins here")
 }
 
-// skip passes over one value without looking into it more than its end needs.
+// skip skips one value, checking only what it takes to find its end.
 func (p *parser) skip() error {
 	from, depth := p.pos, 0
 	for p.pos < len(p.data) {
@@ -211,7 +211,7 @@ func (p *parser) object() (any, error) {
 	}
 }
 
-// next reads a comma or the end.
+// next reads a comma, or the character that ends the list or object.
 func (p *parser) next(end byte) (done bool, err error) {
 	p.space()
 	switch p.peek() {
@@ -244,7 +244,7 @@ func (p *parser) text() (string, error) {
 		case c == '"':
 			return string(out), nil
 		case c < 0x20:
-			return "", fmt.Errorf("a control character stands in a string")
+			return "", fmt.Errorf("a string contains a control character")
 		case c != '\\':
 			out = append(out, c)
 		default:

@@ -1,15 +1,15 @@
 package record
 
-// Placeholder stands in a Record for a value that is not known yet: whoever moves values about
-// without looking at them can be asked once for many records.
+// Placeholder stands in a Record for a value that is not known yet: a chain that moves values
+// without looking at them can then be run once for many records.
 type Placeholder struct {
-	// ID tells what the value will be; it means something to who put the placeholder there only.
+	// ID identifies the value to whoever made the placeholder; it means nothing to others.
 	ID int
-	// OrElse is what is there instead where the value is null; nil for null.
+	// OrElse replaces the value if that is null; nil leaves null.
 	OrElse any
 }
 
-// Or is the placeholder of the same value, with another one in place of null.
+// Or returns a placeholder for the same value, with the given one in place of null.
 func (p Placeholder) Or(value any) Placeholder {
 	if p.OrElse == nil {
 		p.OrElse = value

@@ -16,37 +16,38 @@ import (
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
-// Registry is a client of Confluent's schema registry: the calls that converters make. It is safe
-// for concurrent use.
+// Registry is a client of Confluent's schema registry, for the calls that converters make. It is
+// safe for concurrent use.
 type Registry struct {
 	base           string
 	client         *http.Client
 	user, password string
 }
 
-// aRegistry is what is meant to answer.
+// aRegistry names the server that should answer, for error texts.
 const aRegistry = "a schema registry"
 
-// maxRegistryAnswer is how many bytes an answer of a registry may have.
+// maxRegistryAnswer is how many bytes a registry's answer may have.
 const maxRegistryAnswer = 4 << 20
 
 var errTooLarge = fmt.Errorf("the registry's answer has more than %d bytes", maxRegistryAnswer)
 
-// RegistryClient is how converters connect to a registry.
+// RegistryClient returns the HTTP client with which converters connect to a registry.
 func RegistryClient() *http.Client {
 	return &http.Client{Transport: banner.HTTP(egress.Transport(), aRegistry), Timeout: 10 * time.Second,
-		// A redirect would carry the credentials elsewhere.
+		// Following a redirect would send the credentials elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// NewRegistry makes a client of the registry at an address. user and password may be empty.
+// NewRegistry makes a client of the registry at an http or https address. user and password may be
+// empty.
 func NewRegistry(address string, client *http.Client, user, password string) (*Registry, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, err
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("%q is no http or https address", u.Redacted())
+		return nil, fmt.Errorf("%q is not an http or https address", u.Redacted())
 	}
 	if u.User != nil && user == "" {
 		user = u.User.Username()
@@ -56,7 +57,8 @@ func NewRegistry(address string, client *http.Client, user, password string) (*R
 	return &Registry{base: strings.TrimSuffix(u.String(), "/"), client: client, user: user, password: password}, nil
 }
 
-// Unavailable says that a registry did not answer, or not now: what was asked of it may succeed later.
+// Unavailable is the error of a registry that did not answer or cannot answer now: the same request
+// may succeed later.
 type Unavailable struct{ error }
 
 func (e *Unavailable) Unwrap() error { return e.error }
@@ -67,16 +69,16 @@ type WrittenSchema struct {
 	Text string `json:"schema"`
 	// Type is AVRO, JSON or PROTOBUF; empty for AVRO.
 	Type string `json:"schemaType"`
-	// References are the schemas that define types which Text only names.
+	// References are the schemas that define the types which Text only names.
 	References []Reference `json:"references"`
 }
 
 // Reference names a schema by its place in a registry.
 type Reference struct {
-	// Name is that of the type, which the schema defines.
+	// Name is the name of the type that the schema defines.
 	Name    string `json:"name"`
 	Subject string `json:"subject"`
-	// Version is the version's number under the subject, from 1 on.
+	// Version is the version's number under the subject, starting at 1.
 	Version int `json:"version"`
 }
 
@@ -84,14 +86,14 @@ func (r Reference) String() string {
 	return fmt.Sprintf("%.200s (version %d of subject %.200s)", r.Name, r.Version, r.Subject)
 }
 
-// Schema returns the schema with an id. Only the registry can say that there is none, in its own
-// form: whatever else answers in its place, such as a proxy or a page that asks for a password, says
-// nothing of the id, so it is Unavailable.
+// Schema returns the schema with an id. Only an answer in the registry's own form can say that
+// there is none: a proxy or a login page that answers in its place says nothing about the id, so
+// the error is Unavailable then.
 func (r *Registry) Schema(ctx context.Context, id int) (WrittenSchema, error) {
 	return r.schema(ctx, fmt.Sprintf("/schemas/ids/%d", id))
 }
 
-// Referenced returns the schema that another refers to, with errors as Schema has them.
+// Referenced returns the schema that another refers to. Its errors are those of Schema.
 func (r *Registry) Referenced(ctx context.Context, ref Reference) (WrittenSchema, error) {
 	return r.schema(ctx, fmt.Sprintf("/subjects/%s/versions/%d", url.PathEscape(ref.Subject), ref.Version))
 }
@@ -159,7 +161,7 @@ func (r *Registry) call(ctx context.Context, method, path string, body, answer a
 	defer response.Body.Close()
 	if other := banner.Response(response, aRegistry, func(begun []byte) bool {
 		switch response.StatusCode {
-		case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests: // in whatever form
+		case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests: // in any form
 			return true
 		}
 		return response.StatusCode >= 500 || ours(begun)
@@ -186,8 +188,8 @@ func (r *Registry) call(ctx context.Context, method, path string, body, answer a
 	return nil
 }
 
-// ours reports whether an answer begins as one of a registry: with an object or list, which is not
-// the error of Kafka Connect or of a registry that it has no such path.
+// ours reports whether an answer begins like a registry's: with an object or list, and not with the
+// error for an unknown path, which Kafka Connect and registries have in the same form.
 func ours(begun []byte) bool {
 	begun = bytes.TrimSpace(begun)
 	if len(begun) == 0 || begun[0] != '{' && begun[0] != '[' {
@@ -198,22 +200,22 @@ func ours(begun []byte) bool {
 		said.Code != http.StatusNotFound && said.Code != http.StatusMethodNotAllowed
 }
 
-// OtherServerError is the error that something else than a registry answers.
+// OtherServerError is the error when something other than a registry answers.
 type OtherServerError struct{ error }
 
 func (e *OtherServerError) Unwrap() error { return e.error }
 
 // refused is a registry's error.
 type refused struct {
-	// Code is the HTTP status, or that with two more digits.
+	// Code is the HTTP status, or the status followed by two more digits.
 	Code    int    `json:"error_code"`
 	Message string `json:"message"`
 }
 
-// registryRefusal is an answer of a registry, or of what is in its place, that is no success.
+// registryRefusal is an answer, of a registry or of a server in its place, that is not a success.
 type registryRefusal struct {
 	status int
-	// refused is what the registry says in its own form; empty if it says nothing in that.
+	// refused is the error in the registry's own form; empty if the answer has another form.
 	refused
 }
 
@@ -226,7 +228,8 @@ func (e *registryRefusal) Error() string {
 }
 
 // unknown reports whether a registry says that it has no such schema, subject or version. Its codes
-// for that begin with 404 (docs.confluent.io, Schema Registry API, errors); a gateway's have none.
+// for that begin with 404 (docs.confluent.io, Schema Registry API, errors); a gateway's 404 has no
+// such code.
 func (e *registryRefusal) unknown() bool {
 	const detailed = 100 // codes have two digits more than the status
 	return e.status == http.StatusNotFound && e.Code/detailed == http.StatusNotFound
@@ -235,13 +238,13 @@ func (e *registryRefusal) unknown() bool {
 // refusalOf reads a registry's error.
 func refusalOf(status int, text []byte) error {
 	e := &registryRefusal{status: status}
-	_ = json.Unmarshal(text, &e.refused) // what is no JSON says nothing
+	_ = json.Unmarshal(text, &e.refused) // an answer that is not JSON leaves it empty
 	return e
 }
 
-// Answers asks the registry what converters ask it, for a schema that may be there or not. It returns
-// nil if a registry answered and takes the credentials; Denied reports whether an error says that
-// it does not.
+// Answers requests a schema as converters do, whether or not it exists. It returns nil if a
+// registry answered and accepted the credentials; Denied reports whether an error means that it did
+// not accept them.
 func (r *Registry) Answers(ctx context.Context) error {
 	var answer WrittenSchema
 	err := r.call(ctx, http.MethodGet, "/schemas/ids/1", nil, &answer)
@@ -251,14 +254,14 @@ func (r *Registry) Answers(ctx context.Context) error {
 	return err
 }
 
-// Denied reports whether an error is that a registry does not take the credentials.
+// Denied reports whether an error means that a registry did not accept the credentials.
 func Denied(err error) bool {
 	said, ok := errors.AsType[*registryRefusal](err)
 	return ok && (said.status == http.StatusUnauthorized || said.status == http.StatusForbidden)
 }
 
-// Address is where the registry is, without credentials.
+// Address returns the registry's address, without credentials.
 func (r *Registry) Address() string { return r.base }
 
-// Close ends the connections that are not in use.
+// Close closes idle connections.
 func (r *Registry) Close() { r.client.CloseIdleConnections() }

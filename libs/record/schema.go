@@ -26,7 +26,7 @@ const (
 	TimestampName = "org.apache.kafka.connect.data.Timestamp"
 )
 
-// Param is one schema parameter. Parameters keep their order, since it is seen in JSON.
+// Param is one schema parameter. Parameters keep their order, which shows in JSON.
 type Param struct{ Name, Value string }
 
 // Field is one field of a struct schema.
@@ -35,7 +35,8 @@ type Field struct {
 	Schema *Schema
 }
 
-// Schema is a Kafka Connect schema. It is immutable once it is in use; With… methods return changed copies.
+// Schema is a Kafka Connect schema. It must not change once it is in use; AsOptional and
+// WithDefault return changed copies.
 //
 // Values by type: int8, int16, int32 and int64, float32 and float64, bool, string, []byte, []any (arrays), Map, and
 // *StructValue. nil is null. A Decimal's value is a Decimal; Connect's Date, Time and Timestamp keep the numbers of
@@ -64,7 +65,7 @@ func OptionalOf(t Type) *Schema { return &Schema{Type: t, Optional: true} }
 // ArrayOf returns the schema of arrays of items.
 func ArrayOf(items *Schema) *Schema { return &Schema{Type: Array, Items: items} }
 
-// AsOptional returns the schema with the given optionality, itself where nothing changes.
+// AsOptional returns the schema with the given optionality; s itself if that is unchanged.
 func (s *Schema) AsOptional(optional bool) *Schema {
 	if s.Optional == optional {
 		return s
@@ -81,7 +82,7 @@ func (s *Schema) WithDefault(value any) *Schema {
 	return &c
 }
 
-// Param returns the value of a parameter, and whether it is there.
+// Param returns the value of a parameter, and false if the schema has no such parameter.
 func (s *Schema) Param(name string) (string, bool) {
 	for _, p := range s.Params {
 		if p.Name == name {
@@ -91,7 +92,7 @@ func (s *Schema) Param(name string) (string, bool) {
 	return "", false
 }
 
-// Index returns the position of the field in a struct schema, -1 if it is not there.
+// Index returns the position of a field in a struct schema, -1 if it has no such field.
 func (s *Schema) Index(field string) int {
 	for i := range s.Fields {
 		if s.Fields[i].Name == field {
@@ -112,7 +113,8 @@ func NewStruct(s *Schema) *StructValue {
 	return &StructValue{Schema: s, Values: make([]any, len(s.Fields))}
 }
 
-// Get returns the value of the named field, its default where the value is null; nil if there is no such field.
+// Get returns the value of the named field, or its default if the value is null; nil if there is no
+// such field.
 func (v *StructValue) Get(field string) any {
 	i := v.Schema.Index(field)
 	if i < 0 {
@@ -137,12 +139,12 @@ type Header struct {
 	Value  any
 }
 
-// Record is one record before conversion to bytes, or after conversion from them. A nil schema with a nil key or value
-// is Kafka's null; a nil schema with a value is a value without schema (a Go map, slice, string, number or bool as JSON
-// without schemas gives it).
+// Record is one record before its conversion to bytes, or after the conversion from them. A nil
+// schema with a nil key or value is Kafka's null; a nil schema with a value is a value without
+// schema (a Map, slice, string, number or bool, as JSON without schemas is read).
 type Record struct {
 	Topic string
-	// Partition is -1 where the producer chooses.
+	// Partition is -1 to let the producer choose.
 	Partition   int32
 	KeySchema   *Schema
 	Key         any
@@ -153,12 +155,12 @@ type Record struct {
 	Timestamp int64
 	// Offset is the record's offset where it was read from a topic, -1 otherwise.
 	Offset int64
-	// Tombstone is the record that follows a delete, as long as no transform has made another
-	// record of the delete: in Debezium both have one list of headers until then.
+	// Tombstone is the record that follows a delete, as long as no transform has made another record
+	// of the delete: in Debezium the two share one list of headers until then.
 	Tombstone *Record
 }
 
-// AddHeader adds a header in place, as Debezium's transforms do.
+// AddHeader adds a header in place, and to the tombstone too, as Debezium's transforms do.
 func (r *Record) AddHeader(h Header) {
 	r.Headers = append(r.Headers, h)
 	if r.Tombstone != nil {
@@ -176,10 +178,10 @@ func (r *Record) Header(key string) (Header, bool) {
 	return Header{}, false
 }
 
-// Converter turns values into the bytes of Kafka keys or values, and back.
+// Converter turns keys or values into the bytes of a Kafka record, and back.
 type Converter interface {
-	// Encode appends the bytes of a value to dst. It returns nil for what is Kafka's null.
+	// Encode appends the bytes of a value to dst. It returns nil for Kafka's null.
 	Encode(dst []byte, topic string, s *Schema, value any) ([]byte, error)
-	// Decode reads a value; data nil is Kafka's null.
+	// Decode reads a value; nil data is Kafka's null.
 	Decode(topic string, data []byte) (*Schema, any, error)
 }

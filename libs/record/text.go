@@ -40,8 +40,8 @@ func AppendString(dst, s []byte) []byte {
 }
 
 // AppendCharacters appends s as a JSON string the way Jackson writes to a character stream, which
-// Debezium does for JSON within a string: as AppendString, but characters outside the basic plane
-// as they are.
+// Debezium does for JSON within a string: like AppendString, but with characters outside the basic
+// plane as they are.
 func AppendCharacters(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	for {
@@ -62,7 +62,7 @@ func AppendCharacters(dst, s []byte) []byte {
 	}
 }
 
-// plainPrefix returns how many leading bytes of s stand for themselves in a JSON string and are ASCII.
+// plainPrefix returns how many leading bytes of s are ASCII and need no escape in a JSON string.
 func plainPrefix(s []byte) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	i := 0

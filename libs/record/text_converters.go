@@ -29,7 +29,8 @@ func (StringConverter) Decode(_ string, data []byte) (*Schema, any, error) {
 	return OptionalOf(String), string(data), nil
 }
 
-// javaText is the toString of a value's Java class. Bytes, whose toString tells nothing about them, are base64.
+// javaText is the toString of a value's Java class. Bytes are base64, since their toString says
+// nothing about them.
 func javaText(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -70,10 +71,11 @@ func javaText(value any) string {
 	return fmt.Sprint(value)
 }
 
-// ByteArrayConverter is org.apache.kafka.connect.converters.ByteArrayConverter: bytes as they are.
+// ByteArrayConverter is org.apache.kafka.connect.converters.ByteArrayConverter: it passes bytes on
+// unchanged.
 type ByteArrayConverter struct{}
 
-// Encode appends bytes; it refuses other types.
+// Encode appends bytes; it fails for other types.
 func (ByteArrayConverter) Encode(dst []byte, _ string, s *Schema, value any) ([]byte, error) {
 	switch v := value.(type) {
 	case nil:
@@ -86,7 +88,7 @@ func (ByteArrayConverter) Encode(dst []byte, _ string, s *Schema, value any) ([]
 	}
 	return dst,
 		fmt.Errorf(
-			"write bytes as they are: the value is a %T, and ByteArrayConverter takes only bytes; use another converter", value)
+			"write bytes as they are: the value is a %T, but ByteArrayConverter accepts only bytes; use another converter", value)
 }
 
 // Decode returns the bytes.

@@ -14,7 +14,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// cast is Cast: other types for fields, or for the whole value.
+// cast is Kafka Connect's Cast: it changes the types of fields, or of the whole value.
 type cast struct {
 	on        part
 	spec      castSpec
@@ -22,14 +22,14 @@ type cast struct {
 	schemas   schemaCache
 }
 
-// castSpec says what is cast to what.
+// castSpec holds the types to cast to.
 type castSpec struct {
-	casts  int         // how many there are
+	casts  int         // how many items spec has
 	whole  record.Type // empty: fields
 	fields map[string]record.Type
 }
 
-// castTypes are the types to cast to, by their names in the option spec.
+// castTypes maps the names in the option spec to the types to cast to.
 var castTypes = map[string]record.Type{"int8": record.Int8, "int16": record.Int16, "int32": record.Int32,
 	"int64":   record.Int64,
 	"float32": record.Float32, "float64": record.Float64, "boolean": record.Boolean, "string": record.String}
@@ -134,15 +134,15 @@ func (t *cast) derive(s *record.Schema) *record.Schema {
 	return d
 }
 
-// castTo converts a scalar of a schema, which may be nil, as Java converts the numbers: what is too
-// large for an integer is cut to its lowest bits, but a floating-point number to the nearest one
+// castTo converts a scalar of schema s, which may be nil, as Java converts numbers: an integer that
+// is too large keeps its lowest bits; a floating-point number becomes the nearest int32 or int64
 // first.
 func castTo(s *record.Schema, v any, to record.Type) (any, error) {
 	switch v.(type) {
 	case nil:
 		return nil, nil
 	case *record.StructValue, record.Map, []any:
-		return nil, fmt.Errorf("a %T cannot be cast: numbers, booleans, texts and bytes can", v)
+		return nil, fmt.Errorf("a %T cannot be cast: only numbers, booleans, text and bytes can", v)
 	}
 	switch to {
 	case record.String:
@@ -174,7 +174,7 @@ func castTo(s *record.Schema, v any, to record.Type) (any, error) {
 	return integer(v, 64)
 }
 
-// integer is a scalar as an integer whose lowest bits count.
+// integer turns a scalar into an integer of which the caller keeps the lowest bits.
 func integer(v any, bits int) (int64, error) {
 	switch v := v.(type) {
 	case bool:
@@ -195,20 +195,27 @@ func integer(v any, bits int) (int64, error) {
 	case float64:
 		return nearest(v, bits), nil
 	case record.Decimal:
-		whole := new(big.Int).Quo(v.Value, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(v.Scale, 0))), nil))
-		low := whole.Mod(whole, new(big.Int).Lsh(big.NewInt(1), 64))
+		word := new(big.Int).Lsh(big.NewInt(1), 64)
+		whole := new(big.Int)
+		if v.Scale >= 0 {
+			whole.Quo(v.Value, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(v.Scale)), nil))
+		} else {
+			whole.Mul(v.Value, new(big.Int).Exp(big.NewInt(10), big.NewInt(-int64(v.Scale)), word))
+		}
+		low := whole.Mod(whole, word)
 		return int64(low.Uint64()), nil
 	case string:
 		n, err := strconv.ParseInt(v, 10, bits)
 		if err != nil {
-			return 0, fmt.Errorf("%.200q is no whole number of %d bits", v, bits)
+			return 0, fmt.Errorf("%.200q is not a whole number of %d bits", v, bits)
 		}
 		return n, nil
 	}
-	return 0, fmt.Errorf("a %T is no number", v)
+	return 0, fmt.Errorf("a %T is not a number", v)
 }
 
-// nearest is the integer nearest to zero from a floating-point number, of at least 32 bits; 0 for what is no number.
+// nearest truncates a floating-point number to an integer of at least 32 bits: the least or
+// greatest one if f is outside their range, 0 for NaN.
 func nearest(f float64, bits int) int64 {
 	least, most := int64(math.MinInt32), int64(math.MaxInt32)
 	if bits == 64 {
@@ -225,7 +232,7 @@ func nearest(f float64, bits int) int64 {
 	return int64(f)
 }
 
-// floating is a scalar as a floating-point number.
+// floating turns a scalar into a floating-point number.
 func floating(v any, bits int) (float64, error) {
 	switch v := v.(type) {
 	case float32:
@@ -236,7 +243,7 @@ func floating(v any, bits int) (float64, error) {
 		text := strings.TrimSpace(string(record.HeaderBytes(nil, v)))
 		f, err := strconv.ParseFloat(text, bits)
 		if err != nil && !errors.Is(err, strconv.ErrRange) {
-			return 0, fmt.Errorf("%.200q is no number", text)
+			return 0, fmt.Errorf("%.200q is not a number", text)
 		}
 		return f, nil
 	}
@@ -247,7 +254,7 @@ func floating(v any, bits int) (float64, error) {
 	return float64(n), err
 }
 
-// castText converts text to the type of the value that it replaces.
+// castText converts text to the Go type of like, the value that it replaces.
 func castText(text string, like any) (any, error) {
 	switch like.(type) {
 	case string:
@@ -267,10 +274,10 @@ func castText(text string, like any) (any, error) {
 	case float64:
 		return castTo(nil, text, record.Float64)
 	}
-	return nil, fmt.Errorf("text cannot stand for a %T", like)
+	return nil, fmt.Errorf("text cannot replace a %T", like)
 }
 
-// zeroOf returns the zero of a value's type.
+// zeroOf returns the zero value of v's type.
 func zeroOf(v any) (any, error) {
 	switch v.(type) {
 	case bool:
@@ -296,5 +303,5 @@ func zeroOf(v any) (any, error) {
 	case record.Map:
 		return record.Map{}, nil
 	}
-	return nil, fmt.Errorf("a %T has no zero to mask it with", v)
+	return nil, fmt.Errorf("a %T has no zero value to mask it with", v)
 }

@@ -9,19 +9,20 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// Chain is a sequence of transforms. It keeps what it has derived, and is used by one goroutine at a time.
+// Chain is a sequence of transforms. It caches the schemas that it derives, and must be used by one
+// goroutine at a time.
 type Chain struct {
 	steps    []step
 	settings map[string]string
 }
 
-// Copy returns a chain that does the same, for another goroutine; nil for none.
+// Copy returns an equal chain for another goroutine; nil for a nil chain.
 func (c *Chain) Copy() *Chain {
 	if c == nil {
 		return nil
 	}
 	another, err := FromSettings(c.settings)
-	if err != nil { // the settings were good for c
+	if err != nil { // cannot happen: c was made from the same settings
 		panic(err)
 	}
 	return another
@@ -34,7 +35,7 @@ type step struct {
 	negate    bool
 }
 
-// Apply runs the chain. It returns nil where a step dropped the record.
+// Apply runs the chain. It returns nil if a step dropped the record, and a StepError if one failed.
 func (c *Chain) Apply(r *record.Record) (*record.Record, error) {
 	for i := range c.steps {
 		s := &c.steps[i]
@@ -55,7 +56,7 @@ func (c *Chain) Apply(r *record.Record) (*record.Record, error) {
 	return r, nil
 }
 
-// StepError says which step of a chain failed, on a record of which topic.
+// StepError is the error of a step, with the step's name and the record's topic.
 type StepError struct {
 	Step  string
 	Topic string
@@ -69,8 +70,8 @@ func (e *StepError) Error() string {
 func (e *StepError) Unwrap() error { return e.Err }
 
 // FromSettings builds the chain that the keys transforms, transforms.<name>.…, predicates and
-// predicates.<name>.… describe; nil if there is none. What Kafka Connect has words for is a
-// catalogue.Problem.
+// predicates.<name>.… describe; nil if they name no transform. Errors for which Kafka Connect has
+// its own text are catalogue.Problems.
 func FromSettings(settings map[string]string) (*Chain, error) {
 	predicates := map[string]Predicate{}
 	for _, name := range catalogue.Named(settings[catalogue.PredicatesKey]) {
@@ -94,7 +95,7 @@ func FromSettings(settings map[string]string) (*Chain, error) {
 		s := step{name: name, transform: t, negate: use.negate}
 		if use.predicate != "" {
 			if s.predicate = predicates[use.predicate]; s.predicate == nil {
-				return nil, fmt.Errorf("transform %s: its predicate %s is not listed in predicates", name, use.predicate)
+				return nil, fmt.Errorf("transform %s: predicates does not list its predicate %s", name, use.predicate)
 			}
 		}
 		c.steps = append(c.steps, s)
@@ -105,7 +106,7 @@ func FromSettings(settings map[string]string) (*Chain, error) {
 	return &c, nil
 }
 
-// inStep says in which step an error is that is not about a key.
+// inStep adds the step's name to an error, unless the error names a key already.
 func inStep(kind, name string, err error) error {
 	if problem, ok := errors.AsType[catalogue.Problem](err); ok {
 		return problem

@@ -2,13 +2,14 @@ package transform
 
 import (
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// apply runs a chain made from settings on a record and returns its key and value as JSON, with schemas if withSchemas.
+// apply runs a chain made from settings on a record.
 func apply(t *testing.T, settings map[string]string, r *record.Record) *record.Record {
 	t.Helper()
 	c, err := FromSettings(settings)
@@ -453,6 +454,19 @@ func TestACastThatNamesNothingOrTheWholeValueBesideOthersIsRefused(t *testing.T)
 			"transforms.c.type": "org.apache.kafka.connect.transforms.Cast$Value", "transforms.c.spec": spec})
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("spec=%s: %v, want %q", spec, err, says)
+		}
+	}
+}
+
+func TestCastTruncatesDecimalsOfAnyScale(t *testing.T) {
+	for _, c := range []struct {
+		unscaled int64
+		scale    int
+		want     int64
+	}{{1299, 2, 12}, {-1299, 2, -12}, {5, 0, 5}, {5, -2, 500}, {-5, -2, -500}, {1, -130000, 0}} {
+		d := record.Decimal{Value: big.NewInt(c.unscaled), Scale: c.scale}
+		if got, err := castTo(nil, d, record.Int64); err != nil || got != c.want {
+			t.Errorf("%d × 10^%d as int64: %v, %v; want %d", c.unscaled, -c.scale, got, err, c.want)
 		}
 	}
 }

@@ -18,25 +18,25 @@ const (
 	confluent = "io.confluent.connect.transforms."
 )
 
-// releases are those that the classes are of, by what their names begin with.
+// releases maps the prefixes of class names to the releases that the classes follow.
 var releases = map[string]string{apache: "4.3.1", debezium: "3.6.3.Final", confluent: "1.6"}
 
-// runnable is a transform before and after it has its settings.
+// runnable is a transform, both before and after its settings are read.
 type runnable interface {
 	configured
 	Transform
 }
 
-// condition is a predicate before and after it has its settings.
+// condition is a predicate, both before and after its settings are read.
 type condition interface {
 	configured
 	Predicate
 }
 
-// laterRouter is what Debezium calls its ByLogicalTableRouter in releases after ours.
+// laterRouter is Debezium's name for ByLogicalTableRouter in releases later than ours.
 const laterRouter = debezium + "ToLogicalTopicRouter"
 
-// transforms are the classes that there are.
+// transforms holds the transforms that have a single class.
 var transforms = map[string]func() runnable{
 	apache + "DropHeaders":     func() runnable { return new(dropHeaders) },
 	apache + "Filter":          func() runnable { return dropAll{} },
@@ -54,7 +54,7 @@ var transforms = map[string]func() runnable{
 	confluent + "ExtractTopic$Header": func() runnable { return new(headerTopic) },
 }
 
-// partTransforms are those that have a class for keys and one for values.
+// partTransforms holds the transforms that have one class for keys and one for values.
 var partTransforms = map[string]func(part) runnable{
 	apache + "Cast":         func(on part) runnable { return &cast{on: on, schemas: schemaCache{}} },
 	apache + "ExtractField": func(on part) runnable { return &extractField{on: on} },
@@ -88,7 +88,7 @@ func init() {
 	}
 }
 
-// Parts are the transforms, then the predicates, with their keys.
+// Parts returns the transforms, then the predicates, each with its keys.
 func Parts() []catalogue.Part {
 	return append(partsOf(catalogue.Transformation, transforms), partsOf(catalogue.Predicate, predicates)...)
 }
@@ -107,21 +107,21 @@ func partsOf[C configured](kind catalogue.Kind, classes map[string]func() C) []c
 	return parts
 }
 
-// instead says what to do where a class that users have is not there.
+// instead holds advice for users of classes that do not exist here.
 var instead = map[string]string{
-	debezium + "Filter":             "it runs scripts: take " + apache + "Filter with a predicate",
-	debezium + "ContentBasedRouter": "it runs scripts: take " + apache + "RegexRouter with a predicate",
+	debezium + "Filter":             "it runs scripts: use " + apache + "Filter with a predicate",
+	debezium + "ContentBasedRouter": "it runs scripts: use " + apache + "RegexRouter with a predicate",
 	confluent + "Filter": "take " + apache +
 		"Filter with a predicate, or a row filter of the publication",
-	confluent + "MessageTimestampRouter":       "take " + apache + "TimestampRouter, which goes by the record's timestamp",
-	confluent + "GzipDecompress":               "values that are compressed in themselves are delivered as they are",
-	confluent + "ReplaceField":                 "take the class of Apache Kafka, " + apache + "ReplaceField",
-	confluent + "TimestampConverter":           "take the class of Apache Kafka, " + apache + "TimestampConverter",
-	"io.debezium.transforms.TimezoneConverter": "convert times where they are read",
+	confluent + "MessageTimestampRouter":       "use " + apache + "TimestampRouter, which uses the record's timestamp",
+	confluent + "GzipDecompress":               "values that producers compressed themselves are delivered as they are",
+	confluent + "ReplaceField":                 "use Apache Kafka's class, " + apache + "ReplaceField",
+	confluent + "TimestampConverter":           "use Apache Kafka's class, " + apache + "TimestampConverter",
+	"io.debezium.transforms.TimezoneConverter": "convert times where you read them",
 }
 
-// Class is the full name of the transform that a configuration names. Its error is Kafka Connect's,
-// with what to take instead where that is known.
+// Class returns the full name of the transform that a configuration names. Its error is Kafka
+// Connect's, with the class to use instead if one is known.
 func Class(name string) (string, error) {
 	full, ok := classname.Find(name, "Transformation", maps.Keys(transforms))
 	switch _, two := partTransforms[name]; {
@@ -134,7 +134,7 @@ func Class(name string) (string, error) {
 	return "", notFound(name)
 }
 
-// PredicateClass is Class for predicates.
+// PredicateClass does for predicates what Class does for transforms.
 func PredicateClass(name string) (string, error) {
 	full, ok := classname.Find(name, "Predicate", maps.Keys(predicates))
 	if !ok {
@@ -163,7 +163,7 @@ func newPredicate(prefix string, given map[string]string) (Predicate, error) {
 	return p, configure(p, prefix, given)
 }
 
-// notFound is the error of a class which is not there.
+// notFound is the error for a class that does not exist here.
 func notFound(class string) error {
 	said := fmt.Sprintf("Class %.200s could not be found.", class)
 	base, _, _ := strings.Cut(class, "$")
@@ -177,7 +177,7 @@ func notFound(class string) error {
 	return errors.New(said)
 }
 
-// dropAll is Filter: it drops every record that its predicate lets through.
+// dropAll is Kafka Connect's Filter: it drops every record to which its predicate applies it.
 type dropAll struct{}
 
 func (dropAll) keys() []catalogue.Key { return nil }

@@ -9,7 +9,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// tombstoneHandler is Confluent's TombstoneHandler: it drops records without a value, or fails at them.
+// tombstoneHandler is Confluent's TombstoneHandler: it drops records without a value, or fails on
+// them.
 type tombstoneHandler struct{ fails bool }
 
 func (t *tombstoneHandler) keys() []catalogue.Key {
@@ -17,7 +18,7 @@ func (t *tombstoneHandler) keys() []catalogue.Key {
 		{Name: "behavior", Type: catalogue.String, Default: catalogue.Default("warn"),
 			Importance: catalogue.Medium,
 			Into:       whether(&t.fails, "fail", "warn", "ignore", "fail"),
-			Doc:        "warn and ignore drop records without a value, fail fails the task at one."},
+			Doc:        "warn and ignore drop records without a value; fail makes the task fail on one."},
 	}
 }
 
@@ -38,7 +39,7 @@ type drop struct {
 	optional schemaCache
 }
 
-// droppedSchema is what becomes of the schema (schema.behavior).
+// droppedSchema is what Drop does with the schema (schema.behavior).
 type droppedSchema string
 
 const (
@@ -53,7 +54,7 @@ func (t *drop) keys() []catalogue.Key {
 		{Name: "schema.behavior", Type: catalogue.String, Default: catalogue.Default("nullify"),
 			Importance: catalogue.Medium,
 			Into:       catalogue.Choice(&t.schema, nullifySchema, retainSchema, validateSchema, makeSchemaOptional),
-			Doc:        "What becomes of the schema: nullify leaves it out, retain keeps it, validate fails where it is not optional, force_optional makes it so."},
+			Doc:        "What happens to the schema: nullify removes it, retain keeps it, validate fails if it is not optional, force_optional makes it optional."},
 	}
 }
 
@@ -63,18 +64,18 @@ func (t *drop) Apply(r *record.Record) (*record.Record, error) {
 	case t.schema == nullifySchema:
 		s = nil
 	case t.schema == validateSchema && s != nil && !s.Optional:
-		return nil, fmt.Errorf("the schema is not optional, which schema.behavior=validate demands")
+		return nil, fmt.Errorf("the schema is not optional, as schema.behavior=validate requires")
 	case t.schema == makeSchemaOptional && s != nil && !s.Optional:
 		s = t.optional.get(s, func() *record.Schema { return s.AsOptional(true) })
 	}
 	return t.on.set(r, s, nil), nil
 }
 
-// extractTopic is Confluent's ExtractTopic: it takes the topic's name from the record, from the
-// whole key or value or a field of it.
+// extractTopic is Confluent's ExtractTopic: it takes the topic's name from the record's key or
+// value, the whole of it or a field.
 type extractTopic struct {
 	on    part
-	field string // empty: the whole
+	field string // empty for the whole key or value
 	plain bool
 	skip  bool
 }
@@ -83,11 +84,11 @@ func (t *extractTopic) keys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "field", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Medium,
 			Into: catalogue.Text(&t.field),
-			Doc:  "Field whose text names the topic; the whole key or value where it is empty."},
+			Doc:  "Field whose text names the topic; empty for the whole key or value."},
 		{Name: "field.format", Type: catalogue.String, Default: catalogue.Default("PLAIN"),
 			Allowed: []string{"PLAIN", "JSON_PATH"}, Importance: catalogue.Low,
 			Into: catalogue.Read(&t.plain, plainOnly),
-			Doc:  "PLAIN takes field for a name; JSON_PATH is not supported."},
+			Doc:  "PLAIN takes field as a name; JSON_PATH is not supported."},
 		{Name: "skip.missing.or.null", Type: catalogue.Boolean, Default: catalogue.Default("false"),
 			Importance: catalogue.Low,
 			Into:       catalogue.Flag(&t.skip),
@@ -125,7 +126,7 @@ func (t *extractTopic) Apply(r *record.Record) (*record.Record, error) {
 	return withTopic(r, named, t.skip)
 }
 
-// headerTopic is ExtractTopic of a header.
+// headerTopic is Confluent's ExtractTopic$Header.
 type headerTopic struct {
 	header string
 	skip   bool
@@ -148,8 +149,8 @@ func (t *headerTopic) Apply(r *record.Record) (*record.Record, error) {
 	return withTopic(r, h.Value, t.skip)
 }
 
-// withTopic gives a record the topic that a value names. A record for which there is no name fails, or keeps its topic
-// if those are skipped.
+// withTopic moves a record to the topic that found names. If found is no name, the record keeps its
+// topic with skip, and fails otherwise.
 func withTopic(r *record.Record, found any, skip bool) (*record.Record, error) {
 	topic := ""
 	switch v := found.(type) {
@@ -169,7 +170,7 @@ func withTopic(r *record.Record, found any, skip bool) (*record.Record, error) {
 		}
 		return nil,
 			fmt.Errorf(
-				"extract the topic: what should name it is missing, null or empty; set skip.missing.or.null to keep the topic then")
+				"extract the topic: the value that should name it is missing, null or empty; set skip.missing.or.null to keep the topic in this case")
 	}
 	out := *r
 	out.Topic = topic

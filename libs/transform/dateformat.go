@@ -8,18 +8,18 @@ import (
 )
 
 // dateFormat is a pattern of Java's SimpleDateFormat, in UTC and English. It reads as leniently as
-// that does: a field may be larger than its unit has parts, and what comes after the last field
-// does not count.
+// Java: a field may exceed its range, such as minute 75, and text after the last field is ignored.
 type dateFormat []dateField
 
 // dateField is a run of one letter, or text that stands for itself.
 type dateField struct {
-	letter  byte // 0: text
+	letter  byte // 0 for text
 	count   int
 	literal string
 }
 
-// dateLetters are those understood; of the others what they mean depends on the machine's language.
+// dateLetters are the supported letters. The meaning of the others depends on the machine's
+// language.
 const dateLetters = "yMdDHkKhmsSEauZXz"
 
 // numeric reports whether the field is written in digits.
@@ -67,10 +67,11 @@ func parseDateFormat(pattern string) (dateFormat, error) {
 	return format, nil
 }
 
-// longestField bounds the letters of a field, each of which is a digit at least.
+// longestField bounds the letters of a field, since each is written as at least one digit.
 const longestField = 50
 
-// quotation is the text up to the quote that ends it, in which two quotes are one, and how long that is.
+// quotation returns the text up to the closing quote, with each pair of quotes as one, and the
+// length read.
 func quotation(rest string) (text string, n int, ok bool) {
 	for n < len(rest) {
 		if rest[n] != '\'' {
@@ -154,13 +155,13 @@ func (f dateFormat) format(t time.Time) string {
 	return out.String()
 }
 
-// gregorian is when Java's calendar begins to count as the Gregorian one does; before that it is the Julian.
+// gregorian is when Java's calendar changes from the Julian to the Gregorian one.
 var gregorian = time.Date(1582, 10, 15, 0, 0, 0, 0, time.UTC)
 
-// julianEpoch is the number of the first day of 1970 among those counted by astronomers.
+// julianEpoch is the Julian day number of 1970-01-01.
 const julianEpoch = 2440588
 
-// civil is the date of a time in Java's calendar.
+// civil returns the date of a time in Java's calendar.
 func civil(t time.Time) (year int, month time.Month, day, yearDay int) {
 	if !t.Before(gregorian) {
 		return t.Year(), t.Month(), t.Day(), t.YearDay()
@@ -174,8 +175,8 @@ func civil(t time.Time) (year int, month time.Month, day, yearDay int) {
 	return year, month, day, days - julianDays(year, 1, 1) + 1
 }
 
-// julianDays are the days from 1970 to a date of the Julian calendar, whose month and day may be
-// beyond their year and month.
+// julianDays returns the days from 1970 to a date in the Julian calendar. month and day may be out
+// of range and then run over.
 func julianDays(year, month, day int) int {
 	years := floorDiv(int64(month-1), 12)
 	year, month = year+int(years), month-12*int(years)
@@ -184,11 +185,11 @@ func julianDays(year, month, day int) int {
 	return day + (153*m+2)/5 + 365*y + int(floorDiv(int64(y), 4)) - 32083 - julianEpoch
 }
 
-// parsedDate is what the fields of a text said so far.
+// parsedDate collects the fields read so far.
 type parsedDate struct {
 	year, month, day             int
 	hour, minute, second, millis int
-	byYearDay, afternoon         bool // the day counts from the beginning of the year
+	byYearDay, afternoon         bool // byYearDay: the day counts from the beginning of the year
 	offset                       time.Duration
 }
 
@@ -223,7 +224,8 @@ func (f dateFormat) parse(text string) (time.Time, error) {
 	return at.Add(time.Duration(d.millis)*time.Millisecond - d.offset), nil
 }
 
-// read takes a field from the beginning of a text; width is how many digits it has, 0 for all that there are.
+// read reads a field from the beginning of text; width is how many digits it has, 0 for all of
+// them.
 func (d *parsedDate) read(field dateField, text string, width int) (rest string, ok bool) {
 	name := func(names ...string) (at int, rest string, ok bool) {
 		for at, full := range names {
@@ -289,7 +291,8 @@ func (d *parsedDate) read(field dateField, text string, width int) (rest string,
 	return rest, true
 }
 
-// inCentury is the year of two digits that is at most 20 years ahead and less than 80 ago.
+// inCentury returns the year with these last two digits that is at most 20 years after now and less
+// than 80 before.
 func inCentury(n, now int) int {
 	year := now - now%100 + n
 	switch {
@@ -316,10 +319,10 @@ func leadingNumber(text string, width int) (n int, rest string, ok bool) {
 	return n, text[end:], true
 }
 
-// mostNumber bounds a field, so that no sum of them is too large.
+// mostNumber bounds a field, so that sums of fields cannot overflow.
 const mostNumber = 1 << 31
 
-// zone takes the offset of a time zone: Z, UTC, GMT, +01, +0100 or +01:00.
+// zone reads the offset of a time zone: Z, UTC, GMT, +01, +0100 or +01:00.
 func (d *parsedDate) zone(text string) (rest string, ok bool) {
 	for _, name := range []string{"Coordinated Universal Time", "UTC", "GMT", "Z"} {
 		if after, found := strings.CutPrefix(text, name); found {
@@ -346,7 +349,7 @@ func (d *parsedDate) zone(text string) (rest string, ok bool) {
 	return rest, true
 }
 
-// floorDiv divides and rounds down, also below zero.
+// floorDiv divides and rounds down, for negative numbers too.
 func floorDiv(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {

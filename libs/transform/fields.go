@@ -12,7 +12,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// insertField is InsertField: fields with the record's topic, partition, offset, time or a fixed text.
+// insertField is InsertField: it adds fields with the record's topic, partition, offset or time, or
+// a fixed text.
 type insertField struct {
 	on                                          part
 	topic, partition, offset, timestamp, static *newField
@@ -31,7 +32,7 @@ func (t *insertField) keys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "topic.field", Type: catalogue.String, Importance: catalogue.Medium,
 			Into: catalogue.Read(&t.topic, parseNewField),
-			Doc:  "Field for the topic's name; with ! at its end required, with ? optional, which is the default."},
+			Doc:  "Field for the topic's name; a trailing ! makes it required, a trailing ? optional, which is the default."},
 		{Name: "partition.field", Type: catalogue.String, Importance: catalogue.Medium,
 			Into: catalogue.Read(&t.partition, parseNewField),
 			Doc:  "Field for the partition's number; ! and ? as for topic.field."},
@@ -71,7 +72,8 @@ func (t *insertField) finish(s catalogue.Settings) error {
 	return nil
 }
 
-// inserted lists the fields to add with their values for a record; a nil value leaves the field null.
+// inserted returns the fields to add and their values for a record; a nil value leaves the field
+// null.
 func (t *insertField) inserted(r *record.Record) (fields []record.Field, values []any) {
 	add := func(f *newField, s *record.Schema, v any) {
 		if f != nil {
@@ -132,7 +134,7 @@ func (t *insertField) Apply(r *record.Record) (*record.Record, error) {
 	return t.on.set(r, derived, out), nil
 }
 
-// replaceField is ReplaceField: it leaves out, keeps and renames fields.
+// replaceField is ReplaceField: it drops, keeps and renames fields.
 type replaceField struct {
 	on               part
 	include, exclude map[string]bool
@@ -141,7 +143,7 @@ type replaceField struct {
 	schemas          schemaCache
 }
 
-// renames are new names of fields by their old ones, and sources the old names by the new ones.
+// renames maps old names of fields to new ones (names), and new names to old ones (sources).
 type renames struct{ names, sources map[string]string }
 
 func (t *replaceField) keys() []catalogue.Key {
@@ -149,7 +151,7 @@ func (t *replaceField) keys() []catalogue.Key {
 		{Name: "exclude", Aliases: []string{"blacklist"}, Type: catalogue.List, Default: catalogue.Default(""),
 			Importance: catalogue.Medium,
 			Into:       catalogue.Read(&t.exclude, setOf),
-			Doc:        "Fields to leave out; it outweighs include."},
+			Doc:        "Fields to leave out; takes precedence over include."},
 		{Name: "include", Aliases: []string{"whitelist"}, Type: catalogue.List, Default: catalogue.Default(""),
 			Importance: catalogue.Medium,
 			Into:       catalogue.Read(&t.include, setOf),
@@ -157,12 +159,13 @@ func (t *replaceField) keys() []catalogue.Key {
 		{Name: "renames", Type: catalogue.List, Default: catalogue.Default(""), Check: checkRenames,
 			Importance: catalogue.Medium,
 			Into:       catalogue.Read(&t.renames, parseRenames),
-			Doc:        "New names of fields, old:new separated by commas."},
+			Doc:        "New names for fields, as old:new separated by commas."},
 		nullsToDefaults(&t.orDefault),
 	}
 }
 
-// checkRenames checks old:new, of which Java's split forgets what is empty at the end.
+// checkRenames checks a list of old:new. Java's split drops empty parts at the end, so that some
+// texts fail as there.
 func checkRenames(list string) error {
 	for _, item := range catalogue.Items(list) {
 		if strings.Count(strings.TrimRight(item, ":"), ":") != 1 {
@@ -184,15 +187,15 @@ func parseRenames(list string) (renames, error) {
 	return r, nil
 }
 
-// source is where the value of a field of s comes from that is kept. As in Kafka Connect one that
-// has the new name of another has the value of that other, which must be there.
+// source returns the index of the field whose value the kept field i of s gets. As in Kafka
+// Connect, a field that has the new name of another gets the value of that other, which must exist.
 func (t *replaceField) source(s *record.Schema, i int) (int, error) {
 	from, ok := t.renames.sources[t.renamed(s.Fields[i].Name)]
 	if !ok || from == s.Fields[i].Name {
 		return i, nil
 	}
 	if i = s.Index(from); i < 0 {
-		return 0, fmt.Errorf("there is no field %q to rename, and one that has its new name", from)
+		return 0, fmt.Errorf("there is no field %q to rename, but one that has its new name", from)
 	}
 	return i, nil
 }
@@ -257,7 +260,7 @@ func (t *replaceField) Apply(r *record.Record) (*record.Record, error) {
 	return t.on.set(r, derived, out), nil
 }
 
-// maskField is MaskField: the zero of its type, or a fixed text, instead of a field's value.
+// maskField is MaskField: it replaces a field's value by the zero of its type, or by a fixed text.
 type maskField struct {
 	on          part
 	fields      map[string]bool
@@ -273,7 +276,7 @@ func (t *maskField) keys() []catalogue.Key {
 			Doc:        "Fields to mask, separated by commas."},
 		{Name: "replacement", Type: catalogue.String, Check: catalogue.NotEmpty, Importance: catalogue.Low,
 			Into: catalogue.Read(&t.replacement, textOf),
-			Doc:  "What stands in their place, for numbers and text; nothing or zero of their type where it is not set."},
+			Doc:  "Replacement for numbers and text; without it, the zero or empty value of their type."},
 		nullsToDefaults(&t.orDefault),
 	}
 }
@@ -332,7 +335,7 @@ func (t *maskField) masked(s *record.Schema, v any) (any, error) {
 	return zeroOf(v)
 }
 
-// valueToKey is ValueToKey: a key of fields of the value.
+// valueToKey is ValueToKey: it makes a key of fields of the value.
 type valueToKey struct {
 	fields    []string
 	orDefault bool
@@ -386,7 +389,7 @@ func (t *valueToKey) Apply(r *record.Record) (*record.Record, error) {
 	return key.set(r, s, k), nil
 }
 
-// hoistField is HoistField: the value as the only field of a struct.
+// hoistField is HoistField: it makes the key or value the only field of a struct.
 type hoistField struct {
 	on      part
 	name    string
@@ -397,7 +400,7 @@ func (t *hoistField) keys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "field", Type: catalogue.String, Required: true, Importance: catalogue.Medium,
 			Into: catalogue.Text(&t.name),
-			Doc:  "Name of the one field that holds what was there before."},
+			Doc:  "Name of the only field, which holds the original key or value."},
 	}
 }
 
@@ -415,8 +418,8 @@ func (t *hoistField) Apply(r *record.Record) (*record.Record, error) {
 	return t.on.set(r, derived, &record.StructValue{Schema: derived, Values: []any{v}}), nil
 }
 
-// extractField is ExtractField: one field instead of the struct that holds it. Its name may be a path (a.b) with
-// field.syntax.version=V2.
+// extractField is ExtractField: it replaces a struct by one of its fields, which with
+// field.syntax.version=V2 may be named by a path (a.b).
 type extractField struct {
 	on        part
 	field     string
@@ -434,7 +437,7 @@ func (t *extractField) keys() []catalogue.Key {
 		{Name: "field.syntax.version", Type: catalogue.String, Default: catalogue.Default("V1"),
 			Importance: catalogue.High,
 			Into:       whether(&t.nested, "V2", "V1", "V2"),
-			Doc:        "V1 names fields at the top; V2 also those within others, with dots between the names, and names that have dots themselves in backticks."},
+			Doc:        "V1 names top-level fields; V2 also nested ones, as names joined by dots, with backticks around names that contain dots."},
 	}
 }
 
@@ -450,8 +453,8 @@ func (t *extractField) finish(s catalogue.Settings) error {
 	return nil
 }
 
-// fieldPath takes a path apart at its dots, except those within backticks that begin a step (Kafka
-// Connect's SingleFieldPath).
+// fieldPath splits a path at its dots, except within backticks that begin a step (Kafka Connect's
+// SingleFieldPath).
 func fieldPath(text string) ([]string, error) {
 	var path []string
 	for rest := text; ; {
@@ -473,7 +476,7 @@ func fieldPath(text string) ([]string, error) {
 			end += 1 + next
 		}
 		if end == 0 {
-			return nil, fmt.Errorf("a backtick in the path %s does not end", text)
+			return nil, fmt.Errorf("a backtick in the path %s is not closed", text)
 		}
 		path = append(path, rest[1:end])
 		if end+1 == len(rest) {
@@ -511,7 +514,8 @@ func (t *extractField) Apply(r *record.Record) (*record.Record, error) {
 	return t.on.set(r, s, v), nil
 }
 
-// flatten is Flatten: the fields of nested structs as fields of the outermost, their names joined.
+// flatten is Flatten: it makes the fields of nested structs fields of the outermost one, under
+// their joined names.
 type flatten struct {
 	on        part
 	delimiter string
@@ -522,7 +526,7 @@ func (t *flatten) keys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "delimiter", Type: catalogue.String, Default: catalogue.Default("."), Importance: catalogue.Medium,
 			Into: catalogue.Text(&t.delimiter),
-			Doc:  "What stands between the names of a field within another and of that other."},
+			Doc:  "Text between the names of an outer field and a field within it."},
 	}
 }
 
@@ -553,7 +557,7 @@ func (t *flatten) Apply(r *record.Record) (*record.Record, error) {
 	return t.on.set(r, derived, &record.StructValue{Schema: derived, Values: t.values(nil, st.Schema, st)}), nil
 }
 
-// mapWithin is the name of a field that is a map; empty if there is none.
+// mapWithin returns the name of a field that is a map, empty if there is none.
 func mapWithin(s *record.Schema) string {
 	for _, f := range s.Fields {
 		switch f.Schema.Type {
@@ -615,7 +619,7 @@ func (t *flatten) values(out []any, s *record.Schema, v *record.StructValue) []a
 	return out
 }
 
-// setSchemaMetadata is SetSchemaMetadata: another name or version for the schema of a struct.
+// setSchemaMetadata is SetSchemaMetadata: it changes the name or version of a struct's schema.
 type setSchemaMetadata struct {
 	on                      part
 	name                    string

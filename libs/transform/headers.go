@@ -12,7 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// insertHeader is InsertHeader: a header with a fixed value.
+// insertHeader is InsertHeader: it adds a header with a fixed value.
 type insertHeader struct {
 	name    string
 	literal literalValue
@@ -41,9 +41,9 @@ func parseLiteral(text string) (literalValue, error) {
 	return literalValue{schema, value}, nil
 }
 
-// literal is what Kafka Connect takes a text for (its Values.parseString): null, a boolean, a
-// number of the least type that holds it, a date or time, else text. Lists and maps stay text,
-// which is what most converters of headers write of them.
+// literal parses a text as Kafka Connect does (Values.parseString): null, a boolean, a number of
+// the smallest type that holds it, a date or time, else text. Lists and maps stay text, since most
+// header converters write them as that.
 func literal(text string) (*record.Schema, any) {
 	switch text {
 	case "null":
@@ -73,8 +73,8 @@ func literal(text string) (*record.Schema, any) {
 	return record.Of(record.String), text
 }
 
-// aNumber is what begins with a digit or a sign, as Kafka Connect's parser has it. Its length
-// bounds what the digits of an exponent could make.
+// aNumber matches what Kafka Connect's parser reads as a number: it begins with a digit or a sign.
+// The exponent's length is limited, so that a short text cannot make a huge number.
 var aNumber = regexp.MustCompile(`^([0-9]+\.?[0-9]*|[+-]([0-9]+\.?[0-9]*|\.[0-9]+))([eE][+-]?[0-9]{1,4})?$`)
 
 func numeric(text string) (*record.Schema, any) {
@@ -108,7 +108,7 @@ func numeric(text string) (*record.Schema, any) {
 		Params: []record.Param{{Name: "scale", Value: strconv.Itoa(d.Scale)}}}, d
 }
 
-// wholeNumber is a decimal as a number of 64 bits, if it is one.
+// wholeNumber returns a decimal as an int64, and whether it is one.
 func wholeNumber(d record.Decimal) (int64, bool) {
 	power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(d.Scale, -d.Scale))), nil)
 	whole, rest := new(big.Int), new(big.Int)
@@ -125,7 +125,7 @@ func (t *insertHeader) Apply(r *record.Record) (*record.Record, error) {
 	return r, nil
 }
 
-// dropHeaders is DropHeaders.
+// dropHeaders is DropHeaders: it removes headers by name.
 type dropHeaders struct{ names map[string]bool }
 
 func (t *dropHeaders) keys() []catalogue.Key {
@@ -162,11 +162,11 @@ func (t *headerFrom) keys() []catalogue.Key {
 		{Name: "fields", Type: catalogue.List, Required: true, Check: catalogue.NotEmpty,
 			Importance: catalogue.High,
 			Into:       catalogue.Read(&t.fields, some),
-			Doc:        "Fields to make headers of, separated by commas."},
+			Doc:        "Fields to turn into headers, separated by commas."},
 		{Name: "headers", Type: catalogue.List, Required: true, Check: catalogue.NotEmpty,
 			Importance: catalogue.High,
 			Into:       catalogue.Read(&t.headers, some),
-			Doc:        "Names of the headers, as many as fields and in their order."},
+			Doc:        "Names of the headers: one for each of fields, in their order."},
 		{Name: "operation", Type: catalogue.String, Required: true, Cased: true, Importance: catalogue.High,
 			Into: whether(&t.move, "move", "move", "copy"),
 			Doc:  "move takes the fields out of the record, copy leaves them."},

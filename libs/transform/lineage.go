@@ -11,14 +11,14 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// Lineage is what a chain makes of the records of one table: where they go, and which fields of
-// their rows still carry what was in the row that came in.
+// Lineage is what a chain makes of the records of one table: their topic, and which fields of the
+// outgoing rows still carry the values of the incoming ones.
 type Lineage struct {
 	Topic string
-	// Envelope says that the rows are still within change envelopes.
+	// Envelope is true if the rows are still within change envelopes.
 	Envelope bool
-	// Carriers maps a field of the row that came in to the field of the row that comes out with the
-	// same values and of the same type. Fields that the chain drops or changes are missing.
+	// Carriers maps a field of the incoming row to the field of the outgoing row that has the same
+	// values and type. Fields that the chain drops or changes are missing.
 	Carriers map[string]string
 }
 
@@ -26,15 +26,15 @@ type Lineage struct {
 var (
 	ErrDropped   = errors.New("the transforms drop the table's records")
 	ErrScattered = errors.New(
-		"the transforms choose the topic by what is in a record or by its time, so that a table has no topic of its own")
+		"the transforms choose the topic by a record's contents or time, so that a table has no topic of its own")
 )
 
-// Lineage follows the rows of a table through the chain; a nil chain changes nothing. schema is
-// that of the records' values: of change envelopes, or of rows. The chain is asked with made-up
-// creates: with one row, and for each field with the same row except for that field. What comes out
-// differently follows from that field, so nothing needs to be known of the transforms. An error
-// that is neither ErrDropped nor ErrScattered is a transform's, which cannot do with the made-up
-// values.
+// Lineage follows the rows of a table through the chain; a nil chain changes nothing. schema is the
+// schema of the records' values: of change envelopes, or of rows. The chain runs on made-up
+// creates: on one row, and for each field on the same row with only that field changed. Whatever
+// changes in the result comes from that field, so nothing needs to be known about the transforms.
+// An error other than ErrDropped and ErrScattered comes from a transform that cannot handle the
+// made-up values.
 func (c *Chain) Lineage(topic string, schema *record.Schema, headers []record.Header) (*Lineage, error) {
 	l := lineage{chain: c, topic: topic, schema: schema, headers: headers}
 	row := l.rowSchema()
@@ -79,7 +79,7 @@ type lineage struct {
 	headers []record.Header
 }
 
-// rowSchema is the schema of the rows in the records that come in.
+// rowSchema returns the schema of the rows in the incoming records.
 func (l *lineage) rowSchema() *record.Schema {
 	if i := l.schema.Index("after"); i >= 0 && isEnvelope(&record.Record{ValueSchema: l.schema}) {
 		return l.schema.Fields[i].Schema
@@ -87,7 +87,7 @@ func (l *lineage) rowSchema() *record.Schema {
 	return l.schema
 }
 
-// traced is a row as it comes out.
+// traced is an outgoing row.
 type traced struct {
 	topic    string
 	envelope bool
@@ -95,7 +95,8 @@ type traced struct {
 	values   []any
 }
 
-// apply sends the create of a row through the chain, at a time after an arbitrary one.
+// apply sends the create of a row through the chain. Its time is after behind a fixed one, so that
+// two calls can differ only in time.
 func (l *lineage) apply(row *record.StructValue, after time.Duration) (traced, error) {
 	r := &record.Record{Topic: l.topic, Partition: -1, Offset: -1, Headers: append([]record.Header(nil), l.headers...),
 		ValueSchema: l.schema, Value: row,
@@ -136,14 +137,14 @@ func (l *lineage) apply(row *record.StructValue, after time.Duration) (traced, e
 	return t, nil
 }
 
-// schemaOfKey makes the whole row the key, so that transforms of keys find their fields.
+// schemaOfKey makes the whole row the key, so that transforms of keys find the fields they need.
 func (l *lineage) schemaOfKey(row *record.StructValue) (*record.Schema, any) {
 	s := *row.Schema
 	s.Name, s.Optional = l.topic+".Key", false
 	return &s, &record.StructValue{Schema: &s, Values: row.Values}
 }
 
-// carrier finds the field that shows both values of a field as they were.
+// carrier finds the outgoing field that has the values first and second, as field f had.
 func carrier(base, seen traced, f record.Field, first, second any) (string, bool) {
 	if len(base.fields) != len(seen.fields) {
 		return "", false
@@ -157,8 +158,8 @@ func carrier(base, seen traced, f record.Field, first, second any) (string, bool
 	return "", false
 }
 
-// sample makes up a value of a schema. The two variants differ in every part; neither is the
-// zero of its type, which transforms put in place of what they hide, except booleans.
+// sample makes up a value of a schema. The two variants differ in every part, and except for
+// booleans neither is the zero of its type, since transforms hide values behind that.
 func sample(s *record.Schema, variant int) any {
 	n := variant + 1
 	switch s.Type {

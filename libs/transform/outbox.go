@@ -10,20 +10,22 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// eventRouter is io.debezium.transforms.outbox.EventRouter: it makes events of the rows of an outbox table.
+// eventRouter is io.debezium.transforms.outbox.EventRouter: it turns the rows of an outbox table
+// into events.
 type eventRouter struct {
 	id, key, payload, timestamp, version, routeBy string
 	additional                                    []additionalField
 	missingIsError                                bool
-	inEnvelope                                    bool // some additional field stands beside the payload
+	inEnvelope                                    bool // some additional field goes next to the payload
 	expandJSON                                    bool
 	nullsAsBytes                                  bool
 	tombstoneOnEmpty                              bool
 	failOnUpdate                                  bool
 	topic                                         renaming
 
-	// Value schemas are made once for a payload schema or, with a version column, once for a version, as Debezium does:
-	// all events that share one also share the name that the first of them was routed to.
+	// As in Debezium, a value schema is made once for each payload schema or, with a version column,
+	// for each version. Events that share it also share its name, which comes from the topic of the
+	// first of them.
 	byPayload map[string]*record.Schema
 	byVersion map[int32]*record.Schema
 }
@@ -39,7 +41,7 @@ func newEventRouter() *eventRouter {
 	return &eventRouter{byPayload: map[string]*record.Schema{}, byVersion: map[int32]*record.Schema{}}
 }
 
-// The groups in which forms show the keys.
+// The groups in which configuration forms show the keys.
 const (
 	groupTable  = "Table"
 	groupRouter = "Router"
@@ -65,7 +67,7 @@ func (t *eventRouter) keys() []catalogue.Key {
 		{Name: "table.field.event.timestamp", Type: catalogue.String, Importance: catalogue.Medium,
 			Group: groupTable, Order: 5, Width: catalogue.Middle, DisplayName: "Event Timestamp Field",
 			Into: catalogue.Text(&t.timestamp),
-			Doc:  "Column whose value is the record's timestamp; the time of processing where it is not set."},
+			Doc:  "Column whose value is the record's timestamp; by default that is the time of processing."},
 		{Name: "table.fields.additional.placement", Type: catalogue.List, Importance: catalogue.High,
 			Group: groupTable, Order: 6, Width: catalogue.Middle,
 			DisplayName: "Settings for each additional column in the outbox table",
@@ -75,7 +77,7 @@ func (t *eventRouter) keys() []catalogue.Key {
 			Importance: catalogue.Medium, Group: groupTable, Order: 7, Width: catalogue.Middle,
 			DisplayName: "Behavior when an additional field is missing in the change data",
 			Into:        catalogue.Read(&t.missingIsError, errorOrIgnore),
-			Doc:         "What a row without one of these columns leads to: error, or ignore."},
+			Doc:         "What to do with a row that lacks one of these columns: error or ignore."},
 		{Name: "table.field.event.schema.version", Type: catalogue.String, Importance: catalogue.Low,
 			Group: groupTable, Order: 8, Width: catalogue.Middle, DisplayName: "Event Schema Version Field",
 			Into: catalogue.Text(&t.version),
@@ -84,28 +86,28 @@ func (t *eventRouter) keys() []catalogue.Key {
 			Importance: catalogue.Medium, Group: groupTable, Order: 9, Width: catalogue.Middle,
 			DisplayName: "Behavior when capturing an unexpected outbox event",
 			Into:        whether(&t.failOnUpdate, "fatal", "warn", "error", "fatal"),
-			Doc:         "What an update of the outbox table leads to: a warning, an error in the log, or the failure of the task."},
+			Doc:         "What to do with an update of the outbox table: warn and error skip it, fatal fails the task."},
 		{Name: "table.expand.json.payload", Type: catalogue.Boolean, Default: catalogue.Default("false"),
 			Importance: catalogue.Medium, Group: groupTable, Order: 10, Width: catalogue.Middle,
 			DisplayName: "Expand Payload escaped string as real JSON",
 			Into:        catalogue.Flag(&t.expandJSON),
-			Doc:         "Reads a payload that is JSON and makes fields of it; one that is none goes on as it is, with a warning."},
+			Doc:         "Turns a payload that is a JSON object into fields; any other payload is passed on as it is."},
 		{Name: "table.json.payload.null.behavior", Type: catalogue.String, Default: catalogue.Default("ignore"),
 			Importance: catalogue.Medium, Group: groupTable, Order: 11, Width: catalogue.Middle,
 			DisplayName: "Behavior when json payload including null value",
 			Into:        whether(&t.nullsAsBytes, "optional_bytes", "ignore", "optional_bytes"),
-			Doc:         "What a null within such JSON becomes: ignore leaves its field out, optional_bytes keeps it."},
+			Doc:         "What happens to a null in such JSON: ignore leaves its field out, optional_bytes keeps it."},
 		{Name: "route.by.field", Type: catalogue.String, Default: catalogue.Default("aggregatetype"),
 			Importance: catalogue.High, Group: groupRouter, Order: 1, Width: catalogue.Middle,
 			DisplayName: "Field to route events by",
 			Into:        catalogue.Text(&t.routeBy),
-			Doc:         "Column whose value is a part of the topic's name."},
+			Doc:         "Column whose value becomes part of the topic's name."},
 	}), []catalogue.Key{ // the topic is made by Kafka Connect's RegexRouter
 		{Name: "route.topic.regex", Type: catalogue.String, Default: catalogue.Default("(?<routedByValue>.*)"),
 			Check: checkPattern, Importance: catalogue.Low, Group: groupRouter, Order: 2, Width: catalogue.Middle,
 			DisplayName: "The name of the routed topic",
 			Into:        catalogue.Read(&t.topic.pattern, javaregex.Compile),
-			Doc:         "Regular expression on that value, with a group for route.topic.replacement."},
+			Doc:         "Regular expression for that value, with a group for route.topic.replacement."},
 		{Name: "route.topic.replacement", SeenIn: catalogue.InTopics, Type: catalogue.String,
 			Default: catalogue.Default("outbox.event.${routedByValue}"), Importance: catalogue.High,
 			Group: groupRouter, Order: 3, Width: catalogue.Middle, DisplayName: "The name of the routed topic",
@@ -116,7 +118,7 @@ func (t *eventRouter) keys() []catalogue.Key {
 			Importance: catalogue.High, Group: groupRouter, Order: 4, Width: catalogue.Middle,
 			DisplayName: "Empty payloads cause a tombstone message",
 			Into:        catalogue.Flag(&t.tombstoneOnEmpty),
-			Doc:         "Makes a tombstone of an event with an empty payload."},
+			Doc:         "Turns an event with an empty payload into a tombstone."},
 	}))
 }
 
@@ -183,7 +185,7 @@ func (t *eventRouter) Apply(r *record.Record) (*record.Record, error) {
 	return t.event(r, envelope, row)
 }
 
-// column returns the schema and value of a column that must be there.
+// column returns the schema and value of a column; it is an error if the row has no such column.
 func column(row *record.StructValue, name string) (*record.Schema, any, error) {
 	i := row.Schema.Index(name)
 	if i < 0 {
@@ -194,7 +196,7 @@ func column(row *record.StructValue, name string) (*record.Schema, any, error) {
 
 func missingColumn(name string) error { return fmt.Errorf("the outbox table has no column %s", name) }
 
-// event makes the event of a row.
+// event makes the event from a row.
 func (t *eventRouter) event(r *record.Record, envelope, row *record.StructValue) (*record.Record, error) {
 	out := *r
 	out.Partition = -1
@@ -280,7 +282,8 @@ func (t *eventRouter) place(out *record.Record, row *record.StructValue, payload
 	return nil
 }
 
-// valueSchema returns the schema to use instead of made: the one that was made first.
+// valueSchema returns the schema to use instead of made: the first one made for the same payload
+// schema or version.
 func (t *eventRouter) valueSchema(row *record.StructValue, made *record.Schema) (*record.Schema, error) {
 	if t.version != "" {
 		_, v, err := column(row, t.version)
@@ -325,7 +328,8 @@ func schemaNameFor(name, topic string) string {
 	return name[:dot+1] + topic + "." + name[dot+1:]
 }
 
-// time is the event's time in milliseconds: a column of the row, or when the change was processed.
+// time returns the event's time in milliseconds since the epoch: from a column of the row, or when
+// the change was processed.
 func (t *eventRouter) time(envelope, row *record.StructValue) (int64, error) {
 	processed, _ := envelope.Get("ts_ms").(int64)
 	if t.timestamp == "" {
@@ -349,7 +353,7 @@ func (t *eventRouter) time(envelope, row *record.StructValue) (int64, error) {
 			"the column %s, which holds the event's time, must be a timestamp without time zone (its schema is %q, a number: %t)", t.timestamp, s.Name, ok)
 }
 
-// expanded turns JSON text into a struct; text that is no JSON object stays as it is.
+// expanded turns JSON text into a struct; text that is not a JSON object stays as it is.
 func (t *eventRouter) expanded(s *record.Schema, text string) (*record.Schema, any) {
 	if !strings.HasPrefix(text, "{") {
 		return s, text
@@ -365,7 +369,7 @@ func (t *eventRouter) expanded(s *record.Schema, text string) (*record.Schema, a
 	return inferred, fit(inferred, tree)
 }
 
-// infer returns the schema of JSON; nil for what has none (null, an empty array).
+// infer returns the schema of JSON; nil if it has none (null, an empty array).
 func (t *eventRouter) infer(name string, tree any) (*record.Schema, error) {
 	switch v := tree.(type) {
 	case string:
@@ -384,7 +388,7 @@ func (t *eventRouter) infer(name string, tree any) (*record.Schema, error) {
 		for _, e := range v {
 			field, _ := e.Key.(string)
 			if field == "" {
-				return nil, fmt.Errorf("a member of %s has no name", name)
+				return nil, fmt.Errorf("a member of %s has an empty name", name)
 			}
 			fs, err := t.infer(name+"."+field, e.Value)
 			if err != nil {
@@ -406,7 +410,8 @@ func (t *eventRouter) infer(name string, tree any) (*record.Schema, error) {
 	return nil, fmt.Errorf("%s holds a %T", name, tree)
 }
 
-// inferArray takes the schema of the elements, which must agree; those of objects are merged.
+// inferArray returns the schema of an array. Its elements must have the same type; the schemas of
+// objects are merged.
 func (t *eventRouter) inferArray(name string, items []any) (*record.Schema, error) {
 	var of *record.Schema
 	for _, item := range items {
@@ -432,7 +437,7 @@ func (t *eventRouter) inferArray(name string, items []any) (*record.Schema, erro
 	return record.ArrayOf(of).AsOptional(true), nil
 }
 
-// merged is a schema for the values of both.
+// merged returns a schema that fits the values of a and of b.
 func merged(name string, a, b *record.Schema) (*record.Schema, error) {
 	var err error
 	switch {
@@ -446,7 +451,7 @@ func merged(name string, a, b *record.Schema) (*record.Schema, error) {
 		return a, nil
 	}
 	m := *a
-	m.Optional = false // a merged schema is made each time
+	m.Optional = false // as in Debezium, which builds a merged schema without it
 	m.Fields = append([]record.Field(nil), a.Fields...)
 	for _, f := range b.Fields {
 		if i := m.Index(f.Name); i < 0 {
@@ -458,14 +463,14 @@ func merged(name string, a, b *record.Schema) (*record.Schema, error) {
 	return &m, nil
 }
 
-// same is whether two schemas are equal in all that is written of them.
+// same reports whether two schemas are written as the same JSON.
 func same(a, b *record.Schema) bool {
 	one, err := schemaText(a)
 	other, err2 := schemaText(b)
 	return err == nil && err2 == nil && one == other
 }
 
-// fit gives JSON the Go types of the schema.
+// fit turns a JSON tree into a value of the schema.
 func fit(s *record.Schema, tree any) any {
 	switch v := tree.(type) {
 	case int64:

@@ -8,7 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// part is the part of a record that a transform works on.
+// part is the part of a record, key or value, that a transform works on.
 type part bool
 
 const (
@@ -23,7 +23,7 @@ func (p part) get(r *record.Record) (*record.Schema, any) {
 	return r.ValueSchema, r.Value
 }
 
-// set gives a copy of the record another key or value.
+// set returns a copy of the record with another key or value.
 func (p part) set(r *record.Record, s *record.Schema, v any) *record.Record {
 	c := *r
 	if p == key {
@@ -34,14 +34,15 @@ func (p part) set(r *record.Record, s *record.Schema, v any) *record.Record {
 	return &c
 }
 
-// basics is a schema with the name, version, documentation and parameters of s and nothing else: what Kafka Connect's
-// transforms copy when they rebuild a schema. Optionality is not among them.
+// basics returns a schema of type t with only the name, version, documentation and parameters of s,
+// which are what Kafka Connect's transforms copy when they rebuild a schema. They do not copy
+// optionality.
 func basics(s *record.Schema, t record.Type) *record.Schema {
 	return &record.Schema{Type: t, Name: s.Name, Version: s.Version, Doc: s.Doc, Params: s.Params}
 }
 
-// schemaCache keeps schemas derived from others. It is emptied when it holds cacheLimit, which
-// happens only where schemas are made for each record.
+// schemaCache maps schemas to those derived from them. It is emptied when it holds cacheLimit
+// schemas, which happens only if schemas are made for each record.
 type schemaCache map[*record.Schema]*record.Schema
 
 const cacheLimit = 256
@@ -58,7 +59,7 @@ func (c schemaCache) get(s *record.Schema, derive func() *record.Schema) *record
 	return d
 }
 
-// distinct is get for schemas in which two fields may have the same name, which is an error.
+// distinct is like get, and fails if two fields of the derived schema have the same name.
 func (c schemaCache) distinct(s *record.Schema, derive func() *record.Schema) (*record.Schema, error) {
 	var wrong error
 	if c[s] == nil {
@@ -70,7 +71,7 @@ func (c schemaCache) distinct(s *record.Schema, derive func() *record.Schema) (*
 	return c[s], wrong
 }
 
-// requireStruct returns a value with schema as a struct, or says that it is none.
+// requireStruct returns a value with schema as a struct, or an error if it is not one.
 func requireStruct(v any, purpose string) (*record.StructValue, error) {
 	s, ok := v.(*record.StructValue)
 	if !ok || s == nil {
@@ -79,7 +80,7 @@ func requireStruct(v any, purpose string) (*record.StructValue, error) {
 	return s, nil
 }
 
-// requireMap returns a value without schema as a map, or says that it is none.
+// requireMap returns a value without schema as a map, or an error if it is not one.
 func requireMap(v any, purpose string) (record.Map, error) {
 	m, ok := v.(record.Map)
 	if !ok {
@@ -88,7 +89,7 @@ func requireMap(v any, purpose string) (record.Map, error) {
 	return m, nil
 }
 
-// field reads a struct's field, its default instead of null if orDefault.
+// field returns the value of a struct's field; with orDefault, its default instead of null.
 func field(v *record.StructValue, i int, orDefault bool) any {
 	value := v.Values[i]
 	if !orDefault {
@@ -103,7 +104,7 @@ func field(v *record.StructValue, i int, orDefault bool) any {
 	return value
 }
 
-// put returns the map with an entry changed or added at the end.
+// put returns a map with an entry changed, or added at the end.
 func put(m record.Map, name string, v any) record.Map {
 	out := make(record.Map, 0, len(m)+1)
 	found := false
@@ -119,7 +120,8 @@ func put(m record.Map, name string, v any) record.Map {
 	return out
 }
 
-// changed is the map with other values of these entries, which are null where they are missing.
+// changed returns the map with the entries of these names changed; change gets nil for a missing
+// one.
 func changed(m record.Map, names []string, change func(name string, v any) (any, error)) (record.Map, error) {
 	for _, name := range names {
 		v, err := change(name, lookup(m, name))
@@ -140,7 +142,7 @@ func lookup(m record.Map, name string) any {
 	return nil
 }
 
-// distinct fails if two fields of a schema have one name, as Kafka Connect does.
+// distinct fails if two fields of a schema have the same name, as Kafka Connect does.
 func distinct(s *record.Schema) error {
 	for i, f := range s.Fields {
 		if s.Index(f.Name) != i {
@@ -150,13 +152,13 @@ func distinct(s *record.Schema) error {
 	return nil
 }
 
-// duplicate is the error of a field whose name another one has.
+// duplicate is the error for a field whose name another one has already.
 func duplicate(name string) error {
 	//nolint:staticcheck // Kafka Connect's words
 	return fmt.Errorf("Cannot create field because of field name duplication %s", name)
 }
 
-// once are the items of a list without those that were there before.
+// once returns the items of a list without repetitions.
 func once(items []string) []string {
 	var kept []string
 	for _, item := range items {
@@ -171,10 +173,10 @@ func optionalSchema(t record.Type, optional bool) *record.Schema {
 	return &record.Schema{Type: t, Optional: optional}
 }
 
-// errOpaque is the error of a transform that would have to look into a placeholder.
+// errOpaque is the error of a transform that would need the value of a placeholder.
 var errOpaque = errors.New("the value is not known yet")
 
-// opaque reports whether a value is a placeholder of a struct.
+// opaque reports whether a value is a placeholder for a struct.
 func opaque(s *record.Schema, v any) bool {
 	_, unknown := v.(record.Placeholder)
 	return unknown && s != nil && s.Type == record.Struct

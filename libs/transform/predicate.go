@@ -6,7 +6,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// topicNameMatches is TopicNameMatches: it holds where the topic's name matches a pattern as a whole.
+// topicNameMatches is TopicNameMatches: it holds if a pattern matches the topic's whole name.
 type topicNameMatches struct{ pattern *javaregex.Pattern }
 
 func (p *topicNameMatches) keys() []catalogue.Key {
@@ -14,7 +14,7 @@ func (p *topicNameMatches) keys() []catalogue.Key {
 		{Name: "pattern", Type: catalogue.String, Required: true, Check: checkPattern,
 			Importance: catalogue.Medium,
 			Into:       catalogue.Read(&p.pattern, javaregex.Compile),
-			Doc:        "Regular expression that the topic's name must match as a whole."},
+			Doc:        "Regular expression that must match the topic's whole name."},
 	}
 }
 
@@ -27,7 +27,7 @@ func (recordIsTombstone) keys() []catalogue.Key { return nil }
 
 func (recordIsTombstone) Holds(r *record.Record) bool { return r.Value == nil }
 
-// hasHeaderKey is HasHeaderKey: it holds for records with a header.
+// hasHeaderKey is HasHeaderKey: it holds for records that have the named header.
 type hasHeaderKey struct{ name string }
 
 func (p *hasHeaderKey) keys() []catalogue.Key {
@@ -35,7 +35,7 @@ func (p *hasHeaderKey) keys() []catalogue.Key {
 		{Name: "name", Type: catalogue.String, Required: true, Check: catalogue.NotEmpty,
 			Importance: catalogue.Medium,
 			Into:       catalogue.Text(&p.name),
-			Doc:        "Header that a record must have."},
+			Doc:        "Name of the header that a record must have."},
 	}
 }
 

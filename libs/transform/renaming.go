@@ -5,13 +5,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 )
 
-// renaming gives names that match as a whole other ones.
+// renaming gives new names to those that a pattern matches as a whole.
 type renaming struct {
 	pattern *javaregex.Pattern
-	// text is what replaces the first part of a name that the pattern matches, with the same, compiled.
+	// text replaces the first match of the pattern in a name; with is text compiled.
 	text string
 	with *javaregex.Replacement
-	// known are the names seen so far; it is emptied when it holds namesLimit.
+	// known holds the names seen so far; it is emptied when it holds namesLimit.
 	known map[string]renamed
 }
 
@@ -32,7 +32,7 @@ func (t *renaming) finish(s catalogue.Settings) error {
 	return nil
 }
 
-// of returns the new name; false if the pattern does not match.
+// of returns the new name and true, or name and false if the pattern does not match.
 func (t *renaming) of(name string) (string, bool, error) {
 	n, ok := t.known[name]
 	if !ok {

@@ -16,7 +16,7 @@ func (t *regexRouter) keys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "regex", Type: catalogue.String, Required: true, Check: checkPattern, Importance: catalogue.High,
 			Into: catalogue.Read(&t.topic.pattern, javaregex.Compile),
-			Doc:  "Regular expression that a topic's name must match as a whole to be changed."},
+			Doc:  "Regular expression that must match a topic's whole name for it to be changed."},
 		{Name: "replacement", SeenIn: catalogue.InTopics, Type: catalogue.String, Required: true, Importance: catalogue.High,
 			Into: catalogue.Text(&t.topic.text),
 			Doc:  "The new name; $1 is the first group of regex."},
@@ -44,11 +44,11 @@ func (t *timestampRouter) keys() []catalogue.Key {
 		{Name: "topic.format", SeenIn: catalogue.InTopics, Type: catalogue.String, Default: catalogue.Default("${topic}-${timestamp}"),
 			Importance: catalogue.High,
 			Into:       catalogue.Text(&t.topic),
-			Doc:        "New name of the topic; ${topic} and ${timestamp} stand for the old one and the time."},
+			Doc:        "New name of the topic; ${topic} and ${timestamp} stand for the old name and the time."},
 		{Name: "timestamp.format", Type: catalogue.String, Default: catalogue.Default("yyyyMMdd"),
 			Importance: catalogue.High,
 			Into:       catalogue.Read(&t.format, parseFormat),
-			Doc:        "Layout of that time, in the letters of Java's SimpleDateFormat."},
+			Doc:        "Layout of that time, as a pattern of Java's SimpleDateFormat."},
 	}
 }
 
@@ -62,22 +62,23 @@ func (t *timestampRouter) Apply(r *record.Record) (*record.Record, error) {
 	return r, nil
 }
 
-// logicalRouter is ByLogicalTableRouter: it sends the events of several tables to one topic, and
-// tells their keys apart by a field that names the table.
+// logicalRouter is Debezium's ByLogicalTableRouter: it sends the events of several tables to one
+// topic, and adds to their keys a field that names the table.
 type logicalRouter struct {
 	topic renaming
-	// enforce is key.enforce.uniqueness: keys get a field keyField, else they are left as they are.
+	// enforce is key.enforce.uniqueness: it adds the field keyField to keys.
 	enforce  bool
 	keyField string
-	// keyName gives the value of keyField, if it has a pattern; named says that its replacement is set.
+	// keyName makes the value of keyField from the old topic's name, if it has a pattern; named is
+	// true if its replacement is set.
 	keyName   renaming
 	named     bool
 	adjust    record.Adjustment      // schema.name.adjustment.mode
-	keyed     map[string]schemaCache // schemas of keys by new topic
+	keyed     map[string]schemaCache // schemas of keys, by new topic
 	envelopes map[string]schemaCache
 }
 
-// newLogicalRouter makes one whose field in keys has this name if none is set.
+// newLogicalRouter makes a router; keyField is the default name of its field in keys.
 func newLogicalRouter(keyField string) *logicalRouter {
 	return &logicalRouter{keyField: keyField, keyed: map[string]schemaCache{}, envelopes: map[string]schemaCache{}}
 }
@@ -87,7 +88,7 @@ func (t *logicalRouter) keys() []catalogue.Key {
 		{Name: "topic.regex", Type: catalogue.String, Required: true, Check: checkPattern,
 			Importance: catalogue.Low, Order: 1, Width: catalogue.Wide, DisplayName: "Topic regex",
 			Into: catalogue.Read(&t.topic.pattern, javaregex.Compile),
-			Doc:  "Regular expression that topic names must match as a whole to be changed; its groups are for topic.replacement."},
+			Doc:  "Regular expression that must match a topic's whole name for it to be changed; its groups are for topic.replacement."},
 		{Name: "topic.replacement", SeenIn: catalogue.InTopics, Type: catalogue.String, Required: true,
 			Check:      catalogue.NotEmpty,
 			Importance: catalogue.Low, Order: 1, Width: catalogue.Wide, DisplayName: "Topic replacement",
@@ -97,26 +98,26 @@ func (t *logicalRouter) keys() []catalogue.Key {
 			Importance: catalogue.Low, Order: 1, Width: catalogue.Short,
 			DisplayName: "Add source topic name into key",
 			Into:        catalogue.Flag(&t.enforce),
-			Doc:         "Adds to each key a field that says which table the row is of, since keys of several tables that share a topic may be equal. false leaves keys as they are."},
+			Doc:         "Adds to each key a field that names the row's table, since keys of several tables that share a topic may be equal. false leaves keys as they are."},
 		{Name: "key.field.regex", Type: catalogue.String, Check: checkAnyPattern, Importance: catalogue.Low, Order: 1,
 			Width: catalogue.Wide, DisplayName: "Key field regex",
 			Into: catalogue.Read(&t.keyName.pattern, anyPattern),
-			Doc:  "Regular expression on the old topic's name for the value of that field; the whole name where it is not set."},
+			Doc:  "Regular expression for the old topic's name, from which that field's value is made; by default the value is the whole name."},
 		{Name: "key.field.replacement", Type: catalogue.String, Importance: catalogue.Low, Order: 1,
 			Width: catalogue.Wide, DisplayName: "Key field replacement",
 			Into: catalogue.Given(&t.named, catalogue.Text(&t.keyName.text)),
-			Doc:  "Value of that field, made from the groups of key.field.regex."},
+			Doc:  "Value of that field, with references to the groups of key.field.regex."},
 		{Name: "key.field.name", Type: catalogue.String,
 			Default: catalogue.Default(t.keyField), Importance: catalogue.Low,
 			Into: catalogue.Text(&t.keyField),
-			Doc:  "Name of the field that tells the keys of several tables apart."},
+			Doc:  "Name of the field that distinguishes the keys of several tables."},
 		{Name: "schema.name.adjustment.mode", Type: catalogue.String, Default: catalogue.Default("none"),
 			Importance: catalogue.Low,
 			Into:       catalogue.Choice(&t.adjust, record.AdjustNone, record.AdjustAvro, record.AdjustAvroUnicode),
-			Doc:        "How names of schemas are made valid: none, avro or avro_unicode."},
+			Doc:        "How schema names are made valid: none, avro or avro_unicode."},
 		{Name: "logical.table.cache.size", Type: catalogue.Int, Default: catalogue.Default("16"), Hidden: true,
 			Importance:  catalogue.Low,
-			Unsupported: "schemas are kept as long as they are used.",
+			Unsupported: "schemas are kept while they are in use.",
 			Doc:         "Has no effect."},
 	})
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 )
 
-// configured is a transform or predicate: its keys declare its settings and the fields that they fill. One that is
-// also a finisher works out then what several of them say together.
+// configured is a transform or predicate: its keys declare its settings and the fields that they
+// fill. If it is also a finisher, it then works out what follows from several of them together.
 type configured interface {
 	keys() []catalogue.Key
 }
@@ -17,7 +17,8 @@ type finisher interface {
 	finish(catalogue.Settings) error
 }
 
-// configure reads the settings of a transform or predicate under a prefix, such as transforms.unwrap.
+// configure fills a transform or predicate from the settings under a prefix, such as
+// "transforms.unwrap.".
 func configure(c configured, prefix string, given map[string]string) error {
 	s, err := catalogue.FillPart(prefix, c.keys(), given)
 	if err != nil {
@@ -29,7 +30,7 @@ func configure(c configured, prefix string, given map[string]string) error {
 	return nil
 }
 
-// passed are keys of Debezium's, which takes what Kafka Connect was given.
+// passed marks keys as Debezium's, which reads them as Kafka Connect was given them.
 func passed(keys []catalogue.Key) []catalogue.Key {
 	for i := range keys {
 		keys[i].Dialect = catalogue.Passed
@@ -37,7 +38,8 @@ func passed(keys []catalogue.Key) []catalogue.Key {
 	return keys
 }
 
-// whether is a target that is true for one of some words, which are shown in this order.
+// whether returns a target that accepts the words among, which are shown in this order, and sets
+// into to true for is.
 func whether(into *bool, is string, among ...string) catalogue.Target {
 	words := make([]catalogue.Word[bool], len(among))
 	for i, word := range among {
@@ -50,10 +52,10 @@ func whether(into *bool, is string, among ...string) catalogue.Target {
 func nullsToDefaults(into *bool) catalogue.Key {
 	return catalogue.Key{Name: "replace.null.with.default", Type: catalogue.Boolean, Default: catalogue.Default("true"),
 		Importance: catalogue.Medium, Into: catalogue.Flag(into),
-		Doc: "Gives a null whose field has a default that default."}
+		Doc: "Replaces null by the default of its field, if it has one."}
 }
 
-// checkPattern checks an expression that must match whole names.
+// checkPattern checks a regular expression that must match whole names.
 func checkPattern(text string) error {
 	if text == "" {
 		return catalogue.NotEmpty(text)
@@ -64,7 +66,7 @@ func checkPattern(text string) error {
 	return nil
 }
 
-// checkAnyPattern is checkPattern for an expression that may be left out.
+// checkAnyPattern is checkPattern for a text that may be empty.
 func checkAnyPattern(text string) error {
 	if text == "" {
 		return nil
@@ -72,7 +74,7 @@ func checkAnyPattern(text string) error {
 	return checkPattern(text)
 }
 
-// anyPattern reads an expression that may be left out; nil then.
+// anyPattern compiles a regular expression; it returns nil for an empty text.
 func anyPattern(text string) (*javaregex.Pattern, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -80,7 +82,7 @@ func anyPattern(text string) (*javaregex.Pattern, error) {
 	return javaregex.Compile(text)
 }
 
-// setOf reads a list of names.
+// setOf parses a list of names into a set.
 func setOf(list string) (map[string]bool, error) {
 	set := map[string]bool{}
 	for _, name := range catalogue.Named(list) {
@@ -89,7 +91,7 @@ func setOf(list string) (map[string]bool, error) {
 	return set, nil
 }
 
-// some reads a list of at least one name.
+// some parses a list of at least one name.
 func some(list string) ([]string, error) {
 	names := catalogue.Named(list)
 	if len(names) == 0 {
@@ -98,7 +100,7 @@ func some(list string) ([]string, error) {
 	return names, nil
 }
 
-// setOfSome is setOf for at least one name.
+// setOfSome is setOf for a list of at least one name.
 func setOfSome(list string) (map[string]bool, error) {
 	if _, err := some(list); err != nil {
 		return nil, err

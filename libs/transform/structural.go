@@ -1,16 +1,17 @@
 package transform
 
-// structural is implemented by transforms that may do the same to all records of one shape: they
-// move, rename, add and drop fields, and look at values only to see whether they are null structs.
-// To such a transform a record.Placeholder may be any value but a struct that it takes apart.
+// structural is implemented by transforms that, in some configurations, treat all records of one
+// shape alike: they move, rename, add and drop fields, and look at values only to see whether a
+// struct is null. For them a record.Placeholder may stand for any value, except a struct whose
+// fields they need.
 type structural interface {
-	// structural reports whether it is so as configured.
+	// structural reports whether the transform is structural as configured.
 	structural() bool
 }
 
 // Structural reports whether what the chain does to a record depends on its shape alone: its topic,
-// its schemas, the names of its headers, and which of its structs are null. Then it may be applied
-// to a record of placeholders. A nil chain is.
+// its schemas, the names of its headers, and which of its structs are null. If so, it may be
+// applied to a record of placeholders. A nil chain is structural.
 func (c *Chain) Structural() bool {
 	if c == nil {
 		return true

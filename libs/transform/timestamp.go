@@ -8,10 +8,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// timestampConverter is TimestampConverter: times as text, Unix time or Connect's logical types.
+// timestampConverter is TimestampConverter: it converts times between text, Unix time and Connect's
+// logical types.
 type timestampConverter struct {
 	on        part
-	field     string // empty: the whole value
+	field     string // empty for the whole value
 	target    timeForm
 	format    dateFormat
 	precision precision
@@ -19,7 +20,7 @@ type timestampConverter struct {
 	schemas   schemaCache
 }
 
-// timeForm is a form that a time has (target.type).
+// timeForm is a form of a time (target.type).
 type timeForm string
 
 const (
@@ -44,17 +45,17 @@ func (t *timestampConverter) keys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "field", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.High,
 			Into: catalogue.Text(&t.field),
-			Doc:  "Field with the time; empty where the whole value is one."},
+			Doc:  "Field with the time; empty if the whole value is the time."},
 		{Name: "target.type", Type: catalogue.String, Required: true, Cased: true, Importance: catalogue.High,
 			Into: catalogue.Choice(&t.target, timeText, timeUnix, timeDate, timeOfDay, timeTimestamp),
-			Doc:  "What to make of it: string, unix, Date, Time or Timestamp."},
+			Doc:  "Form to convert it to: string, unix, Date, Time or Timestamp."},
 		{Name: "format", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Medium,
 			Into: catalogue.Read(&t.format, parseAnyFormat),
-			Doc:  "Layout of the text, in the letters of Java's SimpleDateFormat, to write it by or to read it by."},
+			Doc:  "Layout for writing or reading text, as a pattern of Java's SimpleDateFormat."},
 		{Name: "unix.precision", Type: catalogue.String, Default: catalogue.Default("milliseconds"), Cased: true,
 			Importance: catalogue.Low,
 			Into:       catalogue.Choice(&t.precision, nanoseconds, microseconds, milliseconds, seconds),
-			Doc:        "Unit of the number: seconds, milliseconds, microseconds or nanoseconds. What is finer than a millisecond is lost."},
+			Doc:        "Unit of Unix time: seconds, milliseconds, microseconds or nanoseconds. Anything finer than a millisecond is lost."},
 		nullsToDefaults(&t.orDefault),
 	}
 }
@@ -66,7 +67,8 @@ func (t *timestampConverter) finish(s catalogue.Settings) error {
 	return nil
 }
 
-// parseFormat reads the pattern of a date, and parseAnyFormat also an empty text, which is none.
+// parseFormat parses a date pattern. parseAnyFormat also accepts an empty text, which means no
+// pattern.
 func parseFormat(pattern string) (dateFormat, error) {
 	format, err := parseDateFormat(pattern)
 	if err != nil {
@@ -146,7 +148,7 @@ func (t *timestampConverter) schema(optional bool) *record.Schema {
 
 const millisPerDay = 24 * 60 * 60 * 1000
 
-// convert turns a time of schema s, or of its Go type where s is nil, into the target.
+// convert turns a time of schema s, or of its Go type if s is nil, into the target form.
 func (t *timestampConverter) convert(v any, s *record.Schema) (any, error) {
 	if v == nil {
 		return nil, nil
@@ -159,7 +161,7 @@ func (t *timestampConverter) convert(v any, s *record.Schema) (any, error) {
 	switch x := v.(type) {
 	case string:
 		if t.format == nil {
-			return nil, fmt.Errorf("a text is read as a time by its format, which is not set")
+			return nil, fmt.Errorf("format is not set, which reading a time from text needs")
 		}
 		at, err := t.format.parse(x)
 		if err != nil {
@@ -173,14 +175,14 @@ func (t *timestampConverter) convert(v any, s *record.Schema) (any, error) {
 		case record.TimeName:
 			millis = int64(x)
 		default:
-			return nil, fmt.Errorf("an int32 without a logical type is no time")
+			return nil, fmt.Errorf("an int32 without a logical type is not a time")
 		}
 	case int64:
 		if millis = x; name != record.TimestampName {
 			millis = unixMillis(x, t.precision)
 		}
 	default:
-		return nil, fmt.Errorf("a %T is no time", v)
+		return nil, fmt.Errorf("a %T is not a time", v)
 	}
 	switch t.target {
 	case timeText:

@@ -2,7 +2,7 @@ package transform
 
 import "github.com/calypso-cdc/calypso/libs/record"
 
-// Transform changes one record. It may change r in place or return another one; nil drops the record.
+// Transform changes one record. It may change r in place or return another record; nil drops it.
 type Transform interface {
 	Apply(r *record.Record) (*record.Record, error)
 }

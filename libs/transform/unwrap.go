@@ -12,7 +12,8 @@ import (
 type extractNewRecordState struct {
 	handling      handling
 	handlingGiven bool
-	// earlier are the keys of Debezium up to 2.4, which count if one of them is set and handling is not.
+	// earlier holds the keys of Debezium up to 2.4. They apply if one of them is set and handling is
+	// not.
 	earlier struct {
 		handling
 		deletesGiven, tombstonesGiven bool
@@ -29,13 +30,13 @@ type extractNewRecordState struct {
 	addedSchemas                map[addedKey]*record.Schema
 }
 
-// handling is what becomes of deletes, and whether tombstones are passed on.
+// handling says what to do with deletes, and whether tombstones are passed on.
 type handling struct {
 	deletes    deleteMode
 	tombstones bool
 }
 
-// deleteMode is what becomes of a delete.
+// deleteMode says what to do with a delete.
 type deleteMode string
 
 const (
@@ -52,7 +53,7 @@ type addedKey struct {
 	value, envelope *record.Schema
 }
 
-// handlings are the values of delete.tombstone.handling.mode.
+// handlings lists the values of delete.tombstone.handling.mode.
 var handlings = []catalogue.Word[handling]{
 	{Text: "drop", Means: handling{deletes: deleteDrop}},
 	{Text: "tombstone", Means: handling{deletes: deleteToNull}},
@@ -71,7 +72,7 @@ func (t *extractNewRecordState) keys() []catalogue.Key {
 			Importance: catalogue.Medium, Order: 1, Width: catalogue.Middle,
 			DisplayName: "Handle delete and tombstone records",
 			Into:        catalogue.Given(&t.handlingGiven, catalogue.OneOf(&t.handling, handlings...)),
-			Doc:         "What becomes of a delete and of the tombstone after it. drop: nothing of both. tombstone: the tombstone alone. rewrite: the old row with __deleted=true. rewrite-with-tombstone: that row and the tombstone. delete-to-tombstone: the delete as a tombstone, and no other."},
+			Doc:         "What a delete and the tombstone after it turn into. drop: nothing. tombstone: only the tombstone. rewrite: the old row with __deleted=true. rewrite-with-tombstone: that row and the tombstone. delete-to-tombstone: the delete becomes the only tombstone."},
 		{Name: "route.by.field", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low,
 			Order: 1, Width: catalogue.Wide, DisplayName: "Route by field name",
 			Into: catalogue.Text(&t.routeByField),
@@ -85,7 +86,7 @@ func (t *extractNewRecordState) keys() []catalogue.Key {
 			Order: 1, Width: catalogue.Wide,
 			DisplayName: "Adds the specified field(s) to the message if they exist.",
 			Into:        catalogue.Read(&t.fields, parseReferences),
-			Doc:         "Fields of the envelope to add to the row, separated by commas, as op or source.ts_ms; they are named __op and __source_ts_ms, or as after a colon: op:operation."},
+			Doc:         "Fields of the envelope to add to the row, separated by commas, such as op or source.ts_ms; they are named __op and __source_ts_ms, or by a name after a colon: op:operation."},
 		{Name: "add.headers.prefix", Type: catalogue.String, Default: catalogue.Default("__"),
 			Importance: catalogue.Low, Order: 1, Width: catalogue.Short,
 			DisplayName: "Header prefix to be added to each header.",
@@ -104,17 +105,17 @@ func (t *extractNewRecordState) keys() []catalogue.Key {
 			Importance: catalogue.Low, Order: 1, Width: catalogue.Short,
 			DisplayName: "Specifies whether the fields to be dropped should also be omitted from the key",
 			Into:        catalogue.Flag(&t.dropFromKey),
-			Doc:         "Leaves these fields out of the key too."},
+			Doc:         "Also leaves these fields out of the key."},
 		{Name: "drop.fields.keep.schema.compatible", Type: catalogue.Boolean, Default: catalogue.Default("true"),
 			Importance: catalogue.Low, Order: 1, Width: catalogue.Short,
 			DisplayName: "Specifies if fields are dropped, will the event's schemas be compatible",
 			Into:        catalogue.Flag(&t.keepSchema),
-			Doc:         "true leaves out only fields that are optional, so that the schema stays; false leaves out all, and changes the schema."},
+			Doc:         "true leaves out only optional fields, so that schemas stay compatible; false leaves out all of them."},
 		{Name: "delete.handling.mode", Type: catalogue.String, Default: catalogue.Default("drop"), Hidden: true,
 			Importance: catalogue.Low,
 			Into: catalogue.Given(&t.earlier.deletesGiven,
 				catalogue.Choice(&t.earlier.deletes, deleteDrop, deleteRewrite, deletePass)),
-			Doc: "What becomes of deletes, as before Debezium 2.5: drop, rewrite or none."},
+			Doc: "What to do with deletes, as before Debezium 2.5: drop, rewrite or none."},
 		{Name: "drop.tombstones", Type: catalogue.Boolean, Default: catalogue.Default("true"), Hidden: true,
 			Importance: catalogue.Low,
 			Into:       catalogue.Given(&t.earlier.tombstonesGiven, catalogue.Unless(&t.earlier.tombstones)),
@@ -139,22 +140,22 @@ func (t *extractNewRecordState) finish(catalogue.Settings) error {
 	return nil
 }
 
-// FieldReference names a field of the envelope, or of one of its blocks.
+// FieldReference names a field of the envelope or of one of its blocks.
 type FieldReference struct {
-	// Block is source, transaction, before, after, or empty for the envelope itself.
+	// Block is source, transaction, before or after; empty for the envelope itself.
 	Block string
 	Field string
-	// As is the name that it gets.
+	// As is the name of the added field.
 	As string
 }
 
-// parseReferences reads a list of references, whose names have no prefix yet.
+// parseReferences parses a list of references; the prefix is not added to their names yet.
 func parseReferences(list string) ([]FieldReference, error) {
 	var refs []FieldReference
 	for _, text := range catalogue.Named(list) {
 		path, as, renamed := strings.Cut(text, ":")
 		block, name, qualified := strings.Cut(path, ".")
-		name, _, _ = strings.Cut(name, ".") // what follows is not looked at
+		name, _, _ = strings.Cut(name, ".") // the rest is ignored
 		renamed, qualified = renamed && as != "", qualified && name != ""
 		if !qualified {
 			name = block
@@ -181,7 +182,8 @@ func parseReferences(list string) ([]FieldReference, error) {
 	return refs, nil
 }
 
-// find returns the schema and value of what the reference names; a nil schema if the envelope has no such field.
+// find returns the schema and value of the field that the reference names; a nil schema if the
+// envelope has no such field.
 func (f *FieldReference) find(envelope *record.StructValue) (*record.Schema, any) {
 	if f.Block != "" {
 		if i := envelope.Schema.Index(f.Block); i >= 0 {
@@ -201,14 +203,15 @@ func (f *FieldReference) find(envelope *record.StructValue) (*record.Schema, any
 	return nil, nil
 }
 
-// optionalBasics is the schema of an added field: the original's, optional and without default.
+// optionalBasics returns the schema of an added field: the original one, but optional and without
+// default.
 func optionalBasics(s *record.Schema) *record.Schema {
 	c := *s
 	c.Optional, c.Default = true, nil
 	return &c
 }
 
-// isEnvelope reports whether the record is a change event of Debezium's.
+// isEnvelope reports whether the record is one of Debezium's change events.
 func isEnvelope(r *record.Record) bool {
 	return r.ValueSchema != nil && (strings.HasSuffix(r.ValueSchema.Name, ".Envelope") ||
 		strings.HasSuffix(r.ValueSchema.Name, "_Envelope"))
@@ -264,7 +267,7 @@ func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) 
 	return t.unwrapped(r, row)
 }
 
-// rows are the new and the old row of an envelope.
+// rows returns the new and the old row of an envelope.
 func rows(envelope *record.StructValue) (after, before *record.StructValue, err error) {
 	for _, name := range []string{"after", "before"} {
 		if envelope.Schema.Index(name) < 0 {
@@ -276,7 +279,7 @@ func rows(envelope *record.StructValue) (after, before *record.StructValue, err 
 	return after, before, nil
 }
 
-// deleted turns a delete into what the mode says.
+// deleted turns a delete into what the configured mode says.
 func (t *extractNewRecordState) deleted(r *record.Record, envelope,
 	before *record.StructValue) (*record.Record, error) {
 	if t.handling.deletes == deleteDrop {
@@ -316,7 +319,7 @@ func (t *extractNewRecordState) route(r *record.Record, row *record.StructValue)
 	}
 	i := row.Schema.Index(t.routeByField)
 	if i < 0 || row.Schema.Fields[i].Schema.Type != record.String {
-		return nil, fmt.Errorf("route by field %s: the row has no such text", t.routeByField)
+		return nil, fmt.Errorf("route by field %s: the row has no such field with text", t.routeByField)
 	}
 	topic, _ := row.Values[i].(string)
 	if strings.TrimSpace(topic) == "" {
@@ -359,7 +362,7 @@ func (t *extractNewRecordState) add(row, envelope *record.StructValue) (*record.
 		for i := range t.fields {
 			if fs, _ := t.fields[i].find(envelope); fs != nil {
 				if err := unused(s, t.fields[i].As); err != nil {
-					return nil, fmt.Errorf("%w: name the added field otherwise (add.fields=%s:NAME), or set add.fields.prefix", err,
+					return nil, fmt.Errorf("%w: give the added field another name (add.fields=%s:NAME), or set add.fields.prefix", err,
 						t.fields[i].Field)
 				}
 				s.Fields = append(s.Fields, record.Field{Name: t.fields[i].As, Schema: optionalBasics(fs)})
@@ -378,7 +381,7 @@ func (t *extractNewRecordState) add(row, envelope *record.StructValue) (*record.
 	return out, nil
 }
 
-// unused fails if the schema has a field of this name already, as Kafka Connect does.
+// unused fails if the schema already has a field of this name, as Kafka Connect does.
 func unused(s *record.Schema, name string) error {
 	if s.Index(name) >= 0 {
 		return duplicate(name)
@@ -386,7 +389,7 @@ func unused(s *record.Schema, name string) error {
 	return nil
 }
 
-// unwrapped sets the row as the record's value and drops the fields that the record's header names.
+// unwrapped makes the row the record's value, without the fields that the record's header names.
 func (t *extractNewRecordState) unwrapped(r *record.Record, row *record.StructValue) (*record.Record, error) {
 	r = value.set(r, row.Schema, row)
 	names, err := t.dropped(r)
@@ -399,7 +402,7 @@ func (t *extractNewRecordState) unwrapped(r *record.Record, row *record.StructVa
 	return t.dropFields(r, value, names)
 }
 
-// dropped are the fields that the record's header names.
+// dropped returns the names of the fields to drop, from the record's header.
 func (t *extractNewRecordState) dropped(r *record.Record) ([]any, error) {
 	if t.dropHeader == "" {
 		return nil, nil
@@ -407,7 +410,7 @@ func (t *extractNewRecordState) dropped(r *record.Record) ([]any, error) {
 	h, _ := r.Header(t.dropHeader)
 	names, isList := h.Value.([]any)
 	if !isList && h.Value != nil {
-		return nil, fmt.Errorf("drop fields: the header %s holds no list of their names but a %T", t.dropHeader, h.Value)
+		return nil, fmt.Errorf("drop fields: the header %s holds a %T, not a list of names", t.dropHeader, h.Value)
 	}
 	return names, nil
 }

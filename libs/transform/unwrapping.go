@@ -1,15 +1,16 @@
 package transform
 
-// Unwrapping is what an ExtractNewRecordState does that moves values about and no more, for whoever does the same with
-// the bytes of records.
+// Unwrapping describes an ExtractNewRecordState that only moves values, for callers that do the
+// same on the bytes of records.
 type Unwrapping struct {
-	// RewritesDeletes has a delete leave its old row, and every row say in __deleted whether it was deleted.
+	// RewritesDeletes: a delete becomes its old row, and every row gets a field __deleted.
 	RewritesDeletes bool
-	// Fields are added to rows.
+	// Fields are the envelope's fields to add to rows.
 	Fields []FieldReference
 }
 
-// Unwrapping reports whether a chain is one such transform, under whatever predicate.
+// Unwrapping reports whether the chain consists of one such transform, with or without a predicate,
+// and returns what that does.
 func (c *Chain) Unwrapping() (Unwrapping, bool) {
 	if c == nil || len(c.steps) != 1 {
 		return Unwrapping{}, false

@@ -7,18 +7,19 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
-// use is how a configuration uses a transform, whichever it is.
+// use holds the settings that every transform has.
 type use struct {
 	class     string
 	negate    bool
 	predicate string
 }
 
-// conditionUse is how a configuration uses a predicate.
+// conditionUse holds the settings that every predicate has.
 type conditionUse struct{ class string }
 
-// UseKeys declare the settings that each transform or predicate of a kind has, by their own names, for one that a
-// configuration calls alias: its class, which forms show first, and what they show after its own settings.
+// UseKeys declares the settings that every transform or predicate has, without prefix, for one that
+// a configuration calls alias: its class, which forms show first, and the others, which they show
+// after the transform's own settings.
 func UseKeys(kind catalogue.Kind, alias string) (class catalogue.Key, others []catalogue.Key) {
 	var keys []catalogue.Key
 	if kind == catalogue.Predicate {
@@ -48,7 +49,7 @@ func (u *conditionUse) keys() []catalogue.Key {
 	return []catalogue.Key{typeKey(&u.class, PredicateClass), versionKey()}
 }
 
-// typeKey names a class, by its whole name or a short one.
+// typeKey declares the key type, which names a class in full or by its short name.
 func typeKey(into *string, named func(string) (string, error)) catalogue.Key {
 	return catalogue.Key{Name: "type", Type: catalogue.Class, Required: true,
 		Check:      func(text string) error { _, err := named(text); return err },
@@ -57,8 +58,9 @@ func typeKey(into *string, named func(string) (string, error)) catalogue.Key {
 
 func versionKey() catalogue.Key {
 	return catalogue.Key{Name: "plugin.version", Type: catalogue.String, Importance: catalogue.Low, Hidden: true,
-		Unsupported: "Only the built-in version is there."}
+		Unsupported: "There is only the built-in version."}
 }
 
-// parseNegate takes the text as it stands, as Kafka Connect's runtime does (Boolean.parseBoolean): " true" is false.
+// parseNegate does not trim the text, like Kafka Connect's runtime (Boolean.parseBoolean): " true"
+// is false.
 func parseNegate(text string) (bool, error) { return strings.EqualFold(text, "true"), nil }

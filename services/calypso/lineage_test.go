@@ -69,7 +69,7 @@ func TestVerifyFollowsRenamedTopicsAndFieldsAndNamesWhatIsMasked(t *testing.T) {
 		"monthly": {map[string]string{"transforms": "route",
 			"transforms.route.type":             "org.apache.kafka.connect.transforms.TimestampRouter",
 			"transforms.route.timestamp.format": "yyyyMM"},
-			"the transforms choose the topic by what is in a record or by its time"},
+			"the transforms choose the topic by a record's contents or time"},
 	} {
 		tc.transform["table.include.list"] = "public.east,public.west"
 		connect(t, &s, name, "both", tc.transform, map[string]string{"topics": "", "topics.regex": name + `\..*`})

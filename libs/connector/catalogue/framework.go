@@ -202,7 +202,7 @@ var converterSettings = []string{
 
 // common are the keys of org.apache.kafka.connect.runtime.ConnectorConfig.
 func (c *Common) common() []Key {
-	const onePlugin = "Only the built-in version is there."
+	const onePlugin = "There is only the built-in version."
 	return []Key{
 		{Name: "name", Type: String, Required: true, Check: ConnectorName, Importance: High,
 			Group: groupCommon, Width: Middle,
