@@ -10,12 +10,14 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// withoutArrays are the element types whose arrays Debezium leaves out even with unknown types included.
+// withoutArrays are the element types whose arrays Debezium leaves out even if unknown types are
+// included.
 var withoutArrays = map[string]bool{"money": true, "name": true, "interval": true, "varbit": true, "xml": true,
 	"point": true, "refcursor": true}
 
-// array is the codec of arrays. Rows and streamed changes alike pass through the JDBC driver's array class, which makes
-// java.sql dates and times of the elements: what these cannot hold is lost.
+// array is the codec of arrays. In Debezium, queried rows and streamed changes both pass through
+// the JDBC driver's array class, which turns elements into java.sql dates and times: whatever these
+// cannot hold is lost.
 func (k *compiler) array(t *pgmodel.Type, mod int32) (codec, bool) {
 	element, elementMod := t.Elem, mod
 	if element == nil {
@@ -28,7 +30,7 @@ func (k *compiler) array(t *pgmodel.Type, mod int32) (codec, bool) {
 		e, _ := k.column(&pgmodel.Column{Type: element, TypeMod: -1})
 		c, optional = e, false
 	case element.Kind == pgmodel.BaseType && element.Name == "bit":
-		// The schema is that of one element, which no array fits.
+		// Debezium uses the schema of one element, which no array fits.
 		e := k.bits(element.Name, elementMod)
 		return codec{schema: e.schema, encode: encodeNothing}, true
 	case element.Kind == pgmodel.BaseType && withoutArrays[element.Name] || element.Kind == pgmodel.RangeType &&
@@ -76,8 +78,8 @@ func (k *compiler) array(t *pgmodel.Type, mod int32) (codec, bool) {
 	return out, true
 }
 
-// unchangedArray is the placeholder of an array: one placeholder of its element type, or the placeholder's bytes as
-// numbers. Other arrays have none.
+// unchangedArray is the placeholder for an array: one element that is the placeholder, or the
+// placeholder's bytes as numbers. Arrays of other types have none.
 func (k *compiler) unchangedArray(element string, items *record.Schema) any {
 	placeholder := k.cfg.Unavailable
 	switch {
@@ -103,7 +105,8 @@ func (k *compiler) unchangedArray(element string, items *record.Schema) any {
 	return nil
 }
 
-// nameUUID is java.util.UUID.nameUUIDFromBytes: a UUID of version 3 without namespace.
+// nameUUID does what java.util.UUID.nameUUIDFromBytes does: it makes a UUID of version 3 without
+// namespace.
 func nameUUID(name []byte) string {
 	u := md5.Sum(name)
 	u[6] = u[6]&0x0F | 0x30
@@ -116,12 +119,12 @@ func encodeNothing(dst, _ []byte) ([]byte, error) { return dst, errUnrepresentab
 // arrayEncoder writes one-dimensional arrays of PostgreSQL's array_out as JSON arrays.
 type arrayEncoder struct {
 	encode encodeFunc
-	// nulls says that elements may be null.
+	// nulls is true if elements may be null.
 	nulls bool
-	// text says that elements are strings: an inner array of a multi-dimensional one becomes the string of its text, where
-	// one of another type becomes null.
+	// text is true if elements are strings: an inner array then becomes a string with its text; with
+	// other types it becomes null.
 	text bool
-	// delimiter stands between elements.
+	// delimiter separates elements.
 	delimiter byte
 }
 
@@ -158,7 +161,7 @@ func (a *arrayEncoder) append(dst, text []byte) ([]byte, error) {
 	}
 }
 
-// arrayReader walks over the elements of the outermost dimension.
+// arrayReader reads the elements of the outermost dimension.
 type arrayReader struct {
 	rest      []byte
 	delimiter byte
@@ -170,7 +173,7 @@ type arrayElement struct {
 	null, nested bool
 }
 
-// openArray begins to read "{…}", before which the bounds may stand ("[0:1]={…}").
+// openArray begins to read "{…}", which may be preceded by bounds ("[0:1]={…}").
 func openArray(text []byte, delimiter byte) (arrayReader, error) {
 	if len(text) > 0 && text[0] == '[' {
 		if i := bytes.IndexByte(text, '='); i > 0 {
@@ -178,7 +181,7 @@ func openArray(text []byte, delimiter byte) (arrayReader, error) {
 		}
 	}
 	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
-		return arrayReader{}, fmt.Errorf("%q is no array", text)
+		return arrayReader{}, fmt.Errorf("%q is not an array", text)
 	}
 	return arrayReader{rest: text[1:], delimiter: delimiter}, nil
 }
@@ -199,7 +202,7 @@ func (r *arrayReader) next() (arrayElement, bool, error) {
 	}
 	r.started = true
 	if len(r.rest) == 0 {
-		return arrayElement{}, false, fmt.Errorf("an array is cut off")
+		return arrayElement{}, false, fmt.Errorf("an array does not end")
 	}
 	switch r.rest[0] {
 	case '"':
@@ -231,8 +234,8 @@ func (r *arrayReader) next() (arrayElement, bool, error) {
 	return e, true, nil
 }
 
-// unquote reads a string in double quotes with backslash escapes and returns its length in the
-// text. It copies only where there are escapes.
+// unquote reads a string in double quotes with backslash escapes, and returns its length in the
+// text. It copies the string only if there are escapes.
 func unquote(text []byte) (value []byte, length int, ok bool) {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
@@ -257,7 +260,8 @@ func unquote(text []byte) (value []byte, length int, ok bool) {
 	return nil, 0, false
 }
 
-// nestedLength returns the length of the inner array that text begins with, 0 if it does not end.
+// nestedLength returns the length of the inner array at the beginning of text, 0 if it does not
+// end.
 func nestedLength(text []byte) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
@@ -279,7 +283,8 @@ func nestedLength(text []byte) int {
 	return 0
 }
 
-// encodeOrNull writes null for an element that its schema cannot hold: a timestamp beyond the nanoseconds of 64 bits.
+// encodeOrNull writes null for an element that its schema cannot hold: a timestamp whose
+// nanoseconds exceed 64 bits.
 func encodeOrNull(encode encodeFunc) encodeFunc {
 	return func(dst, text []byte) ([]byte, error) {
 		out, err := encode(dst, text)
@@ -290,7 +295,8 @@ func encodeOrNull(encode encodeFunc) encodeFunc {
 	}
 }
 
-// encodeFinite writes a numeric as an element: the driver's array class knows no special values.
+// encodeFinite writes a numeric as an element: the driver's array class has no special values such
+// as NaN.
 func encodeFinite(encode encodeFunc) encodeFunc {
 	return func(dst, text []byte) ([]byte, error) {
 		if _, err := parseAnyNumeric(text); err != nil {
@@ -300,13 +306,15 @@ func encodeFinite(encode encodeFunc) encodeFunc {
 	}
 }
 
-// appendWholeTimetz appends a timetz as an element has it: java.sql.Time keeps no fraction of a second here.
+// appendWholeTimetz appends a timetz as an element: java.sql.Time keeps no fraction of a second
+// here.
 func appendWholeTimetz(dst, text []byte) ([]byte, error) {
 	t, err := parseTimetz(text)
 	return append(appendTime(dst, t-t%microsPerSec, 0), 'Z'), err
 }
 
-// encodeSQLTime writes a time as an element: java.sql.Time knows no 24:00 and no fractions of a millisecond.
+// encodeSQLTime writes a time as an element: java.sql.Time has no 24:00 and no fractions of a
+// millisecond.
 func encodeSQLTime(encode encodeFunc) encodeFunc {
 	return func(dst, text []byte) ([]byte, error) {
 		if string(text) == "24:00:00" {
@@ -319,8 +327,9 @@ func encodeSQLTime(encode encodeFunc) encodeFunc {
 	}
 }
 
-// encodeSQLTimestamptz writes a timestamptz as an element: the fields of java.sql.Timestamp have neither an era nor a
-// negative infinity, in whose place is a time with as many digits of fraction as the others.
+// encodeSQLTimestamptz writes a timestamptz as an element: the fields of java.sql.Timestamp have
+// neither an era nor a negative infinity, which becomes a time with as many digits of fraction as
+// the others.
 func encodeSQLTimestamptz(encode encodeFunc, digits int) encodeFunc {
 	infinite := []byte(`"+292269055-12-02T23:00:00`)
 	if digits > 0 {

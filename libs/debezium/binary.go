@@ -10,7 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// binaryValue is the Connect value of bytes under binary.handling.mode.
+// binaryValue returns the Connect value of bytes under binary.handling.mode.
 func (c *Config) binaryValue(b []byte) any {
 	switch c.Binary {
 	case BinaryBase64:
@@ -23,7 +23,8 @@ func (c *Config) binaryValue(b []byte) any {
 	return b
 }
 
-// encodeBinary writes bytes under binary.handling.mode, as values of the schema that bytea has with it.
+// encodeBinary writes bytes under binary.handling.mode, with the schema that bytea has in that
+// mode.
 func (k *compiler) encodeBinary(s *record.Schema) encodeFunc {
 	if s.Type == record.Bytes {
 		out := k.out
@@ -70,21 +71,21 @@ func (k *compiler) bytea() codec {
 
 func hexDigits(text []byte) ([]byte, error) {
 	if len(text) < 2 || text[0] != '\\' || text[1] != 'x' || len(text)%2 != 0 {
-		return nil, fmt.Errorf("read a bytea: it is not in the hex format; set bytea_output = hex for the connector's role")
+		return nil, fmt.Errorf("read a bytea: it is not in hex format; set bytea_output = hex for the connector's role")
 	}
 	for _, c := range text[2:] {
 		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return nil, fmt.Errorf("read a bytea: %q is no hexadecimal digit", c)
+			return nil, fmt.Errorf("read a bytea: %q is not a hexadecimal digit", c)
 		}
 	}
 	return text[2:], nil
 }
 
-// unboundedBits is the length that the JDBC driver gives a varbit without one.
+// unboundedBits is the length that the JDBC driver reports for a varbit without a length.
 const unboundedBits = 2147483647
 
-// bits is the codec of bit and varbit: a boolean where there is one bit, else bytes in
-// little-endian order, as many as the highest bit that is set needs.
+// bits is the codec of bit and varbit: a boolean for one bit, else bytes in little-endian order, as
+// many as the highest bit set requires.
 func (k *compiler) bits(name string, mod int32) codec {
 	length := int(mod)
 	if mod == -1 {
@@ -112,13 +113,13 @@ func (k *compiler) bits(name string, mod int32) codec {
 	}}
 }
 
-// appendBits appends the bits that text has as digits.
+// appendBits appends the bits that text gives as digits.
 func appendBits(dst, text []byte) ([]byte, error) {
 	for end := len(text); end > 0; end -= 8 {
 		var b byte
 		for _, c := range text[max(0, end-8):end] {
 			if c != '0' && c != '1' {
-				return dst, fmt.Errorf("%q is no bit", c)
+				return dst, fmt.Errorf("%q is not a bit", c)
 			}
 			b = b<<1 | (c - '0')
 		}

@@ -6,30 +6,31 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// codec writes values of one PostgreSQL type, from text output to a format.
+// codec writes values of one PostgreSQL type, given as text output, in a format.
 type codec struct {
-	// schema is the Connect schema of the values, not optional and without default.
+	// schema is the Connect schema of the values, as not optional and without default.
 	schema *record.Schema
 	// encode appends one streamed value.
 	encode encodeFunc
-	// verbatim says that the value is the text itself.
+	// verbatim is true if the value is the text itself.
 	verbatim bool
-	// masked is what stands for every value, NULL included; nil unless the column is masked.
+	// masked replaces every value, NULL included; nil unless the column is masked.
 	masked *string
-	// rewritten says that a column mapping masks, hashes or truncates values.
+	// rewritten is true if a column mapping masks, hashes or truncates values.
 	rewritten bool
-	// lost says that streamed values are taken for NULL; encode is nil then.
+	// lost is true if streamed values are treated as NULL; encode is nil then.
 	lost bool
-	// queried is encode for rows read by SQL. A codec that is being made has it only where Debezium treats them otherwise
-	// than streamed ones.
+	// queried is encode for rows read by SQL. While a codec is being made, it is set only if Debezium
+	// treats these rows differently from streamed ones.
 	queried encodeFunc
-	// fallback is the value that stands for NULL in a column that is NOT NULL and has no default; nil if there is none.
+	// fallback replaces a missing value in a column that is NOT NULL and has no default; nil if there
+	// is no fallback.
 	fallback any
-	// unchanged is the value that stands for a TOASTed value that was not sent; nil means null.
+	// unchanged replaces a TOASTed value that was not sent; nil means null.
 	unchanged any
 }
 
-// origin is how a row was read, from which Debezium writes some types' values differently.
+// origin is how a row was read: Debezium writes values of some types differently for each origin.
 type origin int
 
 const (
@@ -37,7 +38,8 @@ const (
 	fromQuery
 )
 
-// of returns what encodes the values of rows of an origin; nil where Debezium knows no such value.
+// of returns the function that encodes values of rows of an origin; nil if Debezium loses these
+// values.
 func (c *codec) of(o origin) encodeFunc {
 	if o == fromQuery {
 		return c.queried
@@ -45,19 +47,21 @@ func (c *codec) of(o origin) encodeFunc {
 	return c.encode
 }
 
-// encodeFunc appends one value given in PostgreSQL's text output. On an error what it appended is dropped.
+// encodeFunc appends one value, given as PostgreSQL's text output. On an error the caller drops
+// what it appended.
 type encodeFunc func(dst, text []byte) ([]byte, error)
 
-// errUnrepresentable says that a value has no form in the column's Connect type (NaN as a Decimal).
+// errUnrepresentable is the error for a value that the column's Connect type cannot represent (NaN
+// as a Decimal).
 var errUnrepresentable = errors.New("the value has no representation in the Kafka Connect type of the column")
 
-// compiler makes the codecs of columns that write a format.
+// compiler makes the codecs of columns for a format.
 type compiler struct {
 	cfg *Config
 	out format
 }
 
-// semantic is a schema of one of Debezium's semantic types, all of version 1.
+// semantic returns a schema of one of Debezium's semantic types, all of which have version 1.
 func semantic(t record.Type, name string, params ...record.Param) *record.Schema {
 	return &record.Schema{Type: t, Name: name, Version: 1, Params: params}
 }
@@ -69,7 +73,7 @@ func (k *compiler) text(s *record.Schema) codec {
 }
 
 func encodeText(out format) encodeFunc {
-	if _, json := out.(jsonFormat); json { // the commonest of all
+	if _, json := out.(jsonFormat); json { // the most common case
 		return func(dst, text []byte) ([]byte, error) { return record.AppendString(dst, text), nil }
 	}
 	return func(dst, text []byte) ([]byte, error) { return out.text(dst, text), nil }
@@ -87,8 +91,8 @@ func plain(out format, write func(dst, text []byte) ([]byte, error)) encodeFunc 
 	}
 }
 
-// throughJSON is the codec of a type whose values are structs, lists or maps, or made of one:
-// written as JSON first where the format is another one.
+// throughJSON is the codec of a type whose values are structs, lists or maps, or made from one: for
+// other formats they are written as JSON first.
 func (k *compiler) throughJSON(make func(*compiler) (codec, bool)) (codec, bool) {
 	if _, json := k.out.(jsonFormat); json {
 		return make(k)

@@ -6,7 +6,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// compile makes the plans, the schemas and the constant parts.
+// compile makes the plans, the schemas and the constant parts of records.
 func (e *Encoder) compile() error {
 	keyJSON, valueJSON := directJSON(e.cfg.Key), directJSON(e.cfg.Value)
 	if e.cfg.TransformsRecords() {
@@ -42,7 +42,7 @@ func (e *Encoder) compile() error {
 	e.schemas.envelope = e.envelopeSchema()
 	e.source = newSourceBlock(e.cfg, e.rel.Schema, e.rel.Name, valueJSON)
 	if e.cfg.TransformsRecords() {
-		chain := e.cfg.Transforms.Copy() // it keeps what it derives, and other encoders are used meanwhile
+		chain := e.cfg.Transforms.Copy() // a chain caches schemas, and other encoders run at the same time
 		e.generic, e.shapes = newGeneric(e, chain), newShapes(e, chain)
 		return nil
 	}
@@ -53,13 +53,13 @@ func (e *Encoder) compile() error {
 	return err
 }
 
-// directJSON returns the JSON converter, nil if c is another one.
+// directJSON returns c if it is the JSON converter, nil otherwise.
 func directJSON(c record.Converter) *record.JSON {
 	j, _ := c.(*record.JSON)
 	return j
 }
 
-// wrapping returns what stands before and after a payload.
+// wrapping returns the bytes before and after a payload.
 func wrapping(c *record.JSON, s *record.Schema) (open, end []byte, err error) {
 	if !c.Schemas || s == nil {
 		return nil, nil, nil
@@ -68,8 +68,8 @@ func wrapping(c *record.JSON, s *record.Schema) (open, end []byte, err error) {
 	return append(open, `,"payload":`...), []byte{'}'}, err
 }
 
-// uncertain is the schema of a row any column of which may be unknown: null must not read as the
-// column's default.
+// uncertain returns the schema of a row any of whose columns may be unknown: null must not be read
+// as the column's default.
 func uncertain(s *record.Schema) *record.Schema {
 	c := *s
 	c.Fields = make([]record.Field, len(s.Fields))
@@ -95,16 +95,16 @@ func (e *Encoder) envelopeSchema() *record.Schema {
 	return s
 }
 
-// plan compiles the named columns into a row plan and its schema. Columns of a type without a representation are left
-// out, as Debezium does; with IncludeUnknown there are none. mapped reports whether the column mappings apply (not
-// to keys).
+// plan compiles the named columns into a row plan and its schema. Columns of a type without
+// representation are left out, as in Debezium; with IncludeUnknown every type has one. mapped is
+// true if the column mappings apply, which is not the case for keys.
 func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped bool) (rowPlan, *record.Schema, error) {
 	p := rowPlan{cfg: e.cfg}
 	s := &record.Schema{Type: record.Struct, Name: name}
 	for _, i := range columns {
 		c := &e.rel.Columns[i]
 		if !mapped && e.rel.Streamed && !e.cfg.Columns.includes(e.rel.Schema+"."+e.rel.Name+"."+c.Name) {
-			unread := *c // Debezium does not read from the catalog what it knows of a column that is left out
+			unread := *c // Debezium does not read the catalog's details of a column that is left out
 			unread.NotNull, unread.Default = false, ""
 			c = &unread
 		}
@@ -117,7 +117,7 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 		if mapped {
 			mapping = e.cfg.Columns.mappingFor(e.rel.Schema+"."+e.rel.Name, c.Name, c.Type.Name)
 		}
-		def := defaultValue(c, &codec) // of the column as it is, not as it is mapped
+		def := defaultValue(c, &codec) // of the original column, not of the mapped one
 		if err := codec.apply(mapping, c, e.rel.Streamed, k.out); err != nil {
 			return p, nil, fmt.Errorf("column %s.%s.%s: %w", e.rel.Schema, e.rel.Name, c.Name, err)
 		}
@@ -138,9 +138,9 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 	return p, s, nil
 }
 
-// nullOf returns the JSON that stands for NULL: the default where JsonConverter replaces null by it
-// or the column is NOT NULL, else null, else the fallback that Debezium invents for values it does
-// not know; nil if there is none.
+// nullOf returns the JSON for NULL: the default if JsonConverter replaces null by it or the column
+// is NOT NULL; else null if the column may be null; else the fallback that Debezium invents for
+// unknown values; nil if there is none.
 func nullOf(c *codec, json *record.JSON) ([]byte, error) {
 	switch {
 	case c.masked != nil:
@@ -155,7 +155,7 @@ func nullOf(c *codec, json *record.JSON) ([]byte, error) {
 	return nil, nil
 }
 
-// unchangedOf returns the JSON that stands for a TOASTed value that was not sent; nil if nothing can.
+// unchangedOf returns the JSON for a TOASTed value that was not sent; nil if there is none.
 func unchangedOf(c *codec, json *record.JSON, cfg *Config) ([]byte, error) {
 	if cfg.ListUnchanged || c.unchanged == nil && c.schema.Optional {
 		return []byte("null"), nil

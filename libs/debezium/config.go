@@ -13,7 +13,7 @@ import (
 type DecimalMode string
 
 const (
-	DecimalPrecise DecimalMode = "precise" // Connect's Decimal, or VariableScaleDecimal where the column has no scale
+	DecimalPrecise DecimalMode = "precise" // Connect's Decimal, or VariableScaleDecimal if the column has no scale
 	DecimalDouble  DecimalMode = "double"
 	DecimalString  DecimalMode = "string"
 )
@@ -34,7 +34,7 @@ const (
 type IntervalMode string
 
 const (
-	IntervalNumeric IntervalMode = "numeric" // microseconds, a month being 365.25/12 days
+	IntervalNumeric IntervalMode = "numeric" // microseconds, with months of 365.25/12 days
 	IntervalString  IntervalMode = "string"  // ISO 8601
 )
 
@@ -59,8 +59,8 @@ const (
 // CompatibleVersion is the version of the Debezium format that the encoders follow.
 const CompatibleVersion = "3.6.3.Final"
 
-// Config is everything about a connector that shapes the records of its events. The zero value of a mode means
-// Debezium's default; ConfigFrom reads it from connector settings.
+// Config holds every setting of a connector that shapes the records of its events. The zero value
+// of a mode means Debezium's default. ConfigFrom makes a Config from connector settings.
 type Config struct {
 	// Prefix is topic.prefix, the logical name of the server.
 	Prefix string
@@ -68,7 +68,8 @@ type Config struct {
 	Database string
 	// Version is source.version; empty means CompatibleVersion.
 	Version string
-	// Task is the connector's task and Run the id of this run of it, for the headers of extended.headers.enabled.
+	// Task is the connector's task and Run the id of its present run, for the headers of
+	// extended.headers.enabled.
 	Task string
 	Run  string
 
@@ -83,8 +84,8 @@ type Config struct {
 	Binary               BinaryMode
 	HStore               HStoreMode
 	MoneyFractionDigits  int  // money.fraction.digits; ConfigFrom sets 2 by default
-	IncludeUnknown       bool // include.unknown.datatypes: unknown types as bytes instead of leaving them out
-	UnknownAsText        bool // with IncludeUnknown, as text, which is readable
+	IncludeUnknown       bool // include.unknown.datatypes: unknown types become bytes instead of being left out
+	UnknownAsText        bool // with IncludeUnknown, they become readable text
 	Unavailable          []byte
 	TombstonesOnDelete   bool
 	Skipped              Ops  // skipped.operations
@@ -94,10 +95,11 @@ type Config struct {
 	SchemaNameAdjustment record.Adjustment
 	FieldNameAdjustment  record.Adjustment
 
-	// ListUnchanged gives the envelope a last field "unchanged", the names of the columns whose TOASTed values PostgreSQL
-	// did not send, and null instead of a placeholder in their place.
+	// ListUnchanged adds to the envelope a last field "unchanged" with the names of the columns whose
+	// TOASTed values PostgreSQL did not send, and writes null instead of placeholders for them.
 	ListUnchanged bool
-	// KnownBefore leaves out of before what PostgreSQL did not send, instead of inventing fallbacks.
+	// KnownBefore leaves columns that PostgreSQL did not send out of before, instead of inventing
+	// fallbacks.
 	KnownBefore bool
 
 	Columns    ColumnRules
@@ -106,21 +108,21 @@ type Config struct {
 	MessageInclude javaregex.List // message.prefix.include.list
 	MessageExclude javaregex.List // message.prefix.exclude.list
 
-	// FailOnConversion is event.converting.failure.handling.mode=fail: a value that cannot be converted is an error.
-	// Otherwise null stands for it and OnConversionFailure, if set, is called (warn); it must be
-	// cheap and not block.
+	// FailOnConversion is event.converting.failure.handling.mode=fail: a value that cannot be
+	// converted is an error. Otherwise null replaces it, and OnConversionFailure is called if set
+	// (warn); it must be cheap and must not block.
 	FailOnConversion    bool
 	OnConversionFailure func(*pgmodel.Relation, *pgmodel.Column, error)
 
 	Key        record.Converter
 	Value      record.Converter
-	Transforms *transform.Chain // nil means none; a pipeline without transforms pays nothing for them
+	Transforms *transform.Chain // nil means none, which costs nothing
 }
 
 func (c *Config) version() string { return orDefault(c.Version, CompatibleVersion) }
 
-// TransformsRecords reports whether records go through transforms or converters other than JSON, which costs them the
-// direct path.
+// TransformsRecords reports whether records go through transforms or converters other than JSON, so
+// that they cannot be written directly.
 func (c *Config) TransformsRecords() bool {
 	_, key := c.Key.(*record.JSON)
 	_, value := c.Value.(*record.JSON)
@@ -150,7 +152,8 @@ func bitOf(op Op) Ops {
 	return 0
 }
 
-// contextHeaders are the headers that the records of every table carry with extended.headers.enabled.
+// contextHeaders returns the headers that the records of every table carry with
+// extended.headers.enabled.
 func (c *Config) contextHeaders() []kgo.RecordHeader {
 	if !c.ExtendedHeaders {
 		return nil

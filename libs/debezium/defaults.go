@@ -8,8 +8,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// defaultOfFunction are the types whose column defaults become schema defaults, with the text that
-// stands for a default that a function computes.
+// defaultOfFunction lists the types whose column defaults become schema defaults, with the text
+// that replaces a default that a function computes.
 var defaultOfFunction = map[string]string{
 	"bool": "f", "bit": "0", "varbit": "0", "bpchar": "", "varchar": "", "text": "", "json": "{}",
 	"jsonb": "{}", "xml": "",
@@ -18,7 +18,8 @@ var defaultOfFunction = map[string]string{
 	"timestamp": "1970-01-01 00:00:00", "timestamptz": "1970-01-01 00:00:00+00", "interval": "00:00:00",
 }
 
-// untrimmed are the types whose expressions Debezium takes with the line break that pg_get_expr begins some with.
+// untrimmed lists the types for which Debezium keeps the line break with which pg_get_expr begins
+// some expressions.
 var untrimmed = map[string]bool{"bpchar": true, "varchar": true, "text": true, "json": true, "jsonb": true, "xml": true}
 
 var (
@@ -28,9 +29,9 @@ var (
 	bareClock     = regexp.MustCompile(`(?i)^(current_timestamp|current_time|current_date|localtime|localtimestamp)$`)
 )
 
-// defaultValue returns the schema default of a column, nil if it has none. It reads the expression as Debezium does: a
-// constant is taken, a function call becomes a zero of the type, of any other expression the first string literal or,
-// without one, the text itself is tried.
+// defaultValue returns the schema default of a column, nil if it has none. It reads the expression
+// as Debezium does: a constant counts, a function call becomes a zero of the type, and of any other
+// expression the first string literal is tried or, without one, the whole text.
 func defaultValue(c *pgmodel.Column, value *codec) any {
 	expr := c.Default
 	if !untrimmed[c.Type.Name] {
@@ -59,7 +60,7 @@ func defaultValue(c *pgmodel.Column, value *codec) any {
 		return nil
 	}
 	json, err := value.encode(nil, []byte(text))
-	if err != nil && c.Type.Name == "interval" { // Java's reader takes nothing from what it does not understand
+	if err != nil && c.Type.Name == "interval" { // Java's reader gives an empty interval for what it does not understand
 		json, err = value.encode(nil, []byte("00:00:00"))
 	}
 	if err != nil {
@@ -96,7 +97,7 @@ func literalDefault(typeName, expr string) (string, bool) {
 	return expr, true
 }
 
-// enumDefault takes the label out of 'label'::type.
+// enumDefault extracts the label from 'label'::type.
 func enumDefault(t *pgmodel.Type, expr string) (string, bool) {
 	cast := strings.LastIndex(expr, "::")
 	if cast < 0 {
@@ -113,8 +114,8 @@ func enumDefault(t *pgmodel.Type, expr string) (string, bool) {
 	return label[1 : len(label)-1], true
 }
 
-// infiniteDefault gives infinite dates and timestamps the values that java.time's greatest and
-// least ones have, which they become on their way to a schema.
+// infiniteDefault returns the values of infinite dates and timestamps as defaults: those of
+// java.time's greatest and least ones, which Debezium turns them into.
 func infiniteDefault(typeName, text string, s *record.Schema) (value any, special bool) {
 	if text != infinity && text != negativeInfinity || typeName != "date" && typeName != "timestamp" {
 		return nil, false
@@ -139,7 +140,7 @@ func infiniteDefault(typeName, text string, s *record.Schema) (value any, specia
 	return nil, true
 }
 
-// endOfDay is 24:00 as a default: the greatest time that Java has, which is a nanosecond earlier.
+// endOfDay is 24:00 as a default: Java's greatest time of day, which is a nanosecond earlier.
 func endOfDay(s *record.Schema) any {
 	switch s.Name {
 	case "io.debezium.time.IsoTime":
@@ -152,14 +153,14 @@ func endOfDay(s *record.Schema) any {
 	return int32(86399999)
 }
 
-// clockText are dates and timestamps as the JDBC driver reads them: either part may be missing.
+// clockText matches dates and timestamps as the JDBC driver reads them: either part may be missing.
 var clockText = regexp.MustCompile(
 	`^\s*(?:(\d+-\d+-\d+)\s*)?(?:(\d+:\d+:\d+(?:\.\d+)?)\s*)?([-+]\d+(?::\d+){0,2})?\s*(AD|BC)?$`)
 
-// readDefault writes the text of a default as PostgreSQL writes values of the column's type, since
-// Debezium reads more than that: the literal of a default may be of another type
-// ('2020-01-01'::date + '1 day'::interval), and of bits only the ones count. It is false for what
-// Debezium cannot read.
+// readDefault rewrites the text of a default as PostgreSQL writes values of the column's type.
+// Debezium reads more than that: the literal may be of another type ('2020-01-01'::date + '1
+// day'::interval), and of bits only the ones count. It returns false if Debezium cannot read the
+// text.
 func readDefault(typeName, text string) (string, bool) {
 	switch typeName {
 	case "numeric":
@@ -177,7 +178,7 @@ func readDefault(typeName, text string) (string, bool) {
 	return text, true
 }
 
-// clockDefault writes a date or timestamp.
+// clockDefault is readDefault for a date or timestamp.
 func clockDefault(typeName, text string) (string, bool) {
 	m := clockText.FindStringSubmatch(text)
 	if m == nil || m[1] == "" && m[2] == "" {

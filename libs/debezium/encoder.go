@@ -13,32 +13,32 @@ import (
 
 // Encoder turns the events of one version of one relation into Kafka records.
 //
-// It is compiled once: names, schemas, the constant parts of the envelope and one function a column
-// are precomputed, so that a row costs no allocation and no lookup. A new version of the relation
-// needs a new Encoder. An Encoder is used by one goroutine at a time, since it keeps scratch space
-// and the last source block.
+// It is compiled once: names, schemas, the constant parts of the envelope and one function for each
+// column are computed in advance, so that a row takes no allocation and no lookup. A new version of
+// the relation needs a new Encoder. An Encoder is used by one goroutine at a time, since it keeps
+// scratch space and the last source block.
 type Encoder struct {
 	rel   *pgmodel.Relation
 	cfg   *Config
 	topic string
 
 	row    rowPlan // columns of before and after
-	before rowPlan // differs from row where KnownBefore asks for it
-	key    rowPlan // empty: the table has no key
+	before rowPlan // differs from row only with KnownBefore
+	key    rowPlan // empty if the table has no key
 	// identity is made when AppendIdentity first needs it.
 	identity *rowPlan
 
 	schemas tableSchemas
 
-	// keyOpen and keyClose stand around the key's payload, valueOpen and valueClose around the value's: the schema and
-	// {"payload":…} with schemas, nothing without.
+	// keyOpen and keyClose surround the key's payload, valueOpen and valueClose the value's: with
+	// schemas they are {"schema":…,"payload": and }, without they are empty.
 	keyOpen, keyClose     []byte
 	valueOpen, valueClose []byte
 
 	source  sourceBlock
 	context []kgo.RecordHeader
-	generic *generic // nil where the bytes can be written directly: JSON converters and no transforms
-	shapes  *shapes  // nil where generic has to make all records
+	generic *generic // nil if the bytes can be written directly: JSON converters and no transforms
+	shapes  *shapes  // nil if generic has to make all records
 
 	scratch []byte
 }
@@ -52,19 +52,19 @@ func NewEncoder(rel *pgmodel.Relation, cfg *Config) (*Encoder, error) {
 	return e, nil
 }
 
-// Topic returns the topic that the relation's events go to (before transforms).
+// Topic returns the topic of the relation's events, before transforms.
 func (e *Encoder) Topic() string { return e.topic }
 
-// Relation returns what the Encoder was compiled for.
+// Relation returns the relation for which the Encoder was compiled.
 func (e *Encoder) Relation() *pgmodel.Relation { return e.rel }
 
 // HasKey reports whether the relation's records have keys.
 func (e *Encoder) HasKey() bool { return e.schemas.key != nil }
 
-// Append appends the records of one event: none if it is skipped by configuration, one, or with a
-// tombstone two; an update that changes the key becomes a delete, its tombstone and a create. It
-// returns how many change events (without tombstones) that were, by which the order counters of a
-// transaction advance. On an error nothing is appended.
+// Append appends the records of one event: none if the configuration skips it, one, or two with a
+// tombstone. An update that changes the key becomes a delete, its tombstone and a create. Append
+// returns how many change events that were, not counting tombstones; the order counters of a
+// transaction advance by that. On an error nothing is appended.
 func (e *Encoder) Append(b *Batch, ev *Event) (int, error) {
 	before := b.Mark()
 	n, err := e.appendEvent(b, ev)
@@ -78,7 +78,7 @@ func (e *Encoder) Append(b *Batch, ev *Event) (int, error) {
 
 func (e *Encoder) appendEvent(b *Batch, ev *Event) (int, error) {
 	if len(e.rel.Columns) == 0 && ev.Op != Truncate {
-		return 0, nil // as Debezium does: a row without columns says nothing
+		return 0, nil // like Debezium: a row without columns has nothing to tell
 	}
 	switch ev.Op {
 	case Update:
@@ -116,7 +116,7 @@ func (e *Encoder) appendEvent(b *Batch, ev *Event) (int, error) {
 }
 
 // appendRekeyed splits an update that changes the key: consumers that partition or compact by key
-// must see the old one end.
+// must see the end of the old one.
 func (e *Encoder) appendRekeyed(b *Batch, ev *Event) (int, error) {
 	n := 0
 	if !e.cfg.Skipped.Has(Delete) {
@@ -159,7 +159,7 @@ func (e *Encoder) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) 
 	return nil
 }
 
-// appendChange appends one record. offset is how many change events of ev have gone before it.
+// appendChange appends one record. offset is how many change events of ev precede it.
 func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after pgmodel.Tuple, headers []kgo.RecordHeader,
 	offset int64) error {
 	if e.generic != nil {
@@ -256,7 +256,7 @@ func (e *Encoder) appendPayload(dst []byte, ev *Event, op Op, before, after pgmo
 func appendClock(dst []byte, nanos int64) []byte {
 	var text [20]byte
 	ns := strconv.AppendInt(text[:0], nanos, 10)
-	if nanos < 1e9 { // a clock that is not set
+	if nanos < 1e9 { // the clock is not set
 		dst = strconv.AppendInt(append(dst, `,"ts_ms":`...), nanos/1e6, 10)
 		dst = strconv.AppendInt(append(dst, `,"ts_us":`...), nanos/1e3, 10)
 		return append(append(dst, `,"ts_ns":`...), ns...)
@@ -266,8 +266,8 @@ func appendClock(dst []byte, nanos int64) []byte {
 	return append(append(dst, `,"ts_ns":`...), ns...)
 }
 
-// keyChanged reports whether an update gives its row another key. Without an old tuple PostgreSQL
-// says that it does not.
+// keyChanged reports whether an update changes the key of its row. If PostgreSQL sends no old
+// tuple, it does not.
 func (e *Encoder) keyChanged(ev *Event) (bool, error) {
 	if ev.Before == nil || !e.HasKey() {
 		return false, nil
@@ -282,7 +282,7 @@ func (e *Encoder) keyChanged(ev *Event) (bool, error) {
 	return !bytes.Equal(buf[:n], buf[n:]), err
 }
 
-// unchanged reports whether the columns that are sent are equal before and after.
+// unchanged reports whether all columns that go into events are equal before and after.
 func (e *Encoder) unchanged(ev *Event) bool {
 	if ev.Before == nil {
 		return false

@@ -33,21 +33,21 @@ const (
 	nowNanos
 )
 
-// change is an event with what differs between the records that it becomes.
+// change is an event, with the properties in which the records made from it differ.
 type change struct {
 	event *Event
 	op    Op
-	// old and row are the row before and after, as far as the change event has them.
+	// old and row are the row before and after the change, as far as this change event has them.
 	old, row pgmodel.Tuple
-	// offset is how many change events of the Event have gone before this one.
+	// offset is how many change events of the Event precede this one.
 	offset int64
-	// known leaves out of before what PostgreSQL did not send.
+	// known leaves columns that PostgreSQL did not send out of before.
 	known bool
 	cfg   *Config
 }
 
-// shape is all of an event that decides what its records look like, as long as no transform looks
-// into its values.
+// shape holds everything about an event that decides the form of its records, as long as no
+// transform looks at values.
 type shape struct {
 	op                         Op
 	before, after, transaction bool
@@ -57,7 +57,7 @@ func (c *change) shape() shape {
 	return shape{c.op, c.old != nil, c.row != nil, c.event.Transaction != nil}
 }
 
-// fieldKind is what a field of the envelope has for an event.
+// fieldKind is the kind of value that a field of the envelope has for an event.
 type fieldKind byte
 
 const (
@@ -66,7 +66,8 @@ const (
 	textField
 )
 
-// field returns what a field of the envelope, or one of its blocks, has for an event; text is appended to dst.
+// field returns the value of a field of the envelope, or of one of its blocks, for an event; text
+// is appended to dst.
 func (u unknown) field(c *change, dst []byte) (number int64, text []byte, kind fieldKind) {
 	src := &c.event.Source
 	switch u {
@@ -114,7 +115,8 @@ func (u unknown) field(c *change, dst []byte) (number int64, text []byte, kind f
 	return 0, dst, nullField
 }
 
-// appendSequence appends source.sequence: the commit before the transaction, and the change.
+// appendSequence appends source.sequence: the LSNs of the commit before the transaction, and of the
+// change.
 func appendSequence(dst []byte, src *Source) []byte {
 	position := func(lsn uint64) {
 		if lsn == 0 {

@@ -36,7 +36,7 @@ type Source struct {
 	Snapshot SnapshotMark
 	// CommitTime is the transaction's commit time in microseconds since the Unix epoch.
 	CommitTime int64
-	// TxID is the transaction id; 0 and HasTx false where there is none (incremental snapshots).
+	// TxID is the transaction id; if there is none (incremental snapshots) it is 0 and HasTx is false.
 	TxID  uint64
 	HasTx bool
 	// LSN is the position of the change, LastCommit the LSN of the commit before this transaction; 0 if unknown. Both
@@ -57,7 +57,7 @@ type Transaction struct {
 	CollectionOrder int64
 }
 
-// Event is one change of one row. Before is nil where PostgreSQL did not send an old tuple.
+// Event is one change of one row. Before is nil if PostgreSQL did not send an old tuple.
 type Event struct {
 	Op          Op
 	Before      pgmodel.Tuple
@@ -66,12 +66,12 @@ type Event struct {
 	Transaction *Transaction
 	// Now is the connector's clock in nanoseconds since the Unix epoch: the envelope's ts_ms, ts_us and ts_ns.
 	Now int64
-	// Headers go with every record of the event (a trace context, say). The records keep the slice: it must not change
-	// until the Batch they are in is reset.
+	// Headers are added to every record of the event, such as a trace context. The records keep the
+	// slice: it must not change until their Batch is reset.
 	Headers []kgo.RecordHeader
 }
 
-// origin is how the row of After was read. Before is always of the stream.
+// origin returns how the row After was read. Before always comes from the stream.
 func (e *Event) origin() origin {
 	if e.Op == Read {
 		return fromQuery

@@ -9,7 +9,7 @@ import (
 // EventColumn is a column whose values go into records.
 type EventColumn struct {
 	Column *pgmodel.Column
-	// KeyPosition is the column's place in the key, counted from 1; 0 outside of it.
+	// KeyPosition is the column's place in the key, counted from 1; 0 if it is not part of the key.
 	KeyPosition int
 }
 

@@ -12,14 +12,15 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// format is an encoding that records' keys or values are written in: JSON, or Avro's binary one.
-// Codecs are written once, in terms of it. Every method appends to dst and returns it.
+// format is an encoding of records' keys or values: JSON, or Avro's binary one. Codecs are written
+// once, in terms of it. Methods with a dst append to it and return it.
 type format interface {
 	// constant appends a value in full, null included, as the converter of the format writes it.
 	constant(dst []byte, s *record.Schema, value any) ([]byte, error)
-	// lead appends what stands before a value of the schema that is not null.
+	// lead appends what precedes a value of the schema that is not null.
 	lead(dst []byte, s *record.Schema) []byte
-	// member appends what stands before the field of a struct at a place, end what stands after the last one.
+	// member appends what precedes the field of a struct with this index, end what follows the last
+	// one.
 	member(dst []byte, s *record.Schema, field int) []byte
 	end(dst []byte) []byte
 
@@ -29,21 +30,22 @@ type format interface {
 	float64(dst []byte, v float64) []byte
 	// text appends a string of any characters; bytes that are not UTF-8 become U+FFFD.
 	text(dst, s []byte) []byte
-	// open and shut stand around a string that is appended between them, of ASCII characters that
-	// JSON does not escape. from is how long dst was before open.
+	// open and shut surround a string of ASCII characters that JSON does not escape, which is appended
+	// between the two calls. from is the length of dst before open.
 	open(dst []byte) []byte
 	shut(dst []byte, from int) []byte
 	bytes(dst, b []byte) []byte
-	// hex appends bytes that are given as pairs of hexadecimal digits.
+	// hex appends bytes, given as pairs of hexadecimal digits.
 	hex(dst, digits []byte) ([]byte, error)
 	decimal(dst []byte, d record.Decimal) []byte
-	// unscaled appends a decimal by its unscaled value; false where the format needs more than that.
+	// unscaled appends a decimal by its unscaled value; it returns false if the format needs more than
+	// that.
 	unscaled(dst []byte, v int64) ([]byte, bool)
-	// content returns what is in an encoded string, or in encoded bytes.
+	// content returns the content of an encoded string, or of encoded bytes.
 	content(s *record.Schema, encoded []byte) ([]byte, error)
 }
 
-// jsonFormat is what a JSON converter writes, without its schema.
+// jsonFormat is the JSON that a JSON converter writes, without the schema.
 type jsonFormat struct{ json *record.JSON }
 
 func (f jsonFormat) constant(dst []byte, s *record.Schema, value any) ([]byte, error) {
@@ -107,7 +109,8 @@ func (f avroFormat) constant(dst []byte, s *record.Schema, value any) ([]byte, e
 	return f.avro.AppendValue(dst, s, value)
 }
 
-// lead is the branch of the union that an optional value is: before null if it has a default, after it otherwise.
+// lead appends the branch of an optional value's union: the value comes before null if it has a
+// default, after it otherwise.
 func (avroFormat) lead(dst []byte, s *record.Schema) []byte {
 	switch {
 	case !s.Optional:
@@ -151,7 +154,7 @@ func (f avroFormat) text(dst, s []byte) []byte {
 	return f.shut(dst, from)
 }
 
-// open leaves room for a length of one byte.
+// open leaves one byte of room for the length.
 func (avroFormat) open(dst []byte) []byte { return append(dst, 0) }
 
 func (avroFormat) shut(dst []byte, from int) []byte {
@@ -187,12 +190,12 @@ func (avroFormat) unscaled(dst []byte, v int64) ([]byte, bool) {
 func (avroFormat) content(_ *record.Schema, encoded []byte) ([]byte, error) {
 	n, size := binary.Varint(encoded)
 	if size <= 0 || int64(len(encoded)-size) != n {
-		return nil, fmt.Errorf("%d bytes of Avro are no string", len(encoded))
+		return nil, fmt.Errorf("%d bytes of Avro are not a string", len(encoded))
 	}
 	return encoded[size:], nil
 }
 
-// shortest is v in big-endian two's complement of the least length, in b.
+// shortest returns v in big-endian two's complement of the least length, in the memory of b.
 func shortest(b *[8]byte, v int64) []byte {
 	n := 8
 	for n > 0 {
@@ -206,7 +209,7 @@ func shortest(b *[8]byte, v int64) []byte {
 	return b[n:]
 }
 
-// appendHexAsBase64 turns pairs of hexadecimal digits into base64, three bytes at a time, so that
+// appendHexAsBase64 appends pairs of hexadecimal digits as base64, three bytes at a time, so that
 // no copy of the value is needed.
 func appendHexAsBase64(dst, digits []byte, encoding *base64.Encoding) ([]byte, error) {
 	var raw [48]byte

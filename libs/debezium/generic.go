@@ -9,10 +9,10 @@ import (
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
-// generic makes the records one by one that neither the direct path nor shapes can write: those of
-// transforms that look into values, and of converters that write text. It fills in the same
-// templates as shapes, with what the JSON of a column says, so that there is one description of the
-// envelope and one of every type; it allocates.
+// generic makes, one by one, the records that neither the direct path nor shapes can write: those
+// of transforms that look at values, and of converters that write text. It fills the same templates
+// as shapes, with values read from the columns' JSON, so that the envelope and every type are
+// described only once. It allocates.
 type generic struct {
 	e         *Encoder
 	w         Writer
@@ -24,7 +24,8 @@ func newGeneric(e *Encoder, chain *transform.Chain) *generic {
 	return &generic{e: e, w: Writer{e.cfg.Key, e.cfg.Value, chain}, templates: map[shape]*template{}}
 }
 
-// append appends the record of a change; with op Delete its tombstone too, the two transformed one after the other.
+// append appends the record of a change; with op Delete also its tombstone; the two are transformed
+// one after the other.
 func (g *generic) append(b *Batch, c change, headers []kgo.RecordHeader) error {
 	r, err := g.record(&c)
 	if err != nil {

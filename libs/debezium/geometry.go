@@ -19,14 +19,14 @@ func (k *compiler) point() codec {
 	return codec{schema: s, fallback: structOf(s, float64(0), float64(0), pointWKB(0, 0), nil), encode: encodePoint}
 }
 
-// pointWKB is a point in well-known binary (OGC 06-103r4), little-endian.
+// pointWKB returns a point in little-endian well-known binary (OGC 06-103r4).
 func pointWKB(x, y float64) []byte {
 	b := append(make([]byte, 0, 21), 1, 1, 0, 0, 0)
 	b = binary.LittleEndian.AppendUint64(b, floatBits(x))
 	return binary.LittleEndian.AppendUint64(b, floatBits(y))
 }
 
-// floatBits is math.Float64bits with the only NaN that Java has.
+// floatBits is math.Float64bits with Java's only NaN.
 func floatBits(f float64) uint64 {
 	if math.IsNaN(f) {
 		return 0x7FF8000000000000
@@ -39,7 +39,7 @@ func encodePoint(dst, text []byte) ([]byte, error) {
 	fx, errX := strconv.ParseFloat(string(x), 64)
 	fy, errY := strconv.ParseFloat(string(y), 64)
 	if !ok || errX != nil || errY != nil {
-		return dst, fmt.Errorf("%q is no point", text)
+		return dst, fmt.Errorf("%q is not a point", text)
 	}
 	dst = record.AppendFloat64(append(dst, `{"x":`...), fx)
 	dst = record.AppendFloat64(append(dst, `,"y":`...), fy)
@@ -47,7 +47,7 @@ func encodePoint(dst, text []byte) ([]byte, error) {
 	return append(dst, `,"srid":null}`...), nil
 }
 
-// javaCoordinates writes the numbers in a geometric value as Java prints doubles.
+// javaCoordinates rewrites the numbers in a geometric value as Java prints doubles.
 func javaCoordinates(text []byte) []byte {
 	var out []byte
 	for len(text) > 0 {
@@ -68,7 +68,8 @@ func javaCoordinates(text []byte) []byte {
 	return out
 }
 
-// emptyCollection is an empty geometry collection in well-known binary, PostGIS's empty geometry.
+// emptyCollection is an empty geometry collection in well-known binary, which is PostGIS's empty
+// geometry.
 var emptyCollection = []byte{1, 7, 0, 0, 0, 0, 0, 0, 0}
 
 // geometry is the codec of PostGIS's geometry and geography, which print as hexadecimal extended well-known binary.
@@ -82,7 +83,7 @@ func (k *compiler) geometry(name string) codec {
 func encodeGeometry(dst, text []byte) ([]byte, error) {
 	wkb := make([]byte, hex.DecodedLen(len(text)))
 	if _, err := hex.Decode(wkb, text); err != nil || len(wkb) < 9 {
-		return dst, fmt.Errorf("%q is no geometry in hexadecimal EWKB", text)
+		return dst, fmt.Errorf("%q is not a geometry in hexadecimal EWKB", text)
 	}
 	dst = record.AppendBase64(append(dst, `{"wkb":`...), wkb)
 	dst = append(dst, `,"srid":`...)
@@ -107,7 +108,7 @@ func (k *compiler) vector(name string) codec {
 	s.Name, s.Version = semanticName, 1
 	return codec{schema: s, fallback: []any{}, encode: func(dst, text []byte) ([]byte, error) {
 		if len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
-			return dst, fmt.Errorf("%q is no vector", text)
+			return dst, fmt.Errorf("%q is not a vector", text)
 		}
 		dst = append(dst, '[')
 		rest := text[1 : len(text)-1]
@@ -138,7 +139,7 @@ func (k *compiler) sparseVector() codec {
 		elements, dimensions, ok := bytes.Cut(text, []byte("}/"))
 		n, err := strconv.ParseInt(string(dimensions), 10, 16)
 		if !ok || err != nil || len(elements) == 0 || elements[0] != '{' {
-			return dst, fmt.Errorf("%q is no sparse vector, or has more than 32767 dimensions", text)
+			return dst, fmt.Errorf("%q is not a sparse vector, or has more than 32767 dimensions", text)
 		}
 		dst = strconv.AppendInt(append(dst, `{"dimensions":`...), n, 10)
 		dst = append(dst, `,"vector":[`...)

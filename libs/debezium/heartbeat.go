@@ -18,7 +18,7 @@ func NewHeartbeatEncoder(cfg *Config) *HeartbeatEncoder {
 	}
 }
 
-// Append appends a heartbeat of the given time in nanoseconds since the Unix epoch, for partition 0.
+// Append appends a heartbeat for partition 0. now is in nanoseconds since the Unix epoch.
 func (e *HeartbeatEncoder) Append(b *Batch, now int64) error {
 	r := newRecord(e.cfg.HeartbeatTopicName(), structOf(e.key, e.cfg.Prefix), structOf(e.value, floorDiv(now, 1e6)))
 	r.Partition = 0

@@ -17,8 +17,8 @@ type pair struct {
 	bucket     uint32
 }
 
-// hstore is the codec of hstore under hstore.handling.mode. The entries stand in the order in which a java.util.HashMap
-// would give them, since Debezium's do.
+// hstore is the codec of hstore under hstore.handling.mode. The entries are in the order in which a
+// java.util.HashMap iterates over them, as in Debezium.
 func (k *compiler) hstore() codec {
 	unavailable := string(k.cfg.Unavailable)
 	if k.cfg.HStore == HStoreMap {
@@ -61,16 +61,16 @@ func parseHStore(text []byte) ([]pair, error) {
 	for rest := text; len(rest) > 0; {
 		if len(pairs) > 0 {
 			if !bytes.HasPrefix(rest, []byte(", ")) {
-				return nil, fmt.Errorf("%q is no hstore: ',' is missing", text)
+				return nil, fmt.Errorf("%q is not an hstore: ',' is missing", text)
 			}
 			rest = rest[2:]
 		}
 		if len(rest) == 0 || rest[0] != '"' {
-			return nil, fmt.Errorf("%q is no hstore: a key is missing", text)
+			return nil, fmt.Errorf("%q is not an hstore: a key is missing", text)
 		}
 		key, n, ok := unquote(rest)
 		if rest = rest[n:]; !ok || !bytes.HasPrefix(rest, []byte("=>")) {
-			return nil, fmt.Errorf("%q is no hstore: '=>' is missing", text)
+			return nil, fmt.Errorf("%q is not an hstore: '=>' is missing", text)
 		}
 		rest = rest[2:]
 		p := pair{key: key}
@@ -80,11 +80,11 @@ func parseHStore(text []byte) ([]pair, error) {
 			rest = rest[4:]
 		case len(rest) > 0 && rest[0] == '"':
 			if p.value, n, ok = unquote(rest); !ok {
-				return nil, fmt.Errorf("%q is no hstore: a value does not end", text)
+				return nil, fmt.Errorf("%q is not an hstore: a value does not end", text)
 			}
 			rest = rest[n:]
 		default:
-			return nil, fmt.Errorf("%q is no hstore: a value is missing", text)
+			return nil, fmt.Errorf("%q is not an hstore: a value is missing", text)
 		}
 		pairs = append(pairs, p)
 	}
@@ -92,8 +92,8 @@ func parseHStore(text []byte) ([]pair, error) {
 	return pairs, nil
 }
 
-// hashOrder sorts entries as java.util.HashMap iterates over them: by bucket of a table that doubles from 16 when it is
-// three quarters full, within a bucket as they came.
+// hashOrder sorts entries as java.util.HashMap iterates over them: by bucket, in a table of 16 that
+// doubles when it is three quarters full, and within a bucket in the order of insertion.
 func hashOrder(pairs []pair) {
 	buckets := uint32(16)
 	for uint32(len(pairs)) > buckets/4*3 {
@@ -106,7 +106,7 @@ func hashOrder(pairs []pair) {
 	slices.SortStableFunc(pairs, func(a, b pair) int { return int(a.bucket) - int(b.bucket) })
 }
 
-// javaHash is String.hashCode of UTF-8 text.
+// javaHash returns Java's String.hashCode of UTF-8 text.
 func javaHash(s []byte) (h uint32) {
 	for len(s) > 0 {
 		r, n := utf8.DecodeRune(s)

@@ -5,10 +5,10 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// AppendIdentity appends, as JSON, what tells a row of the table from its other rows; old supplies
+// AppendIdentity appends the columns that identify a row of the table, as JSON; old supplies
 // TOASTed values that t does not carry, and may be nil. That is not the key of the row's records,
-// which message.key.columns may have made common to many rows, and which does not tell rows apart
-// where it has NULLs. Only rows of one relation version's columns can be compared.
+// which many rows may share because of message.key.columns or NULLs. Identities can be compared
+// only if they come from relation versions with the same columns.
 func (e *Encoder) AppendIdentity(dst []byte, t, old pgmodel.Tuple) ([]byte, error) {
 	if e.identity == nil {
 		plan, _, err := e.plan(e.rel.IdentityColumns(), "", &record.JSON{KeepNull: true}, false)

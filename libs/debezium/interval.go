@@ -9,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// daysPerMonth is the average that Debezium reckons with.
+// daysPerMonth is the average with which Debezium computes.
 const daysPerMonth = 365.25 / 12.0
 
 // interval is the codec of interval.
@@ -35,7 +35,7 @@ func (k *compiler) interval() codec {
 		}}
 }
 
-// span is an interval in the fields of the JDBC driver's PGInterval. All parts carry their own sign.
+// span is an interval in the fields of the JDBC driver's PGInterval. Each part has its own sign.
 type span struct {
 	years, months, days, hours, minutes int64
 	seconds                             float64
@@ -51,7 +51,7 @@ func parseInterval(text []byte) (v span, err error) {
 		if bytes.IndexByte(word, ':') >= 0 {
 			if err := v.clock(word); err != nil || len(rest) > 0 {
 				return v,
-					fmt.Errorf("%q is no interval in PostgreSQL's style; set intervalstyle = postgres for the connector's role", text)
+					fmt.Errorf("%q is not an interval in PostgreSQL's style; set intervalstyle = postgres for the connector's role", text)
 			}
 			return v, nil
 		}
@@ -69,7 +69,7 @@ func parseInterval(text []byte) (v span, err error) {
 		}
 		if nerr != nil {
 			return v,
-				fmt.Errorf("%q is no interval in PostgreSQL's style; set intervalstyle = postgres for the connector's role", text)
+				fmt.Errorf("%q is not an interval in PostgreSQL's style; set intervalstyle = postgres for the connector's role", text)
 		}
 	}
 	return v, nil
@@ -104,8 +104,8 @@ func (v *span) clock(word []byte) error {
 	return nil
 }
 
-// micros is the interval's length, reckoned in floating point as Debezium does. The conversions keep the compiler from
-// fusing the operations, which would round otherwise.
+// micros returns the interval's length, computed in floating point as Debezium does. The
+// conversions keep the compiler from fusing operations, which would change the rounding.
 func (v span) micros() int64 {
 	days := float64(float64(v.years*12+v.months)*daysPerMonth) + float64(v.days)
 	hours := float64(days*24) + float64(v.hours)
@@ -132,8 +132,8 @@ func (v span) appendISO(dst []byte) []byte {
 	return append(appendSeconds(dst, v.seconds), 'S')
 }
 
-// appendSeconds writes the digits that Java prints for the number, in plain notation, with no more than nine of the
-// fraction, cut off, and without trailing zeros.
+// appendSeconds writes the digits that Java prints for the number, in plain notation, with the
+// fraction cut to nine digits and without trailing zeros.
 func appendSeconds(dst []byte, seconds float64) []byte {
 	if seconds == 0 {
 		return append(dst, '0')

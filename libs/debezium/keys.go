@@ -11,9 +11,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// Keys declare the keys of the configuration that shape events, each with the field of c that it fills. Names, types,
-// defaults, groups and importance are Debezium's; unchanged.columns.list, before.known.only and
-// unknown.datatypes.as.text are ours. ReadConverters reads the rest of c.
+// Keys declares the configuration keys that shape events, each with the field of c that it fills.
+// Names, types, defaults, groups and importance are Debezium's; unchanged.columns.list,
+// before.known.only and unknown.datatypes.as.text are ours. ReadConverters reads the rest of c.
 func (c *Config) Keys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "database.dbname", Type: catalogue.String, Required: true, Importance: catalogue.High, Group: "CONNECTION",
@@ -21,7 +21,7 @@ func (c *Config) Keys() []catalogue.Key {
 			Into: catalogue.Text(&c.Database),
 			Doc:  "Database to capture; a connector captures one.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.PositionLost,
-				Doc: "The slot belongs to the database it was made in, so the task stops. Set slot.name to a slot of its own, see that publication.name exists or may be made there, and reset the connector's offsets to read the tables of the new database."}}},
+				Doc: "The slot belongs to the database in which it was created, so the task stops. Set slot.name to a slot of its own, make sure that publication.name exists or can be created there, and reset the connector's offsets to read the tables of the new database."}}},
 		{Name: "skip.messages.without.change", Type: catalogue.Boolean, Default: catalogue.Default("false"),
 			Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED", Width: catalogue.Short,
 			DisplayName:  "Enable skipping messages without change",
@@ -35,9 +35,9 @@ func (c *Config) Keys() []catalogue.Key {
 			Doc:         "Logical name of the server: the first part of every topic's name and of schema names. Letters, digits, hyphen, dot and underscore.",
 			Consequences: []catalogue.Consequence{
 				{Effect: catalogue.NewTopics,
-					Doc: "All topics get other names, and the schemas in the records too: sinks must read the new topics. The old topics stay."},
+					Doc: "All topics get new names, and so do the schemas in the records: sinks must read the new topics. The old topics stay."},
 				{Effect: catalogue.NewOffsets,
-					Doc: "The position is kept by topic.prefix, so the connector begins without one: it reads all tables again into the new topics, with snapshot.mode=no_data it goes on where the slot is. The old position stays among the offsets: going back to the old name finds it behind the slot, and the task stops until the offsets are reset."},
+					Doc: "Positions are stored by topic.prefix, so the connector begins without one: it reads all tables again into the new topics, or with snapshot.mode=no_data continues where the slot is. The old position stays among the offsets: back under the old name it is behind the slot, and the task stops until the offsets are reset."},
 			}},
 		{Name: "tombstones.on.delete", Type: catalogue.Boolean, Default: catalogue.Default("true"),
 			Importance: catalogue.Medium, Group: "CONNECTOR", Width: catalogue.Short,
@@ -57,19 +57,19 @@ func (c *Config) Keys() []catalogue.Key {
 			Into: catalogue.Choice(&c.SchemaNameAdjustment, record.AdjustNone, record.AdjustAvro, record.AdjustAvroUnicode),
 			Doc:  "How schema names are made valid for a format.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.RowsChange,
-				Doc: "Names of schemas and fields are others from now on: paths in ADX mappings and columns must follow. Records written before stay as they are."}}},
+				Doc: "Names of schemas and fields change from now on: paths in ADX mappings and columns must follow. Records written before stay as they are."}}},
 		{Name: "field.name.adjustment.mode", Type: catalogue.String, Default: catalogue.Default("none"), Importance: catalogue.Low,
 			Group: "CONNECTOR", Width: catalogue.Middle, DisplayName: "Field Name Adjustment",
 			Into: catalogue.Choice(&c.FieldNameAdjustment, record.AdjustNone, record.AdjustAvro, record.AdjustAvroUnicode),
 			Doc:  "How field names are made valid for a format.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.RowsChange,
-				Doc: "Names of schemas and fields are others from now on: paths in ADX mappings and columns must follow. Records written before stay as they are."}}},
+				Doc: "Names of schemas and fields change from now on: paths in ADX mappings and columns must follow. Records written before stay as they are."}}},
 		{Name: "event.converting.failure.handling.mode", Type: catalogue.String, Default: catalogue.Default("warn"),
 			Importance: catalogue.Medium, Group: "CONNECTOR", Width: catalogue.Middle,
 			DisplayName: "Event converting failure handling mode",
 			Into: catalogue.OneOf(&c.FailOnConversion, catalogue.Word[bool]{Text: "fail", Means: true},
 				catalogue.Word[bool]{Text: "warn"}, catalogue.Word[bool]{Text: "skip"}),
-			Doc:          "What happens when a value cannot be converted: warn and skip send null in its place, fail stops the task.",
+			Doc:          "What happens if a value cannot be converted: warn and skip send null instead, fail stops the task.",
 			Consequences: rowsChange()},
 		{Name: "decimal.handling.mode", Type: catalogue.String, Default: catalogue.Default("precise"),
 			Importance: catalogue.Medium, Group: "CONNECTOR",
@@ -109,7 +109,7 @@ func (c *Config) Keys() []catalogue.Key {
 			Default: catalogue.Default("__debezium_unavailable_value"), Importance: catalogue.Medium, Group: "CONNECTOR",
 			Width: catalogue.Middle, DisplayName: "Unavailable value placeholder",
 			Into:         catalogue.Read(&c.Unavailable, parsePlaceholder),
-			Doc:          "Value that stands for an unchanged TOASTed value; hex:… gives its bytes.",
+			Doc:          "Value that replaces an unchanged TOASTed value; hex:… gives its bytes.",
 			Consequences: valuesChange()},
 		{Name: "skipped.operations", Type: catalogue.List, Default: catalogue.Default("t"), Check: operations,
 			Importance: catalogue.Low, Group: "CONNECTOR", Width: catalogue.Short, DisplayName: "Skipped Operations",
@@ -120,7 +120,7 @@ func (c *Config) Keys() []catalogue.Key {
 			Importance: catalogue.Medium, Group: "CONNECTOR", Width: catalogue.Short,
 			DisplayName:  "List Unchanged TOASTed Columns",
 			Into:         catalogue.Flag(&c.ListUnchanged),
-			Doc:          "Whether events name the columns whose TOASTed values PostgreSQL did not send, in a last field unchanged of the envelope, and hold null instead of a placeholder there.",
+			Doc:          "Whether events name the columns whose TOASTed values PostgreSQL did not send, in a last field unchanged of the envelope, and have null instead of a placeholder for them.",
 			Consequences: rowsChange()},
 		{Name: "before.known.only", Type: catalogue.Boolean, Default: catalogue.Default("false"),
 			Importance: catalogue.Medium, Group: "CONNECTOR", Width: catalogue.Short,
@@ -136,9 +136,9 @@ func (c *Config) Keys() []catalogue.Key {
 		{Name: "topic.delimiter", Type: catalogue.String, Default: catalogue.Default("."), Importance: catalogue.Low,
 			Group: "CONNECTOR", Width: catalogue.Short, DisplayName: "Topic delimiter",
 			Into: catalogue.Text(&c.Delimiter),
-			Doc:  "What stands between the parts of a topic's name.",
+			Doc:  "Separator between the parts of a topic's name.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.NewTopics,
-				Doc: "All topics get other names: sinks must read the new topics. The old topics stay."}}},
+				Doc: "All topics get new names: sinks must read the new topics. The old topics stay."}}},
 		{Name: "topic.transaction", SeenIn: catalogue.InTopics, Type: catalogue.String, Default: catalogue.Default("transaction"),
 			Importance: catalogue.Low, Group: "CONNECTOR", Width: catalogue.Middle, DisplayName: "Transaction topic",
 			Into: catalogue.Text(&c.TransactionTopic),
@@ -146,20 +146,20 @@ func (c *Config) Keys() []catalogue.Key {
 		{Name: "money.fraction.digits", Type: catalogue.Int, Default: catalogue.Default("2"), Importance: catalogue.Low,
 			Group: "CONNECTOR", Width: catalogue.Short, DisplayName: "Money fraction digits",
 			Into:         catalogue.Number(&c.MoneyFractionDigits),
-			Doc:          "Digits after the point of money values.",
+			Doc:          "Digits after the decimal point of money values.",
 			Consequences: valuesChange()},
 		{Name: "provide.transaction.metadata", Type: catalogue.Boolean, Default: catalogue.Default("false"),
 			Importance: catalogue.Low, Group: "CONNECTOR_ADVANCED", Width: catalogue.Short,
 			DisplayName:  "Store transaction metadata information in a dedicated topic.",
 			Into:         catalogue.Flag(&c.TransactionMetadata),
-			Doc:          "Whether BEGIN and END of transactions go to a topic and events carry their place in the transaction.",
+			Doc:          "Whether BEGIN and END of transactions go to a topic, and events carry their place in the transaction.",
 			Consequences: rowsChange()},
 		{Name: "message.key.columns", Type: catalogue.String, Check: catalogue.Newly(noGaps, catalogue.NotBlank),
 			Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Columns PK mapping",
 			Into: catalogue.Read(&c.KeyColumns, ParseKeyRules),
-			Doc:  "Columns that make the key instead of the primary key: schema.table:column,column, separated by semicolons; the table is a regular expression.",
+			Doc:  "Columns that form the key instead of the primary key: schema.table:column,column, separated by semicolons; the table is a regular expression.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.KeysChange,
-				Doc: "Records of a row get another key from now on, and so may go to another partition: their order across the change is not kept, and compaction keeps the last record under the old key."}}},
+				Doc: "Records of a row get another key from now on, and so may go to another partition: their order across this change is not kept, and compaction keeps the last record under the old key."}}},
 		{Name: "column.mask.hash.*", Pattern: "column.mask.hash.([^.]+).with.salt.(.+)", Type: catalogue.String,
 			Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide,
 			DisplayName:  "Mask Columns Using Hash and Salt",
@@ -185,7 +185,7 @@ func (c *Config) Keys() []catalogue.Key {
 		{Name: "datatype.propagate.source.type", Type: catalogue.List, Importance: catalogue.Medium,
 			Group: "CONNECTOR_ADVANCED", DisplayName: "Propagate Source Types by Data Type",
 			Into:         catalogue.Read(&c.Columns.PropagateTypes, javaregex.ParseList),
-			Doc:          "Types (regular expressions of schema.table.type or type) whose source type is added to the schema as parameters.",
+			Doc:          "Types (regular expressions of schema.table.type or type) whose columns get their source type added to the schema as parameters.",
 			Consequences: rowsChange()},
 		{Name: "include.unknown.datatypes", Type: catalogue.Boolean, Default: catalogue.Default("false"),
 			Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Short,
@@ -196,7 +196,7 @@ func (c *Config) Keys() []catalogue.Key {
 		{Name: "extended.headers.enabled", Type: catalogue.Boolean, Default: catalogue.Default("true"),
 			Importance: catalogue.Low, Group: "ADVANCED", Width: catalogue.Short, DisplayName: "Enable/Disable extended headers",
 			Into: catalogue.Flag(&c.ExtendedHeaders),
-			Doc:  "Whether the records of tables carry the headers __debezium.context.connectorLogicalName, taskId, connectorName and runId, which is new with each start of the task."},
+			Doc:  "Whether the records of tables carry the headers __debezium.context.connectorLogicalName, taskId, connectorName and runId, which changes with each start of the task."},
 		{Name: "heartbeat.topics.prefix", SeenIn: catalogue.InTopics, Type: catalogue.String, Aliases: []string{"topic.heartbeat.prefix"},
 			Default: catalogue.Default("__debezium-heartbeat"), Importance: catalogue.Low, Group: "ADVANCED_HEARTBEAT",
 			Width: catalogue.Middle, DisplayName: "A prefix used for naming of heartbeat topics",
@@ -219,16 +219,17 @@ func (c *Config) Keys() []catalogue.Key {
 	}
 }
 
-// rowsChange is what keys lead to that decide which records there are and which fields they have.
+// rowsChange is the consequence of changing keys that decide which records are written and which
+// fields they have.
 func rowsChange() []catalogue.Consequence {
 	return []catalogue.Consequence{{Effect: catalogue.RowsChange,
-		Doc: "Other records are written from now on, or records with other fields: sinks, ADX mappings and columns must take both. Records written before stay as they are."}}
+		Doc: "From now on other records are written, or records with other fields: sinks, ADX mappings and columns must accept both. Records written before stay as they are."}}
 }
 
-// valuesChange is what keys lead to that decide the form of values.
+// valuesChange is the consequence of changing keys that decide the form of values.
 func valuesChange() []catalogue.Consequence {
 	return []catalogue.Consequence{{Effect: catalogue.RowsChange,
-		Doc: "Values come in another form from now on, and with another type in the schema: consumers, ADX mappings and column types must take both. Records written before stay as they are."}}
+		Doc: "From now on values have another form, and another type in the schema: consumers, ADX mappings and column types must accept both. Records written before stay as they are."}}
 }
 
 var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
@@ -242,7 +243,7 @@ func TopicPrefix(value string) error {
 	return nil
 }
 
-// noGaps refuses rules of message.key.columns that are empty, but for the last.
+// noGaps refuses empty rules of message.key.columns, except at the end.
 func noGaps(rules string) error {
 	for rule := range strings.SplitSeq(strings.TrimRight(rules, ";"), ";") {
 		if strings.TrimSpace(rule) == "" && strings.Trim(rules, ";") != "" {
@@ -252,7 +253,7 @@ func noGaps(rules string) error {
 	return nil
 }
 
-// operations refuses what skipped.operations cannot name, in Debezium's words.
+// operations checks skipped.operations; its errors are in Debezium's words.
 func operations(list string) error {
 	names := catalogue.Items(strings.TrimRight(list, ","))
 	known := []string{"c", "u", "d", "t", "r", "m", "none"}

@@ -20,7 +20,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// apply changes the codec as a column mapping asks; m may be nil. streamed is Relation.Streamed.
+// apply changes the codec as a column mapping demands; m may be nil. streamed is Relation.Streamed.
 func (c *codec) apply(m *ColumnMapping, col *pgmodel.Column, streamed bool, out format) error {
 	defer func() {
 		if c.queried == nil {
@@ -65,11 +65,12 @@ func withParams(s *record.Schema, params ...record.Param) *record.Schema {
 	return &c
 }
 
-// rewriter replaces the text of a value that becomes a JSON string. It returns text itself, or
-// space it owns until the next call.
+// rewriter replaces the text of a value that becomes a JSON string. It returns text itself, or a
+// slice that is valid until the next call.
 type rewriter func(text []byte) []byte
 
-// rewrite puts a rewriter behind the codec where values are strings, and applies it to what stands for missing ones.
+// rewrite applies a rewriter to the values of a codec if they are strings, and to the values that
+// replace missing ones.
 func (c *codec) rewrite(f rewriter, out format) {
 	if c.schema.Type != record.String || c.encode == nil && c.queried == nil {
 		return
@@ -102,8 +103,8 @@ func (c *codec) rewrite(f rewriter, out format) {
 	}
 }
 
-// cutBytes cuts values that are plain bytes, but not the placeholder. Decimals and bits are Bytes
-// too, but no byte buffers in Debezium.
+// cutBytes cuts values that are plain bytes, but not the placeholder. Decimals and bits have the
+// type Bytes too, but are not byte buffers in Debezium and are not cut.
 func (c *codec) cutBytes(n int, out format) {
 	if c.schema.Type != record.Bytes || c.schema.Name != "" {
 		return
@@ -124,14 +125,15 @@ func (c *codec) cutBytes(n int, out format) {
 	}
 }
 
-// mask makes every value the same text, NULL too.
+// mask replaces every value by the same text, including NULL.
 func (c *codec) mask(text string, out format) {
 	mask := out.text(nil, []byte(text))
 	c.encode = func(dst, _ []byte) ([]byte, error) { return append(dst, mask...), nil }
 	c.queried, c.unchanged, c.masked, c.rewritten = nil, text, &text, true
 }
 
-// truncated cuts text to n UTF-16 units, as Java's String counts characters.
+// truncated returns a rewriter that cuts text to n UTF-16 units, which Java's String counts as
+// characters.
 func truncated(n int) rewriter {
 	return func(text []byte) []byte {
 		if len(text) <= n {
@@ -171,8 +173,9 @@ func newHasher(m *HashMapping) (*hasher, error) {
 	return &hasher{digest: newDigest(), salt: []byte(m.Salt), v2: m.V2}, nil
 }
 
-// replace hashes text, cut to the length of the column if it has one. Version 1 hashes what Java's ObjectOutputStream
-// writes for the string: a stream header, a type code, the length and the text.
+// replace returns a rewriter that hashes text, and cuts the hash to the column's length if it has
+// one. Version 1 hashes what Java's ObjectOutputStream writes for the string: a stream header, a
+// type code, the length and the text.
 func (h *hasher) replace(length int) rewriter {
 	return func(text []byte) []byte {
 		h.digest.Reset()
@@ -197,7 +200,8 @@ func (h *hasher) replace(length int) rewriter {
 	}
 }
 
-// javaUTF is Java's modified UTF-8: NUL in two bytes, characters outside the basic plane as two surrogates of three.
+// javaUTF returns text in Java's modified UTF-8: NUL takes two bytes, and characters outside the
+// basic plane are two surrogates of three bytes each.
 func javaUTF(text []byte) []byte {
 	if bytes.IndexByte(text, 0) < 0 && bytes.IndexFunc(text, func(r rune) bool { return r > 0xFFFF }) < 0 {
 		return text
@@ -221,8 +225,8 @@ func javaUTF(text []byte) []byte {
 	return out
 }
 
-// isCharacter reports whether the JDBC driver calls the column's type a character type. citext is
-// none: Debezium does not mask it.
+// isCharacter reports whether the column's type is a character type to the JDBC driver. citext is
+// not: Debezium does not mask it.
 func isCharacter(col *pgmodel.Column) bool {
 	switch t, _ := col.Type.Base(col.TypeMod); t.Name {
 	case "varchar", "bpchar", "text", "name", "char":
@@ -232,7 +236,7 @@ func isCharacter(col *pgmodel.Column) bool {
 	}
 }
 
-// sourceType are the parameters of column.propagate.source.type. A scale of -1 is none.
+// sourceType returns the parameters of column.propagate.source.type. A scale of -1 means none.
 func sourceType(col *pgmodel.Column, streamed bool, length, scale int) []record.Param {
 	name := sourceTypeName(col, streamed)
 	params := []record.Param{{Name: "__debezium.source.column.type", Value: strings.ToUpper(name)},
@@ -243,7 +247,8 @@ func sourceType(col *pgmodel.Column, streamed bool, length, scale int) []record.
 	return append(params, record.Param{Name: "__debezium.source.column.name", Value: col.Name})
 }
 
-// sourceTypeName is the type's name as the JDBC driver reports it, which streamed tables are not described by.
+// sourceTypeName returns the type's name as the JDBC driver reports it, or for a streamed table,
+// which the driver does not describe, the catalog's name.
 func sourceTypeName(col *pgmodel.Column, streamed bool) string {
 	switch serial, ok := serialNames[col.Type.Name]; {
 	case streamed:
@@ -255,14 +260,15 @@ func sourceTypeName(col *pgmodel.Column, streamed bool) string {
 	return col.Type.Name
 }
 
-// serialNames are the types under which the JDBC driver reports integers that a sequence fills.
+// serialNames maps integer types to those that the JDBC driver reports if a sequence fills the
+// column.
 var serialNames = map[string]string{"int2": "smallserial", "int4": "serial", "int8": "bigserial"}
 
 // unboundedLength is what the JDBC driver reports for a type without a length.
 const unboundedLength = 2147483647
 
-// jdbcSize is COLUMN_SIZE and DECIMAL_DIGITS of the JDBC driver's metadata; scale is -1 if there is
-// none. An array has its element's.
+// jdbcSize returns COLUMN_SIZE and DECIMAL_DIGITS of the JDBC driver's metadata; scale is -1 if
+// there is none. An array has those of its elements.
 func jdbcSize(col *pgmodel.Column, streamed bool) (length, scale int) {
 	t, mod := col.Type.Base(col.TypeMod)
 	array := t.Kind == pgmodel.ArrayType && t.Elem != nil
@@ -320,7 +326,7 @@ func jdbcSize(col *pgmodel.Column, streamed bool) (length, scale int) {
 		return 28 + fraction, precision
 	case "interval":
 		if mod != -1 {
-			return 49, int(mod & 0xFFFF) // 65535 where the fields are restricted and the precision is not
+			return 49, int(mod & 0xFFFF) // 65535 if the fields are restricted and the precision is not
 		}
 		return 49, 6
 	}

@@ -10,12 +10,12 @@ import (
 type MessageEncoder struct {
 	w          Writer
 	cfg        *Config
-	source     *record.StructValue // a template, which names no table
+	source     *record.StructValue // a template that names no table
 	template   template
 	key, value *record.Schema
 }
 
-// LogicalMessage is what pg_logical_emit_message wrote.
+// LogicalMessage is a message that pg_logical_emit_message wrote.
 type LogicalMessage struct {
 	Prefix  string
 	Content []byte
@@ -45,12 +45,12 @@ func NewMessageEncoder(cfg *Config) *MessageEncoder {
 	return e
 }
 
-// block is the schema of a field of the value.
+// block returns the schema of a field of the value.
 func (e *MessageEncoder) block(name string) *record.Schema {
 	return e.value.Fields[e.value.Index(name)].Schema
 }
 
-// WantsMessage reports whether logical messages of this prefix are to be sent.
+// WantsMessage reports whether logical messages with this prefix are sent.
 func (c *Config) WantsMessage(prefix string) bool {
 	if c.Skipped.Has(Message) {
 		return false
@@ -61,7 +61,7 @@ func (c *Config) WantsMessage(prefix string) bool {
 	return !c.MessageExclude.Match(prefix)
 }
 
-// Append appends a logical decoding message, if its prefix is wanted. It reports whether it did.
+// Append appends a logical decoding message if its prefix is wanted, and reports whether it did.
 func (e *MessageEncoder) Append(b *Batch, m *LogicalMessage) (bool, error) {
 	if !e.cfg.WantsMessage(m.Prefix) {
 		return false, nil

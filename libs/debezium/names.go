@@ -5,7 +5,7 @@ import (
 	"unicode/utf16"
 )
 
-// maxTopicName is Kafka's limit of a topic name in characters.
+// maxTopicName is Kafka's limit for a topic name, in characters.
 const maxTopicName = 249
 
 // TableTopic returns the topic of a table's events.
@@ -32,7 +32,8 @@ func (c *Config) HeartbeatTopicName() string {
 	return orDefault(c.HeartbeatPrefix, "__debezium-heartbeat") + c.delimiter() + c.Prefix
 }
 
-// MessageTopicName returns the topic of logical decoding messages, whose dot topic.delimiter does not replace.
+// MessageTopicName returns the topic of logical decoding messages. topic.delimiter does not apply
+// to it.
 func (c *Config) MessageTopicName() string { return c.Prefix + ".message" }
 
 func (c *Config) delimiter() string { return orDefault(c.Delimiter, ".") }
@@ -44,8 +45,8 @@ func orDefault(s, def string) string {
 	return s
 }
 
-// SanitizeTopic makes a topic name of any name as Debezium does: other characters than Kafka allows
-// become "_", each half of a character outside the basic plane by itself.
+// SanitizeTopic makes a topic name from any name as Debezium does: characters that Kafka does not
+// allow become "_", and those outside the basic plane become two.
 func SanitizeTopic(name string) string {
 	out := make([]byte, 0, len(name))
 	for _, u := range utf16.Encode([]rune(name)) {

@@ -6,13 +6,14 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// Notification tells how far a snapshot is, for those who follow the topic of notification.sink.topic.name.
+// Notification reports the progress of a snapshot to readers of the topic
+// notification.sink.topic.name.
 type Notification struct {
-	// ID names the snapshot: the signal's id, or one of the notification's own.
+	// ID identifies the snapshot: it is the signal's id, or one made for the notification.
 	ID string
 	// Aggregate is InitialSnapshot or IncrementalSnapshot, Type what has happened.
 	Aggregate, Type string
-	// Data says more; names that no field of notificationData has are left out.
+	// Data holds details; names that are not in notificationData are left out.
 	Data map[string]string
 	// Time is the connector's clock in milliseconds since the Unix epoch.
 	Time int64
@@ -24,7 +25,7 @@ const (
 	IncrementalSnapshot = "Incremental Snapshot"
 )
 
-// notificationData are the names of a notification's data, in the order of Debezium's hash maps.
+// notificationData lists the names in a notification's data, in the order of Debezium's hash maps.
 var notificationData = []string{"scanned_collection", "current_collection_in_progress", "connector_name",
 	"total_rows_scanned", "maximum_key", "last_processed_key", "data_collections", "status"}
 
@@ -62,7 +63,8 @@ func (e *NotificationEncoder) Append(b *Batch, topic string, n *Notification) er
 	return nil
 }
 
-// HashSetOrder sorts names as a java.util.HashSet has them that was filled in the given order.
+// HashSetOrder sorts names as a java.util.HashSet that was filled in the given order iterates over
+// them.
 func HashSetOrder(names []string) []string {
 	return hashMapOrder(names, func(name string) string { return name })
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// encodeInt writes integers, whose digits are JSON already, after a look at them.
+// encodeInt writes integers. Their digits are JSON already, so they are only checked.
 func encodeInt(out format, bits int) encodeFunc {
-	safe := map[int]int{16: 4, 32: 9, 64: 18}[bits] // that many digits always fit
+	safe := map[int]int{16: 4, 32: 9, 64: 18}[bits] // numbers of so many digits always fit
 	_, json := out.(jsonFormat)
 	return func(dst, text []byte) ([]byte, error) {
 		digits := text
@@ -20,16 +20,16 @@ func encodeInt(out format, bits int) encodeFunc {
 			digits = digits[1:]
 		}
 		if len(digits) == 0 || len(digits) > 1 && digits[0] == '0' {
-			return dst, fmt.Errorf("%q is no integer", text)
+			return dst, fmt.Errorf("%q is not an integer", text)
 		}
 		for _, c := range digits {
 			if c < '0' || c > '9' {
-				return dst, fmt.Errorf("%q is no integer", text)
+				return dst, fmt.Errorf("%q is not an integer", text)
 			}
 		}
 		if len(digits) > safe {
 			if _, err := strconv.ParseInt(string(text), 10, bits); err != nil {
-				return dst, fmt.Errorf("%q is no integer of %d bits", text, bits)
+				return dst, fmt.Errorf("%q is not an integer of %d bits", text, bits)
 			}
 		}
 		if json {
@@ -39,14 +39,14 @@ func encodeInt(out format, bits int) encodeFunc {
 	}
 }
 
-// wholeNumber reads digits that are checked already.
+// wholeNumber reads digits that have been checked.
 func wholeNumber(text []byte) (v int64) {
 	negative := text[0] == '-'
 	if negative {
 		text = text[1:]
 	}
 	for _, c := range text {
-		v = v*10 - int64(c-'0') // downwards, since the least number has no counterpart
+		v = v*10 - int64(c-'0') // negative, since the least number has no positive counterpart
 	}
 	if negative {
 		return v
@@ -54,11 +54,12 @@ func wholeNumber(text []byte) (v int64) {
 	return -v
 }
 
-// isVector reports whether a type is one of the catalogs' lists of integers, whose text has spaces between them.
+// isVector reports whether a type is one of the catalog's lists of integers, which are separated by
+// spaces.
 func isVector(t *pgmodel.Type) bool { return t.Name == "int2vector" || t.Name == "oidvector" }
 
-// integers is the codec of such a list. Debezium has the schema, but takes the text for an array's,
-// with nothing left of them.
+// integers is the codec of such a list. Debezium has a schema for it, but reads the text as an
+// array's and so loses all elements.
 func integers(out format, element record.Type, bits int) codec {
 	encode := encodeInt(out, bits)
 	return codec{schema: record.ArrayOf(record.Of(element)), fallback: []any{},
@@ -79,7 +80,7 @@ func integers(out format, element record.Type, bits int) codec {
 func encodeBool(out format) encodeFunc {
 	return func(dst, text []byte) ([]byte, error) {
 		if len(text) != 1 || text[0] != 't' && text[0] != 'f' {
-			return dst, fmt.Errorf("%q is no boolean", text)
+			return dst, fmt.Errorf("%q is not a boolean", text)
 		}
 		return out.boolean(dst, text[0] == 't'), nil
 	}
@@ -105,11 +106,11 @@ func encodeFloat32(out format) encodeFunc {
 	}
 }
 
-// parseFloat reads a floating-point number; what is out of range is infinite.
+// parseFloat reads a floating-point number; one out of range becomes infinite.
 func parseFloat(text []byte, bits int) (float64, error) {
 	f, err := strconv.ParseFloat(string(text), bits)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0, fmt.Errorf("%q is no floating-point number", text)
+		return 0, fmt.Errorf("%q is not a floating-point number", text)
 	}
 	return f, nil
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// numericModifier takes the precision and scale out of a numeric's type modifier. PostgreSQL 15 made the scale a signed
-// number of 11 bits; Debezium reads it without its sign, so that a scale of -3 becomes 2045.
+// numericModifier extracts the precision and scale from a numeric's type modifier. Since PostgreSQL
+// 15 the scale is a signed number of 11 bits; Debezium reads it as unsigned, so that a scale of -3
+// becomes 2045.
 func numericModifier(mod int32) (precision, scale int) {
 	mod -= 4
 	return int(mod >> 16 & 0xFFFF), int(mod & 0x7FF)
@@ -42,8 +43,8 @@ func decimalSchema(scale int) *record.Schema {
 	return semantic(record.Bytes, record.DecimalName, record.Param{Name: "scale", Value: strconv.Itoa(scale)})
 }
 
-// encodeNumericText writes numerics of a column's scale as strings. Values of the column have that scale already; its
-// default may not.
+// encodeNumericText writes numerics as strings with the column's scale. Values of the column have
+// that scale already; its default may not.
 func encodeNumericText(out format, mod int32, scale int) encodeFunc {
 	if mod == -1 {
 		return plain(out, appendNumeric)
@@ -79,7 +80,8 @@ func appendNumeric(dst, text []byte) ([]byte, error) {
 	return append(dst, text...), checkNumeric(text)
 }
 
-// checkNumeric accepts what numeric_out prints: digits with at most a sign before and a point between them.
+// checkNumeric accepts what numeric_out prints: digits, with at most a sign before them and a point
+// between them.
 func checkNumeric(text []byte) error {
 	digits, points := 0, 0
 	for i, c := range text {
@@ -90,11 +92,11 @@ func checkNumeric(text []byte) error {
 			points++
 		case c == '-' && i == 0:
 		default:
-			return fmt.Errorf("%q is no number", text)
+			return fmt.Errorf("%q is not a number", text)
 		}
 	}
 	if digits == 0 {
-		return fmt.Errorf("%q is no number", text)
+		return fmt.Errorf("%q is not a number", text)
 	}
 	return nil
 }
@@ -115,7 +117,7 @@ func encodeDecimal(out format, scale int) encodeFunc {
 	}
 }
 
-// smallUnscaled reads a number of exactly that scale whose unscaled value fits in 64 bits.
+// smallUnscaled reads a number of exactly this scale if its unscaled value fits in 64 bits.
 func smallUnscaled(text []byte, scale int) (v int64, ok bool) {
 	digits, negative := text, false
 	if len(digits) > 0 && digits[0] == '-' {
@@ -174,14 +176,14 @@ func parseAnyNumeric(text []byte) (record.Decimal, error) {
 	return record.ParseDecimal(string(text))
 }
 
-// variableScale is the codec of a numeric without precision as a struct of scale and unscaled
-// value, without trailing zeros and never with a negative scale.
+// variableScale is the codec of a numeric without precision: a struct of scale and unscaled value,
+// without trailing zeros and never with a negative scale.
 func variableScale(out format) codec {
 	s := &record.Schema{Type: record.Struct, Name: "io.debezium.data.VariableScaleDecimal", Version: 1,
 		Doc:    "Variable scaled decimal",
 		Fields: []record.Field{field("scale", record.Of(record.Int32)), field("value", record.Of(record.Bytes))}}
 	if json, ok := out.(jsonFormat); ok && json.json.Decimals != "" {
-		out = jsonFormat{&record.JSON{}} // the value is bytes and no decimal
+		out = jsonFormat{&record.JSON{}} // the value is bytes, not a decimal
 	}
 	first, second, end := out.member(nil, s, 0), out.member(nil, s, 1), out.end(nil)
 	return codec{schema: s, fallback: structOf(s, int32(0), []byte{0}), encode: func(dst, text []byte) ([]byte, error) {
@@ -212,8 +214,8 @@ func variableScale(out format) codec {
 	}}
 }
 
-// money is the codec of money, whose text output follows lc_monetary. The point before the last
-// digits must be the decimal one; everything but digits, point and sign is decoration.
+// money is the codec of money, whose text output depends on lc_monetary. The last point must be the
+// decimal point; everything except digits, that point and the sign is ignored.
 func (k *compiler) money() codec {
 	digits := k.cfg.MoneyFractionDigits
 	zero := record.Decimal{Value: new(big.Int), Scale: digits}
@@ -255,7 +257,7 @@ func plainMoney(dst, text []byte) []byte {
 	return dst
 }
 
-// roundHalfUp brings d to a scale, rounding halves away from zero.
+// roundHalfUp rounds d to a scale, with halves away from zero.
 func roundHalfUp(d record.Decimal, scale int) record.Decimal {
 	ten := big.NewInt(10)
 	v := new(big.Int).Set(d.Value)

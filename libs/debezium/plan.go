@@ -17,27 +17,27 @@ type rowPlan struct {
 	known bool
 }
 
-// columnPlan is what there is to know about one column when a row is written.
+// columnPlan is everything that writing a row needs to know about one column.
 type columnPlan struct {
 	table  *pgmodel.Relation
 	column *pgmodel.Column
 	index  int    // in Relation.Columns and so in a Tuple
 	name   []byte // "name":
 	codec  codec
-	// mapping is what the configuration does to its values; nil for nothing.
+	// mapping is how the configuration changes its values; nil if it does not.
 	mapping *ColumnMapping
-	// lead stands before a value, but not before what stands for one.
+	// lead precedes a value, but not the bytes that replace a missing one.
 	lead []byte
-	// null is what stands for NULL; nil where nothing can stand for it.
+	// null is written for NULL; nil if nothing can be.
 	null []byte
-	// unchanged stands for a TOASTed value that PostgreSQL did not send; nil where there is none.
+	// unchanged is written for a TOASTed value that PostgreSQL did not send; nil if nothing can be.
 	unchanged []byte
-	// absent stands for a value that the row says nothing of, with KnownBefore.
+	// absent is written for a value that the row does not carry, with KnownBefore.
 	absent []byte
 }
 
-// in returns the column's value in a row that is long enough; old supplies TOASTed values that t
-// does not carry, and may be nil.
+// in returns the column's value in a row; the row must be long enough. old supplies TOASTed values
+// that t does not carry, and may be nil.
 func (c *columnPlan) in(t, old pgmodel.Tuple) *pgmodel.Datum {
 	d := &t[c.index]
 	if d.Kind == pgmodel.Unchanged && c.index < len(old) && old[c.index].Kind == pgmodel.Text {
@@ -46,17 +46,18 @@ func (c *columnPlan) in(t, old pgmodel.Tuple) *pgmodel.Datum {
 	return d
 }
 
-// outOfDate is the error of a row that is not long enough for a column.
+// outOfDate is the error for a row that is too short for a column.
 func outOfDate(t pgmodel.Tuple, index int) error {
-	return fmt.Errorf("the row has %d columns, its table %d: the relation is out of date", len(t), index+1)
+	return fmt.Errorf("the row has %d columns, but its table at least %d: the relation is out of date", len(t), index+1)
 }
 
-// unknown reports whether a row says nothing of the column, though the event has what stands for it.
+// unknown reports whether the row does not tell the value of the column, as with NULL outside the
+// replica identity.
 func (c *columnPlan) unknown(d *pgmodel.Datum) bool {
 	return d.Kind != pgmodel.Text && (d.Kind != pgmodel.Null || !c.column.InIdentity)
 }
 
-// append appends a value of the column, or what stands for it.
+// append appends a value of the column, or what replaces it.
 func (c *columnPlan) append(dst []byte, d *pgmodel.Datum, from origin, cfg *Config) ([]byte, error) {
 	encode := c.codec.of(from)
 	if d.Kind != pgmodel.Text || encode == nil {
@@ -70,12 +71,12 @@ func (c *columnPlan) append(dst []byte, d *pgmodel.Datum, from origin, cfg *Conf
 	return dst, nil
 }
 
-// appendMissing appends what stands for a value that is not there, or is lost.
+// appendMissing appends what replaces a value that is missing or lost.
 func (c *columnPlan) appendMissing(dst []byte, kind pgmodel.Kind) ([]byte, error) {
 	switch {
 	case kind == pgmodel.Unchanged && c.unchanged == nil:
 		return dst,
-			fmt.Errorf("column %s is NOT NULL, its value was not sent since the update did not change it, and its type "+
+			fmt.Errorf("column %s is NOT NULL, its value was not sent because the update did not change it, and its type "+
 				"has no placeholder: set unchanged.columns.list=true, or ALTER TABLE %s REPLICA IDENTITY FULL;", c.path(),
 				quoted(c.table.Schema, c.table.Name))
 	case kind == pgmodel.Unchanged:
@@ -101,7 +102,7 @@ func (p *rowPlan) append(dst []byte, t, old pgmodel.Tuple, from origin) ([]byte,
 		}
 		dst = append(append(dst, sep), c.name...)
 		sep = ','
-		// As columnPlan.append does, without a call for each column of the commonest records.
+		// Like columnPlan.append, but without a call for each column of the most common records.
 		encode := c.codec.of(from)
 		var err error
 		if n := len(dst); d.Kind != pgmodel.Text || encode == nil {
@@ -119,7 +120,7 @@ func (p *rowPlan) append(dst []byte, t, old pgmodel.Tuple, from origin) ([]byte,
 	return append(dst, '}'), nil
 }
 
-// failed decides about a value that could not be converted (event.converting.failure.handling.mode).
+// failed handles a value that could not be converted (event.converting.failure.handling.mode).
 func (c *columnPlan) failed(dst []byte, err error, cfg *Config) ([]byte, error) {
 	if cfg.FailOnConversion {
 		return dst,
@@ -130,8 +131,8 @@ func (c *columnPlan) failed(dst []byte, err error, cfg *Config) ([]byte, error) 
 	if c.column.NotNull && c.codec.schema.Default == nil {
 		return dst,
 			fmt.Errorf(
-				"convert a value of column %s (%s), which is NOT NULL so that null cannot stand for it: %w. %s, or let it be null (%s). "+
-					"Changes that are in the stream already are passed over with event.processing.failure.handling.mode=warn",
+				"convert a value of column %s (%s), which is NOT NULL so that null cannot replace it: %w. %s, or allow null (%s). "+
+					"Changes that are in the stream already are skipped with event.processing.failure.handling.mode=warn",
 				c.path(), c.column.Type.Name, err, c.convertible(), c.alter("DROP NOT NULL"))
 	}
 	if cfg.OnConversionFailure != nil {
@@ -155,9 +156,9 @@ func (c *columnPlan) alter(how string) string {
 // quoted writes a name as SQL does.
 func quoted(parts ...string) string { return pgx.Identifier(parts).Sanitize() }
 
-// convertible says what makes the values of a column convertible. A representation as double or
-// text has what no number of the default one stands for; arrays of enums, bits and composites have
-// none at all.
+// convertible returns advice on how to make the values of a column convertible. Doubles and text
+// can represent values that the default form cannot; arrays of enums, bits and composites have no
+// form at all.
 func (c *columnPlan) convertible() string {
 	of, _ := c.column.Type.Base(c.column.TypeMod)
 	if of.Kind == pgmodel.ArrayType && of.Elem != nil {
@@ -167,15 +168,15 @@ func (c *columnPlan) convertible() string {
 		c.alter("TYPE text USING "+quoted(c.column.Name)+"::text"))
 	switch of.Name {
 	case "numeric":
-		return "Set decimal.handling.mode=string or double, which have NaN and infinities; or l" + leave[1:]
+		return "Set decimal.handling.mode=string or double, which can represent NaN and infinities; or l" + leave[1:]
 	case "timestamp":
-		return "Set time.precision.mode=isostring or microseconds, which have times that nanoseconds do not reach; or l" +
+		return "Set time.precision.mode=isostring or microseconds, which reach further than nanoseconds; or l" +
 			leave[1:]
 	}
 	return leave
 }
 
-// appendUnchanged writes the names of the columns whose values neither t nor old carries.
+// appendUnchanged writes the names of the columns whose values neither t nor old has.
 func (p *rowPlan) appendUnchanged(dst []byte, t, old pgmodel.Tuple) []byte {
 	if t == nil {
 		return append(dst, "null"...)

@@ -9,30 +9,30 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// program writes a record's key or value: bytes that all records of a shape have, and values of the
-// event between them.
+// program writes a record's key or value: bytes that all records of a shape share, with values of
+// the event between them.
 type program struct {
 	frame
 	steps []step
-	// tail stands after the last step, before the frame's end.
+	// tail follows the last step, before the frame's end.
 	tail []byte
-	// null says that it is Kafka's null.
+	// null is true if the key or value is Kafka's null.
 	null bool
 }
 
-// frame is what a converter puts around all values of a schema.
+// frame is the bytes that a converter puts around all values of a schema.
 type frame struct{ open, end []byte }
 
 // step writes one value.
 type step struct {
 	value unknown
-	// id is the placeholder's.
+	// id is the placeholder's ID.
 	id int
-	// literal stands before the value, whatever it is.
+	// literal precedes the value, whatever that is.
 	literal []byte
-	// column is how the value is written if it is a column's.
+	// column writes the value if it is a column's.
 	column *columnPlan
-	// Other values are written in the format out, after lead; null stands for one that is not there.
+	// Other values are written in the format out, after lead; null replaces a missing one.
 	out        format
 	lead, null []byte
 	scratch    []byte
@@ -82,30 +82,31 @@ func (s *step) appendField(dst []byte, c *change) []byte {
 	return append(dst, s.null...)
 }
 
-// errUnsupported is of a record that no program can write.
+// errUnsupported is the error for a record that no program can write.
 var errUnsupported = errors.New("the record cannot be written without its values")
 
 // programmer compiles a program.
 type programmer struct {
 	cfg *Config
 	rel *pgmodel.Relation
-	// values are what placeholders stand for, by their ID.
+	// values holds what placeholders stand for, by ID.
 	values []placed
-	// compiled is what was made for the records of other shapes, which have most columns in common.
+	// compiled holds parts of programs made for other shapes, which have most columns in common.
 	compiled *compiled
 	out      format
-	// literal is what stands before the next value.
+	// literal collects the bytes before the next value.
 	literal []byte
 	program program
 }
 
-// compiled are the parts of programs that do not depend on what is around them.
+// compiled holds parts of programs that do not depend on their surroundings.
 type compiled struct {
 	frames  map[framed]frame
 	columns map[planned]*columnPlan
 }
 
-// framed is what a frame depends on, planned what a column does as long as null is null.
+// framed is what a frame depends on, planned what a columnPlan depends on unless something replaces
+// null.
 type (
 	framed struct {
 		converter record.Converter
@@ -115,13 +116,13 @@ type (
 	planned struct {
 		plan   *columnPlan
 		out    format
-		schema *record.Schema // of the row, and of the field that the column has come into
+		schema *record.Schema // of the row, and of the field in which the column ended up
 		field  *record.Schema
 	}
 )
 
-// compile makes the program of a key or value, whose converter is asked for what does not differ
-// from record to record. An error that is not errUnsupported is the converter's.
+// compile makes the program of a key or value; the converter writes the parts that are the same in
+// all records. An error other than errUnsupported comes from the converter.
 func (p programmer) compile(c record.Converter, topic string, s *record.Schema, value any) (program, error) {
 	if !holdsPlaceholder(value) {
 		constant, err := c.Encode(nil, topic, s, value)
@@ -134,7 +135,7 @@ func (p programmer) compile(c record.Converter, topic string, s *record.Schema, 
 	case *record.JSON:
 		p.out = jsonFormat{c}
 	case *record.Avro:
-		if _, whole := value.(record.Placeholder); whole { // null would be Kafka's
+		if _, whole := value.(record.Placeholder); whole { // null would be Kafka's null
 			return program{}, errUnsupported
 		}
 		p.out = avroFormat{c}
@@ -150,7 +151,7 @@ func (p programmer) compile(c record.Converter, topic string, s *record.Schema, 
 	return p.program, err
 }
 
-// frame returns what a converter puts around values of a schema.
+// frame returns the bytes that a converter puts around values of a schema.
 func (c *compiled) frame(of framed) (f frame, err error) {
 	f, known := c.frames[of]
 	if known {
@@ -183,7 +184,7 @@ func holdsPlaceholder(value any) bool {
 	return false
 }
 
-// add adds what writes a value.
+// add adds the steps that write a value.
 func (p *programmer) add(s *record.Schema, value any) (err error) {
 	if !holdsPlaceholder(value) {
 		p.literal, err = p.out.constant(p.literal, s, value)
@@ -209,13 +210,13 @@ func (p *programmer) add(s *record.Schema, value any) (err error) {
 	return errUnsupported
 }
 
-// addStep adds the step of a placeholder that has come into a field of the schema.
+// addStep adds the step for a placeholder that ended up in a field of schema s.
 func (p *programmer) addStep(s *record.Schema, of record.Placeholder) (err error) {
 	in := p.values[of.ID]
 	made := step{value: in.value, id: of.ID, literal: p.literal}
 	if in.plan == nil {
 		made.out, made.lead = p.out, p.out.lead(nil, s)
-		made.null, _ = p.out.constant(nil, s, of.OrElse) // no value is null where that cannot be written
+		made.null, _ = p.out.constant(nil, s, of.OrElse) // if null cannot be written, no value is null
 	} else if made.column, err = p.column(in, s, of.OrElse); err != nil {
 		return err
 	}
@@ -224,7 +225,7 @@ func (p *programmer) addStep(s *record.Schema, of record.Placeholder) (err error
 	return nil
 }
 
-// column plans a column for the format and the schema of the field that it has come into.
+// column plans a column for the format and the schema of the field in which it ended up.
 func (p *programmer) column(in placed, s *record.Schema, orElse any) (*columnPlan, error) {
 	key := planned{in.plan, p.out, in.schema, s}
 	if c := p.compiled.columns[key]; c != nil && orElse == nil {
@@ -241,7 +242,7 @@ func (p *programmer) column(in placed, s *record.Schema, orElse any) (*columnPla
 	}
 	codec.schema = c.codec.schema
 	c.codec, c.lead = codec, p.out.lead(nil, s)
-	// What stands for values is the same as in a record that is made of its JSON.
+	// The values that replace others are the same as in a record read from the JSON.
 	stand := func(json []byte) []byte {
 		if json == nil {
 			return nil

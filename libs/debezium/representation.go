@@ -6,16 +6,16 @@ import (
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
-// Representation is how the rows of a table's events hold a column, before transforms.
+// Representation is how the rows in a table's events represent a column, before transforms.
 type Representation struct {
 	Column *pgmodel.Column
-	// Base is the column's type, or the one that its domain is based on; TypeMod belongs to it.
+	// Base is the column's type, or the base type of its domain; TypeMod is the modifier of Base.
 	Base    *pgmodel.Type
 	TypeMod int32
-	// Field is the row's field, Schema that of its values.
+	// Field is the row's field, Schema the schema of its values.
 	Field  string
 	Schema *record.Schema
-	// Withheld says why the rows do not hold the column's values as they are; empty if they do.
+	// Withheld says why the rows do not have the column's values as they are; empty if they do.
 	Withheld string
 }
 
@@ -50,7 +50,8 @@ func (e *Encoder) Representations() []Representation {
 	return all
 }
 
-// Lineage follows the table's rows through the connector's transforms. Fields are those of Representation.
+// Lineage follows the table's rows through the connector's transforms. Its fields are those of
+// Representation.
 func (e *Encoder) Lineage() (*transform.Lineage, error) {
 	headers := make([]record.Header, len(e.context))
 	for i, h := range e.context {

@@ -9,14 +9,15 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
-// ColumnRules say which columns go into values and how they are changed on the way.
+// ColumnRules say which columns go into values, and how their values are changed.
 type ColumnRules struct {
 	Include javaregex.List // column.include.list; empty means all
 	Exclude javaregex.List // column.exclude.list
-	// The first mapping that matches a column is the only one that acts on it. The kinds are tried in Debezium's order:
-	// Truncate, Mask, Propagate, PropagateTypes, Hash.
+	// Only the first mapping that matches a column applies to it. The kinds are tried in Debezium's
+	// order: Truncate, Mask, Propagate, PropagateTypes, Hash.
 	Truncate, Mask, Hash []ColumnMapping
-	// Propagate are columns, and PropagateTypes names of types, whose source type is added to the schema.
+	// Propagate matches columns, and PropagateTypes names of types, whose source type is added to the
+	// schema.
 	Propagate, PropagateTypes javaregex.List
 }
 
@@ -38,8 +39,8 @@ type ColumnMapping struct {
 	Propagate bool
 }
 
-// HashMapping is column.mask.hash.ALGORITHM.with.salt.SALT. V2 hashes the text alone; the first version hashes Java's
-// serialisation of it.
+// HashMapping is column.mask.hash.ALGORITHM.with.salt.SALT. V2 hashes only the text; the first
+// version hashes Java's serialization of it.
 type HashMapping struct {
 	Algorithm string
 	Salt      string
@@ -70,10 +71,10 @@ func firstMatch(mappings []ColumnMapping, name string) *ColumnMapping {
 	return nil
 }
 
-// KeyRules is message.key.columns: patterns of columns in the order in which they make the key.
+// KeyRules is message.key.columns: patterns of columns, in their order in the key.
 type KeyRules []javaregex.List
 
-// ParseKeyRules reads "table:column,column;table:column", the tables being regular expressions.
+// ParseKeyRules reads "table:column,column;table:column", where tables are regular expressions.
 func ParseKeyRules(list string) (KeyRules, error) {
 	var rules KeyRules
 	for part := range strings.SplitSeq(list, ";") {

@@ -42,7 +42,8 @@ func transactionSchema() *record.Schema {
 	}}
 }
 
-// decoded is the converter of records that are decoded from JSON again: it keeps what the schema cannot restore.
+// decoded is the converter for records that are read back from JSON: it keeps null apart from a
+// field's default.
 var decoded = &record.JSON{KeepNull: true}
 
 func structOf(s *record.Schema, values ...any) *record.StructValue {

@@ -16,8 +16,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
-// ConfigFrom reads the Config from settings by themselves, where no connector has declared and checked them. Task and
-// Run are left for the caller.
+// ConfigFrom reads a Config from settings that no connector has declared and checked. The caller
+// must set Task and Run.
 func ConfigFrom(given map[string]string) (Config, error) {
 	var c Config
 	keys := c.Keys()
@@ -29,7 +29,7 @@ func ConfigFrom(given map[string]string) (Config, error) {
 	maps.DeleteFunc(own, func(name, _ string) bool { _, known := declared.Lookup(name); return !known })
 	values, _, problems := declared.Parse(own)
 	for _, problem := range problems {
-		if _, wrong := given[problem.Key]; wrong { // and not just missing
+		if _, wrong := given[problem.Key]; wrong { // and not merely missing
 			return c, problem
 		}
 	}
@@ -76,7 +76,7 @@ func parseOps(list string) (Ops, error) {
 			ops = ops.With(Op(name[0]))
 		case "none", "":
 		default:
-			return ops, fmt.Errorf("%q is none of c, u, d, t and none", name)
+			return ops, fmt.Errorf("%q is not c, u, d, t or none", name)
 		}
 	}
 	return ops, nil
@@ -87,7 +87,7 @@ var (
 	hashMember  = regexp.MustCompile(`^(v2\.)?([^.]+)\.with\.salt\.(.+)$`)
 )
 
-// mostMaskChars keeps a mask from filling memory.
+// mostMaskChars limits a mask's length, so that it cannot fill memory.
 const mostMaskChars = 1 << 20
 
 // parseTruncations reads column.truncate.to.<n>.chars.
@@ -119,8 +119,8 @@ func parseHashes(members map[string]string) ([]ColumnMapping, error) {
 	})
 }
 
-// parseMappings reads those members of a family whose names have a form, in the order of the names; others have no
-// effect. act says what a name asks for.
+// parseMappings reads the members of a family whose names match form, in the order of their names;
+// others have no effect. act fills in the action that a name asks for.
 func parseMappings(prefix string, members map[string]string, form *regexp.Regexp,
 	act func(found []string, m *ColumnMapping) error) ([]ColumnMapping, error) {
 	var mappings []ColumnMapping

@@ -10,12 +10,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
-// shapes writes records by programs. The first event of a shape is made a record of placeholders,
-// which passes the transforms; where these come out says what to write of all events of that shape.
+// shapes writes records by programs. For the first event of a shape, a record of placeholders
+// passes the transforms; the places where these come out tell what to write for all events of that
+// shape.
 type shapes struct {
 	e     *Encoder
 	chain *transform.Chain
-	// known are the shapes seen so far; nil where the records have to be made one by one.
+	// known holds the shapes seen so far; a shape is nil if its records have to be made one by one.
 	known    map[shape]*shaped
 	last     shape
 	current  *shaped // of last
@@ -24,15 +25,15 @@ type shapes struct {
 	scratch  []byte
 }
 
-// shaped is what the events of a shape become.
+// shaped is what the events of a shape are turned into.
 type shaped struct {
 	records []shapedRecord
-	// unused are columns that come into no record. They are converted all the same: whether a value
-	// can be is not up to what the transforms make of it.
+	// unused are columns that end up in no record. They are converted anyway: whether a value can be
+	// converted must not depend on the transforms.
 	unused []step
 }
 
-// shapedRecord is one record that the events of a shape become.
+// shapedRecord is one record into which the events of a shape are turned.
 type shapedRecord struct {
 	topic      string
 	partition  int32
@@ -40,7 +41,7 @@ type shapedRecord struct {
 	headers    []kgo.RecordHeader
 }
 
-// newShapes makes the shapes of an encoder; nil where its records have to be made one by one.
+// newShapes makes the shapes of an encoder; nil if its records have to be made one by one.
 func newShapes(e *Encoder, chain *transform.Chain) *shapes {
 	written := func(c record.Converter) bool {
 		switch c.(type) {
@@ -56,10 +57,11 @@ func newShapes(e *Encoder, chain *transform.Chain) *shapes {
 		compiled: compiled{map[framed]frame{}, map[planned]*columnPlan{}}}
 }
 
-// append appends the records of a change; with op Delete its tombstone too. It reports whether it could.
+// append appends the records of a change, with op Delete also its tombstone. It returns false if
+// the records have to be made one by one.
 func (s *shapes) append(b *Batch, c change, headers []kgo.RecordHeader) (bool, error) {
 	if s.chain != nil && len(headers)+len(c.event.Headers) > 0 {
-		return false, nil // which a transform may look for
+		return false, nil // a transform may look for such headers
 	}
 	of := c.shape()
 	if s.current == nil || s.last != of {
@@ -76,7 +78,7 @@ func (s *shapes) append(b *Batch, c change, headers []kgo.RecordHeader) (bool, e
 	if s.current == nil {
 		return false, nil
 	}
-	s.change = c // so that it does not escape
+	s.change = c // so that it does not escape to the heap
 	for i := range s.current.unused {
 		var err error
 		if s.scratch, err = s.current.unused[i].appendColumn(s.scratch[:0], &s.change); err != nil {
@@ -119,7 +121,7 @@ func (r *shapedRecord) append(b *Batch, c *change, headers []kgo.RecordHeader) e
 	return nil
 }
 
-// compile makes the programs of a shape; nil, and no error, where there can be none.
+// compile makes the programs of a shape; nil, without an error, if there cannot be any.
 func (s *shapes) compile(of shape) (*shaped, error) {
 	t := newTemplate(s.e, of)
 	first, values := t.record, len(t.values)
@@ -136,7 +138,7 @@ func (s *shapes) compile(of shape) (*shaped, error) {
 		if s.chain != nil {
 			var err error
 			if r, err = s.chain.Apply(r); err != nil {
-				return nil, nil // with values it may do better, or say more
+				return nil, nil // with real values the transforms may succeed, or give a better error
 			}
 		}
 		if r == nil {
@@ -183,7 +185,7 @@ func (s *shapes) program(values []placed, r *record.Record) (out shapedRecord, e
 	return out, nil
 }
 
-// recordHeaders are headers as transforms see them.
+// recordHeaders returns headers in the form that transforms see.
 func recordHeaders(lists ...[]kgo.RecordHeader) (headers []record.Header) {
 	for _, list := range lists {
 		for _, h := range list {

@@ -6,22 +6,22 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// sourceBlock writes the source member of a table's envelopes. What the rows of one transaction
-// share is kept from row to row, so that only the LSN is formatted again.
+// sourceBlock writes the source member of a table's envelopes. Parts that the rows of one
+// transaction share are kept from row to row, so that only the LSN is formatted each time.
 type sourceBlock struct {
-	// start, middle and end are constant for the table: up to the value of ts_ms, between snapshot and sequence, and from
-	// schema to txId.
+	// start, middle and end are constant for the table: the parts up to the value of ts_ms, between
+	// snapshot and sequence, and from schema to txId.
 	start, middle, end []byte
-	// streamed is what streamed rows have as snapshot: Debezium leaves the member out, so that it is null, or the default
-	// "false" where the converter writes that for null.
+	// streamed is the value of snapshot for streamed rows: Debezium does not set it, so it is null, or
+	// "false" if the converter writes the default for null.
 	streamed string
 
-	last       Source // of head and tail; its LSN does not count
+	last       Source // the source that head and tail were made for, except for its LSN
 	head, tail []byte // "source":{… up to the sequence, and from ts_us to txId
 	valid      bool
 }
 
-// newSourceBlock prepares the block of a table's rows. json is the converter that writes it.
+// newSourceBlock prepares the block for a table's rows. json is the converter that writes it.
 func newSourceBlock(cfg *Config, schema, table string, json *record.JSON) sourceBlock {
 	text := func(s string) string { return string(record.AppendString(nil, []byte(s))) }
 	streamed := `"false"`
@@ -95,7 +95,7 @@ func (s *sourceBlock) renew(src *Source) {
 	s.tail = append(t, `,"lsn":`...)
 }
 
-// floorDiv divides towards negative infinity, as Java's Math.floorDiv does.
+// floorDiv divides and rounds towards negative infinity, like Java's Math.floorDiv.
 func floorDiv(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {

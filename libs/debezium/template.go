@@ -9,7 +9,7 @@ import (
 // placed is what a placeholder stands for.
 type placed struct {
 	value unknown
-	// plan and schema are of the column.
+	// plan and schema belong to the column.
 	plan   *columnPlan
 	schema *record.Schema
 }
@@ -17,18 +17,18 @@ type placed struct {
 // template is a record of placeholders.
 type template struct {
 	record *record.Record
-	// values are what the placeholders stand for, by their ID.
+	// values holds what the placeholders stand for, by ID.
 	values  []placed
 	scratch []byte
 }
 
-// of makes the placeholder of a value.
+// of makes a placeholder for a value.
 func (t *template) of(v placed) record.Placeholder {
 	t.values = append(t.values, v)
 	return record.Placeholder{ID: len(t.values) - 1}
 }
 
-// row makes a struct of a row's columns.
+// row makes a struct of placeholders for a row's columns.
 func (t *template) row(in unknown, p *rowPlan, s *record.Schema) *record.StructValue {
 	row := record.NewStruct(s)
 	for i := range p.columns {
@@ -37,7 +37,7 @@ func (t *template) row(in unknown, p *rowPlan, s *record.Schema) *record.StructV
 	return row
 }
 
-// block makes a struct of constants and of values that differ.
+// block makes a struct of constants and of placeholders for values that differ.
 func (t *template) block(s *record.Schema, values map[string]any) *record.StructValue {
 	block := record.NewStruct(s)
 	for i, f := range s.Fields {
@@ -51,7 +51,7 @@ func (t *template) block(s *record.Schema, values map[string]any) *record.Struct
 	return block
 }
 
-// newTemplate makes the template of the records of changes, without headers.
+// newTemplate makes the template for the records of changes of a shape, without headers.
 func newTemplate(e *Encoder, of shape) *template {
 	t := new(template)
 	schemas := &e.schemas
@@ -78,7 +78,7 @@ func newTemplate(e *Encoder, of shape) *template {
 	return t
 }
 
-// source makes the block that says where a change comes from.
+// source makes the source block.
 func (t *template) source(s *record.Schema, cfg *Config, schema, table string) *record.StructValue {
 	return t.block(s, map[string]any{
 		"version": cfg.version(), "connector": "postgresql", "name": cfg.Prefix, "ts_ms": sourceMillis,
@@ -88,7 +88,7 @@ func (t *template) source(s *record.Schema, cfg *Config, schema, table string) *
 	})
 }
 
-// tombstone makes the record that follows a delete's.
+// tombstone makes the record that follows a delete.
 func (t *template) tombstone(e *Encoder) *record.Record {
 	of := t.record
 	r := &record.Record{Topic: of.Topic, Partition: -1, Offset: -1, KeySchema: of.KeySchema,
@@ -100,7 +100,7 @@ func (t *template) tombstone(e *Encoder) *record.Record {
 	return r
 }
 
-// fill puts the values of an event in the places of placeholders.
+// fill replaces placeholders by the values of an event.
 func (t *template) fill(value any, c *change) (any, error) {
 	switch v := value.(type) {
 	case record.Placeholder:
@@ -118,7 +118,7 @@ func (t *template) fill(value any, c *change) (any, error) {
 	return value, nil
 }
 
-// value is what a placeholder stands for.
+// value returns the value for which a placeholder stands.
 func (t *template) value(of *placed, c *change) (any, error) {
 	if of.plan == nil {
 		number, text, kind := of.value.field(c, t.scratch[:0])
@@ -136,7 +136,7 @@ func (t *template) value(of *placed, c *change) (any, error) {
 		return nil, err
 	}
 	if text := string(t.scratch); text == "" || text == "null" && of.schema.Default != nil {
-		return nil, nil // a struct keeps null apart from the default
+		return nil, nil // a struct distinguishes null from the default
 	}
 	return record.DecodeJSONValue(of.schema, t.scratch)
 }

@@ -14,8 +14,8 @@ const (
 	microsPerDay  = secondsPerDay * microsPerSec
 )
 
-// Infinite dates and timestamps under the numbers that Debezium gives them. Read by SQL, an
-// infinite date passes through java.sql.Date, which makes other numbers of it.
+// The numbers that Debezium writes for infinite dates and timestamps. An infinite date that is read
+// by SQL passes through java.sql.Date, which turns it into other numbers.
 const (
 	infinity, negativeInfinity = "infinity", "-infinity"
 
@@ -30,7 +30,7 @@ type clockReader struct {
 	bad  bool
 }
 
-// number reads n digits, or all there are if n is 0.
+// number reads n digits, or all that follow if n is 0.
 func (r *clockReader) number(n int) (v int64) {
 	i := 0
 	for ; i < len(r.text) && (n == 0 || i < n) && r.text[i] >= '0' && r.text[i] <= '9' && i < 9; i++ {
@@ -113,16 +113,16 @@ func (r *clockReader) offset() int64 {
 	return s
 }
 
-// done reports what is wrong with text after reading it.
+// done returns an error if text was not read completely and correctly.
 func (r *clockReader) done(text []byte) error {
 	if r.bad || len(r.text) > 0 {
-		return fmt.Errorf("%q is no date or time in PostgreSQL's ISO style; set datestyle = ISO for the connector's role",
+		return fmt.Errorf("%q is not a date or time in PostgreSQL's ISO style; set datestyle = ISO for the connector's role",
 			text)
 	}
 	return nil
 }
 
-// days returns the days from the Unix epoch to a date of the proleptic Gregorian calendar.
+// days returns the days from the Unix epoch to a date in the proleptic Gregorian calendar.
 func days(year, month, day int64) int64 {
 	if month <= 2 {
 		year--
@@ -133,9 +133,9 @@ func days(year, month, day int64) int64 {
 	return era*146097 + yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear - 719468
 }
 
-// julianDays returns the days from the Unix epoch to a date as java.util's calendar understands it:
-// of the Julian calendar before 1582-10-05. The ten days that this calendar then leaves out are
-// taken as they are; Java moves them.
+// julianDays returns the days from the Unix epoch to a date in java.util's calendar, which is
+// Julian before 1582-10-05. The ten days after that, which this calendar lacks, are treated as
+// Gregorian; Java moves them.
 func julianDays(year, month, day int64) int64 {
 	if year > 1582 || year == 1582 && (month > 10 || month == 10 && day >= 5) {
 		return days(year, month, day)
@@ -184,7 +184,8 @@ func parseTimestamp(text []byte, zoned bool, days calendar) (moment, error) {
 	return moment{days(year, month, day)*secondsPerDay + t/microsPerSec - shift, t % microsPerSec}, r.done(text)
 }
 
-// micros is the moment in microseconds as Java's TimeUnit computes it: beyond 64 bits the seconds saturate first.
+// epochMicros returns the moment in microseconds as Java's TimeUnit computes it: beyond 64 bits the
+// seconds saturate first.
 func (m moment) epochMicros() int64 {
 	if m.seconds > math.MaxInt64/microsPerSec {
 		return math.MinInt64 + m.micros - 1
@@ -194,8 +195,8 @@ func (m moment) epochMicros() int64 {
 
 func (m moment) epochMillis() int64 { return m.seconds*1000 + m.micros/1000 }
 
-// epochNanos fails where the nanoseconds of the day's beginning, or those of the moment, have more than 64 bits: before
-// 1677-09-22 and after 2262-04-11 23:47:16.854775.
+// epochNanos returns the moment in nanoseconds. It fails if those of the day's beginning or of the
+// moment exceed 64 bits: before 1677-09-22 and after 2262-04-11 23:47:16.854775.
 func (m moment) epochNanos() (int64, error) {
 	const nanosPerDay = secondsPerDay * 1000000000
 	day := floorDiv(m.seconds, secondsPerDay)
@@ -214,8 +215,8 @@ func momentOfMicros(micros int64) moment {
 	return moment{s, micros - s*microsPerSec}
 }
 
-// appendISO appends the moment in ISO 8601, in UTC, as java.time prints it: the year with a sign
-// outside of 0 to 9999; with width digits of fraction, or as many as needed if width is 0.
+// appendISO appends the moment in ISO 8601, in UTC, as java.time prints it: years outside 0 to 9999
+// have a sign. The fraction has width digits, or as many as needed if width is 0.
 func (m moment) appendISO(dst []byte, width int) []byte {
 	day := floorDiv(m.seconds, secondsPerDay)
 	dst = appendDate(dst, day)
@@ -332,10 +333,10 @@ func appendInfinite(dst, text []byte, write func(positive bool) []byte) ([]byte,
 	case negativeInfinity:
 		return write(false), nil
 	}
-	return dst, fmt.Errorf("%q is no date or time", text)
+	return dst, fmt.Errorf("%q is not a date or time", text)
 }
 
-// guardEmpty makes the codec refuse empty text, which no date or time prints as.
+// guardEmpty makes the codec refuse empty text, which is not a date or time.
 func (c *codec) guardEmpty() {
 	guard := func(f encodeFunc) encodeFunc {
 		if f == nil {
@@ -399,7 +400,7 @@ func parseTimetz(text []byte) (int64, error) {
 	return t, r.done(text)
 }
 
-// timestamp is the codec of timestamp without zone, which is taken for UTC.
+// timestamp is the codec of timestamp without zone, which counts as UTC.
 func (k *compiler) timestamp(mod int32, days calendar) codec {
 	write := func(s *record.Schema, finite func([]byte, moment) ([]byte, error),
 		infinite func(dst []byte, positive bool) []byte, fallback any) codec {
@@ -422,7 +423,7 @@ func (k *compiler) timestamp(mod int32, days calendar) codec {
 			if positive {
 				at = infiniteMicros
 			}
-			dst, _ = finite(dst, momentOfMicros(at)) // both lie in the range of every unit that comes here
+			dst, _ = finite(dst, momentOfMicros(at)) // both are in the range of every unit used here
 			return dst
 		}
 	}
@@ -455,7 +456,7 @@ func (k *compiler) timestamp(mod int32, days calendar) codec {
 	return write(timeSchema(record.Int64, "MicroTimestamp"), micros, likeFinite(micros), int64(0))
 }
 
-// fractionDigits is how many digits a second's fraction has in a type of time.
+// fractionDigits returns how many digits a second's fraction has, by the type's modifier.
 func fractionDigits(mod int32) int {
 	if mod >= 0 && mod <= 6 {
 		return int(mod)
@@ -463,7 +464,7 @@ func fractionDigits(mod int32) int {
 	return 6
 }
 
-// timestamptz is the codec of timestamp with zone: ISO 8601 in UTC in every mode, with as many
+// timestamptz is the codec of timestamp with zone: in every mode ISO 8601 in UTC, with as many
 // digits of fraction as the column has.
 func (k *compiler) timestamptz(mod int32) codec {
 	width := fractionDigits(mod)

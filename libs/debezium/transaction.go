@@ -10,7 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// TransactionEncoder writes the records that tell where transactions begin and end
+// TransactionEncoder writes the records for the beginning and end of transactions
 // (provide.transaction.metadata). It is used by one goroutine at a time.
 type TransactionEncoder struct {
 	w          Writer
@@ -38,13 +38,15 @@ func NewTransactionEncoder(cfg *Config) *TransactionEncoder {
 	}
 }
 
-// AppendBegin appends the record that a transaction began. commitTime is in microseconds since the Unix epoch.
+// AppendBegin appends the record for the beginning of a transaction. commitTime is in microseconds
+// since the Unix epoch.
 func (e *TransactionEncoder) AppendBegin(b *Batch, xid, lsn uint64, commitTime int64) error {
 	return e.append(b, "BEGIN", transactionID(xid, lsn), nil, nil, commitTime)
 }
 
-// AppendEnd appends the record that a transaction ended, with the counts of its events, which are
-// given in the order in which its tables came first and are written in that of Debezium's hash map.
+// AppendEnd appends the record for the end of a transaction, with the counts of its events. counts
+// must be in the order in which the tables first occurred; they are written in the order of
+// Debezium's hash map.
 func (e *TransactionEncoder) AppendEnd(b *Batch, xid, lsn uint64, commitTime int64, counts []CollectionCount) error {
 	total := int64(0)
 	item := e.value.Fields[e.value.Index("data_collections")].Schema.Items
@@ -65,12 +67,12 @@ func (e *TransactionEncoder) append(b *Batch, status, id string, count, collecti
 	return nil
 }
 
-// transactionID is Debezium's id of a transaction at a position in it.
+// transactionID returns Debezium's id of a transaction at a position in it.
 func transactionID(xid, lsn uint64) string {
 	return strconv.FormatUint(xid, 10) + ":" + strconv.FormatUint(lsn, 10)
 }
 
-// hashMapOrder sorts as java.util.HashMap does that was filled in the given order: by bucket.
+// hashMapOrder sorts as a java.util.HashMap that was filled in the given order iterates: by bucket.
 func hashMapOrder[T any](all []T, key func(T) string) []T {
 	buckets := uint32(16)
 	for len(all) > int(buckets/4*3) {

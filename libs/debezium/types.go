@@ -7,7 +7,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// column returns the codec of a column; false if its type has no representation and is left out.
+// column returns the codec of a column; false if its type has no representation, so that the column
+// is left out.
 func (k *compiler) column(c *pgmodel.Column) (codec, bool) {
 	t, mod := c.Type.Base(c.TypeMod)
 	switch t.Kind {
@@ -24,7 +25,7 @@ func (k *compiler) column(c *pgmodel.Column) (codec, bool) {
 	return k.unknown(t)
 }
 
-// textTypes are the types whose text output is their value, by their semantic names.
+// textTypes maps the types whose text output is their value to their semantic names.
 var textTypes = map[string]string{
 	"text": "", "varchar": "", "bpchar": "", "char": "", "citext": "", "isbn": "", "inet": "", "cidr": "",
 	"macaddr": "", "macaddr8": "",
@@ -34,8 +35,8 @@ var textTypes = map[string]string{
 	"ltree": "io.debezium.data.Ltree", "tsvector": "io.debezium.data.Tsvector",
 }
 
-// base is the codec of a type that is neither array, enum nor domain. Types are recognised by name,
-// as Debezium recognises those of extensions, whose OIDs differ from database to database.
+// base is the codec of a type that is neither array, enum nor domain. Types are recognized by name,
+// since the OIDs of extensions' types differ from database to database.
 func (k *compiler) base(t *pgmodel.Type, mod int32) (codec, bool) {
 	if name, ok := textTypes[t.Name]; ok {
 		if name == "" {
@@ -82,7 +83,7 @@ func (k *compiler) base(t *pgmodel.Type, mod int32) (codec, bool) {
 	return k.throughJSON(func(k *compiler) (codec, bool) { return k.composed(t) })
 }
 
-// composed is base for types whose values are, or are made of, structs, lists and maps.
+// composed is base for types whose values are structs, lists or maps, or are made from them.
 func (k *compiler) composed(t *pgmodel.Type) (codec, bool) {
 	switch t.Name {
 	case "int2vector":
@@ -103,8 +104,8 @@ func (k *compiler) composed(t *pgmodel.Type) (codec, bool) {
 	return codec{}, false
 }
 
-// nameType is the codec of name. Debezium knows the type in snapshots but takes a streamed value
-// for one of an unknown type: unless those are included it is lost.
+// nameType is the codec of name. Debezium knows the type in snapshots, but treats a streamed value
+// as one of an unknown type: it is lost unless those are included.
 func (k *compiler) nameType() codec {
 	c := k.text(record.Of(record.String))
 	if !k.cfg.IncludeUnknown {
@@ -114,7 +115,8 @@ func (k *compiler) nameType() codec {
 	return c
 }
 
-// unknown is the codec of types that Debezium does not know: none, or the bytes of their text.
+// unknown is the codec of types that Debezium does not know: the bytes of their text if they are
+// included, else none.
 func (k *compiler) unknown(t *pgmodel.Type) (codec, bool) {
 	if !k.cfg.IncludeUnknown {
 		return codec{}, false
@@ -127,7 +129,8 @@ func (k *compiler) unknown(t *pgmodel.Type) (codec, bool) {
 	c.encode = encode
 	switch t.Name {
 	case "line", "lseg", "box", "path", "polygon", "circle":
-		// These pass through the JDBC driver's classes, which print coordinates as Java doubles.
+		// In Debezium these pass through the JDBC driver's classes, which print coordinates as Java
+		// doubles.
 		c.encode = func(dst, text []byte) ([]byte, error) {
 			return encode(dst, javaCoordinates(text))
 		}

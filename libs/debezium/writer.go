@@ -9,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
 
-// Writer writes records of any kind, such as rows that a query returned: through transforms and
+// Writer writes records of any kind, such as rows that a query returned, through transforms and
 // converters. It is used by one goroutine at a time.
 type Writer struct {
 	key, value record.Converter
@@ -29,7 +29,7 @@ func newRecord(topic string, key, value *record.StructValue) *record.Record {
 		ValueSchema: value.Schema, Value: value}
 }
 
-// Append appends what comes of a record, if anything does.
+// Append appends what the transforms make of a record, if they do not drop it.
 func (w *Writer) Append(b *Batch, r *record.Record) error {
 	if w.transforms != nil {
 		var err error

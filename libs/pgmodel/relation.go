@@ -6,15 +6,15 @@ import "slices"
 type Column struct {
 	Name string
 	Type *Type
-	// TypeMod is pg_attribute.atttypmod: length or precision and scale; -1 if none.
+	// TypeMod is pg_attribute.atttypmod: a length, or precision and scale; -1 if none.
 	TypeMod int32
 	NotNull bool
-	// InIdentity says that the column belongs to the replica identity.
+	// InIdentity is true for columns of the replica identity.
 	InIdentity bool
-	// Default is the default expression as pg_get_expr prints it, that of a generated column the
-	// one which generates it; empty if there is none.
+	// Default is the default expression as pg_get_expr prints it, for a generated column the
+	// expression that generates it; empty if there is none.
 	Default string
-	// Generated says that the column is GENERATED ALWAYS AS (…) STORED; Identity that it is an identity column.
+	// Generated is true for GENERATED ALWAYS AS (…) STORED, Identity for identity columns.
 	Generated bool
 	Identity  bool
 	Comment   string
@@ -22,7 +22,8 @@ type Column struct {
 	Number int16
 	// Declared is the type with its modifier as format_type writes it, such as character varying(40).
 	Declared string
-	// Toasted says that large values are stored out of line, so that an update that leaves one alone does not carry it.
+	// Toasted is true if large values may be stored out of line: an update that does not change such a
+	// value does not carry it.
 	Toasted bool
 }
 
@@ -36,16 +37,16 @@ type Relation struct {
 	Columns         []Column
 	// Key holds the indexes of the key columns in key order: the primary key, else the first usable unique index.
 	Key []int
-	// Root names the root of partitions that the relation is one of, or is; empty for other tables.
+	// Root names the root of a partitioned table, for the root itself and its partitions; empty for
+	// other tables.
 	Root string
-	// Streamed says that the replication stream described the relation, not the catalog.
+	// Streamed is true if the replication stream described the relation, not the catalog.
 	Streamed bool
 }
 
-// IdentityColumns are the indexes of the columns that tell a row of the table from its other rows:
-// those of the replica identity's index, whose values every change carries and which are NOT NULL;
-// else those of a key that is NOT NULL; else all that the stream brings, which generated columns
-// are not among.
+// IdentityColumns returns the indexes of the columns that identify a row: those of the replica
+// identity's index, which are NOT NULL and whose values every change carries; else those of a key
+// that is NOT NULL; else all columns but the generated ones, which the stream does not carry.
 func (rel *Relation) IdentityColumns() (columns []int) {
 	if rel.ReplicaIdentity == 'd' || rel.ReplicaIdentity == 'i' {
 		for i := range rel.Columns {

@@ -1,6 +1,6 @@
 package pgmodel
 
-// Kind says what a Datum holds.
+// Kind is what a Datum holds.
 type Kind byte
 
 const (
@@ -10,7 +10,8 @@ const (
 	Unchanged Kind = 'u'
 	// Text is a value in PostgreSQL's text output format.
 	Text Kind = 't'
-	// Absent is a column that the message does not carry at all (an old key tuple has key columns only).
+	// Absent is a column that the message does not carry at all (an old key tuple has only key
+	// columns).
 	Absent Kind = 'a'
 )
 

@@ -1,6 +1,6 @@
 package pgmodel
 
-// TypeKind is what sort of type a Type is (pg_type.typtype, with arrays apart).
+// TypeKind is the kind of a type: pg_type.typtype, with a kind of its own for arrays.
 type TypeKind byte
 
 const (
@@ -21,17 +21,17 @@ type Type struct {
 	Kind   TypeKind
 	// Elem is the element type of an array, the base type of a domain, the subtype of a range; nil otherwise.
 	Elem *Type
-	// TypeMod is the modifier a domain fixes on its base type; -1 if none.
+	// TypeMod is the modifier that a domain fixes for its base type; -1 if none.
 	TypeMod int32
 	// Labels are an enum's labels in sort order.
 	Labels []string
-	// Delimiter is what stands between values of the type in an array; 0 means a comma.
+	// Delimiter separates values of the type in an array; 0 means a comma.
 	Delimiter byte
-	// OffPath says that the type's schema is not in the search path of the connector's role.
+	// OffPath is true if the type's schema is not in the search path of the connector's role.
 	OffPath bool
 }
 
-// ElementDelimiter returns what stands between values of the type in an array.
+// ElementDelimiter returns the character that separates values of the type in an array.
 func (t *Type) ElementDelimiter() byte {
 	if t.Delimiter == 0 {
 		return ','
@@ -39,8 +39,8 @@ func (t *Type) ElementDelimiter() byte {
 	return t.Delimiter
 }
 
-// Base returns the type that a domain is based on, through domains of domains, and the modifier
-// that belongs to it; any other type itself with mod, the modifier of the column.
+// Base returns the type that a domain is based on, through domains of domains, with the modifier
+// that applies to it. Any other type is returned as it is, with mod, the column's modifier.
 func (t *Type) Base(mod int32) (*Type, int32) {
 	for t.Kind == DomainType && t.Elem != nil {
 		if mod == -1 {

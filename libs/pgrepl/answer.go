@@ -7,13 +7,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/banner"
 )
 
-// askTLS is what a client that wants TLS says first.
+// askTLS is the first message of a client that wants TLS.
 var askTLS = []byte{0, 0, 0, 8, 4, 210, 22, 47}
 
-// whose reports whether a server that begins its answer with said is PostgreSQL, or what speaks its
-// protocol. It has one byte to say to a client that asks for TLS, S or N, and what comes after S is
-// TLS. Otherwise it begins with a message of its protocol, or, if it cannot start a process for the
-// client, with E and a line of text (PostgreSQL's report_fork_failure_to_client).
+// whose judges whether a server whose answer begins with said is PostgreSQL, or speaks its
+// protocol. PostgreSQL answers a request for TLS with one byte, S or N; after S comes TLS.
+// Otherwise its answer begins with a message of its protocol or, if it cannot start a process for
+// the client, with E and a line of text (PostgreSQL's report_fork_failure_to_client).
 func whose(said []byte, asksTLS bool) banner.Verdict {
 	switch {
 	case len(said) == 0:
@@ -42,7 +42,7 @@ func whoseError(said []byte) banner.Verdict {
 	return verdict(plausible(said))
 }
 
-// plausible reports whether a message may be as long as it says.
+// plausible reports whether a message's length is possible for its type.
 func plausible(message []byte) bool {
 	length := binary.BigEndian.Uint32(message[1:])
 	return length >= 4 && length <= maxGreeting

@@ -53,7 +53,7 @@ func TestAnotherServerAtPostgreSQLsAddressIsNamedByWhatItSays(t *testing.T) {
 		"no process left": {testenv.Speaker(t, "", "Ecould not fork new process for connection: Resource temporarily unavailable\n\x00"),
 			[]string{`cannot serve another connection: "could not fork new process for connection: Resource temporarily unavailable"`},
 			[]string{"is not PostgreSQL"}},
-		"a broker of Kafka": {testenv.Speaker(t, "", ""), []string{"without a word", "a broker of Kafka"}, []string{"switched off"}},
+		"a broker of Kafka": {testenv.Speaker(t, "", ""), []string{"without a word", "a Kafka broker"}, []string{"switched off"}},
 		"nobody":            {gone, []string{"without a word", "Docker"}, []string{"switched off"}},
 		"silence":           {silent, []string{"says nothing for 1s"}, []string{"switched off"}},
 	} {

@@ -11,15 +11,16 @@ import (
 // Backend is the server's process that serves a connection.
 type Backend struct {
 	PID int32
-	// server tells servers, and runs of one, apart.
+	// server identifies the server and its run, since it was last started.
 	server string
-	// pooled says that a pooler stands between, which may have another process serve the connection any time.
+	// pooled is true if a pooler is in between, which may have another process serve the connection at
+	// any time.
 	pooled bool
 }
 
 const thisServer = "concat_ws(' ', inet_server_addr(), inet_server_port(), pg_postmaster_start_time())"
 
-// BackendOf asks which process serves a connection.
+// BackendOf asks the server which of its processes serves a connection.
 func (c Config) BackendOf(ctx context.Context, conn *pgx.Conn) (b Backend, err error) {
 	const op = "ask which process of the server serves the connection"
 	err = c.prompt(ctx, op, func(ctx context.Context) error {
@@ -31,15 +32,16 @@ func (c Config) BackendOf(ctx context.Context, conn *pgx.Conn) (b Backend, err e
 	if err != nil {
 		return b, err
 	}
-	b.pooled = conn.PgConn().PID() != uint32(b.PID) // a pooler makes numbers of its own
+	b.pooled = conn.PgConn().PID() != uint32(b.PID) // poolers make up process ids
 	return b, nil
 }
 
-// ErrBackendGone says that the process that served a connection has ended: nothing will ever come over the connection.
+// ErrBackendGone means that the process that served a connection has ended: nothing more will come
+// over the connection.
 var ErrBackendGone = errors.New("the server's process has ended")
 
-// Doing asks the server, over another connection, what the process is doing: part of a sentence,
-// and a remedy. Both are empty if the other connection has come to another server.
+// Doing asks the server, over another connection, what the process is doing. It returns part of a
+// sentence and a remedy; both are empty if the other connection reached another server.
 func (b Backend) Doing(ctx context.Context, conn *pgx.Conn) (what, remedy string, err error) {
 	var server, event string
 	var state *string

@@ -21,57 +21,62 @@ type Table struct {
 	Name   string
 }
 
-// String is schema.table, unquoted: the form that filters match and Debezium's data collections have.
+// String returns schema.table, unquoted: the form that filters match, and that of Debezium's data
+// collections.
 func (t Table) String() string { return t.Schema + "." + t.Name }
 
-// Catalog knows tables and types. It reads all captured tables with a few queries for 500 at
-// the start and a table again when the stream describes it, which is before its first change and
-// after what may have altered it. It is used by one goroutine.
+// Catalog holds what the server's catalog says of tables and types. At the start it reads all
+// captured tables, with a few queries for each loadedAtOnce of them; it reads a table again when
+// the stream describes it, which is before the table's first change and after anything that may
+// have altered it. It must be used by one goroutine.
 type Catalog struct {
 	query func(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	ctx   context.Context
-	// captured says which tables' details are wanted; others get their columns' names only.
+	// captured reports whether a table's details are wanted; for others only the columns' names are
+	// read.
 	captured func(Table) bool
 	tables   map[uint32]*tableEntry
 	types    map[uint32]*pgmodel.Type
 }
 
-// tableEntry is a table as the catalog has it, and the version of it that the stream described last.
+// tableEntry is a table as the catalog has it, with the version that the stream described last.
 type tableEntry struct {
 	rel    pgmodel.Relation
 	key    []string
 	shaped *pgmodel.Relation
 }
 
-// NewCatalog makes an empty catalog that reads through query, which is what Query makes of a
-// connection, until ctx ends.
+// NewCatalog makes an empty catalog that reads through query, which Query makes from a connection,
+// until ctx ends.
 func NewCatalog(ctx context.Context, query func(context.Context, string, ...any) (pgx.Rows, error),
 	captured func(Table) bool) *Catalog {
 	return &Catalog{query: query, ctx: ctx, captured: captured, tables: make(map[uint32]*tableEntry),
 		types: make(map[uint32]*pgmodel.Type)}
 }
 
-// FoundTable is a table that exists, with what decides how it can be captured.
+// FoundTable is an existing table, with the properties that decide how it can be captured.
 type FoundTable struct {
 	Table
 	OID             uint32
 	ReplicaIdentity byte
 	// Kind is pg_class.relkind: r for a table, p for the root of partitions.
 	Kind byte
-	// Partition says that the table is a partition of another.
+	// Partition is true for a partition of another table.
 	Partition bool
 	// RowEstimate is pg_class.reltuples; -1 if unknown.
 	RowEstimate int64
 	Pages       int64
 	HasKey      bool
-	// Unlogged says that the table's changes are not in the write-ahead log, so that they never stream.
+	// Unlogged is true if the table's changes are not in the write-ahead log, so that they never
+	// stream.
 	Unlogged bool
-	// Readable says that the role may read all of the table; if not, it may still have rights to columns.
+	// Readable is true if the role may read all of the table; otherwise it may still have rights to
+	// some columns.
 	Readable bool
-	// Owner is the role that owns the table; Owned says that the connector's role may act for it.
+	// Owner is the role that owns the table; Owned is true if the connector's role may act for it.
 	Owner string
 	Owned bool
-	// Policies says that row level security keeps rows from the role.
+	// Policies is true if row level security may hide rows from the role.
 	Policies bool
 }
 
@@ -106,20 +111,20 @@ func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
 	return out, nil
 }
 
-// Uncaptured is a relation that has rows, or shows some, and cannot be captured.
+// Uncaptured is a relation that has or shows rows but cannot be captured.
 type Uncaptured struct {
 	Table
-	// Sort says what it is: "a view", for instance.
+	// Sort is what kind of relation it is, such as "a view".
 	Sort string
 }
 
 func (u Uncaptured) String() string { return u.Table.String() + " is " + u.Sort }
 
-// Remedy says what to capture in its place.
+// Remedy says what to do instead of capturing it.
 func (u Uncaptured) Remedy() string {
 	switch u.Sort {
 	case "a view", "a materialized view":
-		return "Name the tables that it reads."
+		return "Name the tables that it reads from."
 	case "a foreign table":
 		return "Run a connector on the server that has the rows."
 	}
@@ -151,7 +156,7 @@ func (c *Catalog) FindUncaptured(match func(Table) bool) ([]Uncaptured, error) {
 	return out, nil
 }
 
-// Unreadable lists the columns of a table that the role may not read, in the table's order.
+// Unreadable returns the columns of a table that the role may not read, in the table's order.
 func (c *Catalog) Unreadable(oid uint32) ([]string, error) {
 	rows, err := c.query(c.ctx,
 		`SELECT attname::text FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
@@ -166,11 +171,12 @@ func (c *Catalog) Unreadable(oid uint32) ([]string, error) {
 	return names, nil
 }
 
-// loadedAtOnce is how many tables one query reads: what a server may answer is bounded (maxAnswer), and
-// each may have 1,600 columns with names, types, defaults and comments of some hundred bytes.
+// loadedAtOnce is how many tables one query reads. The size of an answer is bounded (maxAnswer),
+// and each table may have 1,600 columns whose names, types, defaults and comments take some hundred
+// bytes.
 const loadedAtOnce = 100
 
-// Load reads the given tables, replacing what is known of them.
+// Load reads the given tables and replaces what is known of them.
 func (c *Catalog) Load(oids []uint32) error {
 	for some := range slices.Chunk(oids, loadedAtOnce) {
 		if err := c.load(some); err != nil {
@@ -250,8 +256,8 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 	return err
 }
 
-// loadKeys finds the key columns (the primary key, else the unique index of columns whose name sorts first, as Debezium
-// chooses) and the columns of the replica identity.
+// loadKeys finds the columns of the replica identity and those of the key: the primary key, else
+// the unique index, without expressions, whose name sorts first, as Debezium chooses.
 func (c *Catalog) loadKeys(oids []uint32, loaded map[uint32]*tableEntry) error {
 	rows, err := c.query(c.ctx, `SELECT i.indrelid, i.indisprimary, i.indisreplident,
 			(SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n)
@@ -294,12 +300,13 @@ func (c *Catalog) loadKeys(oids []uint32, loaded map[uint32]*tableEntry) error {
 	return nil
 }
 
-// fitsPointer reports whether no value of a type is larger than the pointer that PostgreSQL would leave in its place, so
-// that none is stored out of line (toast_tuple_find_biggest_attribute), however large the row. Sizes are those in a row,
-// with a header of one byte and characters of up to four; a domain's are those of what it is based on.
+// fitsPointer reports whether every value of a type is at most as large as the pointer that
+// PostgreSQL would leave in its place, so that none is stored out of line however large the row is
+// (toast_tuple_find_biggest_attribute). Sizes are those within a row, with a header of one byte and
+// up to four bytes for a character. A domain is judged by its base type.
 func fitsPointer(t *pgmodel.Type, mod int32) bool {
 	const pointer, header = 24, 1
-	const counted = 4 // a header of four bytes in the modifier; the number of bits
+	const counted = 4 // the header that modifiers count; the field with the number of bits
 	if t == nil {
 		return false
 	}
@@ -313,7 +320,7 @@ func fitsPointer(t *pgmodel.Type, mod int32) bool {
 	return false
 }
 
-// keyIndexes finds the named columns; nil if one is missing.
+// keyIndexes returns the indexes of the named columns; nil if one is missing.
 func keyIndexes(rel *pgmodel.Relation, names []string) []int {
 	var key []int
 	for _, n := range names {
@@ -326,7 +333,8 @@ func keyIndexes(rel *pgmodel.Relation, names []string) []int {
 	return key
 }
 
-// loadTypes reads the types and those they are made of. Enums are read again each time, since they can grow.
+// loadTypes reads the given types and those that they consist of. Enums are read again each time,
+// since they can grow.
 func (c *Catalog) loadTypes(oids []uint32) error {
 	type link struct{ of, elem uint32 }
 	var links []link
@@ -362,7 +370,7 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 			&delimiter}, func() error {
 			n := t
 			n.Kind, n.Labels, n.Delimiter = pgmodel.TypeKind(kind[0]), slices.Clone(t.Labels), delimiter[0]
-			if n.Kind == 'p' { // a pseudo-type cannot be a column's
+			if n.Kind == 'p' { // no column has a pseudo-type
 				n.Kind = pgmodel.BaseType
 			}
 			c.types[n.OID] = &n
@@ -382,7 +390,7 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 	return nil
 }
 
-// growing reports whether a type can change without the stream saying so.
+// growing reports whether a type can change without a message in the stream.
 func growing(t *pgmodel.Type) bool {
 	for ; t != nil; t = t.Elem {
 		if t.Kind == pgmodel.EnumType {
@@ -392,7 +400,8 @@ func growing(t *pgmodel.Type) bool {
 	return false
 }
 
-// Relation returns a loaded table with all its columns, as a snapshot reads it; nil if it is not there.
+// Relation returns a loaded table with all its columns, as a snapshot reads it; nil if the table is
+// not loaded.
 func (c *Catalog) Relation(oid uint32) *pgmodel.Relation {
 	if e := c.tables[oid]; e != nil {
 		return &e.rel
@@ -400,9 +409,9 @@ func (c *Catalog) Relation(oid uint32) *pgmodel.Relation {
 	return nil
 }
 
-// Resolve implements Relations. Columns, types and order are the stream's, the rest is the
-// catalog's as of now: where the two disagree, because the table changed after the change at hand,
-// the stream wins.
+// Resolve implements Relations. Columns, their types and their order come from the stream,
+// everything else from the catalog as it is now. Where the two disagree, because the table was
+// altered after the change at hand, the stream wins.
 func (c *Catalog) Resolve(s RelationShape) (*pgmodel.Relation, error) {
 	if !c.captured(Table{s.Schema, s.Name}) {
 		rel := &pgmodel.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity,
@@ -490,8 +499,8 @@ func (c *Catalog) shape(e *tableEntry, s RelationShape) (*pgmodel.Relation, erro
 	return rel, nil
 }
 
-// declared writes the types of a shape's columns as SQL does. The server is asked only for types
-// that the table no longer has.
+// declared returns the types of a shape's columns as SQL writes them. It asks the server only for
+// types that the table no longer has.
 func (c *Catalog) declared(e *tableEntry, s RelationShape) ([]string, error) {
 	out := make([]string, len(s.Columns))
 	var types, mods []string
@@ -548,7 +557,8 @@ func (c *Catalog) Named(schema, name string) (*pgmodel.Relation, error) {
 	return c.Relation(found[0].OID), nil
 }
 
-// oidArray writes an array literal: with the simple protocol and old servers this is the form that always works.
+// oidArray writes an array literal, the form that works with the simple protocol and on old servers
+// too.
 func oidArray(oids []uint32) string {
 	var b strings.Builder
 	b.WriteByte('{')

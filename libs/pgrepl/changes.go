@@ -11,24 +11,24 @@ import (
 const (
 	// maxCounted bounds how many tables' changes are counted.
 	maxCounted = 20_000
-	// countTime bounds for how long the server may take for it: statistics are not worth a wait.
+	// countTime bounds how long the server may take to count: statistics are not worth a long wait.
 	countTime = time.Second
 )
 
-// Changed is how many rows of a table were inserted, updated and deleted since its statistics began,
-// those of transactions that were rolled back with them.
+// Changed is how many rows of a table were inserted, updated and deleted since its statistics
+// began, including those of transactions that were rolled back.
 type Changed struct {
 	Table Table
-	// Root is the partitioned table that it is a part of, at any depth; zero if it is of none.
+	// Root is the outermost partitioned table that it belongs to; zero if it is not a partition.
 	Root Table
 	Rows int64
 }
 
-// Changes counts the changes of the database's ordinary tables that have had any, by the statistics
-// that the server keeps (those of pg_stat_all_tables, which every role may see), and says where its log
-// ends: not before the last change that is counted. A session's changes are counted at the end of its
-// transaction, or up to some seconds after; a standby counts none. It is one query in a transaction of
-// its own, which the server ends after a second.
+// Changes returns the changes of the database's ordinary tables, without those that had none, by
+// the server's statistics (those of pg_stat_all_tables, which every role may see), and the end of
+// its log, which is not before the last change counted. A session's changes are counted at the end
+// of its transaction, or up to some seconds later; a standby counts none. Changes runs one query in
+// a transaction of its own, which the server aborts after a second.
 func Changes(ctx context.Context, conn *pgx.Conn) (all []Changed, end LSN, err error) {
 	fail := func(err error) ([]Changed, LSN, error) {
 		return nil, 0, fmt.Errorf("count the changes of tables: %w", err)
@@ -37,14 +37,15 @@ func Changes(ctx context.Context, conn *pgx.Conn) (all []Changed, end LSN, err e
 	if err != nil {
 		return fail(err)
 	}
-	// A server that stands still answers no rollback either; without time left the connection is closed,
+	// A server that hangs does not answer a rollback either; when ctx ends, the connection is closed,
 	// which ends the transaction too.
 	defer func() { _ = tx.Rollback(ctx) }()
 	if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", countTime.Milliseconds())); err != nil {
 		return fail(err)
 	}
-	// The log's end is asked for with each row, after its changes were counted; where it is inserted, since
-	// a commit that nobody waited for (synchronous_commit=off) is counted before it is written.
+	// Each row also asks for the log's end, after the row's changes were counted. It is the position
+	// of inserts, since a commit that nobody waited for (synchronous_commit=off) is counted before it
+	// is written.
 	rows, err := tx.Query(ctx, `WITH counted AS MATERIALIZED (
 			SELECT oid, relnamespace, relname, relispartition, pg_stat_get_tuples_inserted(oid) +
 				pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid) AS changes

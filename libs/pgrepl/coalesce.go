@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// A server that decodes a backlog writes every row to the socket by itself. A reader that keeps up
-// with it would be woken for each, which costs both of them more than the row itself. So after
-// hastyReads reads of less than coalesceBytes, with less than hastyGap between them, the reader lets
-// rows come together for coalesceTime before each read, until one brings less than sparseBytes. A
-// transaction of a few rows never waits.
+// A server that decodes a backlog writes every row to the socket separately. A reader that keeps up
+// with it would be woken for each, which costs both sides more than the row itself. So after
+// hastyReads reads of less than coalesceBytes, with less than hastyGap between them, the reader
+// lets rows accumulate for coalesceTime before each read, until a read brings less than
+// sparseBytes. A transaction of a few rows never waits.
 const (
 	hastyReads    = 16
 	hastyGap      = 500 * time.Microsecond
@@ -19,22 +19,23 @@ const (
 	sparseBytes   = 2 << 10
 )
 
-// coalescer decides before each read of a socket whether to let bytes come together. The zero value never does.
+// coalescer decides before each read of a socket whether to let bytes accumulate first. The zero
+// value never does.
 //
-// A pause alone is not enough: the runtime polls sockets edge-triggered, and every row that arrives
-// would wake a thread of it though nobody reads. While bytes collect the socket is told, by
-// SO_RCVLOWAT, not to count as readable for so few bytes.
+// A pause alone is not enough: the Go runtime polls sockets edge-triggered, and every row that
+// arrives would wake one of its threads although nobody reads. So while bytes accumulate,
+// SO_RCVLOWAT keeps the socket from counting as readable.
 type coalescer struct {
-	socket syscall.RawConn // nil where there is none to tell
-	// hasty counts reads in a row that each brought little soon after the one before, which began at last. From
-	// hastyReads on reads coalesce.
+	socket syscall.RawConn // nil if the connection has none
+	// hasty counts consecutive reads that each brought little, soon after the one before; last is when
+	// the latest began. From hastyReads on, reads coalesce.
 	hasty int
 	last  time.Time
-	// plenty says that the last read brought so much that there is no need to wait for more.
+	// plenty is true if the last read brought so much that there is no need to wait for more.
 	plenty bool
 }
 
-// newCoalescer makes one for a connection, or for what a TLS connection runs over.
+// newCoalescer makes a coalescer for the socket of a connection, which may use TLS.
 func newCoalescer(conn net.Conn) coalescer {
 	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = t.NetConn()
@@ -47,7 +48,7 @@ func newCoalescer(conn net.Conn) coalescer {
 	return coalescer{}
 }
 
-// beforeRead lets bytes come together if the last reads brought little each.
+// beforeRead lets bytes accumulate if each of the last reads brought little.
 func (g *coalescer) beforeRead(now time.Time) {
 	if g.hasty < hastyReads {
 		if now.Sub(g.last) > hastyGap {
@@ -64,11 +65,11 @@ func (g *coalescer) beforeRead(now time.Time) {
 		return
 	}
 	time.Sleep(coalesceTime)
-	// Linux looks again at what is there when the mark falls (tcp_set_rcvlowat).
+	// Linux checks again for readable bytes when the mark falls (tcp_set_rcvlowat).
 	lowWater(g.socket, 1)
 }
 
-// afterRead notes how much a read brought.
+// afterRead records how much a read brought.
 func (g *coalescer) afterRead(n int) {
 	g.plenty = n >= 4*coalesceBytes
 	switch {

@@ -2,7 +2,8 @@ package pgrepl
 
 import "syscall"
 
-// lowWater sets from how many bytes on a socket counts as readable (SO_RCVLOWAT, socket(7)); false if it cannot be set.
+// lowWater sets how many bytes make a socket count as readable (SO_RCVLOWAT, socket(7)); it returns
+// false if that fails.
 func lowWater(socket syscall.RawConn, bytes int) bool {
 	var failed error
 	err := socket.Control(func(fd uintptr) {

@@ -4,5 +4,5 @@ package pgrepl
 
 import "syscall"
 
-// lowWater is for Linux only: elsewhere rows are read as they come.
+// lowWater works only on Linux: elsewhere rows are read as they come.
 func lowWater(syscall.RawConn, int) bool { return false }

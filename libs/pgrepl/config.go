@@ -17,10 +17,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/config"
 )
 
-// Config says how to reach a server. The names are those of libpq and of Debezium's database.* keys.
+// Config says how to reach a server. Its fields are named like libpq's parameters and Debezium's
+// database.* keys.
 type Config struct {
-	// Host is one host, or several separated by commas, each with an optional :port; the first that accepts writes is
-	// taken. A host that starts with / is a folder of Unix sockets.
+	// Host is one host, or several separated by commas, each with an optional :port; of several, the
+	// first that accepts writes is used. A host that starts with / is a directory of Unix sockets.
 	Host     string
 	Port     uint16
 	User     string
@@ -32,20 +33,21 @@ type Config struct {
 	SSLKey      string
 	SSLPassword string
 	SSLRootCert string
-	// ConnectTimeout bounds one attempt to connect, and what a server answers at once if it answers at all; 0 means 30 s.
+	// ConnectTimeout bounds one attempt to connect, and each request that a healthy server answers at
+	// once. It is cut to whole seconds, at least 1; 0 means 30 s.
 	ConnectTimeout time.Duration
-	// KeepAlive switches TCP keep-alive on.
+	// KeepAlive turns on TCP keep-alive.
 	KeepAlive bool
 	// InitialStatements run on each connection that is not a replication connection.
 	InitialStatements []string
-	// Token makes the password of each new connection where passwords expire (Microsoft Entra ID);
-	// nil otherwise. An error that waiting can fix is a Passing one.
+	// Token returns the password for each new connection where passwords expire (Microsoft Entra ID);
+	// nil otherwise. Its errors may implement Passing to tell that waiting can fix them.
 	Token func(context.Context) (string, error)
 	// ApplicationName is shown in pg_stat_activity.
 	ApplicationName string
 }
 
-// Addresses are the host:port pairs as given, for messages.
+// Addresses returns the host:port pairs as given, for messages.
 func (c Config) Addresses() string {
 	var out []string
 	for host, port := range c.endpoints() {
@@ -54,7 +56,7 @@ func (c Config) Addresses() string {
 	return strings.Join(out, ",")
 }
 
-// Hosts are the hosts as given, without their ports.
+// Hosts returns the hosts as given, without their ports.
 func (c Config) Hosts() []string {
 	var out []string
 	for host := range c.endpoints() {
@@ -82,7 +84,7 @@ func (c Config) endpoints() func(func(host, port string) bool) {
 	}
 }
 
-// dsn is the libpq keyword/value string of c with one more setting, without the password.
+// dsn returns c as a libpq keyword/value string, with one more setting and without the password.
 func (c Config) dsn(key, value string) string {
 	hosts := c.Hosts()
 	var ports []string
@@ -98,7 +100,7 @@ func (c Config) dsn(key, value string) string {
 		{"sslmode", mode}, {"sslcert", c.SSLCert}, {"sslkey", c.SSLKey}, {"sslpassword", c.SSLPassword},
 		{"sslrootcert", c.SSLRootCert},
 		{"connect_timeout", strconv.Itoa(int(c.connectTime().Seconds()))}, {"application_name", c.ApplicationName},
-		// What poolers take, too: they know these settings of each client.
+		// Poolers accept these too: they keep track of them for each client.
 		{"client_encoding", "UTF8"}, {"DateStyle", "ISO, MDY"}, {"TimeZone", "UTC"}, {"standard_conforming_strings", "on"},
 	}
 	if len(hosts) > 1 {
@@ -114,7 +116,7 @@ func (c Config) dsn(key, value string) string {
 	return b.String()
 }
 
-// checkFiles reads the files of TLS as the driver will, with the bounds that it does not have.
+// checkFiles reads the TLS files as the driver will, but limits their size.
 func (c Config) checkFiles() error {
 	for _, f := range []struct{ key, path string }{{"database.sslrootcert", c.SSLRootCert},
 		{"database.sslcert", c.SSLCert}, {"database.sslkey", c.SSLKey}} {
@@ -136,16 +138,17 @@ func (c Config) password(ctx context.Context) (string, error) {
 	p, err := c.Token(ctx)
 	if passes, ok := errors.AsType[Passing](err); ok && passes.Passing() {
 		return "", &Error{ReasonUnreachable, "get an access token for PostgreSQL user " + c.User, err,
-			"Who gives the tokens does not answer; the connector keeps trying."}
+			"The service that issues tokens does not answer; the connector keeps trying."}
 	}
 	if err != nil {
 		return "", &Error{ReasonAuthentication, "get an access token for PostgreSQL user " + c.User, err,
-			"Check the credential that the worker runs with."}
+			"Check the credentials that the worker runs with."}
 	}
 	return p, nil
 }
 
-// connectTime is the time of one attempt to connect, in whole seconds as the protocol's libraries have it.
+// connectTime returns the time for one attempt to connect, in whole seconds, since libpq's
+// connect_timeout has no fractions.
 func (c Config) connectTime() time.Duration {
 	if c.ConnectTimeout <= 0 {
 		return 30 * time.Second
@@ -153,8 +156,8 @@ func (c Config) connectTime() time.Duration {
 	return max(time.Second, c.ConnectTimeout.Truncate(time.Second))
 }
 
-// prompt runs what the server does at once if it does anything at all, and waits for it no longer
-// than for a connection.
+// prompt runs a request that a healthy server answers at once, and waits no longer for it than for
+// a connection.
 func (c Config) prompt(ctx context.Context, op string, ask func(context.Context) error) error {
 	asked, cancel := context.WithTimeout(ctx, c.connectTime())
 	defer cancel()
@@ -165,7 +168,7 @@ func (c Config) prompt(ctx context.Context, op string, ask func(context.Context)
 	return &Error{ReasonUnreachable, op,
 		fmt.Errorf("PostgreSQL at %s has not answered for %s (database.connection.timeout.ms)", c.Addresses(),
 			c.connectTime()),
-		"It is stopped or overloaded, or something on the way drops what is sent; the connector keeps trying."}
+		"It is stopped or overloaded, or something on the way drops packets; the connector keeps trying."}
 }
 
 // Connect opens an ordinary connection. Statements run with the simple protocol, so that poolers and old servers work.
@@ -207,7 +210,8 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// Disconnect closes what Connect has opened; nil is nothing. A server that does not answer is waited for one second.
+// Disconnect closes a connection that Connect opened; a nil one is ignored. It waits up to one
+// second for a server that does not answer.
 func Disconnect(conn *pgx.Conn) {
 	if conn == nil {
 		return
@@ -217,7 +221,8 @@ func Disconnect(conn *pgx.Conn) {
 	conn.Close(ctx)
 }
 
-// connectReplication opens a replication connection and returns the reader under its protocol reader as well.
+// connectReplication opens a replication connection. It also returns the reader underneath pgconn's
+// protocol reader.
 func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameReader, error) {
 	if err := c.checkFiles(); err != nil {
 		return nil, nil, err

@@ -7,8 +7,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
-// SplitCopyRow splits one row of COPY TO STDOUT's text format (manual page of COPY, "Text Format") into row, with
-// escapes undone in place. The row's data alias line.
+// SplitCopyRow splits one row of COPY TO STDOUT's text format (manual page of COPY, "Text Format")
+// into row, unescaping in place. The row's data alias line.
 func SplitCopyRow(row pgmodel.Tuple, line []byte) (pgmodel.Tuple, error) {
 	if n := len(line); n > 0 && line[n-1] == '\n' {
 		line = line[:n-1]
@@ -43,7 +43,7 @@ func copyField(field []byte) (pgmodel.Datum, error) {
 		r++
 		if c == '\\' {
 			if r == len(field) {
-				return pgmodel.Datum{}, fmt.Errorf("row of COPY ends within an escape")
+				return pgmodel.Datum{}, fmt.Errorf("a row of COPY ends within an escape")
 			}
 			c = field[r]
 			r++

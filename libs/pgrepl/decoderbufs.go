@@ -8,37 +8,38 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
-// DecoderbufsOptions are what the decoder of the decoderbufs plugin works with. The plugin itself has no options.
+// DecoderbufsOptions are the options of the decoder; the decoderbufs plugin itself has none.
 type DecoderbufsOptions struct {
 	// Resume is where the stream begins.
 	Resume Position
-	// Captured says which tables' rows are wanted; of the others only the names are read.
+	// Captured reports whether a table's rows are wanted; of other tables only the names are read.
 	Captured func(Table) bool
 	// Spool holds the transaction that is being received.
 	Spool *Spool
-	// Unidentified is given an update or delete without any row: its table has neither a key nor a
-	// replica identity, and the plugin sends nothing that says which row it was.
+	// Unidentified is called for an update or delete without any row: its table has neither a key nor
+	// a replica identity, and the plugin sends nothing to identify the row.
 	Unidentified func(Table)
-	// Extra are options, name and value.
+	// Extra holds further options, as names and values.
 	Extra [][2]string
 }
 
 // Decoderbufs decodes the messages of the decoderbufs plugin (RowMessage of pg_logicaldec.proto in
 // debezium/postgres-decoderbufs, version 1.0 and later, which sends BEGIN and COMMIT).
 //
-// A row has its columns with type ids and values in binary form, which become PostgreSQL's text output here. The plugin
-// sends no truncates and no logical messages. It does not say where a transaction's commit record lies, only where it
-// ends, and that with the COMMIT: so a transaction is spooled until then, and Begin has no CommitLSN but the EndLSN.
+// A row has its columns' type ids and binary values, which the decoder turns into PostgreSQL's text
+// output. The plugin sends no truncates and no logical messages. Of a transaction's commit record
+// it tells only the end, and only with COMMIT: so a transaction is spooled until then, and Begin
+// has an EndLSN instead of a CommitLSN.
 type Decoderbufs struct {
 	options   DecoderbufsOptions
 	relations Relations
 	byName    map[string]*described
-	// last is the table of the row before, lastName its name as the plugin writes it.
+	// last is the table of the previous row, lastName its name as the plugin writes it.
 	last     *described
 	lastName []byte
 
 	open bool
-	// first says that no transaction was received yet.
+	// first is true until a transaction was received.
 	first bool
 	begun LSN // position of the BEGIN message
 
@@ -49,14 +50,14 @@ type Decoderbufs struct {
 	text []byte
 }
 
-// described is a table as its rows look at the moment.
+// described is a table as its latest rows look.
 type described struct {
 	table    Table
 	captured bool
 	rel      *pgmodel.Relation // nil before the first row
-	// modifiers are the columns' types as the plugin writes them; nil until a row had them.
+	// modifiers holds the columns' types as the plugin writes them; nil until a row had them.
 	modifiers []string
-	// notNull says which columns take no NULL, for as many columns as modifiers.
+	// notNull is true for columns that are NOT NULL; it is as long as modifiers.
 	notNull []bool
 }
 
@@ -77,7 +78,8 @@ func (d *Decoderbufs) PluginArgs() []string {
 	return args
 }
 
-// InTransaction implements Decoder. A stream that begins in the middle of a transaction is in it from the start.
+// InTransaction implements Decoder. A stream that begins in the middle of a transaction is inside
+// it from the start.
 func (d *Decoderbufs) InTransaction() bool {
 	return d.open || d.first && d.options.Resume.Ordinal > 0
 }
@@ -107,7 +109,7 @@ func (d *Decoderbufs) decode(f *Frame, handle Handler) error {
 	switch op {
 	case opBegin:
 		if d.open {
-			return errors.New("a transaction begins within another")
+			return errors.New("a transaction begins inside another")
 		}
 		d.open, d.first, d.begun = true, false, f.Start
 		return nil
@@ -125,7 +127,8 @@ func (d *Decoderbufs) decode(f *Frame, handle Handler) error {
 	return d.options.Spool.Add(spoolTx, spoolTx, f.Start, f.Data)
 }
 
-// commit hands the spooled transaction on. The position of a COMMIT message is the end of the commit record.
+// commit passes on the spooled transaction. The position of a COMMIT message is the end of the
+// commit record.
 func (d *Decoderbufs) commit(f *Frame, handle Handler) error {
 	if err := d.row.parse(f.Data); err != nil {
 		return err
@@ -150,7 +153,7 @@ func (d *Decoderbufs) commit(f *Frame, handle Handler) error {
 	return handle(m)
 }
 
-// emit hands one row on.
+// emit passes on one row.
 func (d *Decoderbufs) emit(handle Handler) error {
 	r, m := &d.row, &d.m
 	t, err := d.describe(r)
@@ -191,9 +194,9 @@ func (d *Decoderbufs) emit(handle Handler) error {
 	return handle(m)
 }
 
-// describe finds the table of a row as the row has it. The catalog is read again when a row has
-// other columns or types, or another replica identity, than the one before; where the catalog is
-// further than the row, the row wins.
+// describe returns the table of a row, in the version of the row. The catalog is read again when a
+// row has other columns, types or replica identity than the row before; where the catalog is newer
+// than the row, the row wins.
 func (d *Decoderbufs) describe(r *decoderbufsRow) (*described, error) {
 	t := d.last
 	if t == nil || !bytes.Equal(r.table, d.lastName) {
@@ -246,7 +249,8 @@ func (d *Decoderbufs) describe(r *decoderbufsRow) (*described, error) {
 	return t, err
 }
 
-// named finds what is known of a table by the name that the plugin gives it: quoted where SQL needs that.
+// named returns what is known of a table by the plugin's name for it, which is quoted where SQL
+// requires that.
 func (d *Decoderbufs) named(name []byte) (*described, error) {
 	t := d.byName[string(name)]
 	if t == nil {
@@ -265,7 +269,7 @@ func (d *Decoderbufs) named(name []byte) (*described, error) {
 	return t, nil
 }
 
-// covers reports whether a row has the columns and types of the rows before it.
+// covers reports whether a row has the same columns and types as the rows before it.
 func (t *described) covers(r *decoderbufsRow) bool {
 	if !t.captured {
 		return true
@@ -288,7 +292,7 @@ func (t *described) covers(r *decoderbufsRow) bool {
 		}
 	}
 	for i := range r.old {
-		// What is not of the identity comes as NULL, so that a column that takes NULLs does not tell.
+		// Columns outside the identity come as NULL, so a nullable column proves nothing.
 		if c := &t.rel.Columns[i]; r.old[i].has() != c.InIdentity && (r.old[i].has() || c.NotNull) {
 			return false
 		}
@@ -307,7 +311,8 @@ func (t *described) covers(r *decoderbufsRow) bool {
 	return true
 }
 
-// tuple turns values into text. An old row without full replica identity, of relation old, holds only the identity.
+// tuple turns values into text. old is the relation of an old row without full replica identity,
+// which holds only the identity; otherwise nil.
 func (d *Decoderbufs) tuple(t pgmodel.Tuple, columns []decoderbufsDatum, old *pgmodel.Relation) (pgmodel.Tuple, error) {
 	for i := range columns {
 		c := &columns[i]

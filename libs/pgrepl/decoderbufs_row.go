@@ -16,7 +16,7 @@ type decoderbufsRow struct {
 	commitTime int64
 	table      []byte
 	new, old   []decoderbufsDatum
-	// modifiers and notNull are those of the new columns' types.
+	// modifiers and notNull describe the types of the new columns.
 	modifiers [][]byte
 	notNull   []bool
 }
@@ -102,10 +102,11 @@ func (c *decoderbufsDatum) parse(message []byte) error {
 	})
 }
 
-// has reports whether there is a value, sent or not.
+// has reports whether the column has a value other than NULL, even one that is not sent.
 func (c *decoderbufsDatum) has() bool { return c.missing || c.field != 0 }
 
-// operation reads the operation of a RowMessage without the rest; one without any has none of the known.
+// operation reads only the operation of a RowMessage; without one it returns a value that is none
+// of the known.
 func operation(message []byte) (uint64, error) {
 	op := uint64(math.MaxUint64)
 	err := fields(message, func(n protowire.Number, bits uint64, _ []byte) {
@@ -116,7 +117,8 @@ func operation(message []byte) (uint64, error) {
 	return op, err
 }
 
-// fields calls each for every field of a message: with bits for numbers, with b for what has a length.
+// fields calls each for every field of a message: with bits for numbers, with b for fields that
+// have a length.
 func fields(message []byte, each func(n protowire.Number, bits uint64, b []byte)) error {
 	for len(message) > 0 {
 		n, typ, size := protowire.ConsumeTag(message)
@@ -149,7 +151,7 @@ func fields(message []byte, each func(n protowire.Number, bits uint64, b []byte)
 	return nil
 }
 
-// splitIdent takes the first part off a name of parts separated by dots, each quoted where SQL needs that.
+// splitIdent splits a dotted name after its first part. Parts are quoted where SQL requires that.
 func splitIdent(name string) (first, rest string) {
 	if !strings.HasPrefix(name, `"`) {
 		first, rest, _ = strings.Cut(name, ".")
@@ -176,7 +178,7 @@ func unquote(ident []byte) string {
 	return strings.ReplaceAll(string(ident[1:len(ident)-1]), `""`, `"`)
 }
 
-// sameIdent reports whether ident, quoted or not, is name.
+// sameIdent reports whether ident, which may be quoted, is name.
 func sameIdent(ident []byte, name string) bool {
 	if len(ident) > 0 && ident[0] == '"' {
 		return unquote(ident) == name
@@ -184,8 +186,8 @@ func sameIdent(ident []byte, name string) bool {
 	return string(ident) == name
 }
 
-// typeModifier reads pg_attribute.atttypmod from what format_type made of it, such as numeric(6,2); otherwise where the
-// type has another form of modifier.
+// typeModifier returns the pg_attribute.atttypmod from which format_type made a text such as
+// numeric(6,2), or otherwise for types with another form of modifier.
 func typeModifier(oid uint32, written string, otherwise int32) int32 {
 	const numeric, bpchar, varchar, bit, varbit = 1700, 1042, 1043, 1560, 1562
 	_, after, ok := strings.Cut(written, "(")

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Types whose values the plugin sends in a form of their own (pg_type.dat).
+// Ids of types whose values the plugin sends in a special form (pg_type.dat).
 const (
 	oidBytea       = 17
 	oidMoney       = 790
@@ -22,16 +22,15 @@ const (
 	oidTimeTZ      = 1266
 )
 
-// Days that the plugin sends for infinite dates: PostgreSQL's int32 limits, moved by the days from 1970 to 2000 with
-// overflow.
+// Days that the plugin sends for infinite dates: PostgreSQL's int32 limits, shifted with overflow
+// by the days from 1970 to 2000.
 const (
 	dateInfinity    = math.MinInt32 + 10956
 	dateMinInfinity = math.MinInt32 + 10957
 )
 
-// microsTo2000 are the microseconds from 1970 to 2000, from which PostgreSQL counts. The plugin
-// adds them, with overflow: past 294247-01-10 to what reads as long before the first year that
-// PostgreSQL has.
+// microsTo2000 are the microseconds from 1970 to 2000, PostgreSQL's epoch. The plugin adds them
+// with overflow: times after 294247-01-10 turn into ones long before PostgreSQL's first year.
 const microsTo2000 = 946684800_000_000
 
 // appendText appends a value as PostgreSQL's text output.
@@ -59,7 +58,7 @@ func (c *decoderbufsDatum) appendText(b []byte) ([]byte, error) {
 			case math.MinInt64:
 				return append(b, "-infinity"...), nil
 			}
-			since2000 := n - microsTo2000 // overflows where the plugin did, and so undoes that
+			since2000 := n - microsTo2000 // overflows where the plugin did, which undoes that
 			clock := string(appendClock(nil, floorMod(since2000, 86400_000_000)))
 			if c.typ == oidTimestampTZ {
 				clock += "+00"
@@ -100,7 +99,7 @@ func (c *decoderbufsDatum) appendText(b []byte) ([]byte, error) {
 
 func floorMod(n, m int64) int64 { return ((n % m) + m) % m }
 
-// appendDate appends the date of t in ISO form, then rest, then BC where the year is.
+// appendDate appends the date of t in ISO form, then rest, then BC for years before Christ.
 func appendDate(b []byte, t time.Time, rest string) []byte {
 	year, suffix := t.Year(), ""
 	if year <= 0 {
@@ -109,7 +108,8 @@ func appendDate(b []byte, t time.Time, rest string) []byte {
 	return fmt.Appendf(b, "%04d-%02d-%02d%s%s", year, int(t.Month()), t.Day(), rest, suffix)
 }
 
-// appendClock appends microseconds since midnight, which may be 24:00:00, or any number of hours.
+// appendClock appends a number of microseconds as hours, minutes and seconds; hours may be 24 or
+// more.
 func appendClock(b []byte, us int64) []byte {
 	s, frac := us/1e6, us%1e6
 	b = fmt.Appendf(b, "%02d:%02d:%02d", s/3600, s/60%60, s%60)
@@ -119,7 +119,7 @@ func appendClock(b []byte, us int64) []byte {
 	return b
 }
 
-// appendMoney appends a sum of hundredths; the sign stands before everything else.
+// appendMoney appends an amount in hundredths; the sign comes first.
 func appendMoney(b []byte, n int64) []byte {
 	u := uint64(n)
 	if n < 0 {
@@ -138,7 +138,7 @@ func appendFloat(b []byte, v float64, bits int) []byte {
 	return strconv.AppendFloat(b, v, 'g', -1, bits)
 }
 
-// appendPoint appends (x,y) from message Point.
+// appendPoint appends (x,y) from a message Point.
 func appendPoint(b, message []byte) ([]byte, error) {
 	var xy [2]float64
 	err := fields(message, func(n protowire.Number, bits uint64, _ []byte) {

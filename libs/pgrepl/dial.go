@@ -17,9 +17,10 @@ import (
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
-// dialer makes cfg dial as c says. The connections that are made with the context that it returns tell what they met,
-// once they are no longer used. Those of other contexts do not: a failed attempt asks the server to cancel it, on a
-// connection and in a goroutine of its own.
+// dialer makes cfg dial as c says. Connections made with the returned context are collected in
+// dialled, which may be read once they are no longer used. Those made with other contexts are not:
+// after a failed attempt pgconn asks the server to cancel it, on a connection and in a goroutine of
+// its own.
 func (c Config) dialer(ctx context.Context, cfg *pgconn.Config) (context.Context, *dialled) {
 	made := new(dialled)
 	d := &net.Dialer{KeepAlive: -1, Timeout: cfg.ConnectTimeout, Control: egress.Control}
@@ -40,18 +41,19 @@ func (c Config) dialer(ctx context.Context, cfg *pgconn.Config) (context.Context
 	return context.WithValue(ctx, attemptKey{}, made), made
 }
 
-// attemptKey is the key under which a context has the dialled of the attempt to connect that it is for.
+// attemptKey is the key under which a context holds the dialled of its attempt to connect.
 type attemptKey struct{}
 
-// dialled are the connections of one attempt to connect, which are made one after the other.
+// dialled holds the connections of one attempt to connect, which are made one after the other.
 type dialled struct{ conns []*serverConn }
 
-// silent reports whether a server took a connection and has said nothing on it.
+// silent reports whether a server accepted a connection and has sent nothing over it.
 func (d *dialled) silent() bool {
 	return slices.ContainsFunc(d.conns, func(c *serverConn) bool { return !c.spoke.Load() })
 }
 
-// dialed is what DialFunc made, which TLS may surround; nil if it did not make the connection.
+// dialed returns the connection that our DialFunc made, from within TLS if need be; nil if it did
+// not make it.
 func dialed(c net.Conn) *serverConn {
 	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
 		c = t.NetConn()
@@ -60,30 +62,30 @@ func dialed(c net.Conn) *serverConn {
 	return s
 }
 
-// connected notes that the connection stands.
+// connected records that the connection is established.
 func connected(c net.Conn) {
 	if s := dialed(c); s != nil {
 		s.connected = true
 	}
 }
 
-// serverConn is a connection to a server, which it lets have the last word while the connection is
-// made. One that refuses a client says why and closes the connection, for instance after it has
-// seen the client's certificate, which with TLS 1.3 is after the client's side of the handshake. A
-// client that writes only then finds the connection reset, though the reason has come and waits to
-// be read. So that it is read, such a write succeeds: nothing that is written is known to arrive
-// anyhow.
+// serverConn is a connection that makes sure a server's refusal is read. A server that refuses a
+// client says why and closes the connection, for instance after it has seen the client's
+// certificate, which with TLS 1.3 is after the client's part of the handshake. If the client writes
+// after that, its write fails with a reset, although the reason has arrived and waits to be read.
+// So while the connection is being established, such a write succeeds: a write never proves that
+// anything arrived.
 //
-// It also looks at the first bytes of the answer, since another server may be at the address.
+// It also checks the first bytes of the answer, since another server may be at the address.
 type serverConn struct {
 	net.Conn
 	answer *banner.Reader
-	// asksTLS says that the client asked for TLS first.
+	// asksTLS is true if the client's first message asked for TLS.
 	asksTLS   bool
-	connected bool // set once, before anything else than the one who connects uses it
-	// spoke says that the server has said something.
+	connected bool // set once, before other goroutines use the connection
+	// spoke is true once the server has sent something.
 	spoke atomic.Bool
-	// reading is since when a read has waited for the server, in nanoseconds since 1970; 0 while none does.
+	// reading is when the waiting read began, in nanoseconds since 1970; 0 while none waits.
 	reading atomic.Int64
 }
 
@@ -119,7 +121,7 @@ func (c *serverConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SyscallConn implements syscall.Conn, which TCP's and Unix's connections do.
+// SyscallConn implements syscall.Conn, as TCP and Unix connections do.
 func (c *serverConn) SyscallConn() (syscall.RawConn, error) {
 	raw, ok := c.Conn.(syscall.Conn)
 	if !ok {
@@ -128,8 +130,8 @@ func (c *serverConn) SyscallConn() (syscall.RawConn, error) {
 	return raw.SyscallConn()
 }
 
-// WaitsSince is since when a connection that Connect opened has waited for the server; zero while
-// it does not, as where nothing was asked.
+// WaitsSince returns since when a connection that Connect opened has been waiting for the server;
+// zero while it does not wait, for instance because nothing was asked.
 func WaitsSince(conn *pgx.Conn) time.Time {
 	if s := dialed(conn.PgConn().Conn()); s != nil {
 		if at := s.reading.Load(); at != 0 {

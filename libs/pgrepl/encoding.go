@@ -12,22 +12,22 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// PostgreSQL converts what it sends to UTF-8 from every encoding that a database can have, but for
-// three cases. Of a database in SQL_ASCII it only checks that the bytes are UTF-8; since one row
-// that is not would end the whole reading without being named, rows are asked for as they are and
-// checked here. A character of another encoding may have no equivalent. And for MULE_INTERNAL there
-// is no conversion at all.
+// PostgreSQL converts text to UTF-8 from every encoding that a database can have, with three
+// exceptions. For a database in SQL_ASCII it only checks that the bytes are UTF-8; since one row
+// that is not would end all reading without being named, rows are requested as they are and checked
+// here. A character of another encoding may have no equivalent. And for MULE_INTERNAL there is no
+// conversion at all.
 
-// sqlASCII is the encoding of databases whose texts may be in any.
+// sqlASCII is the encoding of databases whose text may be in any encoding.
 const sqlASCII = "SQL_ASCII"
 
-// Encoding is the encoding of the database that a connection is to.
+// Encoding returns the encoding of a connection's database.
 func Encoding(conn *pgconn.PgConn) string { return conn.ParameterStatus("server_encoding") }
 
-// Unchecked reports whether the texts that a database with an encoding sends need not be UTF-8.
+// Unchecked reports whether text from a database with this encoding may not be UTF-8.
 func Unchecked(encoding string) bool { return encoding == sqlASCII }
 
-// sendRaw asks for texts as they are where the server would only check them.
+// sendRaw asks for text as it is if the server would only check it.
 func sendRaw(ctx context.Context, conn *pgconn.PgConn) error {
 	if !Unchecked(Encoding(conn)) {
 		return nil
@@ -35,15 +35,15 @@ func sendRaw(ctx context.Context, conn *pgconn.PgConn) error {
 	return setEncoding(ctx, conn, sqlASCII)
 }
 
-// Raw asks for texts in the database's encoding, whatever that is.
+// Raw asks for text in the database's encoding, whatever that is.
 func (s *Session) Raw(ctx context.Context) error {
 	return s.cfg.prompt(ctx, "set client_encoding", func(ctx context.Context) error {
 		return setEncoding(ctx, s.conn, sqlASCII)
 	})
 }
 
-// Copy runs a COPY … TO STDOUT with TextSettings and hands its rows to w, one each Write, as the
-// database has them (see Unchecked).
+// Copy runs a COPY … TO STDOUT with TextSettings and writes its rows to w, one for each Write;
+// those of an Unchecked database are not converted.
 func Copy(ctx context.Context, conn *pgconn.PgConn, w interface{ Write([]byte) (int, error) }, sql string) error {
 	if err := sendRaw(ctx, conn); err != nil {
 		return err
@@ -54,7 +54,7 @@ func Copy(ctx context.Context, conn *pgconn.PgConn, w interface{ Write([]byte) (
 	if !Unchecked(Encoding(conn)) {
 		return nil
 	}
-	return setEncoding(ctx, conn, "UTF8") // which statements with arguments need
+	return setEncoding(ctx, conn, "UTF8") // as statements with arguments require
 }
 
 func setEncoding(ctx context.Context, conn *pgconn.PgConn, encoding string) error {
@@ -64,7 +64,8 @@ func setEncoding(ctx context.Context, conn *pgconn.PgConn, encoding string) erro
 	return nil
 }
 
-// Misencoded is the error of a value that is not UTF-8, in a row that key describes; nil if it is UTF-8.
+// Misencoded returns the error for a value that is not UTF-8, in the row that key describes; nil if
+// the value is UTF-8.
 func Misencoded(t Table, column, key string, value []byte) error {
 	if utf8.Valid(value) {
 		return nil
@@ -84,11 +85,12 @@ func Misencoded(t Table, column, key string, value []byte) error {
 			at+1, value[at], sqlASCII),
 		fmt.Sprintf(
 			"If the value is in LATIN1, for instance: UPDATE %s SET %s = convert_from(convert(convert_to(%[2]s, 'SQL_ASCII'), 'LATIN1', 'UTF8'), 'SQL_ASCII') WHERE …; or leave the column out by column.exclude.list. "+
-				"A change that is in the stream already is passed over with event.processing.failure.handling.mode=warn.", table,
+				"A change that is in the stream already is skipped with event.processing.failure.handling.mode=warn.", table,
 			name)}
 }
 
-// unsendable is the server's error of a text that it cannot send as UTF-8; nil if err is another.
+// unsendable returns the server's error about text that it cannot send as UTF-8; nil if err is
+// another error.
 func unsendable(err error) *pgconn.PgError {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "22021" || pg.Code == "22P05") {
 		return pg
@@ -96,9 +98,9 @@ func unsendable(err error) *pgconn.PgError {
 	return nil
 }
 
-// UnsendableAt is the position of the change that a stream ended at because the server cannot send
-// its text as UTF-8; false if it ended for another reason. The position is 0 if the server does not
-// say it.
+// UnsendableAt returns the position of the change at which a stream ended because the server cannot
+// send its text as UTF-8; false if it ended for another reason. The position is 0 if the server
+// does not tell it.
 func UnsendableAt(err error) (LSN, bool) {
 	pg := unsendable(err)
 	if pg == nil {
@@ -108,11 +110,11 @@ func UnsendableAt(err error) (LSN, bool) {
 	return at, true
 }
 
-// anLSN finds the position in an error's context, which is in the server's language.
+// anLSN finds the position in an error's context, whose text depends on the server's language.
 var anLSN = regexp.MustCompile(`\b[0-9A-F]+/[0-9A-F]+\b`)
 
-// Inconvertible gives the error of text that the server cannot send as UTF-8 its reason; other
-// errors pass. What says what was being read.
+// Inconvertible turns the error about text that the server cannot send as UTF-8 into an *Error;
+// others are returned as they are. what says what was being read.
 func Inconvertible(err error, encoding, what, remedy string) error {
 	if unsendable(err) == nil {
 		return err
@@ -121,7 +123,8 @@ func Inconvertible(err error, encoding, what, remedy string) error {
 		encoding), remedy}
 }
 
-// encodingRefused gives the refusal of a connection its reason where the database's encoding has no conversion.
+// encodingRefused turns the refusal of a connection into an *Error if the database's encoding has
+// no conversion.
 func encodingRefused(op string, pg *pgconn.PgError) error {
 	from, found := strings.CutPrefix(pg.Message, "conversion between UTF8 and ")
 	if !found {
@@ -129,12 +132,13 @@ func encodingRefused(op string, pg *pgconn.PgError) error {
 	}
 	encoding, _, _ := strings.Cut(from, " ")
 	return &Error{ReasonEncoding, op,
-		fmt.Errorf("%s (SQLSTATE %s): PostgreSQL cannot send the texts of a database in %s as UTF-8, which events are",
+		fmt.Errorf("%s (SQLSTATE %s): PostgreSQL cannot convert text of a database in %s to UTF-8, as events require",
 			pg.Message, pg.Code, encoding),
-		"Move the data into a database in UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0; then pg_dump --encoding of the old one's real encoding, and psql."}
+		"Move the data into a database in UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0; then pg_dump the old one with its real encoding as --encoding, and load it with psql."}
 }
 
-// KeyText describes a row by its key columns for messages; bytes that are not UTF-8 are shown as hexadecimal.
+// KeyText describes a row by its key columns, for messages; bytes that are not UTF-8 are shown in
+// hexadecimal.
 func KeyText(names []string, values [][]byte) string {
 	var b strings.Builder
 	for i, n := range names {

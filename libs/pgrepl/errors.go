@@ -13,10 +13,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Reason names what stops a capture, for callers that branch and for users who search.
+// Reason names what stops a capture, for callers that branch on it and users who search for it.
 type Reason string
 
-// The reasons. Each Error carries the sentence that fixes it.
+// The reasons. Each Error carries its own remedy.
 const (
 	ReasonWALLevel        Reason = "WAL_LEVEL_NOT_LOGICAL"
 	ReasonSlotInUse       Reason = "SLOT_IN_USE"
@@ -46,7 +46,8 @@ const (
 	ReasonTLS             Reason = "TLS_FAILED"
 )
 
-// Error is a failure that the user can fix: what was being done, why it failed, and the remedy.
+// Error is a failure that the user can fix or wait out: what was being done, why it failed, and the
+// remedy.
 type Error struct {
 	Reason Reason
 	Op     string
@@ -79,7 +80,8 @@ func ReasonOf(err error) Reason {
 	return ""
 }
 
-// Passing is an error that knows whether waiting can fix it, as of who gives tokens.
+// Passing is implemented by errors that know whether waiting can fix them, such as those of a token
+// service.
 type Passing interface {
 	error
 	Passing() bool
@@ -100,10 +102,10 @@ func Transient(err error) bool {
 			pg.Code == "53200",                // out of memory
 			pg.Code == "53300",                // too many connections
 			pg.Code == "55006",                // slot is active
-			pg.Code == "58030",                // I/O error, as of storage behind a network (neondatabase/neon#7689)
+			pg.Code == "58030",                // I/O error, such as of storage behind a network (neondatabase/neon#7689)
 			pg.Code == "40001",                // serialization failure
 			pg.Code == "25006" && strings.Contains(pg.Message, "read-only"):
-			// a standby that is about to be promoted, or storage that is full
+			// a standby about to be promoted, or storage that is full
 			return true
 		}
 		return false
@@ -122,7 +124,7 @@ func UnknownOption(err error, option string) bool {
 	return ok && strings.Contains(pg.Message, option) && strings.Contains(pg.Message, "unknown")
 }
 
-// serverError is what the server said, without its severity.
+// serverError returns the server's message, detail and code, without the severity.
 func serverError(e *pgconn.PgError) error {
 	if e.Detail != "" {
 		return fmt.Errorf("%s: %s (SQLSTATE %s)", e.Message, e.Detail, e.Code)
@@ -130,7 +132,8 @@ func serverError(e *pgconn.PgError) error {
 	return fmt.Errorf("%s (SQLSTATE %s)", e.Message, e.Code)
 }
 
-// tenantMissing are the words of Supabase's pooler, in two of its versions, to a role or project that it does not know.
+// tenantMissing matches what two versions of Supabase's pooler answer for a role or project that
+// they do not know.
 var tenantMissing = regexp.MustCompile(`(?i)tenant.*not found`)
 
 func replicationRemedy(user string) string {
@@ -144,7 +147,7 @@ func QuoteIdent(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`)
 // QuoteTable quotes a schema-qualified name.
 func QuoteTable(schema, name string) string { return QuoteIdent(schema) + "." + QuoteIdent(name) }
 
-// QuoteLiteral quotes an SQL string literal, whatever standard_conforming_strings says.
+// QuoteLiteral quotes an SQL string literal; it does not depend on standard_conforming_strings.
 func QuoteLiteral(s string) string {
 	q := `'` + strings.ReplaceAll(s, `'`, `''`) + `'`
 	if strings.ContainsRune(s, '\\') {

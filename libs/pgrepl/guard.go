@@ -7,52 +7,56 @@ import (
 	"io"
 )
 
-// Bounds of what a server may send besides data, in bytes: the driver allocates a message as large
-// as its header says, and keeps every parameter that the server reports.
+// Bounds on what a server may send besides data, in bytes where nothing else is said: the driver
+// allocates a message as large as its header claims, and keeps every parameter that the server
+// reports.
 const (
 	maxGreeting   = 1 << 20  // all messages before the server is ready for the first query
-	maxGreetings  = 4096     // the number of such messages, each of which may be a question that the driver answers
+	maxGreetings  = 4096     // the number of such messages, each of which the driver may have to answer
 	maxParameters = 1 << 20  // names and values of all parameters reported
-	maxNotice     = 16 << 20 // any message that is no row
-	// maxAnswer is the answer to one query, of which readers keep most, with what keeping a message takes besides:
-	// some 300,000 tables. Rows of tables come by COPY, which this does not bound.
+	maxNotice     = 16 << 20 // any message that is not a row
+	// maxAnswer bounds the answer to one query, most of which callers keep, including the overhead of
+	// each message: enough for some 300,000 tables. Rows of tables come by COPY, which it does not
+	// bound.
 	maxAnswer = 64 << 20
-	// maxReply is the answer to a query that sets a connection up, or to a command of replication.
+	// maxReply bounds the answer to a query that sets up a connection, or to a replication command.
 	maxReply   = 1 << 20
 	perRow     = 32
-	perMessage = 4 << 10 // of others: a driver keeps the result of each statement
+	perMessage = 4 << 10 // overhead of other messages: a driver keeps the result of each statement
 )
 
-// guard is what a connection is read through. It follows the frames of PostgreSQL's protocol and
-// ends a connection whose server exceeds the bounds, with an Error of ReasonAnswer. What COPY brings
-// is not its business: a row is as large as it is.
+// guard sits between a connection and its reader. It follows the frames of PostgreSQL's protocol,
+// and ends a connection whose server exceeds the bounds with an Error of ReasonAnswer. It does not
+// bound the rows of COPY.
 type guard struct {
 	r io.Reader
-	// head is the type and length of the message that begins; have bytes of it have come.
+	// head is the type and length of the present message, of which have bytes have come.
 	head [5]byte
 	have int
-	// left is how many bytes of the message's body are still to come; report collects them if they are a parameter's.
+	// left counts the bytes of the message's body that are still to come; report collects them if they
+	// are a parameter's.
 	left   int
 	report []byte
 	ready  bool
-	// answer is what has come of the answer to the query that runs, and most what may come.
+	// answer counts the bytes of the answer to the running query, and most is its limit.
 	answer, most int
-	// greetings counts the messages until the server is ready, and greeting is the sum of their sizes.
+	// greetings counts the messages until the server is ready, and greeting their bytes.
 	greetings int
 	greeting  int
-	// parameters are the sizes of those reported, by name, and size is their sum.
+	// parameters holds the sizes of the reported parameters by name, and size their sum.
 	parameters map[string]int
 	size       int
 	err        error
 }
 
-// unkept are the types of messages that nobody keeps: data of COPY, notices, and parameters, which have a bound too.
+// unkept lists the types of messages that nobody keeps: data of COPY, notices, and parameters,
+// which have their own bound.
 var unkept = []byte("dSN")
 
-// exceeded ends the connection.
+// exceeded makes all further reads fail.
 func (g *guard) exceeded(format string, args ...any) {
 	g.err = &Error{ReasonAnswer, "read what the server sends", fmt.Errorf(format, args...),
-		"See that it is PostgreSQL that answers at database.hostname and database.port; if it is, its catalog is larger than Calypso reads."}
+		"Check that PostgreSQL answers at database.hostname and database.port; if it does, its catalog is larger than Calypso can read."}
 }
 
 func newGuard(r io.Reader) *guard {
@@ -74,7 +78,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// follow takes the bytes of one header or body and returns those after them.
+// follow consumes the bytes of one header or body and returns the rest.
 func (g *guard) follow(b []byte) []byte {
 	if g.left > 0 {
 		n := min(g.left, len(b))
@@ -115,14 +119,14 @@ func (g *guard) follow(b []byte) []byte {
 	case g.head[0] == 'S' && g.left > maxParameters:
 		g.exceeded("the server reported a parameter of %d bytes; the limit is %d for all", g.left, maxParameters)
 	case g.answer > g.most:
-		g.exceeded("the server answered a query with more than it may, which is no COPY; the limit is %d bytes", g.most)
+		g.exceeded("the server's answer to a query, not counting COPY, is too long; the limit is %d bytes", g.most)
 	case g.left == 0:
 		g.end()
 	}
 	return b[n:]
 }
 
-// end notes what a whole message changes.
+// end applies what a complete message changes.
 func (g *guard) end() {
 	switch g.head[0] {
 	case 'Z':

@@ -9,18 +9,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Holder is a transaction that is still open: a slot cannot be made before it ends, and the server
-// keeps all log since it began for every slot that there is.
+// Holder is a transaction that is still open: no slot can be created before it ends, and the server
+// keeps all log since its beginning for every existing slot.
 type Holder struct {
-	// What says which it is, for a sentence.
+	// What names the transaction, as part of a sentence.
 	What string
-	// Since is when it began; zero where the role may not see that.
+	// Since is when it began; zero if the role may not see that.
 	Since time.Time
-	// Remedy says what ends it.
+	// Remedy says how to end it.
 	Remedy string
 }
 
-// String says which transaction it is and for how long it has been open.
+// String names the transaction and tells how long it has been open.
 func (h Holder) String() string {
 	if h.Since.IsZero() {
 		return h.What + ", for a time that only pg_read_all_stats may see"
@@ -28,10 +28,11 @@ func (h Holder) String() string {
 	return fmt.Sprintf("%s, for %v", h.What, time.Since(h.Since).Round(time.Second))
 }
 
-// maxHolders bounds a list of holders; those that began first are in it.
+// maxHolders bounds a list of holders or idle slots.
 const maxHolders = 10
 
-// Holders lists the transactions of the whole cluster that have been open for at least so long, oldest first.
+// Holders returns the transactions of the whole cluster that have been open for at least the given
+// time, oldest first, at most maxHolders.
 func Holders(ctx context.Context, conn *pgx.Conn, atLeast time.Duration) ([]Holder, error) {
 	rows, err := conn.Query(ctx,
 		fmt.Sprintf(
@@ -69,14 +70,15 @@ func Holders(ctx context.Context, conn *pgx.Conn, atLeast time.Duration) ([]Hold
 	return out, nil
 }
 
-// IdleSlot is a slot that nobody reads and for which the server keeps log all the same.
+// IdleSlot is a slot that nobody reads but for which the server keeps log.
 type IdleSlot struct {
 	Name     string
 	Database string
 	Retained int64
 }
 
-// IdleSlots lists the slots that nobody reads, those that keep most first, except one that is named.
+// IdleSlots returns the slots that nobody reads, except the slot but: those that keep most first,
+// at most maxHolders.
 func IdleSlots(ctx context.Context, conn *pgx.Conn, server Server, but string) ([]IdleSlot, error) {
 	now := "pg_current_wal_lsn()"
 	if server.InRecovery {

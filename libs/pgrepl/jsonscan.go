@@ -17,11 +17,11 @@ type jsonScanner struct {
 
 // jsonValue is a plain value or, with kind '{' or '[', the start of a nested one.
 type jsonValue struct {
-	// kind is the value's sort: '"' string, '0' number, 't', 'f', 'n'.
+	// kind is '"' for a string, '0' for a number, 't', 'f' or 'n' for true, false or null.
 	kind byte
 	// raw is a number's text, or a string's without quotes.
 	raw []byte
-	// escaped says that raw holds escapes.
+	// escaped is true if raw contains escapes.
 	escaped bool
 }
 
@@ -69,7 +69,7 @@ func (j *jsonScanner) object(member func(name []byte) error) error {
 	})
 }
 
-// array reads an array; item must read one item each time.
+// array reads an array; item must read one item for each call.
 func (j *jsonScanner) array(item func() error) error { return j.nested('[', ']', item) }
 
 func (j *jsonScanner) nested(open, close byte, item func() error) error {
@@ -150,7 +150,7 @@ func (j *jsonScanner) text() (jsonValue, error) {
 	return v, errShortJSON
 }
 
-// skip passes over any value.
+// skip skips any value.
 func (j *jsonScanner) skip() error {
 	switch j.space() {
 	case '{':
@@ -162,7 +162,7 @@ func (j *jsonScanner) skip() error {
 	return err
 }
 
-// end demands that nothing follows.
+// end fails if anything follows.
 func (j *jsonScanner) end() error {
 	if j.space(); j.i < len(j.b) {
 		return fmt.Errorf("%d bytes after the JSON", len(j.b)-j.i)
@@ -170,7 +170,7 @@ func (j *jsonScanner) end() error {
 	return nil
 }
 
-// appendUnescaped appends a JSON string's text with its escapes undone.
+// appendUnescaped appends a JSON string's text, unescaped.
 func appendUnescaped(dst, s []byte) ([]byte, error) {
 	for i := 0; i < len(s); i++ {
 		c := s[i]

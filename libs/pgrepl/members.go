@@ -10,18 +10,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Member is one of the tables that a SELECT of a table reads: the table itself, or one that
-// inherits from it (a partition, a child, a chunk of a hypertable), however far below.
+// Member is one of the tables that a SELECT from a table reads: the table itself, or one that
+// inherits from it at any depth (a partition, a child, a chunk of a hypertable).
 type Member struct {
 	Table
 	Pages, RowEstimate int64
-	// Direct says that the member's rows can be read from it alone, by ctid: not from foreign
-	// tables, nor where the role has no right of its own to the member or policies would hide other
-	// rows than through the parent.
+	// Direct is true if the member's rows can be read from the member itself, by ctid. That excludes
+	// foreign tables, members that the role may read only through the parent, and tables with row
+	// level security, whose policies may differ.
 	Direct bool
 }
 
-// Inheriting lists for each given table that others inherit from what its SELECT reads, sorted by name.
+// Inheriting returns the members of each given table from which others inherit: the table itself
+// first, then the others sorted by name.
 func (c *Catalog) Inheriting(oids []uint32) (map[uint32][]Member, error) {
 	rows, err := c.query(c.ctx, `WITH RECURSIVE tree(root, member) AS (
 			SELECT DISTINCT inhparent, inhparent FROM pg_inherits WHERE inhparent = ANY($1::oid[])
@@ -47,8 +48,8 @@ func (c *Catalog) Inheriting(oids []uint32) (map[uint32][]Member, error) {
 	return out, nil
 }
 
-// Members are those of Inheriting in the order in which a SELECT of the table reads them, for which
-// the server locks them all for a moment.
+// Members is like Inheriting, with members in the order in which a SELECT from the table reads
+// them. To plan that, the server locks all of them for a moment.
 func (c *Catalog) Members(oids []uint32) (map[uint32][]Member, error) {
 	out, err := c.Inheriting(oids)
 	if err != nil {
@@ -62,16 +63,16 @@ func (c *Catalog) Members(oids []uint32) (map[uint32][]Member, error) {
 	return out, nil
 }
 
-// order sorts the members of a table as a SELECT of it reads them: partitions by their bounds,
-// others by depth and age, which the server's plan says. What the plan leaves out comes last.
+// order sorts the members of a table as the server's plan of a SELECT reads them: partitions by
+// their bounds, others by depth and age. Members that the plan leaves out come last.
 func (c *Catalog) order(root uint32, members []Member) error {
 	if len(members) < 2 {
 		return nil
 	}
 	text, err := c.plan(root)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && !Transient(pg) {
-		// a role without the right to the table, or too many partitions to lock at once: the order
-		// is of no consequence
+		// the role has no right to the table, or there are too many partitions to lock at once; the order
+		// does not matter for correctness
 		return nil
 	}
 	if err != nil {
@@ -97,7 +98,7 @@ func (c *Catalog) order(root uint32, members []Member) error {
 	return nil
 }
 
-// plan asks how the server reads all of a table.
+// plan returns the server's plan for reading all of a table, as JSON.
 func (c *Catalog) plan(table uint32) (text []byte, err error) {
 	rows, err := c.query(c.ctx, "SELECT $1::oid::regclass::text", table)
 	if err != nil {
@@ -113,14 +114,14 @@ func (c *Catalog) plan(table uint32) (text []byte, err error) {
 	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]byte])
 }
 
-// planNode is a node of a plan as EXPLAIN writes it.
+// planNode is a node of a plan, as EXPLAIN writes it.
 type planNode struct {
 	Schema   string
 	Relation string `json:"Relation Name"`
 	Plans    []planNode
 }
 
-// scans calls found for each table that the plan reads, in order.
+// scans calls found for each table that the plan reads, in the plan's order.
 func (n *planNode) scans(found func(Table)) {
 	if n.Relation != "" {
 		found(Table{n.Schema, n.Relation})

@@ -2,7 +2,7 @@ package pgrepl
 
 import "github.com/calypso-cdc/calypso/libs/pgmodel"
 
-// Kind says what a Message is.
+// Kind is what a Message is.
 type Kind byte
 
 const (
@@ -16,11 +16,12 @@ const (
 	Logical Kind = 'M'
 )
 
-// Message is one step of the change stream. Its byte slices and tuples alias the frame it was decoded from, and the
-// Message itself is reused: nothing of it may be kept after the handler returns.
+// Message is one step of the change stream. Its byte slices and tuples alias the frame from which
+// it was decoded, and the Message itself is reused: nothing of it may be kept after the handler
+// returns.
 //
-// Messages come as transactions in commit order: Begin, changes, Commit; between transactions only Logical messages
-// that were not transactional.
+// Messages come as transactions in commit order: Begin, changes, Commit. Between transactions there
+// are only Logical messages that are not transactional.
 type Message struct {
 	Kind Kind
 	// LSN is the position that the server gave the message. Rows of one statement can share it.
@@ -28,18 +29,18 @@ type Message struct {
 	// XID is the transaction's id; set in Begin and valid until Commit. 0 for a Logical message outside transactions.
 	XID uint32
 
-	// CommitLSN (Begin, Commit) is where the commit record lies, EndLSN (Commit) where it ends, CommitTime when it
-	// happened in microseconds since the Unix epoch.
+	// CommitLSN (Begin, Commit) is where the commit record begins, EndLSN (Commit) where it ends, and
+	// CommitTime when the commit happened, in microseconds since the Unix epoch.
 	CommitLSN  LSN
 	EndLSN     LSN
 	CommitTime int64
 
-	// Relation is the table of a row change as of the change.
+	// Relation is the table of a row change, as it was at the change.
 	Relation *pgmodel.Relation
-	// Old is the row before: nil unless the server sent it. Columns outside the replica identity are pgmodel.Absent
-	// unless the identity is full.
+	// Old is the row before the change; nil unless the server sent it. Columns outside the replica
+	// identity are pgmodel.Absent unless the identity is full.
 	Old pgmodel.Tuple
-	// New is the row after an Insert or Update.
+	// New is the row after the change, for Insert and Update.
 	New pgmodel.Tuple
 
 	// Truncated are the tables of a Truncate.
@@ -50,7 +51,8 @@ type Message struct {
 	Prefix        []byte
 	Content       []byte
 
-	// Origin and OriginLSN name the server that a replicated transaction came from; empty for local ones.
+	// Origin and OriginLSN are the replication origin of a transaction that came from another server,
+	// and its position there; empty for local ones.
 	Origin    string
 	OriginLSN LSN
 }
@@ -69,7 +71,7 @@ type Decoder interface {
 	PluginArgs() []string
 }
 
-// RelationShape is a table as the stream describes it: what the rows that follow look like.
+// RelationShape is a table as the stream describes it: the shape of the rows that follow.
 type RelationShape struct {
 	OID             uint32
 	Schema          string
@@ -84,16 +86,17 @@ type ColumnShape struct {
 	TypeOID    uint32
 	TypeMod    int32
 	InIdentity bool
-	// NotNull is nil where the stream does not say.
+	// NotNull is nil if the stream does not say.
 	NotNull *bool
 }
 
-// Relations answers what the catalog knows about a table that the stream names.
+// Relations returns what the catalog knows about tables that the stream names.
 type Relations interface {
-	// Resolve completes a shape with what the stream does not tell (type names, labels, defaults,
-	// key), as the catalog has it now.
+	// Resolve completes a shape with what the stream lacks (type names, labels, defaults, key), as the
+	// catalog has it now.
 	Resolve(RelationShape) (*pgmodel.Relation, error)
-	// Known returns the version of a table that was read last, or nil, for plugins whose stream does not describe tables.
+	// Known returns the version of a table that was read last, nil if there is none. It is for plugins
+	// whose stream does not describe tables.
 	Known(schema, name string) *pgmodel.Relation
 	// Named reads the current version of a table from the catalog; nil if there is no such table.
 	Named(schema, name string) (*pgmodel.Relation, error)

@@ -8,19 +8,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A slot keeps the output plugin that it was made with; a copy of it may have another one, at the
-// same position (pg_copy_logical_replication_slot). That migrates a slot to pgoutput, with all
-// changes that it still has, if its publication was there all the time: pgoutput looks for the
-// publication, and for what it holds, in the catalog as of each change.
+// A slot keeps the output plugin with which it was created, but a copy of it may have another one,
+// at the same position (pg_copy_logical_replication_slot). So a slot can be migrated to pgoutput
+// with all changes that it still holds, provided that the publication existed all that time:
+// pgoutput looks up the publication and its contents in the catalog as of each change.
 
-// migrationCopy is the name of the copy by which a slot is migrated, as long as that takes.
+// migrationCopy returns the name of the temporary copy through which a slot is migrated.
 func migrationCopy(slot string) string {
 	const suffix = "_calypso_carry"
 	return slot[:min(len(slot), 63-len(suffix))] + suffix
 }
 
 // TrySlot returns the *Error that keeps the role from reading a slot with its plugin; nil if
-// nothing does or if it cannot be known. It copies the slot for a moment, which waits for nobody.
+// nothing does, or if that cannot be known. It makes a temporary copy of the slot, which waits for
+// no transaction, and drops it.
 func TrySlot(ctx context.Context, conn *pgx.Conn, slot *SlotState, user string) error {
 	_, err := conn.Exec(ctx,
 		"SELECT pg_drop_replication_slot(slot_name) FROM pg_copy_logical_replication_slot($1, 'calypso_probe_' || pg_backend_pid(), true)", slot.Name)
@@ -37,7 +38,8 @@ func TrySlot(ctx context.Context, conn *pgx.Conn, slot *SlotState, user string) 
 // Migratable returns why a slot of another plugin cannot be migrated to pgoutput with this
 // publication without a gap; nil if it can.
 func (p Publication) Migratable(ctx context.Context, conn *pgx.Conn, server Server, slot *SlotState) error {
-	// A row of the catalog that is older than all that the slot reads the catalog for is the same for each of its changes.
+	// A catalog row that is older than the slot's catalog_xmin is the same for each change that the
+	// slot holds.
 	rows := "SELECT p.oid AS of, p.xmin FROM pg_publication p UNION ALL SELECT prpubid, xmin FROM pg_publication_rel"
 	lists, root := "false", "false"
 	if server.Major() >= 13 {
@@ -56,7 +58,7 @@ func (p Publication) Migratable(ctx context.Context, conn *pgx.Conn, server Serv
 			root), p.Name, slot.Name).Scan(&late, &partial, &filtered, &viaRoot)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf(
-			"there is no publication %q, and one that is made now does not count for changes that were made before", p.Name)
+			"there is no publication %q, and one created now does not apply to earlier changes", p.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("look at publication %q: %w", p.Name, err)
@@ -75,8 +77,8 @@ func (p Publication) Migratable(ctx context.Context, conn *pgx.Conn, server Serv
 	return nil
 }
 
-// MigrateSlot makes a slot that nobody reads one of pgoutput's, at the same position. A crash on the way
-// is repaired by ResumeMigration.
+// MigrateSlot turns a slot that nobody reads into one of pgoutput, at the same position.
+// ResumeMigration repairs a migration that a crash cut short.
 func MigrateSlot(ctx context.Context, conn *pgx.Conn, slot string) error {
 	for _, step := range []struct {
 		sql  string
@@ -94,8 +96,8 @@ func MigrateSlot(ctx context.Context, conn *pgx.Conn, slot string) error {
 	return nil
 }
 
-// ResumeMigration ends a MigrateSlot that a crash has cut short: a slot that is gone is made of its
-// copy again, and the copy goes.
+// ResumeMigration finishes a MigrateSlot that a crash cut short: if the slot is gone it is created
+// from its copy, and the copy is dropped.
 func ResumeMigration(ctx context.Context, conn *pgx.Conn, slot string) error {
 	_, err := conn.Exec(ctx,
 		`SELECT pg_copy_logical_replication_slot(slot_name, $1, false, 'pgoutput') FROM pg_replication_slots

@@ -9,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 )
 
-// PgoutputOptions are the options of the plugin that servers have built in.
+// PgoutputOptions are the options of pgoutput, the plugin built into servers.
 type PgoutputOptions struct {
 	Publication string
 	// Protocol is 1, or 2 to 4 to receive large transactions while they run (PostgreSQL 14, 15, 16).
@@ -18,9 +18,9 @@ type PgoutputOptions struct {
 	Messages bool
 	// Origin is "none" or "any" (PostgreSQL 16 and later); empty leaves it out.
 	Origin string
-	// Extra are further options, name and value.
+	// Extra holds further options, as names and values.
 	Extra [][2]string
-	// Spool holds transactions in progress; needed for Protocol 2 and later.
+	// Spool holds transactions in progress; it is required from Protocol 2 on.
 	Spool *Spool
 }
 
@@ -29,7 +29,7 @@ type Pgoutput struct {
 	options   PgoutputOptions
 	relations Relations
 	byOID     map[uint32]*pgmodel.Relation
-	// last is the relation of the row before, which is nearly always the next row's too.
+	// last is the previous row's relation, which is nearly always the next row's too.
 	lastOID uint32
 	last    *pgmodel.Relation
 
@@ -144,7 +144,7 @@ func (p *Pgoutput) message(at LSN, b []byte, handle Handler) error {
 	case 'R':
 		return p.describe(&r)
 	case 'Y':
-		return nil // types are resolved by id with the relation that uses them
+		return nil // types are resolved by id, with the relation that uses them
 	case 'O':
 		m.OriginLSN, m.Origin = LSN(r.uint64()), r.string()
 		return r.done()
@@ -162,7 +162,7 @@ func (p *Pgoutput) message(at LSN, b []byte, handle Handler) error {
 		m.Kind, m.Truncated = Truncate, p.trunc
 	case 'M':
 		flags := r.byte()
-		r.uint64() // where the message lies in the log; the frame says it too
+		r.uint64() // the message's position in the log, which the frame has too
 		m.Prefix = r.cstring()
 		m.Content = r.bytes(int(r.uint32()))
 		m.Kind, m.Transactional = Logical, flags&1 != 0
@@ -179,7 +179,7 @@ func (p *Pgoutput) message(at LSN, b []byte, handle Handler) error {
 	return handle(m)
 }
 
-// describe takes a Relation message: the shape of the rows that follow.
+// describe reads a Relation message: the shape of the rows that follow.
 func (p *Pgoutput) describe(r *wire) error {
 	s := RelationShape{OID: r.uint32(), Schema: r.string(), Name: r.string(), ReplicaIdentity: r.byte()}
 	if s.Schema == "" {
@@ -226,7 +226,7 @@ type wire struct {
 
 func (r *wire) done() error {
 	if r.bad {
-		return fmt.Errorf("message is shorter than it says")
+		return fmt.Errorf("message is shorter than it claims")
 	}
 	if len(r.b) > 0 {
 		return fmt.Errorf("%d bytes left over", len(r.b))
@@ -297,7 +297,8 @@ func (r *wire) cstring() []byte {
 
 func (r *wire) string() string { return string(r.cstring()) }
 
-// tuple appends a row's columns to t. A key tuple has NULL where the replica identity has no column: that is absence.
+// tuple appends a row's columns to t. In a key tuple, columns outside the replica identity are sent
+// as NULL and become Absent.
 func (r *wire) tuple(t pgmodel.Tuple, rel *pgmodel.Relation, key bool) pgmodel.Tuple {
 	if n := int(r.uint16()); n != len(rel.Columns) {
 		r.bad = true
@@ -332,7 +333,7 @@ func (r *wire) tuple(t pgmodel.Tuple, rel *pgmodel.Relation, key bool) pgmodel.T
 		case 'u':
 			t = append(t, pgmodel.Datum{Kind: pgmodel.Unchanged})
 			b = b[1:]
-		default: // 'b', which is never asked for, or not a tuple at all
+		default: // 'b', which is never requested, or not a tuple at all
 			r.bad, r.b = true, nil
 			return t
 		}

@@ -15,25 +15,26 @@ type LSN = pglogrepl.LSN
 // ParseLSN reads an LSN as PostgreSQL prints it.
 func ParseLSN(s string) (LSN, error) { return pglogrepl.ParseLSN(s) }
 
-// Position is the first change that is not delivered yet: all changes of transactions whose commit record lies before
-// Commit are delivered, and of the transaction whose commit record lies at Commit the first Ordinal changes are.
+// Position is the first change that is not delivered yet: delivered are all changes of transactions
+// whose commit record is before Commit, and the first Ordinal changes of the transaction whose
+// commit record is at Commit.
 //
 // Transactions arrive in the order of their commit records, so positions of one server are totally
-// ordered. A row's own LSN is no position: rows of one multi-row INSERT or COPY share it, and rows
-// of overlapping transactions are not in its order.
+// ordered. A row's own LSN cannot serve as a position: rows of one multi-row INSERT or COPY share
+// it, and rows of overlapping transactions are not ordered by it.
 type Position struct {
-	// SystemID and Timeline say which server history the LSN belongs to (IDENTIFY_SYSTEM).
+	// SystemID and Timeline identify the server history to which the LSNs belong (IDENTIFY_SYSTEM).
 	SystemID string
 	Timeline int32
 	Commit   LSN
 	Ordinal  uint64
-	// Delivered is a point of the log that has all of the transactions before it of which something
-	// was delivered; 0 if it is not known. Commit may be further, since it also moves over what
-	// others write.
+	// Delivered is a point of the log before which all transactions end of which anything was
+	// delivered; 0 if unknown. Commit may be further, since it also advances past changes that are not
+	// captured.
 	Delivered LSN
 }
 
-// delivered is Delivered as far as it is known.
+// delivered returns Delivered, or a safe upper bound if that is unknown.
 func (p Position) delivered() LSN {
 	switch {
 	case p.Delivered != 0:
@@ -44,8 +45,8 @@ func (p Position) delivered() LSN {
 	return p.Commit
 }
 
-// UnknownEnd is Delivered in the middle of a transaction for which the output plugin does not say
-// where it commits.
+// UnknownEnd is Delivered in the middle of a transaction whose commit position the output plugin
+// does not tell.
 const UnknownEnd = LSN(math.MaxInt64)
 
 // Before reports whether p is an earlier position than q of the same server history.
@@ -56,7 +57,7 @@ func (p Position) Before(q Position) bool {
 	return p.Ordinal < q.Ordinal
 }
 
-// String shows commit LSN and ordinal, as logs and errors do.
+// String returns commit LSN and ordinal, for logs and errors.
 func (p Position) String() string {
 	if p.Ordinal == 0 {
 		return p.Commit.String()
@@ -64,9 +65,9 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s+%d", p.Commit, p.Ordinal)
 }
 
-// PositionJSON is a position as the value of a source offset, or a part of one. It has Debezium's
-// names of source offset fields where they mean the same, so that tools which read or alter offsets
-// know them: lsn_commit is the end of the last delivered commit.
+// PositionJSON is a position as the value of a source offset, or a part of one. Fields that mean
+// the same as in Debezium have its names, so that tools that read or alter offsets understand them:
+// lsn_commit is the end of the last delivered commit.
 type PositionJSON struct {
 	LSN      uint64 `json:"lsn"`
 	Commit   uint64 `json:"lsn_commit"`
@@ -74,22 +75,23 @@ type PositionJSON struct {
 	Ordinal  uint64 `json:"ordinal"`
 	SystemID string `json:"system_id,omitempty"`
 	Timeline int32  `json:"timeline,omitempty"`
-	// Delivered has no field of Debezium's.
+	// Delivered has no counterpart in Debezium.
 	Delivered uint64 `json:"lsn_delivered,omitempty"`
 }
 
-// JSON is the form that the position is written in.
+// JSON returns the form in which the position is written.
 func (p Position) JSON() PositionJSON {
 	c := uint64(p.Commit)
 	return PositionJSON{LSN: c, Commit: c, Proc: c, Ordinal: p.Ordinal, SystemID: p.SystemID, Timeline: p.Timeline,
 		Delivered: uint64(p.Delivered)}
 }
 
-// MarshalJSON writes the position as the value of a source offset.
+// MarshalJSON implements json.Marshaler, with the value of a source offset.
 func (p Position) MarshalJSON() ([]byte, error) { return json.Marshal(p.JSON()) }
 
-// UnmarshalJSON reads what MarshalJSON wrote and also an offset of Debezium's, whose lsn_commit is a transaction
-// boundary: changes after it that Debezium had already delivered are delivered again.
+// UnmarshalJSON reads what MarshalJSON wrote, and also an offset of Debezium's. The lsn_commit of
+// that is a transaction boundary: changes after it that Debezium had already delivered are
+// delivered again.
 func (p *Position) UnmarshalJSON(b []byte) error {
 	var v struct {
 		Commit   *json.Number `json:"lsn_commit"`
@@ -97,7 +99,7 @@ func (p *Position) UnmarshalJSON(b []byte) error {
 		Ordinal  uint64       `json:"ordinal"`
 		SystemID string       `json:"system_id"`
 		Timeline int32        `json:"timeline"`
-		// Whoever sets a position by hand may leave out what is not to be known.
+		// Users who set a position by hand may leave out what they cannot know.
 		Delivered uint64 `json:"lsn_delivered"`
 	}
 	if err := json.Unmarshal(b, &v); err != nil {

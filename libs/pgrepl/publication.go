@@ -11,22 +11,23 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// PublicationMode is publication.autocreate.mode: what EnsurePublication may do.
+// PublicationMode is publication.autocreate.mode, which says what EnsurePublication may do.
 type PublicationMode string
 
 const (
 	// PublishDisabled requires the publication to exist.
 	PublishDisabled PublicationMode = "disabled"
-	// PublishAll creates a missing publication FOR ALL TABLES. Where the role may not, it becomes PublishFiltered.
+	// PublishAll creates a missing publication FOR ALL TABLES. If the role may not do that, it acts
+	// like PublishFiltered.
 	PublishAll PublicationMode = "all_tables"
-	// PublishFiltered creates a publication of the captured tables and adds missing ones. It never removes a table: it
-	// may be somebody else's.
+	// PublishFiltered creates a publication of the captured tables and adds missing ones. It never
+	// removes a table, since others may use the publication too.
 	PublishFiltered PublicationMode = "filtered"
 	// PublishNone creates a missing publication without tables.
 	PublishNone PublicationMode = "no_tables"
 )
 
-// Publication says which publication a capture reads.
+// Publication is the publication that a capture reads, and how to create it.
 type Publication struct {
 	Name string
 	Mode PublicationMode
@@ -36,11 +37,12 @@ type Publication struct {
 	ViaRoot bool
 	// Operations is the publish option (insert, update, …) of a publication that is created; empty for all.
 	Operations string
-	// OnStandby says that nothing can be made on the server, which gets the publication from its primary.
+	// OnStandby is true if the server is a standby, which cannot create anything and gets the
+	// publication from its primary.
 	OnStandby bool
 }
 
-// where says where statements about the publication are to be run.
+// where begins a remedy with the place where its statements must be run.
 func (p Publication) where() string {
 	if p.OnStandby {
 		return "Run on the primary, from which the standby gets it:"
@@ -48,14 +50,15 @@ func (p Publication) where() string {
 	return "Run"
 }
 
-// publishable are the captured tables that a publication can hold: PostgreSQL refuses unlogged ones.
+// publishable returns p without the tables that a publication cannot hold: PostgreSQL refuses
+// unlogged ones.
 func (p Publication) publishable() Publication {
 	p.Tables = slices.DeleteFunc(slices.Clone(p.Tables), func(t FoundTable) bool { return t.Unlogged })
 	return p
 }
 
-// EnsurePublication makes sure that the publication exists and holds the captured tables, as far as its mode allows. It
-// returns what it did or found worth telling, one sentence each.
+// EnsurePublication makes sure that the publication exists and holds the captured tables, as far as
+// its mode allows. notes tells users what it did or noticed, one sentence each.
 func EnsurePublication(ctx context.Context, conn *pgx.Conn, p Publication) (notes []string, err error) {
 	p = p.publishable()
 	op := fmt.Sprintf("set up publication %q", p.Name)
@@ -94,7 +97,7 @@ func EnsurePublication(ctx context.Context, conn *pgx.Conn, p Publication) (note
 	return []string{fmt.Sprintf("Added %s to publication %q.", names(absent), p.Name)}, nil
 }
 
-// Missing lists the captured tables that an existing publication does not hold, so that their
+// Missing returns the captured tables that an existing publication does not hold, so that their
 // changes have not been sent so far; none if the publication does not exist.
 func (p Publication) Missing(ctx context.Context, conn *pgx.Conn) ([]FoundTable, error) {
 	var all bool
@@ -108,16 +111,16 @@ func (p Publication) Missing(ctx context.Context, conn *pgx.Conn) ([]FoundTable,
 	return p.publishable().absent(ctx, conn)
 }
 
-// Restriction is what a publication keeps back of a table.
+// Restriction is what a publication withholds of a table.
 type Restriction struct {
 	// RowFilter is the condition under which a row is sent; empty for all.
 	RowFilter string
-	// Columns are those that are sent; nil for all.
+	// Columns are the columns that are sent; nil for all.
 	Columns []string
 }
 
-// Restrictions finds what an existing publication keeps back: of tables by their oids (PostgreSQL
-// 15), and of all of them the operations that it does not send.
+// Restrictions returns what an existing publication withholds: rows and columns of tables, by their
+// oids (PostgreSQL 15), and the operations that it sends for no table.
 func (p Publication) Restrictions(ctx context.Context, conn *pgx.Conn, server Server) (tables map[uint32]Restriction,
 	operations []string, err error) {
 	op := fmt.Sprintf("look at what publication %q sends", p.Name)
@@ -162,7 +165,8 @@ func (p Publication) Restrictions(ctx context.Context, conn *pgx.Conn, server Se
 	return tables, operations, nil
 }
 
-// SendsViaRoot reports whether the publication sends, or once it is made will send, changes of partitions as their root's.
+// SendsViaRoot reports whether the publication sends changes of partitions as their root's, or will
+// do so once it is created.
 func (p Publication) SendsViaRoot(ctx context.Context, conn *pgx.Conn, server Server) (bool, error) {
 	if server.Major() < 13 {
 		return false, nil
@@ -179,7 +183,7 @@ func (p Publication) create(ctx context.Context, conn *pgx.Conn, op string) ([]s
 	head := "CREATE PUBLICATION " + QuoteIdent(p.Name)
 	tail := p.with()
 	if p.OnStandby {
-		return nil, &Error{ReasonPublication, op, errors.New("it does not exist, and a standby cannot make it"),
+		return nil, &Error{ReasonPublication, op, errors.New("it does not exist, and a standby cannot create it"),
 			fmt.Sprintf("%s %s FOR TABLE %s%s;", p.where(), head, quoted(p.Tables), tail)}
 	}
 	switch p.Mode {
@@ -199,7 +203,7 @@ func (p Publication) create(ctx context.Context, conn *pgx.Conn, op string) ([]s
 		p.Mode = PublishFiltered
 		notes, err := p.create(ctx, conn, op)
 		return append([]string{fmt.Sprintf(
-			"Only a superuser may publish all tables: publication %q is made of the captured tables, as publication.autocreate.mode=filtered does.", p.Name)}, notes...), err
+			"Only a superuser may publish all tables: publication %q gets the captured tables only, as with publication.autocreate.mode=filtered.", p.Name)}, notes...), err
 	}
 	if len(p.Tables) == 0 {
 		return []string{fmt.Sprintf("Created publication %q without tables: no table matches the filters yet.", p.Name)},
@@ -229,7 +233,7 @@ func (p Publication) exec(ctx context.Context, conn *pgx.Conn, op, sql string) e
 	_, err := conn.Exec(ctx, sql)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code {
-		case "42710": // made by somebody else in between
+		case "42710": // created by somebody else in between
 			return nil
 		case "42501":
 			return &Error{ReasonPublicationMake, op, serverError(pg), p.makeRemedy(conn.Config(), sql)}
@@ -246,8 +250,9 @@ func (p Publication) exec(ctx context.Context, conn *pgx.Conn, op, sql string) e
 	return nil
 }
 
-// readOnlyBy is the statement that a setting of the role or the database is changed by which makes its transactions
-// read-only; empty where it is not one of theirs, as on a standby or on a server without space, which passes.
+// readOnlyBy returns the start of the statement that changes the setting, of the role or the
+// database, which makes transactions read-only; empty if the cause is another one, which may be
+// temporary: a standby, or a server without space.
 func readOnlyBy(ctx context.Context, conn *pgx.Conn) string {
 	var source string
 	err := conn.QueryRow(ctx, "SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on'").
@@ -266,7 +271,8 @@ func readOnlyBy(ctx context.Context, conn *pgx.Conn) string {
 	return ""
 }
 
-// makeRemedy says who may run a statement that makes or widens the publication, and how the role comes to that right.
+// makeRemedy says who may run a statement that creates or extends the publication, and how the role
+// can get that right.
 func (p Publication) makeRemedy(c *pgx.ConnConfig, sql string) string {
 	remedy := fmt.Sprintf(
 		"Run as the tables' owner or a superuser: %s; or let the role do it: GRANT CREATE ON DATABASE %s TO %s;", sql,
@@ -277,8 +283,8 @@ func (p Publication) makeRemedy(c *pgx.ConnConfig, sql string) string {
 	return remedy
 }
 
-// Owners are the roles that own captured tables and that the connector's role may not act for. Only
-// an owner may publish a table.
+// Owners returns the roles that own captured tables and for which the connector's role may not act.
+// Only an owner may publish a table.
 func (p Publication) Owners() (out []string) {
 	for _, t := range p.publishable().Tables {
 		if !t.Owned && !slices.Contains(out, t.Owner) {
@@ -288,7 +294,8 @@ func (p Publication) Owners() (out []string) {
 	return out
 }
 
-// absent are the captured tables that the publication does not hold, a partition counting as held by its ancestors.
+// absent returns the captured tables that the publication does not hold. A partition counts as held
+// if one of its ancestors is.
 func (p Publication) absent(ctx context.Context, conn *pgx.Conn) ([]FoundTable, error) {
 	rows, err := conn.Query(ctx,
 		`SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1

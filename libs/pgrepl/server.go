@@ -11,22 +11,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Server is what a capture needs to know about a server before it starts.
+// Server holds what a capture needs to know about a server before it starts.
 type Server struct {
 	// VersionNum is server_version_num, for instance 150018.
 	VersionNum int
 	WALLevel   string
-	// SenderTimeout is wal_sender_timeout; 0 if the server never gives up on a silent client.
+	// SenderTimeout is wal_sender_timeout; 0 if the server never drops a silent client.
 	SenderTimeout time.Duration
 	InRecovery    bool
-	// Encoding is the database's, for instance UTF8.
+	// Encoding is the database's encoding, for instance UTF8.
 	Encoding string
 }
 
-// KeepsSlots reports whether slots can be made there that standbys keep too.
+// KeepsSlots reports whether the server can create slots that standbys keep too.
 func (s Server) KeepsSlots() bool { return s.Major() >= 17 && !s.InRecovery }
 
-// Major is the major version, for instance 15.
+// Major returns the major version, for instance 15.
 func (s Server) Major() int { return s.VersionNum / 10000 }
 
 // InspectServer reads version and settings.
@@ -49,7 +49,7 @@ func InspectServer(ctx context.Context, conn *pgx.Conn) (Server, error) {
 	return s, nil
 }
 
-// CheckWAL returns the *Error of a server whose log holds too little for logical decoding.
+// CheckWAL returns the *Error for a server whose log holds too little for logical decoding.
 func (s Server) CheckWAL() error {
 	if s.WALLevel != "logical" {
 		return walLevel("check the server's settings", fmt.Errorf("wal_level is %q, not \"logical\"", s.WALLevel))
@@ -57,7 +57,8 @@ func (s Server) CheckWAL() error {
 	return nil
 }
 
-// CheckStandby returns the *Error of a standby that cannot be captured from; nil for a primary. The slot may be nil.
+// CheckStandby returns the *Error for a standby from which nothing can be captured; nil for others
+// and for a primary. slot may be nil.
 func (s Server) CheckStandby(slot *SlotState) error {
 	const op = "capture from a standby"
 	switch {
@@ -72,7 +73,7 @@ func (s Server) CheckStandby(slot *SlotState) error {
 	return nil
 }
 
-const primaryRemedy = "Set database.hostname to the primary: a name that follows it, or all servers separated by commas: the one that takes writes is used."
+const primaryRemedy = "Set database.hostname to the primary: a name that follows it, or all servers separated by commas, of which the one that accepts writes is used."
 
 // SlotState is a row of pg_replication_slots.
 type SlotState struct {
@@ -89,34 +90,39 @@ type SlotState struct {
 	SafeWAL int64
 	// Retained is how many bytes of WAL the server keeps for the slot.
 	Retained int64
-	// Failover says that standbys keep the slot too (PostgreSQL 17).
+	// Failover is true if standbys keep the slot too (PostgreSQL 17).
 	Failover bool
-	// Synced says that this is a standby's copy of the primary's slot, or was before the promotion (PostgreSQL 17).
+	// Synced is true if this is a standby's copy of the primary's slot, or was one before the
+	// promotion (PostgreSQL 17).
 	Synced bool
-	// Conflicting says that a standby invalidated the slot since it conflicted with recovery (PostgreSQL 16).
+	// Conflicting is true if a standby invalidated the slot because it conflicted with recovery
+	// (PostgreSQL 16).
 	Conflicting bool
-	// InactiveSince is since when nobody reads the slot; zero while somebody does, and before PostgreSQL 17.
+	// InactiveSince is since when nobody has read the slot; zero while somebody does, and before
+	// PostgreSQL 17.
 	InactiveSince time.Time
-	// Reader is what reads the slot, as an application's name and its address; empty if nothing
-	// does, or it may not be seen.
+	// Reader is the application's name and address of the client that reads the slot; empty if there
+	// is none, or if the role may not see it.
 	Reader string
-	// WaitEvent is what the process that reads the slot waits for, type:event; empty if it works or may not be seen.
+	// WaitEvent is what the server's process for the slot waits for, as type:event; empty if it does
+	// not wait, or if the role may not see it.
 	WaitEvent string
 }
 
-// SlotStatistics is a row of pg_stat_replication_slots: what decoding has cost since the statistics were reset.
+// SlotStatistics is a row of pg_stat_replication_slots: what decoding cost since the statistics
+// were reset.
 type SlotStatistics struct {
-	// Spilled transactions went to disk since logical_decoding_work_mem was full, streamed ones
-	// were sent while they ran. Times is how often.
+	// Spilled transactions went to disk because logical_decoding_work_mem was full, streamed ones were
+	// sent while they ran. Times counts how often that happened.
 	SpilledTransactions, SpillTimes, SpilledBytes    int64
 	StreamedTransactions, StreamTimes, StreamedBytes int64
-	// TotalTransactions and TotalBytes are those of everything that was sent.
+	// TotalTransactions and TotalBytes count everything that was sent.
 	TotalTransactions, TotalBytes int64
 	// Reset is when the counts began; zero if they were never reset.
 	Reset time.Time
 }
 
-// InspectSlotStatistics reads a slot's statistics; nil where there are none, as before PostgreSQL 14.
+// InspectSlotStatistics reads a slot's statistics; nil if there are none, as before PostgreSQL 14.
 func InspectSlotStatistics(ctx context.Context, conn *pgx.Conn, server Server, name string) (*SlotStatistics, error) {
 	if server.Major() < 14 {
 		return nil, nil
@@ -187,7 +193,7 @@ func InspectSlot(ctx context.Context, conn *pgx.Conn, server Server, name string
 	return &s, nil
 }
 
-// SlotName is what CheckSlot compares against a slot's state.
+// SlotName is the slot that a connector wants, to be compared with a slot's state.
 type SlotName struct {
 	Name     string
 	Plugin   string
@@ -195,15 +201,15 @@ type SlotName struct {
 }
 
 // Resume compares a slot and a server with the position reached before. It returns the position
-// from which the stream goes on with nothing lost or repeated, or the *Error that says why there is
-// none. A nil slot is missing. timelines are the server's history where it is on another timeline
-// than the position.
+// from which the stream continues with nothing lost or repeated, or the *Error that says why there
+// is none. slot is nil if it does not exist. timelines is the server's history, needed if it is on
+// another timeline than the position.
 func Resume(want SlotName, slot *SlotState, system System, timelines Timelines, at Position) (Position, error) {
 	op := fmt.Sprintf("resume from slot %q at %s", want.Name, at)
 	if at.SystemID != "" && at.SystemID != system.ID {
 		return at, &Error{ReasonSystemID, op, fmt.Errorf("the server's system identifier is %s, the position belongs to %s",
 			system.ID, at.SystemID),
-			"This is another server (restored, upgraded or swapped): point the connector back to the old one, or read all tables of this one: calypsoctl offsets reset <connector>."}
+			"This is another server (restored, upgraded or replaced): point the connector back to the old one, or read all tables of this one: calypsoctl offsets reset <connector>."}
 	}
 	promoted := Promoted(system, at)
 	if slot == nil {
@@ -211,7 +217,7 @@ func Resume(want SlotName, slot *SlotState, system System, timelines Timelines, 
 		if promoted {
 			missing.Err = fmt.Errorf("there is no such slot since a standby was promoted (timeline %d, before %d)",
 				system.Timeline, at.Timeline)
-			missing.Remedy += " Against a repetition let standbys keep the slot: " + failoverRemedy
+			missing.Remedy += " To prevent this in future, let standbys keep the slot: " + failoverRemedy
 		}
 		return at, missing
 	}
@@ -224,24 +230,24 @@ func Resume(want SlotName, slot *SlotState, system System, timelines Timelines, 
 			return at, &Error{ReasonTimeline, op,
 				fmt.Errorf("the server is on timeline %d, whose history has no timeline %d, which the position belongs to",
 					system.Timeline, at.Timeline),
-				"The server was restored, or is a primary from before a promotion: point the connector to the one that goes on. To go on here set offset.mismatch.strategy=trust_slot, after which changes since the slot's position may come twice; or read all tables again: calypsoctl offsets reset <connector>, which says first what comes twice."}
+				"The server was restored, or is a primary from before a promotion: point the connector to the present primary. To continue on this server set offset.mismatch.strategy=trust_slot, after which changes since the slot's position may come twice; or read all tables again: calypsoctl offsets reset <connector>, which first says what comes twice."}
 		}
 		if end := at.delivered(); end > fork {
 			cause := fmt.Errorf(
 				"a standby was promoted that had the log up to %s only (timeline %d, before %d), and changes up to %s were delivered", fork, system.Timeline, at.Timeline, end)
 			if end == UnknownEnd {
 				cause = fmt.Errorf(
-					"a standby was promoted (timeline %d, before %d), and of a transaction that was delivered in part it is not known whether it had it", system.Timeline, at.Timeline)
+					"a standby was promoted (timeline %d, before %d), and it is not known whether it had a transaction that was delivered in part", system.Timeline, at.Timeline)
 			}
 			return at, &Error{ReasonTimeline, op, cause,
-				"What was delivered beyond it never happened for this server. To go on where the histories part, with nothing of this server lost or repeated, set offset.mismatch.strategy=trust_greater_lsn; the changes that the promotion undid stay in the topics (calypsoctl verify names the rows). " +
-					"Against a repetition set synchronized_standby_slots (PostgreSQL 17), which sends no change before the standby has it."}
+				"Changes delivered beyond it never happened on this server. To continue where the histories part, with nothing of this server lost or repeated, set offset.mismatch.strategy=trust_greater_lsn; the changes that the promotion undid stay in the topics (calypsoctl verify names the rows). " +
+					"To prevent this in future set synchronized_standby_slots (PostgreSQL 17), which sends no change before the standby has it."}
 		}
 		at, _ = timelines.Common(at)
 	}
 	if slot.ConfirmedFlush > at.Commit {
 		return at, &Error{ReasonSlotAhead, op, fmt.Errorf("the slot is confirmed up to %s", slot.ConfirmedFlush),
-			"Something else advanced or recreated the slot, so the changes in between can no longer be read. To accept the gap set offset.mismatch.strategy=trust_greater_lsn; to read all tables again: calypsoctl offsets reset <connector>, which says first what comes twice."}
+			"Something else advanced or recreated the slot, so the changes in between can no longer be read. To accept the gap set offset.mismatch.strategy=trust_greater_lsn; to read all tables again: calypsoctl offsets reset <connector>, which first says what comes twice."}
 	}
 	if at.Timeline != 0 && system.Timeline != 0 {
 		at.Timeline = system.Timeline
@@ -249,21 +255,23 @@ func Resume(want SlotName, slot *SlotState, system System, timelines Timelines, 
 	return at, nil
 }
 
-// Promoted reports whether the server is on another timeline than the position, as far as both are known.
+// Promoted reports whether the server is on another timeline than the position; false if either is
+// unknown.
 func Promoted(system System, at Position) bool {
 	return at.Timeline != 0 && system.Timeline != 0 && at.Timeline != system.Timeline
 }
 
-// failoverRemedy says what lets a slot survive a promotion.
-const failoverRemedy = "from PostgreSQL 17 on slot.failover=true (the default) with sync_replication_slots and hot_standby_feedback on the standby, before it the extension pg_failover_slots or Patroni's permanent slots."
+// failoverRemedy says how a slot can survive a promotion.
+const failoverRemedy = "from PostgreSQL 17 on with slot.failover=true (the default) and with sync_replication_slots and hot_standby_feedback on the standby, before 17 with the extension pg_failover_slots or Patroni's permanent slots."
 
-// CheckUsable returns the *Error that keeps anybody from streaming from the slot for want; nil if nothing does.
+// CheckUsable returns the *Error if nobody can stream from the slot as want requires; nil
+// otherwise.
 func (s *SlotState) CheckUsable(want SlotName) error {
 	return s.check(fmt.Sprintf("use replication slot %q", want.Name), want)
 }
 
-// CheckFree returns the *Error that says who reads the slot; nil if nobody does. A connector asks
-// before it compares positions, which the other reader moves on.
+// CheckFree returns the *Error that says who reads the slot; nil if nobody does. A connector checks
+// this before it compares positions, since another reader would move the slot's.
 func (s *SlotState) CheckFree() error {
 	if !s.Active {
 		return nil
@@ -280,7 +288,7 @@ func (s *SlotState) check(op string, want SlotName) error {
 		return slotLost(op, want.Name, errors.New("wal_status is \"lost\""))
 	}
 	if s.Plugin == "" {
-		return &Error{ReasonSlotPlugin, op, errors.New("it is a physical slot, as standbys have, from which no changes can be read"),
+		return &Error{ReasonSlotPlugin, op, errors.New("it is a physical slot, like those of standbys, from which no changes can be read"),
 			"Set slot.name to a slot of this connector's own."}
 	}
 	if s.Database != want.Database {
@@ -295,7 +303,8 @@ func (s *SlotState) check(op string, want SlotName) error {
 	return nil
 }
 
-// otherPlugin is what to do about a slot of another plugin than the connector's, which may be one that it cannot read.
+// otherPlugin says what to do about a slot of another plugin than the connector's, which may be one
+// that no connector can read.
 func otherPlugin(plugin string) string {
 	if plugin == "pgoutput" || plugin == "decoderbufs" || strings.HasPrefix(plugin, "wal2json") {
 		return fmt.Sprintf("Set plugin.name=%s, or slot.name to a slot of this connector's own.", plugin)

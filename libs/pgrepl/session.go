@@ -19,13 +19,13 @@ type Session struct {
 	frames *frameReader
 }
 
-// System identifies the history that LSNs belong to.
+// System identifies the history to which LSNs belong.
 type System struct {
 	// ID is pg_control's system identifier.
 	ID string
-	// Timeline is the present one; 0 if it is not to be known.
+	// Timeline is the present timeline; 0 if it cannot be known.
 	Timeline int32
-	// WAL is the end of the write-ahead log that the server has flushed.
+	// WAL is the end of the flushed write-ahead log.
 	WAL LSN
 }
 
@@ -38,7 +38,7 @@ func OpenSession(ctx context.Context, c Config) (*Session, error) {
 	return &Session{cfg: c, conn: conn, frames: frames}, nil
 }
 
-// Close ends the connection; safe after Start.
+// Close ends the connection. After Start it does nothing, since the Stream owns the connection.
 func (s *Session) Close(ctx context.Context) {
 	if s.conn != nil {
 		s.conn.Close(ctx)
@@ -52,7 +52,8 @@ func (s *Session) Identify(ctx context.Context) (System, error) {
 	err := s.cfg.prompt(ctx, op, func(ctx context.Context) (err error) {
 		r, err = pglogrepl.IdentifySystem(ctx, s.conn)
 		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42601" {
-			// A pooler that ignores what asks for a replication connection makes an ordinary one, to which this is no SQL.
+			// A pooler that ignores the replication parameter opens an ordinary connection, for which this
+			// command is not SQL.
 			return &Error{ReasonPooler, op, serverError(pg), poolerRemedy}
 		}
 		if err != nil {
@@ -66,22 +67,23 @@ func (s *Session) Identify(ctx context.Context) (System, error) {
 	return System{ID: r.SystemID, Timeline: r.Timeline, WAL: r.XLogPos}, nil
 }
 
-// NewSlot is a slot just created: where its stream starts and the snapshot that shows the database at that point.
+// NewSlot is a slot that was just created: the position where its stream starts, and the snapshot
+// that shows the database at that position.
 type NewSlot struct {
 	Start LSN
 	// Snapshot is the name for SET TRANSACTION SNAPSHOT.
 	Snapshot string
 }
 
-// SlotOptions say what sort of slot CreateSlot makes.
+// SlotOptions say what kind of slot CreateSlot creates.
 type SlotOptions struct {
 	Plugin string
-	// Temporary slots vanish with the session.
+	// Temporary makes a slot that vanishes with the session.
 	Temporary bool
 }
 
 // CreateSlot creates a logical slot with CREATE_REPLICATION_SLOT and exports its snapshot. It waits
-// for all transactions that run at the time.
+// for all transactions that are running at that time.
 func (s *Session) CreateSlot(ctx context.Context, name string, o SlotOptions) (NewSlot, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE_REPLICATION_SLOT %s", QuoteIdent(name))
@@ -101,7 +103,7 @@ func (s *Session) CreateSlot(ctx context.Context, name string, o SlotOptions) (N
 	return NewSlot{Start: start, Snapshot: r.SnapshotName}, nil
 }
 
-// DropSlot drops a slot that nobody uses.
+// DropSlot drops a slot that nobody reads.
 func (s *Session) DropSlot(ctx context.Context, name string) error {
 	if err := pglogrepl.DropReplicationSlot(ctx, s.conn, QuoteIdent(name),
 		pglogrepl.DropReplicationSlotOptions{}); err != nil {
@@ -110,8 +112,8 @@ func (s *Session) DropSlot(ctx context.Context, name string) error {
 	return nil
 }
 
-// KeepOnStandbys makes a slot that nobody reads one that standbys with sync_replication_slots keep
-// as well (PostgreSQL 17).
+// KeepOnStandbys makes standbys with sync_replication_slots keep a slot too, which nobody may be
+// reading (PostgreSQL 17).
 func (s *Session) KeepOnStandbys(ctx context.Context, slot string) error {
 	op := fmt.Sprintf("have standbys keep replication slot %q", slot)
 	return s.cfg.prompt(ctx, op, func(ctx context.Context) error {
@@ -123,8 +125,8 @@ func (s *Session) KeepOnStandbys(ctx context.Context, slot string) error {
 	})
 }
 
-// Start begins streaming from a slot at an LSN and turns the session into a Stream. The server starts at the slot's
-// confirmed position if that is later: compare before (Resume).
+// Start begins streaming from a slot at an LSN and turns the session into a Stream. The server
+// starts at the slot's confirmed position if that is later: compare the two first (Resume).
 func (s *Session) Start(ctx context.Context, slot string, at LSN, pluginArgs []string) (*Stream, error) {
 	op := fmt.Sprintf("start replication from slot %q at %s", slot, at)
 	err := s.cfg.prompt(ctx, op, func(ctx context.Context) error {
@@ -149,17 +151,18 @@ func (s *Session) Start(ctx context.Context, slot string, at LSN, pluginArgs []s
 func slotInUse(op, slot string, cause error) error {
 	return &Error{ReasonSlotInUse, op, cause,
 		fmt.Sprintf(
-			"If that is another connector, stop it, or set slot.name to a slot of this connector's own. If it is this connector's last connection, as of a worker that is frozen or whose machine is gone, "+
-				"the server lets it go by itself after wal_sender_timeout; at once: SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s;", QuoteLiteral(slot))}
+			"If that is another connector, stop it, or set slot.name to a slot of this connector's own. If it is this connector's previous connection, for instance from a worker that is frozen or whose machine is gone, "+
+				"the server drops it by itself after wal_sender_timeout; to do that at once: SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s;", QuoteLiteral(slot))}
 }
 
-// StreamError gives what ends a stream from a slot its reason.
+// StreamError adds the reason to an error that ended a stream from a slot.
 func StreamError(slot string, err error) error {
 	return slotError(fmt.Sprintf("stream from slot %q", slot), slot, "", "", err)
 }
 
-// slotError gives a failed slot command its reason. PostgreSQL has one SQLSTATE for many refusals:
-// where no text or place of origin tells which one it is, no reason is made up.
+// slotError adds the reason to the error of a slot command. PostgreSQL uses one SQLSTATE for many
+// refusals; if neither text nor place in its source tells which one it is, the error gets no
+// reason.
 func slotError(op, slot, plugin, user string, err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -174,8 +177,8 @@ func slotError(op, slot, plugin, user string, err error) error {
 	case pg.Code == "42704" && strings.Contains(pg.Message, "publication"):
 		return &Error{ReasonPublication, op, cause,
 			fmt.Sprintf(
-				"The server looks for the publication in its catalog as of each change: one that was dropped, or was made later than the first change that the slot still holds, stays missing for these changes, even once it is made again. "+
-					"To go on without them: calypsoctl stop <connector>; SELECT pg_drop_replication_slot(%s); calypsoctl offsets reset <connector>, which says first what comes twice; calypsoctl resume <connector>, which makes publication and slot and reads all tables again.", QuoteLiteral(slot))}
+				"The server looks up the publication in its catalog as of each change: one that was dropped, or was created later than the first change that the slot still holds, stays missing for these changes, even once it is created again. "+
+					"To continue without them: calypsoctl stop <connector>; SELECT pg_drop_replication_slot(%s); calypsoctl offsets reset <connector>, which first says what comes twice; calypsoctl resume <connector>, which creates publication and slot and reads all tables again.", QuoteLiteral(slot))}
 	case pg.Code == "58P01" || (pg.Code == "XX000" && strings.Contains(pg.Message, "could not access file")):
 		return &Error{ReasonPluginMissing, op, cause,
 			fmt.Sprintf("The server has no output plugin %q: set plugin.name=pgoutput, which every server has.", plugin)}
@@ -194,7 +197,7 @@ func slotError(op, slot, plugin, user string, err error) error {
 		return &Error{ReasonReplication, op, cause, replicationRemedy(user)}
 	case pg.Code == "53400" || (pg.Code == "55000" && strings.Contains(pg.Message, "max_replication_slots")):
 		return fmt.Errorf(
-			"%s: %w. Raise max_replication_slots or drop a slot that nobody uses (SELECT pg_drop_replication_slot(…))", op,
+			"%s: %w. Raise max_replication_slots, or drop a slot that nobody uses (SELECT pg_drop_replication_slot(…))", op,
 			cause)
 	}
 	return fmt.Errorf("%s: %w", op, err)
@@ -202,14 +205,14 @@ func slotError(op, slot, plugin, user string, err error) error {
 
 func slotMissing(op, slot string, cause error) *Error {
 	return &Error{ReasonSlotMissing, op, cause,
-		fmt.Sprintf("The slot %q is gone and with it the record of which changes were not read yet. "+
-			"To accept the gap and read all tables again: calypsoctl offsets reset <connector> (DELETE /connectors/<name>/offsets of a stopped one), which says first what comes twice; snapshot.mode=when_needed does that by itself.", slot)}
+		fmt.Sprintf("The slot %q is gone, and with it the record of which changes were not read yet. "+
+			"To accept the gap and read all tables again: calypsoctl offsets reset <connector> (DELETE /connectors/<name>/offsets of a stopped one), which first says what comes twice; snapshot.mode=when_needed does that by itself.", slot)}
 }
 
 func slotLost(op, slot string, cause error) error {
 	return &Error{ReasonSlotLost, op, cause,
 		fmt.Sprintf("The server removed write-ahead log that slot %q still needed (max_slot_wal_keep_size). "+
-			"Drop it with SELECT pg_drop_replication_slot(%s);, then calypsoctl offsets reset <connector> to read all tables again, which says first what comes twice; raise max_slot_wal_keep_size against a repetition.", slot, QuoteLiteral(slot))}
+			"Drop it with SELECT pg_drop_replication_slot(%s);, then calypsoctl offsets reset <connector> to read all tables again, which first says what comes twice; to prevent this in future raise max_slot_wal_keep_size.", slot, QuoteLiteral(slot))}
 }
 
 func walLevel(op string, cause error) error {

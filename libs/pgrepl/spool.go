@@ -9,19 +9,21 @@ import (
 	"os"
 )
 
-// Spool keeps the messages of transactions that the server streams while they run, until they commit or roll back. It
-// holds up to a limit of bytes in memory; beyond it the transaction that has the most in memory goes to a file.
+// Spool keeps the messages of transactions that the server streams while they run, until they
+// commit or roll back. It holds up to a limit of bytes in memory; beyond that, the transaction that
+// has the most in memory is moved to a file.
 //
-// It is used by the stream's reader only.
+// Only the stream's reader may use it.
 type Spool struct {
-	// folder is where files go; they are unlinked at once where the system allows it, and else at the transaction's end.
+	// folder is where files are created; they are unlinked at once if the system allows it, otherwise
+	// at the transaction's end.
 	folder string
-	// limit is the most bytes kept in memory over all transactions (hard except for one message).
+	// limit is how many bytes of all transactions are kept in memory; one message may exceed it.
 	limit  int
 	inMem  int
 	onDisk int64
-	// free is the largest buffer given back, for the next transaction that needs one: a large transaction fills and spills
-	// the same memory again and again.
+	// free is the largest buffer that was released, for the next transaction that needs one: a large
+	// transaction fills and spills the same memory repeatedly.
 	free []byte
 	txs  map[uint32]*spooled
 }
@@ -32,7 +34,7 @@ type spooled struct {
 	mem     []byte
 	file    *os.File
 	written int64
-	// aborted are the rolled-back savepoints' ids.
+	// aborted holds the ids of rolled-back savepoints.
 	aborted map[uint32]bool
 }
 
@@ -44,13 +46,13 @@ func NewSpool(folder string, limit int) *Spool {
 	return &Spool{folder: folder, limit: limit, txs: make(map[uint32]*spooled)}
 }
 
-// Bytes is how much the spool holds in memory and in files.
+// Bytes returns how many bytes the spool holds in memory and in files.
 func (s *Spool) Bytes() (memory int, disk int64) { return s.inMem, s.onDisk }
 
-// Open says how many transactions the spool holds.
+// Open returns how many transactions the spool holds.
 func (s *Spool) Open() int { return len(s.txs) }
 
-// Add keeps one message of a transaction, written under the id of the subtransaction it belongs to.
+// Add keeps one message of transaction xid, with the subtransaction sub that it belongs to.
 func (s *Spool) Add(xid, sub uint32, at LSN, message []byte) error {
 	t := s.txs[xid]
 	if t == nil {
@@ -73,8 +75,8 @@ func (s *Spool) Add(xid, sub uint32, at LSN, message []byte) error {
 	return nil
 }
 
-// spill moves the transaction that has the most in memory to its file, of equals the one with the lower id: what is on
-// disk depends on the messages alone.
+// spill moves the transaction that has the most in memory to its file; of equals the one with the
+// lower id, so that what is on disk depends only on the messages.
 func (s *Spool) spill() error {
 	var largest *spooled
 	var id uint32
@@ -88,7 +90,7 @@ func (s *Spool) spill() error {
 		if err != nil {
 			return fmt.Errorf("spill transaction %d: %w", id, err)
 		}
-		// An open file outlives its name: nothing is left behind by a killed process.
+		// An open file outlives its name, and so a killed process leaves nothing behind.
 		os.Remove(f.Name())
 		largest.file = f
 	}
@@ -102,7 +104,7 @@ func (s *Spool) spill() error {
 	return nil
 }
 
-// release takes a transaction's buffer back.
+// release takes back a transaction's buffer.
 func (s *Spool) release(t *spooled) {
 	if cap(t.mem) > cap(s.free) {
 		s.free = t.mem[:0]
@@ -110,7 +112,8 @@ func (s *Spool) release(t *spooled) {
 	t.mem = nil
 }
 
-// Abort drops a rolled-back savepoint's messages, or all of the transaction if sub is the transaction itself.
+// Abort drops the messages of a rolled-back savepoint, or the whole transaction if sub is the
+// transaction itself.
 func (s *Spool) Abort(xid, sub uint32) {
 	if xid == sub {
 		s.Drop(xid)
@@ -126,9 +129,9 @@ func (s *Spool) Abort(xid, sub uint32) {
 	t.aborted[sub] = true
 }
 
-// Replay calls each for every message of a transaction in order. Messages of rolled-back savepoints
-// are left out, except those that describe tables: the server describes a table once in a
-// transaction, whatever becomes of the savepoint.
+// Replay calls each for every message of a transaction, in order. It leaves out messages of
+// rolled-back savepoints, except those that describe tables: the server describes a table once in a
+// transaction, even if that savepoint is rolled back.
 func (s *Spool) Replay(xid uint32, each func(at LSN, message []byte) error) error {
 	t := s.txs[xid]
 	if t == nil {
@@ -161,7 +164,7 @@ func (s *Spool) Replay(xid uint32, each func(at LSN, message []byte) error) erro
 	}
 	for b := t.mem; len(b) > 0; {
 		if len(b) < spoolHeader {
-			return errors.New("spooled transaction is damaged")
+			return errors.New("a spooled transaction is damaged")
 		}
 		n := int(binary.BigEndian.Uint32(b[12:]))
 		if err := t.replay(b[:spoolHeader], b[spoolHeader:spoolHeader+n], each); err != nil {
@@ -195,7 +198,7 @@ func (s *Spool) Drop(xid uint32) {
 	delete(s.txs, xid)
 }
 
-// Close forgets everything.
+// Close forgets all transactions and closes their files.
 func (s *Spool) Close() {
 	for xid := range s.txs {
 		s.Drop(xid)

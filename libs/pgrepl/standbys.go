@@ -7,14 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Standbys is what a primary tells about those that may be promoted in its place.
+// Standbys is what a primary tells about the standbys that may be promoted in its place.
 type Standbys struct {
-	// Connected says that somebody reads the whole log.
+	// Connected is true if a client reads the whole log, as standbys do.
 	Connected bool
-	// Synchronised is synchronized_standby_slots (PostgreSQL 17): the physical slots of those that
-	// get each change before a logical slot's reader does.
+	// Synchronised is synchronized_standby_slots (PostgreSQL 17): the physical slots of the standbys
+	// that get each change before readers of logical slots do.
 	Synchronised string
-	// FailoverSlots says that the extension pg_failover_slots is known to be loaded; roles without
+	// FailoverSlots is true if the extension pg_failover_slots is known to be loaded; roles without
 	// pg_read_all_settings cannot see that.
 	FailoverSlots bool
 }

@@ -17,8 +17,8 @@ import (
 // Stream is a replication connection that streams. Next is called by one goroutine; Confirm,
 // Interrupt and Close by any.
 //
-// A goroutine of the Stream's own writes the standby statuses: it is the only writer of the socket,
-// so a reader that waits for Kafka never lets the server's wal_sender_timeout pass.
+// A goroutine of the Stream writes the standby statuses and is the only writer of the socket, so
+// the server's wal_sender_timeout never passes because the reader waits for Kafka.
 type Stream struct {
 	conn net.Conn
 	r    io.Reader
@@ -28,33 +28,35 @@ type Stream struct {
 	off, end int
 	reads    coalescer
 
-	// confirmed is the mark that statuses carry; it only grows.
+	// confirmed is the mark that statuses carry; it never falls.
 	confirmed atomic.Uint64
 	received  atomic.Uint64
-	// bytes counts what came from the socket.
+	// bytes counts the bytes read from the socket.
 	bytes atomic.Uint64
 	// room is the size of buf.
 	room atomic.Int64
-	// waiting is since when the reader waits for the socket, in nanoseconds since the Unix epoch; 0 while it does not.
+	// waiting is since when the reader has waited for the socket, in nanoseconds since the Unix epoch;
+	// 0 while it does not wait.
 	waiting atomic.Int64
-	// asked is since when a status that asks for a reply has none, likewise.
+	// asked is since when a status that asks for a reply has been unanswered, in the same unit; 0 if
+	// none is.
 	asked atomic.Int64
 
-	status  chan struct{} // asks the writer for a status now; capacity 1
+	status  chan struct{} // tells the writer to send a status now; capacity 1
 	done    chan struct{}
 	once    sync.Once
 	writer  contain.Waiting
 	failure atomic.Pointer[error]
 }
 
-// StatusTimes say how often a Stream writes statuses.
+// StatusTimes say when a Stream writes statuses.
 type StatusTimes struct {
 	// Interval is the longest time between two statuses; it should be at most a third of wal_sender_timeout.
 	Interval time.Duration
-	// Confirm is the shortest time between a moved mark and the status that reports it.
+	// Confirm is the shortest time between the mark's move and the status that reports it.
 	Confirm time.Duration
-	// Silence is how long the server may send nothing, although each status asks for a reply, before the connection
-	// counts as dead; 0 for ever.
+	// Silence is how long the server may send nothing, although each status asks for a reply, before
+	// the connection counts as dead; 0 means for ever.
 	Silence time.Duration
 }
 
@@ -108,7 +110,7 @@ func (s *Stream) Next(f *Frame) error {
 	}
 }
 
-// fill reads more bytes behind buf[off:end], making room first.
+// fill reads more bytes after buf[off:end], and makes room for them first.
 func (s *Stream) fill() error {
 	if s.off == s.end {
 		s.off, s.end = 0, 0
@@ -119,7 +121,8 @@ func (s *Stream) fill() error {
 	}
 	if need := s.frameSize(); s.off+need > len(s.buf) {
 		into := s.buf
-		// Beyond what is cheap the buffer grows with the bytes that have come, not by what their header claims.
+		// Above claimedFrameSize the buffer grows with the bytes that have come, not to the size that
+		// their header claims.
 		if grown := min(need, max(2*len(into), claimedFrameSize)); grown > len(into) &&
 			(need <= claimedFrameSize || 2*(s.end-s.off) > len(into)) {
 			into = make([]byte, grown)
@@ -153,7 +156,7 @@ func (s *Stream) fill() error {
 	return fmt.Errorf("read the replication stream: %w", err)
 }
 
-// frameSize is how many bytes the frame at off needs in all, as far as they tell; at least a header.
+// frameSize returns the size of the frame at off, or of a header while that is incomplete.
 func (s *Stream) frameSize() int {
 	if s.end-s.off < 5 {
 		return 5
@@ -161,7 +164,8 @@ func (s *Stream) frameSize() int {
 	return 1 + min(int(binary.BigEndian.Uint32(s.buf[s.off+1:])), maxFrameSize)
 }
 
-// Confirm tells the server, soon, that everything below mark is durable. A mark below the last one has no effect.
+// Confirm lets the next status tell the server that everything below mark is durable. A mark below
+// the last one has no effect.
 func (s *Stream) Confirm(mark LSN) {
 	for {
 		old := s.confirmed.Load()
@@ -175,19 +179,20 @@ func (s *Stream) Confirm(mark LSN) {
 	}
 }
 
-// Confirmed is the mark that statuses carry.
+// Confirmed returns the mark that statuses carry.
 func (s *Stream) Confirmed() LSN { return LSN(s.confirmed.Load()) }
 
-// Received is the end of WAL that the server last reported.
+// Received returns the end of WAL that the server last reported.
 func (s *Stream) Received() LSN { return LSN(s.received.Load()) }
 
-// Bytes is how many bytes of the replication protocol have come.
+// Bytes returns how many bytes of the replication protocol have come.
 func (s *Stream) Bytes() uint64 { return s.bytes.Load() }
 
-// Holds is how many bytes the Stream has room for: a row is in memory whole.
+// Holds returns the size of the Stream's buffer in bytes, which holds at least one whole row.
 func (s *Stream) Holds() int64 { return s.room.Load() }
 
-// Interrupt makes a waiting or the next Next fail with os.ErrDeadlineExceeded; statuses go on. Resume undoes it.
+// Interrupt makes a waiting Next, or the next one, fail with os.ErrDeadlineExceeded. Statuses are
+// still sent. Resume undoes it.
 func (s *Stream) Interrupt() { s.conn.SetReadDeadline(time.Unix(1, 0)) }
 
 // Resume lets Next wait again after Interrupt.
@@ -240,8 +245,8 @@ func (s *Stream) writeStatuses(t StatusTimes) {
 	}
 }
 
-// silence is how long the reader has been waiting for the socket; a reader that waits for something else proves nothing
-// about the server.
+// silence returns how long the reader has been waiting for the socket; while it waits for something
+// else, silence proves nothing about the server.
 func (s *Stream) silence() time.Duration {
 	since := s.waiting.Load()
 	if since == 0 {
@@ -250,9 +255,9 @@ func (s *Stream) silence() time.Duration {
 	return time.Since(time.Unix(0, since))
 }
 
-// Unanswered is for how long the server has left a status unanswered that asks for a reply; 0 if it
-// has not, or while the reader does not listen. A server answers at once, unless it decodes a large
-// transaction.
+// Unanswered returns how long the server has left a status that asks for a reply unanswered; 0 if
+// there is no such status, or while the reader does not read. A server answers at once, unless it
+// is decoding a large transaction.
 func (s *Stream) Unanswered() time.Duration {
 	asked := s.asked.Load()
 	if asked == 0 {
@@ -266,8 +271,8 @@ func (s *Stream) fail(err error) {
 	s.conn.Close()
 }
 
-// writeStatus writes a standby status update: written, flushed and applied are all the mark. (A position left 0 would
-// stand for "unchanged" in one place and for "as written" in another: all three are always set.)
+// writeStatus writes a standby status update, with the mark as the position written, flushed and
+// applied. All three are always set, since the server reads a 0 differently for each.
 func (s *Stream) writeStatus(reply bool) error {
 	var m [5 + 34]byte
 	m[0] = 'd'

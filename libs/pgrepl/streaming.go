@@ -6,9 +6,10 @@ import (
 	"fmt"
 )
 
-// decodeStreaming decodes protocol versions 2 to 4, where the server sends large transactions in blocks while they run.
-// Messages in a block carry the id of their subtransaction after the type byte; they are spooled without it, so that at
-// the commit they are decoded like those of any transaction.
+// decodeStreaming decodes protocol versions 2 to 4, where the server sends large transactions in
+// blocks while they run. Messages in a block carry the id of their subtransaction after the type
+// byte. They are spooled without it, so that at the commit they are decoded like those of any
+// transaction.
 func (p *Pgoutput) decodeStreaming(f *Frame, handle Handler) error {
 	b := f.Data
 	r := wire{b: b[1:]}
@@ -20,7 +21,7 @@ func (p *Pgoutput) decodeStreaming(f *Frame, handle Handler) error {
 			return err
 		}
 		if p.stream != 0 || xid == 0 {
-			return fmt.Errorf("block of transaction %d opens within that of %d", xid, p.stream)
+			return fmt.Errorf("a block of transaction %d opens within that of %d", xid, p.stream)
 		}
 		p.stream = xid
 		return nil
@@ -32,7 +33,7 @@ func (p *Pgoutput) decodeStreaming(f *Frame, handle Handler) error {
 		return r.done()
 	case 'A':
 		xid, sub := r.uint32(), r.uint32()
-		if p.options.Protocol >= 4 && len(r.b) > 0 { // abort position and time, with streaming 'parallel'
+		if p.options.Protocol >= 4 && len(r.b) > 0 { // position and time of the abort, with streaming 'parallel'
 			r.uint64()
 			r.uint64()
 		}
@@ -67,7 +68,7 @@ func (p *Pgoutput) spool(sub uint32, f *Frame) error {
 	if len(f.Data) < 5 {
 		return errors.New("message is shorter than it says")
 	}
-	// The type byte moves to where the last byte of the id was: the message without its id, in place.
+	// Move the type byte to the last byte of the id: that leaves the message without its id, in place.
 	m := f.Data[4:]
 	m[0] = f.Data[0]
 	return p.options.Spool.Add(p.stream, sub, f.Start, m)

@@ -10,19 +10,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// What values and defaults look like as text depends on settings, which roles, databases and
-// whoever used a pooler's connection before may have set otherwise. A pooler takes few of them when
-// a connection starts, and where each transaction may run on another connection of the server those
-// that a session sets are lost, or left to somebody else. So they are set in the transaction that
-// reads text.
+// How values and defaults look as text depends on settings, which roles, databases and earlier
+// users of a pooler's connection may have changed. Poolers accept few of them when a connection
+// starts; and if each transaction may run on another server connection, settings made for the
+// session are lost, or left to another client. So they are set in the transaction that reads text.
 var textSettings = [][2]string{
 	{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"}, {"extra_float_digits", "3"},
 	{"bytea_output", "hex"}, {"quote_all_identifiers", "off"},
 }
 
-// TextSettings are statements that fix the text of values until the transaction ends. They go
-// before the statement that reads, in the same message where there is no transaction, which makes
-// one of them.
+// TextSettings are statements that fix how values are written as text until the transaction ends.
+// They go before the statement that reads; outside a transaction, in the same message, which makes
+// it all one transaction.
 var TextSettings = func() string {
 	var b strings.Builder
 	for _, s := range textSettings {
@@ -31,7 +30,8 @@ var TextSettings = func() string {
 	return b.String()
 }()
 
-// setText fixes the text of values for a whole session, which a replication connection is, and verifies it.
+// setText fixes how values are written as text for a whole session, as a replication connection
+// needs it, and verifies that.
 func setText(ctx context.Context, conn *pgconn.PgConn) error {
 	var list []string
 	for _, s := range textSettings {
@@ -49,7 +49,8 @@ func setText(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// Query is conn.Query with TextSettings. Outside a transaction each query has one of its own, which ends with its rows.
+// Query returns conn.Query with TextSettings. Outside a transaction, each query runs in one of its
+// own, which ends with its rows.
 func Query(conn *pgx.Conn) func(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	return func(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 		begin := ""
@@ -75,7 +76,7 @@ func Query(conn *pgx.Conn) func(ctx context.Context, sql string, args ...any) (p
 	}
 }
 
-// transactionRows are rows whose end is that of their transaction.
+// transactionRows are rows that end their transaction when they are closed.
 type transactionRows struct {
 	pgx.Rows
 	end   func() error

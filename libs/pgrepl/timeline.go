@@ -11,26 +11,26 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A promotion begins a new timeline: the log up to the end of what the standby had replayed is
-// common to both, and what the old primary wrote after it never happened for the new one. The LSNs
-// go on from there, so that the same LSN means different changes on the two.
+// A promotion begins a new timeline: the two share the log up to the point that the standby had
+// replayed, and whatever the old primary wrote after it never happened for the new one. LSNs
+// continue from there, so that the same LSN means different changes on the two.
 
-// Timelines are those that a server's history has left, in its order.
+// Timelines are the timelines that a server's history has left, in order.
 type Timelines []Timeline
 
-// Timeline is one that the history has left at End: what lies before End is part of the history,
-// what that timeline has after it is not.
+// Timeline is a timeline that the history left at End: its log before End is part of the history,
+// its log after End is not.
 type Timeline struct {
 	ID  int32
 	End LSN
 }
 
-// Timelines asks for the history of the server's timeline (TIMELINE_HISTORY). One that the server
-// does not have, or does not tell, is empty: nothing can be said then of a position of another
+// Timelines asks for the history of the server's timeline (TIMELINE_HISTORY). It is empty if the
+// server does not have it or does not tell it: then nothing is known about a position on another
 // timeline.
 func (s *Session) Timelines(ctx context.Context, system System) (Timelines, error) {
 	if system.Timeline <= 1 {
-		return nil, nil // the first one has no history
+		return nil, nil // the first timeline has no history
 	}
 	var r pglogrepl.TimelineHistoryResult
 	op := fmt.Sprintf("read the history of timeline %d", system.Timeline)
@@ -49,8 +49,8 @@ func (s *Session) Timelines(ctx context.Context, system System) (Timelines, erro
 	return parseTimelines(r.Content)
 }
 
-// parseTimelines reads a history file: a line for each timeline that was left, with its number,
-// where it was left, and why.
+// parseTimelines reads a history file, which has a line for each timeline that was left: its
+// number, where it was left, and why.
 func parseTimelines(file []byte) (out Timelines, err error) {
 	for line := range bytes.Lines(file) {
 		fields := bytes.Fields(line)
@@ -76,7 +76,7 @@ func parseTimelines(file []byte) (out Timelines, err error) {
 	return out, nil
 }
 
-// left returns where the history has left a timeline; known is false if that is no part of it.
+// left returns where the history left a timeline; known is false if the timeline is not part of it.
 func (t Timelines) left(id int32) (end LSN, known bool) {
 	for _, left := range t {
 		if left.ID == id {
@@ -86,12 +86,11 @@ func (t Timelines) left(id int32) (end LSN, known bool) {
 	return 0, false
 }
 
-// Common returns how far a position reaches on this history: the position itself, or where the
-// history has left the position's timeline. known is false if that timeline is no part of the
-// history.
+// Common returns the last position before at that is part of this history: at itself, or where the
+// history left its timeline. known is false if that timeline is not part of the history.
 func (t Timelines) Common(at Position) (common Position, known bool) {
 	end, known := t.left(at.Timeline)
-	// Of a transaction whose commit record is not part of the history nothing is.
+	// A transaction whose commit record is not part of the history has no part in it.
 	if known && at.Commit >= end {
 		at.Commit, at.Ordinal = end, 0
 	}

@@ -14,31 +14,31 @@ import (
 type Wal2JSONOptions struct {
 	// Format is 1 (a message is a whole transaction) or 2 (a message is a change).
 	Format int
-	// PlainNumbers leaves numeric-data-types-as-string out, which versions before 2.6 do not know: NaN and infinities are
-	// then null.
+	// PlainNumbers leaves out numeric-data-types-as-string, which versions before 2.6 do not know. NaN
+	// and infinities then come as null.
 	PlainNumbers bool
-	// Captured says which tables' rows are wanted; of the others only the names are read.
+	// Captured reports whether a table's rows are wanted; of other tables only the names are read.
 	Captured func(Table) bool
-	// Extra are further options, name and value.
+	// Extra holds further options, as names and values.
 	Extra [][2]string
 }
 
-// Wal2JSON decodes the messages of the wal2json plugin (README of eulerto/wal2json). It reads the JSON in one pass,
-// into tuples that alias the frame where no escape has to be undone.
+// Wal2JSON decodes the messages of the wal2json plugin (README of eulerto/wal2json). It reads the
+// JSON in one pass, into tuples that alias the frame unless a value has to be unescaped.
 //
-// The plugin names tables and columns instead of describing them, so relations are the catalog's. It leaves unchanged
-// TOASTed values out, which become pgmodel.Unchanged, and writes NaN and infinities as null, which its option
-// numeric-data-types-as-string prevents where the plugin is new enough to have it.
+// The plugin names tables and columns without describing them, so relations come from the catalog.
+// It leaves out unchanged TOASTed values, which become pgmodel.Unchanged. It writes NaN and
+// infinities as null, unless it is new enough for its option numeric-data-types-as-string.
 type Wal2JSON struct {
 	options   Wal2JSONOptions
 	relations Relations
-	// last is the relation of the row before.
+	// last is the previous row's relation.
 	last *pgmodel.Relation
-	// types are the columns' types as rows had them last, which changes when the table's columns
-	// do; lastTypes are those of last.
+	// types holds the column types that each table's rows had last, to notice when the table is
+	// altered; lastTypes are those of last.
 	types     map[Table]*rowTypes
 	lastTypes *rowTypes
-	// others are the tables that are not captured.
+	// others holds the tables that are not captured.
 	others map[Table]*pgmodel.Relation
 
 	open bool
@@ -47,7 +47,8 @@ type Wal2JSON struct {
 	row  wal2jsonRow
 	old  pgmodel.Tuple
 	new  pgmodel.Tuple
-	// text holds values that are not in the frame as they are: with escapes undone, or rewritten.
+	// text holds values that differ from the bytes in the frame, because they are unescaped or
+	// rewritten.
 	text []byte
 }
 
@@ -57,10 +58,10 @@ func NewWal2JSON(o Wal2JSONOptions, relations Relations) *Wal2JSON {
 		types: make(map[Table]*rowTypes)}
 }
 
-// rowTypes are types by column, of rows and of what identifies them.
+// rowTypes maps columns to types, for rows and for their identities.
 type rowTypes struct{ columns, identity map[string]string }
 
-// changed notes the types of a row and reports whether any is another than before. The first row's
+// changed records the types of a row and reports whether any of them is new. Those of the first row
 // are: the catalog may have been read before they changed.
 func (t *rowTypes) changed(r *wal2jsonRow) bool {
 	columns, identity := note(t.columns, r.columns), note(t.identity, r.identity)
@@ -100,7 +101,8 @@ func (w *Wal2JSON) PluginArgs() []string {
 // InTransaction implements Decoder.
 func (w *Wal2JSON) InTransaction() bool { return w.open }
 
-// wal2jsonRow is one object of the plugin's: an action with what it came with. The slices alias the frame.
+// wal2jsonRow is one of the plugin's objects, an action with its values. The slices alias the
+// frame.
 type wal2jsonRow struct {
 	action            byte
 	schema, table     []byte
@@ -110,7 +112,7 @@ type wal2jsonRow struct {
 	prefix, content   []byte
 	transactional     bool
 	columns, identity []wal2jsonValue
-	// kind and the parallel arrays are format 1's.
+	// kind and the parallel arrays are those of format 1.
 	kind                          []byte
 	names, types, values          []wal2jsonValue
 	oldNames, oldTypes, oldValues []wal2jsonValue
@@ -119,7 +121,7 @@ type wal2jsonRow struct {
 // wal2jsonValue is a column's name, type and value.
 type wal2jsonValue struct {
 	name  []byte
-	typ   []byte // empty if the plugin is told to leave it out
+	typ   []byte // empty if the plugin was told to leave it out
 	value jsonValue
 }
 
@@ -151,7 +153,7 @@ func (w *Wal2JSON) decodeAction(f *Frame, handle Handler) error {
 	return w.emit(f.Start, &w.row, handle)
 }
 
-// emit hands one action on.
+// emit passes on one action.
 func (w *Wal2JSON) emit(at LSN, r *wal2jsonRow, handle Handler) error {
 	m := &w.m
 	m.LSN = at
@@ -217,7 +219,8 @@ func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
 		if w.old, err = w.tuple(w.old[:0], rel, r.identity, pgmodel.Absent); err != nil {
 			return err
 		}
-		// The plugin sends the identity with every update; the other plugins only where it changed or is the whole row.
+		// This plugin sends the identity with every update, the others only if it changed or is the whole
+		// row.
 		if r.action == 'D' || wholeRow(rel, w.old) || !sameIdentity(w.old, w.new) {
 			m.Old = w.old
 		}
@@ -225,9 +228,9 @@ func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
 	return handle(m)
 }
 
-// wholeRow reports whether what identifies a row is all of it, as of a table whose replica identity is
-// FULL. The catalog may have been read before the identity changed, or after; an identity without a
-// column that is never null is not the whole row, whatever the catalog says.
+// wholeRow reports whether a row's identity is the whole row, as with replica identity FULL. The
+// catalog may have been read before or after the identity changed; an identity that lacks a NOT
+// NULL column is not the whole row, whatever the catalog says.
 func wholeRow(rel *pgmodel.Relation, identity pgmodel.Tuple) bool {
 	if rel.ReplicaIdentity != 'f' {
 		return false
@@ -250,9 +253,9 @@ func sameIdentity(old, new pgmodel.Tuple) bool {
 	return true
 }
 
-// relation finds the table of a row. Where the row has a column that the catalog's version lacks,
-// or types that the row before had not, the catalog is read again; what it does not know even then,
-// since the table changed after the row, is an error and never left out.
+// relation returns the table of a row. If the row has a column that the catalog's version lacks, or
+// types that differ from the previous row's, the catalog is read again. A column that is missing
+// even then, because the table was altered after the row, is an error; it is never left out.
 func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (*pgmodel.Relation, error) {
 	rel := w.last
 	if rel == nil || rel.Name != string(r.table) || rel.Schema != string(r.schema) {
@@ -285,7 +288,7 @@ func (w *Wal2JSON) typesOf(t Table) *rowTypes {
 	return w.types[t]
 }
 
-// other is a table that is not captured: it may be gone by now, and its columns do not matter.
+// other returns a table that is not captured: it may be gone by now, and its columns do not matter.
 func (w *Wal2JSON) other(t Table) *pgmodel.Relation {
 	if w.others[t] == nil {
 		w.others[t] = &pgmodel.Relation{Schema: t.Schema, Name: t.Name}
@@ -304,8 +307,8 @@ func covers(rel *pgmodel.Relation, values []wal2jsonValue) bool {
 	return true
 }
 
-// lacks reports whether an inserted row has no value for some column that is not generated: the row is
-// older than the column.
+// lacks reports whether an inserted row has no value for a column that is not generated, which
+// means that the row is older than the column.
 func lacks(rel *pgmodel.Relation, values []wal2jsonValue) bool {
 	n := 0
 	for i := range rel.Columns {
@@ -316,7 +319,8 @@ func lacks(rel *pgmodel.Relation, values []wal2jsonValue) bool {
 	return len(values) < n
 }
 
-// columnFrom finds a column by name, beginning at a guess: the plugin sends columns in the table's order.
+// columnFrom finds a column by name, starting at a guess, since the plugin sends columns in the
+// table's order.
 func columnFrom(rel *pgmodel.Relation, name []byte, guess int) int {
 	for i := range rel.Columns {
 		k := (guess + i) % len(rel.Columns)
@@ -327,7 +331,7 @@ func columnFrom(rel *pgmodel.Relation, name []byte, guess int) int {
 	return -1
 }
 
-// tuple puts values where their columns are; missing is what the other columns are.
+// tuple puts values at the places of their columns; all other columns are missing.
 func (w *Wal2JSON) tuple(t pgmodel.Tuple, rel *pgmodel.Relation, values []wal2jsonValue,
 	missing pgmodel.Kind) (pgmodel.Tuple, error) {
 	for range rel.Columns {
@@ -365,7 +369,7 @@ func (w *Wal2JSON) datum(c *pgmodel.Column, v jsonValue) (pgmodel.Datum, error) 
 		data := v.raw
 		if c.Type != nil && c.Type.Name == "bytea" && c.Type.Kind == pgmodel.BaseType {
 			from := len(w.text)
-			w.text = append(append(w.text, `\x`...), data...) // the plugin leaves the prefix out
+			w.text = append(append(w.text, `\x`...), data...) // the plugin leaves out the prefix
 			data = w.text[from:len(w.text):len(w.text)]
 		}
 		return pgmodel.Datum{Kind: pgmodel.Text, Data: data}, nil
@@ -384,7 +388,7 @@ func (r *wal2jsonRow) reset() {
 		oldNames: r.oldNames[:0], oldTypes: r.oldTypes[:0], oldValues: r.oldValues[:0]}
 }
 
-// object reads one action object of either format; names it does not know are passed over with their values.
+// object reads one action object of either format; members that it does not know are skipped.
 func (w *Wal2JSON) object(r *wal2jsonRow) error {
 	return w.j.object(func(name []byte) error {
 		var err error
@@ -489,8 +493,8 @@ func (w *Wal2JSON) list(into []wal2jsonValue, read func() (jsonValue, error)) ([
 	return into, err
 }
 
-// typeName reads the name of a type. One that begins with a quoted identifier is written as it is,
-// which is no JSON: "Odd Schema"."Mood"[].
+// typeName reads the name of a type. The plugin writes one that begins with a quoted identifier as
+// it is, which is not JSON: "Odd Schema"."Mood"[].
 func (w *Wal2JSON) typeName() (jsonValue, error) {
 	j := &w.j
 	j.space()
@@ -526,7 +530,7 @@ func (w *Wal2JSON) typeName() (jsonValue, error) {
 	return v, errShortJSON
 }
 
-// unescaped reads a plain value; a string has its escapes undone.
+// unescaped reads a plain value; a string is unescaped.
 func (w *Wal2JSON) unescaped() (jsonValue, error) {
 	v, err := w.j.value()
 	if err != nil || v.kind != '"' || !v.escaped {
@@ -548,7 +552,7 @@ func (w *Wal2JSON) string() ([]byte, error) {
 	return v.raw, err
 }
 
-// stringOrNull reads a member that messages outside of transactions have null for.
+// stringOrNull reads a member that is null in messages outside transactions.
 func (w *Wal2JSON) stringOrNull() ([]byte, error) {
 	v, err := w.unescaped()
 	if err == nil && v.kind != '"' && v.kind != 'n' {
@@ -557,7 +561,7 @@ func (w *Wal2JSON) stringOrNull() ([]byte, error) {
 	return v.raw, err
 }
 
-// number reads a number, or 0 where messages outside of transactions have null.
+// number reads a number, or 0 for the null of messages outside transactions.
 func (w *Wal2JSON) number() (uint64, error) {
 	v, err := w.j.value()
 	if err != nil || v.kind == 'n' {
@@ -567,8 +571,8 @@ func (w *Wal2JSON) number() (uint64, error) {
 }
 
 // decodeTransaction reads a message of format 1:
-// {"xid":…,"nextlsn":…,"timestamp":…,"change":[{"kind":"insert",…},…]}. What identifies the
-// transaction comes before its changes.
+// {"xid":…,"nextlsn":…,"timestamp":…,"change":[{"kind":"insert",…},…]}. The members that identify
+// the transaction come before its changes.
 func (w *Wal2JSON) decodeTransaction(f *Frame, handle Handler) error {
 	var head wal2jsonRow
 	begun := false
@@ -633,7 +637,7 @@ func (w *Wal2JSON) decodeTransaction(f *Frame, handle Handler) error {
 	return w.emit(f.Start, &wal2jsonRow{action: 'C', next: head.next}, handle)
 }
 
-// fromFormat1 turns the parallel arrays and the kind of format 1 into what format 2 has.
+// fromFormat1 turns the kind and the parallel arrays of format 1 into the form of format 2.
 func (r *wal2jsonRow) fromFormat1() error {
 	switch string(r.kind) {
 	case "insert":

@@ -10,12 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// frameReader lends the bytes of a connection to pgproto3 message by message: it never hands out more than the current
-// protocol message, so that nothing is left in pgproto3's buffer when a Stream takes the connection over.
+// frameReader gives pgproto3 the bytes of a connection message by message: it never returns more
+// than the current protocol message, so that nothing is left in pgproto3's buffer when a Stream
+// takes over the connection.
 type frameReader struct {
 	r    io.Reader
 	head [5]byte
-	// have counts the bytes of head that are read, given those that are handed out; rest is what the body still has.
+	// have counts the bytes of head that were read, given those that were returned, and rest the bytes
+	// of the body that are still to come.
 	have, given int
 	rest        int
 }
@@ -51,32 +53,35 @@ type Frame struct {
 	Data []byte
 	// Start is the WAL position of the message as the server states it; for a keep-alive it is 0.
 	Start LSN
-	// End is the end of WAL on the server when it sent the frame: for a keep-alive, all transactions that committed
-	// before it have been sent.
+	// End is the end of WAL on the server when it sent the frame. A keep-alive means that all
+	// transactions that committed before End have been sent.
 	End LSN
 	// SentAt is the server's clock in microseconds since the Unix epoch.
 	SentAt int64
-	// ReplyRequested asks for a status now; the Stream has already arranged it.
+	// ReplyRequested is true if the server asks for a status now; the Stream already sends it.
 	ReplyRequested bool
 }
 
-// Limits of the read buffer. A frame larger than the start size makes the buffer grow to that frame, up to PostgreSQL's
-// own limit of 1 GB for one message; it shrinks when the large frame is done.
+// Limits of the read buffer. A frame larger than the start size makes the buffer grow to that
+// frame, up to PostgreSQL's own limit of 1 GB for one message; it shrinks when the large frame is
+// consumed.
 const (
 	readBufferSize = 256 << 10
 	maxFrameSize   = 1 << 30
-	// claimedFrameSize is the room that is made for a frame before its bytes have come.
+	// claimedFrameSize is up to how many bytes of room are made for a frame before its bytes have
+	// come.
 	claimedFrameSize = 16 << 20
 )
 
 // postgresEpoch is 2000-01-01 in microseconds since the Unix epoch: timestamps of the protocol count from it.
 const postgresEpoch = 946684800000000
 
-// ErrStreamEnded is returned when the server ended the stream in an orderly way (it shuts down).
+// ErrStreamEnded is returned when the server ended the stream in an orderly way, as it does when it
+// shuts down.
 var ErrStreamEnded = errors.New("the server ended the replication stream")
 
-// parseFrame takes one protocol message from the front of b. It returns its length, 0 if b does not hold all of it, and
-// whether f was filled (messages that carry nothing for us are passed over).
+// parseFrame reads one protocol message from the front of b. It returns its length, 0 if b does not
+// hold all of it, and whether f was filled: messages without data for us do not fill it.
 func parseFrame(b []byte, f *Frame) (size int, filled bool, err error) {
 	if len(b) < 5 {
 		return 0, false, nil

@@ -1,11 +1,12 @@
-// Package recorded reads what Debezium was recorded to write and compares records with it, byte for byte.
+// Package recorded reads recordings of what Debezium wrote, and compares records with them byte for
+// byte.
 //
-// A case is a folder of libs/debezium/testdata/conformance: setup.sql runs before the connector
-// starts, changes.sql while it streams, config.json holds the connector properties that matter to
+// A case is a directory of libs/debezium/testdata/conformance: setup.sql runs before the connector
+// starts, changes.sql while it streams, config.json holds the connector properties that matter for
 // the case, and expected.jsonl what a real Kafka Connect 4.3.1 with Debezium's PostgreSQL connector
-// 3.6.3 wrote (make conformance-record): topic, key, value and headers, in topic order. What
-// differs from run to run (times of the run, its id, LSNs, transaction ids, the version) is masked
-// on both sides; its presence and place still count.
+// 3.6.3 wrote (make conformance-record): topic, key, value and headers, in topic order. Values that
+// differ from run to run (times of the run, its id, LSNs, transaction ids, the version) are masked
+// on both sides; their presence and place still count.
 package recorded
 
 import (
@@ -24,8 +25,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Event is one Kafka record as expected.jsonl keeps it. Keys and values are kept verbatim as strings, "base64:…" where
-// they are not UTF-8.
+// Event is one Kafka record as expected.jsonl keeps it. Keys and values are kept verbatim as
+// strings, or as "base64:…" if they are not UTF-8.
 type Event struct {
 	Topic   string  `json:"topic"`
 	Key     *string `json:"key"`
@@ -33,9 +34,9 @@ type Event struct {
 	Headers Headers `json:"headers"`
 }
 
-// Headers are a record's headers in their order: in JSON an array of names and values. Older
-// recordings have an object, or nothing: they kept neither the order nor the headers of Debezium's
-// context, so that neither is compared.
+// Headers are a record's headers in order: in JSON an array of names and values. Older recordings
+// have an object or nothing: they kept neither the order nor the headers of Debezium's context, so
+// neither is compared with them.
 type Headers struct {
 	list  [][2]string
 	whole bool
@@ -46,7 +47,7 @@ const (
 	runID         = contextPrefix + "runId"
 )
 
-// MarshalJSON writes the array, an empty one too.
+// MarshalJSON writes the array, even if it is empty.
 func (h Headers) MarshalJSON() ([]byte, error) { return json.Marshal(append([][2]string{}, h.list...)) }
 
 // UnmarshalJSON reads the array or the object.
@@ -62,7 +63,7 @@ func (h *Headers) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// text writes the headers: all of them in their order, or as older recordings have them.
+// text writes the headers: all in order, or as older recordings have them.
 func (h Headers) text(whole bool) string {
 	var parts []string
 	for _, pair := range h.list {
@@ -80,7 +81,7 @@ func (h Headers) text(whole bool) string {
 	return strings.Join(parts, ",")
 }
 
-// NewEvent makes an Event of a record.
+// NewEvent makes an Event from a record.
 func NewEvent(r *kgo.Record) Event {
 	e := Event{Topic: r.Topic, Key: text(r.Key), Value: text(r.Value)}
 	for _, h := range r.Headers {
@@ -134,7 +135,8 @@ func Write(path string, events []Event) error {
 	return os.WriteFile(path, text.Bytes(), 0o644)
 }
 
-// volatile are the fields that differ from run to run, with what replaces them before the comparison.
+// volatile lists the fields that differ from run to run, with their replacements for the
+// comparison.
 var volatile = []struct {
 	re *regexp.Regexp
 	to string
@@ -146,7 +148,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-(open|close)`), `W-$1`},
 	// a Java object's identity hash
 	{regexp.MustCompile(`LogicalDecodingMessageId@[0-9a-f]+`), `LogicalDecodingMessageId@H`},
-	// whose place that hash decides
+	// members whose order depends on that hash
 	{regexp.MustCompile(
 		`("data_collections":\[)((?:\{[^}]*\},)*\{[^}]*\}),(\{"data_collection":"[^"]*LogicalDecodingMessageId@H"[^}]*\})`),
 		`$1$3,$2`},
@@ -154,7 +156,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`"id":"[0-9a-f-]{36}"(,"type":"[A-Z_]+","aggregate_type")`), `"id":"N"$1`},
 	{regexp.MustCompile(`(NotificationKey","version":1},"payload":{"id":")[0-9a-f-]{36}"`), `${1}N"`},
 	{regexp.MustCompile(`("additional_data":{[^}]*},"timestamp":)\d+`), `${1}0`},
-	{regexp.MustCompile(`("status":"\w+"),("data_collections":"[^"]*")`), `$2,$1`}, // which of both comes first is chance
+	{regexp.MustCompile(`("status":"\w+"),("data_collections":"[^"]*")`), `$2,$1`}, // which of the two comes first is random
 	{regexp.MustCompile(`WindowTimestamp\\": \\"[^"\\]*`), `WindowTimestamp\": \"T`},
 }
 
