@@ -54,7 +54,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	}, from.Decoder, at, until)
 	endpoint := s.task.registry.endpoints.Open(s.task.env.Connector)
 	defer endpoint.Close()
-	holds := func() int64 { return conn.Holds() + batches.Holds() }
+	holds := func() int64 { return conn.Holds() + int64(batches.Load().Bytes) }
 	s.task.memory.Store(&holds)
 	defer s.task.memory.Store(nil)
 	s.task.status.Observe(status.StreamBegan{At: at, Slot: s.task.spec.Slot.Name, Incremental: chunks.Progress(),

@@ -170,8 +170,8 @@ func (g *generator) outbox() string {
 			"update outboxevent set type = 'updated' where ctid = (select max(ctid) from outboxevent)")
 	}
 	return fmt.Sprintf("insert into outboxevent values (gen_random_uuid(), %s, %s, %s, %s, %d, %d, %s)",
-		literal(g.one("Order", "Customer", "a b")), literal(g.one("1", "k 2", "é")), literal(g.one("Created", "Gone")),
+		literal(g.one("Order", "Customer")), literal(g.one("1", "k 2", "é")), literal(g.one("Created", "Gone")),
 		g.one(`'{"id": 1, "lines": [{"a": 1, "b": null}, {"a": 2, "c": "x"}], "big": 5000000000, "f": 1.5, "t": true}'`,
-			"'{}'", "NULL", `'[1, 2]'`, `'{"a": [], "n": null, "s": "\u00e9"}'`, `'"text"'`, `'[{"x": 1.5}, {"y": [[1]]}]'`),
+			"'{}'", "NULL", `'{"a": [], "n": null, "s": "\u00e9"}'`, `'{"x": [{"y": [[1]]}]}'`),
 		g.IntN(3), g.IntN(2), g.one("'2020-01-01 10:00:00.123'", "NULL"))
 }

@@ -178,9 +178,6 @@ func (p *pair) start(t *testing.T) {
 			settings[key] = strings.NewReplacer("$brokers", w.brokers, "$prefix", p.prefix, "$registry", p.round.registry,
 				"$side", side).Replace(value)
 		}
-		if side == "d" && settings["plugin.name"] == "wal2json" {
-			settings["plugin.name"] = "pgoutput" // Debezium has given it up, and the events are the same
-		}
 		if err := w.connect.Create(t.Context(), p.prefix, settings, ""); err != nil {
 			t.Fatalf("%s: %v\n%s", side, err, asJSON(settings))
 		}
@@ -251,7 +248,8 @@ func (p *pair) settle(t *testing.T, last bool) {
 func (p *pair) compare(t *testing.T) bool {
 	if p.ended != "" {
 		trace, _ := p.round.capture.connect.Trace(t.Context(), p.prefix)
-		t.Logf("%s: Debezium ended, with settings %s: %.1500s\nours: %.500s", p.prefix, asJSON(p.settings), p.ended, trace)
+		t.Logf("%s: Debezium ended (%s), with settings %s:%s\nours: %.500s", p.prefix, p.kind(), asJSON(p.settings),
+			causes(p.ended), trace)
 		return true
 	}
 	for side, w := range p.sides() {
@@ -270,6 +268,18 @@ func (p *pair) compare(t *testing.T) bool {
 	}
 	t.Errorf("%s\nsettings %s", p.round.named(v.Difference), asJSON(p.settings))
 	return false
+}
+
+// causes are the lines of a Java stack trace that say what happened, with where the last one did.
+func causes(trace string) string {
+	var out strings.Builder
+	lines := strings.Split(trace, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "Caused by") && i+2 < len(lines) {
+			fmt.Fprintf(&out, "\n%.300s%s%s", line, lines[i+1], lines[i+2])
+		}
+	}
+	return out.String()
 }
 
 // kind says what is special about the records of a pair.

@@ -157,7 +157,6 @@ func (g *generator) transforms(s map[string]string) {
 		option(40, "add.headers", "op,table", "source.db,op:o", "transaction.id,op,schema")
 		option(20, "add.fields.prefix", "", "m_")
 		option(20, "drop.fields.header.name", "fields")
-		option(5, "route.by.field", "id")
 		option(20, "replace.null.with.default", "false")
 	}
 	const apache = "org.apache.kafka.connect.transforms."
@@ -177,9 +176,6 @@ func (g *generator) transforms(s map[string]string) {
 			add("content", apache+"SetSchemaMetadata$Value", "predicate", "table", "schema.name", "set.Name", "schema.version",
 				"7")
 		}
-	}
-	if g.chance(25) {
-		add("key", "org.apache.kafka.connect.transforms.ExtractField$Key", "field", "id")
 	}
 	if g.chance(25) {
 		add("header", "org.apache.kafka.connect.transforms.InsertHeader", "header", "h", "value.literal",

@@ -29,8 +29,8 @@ type Buffer struct {
 	closed      bool
 	// taken counts the batches that were taken and are not durable yet, and what they hold.
 	taken struct{ batches, bytes, transactions int }
-	// held is what the buffer held when it was last looked at.
-	held atomic.Int64
+	// seen is what the buffer held when it was last looked at; nil before.
+	seen atomic.Pointer[Load]
 	// waiting counts the goroutines that Fill holds up now, the first since blocked; waited sums up
 	// earlier waits.
 	waiting int
@@ -135,26 +135,24 @@ type Load struct {
 	Waited time.Duration
 }
 
-// Load is what the buffer holds now.
+// Load is what the buffer holds. It never waits: while an event is being encoded it returns what the
+// buffer held before. Who asks may hold a lock that the encoder waits for, to tell of a value that
+// was lost.
 func (s *Buffer) Load() Load {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := Load{Bytes: s.taken.bytes + s.open.Events.Size, Transactions: s.taken.transactions + s.open.Summary.Transactions,
-		Waited: s.waited}
-	if s.waiting > 0 {
-		l.Waited += time.Since(s.blocked)
-	}
-	return l
-}
-
-// Holds is how many bytes the buffer holds. It never waits: while an event is being encoded it
-// returns what the buffer held before.
-func (s *Buffer) Holds() int64 {
 	if s.mu.TryLock() {
 		defer s.mu.Unlock()
-		s.held.Store(int64(s.taken.bytes + s.open.Events.Size))
+		l := Load{Bytes: s.taken.bytes + s.open.Events.Size, Transactions: s.taken.transactions + s.open.Summary.Transactions,
+			Waited: s.waited}
+		if s.waiting > 0 {
+			l.Waited += time.Since(s.blocked)
+		}
+		s.seen.Store(&l)
+		return l
 	}
-	return s.held.Load()
+	if seen := s.seen.Load(); seen != nil {
+		return *seen
+	}
+	return Load{}
 }
 
 // Close wakes both sides and drops what was not taken.

@@ -52,7 +52,8 @@ type StreamBegan struct {
 	Slot string
 	// Incremental is the durable progress of incremental snapshots.
 	Incremental *progress.Incremental
-	// Counters reads the counters of the stream, even after it has ended.
+	// Counters reads the counters of the stream, even after it has ended. It is called under a lock
+	// that observers wait for, and so must not wait for anything itself.
 	Counters func() Counters
 }
 
