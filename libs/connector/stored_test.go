@@ -12,6 +12,8 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 )
 
 // The configurations were accepted by earlier versions, or by Kafka Connect from whose topic they were taken.
@@ -42,6 +44,9 @@ func TestAConnectorThatWasStoredGoesOnAndNewOnesLikeItAreRefused(t *testing.T) {
 			"transforms.u.negate": "true"}, 1, "transforms.u.negate", "", "RUNNING RUNNING"},
 		"cache-size": {map[string]string{"value.converter": "JsonConverter", "value.converter.schemas.cache.size": ""}, 1,
 			"value.converter.schemas.cache.size", "", "RUNNING RUNNING"},
+		"seen-by-all": {map[string]string{"transforms": "r", "transforms.r.type": apache + "RegexRouter",
+			"transforms.r.regex": ".*", "transforms.r.replacement": "${env:PG_X}", "value.converter": "JsonConverter",
+			"value.converter.schemas.enable": "${env:PG_X}"}, 1, "transforms.r.replacement", "true", "RUNNING RUNNING"},
 		"not-a-number": {map[string]string{"tasks.max": "many"}, 1, "tasks.max", "", "RUNNING FAILED"},
 		"other-bytes": {map[string]string{"value.converter": "StringConverter",
 			"value.converter.converter.encoding": "ISO-8859-1"}, 1, "value.converter.converter.encoding",
@@ -67,7 +72,9 @@ func TestAConnectorThatWasStoredGoesOnAndNewOnesLikeItAreRefused(t *testing.T) {
 				Value: value}).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
-			w := startReadyWorker(t, kafka, b, connector.Source, "w-"+name+":1")
+			w := startReadyWorker(t, kafka, b, connector.Source, "w-"+name+":1", func(c *runtime.Config) {
+				c.Secrets.References = secret.References{Env: "PG_X", LookupEnv: func(string) (string, bool) { return "true", true }}
+			})
 			defer w.stop()
 			awaitStates(t, w, name, c.states)
 			status, err := w.GetConnectorStatus(t.Context(), &connectorv1.GetConnectorStatusRequest{Name: name})
@@ -93,12 +100,63 @@ func TestAConnectorThatWasStoredGoesOnAndNewOnesLikeItAreRefused(t *testing.T) {
 			if warnings := strings.Join(got.GetConnector().GetWarnings(), "\n"); !strings.HasSuffix(c.states, "FAILED") &&
 				(!strings.Contains(warnings, c.key) || !strings.Contains(warnings, "new")) {
 				t.Errorf("warnings %q do not say that new ones with %s are refused", warnings, c.key)
+			} else if strings.Contains(warnings, "schemas.enable") && c.key != "value.converter.schemas.enable" {
+				t.Errorf("warnings %q are about a reference whose value is right", warnings)
+			}
+			if strings.HasSuffix(c.states, "RUNNING") && name != "many-tasks" { // which its class refuses
+				assertUnchangedIsTaken(t, w, name, config, c.key)
 			}
 			_, err = w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: name + "-new", Config: config})
 			if connector.ReasonOf(err) != connector.ReasonConfigInvalid || !strings.Contains(fmt.Sprint(err), c.key) {
 				t.Error(errors.Join(errors.New("a new one is accepted, or refused for something else"), err))
 			}
 		})
+	}
+}
+
+// assertUnchangedIsTaken changes a stored connector in all ways that leave the value of key as it is, which is refused
+// of new ones.
+func assertUnchangedIsTaken(t *testing.T, w *worker, name string, stored map[string]string, key string) {
+	t.Helper()
+	warned := func(how string, err error, warnings []string) {
+		t.Helper()
+		if said := strings.Join(warnings, "\n"); err != nil || !strings.Contains(said, key) ||
+			!strings.Contains(said, "refused: ") {
+			t.Errorf("%s: %v, warns %q", how, err, said)
+		}
+	}
+	patched, err := w.PatchConnectorConfig(t.Context(), &connectorv1.PatchConnectorConfigRequest{Name: name,
+		Config: map[string]string{"batch.size": "7"}})
+	warned("patch of another key", err, patched.GetWarnings())
+	shown, err := w.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := shown.GetConnector().GetConfig()
+	put, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: name, Config: config})
+	warned("what was read", err, put.GetWarnings())
+	planned, err := w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: name, Config: config})
+	warned("plan", err, planned.GetWarnings())
+	checked, err := w.ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: config["connector.class"],
+		Config: config, Offline: true})
+	var warnings []string
+	for _, v := range checked.GetValues() {
+		warnings = append(warnings, v.GetWarnings()...)
+	}
+	if warned("validate", err, warnings); checked.GetErrorCount() != 0 {
+		t.Errorf("validate: %v", checked)
+	}
+	if _, err := w.PatchConnectorConfig(t.Context(), &connectorv1.PatchConnectorConfigRequest{Name: name,
+		Remove: []string{key}}); err != nil {
+		t.Logf("%s is needed: %v", key, err) // then there is nothing to go back from
+		return
+	}
+	back, err := w.RollbackConnectorConfig(t.Context(), &connectorv1.RollbackConnectorConfigRequest{Name: name, Version: 2})
+	warned("rollback", err, back.GetWarnings())
+	changed := stored[key] + "x"
+	if _, err := w.PatchConnectorConfig(t.Context(), &connectorv1.PatchConnectorConfigRequest{Name: name,
+		Config: map[string]string{key: changed}}); connector.ReasonOf(err) != connector.ReasonConfigInvalid {
+		t.Errorf("another value %q of %s is taken: %v", changed, key, err)
 	}
 }
 

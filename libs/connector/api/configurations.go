@@ -139,7 +139,7 @@ func (s *configurations) UpdateConnectorConfig(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	message, warnings, err := s.put(ctx, name, plugin, config, earlier)
+	message, warnings, err := s.put(ctx, name, plugin, config, earlier, earlier.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func (s *configurations) PatchConnectorConfig(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	message, warnings, err := s.put(ctx, earlier.Name, plugin, config, earlier)
+	message, warnings, err := s.put(ctx, earlier.Name, plugin, config, earlier, earlier.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -235,9 +235,9 @@ func (s *configurations) merged(request *connectorv1.PatchConnectorConfigRequest
 
 // put replaces a configuration, or makes a connector that does not exist; s.fleet.changing is held.
 func (s *configurations) put(ctx context.Context, name string, plugin connector.Plugin, config map[string]string,
-	earlier state.Connector) (*connectorv1.Connector, []string, error) {
+	earlier state.Connector, accepted map[string]string) (*connectorv1.Connector, []string, error) {
 	exists := earlier.Exists()
-	v := s.fleet.classes.Validate(plugin, config, earlier.Config)
+	v := s.fleet.classes.Validate(plugin, config, accepted)
 	if len(v.Problems) > 0 {
 		return nil, nil, errInvalid(v.Problems, v.Warnings)
 	}

@@ -80,7 +80,7 @@ func (s *configurations) RollbackConnectorConfig(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	message, warnings, err := s.put(ctx, name, plugin, config, c)
+	message, warnings, err := s.put(ctx, name, plugin, config, c, kept[at].Properties)
 	if err != nil {
 		return nil, err
 	}

@@ -25,10 +25,11 @@ func (c *Catalogue) Parse(raw map[string]string) (values Values, warnings, probl
 // ParseResolved is Parse for a configuration whose references (${file:…}) were replaced: resolved is checked and
 // kept, but where a value differs from the given one, messages quote the reference and never what is behind it.
 func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Values, warnings, problems []Problem) {
-	return c.parse(given, resolved, Key.check)
+	return c.parse(given, resolved, func(string) bool { return false })
 }
 
-func (c *Catalogue) parse(given, resolved map[string]string, check func(Key, string) string) (values Values,
+// parse is ParseResolved, which takes what was accepted before for right where earlier versions took it.
+func (c *Catalogue) parse(given, resolved map[string]string, accepted func(name string) bool) (values Values,
 	warnings, problems []Problem) {
 	values = Values{catalogue: c, given: make(map[string]string, len(resolved))}
 	names := make([]string, 0, len(resolved))
@@ -75,6 +76,10 @@ func (c *Catalogue) parse(given, resolved map[string]string, check func(Key, str
 			continue
 		}
 		values.given[canonical] = key.parsed(resolved[name])
+		check := Key.check
+		if accepted(name) {
+			check = Key.checkStored
+		}
 		if problem := check(key, resolved[name]); problem != "" {
 			problems = append(problems, Problem{Key: name, Message: key.invalid(name, given[name], resolved[name], problem)})
 			continue

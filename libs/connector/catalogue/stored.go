@@ -13,18 +13,45 @@ import (
 // which refused less, or by Kafka Connect. A value that is refused today is read as what it meant
 // then, if it meant anything, with a warning.
 func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Values, warnings, errors []Problem) {
+	return c.ParseChanged(given, resolved, func(string) bool { return true })
+}
+
+// ParseChanged is ParseStored for those keys whose values were accepted before, and ParseResolved for all others.
+func (c *Catalogue) ParseChanged(given, resolved map[string]string, accepted func(name string) bool) (values Values,
+	warnings, errors []Problem) {
 	given, resolved = maps.Clone(given), maps.Clone(resolved)
-	var outdated []Problem
+	outdated := c.outdated(given, resolved, accepted, func(name string) bool { return given[name] != resolved[name] })
+	values, warnings, errors = c.parse(given, resolved, accepted)
+	return values, append(outdated, warnings...), errors
+}
+
+// StoredWarnings are those of ParseStored for a configuration whose references are not resolved. refers reports whether
+// a value has any: then nothing is said of what it stands for.
+func (c *Catalogue) StoredWarnings(given map[string]string, refers func(value string) bool) []Problem {
+	given, resolved := maps.Clone(given), maps.Clone(given)
+	outdated := c.outdated(given, resolved, func(string) bool { return true },
+		func(name string) bool { return refers(given[name]) })
+	_, warnings, _ := c.parse(given, resolved, func(string) bool { return true })
+	return append(outdated, warnings...)
+}
+
+// outdated warns of values that were accepted before and are refused today, and replaces them in both configurations by
+// what they meant. refers reports whether the value of a key is, or was, a reference.
+func (c *Catalogue) outdated(given, resolved map[string]string, accepted,
+	refers func(name string) bool) (outdated []Problem) {
 	for _, name := range slices.Sorted(maps.Keys(resolved)) {
 		key, known := c.Lookup(name)
-		if !known {
+		if !known || !accepted(name) {
 			continue
 		}
-		if key.SeenIn != "" && key.SeenIn != InKeys && given[name] != resolved[name] {
+		if key.SeenIn != "" && key.SeenIn != InKeys && refers(name) {
 			outdated = append(outdated, Problem{Key: name, Outdated: true, Message: fmt.Sprintf(
 				"%s. As the configuration was accepted before, it is read as before; new ones with it are refused: change it.",
 				key.seen(name, given[name]))})
 			given[name] = resolved[name]
+		}
+		if refers(name) && given[name] == resolved[name] {
+			continue // what it stands for is not known
 		}
 		problem := key.check(resolved[name])
 		if problem == "" {
@@ -46,8 +73,7 @@ func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Value
 		}
 		given[name], resolved[name] = *meant, *meant
 	}
-	values, warnings, errors = c.parse(given, resolved, Key.checkStored)
-	return values, append(outdated, warnings...), errors
+	return outdated
 }
 
 // outdated is the warning about a value that new configurations may not have; said says how the

@@ -75,8 +75,7 @@ func (c *Classes) TaskCount(plugin connector.Plugin, of state.Connector) int {
 // Warnings returns the warnings about an accepted configuration that somebody should look at.
 // References are not resolved, so that no call waits for files.
 func (c *Classes) Warnings(plugin connector.Plugin, config map[string]string) []catalogue.Problem {
-	_, warnings, _ := parseStored(plugin, config, config)
-	warnings = slices.DeleteFunc(warnings, func(p catalogue.Problem) bool { return p.Harmless })
+	warnings := slices.DeleteFunc(storedWarnings(plugin, config), func(p catalogue.Problem) bool { return p.Harmless })
 	secrets := secret.Of(plugin.Catalogue, config, config, nil)
 	for i, warning := range warnings {
 		warnings[i] = secrets.HideIn(plugin.Catalogue, warning, config)

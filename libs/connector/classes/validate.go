@@ -29,8 +29,10 @@ type Checked struct {
 	Warnings, Problems []catalogue.Problem
 }
 
-// Validate checks a configuration against a plugin's catalogue, with references resolved, and asks for the number of
-// tasks. earlier is what masks stand for.
+// Validate checks a configuration against a plugin's catalogue, with references resolved, and
+// determines the number of tasks. earlier is a configuration of the connector that was accepted before:
+// masks stand for its values, and what a configuration leaves as it is there is taken as it was taken
+// then, with a warning where new configurations are refused for it.
 func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]string) Checked {
 	if problem := tooLarge(plugin.Catalogue, config); problem != nil {
 		return Checked{Config: config, Keys: plugin.Catalogue, Problems: []catalogue.Problem{*problem}}
@@ -44,7 +46,7 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 	}
 	result := Checked{Config: full}
 	var wrong []catalogue.Problem
-	result.Keys, result.Values, result.Warnings, wrong = parse(plugin, full, resolved)
+	result.Keys, result.Values, result.Warnings, wrong = parse(plugin, full, resolved, earlier)
 	secrets := secret.Of(plugin.Catalogue, full, resolved, behind)
 	for _, problem := range wrong {
 		if _, unresolved := faults[problem.Key]; !unresolved {

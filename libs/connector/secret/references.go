@@ -75,6 +75,9 @@ func IsReference(value string) bool {
 	return value != "" && reference.ReplaceAllString(value, "") == ""
 }
 
+// Refers reports whether a value has references.
+func Refers(value string) bool { return reference.MatchString(value) }
+
 // Faults say, by key, why references cannot be resolved. They name the reference, never a value.
 type Faults map[string]error
 
