@@ -64,7 +64,7 @@ func bindAggregateCall(b *binder, x syntax.CallNode, env env) *expr {
 			b.fail(a.X, syntax.CodeArguments, "%s(): aggregates do not take arguments by name", x.Name)
 		}
 	}
-	return f(b, x, env)
+	return restricted(f)(b, x, env)
 }
 
 // aggregateName is prefix_argument.
@@ -85,7 +85,7 @@ func aggregateName(function string, args ...*expr) string {
 
 func aggCount(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 0, 1)
-	e := &expr{sql: "count(*)", typ: value.Long, name: "count_"}
+	e := &expr{sql: "count(*)" + env.only.filter(), typ: value.Long, name: "count_"}
 	if len(x.Args) == 1 {
 		e.name = aggregateName("count", bindScalar(b, x.Args[0].X, env.plain()))
 	}
@@ -105,39 +105,40 @@ func withPredicate(f aggregate) aggregate {
 		p := bindBoolean(b, x.Args[1].X, env.plain())
 		inner := x
 		inner.Args = x.Args[:1]
-		e := f(b, inner, env)
-		e.sql = insertFilter(e.sql, p.filterSQL())
+		env.only = &restriction{condition: p.filterSQL()}
+		return f(b, inner, env)
+	}
+}
+
+// restricted notes whether an aggregate takes the restriction that it is bound with.
+func restricted(f aggregate) aggregate {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
+		if env.only == nil {
+			return f(b, x, env)
+		}
+		before := env.only.taken
+		e := f(b, x, env)
+		env.only.ignored = env.only.ignored || env.only.taken == before
 		return e
 	}
 }
 
-// filterMark stands where FILTER (WHERE …) may be inserted into an aggregate's SQL.
-const filterMark = "\x00"
-
-// insertFilter puts a filter behind the aggregate call in sql.
-func insertFilter(sql, predicate string) string {
-	return strings.ReplaceAll(sql, filterMark, " FILTER (WHERE "+predicate+")")
-}
-
-// clean removes the mark from SQL that got no filter.
-func clean(sql string) string { return strings.ReplaceAll(sql, filterMark, "") }
-
 func aggSum(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 1, 1)
 	arg := bindScalar(b, x.Args[0].X, env.plain())
-	name := aggregateName(x.Name, arg)
+	name, filter := aggregateName(x.Name, arg), env.only.filter()
 	switch arg.typ {
 	case value.Int, value.Long, value.Bool:
 		v := bindCoerce(b, arg, value.Long)
-		return &expr{sql: "CAST(coalesce(sum(" + v.sql + ")" + filterMark + ", 0) AS BIGINT)", typ: value.Long, name: name}
+		return &expr{sql: "CAST(coalesce(sum(" + v.sql + ")" + filter + ", 0) AS BIGINT)", typ: value.Long, name: name}
 	case value.Timespan:
-		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS BIGINT)",
+		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filter + ", 0) AS BIGINT)",
 			typ: value.Timespan, name: name}
 	case value.Decimal:
-		return &expr{sql: decimalSum(arg), typ: value.Decimal, name: name}
+		return &expr{sql: decimalSum(arg, filter), typ: value.Decimal, name: name}
 	case value.Real, value.Dynamic:
 		v := bindCoerce(b, arg, value.Real)
-		return &expr{sql: "coalesce(sum(" + v.sql + ")" + filterMark + ", 0)", typ: value.Real, name: name}
+		return &expr{sql: "coalesce(sum(" + v.sql + ")" + filter + ", 0)", typ: value.Real, name: name}
 	}
 	b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric or a timespan but is %s", x.Name, arg.typ)
 	return nil
@@ -145,29 +146,29 @@ func aggSum(b *binder, x syntax.CallNode, env env) *expr {
 
 // decimalSum is SQL for the sum of decimals. The database sums what is whole in units of 10^-8 and
 // fits a long, which amounts of money do; what is not, a Go function adds.
-func decimalSum(e *expr) string {
+func decimalSum(e *expr, filter string) string {
 	units := goCall("decimal_units", value.Long, e.sql)
 	rest := "CASE WHEN " + units + " IS NULL THEN '\"' || " + e.sql + " || '\"' END"
-	return goCall("decimal_sum", value.Decimal, "CAST(sum("+units+")"+filterMark+" AS VARCHAR)",
-		elementsSQL(rest, "", filterMark))
+	return goCall("decimal_sum", value.Decimal, "CAST(sum("+units+")"+filter+" AS VARCHAR)",
+		elementsSQL(rest, "", filter))
 }
 
 func aggAvg(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 1, 1)
 	arg := bindScalar(b, x.Args[0].X, env.plain())
-	name := aggregateName(x.Name, arg)
+	name, filter := aggregateName(x.Name, arg), env.only.filter()
 	switch arg.typ {
 	case value.Timespan, value.Datetime:
-		return &expr{sql: "CAST(avg(" + arg.sql + ")" + filterMark + " AS BIGINT)", typ: arg.typ, name: name, nullable: true}
+		return &expr{sql: "CAST(avg(" + arg.sql + ")" + filter + " AS BIGINT)", typ: arg.typ, name: name, nullable: true}
 	case value.Decimal:
-		count := goCall("long_to_decimal", value.Decimal, "count("+arg.sql+")"+filterMark)
-		return &expr{sql: goCall("decimal_divide", value.Decimal, decimalSum(arg), count), typ: value.Decimal,
+		count := goCall("long_to_decimal", value.Decimal, "count("+arg.sql+")"+filter)
+		return &expr{sql: goCall("decimal_divide", value.Decimal, decimalSum(arg, filter), count), typ: value.Decimal,
 			name: name, nullable: true}
 	case value.Int, value.Long, value.Real, value.Dynamic, value.Bool:
 		if arg.typ == value.Dynamic || arg.typ == value.Bool {
 			arg = bindCoerce(b, arg, value.Real)
 		}
-		return &expr{sql: "coalesce(avg(" + arg.sql + ")" + filterMark + ", 'NaN'::DOUBLE)", typ: value.Real, name: name}
+		return &expr{sql: "coalesce(avg(" + arg.sql + ")" + filter + ", 'NaN'::DOUBLE)", typ: value.Real, name: name}
 	}
 	b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a timespan or a datetime but is %s",
 		x.Name, arg.typ)
@@ -178,13 +179,14 @@ func aggExtreme(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
 		bindArity(b, x, 1, 1)
 		arg := bindScalar(b, x.Args[0].X, env.plain())
-		e := &expr{sql: function + "(" + arg.sql + ")" + filterMark, typ: arg.typ,
+		filter := env.only.filter()
+		e := &expr{sql: function + "(" + arg.sql + ")" + filter, typ: arg.typ,
 			name: aggregateName(x.Name, arg), nullable: true}
 		switch arg.typ {
 		case value.String:
 			e.sql, e.nullable = notNullString(e.sql), false
 		case value.Dynamic:
-			e.sql = function + "(" + bindCoerce(b, arg, value.Real).sql + ")" + filterMark
+			e.sql = function + "(" + bindCoerce(b, arg, value.Real).sql + ")" + filter
 			e.typ = value.Real
 		}
 		return e
@@ -194,7 +196,8 @@ func aggExtreme(function string) aggregate {
 func aggDistinct(b *binder, x syntax.CallNode, env env) *expr {
 	bindArity(b, x, 1, 2)
 	arg := bindScalar(b, x.Args[0].X, env.plain())
-	return &expr{sql: "count(DISTINCT " + arg.sql + ")", typ: value.Long, name: aggregateName(x.Name, arg)}
+	return &expr{sql: "count(DISTINCT " + arg.sql + ")" + env.only.filter(), typ: value.Long,
+		name: aggregateName(x.Name, arg)}
 }
 
 func aggDistinctIf(b *binder, x syntax.CallNode, env env) *expr {
@@ -210,8 +213,9 @@ func aggReal(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
 		bindArity(b, x, 1, 1)
 		arg := bindScalar(b, x.Args[0].X, env.plain())
-		return &expr{sql: "coalesce(" + function + "(" + bindCoerce(b, arg, value.Real).sql + ")" + filterMark + ", 0)",
-			typ: value.Real, name: aggregateName(x.Name, arg)}
+		v := call(function, bindCoerce(b, arg, value.Real).sql) + env.only.filter()
+		return &expr{sql: "coalesce(" + v + ", 0)", typ: value.Real,
+			name: aggregateName(x.Name, arg)}
 	}
 }
 
@@ -352,7 +356,7 @@ func aggAny(b *binder, x syntax.CallNode, env env) *expr {
 	exprs := bindReturned(b, x.Args, env)
 	if len(exprs) == 1 {
 		e := *exprs[0]
-		e.sql = "first(" + e.sql + ")"
+		e.sql = "first(" + e.sql + ")" + env.only.filter()
 		if e.typ == value.String {
 			e.sql = notNullString(e.sql)
 		}
@@ -362,7 +366,7 @@ func aggAny(b *binder, x syntax.CallNode, env env) *expr {
 		e.isConst, e.konst, e.predicate = false, nil, ""
 		return &e
 	}
-	row := "first(" + rowStruct(exprs) + ")"
+	row := "first(" + rowStruct(exprs) + ")" + env.only.filter()
 	e := &expr{typ: exprs[0].typ}
 	for i, v := range exprs {
 		name := v.name
@@ -528,16 +532,16 @@ func bindPercentileArguments(b *binder, args []syntax.Argument, env env) []float
 
 // quantileSQL is SQL for each of the percentiles of an expression. Several come of one aggregate:
 // each would keep all values.
-func quantileSQL(b *binder, v *expr, percentiles ...float64) []string {
+func quantileSQL(b *binder, v *expr, filter string, percentiles ...float64) []string {
 	b.doubles = true
 	shares := make([]string, len(percentiles))
 	for i, p := range percentiles {
 		shares[i] = strconv.FormatFloat(p/100, 'g', -1, 64)
 	}
 	if len(shares) == 1 {
-		return []string{"quantile_disc(" + v.sql + ", " + shares[0] + ")"}
+		return []string{"quantile_disc(" + v.sql + ", " + shares[0] + ")" + filter}
 	}
-	all := "quantile_disc(" + v.sql + ", [" + strings.Join(shares, ", ") + "])"
+	all := "quantile_disc(" + v.sql + ", [" + strings.Join(shares, ", ") + "])" + filter
 	out := make([]string, len(shares))
 	for i := range out {
 		out[i] = all + "[" + strconv.Itoa(i+1) + "]"
@@ -564,7 +568,7 @@ func aggPercentile(b *binder, x syntax.CallNode, env env) *expr {
 	v := bindPercentileOperand(b, x, env)
 	e := &expr{typ: v.typ, nullable: true}
 	percentiles := bindPercentileArguments(b, x.Args[1:], env)
-	for i, sql := range quantileSQL(b, v, percentiles...) {
+	for i, sql := range quantileSQL(b, v, env.only.filter(), percentiles...) {
 		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(percentiles[i]), sql: sql,
 			typ: v.typ})
 	}
@@ -583,7 +587,7 @@ func single(e *expr) *expr {
 func aggPercentilesArray(b *binder, x syntax.CallNode, env env) *expr {
 	v := bindPercentileOperand(b, x, env)
 	var parts []string
-	for _, sql := range quantileSQL(b, v, bindPercentileArguments(b, x.Args[1:], env)...) {
+	for _, sql := range quantileSQL(b, v, "", bindPercentileArguments(b, x.Args[1:], env)...) {
 		parts = append(parts, "coalesce("+conversion(sql, v.typ, value.Dynamic)+", 'null')")
 	}
 	return &expr{sql: "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')", typ: value.Dynamic,

@@ -117,14 +117,19 @@ func bindArguments(b *binder, x syntax.CallNode, f *binding, env env) *scope {
 		case p.Tabular:
 			s = s.add(p.Name, &binding{table: bindTableArgument(b, arg, p, env)})
 		case !ok:
-			s = s.add(p.Name, &binding{value: bindCoerce(b, bindScalar(b, p.Default, env.bare(f.scope)), p.Type)})
+			bound := &binding{}
+			bound.facts = apart(b, func() {
+				bound.value = bindCoerce(b, bindScalar(b, p.Default, env.bare(f.scope)), p.Type)
+			})
+			s = s.add(p.Name, bound)
 		default:
-			e := *bindScalar(b, arg, env.plain())
+			var e expr
+			noted := apart(b, func() { e = *bindScalar(b, arg, env.plain()) })
 			if e.typ != p.Type && !(e.typ.Numeric() && p.Type.Numeric()) && e.typ != value.Dynamic && p.Type != value.Dynamic &&
 				!(e.isConst && e.konst == nil) {
 				b.fail(arg, syntax.CodeArguments, "%s(): argument '%s' must be %s but is %s", x.Name, p.Name, p.Type, e.typ)
 			}
-			s = s.add(p.Name, &binding{value: bindCoerce(b, &e, p.Type)})
+			s = s.add(p.Name, &binding{value: bindCoerce(b, &e, p.Type), facts: noted})
 		}
 	}
 	return s
@@ -305,14 +310,14 @@ func bindApply(b *binder, o *builtin, args []*expr, x syntax.CallNode) *expr {
 		}
 	} else {
 		e.sql = expandTemplate(o.sql, sqls)
-		if sum, ok := strings.CutPrefix(e.sql, "^"); ok {
-			e.sql = withinYears(sum)
+		if o.leavesYears {
+			e.sql = withinYears(e.sql)
 		}
-		if o.Result == value.String && (anyNull || strings.HasPrefix(o.sql, "!")) {
-			e.sql = notNullString(strings.TrimPrefix(e.sql, "!"))
+		if o.Result == value.String && (anyNull || o.mayBeNull) {
+			e.sql = notNullString(e.sql)
 		}
-		e.sql = strings.TrimPrefix(e.sql, "!")
 	}
+	b.facts.volatile = b.facts.volatile || o.volatile
 	e.nullable = o.Result != value.String
 	e.name = functionName(o.Naming, o.Name, args)
 	return e

@@ -174,7 +174,7 @@ func indexOf(cols []column, name string) int {
 // of its own in which the key's name is its value.
 func bindPartition(b *binder, rel *relation, op syntax.PartitionOp, s *scope) *relation {
 	key := bindScalar(b, op.By, env{scope: s, rel: rel})
-	if !isID(key.sql) {
+	if !key.isColumn() {
 		b.fail(op.By, syntax.CodeArguments, "partition: the key must be a column")
 	}
 	id := b.newID()
@@ -182,7 +182,8 @@ func bindPartition(b *binder, rel *relation, op syntax.PartitionOp, s *scope) *r
 	var sub *relation
 	if op.Explicit != nil {
 		sub = b.table(op.Explicit,
-			s.add(op.By.Name, &binding{value: &expr{sql: id, typ: key.typ, at: op.By, nullable: key.nullable}}))
+			s.add(op.By.Name, &binding{value: &expr{sql: id, column: id, typ: key.typ, at: op.By, nullable: key.nullable},
+				facts: facts{columns: []string{id}}}))
 	} else {
 		rows := bindCopyOf(b, rel, rel.name)
 		c, _ := rows.column(key.name)

@@ -55,8 +55,9 @@ func bindAll(b *binder, x syntax.Node, env env) *expr {
 }
 
 func bindColumnExpr(b *binder, c column) *expr {
-	b.reads += max(c.weight, 1)
-	return &expr{sql: c.id, typ: c.typ, name: c.name, nullable: c.typ != value.String}
+	b.facts.reads += max(c.weight, 1)
+	b.facts.columns = append(b.facts.columns, c.id)
+	return columnExpr(c.id, c.typ, c.name)
 }
 
 func bindNameExpr(b *binder, x syntax.NameNode, env env) *expr {
@@ -72,6 +73,7 @@ func bindNameExpr(b *binder, x syntax.NameNode, env env) *expr {
 	if bound := env.scope.lookup(x.Name); bound != nil {
 		switch {
 		case bound.value != nil:
+			b.facts.add(bound.facts)
 			e := *bound.value
 			e.name = ""
 			return &e

@@ -26,7 +26,9 @@ func bindMakeGraph(b *binder, rel *relation, op syntax.MakeGraphOp, s *scope) *r
 	numbered := *bindExtend(b, rel, []item{{sql: "row_number() " + rel.over(), col: column{id: g.edge}}})
 	g.edges = *b.share(&numbered)
 	g.edges.order = nil
-	g.nodes = *b.share(bindGraphNodes(b, g, op, s))
+	nodes := bindGraphNodes(b, g, op, s)
+	nodes.volatile = b.facts.volatile // where one of the tables is
+	g.nodes = *b.share(nodes)
 	return &relation{sql: g.nodes.sql, graph: g}
 }
 

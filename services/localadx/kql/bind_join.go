@@ -1,7 +1,6 @@
 package kql
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -97,25 +96,18 @@ func bindLeftPredicates(b *binder, joined, left *relation, predicates []syntax.N
 		ours[c.id] = true
 	}
 	var out []string
-next:
 	for _, x := range predicates {
 		var extra []item
-		sql := bindBoolean(b, x, env{scope: s, rel: joined, extra: &extra}).filterSQL()
-		if len(extra) > 0 || strings.Contains(sql, "random()") || strings.Contains(sql, "uuid()") {
+		var e *expr
+		noted := apart(b, func() { e = bindBoolean(b, x, env{scope: s, rel: joined, extra: &extra}) })
+		isTheirs := func(id string) bool { return !ours[id] }
+		if len(extra) > 0 || noted.volatile || noted.tables || slices.ContainsFunc(noted.columns, isTheirs) {
 			continue
 		}
-		for _, id := range columnIDs.FindAllString(sql, -1) {
-			if !ours[id] {
-				continue next
-			}
-		}
-		out = append(out, "("+sql+")")
+		out = append(out, "("+e.filterSQL()+")")
 	}
 	return out
 }
-
-// columnIDs finds what may be ids of columns in SQL.
-var columnIDs = regexp.MustCompile(`\bc[0-9]+\b`)
 
 // joinCondition compares two keys so that nulls match; strings are never null.
 func joinCondition(p joinPair) string {

@@ -16,15 +16,20 @@ func bindOperators(b *binder, rel *relation, ops []syntax.Operator, s *scope) *r
 			join.Then = leadingPredicates(ops[i+1:])
 			op = join
 		}
-		rel = bindOperator(b, rel, op, s)
+		before := rel
+		noted := apart(b, func() { rel = bindOperator(b, rel, op, s) })
+		if noted.volatile || before != nil && before.volatile {
+			rel = rel.asVolatile()
+		}
 		if as, ok := op.(syntax.AsOp); ok {
-			if rel.volatile() {
+			if rel.volatile {
 				rel = b.share(rel)
 			}
 			s = s.add(as.Name, &binding{table: rel})
 		}
 		b.checkSize(rel)
 	}
+	b.facts.volatile = b.facts.volatile || rel != nil && rel.volatile
 	return rel
 }
 
@@ -362,7 +367,7 @@ func bindSort(b *binder, rel *relation, keys []syntax.SortKey, s *scope) *relati
 		if bound.isConst {
 			continue
 		}
-		if !isID(id) {
+		if !bound.isColumn() {
 			id = b.newID()
 			items = append(items, item{sql: bound.sql, col: column{typ: bound.typ, id: id}})
 		}

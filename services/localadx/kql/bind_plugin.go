@@ -55,7 +55,7 @@ func bindPivot(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relati
 	args := op.Call.Args
 	bindArity(b, *op.Call, 1, -1)
 	on := bindScalar(b, args[0].X, env{scope: s, rel: rel})
-	if !isID(on.sql) {
+	if !on.isColumn() {
 		b.fail(args[0].X, syntax.CodeArguments, "pivot: the first argument must be a column")
 	}
 	aggregateNode := syntax.Node(syntax.CallNode{Name: "count", Span: op.Span})
@@ -110,9 +110,13 @@ func bindPivotColumns(b *binder, rel *relation, op syntax.EvaluateOp, text strin
 	}
 	for _, name := range names {
 		filtered := bindFilter(b, rel, "TRUE")
-		e := bindScalar(b, aggregateNode, env{scope: s, rel: filtered, aggregate: true})
+		only := &restriction{condition: text + " = " + quoteSQL(name)}
+		e := bindScalar(b, aggregateNode, env{scope: s, rel: filtered, aggregate: true, only: only})
+		if only.taken == 0 || only.ignored {
+			b.fail(op, syntax.CodeUnsupported, "pivot: this aggregate is not supported")
+		}
 		id := b.newID()
-		parts = append(parts, bindFilteredAggregate(b, op, e, text+" = "+quoteSQL(name))+" AS "+id)
+		parts = append(parts, e.sql+" AS "+id)
 		out.cols = append(out.cols, column{name: uniqueName(name, func(n string) bool { return indexOf(out.cols, n) >= 0 }),
 			typ: e.typ, id: id})
 	}
@@ -124,22 +128,6 @@ func bindPivotColumns(b *binder, rel *relation, op syntax.EvaluateOp, text strin
 		out.sql += " GROUP BY " + strings.Join(group, ", ")
 	}
 	return out
-}
-
-// bindFilteredAggregate restricts an aggregate to the rows of one pivot value.
-func bindFilteredAggregate(b *binder, op syntax.EvaluateOp, e *expr, condition string) string {
-	if strings.Contains(e.sql, filterMark) {
-		return insertFilter(e.sql, condition)
-	}
-	if e.sql == "count(*)" || strings.HasPrefix(e.sql, "count(DISTINCT ") && !strings.Contains(e.sql, "FILTER") ||
-		strings.HasPrefix(e.sql, "first(") || strings.HasPrefix(e.sql, "quantile_disc(") {
-		return e.sql + " FILTER (WHERE " + condition + ")"
-	}
-	if inner, ok := strings.CutPrefix(e.sql, "coalesce(first("); ok {
-		return "coalesce(first(" + strings.Replace(inner, "), '')", ") FILTER (WHERE "+condition+"), '')", 1)
-	}
-	b.fail(op, syntax.CodeUnsupported, "pivot: this aggregate is not supported")
-	return ""
 }
 
 // markColumns notes the columns an expression names.
@@ -180,7 +168,7 @@ func markColumns(x syntax.Node, rel *relation, used map[string]bool) {
 func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	bindArity(b, *op.Call, 1, 4)
 	bag := bindScalar(b, op.Call.Args[0].X, env{scope: s, rel: rel})
-	if bag.typ != value.Dynamic || !isID(bag.sql) {
+	if bag.typ != value.Dynamic || !bag.isColumn() {
 		b.fail(op, syntax.CodeArguments, "bag_unpack: the first argument must be a dynamic column")
 	}
 	prefix, conflict, ignored := "", "error", map[string]bool{}

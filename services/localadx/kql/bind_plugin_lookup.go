@@ -55,7 +55,7 @@ func bindGeoLookup(b *binder, rel *relation, op syntax.EvaluateOp, s *scope, dis
 		}
 	}
 	on := goCall(distance, value.Real, lng.sql, lat.sql, shape.sql) + " <= " + radius.sql
-	if !withKey && isID(shape.sql) {
+	if !withKey && shape.isColumn() {
 		var cols []column
 		for _, c := range shapes.cols {
 			if c.id != shape.sql {

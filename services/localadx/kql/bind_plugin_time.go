@@ -25,7 +25,7 @@ func bindPluginArguments(b *binder, rel *relation, op syntax.EvaluateOp, s *scop
 func bindDimensions(b *binder, op syntax.EvaluateOp, args []*expr) []column {
 	var out []column
 	for _, a := range args {
-		if !isID(a.sql) {
+		if !a.isColumn() {
 			b.fail(op, syntax.CodeArguments, "%s: the dimensions must be columns", op.Call.Name)
 		}
 		out = append(out, column{name: a.name, typ: a.typ, id: a.sql})
@@ -137,7 +137,7 @@ func bindRollingPercentile(b *binder, rel *relation, op syntax.EvaluateOp, s *sc
 	name := fmt.Sprintf("rolling_%d_percentile_%s_%s", bins, v.name, percentileSuffix(percentile))
 	out.cols = append(out.cols, column{name: name, typ: v.typ, id: result})
 	out.sql = fmt.Sprintf("SELECT %s, %s%s AS %s FROM (%s) JOIN (%s) ON %s GROUP BY %s%s", at, columnsOf(dims, ""),
-		quantileSQL(b, &expr{sql: "kvalue"}, percentile)[0], result, points, rows, on, columnsOf(dims, ""), at)
+		quantileSQL(b, &expr{sql: "kvalue"}, "", percentile)[0], result, points, rows, on, columnsOf(dims, ""), at)
 	return out
 }
 

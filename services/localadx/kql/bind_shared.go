@@ -2,7 +2,6 @@ package kql
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
@@ -10,20 +9,22 @@ import (
 
 // share makes a relation one that the query computes once, however often it is read.
 func (b *binder) share(rel *relation) *relation {
-	if b.results > 1 && rel.volatile() {
+	if b.results > 1 && rel.volatile {
 		b.failHint(nil, syntax.CodeUnsupported, "send each query in a request of its own",
 			"A table of random values is computed again for each query of a request, where the service may compute it once")
 	}
 	name := fmt.Sprintf("kql_shared_%d", len(b.shared)+1)
 	b.shared = append(b.shared, name+" AS MATERIALIZED ("+rel.sql+")")
-	return rel.with("SELECT * FROM " + name)
+	out := rel.with("SELECT * FROM " + name)
+	out.volatile = false
+	return out
 }
 
 // bindMaterialized returns the table of a let statement whose expression is materialize(…).
 func bindMaterialized(b *binder, bound *binding) *relation {
 	rel, ok := b.tables[bound]
 	if !ok {
-		rel = b.share(b.table(bound.x, bound.scope))
+		apart(b, func() { rel = b.share(b.table(bound.x, bound.scope)) })
 		b.tables[bound] = rel
 	}
 	return bindCopyOf(b, rel, rel.name)
@@ -33,10 +34,11 @@ func bindMaterialized(b *binder, bound *binding) *relation {
 func bindScalarOnce(b *binder, bound *binding, inner env) *expr {
 	e, ok := b.scalars[bound]
 	if !ok {
-		e = bindScalar(b, bound.x, inner)
+		noted := apart(b, func() { e = bindScalar(b, bound.x, inner) })
 		if !e.isConst {
 			shared := *e
-			shared.sql = "(SELECT v FROM (" + b.share(&relation{sql: "SELECT " + e.sql + " AS v"}).sql + "))"
+			source := &relation{sql: "SELECT " + e.sql + " AS v", volatile: noted.volatile}
+			shared.sql = "(SELECT v FROM (" + b.share(source).sql + "))"
 			if e.typ == value.String {
 				shared.sql = notNullString(shared.sql)
 			}
@@ -45,9 +47,4 @@ func bindScalarOnce(b *binder, bound *binding, inner env) *expr {
 		b.scalars[bound] = e
 	}
 	return e
-}
-
-// volatile reports whether reading the relation twice may give other values.
-func (r *relation) volatile() bool {
-	return strings.Contains(r.sql, "random()") || strings.Contains(r.sql, "uuid()")
 }

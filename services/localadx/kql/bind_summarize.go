@@ -129,8 +129,7 @@ func bindBestRows(b *binder, source *relation, op syntax.SummarizeOp, keys []ite
 	}
 	extreme := map[string]string{"arg_max": "max", "arg_min": "min"}[x.Name]
 	v := bindScalar(b, x.Args[0].X, env{scope: s, rel: source})
-	if strings.Contains(source.sql+v.sql, "random()") || strings.Contains(source.sql+v.sql, "uuid()") ||
-		v.typ == value.Dynamic {
+	if source.volatile || b.facts.volatile || v.typ == value.Dynamic {
 		return source
 	}
 	best := b.newID()

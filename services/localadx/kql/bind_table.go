@@ -91,7 +91,12 @@ func bindTable(b *binder, x syntax.Node, s *scope) *relation {
 	if b.calls > maxCalls*4 {
 		b.fail(x, syntax.CodeSemantic, "Tables and functions are nested more than %d levels deep", maxCalls*4)
 	}
-	rel := bindStoredTable(b, x, s)
+	var rel *relation
+	noted := apart(b, func() { rel = bindStoredTable(b, x, s) })
+	if _, ok := x.(syntax.PipelineNode); !ok && noted.volatile { // those of a pipeline its operators know
+		rel = rel.asVolatile()
+	}
+	b.facts.add(facts{volatile: rel.volatile, tables: true, reads: noted.reads})
 	b.checkSize(rel)
 	return rel
 }

@@ -37,7 +37,6 @@ type binder struct {
 	ids     int
 	calls   int
 	work    int
-	reads   int    // columns that were read, each as often as it weighs
 	planned int    // comparisons of parts of conditions with each other
 	terms   int    // constant terms that were looked for
 	current string // the operator being bound, for messages
@@ -45,6 +44,7 @@ type binder struct {
 	options map[string]*expr // set statements
 	results int              // queries in the request
 	doubles bool             // Plan.Doubles
+	facts   facts            // of what is being bound
 	// shared are relations that are computed once, as common table expressions; tables and scalars
 	// are those of let statements.
 	shared  []string
@@ -59,13 +59,14 @@ type binder struct {
 // probeError carries a failure of Options.Probe out of the binder.
 type probeError struct{ err error }
 
-// binding is what a name stands for in a scope: exactly one of its fields is set, apart from scope.
+// binding is what a name stands for in a scope: exactly one of its fields is set, apart from facts and scope.
 type binding struct {
 	x      syntax.Node // a let expression, bound again at each use
-	value  *expr       // a bound scalar: a function's argument
+	value  *expr       // a bound scalar: a function's argument, of which facts are known
 	table  *relation   // a bound table: a function's tabular argument, or as
 	lambda *syntax.LambdaNode
 	cases  *syntax.PatternStatement
+	facts  facts
 	scope  *scope // where x or lambda is bound
 	name   string
 }
@@ -105,6 +106,8 @@ type env struct {
 	right *relation // the right side of a join condition
 	// aggregate allows aggregate functions; their arguments are bound without it.
 	aggregate bool
+	// only, if it is set, restricts the aggregates to some of the rows.
+	only *restriction
 	// keys are the group keys, as SQL: outside aggregates only they may be named.
 	keys map[string]bool
 	// extra collects columns that must be computed in SELECTs below the expression, one layer each: row functions, whose

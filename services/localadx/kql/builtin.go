@@ -18,7 +18,11 @@ var builtinFunctions = sync.OnceValue(func() map[string][]builtin {
 		}
 		signature, sql, _ := strings.Cut(line, " = ")
 		s := scalar.ParseSignature(signature)
-		table[s.Name] = append(table[s.Name], builtin{Signature: s, sql: sql})
+		f := builtin{Signature: s}
+		f.sql, f.mayBeNull = strings.CutPrefix(sql, "!")
+		f.sql, f.leavesYears = strings.CutPrefix(f.sql, "^")
+		f.sql, f.volatile = strings.CutPrefix(f.sql, "~")
+		table[s.Name] = append(table[s.Name], f)
 	}
 	for _, f := range scalar.Functions() {
 		table[f.Name] = append(table[f.Name], builtin{Signature: f.Signature, function: f.SQLName()})
@@ -45,7 +49,7 @@ var functionAliases = map[string]string{
 // sqlFunctions are the functions DuckDB can compute by itself, one overload a line. $1 … are the
 // arguments, of the parameter types; a result of type string is wrapped so that it is never null
 // when an argument may be, or always when the template starts with '!'. One that starts with '^'
-// may leave the years 1 to 9999.
+// may leave the years 1 to 9999, and one that starts with '~' gives another value at each call.
 const sqlFunctions = `
 -- numbers
 abs(long) long@ = abs($1)
@@ -78,8 +82,8 @@ atan2(real, real) real@ = atan2($1, $2)
 isnan(real) bool = coalesce(isnan($1), FALSE)
 isinf(real) bool = coalesce(isinf($1), FALSE)
 isfinite(real) bool = coalesce(isfinite($1), FALSE)
-rand() real@ = random()
-rand(long) real@ = floor(random() * $1)
+rand() real@ = ~random()
+rand(long) real@ = ~floor(random() * $1)
 binary_and(long, long) long@ = ($1 & $2)
 binary_or(long, long) long@ = ($1 | $2)
 binary_xor(long, long) long@ = xor($1, $2)
@@ -97,7 +101,7 @@ isnotempty(text) bool = ($1 <> '')
 notempty(text) bool = ($1 <> '')
 replace_string(text, text, text) string = CASE WHEN $2 = '' THEN $1 WHEN strlen($1) // strlen($2) * strlen($3) > 268435456 THEN error('replace_string(): the result may have more than 256 MB') ELSE replace($1, $2, $3) END
 strcmp(text, text) long = CASE WHEN $1 < $2 THEN -1::BIGINT WHEN $1 = $2 THEN 0::BIGINT ELSE 1::BIGINT END
-new_guid() guid = uuid()
+new_guid() guid = ~uuid()
 -- time
 hourofday(datetime) long = ($1 // 36000000000 % 24)
 dayofweek(datetime) timespan = (($1 // 864000000000 + 1) % 7 * 864000000000)
@@ -141,6 +145,8 @@ type builtin struct {
 	scalar.Signature
 	sql      string
 	function string // the Go function's name in the database
+	// What the template's first character says.
+	mayBeNull, leavesYears, volatile bool
 }
 
 // internalFunctions are the Go functions that plans call and queries do not name.

@@ -75,7 +75,7 @@ func bindQueries(b *binder, statements []syntax.Statement) []*Plan {
 		// Each is run by itself, with what it shares of its own; what planning may cost is bounded for all.
 		b.render, b.shared, b.tables, b.scalars = nil, nil, map[*binding]*relation{}, map[*binding]*expr{}
 		rel := b.table(query.X, s)
-		if query.Forked && rel.volatile() {
+		if query.Forked && rel.volatile {
 			b.failHint(query, syntax.CodeUnsupported, "send each branch in a request of its own",
 				"fork: the branches would see different random values")
 		}

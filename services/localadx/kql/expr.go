@@ -19,6 +19,8 @@ type expr struct {
 	typ  Type
 	at   syntax.Node
 	name string // the name a result column gets from this expression; "" if none
+	// column is the column that sql was made for; see isColumn.
+	column string
 
 	konst    any  // the value if it is a constant, in the Go types of literalNode.Value
 	isConst  bool // konst is set (a nil konst is a typed null)

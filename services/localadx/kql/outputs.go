@@ -35,10 +35,9 @@ func bindOutputs(b *binder, items []syntax.NamedExpr, env env, n *namer) []item 
 			}
 			continue
 		}
-		before := b.reads
+		before := b.facts.reads
 		e := bindScalar(b, it.X, env)
-		weight := b.reads - before
-		e.sql = clean(e.sql)
+		weight := b.facts.reads - before
 		if len(e.parts) > 0 {
 			parts := e.parts
 			if len(it.Names) == 1 && !env.aggregate {
@@ -51,7 +50,7 @@ func bindOutputs(b *binder, items []syntax.NamedExpr, env env, n *namer) []item 
 				} else {
 					name = n.name(name)
 				}
-				out = append(out, item{sql: clean(p.sql), col: column{name: name, typ: p.typ, id: b.newID(), weight: weight}})
+				out = append(out, item{sql: p.sql, col: column{name: name, typ: p.typ, id: b.newID(), weight: weight}})
 			}
 			continue
 		}
@@ -101,17 +100,4 @@ func matchName(pattern, name string) bool {
 	escaped := strings.NewReplacer(`\`, `\\`, "[", `\[`, "?", `\?`).Replace(pattern)
 	ok, err := path.Match(escaped, strings.ReplaceAll(name, "/", "\x01"))
 	return err == nil && ok
-}
-
-// isID reports whether SQL is a bare column id.
-func isID(sql string) bool {
-	if len(sql) < 2 || sql[0] != 'c' {
-		return false
-	}
-	for i := 1; i < len(sql); i++ {
-		if !syntax.IsDigit(sql[i]) {
-			return false
-		}
-	}
-	return true
 }

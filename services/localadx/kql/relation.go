@@ -55,6 +55,8 @@ type relation struct {
 	// stable is set when reading the relation twice surely yields the same rows: a stored table behind filters and
 	// projections.
 	stable bool
+	// volatile is set when reading the relation twice may give other values.
+	volatile bool
 	// ingestion is nil when the rows are not, or no longer, those of a stored table.
 	ingestion *ingestionColumns
 	// graph is set for a graph, which only graph operators take.
@@ -183,6 +185,13 @@ func bindProject(b *binder, r *relation, items []item) *relation {
 // bindFilter keeps the rows for which the SQL predicate is true.
 func bindFilter(b *binder, r *relation, predicate string) *relation {
 	return r.with("SELECT * FROM (" + r.sql + ") WHERE " + predicate)
+}
+
+// asVolatile returns r as one that may give other values when it is read twice.
+func (r *relation) asVolatile() *relation {
+	c := *r
+	c.volatile = true
+	return &c
 }
 
 // unordered returns r without its order.
