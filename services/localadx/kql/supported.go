@@ -27,7 +27,7 @@ func SupportedNames() Supported {
 		delete(functions, name)
 	}
 	return Supported{
-		Operators:  sortedNames(append([]string(nil), syntax.OperatorNames...)),
+		Operators:  sortedNames(append(syntax.OperatorNames(), "find")), // which begins a query
 		Functions:  sortedKeys(functions),
 		Aggregates: sortedKeys(aggregates()),
 		Plugins:    sortedKeys(plugins()),

@@ -17,6 +17,11 @@ func TestTheListOfSupportedNamesHoldsWhatQueriesMayCall(t *testing.T) {
 		!slices.Contains(s.Operators, "mv-expand") {
 		t.Errorf("aggregates %v, plugins %v or operators %v lack a name", s.Aggregates, s.Plugins, s.Operators)
 	}
+	for _, name := range []string{"reduce", "scan", "sample-distinct", "top-hitters", "top-nested", "consume"} {
+		if !slices.Contains(s.Operators, name) || !slices.Contains(Operators(), name) {
+			t.Errorf("%s is not listed, or an editor does not complete it", name)
+		}
+	}
 	for _, name := range internalFunctions {
 		if slices.Contains(s.Functions, name) {
 			t.Errorf("the internal function %s is listed", name)

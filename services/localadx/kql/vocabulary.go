@@ -1,13 +1,28 @@
 package kql
 
+import (
+	"slices"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
+)
+
+// completions are operators that an editor completes to more than their name; those that are old
+// spellings of others it does not complete at all.
+var completions = map[string]string{
+	"facet": "facet by", "join": "join kind=inner", "order": "order by", "partition": "partition by", "sort": "sort by",
+	"filter": "", "mvapply": "", "mvexpand": "",
+}
+
 // Operators returns the tabular operators that may follow a pipe, sorted: what an editor completes there.
 func Operators() []string {
-	return []string{
-		"as", "count", "distinct", "evaluate", "extend", "facet by", "fork", "getschema", "graph-mark-components",
-		"graph-match", "graph-shortest-paths", "graph-to-table", "invoke", "join kind=inner", "limit", "lookup",
-		"make-graph", "make-series", "mv-apply", "mv-expand", "order by", "parse", "parse-kv", "parse-where",
-		"partition by", "project", "project-away", "project-by-names", "project-keep", "project-rename",
-		"project-reorder", "render", "sample", "search", "serialize", "sort by", "summarize", "take", "top", "union",
-		"where",
+	var all []string
+	for _, name := range syntax.OperatorNames() {
+		if text, ok := completions[name]; ok {
+			name = text
+		}
+		if name != "" {
+			all = append(all, name)
+		}
 	}
+	return slices.Sorted(slices.Values(all))
 }

@@ -1,6 +1,8 @@
 package syntax
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
@@ -13,143 +15,170 @@ func parseOperator(p *parser) Operator {
 		p.fail("Expected an operator after '|' but found %s", p.describe())
 	}
 	name := p.dashed()
-	switch name {
-	case "where", "filter":
-		parseProperties(p)
-		return WhereOp{X: parseExpr(p), Span: p.from(start)}
-	case "project", "extend", "distinct":
-		parseProperties(p)
-		return ProjectOp{Kind: name, Items: parseNamedExprs(p), Span: p.from(start)}
-	case "project-rename":
-		return ProjectOp{Kind: name, Items: parseNamedExprs(p), Span: p.from(start)}
-	case "project-by-names":
-		op := ColumnsOp{Kind: name}
-		for {
-			p.bounded(len(op.Items))
-			op.Items, op.Order = append(op.Items, parseExpr(p)), append(op.Order, "")
-			if !p.acceptPunct(",") {
-				break
-			}
-		}
-		op.Span = p.from(start)
-		return op
-	case "fork":
-		op := ForkOp{}
-		for p.isPunct("(") || p.peek().Text == "=" {
-			p.bounded(20 * len(op.Branches))
-			if !p.isPunct("(") {
-				p.identifier("a name")
-				p.expectPunct("=")
-			}
-			op.Branches = append(op.Branches, parseSubquery(p).Ops)
-		}
-		op.Span = p.from(start)
-		return op
-	case "facet":
-		return parseFacet(p, start)
-	case "project-away", "project-keep", "project-reorder":
-		return parseColumns(p, name, start)
-	case "summarize":
-		return parseSummarize(p, start)
-	case "sort", "order":
-		parseProperties(p)
-		p.expectName("by")
-		return SortOp{Keys: parseSortKeys(p), Span: p.from(start)}
-	case "take", "limit":
-		return TakeOp{Count: parseExpr(p), Span: p.from(start)}
-	case "top":
-		count := parseExpr(p)
-		p.expectName("by")
-		return TopOp{Count: count, Keys: parseSortKeys(p), Span: p.from(start)}
-	case "count":
-		op := CountOp{Name: "Count"}
-		if p.acceptName("as") {
-			op.Name = p.identifier("a column name")
-		}
-		op.Span = p.from(start)
-		return op
-	case "join", "lookup":
-		return parseJoin(p, name, start)
-	case "union":
-		return parseUnion(p, start)
-	case "mv-expand", "mvexpand":
-		return parseMvExpand(p, start)
-	case "mv-apply", "mvapply":
-		return parseMvApply(p, start)
-	case "parse", "parse-where":
-		return parseParse(p, name, start)
-	case "parse-kv":
-		return parseKV(p, start)
-	case "make-series":
-		return parseMakeSeries(p, start)
-	case "render":
-		return parseRender(p, start)
-	case "serialize":
-		op := SerializeOp{}
-		if !parseEndsOperator(p) {
-			op.Items = parseNamedExprs(p)
-		}
-		op.Span = p.from(start)
-		return op
-	case "as":
-		parseProperties(p)
-		return AsOp{Name: p.identifier("a name"), Span: p.from(start)}
-	case "getschema":
-		return GetSchemaOp{Span: p.from(start)}
-	case "evaluate":
-		return parseEvaluate(p, start)
-	case "invoke":
-		return InvokeOp{Call: parseCallOnly(p, "a function call after 'invoke'"), Span: p.from(start)}
-	case "partition":
-		return parsePartition(p, start)
-	case "scan":
-		return parseScan(p, start)
-	case "top-nested":
-		return parseTopNested(p, start)
-	case "top-hitters":
-		return parseTopHitters(p, start)
-	case "sample":
-		return SampleOp{Count: parseExpr(p), Span: p.from(start)}
-	case "sample-distinct":
-		count := parseExpr(p)
-		p.expectName("of")
-		return SampleOp{Count: count, Of: parseExpr(p), Span: p.from(start)}
-	case "search":
-		return parseSearch(p, start)
-	case "reduce":
-		return parseReduce(p, start)
-	case "make-graph":
-		return parseMakeGraph(p, start)
-	case "graph-match":
-		return parseGraphMatch(p, start, false)
-	case "graph-shortest-paths":
-		return parseGraphMatch(p, start, true)
-	case "graph-to-table":
-		return parseGraphToTable(p, start)
-	case "graph-mark-components":
-		return parseGraphComponents(p, start)
-	case "consume":
-		parseProperties(p, "decodeblocks")
-		return ConsumeOp{Span: p.from(start)}
+	if parse, ok := p.operators[name]; ok {
+		return parse(p, name, start)
 	}
 	err := syntaxError(p.lexer.text, start, "The operator '"+name+"' is not supported")
 	err.Code = CodeUnsupported
-	if near := Nearest(name, OperatorNames); near != "" {
+	if near := Nearest(name, OperatorNames()); near != "" {
 		err.Hint = "did you mean '" + near + "'?"
 	}
 	panic(err)
 }
 
-// operatorNames are the operators this parser reads, for hints.
-var OperatorNames = []string{"where", "project", "extend", "distinct", "project-away", "project-keep", "project-rename",
-	"project-reorder",
-	"summarize", "sort", "order", "take", "limit", "top", "count", "join", "lookup", "union", "mv-expand",
-	"mv-apply", "parse",
-	"parse-where", "parse-kv", "make-series", "render", "serialize", "as", "getschema", "evaluate", "invoke",
-	"partition", "scan",
-	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "find", "consume",
-	"project-by-names", "fork", "facet", "make-graph", "graph-match", "graph-shortest-paths", "graph-to-table",
-	"graph-mark-components"}
+// operatorParser reads what follows the name of an operator, which begins at start.
+type operatorParser func(p *parser, name string, start int) Operator
+
+// unnamed is the parser of an operator that has one name.
+func unnamed[O Operator](parse func(p *parser, start int) O) operatorParser {
+	return func(p *parser, _ string, start int) Operator { return parse(p, start) }
+}
+
+// operatorParsers are the operators of the language, by their names: there is no other list of them.
+func operatorParsers() map[string]operatorParser {
+	return map[string]operatorParser{
+		"where":    parseWhere,
+		"filter":   parseWhere,
+		"project":  parseProject,
+		"extend":   parseProject,
+		"distinct": parseProject,
+		"project-rename": func(p *parser, name string, start int) Operator {
+			return ProjectOp{Kind: name, Items: parseNamedExprs(p), Span: p.from(start)}
+		},
+		"project-by-names": parseProjectByNames,
+		"fork":             parseFork,
+		"facet":            unnamed(parseFacet),
+		"project-away":     parseColumns,
+		"project-keep":     parseColumns,
+		"project-reorder":  parseColumns,
+		"summarize":        unnamed(parseSummarize),
+		"sort":             parseSort,
+		"order":            parseSort,
+		"take":             parseTake,
+		"limit":            parseTake,
+		"top": func(p *parser, _ string, start int) Operator {
+			count := parseExpr(p)
+			p.expectName("by")
+			return TopOp{Count: count, Keys: parseSortKeys(p), Span: p.from(start)}
+		},
+		"count": func(p *parser, _ string, start int) Operator {
+			op := CountOp{Name: "Count"}
+			if p.acceptName("as") {
+				op.Name = p.identifier("a column name")
+			}
+			op.Span = p.from(start)
+			return op
+		},
+		"join":        parseJoin,
+		"lookup":      parseJoin,
+		"union":       unnamed(parseUnion),
+		"mv-expand":   unnamed(parseMvExpand),
+		"mvexpand":    unnamed(parseMvExpand),
+		"mv-apply":    unnamed(parseMvApply),
+		"mvapply":     unnamed(parseMvApply),
+		"parse":       parseParse,
+		"parse-where": parseParse,
+		"parse-kv":    unnamed(parseKV),
+		"make-series": unnamed(parseMakeSeries),
+		"render":      unnamed(parseRender),
+		"serialize": func(p *parser, _ string, start int) Operator {
+			op := SerializeOp{}
+			if !parseEndsOperator(p) {
+				op.Items = parseNamedExprs(p)
+			}
+			op.Span = p.from(start)
+			return op
+		},
+		"as": func(p *parser, _ string, start int) Operator {
+			parseProperties(p)
+			return AsOp{Name: p.identifier("a name"), Span: p.from(start)}
+		},
+		"getschema": func(p *parser, _ string, start int) Operator {
+			return GetSchemaOp{Span: p.from(start)}
+		},
+		"evaluate": unnamed(parseEvaluate),
+		"invoke": func(p *parser, _ string, start int) Operator {
+			return InvokeOp{Call: parseCallOnly(p, "a function call after 'invoke'"), Span: p.from(start)}
+		},
+		"partition":   unnamed(parsePartition),
+		"scan":        unnamed(parseScan),
+		"top-nested":  unnamed(parseTopNested),
+		"top-hitters": unnamed(parseTopHitters),
+		"sample": func(p *parser, _ string, start int) Operator {
+			return SampleOp{Count: parseExpr(p), Span: p.from(start)}
+		},
+		"sample-distinct": func(p *parser, _ string, start int) Operator {
+			count := parseExpr(p)
+			p.expectName("of")
+			return SampleOp{Count: count, Of: parseExpr(p), Span: p.from(start)}
+		},
+		"search":     unnamed(parseSearch),
+		"reduce":     unnamed(parseReduce),
+		"make-graph": unnamed(parseMakeGraph),
+		"graph-match": func(p *parser, _ string, start int) Operator {
+			return parseGraphMatch(p, start, false)
+		},
+		"graph-shortest-paths": func(p *parser, _ string, start int) Operator {
+			return parseGraphMatch(p, start, true)
+		},
+		"graph-to-table":        unnamed(parseGraphToTable),
+		"graph-mark-components": unnamed(parseGraphComponents),
+		"consume": func(p *parser, _ string, start int) Operator {
+			parseProperties(p, "decodeblocks")
+			return ConsumeOp{Span: p.from(start)}
+		},
+	}
+}
+
+func parseWhere(p *parser, _ string, start int) Operator {
+	parseProperties(p)
+	return WhereOp{X: parseExpr(p), Span: p.from(start)}
+}
+
+func parseProject(p *parser, name string, start int) Operator {
+	parseProperties(p)
+	return ProjectOp{Kind: name, Items: parseNamedExprs(p), Span: p.from(start)}
+}
+
+func parseSort(p *parser, _ string, start int) Operator {
+	parseProperties(p)
+	p.expectName("by")
+	return SortOp{Keys: parseSortKeys(p), Span: p.from(start)}
+}
+
+func parseTake(p *parser, _ string, start int) Operator {
+	return TakeOp{Count: parseExpr(p), Span: p.from(start)}
+}
+
+func parseProjectByNames(p *parser, name string, start int) Operator {
+	op := ColumnsOp{Kind: name}
+	for {
+		p.bounded(len(op.Items))
+		op.Items, op.Order = append(op.Items, parseExpr(p)), append(op.Order, "")
+		if !p.acceptPunct(",") {
+			break
+		}
+	}
+	op.Span = p.from(start)
+	return op
+}
+
+func parseFork(p *parser, _ string, start int) Operator {
+	op := ForkOp{}
+	for p.isPunct("(") || p.peek().Text == "=" {
+		p.bounded(20 * len(op.Branches))
+		if !p.isPunct("(") {
+			p.identifier("a name")
+			p.expectPunct("=")
+		}
+		op.Branches = append(op.Branches, parseSubquery(p).Ops)
+	}
+	op.Span = p.from(start)
+	return op
+}
+
+// OperatorNames are the names of all operators that may follow a pipe, sorted.
+func OperatorNames() []string { return slices.Sorted(maps.Keys(operatorParsers())) }
 
 // parseEndsOperator reports whether the current token ends an operator.
 func parseEndsOperator(p *parser) bool {

@@ -21,6 +21,7 @@ type parser struct {
 	end   int   // end of the token before tok
 	depth int
 
+	operators map[string]operatorParser
 	wildcards bool // names may contain asterisks, as in project-away a*b
 }
 
@@ -30,7 +31,7 @@ func Parse(text string) (statements []Statement, err *Error) {
 		return nil, &Error{Code: CodeSyntax, Message: fmt.Sprintf("The query has %d bytes and may have %d", len(text),
 			maxQuery), Permanent: true}
 	}
-	p := &parser{lexer: lexer{text: text}}
+	p := &parser{lexer: lexer{text: text}, operators: operatorParsers()}
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -47,7 +48,7 @@ func Parse(text string) (statements []Statement, err *Error) {
 
 // parseExpression parses a lone expression, such as the value of a query parameter.
 func ParseExpression(text string) (x Node, err *Error) {
-	p := &parser{lexer: lexer{text: text}}
+	p := &parser{lexer: lexer{text: text}, operators: operatorParsers()}
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
