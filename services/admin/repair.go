@@ -58,8 +58,7 @@ const placesAtOnce = 200
 
 // comparisonOut passes on what the comparison says.
 type comparisonOut struct {
-	grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse] // of which Send alone is called
-	to                                                         grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]
+	to grpc.ServerStreamingServer[adminv1.RepairPipelineResponse]
 }
 
 func (o comparisonOut) Send(r *adminv1.VerifyPipelineResponse) error {
@@ -88,7 +87,7 @@ func (s *service) RepairPipeline(q *adminv1.RepairPipelineRequest,
 		}
 	}
 	v := s.verification(&adminv1.VerifyPipelineRequest{Source: q.Source, Sink: q.Sink, Tables: q.Tables}, l,
-		comparisonOut{to: out}, r)
+		comparisonOut{out}, r)
 	if err := v.run(ctx); err != nil {
 		return err
 	}

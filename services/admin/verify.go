@@ -39,7 +39,7 @@ type verification struct {
 	sources, sinks *fleet
 	q              *adminv1.VerifyPipelineRequest
 	limits         limits
-	out            grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]
+	out            comparisonSender
 	follower       follower // nil where nobody does more than compare
 	// compared counts all pairs of tables, different those that differ, failed those that could not be
 	// compared.
@@ -57,6 +57,11 @@ type follower interface {
 	// table is told that a table was compared with its copy. Its error fails the comparison.
 	table(ctx context.Context, outcome *adminv1.TableVerification, from *tablev1.Table, source, target digest.Table,
 		to *tablev1.Table) error
+}
+
+// comparisonSender is told how a comparison goes on.
+type comparisonSender interface {
+	Send(*adminv1.VerifyPipelineResponse) error
 }
 
 // limits are how long a comparison waits for rows to become equal, and how many differences it names.
@@ -94,7 +99,7 @@ func limitsOf(patience *durationpb.Duration, differences int32) (limits, error) 
 
 // verification makes a comparison that has not begun.
 func (s *service) verification(q *adminv1.VerifyPipelineRequest, l limits,
-	out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse], f follower) *verification {
+	out comparisonSender, f follower) *verification {
 	return &verification{connectors: s.router, sources: s.capture.fleet, sinks: s.sink.fleet, q: q, limits: l, out: out,
 		follower: f}
 }

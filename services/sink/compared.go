@@ -32,7 +32,7 @@ type tableReader struct {
 type currentRows struct {
 	database, source, latest, present string
 	// changes is how the table takes deletions; nil of a table that takes none.
-	changes *adxdigest.Changes
+	changes *changesOf
 }
 
 func openTables(ctx context.Context, v catalogue.Values, sources []digest.Description,
@@ -159,10 +159,18 @@ func (r *tableReader) describe(ctx context.Context, source digest.Description, t
 	return d
 }
 
+// changesOf is how a table of changes is read, and takes the deletion of a row.
+type changesOf struct {
+	table, version, deleted string
+	columns                 []string
+	// values are expressions of the columns in which a deletion differs from the row.
+	values map[string]string
+}
+
 // changes says how a table of changes takes the deletion of a row: with the next _seq, which no
 // other change of the key has as long as the sink has brought in all that the partition had at that
 // offset.
-func (r *tableReader) changes(schema *kusto.TableSchema, columns []digest.DescribedColumn) *adxdigest.Changes {
+func (r *tableReader) changes(schema *kusto.TableSchema, columns []digest.DescribedColumn) *changesOf {
 	if !r.s.Changes {
 		return nil
 	}
@@ -178,25 +186,23 @@ func (r *tableReader) changes(schema *kusto.TableSchema, columns []digest.Descri
 	if version == "" || deleted == "" {
 		return nil
 	}
-	c := &adxdigest.Changes{Into: schema.Table, Version: version,
-		Values: map[string]string{version: kusto.QuoteName(version) + " + 1", deleted: "true"}}
+	c := &changesOf{table: schema.Table, version: version, deleted: deleted,
+		values: map[string]string{version: kusto.QuoteName(version) + " + 1", deleted: "true"}}
 	if op := named("_op", string(kusto.String)); op != "" {
-		c.Values[op] = "'d'"
+		c.values[op] = "'d'"
 	}
 	if at := named("_ts", string(kusto.DateTime)); at != "" {
-		c.Values[at] = "now()"
+		c.values[at] = "now()"
 	}
 	if tx := named("_tx", string(kusto.Long)); tx != "" {
-		c.Values[tx] = "long(null)"
+		c.values[tx] = "long(null)"
 	}
 	if offset := named("_offset", string(kusto.Long)); offset != "" {
-		c.Values[offset] = "long(null)" // it is of no record
+		c.values[offset] = "long(null)" // it is of no record
 	}
 	for _, column := range schema.Columns {
-		c.Columns = append(c.Columns, column.Name)
+		c.columns = append(c.columns, column.Name)
 	}
-	c.Raw = &adxdigest.Table{Source: kusto.QuoteName(schema.Table), Latest: kusto.QuoteName(version),
-		Present: "not(coalesce(" + kusto.QuoteName(deleted) + ", false))"}
 	return c
 }
 
@@ -314,12 +320,15 @@ func (r *tableReader) Table(name string, selection digest.Selection) (digest.Tab
 	if c.changes == nil {
 		return table, nil
 	}
-	changes, raw := *c.changes, *c.changes.Raw
-	raw.Query, raw.Selection = query, selection
-	changes.Raw, changes.Manage = &raw, func(ctx context.Context, text string) (*kusto.Table, error) {
-		return r.client.Manage(ctx, c.database, text)
-	}
-	return changedTable{table, &changes}, nil
+	of := c.changes
+	return changedTable{table, &adxdigest.Changes{
+		Raw: &adxdigest.Table{Query: query, Source: kusto.QuoteName(of.table), Latest: kusto.QuoteName(of.version),
+			Present: "not(coalesce(" + kusto.QuoteName(of.deleted) + ", false))", Selection: selection},
+		Manage: func(ctx context.Context, text string) (*kusto.Table, error) {
+			return r.client.Manage(ctx, c.database, text)
+		},
+		Into: of.table, Columns: of.columns, Version: of.version, Values: of.values,
+	}}, nil
 }
 
 // changedTable is a table of changes, whose present rows are compared.

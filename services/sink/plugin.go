@@ -12,6 +12,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 	"github.com/calypso-cdc/calypso/services/sink/internal/target"
@@ -230,8 +231,10 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 	defer client.Close()
 	env := connector.TaskEnv{Connector: v.Raw()["name"], Logger: slog.New(slog.DiscardHandler)}
 	held := memory.NewShare(new(memory.Process)) // a check holds nothing
+	told, ignored := status.NewTask(env, held, s.Guarantee()), func(error) {}
 	ts := target.New(target.Cluster{Ctx: ctx, Env: env, Spec: s, Client: client, Memory: held, Meters: o.meters,
-		Status: status.NewTask(env, held, s.Guarantee())})
+		Status: told, Retry: retry.New(told.Troubles, s.RetryLimit, s.MaxBackoff, ignored, ignored),
+		Beside: func(_ string, work func()) { work() }})
 	checks := append([]connector.Check{ts.CheckQueueing(ctx)}, checkLetters(ctx, s)...)
 	if !ts.Inline() && s.Mode != spec.ModeStreaming {
 		checks = append(checks, checkStatuses(s), checkCapacity(ctx, client, s.Routes.Fixed()))
