@@ -2,19 +2,14 @@ package web_test
 
 import (
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/calypso-cdc/calypso/libs/testenv/page"
 	"github.com/calypso-cdc/calypso/services/admin/web"
 )
 
@@ -101,24 +96,4 @@ func TestThePageMayLoadNothingFromElsewhereAndNoInlineCode(t *testing.T) {
 	}
 }
 
-func TestTheEmbeddedPageIsBuiltFromTheSources(t *testing.T) {
-	sources := []string{"index.html", "package-lock.json", "package.json", "stamp.mjs", "tsconfig.json", "vite.config.ts"}
-	inside, err := filepath.Glob("src/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sources = append(sources, inside...)
-	slices.Sort(sources)
-	hash := sha256.New()
-	for _, path := range sources {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(hash, "%s\x00%s\x00", path, text)
-	}
-	stamp, err := os.ReadFile("dist/sources.sha256")
-	if err != nil || strings.TrimSpace(string(stamp)) != hex.EncodeToString(hash.Sum(nil)) {
-		t.Error("the page in dist is older than its sources: run make web and commit the result")
-	}
-}
+func TestTheEmbeddedPageIsBuiltFromTheSources(t *testing.T) { page.IsBuiltFromItsSources(t) }

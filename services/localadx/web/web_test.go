@@ -1,17 +1,13 @@
 package web
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/calypso-cdc/calypso/libs/testenv/page"
 )
 
 type language struct{}
@@ -48,27 +44,7 @@ func TestThePageAndEveryAssetItNamesAreEmbedded(t *testing.T) {
 	}
 }
 
-func TestTheEmbeddedPageIsBuiltFromTheSources(t *testing.T) {
-	sources := []string{"index.html", "package-lock.json", "package.json", "stamp.mjs", "tsconfig.json", "vite.config.ts"}
-	inside, err := filepath.Glob("src/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sources = append(sources, inside...)
-	slices.Sort(sources)
-	hash := sha256.New()
-	for _, path := range sources {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(hash, "%s\x00%s\x00", path, text)
-	}
-	stamp, err := dist.ReadFile("dist/sources.sha256")
-	if err != nil || strings.TrimSpace(string(stamp)) != hex.EncodeToString(hash.Sum(nil)) {
-		t.Error("the page in dist is older than its sources: run make web and commit the result")
-	}
-}
+func TestTheEmbeddedPageIsBuiltFromTheSources(t *testing.T) { page.IsBuiltFromItsSources(t) }
 
 func TestThePageForbidsContentFromElsewhere(t *testing.T) {
 	got := ask(t, http.MethodGet, "/", "").Header().Get("Content-Security-Policy")
