@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// patience bounds how long a server may take for its first words.
+// patience bounds how long a server may take to send its first bytes.
 const patience = 2 * time.Second
 
-// preface is what a client of HTTP/2 says first (RFC 9113, section 3.4): a fixed text, and settings without any.
+// preface is what an HTTP/2 client sends first (RFC 9113, section 3.4): a fixed text and an empty
+// settings frame.
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
-// GRPC connects to address (host:port) as a client of gRPC does, with TLS if secured, and says what
-// else answers there: an *OtherServerError, a *SilentServerError or an error of TLS that shows it.
-// It is nil where a server of HTTP/2 answers, and where nobody can be asked: it is for the time after
-// a call has failed, whose error says the rest.
+// GRPC connects to address (host:port) like a gRPC client, with TLS if secured, and returns an
+// error if another server answers: an *OtherServerError, a *SilentServerError or a TLS error that
+// shows it. It returns nil if an HTTP/2 server answers, and if no connection can be made: call it
+// after a call has failed, whose error covers these cases.
 func GRPC(ctx context.Context, address, meant string, secured bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -51,7 +52,7 @@ func GRPC(ctx context.Context, address, meant string, secured bool) error {
 	return nil
 }
 
-// ofHTTP2 judges whether an answer begins with the settings of a server of HTTP/2.
+// ofHTTP2 judges whether an answer begins with an HTTP/2 server's settings.
 func ofHTTP2(said []byte) Verdict {
 	const length = 3 // bytes of a frame's length
 	switch {
@@ -65,7 +66,8 @@ func ofHTTP2(said []byte) Verdict {
 	return Other
 }
 
-// Web asks for the page at url as a client of HTTP does, and says what else answers there, like GRPC.
+// Web requests the page at url like an HTTP client, and returns an error if another server answers,
+// like GRPC.
 func Web(ctx context.Context, url, meant string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

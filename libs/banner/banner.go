@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	// longest is how many bytes of an answer are looked at.
+	// longest is how many bytes of an answer are examined.
 	longest = 256
-	// pause is what ends an answer that has begun, if the server does not close the connection.
+	// pause is the silence that ends an answer, if the server does not close the connection.
 	pause = 200 * time.Millisecond
-	// quoted is how many characters of an answer are quoted, and dumped how many bytes of one without text.
+	// quoted is how many characters of an answer are quoted, and dumped how many bytes of an answer
+	// without text.
 	quoted = 80
 	dumped = 16
 )
@@ -24,17 +25,17 @@ const (
 type Verdict int
 
 const (
-	// Unknown says that more has to come.
+	// Unknown means that more bytes are needed.
 	Unknown Verdict = iota
-	// Meant says that it is the server which is meant, as far as can be told.
+	// Meant means that it is the intended server, as far as can be told.
 	Meant
-	// Other says that it is another.
+	// Other means that it is another server.
 	Other
 )
 
-// OtherServerError is the error that another server answers.
+// OtherServerError is the error if another server answers.
 type OtherServerError struct {
-	// Meant names the server that is meant, such as PostgreSQL.
+	// Meant names the intended server, such as PostgreSQL.
 	Meant string
 	// Address is host:port.
 	Address string
@@ -46,23 +47,25 @@ func (s *OtherServerError) Error() string {
 	return fmt.Sprintf("what answers at %s is not %s but %s", s.Address, s.Meant, Describe(s.Said))
 }
 
-// Reader reads from a new connection. Its error is an *OtherServerError as soon as judge says of the bytes
-// that have come so far that another server sent them; judge is not asked again after it has
+// Reader reads from a new connection. It fails with an *OtherServerError as soon as judge decides,
+// from the bytes so far, that another server sent them. judge is not called again after it has
 // decided.
 type Reader struct {
 	conn  net.Conn
 	meant string
 	judge func(said []byte) Verdict
 
-	// mu guards all below: a client may read to the end of a connection that it gives up while another
-	// of its reads is not over.
+	// mu guards the fields below: a client that gives up a connection may drain it while another read
+	// is still waiting.
 	mu sync.Mutex
-	// said is the answer's beginning while judge has not decided, and rest what of it is not read yet.
+	// said is the answer's beginning until judge has decided, and rest the part of it that is not read
+	// yet.
 	said, rest []byte
 	decided    bool
 }
 
-// NewReader makes one for a connection on which nothing was read; meant names the server that is meant.
+// NewReader makes a reader for a connection from which nothing was read yet; meant names the
+// intended server.
 func NewReader(conn net.Conn, meant string, judge func(said []byte) Verdict) *Reader {
 	return &Reader{conn: conn, meant: meant, judge: judge}
 }
@@ -94,7 +97,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return given, err
 }
 
-// whole is what was said with what follows at once, if the last read did not fail.
+// whole returns said with the bytes that follow at once, unless the last read failed.
 func (r *Reader) whole(err error) []byte {
 	if err == nil && len(r.said) < longest {
 		if r.conn.SetReadDeadline(time.Now().Add(pause)) == nil {
@@ -105,16 +108,17 @@ func (r *Reader) whole(err error) []byte {
 	return r.said[:min(len(r.said), longest)]
 }
 
-// The types of the first record of a server of TLS: part of a handshake, or an alert.
+// The types of a TLS server's first record: part of a handshake, or an alert.
 const (
 	alert     = 0x15
 	handshake = 0x16
 )
 
-// settings are the type, flags and stream of the frame of HTTP/2 with which a server begins, after its length.
+// settings are the bytes of an HTTP/2 server's first frame after its length: type, flags and
+// stream.
 var settings = []byte{4, 0, 0, 0, 0, 0}
 
-// OfTLS judges whether an answer is one of TLS.
+// OfTLS judges whether an answer comes from a TLS server.
 func OfTLS(said []byte) Verdict {
 	switch {
 	case len(said) == 0:
@@ -125,9 +129,9 @@ func OfTLS(said []byte) Verdict {
 	return Other
 }
 
-// Describe says whose answer begins so, as far as it can be recognised, and quotes the first line of
-// text in it: `an HTTP server, which says "HTTP/1.1 400 Bad Request"`. What follows the first line,
-// such as an HTTP server's cookies, is left out.
+// Describe says what kind of server sent the beginning of an answer, as far as it can be
+// recognized, and quotes the first line of text in it: `an HTTP server, which says "HTTP/1.1 400
+// Bad Request"`. What follows the first line, such as an HTTP server's cookies, is left out.
 func Describe(said []byte) string {
 	kind := "another server"
 	switch {
@@ -150,7 +154,7 @@ func Describe(said []byte) string {
 	return fmt.Sprintf("%s, which says % x (hexadecimal)", kind, said[:min(len(said), dumped)])
 }
 
-// firstText is the first run of at least four printable characters of ASCII.
+// firstText returns the first run of at least four printable ASCII characters.
 func firstText(said []byte) string {
 	for run := range bytes.FieldsFuncSeq(said, func(c rune) bool { return c < ' ' || c > '~' }) {
 		if text := strings.TrimSpace(string(run)); len(text) >= 4 {

@@ -1,4 +1,4 @@
-// Package banner recognises a server that is not the one which is meant, by the first bytes that it
-// sends, and says what it is: a wrong port is answered by an HTTP or SSH server more often than by
-// nobody, and a client that takes its words for its own protocol makes no sense of them.
+// Package banner recognizes by the first bytes of an answer that a server is not the intended one,
+// and says what it is. At a wrong port there is more often an HTTP or SSH server than nothing, and
+// a client that reads its answer as its own protocol gives a senseless error.
 package banner

@@ -16,12 +16,12 @@ import (
 	"syscall"
 )
 
-// Dial is how a client connects, as net.Dialer's DialContext.
+// Dial is how a client connects, like net.Dialer's DialContext.
 type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// HTTP makes requests over connections whose first bytes are looked at: where what answers speaks
-// neither HTTP nor, if that is asked for, TLS, the error is an *OtherServerError or a *SilentServerError.
-// It sets base's DialContext, so that base is not to be used otherwise. meant names the server that is meant.
+// HTTP makes requests over connections whose first bytes are examined: if the server speaks neither
+// HTTP nor, for https, TLS, the error is an *OtherServerError or a *SilentServerError. It sets
+// base's DialContext, so base must not be used elsewhere. meant names the intended server.
 func HTTP(base *http.Transport, meant string) http.RoundTripper {
 	base.DialContext = dialHTTP(base.DialContext, meant)
 	return recognising{base}
@@ -29,7 +29,7 @@ func HTTP(base *http.Transport, meant string) http.RoundTripper {
 
 type recognising struct{ *http.Transport }
 
-// RoundTrip leaves out what net/http says around the error of another server.
+// RoundTrip unwraps the error about another server from net/http's words around it.
 func (r recognising) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := r.Transport.RoundTrip(request)
 	if other, ok := errors.AsType[*OtherServerError](err); ok {
@@ -53,7 +53,7 @@ func dialHTTP(dial Dial, meant string) Dial {
 	}
 }
 
-// What an asking connection has sent first.
+// What a connection sent first.
 const (
 	nothing = iota
 	plain   // the beginning of a request
@@ -61,21 +61,22 @@ const (
 	proxied // the beginning of SOCKS, whose proxies answer in their own way
 )
 
-// socks begins what a client of a SOCKS proxy says.
+// socks is the first byte that a client sends to a SOCKS proxy.
 const socks = 5
 
-// asking is a connection to a server of HTTP.
+// asking is a connection to an HTTP server.
 type asking struct {
 	net.Conn
 	meant  string
 	answer *Reader
-	// asked is what was sent first: it is written by who asks, and read by who waits for the answer.
+	// asked is what was sent first. The goroutine that writes sets it, and the one that reads needs
+	// it.
 	asked atomic.Int32
-	// heard says that something came. Only the goroutine that reads has it.
+	// heard is true once something came. Only the goroutine that reads uses it.
 	heard bool
 }
 
-// Write notes how the server is asked.
+// Write records what is sent first.
 func (a *asking) Write(p []byte) (int, error) {
 	if len(p) > 0 && a.asked.Load() == nothing {
 		switch p[0] {
@@ -90,7 +91,7 @@ func (a *asking) Write(p []byte) (int, error) {
 	return a.Conn.Write(p)
 }
 
-// Read looks at the answer's first bytes.
+// Read examines the answer's first bytes.
 func (a *asking) Read(p []byte) (int, error) {
 	n, err := a.answer.Read(p)
 	other, strange := errors.AsType[*OtherServerError](err)
@@ -126,10 +127,10 @@ func (a *asking) judge(said []byte) Verdict {
 	return Meant
 }
 
-// SilentServerError is the error of a server that takes the connection and the question, and ends the connection
-// without a word.
+// SilentServerError is the error of a server that accepts the connection and the request, and ends
+// the connection without a word.
 type SilentServerError struct {
-	// Meant names the server that is meant, and Address is host:port.
+	// Meant names the intended server, and Address is host:port.
 	Meant, Address string
 	err            error
 }
@@ -142,23 +143,24 @@ func (m *SilentServerError) Error() string {
 
 func (m *SilentServerError) Unwrap() error { return m.err }
 
-// Wrong reports whether an error is that another server answered, or one without a word.
+// Wrong reports whether an error means that another server answered, or a silent one.
 func Wrong(err error) bool {
 	_, other := errors.AsType[*OtherServerError](err)
 	_, mute := errors.AsType[*SilentServerError](err)
 	return other || mute
 }
 
-// longestPage is how many bytes of an answer of HTTP are looked at.
+// longestPage is how many bytes of an HTTP answer are examined.
 const longestPage = 64 << 10
 
-// errorCode begins the errors of Confluent's services of REST: Kafka Connect, the registry, the proxy.
+// errorCode matches the beginning of errors of Confluent's REST services: Kafka Connect, the
+// registry, the proxy.
 var errorCode = regexp.MustCompile(`^\s*\{\s*"error_code"`)
 
-// Response says which other server gave an answer of HTTP, whose status and beginning it quotes; it
-// is empty where ours, which is given that beginning, recognises it as one of the server that is
-// meant. The beginning is put back. Response is for answers that a client cannot make sense of: an
-// answer that is ours with an error in it is for the client to explain.
+// Response says which other server gave an HTTP answer, and quotes its status and beginning. It
+// returns "" if ours, which gets that beginning, recognizes the answer as the intended server's.
+// The beginning is put back. Response is for answers that a client cannot understand: errors of the
+// intended server are the client's to explain.
 func Response(resp *http.Response, meant string, ours func(begun []byte) bool) string {
 	begun := peek(resp)
 	if ours(begun) {
@@ -184,10 +186,10 @@ func Response(resp *http.Response, meant string, ours func(begun []byte) bool) s
 		said, resp.Status)
 }
 
-// peek is the beginning of an answer's body, which is put back.
+// peek returns the beginning of an answer's body, and puts it back.
 func peek(resp *http.Response) []byte {
 	var begun bytes.Buffer
-	_, _ = io.Copy(&begun, io.LimitReader(resp.Body, longestPage)) // an error comes again with the rest
+	_, _ = io.Copy(&begun, io.LimitReader(resp.Body, longestPage)) // an error shows again when the rest is read
 	resp.Body = struct {
 		io.Reader
 		io.Closer
@@ -195,19 +197,19 @@ func peek(resp *http.Response) []byte {
 	return begun.Bytes()
 }
 
-// mediaType is the type of an answer, such as text/html; empty if it says none.
+// mediaType returns an answer's media type, such as text/html; empty if it has none.
 func mediaType(resp *http.Response) string {
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	return media
 }
 
-// cut makes one line of a text, and shortens it to what is quoted.
+// cut turns a text into one line, and shortens it for quoting.
 func cut(text string) string {
 	runes := []rune(strings.Join(strings.Fields(text), " "))
 	return string(runes[:min(len(runes), quoted)])
 }
 
-// hungUp reports whether an error is that the other side ended the connection.
+// hungUp reports whether an error means that the other side ended the connection.
 func hungUp(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
 }

@@ -7,12 +7,13 @@ import (
 	"regexp"
 )
 
-// pageTitle finds what a web page is called.
+// pageTitle finds a web page's title.
 var pageTitle = regexp.MustCompile(`(?is)<title[^>]*>([^<]{1,400})`)
 
-// Page says that a web page or a redirect answers a service of HTTP that has neither, as where a
-// login page or a proxy stands between or the address is another's; it is empty for other answers.
-// meant names the service. The beginning of a page is read and put back.
+// Page says that a web page or a redirect came instead of an answer of an HTTP service that has
+// neither, for instance from a login page or a proxy in between, or because the address is wrong;
+// it returns "" for other answers. meant names the service. The beginning of a page is read and put
+// back.
 func Page(resp *http.Response, meant string) string {
 	host := resp.Request.URL.Host
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {

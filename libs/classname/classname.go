@@ -1,4 +1,4 @@
-// Package classname finds Java classes by the names that Kafka Connect takes for them.
+// Package classname finds Java classes by the names that Kafka Connect accepts for them.
 package classname
 
 import (
@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Find returns the full name of the class that a name stands for: itself, its last part, or that
-// without a suffix such as "Converter". Nothing else of a name counts: another package is another
-// class. A short name of two classes stands for none, and a class within another (Cast$Key) has
-// none.
+// Find returns the full name of the class that name stands for: name may be the full name, its last
+// part, or that without a suffix such as "Converter". The right last part in another package does
+// not count. A short name that two classes share stands for neither, and a nested class (Cast$Key)
+// has no short name.
 func Find(name, suffix string, classes iter.Seq[string]) (full string, ok bool) {
 	found := 0
 	for class := range classes {

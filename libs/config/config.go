@@ -16,18 +16,18 @@ import (
 	"github.com/calypso-cdc/calypso/libs/spelling"
 )
 
-// ErrHelp is returned when --help, -h or --version was given; what it asks for has been written then.
+// ErrHelp is returned when --help, -h or --version was given, after the text was written.
 var ErrHelp = errors.New("help was asked for")
 
-// Program says whose settings are loaded.
+// Program is the program whose settings are loaded.
 type Program struct {
 	// Name is the program's name as typed.
 	Name string
-	// About says in a paragraph what the program does.
+	// About is a paragraph on what the program does.
 	About string
 	// Version is what --version prints (version.Line); without one there is no such flag.
 	Version string
-	// Prefix is what the names of environment variables begin with; CALYPSO_ if empty.
+	// Prefix begins the names of environment variables; CALYPSO_ if empty.
 	Prefix string
 	// Examples are commands worth trying, shown by --help.
 	Examples []string
@@ -37,8 +37,9 @@ type Program struct {
 	Output    io.Writer
 }
 
-// Load fills into, a pointer to a struct, from args (without the program's name) and the environment. Warnings name
-// variables that begin with the prefix and are near to a setting's but are none: probably slips.
+// Load fills into, a pointer to a struct, from args (without the program's name) and the
+// environment. warnings name variables that begin with the prefix and are not a setting's but close
+// to one: probably typing errors.
 func (p Program) Load(into any, args []string) (warnings []string, err error) {
 	p = p.withDefaults()
 	settings, sections, err := declared(reflect.ValueOf(into))
@@ -106,7 +107,7 @@ func (p Program) withDefaults() Program {
 // setting is one declared field.
 type setting struct {
 	name      string
-	variables []string // in the order they are asked
+	variables []string // in the order in which they are looked up
 	initial   string
 	hasInit   bool
 	help      string
@@ -114,8 +115,9 @@ type setting struct {
 	value     reflect.Value
 }
 
-// SetDefaults gives the fields of a struct of settings that are zero their declared defaults, where the settings were
-// not loaded but made by a program. A declaration that cannot be read is a mistake of the program and panics.
+// SetDefaults sets the zero fields of a settings struct to their declared defaults, for settings
+// that a program made instead of loading them. It panics if a declaration cannot be read, which is
+// a mistake in the program.
 func SetDefaults(into any) {
 	given := reflect.ValueOf(into).Elem()
 	before := reflect.New(given.Type()).Elem()
@@ -185,7 +187,7 @@ func declaredIn(structure reflect.Value, prefix string, initialize func(field re
 	return settings, sections, nil
 }
 
-// usualPrefix is what variables begin with unless a program has a Prefix.
+// usualPrefix begins the names of variables unless a program has a Prefix.
 const usualPrefix = "CALYPSO_"
 
 // rename gives the settings' own variables the program's prefix.
@@ -261,7 +263,7 @@ func hasKey(names map[string]bool, name string) bool {
 	return ok
 }
 
-// find looks for a value: the flag, the flag of a file, then each variable and its _FILE.
+// find looks up a value: from the flag, the flag of a file, then each variable and its _FILE.
 func (p Program) find(s setting, given map[string]string) (text, from string, ok bool, err error) {
 	if text, ok := given[s.name]; ok {
 		return text, "--" + s.name, true, nil
@@ -288,7 +290,7 @@ func (p Program) find(s setting, given map[string]string) (text, from string, ok
 	return "", "", false, nil
 }
 
-// readSecret reads a file without the newline that editors add at its end.
+// readSecret reads a file, without the newline that editors add at its end.
 func readSecret(path string) (string, error) {
 	content, err := ReadFile(path)
 	if err != nil {
@@ -349,7 +351,8 @@ func assign(field reflect.Value, text string) error {
 	return nil
 }
 
-// slips are variables that begin with the prefix and nearly name a setting. Others belong to other services.
+// slips returns warnings about variables that begin with the prefix and nearly name a setting.
+// Other variables may belong to other services.
 func (p Program) slips(settings []setting) []string {
 	known := map[string]bool{}
 	var variables []string

@@ -13,14 +13,14 @@ import (
 // MaxFile bounds a file that a setting names, in bytes. Certificates, keys and users are far smaller.
 const MaxFile = 1 << 20
 
-// ReadFile reads a file that a setting names: a regular one of at most MaxFile bytes. A device has
-// no end, and a pipe that nobody writes to makes its reader wait for ever.
+// ReadFile reads a file that a setting names. It must be a regular file of at most MaxFile bytes: a
+// device has no end, and a pipe to which nobody writes makes its reader wait for ever.
 func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err := regular(path, info, err); err != nil {
 		return nil, err
 	}
-	// Non-blocking, in case that it has become a pipe since.
+	// Non-blocking, in case it has become a pipe since.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,8 @@ func ReadFile(path string) ([]byte, error) {
 	if err := regular(path, info, err); err != nil {
 		return nil, err
 	}
-	// What is called regular and lets its reader wait, as /proc/kmsg, has a poller; files have none, and are read at once.
+	// Some files that count as regular make their reader wait, like /proc/kmsg, but support deadlines;
+	// ordinary files do not, and are read at once.
 	_ = file.SetReadDeadline(time.Now().Add(time.Second))
 	content, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
 	if err == nil && len(content) > MaxFile {

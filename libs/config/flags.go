@@ -2,17 +2,18 @@ package config
 
 import "reflect"
 
-// Flag is the flag of a setting, for a command line that parses its flags by itself and hands them to Program.Load.
+// Flag is the flag of a setting, for command lines that parse flags themselves and pass them to
+// Program.Load.
 type Flag struct {
-	// Name is without dashes; of a secret's file it ends with -file.
+	// Name has no leading dashes; for a secret it is that of the file and ends with -file.
 	Name, Help, Default string
-	// Variables are the environment variables that are asked when the flag is not given.
+	// Variables are the environment variables that are used if the flag is not given.
 	Variables []string
-	// Alone says that the flag needs no value.
+	// Alone is true if the flag needs no value.
 	Alone bool
 }
 
-// Flags lists the flags of a settings struct in the order of its fields.
+// Flags returns the flags of a settings struct, in the order of its fields.
 func Flags(into any) []Flag {
 	settings, _, err := declared(reflect.ValueOf(into))
 	if err != nil {

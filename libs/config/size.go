@@ -35,7 +35,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is the shortest exact form.
+// String returns the shortest exact form.
 func (s Size) String() string {
 	for _, unit := range []int{2, 1, 0} {
 		if factor := units[unit].factor; int64(s) >= factor && int64(s)%factor == 0 {

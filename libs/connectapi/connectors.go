@@ -46,7 +46,7 @@ func typeName(t connectorv1.ConnectorType) string {
 	return "unknown"
 }
 
-// connectors answers the calls about connectors and their configurations.
+// connectors handles the calls about connectors and their configurations.
 type connectors struct {
 	client connectorv1.ConnectorServiceClient
 }
@@ -120,9 +120,9 @@ func (s *connectors) create(r *request) (*answer, error) {
 	return created(r, s.asGiven(r, response.GetConnector())).warned(response.GetWarnings()), nil
 }
 
-// refuseNull refuses a whole configuration in which keys are null, together with what else is wrong
-// with it, as Kafka Connect does. The name may be null, and of a class that is null or unknown the
-// worker says what there is to say.
+// refuseNull refuses a configuration with keys that are null, and lists its other errors too, as
+// Kafka Connect does. The name may be null, and if the class is null or unknown the worker's error
+// is enough.
 func (s *connectors) refuseNull(r *request, name string, config map[string]string, null []string) error {
 	null = slices.DeleteFunc(null, func(key string) bool { return key == "name" })
 	class := config["connector.class"]
@@ -151,7 +151,7 @@ func (s *connectors) refuseNull(r *request, name string, config map[string]strin
 			strings.Join(said, "\n"), listedAlsoAt)}
 }
 
-// nullValue is Kafka Connect's error of a key that is null.
+// nullValue is Kafka Connect's error for a key that is null.
 const nullValue = "Null value can not be supplied as the configuration value."
 
 func initialState(object map[string]any) (connectorv1.State, error) {
@@ -182,7 +182,7 @@ func created(r *request, c *connectorv1.Connector) *answer {
 	return &answer{code: http.StatusCreated, body: infoOf(c), location: location.String()}
 }
 
-// connectorOf is the connector that a path names.
+// connectorOf returns the connector that a path names.
 func connectorOf(r *request, client connectorv1.ConnectorServiceClient) (*connectorv1.Connector, error) {
 	response, err := client.GetConnector(r.Context(), &connectorv1.GetConnectorRequest{Name: r.connector(), Reveal: true})
 	if err != nil {
@@ -191,8 +191,8 @@ func connectorOf(r *request, client connectorv1.ConnectorServiceClient) (*connec
 	return response.GetConnector(), nil
 }
 
-// asGiven is a connector that was just written with the configuration as a read of it shows it, for
-// tools that compare the two: whoever may see literal secrets sees them in both. Where it cannot be
+// asGiven returns a connector that was just written, with its configuration as a read shows it, for
+// tools that compare the two: whoever may see literal secrets sees them in both. If it cannot be
 // read yet, secrets stay masked.
 func (s *connectors) asGiven(r *request, written *connectorv1.Connector) *connectorv1.Connector {
 	response, err := s.client.GetConnector(r.Context(),
@@ -244,7 +244,7 @@ func (s *connectors) putConfig(r *request) (*answer, error) {
 	return ok(infoOf(s.asGiven(r, response.GetConnector()))).warned(response.GetWarnings()), nil
 }
 
-// patchConfig merges as KIP-477 has it: null removes a key, and nothing is created.
+// patchConfig merges as in KIP-477: null removes a key, and no connector is created.
 func (s *connectors) patchConfig(r *request) (*answer, error) {
 	config, remove, err := r.config()
 	if err != nil {

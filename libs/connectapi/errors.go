@@ -13,7 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
-// apiError is an answer with an error code, in Kafka Connect's shape.
+// apiError is an error answer in Kafka Connect's form.
 type apiError struct {
 	code    int
 	message string
@@ -32,12 +32,13 @@ func notFound(format string, args ...any) error {
 	return &apiError{code: http.StatusNotFound, message: fmt.Sprintf(format, args...)}
 }
 
-// errMediaType refuses a request whose body is, or is said to be, no JSON.
+// errMediaType refuses a request whose body is not JSON by its media type.
 func errMediaType() error {
 	return &apiError{code: http.StatusUnsupportedMediaType, message: "HTTP 415 Unsupported Media Type"}
 }
 
-// orNotFound words "not found" as the path asked for has it, and leaves other errors alone.
+// orNotFound replaces a NotFound error by one with the text of the requested path, and leaves other
+// errors alone.
 func orNotFound(err error, format string, args ...any) error {
 	if status.Code(err) == codes.NotFound {
 		return notFound(format, args...)

@@ -34,8 +34,8 @@ func (r *request) flag(name string, absent bool) (bool, error) {
 	return value, nil
 }
 
-// byteOrderMark begins files that editors of Windows write, and bodies that are sent of them; Kafka
-// Connect passes over it.
+// byteOrderMark begins files that Windows editors write, and so bodies sent from them; Kafka
+// Connect skips it.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // object reads the body as a JSON object. Numbers keep their digits (json.Number).
@@ -104,7 +104,7 @@ func text(object map[string]any, field string) (string, error) {
 	return "", badRequest("field %s must be a string", field)
 }
 
-// config reads the body as a connector's configuration; null are its keys with the value null.
+// config reads the body as a connector's configuration; null lists the keys whose value is null.
 func (r *request) config() (config map[string]string, null []string, err error) {
 	object, err := r.object()
 	if err != nil {
@@ -113,8 +113,8 @@ func (r *request) config() (config map[string]string, null []string, err error) 
 	return configOf(object)
 }
 
-// configOf turns the values of a configuration into strings: numbers and booleans become their JSON text. What is null
-// is returned apart.
+// configOf turns the values of a configuration into strings: numbers and booleans become their JSON
+// text. Keys that are null are returned separately.
 func configOf(object map[string]any) (config map[string]string, null []string, err error) {
 	config = make(map[string]string, len(object))
 	for key, value := range object {
@@ -136,7 +136,7 @@ func configOf(object map[string]any) (config map[string]string, null []string, e
 	return config, null, nil
 }
 
-// answer is what is sent back: a body as JSON, or text, or nothing.
+// answer is what is sent back: a body as JSON or text, or nothing.
 type answer struct {
 	code     int
 	body     any
@@ -153,13 +153,13 @@ const (
 	maxWarning  = 600 // bytes
 )
 
-// warned adds what is to be warned of.
+// warned adds warnings.
 func (a *answer) warned(warnings []string) *answer {
 	a.warnings = warnings
 	return a
 }
 
-// warningHeader is a warning as RFC 7234 has it (299: for people to read).
+// warningHeader writes a warning as in RFC 7234 (299: for people to read).
 func warningHeader(text string) string {
 	if len(text) > maxWarning {
 		text = text[:maxWarning] + "..."

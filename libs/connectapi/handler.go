@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	// Level is the version of Kafka Connect whose API this is. Tools read it to know what they may ask for.
+	// Level is the version of Kafka Connect whose API this is. Tools read it to know which calls
+	// exist.
 	Level = "4.3.1"
-	// maxBody bounds a request's body in bytes; what is larger gets 413.
+	// maxBody bounds a request's body in bytes; larger ones get 413.
 	maxBody = 1 << 20
 	// jsonMediaType is the media type of bodies.
 	jsonMediaType = "application/json"

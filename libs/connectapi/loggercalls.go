@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// loggerCalls answers the calls about loggers.
+// loggerCalls handles the calls about loggers.
 type loggerCalls struct{ config Config }
 
 func (l *loggerCalls) list(*request) (*answer, error) { return ok(l.config.Loggers.all()), nil }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// rootLogger is what the logger without a name is called.
+// rootLogger is the name of the logger at the top.
 const rootLogger = "root"
 
 // maxLoggers bounds the names that callers can add.
@@ -19,9 +19,10 @@ const maxLoggers = 1000
 // Loggers connects the names of /admin/loggers with levels of slog. It is safe for concurrent use.
 type Loggers struct {
 	mu sync.Mutex
-	// levels are the loggers there are, by name; a name's prefix up to a dot stands for all below it.
+	// levels are the existing loggers by name; a prefix up to a dot names all loggers below it.
 	levels map[string]*slog.LevelVar
-	// set remembers what was set by name, whether or not such a logger exists, as Kafka Connect does.
+	// set remembers the levels that were set by name, whether or not such a logger exists, as Kafka
+	// Connect does.
 	set map[string]setLevel
 	now func() time.Time
 }
@@ -31,7 +32,8 @@ type setLevel struct {
 	modified time.Time
 }
 
-// NewLoggers takes the levels that can be changed, by the names of their loggers; "root" is the one above all.
+// NewLoggers makes Loggers of the levels that can be changed, by the names of their loggers; "root"
+// is above all others.
 func NewLoggers(levels map[string]*slog.LevelVar) *Loggers {
 	return &Loggers{levels: maps.Clone(levels), set: map[string]setLevel{}, now: time.Now}
 }
@@ -43,7 +45,7 @@ var levelNames = map[string]slog.Level{
 	"ERROR": slog.LevelError, "FATAL": slog.LevelError + 4, "OFF": math.MaxInt,
 }
 
-// nameOf is log4j's name of the level, or of the next lower one that has a name.
+// nameOf returns log4j's name of the level, or of the next lower one that has a name.
 func nameOf(level slog.Level) string {
 	best := "ALL"
 	for name, l := range levelNames {
@@ -60,7 +62,8 @@ type loggerLevel struct {
 	LastModified *int64 `json:"last_modified"`
 }
 
-// All calls visit with each logger, in the order of their names; modified is zero where it was never set.
+// All calls visit with each logger, in the order of their names; modified is zero if the level was
+// never set.
 func (l *Loggers) All(visit func(name, level string, modified time.Time)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,8 +90,8 @@ func (l *Loggers) all() map[string]loggerLevel {
 	return shown
 }
 
-// Set changes a logger and all below it to a level by its name in any case, and returns the names
-// of those that had another; known is false for a level that there is not.
+// Set sets a logger and all below it to a level, whose name may be in any case, and returns the
+// names of those that had another level; known is false if there is no such level.
 func (l *Loggers) Set(name, level string) (changed []string, known bool) {
 	to, known := levelNames[strings.ToUpper(level)]
 	if !known {
@@ -97,7 +100,7 @@ func (l *Loggers) Set(name, level string) (changed []string, known bool) {
 	return l.setTo(name, to), true
 }
 
-// setTo changes a logger and all below it, and returns the names of those that had another level.
+// setTo sets a logger and all below it, and returns the names of those that had another level.
 func (l *Loggers) setTo(name string, level slog.Level) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

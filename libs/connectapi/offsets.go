@@ -10,7 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
-// offsets answers the calls about positions.
+// offsets handles the calls about positions.
 type offsets struct {
 	client connectorv1.ConnectorServiceClient
 }

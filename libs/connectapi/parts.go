@@ -10,7 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/converter"
 )
 
-// classes are the parts of a kind, for forms to choose from.
+// classes returns the classes of a kind of part, for forms to choose from.
 func classes(kind catalogue.Kind) []string {
 	var all []string
 	for _, p := range parts.All() {
@@ -21,7 +21,7 @@ func classes(kind catalogue.Kind) []string {
 	return all
 }
 
-// definitionsOf are the definitions of a part's keys.
+// definitionsOf returns the definitions of a part's keys.
 func definitionsOf(keys []catalogue.Key) []configKey {
 	definitions := []configKey{}
 	inGroup := map[string]int{}
@@ -53,8 +53,8 @@ func definitionsOf(keys []catalogue.Key) []configKey {
 	return definitions
 }
 
-// stepInfos are the definitions of the transformations and predicates that a configuration lists,
-// which Kafka Connect shows in a group for each.
+// stepInfos returns the definitions of the transformations and predicates that a configuration
+// lists; Kafka Connect shows each in a group of its own.
 func stepInfos(config map[string]string) []configInfo {
 	var infos []configInfo
 	for _, use := range parts.Of(config) {
@@ -78,7 +78,7 @@ func stepInfos(config map[string]string) []configInfo {
 	return infos
 }
 
-// converterInfos are the definitions of the converters that a configuration names.
+// converterInfos returns the definitions of the converters that a configuration names.
 func converterInfos(config map[string]string) []configInfo {
 	var infos []configInfo
 	for _, use := range parts.Of(config) {
@@ -97,7 +97,8 @@ func converterInfos(config map[string]string) []configInfo {
 	return infos
 }
 
-// infoOfKey is the definition of a part's key under the prefix that a configuration gives it, with its value.
+// infoOfKey returns the definition of a part's key, under the prefix that the configuration gives
+// the part, with its value.
 func infoOfKey(prefix string, key configKey, config map[string]string) configInfo {
 	key.Name = prefix + key.Name
 	key.Dependents = append([]string{}, key.Dependents...)
@@ -109,9 +110,9 @@ func infoOfKey(prefix string, key configKey, config map[string]string) configInf
 	return configInfo{key, value}
 }
 
-// withParts adds to a validation which converters there are to choose from, and the keys of those
-// parts that are chosen: transformations and predicates after the framework's keys, converters at
-// the end, as Kafka Connect has them. What was found wrong with a key stays.
+// withParts adds to a validation the converters to choose from, and the keys of the chosen parts:
+// transformations and predicates after the framework's keys, converters at the end, as in Kafka
+// Connect. Errors of keys are kept.
 func withParts(infos []configInfo, config map[string]string) []configInfo {
 	framework := []string{"Common", "Transforms", "Predicates", "Error Handling", "Topic Creation", "Exactly Once Support",
 		"offsets.topic"}

@@ -17,13 +17,13 @@ type PluginInfo struct {
 	Version string `json:"version"`
 }
 
-// plugins answers the calls about classes.
+// plugins handles the calls about classes.
 type plugins struct {
 	client connectorv1.ConnectorServiceClient
 }
 
-// list shows every full name that selects a connector, so that tools find the class they look for, and the
-// other plugins if connectorsOnly=false.
+// list returns every full name that selects a connector, so that tools find the class they look
+// for, and with connectorsOnly=false the other plugins too.
 func (p *plugins) list(r *request) (*answer, error) {
 	connectorsOnly, err := r.flag("connectorsOnly", true)
 	if err != nil {
@@ -127,8 +127,8 @@ type configValue struct {
 	Visible           bool     `json:"visible"`
 }
 
-// checksGroup holds what was found wrong at the source or target, one definition a check, since Kafka Connect's answer
-// has no other place for it.
+// checksGroup holds the problems found at the source or target, one definition for each check,
+// since Kafka Connect's answer has no other place for them.
 const checksGroup = "Checks"
 
 func (p *plugins) validate(r *request) (*answer, error) {

@@ -12,17 +12,17 @@ import (
 // endpoint answers one method of one path.
 type endpoint func(r *request) (*answer, error)
 
-// route is a path, whose segments in braces stand for anything, with its methods.
+// route is a path with its methods; segments in braces match anything.
 type route struct {
 	segments []string
 	methods  map[string]endpoint
 }
 
-// longestPath is that of an escaped path in bytes, as in Kafka Connect.
+// longestPath bounds an escaped path in bytes, as in Kafka Connect.
 const longestPath = 8 << 10
 
-// ambiguous refuses paths that one reader may take for another path than the next, in the words of
-// Kafka Connect's server.
+// ambiguous refuses paths that different servers may read as different paths, in the words of Kafka
+// Connect's server.
 func ambiguous(path string) error {
 	if len(path) > longestPath {
 		return &apiError{code: http.StatusRequestURITooLong, message: "URI Too Long"}
@@ -54,7 +54,7 @@ func ambiguous(path string) error {
 	return nil
 }
 
-// accepts is whether a client takes JSON.
+// accepts reports whether a client accepts JSON.
 func accepts(header http.Header) bool {
 	if strings.TrimSpace(header.Get("Accept")) == "" {
 		return true
@@ -81,7 +81,8 @@ func split(path string) []string {
 	return segments
 }
 
-// match fits an escaped path into the route; values are the unescaped segments that stand in braces.
+// match matches an escaped path against the route; values holds the unescaped segments for those in
+// braces.
 func (t route) match(path []string) (values map[string]string, ok bool) {
 	if len(path) != len(t.segments) {
 		return nil, false
@@ -103,8 +104,8 @@ func (t route) match(path []string) (values map[string]string, ok bool) {
 	return values, true
 }
 
-// consumes reports whether a request may have the media type, whether or not it has a body: JSON,
-// none said, or any (*/*). The root and the health take everything.
+// consumes reports whether a request may have the media type, even without a body: JSON, none at
+// all, or any (*/*). The root and /health accept everything.
 func (t route) consumes(contentType string) bool {
 	if contentType == "" || len(t.segments) == 0 || t.segments[0] == "health" {
 		return true
@@ -113,7 +114,7 @@ func (t route) consumes(contentType string) bool {
 	return err == nil && slices.Contains([]string{jsonMediaType, "application/*", "*/*"}, mediaType)
 }
 
-// allow lists the methods of a path in Kafka Connect's order.
+// allow returns the methods of a path in Kafka Connect's order.
 func (t route) allow() []string {
 	var methods []string
 	for _, method := range []string{http.MethodHead, http.MethodDelete, http.MethodPost, http.MethodGet,

@@ -2,7 +2,7 @@ package connectapi
 
 import "net/http"
 
-// routes are all paths there are.
+// routes returns all paths.
 func (c Config) routes() []route {
 	service, loggers := &service{config: c}, &loggerCalls{c}
 	connectors, states, tasks := &connectors{c.Client}, &states{c.Client}, &tasks{c.Client}
@@ -48,7 +48,7 @@ func (c Config) routes() []route {
 	}
 }
 
-// allowed is an endpoint for those who may make a call.
+// allowed wraps an endpoint, so that Allow decides first.
 func (c Config) allowed(call string, handle endpoint) endpoint {
 	return func(r *request) (*answer, error) {
 		if err := c.Allow(r.Context(), call); err != nil {

@@ -5,10 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// service answers for the whole of it.
+// service handles the calls about the service as a whole.
 type service struct {
 	config Config
-	// started is set once the service was ready: not being ready later is unhealthy, not starting.
+	// started is set once the service was ready: after that, not being ready means unhealthy, not
+	// starting.
 	started atomic.Bool
 }
 
@@ -30,7 +31,7 @@ func (s *service) root(r *request) (*answer, error) {
 	return ok(info), nil
 }
 
-// health answers as KIP-1017 has it.
+// health answers as in KIP-1017.
 func (s *service) health(r *request) (*answer, error) {
 	type status struct {
 		Status  string `json:"status"`
@@ -53,7 +54,7 @@ func (s *service) health(r *request) (*answer, error) {
 			err.Error()}}, nil
 }
 
-// internal is asked by Kafka Connect's workers among each other, who sign what they ask. Calypso's
+// internal refuses the signed requests that Kafka Connect's workers send each other. Calypso's
 // workers do not call each other, so no caller has the key.
 func internal(*request) (*answer, error) {
 	return nil, badRequest("Internal request missing required signature")

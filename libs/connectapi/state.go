@@ -7,7 +7,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
 
-// connectorStatus holds only states that Kafka Connect knows: clients fail on others.
+// connectorStatus has only states that Kafka Connect knows, since clients fail on others.
 type connectorStatus struct {
 	Name      string       `json:"name"`
 	Connector state        `json:"connector"`
@@ -52,13 +52,13 @@ func stateName(s connectorv1.State) string {
 	return strings.TrimPrefix(s.String(), "STATE_")
 }
 
-// statusNow is the status of the connector that a path names.
+// statusNow returns the status of the connector that a path names.
 func statusNow(r *request, client connectorv1.ConnectorServiceClient) (*connectorv1.ConnectorStatus, error) {
 	response, err := client.GetConnectorStatus(r.Context(), &connectorv1.GetConnectorStatusRequest{Name: r.connector()})
 	return response.GetStatus(), err
 }
 
-// states answers the calls about what a connector does and is to do.
+// states handles the calls about a connector's state.
 type states struct {
 	client connectorv1.ConnectorServiceClient
 }

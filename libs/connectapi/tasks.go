@@ -10,12 +10,12 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
-// tasks answers the calls about the tasks of a connector.
+// tasks handles the calls about the tasks of a connector.
 type tasks struct {
 	client connectorv1.ConnectorServiceClient
 }
 
-// list shows each task with the connector's configuration, since our tasks have no other.
+// list returns each task with the connector's configuration, since tasks have no other.
 func (t *tasks) list(r *request) (*answer, error) {
 	type task struct {
 		ID     taskID            `json:"id"`
@@ -40,7 +40,7 @@ func (t *tasks) list(r *request) (*answer, error) {
 	return ok(tasks), nil
 }
 
-// class names the class of a connector's tasks in the way of Kafka's own connectors.
+// class returns the class of a connector's tasks, named like those of Kafka's own connectors.
 func (t *tasks) class(r *request, class string) (string, error) {
 	if !strings.Contains(class, ".") {
 		response, err := t.client.ListPlugins(r.Context(), &connectorv1.ListPluginsRequest{})
@@ -62,7 +62,7 @@ func (t *tasks) class(r *request, class string) (string, error) {
 	return strings.TrimSuffix(class, "Connector") + "Task", nil
 }
 
-// task is the number in the path; a path with anything else does not exist.
+// task returns the number in the path; a path with anything else is not found.
 func (r *request) task() (int32, error) {
 	number, err := strconv.ParseInt(r.path["task"], 10, 32)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
 
-// topics answers the calls about the topics that a connector has used.
+// topics handles the calls about the topics that a connector has used.
 type topics struct {
 	client connectorv1.ConnectorServiceClient
 }

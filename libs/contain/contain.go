@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Panic is the error that a panic became.
+// Panic is the error into which a panic is turned.
 type Panic struct {
-	// Name is that of the goroutine.
+	// Name is the goroutine's name.
 	Name  string
 	Cause any
 	Stack []byte
@@ -24,7 +24,7 @@ func (p *Panic) Error() string {
 	return fmt.Sprintf("%s panicked, which is a fault of the program: %v\n%s", p.Name, p.Cause, p.Stack)
 }
 
-// Call runs f and returns its error, or its panic as *Panic.
+// Call runs f and returns its error, or its panic as a *Panic.
 func Call(name string, f func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -37,20 +37,21 @@ func Call(name string, f func() error) (err error) {
 	return f()
 }
 
-// Go starts f. A panic of it is given to failed, in the same goroutine.
+// Go starts f in a goroutine. If f panics, failed is called with the *Panic in that goroutine.
 func Go(name string, f func(), failed func(error)) {
 	go Run(name, f, failed)
 }
 
-// Run runs f; a panic of it is given to failed. It is for callbacks that a library runs in a goroutine of its own.
+// Run runs f; if it panics, failed is called with the *Panic. It is for callbacks that a library
+// runs in goroutines of its own.
 func Run(name string, f func(), failed func(error)) {
 	if err := Call(name, func() error { f(); return nil }); err != nil {
 		failed(err)
 	}
 }
 
-// Again runs f until it returns or ctx ends, and begins it again after a panic, which is given to
-// failed: a loop that works for all connectors is not to stop for what one of them brought.
+// Again runs f until it returns or ctx ends, and starts it again after a panic, with which it calls
+// failed: a loop that works for all connectors must not stop because of one of them.
 func Again(ctx context.Context, name string, f func() error, failed func(error)) error {
 	for {
 		err := Call(name, f)
@@ -71,7 +72,7 @@ const againAfter = time.Second
 // Group is an errgroup.Group to which a panic of one of its functions is an error.
 type Group struct{ group *errgroup.Group }
 
-// NewGroup makes a group whose failure ends nothing else.
+// NewGroup makes a group without a context: a failure cancels nothing.
 func NewGroup() *Group { return &Group{new(errgroup.Group)} }
 
 // WithContext is errgroup.WithContext.
@@ -91,18 +92,19 @@ func (g *Group) SetLimit(n int) { g.group.SetLimit(n) }
 // Wait waits for all functions and returns the first error.
 func (g *Group) Wait() error { return g.group.Wait() }
 
-// Waiting waits for goroutines that return no error, as sync.WaitGroup does.
+// Waiting waits for goroutines that return no error, like sync.WaitGroup.
 type Waiting struct{ sync.WaitGroup }
 
-// Go starts f. A panic of it is given to failed, before Wait returns.
+// Go starts f. If it panics, failed is called with the *Panic before Wait returns.
 func (w *Waiting) Go(name string, f func(), failed func(error)) {
 	w.WaitGroup.Go(func() { Run(name, f, failed) })
 }
 
-// injected names the goroutines that a test makes panic when they start.
+// injected is the name of the goroutines that a test makes panic when they start.
 var injected atomic.Pointer[string]
 
-// Inject makes every goroutine of a name panic when it starts, until the returned function is called. It is for tests.
+// Inject makes every goroutine of this name panic when it starts, until end is called. It is for
+// tests.
 func Inject(name string) (end func()) {
 	injected.Store(&name)
 	return func() { injected.Store(nil) }

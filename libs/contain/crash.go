@@ -11,20 +11,21 @@ import (
 	"sync"
 )
 
-// maxCrashText bounds what is read of a crash; the goroutine that ended the process comes first.
+// maxCrashText bounds how many bytes of a crash are read; the goroutine that ended the process
+// comes first.
 const maxCrashText = 64 << 10
 
-// kept are the names of the file to which the runtime writes why the process ends; it has only one
-// for the whole process.
+// kept holds the names of the file to which the runtime writes why the process ends; there is only
+// one for the process.
 var kept struct {
 	sync.Mutex
 	names []string
 }
 
-// KeepCrash has the runtime write to a file why this process ends by itself, with the labels of the
-// goroutine that ended it, and returns the beginning of what an earlier process wrote there; the
-// whole is kept as <path>.last. A process that is killed writes nothing. Parts of one process may
-// each keep a file of their own, all on one file system. release removes this one.
+// KeepCrash makes the runtime write to a file why this process crashes, with the labels of the
+// goroutine that ended it. It returns the beginning of what an earlier process wrote there; the
+// whole text is kept as <path>.last. A process that is killed writes nothing. Parts of one process
+// may each keep a file of their own, all on one file system. release removes this file.
 func KeepCrash(path string) (last string, release func(), err error) {
 	kept.Lock()
 	defer kept.Unlock()

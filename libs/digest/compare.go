@@ -14,7 +14,8 @@ import (
 type Kind int
 
 const (
-	// Missing is only in the source, Extra only in the target, Different is in both with other values.
+	// A Missing key is only in the source, an Extra one only in the target, a Different one in both
+	// with different values.
 	Missing Kind = iota + 1
 	Extra
 	Different
@@ -28,53 +29,54 @@ type Difference struct {
 	Kind  Kind
 }
 
-// Options say how to compare.
+// Options are the options of Compare.
 type Options struct {
-	// Patience is how long a change of the source may take to reach the target; a row that differs for longer than that
-	// without a change of the source is a difference.
+	// Patience is how long a change in the source may take to reach the target; a row that differs for
+	// longer, without a change in the source, is a difference.
 	Patience time.Duration
-	// Interval is how often candidates are looked at again.
+	// Interval is the time between two checks of the candidates.
 	Interval time.Duration
-	// MaxDifferences ends the comparison when that many differences are found; at least 1.
+	// MaxDifferences ends the comparison when so many differences are found; at least 1.
 	MaxDifferences int
-	// Progress and Found are called with what is going on; an error of them ends the comparison.
+	// Progress and Found are called as the comparison goes on and for each difference; if they return
+	// an error, the comparison ends with it.
 	Progress func(Progress) error
 	Found    func(Difference) error
 }
 
-// Progress is how far a comparison is.
+// Progress is the progress of a comparison.
 type Progress struct {
-	// Done of Total places of the line are compared; Rows are the source's rows among them.
+	// Rows of the source's Total rows are compared.
 	Rows, Total int64
 	// Pending are candidates that may still be in flight.
 	Pending int
-	// Differences are those that count.
+	// Differences counts the differences found.
 	Differences int
 }
 
 // Result is the outcome of a comparison.
 type Result struct {
-	// Source and Target are the extents at the start; at the end where the two differed then.
+	// Source and Target are the extents at the start, or at the end if the two differed at the start.
 	Source, Target Extent
 	Differences    int
-	// Unsettled rows changed in the source as long as they were looked at, so nothing can be said of them.
+	// Unsettled counts rows that kept changing in the source, so that nothing can be said about them.
 	Unsettled int
-	// Truncated says that the comparison ended early, with MaxDifferences.
+	// Truncated is true if the comparison ended early, at MaxDifferences.
 	Truncated bool
 }
 
 // Equal reports whether no row differs.
 func (r Result) Equal() bool { return r.Differences == 0 }
 
-// maxChanges is after how many changes of the source a candidate is unsettled.
+// maxChanges is after how many changes in the source a candidate counts as unsettled.
 const maxChanges = 20
 
-// candidate is a key whose rows differed when they were last looked at.
+// candidate is a key whose rows differed when they were last checked.
 type candidate struct {
 	place int64
-	// source is the source's row then; nil if there was none.
+	// source is the source's row at that time; nil if there was none.
 	source *Row
-	// since is when the source's row was first seen as it is.
+	// since is when the source's row was first seen in this form.
 	since   time.Time
 	changes int
 }
@@ -88,7 +90,7 @@ type comparison struct {
 	pending        map[string]*candidate
 }
 
-// Compare compares two tables. Rows with keys beyond those at the start are not looked at.
+// Compare compares two tables. It ignores rows whose places are outside the range at the start.
 func Compare(ctx context.Context, source, target Table, o Options) (Result, error) {
 	c := &comparison{options: o, source: source, target: target, pending: map[string]*candidate{}}
 	if o.MaxDifferences < 1 || o.Interval <= 0 {
@@ -108,7 +110,7 @@ func Compare(ctx context.Context, source, target Table, o Options) (Result, erro
 	if err := c.settle(ctx); err != nil || c.result.Source == c.result.Target || c.result.Truncated {
 		return c.result, err
 	}
-	return c.result, c.extents(ctx) // rows were on their way at the start
+	return c.result, c.extents(ctx) // rows were in flight at the start
 }
 
 func (c *comparison) extents(ctx context.Context) error {
@@ -116,7 +118,7 @@ func (c *comparison) extents(ctx context.Context) error {
 		func(ctx context.Context) (err error) { c.result.Target, err = c.target.Extent(ctx); return err })
 }
 
-// both asks both sides at the same time.
+// both queries both sides at the same time.
 func (c *comparison) both(ctx context.Context, source, target func(context.Context) error) error {
 	group, ctx := contain.WithContext(ctx)
 	group.Go("comparison, source", func() error { return source(ctx) })
@@ -136,7 +138,7 @@ func union(a, b Extent) (Span, bool) {
 	return Span{min(a.Low, b.Low), max(a.High, b.High)}, true
 }
 
-// descend compares the buckets of a span and goes into those that differ, in their order.
+// descend compares the buckets of a span and descends into those that differ, in order.
 func (c *comparison) descend(ctx context.Context, span Span) error {
 	var s, t map[int64]Digest
 	if err := c.both(ctx, func(ctx context.Context) (err error) { s, err = byBucket(ctx, c.source, span); return err },
@@ -222,7 +224,8 @@ func newCandidate(s, t map[string]Row, key string, now time.Time) *candidate {
 	return c
 }
 
-// byKey adds the rows of a key up: a key that a target has twice differs from one that the source has once.
+// byKey sums the rows of each key, so that a key with two rows in the target differs from one row
+// in the source.
 func byKey(rows []Row) map[string]Row {
 	m := make(map[string]Row, len(rows))
 	for _, r := range rows {
@@ -240,7 +243,7 @@ func keysOf(s, t map[string]Row) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// compareRows is how a key's rows differ; 0 if they do not.
+// compareRows returns how a key's rows differ; 0 if they do not.
 func compareRows(s, t map[string]Row, key string) Kind {
 	a, inSource := s[key]
 	b, inTarget := t[key]
@@ -255,7 +258,7 @@ func compareRows(s, t map[string]Row, key string) Kind {
 	return 0
 }
 
-// settle looks at the candidates again and again until each is equal, a difference or unsettled.
+// settle checks the candidates repeatedly until each is equal, a difference or unsettled.
 func (c *comparison) settle(ctx context.Context) error {
 	for {
 		if err := c.report(); err != nil || len(c.pending) == 0 {
@@ -279,7 +282,7 @@ func (c *comparison) settle(ctx context.Context) error {
 	}
 }
 
-// again looks at some candidates once more.
+// again checks some candidates once more.
 func (c *comparison) again(ctx context.Context, keys []string) error {
 	places := make([]int64, len(keys))
 	for i, key := range keys {

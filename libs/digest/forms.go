@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Encoding is how the rows of events hold a column's values. It follows from the column's type and
-// the connector's configuration (time.precision.mode, decimal.handling.mode, binary.handling.mode,
-// interval.handling.mode).
+// Encoding is how the rows of events represent a column's values. It follows from the column's type
+// and the connector's configuration (time.precision.mode, decimal.handling.mode,
+// binary.handling.mode, interval.handling.mode).
 type Encoding string
 
 const (
@@ -16,21 +16,23 @@ const (
 	// Whole is a whole number, Truth true or false.
 	Whole Encoding = "integer"
 	Truth Encoding = "boolean"
-	// Double and Float are numbers of 64 and 32 bits; digits of a Float are those that tell it from its neighbours.
+	// Double and Float are numbers of 64 and 32 bits; a Float has as many digits as tell it from its
+	// neighbours.
 	Double Encoding = "double"
 	Float  Encoding = "float"
-	// Days to Nanoseconds are whole numbers: since 1970-01-01 UTC, since midnight, or as long as an interval lasts.
+	// Days to Nanoseconds are whole numbers: the time since 1970-01-01 UTC or since midnight, or the
+	// length of an interval.
 	Days         Encoding = "days"
 	Milliseconds Encoding = "milliseconds"
 	Microseconds Encoding = "microseconds"
 	Nanoseconds  Encoding = "nanoseconds"
 	// ISO is the text of ISO 8601.
 	ISO Encoding = "iso8601"
-	// Number is a Decimal of Kafka Connect whose schema the records carry, so that the sink knows
-	// its digits; without a schema it is Unscaled: base64, or a number of JSON.
+	// Number is a Kafka Connect Decimal whose schema the records carry, so that the sink knows its
+	// scale; without a schema it is Unscaled: base64, or a JSON number.
 	Number   Encoding = "decimal"
 	Unscaled Encoding = "unscaled"
-	// Base64 to Hex are bytes as text.
+	// Base64 to Hex are bytes written as text.
 	Base64    Encoding = "base64"
 	Base64URL Encoding = "base64url"
 	Hex       Encoding = "hex"
@@ -38,7 +40,7 @@ const (
 	List Encoding = "array"
 )
 
-// Form is a canonical text that both stores can give a column's values.
+// Form is a canonical text that both stores can write for a column's values.
 type Form string
 
 const (
@@ -51,24 +53,25 @@ const (
 	// Timestamp is 2006-01-02 15:04:05.000000 in UTC, Date is 2006-01-02.
 	Timestamp Form = "timestamp"
 	Date      Form = "date"
-	// Duration is a length of time as 1d36000000000: whole days, rounded down, and the rest in units of 100 ns.
+	// Duration is a length of time such as 1d36000000000: whole days, rounded down, and the rest in
+	// units of 100 ns.
 	Duration Form = "duration"
-	// Real is a number of 64 bits as -4503599627370497p-52: its significand as a whole number and
-	// the power of two it is multiplied by, which both stores find without rounding. Zero has no
-	// sign. Single is a number of 32 bits: the one nearest to the target's.
+	// Real is a number of 64 bits such as -4503599627370497p-52: its significand as a whole number,
+	// and the power of two by which it is multiplied, both of which the stores find without rounding.
+	// Zero has no sign. Single is the number of 32 bits that is nearest to the target's value.
 	Real   Form = "real"
 	Single Form = "single"
-	// Decimal is a number with Column.Scale digits after the point, as its floor and what is above
-	// the floor in units of the last digit: -3.75 for -2.25.
+	// Decimal is a number with Column.Scale digits after the point, as its floor and the rest in units
+	// of the last digit: -3.75 for -2.25.
 	Decimal Form = "decimal"
 )
 
-// maxDigits is how many decimal digits always fit a whole number of 64 bits.
+// maxDigits is how many decimal digits always fit in 64 bits.
 const maxDigits = 18
 
-// FormOf is the form in which a column of the source and its copy of a type of Kusto are compared.
-// The error says why they cannot be: values are left out rather than compared by texts that the
-// stores write differently.
+// FormOf returns the form in which a column of the source and its copy, whose Kusto type is given,
+// are compared. The error says why they cannot be compared: texts that the stores write differently
+// are not compared.
 func FormOf(c DescribedColumn, kusto string) (Form, error) {
 	if c.Withheld != "" {
 		return "", fmt.Errorf("%s", c.Withheld)
@@ -137,7 +140,8 @@ func formOf(c DescribedColumn, kusto string) (Form, bool) {
 	return "", false
 }
 
-// numericForm is the form of a numeric, whose declared digits decide what both stores can compute without rounding.
+// numericForm returns the form of a numeric. Its declared digits decide what both stores can
+// compute without rounding.
 func numericForm(c DescribedColumn, kusto string) (Form, bool) {
 	declared := c.Precision > 0 && c.Scale >= 0 && c.Scale <= c.Precision
 	switch kusto {

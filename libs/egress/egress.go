@@ -1,13 +1,13 @@
-// Package egress bounds where a service connects to on behalf of a connector's configuration, which
-// whoever may write one chooses: database.hostname, the brokers of a dead letter topic, a schema
-// registry, kusto.url.
+// Package egress limits the addresses to which a service connects because a connector's
+// configuration names them: database.hostname, the brokers of a dead letter topic, a schema
+// registry, kusto.url. Everybody who may write a configuration chooses these.
 //
-// Link-local addresses and those of the clouds' metadata services are refused, since what answers
-// there hands credentials of the machine to whoever asks. The address is looked at when it is
-// dialled, after names are resolved, so that no name leads there either, whatever it resolved to
-// before. Loopback and private networks are allowed: databases and brokers stand there. There is no
-// exception, since no server of a pipeline has such an address; the credentials of the machine
-// itself are asked for by the cloud's own client, which does not come here.
+// Link-local addresses and those of the clouds' metadata services are refused, since the services
+// there give the machine's credentials to every caller. The address is checked when it is dialled,
+// after names are resolved, so that no name leads there either, whatever it resolved to before.
+// Loopback and private networks are allowed, since databases and brokers are there. There is no
+// exception, since no server of a pipeline has such an address; the machine's own credentials are
+// requested by the cloud's client library, which does not use this package.
 package egress
 
 import (
@@ -27,15 +27,16 @@ var metadata = []netip.Addr{
 	netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("fd20:ce::254"),
 }
 
-// nat64 is the prefix under which a translator reaches IPv4 addresses (RFC 6052), which are the last four bytes.
+// nat64 is the prefix under which a translator reaches IPv4 addresses (RFC 6052); the last four
+// bytes are the address.
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// Refused says that an address may not be connected to.
+// Refused is the error for an address to which no connection may be made.
 type Refused struct{ Address netip.Addr }
 
 func (r *Refused) Error() string {
 	return fmt.Sprintf(
-		"%s is a link-local address or a cloud's metadata service, to which no connector may connect; name the server that is meant", r.Address)
+		"%s is a link-local address or a cloud's metadata service, to which no connector may connect; name the intended server", r.Address)
 }
 
 // Control refuses addresses; it is a net.Dialer's Control. The error is a *Refused.
@@ -55,8 +56,8 @@ func Control(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// Transport is the default transport of HTTP, bounded. A proxy that the environment names is
-// dialled in place of the server, and bounds where it goes itself.
+// Transport returns a copy of the default HTTP transport with these limits. A proxy that the
+// environment names is dialled in place of the server, and must limit itself where it connects.
 func Transport() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second,

@@ -1,8 +1,9 @@
-// Package entra takes access tokens of Microsoft Entra by the identity that a process has: a
-// service principal of its environment, the workload identity of a pod, the managed identity of a
-// machine, or who is signed in to the Azure CLI, in this order.
+// Package entra gets access tokens of Microsoft Entra with the identity of the process: a service
+// principal from its environment, the pod's workload identity, the machine's managed identity, or
+// the account signed in to the Azure CLI, in this order.
 //
-// A token is kept and renewed before its end by the Azure SDK, so a Source may be asked at every connection.
+// The Azure SDK keeps a token and renews it before it expires, so a Source may be called for every
+// connection.
 package entra
 
 import (
@@ -25,13 +26,14 @@ import (
 	"github.com/calypso-cdc/calypso/libs/config"
 )
 
-// Source gives the token for a connection. It is safe for concurrent use.
+// Source returns the token for a connection. It is safe for concurrent use.
 type Source func(context.Context) (string, error)
 
-// authorityVariable overrides who gives the tokens, as in all of the Azure SDK.
+// authorityVariable overrides the authority that issues tokens, as everywhere in the Azure SDK.
 const authorityVariable = "AZURE_AUTHORITY_HOST"
 
-// governments are the domains of the clouds besides the public one, with who gives tokens there.
+// governments are the domains of the clouds besides the public one, with the authorities that issue
+// tokens there.
 var governments = []government{
 	{".usgovcloudapi.net", cloud.AzureGovernment},
 	{".chinacloudapi.cn", cloud.AzureChina},
@@ -42,9 +44,9 @@ type government struct {
 	cloud  cloud.Configuration
 }
 
-// governing is the cloud that one of hosts is in by its name, or that the environment names for
-// hosts whose names do not tell, such as addresses of a private network. There is none for the
-// public cloud.
+// governing returns the government cloud to which one of hosts belongs by its name, or that the
+// environment names if the hosts' names do not tell, such as addresses of a private network. It
+// returns false for the public cloud.
 func governing(hosts []string) (government, bool) {
 	authority := strings.TrimSuffix(strings.ToLower(os.Getenv(authorityVariable)), "/")
 	at := slices.IndexFunc(governments, func(g government) bool {
@@ -61,7 +63,7 @@ func governing(hosts []string) (government, bool) {
 	return governments[at], true
 }
 
-// PostgresScope is the scope of tokens for Azure Database for PostgreSQL at one of hosts ("Use
+// PostgresScope returns the scope of tokens for Azure Database for PostgreSQL at one of hosts ("Use
 // Microsoft Entra ID for authentication with Azure Database for PostgreSQL" in Microsoft's manual;
 // "National clouds").
 func PostgresScope(hosts ...string) string {
@@ -71,11 +73,11 @@ func PostgresScope(hosts ...string) string {
 	return "https://ossrdbms-aad.database.windows.net/.default"
 }
 
-// EventHubsScope is the scope of tokens for an Event Hubs namespace, by its host.
+// EventHubsScope returns the scope of tokens for an Event Hubs namespace, by its host.
 func EventHubsScope(host string) string { return "https://" + host + "/.default" }
 
-// For makes a source of tokens of a scope for a service at one of hosts, whose domains say which of
-// Azure's clouds it is in.
+// For makes a source of tokens with a scope, for a service at one of hosts, whose domains tell in
+// which of Azure's clouds it is.
 func For(scope string, hosts ...string) Source {
 	source := From(scope, func() (azcore.TokenCredential, error) {
 		return azidentity.NewDefaultAzureCredential(
@@ -89,9 +91,9 @@ func For(scope string, hosts ...string) Source {
 	}
 }
 
-// CheckFiles says what is wrong with the files that the environment names for the SDK, which reads
-// them without bounds, those of tokens again and again: a pipe would keep it waiting for ever. A
-// file that is not there is the SDK's to judge: it may not need it.
+// CheckFiles checks the files that the environment names for the SDK, which reads them without
+// limits, those of tokens repeatedly: a pipe would keep it waiting for ever. A missing file is no
+// error here, since the SDK may not need it.
 func CheckFiles() error {
 	for _, variable := range []string{"AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"} {
 		path := os.Getenv(variable)
@@ -105,7 +107,7 @@ func CheckFiles() error {
 	return nil
 }
 
-// From makes a source of tokens of a scope from a credential, which is opened once.
+// From makes a source of tokens with a scope from a credential, which is opened once.
 func From(scope string, open func() (azcore.TokenCredential, error)) Source {
 	credential := sync.OnceValues(open)
 	return func(ctx context.Context) (string, error) {
@@ -121,7 +123,7 @@ func From(scope string, open func() (azcore.TokenCredential, error)) Source {
 	}
 }
 
-// Failure says why there is no token.
+// Failure is the error if there is no token.
 type Failure struct {
 	scope string
 	err   error
@@ -133,8 +135,8 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.err }
 
-// Passing reports whether waiting can fix it: who gives tokens did not answer, or is too busy to.
-// Whatever else is answered is about the identity.
+// Passing reports whether waiting can fix it: the authority did not answer, or is too busy. Any
+// other answer is about the identity.
 func (f *Failure) Passing() bool {
 	failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](f.err)
 	if !ok {
@@ -146,7 +148,8 @@ func (f *Failure) Passing() bool {
 		answer.StatusCode >= http.StatusInternalServerError
 }
 
-// cloudOf is zero for the public cloud, and where the environment names the authority.
+// cloudOf returns the cloud of hosts; zero for the public cloud, and if the environment names the
+// authority.
 func cloudOf(hosts []string) cloud.Configuration {
 	if os.Getenv(authorityVariable) != "" {
 		return cloud.Configuration{}

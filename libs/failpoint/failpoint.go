@@ -1,4 +1,5 @@
-// Package failpoint kills the process at named places, for tests that must see what a crash leaves behind.
+// Package failpoint kills the process at named places, for tests that examine what a crash leaves
+// behind.
 package failpoint
 
 import (
@@ -8,11 +9,11 @@ import (
 	"sync/atomic"
 )
 
-// Variable is the environment variable that sets a failpoint: <name>[:<n>] names the place and how
-// often it is passed unharmed.
+// Variable is the environment variable that sets a failpoint: <name>[:<n>] is the name of the
+// place, and how often it is passed before the process is killed there.
 const Variable = "CALYPSO_FAILPOINT"
 
-// Set is what kills the process. A nil Set has no failpoint.
+// Set holds the failpoint. A nil Set has none.
 type Set struct {
 	name string
 	left atomic.Int64

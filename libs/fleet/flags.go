@@ -7,15 +7,16 @@ import (
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
-// Flags are the flags and environment variables that the binaries of both fleets have (see package config).
+// Flags are the flags and environment variables that the programs of both fleets share (see package
+// config).
 type Flags struct {
 	Kafka  kafka.Config
 	TLS    rpc.TLS
 	Worker runtime.Settings
 }
 
-// Config is what a worker runs with by the flags. Its clients call themselves calypso-<fleet>; group and addresses,
-// whose defaults are each fleet's own, are left to the caller.
+// Config makes a worker's configuration from the flags. Its Kafka clients are named
+// calypso-<fleet>. The caller sets group and addresses, whose defaults differ between fleets.
 func (f *Flags) Config(fleet string, tel *telemetry.Telemetry) (Config, error) {
 	client, err := f.Kafka.Options("calypso-"+fleet, tel.Logger)
 	if err != nil {

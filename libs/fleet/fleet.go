@@ -17,27 +17,27 @@ import (
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
-// Config is what a worker of either fleet runs with.
+// Config is the configuration of a worker of either fleet.
 type Config struct {
-	// Settings are the runtime's. WorkerID is GRPCAddress if it is empty.
+	// Settings are those of the runtime. An empty WorkerID means GRPCAddress.
 	runtime.Settings
-	// Kafka are the options to connect to the brokers with.
+	// Kafka are the options for connecting to the brokers.
 	Kafka []kgo.Opt
 	// GroupID is the fleet's consumer group, calypso-<service> if empty.
 	GroupID string
 
-	// GRPCAddress is where the services listen, HTTPAddress where /metrics, /healthz and /readyz do; no HTTP if it is
-	// empty.
+	// GRPCAddress is where the services listen, HTTPAddress where /metrics, /healthz and /readyz are
+	// served; an empty HTTPAddress means no HTTP.
 	GRPCAddress string
 	HTTPAddress string
-	// TLS secures gRPC; plaintext if it is zero.
+	// TLS secures gRPC; zero means plaintext.
 	TLS rpc.TLS
 
 	// Telemetry must be set.
 	Telemetry *telemetry.Telemetry
 }
 
-// NewWorker makes the worker of a fleet, capture or sink, which is the service's name.
+// NewWorker makes a worker of a fleet, whose name is the service's: capture or sink.
 func (c Config) NewWorker(fleet string, meter metric.Meter, plugins ...connector.Plugin) (*Worker, error) {
 	if c.GroupID == "" {
 		c.GroupID = "calypso-" + fleet
@@ -53,28 +53,29 @@ func (c Config) NewWorker(fleet string, meter metric.Meter, plugins ...connector
 	return &Worker{runtime: worker, api: api.New(worker)}, nil
 }
 
-// Worker is one worker of a fleet: the runtime, and the service that answers for it.
+// Worker is one worker of a fleet: the runtime, and the service through which it is called.
 type Worker struct {
 	runtime *runtime.Worker
 	api     *api.Server
 }
 
-// Environment gives what a connector's tasks are given; see api.Server.
+// Environment returns what a connector's tasks get; see api.Server.
 func (w *Worker) Environment(name string) (connector.TaskEnv, catalogue.Values, error) {
 	return w.api.Environment(name)
 }
 
-// Class is the full name of a connector's class; see api.Server.
+// Class returns the full name of a connector's class; see api.Server.
 func (w *Worker) Class(connector string) (string, error) { return w.api.Class(connector) }
 
-// Reports reports whether a task's status is this worker's; see runtime.Worker.
+// Reports reports whether this worker reports a task's status; see runtime.Worker.
 func (w *Worker) Reports(connector string, task int) bool { return w.runtime.Reports(connector, task) }
 
-// Idle are the connectors that are this worker's to run and do not run; see runtime.Worker.
+// Idle returns the connectors that this worker should run but that do not run; see runtime.Worker.
 func (w *Worker) Idle() []string { return w.runtime.Idle() }
 
-// Serve runs a worker and answers for it until ctx ends; register adds the services that only this fleet has. Then
-// the worker stops its tasks, and Serve returns nil. The worker waits for the broker as long as that takes.
+// Serve runs a worker and its services until ctx ends; register adds the services that only this
+// fleet has. When ctx ends the worker stops its tasks, and Serve returns nil. Without a broker the
+// worker waits until there is one.
 func (c Config) Serve(ctx context.Context, worker *Worker, register func(*rpc.Server)) error {
 	return service.Serve(ctx, c.Telemetry, service.Endpoints{
 		GRPCAddress: c.GRPCAddress, HTTPAddress: c.HTTPAddress, TLS: c.TLS, Ready: worker.runtime.Ready,
@@ -86,7 +87,7 @@ func (c Config) Serve(ctx context.Context, worker *Worker, register func(*rpc.Se
 	}, worker.runtime.Run)
 }
 
-// Validate says what is missing.
+// Validate returns an error that names what is missing.
 func (c Config) Validate() error {
 	if c.Telemetry == nil {
 		return errors.New("configuration of a worker: Telemetry is missing")

@@ -13,7 +13,7 @@ func not(a predicate) predicate    { return func(c rune) bool { return !a(c) } }
 func or(a, b predicate) predicate  { return func(c rune) bool { return a(c) || b(c) } }
 func and(a, b predicate) predicate { return func(c rune) bool { return a(c) && b(c) } }
 
-// union is or where nothing may come before.
+// union is the union of a and b; a may be nil.
 func union(a, b predicate) predicate {
 	if a == nil {
 		return b
@@ -21,7 +21,7 @@ func union(a, b predicate) predicate {
 	return or(a, b)
 }
 
-// class reads a class from its "[", or what stands to the right of "&&" in one, whose "]" is not taken then.
+// class reads a class from its "[", or the part of a class after "&&", without its "]".
 func (p *parser) class(whole bool) predicate {
 	p.deeper()
 	defer func() { p.depth-- }()
@@ -49,7 +49,7 @@ func (p *parser) class(whole bool) predicate {
 			case right == nil && all == nil:
 				p.at++
 				p.fail("Bad class syntax", p.at-1)
-			case right == nil: // as if it were not there
+			case right == nil: // as if the && were not there
 			case all == nil:
 				all = right
 			default:
@@ -74,7 +74,8 @@ func (p *parser) class(whole bool) predicate {
 	}
 }
 
-// intersected reads what stands between "&&" and the next "&&" or the end of the class; nil if there is nothing.
+// intersected reads what is between "&&" and the next "&&" or the end of the class; nil if that is
+// empty.
 func (p *parser) intersected() predicate {
 	var right predicate
 	for {
@@ -113,7 +114,8 @@ func (p *parser) member() predicate {
 	return p.flags.span(first, last)
 }
 
-// bound reads one character of a class, or, where a range cannot end with it, an escape that stands for several.
+// bound reads one character of a class or, unless it would end a range, an escape that stands for
+// several.
 func (p *parser) bound(ending bool) (rune, predicate) {
 	c := p.peek()
 	if c == end {
@@ -143,10 +145,10 @@ func (p *parser) bound(ending bool) (rune, predicate) {
 	return p.character(), nil
 }
 
-// exactly is one character, whatever its case.
+// exactly matches one character, in this case only.
 func (f flags) exactly(c rune) predicate { return func(x rune) bool { return x == c } }
 
-// single is one character as the flags on case have it.
+// single matches one character, with the flags that ignore case.
 func (f flags) single(c rune) predicate {
 	switch {
 	case f.fold && f.foldUnicode:
@@ -158,7 +160,7 @@ func (f flags) single(c rune) predicate {
 	return f.exactly(c)
 }
 
-// span is a range as the flags on case have it.
+// span matches a range, with the flags that ignore case.
 func (f flags) span(first, last rune) predicate {
 	in := func(c rune) bool { return c >= first && c <= last }
 	switch {
@@ -173,7 +175,7 @@ func (f flags) span(first, last rune) predicate {
 	return in
 }
 
-// escapeClass is the class of \d, \h, \s, \v or \w.
+// escapeClass returns the class of \d, \h, \s, \v or \w.
 func (f flags) escapeClass(name rune) (predicate, bool) {
 	switch name {
 	case 'd':
@@ -241,7 +243,7 @@ func ignorable(c rune) bool {
 	return c >= 0 && c <= 8 || c >= 0xe && c <= 0x1b || c >= 0x7f && c <= 0x9f || unicode.Is(unicode.Cf, c)
 }
 
-// asciiClasses are POSIX's classes, of ASCII alone.
+// asciiClasses are POSIX's classes, limited to ASCII.
 var asciiClasses = map[string]predicate{
 	"ASCII":  func(c rune) bool { return c <= 0x7f },
 	"Alnum":  func(c rune) bool { return asciiLetter(c) || asciiDigit(c) },
@@ -258,7 +260,7 @@ var asciiClasses = map[string]predicate{
 	"XDigit": hexDigit,
 }
 
-// unicodeClasses are POSIX's classes and properties as Unicode has them, by names in upper case.
+// unicodeClasses are POSIX's classes and properties in Unicode's meaning, by names in upper case.
 var unicodeClasses = map[string]predicate{
 	"ALPHA": alphabetic, "ALPHABETIC": alphabetic,
 	"LOWER": lowercase, "LOWERCASE": lowercase,
@@ -280,7 +282,8 @@ var unicodeClasses = map[string]predicate{
 	"NONCHARACTER_CODE_POINT": in(unicode.Noncharacter_Code_Point),
 }
 
-// posix are the names of unicodeClasses that the flag U gives Unicode's meaning without "Is".
+// posix are the names in unicodeClasses that have Unicode's meaning with the flag U, without the
+// prefix "Is".
 var posix = map[string]bool{"ALPHA": true, "LOWER": true, "UPPER": true, "SPACE": true, "PUNCT": true, "XDIGIT": true,
 	"ALNUM": true, "CNTRL": true, "DIGIT": true, "BLANK": true, "GRAPH": true, "PRINT": true}
 
@@ -288,7 +291,7 @@ func unicodeHex(c rune) bool { return unicode.In(c, unicode.Nd, unicode.Hex_Digi
 
 func graphic(c rune) bool { return assigned(c) && !unicode.In(c, unicode.Z, unicode.Cc, unicode.Cs) }
 
-// javaClasses are those that methods of java.lang.Character define.
+// javaClasses are the classes that methods of java.lang.Character define.
 var javaClasses = map[string]predicate{
 	"LowerCase": lowercase, "UpperCase": uppercase, "TitleCase": in(unicode.Lt), "Alphabetic": alphabetic,
 	"Ideographic": in(unicode.Ideographic), "Digit": in(unicode.Nd), "Defined": assigned, "Letter": in(unicode.L),
@@ -393,7 +396,8 @@ func (f flags) unicodeClassOf(name string) predicate {
 	return unicodeClasses[name]
 }
 
-// category is a general category, a POSIX class of ASCII or one of Java's; nil if there is none of the name.
+// category returns a general category, an ASCII class of POSIX or a class of Java; nil if there is
+// none of this name.
 func (f flags) category(name string) predicate {
 	if f.fold {
 		switch name {

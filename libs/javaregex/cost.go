@@ -1,29 +1,30 @@
 package javaregex
 
-// Limits of what a match may cost.
+// Limits on what a match may cost.
 const (
 	// maxCost bounds the steps of one match: one or two seconds.
 	maxCost = 1 << 26
 	// maxText bounds the texts of all patterns, in characters, since a match remembers some 200 bytes for each.
 	maxText = 1 << 18
-	// perAttempt is what it costs to match a part for itself and to keep the outcome, in steps.
+	// perAttempt is the cost of matching a part separately and keeping the outcome, in steps.
 	perAttempt = 256
-	// maxWays bounds in how many ways the parts of a pattern with back-references may match a usual text.
+	// maxWays bounds the number of ways in which the parts of a pattern with back-references may match
+	// a usual text.
 	maxWays = 1 << 20
-	// usualText is the length that every pattern takes: the longest name of a topic has 249
-	// characters, schema.table.column of PostgreSQL 191.
+	// usualText is the length of text that every accepted pattern can match: the longest name of a
+	// topic has 249 characters, schema.table.column of PostgreSQL 191.
 	usualText = 256
 )
 
-// cost is what it costs to match a pattern, or one part that is matched for itself.
+// cost is the cost of matching a pattern, or one part that is matched separately.
 type cost struct {
-	work    int    // steps at each place, those of parts within not counted
-	longest int    // how many characters it can go over
+	work    int    // steps at each place, without those of parts within it
+	longest int    // how many characters it can span
 	at      places // where it can begin
-	width   int    // how many beginnings are tried for each of these: more than one where it looks behind
+	width   int    // how many beginnings are tried for each of these: more than one for a look-behind
 }
 
-// steps bounds those for a text of a length.
+// steps returns a bound on the steps for a text of this length.
 func (c cost) steps(text int) float64 {
 	within := func(n int) int {
 		if n == unbounded {
@@ -39,12 +40,12 @@ func (c cost) steps(text int) float64 {
 // last; the last may be unbounded.
 type places struct{ first, last int }
 
-// after are the places behind a part of these lengths.
+// after returns the places after a part of these lengths that begins at p.
 func (p places) after(least, most int) places {
 	return places{capped(p.first + least), sum(p.last, most)}
 }
 
-// before are the places from which a part of these lengths leads to p.
+// before returns the places from which a part of these lengths leads to p.
 func (p places) before(least, most int) places {
 	if most == unbounded {
 		most = p.first
@@ -56,7 +57,7 @@ func (p places) before(least, most int) places {
 	return places{first, max(p.last-least, first)}
 }
 
-// or are the places of p, which n ways led to so far, and those of another.
+// or merges other into p, to which n ways have led so far.
 func (p places) or(other places, n int) places {
 	if n == 0 {
 		return other
@@ -68,7 +69,8 @@ func (p places) or(other places, n int) places {
 	return places{min(p.first, other.first), last}
 }
 
-// ways is in how many ways a node can match at one place of a usual text, at most.
+// ways returns a bound on the number of ways in which a node can match at one place of a usual
+// text.
 func ways(n node) float64 {
 	switch n := n.(type) {
 	case sequence:

@@ -10,7 +10,7 @@ import (
 const (
 	maxPattern = 10_000 // characters
 	maxDepth   = 250    // groups and classes within each other
-	maxProgram = 50_000 // instructions, to which counted repetitions add up
+	maxProgram = 50_000 // instructions, after counted repetitions are expanded
 )
 
 // Pattern is a compiled expression. It does not change and may be shared.
@@ -29,7 +29,8 @@ type Pattern struct {
 // Compile parses an expression. Its errors are those of Java's PatternSyntaxException where Java has one.
 func Compile(expression string) (*Pattern, error) { return compile(expression, flags{}) }
 
-// CompileFold is Compile for a pattern that takes no account of the case of ASCII letters (Pattern.CASE_INSENSITIVE).
+// CompileFold is Compile for a pattern that ignores the case of ASCII letters
+// (Pattern.CASE_INSENSITIVE).
 func CompileFold(expression string) (*Pattern, error) { return compile(expression, flags{fold: true}) }
 
 func compile(expression string, f flags) (*Pattern, error) {
@@ -55,13 +56,14 @@ func compile(expression string, f flags) (*Pattern, error) {
 	return c.pattern, nil
 }
 
-// String is the expression.
+// String returns the expression.
 func (p *Pattern) String() string { return p.text }
 
-// Groups is how many capturing groups the pattern has.
+// Groups returns how many capturing groups the pattern has.
 func (p *Pattern) Groups() int { return p.groups - 1 }
 
-// Takes says why a text is too long for the pattern; names of topics, tables and columns never are.
+// Takes returns an error if a text is too long for the pattern; names of topics, tables and columns
+// never are.
 func (p *Pattern) Takes(text string) error {
 	if len(text) <= usualText || p.takes(utf8.RuneCountInString(text)) {
 		return nil
@@ -81,7 +83,8 @@ func (p *Pattern) takes(length int) bool {
 	return steps <= maxCost
 }
 
-// Matches reports whether the pattern matches the whole text (Matcher.matches). It matches none that it does not take.
+// Matches reports whether the pattern matches the whole text (Matcher.matches). It returns false
+// for a text that is too long (Takes).
 func (p *Pattern) Matches(text string) bool {
 	_, matched := p.match(text)
 	return matched
@@ -96,9 +99,9 @@ func (p *Pattern) match(text string) (*matcher, bool) {
 	return m, m.matchAt(0, true)
 }
 
-// ReplaceFirst replaces the first part of a text that the pattern matches (Matcher.replaceFirst),
-// which need not be the whole text even where the pattern matches that. A text that it does not
-// take stays.
+// ReplaceFirst replaces the first match of the pattern in a text (Matcher.replaceFirst), which may
+// be shorter than the text even if the pattern matches all of it. A text that is too long (Takes)
+// is returned unchanged.
 func (p *Pattern) ReplaceFirst(text string, with *Replacement) string {
 	if p.Takes(text) != nil {
 		return text
@@ -112,7 +115,8 @@ func (p *Pattern) ReplaceFirst(text string, with *Replacement) string {
 	return text
 }
 
-// Expand is the replacement filled with the groups of a match of the whole text; false if it does not match.
+// Expand returns the replacement, filled with the groups of a match of the whole text; false if the
+// pattern does not match it.
 func (p *Pattern) Expand(text string, with *Replacement) (string, bool) {
 	m, matched := p.match(text)
 	if !matched {

@@ -10,8 +10,8 @@ import (
 type List []*Pattern
 
 // ParseList reads a list as Debezium does (Strings.setOfRegex with CASE_INSENSITIVE): commas
-// separate the patterns, except those after a backslash, and white space around a pattern does not
-// count. An empty list is nil.
+// separate the patterns, except after a backslash, and white space around a pattern is ignored. An
+// empty list gives nil.
 func ParseList(list string) (List, error) {
 	var patterns List
 	for _, text := range Split(list) {
@@ -24,7 +24,7 @@ func ParseList(list string) (List, error) {
 	return patterns, nil
 }
 
-// Split takes a list apart at its commas, except those after a backslash, which stand for commas of a pattern.
+// Split splits a list at its commas, except after a backslash, where a comma belongs to a pattern.
 func Split(list string) []string {
 	var parts []string
 	from := 0

@@ -7,16 +7,17 @@ type matcher struct {
 	pattern *Pattern
 	text    []rune
 	whole   bool // the match must end with the text
-	// groups are the bounds of what groups matched, -1 where one has not; marks are places that the program remembers.
+	// groups holds the bounds of the groups' matches, -1 for a group without one; marks are places
+	// that the program remembers.
 	groups, marks []int
-	// undo is how to get back to what groups and marks were.
+	// undo lists how to restore earlier groups and marks.
 	undo []change
 	// end is where the match ends.
 	end int
-	// known are the outcomes of parts that are matched for themselves, where there are no
-	// back-references, so that they depend on nothing but the place.
+	// known holds the outcomes of parts that are matched separately, if there are no back-references:
+	// then they depend only on the place.
 	known map[attempt]outcome
-	// seen are the states that lead to no match, whatever the place where one begins.
+	// seen holds the states that lead to no match, wherever a match begins.
 	seen *visits
 }
 
@@ -33,7 +34,7 @@ type outcome struct {
 	groups  []int // bounds of the part's own groups
 }
 
-// anywhere is the place where a part must end that may end anywhere.
+// anywhere means that a part may end at any place.
 const anywhere = -1
 
 func newMatcher(p *Pattern, text string) *matcher {
@@ -97,9 +98,9 @@ func (v *visits) first(state, at int) bool {
 
 type branch struct{ pc, at, undo int }
 
-// run runs the program from an instruction to the next opAccept, which must be reached at until if
-// it is not anywhere. Where nothing matches, groups and marks are as before. seen is nil where
-// groups decide what matches.
+// run runs the program from an instruction to the next opAccept, which must be reached at until
+// unless that is anywhere. If nothing matches, groups and marks are restored. seen is nil if groups
+// decide what matches.
 func (m *matcher) run(pc, at, until int, seen *visits) (end int, matched bool) {
 	begun := len(m.undo)
 	last := until // an independent part may match beyond it
@@ -171,7 +172,7 @@ func (m *matcher) run(pc, at, until int, seen *visits) (end int, matched bool) {
 	return 0, false
 }
 
-// sub matches an independent group, or looks ahead or behind; next is where the match goes on.
+// sub matches an independent group, or looks ahead or behind; next is where the match continues.
 func (m *matcher) sub(i *instruction, at int) (next int, ok bool) {
 	l := i.look
 	switch {
@@ -191,7 +192,7 @@ func (m *matcher) sub(i *instruction, at int) (next int, ok bool) {
 	return at, ok != l.negated
 }
 
-// part runs what an opSub holds, or recalls how that went.
+// part runs the part of an opSub, or returns its remembered outcome.
 func (m *matcher) part(i *instruction, start, until int) (int, bool) {
 	if m.pattern.refers {
 		return m.run(i.first, start, until, nil)
@@ -207,7 +208,7 @@ func (m *matcher) part(i *instruction, start, until int) (int, bool) {
 		return known.end, known.matched
 	}
 	before := make([]int, 0, 2*len(i.groups))
-	for _, g := range i.groups { // so that what comes out is due to this part alone
+	for _, g := range i.groups { // so that the outcome depends only on this part
 		before = append(before, m.groups[2*g], m.groups[2*g+1])
 		m.set(&m.groups[2*g], -1)
 		m.set(&m.groups[2*g+1], -1)
@@ -287,7 +288,8 @@ func (m *matcher) holds(a assertion, at int) bool {
 	return false
 }
 
-// word reports whether the character at a place belongs to a word; a mark does where its base does.
+// word reports whether the character at a place belongs to a word; a combining mark does if its
+// base does.
 func (m *matcher) word(at int, f flags) bool {
 	c := m.text[at]
 	if f.unicodeClass && unicodeWord(c) || !f.unicodeClass && (c == '_' || letterOrDigit(c)) {

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// flags are the embedded flags that are in force.
+// flags are the embedded flags in force.
 type flags struct {
 	fold         bool // i: ASCII letters of either case
 	foldUnicode  bool // u: with i, all letters
@@ -34,7 +34,7 @@ type (
 	node interface{}
 	set  struct {
 		has  predicate
-		size int // what it costs to ask for a character, in instructions
+		size int // the cost of testing a character, in instructions
 	}
 	// sequence matches its parts one after the other; an empty one matches the empty text.
 	sequence    []node
@@ -49,12 +49,12 @@ type (
 		min, max int
 		greed    greed
 	}
-	// independent is (?>…): once it has matched it does not match otherwise.
+	// independent is (?>…): once it has matched, no other way of matching is tried.
 	independent struct{ body node }
 	look        struct {
 		body            node
 		behind, negated bool
-		min, max        int // lengths of a body that is looked behind for
+		min, max        int // lengths of the body of a look-behind
 	}
 	reference struct {
 		number            int
@@ -78,7 +78,8 @@ const (
 	noWordBoundary                      // \B
 )
 
-// parser reads an expression; at is where it reads. Quotations (\Q…\E) were taken apart before. fail leaves by panic.
+// parser reads an expression at position at. Quotations (\Q…\E) are replaced before. fail panics,
+// which compile recovers.
 type parser struct {
 	flags  flags
 	source string
@@ -90,7 +91,7 @@ type parser struct {
 	refers bool
 }
 
-// end stands for the end of the expression, which no character is.
+// end represents the end of the expression; no character has this value.
 const end rune = -1
 
 type failure struct{ err error }
@@ -122,7 +123,7 @@ func (p *parser) fail(problem string, index int) {
 	panic(failure{syntaxError(problem, p.source, index)})
 }
 
-// refuse is for what Java takes and this package does not.
+// refuse is for what Java accepts and this package does not.
 func (p *parser) refuse(what string) {
 	panic(failure{fmt.Errorf("%s is not supported here: write the pattern without it", what)})
 }
@@ -174,7 +175,7 @@ func (p *parser) raw(at int) rune {
 	return end
 }
 
-// peek is the next character, after white space and comments where they do not count.
+// peek returns the next character, after white space and comments if these are ignored.
 func (p *parser) peek() rune {
 	for p.flags.comments {
 		switch c := p.raw(p.at); {
@@ -198,7 +199,7 @@ func (p *parser) lineTerminator(c rune) bool {
 	return lineTerminator(c)
 }
 
-// read takes the next character as it stands.
+// read returns the next character, without skipping anything.
 func (p *parser) read() rune {
 	c := p.raw(p.at)
 	p.at++
@@ -279,7 +280,8 @@ func (p *parser) atom() node {
 	}
 }
 
-// group reads from "(" to ")"; nil if it only sets flags, which then count to the end of the group around it.
+// group reads from "(" to ")". It returns nil if the group only sets flags, which then apply to the
+// end of the enclosing group.
 func (p *parser) group() node {
 	p.deeper()
 	defer func() { p.depth-- }()
@@ -437,8 +439,8 @@ func (p *parser) repeated(body node) node {
 	return r
 }
 
-// parseCount reads a number; one that is too large for a pattern is so for Java or for the program
-// that follows from it.
+// parseCount reads a number; one that is too large is refused, as by Java, or makes the program too
+// large.
 func parseCount(p *parser) int {
 	n := 0
 	for ; asciiDigit(p.raw(p.at)); p.at++ {
@@ -512,7 +514,7 @@ func (p *parser) escaped() node {
 	return set{has: f.single(p.character())}
 }
 
-// classEscape reads \d, \h, \s, \v, \w or the opposite of one, if it stands there.
+// classEscape reads \d, \h, \s, \v, \w or the opposite of one, if there is one.
 func (p *parser) classEscape() (predicate, bool) {
 	c := p.raw(p.at)
 	has, known := p.flags.escapeClass(unicode.ToLower(c))
@@ -630,7 +632,7 @@ func asciiDigit(c rune) bool  { return c >= '0' && c <= '9' }
 func asciiLetter(c rune) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 func asciiSpace(c rune) bool  { return c == ' ' || c >= '\t' && c <= '\r' }
 
-// lengths are the least and the greatest number of characters that a node matches.
+// lengths returns the least and the greatest number of characters that a node matches.
 func lengths(n node) (least, most int) {
 	switch n := n.(type) {
 	case set:
@@ -669,8 +671,8 @@ func lengths(n node) (least, most int) {
 	return 0, 0
 }
 
-// refersBack reports whether something of what a node takes is what a group has matched. What a look-around within it
-// looks at is not taken.
+// refersBack reports whether a node contains a back-reference, except within a look-around, which
+// consumes nothing.
 func refersBack(n node) bool {
 	switch n := n.(type) {
 	case sequence:

@@ -16,7 +16,7 @@ const (
 	opLoop                   // first, or second if nothing was matched since mark number: the repetition ends
 	opAssert
 	opRefer
-	opSub // what stands at first, for itself, then second
+	opSub // the part at first, separately, then second
 	opAccept
 )
 
@@ -25,22 +25,22 @@ type instruction struct {
 	op            operation
 	has           predicate
 	first, second int
-	number        int // of opSplit: which of its part's states it is
+	number        int // of opSplit: its index among its part's states
 	assertion     assertion
 	reference     reference
 	look          *look // of opSub; nil for an independent group
 	states        int   // of opSub
 	groups        []int // of opSub: those within it
-	longest       int   // of opSub: how many characters it can go over
+	longest       int   // of opSub: how many characters it can span
 }
 
 type compiler struct {
 	pattern *Pattern
 	err     error
-	// Of each instruction: what it costs, and to which part's costs that adds.
+	// For each instruction: its cost, and the part to whose cost that adds.
 	weights, owners []int
-	// Of the part that is being emitted: which it is, how many states it has, its groups, and the
-	// places where what comes next can begin.
+	// For the part that is being emitted: its index, the number of its states, its groups, and the
+	// places where the next node can begin.
 	part    int
 	states  int
 	groups  []int
@@ -60,7 +60,7 @@ func (c *compiler) emit(i instruction) int {
 	return len(p.code) - 1
 }
 
-// emitSplit emits a split, which a match comes to at most once at a place.
+// emitSplit emits a split, which a match reaches at most once at each place.
 func (c *compiler) emitSplit(first int) int {
 	c.states++
 	return c.emit(instruction{op: opSplit, number: c.states - 1, first: first})
@@ -178,7 +178,7 @@ func (c *compiler) emitAlternation(all alternation) {
 	}
 }
 
-// emitSub emits a part that is matched for itself.
+// emitSub emits a part that is matched separately.
 func (c *compiler) emitSub(body node, l *look) {
 	sub := c.emit(instruction{op: opSub, look: l, number: c.pattern.subs})
 	c.pattern.subs++
@@ -214,15 +214,15 @@ func (c *compiler) emitSub(body node, l *look) {
 }
 
 func (c *compiler) emitRepetition(r repetition) {
-	if r.greed == possessive { // each time for itself, and so is the whole
+	if r.greed == possessive { // each iteration separately, and the whole too
 		r.greed, r.body = greedy, independent{r.body}
 		c.emitSub(r, nil)
 		return
 	}
-	if _, most := lengths(r.body); most == 0 { // an assertion, or nothing: once is as often
+	if _, most := lengths(r.body); most == 0 { // an assertion, or nothing: once is enough
 		r.min, r.max = min(r.min, 1), min(max(r.max, -r.max), 1)
 	}
-	var exits []int // instructions that go on after the repetition
+	var exits []int // instructions that continue after the repetition
 	times := r.max
 	if times == unbounded {
 		times = r.min + 1

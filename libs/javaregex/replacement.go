@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Replacement is the text that takes the place of a match: $1 and ${name} stand for groups, a
-// backslash takes the meaning from what follows it.
+// Replacement is the text that replaces a match: $1 and ${name} stand for groups, and a backslash
+// quotes the character after it.
 type Replacement struct{ parts []replacementPart }
 
 type replacementPart struct {
@@ -81,7 +81,7 @@ func (p *Pattern) Replacement(text string) (*Replacement, error) {
 	return r, nil
 }
 
-// expand fills the replacement with the groups of a match; one that matched nothing is left out.
+// expand fills the replacement with the groups of a match; a group that did not match is left out.
 func (r *Replacement) expand(m *matcher) string {
 	var out strings.Builder
 	for _, part := range r.parts {

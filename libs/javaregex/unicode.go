@@ -13,20 +13,21 @@ import (
 //go:embed tables.txt
 var tablesText string
 
-// span is the characters from first to last; none if last comes before first.
+// span is the characters from first to last; empty if last is before first.
 type span struct{ first, last rune }
 
 func (s span) has(c rune) bool { return c >= s.first && c <= s.last }
 
-// javaTables are what Java knows of Unicode and Go does not.
+// javaTables holds what Java knows of Unicode but Go does not.
 type javaTables struct {
-	// blocks are by their names, scripts the names of scripts by their aliases of ISO 15924; all names are in upper case.
+	// blocks has blocks by name, scripts has names of scripts by their ISO 15924 codes; all names are
+	// in upper case.
 	blocks   map[string]span
 	scripts  map[string]string
 	mirrored []span
 }
 
-// tables reads them when a pattern first asks for one.
+// tables parses them when a pattern first needs one.
 var tables = sync.OnceValue(func() javaTables {
 	t := javaTables{blocks: make(map[string]span), scripts: make(map[string]string)}
 	for line := range strings.Lines(tablesText) {
@@ -52,7 +53,8 @@ func spanOf(first, last string) span {
 	return span{rune(from), rune(to)}
 }
 
-// block is the block of a name, with or without its spaces or with underscores for them; nil if there is none.
+// block returns the block of this name, in which spaces may be left out or replaced by underscores;
+// nil if there is none.
 func block(name string) predicate {
 	if s, ok := tables().blocks[strings.ToUpper(name)]; ok {
 		return s.has
@@ -69,7 +71,7 @@ func mirrored(c rune) bool {
 	return false
 }
 
-// script is the script of a name or of a code of ISO 15924; nil if there is none.
+// script returns the script of this name or ISO 15924 code; nil if there is none.
 func script(name string) predicate {
 	if full, ok := tables().scripts[strings.ToUpper(name)]; ok {
 		name = full

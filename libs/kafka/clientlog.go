@@ -8,9 +8,9 @@ import (
 	"github.com/twmb/franz-go/plugin/kslog"
 )
 
-// clientLog is the log of a client, whose messages are for debugging: it reports every transaction,
-// and would push what a service has to say out of a log of bounded size. Its warnings and errors
-// stay what they are.
+// clientLog returns a client's logger that logs its messages at debug level: the client reports
+// every transaction, which would push a service's own messages out of a log of bounded size.
+// Warnings and errors keep their level.
 func clientLog(logger *slog.Logger) kgo.Logger {
 	return kslog.New(slog.New(newsForDebugging{logger.Handler()}))
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/calypso-cdc/calypso/libs/banner"
 )
 
-// longestAnswer is how many bytes a broker's answer may have, as the client has it.
+// longestAnswer is how many bytes a broker's answer may have, as in the client.
 const longestAnswer = 100 << 20
 
 // dialer connects to brokers, with TLS unless settings is nil. The first read of a connection, or
-// with TLS the dialling itself, fails with an *banner.OtherServerError where something else than a broker
-// answers. control may refuse addresses (net.Dialer's); nil lets all pass.
+// with TLS the dialling itself, fails with a *banner.OtherServerError if something other than a
+// broker answers. control may refuse addresses (net.Dialer's Control); nil allows all.
 func dialer(settings *tls.Config, control func(network, address string, c syscall.RawConn) error) func(
 	ctx context.Context, network, address string) (net.Conn, error) {
 	d := &net.Dialer{Timeout: dialTimeout, Control: control}
@@ -42,7 +42,7 @@ func dialer(settings *tls.Config, control func(network, address string, c syscal
 	}
 }
 
-// answering is a connection whose first bytes are looked at.
+// answering is a connection whose first bytes are examined.
 type answering struct {
 	net.Conn
 	answer *banner.Reader

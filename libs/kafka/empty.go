@@ -13,12 +13,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Empty reports whether the offsets of a partition from from to before until hold no committed
-// records, as compaction leaves them. A reader cannot tell that from records that are only late: it
-// gets nothing in either case. The error is why it is not known, such as that the partition's
-// committed records end before until.
+// Empty reports whether the offsets of a partition from from up to, but not including, until hold
+// no committed records, for instance after compaction. A reader cannot distinguish that from
+// records that are late: it gets nothing in either case. The error says why it is not known, such
+// as that the partition's committed records end before until.
 //
-// What a transaction wrote that was rolled back counts as records: the marker after it is one that readers can see.
+// Records of a transaction that was rolled back count as records, since readers see the marker
+// after them.
 func Empty(ctx context.Context, client *kgo.Client, topic string, partition int32, from, until int64) (bool, error) {
 	for from < until {
 		batches, err := fetch(ctx, client, topic, partition, from, 1)
@@ -49,26 +50,27 @@ func Empty(ctx context.Context, client *kgo.Client, topic string, partition int3
 type span struct {
 	first, last int64
 	records     int32
-	// control says that it has the marker of a transaction's end.
+	// control is true if it has the marker of a transaction's end.
 	control bool
-	// producer made it in a transaction; -1 if it is in none.
+	// producer is the id of the transaction's producer; -1 outside transactions.
 	producer int64
-	// at is when its first record was made, or when it was appended where the topic's times are the log's.
+	// at is when its first record was made, or when the batch was appended if the topic uses
+	// LogAppendTime.
 	at time.Time
 }
 
-// fetched is what a partition's leader answers.
+// fetched is the answer of a partition's leader.
 type fetched struct {
 	spans []span
 	// stable is the partition's last stable offset.
 	stable int64
-	// aborted are the transactions, among those of the spans, that were rolled back: their producers, each
-	// with the offset of the transaction's first record.
+	// aborted are the transactions of the spans that were rolled back: for each producer the offsets
+	// of their first records.
 	aborted map[int64][]int64
 }
 
-// fetch asks the leader of a partition for the batch that has an offset, or the next one there is,
-// and for those after it, up to so many bytes. Of the first batch all is sent, however large it is.
+// fetch asks the leader of a partition for the batch with an offset, or the next existing one, and
+// for those after it, up to so many bytes. The first batch is sent in full, however large it is.
 func fetch(ctx context.Context, client *kgo.Client, topic string, partition int32, from int64,
 	bytes int32) (out fetched, err error) {
 	topics, err := kadm.NewClient(client).ListTopics(ctx, topic)
@@ -119,7 +121,7 @@ func spansOf(batches []byte) (spans []span, err error) {
 			if len(spans) > 0 {
 				return spans, nil
 			}
-			return nil, fmt.Errorf("the broker sends %d bytes of a batch, which say nothing", len(batches))
+			return nil, fmt.Errorf("the broker sends only %d bytes of a batch, less than its header", len(batches))
 		}
 		first, length := int64(binary.BigEndian.Uint64(batches)), int64(int32(binary.BigEndian.Uint32(batches[8:])))
 		delta, records, magic := int32(binary.BigEndian.Uint32(batches[23:])),

@@ -14,17 +14,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// HangingTransaction is one that a partition holds open while no coordinator of transactions knows
-// of it (KIP-664): nobody will ever end it, and readers of committed records stop before it. It is
-// an error to whoever waits for its end.
+// HangingTransaction is a transaction that is open in a partition although no transaction
+// coordinator knows it (KIP-664): nobody will ever end it, and readers of committed records stop
+// before it. It is an error for code that waits for its end.
 type HangingTransaction struct {
 	Topic     string
 	Partition int32
-	// ProducerID and ProducerEpoch are its producer's, CoordinatorEpoch that of its last marker.
+	// ProducerID and ProducerEpoch are those of its producer, CoordinatorEpoch is that of its last
+	// marker.
 	ProducerID       int64
 	ProducerEpoch    int16
 	CoordinatorEpoch int32
-	// TransactionalID is the name that the producer has, empty if the brokers know none.
+	// TransactionalID is the producer's transactional id; empty if the brokers know none.
 	TransactionalID string
 	// Start is the transaction's first offset, LastWrite the time of its last record.
 	Start     int64
@@ -35,32 +36,32 @@ func (h *HangingTransaction) Error() string {
 	return h.Summary() + " (TRANSACTION_HANGING). " + h.Remedy()
 }
 
-// Summary says what hangs.
+// Summary describes the transaction in a sentence.
 func (h *HangingTransaction) Summary() string {
 	return fmt.Sprintf(
 		"partition %d of topic %s has a transaction of producer %d that is open since %s (offset %d) and that no coordinator knows of, so that it never ends and readers of committed records wait before it",
 		h.Partition, h.Topic, h.ProducerID, h.LastWrite.UTC().Format(time.RFC3339), h.Start)
 }
 
-// Remedy is how to end it.
+// Remedy says how to end it.
 func (h *HangingTransaction) Remedy() string {
 	return fmt.Sprintf("calypsoctl transactions abort %s %d --producer %d rolls it back", h.Topic,
 		h.Partition, h.ProducerID)
 }
 
 // hangingAfter is how long ago the last record of a transaction must have been written: a
-// coordinator that has moved may not know yet what it will.
+// coordinator that has moved may not know all transactions yet.
 const hangingAfter = time.Minute
 
-// FindHanging looks for hanging transactions in the partitions of topics that exist, sorted. What
-// the brokers do not answer for is not found: an error says that they cannot be asked at all, such
-// as kerr.UnsupportedVersion before Kafka 3.0.
+// FindHanging returns the hanging transactions in the partitions of those topics that exist,
+// sorted. Partitions for which the brokers do not answer are left out; an error means that they
+// cannot be asked at all, such as kerr.UnsupportedVersion before Kafka 3.0.
 func FindHanging(ctx context.Context, admin *kadm.Client, topics ...string) ([]*HangingTransaction, error) {
 	candidates, err := openIn(ctx, admin, topics)
 	if err != nil || len(candidates) == 0 {
 		return nil, err
 	}
-	// A coordinator that is away or loads knows nothing of what it has.
+	// A coordinator that is away or still loading does not know its transactions.
 	if err := haveCoordinators(ctx, admin); err != nil {
 		return nil, err
 	}
@@ -70,7 +71,8 @@ func FindHanging(ctx context.Context, admin *kadm.Client, topics ...string) ([]*
 	if len(candidates) == 0 {
 		return nil, nil
 	}
-	// Coordinators forget a partition after its marker is written: what ended meanwhile is not open now.
+	// Coordinators forget a partition once its marker is written: transactions that ended meanwhile
+	// are not open now.
 	still, err := openIn(ctx, admin, topics)
 	if err != nil {
 		return nil, err
@@ -88,14 +90,15 @@ func FindHanging(ctx context.Context, admin *kadm.Client, topics ...string) ([]*
 	return hanging, nil
 }
 
-// place is where a producer has at most one open transaction.
+// place is a producer in a partition, where it has at most one open transaction.
 type place struct {
 	topic     string
 	partition int32
 	producer  int64
 }
 
-// openIn are the transactions that partitions hold open and that were not written to for a while.
+// openIn returns the open transactions of the topics' partitions that have not been written to for
+// a while.
 func openIn(ctx context.Context, admin *kadm.Client, topics []string) (map[place]*HangingTransaction, error) {
 	metadata, err := admin.Metadata(ctx, topics...)
 	if err != nil {
@@ -128,10 +131,10 @@ func openIn(ctx context.Context, admin *kadm.Client, topics []string) (map[place
 	return open, nil
 }
 
-// transactionState is the topic in which coordinators keep what they know.
+// transactionState is the topic in which coordinators keep their state.
 const transactionState = "__transaction_state"
 
-// haveCoordinators fails unless all coordinators are there to be asked.
+// haveCoordinators fails unless all coordinators are available.
 func haveCoordinators(ctx context.Context, admin *kadm.Client) error {
 	metadata, err := admin.Metadata(ctx, transactionState)
 	if err != nil {
@@ -153,7 +156,7 @@ func haveCoordinators(ctx context.Context, admin *kadm.Client) error {
 	return nil
 }
 
-// dropCoordinated removes the transactions that a coordinator knows and will end.
+// dropCoordinated removes from candidates the transactions that a coordinator knows and will end.
 func dropCoordinated(ctx context.Context, admin *kadm.Client, candidates map[place]*HangingTransaction) error {
 	var producers []int64
 	for at := range candidates {
@@ -188,8 +191,8 @@ func dropCoordinated(ctx context.Context, admin *kadm.Client, candidates map[pla
 	return nil
 }
 
-// AbortHanging ends a hanging transaction as rolled back, as kafka-transactions.sh abort does. It
-// must have been found just now.
+// AbortHanging rolls back a hanging transaction, like kafka-transactions.sh abort. h must be fresh
+// from FindHanging.
 func AbortHanging(ctx context.Context, client *kgo.Client, h *HangingTransaction) error {
 	req := kmsg.NewPtrWriteTxnMarkersRequest()
 	marker := kmsg.NewWriteTxnMarkersRequestMarker()

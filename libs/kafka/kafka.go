@@ -22,7 +22,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/entra"
 )
 
-// Config is the section of a service's settings about Kafka.
+// Config is the section for Kafka in a service's settings.
 type Config struct {
 	Brokers []string `name:"bootstrap-servers" env:"BOOTSTRAP_SERVERS,KAFKA_BOOTSTRAP_SERVERS" default:"localhost:9092" help:"Kafka brokers to begin with, as host:port, separated by commas."`
 
@@ -56,7 +56,7 @@ const (
 // dialTimeout bounds one attempt to connect to a broker.
 const dialTimeout = 10 * time.Second
 
-// Validate joins all faults.
+// Validate returns all errors, joined.
 func (c Config) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -102,8 +102,8 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Options are what every client of a service connects with. clientID is what brokers log; logger gets the client's own
-// messages, and nil none.
+// Options returns the options with which every client of a service connects. clientID appears in
+// the brokers' logs; logger gets the client's own messages, which a nil one drops.
 func (c Config) Options(clientID string, logger *slog.Logger) ([]kgo.Opt, error) {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
@@ -144,7 +144,7 @@ func (c Config) tls() (*tls.Config, error) {
 		if _, err := config.ReadKeyPair(c.CertFile, c.KeyFile); err != nil {
 			return nil, fmt.Errorf("kafka-tls-cert and kafka-tls-key: %w", err)
 		}
-		// Read for every connection, so that a certificate may be renewed under a running service.
+		// Read for every connection, so that a certificate can be renewed while the service runs.
 		settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			certificate, err := config.ReadKeyPair(c.CertFile, c.KeyFile)
 			if err != nil {
@@ -174,11 +174,11 @@ func (c Config) sasl() sasl.Mechanism {
 	return nil
 }
 
-// tokens is where the tokens of OAUTHBEARER come from.
+// tokens returns the source of OAUTHBEARER's tokens.
 func (c Config) tokens() func(context.Context) (string, error) {
 	switch {
 	case c.Entra:
-		host, _, _ := net.SplitHostPort(c.Brokers[0]) // Validate has seen to it
+		host, _, _ := net.SplitHostPort(c.Brokers[0]) // Validate has checked it
 		return entra.For(cmp.Or(c.Scope, entra.EventHubsScope(host)), host)
 	case c.TokenFile != "":
 		return func(context.Context) (string, error) {

@@ -11,44 +11,47 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TopicLimits knows how large a batch of records each topic takes at most, in bytes before
-// compression. It is safe for concurrent use.
+// TopicLimits knows how large a batch of records each topic accepts, in bytes before compression.
+// It is safe for concurrent use.
 type TopicLimits struct {
-	// planned is the max.message.bytes that a topic will be made with, if that is set.
+	// planned returns the max.message.bytes with which a topic will be created; nil if that is not
+	// set.
 	planned func(topic string) *string
-	// set is the limit of all topics that the user has set; 0 if each topic's own counts.
+	// set is the limit that the user has set for all topics; 0 if each topic's own applies.
 	set int
 
 	mu sync.Mutex
-	// most is the largest batch that the client sends, whatever a topic takes; guarded by mu.
+	// most is the largest batch that the client sends, whatever a topic accepts; guarded by mu.
 	most  int
 	admin *kadm.Client          // guarded by mu
 	known map[string]topicLimit // guarded by mu
 }
 
-// topicLimit is a topic's limit: the topic's own, or before it exists what it will probably be.
+// topicLimit is a topic's limit: its own, or before it exists the one that it will probably have.
 type topicLimit struct {
 	bytes  int
 	exists bool
 }
 
 const (
-	// defaultLimit is a little less than what brokers take by default (message.max.bytes, 1048588).
+	// defaultLimit is a little less than what brokers accept by default (message.max.bytes, 1048588).
 	defaultLimit = 1000012
-	// mostLimit bounds a batch where a topic takes more: records of that size would not fit into memory twice.
+	// mostLimit bounds a batch even if a topic accepts more: larger ones would take too much memory,
+	// since a batch is in memory twice.
 	mostLimit = 32 << 20
-	// limitTimeout bounds the question for a topic's limit.
+	// limitTimeout bounds the request for a topic's limit.
 	limitTimeout = 10 * time.Second
 )
 
-// NewTopicLimits knows nothing yet. planned gives the max.message.bytes that a topic will be made
-// with, nil for the broker's default; set is a limit for all topics, 0 for each topic's own.
+// NewTopicLimits makes TopicLimits that know nothing yet. planned returns the max.message.bytes
+// with which a topic will be created, nil for the broker's default; set is a limit for all topics,
+// 0 for each topic's own.
 func NewTopicLimits(planned func(topic string) *string, set int) *TopicLimits {
 	return &TopicLimits{planned: planned, set: set, most: math.MaxInt32, known: make(map[string]topicLimit)}
 }
 
-// Ask sets the client to ask; it must be called first. What the client sends at most, as to brokers
-// with restrictions, bounds every topic's limit.
+// Ask sets the client to ask with; it must be called first. The largest batch that the client
+// sends, which restrictions of the brokers may lower, bounds every topic's limit.
 func (l *TopicLimits) Ask(client *kgo.Client) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,9 +61,9 @@ func (l *TopicLimits) Ask(client *kgo.Client) {
 	}
 }
 
-// AskRequests learns how large requests the brokers take (socket.request.max.bytes), where the client
-// may send larger ones than brokers take by default: they close the connection of who sends more,
-// which looks as if they were away.
+// AskRequests asks how large a request the brokers accept (socket.request.max.bytes), if the client
+// may send larger ones than brokers accept by default: they close the connection on a larger
+// request, which looks as if they were down.
 func (l *TopicLimits) AskRequests(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,7 +75,7 @@ func (l *TopicLimits) AskRequests(ctx context.Context) {
 	}
 }
 
-// Bounded reports whether what the client sends at most is the limit of a topic.
+// Bounded reports whether the limit of a topic is the largest batch that the client sends.
 func (l *TopicLimits) Bounded(topic string) bool {
 	known := int(l.Known(topic))
 	l.mu.Lock()
@@ -80,12 +83,12 @@ func (l *TopicLimits) Bounded(topic string) bool {
 	return known == l.most
 }
 
-// Unset reports whether the limit of a topic is what bounds a batch as long as the user has set no
+// Unset reports whether the limit of a topic is only the default bound, because the user has set no
 // limit: the topic's own may be larger.
 func (l *TopicLimits) Unset(topic string) bool { return l.set == 0 && l.Known(topic) == mostLimit }
 
-// RequestOf bounds a client's requests so that they hold a batch of the limit that the user has set,
-// in bytes. It is nil where what the library sends by default is enough.
+// RequestOf returns options that let a client's requests hold a batch of the limit that the user
+// has set, in bytes; nil if the library's default is enough.
 func RequestOf(batch int) []kgo.Opt {
 	if batch <= mostRequest-batchOverhead {
 		return nil
@@ -93,7 +96,7 @@ func RequestOf(batch int) []kgo.Opt {
 	return []kgo.Opt{kgo.BrokerMaxWriteBytes(int32(min(batch+batchOverhead, 1<<30)))}
 }
 
-// Known is the limit of a topic as far as it is known.
+// Known returns the limit of a topic as far as it is known.
 func (l *TopicLimits) Known(topic string) int32 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,14 +110,15 @@ func (l *TopicLimits) Known(topic string) int32 {
 	return int32(min(defaultLimit, l.most))
 }
 
-// Learn asks the broker for the limit of a topic that exists. Without the right to ask, the default is taken.
+// Learn asks the broker for the limit of a topic that exists. Without the right to ask, the default
+// applies.
 func (l *TopicLimits) Learn(ctx context.Context, topic string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ask(ctx, topic)
 }
 
-// Note takes a topic's limit from the broker's answer to its creation.
+// Note records a topic's limit from the broker's answer to its creation.
 func (l *TopicLimits) Note(topic, value string) {
 	if n, err := strconv.Atoi(value); err == nil {
 		l.mu.Lock()
@@ -139,7 +143,7 @@ func (l *TopicLimits) ask(ctx context.Context, topic string) {
 	}
 }
 
-// Of is the limit of a topic, which may not exist yet.
+// Of returns the limit of a topic, which may not exist yet.
 func (l *TopicLimits) Of(ctx context.Context, topic string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -154,7 +158,7 @@ func (l *TopicLimits) Of(ctx context.Context, topic string) int {
 	return min(l.known[topic].bytes, l.most)
 }
 
-// future is the limit that a topic will have. The caller holds mu.
+// future returns the limit that a topic will have. The caller holds mu.
 func (l *TopicLimits) future(ctx context.Context, topic string) int {
 	if planned := l.planned(topic); planned != nil {
 		if n, err := strconv.Atoi(*planned); err == nil {
@@ -167,7 +171,7 @@ func (l *TopicLimits) future(ctx context.Context, topic string) int {
 	return defaultLimit
 }
 
-// ofBroker is a setting of one of the brokers. The caller holds mu.
+// ofBroker returns a setting of one of the brokers. The caller holds mu.
 func (l *TopicLimits) ofBroker(ctx context.Context, name string) (int, bool) {
 	ctx, cancel := context.WithTimeout(ctx, limitTimeout)
 	defer cancel()
@@ -182,7 +186,7 @@ func (l *TopicLimits) ofBroker(ctx context.Context, name string) (int, bool) {
 	return configValue(configs, name)
 }
 
-// clampLimit keeps a limit within what the client takes.
+// clampLimit keeps a limit within the client's bounds.
 func clampLimit(n int) int { return min(max(n, 512), mostLimit) }
 
 func configValue(configs kadm.ResourceConfigs, name string) (int, bool) {

@@ -15,12 +15,12 @@ import (
 )
 
 // Meters measures clients by OpenTelemetry's conventions for messaging (semantic-conventions v1.44,
-// Messaging metrics). It is a hook, kgo.WithHooks, of any number of clients. It is called once a
-// request and once a batch, never for a record.
+// Messaging metrics). It is a hook, kgo.WithHooks, of any number of clients. It is called once for
+// each request and each batch, never for a record.
 type Meters struct {
 	duration       metric.Float64Histogram
 	sent, consumed metric.Int64Counter
-	// operations has the attributes of each request that is measured, by its key.
+	// operations has the attributes of each measured kind of request, by its key.
 	operations map[int16]attribute.Set
 	// sends and polls keep the attributes of each topic.
 	sends, polls sync.Map // of topic to metric.MeasurementOption
@@ -89,7 +89,7 @@ func (m *Meters) OnFetchBatchRead(_ kgo.BrokerMetadata, topic string, _ int32, b
 	m.consumed.Add(context.Background(), int64(b.NumRecords), of(&m.polls, topic, "poll", "receive"))
 }
 
-// of gives the attributes of a topic's records, made once.
+// of returns the attributes of a topic's records, which are made once.
 func of(known *sync.Map, topic, name, kind string) metric.MeasurementOption {
 	if option, ok := known.Load(topic); ok {
 		return option.(metric.MeasurementOption)

@@ -13,18 +13,19 @@ import (
 )
 
 const (
-	// oldestBytes is how much of a log is fetched at once to look for a record: some 800 markers.
+	// oldestBytes is how many bytes of a log are fetched at once to look for a record: some 800
+	// markers.
 	oldestBytes = 64 << 10
-	// oldestFetches is how often at most.
+	// oldestFetches is how often that is done at most.
 	oldestFetches = 16
 )
 
-// Oldest finds the first committed record of a partition at or after an offset and before until, and
-// says when its batch was made, which is when its first record was or, with
-// message.timestamp.type=LogAppendTime, when it was appended. Markers of transactions are no
-// records, nor is what was rolled back, and offsets that retention or compaction has emptied are
-// passed over. found is false if there is none before next, which is short of until where the log
-// has more of what is no record than is looked at: the search goes on from there.
+// Oldest finds the first committed record of a partition at or after from and before until, and
+// returns the time of its batch: that of the batch's first record or, with
+// message.timestamp.type=LogAppendTime, when it was appended. Transaction markers and records that
+// were rolled back do not count, and offsets that retention or compaction has emptied are skipped.
+// found is false if there is none before next. next is less than until if the search stopped at its
+// limit: continue from there.
 func Oldest(ctx context.Context, client *kgo.Client, topic string, partition int32, from, until int64) (at time.Time,
 	found bool, next int64, err error) {
 	next = from
@@ -54,7 +55,7 @@ func Oldest(ctx context.Context, client *kgo.Client, topic string, partition int
 	return at, false, next, nil
 }
 
-// begin is where a partition's log begins, which is after an offset that has expired.
+// begin returns where a partition's log begins, for an offset that has expired.
 func begin(ctx context.Context, client *kgo.Client, topic string, partition int32, after int64) (int64, error) {
 	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, topic)
 	if err != nil {
@@ -66,13 +67,14 @@ func begin(ctx context.Context, client *kgo.Client, topic string, partition int3
 		return after, kerr.UnknownTopicOrPartition
 	case start.Err != nil:
 		return after, start.Err
-	case start.Offset <= after: // the topic was made again, and has less than the offset
+	case start.Offset <= after: // the topic was created again, and ends before the offset
 		return after, kerr.OffsetOutOfRange
 	}
 	return start.Offset, nil
 }
 
-// first is when the first batch with committed records from an offset on and before until was made.
+// first returns the time of the first batch with committed records at or after from and before
+// until.
 func (f fetched) first(from, until int64) (at time.Time, found bool) {
 	open := map[int64]bool{} // producers whose transaction here is rolled back later
 	for _, s := range f.spans {

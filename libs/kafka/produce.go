@@ -11,19 +11,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Between two attempts to write passes producePause at first, and longestPause at most.
+// The pause between two attempts to write is producePause at first, and at most longestPause.
 const producePause, longestPause = 100 * time.Millisecond, 2 * time.Second
 
-// RefusedForNow reports whether a broker has refused a write that it may take later, although it
-// does not say so: services that throttle answer POLICY_VIOLATION to what they would have to hold
-// back for too long, and UNKNOWN_SERVER_ERROR is what most troubles of Event Hubs show up as.
+// RefusedForNow reports whether a broker refused a write that it may accept later, although its
+// error does not say so: services that throttle answer POLICY_VIOLATION to requests that they would
+// have to delay too long, and most problems of Event Hubs show up as UNKNOWN_SERVER_ERROR.
 func RefusedForNow(err error) bool {
 	return errors.Is(err, kerr.PolicyViolation) || errors.Is(err, kerr.UnknownServerError)
 }
 
-// Produce returns when all records are durable, or one cannot be written. What brokers refuse for
-// now is written again until ctx ends, and all records after it with it, so that the last ones of
-// each key stand in the order given. Records may be written twice.
+// Produce returns when all records are durable, or one cannot be written. A record that brokers
+// refuse for now is written again until ctx ends, together with all records after it, so that the
+// last records of each key are in the given order. Records may be written twice.
 func Produce(ctx context.Context, client *kgo.Client, records ...*kgo.Record) error {
 	for pause := producePause; ; pause = min(2*pause, longestPause) {
 		first := len(records)

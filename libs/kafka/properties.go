@@ -18,7 +18,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
-// connecting are the names of properties that say how to connect, producing those of a producer.
+// connecting are the properties that say how to connect, producer those of a producer.
 var (
 	connecting = []string{"bootstrap.servers", "client.id", "security.protocol", "sasl.mechanism", "sasl.jaas.config",
 		"ssl.endpoint.identification.algorithm",
@@ -27,10 +27,10 @@ var (
 	producer = []string{"compression.type", "linger.ms", "max.request.size"}
 )
 
-// Properties are the names of those that FromProperties reads.
+// Properties returns the names of the properties that FromProperties reads.
 func Properties() []string { return slices.Concat(connecting, producer) }
 
-// PropertyError is what is wrong with a property; its message names it.
+// PropertyError is an error in a property; its message names the property.
 type PropertyError struct{ Name, Message string }
 
 func (e *PropertyError) Error() string { return e.Message }
@@ -39,13 +39,13 @@ func wrong(name, format string, args ...any) error {
 	return &PropertyError{name, fmt.Errorf(format, args...).Error()}
 }
 
-// FromProperties makes options of the properties of a Java client, by the names of Kafka's
-// documentation: bootstrap.servers, client.id, security.protocol, sasl.mechanism and
-// sasl.jaas.config (PLAIN and SCRAM), ssl.truststore and ssl.keystore in PEM, compression.type,
-// linger.ms and max.request.size. ignored are the names of those that have no counterpart here,
-// sorted; one that would change what a connection trusts or proves is an error instead. Errors of
-// properties are a PropertyError; none shows a secret. Connections are bounded by package egress,
-// also those to the brokers that the first ones name.
+// FromProperties turns the properties of a Java client, by the names of Kafka's documentation, into
+// options: bootstrap.servers, client.id, security.protocol, sasl.mechanism and sasl.jaas.config
+// (PLAIN and SCRAM), ssl.truststore and ssl.keystore in PEM, compression.type, linger.ms and
+// max.request.size. ignored names those that have no counterpart here, sorted; one that would
+// change what a connection trusts or proves is an error instead. Errors in properties are
+// PropertyErrors; none shows a secret. Package egress limits all connections, also those to brokers
+// that the first ones name.
 func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []string, err error) {
 	c := Config{Brokers: list(properties["bootstrap.servers"])}
 	if len(c.Brokers) == 0 {
@@ -167,7 +167,7 @@ func tlsOf(properties map[string]string) (*tls.Config, error) {
 	return settings, nil
 }
 
-// pem reads a store: its text, or its file.
+// pem returns a store in PEM: its inline text, or its file.
 func pem(properties map[string]string, store, inline string) (string, error) {
 	if text := properties[inline]; text != "" {
 		return text, nil
@@ -187,7 +187,8 @@ func pem(properties map[string]string, store, inline string) (string, error) {
 	return string(text), nil
 }
 
-// What the client library takes of a producer's properties: a longer time is the longest, another size the nearest.
+// Bounds of the client library for a producer's properties: a longer time becomes the longest,
+// another size the nearest.
 const (
 	longestLinger = time.Minute
 	leastBatch    = 512
@@ -195,7 +196,7 @@ const (
 	mostRequest = 100 << 20
 )
 
-// producing makes an option of a property of producers; known is false for one without counterpart.
+// producing turns a producer's property into an option; known is false for one without counterpart.
 func producing(name, value string) (option kgo.Opt, known bool, err error) {
 	number := func() int64 {
 		var n int64

@@ -15,8 +15,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/banner"
 )
 
-// Reach knows why the brokers cannot be connected to. Clients wait such times out and in the end
-// say only that the time is over. It is a hook, kgo.WithHooks, of any number of clients.
+// Reach knows why the brokers cannot be reached. Clients keep trying while they cannot, and in the
+// end report only a timeout. It is a hook, kgo.WithHooks, for any number of clients.
 type Reach struct {
 	why atomic.Pointer[error] // nil if a broker answered after the last failure
 }
@@ -26,20 +26,21 @@ var (
 	_ kgo.HookBrokerRead    = (*Reach)(nil)
 )
 
-// OnBrokerConnect notes that an attempt to connect failed. That a connection was made says nothing yet: another server
-// may be there, or none behind a proxy.
+// OnBrokerConnect records that an attempt to connect failed. A connection alone proves nothing:
+// another server may be there, or a proxy without a server behind it.
 func (r *Reach) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
 	if err == nil {
 		return
 	}
-	// Whoever asked may have run out of time, which says less than what is known already.
+	// The caller may have run out of time, which says less than what is known already.
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() && r.why.Load() != nil {
 		return
 	}
 	r.why.Store(&err)
 }
 
-// OnBrokerRead notes that a broker answers, or that what was connected to does not answer the first question as one.
+// OnBrokerRead records that a broker answers, or that the server does not answer the first request
+// like a broker.
 func (r *Reach) OnBrokerRead(m kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
 	const first = 18 // ApiVersions
 	switch {
@@ -56,7 +57,7 @@ func (r *Reach) OnBrokerRead(m kgo.BrokerMetadata, key int16, _ int, _, _ time.D
 	}
 }
 
-// Why is why the last attempt to connect failed; nil if a broker has answered since.
+// Why returns why the last attempt to connect failed; nil if a broker has answered since.
 func (r *Reach) Why() error {
 	if why := r.why.Load(); why != nil {
 		return *why
@@ -64,7 +65,8 @@ func (r *Reach) Why() error {
 	return nil
 }
 
-// Explain adds to an error of a client why the brokers cannot be connected to, if they cannot and it does not say so.
+// Explain adds to a client's error why the brokers cannot be reached, if they cannot and the error
+// does not say so.
 func (r *Reach) Explain(err error) error {
 	why := r.Why()
 	if err == nil || why == nil || strings.Contains(err.Error(), why.Error()) {

@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// readPause is how long nothing comes before it is asked whether there is anything left to come.
+	// readPause is how long nothing comes before ReadUntil checks whether anything is left to come.
 	readPause = time.Second
-	// readPatience is for how long brokers may answer nothing.
+	// readPatience is how long brokers may fail to answer.
 	readPatience = 30 * time.Second
 )
 
-// ReadUntil reads partitions of a topic, each from an offset to before another one, and returns
-// when it has all records that are left there: retention and compaction, which also go on
-// meanwhile, may have taken any of them, the last ones as well. Offsets from which on records are
-// gone are passed over. each gets the records of a partition in their order, the markers of
-// transactions among them. connect makes the client.
+// ReadUntil reads partitions of a topic, each from one offset up to, but not including, another,
+// and returns when it has all records that are left there: retention and compaction may have
+// removed any of them, including the last ones, and go on meanwhile. It skips offsets whose records
+// are gone. each gets the records of a partition in order, including transaction markers. connect
+// makes the client.
 func ReadUntil(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error), topic string, from,
 	until map[int32]int64, each func(*kgo.Record), options ...kgo.Opt) error {
 	next, starts := map[int32]int64{}, map[int32]kgo.Offset{}
@@ -77,8 +77,8 @@ func ReadUntil(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error
 	return nil
 }
 
-// passEmpty removes the partitions from which nothing is left to come. The error names those for
-// which that is not known.
+// passEmpty removes from next the partitions that have nothing left. The error names those for which
+// that is not known.
 func passEmpty(ctx context.Context, client *kgo.Client, topic string, next, until map[int32]int64) error {
 	begins, unknown := kadm.NewClient(client).ListStartOffsets(ctx, topic)
 	for _, partition := range slices.Collect(maps.Keys(next)) {

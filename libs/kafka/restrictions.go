@@ -15,29 +15,29 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// Restrictions are what brokers do not take that Apache Kafka takes. The zero value has none.
+// Restrictions are what brokers refuse that Apache Kafka accepts. The zero value has none.
 type Restrictions struct {
-	// Uncompressed says that batches must not be compressed. Event Hubs refuses every codec in its
+	// Uncompressed is true if batches must not be compressed. Event Hubs refuses every codec in its
 	// tier Standard, and all but gzip in the others.
 	Uncompressed bool
 	// MaxRequest is the size of a request, in bytes, above which the connection is closed; 0 for no limit.
 	MaxRequest int
-	// WithoutEpochs says not to look at the epochs of partitions' leaders: where the brokers'
-	// answers about them are wrong, records seem to be lost that are there.
+	// WithoutEpochs ignores the epochs of partitions' leaders: with brokers whose answers about these
+	// are wrong, existing records seem to be lost.
 	WithoutEpochs bool
-	// Patience is how long a write may take: a service that throttles holds requests back, and
-	// refuses those that it would have to hold back for longer than they allow. The client's
-	// default if 0.
+	// Patience is how long a write may take: a service that throttles delays requests, and refuses
+	// those that it would have to delay for longer than they allow. 0 means the client's default.
 	Patience time.Duration
 }
 
-// eventHubs is what the Kafka endpoint of Azure Event Hubs does not take
+// eventHubs are the restrictions of Azure Event Hubs' Kafka endpoint
 // (https://learn.microsoft.com/azure/event-hubs/apache-kafka-configurations). The size of a request
-// is what is documented, 1,046,528 bytes, less what the client does not count; request.timeout.ms
-// is to be 60 s there.
+// is the documented 1,046,528 bytes, less what the client does not count; the page asks for a
+// request.timeout.ms of 60 s.
 var eventHubs = Restrictions{Uncompressed: true, WithoutEpochs: true, MaxRequest: 1_040_000, Patience: time.Minute}
 
-// Options make a client keep to the restrictions. They must follow the options that they bound.
+// Options returns options that make a client observe the restrictions. They must come after the
+// options that they limit.
 func (r Restrictions) Options() []kgo.Opt {
 	var options []kgo.Opt
 	if r.Uncompressed {
@@ -49,7 +49,7 @@ func (r Restrictions) Options() []kgo.Opt {
 	}
 	if r.WithoutEpochs {
 		versions := kversion.Stable()
-		versions.SetMaxKeyVersion(kmsg.Metadata.Int16(), 6) // later ones tell epochs
+		versions.SetMaxKeyVersion(kmsg.Metadata.Int16(), 6) // later versions tell epochs
 		options = append(options, kgo.MaxVersions(versions))
 	}
 	if r.Patience > 0 {
@@ -62,10 +62,10 @@ func (r Restrictions) Options() []kgo.Opt {
 // at most 249 bytes each.
 const batchOverhead = 8 << 10
 
-// Probe finds the restrictions of brokers by writing to them: only their answer reports whether they
-// take compressed batches, since a proxy or a private endpoint hides their names. connect makes a
-// client with the options for the brokers; the record that is written has the given topic and
-// partition, the key "calypso-probe", and a value that means nothing.
+// Probe finds the restrictions of brokers by writing to them: only their answer tells whether they
+// accept compressed batches, since a proxy or a private endpoint hides their names. connect makes a
+// client with the options for the brokers. The record that is written has the given topic and
+// partition, the key "calypso-probe", and a meaningless value.
 func Probe(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error), topic string,
 	partition int32) (Restrictions, error) {
 	client, err := connect(kgo.ProducerBatchCompression(kgo.SnappyCompression()),
@@ -74,7 +74,7 @@ func Probe(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error), t
 		return Restrictions{}, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
-	// A batch that does not get smaller is sent as it is.
+	// The client sends a batch uncompressed if compression does not make it smaller.
 	compressible := bytes.Repeat([]byte{' '}, 512)
 	err = client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: partition, Key: []byte("calypso-probe"),
 		Value: compressible}).FirstErr()
@@ -85,7 +85,8 @@ func Probe(ctx context.Context, connect func(...kgo.Opt) (*kgo.Client, error), t
 	return restrictions, nil
 }
 
-// restrictionsOf are those that brokers tell by the error with which they refuse a write.
+// restrictionsOf returns the restrictions that brokers reveal by the error with which they refuse a
+// write.
 func restrictionsOf(err error) (r Restrictions, told bool) {
 	if errors.Is(err, kerr.UnsupportedForMessageFormat) || errors.Is(err, kerr.UnsupportedCompressionType) {
 		return eventHubs, true
@@ -93,11 +94,11 @@ func restrictionsOf(err error) (r Restrictions, told bool) {
 	return Restrictions{}, false
 }
 
-// expected are the restrictions of brokers that their names tell: a namespace of Event Hubs, in any
-// of Azure's clouds, also behind a private endpoint.
+// expected returns the restrictions that brokers' names reveal: those of an Event Hubs namespace,
+// in any of Azure's clouds, also behind a private endpoint.
 func expected(brokers []string) Restrictions {
 	for _, broker := range brokers {
-		host, _, _ := net.SplitHostPort(broker) // Config.Validate has seen to it
+		host, _, _ := net.SplitHostPort(broker) // Config.Validate has checked it
 		if strings.Contains(strings.ToLower(host), ".servicebus.") {
 			return eventHubs
 		}

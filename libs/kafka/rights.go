@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// Resource is what a right of Kafka is about, as kafka-acls.sh names it.
+// Resource is a kind of resource to which a right applies, as kafka-acls.sh names it.
 type Resource string
 
 // The kinds of resources.
@@ -22,7 +22,7 @@ const (
 	TransactionalID Resource = "transactional-id"
 )
 
-// Operation is what may be done with a resource; its value is that of Kafka's protocol (AclOperation).
+// Operation is an operation on a resource; its value is that of Kafka's protocol (AclOperation).
 type Operation int8
 
 // The operations.
@@ -33,16 +33,16 @@ const (
 	DescribeConfigs Operation = 10
 )
 
-// String is the operation's name in kafka-acls.sh.
+// String returns the operation's name in kafka-acls.sh.
 func (o Operation) String() string {
 	return map[Operation]string{Read: "Read", Write: "Write", Create: "Create", DescribeConfigs: "DescribeConfigs"}[o]
 }
 
-// Right is that a client may do something.
+// Right is the right of a client to perform an operation on a resource.
 type Right struct {
 	Operation Operation
 	Resource  Resource
-	// Name is the resource's, or what the names of all that are meant begin with.
+	// Name is the resource's name, or a prefix of the names of all resources that are meant.
 	Name     string
 	Prefixed bool
 }
@@ -54,7 +54,7 @@ func (r Right) String() string {
 	return fmt.Sprintf("%v on %s %s", r.Operation, r.Resource, r.Name)
 }
 
-// Command gives the right to a worker.
+// Command returns the command that gives the right to a worker.
 func (r Right) Command() string {
 	pattern := ""
 	if r.Prefixed {
@@ -65,13 +65,15 @@ func (r Right) Command() string {
 		r.Operation, r.Resource, r.Name, pattern)
 }
 
-// Rights asks the brokers what a client may do, without doing it. What brokers do not tell is taken for granted.
+// Rights asks the brokers what a client may do, without doing it. Rights about which brokers do not
+// tell count as granted.
 type Rights struct{ client *kgo.Client }
 
-// NewRights asks by a client that connect makes like the one that is meant. Close ends it.
+// NewRights makes Rights for the client that connect makes, which must connect like the one in
+// question. Close closes it.
 func NewRights(connect func(...kgo.Opt) (*kgo.Client, error)) (*Rights, error) {
 	versions := kversion.Stable()
-	versions.SetMaxKeyVersion(kmsg.Produce.Int16(), 9) // later ones name topics by their ids
+	versions.SetMaxKeyVersion(kmsg.Produce.Int16(), 9) // later versions name topics by their ids
 	client, err := connect(kgo.MaxVersions(versions), kgo.RequestRetries(2))
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
@@ -79,13 +81,14 @@ func NewRights(connect func(...kgo.Opt) (*kgo.Client, error)) (*Rights, error) {
 	return &Rights{client}, nil
 }
 
-// Close ends the connections.
+// Close closes the connections.
 func (r *Rights) Close() { r.client.Close() }
 
-// operationsUnknown is what brokers say that do not tell which operations are allowed.
+// operationsUnknown is the answer of brokers that do not tell which operations are allowed.
 const operationsUnknown = math.MinInt32
 
-// MissingOnTopic are the operations that are not allowed on a topic. Of one that is not there only Write can be asked.
+// MissingOnTopic returns the operations that are not allowed on a topic. If the topic does not
+// exist, only Write can be checked.
 func (r *Rights) MissingOnTopic(ctx context.Context, topic string,
 	operations ...Operation) (missing []Right, err error) {
 	req := kmsg.NewPtrMetadataRequest()
@@ -103,7 +106,7 @@ func (r *Rights) MissingOnTopic(ctx context.Context, topic string,
 	found := resp.Topics[0]
 	lacks := func(o Operation) bool { return found.AuthorizedOperations&(1<<o) == 0 }
 	switch err := kerr.ErrorForCode(found.ErrorCode); {
-	case errors.Is(err, kerr.TopicAuthorizationFailed): // not even Describe, which each of them implies
+	case errors.Is(err, kerr.TopicAuthorizationFailed): // not even Describe, which each operation implies
 		lacks = func(Operation) bool { return true }
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		denied, err := r.writeDenied(ctx, topic)
@@ -124,7 +127,8 @@ func (r *Rights) MissingOnTopic(ctx context.Context, topic string,
 	return missing, nil
 }
 
-// writeDenied reports whether a topic that is not there could not be written: brokers look at the right first.
+// writeDenied reports whether a topic that does not exist may not be written: brokers check the
+// right first.
 func (r *Rights) writeDenied(ctx context.Context, topic string) (bool, error) {
 	req := kmsg.NewPtrProduceRequest()
 	req.Acks, req.TimeoutMillis = -1, 1000
@@ -146,8 +150,8 @@ func (r *Rights) writeDenied(ctx context.Context, topic string) (bool, error) {
 	return false, nil
 }
 
-// MayReadGroup reports whether a consumer may join a group: brokers look at the right before they look
-// for the member, which is none.
+// MayReadGroup reports whether a consumer may join a group: brokers check the right before they
+// look for the member, which does not exist.
 func (r *Rights) MayReadGroup(ctx context.Context, group string) (bool, error) {
 	req := kmsg.NewPtrHeartbeatRequest()
 	req.Group, req.MemberID = group, "calypso-check"
@@ -165,10 +169,10 @@ func (r *Rights) MayReadGroup(ctx context.Context, group string) (bool, error) {
 	return true, fmt.Errorf("ask for the right to read group %s: %w", group, err)
 }
 
-// MayWriteTransactions reports whether a producer may have a transactional id. The transaction that is
-// ended is of a producer that there cannot be, so that one that has the id is not disturbed. The
-// error is an answer that is not about rights, such as that of a service that knows the request and
-// has no transactions.
+// MayWriteTransactions reports whether a producer may use a transactional id. It ends a transaction
+// of a producer that cannot exist, so that a producer that uses the id is not disturbed. An error
+// is an answer that is not about rights, such as that of a service that knows the request but has
+// no transactions.
 func (r *Rights) MayWriteTransactions(ctx context.Context, id string) (may bool, err error) {
 	req := kmsg.NewPtrEndTxnRequest()
 	req.TransactionalID, req.ProducerID = id, math.MaxInt64

@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// renewBefore is how long before its end a token is replaced.
+	// renewBefore is how long before it expires a token is replaced.
 	renewBefore = time.Minute
 	// maxToken bounds the token endpoint's answer in bytes.
 	maxToken = 64 << 10
 )
 
-// tokenSource exchanges client credentials for tokens (RFC 6749, section 4.4) and keeps a token until shortly before
-// its end. It is safe for concurrent use.
+// tokenSource exchanges client credentials for tokens (RFC 6749, section 4.4) and keeps a token
+// until shortly before it expires. It is safe for concurrent use.
 type tokenSource struct {
 	config Config
 	now    func() time.Time
@@ -34,7 +34,7 @@ type tokenSource struct {
 func newTokenSource(config Config, now func() time.Time) *tokenSource {
 	return &tokenSource{config: config, now: now, client: &http.Client{
 		Timeout: 20 * time.Second,
-		// The request holds a secret: it goes to the configured address and nowhere else.
+		// The request contains a secret: it must go only to the configured address.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -76,7 +76,7 @@ func (s *tokenSource) token(ctx context.Context) (string, error) {
 	return s.current, nil
 }
 
-// noToken is an answer of the endpoint without a token.
+// noToken is the error for an answer of the endpoint without a token.
 type noToken struct {
 	url    string
 	status int
@@ -92,7 +92,7 @@ func (n *noToken) Error() string {
 	return text + "; check kafka-oauth-client-id and kafka-oauth-client-secret"
 }
 
-// Passing reports whether waiting can fix it: the endpoint is out of order or too busy.
+// Passing reports whether waiting can fix it: the endpoint is failing or too busy.
 func (n *noToken) Passing() bool {
 	return n.status == http.StatusTooManyRequests || n.status >= http.StatusInternalServerError
 }

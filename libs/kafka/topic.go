@@ -10,14 +10,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// ErrTopicsByHand says that the brokers have no request for making topics, as Event Hubs by
-// Microsoft's page of client configurations.
+// ErrTopicsByHand means that the brokers have no request for creating topics, as Microsoft's page
+// of client configurations says of Event Hubs.
 var ErrTopicsByHand = errors.New("the brokers let no client make topics")
 
-// MakeTopic makes a topic, with the broker's defaults where partitions or replication are -1. The
-// error has what the broker says beside its code, such as that the name is too like another
-// topic's; it is TOPIC_ALREADY_EXISTS for a topic that exists, even where brokers do not let this
-// client make any, or have no request for it (ErrTopicsByHand).
+// MakeTopic creates a topic, with the broker's defaults if partitions or replication are -1. The
+// error includes the broker's message, such as that the name is too similar to another topic's; it
+// is TOPIC_ALREADY_EXISTS for an existing topic, even if brokers do not let this client create any,
+// or have no request for it (ErrTopicsByHand).
 func MakeTopic(ctx context.Context, admin *kadm.Client, topic string, partitions int32, replication int16,
 	settings map[string]*string) (kadm.CreateTopicResponse, error) {
 	made, err := admin.CreateTopic(ctx, partitions, replication, settings, topic)
@@ -30,7 +30,8 @@ func MakeTopic(ctx context.Context, admin *kadm.Client, topic string, partitions
 	return made, refusedToMake(ctx, admin, err, made.ErrMessage)
 }
 
-// TryTopic asks whether a topic could be made, with the broker's default of partitions. The error is as MakeTopic's.
+// TryTopic asks whether a topic could be created, with the broker's default number of partitions.
+// Its errors are those of MakeTopic.
 func TryTopic(ctx context.Context, admin *kadm.Client, topic string, replication int16) error {
 	tried, err := admin.ValidateCreateTopics(ctx, 1, replication, nil, topic)
 	said := ""
@@ -43,7 +44,7 @@ func TryTopic(ctx context.Context, admin *kadm.Client, topic string, replication
 	return refusedToMake(ctx, admin, err, said)
 }
 
-// refusedToMake is the error of a topic that was not made; said is what the broker says beside its code.
+// refusedToMake returns the error for a topic that was not created; said is the broker's message.
 func refusedToMake(ctx context.Context, admin *kadm.Client, err error, said string) error {
 	if _, answered := errors.AsType[*kerr.Error](err); !answered && !makesTopics(ctx, admin) {
 		return ErrTopicsByHand
@@ -54,7 +55,8 @@ func refusedToMake(ctx context.Context, admin *kadm.Client, err error, said stri
 	return err
 }
 
-// makesTopics reports whether brokers know the request that makes topics; true if they do not answer.
+// makesTopics reports whether brokers know the request that creates topics; true if they do not
+// answer.
 func makesTopics(ctx context.Context, admin *kadm.Client) bool {
 	versions, err := admin.ApiVersions(ctx)
 	if err != nil {
@@ -68,7 +70,7 @@ func makesTopics(ctx context.Context, admin *kadm.Client) bool {
 	return true
 }
 
-// TopicRemedy is what to do where a topic could not be made; empty where waiting may be enough.
+// TopicRemedy says what to do if a topic could not be created; empty if waiting may be enough.
 func TopicRemedy(err error) string {
 	switch {
 	case errors.Is(err, ErrTopicsByHand):
@@ -81,9 +83,9 @@ func TopicRemedy(err error) string {
 	return ""
 }
 
-// Forgetful gives, of topics that exist, the cleanup.policy of those that are not compacted: they
-// lose records by age. Such are topics made by hand, and event hubs made in Azure's portal. Brokers
-// that do not tell are trusted.
+// Forgetful returns the cleanup.policy of those existing topics that are not compacted: they lose
+// records by age, as topics made by hand and event hubs made in Azure's portal may. If brokers do
+// not tell, a topic counts as compacted.
 func Forgetful(ctx context.Context, admin *kadm.Client, topics ...string) (map[string]string, error) {
 	described, err := admin.DescribeTopicConfigs(ctx, topics...)
 	if err != nil {
@@ -100,7 +102,7 @@ func Forgetful(ctx context.Context, admin *kadm.Client, topics ...string) (map[s
 	return found, nil
 }
 
-// CompactRemedy is how a topic is made to forget nothing.
+// CompactRemedy says how to make a topic keep the last record of each key.
 func CompactRemedy(topic string) string {
 	return fmt.Sprintf(
 		"set it to compact (kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config cleanup.policy=compact; on Event Hubs delete the event hub and let Calypso make it, or make it with Compact)",

@@ -6,7 +6,8 @@ import (
 )
 
 // Transactions reports whether a broker has transactions, by the requests that it knows:
-// InitProducerId alone, which Event Hubs' tier Standard knows too, makes idempotent producers.
+// InitProducerId alone, which Event Hubs' tier Standard knows too, only allows idempotent
+// producers.
 func Transactions(broker kadm.BrokerApiVersions) bool {
 	for _, needed := range []kmsg.Key{kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.EndTxn} {
 		if _, known := broker.KeyMaxVersion(needed.Int16()); !known {

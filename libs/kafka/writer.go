@@ -10,28 +10,29 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Writer appends records to topics by a client of its own, in batches that the topics and their
-// brokers take: what brokers take less than Apache Kafka it learns from their answers. It is safe
-// for concurrent use; writes follow one another, since what is written at once may share a batch.
+// Writer appends records to topics with a client of its own, in batches that the topics and their
+// brokers accept: it learns the brokers' restrictions from their answers. It is safe for concurrent
+// use; writes are done one after the other, since records that are written together may share a
+// batch.
 //
-// A record whose acknowledgement is lost is written again, and may then be there twice: brokers that
-// give no ids to producers, or give them to some only, are written to as well.
+// A record whose acknowledgement is lost is written again, and may then exist twice: Writer also
+// works with brokers that give no producer ids, or only to some clients.
 type Writer struct {
 	connect Connect
 	limits  *TopicLimits
 	turn    chan struct{}
 
-	// client belongs to whoever has the turn.
+	// client belongs to the write whose turn it is.
 	client *kgo.Client
-	// restricted is set once the brokers have refused what Apache Kafka takes.
+	// restricted is set once the brokers have refused something that Apache Kafka accepts.
 	restricted bool
 }
 
-// Connect makes a client. Whoever implements it puts options of its own, such as brokers and what
-// users set, between first and last, which win.
+// Connect makes a client. An implementation puts its own options, such as brokers and users'
+// settings, between first and last; later options win.
 type Connect func(first, last []kgo.Opt) (*kgo.Client, error)
 
-// NewWriter connects a writer, which must be closed.
+// NewWriter makes a writer, which must be closed.
 func NewWriter(connect Connect) (*Writer, error) {
 	client, err := connect(writerOptions(), nil)
 	if err != nil {
@@ -43,22 +44,22 @@ func NewWriter(connect Connect) (*Writer, error) {
 }
 
 func writerOptions() []kgo.Opt {
-	// A record that alone is larger than its topic takes may be small enough when it is compressed.
+	// A record that is larger than its topic accepts may be small enough once it is compressed.
 	return []kgo.Opt{kgo.ProducerBatchMaxBytes(mostLimit), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.DisableIdempotentWrite()}
 }
 
-// Close ends the writer when its last write has returned.
+// Close closes the writer after its last write has returned.
 func (w *Writer) Close() {
 	w.turn <- struct{}{}
 	w.client.Close()
 	<-w.turn
 }
 
-// TooLargeError is the error of a record that its topic does not take.
+// TooLargeError is the error for a record that is too large for its topic.
 type TooLargeError struct {
 	Record *kgo.Record
-	// Limit is what the topic takes, in bytes, as far as that is known.
+	// Limit is how many bytes the topic accepts, as far as that is known.
 	Limit int
 	Err   error
 }
@@ -105,7 +106,7 @@ func (w *Writer) Write(ctx context.Context, records ...*kgo.Record) error {
 	return nil
 }
 
-// restrict goes on by a client that keeps to restrictions.
+// restrict replaces the client by one that observes restrictions.
 func (w *Writer) restrict(r Restrictions) error {
 	client, err := w.connect(writerOptions(), r.Options())
 	if err != nil {
@@ -117,7 +118,7 @@ func (w *Writer) restrict(r Restrictions) error {
 	return nil
 }
 
-// Forget has the next write ask the brokers about a topic, which was made again.
+// Forget makes the next write ask the brokers again about a topic, which was re-created.
 func (w *Writer) Forget(ctx context.Context, topic string) error {
 	select {
 	case w.turn <- struct{}{}:
@@ -129,8 +130,8 @@ func (w *Writer) Forget(ctx context.Context, topic string) error {
 	return nil
 }
 
-// write sends records that may share a batch. Where the topic takes less than was thought, since
-// its limit may not be asked or was lowered, they are halved.
+// write sends records that may share a batch. If the topic accepts less than expected, because its
+// limit could not be read or was lowered, they are halved.
 func (w *Writer) write(ctx context.Context, records []*kgo.Record, limit int) error {
 	var failure error
 	refused := map[*kgo.Record]bool{}

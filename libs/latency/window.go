@@ -1,5 +1,5 @@
-// Package latency keeps how long the changes of the last minutes took, as a distribution that can
-// be added to those of other workers. It has no clock and no locks: its users bring both.
+// Package latency records how long the changes of the last minutes took, as a distribution that can
+// be added to those of other workers. It has no clock and no locks: callers provide both.
 package latency
 
 import (
@@ -16,11 +16,11 @@ import (
 const (
 	// Span is how far back a window reaches, to within a slot.
 	Span = 5 * time.Minute
-	// slots is into how many parts the span is divided, which are forgotten one by one.
+	// slots is the number of parts into which the span is divided; they expire one by one.
 	slots = 10
 	slot  = Span / slots
-	// perOctave is how many buckets lie between a duration and its double: a bucket's end is
-	// 2^(1/8), 9 %, above its start.
+	// perOctave is how many buckets there are between a duration and its double: a bucket ends a
+	// factor of 2^(1/8), or 9 %, above its start.
 	perOctave = 8
 	// shortest is the end of the first bucket, longest of the last.
 	shortest = 100 * time.Microsecond
@@ -29,12 +29,13 @@ const (
 
 // Window counts durations by when they were observed. The zero value is empty.
 type Window struct {
-	// counts of the slot that began at starts; slots are used in turn.
+	// counts holds the buckets of the slots that began at starts; slots are used in turn.
 	counts [slots]map[int]int64
 	starts [slots]time.Time
 }
 
-// Observe counts n changes that took d until now. A duration below zero, which clocks that differ make, counts as none.
+// Observe counts n changes that took d until now. A negative duration, which differing clocks
+// cause, counts as 0.
 func (w *Window) Observe(now time.Time, d time.Duration, n int64) {
 	start := now.Truncate(slot)
 	i := int(start.UnixNano()/int64(slot)) % slots
@@ -44,7 +45,7 @@ func (w *Window) Observe(now time.Time, d time.Duration, n int64) {
 	w.counts[i][bucket(d)] += n
 }
 
-// Summary is what was observed within the span before now.
+// Summary returns what was observed within the span before now.
 func (w *Window) Summary(now time.Time) *latencyv1.Latency {
 	counts := map[time.Duration]int64{}
 	for i, start := range w.starts {
@@ -58,7 +59,7 @@ func (w *Window) Summary(now time.Time) *latencyv1.Latency {
 	return summarize(counts)
 }
 
-// Sum adds distributions up; nil has nothing.
+// Sum adds up distributions; a nil one is empty.
 func Sum(all ...*latencyv1.Latency) *latencyv1.Latency {
 	counts := map[time.Duration]int64{}
 	for _, l := range all {
@@ -69,7 +70,7 @@ func Sum(all ...*latencyv1.Latency) *latencyv1.Latency {
 	return summarize(counts)
 }
 
-// bucket is the number of the bucket that d falls into.
+// bucket returns the number of the bucket of d.
 func bucket(d time.Duration) int {
 	if d <= shortest {
 		return 0
@@ -77,7 +78,7 @@ func bucket(d time.Duration) int {
 	return min(int(math.Ceil(math.Log2(float64(d)/float64(shortest))*perOctave)), octaves*perOctave)
 }
 
-// end is the upper bound of a bucket, rounded to microseconds.
+// end returns the upper bound of a bucket, rounded to microseconds.
 func end(bucket int) time.Duration {
 	return time.Duration(float64(shortest) * math.Exp2(float64(bucket)/perOctave)).Round(time.Microsecond)
 }
@@ -100,8 +101,8 @@ func summarize(counts map[time.Duration]int64) *latencyv1.Latency {
 	return l
 }
 
-// quantile is the upper bound of the bucket that holds the change of that rank, the first whose
-// rank is at least q·count.
+// quantile returns the upper bound of the bucket with the first change whose rank is at least
+// q·count.
 func quantile(l *latencyv1.Latency, q float64) *durationpb.Duration {
 	rank := int64(math.Ceil(q * float64(l.Count)))
 	for _, b := range l.Buckets {

@@ -1,5 +1,5 @@
-// Package memory reads how much memory this process has of what it may have, and whether the kernel has ended
-// processes for lack of memory: a process that the kernel ends can say nothing itself.
+// Package memory reads how much of its memory limit this process uses, and whether the kernel has
+// killed processes for lack of memory: a killed process cannot report that itself.
 package memory
 
 import (
@@ -14,26 +14,27 @@ import (
 	"time"
 )
 
-// Reading is a moment of a process.
+// Reading is the state of a process's memory at one moment.
 type Reading struct {
-	// Boot names the time since the machine was started.
+	// Boot identifies the present run of the machine.
 	Boot string `json:"boot"`
-	// Kills is how many processes of the machine the kernel has ended since then for lack of
-	// memory, whether the machine's or that of a group of processes (a container).
+	// Kills is how many of the machine's processes the kernel has killed since the start for lack of
+	// memory, of the machine or of a group of processes (a container).
 	Kills int64 `json:"kills"`
-	// Group is the innermost group with a limit that the process is in, empty if there is none, and Ended how many of
-	// its processes the kernel has ended.
+	// Group is the innermost group with a limit that contains the process, empty if there is none, and
+	// Ended how many of its processes the kernel has killed.
 	Group string `json:"group,omitempty"`
 	Ended int64  `json:"ended,omitempty"`
-	// Used of Limit is how full it is where it is fullest: in a group that the process is in, or on the machine.
+	// Used and Limit are those of the fullest place: a group that contains the process, or the
+	// machine.
 	Used  int64 `json:"used"`
 	Limit int64 `json:"limit"`
-	// Left is how many bytes more make Near true, whether in that group, in another, or on the
+	// Left is after how many more bytes Near becomes true, in that group, in another, or on the
 	// machine.
 	Left int64 `json:"-"`
 }
 
-// Near reports whether so little was left that memory may have run out between this reading and a next one.
+// Near reports whether so little was left that memory may have run out before the next reading.
 func (r Reading) Near() bool { return r.Used > r.Limit/2 }
 
 // fastestFill is how many bytes a second a process may fill at most: one core touches some gigabytes of new memory a

@@ -14,12 +14,13 @@ import (
 type Table struct {
 	// Query runs a query in the table's database.
 	Query func(ctx context.Context, text string) (*kusto.Table, error)
-	// Source is the query of the table's rows: its name, or a call of a function.
+	// Source is the query that returns the table's rows: its name, or a function call.
 	Source string
-	// Latest is an expression whose greatest value marks the latest row of a key; empty where each
-	// key has one row.
+	// Latest is an expression whose greatest value marks the latest row of a key; empty if each key
+	// has one row.
 	Latest string
-	// Present is a condition that holds for rows that are not deleted, asked of the latest row of a key; empty for all.
+	// Present is a condition that holds if the latest row of a key is not a deletion; empty if it
+	// always holds.
 	Present   string
 	Selection digest.Selection
 }
@@ -30,13 +31,13 @@ const separator = `"\u001f"`
 // strcat takes at most 64 arguments.
 const maxArguments = 30
 
-// latest is the query of the latest present rows of keys whose place meets a condition, with all
-// their columns, place and place_key. The places of all rows of a key are equal, so the condition
+// latest returns the query for the latest present rows of keys whose place meets a condition, with
+// all their columns, place and place_key. All rows of a key have the same place, so the condition
 // may come before the choice of the latest.
 func (k *Table) latest(where string) string {
 	place := `tolong(strcat("0x", substring(hash_md5(place_key), 0, 15)))`
 	if k.Selection.NumericKey() {
-		// A key that is no number has the empty text, at place 0.
+		// A null key has the empty text, and place 0.
 		place = "coalesce(tolong(" + kusto.QuoteName(k.Selection.Key[0].Name) + "), 0)"
 	}
 	var q strings.Builder
@@ -54,7 +55,8 @@ func (k *Table) latest(where string) string {
 	return q.String()
 }
 
-// rows is the query of the rows whose place meets a condition, with place, key and the hash's parts.
+// rows returns the query for the rows whose place meets a condition, with place, key and the parts
+// of the hash.
 func (k *Table) rows(where string) string {
 	var q strings.Builder
 	q.WriteString(k.latest(where))

@@ -10,18 +10,18 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
-// Changes is a table whose rows are changes: of each key the one with the greatest version is
-// present, unless it is a deletion. It is a digest.Remover.
+// Changes is a table whose rows are changes: the row of a key is the change with the greatest
+// version, unless that is a deletion. It is a digest.Remover.
 type Changes struct {
-	// Raw reads the table itself, not what is computed of it.
+	// Raw reads the table itself, not a view of it.
 	Raw *Table
 	// Manage runs a command in the table's database.
 	Manage func(ctx context.Context, text string) (*kusto.Table, error)
-	// Into is the table's name, Columns are all its columns in their order.
+	// Into is the table's name, Columns are all its columns in order.
 	Into    string
 	Columns []string
-	// Version is the column, of whole numbers, by which a key's changes are ordered. Values are
-	// expressions of the columns in which a deletion differs from the row.
+	// Version is the integer column by which a key's changes are ordered. Values are expressions for
+	// the columns in which a deletion differs from the row.
 	Version string
 	Values  map[string]string
 }
@@ -47,7 +47,7 @@ func (c *Changes) Versions(ctx context.Context, places []int64, keys []string) (
 }
 
 // Remove implements digest.Remover. One command reads the rows and writes their deletions, so no
-// value leaves the cluster; repeated, it no longer finds a row and writes nothing.
+// value leaves the cluster. If it is repeated, it finds no row and writes nothing.
 func (c *Changes) Remove(ctx context.Context, places []int64, versions map[string]int64) (int64, error) {
 	const mark = "\x1e"
 	var pairs []string
@@ -55,7 +55,7 @@ func (c *Changes) Remove(ctx context.Context, places []int64, versions map[strin
 		pairs = append(pairs, kusto.QuoteString(key+mark+strconv.FormatInt(version, 10)))
 	}
 	columns := make([]string, len(c.Columns))
-	for i, name := range c.Columns { // a command takes columns by their order
+	for i, name := range c.Columns { // the command matches columns by position
 		columns[i] = kusto.QuoteName(name)
 		if value, changed := c.Values[name]; changed {
 			columns[i] += " = " + value

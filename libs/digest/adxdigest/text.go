@@ -8,9 +8,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
-// text is the KQL of a column's canonical text; null is the empty text. What takes several steps is
-// computed into columns of its own, one operator after the other, so that each part is evaluated
-// once.
+// text is the KQL for a column's canonical text; null becomes the empty text. If it takes several
+// steps, they are computed into columns of their own, one operator after the other, so that each
+// part is evaluated once.
 type text struct {
 	// steps are assignments of extend operators, each of which may name what those before it assign.
 	steps []string
@@ -18,11 +18,11 @@ type text struct {
 	result string
 }
 
-// textOf is the text of a column. The steps assign columns that begin with prefix.
+// textOf returns the text of a column. The steps assign columns whose names begin with prefix.
 //
-// Numbers are taken apart with whole numbers and with products of powers of two only, which no
-// engine rounds; nothing depends on how an engine writes a number, or on whether it rounds or cuts
-// one off that it makes a long of.
+// Numbers are split using only whole numbers and products of powers of two, which no engine rounds;
+// nothing depends on how an engine writes a number, or on whether it rounds or truncates when it
+// converts one to long.
 func textOf(c digest.Column, prefix string) text {
 	name := kusto.QuoteName(c.Name)
 	switch c.Form {
@@ -47,12 +47,14 @@ func textOf(c digest.Column, prefix string) text {
 	return text{result: "tostring(" + name + ")"}
 }
 
-// named writes templates of KQL in which $x is a column, and $ before other words makes them columns of the prefix.
+// named fills in a KQL template, in which $x is a column, and any other word after $ a column whose
+// name begins with prefix.
 func named(x, prefix, template string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(template, "$x", x), "$", prefix)
 }
 
-// duration finds the whole days below a length of time. x / 1d is rounded, so what it gives may be a day too many.
+// duration writes a timespan as its whole days, rounded down, and the rest. x / 1d is rounded, so
+// it may give one day too many.
 func duration(x, prefix string) text {
 	return text{
 		steps: []string{
@@ -64,8 +66,8 @@ func duration(x, prefix string) text {
 	}
 }
 
-// decimal finds the floor of a number, and what is above it in units of the last digit. A number
-// with more digits than that has a text of its own.
+// decimal writes a number as its floor, and the rest in units of the last digit. A number with more
+// digits than scale gets a text that differs from all others.
 func decimal(x, prefix string, scale int) text {
 	return text{
 		steps: []string{
@@ -77,10 +79,10 @@ func decimal(x, prefix string, scale int) text {
 	}
 }
 
-// significand splits a floating-point number into a whole number of that many bits and the power
-// of two that it is multiplied by, the lowest for a subnormal number. The logarithm is rounded, so
-// the power that it gives may be one too high or too low; scaling is done in two steps, each within
-// the range of a real. A number with more bits is rounded to the nearest, and half way to even.
+// significand splits a floating-point number into a whole number of so many bits and the power of
+// two by which it is multiplied, which is lowest for a subnormal number. The logarithm is rounded,
+// so its power may be one too high or too low; scaling takes two steps, each within the range of a
+// real. A number with more bits is rounded to the nearest, and to even half way.
 func significand(x, prefix string, bits, lowest int) text {
 	low, high := int64(1)<<(bits-1), int64(1)<<bits
 	return text{
@@ -100,8 +102,8 @@ func significand(x, prefix string, bits, lowest int) text {
 	}
 }
 
-// join returns the steps of the columns' texts, as operators, and the expression of the texts with
-// separators between them.
+// join returns the steps of the columns' texts, as operators, and an expression that joins the
+// texts with separators.
 func join(columns []digest.Column, prefix string) (steps, joined string) {
 	var operators, results []string
 	for i, c := range columns {

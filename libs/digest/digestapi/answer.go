@@ -8,7 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
-// answer asks the table that a request is about.
+// answer answers a request from the table that it is about.
 func answer(ctx context.Context, reader digest.Reader,
 	request *tablev1.ReadTablesRequest) (*tablev1.ReadTablesResponse, error) {
 	table := func(s *tablev1.Selection) (digest.Table, error) {

@@ -26,14 +26,14 @@ const (
 // maxReaders bounds how many callers may read at the same time.
 const maxReaders = 4
 
-// Open opens the tables of a source, or of a sink the copies of a source's tables.
+// Open opens the tables of a source, or for a sink the copies of a source's tables.
 type Open func(ctx context.Context, values catalogue.Values, sources []digest.Description) (digest.Reader, error)
 
 // Fleet knows the connectors of all workers. Its errors are gRPC statuses.
 type Fleet interface {
-	// Class is the full name of a connector's class.
+	// Class returns the full name of a connector's class.
 	Class(connector string) (string, error)
-	// Environment gives what a connector's tasks are given, and its checked configuration.
+	// Environment returns what a connector's tasks get, and its checked configuration.
 	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
 }
 
@@ -45,7 +45,7 @@ type Server struct {
 	readers chan struct{}
 }
 
-// NewServer makes one. open is by connector class: connectors of others have no tables to compare.
+// NewServer makes a server. open has the connector classes whose tables can be compared.
 func NewServer(fleet Fleet, open map[string]Open) *Server {
 	return &Server{fleet: fleet, open: open, readers: make(chan struct{}, maxReaders)}
 }
@@ -106,7 +106,8 @@ func unreadable(hide func(string) string, err error) error {
 	return rpc.Error(codes.FailedPrecondition, string(ReasonTablesUnreadable), hide(err.Error()))
 }
 
-// reader connects to a connector's source or target, and gives what hides its secrets.
+// reader connects to a connector's source or target. It also returns a function that hides the
+// connector's secrets in a text.
 func (s *Server) reader(ctx context.Context, q *tablev1.Open) (digest.Reader, func(string) string, error) {
 	class, err := s.fleet.Class(q.GetConnector())
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// Describe says how the events of a connector hold a column, before its transforms.
+// Describe returns how the events of a connector represent a column, before transforms.
 func Describe(r debezium.Representation, cfg *debezium.Config) digest.DescribedColumn {
 	c := digest.DescribedColumn{Name: r.Column.Name, Type: r.Base.Name, Field: r.Field, Withheld: r.Withheld}
 	if c.Withheld == "" && r.Column.Generated {
@@ -48,15 +48,15 @@ func Describe(r debezium.Representation, cfg *debezium.Config) digest.DescribedC
 	return c
 }
 
-// scalars are the encodings of Kafka Connect's types where the schema has no name that says
-// otherwise; all that events hold as strings, except what Describe knows, is PostgreSQL's text.
+// scalars are the encodings of Kafka Connect's types unless the schema's name says otherwise.
+// Strings in events are PostgreSQL's text, with the exceptions that Describe knows.
 var scalars = map[record.Type]digest.Encoding{
 	record.Boolean: digest.Truth, record.Int16: digest.Whole, record.Int32: digest.Whole, record.Int64: digest.Whole,
 	record.Float32: digest.Float, record.Float64: digest.Double, record.String: digest.Plain,
 }
 
-// temporal are the encodings of the types in io.debezium.time and of Kafka Connect's own, by the
-// last part of their names.
+// temporal are the encodings of the types in io.debezium.time and of Kafka Connect's own types, by
+// the last part of their names.
 var temporal = map[string]digest.Encoding{
 	"Date": digest.Days, "Time": digest.Milliseconds, "Timestamp": digest.Milliseconds,
 	"MicroTime": digest.Microseconds, "MicroTimestamp": digest.Microseconds, "MicroDuration": digest.Microseconds,
@@ -65,7 +65,7 @@ var temporal = map[string]digest.Encoding{
 	"ZonedTimestamp": digest.ISO, "Interval": digest.ISO,
 }
 
-// fractionDigits is how many digits of a second's fraction a timestamptz has in events; 0 also where there is none.
+// fractionDigits returns how many digits of a second's fraction a timestamptz has in events.
 func fractionDigits(mod int32) int {
 	if mod >= 0 && mod <= 6 {
 		return int(mod)
@@ -73,7 +73,7 @@ func fractionDigits(mod int32) int {
 	return 6
 }
 
-// listOf is the encoding of arrays whose elements every JSON writer writes alike.
+// listOf returns the encoding of arrays whose elements all JSON writers write alike.
 func listOf(r debezium.Representation) digest.Encoding {
 	if r.Base.Elem != nil && slices.Contains([]string{"int2", "int4", "int8", "bool"}, r.Base.Elem.Name) {
 		return digest.List

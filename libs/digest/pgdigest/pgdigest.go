@@ -28,7 +28,7 @@ func (p *Table) join(columns []digest.Column) string {
 	return strings.Join(texts, " || chr(31) || ")
 }
 
-// rows is the subquery of all rows with place, key and hash.
+// rows returns the subquery of all rows with place, key and hash.
 func (p *Table) rows() string {
 	key := p.join(p.Selection.Key)
 	place := "('x0' || substr(md5(convert_to(" + key + ", 'UTF8')), 1, 15))::bit(64)::bigint"

@@ -9,9 +9,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
-// sqlText is the SQL expression of a column's canonical text; null stays null, or becomes the empty
-// text. None of the expressions fails for a value that its type can hold: a comparison must not end
-// with a row that cannot be compared.
+// sqlText returns the SQL expression for a column's canonical text; null stays null, or becomes the
+// empty text. No expression fails for a value of its type: a comparison must not end at a row that
+// cannot be compared.
 func sqlText(c digest.Column) string {
 	name := pgx.Identifier{c.Name}.Sanitize()
 	switch c.Form {
@@ -44,9 +44,9 @@ func sqlText(c digest.Column) string {
 	return eventText(c, name)
 }
 
-// significand takes a floating-point number apart. Its bits are read from the form in which
-// PostgreSQL sends it: a sign, the exponent, and that many bits of the significand, before which
-// stands a 1 unless the exponent is 0.
+// significand splits a floating-point number. Its bits are read from PostgreSQL's binary form: a
+// sign, the exponent, and so many bits of the significand, which has a leading 1 unless the
+// exponent is 0.
 func significand(v, send string, width, bits int) string {
 	word := fmt.Sprintf("('x' || encode(%s(%s), 'hex'))::bit(%d)::bigint", send, v, width)
 	low, bias := int64(1)<<bits, 1<<(width-bits-2)-1+bits
@@ -57,19 +57,19 @@ func significand(v, send string, width, bits int) string {
 		v, word, low-1, exponent, low, bias)
 }
 
-// double is the number of 64 bits that is nearest to a numeric. PostgreSQL refuses to convert what
-// is too great or too small.
+// double converts a numeric to the nearest number of 64 bits. PostgreSQL itself refuses to convert
+// numbers that are too great or too small.
 func double(name string) string {
 	return fmt.Sprintf(
 		"CASE WHEN %[1]s::text ~ '[a-z]' THEN %[1]s::text WHEN abs(%[1]s) > 1.7976931348623158e308 THEN CASE WHEN %[1]s < 0 THEN '-Infinity' ELSE 'Infinity' END"+
 			" WHEN abs(%[1]s) < 2.4703282292062328e-324 THEN '0' ELSE %[1]s::text END::float8", name)
 }
 
-// integer is the whole number that the events hold.
+// integer returns the whole number that the events hold.
 func integer(c digest.Column, name string) string {
 	switch {
 	case c.Encoding == digest.Days:
-		// Infinite dates have the numbers that streamed events give them (libs/debezium).
+		// Infinite dates have the numbers of streamed events (libs/debezium).
 		return "CASE " + name + " WHEN 'infinity' THEN '-2147472692' WHEN '-infinity' THEN '-2147472691' ELSE (" + name +
 			" - DATE '1970-01-01')::text END"
 	case c.Type == "interval":
@@ -88,7 +88,7 @@ func integer(c digest.Column, name string) string {
 	return name + "::bigint::text"
 }
 
-// infinite is the number of an infinite timestamp in events (libs/debezium).
+// infinite returns the number of an infinite timestamp in events (libs/debezium).
 func infinite(e digest.Encoding, positive bool) string {
 	switch {
 	case e == digest.Milliseconds && positive:
@@ -107,7 +107,8 @@ func infinite(e digest.Encoding, positive bool) string {
 
 const microsPerDay = 24 * 60 * 60 * 1000000
 
-// floorDiv divides whole numbers of type numeric without rounding: the quotient, rounded down, and what is left over.
+// floorDiv divides whole numbers of type numeric: it returns the quotient, rounded down, and the
+// remainder.
 func floorDiv(v string, by int64) (quotient, rest string) {
 	rest = fmt.Sprintf("mod(mod(%s, %d) + %[2]d, %[2]d)", v, by)
 	return fmt.Sprintf("div(%s - %s, %d)", v, rest, by), rest
@@ -127,8 +128,8 @@ func units(e digest.Encoding, micros string) string {
 	return micros
 }
 
-// timestampMicros, timeMicros and intervalMicros are numbers of microseconds: whole ones, of type
-// numeric, except intervals.
+// timestampMicros, timeMicros and intervalMicros return microseconds: whole numbers of type
+// numeric, except for intervals.
 func timestampMicros(name string) string {
 	return "(extract(epoch FROM date_trunc('second', " + name +
 		"))::bigint::numeric * 1000000 + extract(microseconds FROM " + name + ")::bigint % 1000000)"
@@ -138,8 +139,8 @@ func timeMicros(name string) string {
 	return "(extract(epoch FROM " + name + ") * 1000000)::bigint::numeric"
 }
 
-// intervalMicros reckons in floating point, with months of 365.25/12 days, in the order in which
-// events' values are reckoned.
+// intervalMicros computes in floating point, with months of 365.25/12 days, in the same order as
+// libs/debezium.
 func intervalMicros(name string) string {
 	part := func(field string) string { return "extract(" + field + " FROM " + name + ")::float8" }
 	return "(((((" + part("year") + " * 12 + " + part("month") + ") * (365.25::float8 / 12) + " + part("day") +
@@ -147,13 +148,14 @@ func intervalMicros(name string) string {
 		intervalSeconds(name) + ") * 1000000"
 }
 
-// intervalSeconds are the seconds of an interval in floating point: whole ones plus the fraction.
+// intervalSeconds returns the seconds of an interval in floating point: whole ones plus the
+// fraction.
 func intervalSeconds(name string) string {
 	micros := "extract(microseconds FROM " + name + ")::bigint"
 	return "((" + micros + " / 1000000)::float8 + (" + micros + " % 1000000)::float8 / 1000000)"
 }
 
-// micros is a length of time in whole microseconds, as exact as the events have it.
+// micros returns a length of time in whole microseconds, as exact as in the events.
 func micros(c digest.Column, name string) string {
 	if c.Type == "interval" {
 		return "(" + integer(c, name) + ")::numeric"
@@ -164,7 +166,7 @@ func micros(c digest.Column, name string) string {
 	return timeMicros(name)
 }
 
-// timestamp is a point in time, as exact as the events have it.
+// timestamp returns a point in time, as exact as in the events.
 func timestamp(c digest.Column, name string) string {
 	const layout = "'YYYY-MM-DD HH24:MI:SS.US'"
 	switch c.Type {
@@ -177,18 +179,18 @@ func timestamp(c digest.Column, name string) string {
 		}
 		return finite(name, "to_char("+exact+", "+layout+")")
 	}
-	// A text that ADX reads as a time. One that is none is compared as it is, and differs.
+	// Text that ADX reads as a time. Other text is compared as it is, and differs.
 	return "CASE WHEN " + name +
 		` ~ '^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?Z?$' THEN to_char(` +
 		name + "::timestamp, " + layout + ") ELSE " + name + " END"
 }
 
-// finite is a text of finite times; infinite ones have their names.
+// finite returns text for finite times, and the names of infinite ones.
 func finite(name, text string) string {
 	return "CASE WHEN isfinite(" + name + ") THEN " + text + " ELSE " + name + "::text END"
 }
 
-// eventText is the text that the events hold.
+// eventText returns the text that the events hold.
 func eventText(c digest.Column, name string) string {
 	switch c.Encoding {
 	case digest.Base64:
@@ -201,7 +203,7 @@ func eventText(c digest.Column, name string) string {
 		return "to_json(" + name + ")::text"
 	case digest.ISO:
 		return iso(c, name)
-	case digest.Number: // without a declared scale there are no trailing zeros
+	case digest.Number: // without a declared scale, events have no trailing zeros
 		if c.Scale < 0 {
 			return withoutZeros(name + "::text")
 		}
@@ -214,7 +216,7 @@ func eventText(c digest.Column, name string) string {
 		return "CASE " + name +
 			"::text WHEN 'NaN' THEN 'NAN' WHEN 'Infinity' THEN 'POSITIVE_INFINITY' WHEN '-Infinity' THEN 'NEGATIVE_INFINITY' ELSE " + name + "::text END"
 	}
-	// the type's output, where a cast would strip a char's padding and add a mask to an inet
+	// the type's output; a cast would strip a char's padding and add a mask to an inet
 	return "format('%s', " + name + ")"
 }
 
@@ -224,12 +226,12 @@ func withoutZeros(text string) string {
 	return "CASE WHEN strpos(" + text + ", '.') > 0 THEN rtrim(rtrim(" + text + ", '0'), '.') ELSE " + text + " END"
 }
 
-// iso is ISO 8601 as java.time writes it.
+// iso returns ISO 8601 as java.time writes it.
 func iso(c digest.Column, name string) string {
 	switch c.Type {
 	case "date":
-		// As for whole days, the infinities are those of streamed events. Dates reach further than
-		// timestamps, so they are cut out of PostgreSQL's text, except before the year 1.
+		// As with whole days, infinities are those of streamed events. Dates reach further than
+		// timestamps, so PostgreSQL's text is used, except before the year 1.
 		return "CASE " + name +
 			" WHEN 'infinity' THEN '-5877611-06-21' WHEN '-infinity' THEN '-5877611-06-22' ELSE CASE WHEN " + name +
 			" < '0001-01-01' THEN " + isoDate(name+"::timestamp") +
@@ -260,12 +262,12 @@ func iso(c digest.Column, name string) string {
 	return name + "::text"
 }
 
-// isoTime writes midnight at the end of the day as the one at its beginning.
+// isoTime writes 24:00 as 00:00.
 func isoTime(t string) string {
 	return "CASE " + t + " WHEN '24:00:00' THEN '00:00:00' ELSE " + t + "::text END || 'Z'"
 }
 
-// isoDate has the year 0 before the year 1, and a sign before years of other than four digits.
+// isoDate writes the year before year 1 as 0, and a sign before years without exactly four digits.
 func isoDate(v string) string {
 	year := "extract(year FROM " + v + ")::bigint"
 	return strings.NewReplacer("$v", v, "$year",
