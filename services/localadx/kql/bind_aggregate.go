@@ -509,7 +509,7 @@ func bindPercentileArguments(b *binder, args []syntax.Argument, env env) []float
 		}
 	}
 	for _, a := range args {
-		e := bindScalar(b, a.X, env.plain())
+		e := bindWithoutColumns(b, a.X, env.plain(), "The percentile")
 		v := bindConstantValue(b, e, "The percentile")
 		if e.typ == value.Dynamic {
 			text, _ := v.(string)

@@ -135,11 +135,6 @@ func bindArguments(b *binder, x syntax.CallNode, f *binding, env env) *scope {
 	return s
 }
 
-// bare returns an env without row context in another scope.
-func (e env) bare(s *scope) env {
-	return env{scope: s, extra: e.extra}
-}
-
 func bindTableArgument(b *binder, arg syntax.Node, p syntax.ParameterDef, env env) *relation {
 	rel := b.table(arg, env.scope)
 	if p.Columns == nil {

@@ -19,6 +19,13 @@ func bindFind(b *binder, op syntax.FindOp, s *scope) *relation {
 		inputs = append(inputs, bindUnionTables(b, t, syntax.UnionOp{}, s)...)
 	}
 	used := bindFindTables(b, op, inputs)
+	// What is about all columns is asked of each table's own: the union of many has hundreds.
+	whole := bindNamesNoColumn(op.X, used)
+	if whole {
+		for i, in := range used {
+			used[i] = bindFilter(b, in, bindSearchPredicate(b, op.X, in, false, s))
+		}
+	}
 	var chosen []string // with Smart
 	if op.Smart {
 		chosen = bindFindChosen(b, op, used)
@@ -32,12 +39,9 @@ func bindFind(b *binder, op syntax.FindOp, s *scope) *relation {
 		used, pack = bindFindPacked(b, op, used, apart)
 	}
 	rel := bindUnionOf(b, used, false, op.WithSource)
-	searched := rel.keep(rel.cols[1:])
-	if pack != "" {
-		isPack := func(c column) bool { return c.name == pack }
-		searched = searched.keep(slices.DeleteFunc(slices.Clone(searched.cols), isPack))
+	if !whole {
+		rel = bindFilter(b, rel, bindFindPredicate(b, op, rel, pack, s))
 	}
-	rel = bindFilter(b, rel, bindSearchPredicate(b, op.X, searched, false, s))
 	items := []item{{sql: rel.cols[0].id, col: rel.cols[0]}}
 	for _, def := range op.Columns {
 		items = append(items, bindFindColumn(b, op, rel, def))
@@ -51,6 +55,27 @@ func bindFind(b *binder, op syntax.FindOp, s *scope) *relation {
 	}
 	bindCheckDuplicates(b, op, items)
 	return bindProject(b, rel, items)
+}
+
+// bindFindPredicate binds the predicate to the union of the tables, whose first column is the source.
+func bindFindPredicate(b *binder, op syntax.FindOp, rel *relation, pack string, s *scope) string {
+	searched := rel.keep(rel.cols[1:])
+	if pack != "" {
+		isPack := func(c column) bool { return c.name == pack }
+		searched = searched.keep(slices.DeleteFunc(slices.Clone(searched.cols), isPack))
+	}
+	return bindSearchPredicate(b, op.X, searched, false, s)
+}
+
+// bindNamesNoColumn reports whether a predicate names none of the tables' columns.
+func bindNamesNoColumn(x syntax.Node, tables []*relation) bool {
+	for _, in := range tables {
+		marked := map[string]bool{}
+		if markColumns(x, in, marked); len(marked) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // bindFindTables returns the tables that the predicate is about: a term is about all columns.

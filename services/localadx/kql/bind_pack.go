@@ -48,7 +48,8 @@ func bindPackAll(b *binder, x syntax.CallNode, env env) *expr {
 	}
 	name := "bag_pack"
 	if len(x.Args) == 1 {
-		if v, _ := bindConstantValue(b, bindScalar(b, x.Args[0].X, env), "ignore_null_empty").(bool); v {
+		const what = "ignore_null_empty"
+		if v, _ := bindConstantValue(b, bindWithoutColumns(b, x.Args[0].X, env, what), what).(bool); v {
 			name = "bag_pack_nonempty"
 		}
 	}

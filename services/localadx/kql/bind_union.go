@@ -256,7 +256,10 @@ func bindSearchPredicate(b *binder, x syntax.Node, in *relation, sensitive bool,
 func bindSearchTerm(b *binder, n syntax.LiteralNode, in *relation, sensitive bool) string {
 	term, ok := n.Value.(string)
 	if !ok {
-		term = bindAsText(b, constant(n.Type, n.Value, n)).konst.(string)
+		text := bindAsText(b, constant(n.Type, n.Value, n))
+		if term, ok = text.konst.(string); !ok {
+			b.failHint(n, syntax.CodeUnsupported, "search for its text: \"…\"", "A term of type %s is not supported", n.Type)
+		}
 	}
 	op := "has"
 	switch {

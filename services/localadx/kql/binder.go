@@ -124,6 +124,11 @@ func (e env) plain() env {
 	return e
 }
 
+// bare returns an env without row context in another scope.
+func (e env) bare(s *scope) env {
+	return env{scope: s, extra: e.extra}
+}
+
 // fail stops binding with a semantic error at a node.
 func (b *binder) fail(at syntax.Node, code, format string, args ...any) {
 	panic(b.errorAt(at, code, "", format, args...))

@@ -22,9 +22,20 @@ func bindConstantValue(b *binder, e *expr, what string) any {
 	return v
 }
 
+// bindWithoutColumns binds an expression that must be known while binding: one that reads columns is refused.
+func bindWithoutColumns(b *binder, x syntax.Node, env env, what string) *expr {
+	if env.rel != nil {
+		marked := map[string]bool{}
+		if markColumns(x, env.rel, marked); len(marked) > 0 {
+			b.fail(x, syntax.CodeArguments, "%s must be a constant", what)
+		}
+	}
+	return bindScalar(b, x, env.bare(env.scope))
+}
+
 // bindConstantLong returns the value of an expression that must be an integer constant.
 func bindConstantLong(b *binder, x syntax.Node, env env, what string) int64 {
-	e := bindScalar(b, x, env)
+	e := bindWithoutColumns(b, x, env, what)
 	if e.typ == value.Dynamic || e.typ == value.Real {
 		e = bindCoerce(b, e, value.Long)
 	}
@@ -37,7 +48,7 @@ func bindConstantLong(b *binder, x syntax.Node, env env, what string) int64 {
 
 // bindConstantString returns the value of an expression that must be a string constant.
 func bindConstantString(b *binder, x syntax.Node, env env, what string) string {
-	s, ok := bindConstantValue(b, bindScalar(b, x, env), what).(string)
+	s, ok := bindConstantValue(b, bindWithoutColumns(b, x, env, what), what).(string)
 	if !ok {
 		b.fail(x, syntax.CodeArguments, "%s must be a string constant", what)
 	}
