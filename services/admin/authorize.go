@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -185,12 +186,20 @@ func (a authorizer) noteHTTP(ctx context.Context, call, of, detail string) {
 }
 
 func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamServerInfo,
-	handle grpc.StreamHandler) error {
+	handle grpc.StreamHandler) (failure error) {
 	caller, err := a.allow(s.Context(), info.FullMethod)
 	if err != nil {
 		a.denied(s.Context(), caller, info.FullMethod, "", err)
 		return err
 	}
+	ctx, free := a.users.whileStands(s.Context(), caller)
+	defer free()
+	s = within{s, ctx}
+	defer func() {
+		if errors.Is(context.Cause(ctx), errChanged) {
+			failure = authenticationError(errChanged)
+		}
+	}()
 	if !changes(info.FullMethod) {
 		return handle(server, s)
 	}

@@ -94,7 +94,8 @@ func (d doorkeeper) authenticate(next http.Handler) http.Handler {
 			refuseCaller(w, r, err)
 			return
 		}
-		ctx := context.WithValue(r.Context(), httpCaller{}, caller)
+		ctx, free := d.users.whileStands(context.WithValue(r.Context(), httpCaller{}, caller), caller)
+		defer free()
 		if cookie, err := r.Cookie(sessionCookie); err == nil && !ends.IsZero() {
 			// A stream must not outlive the session.
 			var cancel context.CancelFunc
