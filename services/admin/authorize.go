@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/rpc"
@@ -256,6 +257,8 @@ func detailOf(q any, before map[string]string, answer any) string {
 		return a.GetSummary().GetReason()
 	case *sinkv1.AcknowledgeNoticesResponse:
 		return fmt.Sprintf("%d notices acknowledged", a.GetAcknowledged())
+	case *capturev1.AcknowledgeLossesResponse:
+		return fmt.Sprintf("%d losses acknowledged", a.GetAcknowledged())
 	}
 	return ""
 }

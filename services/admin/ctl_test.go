@@ -401,6 +401,23 @@ func TestNoticesAreAcknowledgedByTheirKindAndTopic(t *testing.T) {
 	}
 }
 
+func TestWhatASourceLeftOutIsAcknowledged(t *testing.T) {
+	s := start(t, nil)
+	s.captures.set(&capturev1.Capture{Connector: "src", BackgroundFailures: []*capturev1.BackgroundFailure{
+		{Work: "heartbeat.action.query"}, {Work: "encoding of events of public.a", Lasts: true},
+		{Work: "encoding of events of public.b", Lasts: true}}})
+	if out, code := s.ctl(t, "", "acknowledge", "src"); code != 0 || !strings.Contains(out, "2 acknowledged") {
+		t.Errorf("%d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "acknowledge", "nobody"); code != ctl.ExitNotFound {
+		t.Errorf("of nobody: %d %s", code, out)
+	}
+	if code, body, _ := s.request(t, "POST", "/v1/captures/src/losses:acknowledge", `{"work":"encoding of events of public.b"}`,
+		"Content-Type: application/json"); code != http.StatusOK || !strings.Contains(body, `"acknowledged":"1"`) {
+		t.Errorf("over HTTP: %d %s", code, body)
+	}
+}
+
 func TestADeadLetterIsShownAndReplayedWithAnotherValueThatOnlyItsTopicHolds(t *testing.T) {
 	s := start(t, nil)
 	s.sinks.letters = []*sinkv1.DeadLetter{

@@ -268,6 +268,22 @@ func (c *captures) ListCaptures(context.Context, *capturev1.ListCapturesRequest)
 	return &capturev1.ListCapturesResponse{Captures: c.all}, nil
 }
 
+// AcknowledgeLosses returns how many there are, and takes none back.
+func (c *captures) AcknowledgeLosses(ctx context.Context,
+	q *capturev1.AcknowledgeLossesRequest) (*capturev1.AcknowledgeLossesResponse, error) {
+	of, err := c.GetCapture(ctx, &capturev1.GetCaptureRequest{Connector: q.Connector})
+	if err != nil {
+		return nil, err
+	}
+	r := &capturev1.AcknowledgeLossesResponse{}
+	for _, f := range of.Capture.BackgroundFailures {
+		if f.Lasts && (q.Work == "" || q.Work == f.Work) {
+			r.Acknowledged++
+		}
+	}
+	return r, nil
+}
+
 // SignalSnapshot shows the tables of the signal as what is being read.
 func (c *captures) SignalSnapshot(ctx context.Context,
 	q *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
@@ -406,6 +422,9 @@ func (c *sinks) AcknowledgeNotices(_ context.Context,
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := &sinkv1.AcknowledgeNoticesResponse{}
+	if !slices.ContainsFunc(c.all, func(s *sinkv1.Sink) bool { return s.Connector == q.Connector }) {
+		return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND", "no such sink")
+	}
 	for _, s := range c.all {
 		for _, n := range s.Notices {
 			if s.Connector == q.Connector && (q.Kind == 0 || q.Kind == n.Kind) && (q.Topic == "" || q.Topic == n.Topic) {

@@ -77,6 +77,14 @@ func (p captureProxy) SignalSnapshot(ctx context.Context,
 	})
 }
 
+func (p captureProxy) AcknowledgeLosses(ctx context.Context,
+	q *capturev1.AcknowledgeLossesRequest) (*capturev1.AcknowledgeLossesResponse, error) {
+	return tellOwner(ctx, p.fleet, func(ctx context.Context,
+		c *grpc.ClientConn) (*capturev1.AcknowledgeLossesResponse, error) {
+		return capturev1.NewCaptureServiceClient(c).AcknowledgeLosses(ctx, q)
+	})
+}
+
 func (p captureProxy) ListCapturedTables(ctx context.Context,
 	q *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
 	return askOwner(ctx, p.fleet, func(ctx context.Context,

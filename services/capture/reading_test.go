@@ -180,7 +180,7 @@ func TestTextsOfUncheckedDatabasesAreCapturedAsFarAsTheyAreUTF8(t *testing.T) {
 	}
 	shown := fmt.Sprintf("%s %d %t %s %s", lost[0].Work, lost[0].Failures, lost[0].Lasts, lost[0].Reason, lost[0].Remedy)
 	for _, want := range []string{"encoding of events of public.a 1 true", "handling.mode=warn), the last at LSN 0/",
-		"0xE9", "calypsoctl snapshot start c" + s.db + " --table public.a", "calypsoctl restart c" + s.db} {
+		"0xE9", "calypsoctl snapshot start c" + s.db + " --table public.a", "calypsoctl acknowledge c" + s.db} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("what was left out is shown without %q: %s", want, shown)
 		}

@@ -60,6 +60,7 @@ func (t *task) session(ctx context.Context) error {
 	var watch contain.Waiting
 	defer watch.Wait()
 	defer end(nil)
+	watch.Go("keeping of what events lack", func() { s.task.shown.Losses.Follow(watched) }, end)
 	watch.Go("watch of statements", func() { s.connections.Watch(watched, end) }, end)
 	err := s.run(watched)
 	if cause := context.Cause(watched); cause != nil && ctx.Err() == nil {

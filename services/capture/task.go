@@ -104,11 +104,14 @@ func (t *task) unprocessable(table string, at pgrepl.LSN, err error) error {
 	if table == stream.LogicalMessages {
 		again = "Send the message again in a form that can be encoded. "
 	}
-	t.status.Observe(status.Unconverted{Kind: "event", Lost: status.Worked{
+	t.status.Observe(status.Unconverted{Kind: "event"})
+	if err := t.shown.Losses.Keep(status.Worked{
 		Work: status.Work("encoding of events of " + table),
 		Err: fmt.Errorf("they are left out (event.processing.failure.handling.mode=%s), the last at LSN %s: %w",
 			t.spec.Unprocessable, at, err),
-		Remedy: again + t.takeBack()}})
+		Remedy: again + t.takeBack()}); err != nil {
+		return err
+	}
 	if t.spec.Unprocessable == spec.WarnUnprocessable {
 		t.env.Logger.Warn("an event was left out (event.processing.failure.handling.mode)", "table", table, "lsn",
 			at.String(), "err", err)
@@ -116,9 +119,17 @@ func (t *task) unprocessable(table string, at pgrepl.LSN, err error) error {
 	return nil
 }
 
+// lost counts something that events lack where they go on whether that could be noted or not.
+func (t *task) lost(kind string, w status.Worked) {
+	t.status.Observe(status.Unconverted{Kind: kind})
+	if err := t.shown.Losses.Keep(w); err != nil {
+		t.env.Logger.Error("what events lack could not be noted", "what", w.Err, "err", err)
+	}
+}
+
 // takeBack says how to clear the message about something lost.
 func (t *task) takeBack() string {
-	return "Once that is done, clear this message: calypsoctl restart " + t.env.Connector
+	return "Once that is done, clear this message: calypsoctl acknowledge " + t.env.Connector
 }
 
 // unidentified reports a change for which the plugin did not send what identifies the row: no event
@@ -126,11 +137,11 @@ func (t *task) takeBack() string {
 func (t *task) unidentified(table pgrepl.Table) {
 	remedy := fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key",
 		pgrepl.QuoteTable(table.Schema, table.Name))
-	t.status.Observe(status.Unconverted{Kind: "unidentified", Lost: status.Worked{
+	t.lost("unidentified", status.Worked{
 		Work: status.Work("identification of changed rows of " + table.String()),
 		Err:  errors.New("the table has neither key nor replica identity, so that its updates and deletes have no event"),
 		Remedy: remedy + "; then send it again: calypsoctl snapshot start " + t.env.Connector + " --table " +
-			table.String() + ". " + t.takeBack()}})
+			table.String() + ". " + t.takeBack()})
 	t.env.Logger.Error(
 		"a row was changed or deleted in a table without key and replica identity: the server does not say which, so there is no event of it", "table", table.String(),
 		"reason", pgrepl.ReasonIdentity, "remedy", remedy)
@@ -141,11 +152,11 @@ func (t *task) conversionFailed(rel *pgmodel.Relation, c *pgmodel.Column, err er
 	column := table + "." + c.Name
 	t.env.Logger.Warn("a value could not be converted; null is sent in its place (event.converting.failure.handling.mode)",
 		"column", column, "err", err)
-	t.status.Observe(status.Unconverted{Kind: "conversion", Lost: status.Worked{
+	t.lost("conversion", status.Worked{
 		Work: status.Work("conversion of values of column " + column),
 		Err:  fmt.Errorf("null is sent in their place (event.converting.failure.handling.mode), the last: %w", err),
 		Remedy: "Choose a mode that can represent them, such as decimal.handling.mode=string, or leave the column out, and send the table again by calypsoctl snapshot start " +
-			t.env.Connector + " --table " + table + ". " + t.takeBack()}})
+			t.env.Connector + " --table " + table + ". " + t.takeBack()})
 }
 
 func (t *task) noticeFailed(err error) {

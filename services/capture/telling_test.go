@@ -20,7 +20,10 @@ func TestTheStateIsShownWhileAnEventIsEncodedAndWhatWasLostIsNotedMeanwhile(t *t
 	encoded := batches.Fill()
 	encoded.Events.Size = 7
 	c.State() // would wait here for what is being encoded
-	c.Observe(status.Unconverted{Lost: status.Worked{Work: "a.b", Err: errors.New("no number")}})
+	c.Observe(status.Unconverted{Kind: "conversion"})
+	if err := c.Losses.Keep(status.Worked{Work: "a.b", Err: errors.New("no number")}); err != nil {
+		t.Error(err)
+	}
 	batches.Unlock()
 	if s := c.State(); s.Stream == nil || s.Stream.Bytes != 7 || len(s.Background) != 1 {
 		t.Errorf("the state is %+v, want the bytes of the event and the loss", s)

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -18,38 +16,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// smallDisk is a file system of that many megabytes; resize gives it another size. The test is left
-// out where none can be mounted.
-func smallDisk(t *testing.T, megabytes int) (dir string, resize func(megabytes int)) {
-	t.Helper()
-	dir = t.TempDir()
-	mount := func(options string) error {
-		out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", options, "tmpfs", dir).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("mounting a small file system: %w: %s", err, out)
-		}
-		return nil
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("only root mounts a small file system")
-	}
-	if err := mount(fmt.Sprintf("size=%dm", megabytes)); err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() {
-		_ = exec.CommandContext(context.Background(), "umount", "-l", dir).Run()
-	})
-	return dir, func(megabytes int) {
-		t.Helper()
-		if err := mount(fmt.Sprintf("remount,size=%dm", megabytes)); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestABrokerWhoseDiskIsFullIsWaitedForAndNothingIsLostOrRepeated(t *testing.T) {
 	needServers(t)
-	dir, resize := smallDisk(t, 48)
+	dir, resize := testenv.SmallDisk(t, 48)
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true, Properties: []string{"log.dirs=" + dir + "/data",
 		"offsets.topic.num.partitions=1"}})
 	usual := servers.kafka

@@ -48,6 +48,7 @@ calypsoctl stop adx-orders-sink`,
 	"restart": `
 calypsoctl restart adx-orders-sink`,
 	"acknowledge": `
+calypsoctl acknowledge pg-orders-source
 calypsoctl acknowledge adx-orders-sink
 calypsoctl acknowledge adx-orders-sink --kind truncated --topic myserver.retail.orders_info`,
 	"delete": `

@@ -252,7 +252,7 @@ func (x CapturedTable_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CapturedTable_State.Descriptor instead.
 func (CapturedTable_State) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9, 0}
 }
 
 type SchemaChange_Kind int32
@@ -317,7 +317,7 @@ func (x SchemaChange_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SchemaChange_Kind.Descriptor instead.
 func (SchemaChange_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14, 0}
 }
 
 type IncrementalTable_State int32
@@ -376,7 +376,7 @@ func (x IncrementalTable_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IncrementalTable_State.Descriptor instead.
 func (IncrementalTable_State) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22, 0}
 }
 
 // Capture is the state of one capture connector. LSNs are written as PostgreSQL writes them (16/B374D848).
@@ -590,8 +590,10 @@ type BackgroundFailure struct {
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	Remedy string `protobuf:"bytes,3,opt,name=remedy,proto3" json:"remedy,omitempty"`
 	// When it failed for the first time since it last succeeded, and how often it has failed since.
-	BeginTime     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
-	Failures      int64                  `protobuf:"varint,5,opt,name=failures,proto3" json:"failures,omitempty"`
+	BeginTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
+	Failures  int64                  `protobuf:"varint,5,opt,name=failures,proto3" json:"failures,omitempty"`
+	// Whether it is about what events lack, which no success undoes: it stays until AcknowledgeLosses.
+	Lasts         bool `protobuf:"varint,6,opt,name=lasts,proto3" json:"lasts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -661,6 +663,110 @@ func (x *BackgroundFailure) GetFailures() int64 {
 	return 0
 }
 
+func (x *BackgroundFailure) GetLasts() bool {
+	if x != nil {
+		return x.Lasts
+	}
+	return false
+}
+
+type AcknowledgeLossesRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	// Only the loss of this work; all if it is empty.
+	Work          string `protobuf:"bytes,2,opt,name=work,proto3" json:"work,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgeLossesRequest) Reset() {
+	*x = AcknowledgeLossesRequest{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgeLossesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgeLossesRequest) ProtoMessage() {}
+
+func (x *AcknowledgeLossesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgeLossesRequest.ProtoReflect.Descriptor instead.
+func (*AcknowledgeLossesRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AcknowledgeLossesRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *AcknowledgeLossesRequest) GetWork() string {
+	if x != nil {
+		return x.Work
+	}
+	return ""
+}
+
+type AcknowledgeLossesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Acknowledged  int64                  `protobuf:"varint,1,opt,name=acknowledged,proto3" json:"acknowledged,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgeLossesResponse) Reset() {
+	*x = AcknowledgeLossesResponse{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgeLossesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgeLossesResponse) ProtoMessage() {}
+
+func (x *AcknowledgeLossesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgeLossesResponse.ProtoReflect.Descriptor instead.
+func (*AcknowledgeLossesResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *AcknowledgeLossesResponse) GetAcknowledged() int64 {
+	if x != nil {
+		return x.Acknowledged
+	}
+	return 0
+}
+
 // UnreadTable is a table with changes that are committed and not durable in Kafka.
 type UnreadTable struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -676,7 +782,7 @@ type UnreadTable struct {
 
 func (x *UnreadTable) Reset() {
 	*x = UnreadTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -688,7 +794,7 @@ func (x *UnreadTable) String() string {
 func (*UnreadTable) ProtoMessage() {}
 
 func (x *UnreadTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -701,7 +807,7 @@ func (x *UnreadTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreadTable.ProtoReflect.Descriptor instead.
 func (*UnreadTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{2}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *UnreadTable) GetTable() string {
@@ -764,7 +870,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -776,7 +882,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -789,7 +895,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{3}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Slot) GetName() string {
@@ -933,7 +1039,7 @@ type SlotHolder struct {
 
 func (x *SlotHolder) Reset() {
 	*x = SlotHolder{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1051,7 @@ func (x *SlotHolder) String() string {
 func (*SlotHolder) ProtoMessage() {}
 
 func (x *SlotHolder) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1064,7 @@ func (x *SlotHolder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotHolder.ProtoReflect.Descriptor instead.
 func (*SlotHolder) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{4}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SlotHolder) GetWhat() string {
@@ -1003,7 +1109,7 @@ type SlotStatistics struct {
 
 func (x *SlotStatistics) Reset() {
 	*x = SlotStatistics{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1015,7 +1121,7 @@ func (x *SlotStatistics) String() string {
 func (*SlotStatistics) ProtoMessage() {}
 
 func (x *SlotStatistics) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1028,7 +1134,7 @@ func (x *SlotStatistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotStatistics.ProtoReflect.Descriptor instead.
 func (*SlotStatistics) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{5}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SlotStatistics) GetSpilledTransactions() int64 {
@@ -1110,7 +1216,7 @@ type TableSnapshot struct {
 
 func (x *TableSnapshot) Reset() {
 	*x = TableSnapshot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1122,7 +1228,7 @@ func (x *TableSnapshot) String() string {
 func (*TableSnapshot) ProtoMessage() {}
 
 func (x *TableSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1135,7 +1241,7 @@ func (x *TableSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableSnapshot.ProtoReflect.Descriptor instead.
 func (*TableSnapshot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TableSnapshot) GetTable() string {
@@ -1215,7 +1321,7 @@ type CapturedTable struct {
 
 func (x *CapturedTable) Reset() {
 	*x = CapturedTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1333,7 @@ func (x *CapturedTable) String() string {
 func (*CapturedTable) ProtoMessage() {}
 
 func (x *CapturedTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1346,7 @@ func (x *CapturedTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturedTable.ProtoReflect.Descriptor instead.
 func (*CapturedTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CapturedTable) GetTable() string {
@@ -1357,7 +1463,7 @@ type ListCapturedTablesRequest struct {
 
 func (x *ListCapturedTablesRequest) Reset() {
 	*x = ListCapturedTablesRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1475,7 @@ func (x *ListCapturedTablesRequest) String() string {
 func (*ListCapturedTablesRequest) ProtoMessage() {}
 
 func (x *ListCapturedTablesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1488,7 @@ func (x *ListCapturedTablesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturedTablesRequest.ProtoReflect.Descriptor instead.
 func (*ListCapturedTablesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListCapturedTablesRequest) GetConnector() string {
@@ -1401,7 +1507,7 @@ type ListCapturedTablesResponse struct {
 
 func (x *ListCapturedTablesResponse) Reset() {
 	*x = ListCapturedTablesResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1519,7 @@ func (x *ListCapturedTablesResponse) String() string {
 func (*ListCapturedTablesResponse) ProtoMessage() {}
 
 func (x *ListCapturedTablesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1532,7 @@ func (x *ListCapturedTablesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturedTablesResponse.ProtoReflect.Descriptor instead.
 func (*ListCapturedTablesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListCapturedTablesResponse) GetTables() []*CapturedTable {
@@ -1460,7 +1566,7 @@ type SchemaVersion struct {
 
 func (x *SchemaVersion) Reset() {
 	*x = SchemaVersion{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +1578,7 @@ func (x *SchemaVersion) String() string {
 func (*SchemaVersion) ProtoMessage() {}
 
 func (x *SchemaVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +1591,7 @@ func (x *SchemaVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaVersion.ProtoReflect.Descriptor instead.
 func (*SchemaVersion) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SchemaVersion) GetTable() string {
@@ -1559,7 +1665,7 @@ type SchemaColumn struct {
 
 func (x *SchemaColumn) Reset() {
 	*x = SchemaColumn{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1571,7 +1677,7 @@ func (x *SchemaColumn) String() string {
 func (*SchemaColumn) ProtoMessage() {}
 
 func (x *SchemaColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,7 +1690,7 @@ func (x *SchemaColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaColumn.ProtoReflect.Descriptor instead.
 func (*SchemaColumn) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SchemaColumn) GetName() string {
@@ -1632,7 +1738,7 @@ type SchemaChange struct {
 
 func (x *SchemaChange) Reset() {
 	*x = SchemaChange{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +1750,7 @@ func (x *SchemaChange) String() string {
 func (*SchemaChange) ProtoMessage() {}
 
 func (x *SchemaChange) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +1763,7 @@ func (x *SchemaChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaChange.ProtoReflect.Descriptor instead.
 func (*SchemaChange) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SchemaChange) GetKind() SchemaChange_Kind {
@@ -1708,7 +1814,7 @@ type ListSchemaVersionsRequest struct {
 
 func (x *ListSchemaVersionsRequest) Reset() {
 	*x = ListSchemaVersionsRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1826,7 @@ func (x *ListSchemaVersionsRequest) String() string {
 func (*ListSchemaVersionsRequest) ProtoMessage() {}
 
 func (x *ListSchemaVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1839,7 @@ func (x *ListSchemaVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchemaVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSchemaVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListSchemaVersionsRequest) GetConnector() string {
@@ -1766,7 +1872,7 @@ type ListSchemaVersionsResponse struct {
 
 func (x *ListSchemaVersionsResponse) Reset() {
 	*x = ListSchemaVersionsResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +1884,7 @@ func (x *ListSchemaVersionsResponse) String() string {
 func (*ListSchemaVersionsResponse) ProtoMessage() {}
 
 func (x *ListSchemaVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +1897,7 @@ func (x *ListSchemaVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchemaVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSchemaVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListSchemaVersionsResponse) GetVersions() []*SchemaVersion {
@@ -1810,7 +1916,7 @@ type GetCaptureRequest struct {
 
 func (x *GetCaptureRequest) Reset() {
 	*x = GetCaptureRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1822,7 +1928,7 @@ func (x *GetCaptureRequest) String() string {
 func (*GetCaptureRequest) ProtoMessage() {}
 
 func (x *GetCaptureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1835,7 +1941,7 @@ func (x *GetCaptureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaptureRequest.ProtoReflect.Descriptor instead.
 func (*GetCaptureRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{15}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetCaptureRequest) GetConnector() string {
@@ -1854,7 +1960,7 @@ type GetCaptureResponse struct {
 
 func (x *GetCaptureResponse) Reset() {
 	*x = GetCaptureResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1866,7 +1972,7 @@ func (x *GetCaptureResponse) String() string {
 func (*GetCaptureResponse) ProtoMessage() {}
 
 func (x *GetCaptureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1879,7 +1985,7 @@ func (x *GetCaptureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaptureResponse.ProtoReflect.Descriptor instead.
 func (*GetCaptureResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{16}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetCaptureResponse) GetCapture() *Capture {
@@ -1897,7 +2003,7 @@ type ListCapturesRequest struct {
 
 func (x *ListCapturesRequest) Reset() {
 	*x = ListCapturesRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1909,7 +2015,7 @@ func (x *ListCapturesRequest) String() string {
 func (*ListCapturesRequest) ProtoMessage() {}
 
 func (x *ListCapturesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1922,7 +2028,7 @@ func (x *ListCapturesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturesRequest.ProtoReflect.Descriptor instead.
 func (*ListCapturesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{19}
 }
 
 type ListCapturesResponse struct {
@@ -1934,7 +2040,7 @@ type ListCapturesResponse struct {
 
 func (x *ListCapturesResponse) Reset() {
 	*x = ListCapturesResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2052,7 @@ func (x *ListCapturesResponse) String() string {
 func (*ListCapturesResponse) ProtoMessage() {}
 
 func (x *ListCapturesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1959,7 +2065,7 @@ func (x *ListCapturesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturesResponse.ProtoReflect.Descriptor instead.
 func (*ListCapturesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{18}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListCapturesResponse) GetCaptures() []*Capture {
@@ -1983,7 +2089,7 @@ type IncrementalSnapshot struct {
 
 func (x *IncrementalSnapshot) Reset() {
 	*x = IncrementalSnapshot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1995,7 +2101,7 @@ func (x *IncrementalSnapshot) String() string {
 func (*IncrementalSnapshot) ProtoMessage() {}
 
 func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2008,7 +2114,7 @@ func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncrementalSnapshot.ProtoReflect.Descriptor instead.
 func (*IncrementalSnapshot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{19}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *IncrementalSnapshot) GetPaused() bool {
@@ -2045,7 +2151,7 @@ type IncrementalTable struct {
 
 func (x *IncrementalTable) Reset() {
 	*x = IncrementalTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2163,7 @@ func (x *IncrementalTable) String() string {
 func (*IncrementalTable) ProtoMessage() {}
 
 func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2176,7 @@ func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncrementalTable.ProtoReflect.Descriptor instead.
 func (*IncrementalTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *IncrementalTable) GetTable() string {
@@ -2138,7 +2244,7 @@ type GetSnapshotProgressRequest struct {
 
 func (x *GetSnapshotProgressRequest) Reset() {
 	*x = GetSnapshotProgressRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2150,7 +2256,7 @@ func (x *GetSnapshotProgressRequest) String() string {
 func (*GetSnapshotProgressRequest) ProtoMessage() {}
 
 func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2163,7 +2269,7 @@ func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotProgressRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotProgressRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{21}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetSnapshotProgressRequest) GetConnector() string {
@@ -2184,7 +2290,7 @@ type GetSnapshotProgressResponse struct {
 
 func (x *GetSnapshotProgressResponse) Reset() {
 	*x = GetSnapshotProgressResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2302,7 @@ func (x *GetSnapshotProgressResponse) String() string {
 func (*GetSnapshotProgressResponse) ProtoMessage() {}
 
 func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2315,7 @@ func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotProgressResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotProgressResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetSnapshotProgressResponse) GetInitial() []*TableSnapshot {
@@ -2240,7 +2346,7 @@ type SignalSnapshotRequest struct {
 
 func (x *SignalSnapshotRequest) Reset() {
 	*x = SignalSnapshotRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2252,7 +2358,7 @@ func (x *SignalSnapshotRequest) String() string {
 func (*SignalSnapshotRequest) ProtoMessage() {}
 
 func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2265,7 +2371,7 @@ func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SignalSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{23}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SignalSnapshotRequest) GetConnector() string {
@@ -2309,7 +2415,7 @@ type SnapshotTable struct {
 
 func (x *SnapshotTable) Reset() {
 	*x = SnapshotTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2321,7 +2427,7 @@ func (x *SnapshotTable) String() string {
 func (*SnapshotTable) ProtoMessage() {}
 
 func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2334,7 +2440,7 @@ func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTable.ProtoReflect.Descriptor instead.
 func (*SnapshotTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{24}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SnapshotTable) GetPattern() string {
@@ -2363,7 +2469,7 @@ type SignalSnapshotResponse struct {
 
 func (x *SignalSnapshotResponse) Reset() {
 	*x = SignalSnapshotResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[25]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2481,7 @@ func (x *SignalSnapshotResponse) String() string {
 func (*SignalSnapshotResponse) ProtoMessage() {}
 
 func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[25]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2494,7 @@ func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SignalSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{25}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SignalSnapshotResponse) GetIncremental() *IncrementalSnapshot {
@@ -2433,14 +2539,20 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\x17commit_to_kafka_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x14commitToKafkaLatency\x12V\n" +
 	"\x13background_failures\x18\x11 \x03(\v2%.calypso.capture.v1.BackgroundFailureR\x12backgroundFailures\x12D\n" +
 	"\runread_tables\x18\x12 \x03(\v2\x1f.calypso.capture.v1.UnreadTableR\funreadTables\x12%\n" +
-	"\x0eunread_unknown\x18\x13 \x01(\tR\runreadUnknown\"\xae\x01\n" +
+	"\x0eunread_unknown\x18\x13 \x01(\tR\runreadUnknown\"\xc4\x01\n" +
 	"\x11BackgroundFailure\x12\x12\n" +
 	"\x04work\x18\x01 \x01(\tR\x04work\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06remedy\x18\x03 \x01(\tR\x06remedy\x129\n" +
 	"\n" +
 	"begin_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x12\x1a\n" +
-	"\bfailures\x18\x05 \x01(\x03R\bfailures\"g\n" +
+	"\bfailures\x18\x05 \x01(\x03R\bfailures\x12\x14\n" +
+	"\x05lasts\x18\x06 \x01(\bR\x05lasts\"L\n" +
+	"\x18AcknowledgeLossesRequest\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x12\n" +
+	"\x04work\x18\x02 \x01(\tR\x04work\"?\n" +
+	"\x19AcknowledgeLossesResponse\x12\"\n" +
+	"\facknowledged\x18\x01 \x01(\x03R\facknowledged\"g\n" +
 	"\vUnreadTable\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x10\n" +
@@ -2617,14 +2729,15 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\x17SNAPSHOT_ACTION_EXECUTE\x10\x01\x12\x19\n" +
 	"\x15SNAPSHOT_ACTION_PAUSE\x10\x02\x12\x1a\n" +
 	"\x16SNAPSHOT_ACTION_RESUME\x10\x03\x12\x18\n" +
-	"\x14SNAPSHOT_ACTION_STOP\x10\x042\x8b\a\n" +
+	"\x14SNAPSHOT_ACTION_STOP\x10\x042\xb6\b\n" +
 	"\x0eCaptureService\x12}\n" +
 	"\n" +
 	"GetCapture\x12%.calypso.capture.v1.GetCaptureRequest\x1a&.calypso.capture.v1.GetCaptureResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/captures/{connector}\x12w\n" +
 	"\fListCaptures\x12'.calypso.capture.v1.ListCapturesRequest\x1a(.calypso.capture.v1.ListCapturesResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/captures\x12\xa1\x01\n" +
 	"\x13GetSnapshotProgress\x12..calypso.capture.v1.GetSnapshotProgressRequest\x1a/.calypso.capture.v1.GetSnapshotProgressResponse\")\x82\xd3\xe4\x93\x02#\x12!/v1/captures/{connector}/snapshot\x12\x9c\x01\n" +
 	"\x12ListCapturedTables\x12-.calypso.capture.v1.ListCapturedTablesRequest\x1a..calypso.capture.v1.ListCapturedTablesResponse\"'\x82\xd3\xe4\x93\x02!\x12\x1f/v1/captures/{connector}/tables\x12\xa5\x01\n" +
-	"\x12ListSchemaVersions\x12-.calypso.capture.v1.ListSchemaVersionsRequest\x1a..calypso.capture.v1.ListSchemaVersionsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/v1/captures/{connector}/schema-versions\x12\x95\x01\n" +
+	"\x12ListSchemaVersions\x12-.calypso.capture.v1.ListSchemaVersionsRequest\x1a..calypso.capture.v1.ListSchemaVersionsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/v1/captures/{connector}/schema-versions\x12\xa8\x01\n" +
+	"\x11AcknowledgeLosses\x12,.calypso.capture.v1.AcknowledgeLossesRequest\x1a-.calypso.capture.v1.AcknowledgeLossesResponse\"6\x82\xd3\xe4\x93\x020:\x01*\"+/v1/captures/{connector}/losses:acknowledge\x12\x95\x01\n" +
 	"\x0eSignalSnapshot\x12).calypso.capture.v1.SignalSnapshotRequest\x1a*.calypso.capture.v1.SignalSnapshotResponse\",\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/captures/{connector}/snapshotB\xd1\x01\n" +
 	"\x16com.calypso.capture.v1B\fCaptureProtoP\x01Z?github.com/calypso-cdc/calypso/gen/calypso/capture/v1;capturev1\xa2\x02\x03CCX\xaa\x02\x12Calypso.Capture.V1\xca\x02\x12Calypso\\Capture\\V1\xe2\x02\x1eCalypso\\Capture\\V1\\GPBMetadata\xea\x02\x14Calypso::Capture::V1b\x06proto3"
 
@@ -2641,7 +2754,7 @@ func file_calypso_capture_v1_capture_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_capture_v1_capture_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_calypso_capture_v1_capture_proto_goTypes = []any{
 	(Phase)(0),                          // 0: calypso.capture.v1.Phase
 	(Compatibility)(0),                  // 1: calypso.capture.v1.Compatibility
@@ -2651,82 +2764,86 @@ var file_calypso_capture_v1_capture_proto_goTypes = []any{
 	(IncrementalTable_State)(0),         // 5: calypso.capture.v1.IncrementalTable.State
 	(*Capture)(nil),                     // 6: calypso.capture.v1.Capture
 	(*BackgroundFailure)(nil),           // 7: calypso.capture.v1.BackgroundFailure
-	(*UnreadTable)(nil),                 // 8: calypso.capture.v1.UnreadTable
-	(*Slot)(nil),                        // 9: calypso.capture.v1.Slot
-	(*SlotHolder)(nil),                  // 10: calypso.capture.v1.SlotHolder
-	(*SlotStatistics)(nil),              // 11: calypso.capture.v1.SlotStatistics
-	(*TableSnapshot)(nil),               // 12: calypso.capture.v1.TableSnapshot
-	(*CapturedTable)(nil),               // 13: calypso.capture.v1.CapturedTable
-	(*ListCapturedTablesRequest)(nil),   // 14: calypso.capture.v1.ListCapturedTablesRequest
-	(*ListCapturedTablesResponse)(nil),  // 15: calypso.capture.v1.ListCapturedTablesResponse
-	(*SchemaVersion)(nil),               // 16: calypso.capture.v1.SchemaVersion
-	(*SchemaColumn)(nil),                // 17: calypso.capture.v1.SchemaColumn
-	(*SchemaChange)(nil),                // 18: calypso.capture.v1.SchemaChange
-	(*ListSchemaVersionsRequest)(nil),   // 19: calypso.capture.v1.ListSchemaVersionsRequest
-	(*ListSchemaVersionsResponse)(nil),  // 20: calypso.capture.v1.ListSchemaVersionsResponse
-	(*GetCaptureRequest)(nil),           // 21: calypso.capture.v1.GetCaptureRequest
-	(*GetCaptureResponse)(nil),          // 22: calypso.capture.v1.GetCaptureResponse
-	(*ListCapturesRequest)(nil),         // 23: calypso.capture.v1.ListCapturesRequest
-	(*ListCapturesResponse)(nil),        // 24: calypso.capture.v1.ListCapturesResponse
-	(*IncrementalSnapshot)(nil),         // 25: calypso.capture.v1.IncrementalSnapshot
-	(*IncrementalTable)(nil),            // 26: calypso.capture.v1.IncrementalTable
-	(*GetSnapshotProgressRequest)(nil),  // 27: calypso.capture.v1.GetSnapshotProgressRequest
-	(*GetSnapshotProgressResponse)(nil), // 28: calypso.capture.v1.GetSnapshotProgressResponse
-	(*SignalSnapshotRequest)(nil),       // 29: calypso.capture.v1.SignalSnapshotRequest
-	(*SnapshotTable)(nil),               // 30: calypso.capture.v1.SnapshotTable
-	(*SignalSnapshotResponse)(nil),      // 31: calypso.capture.v1.SignalSnapshotResponse
-	(*timestamppb.Timestamp)(nil),       // 32: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 33: google.protobuf.Duration
-	(*v1.Latency)(nil),                  // 34: calypso.latency.v1.Latency
+	(*AcknowledgeLossesRequest)(nil),    // 8: calypso.capture.v1.AcknowledgeLossesRequest
+	(*AcknowledgeLossesResponse)(nil),   // 9: calypso.capture.v1.AcknowledgeLossesResponse
+	(*UnreadTable)(nil),                 // 10: calypso.capture.v1.UnreadTable
+	(*Slot)(nil),                        // 11: calypso.capture.v1.Slot
+	(*SlotHolder)(nil),                  // 12: calypso.capture.v1.SlotHolder
+	(*SlotStatistics)(nil),              // 13: calypso.capture.v1.SlotStatistics
+	(*TableSnapshot)(nil),               // 14: calypso.capture.v1.TableSnapshot
+	(*CapturedTable)(nil),               // 15: calypso.capture.v1.CapturedTable
+	(*ListCapturedTablesRequest)(nil),   // 16: calypso.capture.v1.ListCapturedTablesRequest
+	(*ListCapturedTablesResponse)(nil),  // 17: calypso.capture.v1.ListCapturedTablesResponse
+	(*SchemaVersion)(nil),               // 18: calypso.capture.v1.SchemaVersion
+	(*SchemaColumn)(nil),                // 19: calypso.capture.v1.SchemaColumn
+	(*SchemaChange)(nil),                // 20: calypso.capture.v1.SchemaChange
+	(*ListSchemaVersionsRequest)(nil),   // 21: calypso.capture.v1.ListSchemaVersionsRequest
+	(*ListSchemaVersionsResponse)(nil),  // 22: calypso.capture.v1.ListSchemaVersionsResponse
+	(*GetCaptureRequest)(nil),           // 23: calypso.capture.v1.GetCaptureRequest
+	(*GetCaptureResponse)(nil),          // 24: calypso.capture.v1.GetCaptureResponse
+	(*ListCapturesRequest)(nil),         // 25: calypso.capture.v1.ListCapturesRequest
+	(*ListCapturesResponse)(nil),        // 26: calypso.capture.v1.ListCapturesResponse
+	(*IncrementalSnapshot)(nil),         // 27: calypso.capture.v1.IncrementalSnapshot
+	(*IncrementalTable)(nil),            // 28: calypso.capture.v1.IncrementalTable
+	(*GetSnapshotProgressRequest)(nil),  // 29: calypso.capture.v1.GetSnapshotProgressRequest
+	(*GetSnapshotProgressResponse)(nil), // 30: calypso.capture.v1.GetSnapshotProgressResponse
+	(*SignalSnapshotRequest)(nil),       // 31: calypso.capture.v1.SignalSnapshotRequest
+	(*SnapshotTable)(nil),               // 32: calypso.capture.v1.SnapshotTable
+	(*SignalSnapshotResponse)(nil),      // 33: calypso.capture.v1.SignalSnapshotResponse
+	(*timestamppb.Timestamp)(nil),       // 34: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 35: google.protobuf.Duration
+	(*v1.Latency)(nil),                  // 36: calypso.latency.v1.Latency
 }
 var file_calypso_capture_v1_capture_proto_depIdxs = []int32{
 	0,  // 0: calypso.capture.v1.Capture.phase:type_name -> calypso.capture.v1.Phase
-	9,  // 1: calypso.capture.v1.Capture.slot:type_name -> calypso.capture.v1.Slot
-	32, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
-	33, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
-	12, // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
-	34, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
+	11, // 1: calypso.capture.v1.Capture.slot:type_name -> calypso.capture.v1.Slot
+	34, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
+	35, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
+	14, // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
+	36, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
 	7,  // 6: calypso.capture.v1.Capture.background_failures:type_name -> calypso.capture.v1.BackgroundFailure
-	8,  // 7: calypso.capture.v1.Capture.unread_tables:type_name -> calypso.capture.v1.UnreadTable
-	32, // 8: calypso.capture.v1.BackgroundFailure.begin_time:type_name -> google.protobuf.Timestamp
-	32, // 9: calypso.capture.v1.UnreadTable.since:type_name -> google.protobuf.Timestamp
-	32, // 10: calypso.capture.v1.Slot.inactive_since:type_name -> google.protobuf.Timestamp
-	11, // 11: calypso.capture.v1.Slot.statistics:type_name -> calypso.capture.v1.SlotStatistics
-	10, // 12: calypso.capture.v1.Slot.holders:type_name -> calypso.capture.v1.SlotHolder
-	32, // 13: calypso.capture.v1.SlotHolder.begin_time:type_name -> google.protobuf.Timestamp
-	32, // 14: calypso.capture.v1.SlotStatistics.reset_time:type_name -> google.protobuf.Timestamp
+	10, // 7: calypso.capture.v1.Capture.unread_tables:type_name -> calypso.capture.v1.UnreadTable
+	34, // 8: calypso.capture.v1.BackgroundFailure.begin_time:type_name -> google.protobuf.Timestamp
+	34, // 9: calypso.capture.v1.UnreadTable.since:type_name -> google.protobuf.Timestamp
+	34, // 10: calypso.capture.v1.Slot.inactive_since:type_name -> google.protobuf.Timestamp
+	13, // 11: calypso.capture.v1.Slot.statistics:type_name -> calypso.capture.v1.SlotStatistics
+	12, // 12: calypso.capture.v1.Slot.holders:type_name -> calypso.capture.v1.SlotHolder
+	34, // 13: calypso.capture.v1.SlotHolder.begin_time:type_name -> google.protobuf.Timestamp
+	34, // 14: calypso.capture.v1.SlotStatistics.reset_time:type_name -> google.protobuf.Timestamp
 	3,  // 15: calypso.capture.v1.CapturedTable.state:type_name -> calypso.capture.v1.CapturedTable.State
-	32, // 16: calypso.capture.v1.CapturedTable.last_change_time:type_name -> google.protobuf.Timestamp
-	13, // 17: calypso.capture.v1.ListCapturedTablesResponse.tables:type_name -> calypso.capture.v1.CapturedTable
-	32, // 18: calypso.capture.v1.SchemaVersion.time:type_name -> google.protobuf.Timestamp
-	17, // 19: calypso.capture.v1.SchemaVersion.columns:type_name -> calypso.capture.v1.SchemaColumn
-	18, // 20: calypso.capture.v1.SchemaVersion.changes:type_name -> calypso.capture.v1.SchemaChange
+	34, // 16: calypso.capture.v1.CapturedTable.last_change_time:type_name -> google.protobuf.Timestamp
+	15, // 17: calypso.capture.v1.ListCapturedTablesResponse.tables:type_name -> calypso.capture.v1.CapturedTable
+	34, // 18: calypso.capture.v1.SchemaVersion.time:type_name -> google.protobuf.Timestamp
+	19, // 19: calypso.capture.v1.SchemaVersion.columns:type_name -> calypso.capture.v1.SchemaColumn
+	20, // 20: calypso.capture.v1.SchemaVersion.changes:type_name -> calypso.capture.v1.SchemaChange
 	1,  // 21: calypso.capture.v1.SchemaVersion.compatibility:type_name -> calypso.capture.v1.Compatibility
 	4,  // 22: calypso.capture.v1.SchemaChange.kind:type_name -> calypso.capture.v1.SchemaChange.Kind
-	16, // 23: calypso.capture.v1.ListSchemaVersionsResponse.versions:type_name -> calypso.capture.v1.SchemaVersion
+	18, // 23: calypso.capture.v1.ListSchemaVersionsResponse.versions:type_name -> calypso.capture.v1.SchemaVersion
 	6,  // 24: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
 	6,  // 25: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
-	26, // 26: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
+	28, // 26: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
 	5,  // 27: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
-	12, // 28: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
-	25, // 29: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	14, // 28: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
+	27, // 29: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
 	2,  // 30: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
-	30, // 31: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
-	25, // 32: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	21, // 33: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
-	23, // 34: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
-	27, // 35: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
-	14, // 36: calypso.capture.v1.CaptureService.ListCapturedTables:input_type -> calypso.capture.v1.ListCapturedTablesRequest
-	19, // 37: calypso.capture.v1.CaptureService.ListSchemaVersions:input_type -> calypso.capture.v1.ListSchemaVersionsRequest
-	29, // 38: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
-	22, // 39: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
-	24, // 40: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
-	28, // 41: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
-	15, // 42: calypso.capture.v1.CaptureService.ListCapturedTables:output_type -> calypso.capture.v1.ListCapturedTablesResponse
-	20, // 43: calypso.capture.v1.CaptureService.ListSchemaVersions:output_type -> calypso.capture.v1.ListSchemaVersionsResponse
-	31, // 44: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
-	39, // [39:45] is the sub-list for method output_type
-	33, // [33:39] is the sub-list for method input_type
+	32, // 31: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
+	27, // 32: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	23, // 33: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
+	25, // 34: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
+	29, // 35: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
+	16, // 36: calypso.capture.v1.CaptureService.ListCapturedTables:input_type -> calypso.capture.v1.ListCapturedTablesRequest
+	21, // 37: calypso.capture.v1.CaptureService.ListSchemaVersions:input_type -> calypso.capture.v1.ListSchemaVersionsRequest
+	8,  // 38: calypso.capture.v1.CaptureService.AcknowledgeLosses:input_type -> calypso.capture.v1.AcknowledgeLossesRequest
+	31, // 39: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
+	24, // 40: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
+	26, // 41: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
+	30, // 42: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
+	17, // 43: calypso.capture.v1.CaptureService.ListCapturedTables:output_type -> calypso.capture.v1.ListCapturedTablesResponse
+	22, // 44: calypso.capture.v1.CaptureService.ListSchemaVersions:output_type -> calypso.capture.v1.ListSchemaVersionsResponse
+	9,  // 45: calypso.capture.v1.CaptureService.AcknowledgeLosses:output_type -> calypso.capture.v1.AcknowledgeLossesResponse
+	33, // 46: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
+	40, // [40:47] is the sub-list for method output_type
+	33, // [33:40] is the sub-list for method input_type
 	33, // [33:33] is the sub-list for extension type_name
 	33, // [33:33] is the sub-list for extension extendee
 	0,  // [0:33] is the sub-list for field type_name
@@ -2743,7 +2860,7 @@ func file_calypso_capture_v1_capture_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_capture_v1_capture_proto_rawDesc), len(file_calypso_capture_v1_capture_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	CaptureService_GetSnapshotProgress_FullMethodName = "/calypso.capture.v1.CaptureService/GetSnapshotProgress"
 	CaptureService_ListCapturedTables_FullMethodName  = "/calypso.capture.v1.CaptureService/ListCapturedTables"
 	CaptureService_ListSchemaVersions_FullMethodName  = "/calypso.capture.v1.CaptureService/ListSchemaVersions"
+	CaptureService_AcknowledgeLosses_FullMethodName   = "/calypso.capture.v1.CaptureService/AcknowledgeLosses"
 	CaptureService_SignalSnapshot_FullMethodName      = "/calypso.capture.v1.CaptureService/SignalSnapshot"
 )
 
@@ -53,6 +54,9 @@ type CaptureServiceClient interface {
 	// types are noticed, with wal2json only columns that come and go, and all else when the catalog is read for one of those or
 	// the connector starts.
 	ListSchemaVersions(ctx context.Context, in *ListSchemaVersionsRequest, opts ...grpc.CallOption) (*ListSchemaVersionsResponse, error)
+	// AcknowledgeLosses removes background failures that last: what events lack. They stay until then, even when the connector's task
+	// restarts or runs elsewhere. Losses that follow are shown anew.
+	AcknowledgeLosses(ctx context.Context, in *AcknowledgeLossesRequest, opts ...grpc.CallOption) (*AcknowledgeLossesResponse, error)
 	// SignalSnapshot starts, pauses, resumes or stops incremental snapshots, as a row of the signal table would. It returns
 	// when the signal is durable: the connector follows it across restarts from then on. FAILED_PRECONDITION while the
 	// connector does not stream, or if its source allows no incremental snapshots; NOT_FOUND if no captured table is named.
@@ -117,6 +121,16 @@ func (c *captureServiceClient) ListSchemaVersions(ctx context.Context, in *ListS
 	return out, nil
 }
 
+func (c *captureServiceClient) AcknowledgeLosses(ctx context.Context, in *AcknowledgeLossesRequest, opts ...grpc.CallOption) (*AcknowledgeLossesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AcknowledgeLossesResponse)
+	err := c.cc.Invoke(ctx, CaptureService_AcknowledgeLosses_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *captureServiceClient) SignalSnapshot(ctx context.Context, in *SignalSnapshotRequest, opts ...grpc.CallOption) (*SignalSnapshotResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SignalSnapshotResponse)
@@ -151,6 +165,9 @@ type CaptureServiceServer interface {
 	// types are noticed, with wal2json only columns that come and go, and all else when the catalog is read for one of those or
 	// the connector starts.
 	ListSchemaVersions(context.Context, *ListSchemaVersionsRequest) (*ListSchemaVersionsResponse, error)
+	// AcknowledgeLosses removes background failures that last: what events lack. They stay until then, even when the connector's task
+	// restarts or runs elsewhere. Losses that follow are shown anew.
+	AcknowledgeLosses(context.Context, *AcknowledgeLossesRequest) (*AcknowledgeLossesResponse, error)
 	// SignalSnapshot starts, pauses, resumes or stops incremental snapshots, as a row of the signal table would. It returns
 	// when the signal is durable: the connector follows it across restarts from then on. FAILED_PRECONDITION while the
 	// connector does not stream, or if its source allows no incremental snapshots; NOT_FOUND if no captured table is named.
@@ -179,6 +196,9 @@ func (UnimplementedCaptureServiceServer) ListCapturedTables(context.Context, *Li
 }
 func (UnimplementedCaptureServiceServer) ListSchemaVersions(context.Context, *ListSchemaVersionsRequest) (*ListSchemaVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSchemaVersions not implemented")
+}
+func (UnimplementedCaptureServiceServer) AcknowledgeLosses(context.Context, *AcknowledgeLossesRequest) (*AcknowledgeLossesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcknowledgeLosses not implemented")
 }
 func (UnimplementedCaptureServiceServer) SignalSnapshot(context.Context, *SignalSnapshotRequest) (*SignalSnapshotResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SignalSnapshot not implemented")
@@ -294,6 +314,24 @@ func _CaptureService_ListSchemaVersions_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CaptureService_AcknowledgeLosses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcknowledgeLossesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaptureServiceServer).AcknowledgeLosses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaptureService_AcknowledgeLosses_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaptureServiceServer).AcknowledgeLosses(ctx, req.(*AcknowledgeLossesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CaptureService_SignalSnapshot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SignalSnapshotRequest)
 	if err := dec(in); err != nil {
@@ -338,6 +376,10 @@ var CaptureService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListSchemaVersions",
 			Handler:    _CaptureService_ListSchemaVersions_Handler,
+		},
+		{
+			MethodName: "AcknowledgeLosses",
+			Handler:    _CaptureService_AcknowledgeLosses_Handler,
 		},
 		{
 			MethodName: "SignalSnapshot",

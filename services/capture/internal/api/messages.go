@@ -47,7 +47,7 @@ func CaptureMessage(s *status.State) *capturev1.Capture {
 
 func backgroundMessage(f status.BackgroundFailure) *capturev1.BackgroundFailure {
 	return &capturev1.BackgroundFailure{Work: string(f.Work), Reason: f.Reason, Remedy: f.Remedy,
-		BeginTime: timeMessage(f.Since), Failures: f.Failures}
+		BeginTime: timeMessage(f.Since), Failures: f.Failures, Lasts: f.Lasts}
 }
 
 func snapshotMessages(all []status.TableSnapshot) (out []*capturev1.TableSnapshot) {

@@ -103,6 +103,24 @@ func (s *Service) ListCapturedTables(ctx context.Context,
 	return out, nil
 }
 
+// AcknowledgeLosses implements CaptureService.
+func (s *Service) AcknowledgeLosses(ctx context.Context,
+	r *capturev1.AcknowledgeLossesRequest) (*capturev1.AcknowledgeLossesResponse, error) {
+	env, _, err := s.fleet.Environment(r.GetConnector())
+	if connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
+		err = rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound),
+			fmt.Sprintf("Capture connector %.300s not found", r.GetConnector()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	n, err := status.Acknowledge(ctx, env, status.Work(r.GetWork()))
+	if err != nil {
+		return nil, rpc.Error(codes.Unavailable, string(connector.ReasonStoreUnavailable), env.Hidden(err.Error()))
+	}
+	return &capturev1.AcknowledgeLossesResponse{Acknowledged: int64(n)}, nil
+}
+
 func (s *Service) find(name string) (*status.Capture, error) {
 	if e := s.registry.Find(name); e != nil && s.shown(e) {
 		return e, nil

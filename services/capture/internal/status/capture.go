@@ -20,6 +20,8 @@ type Capture struct {
 	hidden func(string) string
 	// slot is nil for a connector that has none.
 	slot *slot.View
+	// Losses are what the connector's events lack.
+	Losses *Losses
 	// config is the configuration of a connector that does not run; nil for one that does.
 	config map[string]string
 
@@ -47,7 +49,7 @@ type trouble struct {
 // NewCapture makes the status of a connector; slot is nil for one that has none.
 func NewCapture(env connector.TaskEnv, slot *slot.View) *Capture {
 	return &Capture{
-		name: env.Connector, hidden: env.Hidden, slot: slot, tables: make(tables),
+		name: env.Connector, hidden: env.Hidden, slot: slot, tables: make(tables), Losses: NewLosses(env),
 		state: State{Connector: env.Connector, Worker: env.WorkerID},
 	}
 }
@@ -83,7 +85,7 @@ func (c *Capture) Observe(e Event) {
 		c.enter(Retrying, e.Err.Error())
 	case TaskFailed:
 		c.enter(Failed, e.Err.Error())
-		c.state.Background = lasting(c.state.Background)
+		c.state.Background = nil
 	case Held:
 		c.disturb(c.state.Phase, e.Err)
 	case Slow:
@@ -108,11 +110,7 @@ func (c *Capture) note(e Event) {
 	case *Delivered:
 		c.delivered(e)
 	case Worked:
-		c.worked(e, false)
-	case Unconverted:
-		if e.Lost.Work != "" {
-			c.worked(e.Lost, true)
-		}
+		c.worked(e)
 	case Polled:
 		c.state.Rows += int64(e.Rows)
 		c.state.ExactlyOnce = e.ExactlyOnce
@@ -131,28 +129,13 @@ func (c *Capture) enter(next Phase, reason string) bool {
 	return true
 }
 
-// mostLost bounds for how many tables and columns losses are shown.
-const mostLost = 100
-
-// lasting returns the failures that a new session does not end.
-func lasting(all []BackgroundFailure) (kept []BackgroundFailure) {
-	for _, f := range all {
-		if f.Lasts {
-			kept = append(kept, f)
-		}
-	}
-	return kept
-}
-
 // worked notes the outcome of background work; the caller holds mu.
-func (c *Capture) worked(e Worked, lasts bool) {
+func (c *Capture) worked(e Worked) {
 	all := slices.Clone(c.state.Background) // copies of the state share it
 	i := slices.IndexFunc(all, func(f BackgroundFailure) bool { return f.Work == e.Work })
 	switch {
-	case lasts && i < 0 && len(all) >= mostLost:
-		return
 	case e.Err != nil && i < 0:
-		all = append(all, BackgroundFailure{Work: e.Work, Since: time.Now(), Lasts: lasts})
+		all = append(all, BackgroundFailure{Work: e.Work, Since: time.Now()})
 		i = len(all) - 1
 	case e.Err == nil && i >= 0:
 		all = slices.Delete(all, i, i+1)
@@ -172,7 +155,7 @@ func (c *Capture) connecting() {
 		last = &trouble{Retrying, c.state.Reason}
 	}
 	if c.enter(Connecting, "Connecting to source and broker.") {
-		c.trouble, c.state.Background = last, lasting(c.state.Background)
+		c.trouble, c.state.Background = last, nil
 	}
 }
 
@@ -263,6 +246,7 @@ func (c *Capture) State() State {
 // now returns the state with the values that change all the time; the caller holds mu.
 func (c *Capture) now() State {
 	out := c.state
+	out.Background = append(c.Losses.All(), out.Background...)
 	out.Snapshots = slices.Clone(out.Snapshots)
 	out.Latency = c.ages.Summary(time.Now())
 	if c.counters != nil {

@@ -1,7 +1,11 @@
 package status
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -190,23 +194,77 @@ func TestWhatIsKnownOfATablesChangesOutlastsAMomentWithoutATask(t *testing.T) {
 	}
 }
 
-func TestWhatWasLostIsCountedAndShownThroughReconnectsAsLongAsTheTaskRuns(t *testing.T) {
-	c := newCapture("c")
-	lost := Unconverted{Kind: "event", Lost: Worked{Work: "encoding of events of public.a", Err: errors.New("the secret is bad"),
-		Remedy: "Mend it."}}
+func TestWhatWasLostIsCountedAndShownThroughReconnectsAndRestartsUntilItIsAcknowledged(t *testing.T) {
+	notes := map[string]json.RawMessage{}
+	env := connector.TaskEnv{Connector: "c", Hide: func(s string) string { return strings.ReplaceAll(s, "secret", "***") },
+		Notes: func() map[string]json.RawMessage { return maps.Clone(notes) },
+		Note: func(_ context.Context, name string, note json.RawMessage) error {
+			if notes[name] = note; note == nil {
+				delete(notes, name)
+			}
+			return nil
+		}}
+	lost := Worked{Work: "encoding of events of public.a:b", Err: errors.New("the secret is bad"), Remedy: "Mend it."}
+	keep := func(c *Capture) {
+		t.Helper()
+		if err := c.Losses.Keep(lost); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := NewCapture(env, nil)
 	c.Observe(Connected{})
-	c.Observe(lost)
-	c.Observe(Unconverted{Kind: "oversized"})
+	keep(c)
+	if len(KeptLosses(env)) != 1 {
+		t.Errorf("the first is not durable at once: %v", notes)
+	}
 	c.Observe(Worked{Work: HeartbeatQuery, Err: errors.New("denied")})
 	c.Observe(SessionFailed{Err: errors.New("gone")})
 	c.Observe(Connected{})
-	c.Observe(lost)
-	for range 2 * mostLost {
-		c.Observe(lost)
+	for range 200 {
+		keep(c)
+	}
+	shown := func(c *Capture, n int64) {
+		t.Helper()
+		of := c.State().Background
+		if n == 0 && len(of) == 0 {
+			return
+		}
+		if len(of) != 1 || of[0].Failures != n || of[0].Reason != "the *** is bad" || !of[0].Lasts || of[0].Work != lost.Work {
+			t.Errorf("shown is %+v, want %d", of, n)
+		}
 	}
 	c.Observe(TaskFailed{Err: errors.New("for good")})
-	shown := c.State().Background
-	if len(shown) != 1 || shown[0].Failures != 2+2*mostLost || shown[0].Reason != "the *** is bad" || !shown[0].Lasts {
-		t.Errorf("shown is %+v", shown)
+	shown(c, 201)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	c.Losses.Follow(ended)
+
+	again := NewCapture(env, nil) // the next task, perhaps of another worker
+	shown(again, 201)
+	keep(again)
+	again.Losses.Follow(ended)
+	shown(again, 202)
+	shown(NewIdle(env, nil, nil), 202)
+	if n, err := Acknowledge(t.Context(), env, "another"); n != 0 || err != nil {
+		t.Errorf("%d others were acknowledged: %v", n, err)
+	}
+	if n, err := Acknowledge(t.Context(), env, ""); n != 1 || err != nil {
+		t.Errorf("%d were acknowledged: %v", n, err)
+	}
+	shown(again, 0)
+	shown(NewCapture(env, nil), 0)
+	keep(again)
+	shown(again, 1)
+}
+
+func TestLossesOfManyTablesAreShownOfSomeOnly(t *testing.T) {
+	c := newCapture("c")
+	for i := range 2 * mostLost {
+		if err := c.Losses.Keep(Worked{Work: Work(fmt.Sprint(i)), Err: errors.New("bad")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if shown := c.State().Background; len(shown) != mostLost {
+		t.Errorf("%d are shown", len(shown))
 	}
 }

@@ -100,11 +100,7 @@ type Slow struct{ Err error }
 
 // Unconverted reports a value, change or record that could not be sent as it is. Kind is event,
 // unidentified, conversion, truncated or oversized.
-type Unconverted struct {
-	Kind string
-	// Lost says what was lost by it; its Work is empty if nothing was.
-	Lost Worked
-}
+type Unconverted struct{ Kind string }
 
 // Worked reports the outcome of background work: work besides reading rows that may fail without
 // ending the session. A nil Err is success. Remedy is a sentence.
