@@ -81,13 +81,3 @@ func (r *recorder) write(ctx context.Context, event *connectorv1.Event) {
 		}
 	}
 }
-
-// pause reports whether ctx lasts longer than d.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
-}
