@@ -123,6 +123,9 @@ func (g *generator) alter(t *table) string {
 	case 0, 1:
 		all := kinds()
 		added := column{name: fmt.Sprintf("added%d", g.IntN(1000)), kind: all[g.IntN(len(all))]}
+		if (&table{columns: []column{added}}).arraysInDomains() {
+			return ""
+		}
 		def := quote(added.name) + " " + added.kind.name
 		if len(added.kind.defaults) > 0 && g.chance(50) {
 			def += " default " + g.one(added.kind.defaults...)
@@ -163,7 +166,8 @@ func (g *generator) alter(t *table) string {
 	return alter + "replica identity " + g.one("full", "default", "nothing") + ";\n"
 }
 
-// outbox is a change of the table of events that EventRouter reads.
+// outbox is a change of the table of events that EventRouter reads. Its partition is one that there is: for another one
+// Kafka Connect waits for good.
 func (g *generator) outbox() string {
 	if g.chance(10) {
 		return g.one("delete from outboxevent where ctid = (select min(ctid) from outboxevent)",
@@ -173,5 +177,5 @@ func (g *generator) outbox() string {
 		literal(g.one("Order", "Customer")), literal(g.one("1", "k 2", "é")), literal(g.one("Created", "Gone")),
 		g.one(`'{"id": 1, "lines": [{"a": 1, "b": null}, {"a": 2, "c": "x"}], "big": 5000000000, "f": 1.5, "t": true}'`,
 			"'{}'", "NULL", `'{"a": [], "n": null, "s": "\u00e9"}'`, `'{"x": [{"y": [[1]]}]}'`),
-		g.IntN(3), g.IntN(2), g.one("'2020-01-01 10:00:00.123'", "NULL"))
+		g.IntN(3), 0, g.one("'2020-01-01 10:00:00.123'", "NULL"))
 }

@@ -43,6 +43,17 @@ type kind struct {
 	key      bool // may be part of a key
 }
 
+// arraysInDomains reports whether a column has a type that Debezium has no values of with decoderbufs.
+func (t *table) arraysInDomains() bool {
+	return slices.ContainsFunc(t.columns, func(c column) bool {
+		switch c.kind.name {
+		case "d_ints", "d_ints2", "d_texts", "d_int[]":
+			return true
+		}
+		return false
+	})
+}
+
 func (t *table) sql() string { return quote(t.schema) + "." + quote(t.name) }
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -131,7 +142,7 @@ var timestamps = []string{"2024-02-29 12:34:56.789012", "1970-01-01 00:00:00", "
 var intervals = []string{"1 year 2 mons 3 days 04:05:06.78", "0", "-1 day", "1 mon -1 day", "-00:00:00.000001",
 	"100 years", "23:59:59.999999", "1 day 24:00:00", "-3 years 4 mons", "999999 hours", "00:00:59.9999995"}
 
-// kinds are the types that every table may have.
+// kinds are the types that every table may have. No default is NaN or infinite, which no schema in Avro can have.
 func kinds() []kind {
 	json := []string{`{}`, `{"a": 1, "b": [1, 2.50, null]}`, `[]`, `"x"`, `null`, `1e3`,
 		`{"a":"é\n\u0041"}`, ` {"sp" : 1} `}
@@ -143,13 +154,13 @@ func kinds() []kind {
 		{"bigint", number("%d", -1<<62, 1<<62, "9223372036854775807", "-9223372036854775808"),
 			[]string{"42", "9223372036854775807", "-1", "(extract(epoch from now()))::bigint"}, true},
 		{"real", of("0", "-0", "1.5", "3.4028235e38", "1.4e-45", "NaN", "Infinity", "-Infinity", "0.1", "1e10", "123456.79",
-			"1e-7", "9999999", "10000000"), []string{"1.5", "'NaN'", "-0.5", "1e10", "'Infinity'::real"}, false},
+			"1e-7", "9999999", "10000000"), []string{"1.5", "-0.5", "1e10"}, false},
 		{"double precision", of("0", "-0", "1.5", "1.7976931348623157e308", "5e-324", "NaN", "Infinity", "-Infinity", "0.1",
 			"1e7", "12345678.9", "0.001", "0.0001", "1e21", "123456789012345680"),
-			[]string{"1.5", "'NaN'", "-0.5", "1e300", "pi()"}, false},
+			[]string{"1.5", "-0.5", "1e300", "pi()"}, false},
 		{"numeric", of("0", "-0.00", "1.10", "123456789012345678901234567890.123456789", "1e-20", "1e30", "-0.5", "100"),
-			[]string{"1.10", "-3", "0", "1e5", "'NaN'", "'2.50'::numeric"}, true},
-		{"numeric(6,2)", of("0", "1.1", "-9999.99", "0.005"), []string{"1", "1.1", "0.0", "'NaN'", "-2.50"}, true},
+			[]string{"1.10", "-3", "0", "1e5", "'2.50'::numeric"}, true},
+		{"numeric(6,2)", of("0", "1.1", "-9999.99", "0.005"), []string{"1", "1.1", "0.0", "-2.50"}, true},
 		{"numeric(10)", of("0", "1234567890", "-1"), []string{"7", "0"}, true},
 		{"numeric(4,-2)", of("0", "123400", "-100", "55"), []string{"700"}, false},
 		{"numeric(3,5)", of("0", "0.00123", "-0.00999"), []string{"0.001"}, false},
@@ -362,7 +373,7 @@ func (g *generator) create(t *table, all []kind) string {
 		if g.chance(30) {
 			def += " not null"
 		}
-		if k.key && g.chance(12) && keyed < 4 {
+		if k.key && g.chance(12) && keyed < 4 && !strings.Contains(c.name, `"`) { // at which Debezium ends
 			keys = append(keys, c.name)
 		}
 		parts = append(parts, def)
@@ -397,6 +408,9 @@ func (g *generator) create(t *table, all []kind) string {
 	fmt.Fprintf(&b, "alter table %s replica identity %s;\n", t.sql(), g.one("full", "default", "default", "nothing"))
 	if g.chance(20) { // which fails where the columns may be null
 		index := t.columns[g.IntN(len(t.columns))].name
+		if strings.Contains(index, `"`) {
+			index = t.columns[0].name
+		}
 		fmt.Fprintf(&b,
 			"create unique index \"u of %s\" on %s (%s); alter table %[2]s replica identity using index \"u of %[1]s\";\n",
 			strings.ReplaceAll(t.name, `"`, ""), t.sql(), quote(index))

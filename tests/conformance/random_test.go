@@ -261,6 +261,8 @@ func (p *pair) compare(t *testing.T) bool {
 	if p.signals != "" {
 		compare = compareAroundSnapshots
 	}
+	p.round.readable(t, p.expected)
+	p.round.readable(t, p.got)
 	v := compare(p.expected, p.got)
 	t.Logf("%s: %d of %d records equal (%s)", p.prefix, v.Equal, v.Expected, p.kind())
 	if v.Difference == "" {

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/calypso-cdc/calypso/libs/debezium/recorded"
+	connectrecord "github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/tests/internal/debezium"
 )
 
@@ -83,19 +85,47 @@ func (r *registry) schema(id int) string {
 	return r.schemas[id-1]
 }
 
-// differingValue is a value in base64, as records that are not UTF-8 are kept.
-var differingValue = regexp.MustCompile(`base64:([A-Za-z0-9+/=]+)`)
+// readable replaces keys and values that are Avro by the id of their schema and their content as JSON.
+func (r *round) readable(t *testing.T, events []recorded.Event) {
+	client, err := connectrecord.NewRegistry(r.registry, http.DefaultClient, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	avro := &connectrecord.Avro{Registry: client}
+	for i := range events {
+		for _, text := range []**string{&events[i].Key, &events[i].Value} {
+			if *text == nil {
+				continue
+			}
+			data := []byte(**text)
+			if encoded, ok := strings.CutPrefix(**text, "base64:"); ok {
+				data, _ = base64.StdEncoding.DecodeString(encoded)
+			}
+			if len(data) < 5 || data[0] != 0 {
+				continue
+			}
+			s, v, err := avro.Decode(events[i].Topic, data)
+			if err != nil {
+				t.Errorf("%s: %v", events[i].Topic, err)
+				continue
+			}
+			written, err := new(connectrecord.JSON).AppendValue(nil, s, v)
+			if err != nil {
+				t.Errorf("%s: %v", events[i].Topic, err)
+			}
+			*text = new(fmt.Sprintf("Avro of schema %d: %s", binary.BigEndian.Uint32(data[1:]), written))
+		}
+	}
+}
+
+var schemaID = regexp.MustCompile(`Avro of schema (\d+)`)
 
 // named adds the schemas whose ids a difference between records of Avro shows.
 func (r *round) named(difference string) string {
-	seen := map[int]bool{}
-	for _, m := range differingValue.FindAllStringSubmatch(difference, -1) {
-		b, _ := base64.StdEncoding.DecodeString(m[1][:len(m[1])/4*4])
-		if len(b) < 5 || b[0] != 0 {
-			continue
-		}
-		if id := int(binary.BigEndian.Uint32(b[1:])); !seen[id] {
-			seen[id] = true
+	seen := map[string]bool{}
+	for _, m := range schemaID.FindAllStringSubmatch(difference, -1) {
+		if id, _ := strconv.Atoi(m[1]); !seen[m[1]] {
+			seen[m[1]] = true
 			difference += fmt.Sprintf("\nschema %d: %s", id, r.schemas.schema(id))
 		}
 	}

@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +24,12 @@ func (g *generator) settings(i int) map[string]string {
 		}
 	}
 	set(25, "plugin.name", "decoderbufs")
+	if slices.ContainsFunc(g.tables, (*table).arraysInDomains) {
+		delete(s, "plugin.name")
+	}
+	if s["plugin.name"] == "" {
+		s["plugin.name"] = "pgoutput"
+	}
 	set(10, "snapshot.mode", "no_data", "when_needed", "always")
 	set(50, "decimal.handling.mode", "precise", "double", "string")
 	set(60, "time.precision.mode", "adaptive", "adaptive_time_microseconds", "connect", "isostring",
@@ -61,7 +68,7 @@ func (g *generator) settings(i int) map[string]string {
 	set(30, "key.converter.schemas.enable", "false")
 	set(15, "value.converter.replace.null.with.default", "false")
 	set(15, "value.converter.decimal.format", "numeric")
-	avro := i > 0 && g.chance(35) && withAvro()
+	avro := i > 0 && g.chance(60) && withAvro()
 	if avro {
 		g.avro(s)
 	}
@@ -98,6 +105,7 @@ func (g *generator) signals(i int, s map[string]string) {
 	s["incremental.snapshot.chunk.size"] = g.one("1", "2", "3", "1024")
 	s["signal.poll.interval.ms"] = "200"
 	delete(s, "schema.include.list")
+	delete(s, "skipped.operations") // without inserts Debezium sees no signals
 	s["table.exclude.list"] = `public\.signals_.*`
 	if g.chance(50) {
 		s["signal.enabled.channels"] = "source"
