@@ -45,9 +45,12 @@ func (w *Window) Observe(now time.Time, d time.Duration, n int64) {
 	w.counts[i][bucket(d)] += n
 }
 
-// Summary returns what was observed within the span before now.
-func (w *Window) Summary(now time.Time) *latencyv1.Latency {
-	counts := map[time.Duration]int64{}
+// Distribution counts durations by the upper bounds of their buckets. A nil one has none.
+type Distribution map[time.Duration]int64
+
+// Distribution is what was observed within the span before now.
+func (w *Window) Distribution(now time.Time) Distribution {
+	counts := Distribution{}
 	for i, start := range w.starts {
 		if age := now.Sub(start); age < 0 || age >= Span {
 			continue
@@ -56,18 +59,25 @@ func (w *Window) Summary(now time.Time) *latencyv1.Latency {
 			counts[end(b)] += n
 		}
 	}
-	return summarize(counts)
+	return counts
 }
 
-// Sum adds up distributions; a nil one is empty.
+// Add adds another distribution's counts.
+func (d Distribution) Add(other Distribution) {
+	for upper, n := range other {
+		d[upper] += n
+	}
+}
+
+// Sum adds up distributions that services told; nil has nothing.
 func Sum(all ...*latencyv1.Latency) *latencyv1.Latency {
-	counts := map[time.Duration]int64{}
+	counts := Distribution{}
 	for _, l := range all {
 		for _, b := range l.GetBuckets() {
 			counts[b.UpperBound.AsDuration()] += b.Count
 		}
 	}
-	return summarize(counts)
+	return counts.Message()
 }
 
 // bucket returns the number of the bucket of d.
@@ -83,9 +93,10 @@ func end(bucket int) time.Duration {
 	return time.Duration(float64(shortest) * math.Exp2(float64(bucket)/perOctave)).Round(time.Microsecond)
 }
 
-func summarize(counts map[time.Duration]int64) *latencyv1.Latency {
+// Message is the distribution as services tell it, with its quantiles.
+func (d Distribution) Message() *latencyv1.Latency {
 	l := &latencyv1.Latency{Window: durationpb.New(Span)}
-	for upper, n := range counts {
+	for upper, n := range d {
 		if n > 0 {
 			l.Buckets = append(l.Buckets, &latencyv1.LatencyBucket{UpperBound: durationpb.New(upper), Count: n})
 			l.Count += n

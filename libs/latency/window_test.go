@@ -22,7 +22,7 @@ func TestAQuantileIsNeverBelowTheTrueOneAndAtMostTenPercentAbove(t *testing.T) {
 			w.Observe(noon, time.Duration(d), 1)
 		}
 		slices.Sort(took)
-		l := w.Summary(noon)
+		l := w.Distribution(noon).Message()
 		for q, got := range map[float64]time.Duration{.5: l.P50.AsDuration(), .95: l.P95.AsDuration(),
 			.99: l.P99.AsDuration(), 1: l.Max.AsDuration()} {
 			want := float64(took[int(math.Ceil(q*float64(len(took))))-1])
@@ -39,14 +39,14 @@ func TestAQuantileIsNeverBelowTheTrueOneAndAtMostTenPercentAbove(t *testing.T) {
 func TestWhatIsOlderThanTheWindowIsForgotten(t *testing.T) {
 	var w Window
 	w.Observe(noon, time.Second, 3)
-	if l := w.Summary(noon.Add(Span - slot)); l.Count != 3 {
+	if l := w.Distribution(noon.Add(Span - slot)).Message(); l.Count != 3 {
 		t.Errorf("within the window: %v", l)
 	}
-	if l := w.Summary(noon.Add(Span)); l.Count != 0 || l.P99 != nil || len(l.Buckets) != 0 {
+	if l := w.Distribution(noon.Add(Span)).Message(); l.Count != 0 || l.P99 != nil || len(l.Buckets) != 0 {
 		t.Errorf("after the window: %v", l)
 	}
 	w.Observe(noon.Add(Span), time.Minute, 1)
-	if l := w.Summary(noon.Add(Span)); l.Count != 1 || l.P50.AsDuration() < time.Minute {
+	if l := w.Distribution(noon.Add(Span)).Message(); l.Count != 1 || l.P50.AsDuration() < time.Minute {
 		t.Errorf("a slot that is used again: %v", l)
 	}
 }
@@ -60,8 +60,12 @@ func TestDistributionsOfWorkersAddUp(t *testing.T) {
 		both.Observe(noon, d, 1)
 		both.Observe(noon, 10*d, 2)
 	}
-	if got, want := Sum(a.Summary(noon), nil, b.Summary(noon)), both.Summary(noon); !proto.Equal(got, want) {
+	if got, want := Sum(a.Distribution(noon).Message(), nil, b.Distribution(noon).Message()), both.Distribution(noon).Message(); !proto.Equal(got, want) {
 		t.Errorf("the sum is %v, want %v", got, want)
+	}
+	sum := a.Distribution(noon)
+	if sum.Add(b.Distribution(noon)); !proto.Equal(sum.Message(), both.Distribution(noon).Message()) {
+		t.Errorf("what is added up is %v", sum)
 	}
 	if l := Sum(nil, &latencyv1.Latency{}); l.Count != 0 || l.P50 != nil {
 		t.Errorf("the sum of nothing is %v", l)
@@ -72,7 +76,7 @@ func TestDurationsBeyondTheScaleCountAtItsEnds(t *testing.T) {
 	var w Window
 	w.Observe(noon, -time.Second, 1)
 	w.Observe(noon, 1<<62, 1)
-	l := w.Summary(noon)
+	l := w.Distribution(noon).Message()
 	if l.P50.AsDuration() != shortest || l.Max.AsDuration() < 24*time.Hour || l.Count != 2 {
 		t.Errorf("the ends are %v", l)
 	}

@@ -198,6 +198,21 @@ func TestPackagesImportOnlyWhatTheyMayKnow(t *testing.T) {
 	}
 }
 
+// What capture and sink know is plain values; their api packages turn it into messages.
+func TestMessagesStayAtTheEdge(t *testing.T) {
+	for _, room := range rooms(t) {
+		service, inside, ok := strings.Cut(room.Dir, "/internal/")
+		if !ok || service != "services/capture" && service != "services/sink" || inside == "api" {
+			continue
+		}
+		for path, file := range room.Imports {
+			if strings.HasPrefix(path, module+"gen/") {
+				t.Errorf("%s/%s imports %s: messages are made in %s/internal/api", room.Dir, file, path, service)
+			}
+		}
+	}
+}
+
 func TestTheLargestCircleOfFilesIsFound(t *testing.T) {
 	graph := map[string]map[string]bool{
 		"a": {"b": true}, "b": {"c": true}, "c": {"a": true, "d": true},

@@ -31,7 +31,8 @@ func CaptureMessage(s *status.State) *capturev1.Capture {
 	out := &capturev1.Capture{
 		Connector: s.Connector, WorkerId: s.Worker, Phase: phases[s.Phase], Reason: s.Reason, DurableLsn: lsnText(s.Durable),
 		RowsDelivered: s.Rows, TransactionsDelivered: s.Transactions, ExactlyOnce: s.ExactlyOnce, Reconnects: s.Reconnects,
-		LastCommitTime: timeMessage(s.LastCommit), CommitToKafkaLatency: s.Latency, Snapshots: snapshotMessages(s.Snapshots),
+		LastCommitTime: timeMessage(s.LastCommit), CommitToKafkaLatency: s.Latency.Message(),
+		Snapshots: snapshotMessages(s.Snapshots),
 	}
 	if s.Age != nil {
 		out.CommitToKafka = durationpb.New(*s.Age)

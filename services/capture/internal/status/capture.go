@@ -248,7 +248,7 @@ func (c *Capture) now() State {
 	out := c.state
 	out.Background = append(c.Losses.All(), out.Background...)
 	out.Snapshots = slices.Clone(out.Snapshots)
-	out.Latency = c.ages.Summary(time.Now())
+	out.Latency = c.ages.Distribution(time.Now())
 	if c.counters != nil {
 		now := c.counters()
 		out.Stream = &now

@@ -111,7 +111,7 @@ func TestWhatIsShownOfACaptureIsWhatItsEventsSay(t *testing.T) {
 	}
 	s := c.State()
 	if s.Durable != 20 || s.Rows != 3 || s.Transactions != 2 || s.Age.Round(time.Second) != time.Second ||
-		s.Latency.Count != 2 || !s.ExactlyOnce || s.Stream.Received != 50 || s.WALBytes != 100 {
+		s.Latency.Message().Count != 2 || !s.ExactlyOnce || s.Stream.Received != 50 || s.WALBytes != 100 {
 		t.Errorf("while it streams: %+v", s)
 	}
 	all := c.Tables()

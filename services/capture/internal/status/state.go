@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
+	"github.com/calypso-cdc/calypso/libs/latency"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
@@ -37,7 +37,7 @@ type State struct {
 	// Background are the failures of background work, the oldest first.
 	Background []BackgroundFailure
 	// Latency is how old the transactions of the last minutes were when they became durable.
-	Latency *latencyv1.Latency
+	Latency latency.Distribution
 }
 
 // BackgroundFailure is background work that failed when it was last done.

@@ -6,7 +6,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/latency"
@@ -16,7 +15,7 @@ import (
 // summarize is what the tasks of a connector say together.
 func (s *Service) summarize(ctx context.Context, name string, tasks []*status.Task) *sinkv1.Sink {
 	out := &sinkv1.Sink{Connector: name}
-	var committed, produced []*latencyv1.Latency
+	committed, produced := latency.Distribution{}, latency.Distribution{}
 	var traces []status.DeliveredTrace
 	var last status.Failure
 	for _, task := range tasks {
@@ -35,7 +34,8 @@ func (s *Service) summarize(ctx context.Context, name string, tasks []*status.Ta
 		out.BufferedBytes += state.Held
 		out.BatchesInFlight += state.InFlight
 		out.Retries += state.Difficulty.Retries
-		committed, produced = append(committed, state.Committed), append(produced, state.Produced)
+		committed.Add(state.Committed)
+		produced.Add(state.Produced)
 		if state.Latency > out.GetProduceToIngested().AsDuration() {
 			out.ProduceToIngested = durationpb.New(state.Latency)
 		}
@@ -70,7 +70,7 @@ func (s *Service) summarize(ctx context.Context, name string, tasks []*status.Ta
 	for _, t := range traces {
 		out.RecentTraces = append(out.RecentTraces, delivered(t))
 	}
-	out.CommitToQueryableLatency, out.ProduceToQueryableLatency = latency.Sum(committed...), latency.Sum(produced...)
+	out.CommitToQueryableLatency, out.ProduceToQueryableLatency = committed.Message(), produced.Message()
 	return out
 }
 

@@ -23,7 +23,7 @@ func TestRowsThatWereProducedTogetherHaveTheAgeOfTheFirst(t *testing.T) {
 	var a Ages
 	now := time.UnixMilli(10_000)
 	a.Visible(now, c)
-	committed, produced := a.Committed.Summary(now), a.Produced.Summary(now)
+	committed, produced := a.Committed.Distribution(now).Message(), a.Produced.Distribution(now).Message()
 	if committed.Count != 3 || committed.Max.AsDuration() < 9900*time.Millisecond ||
 		committed.P50.AsDuration() < 9900*time.Millisecond {
 		t.Errorf("from the commit: %v", committed)

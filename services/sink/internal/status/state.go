@@ -8,7 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
+	"github.com/calypso-cdc/calypso/libs/latency"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 )
 
@@ -27,7 +27,7 @@ type State struct {
 	// Latency is from the last batch's newest record to its rows being in the table; Committed and
 	// Produced are the ages of rows in the last minutes.
 	Latency             time.Duration
-	Committed, Produced *latencyv1.Latency
+	Committed, Produced latency.Distribution
 	// OpenDeadLetters are the dead letters that nobody is done with; nil if they were not counted.
 	OpenDeadLetters *int64
 	// Held is how many bytes the task holds, InFlight how many batches are under way. All tasks of
@@ -46,7 +46,7 @@ func (p *Task) State() State {
 		s.Partitions[of] = *progress
 	}
 	s.Counts, s.Latency, s.OpenDeadLetters = p.counts, p.latency, p.openLetters
-	s.Committed, s.Produced = p.ages.Committed.Summary(now), p.ages.Produced.Summary(now)
+	s.Committed, s.Produced = p.ages.Committed.Distribution(now), p.ages.Produced.Distribution(now)
 	s.Traces, s.Notices = slices.Clone(p.traces), inOrder(p.notices)
 	p.mu.Unlock()
 	if p.env.Task == 0 { // one tells those of the connector
