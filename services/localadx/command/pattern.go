@@ -233,44 +233,67 @@ func (m *match) enclosed(p part, t token, offset int, bracket string) (int, bool
 	return end, true
 }
 
+// each matches items up to the closing bracket; item matches one that begins at an offset.
+func (m *match) each(offset int, item func(offset int) (end int, ok bool)) (int, bool) {
+	for {
+		end, ok := item(offset)
+		if !ok {
+			return 0, false
+		}
+		switch after := next(m.text, end); after.text {
+		case ")":
+			return after.end, true
+		case ",":
+			offset = after.end
+		default:
+			return m.fail(end, ", or )")
+		}
+	}
+}
+
+// item matches the name of one of each; what says which.
+func (m *match) item(offset int, what string) (t token, ok bool) {
+	t = next(m.text, offset)
+	if t.kind != wordToken && t.kind != quotedNameToken && t.kind != stringToken {
+		m.fail(offset, what)
+		return t, false
+	}
+	return t, true
+}
+
 // schema matches (a:type, ['b c']:type); an empty list is possible.
 func (m *match) schema(p part, t token, offset int) (int, bool) {
 	if t.text != "(" {
 		return m.fail(offset, "(column: type, …)")
 	}
 	var columns []kql.Column
-	offset = t.end
-	for {
-		name := next(m.text, offset)
-		if name.text == ")" && len(columns) == 0 {
-			offset = name.end
-			break
-		}
-		if name.kind != wordToken && name.kind != quotedNameToken && name.kind != stringToken {
-			return m.fail(offset, "a column name")
-		}
-		colon := next(m.text, name.end)
-		if colon.text != ":" {
-			return m.fail(name.end, ":")
-		}
-		typeName := next(m.text, colon.end)
-		typ, ok := value.ParseType(typeName.text)
-		if !ok {
-			return m.fail(colon.end, "a type (string, int, long, real, decimal, bool, datetime, timespan, guid, dynamic)")
-		}
-		columns = append(columns, kql.Column{Name: name.value, Type: typ})
-		end := next(m.text, typeName.end)
-		offset = end.end
-		if end.text == ")" {
-			break
-		}
-		if end.text != "," {
-			return m.fail(typeName.end, ", or )")
-		}
+	end, ok := 0, true
+	if first := next(m.text, t.end); first.text == ")" {
+		end = first.end
+	} else {
+		end, ok = m.each(t.end, func(offset int) (int, bool) {
+			name, ok := m.item(offset, "a column name")
+			if !ok {
+				return 0, false
+			}
+			colon := next(m.text, name.end)
+			if colon.text != ":" {
+				return m.fail(name.end, ":")
+			}
+			typeName := next(m.text, colon.end)
+			typ, ok := value.ParseType(typeName.text)
+			if !ok {
+				return m.fail(colon.end, "a type (string, int, long, real, decimal, bool, datetime, timespan, guid, dynamic)")
+			}
+			columns = append(columns, kql.Column{Name: name.value, Type: typ})
+			return typeName.end, true
+		})
 	}
-	m.args.columns[p.word] = columns
-	m.args.texts[p.word] = ""
-	return offset, true
+	if ok {
+		m.args.columns[p.word] = columns
+		m.args.texts[p.word] = ""
+	}
+	return end, ok
 }
 
 // list matches (A, B) or one bare name, or 'A', 'B' within brackets.
@@ -281,25 +304,16 @@ func (m *match) list(p part, t token, offset int) (int, bool) {
 		return end, ok
 	}
 	var names []string
-	offset = t.end
-	for {
-		name := next(m.text, offset)
-		if name.kind != wordToken && name.kind != quotedNameToken && name.kind != stringToken {
-			return m.fail(offset, "a name")
-		}
+	end, ok := m.each(t.end, func(offset int) (int, bool) {
+		name, ok := m.item(offset, "a name")
 		names = append(names, name.value)
-		end := next(m.text, name.end)
-		offset = end.end
-		if end.text == ")" {
-			break
-		}
-		if end.text != "," {
-			return m.fail(name.end, ", or )")
-		}
+		return name.end, ok
+	})
+	if ok {
+		m.args.lists[p.word] = names
+		m.args.texts[p.word] = ""
 	}
-	m.args.lists[p.word] = names
-	m.args.texts[p.word] = ""
-	return offset, true
+	return end, ok
 }
 
 // props matches (key=value, …). Keys are kept in lower case.
