@@ -79,8 +79,8 @@ type Traced struct {
 }
 
 // Add makes a record's row part of the batch. After an error the record is no row and not part of
-// the batch.
-func (b *Batch) Add(e *row.Encoder, r *kgo.Record) error {
+// the batch; admit, if there is one, is asked last.
+func (b *Batch) Add(e *row.Encoder, r *kgo.Record, admit func(*kgo.Record, row.Kind) error) error {
 	if b.Oldest.IsZero() {
 		b.Oldest = time.Now()
 	}
@@ -90,7 +90,11 @@ func (b *Batch) Add(e *row.Encoder, r *kgo.Record) error {
 	before := len(b.Raw)
 	raw, kind, err := e.Append(b.Raw, r)
 	b.Raw = raw
+	if err == nil && admit != nil {
+		err = admit(r, kind)
+	}
 	if err != nil {
+		b.Raw = b.Raw[:before]
 		return err
 	}
 	b.Newest = r.Timestamp

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -50,6 +51,7 @@ type Batcher struct {
 	// filled are columns that the task added and that rows of this partition had a field for.
 	filled    map[string]bool
 	snapshots snapshots
+	awaited   awaited
 }
 
 // New makes the batcher of a partition. resumed says that an earlier task has read what came
@@ -65,20 +67,23 @@ func (b *Batcher) Table() *target.Table { return b.table }
 // Route finds the table that a record goes to, and makes the encoder. A record that does not say
 // where it is routed, such as one that cannot be read, makes no row either: what is found for it
 // holds only until the next one.
-func (b *Batcher) Route(ctx context.Context, r *kgo.Record) error {
+func (b *Batcher) Route(r *kgo.Record) error {
 	if b.enc != nil && !b.unsure {
 		return nil
 	}
-	if err := b.of.Retry.Do(ctx, func(context.Context) error { return b.of.Ingest.Readable(r) }); err != nil {
-		return err
+	if b.of.Ingest.Readable(r) != nil {
+		return b.unreadable(r)
 	}
 	topic, sure := b.of.Spec.TopicOf(r)
 	if b.enc != nil && !sure {
 		return nil
 	}
-	t, err := b.of.Tables.Of(ctx, topic)
+	t, err := b.of.Tables.Find(topic)
 	if err != nil {
 		return err
+	}
+	if !t.Opened() {
+		return &Waits{t.Open}
 	}
 	if b.unsure = !sure; b.table == t {
 		return nil
@@ -108,64 +113,67 @@ func (b *Batcher) retarget() {
 	b.enc.Retarget(b.table.Rows())
 }
 
-// Untaken is the error of a record whose row is not part of the batch, which has all that is ahead.
-type Untaken struct{ error }
-
-func (e *Untaken) Unwrap() error { return e.error }
-
-// Add adds a routed record's row to a batch, once the table has the columns that it needs.
+// Add adds a routed record's row to a batch. After an error the batch is as it was.
 func (b *Batcher) Add(ctx context.Context, to *batch.Batch, r *kgo.Record) error {
-	truncates := to.Truncates
-	refusal, err := b.row(ctx, to, r)
+	refusal, err := b.row(to, r)
 	switch {
 	case err != nil:
-		return &Untaken{err}
+		return err
 	case refusal != nil && !b.of.Reporter.Tolerates():
-		return &Untaken{fmt.Errorf(
+		return fmt.Errorf(
 			"offset %d of partition %d of %s: %w. Fix the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
-			r.Offset, r.Partition, r.Topic, refusal)}
+			r.Offset, r.Partition, r.Topic, refusal)
 	case refusal != nil:
 		to.Refused = append(to.Refused, batch.Refused{Record: batch.Copy(r), Reason: refusal})
 		return nil
 	}
 	b.table.Follow(ctx, target.Followed{Source: b.source, Encoder: b.enc, Filled: b.filled}, r)
-	if err := b.watchSnapshots(ctx, r); err != nil {
-		return err
-	}
-	if to.Truncates > truncates {
-		return b.truncated(ctx, r)
-	}
 	return nil
 }
 
 // row adds a record's row to a batch. A refusal says that the record makes no row.
-func (b *Batcher) row(ctx context.Context, to *batch.Batch, r *kgo.Record) (refusal, err error) {
-	if err := b.fit(ctx, r); errors.As(err, new(*target.Unfit)) {
+func (b *Batcher) row(to *batch.Batch, r *kgo.Record) (refusal, err error) {
+	if err := b.fit(r); errors.As(err, new(*target.Unfit)) {
 		return err, nil
 	} else if err != nil {
 		return nil, err
 	}
-	refusal, err = b.of.Ingest.Add(ctx, to, b.enc, r)
-	if refusal != nil && b.table.ChangedSince(ctx, b.version, refusal) {
+	refusal = to.Add(b.enc, r, b.admit)
+	if refusal != nil && b.table.ChangedSince(b.version, refusal) {
 		b.retarget()
-		refusal = to.Add(b.enc, r)
+		refusal = to.Add(b.enc, r, b.admit)
 	}
-	return refusal, err
+	switch {
+	case refusal == nil:
+		return nil, nil
+	case errors.As(refusal, new(*Waits)):
+		return nil, refusal
+	case errors.As(refusal, new(*record.Unavailable)):
+		return nil, b.unreadable(r)
+	case b.table.Doubtful(refusal) && !b.awaited.has(r, aLook):
+		return nil, b.awaited.wait(r, aLook, b.table.LookAgain)
+	}
+	return refusal, nil
 }
 
-// fit creates or widens the table, and its current state, when a record brings a schema that was
-// not seen before.
-func (b *Batcher) fit(ctx context.Context, r *kgo.Record) error {
+// unreadable says that what is needed to read a record, such as a schema registry, is not available,
+// which is not the record's fault.
+func (b *Batcher) unreadable(r *kgo.Record) error {
+	return &Waits{func(ctx context.Context) error {
+		return b.of.Retry.Do(ctx, func(context.Context) error { return b.of.Ingest.Readable(r) })
+	}}
+}
+
+// fit has the table, and its current state, created or widened when a record brings a schema that
+// was not seen before.
+func (b *Batcher) fit(r *kgo.Record) error {
 	s := b.of.Spec
 	if !s.AutoCreate && !s.AutoEvolve && !s.CurrentState || r.Value == nil || r.Attrs.IsControl() {
 		return nil
 	}
 	schema, err := b.enc.Schema(r)
-	if away := (*record.Unavailable)(nil); errors.As(err, &away) {
-		if err := b.of.Retry.Do(ctx, func(context.Context) error { return b.of.Ingest.Readable(r) }); err != nil {
-			return err
-		}
-		schema, err = b.enc.Schema(r)
+	if errors.As(err, new(*record.Unavailable)) {
+		return b.unreadable(r)
 	}
 	if err != nil {
 		return nil // it makes no row, and says nothing of rows
@@ -174,14 +182,19 @@ func (b *Batcher) fit(ctx context.Context, r *kgo.Record) error {
 		// which has no key and no row to learn from
 		return nil
 	}
-	changed, err := b.table.Evolve(ctx, schema, b.laterSchemas)
-	if err != nil {
+	if fits, err := b.table.Fits(schema); err != nil {
 		return err
+	} else if !fits && !b.awaited.has(r, aChange) {
+		later := slices.Collect(b.laterSchemas) // read here, since the encoder is this goroutine's
+		table := b.table
+		return b.awaited.wait(r, aChange, func(ctx context.Context) error {
+			if _, err := table.Evolve(ctx, schema, slices.Values(later)); err != nil {
+				return err
+			}
+			return table.EnsureCurrentState(ctx, r.Key)
+		})
 	}
-	if err := b.table.EnsureCurrentState(ctx, r.Key); err != nil {
-		return err
-	}
-	if changed {
+	if b.table.Version() != b.version {
 		b.retarget()
 	}
 	b.fitted, b.fittedOnce = schema, true

@@ -7,8 +7,10 @@
 // before the record counts as taken.
 //
 // Guarantees. Each record that is added without an error is a row of the batch, one of its refused
-// records, or counted as one that is no row. Outages of the cluster and of registries are waited
-// out. Adding a record of a known schema allocates nothing.
+// records, or counted as one that is no row. Nothing of a Batcher waits: what a record waits for
+// (a registry, the cluster, a table that is changed, a note) comes back as Waits, so that what is
+// ahead of the record is not held by it. Outages are waited out there. Adding a record of a known
+// schema allocates nothing.
 //
 // The caller is a partition, whose goroutine owns its Batcher.
 package batcher

@@ -20,25 +20,28 @@ type snapshots struct {
 	streamed, resumed bool
 }
 
-// watchSnapshots notices that a table of changes, whose present state follows from them, is read again.
-func (b *Batcher) watchSnapshots(ctx context.Context, r *kgo.Record) error {
+// admit has a record wait for what must be noted before its row may be committed: that the source's
+// table was truncated, or that a table of changes, whose present state follows from them, is read
+// again.
+func (b *Batcher) admit(r *kgo.Record, kind row.Kind) error {
+	if kind == row.Truncate && !b.awaited.has(r, aNote) {
+		return b.awaited.wait(r, aNote, func(ctx context.Context) error { return b.truncated(ctx, r) })
+	}
 	if !b.of.Spec.Changes {
 		return nil
 	}
 	s := &b.snapshots
 	snapshot, streamed := b.enc.Rereads()
-	if snapshot && s.resumed {
-		var err error
-		if s.streamed, err = b.streamedBefore(ctx, r.Offset); err != nil {
+	if snapshot && s.resumed && !b.awaited.has(r, aLookBack) {
+		return b.awaited.wait(r, aLookBack, func(ctx context.Context) (err error) {
+			s.streamed, err = b.streamedBefore(ctx, r.Offset)
 			return err
-		}
+		})
+	}
+	if snapshot && s.streamed && !b.awaited.has(r, aNote) {
+		return b.awaited.wait(r, aNote, func(ctx context.Context) error { return b.repeated(ctx, r) })
 	}
 	s.resumed = s.resumed && !snapshot && !streamed
-	if snapshot && s.streamed {
-		if err := b.repeated(ctx, r); err != nil {
-			return err
-		}
-	}
 	s.streamed = (s.streamed || streamed) && !snapshot
 	return nil
 }
@@ -54,7 +57,7 @@ func (b *Batcher) streamedBefore(ctx context.Context, offset int64) (streamed bo
 		return kafka.ReadUntil(ctx, b.of.Env.Kafka, b.source.Topic,
 			map[int32]int64{b.source.Partition: max(0, offset-lookedBack)}, map[int32]int64{b.source.Partition: offset},
 			func(r *kgo.Record) {
-				if err := (&batch.Batch{}).Add(enc, r); err != nil || r.Value == nil || r.Attrs.IsControl() {
+				if err := (&batch.Batch{}).Add(enc, r, nil); err != nil || r.Value == nil || r.Attrs.IsControl() {
 					return // it made no row
 				}
 				if read, changed := enc.Rereads(); read || changed {

@@ -161,7 +161,7 @@ func (q *Queue) Edit(ctx context.Context, found []Letter, edits []Edit) error {
 			return &Error{ReasonUnusable, err}
 		}
 		b := &batch.Batch{}
-		err = b.Add(row.NewEncoder(q.s.NewRows(to.Route), to.Rows()), &changed)
+		err = b.Add(row.NewEncoder(q.s.NewRows(to.Route), to.Rows()), &changed, nil)
 		if err == nil && b.Rows == 0 {
 			err = errors.New("it makes no row: a tombstone, or a delete that is dropped")
 		}

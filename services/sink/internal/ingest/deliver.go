@@ -86,14 +86,14 @@ func RowsRefused(err error) bool {
 // Add adds a record's row to a batch, once what is needed to read it is available. A refusal says
 // that the record makes no row.
 func (t *Ingester) Add(ctx context.Context, b *batch.Batch, enc *row.Encoder, r *kgo.Record) (refusal, err error) {
-	refusal = b.Add(enc, r)
+	refusal = b.Add(enc, r, nil)
 	for away := (*record.Unavailable)(nil); refusal != nil && errors.As(refusal, &away); {
 		// What is needed to read the record is not available, which is not the record's fault: it
 		// is waited for.
 		if err := t.Retry.Do(ctx, func(context.Context) error { return t.Readable(r) }); err != nil {
 			return nil, err
 		}
-		refusal = b.Add(enc, r)
+		refusal = b.Add(enc, r, nil)
 	}
 	return refusal, nil
 }

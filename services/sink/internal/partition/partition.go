@@ -80,6 +80,8 @@ type Partition struct {
 
 	in      *inbox
 	pending []*kgo.Record
+	// waits is what the first of pending waits for; nil if it waits for nothing.
+	waits *wait
 	// takenBytes is what the records hold from which pending is left, openBytes what the open batch
 	// was last seen to hold.
 	takenBytes, openBytes int64
@@ -153,7 +155,7 @@ func (p *Partition) Stop(r Stop) {
 		return
 	case <-patience.C:
 	}
-	if len(p.stopping) > 0 { // it waits for the cluster, or for a table that is changed
+	if len(p.stopping) > 0 { // it asks for something that does not answer
 		p.cancel(errors.New("the partition is handed over"))
 	}
 	<-p.done
@@ -186,18 +188,23 @@ func (p *Partition) Run() {
 		if len(p.pending) > 0 {
 			signal = nil // records wait for room; only a result makes some
 		}
+		var failed error
 		select {
 		case <-signal:
 		case <-timer.C:
 		case d := <-p.results:
-			if err := p.finish(d); err != nil {
-				endingOf(p, err).run()
-				return
-			}
+			failed = p.finish(d)
+		case err := <-p.waits.over():
+			failed = p.waits.failure(err)
+			p.waits = nil
 		case r := <-p.splits:
 			p.split(r)
 		case r := <-p.stopping:
 			p.drain(r)
+			return
+		}
+		if failed != nil {
+			endingOf(p, failed).run()
 			return
 		}
 	}
@@ -228,12 +235,16 @@ func (p *Partition) drain(r Stop) {
 		case <-time.After(HandoverGrace): // what is not committed is sent again by the next owner, and skipped
 		}
 	}
+	if p.waits != nil {
+		<-p.waits.ended // at the latest when its question is answered, or has been too long
+	}
 	p.of.Task.Status.Forget(p.Source)
 }
 
-// work takes records into batches as long as there is room, and closes batches that are due.
+// work takes records into batches as long as there is room and none waits, and closes batches that
+// are due.
 func (p *Partition) work() error {
-	for {
+	for p.waits == nil {
 		for len(p.pending) > 0 {
 			if len(p.stopping) > 0 {
 				return nil // the next owner reads the rest
@@ -241,6 +252,9 @@ func (p *Partition) work() error {
 			taken, err := p.record(p.pending[0])
 			if err != nil {
 				return err
+			}
+			if p.waits != nil {
+				return p.closeIfDue()
 			}
 			if !taken {
 				return nil
@@ -277,7 +291,8 @@ func (p *Partition) release() {
 	p.of.Memory.Hold(-p.in.close())
 }
 
-// record takes one record. It reports false if there is no room: the record must be offered again.
+// record takes one record. It reports false if there is no room or the record waits: it must be
+// offered again.
 func (p *Partition) record(r *kgo.Record) (bool, error) {
 	p.ledger.Begin(r.Offset)
 	if r.Offset < p.ledger.First() || r.Offset < p.next {
@@ -292,24 +307,23 @@ func (p *Partition) record(r *kgo.Record) (bool, error) {
 			return false, err
 		}
 	}
-	if err := p.rows.Route(p.ctx, r); err != nil {
-		return false, &failure{r.Offset, err}
+	if err := p.rows.Route(r); err != nil {
+		return false, untaken(p, r, err)
 	}
 	if p.open != nil && p.crowded() && p.full() {
 		return false, nil // what is open cannot be closed yet and must not grow
 	}
-	if p.open == nil {
+	to := p.open
+	if to == nil {
 		if !p.room() {
 			return false, nil
 		}
-		p.open = &batch.Batch{}
+		to = &batch.Batch{}
 	}
-	if err := p.rows.Add(p.ctx, p.open, r); errors.As(err, new(*batcher.Untaken)) {
-		return false, &failure{r.Offset, err}
-	} else if err != nil {
-		return false, err
+	if err := p.rows.Add(p.ctx, to, r); err != nil {
+		return false, untaken(p, r, err)
 	}
-	p.next = r.Offset + 1
+	p.open, p.next = to, r.Offset+1
 	if limit, recorded := p.ledger.Limit(); recorded {
 		switch {
 		case p.next == limit:
@@ -392,10 +406,11 @@ func (p *Partition) patience() time.Duration {
 
 // untilFlush is how long the open batch may still wait.
 func (p *Partition) untilFlush() time.Duration {
-	if p.open == nil || len(p.pending) > 0 || len(p.sent) > p.of.Task.Spec.MaxInFlight || p.crowded() {
+	if p.open == nil || len(p.pending) > 0 && p.waits == nil || len(p.sent) > p.of.Task.Spec.MaxInFlight ||
+		p.crowded() || mustWait(p) {
 		return time.Hour // a result comes first
 	}
-	wait := max(0, time.Until(p.open.Oldest.Add(p.patience())))
+	wait := max(0, min(time.Until(p.open.Oldest.Add(p.patience())), p.waits.untilLong()))
 	if p.open.Size > leastYield {
 		wait = min(wait, yieldInterval)
 	}
@@ -403,10 +418,10 @@ func (p *Partition) untilFlush() time.Duration {
 }
 
 func (p *Partition) closeIfDue() error {
-	if p.open == nil {
+	if p.open == nil || mustWait(p) {
 		return nil
 	}
-	due := time.Since(p.open.Oldest) >= p.patience()
+	due := time.Since(p.open.Oldest) >= p.patience() || p.waits.untilLong() <= 0
 	if limit, recorded := p.ledger.Limit(); recorded {
 		if !due {
 			return nil

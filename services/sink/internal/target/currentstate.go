@@ -32,6 +32,23 @@ type currentState struct {
 	asked time.Time
 }
 
+// settled reports whether there is nothing to make now.
+func (t *currentState) settled() bool {
+	if !t.cluster.Spec.CurrentState {
+		return true
+	}
+	if !t.making.try() {
+		return false
+	}
+	defer t.making.release()
+	return t.nothing()
+}
+
+// nothing is settled for who holds making.
+func (t *currentState) nothing() bool {
+	return t.shown || t.filling != "" && time.Since(t.asked) < fillingPause
+}
+
 // ensure makes them once, unless another partition is about to. key is a record's.
 func (t *currentState) ensure(ctx context.Context, mapping *kusto.Mapping, key []byte) error {
 	if !t.cluster.Spec.CurrentState {
@@ -41,7 +58,7 @@ func (t *currentState) ensure(ctx context.Context, mapping *kusto.Mapping, key [
 		return err
 	}
 	defer t.making.release()
-	if t.shown || t.filling != "" && time.Since(t.asked) < fillingPause {
+	if t.nothing() {
 		return nil
 	}
 	shown := false

@@ -14,6 +14,25 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
+// Fits reports whether rows of a schema, and a record's key, find all that Evolve and
+// EnsureCurrentState would make, by what is known now. The error is an *Unfit.
+func (t *Table) Fits(schema *row.Schema) (bool, error) {
+	s, now := t.cluster.Spec, t.known.Load()
+	switch {
+	case now.missing && schema == nil:
+		return false, nil
+	case now.missing, s.AutoEvolve && schema != nil:
+		columns, unmapped := lacking(t.Route.Mapping, now.rows, append(columnsOf(schema), addedColumns(s)...))
+		if len(columns) > 0 || len(unmapped) > 0 || t.Route.Mapping != "" && now.missing {
+			if err := nameable(t.Route, columns); err != nil {
+				return false, &Unfit{err}
+			}
+			return false, nil
+		}
+	}
+	return t.state.settled(), nil
+}
+
 // Evolve makes a missing table (auto.create) or adds missing columns (auto.evolve) so that rows of a
 // schema fit, and those of the schemas that come later as far as they are known: a change for each
 // version would hold rows up for as many answers of the cluster, and leave as many mappings. It

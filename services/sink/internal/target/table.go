@@ -69,8 +69,11 @@ const (
 	lookAnyway = 30 * time.Second
 )
 
-// open looks at the table the first time that it is needed.
-func (t *Table) open(ctx context.Context) error {
+// Opened reports whether the table was looked at.
+func (t *Table) Opened() bool { return t.opened.Load() }
+
+// Open looks at the table unless that was done, and waits for the cluster if necessary.
+func (t *Table) Open(ctx context.Context) error {
 	if t.opened.Load() {
 		return nil
 	}
@@ -200,24 +203,35 @@ func (t *Table) EnsureCurrentState(ctx context.Context, key []byte) error {
 // SentAgain notes that a batch with a tag was sent more than once.
 func (t *Table) SentAgain(tag string) { t.doubts.note(t.Route, tag) }
 
-// ChangedSince reports whether the table has changed since a version of it for which a row was refused,
-// looking at it if that was a while ago; then the row is worth another try.
-func (t *Table) ChangedSince(ctx context.Context, since int, refused error) bool {
-	var r *row.Refused
-	if !errors.As(refused, &r) || r.Column == "" {
-		return false
-	}
-	if now := t.known.Load(); now.version != since || time.Since(now.at) < lookAgain {
-		return now.version != since
-	}
-	if t.changing.acquire(ctx) != nil {
-		return false
+// ChangedSince reports whether the table is known to have changed since a version of it for which a
+// row was refused, which is worth another try then.
+func (t *Table) ChangedSince(since int, refused error) bool {
+	return aboutColumn(refused) && t.Version() != since
+}
+
+// Doubtful reports whether a row may have been refused only because the table was last looked at a
+// while ago: LookAgain would find out.
+func (t *Table) Doubtful(refused error) bool { return aboutColumn(refused) && t.old() }
+
+// aboutColumn reports whether a row was refused for what a column is.
+func aboutColumn(refused error) bool {
+	r, ok := errors.AsType[*row.Refused](refused)
+	return ok && r.Column != ""
+}
+
+// old reports whether the table was last looked at a while ago.
+func (t *Table) old() bool { return time.Since(t.known.Load().at) >= lookAgain }
+
+// LookAgain looks at the table if that was a while ago.
+func (t *Table) LookAgain(ctx context.Context) error {
+	if err := t.changing.acquire(ctx); err != nil {
+		return err
 	}
 	defer t.changing.release()
-	if now := t.known.Load(); now.version == since && time.Since(now.at) >= lookAgain {
+	if t.old() {
 		_ = t.look(ctx) // a table that is gone is noticed by the next batch
 	}
-	return t.known.Load().version != since
+	return nil
 }
 
 // sameRows reports whether rows are written alike for two states of a table.

@@ -27,21 +27,29 @@ type Tables struct {
 	inline bool
 }
 
-// Of returns a topic's table. The first time it looks at the table, and waits for the cluster if
-// necessary.
+// Of returns a topic's table, opened.
 func (ts *Tables) Of(ctx context.Context, topic string) (*Table, error) {
+	t, err := ts.Find(topic)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.Open(ctx)
+}
+
+// Find returns a topic's table, which may not be open yet.
+func (ts *Tables) Find(topic string) (*Table, error) {
 	r, ok := ts.cluster.Spec.Routes.Find(topic)
 	if !ok {
 		return nil, fmt.Errorf("kusto.tables.topics.mapping has no entry for topic %s: add one, or one for *", topic)
 	}
 	ts.mu.Lock()
+	defer ts.mu.Unlock()
 	t, ok := ts.byTopic[topic]
 	if !ok {
 		t = ts.table(r)
 		ts.byTopic[topic] = t
 	}
-	ts.mu.Unlock()
-	return t, t.open(ctx)
+	return t, nil
 }
 
 // table is a table about which nothing is known yet; the caller holds mu.
