@@ -49,6 +49,8 @@ type Config struct {
 	Format string
 	// Truncates makes a row of a truncate, which has nothing but the added members.
 	Truncates bool
+	// Changes refuses what is no change event, whose row would lack what is added of one.
+	Changes bool
 	// Files says that each value passed as it is makes a file: nothing is put behind it.
 	Files bool
 	// Transform, if set, changes each record before anything else: its value is JSON with a schema
@@ -200,16 +202,21 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 				object, deleted = []byte("{}"), true
 			case isTruncate(e.envelope.Op):
 				return dst, Truncate, nil
+			case e.cfg.Deletes == DropDeletes && (isDelete(e.envelope.Op) || !isNull(e.envelope.Before)):
+				return dst, DroppedDelete, nil
+			case isNull(e.envelope.Before) && isDelete(e.envelope.Op):
+				return dst, NoRow, &Refused{Reason: "it deletes a row and does not say which: its before is null"}
 			case isNull(e.envelope.Before):
 				return dst, NoRow, nil
-			case e.cfg.Deletes == DropDeletes:
-				return dst, DroppedDelete, nil
 			default:
 				object, deleted = e.envelope.Before, true
 			}
 		} else {
 			e.envelope = Envelope{}
 		}
+	}
+	if e.cfg.Changes && !isEnvelope && !(schema != nil && schema.metadata || schema == nil && isMetadata(object)) {
+		return dst, NoRow, &Refused{Reason: "it is no change event as Debezium writes them, with before, after, source and op, which table.form=changes takes alone"}
 	}
 	p := e.plans[schema]
 	if p == nil {
@@ -229,7 +236,7 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 	if err != nil {
 		return dst[:start], NoRow, err
 	}
-	if refused := p.foreign(object); refused != nil && !deleted {
+	if refused := p.foreign(object); refused != nil && (!deleted || p.alien) {
 		switch {
 		case schema != nil && schema.metadata, schema == nil && isMetadata(object):
 			return dst[:start], NoRow, nil

@@ -189,4 +189,6 @@ func (e *Envelope) parse(payload []byte, rowOnly bool) (bool, error) {
 	}
 }
 
+func isDelete(op []byte) bool { return string(op) == `"d"` }
+
 func isTruncate(op []byte) bool { return string(op) == `"t"` }

@@ -29,9 +29,15 @@ type plan struct {
 	wanted   int
 	// demanding says that a row must have some field that columns take: no column takes the whole row.
 	demanding bool
-	// found is how many of them the last row had; nulls says that it had values which passed by leniency.
-	found int
-	nulls bool
+	// alien says that rows of the schema have no such field.
+	alien bool
+	// inImages says that columns take something within the images of a change event, before and after.
+	inImages bool
+	// found is how many of them the last row had, imaged that images were among them; nulls says that
+	// it had values which passed by leniency.
+	found  int
+	imaged bool
+	nulls  bool
 }
 
 // planned is what a field's values are checked for or turned into.
@@ -56,7 +62,17 @@ type destination struct {
 // inner is a value within a field's.
 type inner struct {
 	steps []kusto.Step
+	// image says that it would be within an image of a change event's row.
+	image bool
 	destination
+}
+
+// inImage reports whether a path leads into an image of a change event's row, with a schema around it or not.
+func inImage(steps []kusto.Step) bool {
+	if len(steps) > 2 && steps[0].Name == "payload" {
+		steps = steps[1:]
+	}
+	return len(steps) > 1 && (steps[0].Name == "before" || steps[0].Name == "after")
 }
 
 func (d *destination) refusal(v []byte) string {
@@ -112,7 +128,7 @@ func (t Target) takes() (fields []planned) {
 				take(steps[0].Name, c)
 				continue
 			}
-			to := inner{steps[1:], destination{column: c.Name, kind: c.Type}}
+			to := inner{steps[1:], inImage(steps), destination{column: c.Name, kind: c.Type}}
 			if m.Transform != "" {
 				to.kind, to.unit = kusto.String, units[m.Transform]
 			}
@@ -159,8 +175,12 @@ func compile(s *Schema, t Target, added []Extra) *plan {
 			p.unfilled = append(p.unfilled, f.columns()...)
 		}
 	}
+	p.inImages = slices.ContainsFunc(p.fields, func(f planned) bool { return slices.ContainsFunc(f.within, isImage) })
+	p.alien = p.fromSchema && p.demanding && p.wanted > 0 && len(p.unmapped()) == len(s.Fields)
 	return p
 }
+
+func isImage(w inner) bool { return w.image }
 
 // takesWhole reports whether a column takes the whole row, or something of it that is no field.
 func (t Target) takesWhole() bool {
@@ -193,7 +213,7 @@ func (p *plan) append(dst, object []byte) ([]byte, error) {
 	}
 	start, copied := len(dst), begin
 	expect := 0
-	p.found, p.nulls = 0, false
+	p.found, p.imaged, p.nulls = 0, false, false
 	for i := begin + 1; ; {
 		key, value, next := member(object, i)
 		if next < 0 {
@@ -248,18 +268,52 @@ func (p *plan) append(dst, object []byte) ([]byte, error) {
 }
 
 // foreign says of the object that was appended last why it is no row of the table: no column takes
-// any of its fields, so that Kusto would store nothing but nulls.
+// any of its fields, or, of a change event, anything of its images, so that Kusto would store nothing
+// but nulls in the columns that are about a row.
 func (p *plan) foreign(object []byte) *Refused {
-	if p.found > 0 || p.wanted == 0 || !p.demanding {
+	change := p.found > 0
+	if p.wanted == 0 || !p.demanding || change && (!p.inImages || p.imaged) {
 		return nil
 	}
+	lacks := false
 	for i := range p.fields {
 		f := &p.fields[i]
-		if (f.whole || len(f.within) > 0) && find(object, string(f.name)) != nil {
+		v := find(object, string(f.name))
+		if v == nil {
+			continue
+		}
+		if f.whole && !change {
 			return nil
 		}
+		for _, w := range f.within {
+			if change && !w.image {
+				continue
+			}
+			if possible(v, w.steps) {
+				return nil
+			}
+			lacks = true
+		}
+	}
+	if change && (!lacks || !isChange(object) && !isChange(find(object, "payload"))) {
+		return nil
 	}
 	return &Refused{Reason: "no column takes any of its fields, so it is no record of this table, and Kusto would store nulls alone"}
+}
+
+// possible reports whether a path leads to something in a value, or is only cut short by a null.
+func possible(v []byte, steps []kusto.Step) bool {
+	for i := range steps {
+		if isNull(v) {
+			return true
+		}
+		next, there := descend(v, steps[i:i+1])
+		if !there {
+			return false
+		}
+		v = next
+	}
+	return true
 }
 
 // within looks at a value within a field's.
@@ -269,6 +323,7 @@ func (p *plan) within(w *inner, v []byte) *Refused {
 		return nil
 	}
 	p.found++
+	p.imaged = p.imaged || w.image
 	reason := w.refusal(v)
 	switch {
 	case reason == "":

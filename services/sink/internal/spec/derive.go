@@ -200,7 +200,7 @@ func (r *reading) rows(v catalogue.Values) error {
 		r.Rows.Transform = r.NewTransform().Apply
 	}
 	if r.Changes {
-		r.Rows.Unwrap, r.Rows.Deletes, r.Rows.Truncates = true, row.RewriteDeletes, true
+		r.Rows.Unwrap, r.Rows.Deletes, r.Rows.Truncates, r.Rows.Changes = true, row.RewriteDeletes, true, true
 		r.Rows.Extra = append(r.Rows.Extra, changeColumns()...)
 	}
 	for _, name := range r.added {
