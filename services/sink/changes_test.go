@@ -93,6 +93,29 @@ func TestTheCurrentStateHoldsTheRowsThatWereThereBeforeItWasAskedFor(t *testing.
 	s.answers(s.table+"_current() | order by id asc | project id", "1; 2; 3")
 }
 
+func TestTheCurrentStateOfATableOfManyColumnsIsGiven(t *testing.T) {
+	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes", "current.state": "true"})
+	s.table = "Wide_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
+	delete(s.config, "transforms")
+	delete(s.config, "transforms.unwrap.type")
+	var fields, values strings.Builder
+	for i := range 1589 {
+		fmt.Fprintf(&fields, `,{"type":"int32","optional":true,"field":"c%d"}`, i)
+		fmt.Fprintf(&values, `,"c%d":%d`, i, i)
+	}
+	row := func(id, lsn int) *kgo.Record {
+		return &kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id), Value: fmt.Appendf(nil,
+			`{"schema":{"type":"struct","name":"s.t.Envelope","fields":[{"type":"struct","field":"after","fields":[`+
+				`{"type":"int32","field":"id"}%s]}]},"payload":{"before":null,"after":{"id":%d%s},"op":"c","source":{"lsn":%d,"ts_us":%d}}}`,
+			fields.String(), id, values.String(), lsn, 1700000000000000+lsn)}
+	}
+	s.send(row(1, 10), row(2, 11), row(1, 12))
+	s.start()
+	s.answers(s.table+"_current() | order by id asc | project id, c0, c1588", "1 0 1588; 2 0 1588")
+}
+
 func TestTheCurrentStateNeedsNoRightWhereItIsThereAndIsToldTheRightOneWhereItIsNot(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes", "current.state": "true"})
 	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")

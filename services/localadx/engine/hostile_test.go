@@ -123,6 +123,27 @@ func TestASeriesHasNoMorePointsThanKustoAllows(t *testing.T) {
 	}
 }
 
+// PostgreSQL's tables have up to 1,600 columns.
+func TestTheLatestRowOfATableOfManyColumnsIsPicked(t *testing.T) {
+	const n = 1600
+	wide := "datatable(k:long, x:long"
+	for i := range n {
+		wide += fmt.Sprintf(", c%d:long", i)
+	}
+	wide += ")[1,1" + strings.Repeat(",1", n) + ", 1,3" + strings.Repeat(",long(null)", n) + ", 0,2" + strings.Repeat(",2", n) + "]"
+	h := newHarness(t)
+	for query, want := range map[string]string{
+		" | summarize arg_max(x, *) by k | order by k asc | project k, x, c0, c1599":        "[[0,2,2,2],[1,3,null,null]]",
+		" | summarize arg_min(x, *), n=count() by k | order by k asc | project x, n, c1599": "[[2,1,2],[1,2,1]]",
+		" | where k == 0 | summarize take_any(*) | project x, c1599":                        "[[2,2]]",
+	} {
+		_, rows, err := h.query(wide + query)
+		if got := preview(rows); err != nil || got != want {
+			t.Errorf("%s: %s, %v; want %s", query, got, short(err), want)
+		}
+	}
+}
+
 // Each of these took the database minutes, or all of its memory.
 func TestQueriesOfManyPartsAreAnsweredOrRefused(t *testing.T) {
 	join := func(n int, separator, format string) string {

@@ -366,7 +366,7 @@ func aggAny(b *binder, x syntax.CallNode, env env) *expr {
 		e.isConst, e.konst, e.predicate = false, nil, ""
 		return &e
 	}
-	row := "first(" + rowStruct(exprs) + ")" + env.only.filter()
+	row := "first(" + bindRow(b, exprs, env) + ")" + env.only.filter()
 	e := &expr{typ: exprs[0].typ}
 	for i, v := range exprs {
 		name := v.name
@@ -409,6 +409,21 @@ func bindReturned(b *binder, args []syntax.Argument, env env) []*expr {
 	return exprs
 }
 
+// namedRow is from how many values on a row is computed in a layer of its own: what takes it apart
+// says it once for each value, so its text would grow with the square of their number.
+const namedRow = 32
+
+// bindRow is the values as one, of which an aggregate picks that of a row.
+func bindRow(b *binder, exprs []*expr, env env) string {
+	row := rowStruct(exprs)
+	if len(exprs) < namedRow || env.extra == nil {
+		return row
+	}
+	id := b.newID()
+	*env.extra = append(*env.extra, item{sql: row, col: column{id: id}})
+	return id
+}
+
 func rowStruct(exprs []*expr) string {
 	fields := make([]string, len(exprs))
 	for i, e := range exprs {
@@ -448,7 +463,7 @@ func aggArg(function string) aggregate {
 			}
 		}
 		if len(others) > 0 {
-			row := call(function, rowStruct(others), worstIfNull(v, function))
+			row := call(function, bindRow(b, others, env), worstIfNull(v, function))
 			for i, o := range others {
 				e.parts = append(e.parts, rowPart(row, i, o.name, o.typ))
 			}
