@@ -259,9 +259,15 @@ type capturedTables struct {
 	tables []*capturev1.CapturedTable
 }
 
-// tablesMaxAge is how old the list of tables that a look judges may be. There may be thousands, and
-// what they lack rarely changes.
-const tablesMaxAge = 30 * time.Second
+// tablesAge is how old the tables may be that a look judges: of few, younger than the pause between two
+// looks, since what they lack and what came of them last is told by them. They may be thousands.
+func tablesAge(tables int) time.Duration {
+	const (
+		least, most = observeInterval * 4 / 5, 30 * time.Second
+		ofEach      = 10 * time.Millisecond
+	)
+	return min(max(least, time.Duration(tables)*ofEach), most)
+}
 
 // recentTables returns the captured tables of a source; nil if they are not known.
 func (s *service) recentTables(ctx context.Context, source string) ([]*capturev1.CapturedTable, error) {
@@ -269,7 +275,7 @@ func (s *service) recentTables(ctx context.Context, source string) ([]*capturev1
 	known := s.captured[source]
 	s.mu.Unlock()
 	now := s.seen.now()
-	if now.Sub(known.at) < tablesMaxAge {
+	if now.Sub(known.at) < tablesAge(len(known.tables)) {
 		return known.tables, nil
 	}
 	answer, err := s.capture.ListCapturedTables(ctx, &capturev1.ListCapturedTablesRequest{Connector: source})

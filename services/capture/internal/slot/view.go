@@ -35,12 +35,15 @@ type Seen struct {
 	KeptBack map[string][]string
 }
 
-// limitsMaxAge is how old the knowledge of what the server keeps back may be, since it takes
-// several queries of the catalog; limitsQuestion bounds their time.
-const (
-	limitsMaxAge   = 10 * time.Second
-	limitsQuestion = time.Second
-)
+// limitsQuestion bounds the question what the server keeps back, which takes some queries of the catalog.
+const limitsQuestion = time.Second
+
+// limitsAge is how old what the server keeps back may be, by how long the last question took: the
+// catalog of a server of many tables is not to be read all the time.
+func limitsAge(took time.Duration) time.Duration {
+	const least, share = 4 * time.Second, 20
+	return max(least, share*took)
+}
 
 // View is a look at a connector's slot, for those who watch it and do not use it. A server is asked
 // on a connection of its own, for five seconds at most, and not again while what was seen is fresh
@@ -59,9 +62,10 @@ type View struct {
 	phase int
 	// uncounted is why the last look could not count changes; nil if it could.
 	uncounted error
-	// keptBack is what the server keeps back, as of keptBackAt.
+	// keptBack is what the server keeps back, as of keptBackAt; the question took keptBackIn.
 	keptBack   map[string][]string
 	keptBackAt time.Time
+	keptBackIn time.Duration
 }
 
 // ViewOf makes the view of a connector's slot.
@@ -163,7 +167,7 @@ func (v *View) ask(ctx context.Context) (seen *Seen, err error) {
 		out.Holders = holders
 	}
 	if state.Plugin == string(spec.Pgoutput) {
-		if time.Since(v.keptBackAt) > limitsMaxAge {
+		if time.Since(v.keptBackAt) > limitsAge(v.keptBackIn) {
 			v.keptBackAt = time.Now()
 			// It may wait for locks of tables. Without an answer, the last one holds.
 			asked, end := context.WithTimeout(ctx, limitsQuestion)
@@ -171,6 +175,7 @@ func (v *View) ask(ctx context.Context) (seen *Seen, err error) {
 				v.keptBack = kept
 			}
 			end()
+			v.keptBackIn = time.Since(v.keptBackAt)
 		}
 		out.KeptBack = v.keptBack
 	}
