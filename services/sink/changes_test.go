@@ -417,6 +417,56 @@ func TestAColumnThatIsRenamedInTheClusterIsNoticedUntilItIsThereAgain(t *testing
 	}
 }
 
+func TestRowsThatWereWrittenForAnotherTypeOfAColumnAreToldOf(t *testing.T) {
+	s := newFixture(t, 1, nil)
+	r := s.start()
+	s.produce(1, 2, 1)
+	s.holds(2)
+	s.manage(".alter column " + s.table + ".city type=int")
+	s.produce(2, 3, 1) // which ADX stores with null, unless the change was noticed before
+	r.notices(t, status.ColumnRetyped, s.topic, true)
+	for _, n := range r.shown() {
+		if n.Kind == status.ColumnRetyped && !strings.Contains(n.Summary, "city (string to int)") {
+			t.Errorf("it says %q", n.Summary)
+		}
+	}
+}
+
+func TestNoRowIsWrittenForATypeThatAColumnHasNoLongerWhereTheTableStoodStill(t *testing.T) {
+	s := newFixture(t, 1, nil)
+	var looks atomic.Int64
+	servers.adx.inject(t, func(r *http.Request) fault {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if bytes.Contains(body, []byte("cslschema")) {
+			looks.Add(1)
+		}
+		return pass
+	})
+	r := s.start()
+	s.produce(1, 2, 1)
+	s.holds(2)
+	to, err := r.joined(t).member.Batches.Tables.Find(s.topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stale := range []bool{false, true} { // once it was looked at after the batch nobody does any more
+		testenv.Eventually(t, time.Minute, "what is known of the table to be old", func(context.Context) error {
+			if looks.Load() < 2 || to.Stale() != stale {
+				return fmt.Errorf("after %d looks it is old: %v", looks.Load(), to.Stale())
+			}
+			return nil
+		})
+	}
+	s.manage(".alter column " + s.table + ".city type=int")
+	s.produce(2, 3, 1)
+	if err := r.failure(t); !strings.Contains(err.Error(), "column city: it is no whole number") {
+		t.Error(err)
+	}
+	s.holds(2)
+	r.notices(t, status.ColumnRetyped, s.topic, false)
+}
+
 func TestTextsWithBadValuesAreDeadLettersAndTheOthersComeIntoTheTable(t *testing.T) {
 	for format, values := range map[string][]string{
 		"csv":  {"1,5", "2,five", "3,7"},

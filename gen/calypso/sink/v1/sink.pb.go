@@ -188,6 +188,8 @@ const (
 	SinkNotice_KIND_MARK_FOREIGN SinkNotice_Kind = 10
 	// Topics could not be listed when they were last looked for: one that topics.regex matches and is new is not read meanwhile.
 	SinkNotice_KIND_TOPICS_UNLISTED SinkNotice_Kind = 11
+	// Columns of the target were given other types while rows came that were written for the types before: values of these may be null.
+	SinkNotice_KIND_COLUMN_RETYPED SinkNotice_Kind = 12
 )
 
 // Enum value maps for SinkNotice_Kind.
@@ -205,6 +207,7 @@ var (
 		9:  "KIND_FIELD_WITHOUT_COLUMN",
 		10: "KIND_MARK_FOREIGN",
 		11: "KIND_TOPICS_UNLISTED",
+		12: "KIND_COLUMN_RETYPED",
 	}
 	SinkNotice_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":          0,
@@ -219,6 +222,7 @@ var (
 		"KIND_FIELD_WITHOUT_COLUMN": 9,
 		"KIND_MARK_FOREIGN":         10,
 		"KIND_TOPICS_UNLISTED":      11,
+		"KIND_COLUMN_RETYPED":       12,
 	}
 )
 
@@ -2370,7 +2374,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x16OBSTACLE_ACCESS_DENIED\x10\x04\x12\x1b\n" +
 	"\x17OBSTACLE_TARGET_MISSING\x10\x05\x12\x19\n" +
 	"\x15OBSTACLE_OTHER_SERVER\x10\x06B\x14\n" +
-	"\x12_open_dead_letters\"\xa7\x04\n" +
+	"\x12_open_dead_letters\"\xc0\x04\n" +
 	"\n" +
 	"SinkNotice\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .calypso.sink.v1.SinkNotice.KindR\x04kind\x12\x14\n" +
@@ -2379,7 +2383,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06column\x18\x04 \x01(\tR\x06column\x12\x18\n" +
 	"\asummary\x18\x05 \x01(\tR\asummary\x12\x16\n" +
 	"\x06remedy\x18\x06 \x01(\tR\x06remedy\x12.\n" +
-	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xbc\x02\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xd5\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12KIND_TOPIC_DELETED\x10\x01\x12\x18\n" +
@@ -2393,7 +2397,8 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x19KIND_FIELD_WITHOUT_COLUMN\x10\t\x12\x15\n" +
 	"\x11KIND_MARK_FOREIGN\x10\n" +
 	"\x12\x18\n" +
-	"\x14KIND_TOPICS_UNLISTED\x10\v\"\xf7\x01\n" +
+	"\x14KIND_TOPICS_UNLISTED\x10\v\x12\x17\n" +
+	"\x13KIND_COLUMN_RETYPED\x10\f\"\xf7\x01\n" +
 	"\x0eDeliveredTrace\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x1c\n" +

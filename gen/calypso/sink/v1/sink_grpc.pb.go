@@ -60,7 +60,7 @@ type SinkServiceClient interface {
 	// replay that has not ended: its row may be in the table.
 	DiscardDeadLetters(ctx context.Context, in *DiscardDeadLettersRequest, opts ...grpc.CallOption) (*DiscardDeadLettersResponse, error)
 	// AcknowledgeNotices takes back notices of something that happened once and that no later record makes undone: of the kinds TRUNCATED,
-	// SNAPSHOT_REPEATED and BATCH_DOUBLED. They stay until then, even when the connector's tasks
+	// SNAPSHOT_REPEATED, BATCH_DOUBLED and COLUMN_RETYPED. They stay until then, even when the connector's tasks
 	// restart or run elsewhere. The others pass with what they are about. INVALID_ARGUMENT if kind is
 	// one of those.
 	AcknowledgeNotices(ctx context.Context, in *AcknowledgeNoticesRequest, opts ...grpc.CallOption) (*AcknowledgeNoticesResponse, error)
@@ -179,7 +179,7 @@ type SinkServiceServer interface {
 	// replay that has not ended: its row may be in the table.
 	DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error)
 	// AcknowledgeNotices takes back notices of something that happened once and that no later record makes undone: of the kinds TRUNCATED,
-	// SNAPSHOT_REPEATED and BATCH_DOUBLED. They stay until then, even when the connector's tasks
+	// SNAPSHOT_REPEATED, BATCH_DOUBLED and COLUMN_RETYPED. They stay until then, even when the connector's tasks
 	// restart or run elsewhere. The others pass with what they are about. INVALID_ARGUMENT if kind is
 	// one of those.
 	AcknowledgeNotices(context.Context, *AcknowledgeNoticesRequest) (*AcknowledgeNoticesResponse, error)

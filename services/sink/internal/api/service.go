@@ -87,7 +87,7 @@ func (s *Service) AcknowledgeNotices(ctx context.Context,
 	if kind != 0 && !kind.Lasting() {
 		return nil, rpc.InvalidField("kind",
 			fmt.Sprintf(
-				"notices of kind %s pass with what they are about; those that are acknowledged are TRUNCATED, SNAPSHOT_REPEATED and BATCH_DOUBLED", strings.TrimPrefix(r.GetKind().String(), "KIND_")))
+				"notices of kind %s pass with what they are about; those that are acknowledged are TRUNCATED, SNAPSHOT_REPEATED, BATCH_DOUBLED and COLUMN_RETYPED", strings.TrimPrefix(r.GetKind().String(), "KIND_")))
 	}
 	env, _, err := s.environment(r.GetConnector())
 	if err != nil {

@@ -37,6 +37,8 @@ type Batch struct {
 	// Recorded is set when the batch is closed: its cut was made before this task read it, so it
 	// may have been sent before.
 	Recorded bool
+	// Version is that of the table which its first row was written for.
+	Version int
 	// Through is the offset before which its rows came into the table, where its delivery failed; 0 if
 	// none are known to have.
 	Through int64

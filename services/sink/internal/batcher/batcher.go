@@ -95,15 +95,10 @@ func (b *Batcher) Route(r *kgo.Record) error {
 	return nil
 }
 
-// Refresh makes the next rows be checked against the table as it is now, if it is known to have
-// changed.
-func (b *Batcher) Refresh(ctx context.Context) {
-	if b.table == nil {
-		return
-	}
-	b.table.Refresh(ctx)
-	if b.table.Version() != b.version {
-		b.retarget()
+// Refresh has the table looked at soon, since rows came into it.
+func (b *Batcher) Refresh() {
+	if b.table != nil {
+		b.table.Refresh()
 	}
 }
 
@@ -133,6 +128,15 @@ func (b *Batcher) Add(ctx context.Context, to *batch.Batch, r *kgo.Record) error
 
 // row adds a record's row to a batch. A refusal says that the record makes no row.
 func (b *Batcher) row(to *batch.Batch, r *kgo.Record) (refusal, err error) {
+	if to.Oldest.IsZero() {
+		if b.table.Stale() && !b.awaited.has(r, aLook) {
+			return nil, b.awaited.wait(r, aLook, b.table.LookAgain)
+		}
+		to.Version = b.table.Version()
+	}
+	if b.table.Version() != b.version {
+		b.retarget()
+	}
 	if err := b.fit(r); errors.As(err, new(*target.Unfit)) {
 		return err, nil
 	} else if err != nil {
@@ -194,7 +198,7 @@ func (b *Batcher) fit(r *kgo.Record) error {
 			return table.EnsureCurrentState(ctx, r.Key)
 		})
 	}
-	if b.table.Version() != b.version {
+	if b.table.Version() != b.version { // it was changed for this record
 		b.retarget()
 	}
 	b.fitted, b.fittedOnce = schema, true

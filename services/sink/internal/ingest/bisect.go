@@ -88,7 +88,7 @@ func (r *bisection) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, o
 		return nil, nil, err
 	}
 	defer client.Close()
-	b = &batch.Batch{Cut: c}
+	b = &batch.Batch{Cut: c, Version: r.to.Version()}
 	enc := row.NewEncoder(r.in.Spec.NewRows(r.to.Route), r.to.Rows())
 	var refused []batch.Refused
 	setAside := func() error {

@@ -125,6 +125,7 @@ func (t *Ingester) ingest(ctx context.Context, to *target.Table, tp batch.Source
 	if t.Spec.Exact {
 		blob.Tag = t.tag(tp, b.Cut)
 	}
+	defer to.Retypes.Sending(b.Version)()
 	return (&sending{in: t, to: to, blob: blob, stream: b.Streamed, doubtful: b.Recorded}).run(ctx)
 }
 

@@ -531,7 +531,7 @@ func (p *Partition) finish(d delivered) error {
 		commitMoved(p)
 	}
 	p.of.Failpoints.Pass("after_commit")
-	p.rows.Refresh(p.ctx)
+	p.rows.Refresh()
 	return nil
 }
 

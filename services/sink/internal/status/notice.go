@@ -34,6 +34,8 @@ const (
 	MarkForeign
 	// TopicsUnlisted says that new topics of topics.regex cannot be looked for.
 	TopicsUnlisted
+	// ColumnRetyped says that columns of the target were given other types while rows came.
+	ColumnRetyped
 )
 
 // kindNames are the names of the kinds in the timeline and in notes, which never change.
@@ -49,6 +51,7 @@ var kindNames = map[Kind]struct{ happening, noted string }{
 	FieldWithoutColumn: {"FieldWithoutColumn", "KIND_FIELD_WITHOUT_COLUMN"},
 	MarkForeign:        {"MarkForeign", "KIND_MARK_FOREIGN"},
 	TopicsUnlisted:     {"TopicsUnlisted", "KIND_TOPICS_UNLISTED"},
+	ColumnRetyped:      {"ColumnRetyped", "KIND_COLUMN_RETYPED"},
 }
 
 // String is the kind's name in notes.
@@ -69,7 +72,7 @@ func (k *Kind) UnmarshalText(text []byte) error {
 }
 
 // lasting are the kinds that Lasting says yes of.
-var lasting = []Kind{Truncated, SnapshotRepeated, BatchDoubled}
+var lasting = []Kind{Truncated, SnapshotRepeated, BatchDoubled, ColumnRetyped}
 
 // Lasting reports of a kind whether it is of something that happened once, which no later record
 // tells of: such a notice stays until it is acknowledged, whatever becomes of the task, as a note

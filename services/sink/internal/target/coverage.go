@@ -42,9 +42,12 @@ type coverage struct {
 	added map[string]bool
 	// untaken are fields that a column took until it was changed in the cluster, with that column.
 	untaken map[string]string
-	// looked is when the table was last looked at for what others changed, doubted when the versions were last asked.
-	looked, doubted time.Time
+	// doubted is when the versions were last asked.
+	doubted time.Time
 }
+
+// doubtAgain is after how long the versions of the source's table are asked again.
+const doubtAgain = 30 * time.Second
 
 // begin makes the maps. The caller holds the lock.
 func (u *coverage) begin() {
@@ -148,19 +151,11 @@ func (u *coverage) notice(column string, unmapped []string) *status.Notice {
 	return n
 }
 
-// due reports whether it is time to look at the table, and notes that that is done.
-func (u *coverage) due() bool {
+// urgent reports whether somebody is to change the table for what was told.
+func (u *coverage) urgent() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	pause := lookAnyway
-	if len(u.told)+len(u.untaken) > 0 {
-		pause = lookAgain
-	}
-	due := time.Since(u.looked) > pause
-	if due {
-		u.looked = time.Now()
-	}
-	return due
+	return len(u.told)+len(u.untaken) > 0
 }
 
 // changed tells which fields lost the column of their name, and takes back what no longer holds.
@@ -213,7 +208,7 @@ func (u *coverage) doubt(columns []string) {
 			u.filled[c.Name] = u.filled[c.Name] || !slices.Contains(columns, c.Name)
 		}
 	}
-	due := len(columns) > 0 && time.Since(u.doubted) > lookAnyway
+	due := len(columns) > 0 && time.Since(u.doubted) > doubtAgain
 	if due {
 		u.doubted = time.Now()
 	}

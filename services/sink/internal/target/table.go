@@ -31,8 +31,14 @@ type Table struct {
 	// opened says that the table was looked at for the first time; who holds changing sets it.
 	opened atomic.Bool
 
+	// asked is when it was last looked at, whatever came of that; Unix nanoseconds.
+	asked atomic.Int64
+	// later says that it will be looked at by itself.
+	later atomic.Bool
+
 	explain  explainer
 	Pace     Pace
+	Retypes  Retypes
 	state    currentState
 	coverage coverage
 }
@@ -57,17 +63,9 @@ func newTable(c *Cluster, d *doubts, r route.Route, mode spec.Mode) *Table {
 	t.known.Store(&known{mapping: r.Mapping})
 	t.state = currentState{cluster: c, route: r, explain: t.explain, making: newLock()}
 	t.coverage = coverage{cluster: c, route: r, rows: t.Rows}
+	t.Retypes = Retypes{cluster: c, route: r}
 	return t
 }
-
-const (
-	// lookAgain is after how long a refused row, or a notice about columns, makes the sink check
-	// whether the table has changed.
-	lookAgain = 5 * time.Second
-	// lookAnyway is after how long it looks without a reason: a column that was renamed in the
-	// cluster silently gets null.
-	lookAnyway = 30 * time.Second
-)
 
 // Opened reports whether the table was looked at.
 func (t *Table) Opened() bool { return t.opened.Load() }
@@ -127,16 +125,18 @@ func (t *Table) look(ctx context.Context) error {
 	s, client := t.cluster.Spec, t.cluster.Client
 	before := t.known.Load()
 	next := *before
-	if !s.Validate && s.Check == spec.CheckOff && !spec.NeedsColumns(t.Route.Format) {
+	if t.cluster.unchecked(t.Route.Format) {
 		return nil
 	}
+	begun := time.Now()
+	defer func() { t.asked.Store(time.Now().UnixNano()) }()
 	schema, err := client.Schema(ctx, t.Route.Database, t.Route.Table)
 	if kusto.Unauthorized(err) && !s.AutoCreate && !spec.NeedsColumns(t.Route.Format) {
 		// Azure's sink continues as well: the right to ingest does not include the right to look.
 		t.cluster.Env.Logger.Warn(
 			"the identity may not see the table, so rows are not checked before they are sent: what does not fit is found by ADX, and nulls are not noticed at all. Give it the role viewer",
 			"database", t.Route.Database, "table", t.Route.Table, "err", err)
-		next.at = time.Now()
+		next.at = begun
 		t.known.Store(&next)
 		return nil
 	}
@@ -161,29 +161,45 @@ func (t *Table) look(ctx context.Context) error {
 				t.Route.Database, kusto.QuoteName(t.Route.Table), kind, kusto.QuoteString(t.Route.Mapping)), "viewers")
 		}
 	}
-	if next.at = time.Now(); !sameRows(before.rows, rows) {
+	if next.at = begun; !sameRows(before.rows, rows) {
 		next.rows = rows
 		next.version++
 	}
 	t.known.Store(&next)
 	if next.version != before.version && before.rows.Schema != nil {
 		t.coverage.changed(before.rows, rows)
+		t.Retypes.changed(before.rows.Schema, rows.Schema, before.at, next.version)
 	}
 	return nil
 }
 
-// Refresh checks from time to time whether somebody has changed the table or its mapping, sooner if
-// there are notices about columns. A goroutine that is about to change it will look anyway.
-func (t *Table) Refresh(ctx context.Context) {
-	if !t.changing.try() {
+// Stale reports whether the table was last looked at so long ago that it is to be looked at before
+// more rows are written for it.
+func (t *Table) Stale() bool { return !t.cluster.unchecked(t.Route.Format) && untilStale(t) <= 0 }
+
+// untilStale is for how long what is known of a table still holds.
+func untilStale(t *Table) time.Duration {
+	pause := t.cluster.lookPause()
+	if t.coverage.urgent() {
+		pause = lookAgain
+	}
+	return time.Until(time.Unix(0, t.asked.Load()).Add(pause))
+}
+
+// Refresh has it checked soon whether somebody has changed the table or its mapping: rows came into it.
+func (t *Table) Refresh() {
+	if t.cluster.unchecked(t.Route.Format) || t.later.Swap(true) {
 		return
 	}
-	defer t.changing.release()
-	if t.coverage.due() {
-		ctx, cancel := context.WithTimeout(ctx, lookAgain)
-		defer cancel()
-		_ = t.look(ctx) // a table that is gone is noticed by the next batch
-	}
+	t.cluster.Beside("look at a table", func() {
+		defer t.later.Store(false)
+		select {
+		case <-t.cluster.Ctx.Done():
+			return
+		case <-time.After(untilStale(t)):
+		}
+		_ = t.LookAgain(t.cluster.Ctx) // who gives up looks once more when rows come
+	})
 }
 
 // Explain adds to the service's answer to an ingestion what to do about it, and marks what only the user can change.
@@ -222,14 +238,20 @@ func aboutColumn(refused error) bool {
 // old reports whether the table was last looked at a while ago.
 func (t *Table) old() bool { return time.Since(t.known.Load().at) >= lookAgain }
 
-// LookAgain looks at the table if that was a while ago.
+// LookAgain looks at the table if that was a while ago, and has a few seconds for it.
 func (t *Table) LookAgain(ctx context.Context) error {
 	if err := t.changing.acquire(ctx); err != nil {
 		return err
 	}
 	defer t.changing.release()
 	if t.old() {
+		ctx, cancel := context.WithTimeout(ctx, lookAgain)
+		defer cancel()
+		before := t.known.Load()
 		_ = t.look(ctx) // a table that is gone is noticed by the next batch
+		if t.Version() != before.version {
+			t.forgetStreamedSchema(ctx) // somebody else changed it
+		}
 	}
 	return nil
 }

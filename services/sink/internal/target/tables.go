@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
@@ -14,7 +15,10 @@ import (
 )
 
 // New makes the tables of a cluster. None is known at first.
-func New(c Cluster) *Tables { return &Tables{cluster: c, byTopic: map[string]*Table{}} }
+func New(c Cluster) *Tables {
+	c.tables = new(atomic.Int32)
+	return &Tables{cluster: c, byTopic: map[string]*Table{}}
+}
 
 // Tables finds the tables that topics go to, and keeps what is known of them. It is shared by a task's partitions.
 type Tables struct {
@@ -48,6 +52,7 @@ func (ts *Tables) Find(topic string) (*Table, error) {
 	if !ok {
 		t = ts.table(r)
 		ts.byTopic[topic] = t
+		ts.cluster.tables.Add(1)
 	}
 	return t, nil
 }
