@@ -37,18 +37,18 @@ type Reading struct {
 // Near reports whether so little was left that memory may have run out before the next reading.
 func (r Reading) Near() bool { return r.Used > r.Limit/2 }
 
-// fastestFill is how many bytes a second a process may fill at most: one core touches some gigabytes of new memory a
-// second.
+// fastestFill is an upper bound on how many bytes a process fills in a second: one core touches
+// some gigabytes of new memory a second.
 const fastestFill = 8 << 30
 
-// Far is how long it takes at least until Near may be true; 0 if it is.
+// Far returns the shortest time after which Near may be true; 0 if it is true now.
 func (r Reading) Far() time.Duration {
 	return time.Duration(float64(r.Left) / fastestFill * float64(time.Second))
 }
 
-// RanOut reports whether the kernel may have ended, for lack of memory, the process whose last
-// reading was last and which another one succeeds. A group fills faster than anyone looks, but the
-// kernel counts in it the processes that it ends.
+// RanOut reports whether the kernel may have killed an earlier process for lack of memory: last is
+// that process's last reading, and r one of its successor. A group may fill up between two
+// readings, but the kernel counts the processes that it kills in it.
 func (r Reading) RanOut(last Reading) bool {
 	if last.Boot != r.Boot {
 		return false
@@ -56,7 +56,7 @@ func (r Reading) RanOut(last Reading) bool {
 	return last.Near() && last.Kills < r.Kills || last.Group != "" && last.Group == r.Group && last.Ended < r.Ended
 }
 
-// Source reads the files of a machine. The zero value is of no machine; see Find.
+// Source reads the kernel's files about memory. Make it with Find.
 type Source struct {
 	root   string
 	boot   string
@@ -66,14 +66,15 @@ type Source struct {
 // group is a group of processes whose memory is limited.
 type group struct {
 	limit int64
-	// used is the file with what it has, stat the one which says what part of that, under the name of idle, goes as
-	// soon as it is needed.
+	// used is the file with the memory in use; stat is the file that says under the name idle how much
+	// of it can be freed at once.
 	used, stat, idle string
-	// kills is the file that counts the processes of the group which the kernel has ended.
+	// kills is the file that counts the processes of the group that the kernel has killed.
 	kills string
 }
 
-// Find finds what limits the memory of this process. root is "/", or where a test keeps such files.
+// Find finds what limits the memory of this process. root is "/", or a test's directory with such
+// files.
 func Find(root string) (*Source, error) {
 	s := &Source{root: root}
 	boot, err := s.read("proc/sys/kernel/random/boot_id")
@@ -81,7 +82,7 @@ func Find(root string) (*Source, error) {
 		return nil, fmt.Errorf("find out what limits the memory of this process: %w", err)
 	}
 	s.boot = boot
-	if _, err := s.Read(); err != nil { // on machines that do not say it
+	if _, err := s.Read(); err != nil { // fails on machines without these files
 		return nil, fmt.Errorf("find out what limits the memory of this process: %w", err)
 	}
 	groups, err := s.read("proc/self/cgroup")
@@ -105,8 +106,8 @@ func Find(root string) (*Source, error) {
 	return s, nil
 }
 
-// find adds the groups from the one at a path up to the root. In a container the path may be the machine's, which is
-// not there: then the root is the container's.
+// find adds the groups from the one at a path up to the root. In a container the path may be the
+// machine's, which does not exist there: then the root is the container's group.
 func (s *Source) find(path, mount, limit, used, idle, kills string) {
 	for at := filepath.Join("/", path); ; at = filepath.Dir(at) {
 		dir := filepath.Join(mount, at)
@@ -139,7 +140,7 @@ func (s *Source) Read() (Reading, error) {
 	r.Kills, r.Used, r.Limit = events[0], (total-available)<<10+asked, total<<10
 	r.Left = untilHalf(r.Used, r.Limit)
 	for i, g := range s.groups {
-		if ended, err := s.numbers(g.kills, "oom_kill"); i == 0 && err == nil { // older kernels do not say it
+		if ended, err := s.numbers(g.kills, "oom_kill"); i == 0 && err == nil { // older kernels do not have it
 			r.Group, r.Ended = g.kills, ended[0]
 		}
 		used, err := s.used(g)
@@ -155,10 +156,10 @@ func (s *Source) Read() (Reading, error) {
 	return r, nil
 }
 
-// untilHalf is how many bytes more are more than half the limit.
+// untilHalf returns how many bytes are left until half the limit is used.
 func untilHalf(used, limit int64) int64 { return max(0, limit/2-used) }
 
-// used is what a group has and cannot give back at once.
+// used returns the bytes that a group uses and cannot free at once.
 func (s *Source) used(g group) (int64, error) {
 	text, err := s.read(g.used)
 	if err != nil {
@@ -175,8 +176,8 @@ func (s *Source) used(g group) (int64, error) {
 	return used - idle[0], nil
 }
 
-// askedFor is what this process has asked the system for and not touched yet: a large piece of memory is filled
-// faster than it is looked at.
+// askedFor returns the bytes that this process has allocated but not touched yet: they may fill up
+// between two readings.
 func askedFor(root string) int64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
 		{Name: "/memory/classes/heap/free:bytes"}}
@@ -197,7 +198,7 @@ func askedFor(root string) int64 {
 	return max(0, asked-resident*int64(os.Getpagesize()))
 }
 
-// numbers reads the numbers behind names at the beginnings of lines, all of one moment.
+// numbers reads the numbers after names at the beginnings of lines, all from one read of the file.
 func (s *Source) numbers(path string, names ...string) ([]int64, error) {
 	text, err := os.ReadFile(filepath.Join(s.root, path))
 	if err != nil {

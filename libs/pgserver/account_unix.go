@@ -18,7 +18,7 @@ func (a Account) attributes() *syscall.SysProcAttr {
 	return attributes
 }
 
-// canEnter reports whether the account may enter dir and all folders above it that exist.
+// canEnter reports whether the account may enter dir and all directories above it that exist.
 func (a Account) canEnter(dir string) bool {
 	for ; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)

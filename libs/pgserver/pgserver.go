@@ -19,11 +19,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/config"
 )
 
-// ErrNoBinaries says that the machine has no PostgreSQL server binaries.
+// ErrNoBinaries means that the machine has no PostgreSQL server binaries.
 var ErrNoBinaries = errors.New(
 	"no PostgreSQL server binaries (initdb, postgres) in PATH or /usr/lib/postgresql: install the package postgresql")
 
-// User is the superuser of every server that Start makes.
+// User is the superuser of every server that Start initializes.
 const User = "postgres"
 
 const (
@@ -33,13 +33,14 @@ const (
 
 // Config says how to run a server.
 type Config struct {
-	// Dir is the data directory, made if it is missing.
+	// Dir is the data directory, created if it is missing.
 	Dir string
-	// Bin is the folder of the server's binaries, as FindBinaries returns it.
+	// Bin is the directory of the server's binaries, as FindBinaries returns it.
 	Bin string
-	// Port on 127.0.0.1.
+	// Port is the TCP port on 127.0.0.1.
 	Port int
-	// Password of User; without one every user of this machine is let in. It counts when the data directory is made.
+	// Password is User's; without one, every user of this machine may log in. It is set when the data
+	// directory is created.
 	Password config.Secret
 	// Settings are "name = value" lines of postgresql.conf, given at each start.
 	Settings map[string]string
@@ -56,11 +57,11 @@ type Server struct {
 	err     error // how the server ended; valid once done is closed
 }
 
-// FindBinaries finds the folder of the server's binaries: that of initdb in PATH, else the newest version under
-// /usr/lib/postgresql (Debian) or /usr/pgsql-* (Red Hat).
+// FindBinaries finds the directory of the server's binaries: that of initdb in PATH, else the
+// newest version under /usr/lib/postgresql (Debian) or /usr/pgsql-* (Red Hat).
 func FindBinaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		// A link to one program says where all of them are.
+		// A link to one program leads to all of them.
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			return filepath.Dir(path), nil
 		}
@@ -87,14 +88,14 @@ func HasBinaries(dir string) bool {
 	return true
 }
 
-// version is the number in /usr/lib/postgresql/15/bin or /usr/pgsql-15/bin.
+// version returns the number in /usr/lib/postgresql/15/bin or /usr/pgsql-15/bin.
 func version(bin string) int {
 	name := filepath.Base(filepath.Dir(bin))
 	n, _ := strconv.Atoi(name[strings.LastIndex(name, "-")+1:])
 	return n
 }
 
-// Start starts a server and returns when it takes connections.
+// Start starts a server and returns when it accepts connections.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s := &Server{config: cfg, done: make(chan struct{})}
 	if s.account, err = AccountToRunAs(); err != nil {
@@ -117,15 +118,16 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	return s, nil
 }
 
-// Reachable reports whether the user that a server would run as can reach dir, which need not exist yet: root may own
-// folders that this user cannot enter.
+// Reachable reports whether the user as which a server would run can reach dir, which need not
+// exist yet: root may own directories that this user cannot enter.
 func Reachable(dir string) bool {
 	a, err := AccountToRunAs()
 	return err == nil && (!a.Switches || a.canEnter(filepath.Dir(dir)))
 }
 
 func (s *Server) makeDir() error {
-	// The server's user must be able to pass the folders above; its own is for nobody else.
+	// The server's user must be able to pass through the directories above; its own is for nobody
+	// else.
 	err := os.MkdirAll(filepath.Dir(s.config.Dir), 0o711)
 	if err == nil {
 		err = os.MkdirAll(s.config.Dir, 0o700)
@@ -181,7 +183,7 @@ func (s *Server) passwordFile() (string, error) {
 
 func (s *Server) run(ctx context.Context) error {
 	args := []string{"-D", s.config.Dir, "-p", strconv.Itoa(s.config.Port), "-c", "listen_addresses=127.0.0.1",
-		// No socket: its usual folder belongs to the machine's own server.
+		// No socket: its usual directory belongs to the machine's own server.
 		"-c", "unix_socket_directories="}
 	settings := map[string]string{"wal_level": "logical"}
 	list, plugins, err := AllowPlugins(ctx, s.config.Bin, s.config.Dir)
@@ -214,12 +216,12 @@ func (s *Server) command(ctx context.Context, name string, args ...string) *exec
 	cmd := exec.CommandContext(ctx, filepath.Join(s.config.Bin, name), args...)
 	cmd.Dir = s.config.Dir
 	cmd.SysProcAttr = s.account.attributes()
-	// The machine's own PG* variables are for its own server.
+	// The environment's PG* variables are for another server.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "PG") })
 	return cmd
 }
 
-// await returns when the server takes connections.
+// await returns when the server accepts connections.
 func (s *Server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -228,9 +230,9 @@ func (s *Server) await(ctx context.Context) error {
 		if err == nil {
 			return conn.Close(ctx)
 		}
-		// 28P01: the server runs and does not take our password; waiting cannot help.
+		// 28P01: the server runs and refuses our password; waiting cannot help.
 		if strings.Contains(err.Error(), "28P01") {
-			return fmt.Errorf("the PostgreSQL in %s does not take the password it was made with: %w", s.config.Dir, err)
+			return fmt.Errorf("the PostgreSQL in %s refuses the password with which it was made: %w", s.config.Dir, err)
 		}
 		select {
 		case <-s.done:
@@ -242,16 +244,17 @@ func (s *Server) await(ctx context.Context) error {
 	}
 }
 
-// URL is the connection string of User to a database. It holds the password.
+// URL returns User's connection string for a database. It contains the password.
 func (s *Server) URL(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", User, s.config.Password.Reveal(),
 		s.config.Port, database)
 }
 
-// Done is closed when the server has ended, by Stop or by itself; Ending then says how.
+// Done returns a channel that is closed when the server has ended, by Stop or by itself; Ending
+// then says how.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Ending is how the server ended; call it only after Done.
+// Ending says how the server ended; call it only after Done.
 func (s *Server) Ending() string {
 	if s.err == nil {
 		return "exit status 0, as after pg_ctl stop"
@@ -273,16 +276,16 @@ func (s *Server) Stop() error {
 	}
 }
 
-// Account is a user that a server runs as. The zero value is the user that this process runs as.
+// Account is a user as which a server runs. The zero value is the user of this process.
 type Account struct {
 	Name     string
 	UID, GID int
-	// Switches says that it is not the user that this process runs as.
+	// Switches is true if it is not the user of this process.
 	Switches bool
 }
 
-// AccountToRunAs is this process's own user; for root, as which PostgreSQL does not run, postgres,
-// else nobody.
+// AccountToRunAs returns the user of this process; for root, as which PostgreSQL refuses to run,
+// postgres or else nobody.
 func AccountToRunAs() (Account, error) {
 	if os.Geteuid() != 0 {
 		return Account{}, nil

@@ -99,7 +99,7 @@ func TestAWrongPasswordIsSaidAtOnce(t *testing.T) {
 	}
 	cfg.Password = "another"
 	_, err := pgserver.Start(t.Context(), cfg)
-	if err == nil || !strings.Contains(err.Error(), "does not take the password") ||
+	if err == nil || !strings.Contains(err.Error(), "refuses the password") ||
 		strings.Contains(err.Error(), "another-") {
 		t.Errorf("error is %v", err)
 	}

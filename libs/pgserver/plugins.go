@@ -12,18 +12,19 @@ import (
 	"strings"
 )
 
-// pluginList is the parameter of PostgreSQL 14.24, 15.19, 16.15, 17.11, 18.6 and later that names
-// the output plugins which may be used. Older servers allow every plugin that they find, and do not
-// start with a parameter that they do not know.
+// pluginList is the parameter of PostgreSQL 14.24, 15.19, 16.15, 17.11, 18.6 and later that lists
+// the output plugins that may be used. Older servers allow every installed plugin, and do not start
+// with a parameter that they do not know.
 const pluginList = "output_plugin_libraries"
 
-// connectorPlugins are the plugins that connectors may ask for and that the parameter does not name by default.
+// connectorPlugins are the plugins that connectors may use and that the parameter does not list by
+// default.
 var connectorPlugins = []string{"wal2json", "decoderbufs"}
 
-// AllowPlugins is the setting, name and value, that lets connectors use their plugins on a server
-// with these binaries, besides those that the configuration in the data directory dir names; no
-// name where the server has no such setting. A dir without configuration stands for the server's
-// default.
+// AllowPlugins returns the setting, as name and value, that lets connectors use their plugins on a
+// server with these binaries, in addition to those that the configuration in the data directory dir
+// lists; name is empty if the server has no such setting. Without a configuration in dir, the
+// server's default is extended.
 func AllowPlugins(ctx context.Context, bin, dir string) (name, value string, err error) {
 	server := filepath.Join(bin, "postgres")
 	known, err := output(exec.CommandContext(ctx, server, "--describe-config"))
@@ -36,7 +37,7 @@ func AllowPlugins(ctx context.Context, bin, dir string) (name, value string, err
 	}
 	value = setting[1]
 	if _, err := os.Stat(filepath.Join(dir, "postgresql.conf")); err == nil {
-		// It has to be the first argument where root asks.
+		// It must be the first argument if root runs it.
 		if value, err = output(exec.CommandContext(ctx, server, "-C", pluginList, "-D", dir)); err != nil {
 			return "", "", fmt.Errorf("ask for %s in the configuration in %s: %w", pluginList, dir, err)
 		}
@@ -46,7 +47,7 @@ func AllowPlugins(ctx context.Context, bin, dir string) (name, value string, err
 	return pluginList, strings.Join(plugins, ", "), nil
 }
 
-// output is what a command writes to stdout; its error says what it wrote to stderr.
+// output returns what a command writes to stdout; its error includes what it wrote to stderr.
 func output(cmd *exec.Cmd) (string, error) {
 	out, err := cmd.Output()
 	if ended, ok := errors.AsType[*exec.ExitError](err); ok {

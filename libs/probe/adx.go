@@ -17,7 +17,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
-// adxPrefix is what the names of tables and views of all probes begin with.
+// adxPrefix begins the names of tables and views of all probes.
 const adxPrefix = "calypso_probe_"
 
 func tableLeft(table string) string {
@@ -33,11 +33,11 @@ type adx struct {
 	lab      *lab
 	client   *kusto.Client
 	database string
-	// name is what the names of all that the probe makes begin with.
+	// name begins the names of everything that this probe makes.
 	name string
-	// took is how long ingestions took to have their final status.
+	// took holds how long ingestions took until their final status.
 	took []time.Duration
-	// mute is set once the end of a blob could not be told.
+	// mute is set once the outcome of a blob could not be learned.
 	mute atomic.Pointer[mute]
 }
 
@@ -77,7 +77,7 @@ func (p *adx) experiments() []experiment {
 	)
 }
 
-// table makes one of the probe's tables; its name ends as given.
+// table makes one of the probe's tables, whose name ends with end.
 func (p *adx) table(ctx context.Context, end, columns string) (string, error) {
 	name := kusto.QuoteName(p.name + end)
 	drop := ".drop table " + name
@@ -87,14 +87,15 @@ func (p *adx) table(ctx context.Context, end, columns string) (string, error) {
 	return p.name + end, err
 }
 
-// refused forgets what was to be made last where the identity may not make it: it may not drop it either.
+// refused forgets the last object to be made if the identity may not make it: it may not drop it
+// either.
 func (p *adx) refused(err error) {
 	if kusto.Unauthorized(err) {
 		p.lab.made = p.lab.made[:len(p.lab.made)-1]
 	}
 }
 
-// drop removes what may not have been made.
+// drop removes an object that may not have been made.
 func (p *adx) drop(ctx context.Context, command string) error {
 	_, err := p.client.Manage(ctx, p.database, command)
 	if kusto.NotFound(err) {
@@ -103,7 +104,8 @@ func (p *adx) drop(ctx context.Context, command string) error {
 	return err
 }
 
-// left are the views and tables of other probes, views first: a table with a view is not dropped.
+// left returns the views and tables of other probes, views first, since a table with a view cannot
+// be dropped.
 func (p *adx) left(ctx context.Context) (found []string, err error) {
 	for _, of := range []struct {
 		shown, column string
@@ -133,7 +135,7 @@ func (p *adx) count(ctx context.Context, query string) (string, error) {
 	return answer.Value(0, "Count"), nil
 }
 
-// keyed are the columns of tables for rows of a key and a number.
+// keyed declares the columns of tables with a key and a number.
 var keyed = kusto.Declaration([]kusto.Column{{Name: "k", Type: kusto.String}, {Name: "v", Type: kusto.Long}})
 
 func (p *adx) blob(table, tag string, rows ...map[string]any) (*kusto.Blob, error) {
@@ -151,7 +153,7 @@ func (p *adx) blob(table, tag string, rows ...map[string]any) (*kusto.Blob, erro
 		RawSize: int64(plain.Len()), Tag: tag}, err
 }
 
-// ended is how a queued blob ended.
+// ended is the outcome of a queued blob.
 type ended struct {
 	kusto.Result
 	err  error
@@ -169,16 +171,17 @@ func (e ended) String() string {
 	return strings.Join(said, ", ") + " after " + e.took.Round(10*time.Millisecond).String()
 }
 
-// statusPatience is how long a final status is waited for by default. A blob with a tag is not gathered with others, so
-// that a cluster that is not behind needs seconds; a sink waits for longer (ingestion.status.timeout.ms).
+// statusPatience is how long to wait for a final status by default. A blob with a tag is not
+// batched with others, so a cluster without a backlog needs only seconds; a sink waits longer
+// (ingestion.status.timeout.ms).
 const statusPatience = 2 * time.Minute
 
-// tries is how often a blob is sent whose end says nothing against it.
+// tries is how often a blob is sent again if its outcome says nothing against it.
 const tries = 5
 
-// mute says that the end of a blob could not be told, for the table of statuses did not tell it.
+// mute means that the table of statuses did not tell the outcome of a blob.
 type mute struct {
-	// why is empty where the table was read and had no end.
+	// why is nil if the table was read but had no final status.
 	why   error
 	after time.Duration
 	where string
@@ -202,7 +205,7 @@ func (m *mute) Error() string {
 
 func (m *mute) Unwrap() error { return m.why }
 
-// follows says what is to be done about it.
+// follows says what to do about it.
 func (m *mute) follows() string {
 	if m.why == nil {
 		return "It is still not known. See with .show ingestion failures, and .show capacity what holds ingestion up, and probe again."
@@ -210,9 +213,10 @@ func (m *mute) follows() string {
 	return "It is still not known. A sink waits for final statuses in the same table: see how many others read it, give sinks fewer and larger batches (flush.interval.ms, flush.size.bytes), and probe again later."
 }
 
-// queue sends a blob of one row and follows it to its end, and does so again under its tag, as a sink does, where the
-// service gave up. The error says that there was no end. Once the table of statuses has told none, the next are not
-// sent: each would be waited for as long.
+// queue sends a blob of one row and waits for its outcome. If the service gave up, it sends the
+// blob again under the same tag, as a sink does. The error means that there was no outcome. Once
+// the table of statuses has not told one, further blobs are not sent, since each would be waited
+// for as long.
 func (p *adx) queue(ctx context.Context, table, tag, key string) (e ended, err error) {
 	if m := p.mute.Load(); m != nil {
 		return ended{}, m
@@ -228,7 +232,7 @@ func (p *adx) queue(ctx context.Context, table, tag, key string) (e ended, err e
 	return e, err
 }
 
-// errNoEnd ends the wait for a final status.
+// errNoEnd is the cause when the wait for a final status times out.
 var errNoEnd = errors.New("there was no final status in time")
 
 func (p *adx) queueOnce(ctx context.Context, table, tag, key string) (ended, error) {
@@ -255,7 +259,7 @@ func (p *adx) queueOnce(ctx context.Context, table, tag, key string) (ended, err
 	return ended{}, p.silent(&mute{queued.Unread(), time.Since(begun), table})
 }
 
-// silent keeps the first of what could not be told, and returns it.
+// silent keeps the first mute, and returns it.
 func (p *adx) silent(m *mute) error {
 	p.mute.CompareAndSwap(nil, m)
 	return p.mute.Load()
@@ -316,7 +320,7 @@ func (p *adx) atOnce(ctx context.Context) (outcome, error) {
 	}
 	wait.Wait()
 	for _, err := range errs {
-		if err != nil { // the others say the same
+		if err != nil { // the other errors are the same
 			return outcome{}, err
 		}
 	}
@@ -368,10 +372,11 @@ func (p *adx) times(context.Context) (outcome, error) {
 	return o, nil
 }
 
-// streamedRows is how many rows are streamed at a time: each may come to another node.
+// streamedRows is how many rows are streamed at a time: each may reach another node.
 const streamedRows = 10
 
-// streamed are the experiments of streaming after a column was added; the second goes on where the first ended.
+// streamed are the experiments on streaming after a column was added; the second continues where
+// the first ended.
 type streamed struct {
 	adx   *adx
 	table string
@@ -432,7 +437,8 @@ func (s *streamed) stream(ctx context.Context, table, key string) error {
 	return nil
 }
 
-// look streams rows with a value of the new column and says how many of them have it in the table.
+// look streams rows with a value in the new column and returns how many of them have it in the
+// table.
 func (s *streamed) look(ctx context.Context, key string) (outcome, error) {
 	if err := s.stream(ctx, s.table, key); err != nil {
 		return outcome{}, err
@@ -468,7 +474,8 @@ func (p *adx) named(ctx context.Context, column string) (outcome, error) {
 	return expected("%v", err), nil
 }
 
-// fillPatience is how long the filling of a view with a few rows may take, and fillPause is between two looks.
+// fillPatience is how long filling a view with a few rows may take, and fillPause the time between
+// two checks.
 const (
 	fillPatience = 10 * time.Minute
 	fillPause    = 2 * time.Second

@@ -27,9 +27,9 @@ type Kafka struct {
 	Connect func(...kgo.Opt) (*kgo.Client, error)
 	// Target names them.
 	Target string
-	// Compacted are the topics that workers keep their state in.
+	// Compacted are the topics in which workers keep their state.
 	Compacted []string
-	// TransactionalPrefix is what connectors' transactional ids begin with.
+	// TransactionalPrefix begins connectors' transactional ids.
 	TransactionalPrefix string
 }
 
@@ -39,11 +39,11 @@ type brokers struct {
 	of     Kafka
 	client *kgo.Client
 	admin  *kadm.Client
-	// name is that of the topic, the group and, after the prefix, the transactional id of the probe.
+	// name is the name of the probe's topic, group and, after the prefix, transactional id.
 	name string
 }
 
-// Probe probes the brokers. The error says that no client can be made.
+// Probe probes the brokers. It fails only if no client can be made.
 func (k Kafka) Probe(ctx context.Context, o Options) (*Report, error) {
 	client, err := k.Connect(kgo.RequestRetries(2), kgo.RetryTimeout(answerPatience))
 	if err != nil {
@@ -56,7 +56,7 @@ func (k Kafka) Probe(ctx context.Context, o Options) (*Report, error) {
 	return p.lab.run(ctx, p.experiments()), nil
 }
 
-// brokersPrefix is what the names of topics and groups of all probes begin with.
+// brokersPrefix begins the names of topics and groups of all probes.
 const brokersPrefix = "calypso-probe-"
 
 func topicLeft(topic string) string {
@@ -67,7 +67,7 @@ func groupLeft(group string) string {
 	return "group " + group + ": kafka-consumer-groups.sh --bootstrap-server <brokers> --delete --group " + group
 }
 
-// left are the topics and groups of other probes.
+// left returns the topics and groups of other probes.
 func (p *brokers) left(ctx context.Context) (found []string, err error) {
 	other := func(name string) bool { return strings.HasPrefix(name, brokersPrefix) && name != p.name }
 	topics, err := p.admin.ListTopics(ctx)
@@ -88,7 +88,7 @@ func (p *brokers) left(ctx context.Context) (found []string, err error) {
 	return found, err
 }
 
-// answerPatience is how long one answer of the brokers is waited for.
+// answerPatience is how long to wait for one answer of the brokers.
 const answerPatience = 20 * time.Second
 
 func (p *brokers) experiments() []experiment {
@@ -133,8 +133,8 @@ func (p *brokers) topic(ctx context.Context) (outcome, error) {
 	return p.policy(ctx, p.name)
 }
 
-// deleteTopic returns when the brokers no longer list the topic, which may be some time
-// after they have taken the deletion.
+// deleteTopic returns when the brokers no longer list the topic, which may be some time after they
+// accepted the deletion.
 func (p *brokers) deleteTopic(ctx context.Context) error {
 	for {
 		gone, err := p.admin.DeleteTopic(ctx, p.name)
@@ -153,7 +153,7 @@ func (p *brokers) deleteTopic(ctx context.Context) error {
 	}
 }
 
-// policy looks how a topic is cleaned up.
+// policy checks the cleanup.policy of a topic.
 func (p *brokers) policy(ctx context.Context, topic string) (outcome, error) {
 	described, err := p.admin.DescribeTopicConfigs(ctx, topic)
 	if err != nil {
@@ -186,7 +186,7 @@ func (p *brokers) compressed(ctx context.Context, name string, codec kgo.Compres
 		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
-	// A batch that does not get smaller is sent as it is.
+	// The client sends a batch uncompressed if compression does not make it smaller.
 	err = client.ProduceSync(ctx, &kgo.Record{Topic: p.name, Key: []byte("probe"),
 		Value: bytes.Repeat([]byte{' '}, 512)}).FirstErr()
 	switch {
@@ -203,9 +203,9 @@ func (p *brokers) compressed(ctx context.Context, name string, codec kgo.Compres
 	return outcome{}, fmt.Errorf("write a batch with %s compression: %w", name, err)
 }
 
-// sized are writes around the size of a request that Event Hubs documents as its largest, above
-// which it closes the connection. The larger is still below what an Apache Kafka takes in a batch
-// by default, 1,048,588 bytes.
+// sized returns writes around the largest size of a request that Event Hubs documents, above which
+// it closes the connection. The larger one is still below what Apache Kafka accepts in a batch by
+// default, 1,048,588 bytes.
 func (p *brokers) sized() []experiment {
 	const closes = "Batches, and requests of several, must stay below this size. Calypso finds that out where brokers take no compressed batches, and keeps them below 1,040,000 bytes."
 	var all []experiment
@@ -223,9 +223,9 @@ func (p *brokers) sized() []experiment {
 	return all
 }
 
-// large writes one record that makes a request of about that many bytes.
+// large writes one record that makes a request of about size bytes.
 func (p *brokers) large(ctx context.Context, size int, follows string) (outcome, error) {
-	const around = 200 // a batch and a request have around a record, and names
+	const around = 200 // overhead of a batch and a request around a record, with names
 	client, err := p.of.Connect(kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableIdempotentWrite(),
 		kgo.RecordRetries(1), kgo.RecordDeliveryTimeout(answerPatience), kgo.ProducerBatchMaxBytes(int32(size)+around))
 	if err != nil {
@@ -396,8 +396,8 @@ func (p *brokers) committed(ctx context.Context) (outcome, error) {
 	return o, nil
 }
 
-// patiently asks again while the answer is that a later one may be another: the first transaction,
-// or group, has brokers make a topic and load it.
+// patiently repeats ask while the error says that trying again may help: for the first transaction,
+// or group, brokers have to create a topic and load it.
 func patiently(ctx context.Context, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()

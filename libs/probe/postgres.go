@@ -11,22 +11,22 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// postgres is a probe of a server of PostgreSQL.
+// postgres is a probe of a PostgreSQL server.
 type postgres struct {
 	lab *lab
 	cfg pgrepl.Config
-	// name is that of the slot and the publication of the probe.
+	// name is the name of the probe's slot and publication.
 	name string
 }
 
-// slotPrefix is what the names of slots of all probes begin with.
+// slotPrefix begins the names of slots of all probes.
 const slotPrefix = "calypso_probe_"
 
 func slotLeft(slot string) string {
 	return "replication slot " + slot + ": SELECT pg_drop_replication_slot(" + pgrepl.QuoteLiteral(slot) + ");"
 }
 
-// PostgreSQL probes a server, or a pooler before one.
+// PostgreSQL probes a server, or a pooler in front of one.
 func PostgreSQL(ctx context.Context, cfg pgrepl.Config, o Options) *Report {
 	p := &postgres{lab: o.lab("PostgreSQL", fmt.Sprintf("%s, database %s, user %s", cfg.Addresses(), cfg.Database,
 		cfg.User)), cfg: cfg, name: slotPrefix + unique()}
@@ -64,7 +64,7 @@ func (p *postgres) connected(ctx context.Context, f func(*pgx.Conn) (outcome, er
 	return f(conn)
 }
 
-// direct finds a pooler by the process that it says serves the connection: it makes its numbers up.
+// direct detects a pooler by the process id that it reports for the connection, which it makes up.
 func (p *postgres) direct(ctx context.Context) (outcome, error) {
 	return p.connected(ctx, func(conn *pgx.Conn) (outcome, error) {
 		var pid uint32
@@ -80,8 +80,8 @@ func (p *postgres) direct(ctx context.Context) (outcome, error) {
 	})
 }
 
-// refused is the outcome of what the server refuses for a reason that Calypso knows; other errors
-// are left to the caller.
+// refused returns the outcome for a refusal whose reason Calypso knows; other errors are returned
+// to the caller.
 func refused(err error) (outcome, error) {
 	known, ok := errors.AsType[*pgrepl.Error](err)
 	if !ok || known.Reason == pgrepl.ReasonUnreachable {
@@ -151,7 +151,8 @@ func (p *postgres) failover(ctx context.Context) (outcome, error) {
 		}
 		defer session.Close(ctx)
 		p.lab.remember(slotLeft(p.name), p.dropSlot)
-		// A probe that is killed leaves the slot, which holds the server's log: it is there as shortly as can be.
+		// A probe that is killed leaves the slot behind, which retains the server's log: so it exists as
+		// briefly as possible.
 		defer func() { _ = p.dropSlot(context.WithoutCancel(ctx)) }()
 		if _, err := session.CreateSlot(ctx, p.name, pgrepl.SlotOptions{Plugin: "pgoutput"}); err != nil {
 			return refused(err)
@@ -163,7 +164,7 @@ func (p *postgres) failover(ctx context.Context) (outcome, error) {
 	})
 }
 
-// left are the slots of other probes.
+// left returns the slots of other probes.
 func (p *postgres) left(ctx context.Context) (found []string, err error) {
 	_, err = p.connected(ctx, func(conn *pgx.Conn) (outcome, error) {
 		rows, err := conn.Query(ctx, "SELECT slot_name FROM pg_replication_slots WHERE NOT temporary AND starts_with(slot_name, "+
@@ -189,7 +190,7 @@ func (p *postgres) dropSlot(ctx context.Context) error {
 	return err
 }
 
-// publication makes one in a transaction that is rolled back.
+// publication creates a publication in a transaction that is rolled back.
 func (p *postgres) publication(ctx context.Context, of string) (outcome, error) {
 	return p.connected(ctx, func(conn *pgx.Conn) (outcome, error) {
 		tx, err := conn.Begin(ctx)

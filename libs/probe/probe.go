@@ -28,24 +28,25 @@ type Finding struct {
 	Expected string  `json:"expected"`
 	Seen     string  `json:"seen"`
 	Verdict  Verdict `json:"verdict"`
-	// Follows says what it means for the user.
+	// Follows is what it means for the user.
 	Follows string `json:"follows"`
 }
 
-// Report is all that the probe of one service found.
+// Report is everything that the probe of one service found.
 type Report struct {
-	// Service is what was probed, and Target where it is.
+	// Service is the service that was probed, and Target its address.
 	Service string    `json:"service"`
 	Target  string    `json:"target"`
 	Begun   time.Time `json:"begun"`
 	// Version is that of Calypso.
 	Version  string    `json:"version"`
 	Findings []Finding `json:"findings"`
-	// Left is what this probe made and could not remove, and what others have left, each with what to do.
+	// Left lists what this probe made and could not remove, and what others have left, each with what
+	// to do.
 	Left []string `json:"left,omitempty"`
 }
 
-// Count is how many findings have a verdict.
+// Count returns how many findings have a verdict.
 func (r *Report) Count(v Verdict) (n int) {
 	for _, f := range r.Findings {
 		if f.Verdict == v {
@@ -55,14 +56,14 @@ func (r *Report) Count(v Verdict) (n int) {
 	return n
 }
 
-// outcome is what an experiment saw. An error in its place says why it could not be made.
+// outcome is what an experiment saw. An error instead says why the experiment could not be made.
 type outcome struct {
 	seen    string
 	verdict Verdict
 	follows string
 }
 
-// nothing is what follows where Calypso works as it is documented.
+// nothing is what follows if Calypso works as documented.
 const nothing = "Nothing: Calypso works as documented."
 
 func expected(format string, args ...any) outcome {
@@ -74,13 +75,14 @@ type experiment struct {
 	try            func(context.Context) (outcome, error)
 }
 
-// Options are what all probes share.
+// Options are the options of all probes.
 type Options struct {
 	// Version is that of Calypso.
 	Version string
-	// Secrets are what must not be in a report, whoever writes it into an answer.
+	// Secrets are texts that must not appear in a report, even if a service writes them into an
+	// answer.
 	Secrets []string
-	// StatusPatience is how long the final status of a queued blob is waited for; 0 is 2 minutes.
+	// StatusPatience is how long to wait for the final status of a queued blob; 0 means 2 minutes.
 	StatusPatience time.Duration
 	// Told is called with each finding as it comes.
 	Told func(Finding)
@@ -91,7 +93,7 @@ func (o Options) lab(service, target string) *lab {
 		Begun: time.Now()}}
 }
 
-// hide takes the secrets out of a text.
+// hide removes the secrets from a text.
 func (o Options) hide(text string) string {
 	for _, secret := range o.Secrets {
 		if secret != "" {
@@ -101,36 +103,36 @@ func (o Options) hide(text string) string {
 	return text
 }
 
-// unique is an end for names that nothing has yet.
+// unique returns a suffix that no name has yet.
 func unique() string { return strings.ToLower(rand.Text()[:10]) }
 
-// lab makes the experiments of one service and removes what they made.
+// lab runs the experiments on one service and removes what they made.
 type lab struct {
 	options Options
 	report  Report
-	// made are what is to be removed, in the order in which it was made.
+	// made lists what to remove, in the order in which it was made.
 	made []made
-	// others finds what other probes have made and not removed, each with what to do about it: those that
-	// were killed, or run now. It is asked at the end, and may be nil.
+	// others finds what other probes, killed or still running, have made and not removed, each with
+	// what to do about it. It is called at the end, and may be nil.
 	others func(context.Context) ([]string, error)
 }
 
 type made struct {
-	// what names it and says how to remove it by hand.
+	// what names the thing and says how to remove it by hand.
 	what   string
 	remove func(context.Context) error
 }
 
-// remember has something removed at the end. It is to be called before the thing is made: whether
-// it was is not known where the answer is lost.
+// remember makes sure that something is removed at the end. Call it before the thing is made: if
+// the answer is lost, it is not known whether it was made.
 func (l *lab) remember(what string, remove func(context.Context) error) {
 	l.made = append(l.made, made{what, remove})
 }
 
-// cleanPatience bounds the removal of all that the experiments made.
+// cleanPatience bounds the removal of everything that the experiments made.
 const cleanPatience = time.Minute
 
-// run makes the experiments in turn, and removes what they made also where ctx has ended.
+// run makes the experiments in turn, and removes what they made even if ctx has ended.
 func (l *lab) run(ctx context.Context, experiments []experiment) *Report {
 	for _, e := range experiments {
 		l.note(e.find(ctx))
@@ -143,7 +145,7 @@ func (l *lab) run(ctx context.Context, experiments []experiment) *Report {
 		}
 	}
 	if l.others != nil {
-		found, _ := l.others(cleaning) // where it cannot be asked, the experiments have said why
+		found, _ := l.others(cleaning) // if that fails, the experiments have said why
 		for _, what := range found {
 			l.report.Left = append(l.report.Left, l.options.hide(what))
 		}
@@ -151,7 +153,7 @@ func (l *lab) run(ctx context.Context, experiments []experiment) *Report {
 	return &l.report
 }
 
-// killed is said of what another probe has left.
+// killed is added to what another probe has left.
 const killed = " (of another probe, that was killed or still runs)"
 
 func (l *lab) note(f Finding) {
@@ -178,7 +180,7 @@ func (e experiment) find(ctx context.Context) Finding {
 	return f
 }
 
-// unknownFor is untold with what is to be done about an error of which that is known.
+// unknownFor is untold, with what to do about the error if that is known.
 func unknownFor(err error) string {
 	const begun = "It is still not known. "
 	var m *mute

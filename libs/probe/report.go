@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Markdown writes a report to be read and attached to an issue.
+// Markdown writes a report for reading and for attaching to an issue.
 func (r *Report) Markdown() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b,
@@ -27,7 +27,7 @@ func (r *Report) Markdown() []byte {
 	return []byte(b.String())
 }
 
-// inline keeps a service's words from being taken for Markdown's signs.
+// inline escapes characters in a service's words that Markdown would interpret.
 func inline(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	fence := "`"

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// maxConnections bounds the connections of a server. With more, the one that was silent for longest
-// is closed: whoever is there answers pings, and a client that is closed by it connects again.
+// maxConnections bounds the connections of a server. If there are more, the one that was silent
+// longest is closed: live clients answer pings, and one that is closed connects again.
 const maxConnections = 1000
 
-// crowd is a listener whose connections are bounded.
+// crowd is a listener with a bounded number of connections.
 type crowd struct {
 	net.Listener
 	most int
@@ -38,7 +38,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 	return m, nil
 }
 
-// add makes m a member and returns the one that has to go for it, if one has to.
+// add makes m a member and returns the one that must be closed for it, if any.
 func (c *crowd) add(m *member) (silent *member) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,5 +1,5 @@
 // Package rpc composes the gRPC server that every service runs: health, reflection, tracing,
-// recovery from panics, limits and an orderly stop, so that the services differ only in what they
+// recovery from panics, limits and an orderly stop, so that services differ only in what they
 // register.
 //
 // A service's Run is then

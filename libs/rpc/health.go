@@ -15,41 +15,44 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// healthTimeout bounds one question for health.
+// healthTimeout bounds one health check.
 const healthTimeout = 2 * time.Second
 
-// ErrNotServing says that a service answers but is not ready for its work. Errors that are it say why.
+// ErrNotServing means that a service answers but is not ready for its work. Errors that wrap it say
+// why.
 var ErrNotServing = errors.New("not ready for work")
 
-// ErrNoAnswer says that a service took a question for its health and let it wait.
+// ErrNoAnswer means that a service accepted a health check but did not answer in time.
 var ErrNoAnswer = fmt.Errorf("no answer within %v", healthTimeout)
 
-// whyTrailer is what a service that is not ready says why in; names that end in -bin may hold any text.
+// whyTrailer is the trailer in which a service says why it is not ready; trailers whose names end
+// in -bin may hold any text.
 const whyTrailer = "calypso-why-bin"
 
-// What a service says of itself beside its health, in trailers.
+// Trailers in which a service tells more about itself.
 const (
 	versionTrailer = "calypso-version"
 	startedTrailer = "calypso-started" // RFC 3339
 	tasksTrailer   = "calypso-tasks"
 )
 
-// About is what a service says of itself beside its health; what it does not say is zero.
+// About is what a service tells about itself besides its health; fields that it does not tell are
+// zero.
 type About struct {
 	Version string
-	// Started is when its server was made.
+	// Started is when its server was created.
 	Started time.Time
-	// Tasks is how many tasks it runs; nil if it is none that runs tasks.
+	// Tasks is how many tasks it runs; nil for a service that does not run tasks.
 	Tasks *int
 }
 
-// Healthy asks a service for its health; nil means that it is ready for its work.
+// Healthy checks the health of a service; nil means that it is ready for its work.
 func Healthy(ctx context.Context, connection grpc.ClientConnInterface) error {
 	_, err := Ask(ctx, connection)
 	return err
 }
 
-// Ask asks a service for its health, as Healthy does, and for what it says of itself.
+// Ask checks the health of a service like Healthy, and returns what the service tells about itself.
 func Ask(ctx context.Context, connection grpc.ClientConnInterface) (About, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
@@ -70,7 +73,7 @@ func Ask(ctx context.Context, connection grpc.ClientConnInterface) (About, error
 	return about, nil
 }
 
-// aboutIn reads what a service says of itself; one of another version may say less.
+// aboutIn reads what a service tells about itself; another version may tell less.
 func aboutIn(trailer metadata.MD) (a About) {
 	first := func(key string) string {
 		if values := trailer.Get(key); len(values) > 0 {
@@ -88,11 +91,12 @@ func aboutIn(trailer metadata.MD) (a About) {
 	return a
 }
 
-// CheckHealth is Healthy of the service at address (host:port), in plaintext, over a connection of its own.
+// CheckHealth is Healthy for the service at address (host:port), in plaintext, over a connection of
+// its own.
 func CheckHealth(ctx context.Context, address string) error { return TLS{}.CheckHealth(ctx, address) }
 
-// CheckHealth is Healthy of the service at address (host:port) over a connection of its own: what
-// the command healthcheck of a service does for a container, with the service's own certificate.
+// CheckHealth is Healthy for the service at address (host:port), over a connection of its own. A
+// service's command healthcheck calls it for containers, with the service's own certificate.
 func (t TLS) CheckHealth(ctx context.Context, address string) error {
 	connection, err := grpc.NewClient("dns:///"+address, t.Dial())
 	if err != nil {
@@ -105,7 +109,8 @@ func (t TLS) CheckHealth(ctx context.Context, address string) error {
 	return nil
 }
 
-// explaining is a health server that also says why it is not ready, and what it says of itself.
+// explaining is a health server that also says why the service is not ready, and tells more about
+// it.
 type explaining struct {
 	*health.Server
 	config  Config

@@ -25,43 +25,45 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Names that probes may ask the health service for, beside "" and the names of services, which
-// answer as Readiness does.
+// Names that probes may pass to the health service, besides "" and the names of services, which
+// answer like Readiness.
 const (
-	// Liveness is SERVING for as long as the process answers: one that does not is to be restarted.
+	// Liveness is SERVING as long as the process answers; one that does not should be restarted.
 	Liveness = "liveness"
-	// Readiness is SERVING while the service can do its work: one that cannot is to get no calls, and recovers by itself.
+	// Readiness is SERVING while the service can do its work; one that cannot should get no calls, and
+	// recovers by itself.
 	Readiness = "readiness"
 )
 
 const (
-	// stopTimeout is how long calls in flight may go on after Serve's context ended.
+	// stopTimeout is how long calls in flight may continue after Serve's context has ended.
 	stopTimeout = 10 * time.Second
-	// readyInterval is how often Ready is asked.
+	// readyInterval is the time between two calls of Ready.
 	readyInterval = time.Second
 	// maxMessage bounds a message in bytes, both ways; it is grpc-go's default for receiving.
 	maxMessage = 4 << 20
 )
 
-// Config says how to serve.
+// Config is the configuration of a Server.
 type Config struct {
 	// TLS is the server's side of TLS; nil serves plaintext.
 	TLS *tls.Config
-	// Ready says why the service cannot do its work now, nil if it can; asked every second for the health service. Nil
-	// means always ready.
+	// Ready returns why the service cannot do its work now, nil if it can; it is called every second
+	// for the health service. A nil Ready means always ready.
 	Ready func() error
-	// Version is the service's own, and Tasks how many tasks it runs now; nil if it is none that runs
-	// tasks. Both are told to who asks for its health.
+	// Version is the service's own version. Tasks returns how many tasks it runs now; it is nil for a
+	// service that does not run tasks. Health checks get both.
 	Version string
 	Tasks   func() int
-	// Unary and Stream are run around each call, inside tracing and recovery: authentication, audit.
+	// Unary and Stream run around each call, inside tracing and recovery, for authentication and
+	// audit.
 	Unary  []grpc.UnaryServerInterceptor
 	Stream []grpc.StreamServerInterceptor
 	// Logger is slog.Default if nil.
 	Logger *slog.Logger
-	// Tracers makes a span for each call but health questions; no spans if nil.
+	// Tracers makes a span for each call except health checks; no spans if nil.
 	Tracers trace.TracerProvider
-	// Meters measures calls but health questions by OpenTelemetry's conventions
+	// Meters measures calls except health checks by OpenTelemetry's conventions
 	// (rpc.server.call.duration); no metrics if nil.
 	Meters metric.MeterProvider
 }
@@ -71,7 +73,8 @@ type Server struct {
 	*grpc.Server
 	config Config
 	health *health.Server
-	// stopping ends when Serve's context does; it ends the streams, which would else never let the server stop.
+	// stopping ends when Serve's context does; it ends the streams, which could otherwise keep the
+	// server from stopping.
 	stopping context.Context
 	stop     context.CancelFunc
 }
@@ -96,7 +99,7 @@ func NewServer(config Config) *Server {
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.recoverUnary}, config.Unary...)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.recoverStream, s.endWithServer},
 			config.Stream...)...),
-		// A connection that shows neither HTTP/2 nor TLS by then ends.
+		// A connection on which neither HTTP/2 nor TLS has begun by then is closed.
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxSendMsgSize(maxMessage),
@@ -150,7 +153,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 }
 
-// reportReadiness sets the health of the server as a whole ("") and of each service, and that it lives.
+// reportReadiness sets the health of the server as a whole (""), of each service, and of Liveness.
 func (s *Server) reportReadiness() {
 	state := healthv1.HealthCheckResponse_SERVING
 	if s.config.Ready != nil {

@@ -21,19 +21,18 @@ import (
 // are read again when they change, so that certificates are renewed without a restart. The zero
 // value means plaintext.
 //
-// A service that has Cert and Key serves TLS 1.3 only. With CA its callers must show a certificate
-// that CA signed (mutual TLS), and it trusts CA when it calls others itself, with its own
-// certificate.
+// A service with Cert and Key serves only TLS 1.3. With CA, its callers must show a certificate
+// that CA signed (mutual TLS), and it trusts CA and shows its own certificate when it calls others.
 type TLS struct {
 	Cert string `name:"tls-cert" env:"TLS_CERT" help:"File of this service's PEM certificate (with its chain), for TLS between Calypso's services; plaintext if empty. Read again when it changes."`
 	Key  string `name:"tls-key" env:"TLS_KEY" help:"File of the PEM key of that certificate."`
 	CA   string `name:"tls-ca" env:"TLS_CA" help:"File of the PEM certificates that sign those of Calypso's services: callers must show one then."`
 
-	// InsecureNoAuth lets a service listen beyond loopback although it asks nobody who they are.
+	// InsecureNoAuth lets a service listen beyond loopback without authenticating its callers.
 	InsecureNoAuth bool `name:"insecure-no-auth" env:"INSECURE_NO_AUTH" help:"Listen on any address without authentication: something else must guard it."`
 }
 
-// Validate joins all faults.
+// Validate returns all errors, joined.
 func (t TLS) Validate() error {
 	switch {
 	case (t.Cert == "") != (t.Key == ""):
@@ -46,8 +45,8 @@ func (t TLS) Validate() error {
 	return err
 }
 
-// CheckAddress refuses an address, host:port, that other machines reach where callers need not show a certificate and
-// InsecureNoAuth is not set.
+// CheckAddress refuses an address, host:port, that other machines can reach if callers need not
+// show a certificate and InsecureNoAuth is not set.
 func (t TLS) CheckAddress(address string) error {
 	loopback, err := IsLoopback(address)
 	if err != nil {
@@ -61,7 +60,7 @@ func (t TLS) CheckAddress(address string) error {
 			"so that callers must show a certificate, or say --insecure-no-auth if something else guards the address", address)
 }
 
-// IsLoopback reports whether only this machine reaches an address, host:port.
+// IsLoopback reports whether only this machine can reach an address, host:port.
 func IsLoopback(address string) (bool, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -77,7 +76,8 @@ func IsLoopback(address string) (bool, error) {
 // Enabled reports whether there is a certificate to serve with.
 func (t TLS) Enabled() bool { return t.Cert != "" }
 
-// Server is the configuration to listen with, which asks callers for certificates as clients says; nil for plaintext.
+// Server returns the configuration for listening, which asks callers for certificates as clients
+// says; nil for plaintext.
 func (t TLS) Server(clients tls.ClientAuthType) *tls.Config {
 	if !t.Enabled() {
 		return nil
@@ -101,10 +101,12 @@ func (t TLS) Server(clients tls.ClientAuthType) *tls.Config {
 	}
 }
 
-// ServerOfServices is Server for callers that are services themselves: they must show a certificate where CA is set.
+// ServerOfServices is Server for callers that are services: they must show a certificate if CA is
+// set.
 func (t TLS) ServerOfServices() *tls.Config { return t.Server(tls.RequireAndVerifyClientCert) }
 
-// Dial are the credentials to call other services with: plaintext where neither CA nor a certificate is set.
+// Dial returns the credentials for calling other services: plaintext if neither CA nor a
+// certificate is set.
 func (t TLS) Dial() grpc.DialOption {
 	if t.CA == "" && !t.Enabled() {
 		return grpc.WithTransportCredentials(insecure.NewCredentials())
@@ -118,7 +120,8 @@ func (t TLS) Dial() grpc.DialOption {
 		},
 	}
 	if t.CA != "" {
-		// The pool of a tls.Config cannot change, so the check is made here, as crypto/tls would make it.
+		// The certificates of a tls.Config cannot change, so they are checked here, as crypto/tls would
+		// do it.
 		config.InsecureSkipVerify = true
 		config.VerifyConnection = func(state tls.ConnectionState) error {
 			read, err := files.read()
@@ -136,8 +139,9 @@ func (t TLS) Dial() grpc.DialOption {
 	return grpc.WithTransportCredentials(credentials.NewTLS(config))
 }
 
-// tlsFiles reads the files again when one of them has changed. What cannot be read leaves what was
-// read before in use, so that a renewal that is half done breaks nothing. Safe for concurrent use.
+// tlsFiles reads the files again when one of them has changed. If they cannot be read, the earlier
+// contents stay in use, so that a half-finished renewal breaks nothing. It is safe for concurrent
+// use.
 type tlsFiles struct {
 	TLS
 

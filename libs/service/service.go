@@ -1,5 +1,6 @@
-// Package service is what every service does around its work: Program reads settings, starts telemetry and handles
-// signals and the command healthcheck for its binary; Serve listens for gRPC and for the machines that watch it.
+// Package service is what every service does besides its own work: Program reads settings, starts
+// telemetry, and handles signals and the command healthcheck for its binary; Serve listens for gRPC
+// and for the HTTP requests of monitoring.
 package service
 
 import (
@@ -20,17 +21,18 @@ import (
 	"github.com/calypso-cdc/calypso/libs/version"
 )
 
-// flushTimeout is how long the last spans and metrics may take to leave.
+// flushTimeout is how long sending the last spans and metrics may take.
 const flushTimeout = 5 * time.Second
 
 // Program is the binary of a service whose settings are a struct S (see package config).
 type Program[S any] struct {
 	Program config.Program
-	// Version is what the linker was told.
+	// Version is the version that the linker was given.
 	Version string
-	// Health is the gRPC address that `<name> healthcheck` asks, for containers whose images hold nothing else.
+	// Health returns the gRPC address that `<name> healthcheck` checks, for containers whose images
+	// contain nothing else.
 	Health func(*S) string
-	// TLS is how the service is asked, if it does not serve plaintext; may be nil.
+	// TLS returns the TLS settings for that check; nil for plaintext.
 	TLS func(*S) rpc.TLS
 	// Run runs the service until ctx ends, and returns nil then.
 	Run func(ctx context.Context, s *S, tel *telemetry.Telemetry) error
@@ -50,7 +52,7 @@ func (p Program[S]) Main() {
 	}
 }
 
-// Execute is Main with given arguments, a given end and an error.
+// Execute is Main with the given arguments; it runs until ctx ends, and returns the error.
 func (p Program[S]) Execute(ctx context.Context, args []string) error {
 	check := len(args) > 0 && args[0] == "healthcheck"
 	if check {
@@ -90,14 +92,14 @@ type Endpoints struct {
 	// GRPCAddress serves what Register registers, with health and reflection.
 	GRPCAddress string
 	Register    func(*rpc.Server)
-	// TLS secures gRPC; plaintext if it is zero, which is refused beyond loopback unless it says
-	// InsecureNoAuth. HTTP is for machines beside the service and stays plaintext.
+	// TLS secures gRPC. Zero means plaintext, which is refused beyond loopback unless InsecureNoAuth
+	// is set. HTTP is for monitoring next to the service and is always plaintext.
 	TLS rpc.TLS
 	// HTTPAddress serves /metrics, /healthz and /readyz; nothing if empty.
 	HTTPAddress string
-	// Ready says why the service cannot do its work, nil if it can.
+	// Ready returns why the service cannot do its work, nil if it can.
 	Ready func() error
-	// Tasks is how many tasks the service runs now; nil if it is none that runs tasks.
+	// Tasks returns how many tasks the service runs now; nil for a service that does not run tasks.
 	Tasks func() int
 }
 

@@ -1,4 +1,4 @@
-// Package spelling finds what a misspelt name was meant to be.
+// Package spelling finds the name that a misspelt one was meant to be.
 package spelling
 
 import (
@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// longest bounds the names compared, in bytes: a longer one is no slip of the keyboard.
+// longest bounds the names compared, in bytes: a longer one is not a typing error.
 const longest = 100
 
-// Nearest is the candidate that differs least from name without regard to case, if at most one
-// letter in three would have to change, and no whole word between dots; else empty. One that goes
-// on where the name ends, or ends where it goes on, is nearer than one with other letters. Of
-// equally near ones it is the first.
+// Nearest returns the candidate that differs least from name, ignoring case, if at most one letter
+// in three would have to change, and no whole word between dots; otherwise "". A candidate that
+// only continues the name, or that the name continues, is nearer than one with other letters. Of
+// equally near candidates it returns the first.
 func Nearest(name string, candidates iter.Seq[string]) string {
 	if len(name) > longest {
 		return ""
@@ -33,8 +33,8 @@ func Nearest(name string, candidates iter.Seq[string]) string {
 	return best
 }
 
-// anotherWord reports whether the names have as many words and one of these shares no letter with
-// its counterpart.
+// anotherWord reports whether the names have the same number of words and one of these shares no
+// letter with its counterpart.
 func anotherWord(a, b string) bool {
 	words, others := strings.Split(a, "."), strings.Split(b, ".")
 	if len(words) != len(others) {

@@ -13,17 +13,18 @@ import (
 // maxConnections bounds the connections of one HTTP server.
 const maxConnections = 1000
 
-// crowd bounds the connections of a server without making new ones wait: where there are too many,
-// the one that has owed the rest of a request for the longest time is closed. So callers that send
-// half a request, or nothing, keep nobody out, least of all a probe. Connections whose request is
-// being answered are left alone, for watches last.
+// crowd bounds the connections of a server without making new ones wait: if there are too many, the
+// one that has owed the rest of a request for the longest time is closed. So callers that send half
+// a request, or nothing, cannot keep others out, such as probes. Connections whose request is being
+// answered are left alone, since watches last.
 type crowd struct {
 	most int
 
 	mu sync.Mutex
-	// members are all connections; the value is their place in owing, nil while their request is answered.
+	// members has all connections; the value is their place in owing, nil while their request is being
+	// answered.
 	members map[net.Conn]*list.Element
-	// owing are the connections that owe a request, the one that has for the longest time first.
+	// owing lists the connections that owe a request, longest first.
 	owing *list.List
 }
 
@@ -54,7 +55,7 @@ func (c *crowd) owes(conn net.Conn) {
 	longest := c.owing.Remove(c.owing.Front()).(net.Conn)
 	delete(c.members, longest)
 	if secured, ok := longest.(*tls.Conn); ok {
-		longest = secured.NetConn() // to say good-bye could take seconds
+		longest = secured.NetConn() // TLS's closing message could take seconds
 	}
 	_ = longest.Close()
 }
@@ -66,7 +67,7 @@ func (c *crowd) leaves(conn net.Conn) {
 	delete(c.members, conn)
 }
 
-// answered notes that a connection owes nothing, since its request is complete; c.mu is held.
+// answered records that a connection owes nothing, since its request is complete; c.mu is held.
 func (c *crowd) answered(conn net.Conn) {
 	if at := c.members[conn]; at != nil {
 		c.owing.Remove(at)
@@ -81,7 +82,7 @@ func withConn(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, conn)
 }
 
-// noticing hands requests on and notes when their bodies have come.
+// noticing passes on requests and records when their bodies have arrived.
 func (c *crowd) noticing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		complete := func() {
@@ -100,7 +101,7 @@ func (c *crowd) noticing(next http.Handler) http.Handler {
 	})
 }
 
-// owedBody says when a body has been read to its end.
+// owedBody notices when a body has been read to its end.
 type owedBody struct {
 	io.ReadCloser
 	complete func()

@@ -1,8 +1,8 @@
 // Package telemetry sets up traces, metrics and logs for one service.
 //
-// Model. A main package calls Start once and hands the *Telemetry to its service. Nothing is global but
-// OpenTelemetry's error handler, since a process has only one; so several services can live in one
-// process, each with its own service.name.
+// Model. A main package calls Start once and passes the *Telemetry to its service. Nothing is
+// global except OpenTelemetry's error handler, of which a process has only one; so several services
+// can run in one process, each with its own service.name.
 //
 //   - Traces go where the standard OTEL_* variables say (OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_ENDPOINT,
 //     OTEL_TRACES_SAMPLER, …). Without them there is no exporter and no span is recorded: the tracer is a no-op.

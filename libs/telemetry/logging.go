@@ -11,10 +11,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// repeatInterval is how long a warning or error is held back after an equal one was written.
+// repeatInterval is how long equal warnings or errors are held back after one was written.
 const repeatInterval = 10 * time.Second
 
-// NewLogger returns a logger that writes one JSON object a line to w.
+// NewLogger returns a logger that writes one JSON object per line to w.
 //
 //   - trace_id and span_id of the context's span are added where there is one.
 //   - Of equal warnings and errors (same level, message and attributes except for Passing ones) only
@@ -23,7 +23,7 @@ const repeatInterval = 10 * time.Second
 //     line of defence: values that are secret have type Secret.
 func NewLogger(w io.Writer, level slog.Leveler) *slog.Logger {
 	json := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: maskSecrets})
-	// Repetitions are found before the ids of the trace are added: these are others each time.
+	// Repetitions are detected before trace ids are added, since these differ each time.
 	return slog.New(newRepeatHandler(traceHandler{json}, repeatInterval, time.Now))
 }
 

@@ -22,7 +22,7 @@ func (t *Telemetry) MetricsHandler() http.Handler {
 	return promhttp.HandlerFor(t.gatherers, promhttp.HandlerOpts{
 		ErrorLog:          promErrors{t},
 		EnableOpenMetrics: true,
-		// A collector that fails must not hide the metrics of the others.
+		// A failing collector must not hide the metrics of the others.
 		ErrorHandling: promhttp.ContinueOnError,
 	})
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Handler serves what machines ask a service: /metrics, /livez and its older name /healthz (the
-// process lives) and /readyz (ready returns nil; else 503 with its error, which must hold no
-// secret).
+// Handler serves monitoring: /metrics, /livez and its older name /healthz (200 while the process
+// lives), and /readyz (200 if ready returns nil, else 503 with its error, which must not contain
+// secrets).
 func (t *Telemetry) Handler(ready func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", t.MetricsHandler())
@@ -31,16 +31,15 @@ func (t *Telemetry) Handler(ready func() error) http.Handler {
 // Limits that every HTTP server of Calypso has.
 const (
 	readHeaderTimeout = 10 * time.Second
-	// readTimeout is for a whole request: bodies have a megabyte at most.
+	// readTimeout is for a whole request, whose body has at most a megabyte.
 	readTimeout     = 30 * time.Second
 	idleTimeout     = 2 * time.Minute
 	shutdownTimeout = 5 * time.Second
 )
 
-// ServeHTTP answers requests on listener, which it closes, with h until ctx ends; then it lets
-// requests under way end within five seconds. It returns nil after such an end. Requests that do
-// not arrive in time end, and callers that hold connections with parts of requests keep no others
-// out.
+// ServeHTTP serves h on listener, which it closes, until ctx ends; then requests in flight may end
+// within five seconds, and it returns nil. Requests that do not arrive in time are aborted, and
+// callers that hold connections with partial requests cannot keep others out.
 func ServeHTTP(ctx context.Context, listener net.Listener, h http.Handler) error {
 	connections := newCrowd(maxConnections)
 	server := &http.Server{
@@ -50,7 +49,7 @@ func ServeHTTP(ctx context.Context, listener net.Listener, h http.Handler) error
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
-		// Streams (watches) end when ctx does, so that they do not hold the shutdown up.
+		// Streams (watches) end when ctx does, so that they do not delay the shutdown.
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	serving, stop := context.WithCancel(ctx)

@@ -10,30 +10,29 @@ import (
 	"time"
 )
 
-// maxRepeats bounds how many different lines are watched for repetition. Of each only a
-// hash is kept. When it is reached the memory is cleared, which lets at most that many lines
-// through once more.
+// maxRepeats bounds how many different lines are remembered, each as a hash. When it is reached,
+// all are forgotten, which lets at most that many lines through once more.
 const maxRepeats = 1024
 
-// repeatHandler holds back warnings and errors that were written a moment ago. Lower levels pass untouched.
+// repeatHandler holds back warnings and errors that were written a moment ago. Lower levels are not
+// affected.
 //
-// A line is a repetition if it says the same of the same: its message and all its attributes count,
-// so that what happens to another table or connector is another line. Only Passing attributes do
-// not count.
+// A line is a repetition if its level, message and attributes are the same, so that a problem of
+// another table or connector is another line. Passing attributes do not count.
 type repeatHandler struct {
 	next slog.Handler
-	// bound stands for the attributes and groups of With.
+	// bound represents the attributes and groups of With.
 	bound string
 	seen  *repeats
 }
 
-// passing is the value of an attribute that does not tell lines apart.
+// passing is the value of an attribute that does not distinguish lines.
 type passing struct{ value slog.Value }
 
 func (p passing) LogValue() slog.Value { return p.value }
 
-// Passing is an attribute that differs from time to time although a line says the same again, as a
-// count of attempts or a position does: lines that differ in such attributes only are repetitions.
+// Passing returns an attribute that changes although a line repeats, such as a count of attempts or
+// a position: lines that differ only in such attributes are repetitions.
 func Passing(key string, value any) slog.Attr {
 	return slog.Any(key, passing{slog.AnyValue(value)})
 }
@@ -48,7 +47,7 @@ type repeats struct {
 	last map[lineID]*repeat
 }
 
-// lineID is the hash of what tells lines apart.
+// lineID is the hash of everything that distinguishes lines.
 type lineID [sha256.Size]byte
 
 type repeat struct {
@@ -79,7 +78,7 @@ func (h *repeatHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, r)
 }
 
-// identify hashes what tells a line from others.
+// identify hashes everything that distinguishes a line from others.
 func (h *repeatHandler) identify(r slog.Record) (id lineID) {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\x00%s\x00%s\x00", r.Level, r.Message, h.bound)
@@ -91,19 +90,20 @@ func (h *repeatHandler) identify(r slog.Record) (id lineID) {
 	return id
 }
 
-// identifyBy adds an attribute to what tells a line from others.
+// identifyBy adds an attribute to such a hash.
 func identifyBy(sum hash.Hash, a slog.Attr) {
 	if a.Value.Kind() == slog.KindLogValuer {
 		if _, ok := a.Value.Any().(passing); ok {
 			return
 		}
 	}
-	// The lengths keep one attribute from looking like two.
+	// Lengths are hashed too, so that one attribute cannot look like two.
 	text := a.Value.Resolve().String()
 	fmt.Fprintf(sum, "%d:%s=%d:%s;", len(a.Key), a.Key, len(text), text)
 }
 
-// note reports whether the message is to be written now, and how many equal ones were held back since the last time.
+// note reports whether the message should be written now, and how many equal ones were held back
+// since the last time.
 func (s *repeats) note(line lineID) (write bool, heldBack int) {
 	now := s.now()
 	s.mu.Lock()

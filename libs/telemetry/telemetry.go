@@ -27,28 +27,29 @@ import (
 	"github.com/calypso-cdc/calypso/libs/banner"
 )
 
-// Telemetry is what a service observes itself with. It is owned by the main package, which shuts it down last; all
-// fields may be used by any goroutine.
+// Telemetry holds a service's traces, metrics and logs. The main package owns it and shuts it down
+// last; all fields may be used by any goroutine.
 type Telemetry struct {
-	// Version is the service's.
+	// Version is the service's version.
 	Version string
-	// Tracers makes tracers; a no-op provider where no exporter is configured.
+	// Tracers makes tracers; it is a no-op provider if no exporter is configured.
 	Tracers trace.TracerProvider
-	// Meters is for libraries that measure through OpenTelemetry. Our own metrics are registered in Registry.
+	// Meters is for libraries that measure through OpenTelemetry. Calypso's own metrics are registered
+	// in Registry.
 	Meters metric.MeterProvider
 	// Registry holds the service's Prometheus metrics, among them the Go runtime's, the process's and
 	// cdc_build_info{version}.
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
-	// Level is the least level that Logger writes: that of the variable LOG_LEVEL (debug, info,
-	// warn, error), else info. It may be changed at any time.
+	// Level is the lowest level that Logger writes: that of the variable LOG_LEVEL (debug, info, warn,
+	// error), info by default. It may be changed at any time.
 	Level *slog.LevelVar
-	// Audit writes who changed what to the same place, whatever the level.
+	// Audit writes who changed what, to the same output and at any Level.
 	Audit *slog.Logger
 
 	gatherers prometheus.Gatherers
 	shutdown  []func(context.Context) error
-	// asked is the last look at who answers at a receiver's address.
+	// asked is the last check of which server answers at a receiver's address.
 	asked atomic.Pointer[asked]
 	// ending is set when Shutdown has begun.
 	ending atomic.Bool
@@ -65,11 +66,12 @@ type options struct {
 // WithLogOutput sends log lines to w instead of standard error.
 func WithLogOutput(w io.Writer) Option { return func(o *options) { o.logOutput = w } }
 
-// WithSpanProcessor records every span into p, besides what OTEL_* variables ask for. Tests use it.
+// WithSpanProcessor records every span into p, in addition to the exporters of OTEL_* variables.
+// Tests use it.
 func WithSpanProcessor(p sdktrace.SpanProcessor) Option { return func(o *options) { o.spans = p } }
 
-// Start sets up the telemetry of the service called service ("capture") in the given version. An error means that an
-// OTEL_* variable has a value that cannot be used; it names the variable's exporter.
+// Start sets up the telemetry of the service called service ("capture") in the given version. An
+// error means that an OTEL_* variable has an unusable value; it names the variable's exporter.
 func Start(ctx context.Context, service, version string, opts ...Option) (*Telemetry, error) {
 	o := options{logOutput: os.Stderr}
 	for _, opt := range opts {
@@ -81,8 +83,8 @@ func Start(ctx context.Context, service, version string, opts ...Option) (*Telem
 	t.Audit = NewLogger(o.logOutput, slog.LevelInfo).With("service", service)
 	takeOver(t.Logger)
 
-	// Attributes in OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME win over ours, as the OpenTelemetry specification
-	// has it, hence their place at the end.
+	// Attributes in OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME override ours, as the OpenTelemetry
+	// specification demands, so they come last.
 	res, err := resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithHost(),
@@ -104,17 +106,19 @@ func Start(ctx context.Context, service, version string, opts ...Option) (*Telem
 	return t, nil
 }
 
-// takeOver has a logger write what libraries give to Go's own, as net/http does with what a server sends unasked. By
-// itself that goes to standard error as it is, with whatever controls a terminal.
+// takeOver redirects Go's standard logger, to which libraries such as net/http write what a server
+// sends unasked, to logger. The standard logger would write that to standard error unescaped,
+// including sequences that control a terminal.
 func takeOver(logger *slog.Logger) {
 	log.SetFlags(0)
 	log.SetOutput(slog.NewLogLogger(logger.Handler(), slog.LevelWarn).Writer())
 }
 
-// unsent says that spans or metrics were not taken: of each the first time, and seldom while it goes
-// on, whatever the texts of the errors are. Nothing waits for them, and what is not taken is lost.
+// unsent logs that spans or metrics were not received: the first time for each, and then rarely
+// while that lasts, whatever the errors say. Nothing waits for them, and those not received are
+// lost.
 func (t *Telemetry) unsent(err error) {
-	if t.ending.Load() { // Shutdown reports what is given up at the end
+	if t.ending.Load() { // Shutdown reports what is lost at the end
 		return
 	}
 	signal := "traces"
@@ -130,8 +134,8 @@ func (t *Telemetry) unsent(err error) {
 	t.Logger.Warn("telemetry is not received; the service goes on without", said...)
 }
 
-// whoAnswers says what else than a receiver answers at its address; nil if nothing else does, as far
-// as it can be told. It asks once a minute at most.
+// whoAnswers returns an error if a server other than a receiver answers at the receiver's address,
+// as far as that can be told. It checks at most once a minute.
 func (t *Telemetry) whoAnswers(signal, receiver string) error {
 	if last := t.asked.Load(); last != nil && last.receiver == receiver && time.Since(last.at) < time.Minute {
 		return last.other
@@ -151,14 +155,14 @@ func (t *Telemetry) whoAnswers(signal, receiver string) error {
 	return other
 }
 
-// asked is what came of a look at who answers at a receiver's address.
+// asked is the result of a check of which server answers at a receiver's address.
 type asked struct {
 	receiver string
 	at       time.Time
 	other    error
 }
 
-// Shutdown sends what is still buffered and closes the exporters, in at most the time of ctx.
+// Shutdown sends what is still buffered and closes the exporters, until ctx ends at the latest.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	t.ending.Store(true)
 	var errs []error
@@ -190,8 +194,8 @@ func (t *Telemetry) startTraces(ctx context.Context, res *resource.Resource, ext
 	return nil
 }
 
-// exports reports whether the environment asks for an exporter of signal (TRACES, METRICS). The OpenTelemetry
-// specification would export to localhost by default; here silence means off.
+// exports reports whether the environment asks for an exporter of signal (TRACES, METRICS). The
+// OpenTelemetry specification exports to localhost by default; here the default is off.
 func exports(signal string) bool {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return false

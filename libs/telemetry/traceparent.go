@@ -7,12 +7,13 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// TraceparentKey is the name of the W3C trace context header (https://www.w3.org/TR/trace-context/): of the Kafka
-// header, and the prefix of the logical message by which an application hands its trace to capture.
+// TraceparentKey is the name of the W3C trace context header
+// (https://www.w3.org/TR/trace-context/): of the Kafka header, and the prefix of the logical
+// message with which an application passes its trace to capture.
 const TraceparentKey = "traceparent"
 
-// Traceparent returns the W3C traceparent of the span in ctx, or "" if there is no span or it is not sampled: an
-// unsampled row costs nothing on its way.
+// Traceparent returns the W3C traceparent of the span in ctx, or "" if there is no span or it is
+// not sampled, so that an unsampled row costs nothing.
 func Traceparent(ctx context.Context) string {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ""
@@ -22,8 +23,8 @@ func Traceparent(ctx context.Context) string {
 	return carrier[TraceparentKey]
 }
 
-// WithTraceparent returns a context whose parent span is the one that traceparent names. A value that is not a
-// traceparent leaves ctx as it is.
+// WithTraceparent returns a context whose parent span is the one that traceparent names. If
+// traceparent is not valid, it returns ctx.
 func WithTraceparent(ctx context.Context, traceparent string) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{TraceparentKey: traceparent})
 }

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Authority signs certificates for tests, for servers and clients alike. They hold for an hour.
+// Authority signs certificates for tests, for servers and clients alike. They are valid for an
+// hour.
 type Authority struct {
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
@@ -43,8 +44,8 @@ func NewAuthority(t testing.TB) *Authority {
 }
 
 // Issue writes cert.pem, key.pem and ca.pem into dir, for a subject with the common name on the
-// hosts, or on localhost and 127.0.0.1 if none is named. The files are newer than those that were
-// there.
+// hosts, or on localhost and 127.0.0.1 if none is named. The files are newer than earlier ones in
+// dir.
 func (a *Authority) Issue(t testing.TB, dir, name string, hosts ...string) (certFile, keyFile, caFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

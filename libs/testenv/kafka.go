@@ -27,11 +27,11 @@ type KafkaConfig struct {
 	// Proxied adds a listener that is advertised at a fault proxy (Kafka.Proxy), so that all that clients do, not only
 	// their first connection, goes through it. Apache Kafka only.
 	Proxied bool
-	// Users are those of a listener with SASL/PLAIN (Kafka.SecuredBootstrap), by name with their
-	// passwords. Each may do what it is given by ACLs; who comes by the other listeners may do
-	// everything, and give ACLs. Apache Kafka only.
+	// Users are the users of a listener with SASL/PLAIN (Kafka.SecuredBootstrap), with their
+	// passwords. ACLs decide what each may do; clients of the other listeners may do everything, and
+	// set ACLs. Apache Kafka only.
 	Users map[string]string
-	// RealOnly refuses the in-memory broker where Apache Kafka cannot run.
+	// RealOnly fails, instead of using the in-memory broker, if Apache Kafka cannot run.
 	RealOnly bool
 }
 
@@ -44,7 +44,7 @@ type Kafka struct {
 	// ProxiedBootstrap is host:port of the listener behind Proxy; empty unless asked for.
 	ProxiedBootstrap string
 	Proxy            *Proxy
-	// Real says that the broker is Apache Kafka; if not, Notice says why.
+	// Real is true if the broker is Apache Kafka; otherwise Notice says why not.
 	Real   bool
 	Notice string
 
@@ -160,7 +160,7 @@ func (cfg KafkaConfig) secured() []string {
 	}
 }
 
-// Start starts a stopped broker on its ports and returns when it takes requests.
+// Start starts a stopped broker on its ports and returns when it accepts requests.
 func (k *Kafka) Start(ctx context.Context) (err error) {
 	if k.process, err = StartProcess(Command{Path: k.java[0], Args: k.java[1:], Dir: k.dir,
 		Log: filepath.Join(k.dir, "server.log")}); err != nil {
@@ -190,12 +190,12 @@ func (k *Kafka) Start(ctx context.Context) (err error) {
 func (k *Kafka) Stop() error {
 	err := k.process.Stop(syscall.SIGTERM, 30*time.Second)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 128+int(syscall.SIGTERM) {
-		return nil // how a JVM ends that was asked to
+		return nil // the status of a JVM that was asked to end
 	}
 	return err
 }
 
-// Kill ends Apache Kafka as kill -9 does and keeps its data.
+// Kill ends Apache Kafka like kill -9 and keeps its data.
 func (k *Kafka) Kill() { k.process.Kill() }
 
 // Close ends the broker and removes its data.
@@ -213,8 +213,8 @@ func (k *Kafka) Close() error {
 	return os.RemoveAll(k.dir)
 }
 
-// RunKafka is StartKafka for a test. Where Apache Kafka cannot run, the test gets the in-memory
-// broker and its log says so.
+// RunKafka is StartKafka for a test. If Apache Kafka cannot run, the test gets the in-memory
+// broker, and its log says so.
 func RunKafka(t testing.TB, cfg KafkaConfig) *Kafka {
 	t.Helper()
 	cfg.RealOnly = cfg.RealOnly || strings.Contains(os.Getenv("CALYPSO_TEST_REQUIRE"), "kafka")

@@ -11,7 +11,7 @@ import (
 	"regexp"
 )
 
-// ErrNoKafka says that the machine cannot run an Apache Kafka broker.
+// ErrNoKafka means that the machine cannot run an Apache Kafka broker.
 var ErrNoKafka = errors.New("no Apache Kafka")
 
 // broker is the Maven project whose only dependency is the broker: one place for its version.
@@ -24,7 +24,7 @@ var brokerVersion = regexp.MustCompile(`kafka_2\.13</artifactId>\s*<version>([^<
 // KafkaVersion is the version of Apache Kafka that StartKafka runs.
 func KafkaVersion() string { return string(brokerVersion.FindSubmatch(broker)[1]) }
 
-// KafkaJars returns a folder with the jars of an Apache Kafka broker: that named by
+// KafkaJars returns a directory with the jars of an Apache Kafka broker: that named by
 // CALYPSO_TEST_KAFKA_JARS, else one in the user's cache, which Maven fills the first time (45 jars,
 // 44 MB).
 func KafkaJars(ctx context.Context) (string, error) {
@@ -39,7 +39,7 @@ func KafkaJars(ctx context.Context) (string, error) {
 }
 
 // debezium is the Maven project of a Kafka Connect worker with its transforms and Debezium's
-// PostgreSQL connector: one place for the versions that recorded answers are of.
+// PostgreSQL connector: one place for the versions whose answers were recorded.
 //
 //go:embed debezium.xml
 var debezium []byte

@@ -11,8 +11,8 @@ import (
 // groups counts those of this process.
 var groups atomic.Int64
 
-// MemoryGroup makes a group of processes that may have that many bytes, and returns the file to
-// which a process writes 0 to join it. The kernel kills who wants more. It skips the test where
+// MemoryGroup makes a group of processes that may use so many bytes, and returns the file to which
+// a process writes 0 to join it. The kernel kills processes that use more. It skips the test if
 // groups may not be made.
 func MemoryGroup(t testing.TB, bytes int64) (join string) {
 	t.Helper()

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// NoSuchHost is a name that no server has (RFC 6761).
+// NoSuchHost is a name that never exists (RFC 6761).
 const NoSuchHost = "no-such-host.invalid"
 
-// SkipWithoutNames leaves a test out where nothing answers that a name is not there: without a network, a look-up fails
-// for that reason and not because of the name.
+// SkipWithoutNames skips a test if no name server answers that a name does not exist: without a
+// network, a look-up fails for that reason and not because of the name.
 func SkipWithoutNames(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

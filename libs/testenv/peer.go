@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Peer listens at a port of 127.0.0.1 until the test ends. Each connection is given to serve, in a goroutine of its
-// own, and closed when that returns.
+// Peer listens at a port of 127.0.0.1 until the test ends. It calls serve for each connection, in a
+// goroutine of its own, and closes the connection when serve returns.
 func Peer(t testing.TB, serve func(net.Conn)) *net.TCPAddr {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -30,7 +30,7 @@ func Peer(t testing.TB, serve func(net.Conn)) *net.TCPAddr {
 	return l.Addr().(*net.TCPAddr)
 }
 
-// Speaker is a Peer that says first to whoever connects, then answers what it is asked with answer, and ends the
+// Speaker is a Peer that sends first to every client, answers a request with answer, and closes the
 // connection.
 func Speaker(t testing.TB, first, answer string) *net.TCPAddr {
 	t.Helper()

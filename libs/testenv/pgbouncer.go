@@ -18,15 +18,15 @@ import (
 type PgBouncerConfig struct {
 	// PoolMode is session or transaction.
 	PoolMode string
-	// Role and Password are those it connects with, whatever the client's name is; the client needs
-	// no password.
+	// Role and Password are those with which it connects, whatever user the client gives; the client
+	// needs no password.
 	Role, Password string
 	// Settings are added to its configuration, one "name = value" each.
 	Settings []string
 }
 
-// RunPgBouncer runs a PgBouncer before the cluster until the test's end and returns its port on
-// 127.0.0.1. Where there is none the test is left out.
+// RunPgBouncer runs a PgBouncer in front of the cluster until the test's end, and returns its port
+// on 127.0.0.1. It skips the test if the machine has no PgBouncer.
 func (p *Postgres) RunPgBouncer(t testing.TB, cfg PgBouncerConfig) int {
 	t.Helper()
 	path, err := exec.LookPath("pgbouncer")

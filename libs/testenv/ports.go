@@ -12,25 +12,25 @@ import (
 	"syscall"
 )
 
-// Ports of tests are random ones below those that Linux gives to outgoing connections (ip_local_port_range), so that no
-// connection takes one before the server that it is meant for does.
+// Ports of tests are random ones below those that Linux assigns to outgoing connections
+// (ip_local_port_range), so that no connection occupies one before its server does.
 const (
 	firstPort = 10000
 	ports     = 22000
 )
 
-// claims are the ports that this process has been given. A port stays claimed until the process
-// ends, since a server that is stopped comes back on its port.
+// claims are the ports that this process uses. A port stays claimed until the process ends, since a
+// stopped server is started again on its port.
 var claims struct {
 	sync.Mutex
 	mine map[int]bool
-	// file has a lock on the byte at the number of each port, by which other processes see the claims; the kernel
-	// gives them back when the process ends, however it does.
+	// file has a lock on the byte at the number of each port, so that other processes see the claims;
+	// the kernel releases the locks when the process ends in any way.
 	file *os.File
 }
 
-// FreePort returns a TCP port of 127.0.0.1 that was free a moment ago and that no other caller is
-// given, in this process or in the others that run tests on the machine.
+// FreePort returns a TCP port of 127.0.0.1 that was free a moment ago and that no other caller
+// gets, in this process or in others that run tests on the machine.
 func FreePort() (int, error) {
 	claims.Lock()
 	defer claims.Unlock()
@@ -56,7 +56,7 @@ func FreePort() (int, error) {
 		} else if err != nil {
 			return 0, fmt.Errorf("claim port %d: %w", port, err)
 		}
-		// Kept even where something else listens on it, so that it is not tried again.
+		// Kept even if something else listens on it, so that it is not tried again.
 		claims.mine[port] = true
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {

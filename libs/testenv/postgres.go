@@ -24,9 +24,10 @@ import (
 type PostgresConfig struct {
 	// Settings are added to postgresql.conf, one "name = value" each; the last of a name wins.
 	Settings []string
-	// Bin is the folder of the server's binaries; found by PostgresBin if empty.
+	// Bin is the directory of the server's binaries; found by PostgresBin if empty.
 	Bin string
-	// Keep is a data directory to use and to keep at Close; a new temporary one, removed at Close, if empty.
+	// Keep is a data directory to use and to keep at Close; if empty, a temporary one that Close
+	// removes.
 	Keep string
 }
 
@@ -39,7 +40,7 @@ type Postgres struct {
 	Port int
 	// Dir is the data directory, which also holds the socket and the server's log.
 	Dir string
-	// Bin is the folder of the server's binaries.
+	// Bin is the directory of the server's binaries.
 	Bin string
 
 	uid, gid int
@@ -53,7 +54,8 @@ const (
 	PostgresPassword = "postgres"
 )
 
-// PostgresBin finds the folder of the server's binaries: CALYPSO_TEST_PG_BIN, else what pgserver.FindBinaries finds.
+// PostgresBin returns the directory of the server's binaries: CALYPSO_TEST_PG_BIN, or else what
+// pgserver.FindBinaries finds.
 func PostgresBin() (string, error) {
 	if dir := os.Getenv("CALYPSO_TEST_PG_BIN"); dir != "" {
 		return dir, nil
@@ -61,7 +63,7 @@ func PostgresBin() (string, error) {
 	return pgserver.FindBinaries()
 }
 
-// StartPostgres makes and starts a cluster, as the user that pgserver.AccountToRunAs names.
+// StartPostgres creates and starts a cluster, as the user that pgserver.AccountToRunAs returns.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (_ *Postgres, err error) {
 	p := &Postgres{Host: "127.0.0.1", Bin: cfg.Bin, Dir: cfg.Keep, keep: cfg.Keep != ""}
 	if p.Bin == "" {
@@ -128,8 +130,8 @@ func (p *Postgres) init(ctx context.Context, cfg PostgresConfig) error {
 		"max_wal_senders = 30",
 		"max_replication_slots = 30",
 		"max_connections = 100",
-		// the machine's crash is not what these tests are about; kill -9 of the server loses
-		// nothing without it
+		// these tests are not about crashes of the machine, and kill -9 of the server loses nothing
+		// without fsync
 		"fsync = off",
 		"full_page_writes = off",
 		"timezone = 'UTC'",
@@ -144,7 +146,8 @@ func (p *Postgres) init(ctx context.Context, cfg PostgresConfig) error {
 	return errors.Join(err, f.Close())
 }
 
-// credential is the user that the server runs as and the signal it gets when this process dies (immediate shutdown).
+// credential returns the user as which the server runs and the signal that it gets when this
+// process dies (immediate shutdown).
 func (p *Postgres) credential() (uid, gid int, sig syscall.Signal) {
 	if p.uid == 0 {
 		return -1, 0, syscall.SIGQUIT
@@ -152,7 +155,7 @@ func (p *Postgres) credential() (uid, gid int, sig syscall.Signal) {
 	return p.uid, p.gid, syscall.SIGQUIT
 }
 
-// Start starts a stopped cluster on its port and returns when it takes connections.
+// Start starts a stopped cluster on its port and returns when it accepts connections.
 func (p *Postgres) Start(ctx context.Context) (err error) {
 	_ = os.Remove(filepath.Join(p.Dir, "postmaster.pid")) // a killed server leaves it behind
 	log := filepath.Join(p.Dir, "server.log")
@@ -203,12 +206,12 @@ func (p *Postgres) Close() error {
 	return os.RemoveAll(p.Dir)
 }
 
-// URL is the connection string of the superuser to a database.
+// URL returns the superuser's connection string for a database.
 func (p *Postgres) URL(database string) string {
 	return p.URLFor(PostgresUser, PostgresPassword, database)
 }
 
-// URLFor is the connection string of a role to a database over TCP.
+// URLFor returns a role's connection string for a database, over TCP.
 func (p *Postgres) URLFor(role, password, database string) string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, password), Host: fmt.Sprintf("%s:%d", p.Host, p.Port),
 		Path: database, RawQuery: "sslmode=disable"}
@@ -228,9 +231,9 @@ func (p *Postgres) Exec(ctx context.Context, database, sql string) error {
 	return nil
 }
 
-// Streaming says why nobody streams from a slot; nil if somebody does. A slot in use is not enough:
-// it is in use also while it is created, before a connector's snapshot, and what is committed then
-// comes as a row of the snapshot and not as a change.
+// Streaming returns why nobody streams from a slot; nil if somebody does. An active slot is not
+// enough: it is active also while it is being created, before a connector's snapshot, and rows
+// committed then are part of the snapshot instead of coming as changes.
 func (p *Postgres) Streaming(ctx context.Context, slot string) error {
 	c, err := pgx.Connect(ctx, p.URL("postgres"))
 	if err != nil {

@@ -25,11 +25,12 @@ type Command struct {
 	Dir string
 	// Log is the file to which standard output and error are appended.
 	Log string
-	// Files are what the child has open besides, from descriptor 3 on; the parent's own remain its to close.
+	// Files are further open files of the child, from descriptor 3 on; the parent must still close its
+	// own.
 	Files []*os.File
 	// UID and GID are the user to run as; the parent's own if UID is 0.
 	UID, GID int
-	// DeathSignal is what the child gets when its parent dies; SIGKILL if zero. Linux only.
+	// DeathSignal is the signal that the child gets when its parent dies; SIGKILL if zero. Linux only.
 	DeathSignal syscall.Signal
 }
 
@@ -38,7 +39,7 @@ type Process struct {
 	cmd  *exec.Cmd
 	log  string
 	done chan struct{}
-	// err is what Wait returned; valid once done is closed.
+	// err is the result of Wait; valid once done is closed.
 	err error
 }
 
@@ -72,7 +73,7 @@ func StartProcess(c Command) (*Process, error) {
 	return p, nil
 }
 
-// PID is the process id.
+// PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Done is closed when the process has ended.
@@ -97,13 +98,13 @@ func (p *Process) Ended() error {
 	return p.Running()
 }
 
-// Freeze stops the process where it stands, as a paused machine does, until Thaw.
+// Freeze suspends the process, like a paused machine, until Thaw.
 func (p *Process) Freeze() error { return p.Signal(syscall.SIGSTOP) }
 
-// Thaw has a frozen process go on.
+// Thaw lets a frozen process continue.
 func (p *Process) Thaw() error { return p.Signal(syscall.SIGCONT) }
 
-// Signal sends sig; a process that has ended is no error.
+// Signal sends sig; it is no error if the process has ended.
 func (p *Process) Signal(sig os.Signal) error {
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal %s: %w", filepath.Base(p.cmd.Path), err)
@@ -111,7 +112,7 @@ func (p *Process) Signal(sig os.Signal) error {
 	return nil
 }
 
-// Kill ends the process as kill -9 does and waits until it is gone.
+// Kill ends the process like kill -9 and waits until it is gone.
 func (p *Process) Kill() {
 	_ = p.Signal(syscall.SIGKILL)
 	<-p.done
@@ -136,7 +137,7 @@ func (p *Process) Stop(sig os.Signal, patience time.Duration) error {
 	return nil
 }
 
-// Log returns all that the process has written to standard output and error.
+// Log returns everything that the process has written to standard output and error.
 func (p *Process) Log() string {
 	b, err := os.ReadFile(p.log)
 	if err != nil {
@@ -151,7 +152,7 @@ func (p *Process) Tail(n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// PeakRSS is the largest resident set so far in bytes (VmHWM of /proc).
+// PeakRSS returns the largest resident set so far, in bytes (VmHWM of /proc).
 func (p *Process) PeakRSS() (int64, error) { return p.statusBytes("VmHWM:") }
 
 // ResetPeakRSS makes PeakRSS start again from the present resident set (proc(5), clear_refs 5).
