@@ -10,11 +10,12 @@ import (
 const (
 	// mostResult bounds the result of a command or query in bytes: the service itself cuts results at 64 MB of data.
 	mostResult = 128 << 20
-	// mostAnswer bounds every other answer in bytes: those of Entra, of storage, and about the cluster are far smaller.
+	// mostAnswer bounds every other answer in bytes: answers of Entra, of storage, and about the
+	// cluster are far smaller.
 	mostAnswer = 1 << 20
 )
 
-// bounded is an answer of limited size: the SDKs read whole answers, whoever sent them.
+// bounded limits the size of an answer: the SDKs read whole answers, whatever server sent them.
 func bounded(r *http.Request, answer *http.Response) *http.Response {
 	most := int64(mostAnswer)
 	if strings.HasSuffix(r.URL.Path, "/rest/mgmt") || strings.HasSuffix(r.URL.Path, "/rest/query") {

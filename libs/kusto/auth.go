@@ -19,7 +19,7 @@ import (
 type Strategy string
 
 const (
-	// NoAuth sends no credentials: a local server or the emulator.
+	// NoAuth sends no credentials, for a local server or the emulator.
 	NoAuth Strategy = "NONE"
 	// Application is an Entra application with a secret or a certificate.
 	Application Strategy = "APPLICATION"
@@ -27,9 +27,9 @@ const (
 	ManagedIdentity Strategy = "MANAGED_IDENTITY"
 	// WorkloadIdentity is a Kubernetes service account federated with Entra.
 	WorkloadIdentity Strategy = "WORKLOAD_IDENTITY"
-	// AzureCLI is the account that `az login` left.
+	// AzureCLI is the account of `az login`.
 	AzureCLI Strategy = "AZ_CLI"
-	// Token is a bearer token as it is; it is not renewed.
+	// Token is a given bearer token, which is not renewed.
 	Token Strategy = "AZ_DEV_TOKEN"
 	// DefaultCredential tries environment, workload identity, managed identity and the CLI in turn.
 	DefaultCredential Strategy = "DEFAULT"
@@ -40,7 +40,7 @@ func Strategies() []Strategy {
 	return []Strategy{Application, ManagedIdentity, WorkloadIdentity, AzureCLI, Token, DefaultCredential, NoAuth}
 }
 
-// Auth is how to prove who one is. Its secrets are in no error and no log.
+// Auth is how a client authenticates. Its secrets never appear in errors or logs.
 type Auth struct {
 	Strategy Strategy
 	// AppID is the application's or the user-assigned identity's client id; "system" or empty is
@@ -59,7 +59,7 @@ type Auth struct {
 	TokenFile string
 }
 
-// Validate says what a strategy lacks.
+// Validate returns an error that names what a strategy lacks.
 func (a Auth) Validate() error {
 	missing := func(keys ...string) error {
 		return fmt.Errorf("aad.auth.strategy %s needs %s", strings.ToLower(string(a.Strategy)), strings.Join(keys, ", "))
@@ -123,7 +123,7 @@ func (a Auth) connection(endpoint string, hc *http.Client) (*azkustodata.Connect
 	return k, nil
 }
 
-// watched makes a connection with a credential whose files are looked at now and before each token.
+// watched makes a connection with a credential whose files are checked now and before each token.
 func (Auth) watched(k *azkustodata.ConnectionStringBuilder, hc *http.Client, check func() error,
 	open func(azcore.ClientOptions) (azcore.TokenCredential, error)) (*azkustodata.ConnectionStringBuilder, error) {
 	if err := check(); err != nil {

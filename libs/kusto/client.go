@@ -27,8 +27,8 @@ type Config struct {
 	Proxy string
 	// Application names the caller in the cluster's own records; no default.
 	Application string
-	// StatusInterval is how often the final status of a queued ingestion is asked for; default 2 s,
-	// 100 ms for a server on this machine.
+	// StatusInterval is the time between two requests for the final status of a queued ingestion; by
+	// default 2 s, or 100 ms for a server on this machine.
 	StatusInterval time.Duration
 }
 
@@ -42,10 +42,10 @@ type Client struct {
 	queued *queue
 }
 
-// New makes a client. It makes no connection, so a wrong address shows at the first call.
+// New makes a client. It does not connect, so a wrong address shows at the first call.
 //
-// Credentials go only over TLS, and none go to this machine unless they are a token given for it: a local server has no
-// tenant to ask.
+// Credentials are sent only over TLS, and to this machine only if they are a token: a local server
+// has no tenant to ask.
 func New(cfg Config) (*Client, error) {
 	for _, endpoint := range []string{cfg.Endpoints.Query, cfg.Endpoints.Ingest} {
 		if err := CheckTrust(endpoint, cfg.TrustedHosts); err != nil {
@@ -80,7 +80,8 @@ func New(cfg Config) (*Client, error) {
 	if c.dm, err = azkustodata.New(dm, azkustodata.WithHttpClient(hc)); err != nil {
 		return nil, fmt.Errorf("make a client of %s: %w", cfg.Endpoints.Ingest, err)
 	}
-	// The endpoints are right already; the SDK's own correction takes a port for a part of the host name.
+	// The endpoints are correct already; the SDK's own correction treats a port as part of the host
+	// name.
 	options := []azkustoingest.Option{
 		azkustoingest.WithHttpClient(hc), azkustoingest.WithoutEndpointCorrection(),
 		azkustoingest.WithStaticBuffer(uploadBlock, uploadParallel),
@@ -123,7 +124,7 @@ type Table struct {
 	Rows    [][]string
 }
 
-// Column returns the index of a column, -1 if there is none of that name.
+// Column returns the index of a column, -1 if there is none with this name.
 func (t *Table) Column(name string) int {
 	for i, c := range t.Columns {
 		if c == name {
@@ -175,7 +176,8 @@ func (c *Client) Query(ctx context.Context, db, text string) (*Table, error) {
 	return &Table{}, nil
 }
 
-// understood returns what the SDK makes of an answer. It panics of one whose rows have no columns.
+// understood returns what the SDK makes of an answer. The SDK panics on one whose rows have no
+// columns.
 func understood(ask func() (query.Dataset, error)) (ds query.Dataset, err error) {
 	if contain.Call("the reading of an answer", func() error { ds, err = ask(); return nil }) != nil {
 		return nil, errors.New("the answer is not one that Azure Data Explorer gives: its rows do not fit its columns" + elsewhere)

@@ -11,18 +11,18 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// watchedCredential is a credential that reads a file again and again, without bounds: before each
-// token it is looked at what the file has become, since one that was replaced by a pipe would keep
-// all that need the token waiting for ever.
+// watchedCredential is a credential that reads a file repeatedly and without limits. It checks the
+// file before each token, since a file that was replaced by a pipe would keep everything that needs
+// the token waiting for ever.
 type watchedCredential struct {
 	check func() error
 	open  func(azcore.ClientOptions) (azcore.TokenCredential, error)
-	// cluster says who gives tokens for it; http asks both.
+	// cluster is asked which authority issues tokens for it; http is used for both.
 	cluster string
 	http    *http.Client
 
 	mu sync.Mutex
-	// opened is guarded by mu; nil until it was needed.
+	// opened is guarded by mu; nil until it is first needed.
 	opened azcore.TokenCredential
 }
 
@@ -45,7 +45,7 @@ func (c *watchedCredential) credential() (azcore.TokenCredential, error) {
 	if c.opened != nil {
 		return c.opened, nil
 	}
-	info, err := azkustodata.GetMetadata(c.cluster, c.http) // which the SDK has asked, and trusts, before it wants a token
+	info, err := azkustodata.GetMetadata(c.cluster, c.http) // the SDK has asked and trusts it by now
 	if err != nil {
 		return nil, err
 	}

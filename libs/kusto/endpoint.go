@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Endpoints are the two addresses of a cluster. They are equal where one server answers for both.
+// Endpoints are the two addresses of a cluster. They are equal if one server serves both.
 type Endpoints struct {
 	// Query is the engine: queries, management commands, streaming ingestion.
 	Query string
@@ -17,8 +17,8 @@ type Endpoints struct {
 
 const ingestPrefix = "ingest-"
 
-// azureSuffixes are the DNS suffixes of Azure's clusters, where the data management service answers
-// on the engine's name with "ingest-" before it. The list is that of the SDKs' well-known Kusto
+// azureSuffixes are the DNS suffixes of Azure's clusters, whose data management service has the
+// engine's name with the prefix "ingest-". The list is that of the SDKs' well-known Kusto
 // endpoints, sovereign clouds and Fabric included.
 func azureSuffixes() []string {
 	return []string{
@@ -32,9 +32,9 @@ func azureSuffixes() []string {
 	}
 }
 
-// DeriveEndpoints makes both addresses from the ones given; either may be empty, not both. An Azure
-// cluster's engine and ingestion names follow from one another; any other server is taken to answer
-// for both on one address.
+// DeriveEndpoints makes both addresses from those given, one of which may be empty. An Azure
+// cluster's engine and ingestion names follow from each other; any other server is assumed to serve
+// both at one address.
 func DeriveEndpoints(query, ingest string) (Endpoints, error) {
 	if query == "" && ingest == "" {
 		return Endpoints{},
@@ -81,8 +81,8 @@ func parseEndpoint(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// correct gives the engine's (ingest false) or the data management service's (ingest true) address
-// of an Azure cluster, and any other address as it is.
+// correct returns the engine's (ingest false) or the data management service's (ingest true)
+// address of an Azure cluster, and any other address unchanged.
 func correct(u *url.URL, ingest bool) string {
 	host := strings.ToLower(u.Host)
 	if hasAzureSuffix(u.Hostname()) {

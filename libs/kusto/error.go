@@ -13,9 +13,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/banner"
 )
 
-// Error is what the service, its storage or the way to them answered.
+// Error is an error of the service, of its storage, or of the way to them.
 type Error struct {
-	// Op says what was being done and to what: "ingest into shop.Orders".
+	// Op is what was being done, and to what: "ingest into shop.Orders".
 	Op string
 	// Code is the service's own code (BadRequest_EntityNotFound, General_ThrottledIngestion, …), empty if it gave none.
 	Code string
@@ -23,14 +23,15 @@ type Error struct {
 	Status int
 	// Silent is the host that gave no answer, if none came.
 	Silent string
-	// OtherServer says that something else than the service answered, or hung up.
+	// OtherServer is true if another server answered, or ended the connection.
 	OtherServer bool
-	// Permanent says that the same request will fail again.
+	// Permanent is true if the same request will fail again.
 	Permanent bool
-	// Doubtful says that Permanent is a guess from a status of 400 to 499: neither is the code known nor does
-	// the service say itself whether the failure lasts. Gateways give such answers while they are set up.
+	// Doubtful is true if Permanent is a guess from a status of 400 to 499: the code is unknown, and
+	// the service does not say whether the failure lasts. Gateways give such answers while they are
+	// being set up.
 	Doubtful bool
-	// RetryAfter is how long the service asks to wait, 0 if it does not say.
+	// RetryAfter is how long the service asks to wait, 0 if it does not ask.
 	RetryAfter time.Duration
 	Message    string
 	Err        error
@@ -59,26 +60,26 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Permanent says that err is the service's word that trying the same again is useless.
+// Permanent reports whether err means that trying the same request again is useless.
 func Permanent(err error) bool {
 	var e *Error
 	var trust *UntrustedHostError
 	return errors.As(err, &e) && e.Permanent || errors.As(err, &trust)
 }
 
-// Doubtful says that Permanent says so of err without being sure: it is worth trying again for a while.
+// Doubtful reports whether Permanent is not sure about err: it is worth trying again for a while.
 func Doubtful(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Permanent && e.Doubtful
 }
 
-// Unauthorized says that the service knows us and refuses, or does not know us.
+// Unauthorized reports whether the service refuses the client's identity, or does not know it.
 func Unauthorized(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && (e.Status == 401 || e.Status == 403)
 }
 
-// RetryAfter is how long the service asked to wait in err, 0 if it did not.
+// RetryAfter returns how long the service asked to wait, 0 if it did not.
 func RetryAfter(err error) time.Duration {
 	var e *Error
 	if errors.As(err, &e) {
@@ -87,7 +88,7 @@ func RetryAfter(err error) time.Duration {
 	return 0
 }
 
-// SilentHost is the host that, according to err, gave no answer; empty if one came.
+// SilentHost returns the host that, according to err, did not answer; empty if it did.
 func SilentHost(err error) string {
 	var e *Error
 	if errors.As(err, &e) {
@@ -96,8 +97,8 @@ func SilentHost(err error) string {
 	return ""
 }
 
-// UnknownAuthority names the issuer of a server's certificate that nobody here vouches for; empty
-// where that is not the error.
+// UnknownAuthority returns the issuer of a server's certificate that is not trusted; empty if that
+// is not the error.
 func UnknownAuthority(err error) string {
 	unknown, ok := errors.AsType[x509.UnknownAuthorityError](err)
 	if !ok || unknown.Cert == nil {
@@ -106,14 +107,14 @@ func UnknownAuthority(err error) string {
 	return cmp.Or(unknown.Cert.Issuer.String(), "an issuer without a name")
 }
 
-// NotFound says that a database, table, mapping or policy does not exist.
+// NotFound reports whether a database, table, mapping or policy does not exist.
 func NotFound(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {
 		return false
 	}
-	// The storage behind ingestion has codes of its own (ContainerNotFound, QueueNotFound): it has
-	// moved, and the table has not.
+	// The storage behind ingestion has codes of its own (ContainerNotFound, QueueNotFound): these mean
+	// that the storage has moved, not that the table is missing.
 	if e.Code != "" && !strings.HasPrefix(e.Code, "BadRequest_") && !strings.HasPrefix(e.Code, "General_") {
 		return false
 	}
@@ -121,13 +122,14 @@ func NotFound(err error) bool {
 		strings.Contains(e.Message, "was not found") || strings.Contains(e.Message, "could not be found")
 }
 
-// AlreadyThere says that what was to be made exists.
+// AlreadyThere reports whether the object to be created exists already.
 func AlreadyThere(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && strings.Contains(e.Code, "AlreadyExists")
 }
 
-// Unsupported says that the server does not know the command: the Kusto emulator has no data management service.
+// Unsupported reports whether the server does not know the command: the Kusto emulator has no data
+// management service.
 func Unsupported(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && (strings.Contains(e.Code, "SyntaxError") || strings.Contains(e.Code, "NotSupported") ||
@@ -137,19 +139,19 @@ func Unsupported(err error) bool {
 // wrongEndpoint is the code of commands that are for another endpoint, as its type names it.
 const wrongEndpoint = "AdminCommandWrongEndpoint"
 
-// Unmanaged says that a server has no data management service, as the Kusto emulator and the query
-// endpoint of a cluster have none. Both say so of the question where to queue: as of an unknown
-// command (Azure/azure-kusto-go#293, Azure/azure-kusto-python#171), or as of one for another
-// endpoint (Azure/azure-kusto-python#313).
+// Unmanaged reports whether a server has no data management service, like the Kusto emulator and
+// the query endpoint of a cluster. Asked where to queue, they answer that the command is unknown
+// (Azure/azure-kusto-go#293, Azure/azure-kusto-python#171), or that it is for another endpoint
+// (Azure/azure-kusto-python#313).
 func Unmanaged(err error) bool {
 	var e *Error
 	return Unsupported(err) || errors.As(err, &e) && e.Code == wrongEndpoint
 }
 
-// elsewhere ends the message of what another server answered.
+// elsewhere ends the message about another server's answer.
 const elsewhere = ". Check the cluster's address, https://<cluster>.<region>.kusto.windows.net, and what stands between, such as a proxy"
 
-// fail turns what the SDK returned, and what the transport saw of the exchange, into an Error.
+// fail turns the SDK's error, and what the transport saw of the exchange, into an Error.
 func fail(ctx context.Context, op string, o *outcome, err error) error {
 	if err == nil {
 		return nil
@@ -176,7 +178,7 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 	if why != nil {
 		e.Silent = o.silentHost()
 	}
-	if o != nil && why == nil { // else the status is an earlier exchange's
+	if o != nil && why == nil { // otherwise the status belongs to an earlier exchange
 		status, code, message, permanent, known, after := o.last()
 		e.Status, e.Code, e.RetryAfter = status, code, after
 		e.Message = redact(message)
@@ -184,9 +186,9 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		if other != "" {
 			e.Message, e.OtherServer = other+elsewhere, true
 		}
-		// The service's word of itself counts of a request that it refuses, where nothing more is known
-		// of what it answers: its own failures (5xx) pass, whatever it calls them. What stands before
-		// it does not speak for it.
+		// If the code is unknown, the service's own statement about permanence counts, but only for
+		// requests that it refuses: its failures (5xx) are temporary, whatever it calls them, and a
+		// gateway does not speak for it.
 		refuses := status >= 400 && status < 500 && status != 408 && status != 429
 		e.Permanent = other == "" && refuses && (permanent || !known)
 		e.Doubtful = e.Permanent && !known
@@ -214,7 +216,7 @@ var (
 	bearer      = regexp.MustCompile(`(?i)(bearer\s+)[A-Za-z0-9._~+/=-]+`)
 )
 
-// redact takes shared access signatures and bearer tokens out of a text.
+// redact removes shared access signatures and bearer tokens from a text.
 func redact(s string) string {
 	s = queryString.ReplaceAllString(s, "$1")
 	return bearer.ReplaceAllString(s, "${1}[hidden]")

@@ -22,9 +22,9 @@ import (
 const (
 	// uploadBlock is the block size of uploads in bytes: a smaller blob is one PUT, a larger one is staged in blocks.
 	uploadBlock = 4 << 20
-	// uploadParallel is how many blocks of one blob are under way at once.
+	// uploadParallel is how many blocks of one blob are uploaded at once.
 	uploadParallel = 2
-	// UploadMemory is how many bytes of a blob the SDK has a copy of at most while it is uploaded.
+	// UploadMemory bounds the bytes of a blob that the SDK copies during its upload.
 	UploadMemory = uploadBlock * uploadParallel
 )
 
@@ -38,9 +38,10 @@ type Blob struct {
 	Mapping string
 	// Data is the rows, compressed with gzip unless Plain.
 	Data []byte
-	// Plain says that Data is not compressed, as files of Avro, Parquet and ORC are, which compress themselves.
+	// Plain is true if Data is not compressed with gzip, as for Avro, Parquet and ORC files, which
+	// have their own compression.
 	Plain bool
-	// RawSize is the size before compression in bytes; without it the service would have to look, and could not batch.
+	// RawSize is the size before compression in bytes, without which the service could not batch.
 	RawSize int64
 	// Tag makes the ingestion happen once: it is put on the extent as ingest-by:<Tag>, and the
 	// service skips the blob if the table has an extent with it. Empty for none. Not for streaming.
@@ -95,7 +96,8 @@ func dataFormat(name string) (azkustoingest.DataFormat, error) {
 	return azkustoingest.DFUnknown, fmt.Errorf("format %q is unknown: take one of %s", name, strings.Join(Formats(), ", "))
 }
 
-// MappingKind is the kind of ingestion mapping that a format uses: json, csv, avro, parquet, orc or w3clogfile.
+// MappingKind returns the kind of ingestion mapping that a format uses: json, csv, avro, parquet,
+// orc or w3clogfile.
 func MappingKind(format string) string {
 	switch f := strings.ToLower(format); f {
 	case "json", "singlejson", "multijson":
@@ -127,8 +129,8 @@ func (b *Blob) options() ([]azkustoingest.FileOption, error) {
 	return append(options, azkustoingest.FileFormat(format)), nil
 }
 
-// Stream ingests a blob and returns when its rows can be queried. At least once: a lost answer
-// leaves open whether they are in. The service takes 4 MB at most.
+// Stream ingests a blob and returns when its rows can be queried. Delivery is at least once: if the
+// answer is lost, it is unknown whether they are in the table. The service accepts at most 4 MB.
 func (c *Client) Stream(ctx context.Context, b *Blob) error {
 	options, err := b.options()
 	if err != nil {
@@ -139,7 +141,7 @@ func (c *Client) Stream(ctx context.Context, b *Blob) error {
 	}
 	ctx, o := withOutcome(ctx)
 	data := b.Data
-	if b.Plain { // the SDK says of every request that it is compressed
+	if b.Plain { // the SDK declares every request compressed
 		if data, err = zip(data); err != nil {
 			return err
 		}
@@ -161,25 +163,24 @@ type Queued struct {
 	op       string
 	result   *azkustoingest.Result
 	interval time.Duration
-	// moved is called when the storage that holds the status has moved.
+	// moved is called if the storage that holds the status has moved.
 	moved func() error
 	ended bool
-	// unread is why the last look at the status failed; nil if it did not.
+	// unread is why the last request for the status failed; nil if it did not.
 	unread error
 }
 
-// Unread says why the status could not be read when Wait last looked for it;
-// nil if it was read.
+// Unread returns why Wait could not read the status the last time; nil if it could.
 func (q *Queued) Unread() error { return q.unread }
 
-// Ended says that Wait has seen the end of the ingestion.
+// Ended reports whether Wait has seen the end of the ingestion.
 func (q *Queued) Ended() bool { return q.ended }
 
-// Result is the final word on a queued ingestion.
+// Result is the outcome of a queued ingestion.
 type Result struct {
-	// Skipped says that the table had the blob's tag already.
+	// Skipped is true if the table had the blob's tag already.
 	Skipped bool
-	// Ending is what the service wrote of the end.
+	// Ending is what the service said about the end.
 	Ending Ending
 }
 
@@ -189,7 +190,7 @@ type Ending struct {
 }
 
 // Enqueue uploads a blob and queues its ingestion. When it returns without error the service has
-// accepted the blob; whether the rows came in is what Wait tells.
+// accepted the blob; Wait tells whether the rows were ingested.
 func (c *Client) Enqueue(ctx context.Context, b *Blob) (*Queued, error) {
 	options, err := b.options()
 	if err != nil {
@@ -249,16 +250,16 @@ func detach[T any](ctx context.Context, call func() (T, error)) (T, error) {
 }
 
 const (
-	// longestPause bounds the pause between two looks at a status.
+	// longestPause bounds the pause between two requests for a status.
 	longestPause = time.Minute
-	// lookPatience is how long one look may take, unreadable how many of them may fail in a row.
+	// lookPatience is how long one request may take, unreadable how many of them may fail in a row.
 	lookPatience = 30 * time.Second
 	unreadable   = 5
 )
 
-// Wait returns when the service has finished the ingestion; the result has the service's words also
-// where there is an error. VerdictOf tells what an error means. A drop because of the tag comes as
-// the status Skipped, or as Failed with a code of its own: the service does both
+// Wait returns when the service has finished the ingestion; the result has the service's words even
+// if there is an error. VerdictOf tells what an error means. If the service drops a blob because of
+// its tag, the status is Skipped, or Failed with a code of its own: the service does both
 // (Azure/azure-kusto-spark, FinalizeHelper.scala).
 //
 // The table of statuses is not made for many requests
@@ -290,7 +291,8 @@ func (q *Queued) Wait(ctx context.Context) (Result, error) {
 	}
 }
 
-// pause is how long not to look at the status of an ingestion that has taken so long.
+// pause returns how long to wait before the next request for the status of an ingestion that has
+// taken this long.
 func (q *Queued) pause(taken time.Duration) time.Duration {
 	p := min(max(q.interval, taken/4), longestPause)
 	return p - p/8 + rand.N(p/4+1)
@@ -303,9 +305,9 @@ func rest(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// look asks for the status once and returns it if it is final, or nil after a pause. The SDK looks
-// on until it has a final one, so it is stopped after the pause, and it takes a result that was
-// given up for ended, so each look is at a copy.
+// look asks for the status once and returns it if it is final, or nil after a pause. The SDK keeps
+// asking until it has a final one, so it is stopped after the pause; and it treats a result whose
+// wait was given up as ended, so each look uses a copy.
 func (q *Queued) look(ctx context.Context, pause time.Duration) (record, err error) {
 	looking, cancel := context.WithTimeout(ctx, lookPatience+pause)
 	defer cancel()
@@ -327,7 +329,7 @@ func (q *Queued) look(ctx context.Context, pause time.Duration) (record, err err
 	case answered.Load():
 		return nil, nil
 	}
-	// What the storage said is told also of a look that ctx has ended.
+	// The storage's answer is reported even if ctx has ended the request.
 	err = ofIngestion(fail(context.WithoutCancel(ctx), q.op+": the final status could not be read", o,
 		errors.New(redact(detailsOf(record)))))
 	if VerdictOf(err) == StorageMoved {
@@ -336,7 +338,7 @@ func (q *Queued) look(ctx context.Context, pause time.Duration) (record, err err
 	return nil, err
 }
 
-// errSucceeded stands for the record of an ingestion that succeeded, for which the SDK returns
+// errSucceeded represents the record of an ingestion that succeeded, for which the SDK returns
 // none.
 var errSucceeded = errors.New("succeeded")
 
@@ -356,7 +358,8 @@ func (q *Queued) final(record error) (Result, error) {
 		result.Skipped = true
 		return result, nil
 	case azkustoingest.PartiallySucceeded:
-		// Some of the rows are in the table, so that neither halves of them nor another tag may be sent.
+		// Some of the rows are in the table, so they must not be sent again in halves or under another
+		// tag.
 		code = string(azkustoingest.PartiallySucceeded)
 	}
 	failed := &Error{Op: q.op, Code: code, Message: fmt.Sprintf("the service ended the ingestion as %s: %s", status,
@@ -368,7 +371,7 @@ func (q *Queued) final(record error) (Result, error) {
 	return result, ofIngestion(failed)
 }
 
-// said is a field of the status without the words that the SDK has for none.
+// said returns a field of the status, or "" for the SDK's word for none.
 func said(text string) string {
 	if text == "Unknown" || text == "Undefined" {
 		return ""
@@ -391,14 +394,14 @@ func detailsOf(err error) string {
 	return strings.Trim(strings.TrimSpace(text), `"`)
 }
 
-// CanQueue asks whether the cluster takes queued ingestion. The Kusto emulator has no data
-// management service and does not.
+// CanQueue returns an error if the cluster does not accept queued ingestion, such as the Kusto
+// emulator, which has no data management service.
 func (c *Client) CanQueue(ctx context.Context) error {
 	_, err := manage(ctx, c.dm, "NetDefaultDB", ".get ingestion resources")
 	return err
 }
 
-// Inline ingests rows of text within a command, synchronously: for servers that take no queued
+// Inline ingests rows of text within a command, synchronously, for servers that accept no queued
 // ingestion. Each record must be one line. With a tag it happens once, as in Enqueue.
 func (c *Client) Inline(ctx context.Context, b *Blob, text []byte) error {
 	properties := []string{"format='" + b.Format + "'"}

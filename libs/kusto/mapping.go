@@ -94,8 +94,8 @@ type Step struct {
 	Index int
 }
 
-// Steps takes a path apart: $.a.b, $['a b'][0]. It says false of paths that do not lead to one
-// value, as those with wildcards.
+// Steps splits a path such as $.a.b or $['a b'][0]. It returns false for paths that do not lead to
+// exactly one value, such as those with wildcards.
 func (m Mapped) Steps() ([]Step, bool) {
 	rest, ok := strings.CutPrefix(m.Path, "$")
 	var steps []Step
@@ -129,7 +129,7 @@ func nextStep(path string) (step Step, rest string, ok bool) {
 	return step, rest, bracket && closed && err == nil
 }
 
-// JSON writes a json mapping as a command takes it.
+// JSON writes a json mapping in the form that commands accept.
 func (m *Mapping) JSON() string {
 	type properties struct {
 		Path      string `json:"Path,omitempty"`
@@ -158,7 +158,8 @@ func (m *Mapping) JSON() string {
 	return string(out)
 }
 
-// MappingOf fetches a table's ingestion mapping; NotFound knows the error of one that does not exist.
+// MappingOf fetches a table's ingestion mapping; if it does not exist, NotFound reports true for
+// the error.
 func (c *Client) MappingOf(ctx context.Context, db, table, kind, name string) (*Mapping, error) {
 	t, err := c.Manage(ctx, db, ".show table "+QuoteName(table)+" ingestion "+kind+" mappings")
 	if err != nil {
@@ -175,7 +176,7 @@ func (c *Client) MappingOf(ctx context.Context, db, table, kind, name string) (*
 	}
 }
 
-// PutMapping makes or replaces a table's ingestion mapping.
+// PutMapping creates or replaces a table's ingestion mapping.
 func (c *Client) PutMapping(ctx context.Context, db, table string, m *Mapping) error {
 	_, err := c.Manage(ctx, db, ".create-or-alter table "+QuoteName(table)+" ingestion "+m.Kind+" mapping "+
 		QuoteString(m.Name)+" "+QuoteString(m.JSON()))

@@ -9,7 +9,7 @@ import (
 // maxName is how many characters a name may have.
 const maxName = 1024
 
-// NameFault says why no table or column can have a name; empty if one can
+// NameFault says why no table or column can have this name; empty if one can
 // (learn.microsoft.com/kusto/query/schema-entities/entity-names).
 func NameFault(name string) string {
 	switch {
@@ -30,7 +30,8 @@ func unnameable(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_ .-", r)
 }
 
-// NameLike is a name that a column can have, as near to the given one as there is; two names may come to the same.
+// NameLike returns the name nearest to the given one that a column can have; two names may give the
+// same.
 func NameLike(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if unnameable(r) {

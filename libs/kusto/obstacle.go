@@ -6,28 +6,28 @@ import (
 	"strings"
 )
 
-// Obstacle is what stood in the way of a request, for who can clear it.
+// Obstacle is what made a request fail, by who can do something about it.
 type Obstacle int
 
 const (
-	// Unrelated says that the error is none of the service's, its storage's or the sign-in's.
+	// Unrelated means that the error does not come from the service, its storage or the sign-in.
 	Unrelated Obstacle = iota
-	// Failing says that one of them did not answer, or answered that something is wrong which nothing more is known of.
+	// Failing means that one of them did not answer, or answered with an unknown error.
 	Failing
-	// Throttling says that one of them accepts nothing more for now.
+	// Throttling means that one of them accepts nothing more for now.
 	Throttling
-	// Denial says that the sign-in failed, or that the identity lacks a role.
+	// Denial means that the sign-in failed, or that the identity lacks a role.
 	Denial
-	// Absence says that there is no such database, table or mapping.
+	// Absence means that there is no such database, table or mapping.
 	Absence
-	// Mistaken says that another server answers at the address.
+	// Mistaken means that another server answers at the address.
 	Mistaken
 )
 
-// signInCode begins the codes of the sign-in.
+// signInCode begins the sign-in's error codes.
 const signInCode = "AADSTS"
 
-// ObstacleOf says what stood in the way, by the codes and statuses of the answers.
+// ObstacleOf returns what made a request fail, by the codes and statuses of the answers.
 func ObstacleOf(err error) Obstacle {
 	var e *Error
 	if !errors.As(err, &e) {

@@ -7,8 +7,8 @@ import (
 	"github.com/Azure/azure-kusto-go/azkustoingest"
 )
 
-// queue is the SDK's client of queued ingestion. The SDK asks once an hour where to put blobs and
-// messages, and goes on with what it knows when that is gone; a new client asks at once.
+// queue is the SDK's client of queued ingestion. The SDK asks only once an hour where to put blobs
+// and messages, even if these places are gone; a new client asks at once.
 type queue struct {
 	connect func() (*azkustoingest.Ingestion, error)
 
@@ -29,8 +29,8 @@ func (q *queue) client() *azkustoingest.Ingestion {
 	return q.current
 }
 
-// renew replaces a client whose storage has moved by a new one, unless that has been done.
-// Ingestions that the old one has queued are not concerned.
+// renew replaces a client whose storage has moved by a new one, unless that has been done. It does
+// not affect ingestions that the old one has queued.
 func (q *queue) renew(old *azkustoingest.Ingestion) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -62,7 +62,7 @@ type TableSchema struct {
 	Columns  []Column
 }
 
-// Find returns the column of a name, case-sensitively as Kusto has it.
+// Find returns the column of this name, case-sensitively as in Kusto.
 func (s *TableSchema) Find(name string) (Column, bool) {
 	for _, c := range s.Columns {
 		if c.Name == name {
@@ -72,7 +72,8 @@ func (s *TableSchema) Find(name string) (Column, bool) {
 	return Column{}, false
 }
 
-// Schema fetches a table's columns. A missing database or table is an error that NotFound knows.
+// Schema fetches a table's columns. If the database or table is missing, NotFound reports true for
+// the error.
 func (c *Client) Schema(ctx context.Context, db, table string) (*TableSchema, error) {
 	t, err := c.Manage(ctx, db, ".show table "+QuoteName(table)+" cslschema")
 	if err != nil {
@@ -122,7 +123,7 @@ func ParseColumns(s string) ([]Column, error) {
 	return columns, nil
 }
 
-// Declaration writes columns as a command takes them: (['a']:string, ['b']:long).
+// Declaration writes columns in the form that commands accept: (['a']:string, ['b']:long).
 func Declaration(columns []Column) string {
 	parts := make([]string, len(columns))
 	for i, c := range columns {
@@ -131,8 +132,8 @@ func Declaration(columns []Column) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
-// ClearStreamingCache has all nodes forget by which schema and mappings they stream into a table.
-// The error names what a node said if one did not.
+// ClearStreamingCache makes all nodes forget the schema and mappings with which they stream into a
+// table. If a node fails, the error has its answer.
 func (c *Client) ClearStreamingCache(ctx context.Context, db, table string) error {
 	answer, err := c.Manage(ctx, db, ".clear table "+QuoteName(table)+" cache streamingingestion schema")
 	if err != nil {
@@ -147,9 +148,9 @@ func (c *Client) ClearStreamingCache(ctx context.Context, db, table string) erro
 	return nil
 }
 
-// CreateMerge makes the table, or adds the columns it lacks at its end. It changes no column that
-// is there: a column of the same name and another type is an error of the service, since altering
-// the type would wipe the data in it.
+// CreateMerge creates the table, or adds the columns that it lacks at its end. It changes no
+// existing column: for a column of the same name and another type the service returns an error,
+// since altering the type would wipe its data.
 func (c *Client) CreateMerge(ctx context.Context, s *TableSchema) error {
 	_, err := c.Manage(ctx, s.Database, ".create-merge table "+QuoteName(s.Table)+" "+Declaration(s.Columns))
 	return err

@@ -26,29 +26,30 @@ import (
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
-// outcome collects what the transport saw while one call ran: the SDK flattens answers to text and
-// loses the code, the permanence and Retry-After. It travels in the call's context. A call may make
-// several exchanges; the last failed one counts.
+// outcome collects what the transport saw during one call, since the SDK flattens answers to text
+// and loses the code, the permanence and Retry-After. It is passed in the call's context. A call
+// may make several exchanges; the last failed one counts.
 type outcome struct {
 	mu        sync.Mutex
 	status    int
 	code      string
 	message   string
 	permanent bool
-	// known says that the service itself said whether the failure is permanent.
+	// known is true if the service itself said whether the failure is permanent.
 	known bool
 	after time.Duration
-	// unanswered is why the last exchange had no answer; nil if it had one.
+	// unanswered is why the last exchange got no answer; nil if it got one.
 	unanswered error
-	// stranger says that something else answered the last exchange; empty if not.
+	// stranger describes another server that answered the last exchange; empty if none did.
 	stranger string
-	// asking is whose answer is waited for, since when; empty if nobody's.
+	// asking is the host whose answer the call waits for, since the time since; empty if it waits for
+	// none.
 	asking string
 	since  time.Time
 	// silent is the host of that exchange; watch gets hosts that answer, unless it is nil.
 	silent string
 	watch  *Watch
-	// read, if it is set before the call, is called when the caller has read an answer that is no failure.
+	// read, if it is set before the call, is called when the caller has read a successful answer.
 	read func()
 }
 
@@ -76,10 +77,11 @@ func (o *outcome) last() (status int, code, message string, permanent, known boo
 	return o.status, o.code, o.message, o.permanent, o.known, o.after
 }
 
-// transport notes outcomes and puts client request ids on requests.
+// transport records outcomes and adds client request ids to requests.
 type transport struct {
 	next http.RoundTripper
-	// identity takes what the SDK's credentials ask this machine for, at a link-local address, where next does not go.
+	// identity sends the requests of the SDK's credentials to this machine's metadata service, at a
+	// link-local address to which next does not connect.
 	identity http.RoundTripper
 }
 
@@ -92,7 +94,7 @@ func asksMachine(r *http.Request) bool {
 		r.Header.Get("X-Identity-Header") != ""
 }
 
-// maxErrorBody bounds an error's body in bytes: the SDK makes all of it the error's text.
+// maxErrorBody bounds an error's body in bytes, since the SDK makes all of it the error's text.
 const maxErrorBody = 64 << 10
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -134,16 +136,16 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// loan is what a request's body is given to http's transport on: until RoundTrip returns. The
-// transport may go on reading later, as after an answer that came before all was sent or a context
-// that has ended, but the SDK takes its body back then: it sends it again, and unmaps its memory
-// (azblob, UploadStream); reading that ends the process.
+// loan gives a request's body to http's transport only until RoundTrip returns. The transport may
+// continue to read later, if the answer came before everything was sent or the context has ended,
+// but by then the SDK reuses the body: it sends it again, and unmaps its memory (azblob,
+// UploadStream); reading that crashes the process.
 type loan struct {
 	mu    sync.Mutex
 	ended bool
 }
 
-// lentBody is a body on loan. It is in memory, so that reading it does not block.
+// lentBody is a body on loan. It is in memory, so reading it does not block.
 type lentBody struct {
 	io.ReadCloser
 	loan *loan
@@ -160,7 +162,7 @@ func (b *lentBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// lend puts the body of a request on loan until end is called.
+// lend lends the body of a request until end is called.
 func lend(r *http.Request) (lent *http.Request, end func()) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r, func() {}
@@ -184,7 +186,7 @@ func lend(r *http.Request) (lent *http.Request, end func()) {
 	}
 }
 
-// readBody tells when a body is closed.
+// readBody calls read when a body is closed.
 type readBody struct {
 	io.ReadCloser
 	closed func()
@@ -204,7 +206,7 @@ func (e errReader) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// otherwise says what else answered the last exchange; empty if nothing else did.
+// otherwise describes another server that answered the last exchange; empty if none did.
 func (o *outcome) otherwise() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -217,7 +219,8 @@ func (o *outcome) asks(r *http.Request) {
 	o.asking, o.since = r.URL.Host, time.Now()
 }
 
-// answered notes whether an exchange had an answer: the SDK says of an upload that failed neither where to nor why.
+// answered records whether an exchange got an answer: for a failed upload the SDK tells neither the
+// address nor the reason.
 func (o *outcome) answered(r *http.Request, resp *http.Response, err error) {
 	var other string
 	if err == nil {
@@ -233,18 +236,19 @@ func (o *outcome) answered(r *http.Request, resp *http.Response, err error) {
 	}
 }
 
-// service is what is meant to answer.
+// service names the intended server in errors.
 const service = "Azure Data Explorer"
 
-// stranger says what else than the cluster or its storage gave an answer; empty if nothing else did.
+// stranger describes the server if the answer does not come from the cluster or its storage; empty
+// if it does.
 func stranger(r *http.Request, resp *http.Response) string {
 	asked := strings.Contains(r.URL.Path, "/rest/") &&
 		slices.Contains([]string{"metadata", "mgmt", "query"}, path.Base(r.URL.Path))
 	switch {
-	case !asked, resp.StatusCode >= 500, // what stands before a cluster may say that the cluster is away
+	case !asked, resp.StatusCode >= 500, // a gateway in front of a cluster may say that the cluster is down
 		resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusRequestTimeout,
 		resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden, // an empty answer is usual
-		resp.Header.Get("x-ms-activity-id") != "", // which every answer of a cluster has
+		resp.Header.Get("x-ms-activity-id") != "", // every answer of a cluster has it
 		resp.StatusCode < 300 && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json"):
 		return banner.Page(resp, service)
 	}
@@ -259,7 +263,7 @@ func stranger(r *http.Request, resp *http.Response) string {
 	})
 }
 
-// refusal is an error as a cluster has it.
+// refusal is a cluster's error.
 type refusal struct {
 	Error struct {
 		Code      string `json:"code"`
@@ -268,7 +272,7 @@ type refusal struct {
 		Short     string `json:"message"`
 		Permanent *bool  `json:"@permanent"`
 	} `json:"error"`
-	// Table is what its storage says of a table of statuses.
+	// Table is the storage's error about a table of statuses.
 	Table struct {
 		Message struct {
 			Value string `json:"value"`
@@ -276,11 +280,11 @@ type refusal struct {
 	} `json:"odata.error"`
 }
 
-// Watch sees what the calls under a context wait for while they have not returned: within one call
-// the SDK tries again for up to 40 s and says nothing.
+// Watch sees what unfinished calls under a context are waiting for: within one call the SDK retries
+// silently for up to 40 s.
 type Watch struct {
 	current atomic.Pointer[outcome]
-	// hosts are those that answered.
+	// hosts are the hosts that answered.
 	hosts sync.Map
 }
 
@@ -292,8 +296,8 @@ func WithWatch(ctx context.Context) (context.Context, *Watch) {
 	return context.WithValue(ctx, watchKey{}, w), w
 }
 
-// Unanswered says that the last exchange had no answer, and why, or has waited for one for longer
-// than patience; nil if neither.
+// Unanswered returns an error if the last exchange got no answer, or has waited for one longer than
+// patience; nil otherwise.
 func (w *Watch) Unanswered(patience time.Duration) error {
 	o := w.current.Load()
 	if o == nil {
@@ -318,7 +322,7 @@ func (w *Watch) Answered(host string) bool {
 	return ok
 }
 
-// explain adds to the text of a call's error why there was no answer, as far as it does not say so already.
+// explain adds to the text of a call's error why there was no answer, unless it says so already.
 func (o *outcome) explain(text string, why error) string {
 	cause := why
 	if inner := errors.Unwrap(why); inner != nil {
@@ -333,7 +337,7 @@ func (o *outcome) explain(text string, why error) string {
 	return text
 }
 
-// why says why the last exchange had no answer; nil if it had one.
+// why returns why the last exchange got no answer; nil if it got one.
 func (o *outcome) why() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -343,7 +347,7 @@ func (o *outcome) why() error {
 	return o.unanswered
 }
 
-// silentHost is who gave no answer in the last exchange, or has not yet.
+// silentHost returns the host that did not answer the last exchange, or has not answered yet.
 func (o *outcome) silentHost() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -386,7 +390,8 @@ func (o *outcome) note(resp *http.Response, body []byte) {
 	}
 }
 
-// signInFault is the code that an answer of the sign-in has in a place of its own; empty for other answers.
+// signInFault returns the code in an answer of the sign-in, which has its own place for it; empty
+// for other answers.
 func signInFault(body []byte) string {
 	var doc struct {
 		Codes []int `json:"error_codes"`
@@ -397,7 +402,8 @@ func signInFault(body []byte) string {
 	return signInCode + strconv.Itoa(doc.Codes[0])
 }
 
-// storageWords are what the storage of blobs and queues says; code is what is known of it already.
+// storageWords returns code and message of an answer of the storage of blobs and queues; code is
+// the code known so far.
 func storageWords(body []byte, code string) (string, string) {
 	var doc struct {
 		XMLName xml.Name `xml:"Error"`
@@ -410,7 +416,7 @@ func storageWords(body []byte, code string) (string, string) {
 	return cmp.Or(code, doc.Code), firstLine(doc.Message)
 }
 
-// firstLine leaves out the request's id and time, which storage adds.
+// firstLine drops the request's id and time, which storage adds.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	return strings.TrimSpace(line)
@@ -434,7 +440,7 @@ func retryAfter(h http.Header) time.Duration {
 // newHTTPClient makes the one HTTP client for Kusto and its storage.
 func newHTTPClient(cfg Config) (*http.Client, error) {
 	base := egress.Transport()
-	base.MaxIdleConnsPerHost = 16 // parallel uploads keep their connections
+	base.MaxIdleConnsPerHost = 16 // so that parallel uploads keep their connections
 	base.DisableCompression = true
 	base.ResponseHeaderTimeout = 5 * time.Minute
 	if cfg.CAFile != "" {
@@ -460,7 +466,7 @@ func newHTTPClient(cfg Config) (*http.Client, error) {
 	}
 	return &http.Client{
 		Transport: &transport{next: banner.HTTP(base, service), identity: http.DefaultTransport},
-		// As the SDK's own client: a redirect would carry the token elsewhere.
+		// As in the SDK's own client: following a redirect would send the token elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }

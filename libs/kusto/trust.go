@@ -9,7 +9,7 @@ import (
 	trusted "github.com/Azure/azure-kusto-go/azkustodata/trusted_endpoints"
 )
 
-// UntrustedHostError says that a cluster's host is none that may be given data and credentials.
+// UntrustedHostError is the error for a cluster's host that may not get data and credentials.
 type UntrustedHostError struct{ Host string }
 
 func (e *UntrustedHostError) Error() string {
@@ -17,8 +17,8 @@ func (e *UntrustedHostError) Error() string {
 		"the host %s is not a known Azure Data Explorer address, so nothing is sent to it: correct the address, or name the host in kusto.trusted.hosts", e.Host)
 }
 
-// CheckTrust refuses an endpoint whose host is neither Azure's, nor this machine, nor among
-// allowed. An entry of allowed is a host name, or a suffix that starts with a dot.
+// CheckTrust refuses an endpoint whose host is neither Azure's, nor this machine, nor in allowed.
+// An entry of allowed is a host name, or a suffix that starts with a dot.
 func CheckTrust(endpoint string, allowed []string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -41,8 +41,8 @@ func hostIn(host string, allowed []string) bool {
 	return false
 }
 
-// sdkTrust hands the hosts that a user allowed to the SDK, whose own list is per process and has
-// no lock. The override is set once, before the first client exists, and reads allowed hosts from
+// sdkTrust passes the hosts that users allowed to the SDK, whose own list is per process and has no
+// lock. The override is set once, before the first client exists, and reads allowed hosts from
 // here.
 type sdkTrust struct {
 	once  sync.Once

@@ -8,58 +8,59 @@ import (
 	"strings"
 )
 
-// Verdict is what the service's answer to an ingestion means for who sent the rows.
+// Verdict is what the service's answer to an ingestion means for the sender of the rows.
 type Verdict int
 
 const (
-	// Again says nothing against the rows or the target: the same rows are to be sent again under
-	// the same tag. It is also what is not known.
+	// Again says nothing against the rows or the target: send the same rows again under the same tag.
+	// It is also the verdict for unknown answers.
 	Again Verdict = iota
-	// Present says that the table has rows under this tag already.
+	// Present means that the table has rows under this tag already.
 	Present
-	// RowsRefused says that the service has read the rows and cannot take them, while it may take
+	// RowsRefused means that the service has read the rows and cannot accept them all, but may accept
 	// some of them without the others.
 	RowsRefused
-	// TargetMissing says that there is no such database or table.
+	// TargetMissing means that there is no such database or table.
 	TargetMissing
-	// MappingMissing says that there is no such mapping.
+	// MappingMissing means that there is no such mapping.
 	MappingMissing
-	// MappingRefused says that the mapping does not fit the table or the format.
+	// MappingRefused means that the mapping does not fit the table or the format.
 	MappingRefused
-	// FormatRefused says that the service does not know the format.
+	// FormatRefused means that the service does not know the format.
 	FormatRefused
-	// AccessDenied says that the service does not know the sender, or that a role is missing.
+	// AccessDenied means that the service does not know the sender, or that a role is missing.
 	AccessDenied
-	// TargetRefused says that the database or the table is set up so that it takes nothing, whatever the rows.
+	// TargetRefused means that the database or the table is configured to accept nothing, whatever the
+	// rows.
 	TargetRefused
-	// Unstreamable says that the table, the cluster or the size of the request rules streaming out,
-	// which queued ingestion does not share.
+	// Unstreamable means that the table, the cluster or the size of the request rules out streaming,
+	// but not queued ingestion.
 	Unstreamable
-	// StorageMoved says that the storage in front of queued ingestion, for which the service hands
-	// out the addresses, has others now.
+	// StorageMoved means that the storage for queued ingestion has new addresses, which the service
+	// hands out.
 	StorageMoved
 )
 
-// String is the verdict for logs.
+// String returns the verdict for logs.
 func (v Verdict) String() string {
 	return [...]string{"again", "present", "rows refused", "target missing", "mapping missing", "mapping refused",
 		"format refused", "access denied", "target refused", "unstreamable", "storage moved"}[v]
 }
 
-// lasts reports whether the same request would get the same answer. A role takes minutes to arrive,
-// and new storage has to be asked for.
+// lasts reports whether the same request would get the same answer. A role takes minutes to become
+// effective, and the new address of storage can be asked for.
 func (v Verdict) lasts() bool { return v != Again && v != AccessDenied && v != StorageMoved }
 
-// meaning is what an answer means, and whether it refuses a streamed request for a reason that a
-// queued one does not share: those that azure-kusto-java falls back to the queue for.
+// meaning is what an answer means, and whether it refuses a streamed request for a reason that does
+// not apply to a queued one: for these azure-kusto-java falls back to the queue.
 type meaning struct {
 	verdict Verdict
 	queues  bool
 }
 
-// byCode are the meanings of error codes; * stands for any text, and the first that matches counts.
-// A code's word of itself, permanent or not, is not enough: access that is denied and a cluster
-// that gave up after its own tries are called permanent too. Sources:
+// byCode lists the meanings of error codes; * matches any text, and the first match counts. The
+// service's own statement about permanence is not enough: it also calls denied access, and giving
+// up after its own retries, permanent. Sources:
 // learn.microsoft.com/azure/data-explorer/error-codes, in its editions of 2020 and 2026; the codes
 // that azure-kusto-java and azure-kusto-spark look for;
 // learn.microsoft.com/rest/api/storageservices, the error codes of blobs, queues and tables.
@@ -67,7 +68,7 @@ var byCode = []struct {
 	code string
 	meaning
 }{
-	// of a streamed request, which has no tag, it says nothing,
+	// means nothing for a streamed request, which has no tag
 	{"Skipped_IngestByTagAlreadyExists", meaning{Present, true}},
 	{"BlobAlreadyReceived_BlobAlreadyFoundInBatch", meaning{Present, true}},
 	{"BadRequest_InvalidBlob", meaning{RowsRefused, false}},
@@ -110,7 +111,7 @@ var byCode = []struct {
 	{"*QuerySchemaDoesNotMatchTableSchema*", meaning{TargetRefused, true}},
 	{"*FileTooLarge*", meaning{RowsRefused, true}},
 	{"*InputStreamTooLarge*", meaning{RowsRefused, true}},
-	{"General_RetryAttemptsExceeded", meaning{Again, false}}, // after tries of its own; called permanent
+	{"General_RetryAttemptsExceeded", meaning{Again, false}}, // after retries of its own; called permanent
 	{"Internal_*", meaning{Again, false}},
 	{"Skipped_*", meaning{Present, true}},
 	{"Stream_*", meaning{RowsRefused, false}},
@@ -123,11 +124,11 @@ var byCode = []struct {
 	{"TableNotFound", meaning{StorageMoved, false}},
 	{"TableBeingDeleted", meaning{StorageMoved, false}},
 	{"AccountIsDisabled", meaning{StorageMoved, false}},
-	{"AuthenticationFailed", meaning{StorageMoved, false}}, // of a signature that has ended or whose key was changed
+	{"AuthenticationFailed", meaning{StorageMoved, false}}, // a signature that has expired or whose key was changed
 }
 
-// byStatus are the meanings of HTTP statuses that came without a code that is known. 404 is a
-// cluster that does not stream, or a way to it that is not there for the moment.
+// byStatus lists the meanings of HTTP statuses without a known code. 404 is a cluster that does not
+// stream, or a route to it that is missing for the moment.
 var byStatus = map[int]meaning{
 	http.StatusUnauthorized:          {AccessDenied, false},
 	http.StatusForbidden:             {AccessDenied, false},
@@ -136,7 +137,8 @@ var byStatus = map[int]meaning{
 	http.StatusRequestEntityTooLarge: {Again, true},
 }
 
-// meaningOf says what an answer means; known is false if neither its code nor its status is.
+// meaningOf returns what an answer means; known is false if neither its code nor its status is
+// known.
 func meaningOf(e *Error) (m meaning, known bool) {
 	for _, row := range byCode {
 		if matches, err := path.Match(row.code, e.Code); err == nil && matches {
@@ -154,8 +156,8 @@ func meaningOf(e *Error) (m meaning, known bool) {
 	return m, known
 }
 
-// VerdictOf says what err means, which the service gave to an ingestion. nil is Present, and what
-// is not known is Again.
+// VerdictOf returns what err, the service's answer to an ingestion, means. nil is Present, and an
+// unknown error is Again.
 func VerdictOf(err error) Verdict {
 	var e *Error
 	switch {
@@ -168,7 +170,8 @@ func VerdictOf(err error) Verdict {
 	return m.verdict
 }
 
-// QueueInstead reports whether an ingestion that was refused when it was streamed may be taken when it is queued.
+// QueueInstead reports whether an ingestion that was refused when it was streamed may be accepted
+// when it is queued.
 func QueueInstead(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -184,8 +187,8 @@ func TooLarge(err error) bool {
 	return errors.As(err, &e) && (e.Status == http.StatusRequestEntityTooLarge || strings.Contains(e.Code, "TooLarge"))
 }
 
-// ofIngestion makes Permanent of an ingestion's error say what its verdict is: of a code that is
-// not known, what the service says of it is not enough.
+// ofIngestion makes Permanent of an ingestion's error agree with its verdict: for an unknown code,
+// the service's own statement is not enough.
 func ofIngestion(err error) error {
 	var e *Error
 	if errors.As(err, &e) {

@@ -2,7 +2,7 @@ package verify
 
 import "fmt"
 
-// Images say what the row before a change is in an event.
+// Images says what an event has of the row before a change.
 type Images int
 
 const (
@@ -55,7 +55,7 @@ func (v *Chain) Note(c Change) {
 	table.rows[c.Key] = c.Row // "" for a delete
 }
 
-// broken says what is wrong with a change that follows what the table has; "" for nothing.
+// broken says what is wrong with a change, given the table's rows so far; "" for nothing.
 func (v *Chain) broken(table *chainTable, c Change) string {
 	row, known := table.rows[c.Key]
 	if !known && !table.complete {

@@ -30,7 +30,7 @@ func sorted(a, b map[identity][]Change) []identity {
 	})
 }
 
-// Promise is what is owed to a topic's consumer.
+// Promise is what a topic's consumer can rely on.
 type Promise struct {
 	Guarantee Guarantee
 	Start     Start
@@ -55,10 +55,10 @@ func NewIdentity(p Promise) *Identity {
 	return &Identity{promise: p}
 }
 
-// Allow says how many snapshots may read a row that does not change meanwhile.
+// Allow sets how many snapshots may read a row that does not change meanwhile.
 func (v *Identity) Allow(snapshots int) { v.promise.Snapshots = snapshots }
 
-// Expect tells of changes that were committed, for each key in their order.
+// Expect adds committed changes, for each key in order.
 func (v *Identity) Expect(committed ...Change) { v.committed = append(v.committed, committed...) }
 
 // Expected counts the changes that were committed.
@@ -67,7 +67,7 @@ func (v *Identity) Expected() int { return len(v.committed) }
 // Note keeps the change: a row can look the same after several changes, so that only what follows says which it was.
 func (v *Identity) Note(c Change) { v.seen = append(v.seen, c) }
 
-// Seen are the changes that came, in their order.
+// Seen returns the changes that came, in order.
 func (v *Identity) Seen() []Change { return v.seen }
 
 // Report compares all that was committed with all that came.

@@ -16,7 +16,7 @@ import (
 // with or without schema; tombstones are left out. Make it with NewTopicReader.
 type TopicReader struct {
 	brokers, topic string
-	// next is the offset to read next in each partition, from the start where there is none.
+	// next is the offset to read next in each partition; without one, reading begins at the start.
 	next map[int32]int64
 }
 
@@ -70,7 +70,8 @@ func (r *TopicReader) Read(ctx context.Context, note func(Change)) error {
 	return err
 }
 
-// rest has the client consume what is left to read, and returns the end of each partition that has something left.
+// rest makes the client consume what is left to read, and returns the end of each partition that
+// has something left.
 func (r *TopicReader) rest(ctx context.Context, client *kgo.Client) (map[int32]int64, error) {
 	admin := kadm.NewClient(client)
 	starts, err := admin.ListStartOffsets(ctx, r.topic)

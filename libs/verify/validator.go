@@ -11,7 +11,8 @@ import (
 type Validator interface {
 	// Note takes the next change.
 	Note(Change)
-	// Failures are what broke the promise, up to now, if nothing more of what was expected comes.
+	// Failures returns what broke the promise so far, assuming that nothing more that was expected
+	// comes.
 	Failures() []Failure
 }
 
@@ -51,7 +52,7 @@ func (vs Validators) Failures() []Failure {
 	return all
 }
 
-// Err is nil if v has no failures, else says how many there are and what the first ones are.
+// Err returns nil if v has no failures, else an error that counts them and shows the first ones.
 func Err(v Validator) error {
 	const most = 5
 	failures := v.Failures()

@@ -171,7 +171,8 @@ type Report struct {
 	promise Promise
 }
 
-// Err is nil if the guarantee holds, else says how many changes break it and shows the first of each kind.
+// Err returns nil if the guarantee holds, else an error that counts the changes that break it and
+// shows the first of each kind.
 func (r Report) Err() error {
 	var said []string
 	note := func(what string, changes []Change) {
@@ -191,7 +192,7 @@ func (r Report) Err() error {
 	return fmt.Errorf("of %d changes: %s", r.Expected, strings.Join(said, "; "))
 }
 
-// Failures are the deviations that the promise does not accept.
+// Failures returns the deviations that the promise does not accept.
 func (r Report) Failures() []Failure {
 	var failures []Failure
 	note := func(says string, changes []Change) {

@@ -7,11 +7,12 @@ import (
 	"runtime/debug"
 )
 
-// development is what programs are linked as without a version of their own.
+// development is the version of programs that are linked without one.
 const development = "development"
 
-// Line is what --version prints of a program whose linker was told a version, such as
-// "capture v1.2.0 (commit 5f3a…, go1.26.0)". Commit is unknown where the program was built without its repository.
+// Line returns what --version prints for a program and the version that its linker was given, such
+// as "capture v1.2.0 (commit 5f3a…, go1.26.0)". The commit is unknown if the program was built
+// outside its repository.
 func Line(program, linked string) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

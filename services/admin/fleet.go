@@ -54,7 +54,7 @@ type worker struct {
 	unready atomic.Pointer[string]
 }
 
-// sighting says whether a worker could work, and since when that has been so.
+// sighting is whether a worker could work, and since when that has been so.
 type sighting struct {
 	serving bool
 	since   time.Time

@@ -77,7 +77,7 @@ var lenient = map[string]string{
 	"topic.naming.strategy":              "spaces around the class are no fault",
 }
 
-// onPurpose says whether one of the entries, which may end in *, is of the key.
+// onPurpose reports whether one of the entries, which may end in *, matches the key.
 func onPurpose(of map[string]string, key string) bool {
 	for name := range of {
 		if prefix, family := strings.CutSuffix(name, "*"); name == key || family && strings.HasPrefix(key, prefix) {

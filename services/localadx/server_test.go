@@ -184,7 +184,7 @@ func (r *running) eventually(what string, holds func() bool) {
 	r.t.Helper()
 	for deadline := time.Now().Add(aWhile); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("%s: did not come about; failures: %v", what, r.command(".show ingestion failures"))
+			r.t.Fatalf("%s did not happen; failures: %v", what, r.command(".show ingestion failures"))
 		}
 	}
 }

@@ -201,7 +201,8 @@ func (s *fixture) settles() {
 	})
 }
 
-// A note of a commit that did not come about, such as while Kafka stops, would be taken for lost offsets.
+// A note of a commit that was never made, for instance because Kafka stops, would look like lost
+// offsets.
 func TestWhatIsCommittedIsRememberedAfterwardsAndAsSoonAsThatIsPossible(t *testing.T) {
 	s := newFixture(t, 1, nil)
 	fix := s.breakNotes()

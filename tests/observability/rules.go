@@ -107,7 +107,8 @@ func pipelineAlerts() []alert {
 		{"CalypsoPipelineDegraded", checks("warning") + same("and", "pipeline") + verdict + " == 4", 15 * time.Minute, ticket,
 			"Pipeline {{ $labels.pipeline }} is degraded: checks with a warning: {{ $value }}",
 			"Each check says what to do: calypsoctl describe {{ $labels.pipeline }}", ofPipeline},
-		// held_at is no part of the alert: it changes while a batch goes through, and would begin the wait anew.
+		// held_at is no part of the alert: it changes while a batch goes through, and would restart the
+		// wait.
 		{"CalypsoTableLate", per("max", "cdc_table_lag_seconds", "pipeline", "table", "sink") + " > 300",
 			5 * time.Minute, page,
 			"{{ $labels.table }} of pipeline {{ $labels.pipeline }} is {{ $value | humanizeDuration }} late in {{ $labels.sink }}",

@@ -253,7 +253,7 @@ func (SinkNotice_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{18, 0}
 }
 
-// Waiting says whether records of the partition are not queryable yet. Markers of transactions are no records, and tombstones and
+// Waiting tells where records of the partition wait that are not queryable yet. Markers of transactions are no records, and tombstones and
 // others that make no row do not count.
 type PartitionProgress_Waiting int32
 

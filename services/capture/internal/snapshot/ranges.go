@@ -196,7 +196,7 @@ func (q *Queue) plan() {
 	}
 }
 
-// place says whether a row is the first of its table, or of the snapshot, which decides its mark.
+// place tells whether a row is the first of its table, or of the snapshot, which decides its mark.
 type place struct{ first, firstInTable bool }
 
 // begin notes that a row of the table is about to be sent.

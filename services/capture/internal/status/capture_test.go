@@ -179,7 +179,7 @@ func TestWhatIsKnownOfATablesChangesOutlastsAMomentWithoutATask(t *testing.T) {
 	if b.views["c"] != first {
 		t.Fatal("the view was forgotten within the time in which a task begins again")
 	}
-	// A task that has run since has the time anew.
+	// A task that has run since gets the time again.
 	second := run(at("d"))
 	b.KeepIdle(nil)
 	b.Remove(second)
