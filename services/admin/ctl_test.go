@@ -50,6 +50,14 @@ func TestAConnectorIsDescribedWhileKafkaIsAway(t *testing.T) {
 		!strings.Contains(out, "Events") || !strings.Contains(out, "cannot be read") {
 		t.Errorf("%d %s", code, out)
 	}
+	testenv.Eventually(t, 3*time.Minute, "the status says why it is old", func(context.Context) error {
+		code, body, _ := s.request(t, "GET", "/connectors/src/status", "")
+		if code != http.StatusOK || !strings.Contains(body, "RUNNING") || !strings.Contains(body, `"trace":"The states are`) ||
+			!strings.Contains(body, "capture:1 cannot") {
+			return fmt.Errorf("%d %s", code, body)
+		}
+		return nil
+	})
 }
 
 func TestAConnectorIsDescribedWhileItsWorkersAreAway(t *testing.T) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"google.golang.org/grpc/codes"
@@ -13,7 +14,11 @@ import (
 )
 
 // states answers the calls about the state of connectors and their tasks.
-type states struct{ fleet *fleet }
+type states struct {
+	fleet *fleet
+	// ready returns why this worker cannot work now; nil if it can.
+	ready func() error
+}
 
 func (s *states) PauseConnector(ctx context.Context,
 	request *connectorv1.PauseConnectorRequest) (*connectorv1.PauseConnectorResponse, error) {
@@ -97,7 +102,13 @@ func (s *states) GetConnectorStatus(_ context.Context,
 	if err != nil {
 		return nil, err
 	}
-	return &connectorv1.GetConnectorStatusResponse{Status: s.status(c, plugin)}, nil
+	status := s.status(c, plugin)
+	// A state that nobody can report on looks like one that holds. Kafka Connect says nothing then.
+	if why := s.ready(); why != nil && status.Trace == "" {
+		status.Trace = fmt.Sprintf("The states are those that were reported last; worker %s cannot learn of others now: %v",
+			s.fleet.config.WorkerID, why)
+	}
+	return &connectorv1.GetConnectorStatusResponse{Status: status}, nil
 }
 
 // status is what the status topic says; a task that nobody has reported on yet is UNASSIGNED.

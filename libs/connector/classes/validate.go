@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -67,6 +68,7 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 	switch {
 	case err != nil:
 		for _, problem := range problemsOf(err) {
+			problem = asSpelt(result.Keys, problem, full)
 			result.Problems = append(result.Problems, secrets.HideIn(plugin.Catalogue, problem, full))
 		}
 	case tasks < 1:
@@ -94,10 +96,27 @@ func furtherProblems(plugin connector.Plugin, v catalogue.Values, found []catalo
 	}
 	for _, problem := range problemsOf(err) {
 		if !wrong[problem.Key] {
+			problem = asSpelt(plugin.Catalogue, problem, config)
 			all = append(all, secrets.HideIn(plugin.Catalogue, problem, config))
 		}
 	}
 	return all
+}
+
+// asSpelt is a problem that a class found in a key, by the name that the configuration has for the key.
+func asSpelt(keys *catalogue.Catalogue, problem catalogue.Problem, config map[string]string) catalogue.Problem {
+	if _, given := config[problem.Key]; given {
+		return problem
+	}
+	key, _ := keys.Lookup(problem.Key)
+	for _, alias := range key.Aliases {
+		if _, given := config[alias]; given {
+			problem.Message = strings.ReplaceAll(problem.Message, problem.Key, alias)
+			problem.Key = alias
+			return problem
+		}
+	}
+	return problem
 }
 
 // doubtfulReferences warns of texts that look like references but are not.

@@ -43,3 +43,28 @@ func TestAFaultIsOfTheKeyThatItSaysWhateverItsWordsName(t *testing.T) {
 		}
 	}
 }
+
+func TestAFaultThatAClassFindsIsNamedByTheNameThatTheConfigurationHas(t *testing.T) {
+	keys, err := catalogue.New(catalogue.SourceFramework(),
+		[]catalogue.Key{{Name: "topic.prefix", Aliases: []string{"database.server.name"}, Type: catalogue.String}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin := connector.Plugin{Class: "test.SourceConnector", Type: connector.Source, Catalogue: keys,
+		Tasks: func(catalogue.Values) (int, error) {
+			return 0, catalogue.Problemf("topic.prefix", "topic.prefix is taken")
+		}}
+	for _, name := range []string{"topic.prefix", "database.server.name"} {
+		for further, more := range map[string]map[string]string{"alone": nil, "beside another": {"tasks.max": "no"}} {
+			config := map[string]string{"name": "x", "connector.class": "SourceConnector", name: "shop"}
+			for key, value := range more {
+				config[key] = value
+			}
+			checked := New([]connector.Plugin{plugin}, secret.References{}).Validate(plugin, config, nil)
+			last := checked.Problems[len(checked.Problems)-1]
+			if last.Key != name || last.Message != name+" is taken" {
+				t.Errorf("%s %s: %+v", name, further, checked.Problems)
+			}
+		}
+	}
+}
