@@ -95,6 +95,11 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 			`[["0.3333333333333333333333333333333333","0.000000000000000000001","-2.5","2",null]]`},
 		{"print tolong(decimal(-3.9)), toreal(decimal(1.5)), tobool(decimal(0)), todecimal('x'), todecimal(2.5), abs(decimal(-3)), bin(decimal(5.7), decimal(0.5))",
 			`[[-3,1.5,false,null,"2.5","3","5.5"]]`},
+		{"print 1h * decimal(1.5), 1h / decimal(2), decimal(2) * 1h", `[["01:30:00","00:30:00","02:00:00"]]`},
+		{"datatable(d:decimal, w:long)[10, 1, 9, 2, -1, 1] | summarize percentilew(d, w, 10), percentilew(d, w, 60), percentilew(d, w, 100)",
+			`[["-1","9","10"]]`},
+		{"datatable(d:decimal, t:datetime)[1.5, datetime(2020-01-01)] | make-series s = sum(d) on t from datetime(2020-01-01) to datetime(2020-01-03) step 1d | project s",
+			`[[["1.5","0"]]]`},
 		{"print decimal(2) > 10, decimal(-2) < decimal(-1.5), decimal(7.50) == 7.5, decimal(10) between (9 .. 11)", `[[false,true,true,true]]`},
 		{`datatable(d:decimal)[decimal(1234567890123456789012345678901.5), decimal(0.00000000000000000001), -3, decimal(null)]
 			| summarize sum(d), avg(d), min(d), max(d), countif(d < 0), percentile(d, 50), make_list(d), sumif(d, d < 1)`,

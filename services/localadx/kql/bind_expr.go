@@ -358,6 +358,9 @@ func bindDynamicOperand(b *binder, e *expr, other Type) *expr {
 }
 
 func bindScaleTimespan(b *binder, op string, span, factor *expr, nullable bool) *expr {
+	if factor.typ == value.Decimal {
+		factor = bindCoerce(b, factor, value.Real)
+	}
 	e := &expr{typ: value.Timespan, nullable: nullable || op == "/"}
 	switch {
 	case op == "*" && factor.typ.Integer():

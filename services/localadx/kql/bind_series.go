@@ -122,8 +122,11 @@ func bindWithExtremes(b *binder, source *relation, axis *expr, keys []item, low,
 // bindSeriesDefault returns the JSON of the value an empty point has.
 func bindSeriesDefault(b *binder, a syntax.SeriesAggregate, t Type, s *scope) string {
 	if a.Default == nil {
-		if t == value.Real {
+		switch t {
+		case value.Real:
 			return "'0.0'"
+		case value.Decimal:
+			return "'\"0\"'"
 		}
 		return "'0'"
 	}
