@@ -16,7 +16,8 @@ const (
 // largest size it needs. It is not safe for concurrent use.
 type Batch struct {
 	// Records are the records appended since the last Reset. A nil Key or Value is Kafka's null.
-	// Partition is -1 if the producer chooses it, else the one that a transform asked for.
+	// Partition is -1 if the producer chooses it, else the one that a transform asked for. Timestamp is
+	// zero for the time at which the record is written, else the one that a transform gave it.
 	Records []kgo.Record
 	// Size is the total size of the keys, values and headers in Records, in bytes.
 	Size int

@@ -2,6 +2,7 @@ package debezium
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -50,6 +51,10 @@ func (w *Writer) Append(b *Batch, r *record.Record) error {
 		headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: record.HeaderBytes(h.Schema, h.Value)})
 	}
 	b.add(r.Topic, key, value, headers)
-	b.Records[len(b.Records)-1].Partition = r.Partition
+	last := &b.Records[len(b.Records)-1]
+	last.Partition = r.Partition
+	if r.Timestamp != 0 {
+		last.Timestamp = time.UnixMilli(r.Timestamp)
+	}
 	return nil
 }

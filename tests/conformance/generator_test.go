@@ -305,7 +305,7 @@ create domain d_ints as int[]; create domain d_ints2 as d_ints; create domain d_
 create domain d_json as jsonb; create domain d_tz as timestamptz(3); create domain d_interval as interval; create type nested as (c comp, cs comp[]); create domain d_vc as varchar(4) default 'dv';
 create table signals_d2 (id varchar(42) primary key, type varchar(32) not null, data varchar(2048)); create table signals_c2 (like signals_d2 including all);
 create table outboxevent (id uuid primary key, aggregatetype varchar(255) not null, aggregateid varchar(255) not null, type varchar(255) not null, payload jsonb, ver int, part int not null default 0, at timestamp);
-insert into outboxevent values ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'Order', '1', 'Created', '{"a": 1}', 1, 0, '2020-01-01');
+insert into outboxevent values ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'Order', '1', 'Created', '{"a": 1}', 1, 0, localtimestamp);
 `
 
 var tableNames = []string{"t", "Mixed Case", "select", "with.dot", "ünï", "a-b", "x$1", "q\"q", "_lead",

@@ -57,8 +57,9 @@ func compareAroundSnapshots(expected, got []recorded.Event) recorded.Verdict {
 		if want.changed[row] {
 			continue
 		}
-		// The same row may be read by each of the snapshots.
-		each := recorded.Compare(want.read[row], have.read[row])
+		// The same row is read by each of the snapshots; Debezium may pass over the first signal of a topic.
+		read := have.read[row]
+		each := recorded.Compare(want.read[row], read[max(0, len(read)-len(want.read[row])):])
 		v.Equal, v.Expected = v.Equal+each.Equal, v.Expected+each.Expected
 		if v.Difference == "" && each.Difference != "" {
 			v.Difference = "read of " + row + ": " + each.Difference

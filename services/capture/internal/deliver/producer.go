@@ -191,7 +191,9 @@ func (p *Producer) Write(ctx context.Context, records []kgo.Record, key, value [
 	p.open = true
 	now := time.Now() // else the client would ask the clock for each
 	for i := range records {
-		records[i].Timestamp = now
+		if records[i].Timestamp.IsZero() {
+			records[i].Timestamp = now
+		}
 		p.client.Produce(ctx, &records[i], p.promise)
 	}
 	for _, r := range beside {

@@ -3,6 +3,7 @@ package deliver
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -15,6 +16,10 @@ import (
 // refused adds to an error the topic of the record that was not written, and what to do if trying
 // again cannot help.
 func refused(r *kgo.Record, limits *kafka.TopicLimits, err error) error {
+	if strings.HasPrefix(err.Error(), "invalid record partitioning choice") { // the client has no name for it
+		return retry.Permanent("topic %s has no partition %d, which a transform asks for: %w Give the topic more "+
+			"partitions, or leave the partition out of table.fields.additional.placement", r.Topic, r.Partition, err)
+	}
 	if _, answered := errors.AsType[*kerr.Error](err); !answered {
 		return err
 	}
@@ -27,7 +32,7 @@ func refused(r *kgo.Record, limits *kafka.TopicLimits, err error) error {
 			r.Topic, err)
 	case errors.Is(err, kerr.InvalidTimestamp):
 		return retry.Permanent(
-			"topic %s does not take a record of %s, the worker's time: %w Set the clock of the worker or the broker right, or raise the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms",
+			"topic %s does not take a record of %s, the worker's time or the one that an EventRouter takes from the row: %w Set the clock of the worker or the broker right, or raise the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms",
 			r.Topic, r.Timestamp.UTC().Format(time.RFC3339), err)
 	}
 	return fmt.Errorf("topic %s: %w", r.Topic, err)

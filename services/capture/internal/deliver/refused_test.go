@@ -77,3 +77,19 @@ func TestAnAnswerOfTheBrokerThatWaitingDoesNotChangeNamesTheTopicAndWhatToDo(t *
 		}
 	}
 }
+
+func TestARecordForAPartitionThatThereIsNotNamesTheTopicAndThePartition(t *testing.T) {
+	broker := testenv.RunKafka(t, testenv.KafkaConfig{})
+	makeTopic(t, broker.Bootstrap, "offsets")
+	makeTopic(t, broker.Bootstrap, "events")
+	p, err := open(t, broker.Bootstrap, deliver.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	err = p.Write(t.Context(), []kgo.Record{{Topic: "events", Partition: 7, Value: []byte("v")}}, []byte("key"),
+		[]byte("{}"))
+	if err == nil || !strings.Contains(err.Error(), "topic events has no partition 7") {
+		t.Errorf("got %v", err)
+	}
+}
