@@ -42,8 +42,8 @@ func (w writing) Waits(records int, longest time.Duration) {
 	if records > 0 {
 		what = fmt.Sprintf("acknowledged %d records", records)
 	}
-	err := fmt.Errorf("wait for Kafka, which has not %s for %s: the broker is down or slow, or a topic was deleted", what,
-		longest)
+	err := fmt.Errorf("wait for Kafka, which has not %s for %s: the broker is down or slow, its disk is full, or a topic was deleted",
+		what, longest)
 	if why := w.s.task.env.BrokersAway(); why != nil {
 		err = fmt.Errorf("%w: %w", err, why)
 	}
