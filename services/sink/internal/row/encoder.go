@@ -204,8 +204,8 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 				return dst, Truncate, nil
 			case e.cfg.Deletes == DropDeletes && (isDelete(e.envelope.Op) || !isNull(e.envelope.Before)):
 				return dst, DroppedDelete, nil
-			case isNull(e.envelope.Before) && isDelete(e.envelope.Op):
-				return dst, NoRow, &Refused{Reason: "it deletes a row and does not say which: its before is null"}
+			case isDelete(e.envelope.Op) && hasNothing(e.envelope.Before):
+				return dst, NoRow, &Refused{Reason: "it deletes a row and does not say which: its before is null or empty"}
 			case isNull(e.envelope.Before):
 				return dst, NoRow, nil
 			default:

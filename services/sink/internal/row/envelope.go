@@ -189,6 +189,19 @@ func (e *Envelope) parse(payload []byte, rowOnly bool) (bool, error) {
 	}
 }
 
+// hasNothing reports whether an image is null or has no field.
+func hasNothing(image []byte) bool {
+	if isNull(image) {
+		return true
+	}
+	begin := skipSpace(image, 0)
+	if begin >= len(image) || image[begin] != '{' {
+		return false
+	}
+	key, _, next := member(image, begin+1)
+	return key == nil && next > 0
+}
+
 func isDelete(op []byte) bool { return string(op) == `"d"` }
 
 func isTruncate(op []byte) bool { return string(op) == `"t"` }

@@ -10,7 +10,11 @@ var metadataSchemas = []string{"io.debezium.connector.postgresql.MessageValue",
 // message, a heartbeat, or the beginning or end of a transaction.
 func isMetadata(object []byte) bool {
 	var names []string
-	for i := skipSpace(object, 0) + 1; ; {
+	begin := skipSpace(object, 0)
+	if begin >= len(object) || object[begin] != '{' {
+		return false
+	}
+	for i := begin + 1; ; {
 		key, _, next := member(object, i)
 		if next < 0 {
 			return false
