@@ -62,7 +62,7 @@ func (s *connectors) list(r *request) (*answer, error) {
 		for _, c := range response.GetConnectors() {
 			names = append(names, c.GetName())
 		}
-		return ok(names), nil
+		return ok(names).warned(response.GetUnreachable()), nil
 	}
 	expanded := map[string]map[string]any{}
 	for _, c := range response.GetConnectors() {
@@ -72,17 +72,20 @@ func (s *connectors) list(r *request) (*answer, error) {
 		}
 		if slices.Contains(expand, "status") {
 			state, err := s.client.GetConnectorStatus(r.Context(), &connectorv1.GetConnectorStatusRequest{Name: c.GetName()})
-			if status.Code(err) == codes.NotFound {
+			switch {
+			case status.Code(err) == codes.NotFound:
 				continue // deleted meanwhile
-			}
-			if err != nil {
+			case status.Code(err) == codes.Unavailable && len(response.GetUnreachable()) > 0:
+				entry["status"] = unknownStatus(c, status.Convert(err).Message())
+			case err != nil:
 				return nil, err
+			default:
+				entry["status"] = statusOf(state.GetStatus())
 			}
-			entry["status"] = statusOf(state.GetStatus())
 		}
 		expanded[c.GetName()] = entry
 	}
-	return ok(expanded), nil
+	return ok(expanded).warned(response.GetUnreachable()), nil
 }
 
 func (s *connectors) create(r *request) (*answer, error) {

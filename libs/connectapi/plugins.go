@@ -29,7 +29,7 @@ func (p *plugins) list(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := p.client.ListPlugins(r.Context(), &connectorv1.ListPluginsRequest{})
+	response, err := p.client.ListPlugins(r.Context(), &connectorv1.ListPluginsRequest{ReturnPartialSuccess: true})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (p *plugins) list(r *request) (*answer, error) {
 			}
 		}
 	}
-	return ok(plugins), nil
+	return ok(plugins).warned(response.GetUnreachable()), nil
 }
 
 // configKey is one definition. Clients before and after 4.3 read order and order_in_group.

@@ -40,6 +40,11 @@ func statusOf(s *connectorv1.ConnectorStatus) connectorStatus {
 	return status
 }
 
+// unknownStatus is that of a connector whose workers cannot be asked, in a list with others.
+func unknownStatus(c *connectorv1.Connector, why string) connectorStatus {
+	return statusOf(&connectorv1.ConnectorStatus{Name: c.GetName(), Type: c.GetType(), Trace: why})
+}
+
 func taskStatusOf(task *connectorv1.TaskStatus) taskStatus {
 	return taskStatus{task.GetId(), state{stateName(task.GetState()), task.GetWorkerId(), task.GetVersion(),
 		task.GetTrace()}}

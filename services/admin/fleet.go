@@ -36,6 +36,9 @@ type fleet struct {
 	any anyWorker
 	// workers are in the order of the configured addresses, each with a connection.
 	workers []*worker
+	// connectors and plugins are those that it listed last.
+	connectors recall[*connectorv1.Connector]
+	plugins    recall[*connectorv1.Plugin]
 }
 
 // worker is a worker of a fleet.
@@ -114,22 +117,40 @@ func (f *fleet) close() {
 	}
 }
 
-func (f *fleet) addresses() string {
-	var all []string
-	for _, w := range f.workers {
-		all = append(all, w.address)
-	}
-	return strings.Join(all, ", ")
-}
-
-// unreachable turns the error of a call that reached no worker into one that names the fleet.
-// Errors that a worker returned stay as they are: they carry a reason.
+// unreachable says of a call's error that no worker could be asked, and names those that were. Errors
+// that a worker gave pass as they are: they carry a reason.
 func (f *fleet) unreachable(err error) error {
-	if status.Code(err) != codes.Unavailable || len(status.Convert(err).Details()) > 0 {
+	if !unasked(err) {
 		return err
 	}
+	return f.away(rpc.Cause(err))
+}
+
+// unasked says of a call's error that it is not a worker's: those carry a reason.
+func unasked(err error) bool {
+	return status.Code(err) == codes.Unavailable && len(status.Convert(err).Details()) == 0
+}
+
+// away is the error of a fleet that cannot be reached. The causes name those workers that they are about.
+func (f *fleet) away(cause string) error {
+	where := ""
+	if !slices.ContainsFunc(f.workers, func(w *worker) bool { return strings.Contains(cause, w.address) }) {
+		var all []string
+		for _, w := range f.workers {
+			all = append(all, w.address)
+		}
+		where = " at " + strings.Join(all, ", ")
+	}
 	return rpc.Error(codes.Unavailable, "SERVICE_UNAVAILABLE",
-		fmt.Sprintf("%s cannot be reached at %s: %s", f.name, f.addresses(), rpc.Cause(err)))
+		fmt.Sprintf("%s cannot be reached%s: %s", f.name, where, cause))
+}
+
+// away is the error of a worker that cannot be asked, which names its address once.
+func (w *worker) away(cause string) error {
+	if !strings.Contains(cause, w.address) {
+		cause = w.address + ": " + cause
+	}
+	return status.Error(codes.Unavailable, cause)
 }
 
 const (
@@ -159,6 +180,9 @@ func (w *worker) within(ctx context.Context, limit time.Duration, ask func(conte
 		// the worker may notice the deadline first
 		return status.Errorf(codes.Unavailable, "%s does not answer, at least not within %v%s", w.address,
 			limit, w.trouble())
+	}
+	if unasked(err) {
+		return w.away(rpc.Cause(err))
 	}
 	return err
 }
@@ -202,7 +226,7 @@ func (w *worker) ready(ctx context.Context) error {
 		case connectivity.TransientFailure, connectivity.Shutdown:
 			// The connection does not say why it failed, but a call over it does.
 			if err := rpc.Healthy(ctx, w.connection); err != nil && !errors.Is(err, rpc.ErrNotServing) {
-				return status.Errorf(codes.Unavailable, "%s: %v", w.address, err)
+				return w.away(err.Error())
 			}
 			return nil
 		}
@@ -255,7 +279,7 @@ func (a anyWorker) Invoke(ctx context.Context, method string, q, answer any, opt
 				return w.connection.Invoke(ctx, method, q, answer, options...)
 			})
 		}
-		if status.Code(err) != codes.Unavailable || len(status.Convert(err).Details()) > 0 {
+		if !unasked(err) {
 			return err
 		}
 		failed = append(failed, status.Convert(err).Message())
@@ -282,7 +306,8 @@ func (a anyWorker) NewStream(ctx context.Context, d *grpc.StreamDesc, method str
 const unansweredHeader = "calypso-unanswered"
 
 // askAll asks every worker at once and returns the answers in the order of the workers. It fails only if no worker
-// answers, or if a worker answers with an error other than NOT_FOUND and being unreachable; NOT_FOUND if all say so.
+// answers, or if a worker answers with an error other than NOT_FOUND and being unreachable; NOT_FOUND if all say so. Of
+// workers that cannot be reached all are named.
 func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) ([]T, error) {
 	type answer struct {
 		value T
@@ -302,7 +327,7 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	}
 	var values []T
 	var failed []error
-	var unanswered []string
+	var unanswered, away []string
 	for i, c := range answers {
 		a := <-c
 		if a.err == nil {
@@ -312,6 +337,9 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 		failed = append(failed, f.unreachable(a.err))
 		if status.Code(a.err) == codes.Unavailable {
 			unanswered = append(unanswered, f.name+" at "+f.workers[i].address)
+		}
+		if unasked(a.err) {
+			away = append(away, status.Convert(a.err).Message())
 		}
 	}
 	if len(values) > 0 || len(failed) == 0 {
@@ -323,6 +351,9 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	}
 	// The error to return: what a worker said counts more than a worker that could not be asked.
 	slices.SortStableFunc(failed, func(a, b error) int { return rank(a) - rank(b) })
+	if len(away) == len(f.workers) {
+		return nil, f.away(strings.Join(away, "; "))
+	}
 	return nil, failed[0]
 }
 
@@ -352,14 +383,18 @@ func tellOwner[T any](ctx context.Context, f *fleet,
 }
 
 func fromOwner[T any](f *fleet, ask func(*worker) (T, error)) (answer T, failure error) {
+	var away []string
 	for _, w := range f.workers {
 		got, err := ask(w)
 		reason := connector.ReasonOf(err)
 		switch {
 		case status.Code(err) == codes.NotFound && (reason == "" || reason == connector.ReasonConnectorNotFound):
 			failure = cmp.Or(failure, err)
+		case unasked(err):
+			away = append(away, rpc.Cause(err))
+			failure = f.away(strings.Join(away, "; "))
 		case status.Code(err) == codes.Unavailable:
-			failure = f.unreachable(err)
+			failure = err
 		default:
 			return got, err
 		}

@@ -91,6 +91,16 @@ func (o *observer) hour(source string) (*adminv1.GetPipelineHistoryResponse, boo
 	return s.hour.Show(), true
 }
 
+// topics are those of a pipeline when it was last seen.
+func (o *observer) topics(source string) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s, ok := o.seen[source]; ok {
+		return s.seen.Pipeline.GetTopics()
+	}
+	return nil
+}
+
 // latenessView is the part of a view that package lateness needs.
 func latenessView(v checks.View) lateness.View {
 	out := lateness.View{Pipeline: v.Pipeline, Prefix: checks.Prefix(v.Source), Tables: v.Tables,

@@ -40,10 +40,7 @@ type service struct {
 	loggers *connectapi.Loggers
 
 	mu sync.Mutex
-	// known are the connectors that each fleet had when it was last asked, for when it cannot be
-	// asked; guarded by mu.
-	known map[string][]*connectorv1.Connector
-	// captured are the tables that each source had when capture was last asked; guarded by mu.
+	// captured are the tables of each source when capture was last asked; guarded by mu.
 	captured map[string]capturedTables
 }
 
@@ -90,7 +87,7 @@ func (s *service) ListTables(ctx context.Context, q *adminv1.ListTablesRequest) 
 	}
 	answer, err := overview.Tables(rows, q)
 	if err == nil {
-		answer.Time = timestamppb.New(s.seen.now())
+		answer.Time, answer.Unreachable = timestamppb.New(s.seen.now()), s.awayFleets()
 	}
 	return answer, err
 }
@@ -161,10 +158,10 @@ func (s *service) look(ctx context.Context) ([]overview.Listed, error) {
 	l := look{workers: askFleets(ctx, []*fleet{capture, sink}), captures: map[string]*capturev1.Capture{},
 		ingestions: map[string]*sinkv1.Sink{}}
 	var err error
-	if l.sources, err = s.connectorsOf(ctx, capture); err != nil {
+	if l.sources, err = connectorsOf(ctx, capture); err != nil {
 		return nil, err
 	}
-	if l.sinks, err = s.connectorsOf(ctx, sink); err != nil && status.Code(err) != codes.Unavailable {
+	if l.sinks, err = connectorsOf(ctx, sink); err != nil && status.Code(err) != codes.Unavailable {
 		return nil, err
 	}
 	captures, err := s.capture.ListCaptures(ctx, &capturev1.ListCapturesRequest{})
@@ -199,17 +196,12 @@ func (s *service) look(ctx context.Context) ([]overview.Listed, error) {
 }
 
 // connectorsOf lists the connectors of a fleet: those that it had when it was last asked, if it cannot be asked now.
-func (s *service) connectorsOf(ctx context.Context, f *fleet) ([]*connectorv1.Connector, error) {
-	answer, err := clientOf(f).ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
-	err = f.unreachable(err)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err == nil {
-		s.known[f.name] = answer.Connectors
-	} else if known, ok := s.known[f.name]; ok && status.Code(err) == codes.Unavailable {
-		return known, nil
+func connectorsOf(ctx context.Context, f *fleet) ([]*connectorv1.Connector, error) {
+	l, err := f.listConnectors(ctx)
+	if err == nil && !l.known {
+		err = l.away
 	}
-	return answer.GetConnectors(), err
+	return l.all, err
 }
 
 // lookAt makes the pipeline of one source connector; none if the connector was deleted since it was listed.
@@ -226,7 +218,9 @@ func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector,
 	if err := tolerated(err); err != nil {
 		return none, err
 	}
-	p.Topics = topics.GetTopics()
+	if p.Topics = topics.GetTopics(); status.Code(err) == codes.Unavailable {
+		p.Topics = s.seen.topics(source.Name)
+	}
 	if p.Capture.GetPhase() == capturev1.Phase_PHASE_STREAMING {
 		progress, err := s.capture.GetSnapshotProgress(ctx, &capturev1.GetSnapshotProgressRequest{Connector: source.Name})
 		if err := tolerated(err); err != nil {
@@ -234,7 +228,7 @@ func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector,
 		}
 		view.Incremental = progress.GetIncremental()
 	}
-	if view.Tables, err = s.recentTables(ctx, source.Name); err != nil {
+	if view.Tables, err = s.tablesOf(ctx, source.Name, tablesAge); err != nil {
 		return none, err
 	}
 	for _, c := range l.sinks {
@@ -269,16 +263,24 @@ func tablesAge(tables int) time.Duration {
 	return min(max(least, time.Duration(tables)*ofEach), most)
 }
 
-// recentTables returns the captured tables of a source; nil if they are not known.
-func (s *service) recentTables(ctx context.Context, source string) ([]*capturev1.CapturedTable, error) {
+// asOfNow is tablesAge where somebody asks for the tables.
+func asOfNow(int) time.Duration { return 0 }
+
+// tablesOf returns the captured tables of a source, no older than age says of so many unless capture cannot be asked;
+// nil if they are not known.
+func (s *service) tablesOf(ctx context.Context, source string, age func(tables int) time.Duration) (
+	[]*capturev1.CapturedTable, error) {
 	s.mu.Lock()
 	known := s.captured[source]
 	s.mu.Unlock()
 	now := s.seen.now()
-	if now.Sub(known.at) < tablesAge(len(known.tables)) {
+	if now.Sub(known.at) < age(len(known.tables)) {
 		return known.tables, nil
 	}
 	answer, err := s.capture.ListCapturedTables(ctx, &capturev1.ListCapturedTablesRequest{Connector: source})
+	if status.Code(err) == codes.Unavailable {
+		return known.tables, nil
+	}
 	if err := tolerated(err); err != nil {
 		return nil, err
 	}

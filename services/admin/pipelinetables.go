@@ -22,7 +22,7 @@ func (s *service) ListPipelineTables(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	source, err := s.connectorsOf(ctx, s.capture.fleet)
+	source, err := connectorsOf(ctx, s.capture.fleet)
 	if err != nil {
 		return nil, err
 	}
@@ -30,15 +30,15 @@ func (s *service) ListPipelineTables(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	captured, err := s.capture.ListCapturedTables(ctx, &capturev1.ListCapturedTablesRequest{Connector: q.Source})
-	if err := tolerated(err); err != nil {
+	captured, err := s.tablesOf(ctx, q.Source, asOfNow)
+	if err != nil {
 		return nil, err
 	}
-	tables := tablesOf(p.Pipeline, captured.GetTables(), checks.Prefix(connector.Config))
+	tables := tablesOf(p.Pipeline, captured, checks.Prefix(connector.Config))
 	for _, row := range p.Tables {
 		dated(tables, row)
 	}
-	return &adminv1.ListPipelineTablesResponse{Tables: tables}, nil
+	return &adminv1.ListPipelineTablesResponse{Tables: tables, Unreachable: s.awayFleets()}, nil
 }
 
 // dated adds to a table how late it is, as found by package lateness. A target that no partition

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"google.golang.org/grpc/status"
 )
 
 // readinessInterval is how often the workers are asked. Probes get the last result, so that they
@@ -47,6 +49,24 @@ func (r *readiness) look(ctx context.Context) {
 	}
 	why := strings.Join(missing, "; ")
 	r.why.Store(&why)
+}
+
+// awayFleets names the fleets of connectors of which no worker could work when they were last asked, with why.
+func (s *service) awayFleets() (all []string) {
+	for _, f := range []*fleet{s.capture.fleet, s.sink.fleet} {
+		var missing []string
+		for _, w := range f.workers {
+			seen, why := w.seen.Load(), w.unready.Load()
+			if seen == nil || seen.serving || why == nil {
+				break
+			}
+			missing = append(missing, status.Convert(w.away(*why)).Message())
+		}
+		if len(missing) == len(f.workers) {
+			all = append(all, status.Convert(f.away(strings.Join(missing, "; "))).Message())
+		}
+	}
+	return all
 }
 
 // failure returns why admin is not ready; nil if it is.

@@ -40,6 +40,16 @@ func clientOf(f *fleet) connectorv1.ConnectorServiceClient {
 	return connectorv1.NewConnectorServiceClient(f.any)
 }
 
+func (f *fleet) listConnectors(ctx context.Context) (list[*connectorv1.Connector], error) {
+	answer, err := clientOf(f).ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+	return f.connectors.take(answer.GetConnectors(), f.unreachable(err))
+}
+
+func (f *fleet) listPlugins(ctx context.Context) (list[*connectorv1.Plugin], error) {
+	answer, err := clientOf(f).ListPlugins(ctx, &connectorv1.ListPluginsRequest{})
+	return f.plugins.take(answer.GetPlugins(), f.unreachable(err))
+}
+
 // method is a call of ConnectorService, as a method expression of its client.
 type method[Request, Response any] func(connectorv1.ConnectorServiceClient, context.Context, Request,
 	...grpc.CallOption) (Response, error)
@@ -81,12 +91,12 @@ func byClass[Request, Response any](ctx context.Context, fleets []*fleet, config
 	var available []string
 	var unreachable error
 	for _, f := range fleets {
-		plugins, err := clientOf(f).ListPlugins(ctx, &connectorv1.ListPluginsRequest{})
-		if err != nil {
-			unreachable = f.unreachable(err)
+		plugins, err := f.listPlugins(ctx)
+		if err != nil || !plugins.known {
+			unreachable = cmp.Or(err, plugins.away)
 			continue
 		}
-		for _, p := range plugins.Plugins {
+		for _, p := range plugins.all {
 			if selects(class, p) {
 				response, err := call(clientOf(f), ctx, request)
 				return response, f.unreachable(err)

@@ -5,8 +5,12 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -18,33 +22,25 @@ type overall struct {
 	fleets []*fleet
 }
 
-// ListConnectors fails if a fleet cannot be asked: a shorter list would mean that its connectors
-// are gone.
 func (o overall) ListConnectors(ctx context.Context,
 	q *connectorv1.ListConnectorsRequest) (*connectorv1.ListConnectorsResponse, error) {
-	all := &connectorv1.ListConnectorsResponse{}
-	for _, f := range o.fleets {
-		part, err := clientOf(f).ListConnectors(ctx, q)
-		if err != nil {
-			return nil, f.unreachable(err)
-		}
-		all.Connectors = append(all.Connectors, part.Connectors...)
+	all, unreachable, err := gather(o.fleets, q.ReturnPartialSuccess,
+		func(f *fleet) (list[*connectorv1.Connector], error) { return f.listConnectors(ctx) })
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(all.Connectors, func(a, b *connectorv1.Connector) int { return cmp.Compare(a.Name, b.Name) })
-	return all, nil
+	slices.SortFunc(all, func(a, b *connectorv1.Connector) int { return cmp.Compare(a.Name, b.Name) })
+	return &connectorv1.ListConnectorsResponse{Connectors: all, Unreachable: unreachable}, nil
 }
 
 func (o overall) ListPlugins(ctx context.Context, q *connectorv1.ListPluginsRequest) (*connectorv1.ListPluginsResponse,
 	error) {
-	all := &connectorv1.ListPluginsResponse{}
-	for _, f := range o.fleets {
-		part, err := clientOf(f).ListPlugins(ctx, q)
-		if err != nil {
-			return nil, f.unreachable(err)
-		}
-		all.Plugins = append(all.Plugins, part.Plugins...)
+	all, unreachable, err := gather(o.fleets, q.ReturnPartialSuccess,
+		func(f *fleet) (list[*connectorv1.Plugin], error) { return f.listPlugins(ctx) })
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	return &connectorv1.ListPluginsResponse{Plugins: all, Unreachable: unreachable}, nil
 }
 
 func (o overall) GetCluster(ctx context.Context, q *connectorv1.GetClusterRequest) (*connectorv1.GetClusterResponse,
@@ -67,8 +63,11 @@ func (o overall) AbortHangingTransaction(ctx context.Context,
 	return fromEither(ctx, o.fleets, q, connectorv1.ConnectorServiceClient.AbortHangingTransaction)
 }
 
+// watchAgain is how often a watch tries to reach a fleet that was away when it began.
+const watchAgain = time.Second
+
 // WatchConnectors merges what both fleets report. It ends with the first fleet that ends: the caller watches again and
-// gets all states from the beginning.
+// gets all states from the beginning. Those of a fleet that is away at first come once it is there.
 func (o overall) WatchConnectors(q *connectorv1.WatchConnectorsRequest,
 	out grpc.ServerStreamingServer[connectorv1.WatchConnectorsResponse]) error {
 	if q.Name != "" {
@@ -79,22 +78,65 @@ func (o overall) WatchConnectors(q *connectorv1.WatchConnectorsRequest,
 	}
 	group, ctx := contain.WithContext(out.Context())
 	var mu sync.Mutex // a stream has one sender at a time
+	var away atomic.Int32
 	for _, f := range o.fleets {
 		group.Go("watch of a fleet", func() error {
-			in, err := clientOf(f).WatchConnectors(ctx, q)
-			for err == nil {
-				var change *connectorv1.WatchConnectorsResponse
-				if change, err = in.Recv(); err == nil {
-					mu.Lock()
-					err = out.Send(change)
-					mu.Unlock()
+			missed := false
+			for {
+				heard := false
+				in, err := clientOf(f).WatchConnectors(ctx, q)
+				for err == nil {
+					var change *connectorv1.WatchConnectorsResponse
+					if change, err = in.Recv(); err == nil {
+						heard = true
+						mu.Lock()
+						err = out.Send(change)
+						mu.Unlock()
+					}
+				}
+				if q.Name != "" && connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
+					return nil // the other fleet has it
+				}
+				if heard || status.Code(err) != codes.Unavailable {
+					return f.unreachable(err)
+				}
+				if !missed {
+					missed = true
+					if int(away.Add(1)) == len(o.fleets) {
+						return f.unreachable(err)
+					}
+				}
+				if !pause(ctx, watchAgain) {
+					return f.unreachable(err)
 				}
 			}
-			if q.Name != "" && connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
-				return nil // it belongs to the other fleet
-			}
-			return f.unreachable(err)
 		})
 	}
 	return group.Wait()
+}
+
+// gather joins what all fleets list, and names those that cannot be asked. It fails if one of them is not known to have
+// had anything, unless what is missing may be; and if that is so of all.
+func gather[T any](fleets []*fleet, partial bool, ask func(*fleet) (list[T], error)) (all []T, unreachable []string,
+	err error) {
+	var failure error
+	some := false
+	for _, f := range fleets {
+		l, err := ask(f)
+		if err != nil {
+			return nil, nil, err
+		}
+		if l.away != nil {
+			unreachable = append(unreachable, status.Convert(l.away).Message())
+			if failure = l.away; !l.known && !partial {
+				return nil, nil, failure
+			}
+		}
+		some = some || l.known
+		all = append(all, l.all...)
+	}
+	if !some {
+		return nil, nil, failure
+	}
+	return all, unreachable, nil
 }

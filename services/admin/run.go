@@ -141,13 +141,13 @@ func listen(addresses []string) (listeners []net.Listener, err error) {
 // newService makes the service behind all servers; fleets are as dialFleets returns them.
 func newService(fleets []*fleet) *service {
 	s := &service{
-		router:  newRouter(fleets[:2]),
-		capture: captureProxy{fleet: fleets[0]},
-		sink:    sinkProxy{fleet: fleets[1]},
-		fleets:  fleets,
-		self:    &adminv1.ServiceHealth{Service: "admin", Serving: true, Since: timestamppb.Now()},
-		seen:    newObserver(time.Now),
-		known:   map[string][]*connectorv1.Connector{}, captured: map[string]capturedTables{},
+		router:   newRouter(fleets[:2]),
+		capture:  captureProxy{fleet: fleets[0]},
+		sink:     sinkProxy{fleet: fleets[1]},
+		fleets:   fleets,
+		self:     &adminv1.ServiceHealth{Service: "admin", Serving: true, Since: timestamppb.Now()},
+		seen:     newObserver(time.Now),
+		captured: map[string]capturedTables{},
 	}
 	s.views = newViews(time.Now, s.look)
 	if len(fleets) > 2 {

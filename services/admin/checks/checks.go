@@ -90,7 +90,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 	if f, known := judgeCapture(p); known {
 		add(Capture, p.Source, f)
 	}
-	add(Snapshot, p.Source, judgeSnapshot(p.Capture))
+	if p.Capture != nil {
+		add(Snapshot, p.Source, judgeSnapshot(p.Capture))
+	}
 	if f, any := judgeIncremental(p.Source, v.Incremental); any {
 		add(IncrementalSnapshot, p.Source, f)
 	}

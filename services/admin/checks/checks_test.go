@@ -63,6 +63,22 @@ const (
 	isBroken       = adminv1.Verdict_VERDICT_BROKEN
 )
 
+func TestWhatNobodyCanSayIsNotSaidToBeWell(t *testing.T) {
+	v := healthy()
+	v.Pipeline.Capture, v.Pipeline.Topics, v.Tables, v.Pipeline.Sinks[0].Sink = nil, nil, nil, nil
+	for _, c := range Run(now, v) {
+		switch c.Name {
+		case Capture, Topics, Flow:
+			if c.State == ok || c.Remedy == "" {
+				t.Errorf("%s is %v", c.Name, c)
+			}
+		case Fleet, SourceState, SinkState, Configuration, LagGrowth:
+		default:
+			t.Errorf("nobody can have said %v", c)
+		}
+	}
+}
+
 func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 	type view = *View
 	slot := func(v view) *capturev1.Slot { return v.Pipeline.Capture.Slot }
@@ -107,9 +123,10 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 			late(v, time.Hour, "1000")
 			// without the markers of two transactions
 		}, SinkState, notice, isPaused, "connector adx is paused; 7 records wait in Kafka for it", "calypsoctl resume adx"},
-		"a sink that has not come to its topics yet": {func(v view) { v.Pipeline.Sinks[0].Sink = &sinkv1.Sink{} }, Flow, ok,
+		"a sink that has not come to its topics yet": {func(v view) { v.Pipeline.Sinks[0].Sink = &sinkv1.Sink{} }, Flow, notice,
 			isHealthy, "is not known", ""},
-		"a sink that is not known yet": {func(v view) { v.Pipeline.Sinks[0].Sink = nil }, Flow, ok, isHealthy,
+		"a source without topics yet": {func(v view) { v.Pipeline.Topics = nil }, Topics, ok, isHealthy, "no topic yet", ""},
+		"a sink that is not known yet": {func(v view) { v.Pipeline.Sinks[0].Sink = nil }, Flow, notice, isHealthy,
 			"is not known", ""},
 		"a failed task whose error says what to type": {func(v view) {
 			task := v.Pipeline.SourceStatus.Tasks[0]
@@ -268,7 +285,8 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		}, Truncates, notice, isHealthy, "would leave all rows of the table in <table>_current of adx",
 			"set skipped.operations=none in the configuration of src"},
 		"a current state before its sink has run": {func(v view) {
-			v.Sinks["adx"]["table.form"], v.Sinks["adx"]["current.state"], v.Pipeline.Sinks[0].Sink = "changes", "true", nil
+			v.Sinks["adx"]["table.form"], v.Sinks["adx"]["current.state"] = "changes", "true"
+			v.Pipeline.Sinks[0].Sink = &sinkv1.Sink{Partitions: []*sinkv1.PartitionProgress{{}}}
 		}, Truncates, notice, isHealthy, "<table>_current of adx", "skipped.operations=none"},
 		"a table of changes without a current state": {func(v view) {
 			v.Sinks["adx"]["table.form"], v.Source["skipped.operations"] = "Changes", "u, T"

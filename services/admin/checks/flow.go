@@ -61,7 +61,12 @@ func judgeTopics(v View) finding {
 			unread = append(unread, topic)
 		}
 	}
-	if len(unread) == 0 {
+	switch {
+	case len(p.Topics) == 0 && p.Capture == nil:
+		return finding{notice, "which topics " + p.Source + " has is not known", "calypsoctl get services"}
+	case len(p.Topics) == 0:
+		return fine(p.Source + " has written to no topic yet")
+	case len(unread) == 0:
 		return fine("every topic has a sink")
 	}
 	const most = 5
@@ -165,8 +170,7 @@ func Reader(sink map[string]string) func(topic string) bool {
 	}
 }
 
-// judgeFlow says what flows. It never finds anything wrong, and is the reason shown for a pipeline
-// with nothing wrong.
+// judgeFlow says what flows; it is at most a notice, and the reason of a pipeline with nothing wrong.
 func judgeFlow(p *adminv1.Pipeline) finding {
 	does := ""
 	if p.Capture.GetPhase() == capturev1.Phase_PHASE_STREAMING {
@@ -177,7 +181,7 @@ func judgeFlow(p *adminv1.Pipeline) finding {
 	case len(p.Sinks) == 0:
 		return fine(does + "no sink connector reads the topics")
 	case slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool { return !lag.Known(s.Sink) }):
-		return fine(does + "how much is on its way to Azure Data Explorer is not known")
+		return finding{notice, does + "how much is on its way to Azure Data Explorer is not known", "calypsoctl get services"}
 	case waiting > 0 && slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool { return Idle(s.Sink) }):
 		return fine(does + Plural(int(waiting), "record waits", "records wait") + " in Kafka for a sink that does not run")
 	case waiting == 0:

@@ -280,30 +280,37 @@ func exportCommand(s *session) *cobra.Command {
 		Short:             "Write connectors as a file that apply takes; secrets are masked, and apply leaves them as they are",
 		ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			if len(names) == 0 {
-				all, err := s.connectors().ListConnectors(cmd.Context(), &connectorv1.ListConnectorsRequest{})
-				if err != nil {
-					return err
-				}
-				for _, c := range all.Connectors {
-					names = append(names, c.Name)
-				}
+			all, missing, err := exported(cmd.Context(), s, names)
+			if err != nil {
+				return err
 			}
 			encoder := yaml.NewEncoder(s.out)
 			encoder.SetIndent(2)
-			for _, name := range names {
-				r, err := s.connectors().GetConnector(cmd.Context(), &connectorv1.GetConnectorRequest{Name: name})
-				if err != nil {
-					return err
-				}
-				delete(r.Connector.Config, "name")
-				if err := encoder.Encode(document{Name: name, Config: r.Connector.Config}); err != nil {
+			for _, c := range all {
+				delete(c.Config, "name")
+				if err := encoder.Encode(document{Name: c.Name, Config: c.Config}); err != nil {
 					return fmt.Errorf("write YAML: %w", err)
 				}
 			}
-			return encoder.Close()
+			return errors.Join(encoder.Close(), missing)
 		},
 	}
+}
+
+// exported are the connectors with the names given, or all. What is missing of all is an error of its own.
+func exported(ctx context.Context, s *session, names []string) (all []*connectorv1.Connector, missing, err error) {
+	if len(names) == 0 {
+		r, err := s.connectors().ListConnectors(ctx, &connectorv1.ListConnectorsRequest{ReturnPartialSuccess: true})
+		return r.GetConnectors(), lacking(r.GetUnreachable()), err
+	}
+	for _, name := range names {
+		r, err := s.connectors().GetConnector(ctx, &connectorv1.GetConnectorRequest{Name: name})
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, r.Connector)
+	}
+	return all, nil, nil
 }
 
 func fileFlag(cmd *cobra.Command, file *string) {

@@ -40,11 +40,11 @@ func getCommand(s *session) *cobra.Command {
 	})
 	add("connectors", "Each connector with its state", func(ctx context.Context) error { return getConnectors(ctx, s) })
 	add("plugins", "The connector classes", func(ctx context.Context) error {
-		r, err := s.connectors().ListPlugins(ctx, &connectorv1.ListPluginsRequest{})
+		r, err := s.connectors().ListPlugins(ctx, &connectorv1.ListPluginsRequest{ReturnPartialSuccess: true})
 		if err != nil {
 			return err
 		}
-		return s.show(r, func(t *table) {
+		return s.showPart(r, r.Unreachable, func(t *table) {
 			t.row("CLASS", "TYPE", "VERSION", "ALSO KNOWN AS")
 			for _, p := range r.Plugins {
 				t.row(p.Class, kind(p.Type), p.Version, strings.Join(p.Aliases, ", "))
@@ -100,26 +100,37 @@ func getEventsCommand(s *session) *cobra.Command {
 }
 
 func getConnectors(ctx context.Context, s *session) error {
-	r, err := s.connectors().ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+	r, err := s.connectors().ListConnectors(ctx, &connectorv1.ListConnectorsRequest{ReturnPartialSuccess: true})
 	if err != nil {
 		return err
 	}
 	states := map[string]*connectorv1.ConnectorStatus{}
 	for _, c := range r.Connectors {
 		st, err := s.connectors().GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: c.Name})
-		if err != nil {
+		switch {
+		case status.Code(err) == codes.NotFound: // deleted meanwhile
+		case err != nil && (status.Code(err) != codes.Unavailable || len(r.Unreachable) == 0):
 			return err
+		default:
+			states[c.Name] = st.GetStatus()
 		}
-		states[c.Name] = st.Status
 	}
-	return s.show(r, func(t *table) {
+	return s.showPart(r, r.Unreachable, func(t *table) {
 		t.row("CONNECTOR", "TYPE", "STATE", "TASKS", "CLASS")
 		for _, c := range r.Connectors {
+			st, there := states[c.Name]
+			if !there {
+				continue
+			}
 			var tasks []string
-			for _, task := range states[c.Name].GetTasks() {
+			for _, task := range st.GetTasks() {
 				tasks = append(tasks, state(task.State))
 			}
-			t.row(c.Name, kind(c.Type), state(states[c.Name].GetState()), strings.Join(tasks, " "), c.Config["connector.class"])
+			is := "unknown"
+			if st != nil {
+				is = state(st.State)
+			}
+			t.row(c.Name, kind(c.Type), is, strings.Join(tasks, " "), c.Config["connector.class"])
 		}
 	})
 }

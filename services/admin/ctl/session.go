@@ -89,12 +89,31 @@ func (s *session) show(answer proto.Message, table func(*table)) error {
 	return t.flush()
 }
 
+// showPart is show of an answer without what some services, named with why they cannot be asked, would have said: what
+// the others said is printed, and the error names them.
+func (s *session) showPart(answer proto.Message, unreachable []string, table func(*table)) error {
+	if err := s.show(answer, table); err != nil {
+		return err
+	}
+	return lacking(unreachable)
+}
+
+// lacking is the error of an answer that lacks what some services would have said; nil if it lacks nothing.
+func lacking(unreachable []string) error {
+	if len(unreachable) == 0 {
+		return nil
+	}
+	return status.Errorf(codes.Unavailable, "%s: what it knows is missing above, or as it was when it last answered",
+		strings.Join(unreachable, "; "))
+}
+
 // names completes the name of a connector. Completion is a command of its own, which has connected already.
 func (s *session) names(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	all, err := s.connectors().ListConnectors(cmd.Context(), &connectorv1.ListConnectorsRequest{})
+	all, err := s.connectors().ListConnectors(cmd.Context(),
+		&connectorv1.ListConnectorsRequest{ReturnPartialSuccess: true})
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -110,7 +110,7 @@ func pipelines(t *table, all []*adminv1.Pipeline) {
 			phase = "-"
 		}
 		t.row(p.Source, verdict(p.Verdict), phase, known(p.Capture != nil, p.Capture.GetRowsDelivered()),
-			known(sinksKnown(p), ingested), moment(last), waiting(p), known(p.Capture != nil && sinksKnown(p), late(p)),
+			known(sinksKnown(p), ingested), moment(last), waiting(p), late(p),
 			rounded(age.P50), rounded(age.P99), kept(p.Capture.GetSlot()), p.Reason)
 	}
 }
@@ -173,12 +173,19 @@ func waiting(p *adminv1.Pipeline) string {
 	return strconv.FormatInt(lag.Records(p), 10)
 }
 
-// late is how late the slowest way through a pipeline is: the sum of its segments.
-func late(p *adminv1.Pipeline) time.Duration {
+// late is how late the slowest way through a pipeline is: the sum of its segments; a dash where one of
+// them is not known, as while PostgreSQL does not say where its log ends.
+func late(p *adminv1.Pipeline) string {
+	if p.CommitToCapture == nil || p.CaptureToKafka == nil {
+		return "-"
+	}
 	var slowest time.Duration
 	for _, s := range p.Sinks {
-		slowest = max(slowest, s.KafkaToSink.GetTime().AsDuration()+s.SinkToQueryable.GetTime().AsDuration())
+		if s.KafkaToSink == nil || s.SinkToQueryable == nil {
+			return "-"
+		}
+		slowest = max(slowest, s.KafkaToSink.Time.AsDuration()+s.SinkToQueryable.Time.AsDuration())
 	}
-	return (p.CommitToCapture.GetTime().AsDuration() + p.CaptureToKafka.GetTime().AsDuration() +
-		slowest).Round(10 * time.Millisecond)
+	return (p.CommitToCapture.Time.AsDuration() + p.CaptureToKafka.Time.AsDuration() +
+		slowest).Round(10 * time.Millisecond).String()
 }

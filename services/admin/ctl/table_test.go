@@ -110,12 +110,17 @@ func TestATargetThatIsNotKnownIsADash(t *testing.T) {
 
 func TestWhatNobodySaysIsADashAndNotNaught(t *testing.T) {
 	captured := &capturev1.Capture{Phase: capturev1.Phase_PHASE_STREAMING}
-	ingested := &adminv1.PipelineSink{Sink: &sinkv1.Sink{Partitions: []*sinkv1.PartitionProgress{{End: 1, Committed: 1}}}}
+	none := &adminv1.Lag{}
+	ingested := &adminv1.PipelineSink{Sink: &sinkv1.Sink{Partitions: []*sinkv1.PartitionProgress{{End: 1, Committed: 1}}},
+		KafkaToSink: none, SinkToQueryable: none}
 	for name, c := range map[string]struct {
 		pipeline *adminv1.Pipeline
 		want     string // PHASE, CAPTURED, INGESTED, LAST, WAITING, LAG
 	}{
-		"all answer":            {&adminv1.Pipeline{Capture: captured, Sinks: []*adminv1.PipelineSink{ingested}}, "streaming 0 0 - 0 0s"},
+		"all answer": {&adminv1.Pipeline{Capture: captured, CommitToCapture: none, CaptureToKafka: none,
+			Sinks: []*adminv1.PipelineSink{ingested}}, "streaming 0 0 - 0 0s"},
+		"PostgreSQL says nothing": {&adminv1.Pipeline{Capture: captured, CaptureToKafka: none,
+			Sinks: []*adminv1.PipelineSink{ingested}}, "streaming 0 0 - 0 -"},
 		"capture says nothing":  {&adminv1.Pipeline{Sinks: []*adminv1.PipelineSink{ingested}}, "- - 0 - 0 -"},
 		"the sink says nothing": {&adminv1.Pipeline{Capture: captured, Sinks: []*adminv1.PipelineSink{{}}}, "streaming 0 - - - -"},
 	} {

@@ -26,13 +26,13 @@ func getTablesCommand(s *session) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return s.show(r, func(t *table) { tables(t, r) })
+				return s.showPart(r, r.Unreachable, func(t *table) { tables(t, r) })
 			}
 			r, err := s.admin().ListPipelineTables(cmd.Context(), &adminv1.ListPipelineTablesRequest{Source: args[0]})
 			if err != nil {
 				return err
 			}
-			return s.show(r, func(t *table) { pipelineTables(t, r.Tables) })
+			return s.showPart(r, r.Unreachable, func(t *table) { pipelineTables(t, r.Tables) })
 		},
 	}
 	flags := command.Flags()

@@ -2041,7 +2041,9 @@ type ListTablesResponse struct {
 	// How many rows match, on all pages.
 	TotalSize int32 `protobuf:"varint,3,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
 	// When this was looked at.
-	Time          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	// Services that could not be asked, each with why: what they know of tables is missing or as it was seen last.
+	Unreachable   []string `protobuf:"bytes,5,rep,name=unreachable,proto3" json:"unreachable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2100,6 +2102,13 @@ func (x *ListTablesResponse) GetTotalSize() int32 {
 func (x *ListTablesResponse) GetTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Time
+	}
+	return nil
+}
+
+func (x *ListTablesResponse) GetUnreachable() []string {
+	if x != nil {
+		return x.Unreachable
 	}
 	return nil
 }
@@ -2309,7 +2318,9 @@ func (x *ListPipelineTablesRequest) GetSource() string {
 type ListPipelineTablesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sorted by topic.
-	Tables        []*PipelineTable `protobuf:"bytes,1,rep,name=tables,proto3" json:"tables,omitempty"`
+	Tables []*PipelineTable `protobuf:"bytes,1,rep,name=tables,proto3" json:"tables,omitempty"`
+	// As in ListTablesResponse.
+	Unreachable   []string `protobuf:"bytes,2,rep,name=unreachable,proto3" json:"unreachable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2347,6 +2358,13 @@ func (*ListPipelineTablesResponse) Descriptor() ([]byte, []int) {
 func (x *ListPipelineTablesResponse) GetTables() []*PipelineTable {
 	if x != nil {
 		return x.Tables
+	}
+	return nil
+}
+
+func (x *ListPipelineTablesResponse) GetUnreachable() []string {
+	if x != nil {
+		return x.Unreachable
 	}
 	return nil
 }
@@ -3814,13 +3832,14 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
 	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x1b\n" +
 	"\tlate_only\x18\x05 \x01(\bR\blateOnly\x12(\n" +
-	"\x10min_late_seconds\x18\x06 \x01(\x03R\x0eminLateSeconds\"\xc2\x01\n" +
+	"\x10min_late_seconds\x18\x06 \x01(\x03R\x0eminLateSeconds\"\xe4\x01\n" +
 	"\x12ListTablesResponse\x125\n" +
 	"\x06tables\x18\x01 \x03(\v2\x1d.calypso.admin.v1.TableStatusR\x06tables\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
 	"total_size\x18\x03 \x01(\x05R\ttotalSize\x12.\n" +
-	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xd0\x03\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12 \n" +
+	"\vunreachable\x18\x05 \x03(\tR\vunreachable\"\xd0\x03\n" +
 	"\vTableStatus\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\tR\x05table\x12\x14\n" +
@@ -3839,9 +3858,10 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\averdict\x18\r \x01(\x0e2\x19.calypso.admin.v1.VerdictR\averdict\x12\x1a\n" +
 	"\bsentence\x18\x0e \x01(\tR\bsentence\"3\n" +
 	"\x19ListPipelineTablesRequest\x12\x16\n" +
-	"\x06source\x18\x01 \x01(\tR\x06source\"U\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\"w\n" +
 	"\x1aListPipelineTablesResponse\x127\n" +
-	"\x06tables\x18\x01 \x03(\v2\x1f.calypso.admin.v1.PipelineTableR\x06tables\"\xf4\x01\n" +
+	"\x06tables\x18\x01 \x03(\v2\x1f.calypso.admin.v1.PipelineTableR\x06tables\x12 \n" +
+	"\vunreachable\x18\x02 \x03(\tR\vunreachable\"\xf4\x01\n" +
 	"\rPipelineTable\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12=\n" +

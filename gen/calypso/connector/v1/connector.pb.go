@@ -613,9 +613,12 @@ func (x *GetConnectorResponse) GetConnector() *Connector {
 }
 
 type ListConnectorsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Answer also without the connectors of a service that cannot be asked and is not known to have had which, rather than fail with
+	// UNAVAILABLE: a shorter list would say that its connectors are gone.
+	ReturnPartialSuccess bool `protobuf:"varint,1,opt,name=return_partial_success,json=returnPartialSuccess,proto3" json:"return_partial_success,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *ListConnectorsRequest) Reset() {
@@ -648,9 +651,18 @@ func (*ListConnectorsRequest) Descriptor() ([]byte, []int) {
 	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{7}
 }
 
+func (x *ListConnectorsRequest) GetReturnPartialSuccess() bool {
+	if x != nil {
+		return x.ReturnPartialSuccess
+	}
+	return false
+}
+
 type ListConnectorsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Connectors    []*Connector           `protobuf:"bytes,1,rep,name=connectors,proto3" json:"connectors,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Connectors []*Connector           `protobuf:"bytes,1,rep,name=connectors,proto3" json:"connectors,omitempty"`
+	// Services that could not be asked, each with why. Of their connectors those are listed that they had when they were asked last.
+	Unreachable   []string `protobuf:"bytes,2,rep,name=unreachable,proto3" json:"unreachable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -688,6 +700,13 @@ func (*ListConnectorsResponse) Descriptor() ([]byte, []int) {
 func (x *ListConnectorsResponse) GetConnectors() []*Connector {
 	if x != nil {
 		return x.Connectors
+	}
+	return nil
+}
+
+func (x *ListConnectorsResponse) GetUnreachable() []string {
+	if x != nil {
+		return x.Unreachable
 	}
 	return nil
 }
@@ -2769,9 +2788,11 @@ func (x *Plugin) GetAliases() []string {
 }
 
 type ListPluginsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Answer also without the classes of a service that cannot be asked, rather than fail with UNAVAILABLE.
+	ReturnPartialSuccess bool `protobuf:"varint,1,opt,name=return_partial_success,json=returnPartialSuccess,proto3" json:"return_partial_success,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *ListPluginsRequest) Reset() {
@@ -2804,9 +2825,18 @@ func (*ListPluginsRequest) Descriptor() ([]byte, []int) {
 	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{50}
 }
 
+func (x *ListPluginsRequest) GetReturnPartialSuccess() bool {
+	if x != nil {
+		return x.ReturnPartialSuccess
+	}
+	return false
+}
+
 type ListPluginsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Plugins       []*Plugin              `protobuf:"bytes,1,rep,name=plugins,proto3" json:"plugins,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Plugins []*Plugin              `protobuf:"bytes,1,rep,name=plugins,proto3" json:"plugins,omitempty"`
+	// Services that could not be asked, each with why.
+	Unreachable   []string `protobuf:"bytes,2,rep,name=unreachable,proto3" json:"unreachable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2844,6 +2874,13 @@ func (*ListPluginsResponse) Descriptor() ([]byte, []int) {
 func (x *ListPluginsResponse) GetPlugins() []*Plugin {
 	if x != nil {
 		return x.Plugins
+	}
+	return nil
+}
+
+func (x *ListPluginsResponse) GetUnreachable() []string {
+	if x != nil {
+		return x.Unreachable
 	}
 	return nil
 }
@@ -4051,12 +4088,14 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06reveal\x18\x02 \x01(\bR\x06reveal\"U\n" +
 	"\x14GetConnectorResponse\x12=\n" +
-	"\tconnector\x18\x01 \x01(\v2\x1f.calypso.connector.v1.ConnectorR\tconnector\"\x17\n" +
-	"\x15ListConnectorsRequest\"Y\n" +
+	"\tconnector\x18\x01 \x01(\v2\x1f.calypso.connector.v1.ConnectorR\tconnector\"M\n" +
+	"\x15ListConnectorsRequest\x124\n" +
+	"\x16return_partial_success\x18\x01 \x01(\bR\x14returnPartialSuccess\"{\n" +
 	"\x16ListConnectorsResponse\x12?\n" +
 	"\n" +
 	"connectors\x18\x01 \x03(\v2\x1f.calypso.connector.v1.ConnectorR\n" +
-	"connectors\"\xdb\x01\n" +
+	"connectors\x12 \n" +
+	"\vunreachable\x18\x02 \x03(\tR\vunreachable\"\xdb\x01\n" +
 	"\x1cUpdateConnectorConfigRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12V\n" +
 	"\x06config\x18\x02 \x03(\v2>.calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntryR\x06config\x12\x14\n" +
@@ -4183,10 +4222,12 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\x05class\x18\x01 \x01(\tR\x05class\x127\n" +
 	"\x04type\x18\x02 \x01(\x0e2#.calypso.connector.v1.ConnectorTypeR\x04type\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x18\n" +
-	"\aaliases\x18\x04 \x03(\tR\aaliases\"\x14\n" +
-	"\x12ListPluginsRequest\"M\n" +
+	"\aaliases\x18\x04 \x03(\tR\aaliases\"J\n" +
+	"\x12ListPluginsRequest\x124\n" +
+	"\x16return_partial_success\x18\x01 \x01(\bR\x14returnPartialSuccess\"o\n" +
 	"\x13ListPluginsResponse\x126\n" +
-	"\aplugins\x18\x01 \x03(\v2\x1c.calypso.connector.v1.PluginR\aplugins\"\xdb\x03\n" +
+	"\aplugins\x18\x01 \x03(\v2\x1c.calypso.connector.v1.PluginR\aplugins\x12 \n" +
+	"\vunreachable\x18\x02 \x03(\tR\vunreachable\"\xdb\x03\n" +
 	"\tConfigKey\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +

@@ -98,7 +98,8 @@ type ConnectorServiceClient interface {
 	RestartTask(ctx context.Context, in *RestartTaskRequest, opts ...grpc.CallOption) (*RestartTaskResponse, error)
 	// GetConnectorStatus returns the states that Kafka Connect's /status shows, with the trace of what failed.
 	GetConnectorStatus(ctx context.Context, in *GetConnectorStatusRequest, opts ...grpc.CallOption) (*GetConnectorStatusResponse, error)
-	// WatchConnectors streams connector states: first all of them, then each change.
+	// WatchConnectors streams connector states: first all of them, then each change. The states of a service that cannot be asked at
+	// first follow once it can; UNAVAILABLE if none can be asked, or one that was cannot any more: watch again then.
 	WatchConnectors(ctx context.Context, in *WatchConnectorsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchConnectorsResponse], error)
 	// GetConnectorTopics returns the topics that the connector has used since the last reset.
 	GetConnectorTopics(ctx context.Context, in *GetConnectorTopicsRequest, opts ...grpc.CallOption) (*GetConnectorTopicsResponse, error)
@@ -482,7 +483,8 @@ type ConnectorServiceServer interface {
 	RestartTask(context.Context, *RestartTaskRequest) (*RestartTaskResponse, error)
 	// GetConnectorStatus returns the states that Kafka Connect's /status shows, with the trace of what failed.
 	GetConnectorStatus(context.Context, *GetConnectorStatusRequest) (*GetConnectorStatusResponse, error)
-	// WatchConnectors streams connector states: first all of them, then each change.
+	// WatchConnectors streams connector states: first all of them, then each change. The states of a service that cannot be asked at
+	// first follow once it can; UNAVAILABLE if none can be asked, or one that was cannot any more: watch again then.
 	WatchConnectors(*WatchConnectorsRequest, grpc.ServerStreamingServer[WatchConnectorsResponse]) error
 	// GetConnectorTopics returns the topics that the connector has used since the last reset.
 	GetConnectorTopics(context.Context, *GetConnectorTopicsRequest) (*GetConnectorTopicsResponse, error)
