@@ -1,5 +1,7 @@
 package pgmodel
 
+import "cmp"
+
 // TypeKind is the kind of a type: pg_type.typtype, with a kind of its own for arrays.
 type TypeKind byte
 
@@ -29,6 +31,8 @@ type Type struct {
 	Delimiter byte
 	// OffPath is true if the type's schema is not in the search path of the connector's role.
 	OffPath bool
+	// Operators is the schema of the operators that ORDER BY compares values with; empty means pg_catalog.
+	Operators string
 }
 
 // ElementDelimiter returns the character that separates values of the type in an array.
@@ -37,6 +41,16 @@ func (t *Type) ElementDelimiter() byte {
 		return ','
 	}
 	return t.Delimiter
+}
+
+// OrderSchema is the schema of the operators that ORDER BY compares values with, those of a domain
+// being its base type's.
+func (t *Type) OrderSchema() string {
+	if t == nil {
+		return "pg_catalog"
+	}
+	base, _ := t.Base(-1)
+	return cmp.Or(base.Operators, "pg_catalog")
 }
 
 // Base returns the type that a domain is based on, through domains of domains, with the modifier

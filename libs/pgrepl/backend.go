@@ -18,7 +18,7 @@ type Backend struct {
 	pooled bool
 }
 
-const thisServer = "concat_ws(' ', inet_server_addr(), inet_server_port(), pg_postmaster_start_time())"
+const thisServer = "pg_catalog.concat_ws(' ', inet_server_addr(), inet_server_port(), pg_postmaster_start_time())"
 
 // BackendOf asks the server which of its processes serves a connection.
 func (c Config) BackendOf(ctx context.Context, conn *pgx.Conn) (b Backend, err error) {

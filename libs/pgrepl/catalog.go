@@ -89,7 +89,7 @@ func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
 		c.relpersistence = 'u', has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid),
 		pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE')
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
+		WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname::text NOT LIKE 'pg\_toast%' AND n.nspname::text NOT LIKE 'pg\_temp%'
 		ORDER BY n.nspname, c.relname`)
 	if err != nil {
 		return nil, fmt.Errorf("list the tables: %w", err)
@@ -220,10 +220,10 @@ func (c *Catalog) load(oids []uint32) error {
 
 func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesOf map[uint32][]uint32) error {
 	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text,
-			CASE WHEN c.relispartition OR c.relkind = 'p' THEN coalesce((SELECT rn.nspname || '.' || r.relname FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = pg_partition_root(c.oid)), '') ELSE '' END,
+			CASE WHEN c.relispartition OR c.relkind = 'p' THEN coalesce((SELECT rn.nspname::text || '.' || r.relname::text FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = pg_catalog.pg_partition_root(c.oid)::oid), '') ELSE '' END,
 			coalesce(a.attname::text, ''), coalesce(a.atttypid, 0), coalesce(a.atttypmod, -1), coalesce(a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), false), coalesce(a.attgenerated <> '', false), coalesce(a.attidentity <> '', false),
-			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''),
-			coalesce(a.attnum, 0), coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attstorage IN ('x', 'e') AND (c.reltoastrelid <> 0 OR EXISTS (SELECT FROM pg_inherits i JOIN pg_class m ON m.oid = i.inhrelid WHERE i.inhparent = c.oid AND m.reltoastrelid <> 0)), false)
+			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(pg_catalog.col_description(c.oid, a.attnum), ''),
+			coalesce(a.attnum, 0), coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attstorage IN ('x', 'e') AND (c.reltoastrelid <> '0' OR EXISTS (SELECT FROM pg_inherits i JOIN pg_class m ON m.oid = i.inhrelid WHERE i.inhparent = c.oid AND m.reltoastrelid <> '0')), false)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		LEFT JOIN pg_type t ON t.oid = a.atttypid
@@ -260,7 +260,7 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 // the unique index, without expressions, whose name sorts first, as Debezium chooses.
 func (c *Catalog) loadKeys(oids []uint32, loaded map[uint32]*tableEntry) error {
 	rows, err := c.query(c.ctx, `SELECT i.indrelid, i.indisprimary, i.indisreplident,
-			(SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n)
+			(SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.n) FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n)
 			 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.n <= i.indnkeyatts)
 		FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
 		WHERE i.indrelid = ANY($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indexprs IS NULL
@@ -351,8 +351,12 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 		rows, err := c.query(c.ctx, `SELECT t.oid, n.nspname::text, t.typname::text,
 				CASE WHEN e.typarray = t.oid THEN 'A' ELSE t.typtype::text END, t.typtypmod,
 				coalesce(CASE WHEN e.typarray = t.oid THEN t.typelem WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typtype = 'r' THEN r.rngsubtype END, 0)::oid,
-				coalesce((SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = t.oid), '{}'),
-				n.nspname <> ALL (current_schemas(true)), t.typdelim::text
+				coalesce((SELECT pg_catalog.array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = t.oid), '{}'),
+				n.nspname <> ALL (current_schemas(true)), t.typdelim::text,
+				coalesce((SELECT s.nspname::text FROM pg_opclass f JOIN pg_am m ON m.oid = f.opcmethod AND m.amname = 'btree'
+					JOIN pg_amop g ON g.amopfamily = f.opcfamily AND g.amoplefttype = f.opcintype AND g.amoprighttype = f.opcintype AND g.amopstrategy = 5
+					JOIN pg_operator o ON o.oid = g.amopopr JOIN pg_namespace s ON s.oid = o.oprnamespace
+					WHERE f.opcintype = t.oid AND f.opcdefault LIMIT 1), '')
 			FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 			LEFT JOIN pg_type e ON e.oid = t.typelem LEFT JOIN pg_range r ON r.rngtypid = t.oid
 			WHERE t.oid = ANY($1::oid[])`, oidArray(oids))
@@ -367,7 +371,7 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 		var kind, delimiter string
 		var elem uint32
 		_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &kind, &t.TypeMod, &elem, &t.Labels, &t.OffPath,
-			&delimiter}, func() error {
+			&delimiter, &t.Operators}, func() error {
 			n := t
 			n.Kind, n.Labels, n.Delimiter = pgmodel.TypeKind(kind[0]), slices.Clone(t.Labels), delimiter[0]
 			if n.Kind == 'p' { // no column has a pseudo-type

@@ -49,11 +49,11 @@ func Changes(ctx context.Context, conn *pgx.Conn) (all []Changed, end LSN, err e
 	rows, err := tx.Query(ctx, `WITH counted AS MATERIALIZED (
 			SELECT oid, relnamespace, relname, relispartition, pg_stat_get_tuples_inserted(oid) +
 				pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid) AS changes
-			FROM pg_class WHERE relkind = 'r' AND relpersistence = 'p' AND oid >= 16384)
+			FROM pg_class WHERE relkind = 'r' AND relpersistence = 'p' AND oid >= '16384')
 		SELECT n.nspname::text, c.relname::text, coalesce(rn.nspname::text, ''), coalesce(r.relname::text, ''), c.changes,
 			(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END)::text
 		FROM counted c JOIN pg_namespace n ON n.oid = c.relnamespace
-			LEFT JOIN pg_class r ON c.relispartition AND r.oid = pg_partition_root(c.oid)
+			LEFT JOIN pg_class r ON c.relispartition AND r.oid = pg_catalog.pg_partition_root(c.oid)::oid
 			LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
 		WHERE c.changes > 0 ORDER BY c.oid LIMIT $1`, maxCounted)
 	if err != nil {

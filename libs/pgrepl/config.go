@@ -194,20 +194,34 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, connectError(c, made, err)
 	}
 	connected(conn.PgConn().Conn())
-	if err := c.prompt(ctx, "set up the connection", func(ctx context.Context) error {
-		return liftLimits(ctx, conn.PgConn())
-	}); err != nil {
+	if err := c.setUp(ctx, conn, guarded); err != nil {
 		Disconnect(conn)
 		return nil, err
 	}
+	return conn, nil
+}
+
+// setUp makes a new connection ready for queries. The user's statements may set a search_path.
+func (c Config) setUp(ctx context.Context, conn *pgx.Conn, guarded *guard) error {
+	err := c.prompt(ctx, "set up the connection", func(ctx context.Context) error {
+		if err := catalogFirst(ctx, conn.PgConn()); err != nil {
+			return err
+		}
+		return liftLimits(ctx, conn.PgConn())
+	})
+	if err != nil {
+		return err
+	}
 	guarded.most = maxAnswer
+	if len(c.InitialStatements) == 0 {
+		return nil
+	}
 	for _, s := range c.InitialStatements {
 		if _, err := conn.Exec(ctx, s); err != nil {
-			Disconnect(conn)
-			return nil, fmt.Errorf("run %q of database.initial.statements: %w", s, err)
+			return fmt.Errorf("run %q of database.initial.statements: %w", s, err)
 		}
 	}
-	return conn, nil
+	return catalogFirst(ctx, conn.PgConn())
 }
 
 // Disconnect closes a connection that Connect opened; a nil one is ignored. It waits up to one
@@ -246,6 +260,9 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	}
 	connected(conn.Conn())
 	err = c.prompt(ctx, "set up the replication connection", func(ctx context.Context) error {
+		if err := catalogFirst(ctx, conn); err != nil {
+			return err
+		}
 		if err := liftLimits(ctx, conn); err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func migrationCopy(slot string) string {
 // no transaction, and drops it.
 func TrySlot(ctx context.Context, conn *pgx.Conn, slot *SlotState, user string) error {
 	_, err := conn.Exec(ctx,
-		"SELECT pg_drop_replication_slot(slot_name) FROM pg_copy_logical_replication_slot($1, 'calypso_probe_' || pg_backend_pid(), true)", slot.Name)
+		"SELECT pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_copy_logical_replication_slot($1, 'calypso_probe_' || pg_backend_pid()::text, true)", slot.Name)
 	if err == nil {
 		return nil
 	}
@@ -84,10 +84,10 @@ func MigrateSlot(ctx context.Context, conn *pgx.Conn, slot string) error {
 		sql  string
 		args []any
 	}{
-		{"SELECT pg_copy_logical_replication_slot($1, $2, false, 'pgoutput')", []any{slot, migrationCopy(slot)}},
-		{"SELECT pg_drop_replication_slot($1)", []any{slot}},
-		{"SELECT pg_copy_logical_replication_slot($1, $2, false, 'pgoutput')", []any{migrationCopy(slot), slot}},
-		{"SELECT pg_drop_replication_slot($1)", []any{migrationCopy(slot)}},
+		{"SELECT pg_catalog.pg_copy_logical_replication_slot($1, $2, false, 'pgoutput')", []any{slot, migrationCopy(slot)}},
+		{"SELECT pg_catalog.pg_drop_replication_slot($1)", []any{slot}},
+		{"SELECT pg_catalog.pg_copy_logical_replication_slot($1, $2, false, 'pgoutput')", []any{migrationCopy(slot), slot}},
+		{"SELECT pg_catalog.pg_drop_replication_slot($1)", []any{migrationCopy(slot)}},
 	} {
 		if _, err := conn.Exec(ctx, step.sql, step.args...); err != nil {
 			return fmt.Errorf("migrate replication slot %q to pgoutput: %w", slot, err)
@@ -100,7 +100,7 @@ func MigrateSlot(ctx context.Context, conn *pgx.Conn, slot string) error {
 // from its copy, and the copy is dropped.
 func ResumeMigration(ctx context.Context, conn *pgx.Conn, slot string) error {
 	_, err := conn.Exec(ctx,
-		`SELECT pg_copy_logical_replication_slot(slot_name, $1, false, 'pgoutput') FROM pg_replication_slots
+		`SELECT pg_catalog.pg_copy_logical_replication_slot(slot_name, $1, false, 'pgoutput') FROM pg_replication_slots
 		WHERE slot_name = $2 AND plugin = 'pgoutput' AND NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)`,
 		slot, migrationCopy(slot))
 	if err == nil {

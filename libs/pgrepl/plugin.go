@@ -58,7 +58,7 @@ func TryPlugin(ctx context.Context, conn *pgx.Conn, plugin, user string) (err er
 		return fmt.Errorf("try output plugin %s: %w", plugin, err)
 	}
 	_, err = tx.Exec(ctx,
-		"SELECT pg_drop_replication_slot(slot_name) FROM pg_create_logical_replication_slot('calypso_probe_' || pg_backend_pid(), $1, true)", plugin)
+		"SELECT pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_create_logical_replication_slot('calypso_probe_' || pg_backend_pid()::text, $1, true)", plugin)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "57014" {
 		return nil
 	}

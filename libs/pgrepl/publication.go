@@ -145,9 +145,9 @@ func (p Publication) Restrictions(ctx context.Context, conn *pgx.Conn, server Se
 		return nil, operations, nil
 	}
 	rows, err := conn.Query(ctx, `SELECT m.relid, coalesce(pg_get_expr(r.prqual, r.prrelid), ''),
-			(SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[]))
+			(SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[]))
 		FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
-		CROSS JOIN LATERAL (SELECT r.prrelid::oid AS relid UNION SELECT t.relid::oid FROM pg_partition_tree(r.prrelid) t) m
+		CROSS JOIN LATERAL (SELECT r.prrelid::oid AS relid UNION SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(r.prrelid) t) m
 		WHERE p.pubname = $1 AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL)`, p.Name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", op, err)
@@ -299,7 +299,7 @@ func (p Publication) Owners() (out []string) {
 func (p Publication) absent(ctx context.Context, conn *pgx.Conn) ([]FoundTable, error) {
 	rows, err := conn.Query(ctx,
 		`SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1
-		UNION SELECT t.relid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid CROSS JOIN LATERAL pg_partition_tree(r.prrelid) t WHERE p.pubname = $1
+		UNION SELECT t.relid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid CROSS JOIN LATERAL pg_catalog.pg_partition_tree(r.prrelid) t WHERE p.pubname = $1
 		UNION SELECT c.oid FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE t.pubname = $1`, p.Name)
 	if err != nil {
 		return nil, err

@@ -170,7 +170,7 @@ func InspectSlot(ctx context.Context, conn *pgx.Conn, server Server, name string
 			`SELECT slot_name::text, coalesce(plugin::text, ''), coalesce(database::text, ''), active, coalesce(active_pid, 0),
 		coalesce(restart_lsn::text, '0/0'), coalesce(confirmed_flush_lsn::text, '0/0'), %s, %s, coalesce(pg_wal_lsn_diff(%s, restart_lsn), 0)::bigint, %s, %s, %s, %s,
 		coalesce((SELECT a.wait_event_type || ':' || a.wait_event FROM pg_stat_activity a WHERE a.pid = active_pid), ''),
-		coalesce((SELECT concat_ws(' at ', nullif(a.application_name, ''), host(a.client_addr)) FROM pg_stat_activity a WHERE a.pid = active_pid), '')
+		coalesce((SELECT pg_catalog.concat_ws(' at ', nullif(a.application_name, ''), host(a.client_addr)) FROM pg_stat_activity a WHERE a.pid = active_pid), '')
 		FROM pg_replication_slots WHERE slot_name = $1`, status, safe, now, failover, synced, conflicting, inactive),
 		name).Scan(
 		&s.Name, &s.Plugin, &s.Database, &s.Active, &s.ActivePID, &restart, &confirmed, &s.WALStatus, &s.SafeWAL, &s.Retained,

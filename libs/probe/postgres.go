@@ -167,7 +167,7 @@ func (p *postgres) failover(ctx context.Context) (outcome, error) {
 // left returns the slots of other probes.
 func (p *postgres) left(ctx context.Context) (found []string, err error) {
 	_, err = p.connected(ctx, func(conn *pgx.Conn) (outcome, error) {
-		rows, err := conn.Query(ctx, "SELECT slot_name FROM pg_replication_slots WHERE NOT temporary AND starts_with(slot_name, "+
+		rows, err := conn.Query(ctx, "SELECT slot_name FROM pg_replication_slots WHERE NOT temporary AND starts_with(slot_name::text, "+
 			pgrepl.QuoteLiteral(slotPrefix)+") AND slot_name <> "+pgrepl.QuoteLiteral(p.name)+" ORDER BY 1")
 		if err != nil {
 			return outcome{}, err

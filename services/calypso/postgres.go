@@ -166,6 +166,10 @@ func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
+	if err := pgrepl.CatalogFirst(ctx, conn); err != nil {
+		conn.Close(ctx)
+		return nil, err
+	}
 	return conn, nil
 }
 

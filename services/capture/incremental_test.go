@@ -27,7 +27,7 @@ var keyTypes = map[string]string{
 	"inet": "inet '10.0.0.0' + g", "int[]": "ARRAY[g, NULL, -g]", "mood": "(enum_range(NULL::mood))[1 + g % 3]",
 	"bit(4)": "g::bit(4)", "name": "('n' || g)::name", "jsonb": "jsonb_build_object('g', g)",
 	"pair": "row(g, 'x,y')::pair", "int4range": "int4range(g, g + 2)", "time": "time '00:00' + g * interval '1 minute'",
-	"posint": "g + 1",
+	"posint": "g + 1", "ext.citext": "CASE g % 3 WHEN 0 THEN chr(65 + g) ELSE chr(97 + g) END", "ext.tag": "chr(66 + g % 3) || chr(99 - g)",
 }
 
 // TestChunksReadEveryRowOnceWhateverTheKey reads random tables chunk by chunk, as an incremental
@@ -36,7 +36,9 @@ var keyTypes = map[string]string{
 func TestChunksReadEveryRowOnceWhateverTheKey(t *testing.T) {
 	s := newSource(t)
 	s.exec(t,
-		"CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN posint AS int CHECK (VALUE > 0)")
+		"CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN posint AS int CHECK (VALUE > 0); "+
+			// The connection's search_path has no ext, as a role's may have no public.
+			"CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE DOMAIN ext.tag AS ext.citext")
 	conn, err := pgx.Connect(t.Context(), s.URL(s.db))
 	if err != nil {
 		t.Fatal(err)

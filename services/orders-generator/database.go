@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/calypso-cdc/calypso/examples/orders"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -32,6 +33,7 @@ func openDatabase(ctx context.Context, cfg Config, tracer trace.Tracer) (*databa
 	if err != nil {
 		return nil, err
 	}
+	poolConfig.AfterConnect = pgrepl.CatalogFirst
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
 		return nil, fmt.Errorf("open the pool of connections to PostgreSQL at %s: %w", cfg.address(), err)

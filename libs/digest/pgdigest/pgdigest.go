@@ -31,11 +31,11 @@ func (p *Table) join(columns []digest.Column) string {
 // rows returns the subquery of all rows with place, key and hash.
 func (p *Table) rows() string {
 	key := p.join(p.Selection.Key)
-	place := "('x0' || substr(md5(convert_to(" + key + ", 'UTF8')), 1, 15))::bit(64)::bigint"
+	place := "('x0' || substr(md5(pg_catalog.convert_to(" + key + ", 'UTF8')), 1, 15))::bit(64)::bigint"
 	if p.Selection.NumericKey() {
 		place = "(" + sqlText(p.Selection.Key[0]) + ")::bigint"
 	}
-	return fmt.Sprintf("(SELECT %s AS place, %s AS key, md5(convert_to(%s, 'UTF8')) AS hash FROM %s) AS r",
+	return fmt.Sprintf("(SELECT %s AS place, %s AS key, md5(pg_catalog.convert_to(%s, 'UTF8')) AS hash FROM %s) AS r",
 		place, key, p.join(append(p.Selection.Key[:len(p.Selection.Key):len(p.Selection.Key)], p.Selection.Columns...)),
 		pgx.Identifier{p.Schema, p.Name}.Sanitize())
 }

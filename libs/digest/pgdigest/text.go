@@ -12,6 +12,9 @@ import (
 // sqlText returns the SQL expression for a column's canonical text; null stays null, or becomes the
 // empty text. No expression fails for a value of its type: a comparison must not end at a row that
 // cannot be compared.
+//
+// Numbers stand in quotes where they take the type of what is beside them: for two types that
+// PostgreSQL has no operator for, one of a schema on the search_path would be taken.
 func sqlText(c digest.Column) string {
 	name := pgx.Identifier{c.Name}.Sanitize()
 	switch c.Form {
@@ -28,7 +31,7 @@ func sqlText(c digest.Column) string {
 		return timestamp(c, name)
 	case digest.Duration:
 		days, rest := floorDiv(micros(c, name), microsPerDay)
-		return days + "::text || 'd' || (" + rest + " * 10)::text"
+		return days + "::text || 'd' || (" + rest + " * '10')::text"
 	case digest.Real:
 		if c.Type == "numeric" {
 			name = double(name)
@@ -50,10 +53,10 @@ func sqlText(c digest.Column) string {
 func significand(v, send string, width, bits int) string {
 	word := fmt.Sprintf("('x' || encode(%s(%s), 'hex'))::bit(%d)::bigint", send, v, width)
 	low, bias := int64(1)<<bits, 1<<(width-bits-2)-1+bits
-	exponent := fmt.Sprintf("(%s >> %d & %d)", word, bits, 1<<(width-bits-1)-1)
+	exponent := fmt.Sprintf("(%s >> %d & '%d')", word, bits, 1<<(width-bits-1)-1)
 	return fmt.Sprintf(
-		"CASE WHEN %[1]s IN ('NaN', 'Infinity', '-Infinity') THEN %[1]s::text WHEN %[1]s = 0 THEN '0' ELSE CASE WHEN %[1]s < 0 THEN '-' ELSE '' END"+
-			" || ((%[2]s & %[3]d) + CASE WHEN %[4]s = 0 THEN 0 ELSE %[5]d END)::text || 'p' || (greatest(%[4]s, 1) - %[6]d)::text END",
+		"CASE WHEN %[1]s IN ('NaN', 'Infinity', '-Infinity') THEN %[1]s::text WHEN %[1]s = '0' THEN '0' ELSE CASE WHEN %[1]s < '0' THEN '-' ELSE '' END"+
+			" || ((%[2]s & '%[3]d') + CASE WHEN %[4]s = 0 THEN 0 ELSE %[5]d END)::text || 'p' || (greatest(%[4]s, 1) - %[6]d)::text END",
 		v, word, low-1, exponent, low, bias)
 }
 
@@ -61,7 +64,7 @@ func significand(v, send string, width, bits int) string {
 // numbers that are too great or too small.
 func double(name string) string {
 	return fmt.Sprintf(
-		"CASE WHEN %[1]s::text ~ '[a-z]' THEN %[1]s::text WHEN abs(%[1]s) > 1.7976931348623158e308 THEN CASE WHEN %[1]s < 0 THEN '-Infinity' ELSE 'Infinity' END"+
+		"CASE WHEN %[1]s::text ~ '[a-z]' THEN %[1]s::text WHEN abs(%[1]s) > 1.7976931348623158e308 THEN CASE WHEN %[1]s < '0' THEN '-Infinity' ELSE 'Infinity' END"+
 			" WHEN abs(%[1]s) < 2.4703282292062328e-324 THEN '0' ELSE %[1]s::text END::float8", name)
 }
 
@@ -75,7 +78,7 @@ func integer(c digest.Column, name string) string {
 	case c.Type == "interval":
 		v := intervalMicros(name)
 		return fmt.Sprintf(
-			"CASE WHEN %[1]s >= 9223372036854775807 THEN '9223372036854775807' WHEN %[1]s <= -9223372036854775808 THEN '-9223372036854775808' ELSE trunc(%[1]s)::bigint::text END", v)
+			"CASE WHEN %[1]s >= '9223372036854775807' THEN '9223372036854775807' WHEN %[1]s <= '-9223372036854775808' THEN '-9223372036854775808' ELSE trunc(%[1]s)::bigint::text END", v)
 	case c.Type == "timestamp":
 		return "CASE " + name + " WHEN 'infinity' THEN " + quoted(infinite(c.Encoding, true)) + " WHEN '-infinity' THEN " +
 			quoted(infinite(c.Encoding, false)) +
@@ -110,8 +113,8 @@ const microsPerDay = 24 * 60 * 60 * 1000000
 // floorDiv divides whole numbers of type numeric: it returns the quotient, rounded down, and the
 // remainder.
 func floorDiv(v string, by int64) (quotient, rest string) {
-	rest = fmt.Sprintf("mod(mod(%s, %d) + %[2]d, %[2]d)", v, by)
-	return fmt.Sprintf("div(%s - %s, %d)", v, rest, by), rest
+	rest = fmt.Sprintf("mod(mod(%s, '%d'::numeric) + '%[2]d', '%[2]d'::numeric)", v, by)
+	return fmt.Sprintf("div(%s - %s, '%d'::numeric)", v, rest, by), rest
 }
 
 func quoted(text string) string { return "'" + text + "'" }
@@ -123,7 +126,7 @@ func units(e digest.Encoding, micros string) string {
 		quotient, _ := floorDiv(micros, 1000)
 		return quotient
 	case digest.Nanoseconds:
-		return "(" + micros + " * 1000)"
+		return "(" + micros + " * '1000')"
 	}
 	return micros
 }
@@ -132,27 +135,27 @@ func units(e digest.Encoding, micros string) string {
 // numeric, except for intervals.
 func timestampMicros(name string) string {
 	return "(extract(epoch FROM date_trunc('second', " + name +
-		"))::bigint::numeric * 1000000 + extract(microseconds FROM " + name + ")::bigint % 1000000)"
+		"))::bigint::numeric * '1000000' + (extract(microseconds FROM " + name + ")::bigint % '1000000')::numeric)"
 }
 
 func timeMicros(name string) string {
-	return "(extract(epoch FROM " + name + ") * 1000000)::bigint::numeric"
+	return "(extract(epoch FROM " + name + ") * '1000000')::bigint::numeric"
 }
 
 // intervalMicros computes in floating point, with months of 365.25/12 days, in the same order as
 // libs/debezium.
 func intervalMicros(name string) string {
 	part := func(field string) string { return "extract(" + field + " FROM " + name + ")::float8" }
-	return "(((((" + part("year") + " * 12 + " + part("month") + ") * (365.25::float8 / 12) + " + part("day") +
-		") * 24 + " + part("hour") + ") * 60 + " + part("minute") + ") * 60 + " +
-		intervalSeconds(name) + ") * 1000000"
+	return "(((((" + part("year") + " * '12' + " + part("month") + ") * (365.25::float8 / '12') + " + part("day") +
+		") * '24' + " + part("hour") + ") * '60' + " + part("minute") + ") * '60' + " +
+		intervalSeconds(name) + ") * '1000000'"
 }
 
 // intervalSeconds returns the seconds of an interval in floating point: whole ones plus the
 // fraction.
 func intervalSeconds(name string) string {
 	micros := "extract(microseconds FROM " + name + ")::bigint"
-	return "((" + micros + " / 1000000)::float8 + (" + micros + " % 1000000)::float8 / 1000000)"
+	return "((" + micros + " / '1000000')::float8 + (" + micros + " % '1000000')::float8 / '1000000')"
 }
 
 // micros returns a length of time in whole microseconds, as exact as in the events.
@@ -161,7 +164,7 @@ func micros(c digest.Column, name string) string {
 		return "(" + integer(c, name) + ")::numeric"
 	}
 	if c.Encoding == digest.Milliseconds {
-		return "(" + units(c.Encoding, timeMicros(name)) + " * 1000)"
+		return "(" + units(c.Encoding, timeMicros(name)) + " * '1000')"
 	}
 	return timeMicros(name)
 }
@@ -180,6 +183,7 @@ func timestamp(c digest.Column, name string) string {
 		return finite(name, "to_char("+exact+", "+layout+")")
 	}
 	// Text that ADX reads as a time. Other text is compared as it is, and differs.
+	name += "::text"
 	return "CASE WHEN " + name +
 		` ~ '^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?Z?$' THEN to_char(` +
 		name + "::timestamp, " + layout + ") ELSE " + name + " END"
@@ -200,7 +204,7 @@ func eventText(c digest.Column, name string) string {
 	case digest.Hex:
 		return "encode(" + name + ", 'hex')"
 	case digest.List:
-		return "to_json(" + name + ")::text"
+		return "pg_catalog.to_json(" + name + ")::text"
 	case digest.ISO:
 		return iso(c, name)
 	case digest.Number: // without a declared scale, events have no trailing zeros
@@ -217,7 +221,7 @@ func eventText(c digest.Column, name string) string {
 			"::text WHEN 'NaN' THEN 'NAN' WHEN 'Infinity' THEN 'POSITIVE_INFINITY' WHEN '-Infinity' THEN 'NEGATIVE_INFINITY' ELSE " + name + "::text END"
 	}
 	// the type's output; a cast would strip a char's padding and add a mask to an inet
-	return "format('%s', " + name + ")"
+	return "pg_catalog.format('%s', " + name + ")"
 }
 
 func base64(name string) string { return "replace(encode(" + name + ", 'base64'), chr(10), '')" }

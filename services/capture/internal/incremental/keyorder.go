@@ -13,9 +13,15 @@ import (
 // keyOrder writes conditions by the order of ORDER BY, in which NULL is greater than every value. A
 // comparison of rows, which an index answers best, would leave out rows with NULL, and is only used
 // for keys without NULL.
+//
+// Operators are named with the schema of those that ORDER BY goes by, which are found by the column's
+// type: looked up by name alone, where the type's schema is not on the search_path, those of a type
+// that it converts to are taken (of text for citext), whose order is another.
 type keyOrder struct {
 	columns  []*pgmodel.Column
 	nullable bool
+	// schemas are those of the columns' operators; more than one cannot stand in a comparison of rows.
+	schemas []string
 }
 
 func newKeyOrder(rel *pgmodel.Relation, key []int) keyOrder {
@@ -24,7 +30,20 @@ func newKeyOrder(rel *pgmodel.Relation, key []int) keyOrder {
 		o.columns = append(o.columns, &rel.Columns[i])
 	}
 	o.nullable = slices.ContainsFunc(o.columns, func(c *pgmodel.Column) bool { return !c.NotNull })
+	for _, c := range o.columns {
+		o.schemas = append(o.schemas, c.Type.OrderSchema())
+	}
 	return o
+}
+
+// byRow reports whether a comparison of rows says what is meant.
+func (o keyOrder) byRow() bool {
+	return !o.nullable && len(slices.Compact(slices.Sorted(slices.Values(o.schemas)))) == 1
+}
+
+// operator writes an operator of a column's order.
+func (o keyOrder) operator(column int, name string) string {
+	return fmt.Sprintf("OPERATOR(%s.%s)", pgrepl.QuoteIdent(o.schemas[column]), name)
 }
 
 // literal writes a value with its type, since PostgreSQL could not infer a composite type from an
@@ -46,9 +65,9 @@ func (o keyOrder) row(values progress.Key) (names, literals string) {
 
 // after is the condition of rows beyond a key.
 func (o keyOrder) after(values progress.Key) string {
-	if !o.nullable {
+	if o.byRow() {
 		names, literals := o.row(values)
-		return fmt.Sprintf("(%s) > (%s)", names, literals)
+		return fmt.Sprintf("(%s) %s (%s)", names, o.operator(0, ">"), literals)
 	}
 	var either []string
 	equal := ""
@@ -59,24 +78,25 @@ func (o keyOrder) after(values progress.Key) string {
 			continue
 		}
 		value := literal(c, values[i])
-		either = append(either, fmt.Sprintf("%s(%s > %s OR %[2]s IS NULL)", equal, name, value))
-		equal += fmt.Sprintf("%s IS NOT NULL AND %[1]s = %s AND ", name, value)
+		either = append(either, fmt.Sprintf("%s(%s %s %s OR %[2]s IS NULL)", equal, name, o.operator(i, ">"), value))
+		equal += fmt.Sprintf("%s IS NOT NULL AND %[1]s %s %s AND ", name, o.operator(i, "="), value)
 	}
 	if len(either) == 0 {
 		return "false"
 	}
 	condition := "(" + strings.Join(either, " OR ") + ")"
 	if first := o.columns[0]; first.NotNull { // for the index
-		condition = fmt.Sprintf("%s >= %s AND %s", pgrepl.QuoteIdent(first.Name), literal(first, values[0]), condition)
+		condition = fmt.Sprintf("%s %s %s AND %s", pgrepl.QuoteIdent(first.Name), o.operator(0, ">="),
+			literal(first, values[0]), condition)
 	}
 	return condition
 }
 
 // upTo is the condition of rows that are not beyond a key.
 func (o keyOrder) upTo(values progress.Key) string {
-	if !o.nullable {
+	if o.byRow() {
 		names, literals := o.row(values)
-		return fmt.Sprintf("(%s) <= (%s)", names, literals)
+		return fmt.Sprintf("(%s) %s (%s)", names, o.operator(0, "<="), literals)
 	}
 	return "NOT (" + o.after(values) + ")"
 }

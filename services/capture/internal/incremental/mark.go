@@ -26,7 +26,8 @@ func CanMark(s *spec.Spec, server pgrepl.Server, plugin spec.Plugin) bool {
 func (r Chunks) mark(ctx context.Context, conn *pgx.Conn, id string, opened, closed time.Time) error {
 	set := r.Spec.Signals
 	if set.Table == "" || set.ReadOnly {
-		if _, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(true, $1, $2::text)", MarkPrefix, id); err != nil {
+		if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_logical_emit_message(true, $1, $2::text)", MarkPrefix,
+			id); err != nil {
 			return fmt.Errorf("write a watermark: %w", err)
 		}
 		return nil
@@ -41,7 +42,8 @@ func (r Chunks) mark(ctx context.Context, conn *pgx.Conn, id string, opened, clo
 			closed.UTC().Format(layout))
 		sql, args = "INSERT INTO "+table+" VALUES ($1, 'snapshot-window-close', $2)", []any{id, data}
 		if set.Watermarks == spec.InsertDelete {
-			sql, args = "DELETE FROM "+table+" WHERE id = $1", []any{strings.TrimSuffix(id, "-close") + "-open"}
+			sql, args = "DELETE FROM "+table+" WHERE id OPERATOR(pg_catalog.=) $1",
+				[]any{strings.TrimSuffix(id, "-close") + "-open"}
 		}
 	}
 	if _, err := conn.Exec(ctx, sql, args...); err != nil {

@@ -128,7 +128,9 @@ func describeTable(ctx context.Context, conn *pgx.Conn, t pgrepl.Table) (columns
 			sequence: c.Identity || strings.HasPrefix(c.Default, "nextval(")})
 	}
 	for _, i := range rel.Key {
-		if !rel.Columns[i].NotNull { // a unique index with NULLs breaks no ties
+		// A unique index with NULLs breaks no ties, nor does a type that is compared by operators which its name alone
+		// may not find.
+		if c := rel.Columns[i]; !c.NotNull || c.Type.OrderSchema() != "pg_catalog" {
 			return columns, nil, nil
 		}
 		key = append(key, rel.Columns[i].Name)

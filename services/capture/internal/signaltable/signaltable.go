@@ -42,7 +42,7 @@ func Check(ctx context.Context, conn *pgx.Conn, s *spec.Spec, plugin spec.Plugin
 		EXISTS (SELECT FROM pg_publication p JOIN pg_publication_tables t USING (pubname)
 			WHERE pubname = $2 AND p.pubinsert AND t.schemaname = n.nspname AND t.tablename = c.relname)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname || '.' || c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`, table,
+		WHERE n.nspname::text || '.' || c.relname::text = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`, table,
 		s.Publication.Name).Scan(&f.kind, &f.columns, &f.texts, &f.insertable, &f.publishing)
 	schema, name, _ := strings.Cut(table, ".")
 	quoted := pgrepl.QuoteTable(schema, name)

@@ -128,7 +128,7 @@ const objectInUse = "55006"
 
 // Drop drops the slot.
 func (s *Slot) Drop(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s.d.Spec.Slot.Name); err != nil {
+	if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_drop_replication_slot($1)", s.d.Spec.Slot.Name); err != nil {
 		return fmt.Errorf("drop replication slot %q: %w", s.d.Spec.Slot.Name, err)
 	}
 	return nil

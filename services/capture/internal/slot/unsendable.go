@@ -127,7 +127,8 @@ func (s *Slot) unsendableRow(ctx context.Context, conn *pgx.Conn, m *pgrepl.Mess
 				continue
 			}
 			var converted []byte
-			err := conn.QueryRow(ctx, "SELECT convert($1::bytea, $2, 'UTF8')", row[i].Data, s.d.Server.Encoding).Scan(&converted)
+			err := conn.QueryRow(ctx, "SELECT pg_catalog.convert($1::bytea, $2, 'UTF8')", row[i].Data,
+				s.d.Server.Encoding).Scan(&converted)
 			if _, is := pgrepl.UnsendableAt(err); is {
 				return fmt.Sprintf("table %s.%s, row %s, column %s", rel.Schema, rel.Name, encode.RowText(rel, row),
 					rel.Columns[i].Name)
