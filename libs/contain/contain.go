@@ -24,6 +24,13 @@ func (p *Panic) Error() string {
 	return fmt.Sprintf("%s panicked, which is a fault of the program: %v\n%s", p.Name, p.Cause, p.Stack)
 }
 
+// Panicked reports whether an error is, or comes from, a panic: it would come again however often what
+// panicked was repeated.
+func Panicked(err error) bool {
+	_, panicked := errors.AsType[*Panic](err)
+	return panicked
+}
+
 // Call runs f and returns its error, or its panic as a *Panic.
 func Call(name string, f func() error) (err error) {
 	defer func() {
@@ -55,7 +62,7 @@ func Run(name string, f func(), failed func(error)) {
 func Again(ctx context.Context, name string, f func() error, failed func(error)) error {
 	for {
 		err := Call(name, f)
-		if _, panicked := errors.AsType[*Panic](err); !panicked {
+		if !Panicked(err) {
 			return err
 		}
 		failed(err)

@@ -1,16 +1,12 @@
 package capture
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/contain/containtest"
 )
 
 // goroutines are those of a running capture, in which a panic ends its task.
@@ -21,6 +17,9 @@ var goroutines = []string{
 	"writer of statuses",
 	"watch of the server", "watch of the signal table", "watch of statements", "opening of the producer", "commands",
 }
+
+// polling is the one goroutine of a connector that polls.
+const polling = "session of a poll"
 
 // aside are those whose panic leaves the task alone.
 var aside = []string{"question for a slot", "question for the position of a capture that does not run", "watch of idle captures", "watch of all idle captures",
@@ -48,37 +47,21 @@ func TestAPanicInAnyGoroutineOfACaptureFailsItsTaskAndLosesNothing(t *testing.T)
 	}
 }
 
-func TestEveryGoroutineOfACaptureIsTestedWithAPanic(t *testing.T) {
-	err := filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
-		if err == nil && path == filepath.Join("internal", "poll") {
-			return filepath.SkipDir // no capture
-		}
-		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			return err
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok || len(call.Args) < 2 {
-				return true
-			}
-			s, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok || !slices.Contains([]string{"Go", "Call", "Run", "Again"}, s.Sel.Name) {
-				return true
-			}
-			if l, ok := call.Args[0].(*ast.BasicLit); ok && l.Kind == token.STRING {
-				if name := strings.Trim(l.Value, `"`); !slices.Contains(goroutines, name) && !slices.Contains(aside, name) {
-					t.Errorf("%s starts %q, which no test makes panic", path, name)
-				}
-			}
-			return true
-		})
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+func TestAPanicInAPollFailsItsTaskAndLosesNothing(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 50)")
+	config := s.polling("p"+s.db, map[string]string{"mode": "incrementing", "incrementing.column.name": "id",
+		"table.whitelist": "public.a"})
+	end := contain.Inject(polling)
+	defer end()
+	if err := start(t, config).failure(t); !strings.Contains(err.Error(), polling+" panicked") {
+		t.Errorf("the failure is %v, want the panic", err)
 	}
+	end()
+	start(t, config)
+	ids(t, s.db+"-a", 50)
+}
+
+func TestEveryGoroutineOfACaptureIsTestedWithAPanic(t *testing.T) {
+	containtest.Code{Dirs: []string{".", "../../libs/pgrepl"}}.Known(t, slices.Concat(goroutines, aside, []string{polling})...)
 }

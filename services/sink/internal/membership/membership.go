@@ -102,7 +102,11 @@ func Join(ctx context.Context, of Task) (*Membership, error) {
 func (m *Membership) run(commits *partition.Committer) {
 	var committing, member context.Context
 	committing, m.committed = context.WithCancel(context.WithoutCancel(m.ctx))
-	m.committing.Go("committer", func() { commits.Run(committing) }, m.of.Fail)
+	m.committing.Go("committer", func() {
+		if err := commits.Run(committing); err != nil {
+			m.of.Fail(err)
+		}
+	}, m.of.Fail)
 	member, m.left = context.WithCancel(m.ctx)
 	if m.of.Batches.Spec.Pattern != nil {
 		m.beside.Go("discovery of topics", func() { m.Topics.Discover(member) }, m.of.Fail)
@@ -210,7 +214,10 @@ func (m *Membership) end(removed []batch.Source, how partition.Stop) {
 		ended.Go("end of a partition", func() {
 			p.Stop(how)
 			m.Partitions.Remove(p)
-		}, m.of.Fail)
+		}, func(err error) {
+			m.of.Fail(err)
+			p.Abandon()
+		})
 	}
 	ended.Wait()
 }

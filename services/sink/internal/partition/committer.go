@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
@@ -119,14 +120,15 @@ func (r *request) answer(err error) {
 	}
 }
 
-// Run commits until ctx ends.
-func (c *Committer) Run(ctx context.Context) {
+// Run commits until ctx ends. What panics meanwhile ends it, with that as the error: it would panic at
+// each further attempt.
+func (c *Committer) Run(ctx context.Context) error {
 	var again, due <-chan time.Time
 	var last time.Time
 	for failures := 0; ; {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-c.noted:
 			if due == nil {
 				due = time.After(time.Until(last.Add(commitPause)))
@@ -142,6 +144,9 @@ func (c *Committer) Run(ctx context.Context) {
 		if err == nil {
 			failures = 0
 			continue
+		}
+		if contain.Panicked(err) {
+			return err
 		}
 		if failures++; failures%50 == 0 {
 			c.logger.Warn("offsets cannot be committed; trying on", "err", err)

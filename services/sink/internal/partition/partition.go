@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -115,7 +116,7 @@ func New(ctx context.Context, m *Member, of batch.Source, l *ledger.Ledger) *Par
 		splits: make(chan splitRequest), stopping: make(chan Stop, 1), done: make(chan struct{}),
 		in: newInbox(func() { m.pause(of) }, func() { m.resume(of) }),
 	}
-	p.rows = batcher.New(&m.Task, of, l.Known() && l.Committed() > 0, p.waiting)
+	p.rows = batcher.New(&m.Task, of, l.Known() && l.Committed() > 0, waitingIn(p))
 	p.ctx, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return p
 }
@@ -131,12 +132,14 @@ func (p *Partition) Offer(f Fetched, high int64) {
 // paused (zero if it is not), and whether it has nothing left to do.
 func (p *Partition) State() (waiting int64, paused time.Time, quiet bool) { return p.in.state() }
 
-// waiting gives the records that wait to be taken, in their order.
-func (p *Partition) waiting(yield func(*kgo.Record) bool) {
-	for _, records := range append([][]*kgo.Record{p.pending}, p.in.waiting()...) {
-		for _, r := range records {
-			if !yield(r) {
-				return
+// waitingIn gives the records that wait to be taken, in their order.
+func waitingIn(p *Partition) iter.Seq[*kgo.Record] {
+	return func(yield func(*kgo.Record) bool) {
+		for _, records := range append([][]*kgo.Record{p.pending}, p.in.waiting()...) {
+			for _, r := range records {
+				if !yield(r) {
+					return
+				}
 			}
 		}
 	}
@@ -159,6 +162,15 @@ func (p *Partition) Stop(r Stop) {
 		p.cancel(errors.New("the partition is handed over"))
 	}
 	<-p.done
+}
+
+// Abandon has the partition end without committing anything more, and does not wait for it.
+func (p *Partition) Abandon() {
+	p.cancel(errFenced)
+	select {
+	case p.stopping <- Stop{Fenced: true}:
+	default: // it has been asked to
+	}
 }
 
 // Start runs the partition. A panic ends the task, and no more batches of the partition are

@@ -47,7 +47,7 @@ func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) erro
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case IsPermanent(err), kusto.Permanent(err) && !kusto.Doubtful(err):
+		case IsPermanent(err), contain.Panicked(err), kusto.Permanent(err) && !kusto.Doubtful(err):
 			return err
 		}
 		if since.IsZero() {
