@@ -78,7 +78,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	group, ctx := contain.WithContext(ctx)
 	again := func(name string, run func() error) {
-		group.Go(name, func() error {
+		group.Go("repetition of "+name, func() error {
 			return contain.Again(ctx, name, run, func(err error) {
 				cfg.Telemetry.Logger.Error("a loop of admin starts over", "err", err)
 			})
