@@ -40,6 +40,10 @@ func signalled(t testing.TB, s *api.Service, r *capturev1.SignalSnapshotRequest)
 		out, err = s.SignalSnapshot(t.Context(), r)
 		return err
 	})
+	reads := r.Action == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE
+	if said := strings.Join(out.Consequences, " "); strings.Contains(said, "once more") != reads {
+		t.Errorf("%s leads to %q", r.Action, said)
+	}
 	return out.Incremental
 }
 
