@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/localadx"
 )
 
 func TestCredentialsAreDemandedWhereAzureIsAndNowhereElse(t *testing.T) {
@@ -85,6 +88,51 @@ func TestAStepThatAsksAServerFailsWhereNobodyAnswersAndClaimsNothingWhereNobodyW
 		}
 		if sys.target != nil {
 			_ = sys.target.client.Close()
+		}
+	}
+}
+
+func TestALocaladxElsewhereIsTrustedByTheCertificatesThatAreGiven(t *testing.T) {
+	dir := t.TempDir()
+	server, err := localadx.New(t.Context(), localadx.Config{HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir,
+		Databases: []string{"NetDefaultDB"}, MemoryBeside: besideMemory, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	<-server.Ready()
+	_, address := server.Addrs()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		ca   []string
+		want string
+	}{
+		{nil, "certificate signed by unknown authority"},
+		{[]string{"--adx-ca-file", filepath.Join(dir, localadx.CAFile)}, ""},
+	} {
+		s := settings(t, append(c.ca, "--adx-url", "https://localhost:"+port)...)
+		target, err := openTarget(&s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer target.client.Close()
+		switch err := target.answers(t.Context()); {
+		case c.want == "" && err != nil, c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("with %v: %v", c.ca, err)
+		}
+		if (target.caFile != "") != (c.ca != nil) { // which the sink's workers are given
+			t.Errorf("with %v the sink trusts %q", c.ca, target.caFile)
 		}
 	}
 }

@@ -243,3 +243,18 @@ func TestOfSeveralHostsTheFirstThatTakesWritesIsCaptured(t *testing.T) {
 	s.exec(t, "INSERT INTO a VALUES (2)")
 	await(t, s.db+".public.a", 2)
 }
+
+func TestAServerIsReachedByTheFolderOfItsSocket(t *testing.T) {
+	s := newSource(t)
+	if err := os.Chmod(s.Dir, 0o755); err != nil { // the server's user may be another
+		t.Skipf("left out: %v", err)
+	}
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	start(t, s.config("c"+s.db, map[string]string{"database.hostname": s.Dir, "database.sslmode": "disable"}))
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	s.exec(t, "INSERT INTO a VALUES (2)")
+	if got := ops(await(t, s.db+".public.a", 2)); got != "rc" {
+		t.Errorf("operations are %s", got)
+	}
+}

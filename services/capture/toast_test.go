@@ -1,12 +1,35 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
+
+// A table none of whose rows can become large has nowhere to store values out of line, whatever its columns' storage.
+func TestATableWithoutATOASTTableIsNotSaidToStoreValuesThere(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, n numeric(10, 2), x varchar(20), day date)")
+	if stored := s.query(t, "SELECT (reltoastrelid <> 0)::text FROM pg_class WHERE relname = 'a'"); stored != "false" {
+		t.Fatalf("the server has made a TOAST table: %s", stored)
+	}
+	registry := NewRegistry()
+	config := s.config("c"+s.db, nil)
+	startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
+	eventually(t, "the table is shown", func() error {
+		e := registry.captures.Find(config["name"])
+		if e == nil || len(e.Tables()) != 1 {
+			return errors.New("it is not")
+		}
+		if said := strings.Join(e.Tables()[0].Warnings, " "); said != "" {
+			t.Errorf("of the table is said: %s", said)
+		}
+		return nil
+	})
+}
 
 // Each table has one such column besides one that is large, so that it has a TOAST table, and 300 that fill the row.
 func TestOnlyColumnsOfWhichPostgreSQLStoresValuesOutOfLineAreSaidTo(t *testing.T) {

@@ -65,6 +65,7 @@ func TestNoFunctionFailsOfItsArguments(t *testing.T) {
 		}
 		h.survive(t, calls)
 	}
+	h.survive(t, []string{`bag_set_key(dynamic({}), "$", 0)`}) // the path of the bag itself
 }
 
 // survive runs calls, as one query while all goes well, and reports those that fail for another
