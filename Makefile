@@ -13,11 +13,11 @@ TOOLS := $(CURDIR)/.tools/bin
 TESTED ?= ./services/sink/... ./services/capture/... ./tests/usecase/... ./services/... ./libs/... ./examples/... ./tests/install/... ./tests/internal/... ./tests/report/... ./tests/reference/... ./tests/observability/... ./tests/walls/...
 # Packages that are tested at a time: more than there are cores, since tests with real servers wait most of the time.
 TESTED_AT_ONCE ?= 4
-# Given to every `go test`, for example TESTFLAGS='-run Snapshot -count=5'.
+# Passed to every `go test`, for example TESTFLAGS='-run Snapshot -count=5'.
 TESTFLAGS ?=
 # AGAIN=1 runs a few tests that failed again, alone, and names those that pass then as unsteady (tests/report).
 AGAIN ?=
-# What go test exits with where tests failed, which tests/report judges; anything else fails by
+# The exit status of go test if tests failed, which tests/report judges; any other failure counts by
 # itself.
 JUDGED := [ $$? = 1 ]
 export PATH := $(TOOLS):$(PATH)
@@ -42,7 +42,7 @@ demo: build ## Build, then run the whole pipeline in one process: PostgreSQL, br
 test: ## Run unit and integration tests with the race detector; says what was left out and why
 	{ $(GO) test -race -p $(TESTED_AT_ONCE) -timeout 60m -json $(TESTFLAGS) $(TESTED) || $(JUDGED); } | $(GO) run ./tests/report $(if $(AGAIN),-again '-race -timeout 20m')
 
-# Packages in which pure tests stand beside those that need servers.
+# Packages that have pure tests as well as tests that need servers.
 BARE ?= ./libs/testenv ./libs/kafka ./libs/pgrepl ./libs/pgserver ./libs/verify ./libs/digest/... ./services/capture/internal/... ./services/orders-generator
 
 .PHONY: bare

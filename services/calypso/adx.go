@@ -14,24 +14,24 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx"
 )
 
-// Batches of queued ingestion wait this long in the local ADX, whatever a table's policy says:
-// nobody watches a first run for minutes.
+// localBatchingTime is how long batches of queued ingestion wait in the local ADX, whatever a
+// table's policy says: a first run should not take minutes.
 const localBatchingTime = time.Second
 
-// localMemory bounds the query engine of the local ADX, and besideMemory what the process may have
-// beside it, since all else is a part of the same process.
+// localMemory bounds the query engine of the local ADX, and besideMemory the memory of everything
+// else in the process.
 const (
 	localMemory  = "512MB"
 	besideMemory = 3 << 30
 )
 
-// target is the Azure Data Explorer database that the orders go to.
+// target is the Azure Data Explorer database to which the orders go.
 type target struct {
-	// URL is what a sink's kusto.url is set to.
+	// URL is the value for a sink's kusto.url.
 	URL      string
 	Database string
 	auth     kusto.Auth
-	// caFile is the certificate authority of the local one, empty for a cluster.
+	// caFile has the certificate authority of the local server; empty for a cluster.
 	caFile string
 	// trusted is the host of URL.
 	trusted []string
@@ -51,7 +51,7 @@ func newLocalADX(ctx context.Context, s *Settings, log *slog.Logger) (*localadx.
 	return server, nil
 }
 
-// openTarget makes a client of the local or the given Azure Data Explorer.
+// openTarget makes a client for the local or the given Azure Data Explorer.
 func openTarget(s *Settings) (_ *target, err error) {
 	t := &target{URL: s.ADXURL, Database: s.ADXDatabase, auth: kusto.Auth{Strategy: kusto.NoAuth}}
 	ca := s.ADXCAFile
@@ -73,7 +73,7 @@ func openTarget(s *Settings) (_ *target, err error) {
 		return nil, fmt.Errorf("--adx-url: %w", err)
 	}
 	if u, err := url.Parse(endpoints.Query); err == nil {
-		t.trusted = []string{u.Hostname()} // by whoever gave its address to this process
+		t.trusted = []string{u.Hostname()} // whoever started this process gave its address
 	}
 	if t.client, err = kusto.New(kusto.Config{Endpoints: endpoints, Auth: t.auth, CAFile: t.caFile,
 		TrustedHosts: t.trusted, Application: "calypso"}); err != nil {
@@ -82,7 +82,7 @@ func openTarget(s *Settings) (_ *target, err error) {
 	return t, nil
 }
 
-// answers asks whether the server is there and has the database.
+// answers returns an error unless the server answers and has the database.
 func (t *target) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
@@ -92,7 +92,7 @@ func (t *target) answers(ctx context.Context) error {
 	return nil
 }
 
-// setUp makes the table Orders with its mapping and policy if the table is missing.
+// setUp creates the table Orders with its mapping and policy if it is missing.
 func (t *target) setUp(ctx context.Context) error {
 	_, err := t.client.Schema(ctx, t.Database, "Orders")
 	if err == nil {
@@ -109,7 +109,7 @@ func (t *target) setUp(ctx context.Context) error {
 	return nil
 }
 
-// count is how many orders the table has.
+// count returns how many orders the table has.
 func (t *target) count(ctx context.Context) (string, error) {
 	answer, err := t.client.Query(ctx, t.Database, "Orders | count")
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
 )
 
-// brokerReserve is how many bytes of the broker's disk records leave free: what ends transactions
-// and notes offsets is written still.
+// brokerReserve is how many bytes records must leave free on the broker's disk: ends of
+// transactions and offsets are still written.
 const brokerReserve = 64 << 20
 
 // broker is a Kafka broker inside this process: franz-go's kfake with its data on disk. It has transactions, consumer
@@ -26,9 +26,9 @@ type broker struct {
 	address string
 }
 
-// startBroker serves Kafka at 127.0.0.1:port with what dir holds from the last time. With less than
-// reserve bytes left on the disk it takes no records and says what a broker of Kafka's does then,
-// upon which clients try again; by itself kfake would say that nobody knows why.
+// startBroker serves Kafka at 127.0.0.1:port with the data in dir from earlier runs. With less than
+// reserve bytes left on the disk it accepts no records and answers as Apache Kafka would, so that
+// clients try again; kfake itself would answer with an unknown error.
 func startBroker(dir string, port int, reserve int64) (*broker, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the broker's data directory: %w", err)
@@ -48,7 +48,7 @@ func startBroker(dir string, port int, reserve int64) (*broker, error) {
 	cluster.ControlKey(kmsg.ListGroups.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		types := req.(*kmsg.ListGroupsRequest).TypesFilter
 		for i := range types {
-			types[i] = strings.ToLower(types[i]) // Java's clients ask for "Consumer", which kfake would not find
+			types[i] = strings.ToLower(types[i]) // Java clients ask for "Consumer", which kfake would not find
 		}
 		return nil, nil, false
 	})
@@ -58,10 +58,10 @@ func startBroker(dir string, port int, reserve int64) (*broker, error) {
 	return &broker{cluster: cluster, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, nil
 }
 
-// brokerVersions are the requests that the broker offers: those of Kafka 4.3, without two answers of
-// kfake's that Java's clients cannot read. The answer to CreateTopics from version 5 on says of each
-// setting that its source is -1, and DescribeTopicPartitions gives no lists of eligible leaders. To a
-// broker that does not offer them Java's clients send what they sent before there were these two.
+// brokerVersions are the requests that the broker offers: those of Kafka 4.3 without two whose
+// answers by kfake Java clients cannot read. From version 5 on CreateTopics answers with -1 as the
+// source of each setting, and DescribeTopicPartitions has no lists of eligible leaders. If a broker
+// does not offer these, Java clients send older requests.
 func brokerVersions() *kversion.Versions {
 	versions := kversion.V4_3_0()
 	versions.SetMaxKeyVersion(kmsg.CreateTopics.Int16(), 4)
@@ -69,5 +69,5 @@ func brokerVersions() *kversion.Versions {
 	return versions
 }
 
-// stop writes what is not yet on disk and closes the connections of clients.
+// stop writes everything to disk and closes the clients' connections.
 func (b *broker) stop() { b.cluster.Close() }

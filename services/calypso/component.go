@@ -17,7 +17,7 @@ type component struct {
 // components are the running parts, in the order of their start. They belong to one goroutine.
 type components struct {
 	running []*component
-	// ended gets each component that ended, and has room for all.
+	// ended receives each component that ended; it has room for all.
 	ended chan *component
 }
 
@@ -38,7 +38,7 @@ func (c *components) start(name string, run func(context.Context) error) *compon
 	return part
 }
 
-// failed says why a component that was not stopped has ended.
+// failed returns why a component ended although nobody stopped it.
 func (p *component) failed() error {
 	if p.err == nil {
 		return fmt.Errorf("%s ended by itself", p.name)
@@ -46,8 +46,8 @@ func (p *component) failed() error {
 	return fmt.Errorf("%s: %w", p.name, p.err)
 }
 
-// stop ends the components one after the other, the last started first, so that each can finish what it does with those
-// it depends on.
+// stop ends the components one after the other, last started first, so that each can finish its
+// work with those on which it depends.
 func (c *components) stop(note func(name string)) error {
 	var errs []error
 	for i := len(c.running) - 1; i >= 0; i-- {

@@ -31,7 +31,7 @@ func parseFile(text string) (connectorFile, error) {
 	return f, nil
 }
 
-// sourceFile is pg-source-config.json with its placeholders filled in.
+// sourceFile returns pg-source-config.json with its placeholders filled in.
 func sourceFile(s *source) (connectorFile, error) {
 	f, err := parseFile(orders.SourceConfig)
 	if err != nil {
@@ -49,7 +49,8 @@ func sourceFile(s *source) (connectorFile, error) {
 	return f, nil
 }
 
-// withNativeEvents sets the keys under which capture's events hold what PostgreSQL has where Debezium's do not.
+// withNativeEvents sets the keys with which events have PostgreSQL's values where Debezium invents
+// or omits them.
 func (f connectorFile) withNativeEvents() connectorFile {
 	for _, key := range []string{"unchanged.columns.list", "before.known.only", "include.unknown.datatypes",
 		"unknown.datatypes.as.text"} {
@@ -58,7 +59,7 @@ func (f connectorFile) withNativeEvents() connectorFile {
 	return f
 }
 
-// sinkFile is adx-sink-config.json with its placeholders filled in.
+// sinkFile returns adx-sink-config.json with its placeholders filled in.
 func sinkFile(t *target) (connectorFile, error) {
 	f, err := parseFile(strings.ReplaceAll(orders.SinkConfig, "<DATABASE_NAME>", t.Database))
 	if err != nil {
@@ -77,12 +78,12 @@ func sinkFile(t *target) (connectorFile, error) {
 	return f, nil
 }
 
-// places are the keys that say where source and target are: they follow the settings of each start.
+// places are the keys with the addresses of source and target, which are updated at each start.
 var places = []string{"database.hostname", "database.port", "kusto.url"}
 
-// register posts a connector to the Kafka Connect API at base. If it is there already, its
-// configuration stays as it is, except the addresses of source and target. register tries again
-// while the API answers that it is not ready.
+// register posts a connector to the Kafka Connect API at base. If it exists already, only the
+// addresses of source and target in its configuration are changed. register tries again while the
+// API answers that it is not ready.
 func register(ctx context.Context, base string, f connectorFile) error {
 	code, answer, err := call(ctx, http.MethodPost, base+"/connectors", f)
 	for attempt := 0; err == nil && (code == http.StatusServiceUnavailable || code == http.StatusInternalServerError) &&
@@ -100,7 +101,7 @@ func register(ctx context.Context, base string, f connectorFile) error {
 	return outcome("registering connector "+f.Name, http.StatusCreated, code, answer, err)
 }
 
-// follow changes the addresses of a connector that is there if they are others now.
+// follow updates the addresses of an existing connector if they have changed.
 func follow(ctx context.Context, base string, f connectorFile) error {
 	what := "look at connector " + f.Name
 	code, answer, err := call(ctx, http.MethodGet, base+"/connectors/"+f.Name+"/config", nil)
@@ -124,7 +125,7 @@ func follow(ctx context.Context, base string, f connectorFile) error {
 	return outcome("moving connector "+f.Name, http.StatusOK, code, answer, err)
 }
 
-// maxAnswer bounds an answer that is read, in bytes.
+// maxAnswer bounds an answer in bytes.
 const maxAnswer = 1 << 20
 
 func call(ctx context.Context, method, url string, body any) (code int, answer []byte, err error) {

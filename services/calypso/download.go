@@ -14,10 +14,12 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 )
 
-// downloadPostgres returns the folder of PostgreSQL's binaries below dir, and downloads them if they are not there.
+// downloadPostgres returns the directory of PostgreSQL's binaries below dir, and downloads them if
+// they are missing.
 //
-// The library downloads only as a part of starting a server, which it cannot do for root; so a server is started from a
-// throw-away data directory, and whether that works does not matter once the binaries are there.
+// The library downloads only as part of starting a server, which it cannot do for root. So a server
+// is started with a throw-away data directory; whether that works does not matter once the binaries
+// are there.
 func downloadPostgres(dir string) (string, error) {
 	bin := filepath.Join(dir, "bin")
 	if pgserver.HasBinaries(bin) {

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// lockData makes sure that no other process uses the data folder; the lock goes when the file is closed, at the latest
-// with this process.
+// lockData makes sure that no other process uses the data directory. Closing the file releases the
+// lock, as does the end of this process.
 func lockData(data string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

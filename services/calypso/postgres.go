@@ -17,7 +17,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 )
 
-// source is the PostgreSQL database to capture from.
+// source is the PostgreSQL database from which changes are captured.
 type source struct {
 	Host     string
 	Port     uint16
@@ -27,9 +27,10 @@ type source struct {
 	SSLMode  string
 	// Version is the server's, such as 15.18.
 	Version string
-	// Wal2json reports whether the server has that output plugin and lets it be used; pgoutput every server has.
+	// Wal2json is true if the server has that output plugin and lets it be used; every server has
+	// pgoutput.
 	Wal2json bool
-	// Remark is what is worth knowing of that; empty if nothing is.
+	// Remark is a note for the user about that; empty if there is none.
 	Remark string
 
 	// server and dir are set if it is ours.
@@ -37,7 +38,8 @@ type source struct {
 	dir    string
 }
 
-// openSource starts the embedded PostgreSQL, or looks at the given one, and checks that it can be captured from.
+// openSource starts the embedded PostgreSQL, or connects to the given one, and checks that changes
+// can be captured from it.
 func openSource(ctx context.Context, s *Settings, log *os.File, note func(string)) (_ *source, err error) {
 	var src *source
 	if s.PostgresURL != "" {
@@ -57,9 +59,9 @@ func openSource(ctx context.Context, s *Settings, log *os.File, note func(string
 func givenSource(url string) (*source, error) {
 	cfg, err := pgconn.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("--pg-url: %w", err) // pgconn leaves the password out
+		return nil, fmt.Errorf("--pg-url: %w", err) // pgconn's error does not contain the password
 	}
-	// pgconn turns the mode into a list of TLS settings; its name is wanted, which follows from them.
+	// pgconn turns the mode into a list of TLS settings, from which its name is derived here.
 	mode := "disable"
 	switch {
 	case cfg.TLSConfig != nil && cfg.TLSConfig.InsecureSkipVerify:
@@ -99,8 +101,8 @@ func startSource(ctx context.Context, s *Settings, log *os.File, note func(strin
 		SSLMode:  "disable", server: server, dir: dir}, nil
 }
 
-// sourceDir is where the embedded PostgreSQL has its data: below the data folder; or, for root, whose folders the
-// server's user often cannot enter, in /var/lib/calypso.
+// sourceDir returns where the embedded PostgreSQL keeps its data: below the data directory or, for
+// root, whose directories the server's user often cannot enter, in /var/lib/calypso.
 func sourceDir(data string) (string, error) {
 	dir, err := filepath.Abs(filepath.Join(data, "postgres"))
 	if err != nil {
@@ -114,7 +116,8 @@ func sourceDir(data string) (string, error) {
 	return filepath.Join("/var/lib/calypso", fmt.Sprintf("postgres-%08x", name.Sum32()), "data"), nil
 }
 
-// inspect finds out what the connectors need to know, and refuses a server that cannot be captured from.
+// inspect finds out what the connectors need to know, and refuses a server from which nothing can
+// be captured.
 func (s *source) inspect(ctx context.Context) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -137,7 +140,7 @@ func (s *source) inspect(ctx context.Context) error {
 		"coalesce(bool_or(plugin = 'wal2json'), false) FROM pg_replication_slots").Scan(&taken, &s.Wal2json); err != nil {
 		return fmt.Errorf("ask PostgreSQL for its replication slots: %w", err)
 	}
-	if taken { // The connectors that have the slots go on; a new one says that there is none for it.
+	if taken { // The connectors that have the slots continue; a new one reports that none is left.
 		s.Remark = "all its replication slots are in use, so wal2json was not tried; " +
 			"SELECT pg_drop_replication_slot(…) drops one that nobody uses"
 		return nil

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// progress shows the steps of a start, one line each. On a terminal the line of a step under way is
-// written over when it is done; elsewhere each remark on it has a line of its own. It belongs to one
+// progress shows the steps of a start, one line each. On a terminal the line of a running step is
+// overwritten when it is done; elsewhere each remark has a line of its own. It belongs to one
 // goroutine.
 type progress struct {
 	out      io.Writer
 	terminal bool
-	// last is the length of the line under way.
+	// last is the length of the present line.
 	last int
 }
 
@@ -27,8 +27,8 @@ func newProgress(out io.Writer) *progress {
 	return &progress{out: out, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
-// step shows what is being done while do runs. do may replace the remark on it by note; the remark
-// that it returns stands when it is done.
+// step shows what is being done while do runs. do may replace the remark with note; the remark that
+// it returns is shown when it is done.
 func (p *progress) step(what string, do func(note func(string)) (remark string, err error)) error {
 	begin := time.Now()
 	note := func(remark string) { p.show("…", what, remark) }
@@ -46,7 +46,8 @@ func (p *progress) step(what string, do func(note func(string)) (remark string, 
 	return nil
 }
 
-// notAsked says that a step had nobody to ask: nothing is wrong, and nothing is known to be right.
+// notAsked is the error of a step that could not check anything: nothing is wrong, but nothing is
+// known to be right.
 type notAsked string
 
 func (n notAsked) Error() string { return string(n) }
@@ -54,7 +55,7 @@ func (n notAsked) Error() string { return string(n) }
 func (p *progress) show(mark, what, remark string) {
 	line := fmt.Sprintf("  %s %-22s %s", mark, what, remark)
 	if !p.terminal {
-		if remark != "" { // that it has begun is not worth a line
+		if remark != "" { // without a remark, a beginning is not worth a line
 			fmt.Fprintln(p.out, line)
 		}
 		return

@@ -53,7 +53,7 @@ type Settings struct {
 	OrdersHTTP   int  `name:"orders-http-port" default:"8073" help:"Metrics and probes of the orders generator."`
 }
 
-// Validate says everything that is wrong with the settings.
+// Validate returns all errors in the settings, joined.
 func (s *Settings) Validate() error {
 	var errs []error
 	if s.Data == "" {
@@ -81,13 +81,13 @@ func (s *Settings) Validate() error {
 	return errors.Join(errs...)
 }
 
-// azure reports whether adx-url is a cluster in Azure, which takes nothing from strangers.
+// azure reports whether adx-url is a cluster in Azure, which requires credentials.
 func (s *Settings) azure() bool {
 	endpoints, err := kusto.DeriveEndpoints(s.ADXURL, "")
 	return err == nil && !kusto.Loopback(endpoints.Query) && kusto.CheckTrust(endpoints.Query, nil) == nil
 }
 
-// delivery is the guarantee of captures.
+// delivery returns the delivery guarantee of captures.
 func (s *Settings) delivery() capture.Delivery {
 	if s.ExactlyOnce == "disabled" || s.ExactlyOnce == "" && s.NoOrders {
 		return capture.AtLeastOnce
@@ -95,13 +95,13 @@ func (s *Settings) delivery() capture.Delivery {
 	return capture.ExactlyOnce
 }
 
-// port is one port that is listened at, with the flag that sets it.
+// port is one listening port, with the flag that sets it.
 type port struct {
 	flag string
 	port *int
 }
 
-// ports are those that the settings make use of.
+// ports returns the ports that these settings use.
 func (s *Settings) ports() (all []port) {
 	if s.PostgresURL == "" {
 		all = append(all, port{"pg-port", &s.PostgresPort})
@@ -123,7 +123,7 @@ func (s *Settings) ports() (all []port) {
 }
 
 // claimPorts makes sure that all ports are free, or with FreePorts replaces those that are taken.
-// All that are taken are named at once.
+// Its error names all ports that are taken.
 func (s *Settings) claimPorts() error {
 	var taken []string
 	for _, p := range s.ports() {
@@ -151,5 +151,5 @@ func (s *Settings) claimPorts() error {
 	return nil
 }
 
-// local is an address of this machine.
+// local returns an address of this machine.
 func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

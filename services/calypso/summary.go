@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// summarize prints what is where and three things to try, all with the addresses of this start.
+// summarize prints the addresses of this start, and three things to try with them.
 func summarize(out io.Writer, s *Settings, src *source, t *target) {
 	admin := fmt.Sprintf("http://localhost:%d", s.SourcePort)
 	fmt.Fprintf(out, "\nCalypso runs. Ctrl-C stops it; starting it again goes on where it stopped.\n\n")
@@ -51,7 +51,7 @@ func summarize(out io.Writer, s *Settings, src *source, t *target) {
 	}
 }
 
-// absolute is path as seen from anywhere; path itself if there is no working directory.
+// absolute returns path as an absolute path; path itself if there is no working directory.
 func absolute(path string) string {
 	a, err := filepath.Abs(path)
 	if err != nil {

@@ -29,7 +29,7 @@ const (
 	ordersPatience = 2 * time.Minute
 )
 
-// system is what Up has started. It belongs to one goroutine.
+// system holds everything that Up has started. It belongs to one goroutine.
 type system struct {
 	settings *Settings
 	version  string
@@ -44,13 +44,14 @@ type system struct {
 	brokers   []kgo.Opt
 }
 
-// Up starts everything, says on out what it does and what is where, and runs until ctx ends; then
+// Up starts everything, writes to out what it does and the addresses, and runs until ctx ends; then
 // it stops everything in order and returns nil. An error says what is missing or which part ended.
 func Up(ctx context.Context, s Settings, version string, out io.Writer) (err error) {
 	if err := s.Validate(); err != nil {
 		return err
 	}
-	// The embedded PostgreSQL may run as another user and must be able to pass; nothing below is readable for others.
+	// The embedded PostgreSQL may run as another user and must be able to pass through; nothing below
+	// is readable for others.
 	if err := os.MkdirAll(filepath.Join(s.Data, "logs"), 0o711); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
@@ -200,7 +201,7 @@ func (sys *system) startADX(ctx context.Context, _ func(string)) (string, error)
 	return "at " + sys.target.URL, nil
 }
 
-// worker is what both fleets' workers are configured with.
+// worker returns the configuration that the workers of both fleets share.
 func (sys *system) worker(port, metrics int, tel *telemetry.Telemetry) fleet.Config {
 	s := sys.settings
 	return fleet.Config{
@@ -341,7 +342,7 @@ func (sys *system) awaitOrders(ctx context.Context) error {
 	})
 }
 
-// awaitEnd returns nil when ctx ends, and an error if a part ends before.
+// awaitEnd returns nil when ctx ends, and an error if a part ends before that.
 func (sys *system) awaitEnd(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -355,7 +356,7 @@ func (sys *system) awaitEnd(ctx context.Context) error {
 func (sys *system) stop() error {
 	fmt.Fprintln(sys.out, "\nStopping.")
 	var err error
-	if sys.target != nil { // while its server is there: after a failed fetch of resources the SDK sleeps, closed or not
+	if sys.target != nil { // while its server runs: after failing to fetch resources the SDK sleeps, even if it is closed
 		err = sys.target.client.Close()
 	}
 	err = errors.Join(err, sys.parts.stop(func(name string) { fmt.Fprintf(sys.out, "  %s\n", name) }))
@@ -384,7 +385,8 @@ func (sys *system) observe(ctx context.Context, name string) (*telemetry.Telemet
 	return tel, nil
 }
 
-// log opens a part's log. That of the last start is kept beside it, so that logs do not grow for ever.
+// log opens a part's log. The log of the previous start is kept next to it; older ones are removed,
+// so that logs do not grow for ever.
 func (sys *system) log(name string) (*os.File, error) {
 	path := sys.logPath(name)
 	if err := os.Rename(path, path+".1"); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -14,8 +14,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
-// Config is what the generator is started with. What can change while it runs (rate, mix, seed, running) starts with
-// the values here.
+// Config is the configuration of the generator. Rate, mix, seed and whether it writes can be
+// changed while it runs; they start with the values here.
 type Config struct {
 	// PostgreSQL. Host, User and Database are required. Port is 5432 and SSLMode require if empty; SSLMode has libpq's
 	// values (disable, allow, prefer, require, verify-ca, verify-full).
@@ -40,14 +40,15 @@ type Config struct {
 	// Required; port 0 takes any free port.
 	GRPCAddress string
 	HTTPAddress string
-	// TLS secures gRPC; plaintext if it is zero.
+	// TLS secures gRPC; zero means plaintext.
 	TLS rpc.TLS
 
 	// Telemetry is where the generator logs, measures and traces; required.
 	Telemetry *telemetry.Telemetry
 }
 
-// Validate says everything that is wrong with the configuration, by the names of the environment variables.
+// Validate returns all errors in the configuration, joined, by the names of the environment
+// variables.
 func (c *Config) Validate() error {
 	var errs []error
 	for _, required := range []struct{ name, value string }{

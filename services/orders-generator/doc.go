@@ -5,6 +5,6 @@
 // round trip each; generator joins the three, and controls lets callers change what it does (OrdersService).
 //
 // Guarantees. One seed gives one series of orders. A change is counted only when its transaction is
-// committed. What fails is not written again, since a lost connection does not tell whether it had
-// committed. The password appears in no log, error or trace.
+// committed. A failed transaction is not repeated, since a lost connection does not tell whether it
+// was committed. The password appears in no log, error or trace.
 package ordersgenerator

@@ -58,7 +58,7 @@ func newGenerator(cfg Config, db *database, log *slog.Logger, m *metrics) *gener
 	}
 }
 
-// run writes at the rate until ctx ends. A transaction that is under way then is finished first.
+// run writes at the rate until ctx ends. A transaction that is running then is finished first.
 func (g *generator) run(ctx context.Context, createTable bool) {
 	if !g.awaitDatabase(ctx, createTable) {
 		return
@@ -106,8 +106,9 @@ func (g *generator) awaitDatabase(ctx context.Context, createTable bool) bool {
 	}
 }
 
-// takeDue draws the changes that are due at now, or says how long to wait for them. They count as written against the
-// rate from here on: what fails is not written again, as nobody knows whether a lost connection had committed it.
+// takeDue draws the changes that are due at now, or says how long to wait for them. They count as
+// written against the rate from here on: a failed transaction is not repeated, since a lost
+// connection does not tell whether it was committed.
 func (g *generator) takeDue(now time.Time) (*changes, time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

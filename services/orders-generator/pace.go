@@ -12,17 +12,19 @@ const (
 	MaxRate = 100_000
 )
 
-// DefaultRate is the use case's: one order every three seconds.
+// DefaultRate is the rate of the use case: one order every three seconds.
 const DefaultRate = 1.0 / 3
 
 const (
-	// transactionsPerSecond is how many transactions a second carry a high rate; a lower rate has one change each.
+	// transactionsPerSecond is how many transactions a second a high rate is divided into; at lower
+	// rates each has one change.
 	transactionsPerSecond = 100
-	// maxDebt is how long a database that was too slow may be made up for. What it missed before is not written.
+	// maxDebt is how much of the time in which the database was too slow is caught up. Changes missed
+	// before that are not written.
 	maxDebt = time.Second
 )
 
-// ValidateRate says what is wrong with a rate.
+// ValidateRate returns an error if a rate is out of range.
 func ValidateRate(rate float64) error {
 	if !(rate >= MinRate && rate <= MaxRate) { // NaN fails as well
 		return fmt.Errorf("the rate must be from %v to %v changes a second, not %v", MinRate, MaxRate, rate)
@@ -60,10 +62,10 @@ func (p *pace) due(now time.Time) int {
 	return int(min(behind, int64(4*p.size())))
 }
 
-// wrote notes that n changes were written, or given up.
+// wrote records that n changes were written, or given up.
 func (p *pace) wrote(n int) { p.done += int64(n) }
 
-// next is when due will no longer be 0.
+// next returns when due will no longer be 0.
 func (p *pace) next() time.Time {
 	// The last change of the transaction decides.
 	return p.dueAt(p.done + int64(p.size()) - 1)

@@ -10,8 +10,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/service"
 )
 
-// Run writes orders until ctx ends; then it finishes the transaction under way and returns nil. It waits for the
-// database as long as that takes, and returns an error only if the configuration is wrong or an address is taken.
+// Run writes orders until ctx ends; then it finishes the running transaction and returns nil. It
+// waits for the database for as long as necessary, and returns an error only if the configuration
+// is wrong or an address is taken.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("configuration of the orders generator: %w", err)
@@ -37,7 +38,7 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 }
 
-// readiness says why orders cannot be written, nil if they can.
+// readiness returns why orders cannot be written, nil if they can.
 func (g *generator) readiness() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

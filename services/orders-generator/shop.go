@@ -18,12 +18,13 @@ const (
 // place of a random one.
 const maxOpenOrders = 100_000
 
-// Mix says which shares of the changes are updates and deletes of earlier orders; the rest are new orders.
+// Mix has the shares of updates and deletes of earlier orders among the changes; the rest are new
+// orders.
 type Mix struct {
 	Updates, Deletes float64
 }
 
-// Validate says what is wrong with a mix.
+// Validate returns an error if the shares are impossible.
 func (m Mix) Validate() error {
 	// The comparison is written so that NaN fails it.
 	if !(m.Updates >= 0 && m.Deletes >= 0 && m.Updates+m.Deletes <= 1) {

@@ -19,7 +19,7 @@ import (
 // version is set by the linker (-X main.version=…).
 var version = "development"
 
-// memoryLimit is a soft limit of the Go heap in bytes, unless GOMEMLIMIT says another.
+// memoryLimit is the soft limit of the Go heap in bytes, unless GOMEMLIMIT sets another.
 const memoryLimit = 384 << 20
 
 const usage = `calypso carries row changes from PostgreSQL through Kafka into Azure Data Explorer.
