@@ -31,7 +31,7 @@ type Config struct {
 	// MemoryLimit bounds the process's memory, such as "2GB": with more, queries wait and are ended.
 	// Empty is "1GB".
 	MemoryLimit string
-	// MemoryBeside is what the process may have beside that in bytes: 256 MB, from which queries
+	// MemoryBeside is how many bytes the process may use besides that: 256 MB, from which queries
 	// that take it are ended early enough that most notice it in time, and more for what else the
 	// process does where the server is a part of it. 0 is 256 MB.
 	MemoryBeside int64
@@ -44,7 +44,7 @@ type Config struct {
 	// DiskReserve is how many bytes of the data directory's disk stay free: with less, ingestion is refused and queries go
 	// on. 0 is 256 MB.
 	DiskReserve int64
-	// Token, if set, is what clients must send as bearer token.
+	// Token, if set, is the bearer token that clients must send.
 	Token string
 	// CertFile and KeyFile are the https certificate and key in PEM; both or none. Without, the server makes a
 	// certificate authority of its own and writes its certificate to DataDir/ca.pem, for clients to trust.
@@ -62,7 +62,7 @@ type Config struct {
 	StorageLife time.Duration
 	// Emulator has the server answer as Kusto's emulator, which takes no queued and no streaming ingestion.
 	Emulator fidelity.Emulator
-	// Roles are those that all clients have; nil is all roles.
+	// Roles are the roles of all clients; nil means all roles.
 	Roles fidelity.Roles
 	// StatusOperations is how many requests a day the status table of queued ingestion takes before
 	// it asks clients to wait; 0 is any number.

@@ -56,9 +56,11 @@ type Resources interface {
 	IdentityToken() string
 }
 
-// Config is what an Executor works with. All fields but Address, Roles, Like and Emulator are required.
+// Config is the configuration of an Executor. All fields except Address, Roles, Like and Emulator
+// are required.
 type Config struct {
-	// Roles are those of all clients, and Like is what of Azure's service commands take over.
+	// Roles are the roles of all clients, and Like the traits of Azure's service that commands
+	// imitate.
 	Roles     fidelity.Roles
 	Like      fidelity.Set
 	Emulator  fidelity.Emulator

@@ -14,7 +14,7 @@ import (
 // part is an element of a compiled pattern.
 type part struct {
 	kind partKind
-	// word is what must stand there, or an argument's name.
+	// word is the word that must be at this place, or an argument's name.
 	word string
 	// argument is an argument's kind.
 	argument string

@@ -117,7 +117,7 @@ func (c *call) policyKind(name string) (policyKind, error) {
 	return kinds[i], nil
 }
 
-// entity is what has policies.
+// entity is an object that has policies.
 type entity struct {
 	kind, name string // "Table", "[db].[T]"
 	policies   *map[store.PolicyName]json.RawMessage

@@ -6,8 +6,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/fidelity"
 )
 
-// rights are what commands need, by the beginnings of their patterns; the first that fits counts.
-// The documentation of each command names its role under "Permissions".
+// rights lists the rights that commands need, by the beginnings of their patterns; the first match
+// counts. The documentation of each command names its role under "Permissions".
 var rights = []struct {
 	prefix string
 	right  fidelity.Right

@@ -143,7 +143,7 @@ func (f *function) call(run context.Context, args []driver.Value) (result any, e
 	return out, nil
 }
 
-// null is what the function returns for null: a string is never null.
+// null is the result of the function for null: a string is never null.
 func (f *function) null() any {
 	if f.of.Signature.Result == value.String {
 		return ""

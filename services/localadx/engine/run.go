@@ -79,7 +79,7 @@ func endNewest(cause error, doubling bool) bool {
 	return true
 }
 
-// errEnded is what a function gives whose query has ended; nobody is left to read it.
+// errEnded is the error of a function whose query has ended; nobody reads it.
 var errEnded = errors.New("the query has ended")
 
 // runContext returns the context of a query by its number, which is 0 for statements that are none.

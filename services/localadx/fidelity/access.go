@@ -18,7 +18,7 @@ const (
 	DatabaseAdmin Role = "database-admin"
 )
 
-// Right is what a command, a query or an ingestion needs.
+// Right is a right that a command, a query or an ingestion needs.
 type Right int
 
 // The rights.
@@ -45,7 +45,7 @@ var wants = map[Right]string{
 	ManageTable: "Table Admin", ManageDatabase: "Database Admin",
 }
 
-// Roles are those of whoever calls; nil is all of them.
+// Roles are the caller's roles; nil means all of them.
 type Roles []Role
 
 // ParseRoles reads names of roles.

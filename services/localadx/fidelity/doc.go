@@ -1,9 +1,9 @@
-// Package fidelity is what a server takes over from Azure's service although nothing needs it
-// locally: forms of answers, delays, refusals and roles that a client has to live with there.
+// Package fidelity lists traits of Azure's service that a server can imitate although nothing needs
+// them locally: forms of answers, delays, refusals and roles that clients must cope with there.
 //
-// Model. A Set of Traits, each of which is what documentation, the SDKs' sources or Microsoft's own
-// connectors say of the service, in its worst form. Without any, the server does the simplest thing
-// that keeps its promises.
+// Model. A Set holds Traits. Each follows from documentation, the SDKs' sources or Microsoft's own
+// connectors, in the worst form of what these say about the service. Without traits, the server
+// does the simplest thing that keeps its promises.
 //
 // Guarantees. There is no I/O here, and no value changes.
 //

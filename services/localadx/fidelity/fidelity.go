@@ -21,7 +21,7 @@ const (
 	RotatingStorage   Trait = "rotating-storage"
 )
 
-// Description is what a trait does.
+// Description says what a trait does.
 type Description struct {
 	Name  Trait
 	About string

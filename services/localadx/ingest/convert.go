@@ -25,7 +25,7 @@ const (
 // maxRow is the largest record in bytes, ADX's.
 const maxRow = 64 << 20
 
-// nullValue is what a row holds where there is no value: a string is never null.
+// nullValue returns the value of a row for a missing one: a string is never null.
 func nullValue(t kql.Type) driver.Value {
 	if t == value.String {
 		return ""

@@ -21,7 +21,7 @@ type Source struct {
 	IgnoreFirstRecord bool
 }
 
-// Counts are what a Read came across.
+// Counts counts what a Read came across.
 type Counts struct {
 	Rows int64
 	// Malformed records were left out.

@@ -11,7 +11,7 @@ type Column struct {
 	Type Type
 }
 
-// Table is what a query needs to know of a stored table.
+// Table is what a query needs to know about a stored table.
 type Table struct {
 	Name    string
 	Columns []Column

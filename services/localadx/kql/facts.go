@@ -7,9 +7,9 @@ import "github.com/calypso-cdc/calypso/services/localadx/kql/value"
 type facts struct {
 	// columns are the ids of the columns that are read; those of tables within the expression are not among them.
 	columns []string
-	// volatile says that a function was called that gives another value each time.
+	// volatile is true if a function was called that returns another value each time.
 	volatile bool
-	// tables says that a table is read within the expression.
+	// tables is true if a table is read within the expression.
 	tables bool
 	// reads counts the columns that are read, each as often as it weighs.
 	reads int

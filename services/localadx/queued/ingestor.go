@@ -41,7 +41,8 @@ type Config struct {
 	MaxBatchingTime time.Duration
 	// Workers is how many batches are ingested at a time; 0 is 2.
 	Workers int
-	// Roles are those of all clients, and Like is what of Azure's service ingestion takes over.
+	// Roles are the roles of all clients, and Like the traits of Azure's service that ingestion
+	// imitates.
 	Roles fidelity.Roles
 	Like  fidelity.Set
 	Log   *slog.Logger
@@ -407,10 +408,10 @@ func (i *Ingestor) transaction(ctx context.Context, requests []Request, operatio
 	return source.Classify(err)
 }
 
-// errUnsaid stands for rows that were committed without a report.
+// errUnsaid is the error for rows that were committed without a report.
 var errUnsaid = errors.New("the rows were committed and nothing was said of it, as the service's queue may have it")
 
-// fate is what becomes of a batch whose rows are committed.
+// fate is what to do with a batch whose rows are committed.
 type fate struct {
 	outcome
 	unsaid bool

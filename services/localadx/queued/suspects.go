@@ -47,7 +47,7 @@ type suspects struct {
 // underway is the file's content. Requests are known by their messages' IDs.
 type underway struct {
 	Now map[string]bool `json:"now"`
-	// Ends are those of the process in the midst of a request that has not ended yet.
+	// Ends counts, by request, how often the process ended before the request did.
 	Ends map[string]ends `json:"ends"`
 }
 

@@ -155,7 +155,8 @@ func ingestionError(err *ingest.Error) oneAPIError {
 		Type: "Kusto.Data.Exceptions.IngestionException", Detail: err.Message, Permanent: !err.Transient}
 }
 
-// serverError is what is not the client's fault; a full disk and too little memory are named, since users can help.
+// serverError is an error that is not the client's fault; a full disk and too little memory are
+// named, since users can fix these.
 func serverError(err error) oneAPIError {
 	e := oneAPIError{status: http.StatusInternalServerError, Code: "General_InternalServerError",
 		Message: "An unknown error occurred during command or query execution.",

@@ -20,7 +20,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
-// Config is what a Handler works with. All fields but Token are required.
+// Config is the configuration of a Handler. All fields except Token are required.
 type Config struct {
 	Store    *store.Store
 	Commands *command.Executor
@@ -37,9 +37,9 @@ type Config struct {
 	MaxResultRows int64
 	// Names are the host names by which pages of this server are known; pages of other hosts may not call.
 	Names []string
-	// Token is what clients must send as bearer token; empty lets everybody in.
+	// Token is the bearer token that clients must send; empty lets everybody in.
 	Token string
-	// Roles are those of all clients.
+	// Roles are the roles of all clients.
 	Roles fidelity.Roles
 	// Emulator takes streaming ingestion away.
 	Emulator fidelity.Emulator
@@ -137,7 +137,7 @@ func (h *Handler) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	// A name that is not known may be made to lead here by whoever owns it; an address cannot.
+	// The owner of an unknown name can make it lead here; that is not possible with an address.
 	own := slices.Contains(h.config.Names, from.Hostname()) || from.Host == r.Host && net.ParseIP(from.Hostname()) != nil
 	if !own && origin != webOrigin {
 		return false

@@ -137,7 +137,8 @@ func (w *tableWriter) has(values []string) bool {
 type Ingestion struct {
 	Database *Database
 	Table    *Table
-	// OriginalSize is the size of the rows before ingestion in bytes, counted by whoever appends them.
+	// OriginalSize is the size of the rows before ingestion in bytes, counted by the code that appends
+	// them.
 	OriginalSize int64
 
 	ctx      context.Context

@@ -113,7 +113,7 @@ func (e Entities) MergeEntity(ctx context.Context, table, partitionKey, rowKey s
 	})
 }
 
-// querier is what *sql.DB and *sql.Conn have in common.
+// querier is implemented by *sql.DB and *sql.Conn.
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }

@@ -15,7 +15,7 @@ import (
 //go:embed dist
 var dist embed.FS
 
-// Vocabulary is what the editor offers to complete.
+// Vocabulary holds the words that the editor offers as completions.
 type Vocabulary struct {
 	Operators  []string `json:"operators"`
 	Functions  []string `json:"functions"`

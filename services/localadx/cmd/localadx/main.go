@@ -100,7 +100,7 @@ var program = config.Program{
 	},
 }
 
-// config is what the server is run with.
+// config returns the configuration with which the server runs.
 func (s *settings) config() (c localadx.Config, err error) {
 	c = localadx.Config{
 		HTTPAddr: s.HTTP, HTTPSAddr: s.HTTPS, DataDir: s.Data, Databases: s.Databases, MemoryLimit: s.Memory,
