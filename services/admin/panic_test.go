@@ -23,8 +23,8 @@ var loops = []string{"recorder of the timeline", "readiness", "observer of pipel
 var questions = []string{"question to a worker", "question for a worker's health", "look at a pipeline",
 	"watch of a fleet"}
 
-// session is what ends a request with the session that it came in.
-const session = "end of a session"
+// callers are what ends a request with the session that it came in, or once its user is another.
+var callers = []string{"end of a session", "watch of who makes a call"}
 
 // whole are the servers, without which admin is none, what begins loops again, and the command line's.
 var whole = []string{"gRPC server", "gRPC server within", "HTTP server", "repetition of ", "watch of pipelines"}
@@ -91,32 +91,41 @@ func TestAPanicInAnyGoroutineOfAdminEndsNothingButWhatItWasFor(t *testing.T) {
 	}
 }
 
-func TestAPanicInWhatEndsASessionsRequestsEndsOneOfThem(t *testing.T) {
-	users := usersFile(t)
-	s := start(t, func(c *Config) { c.UsersFile = users })
-	ada := browser(t)
-	if r, body := send(t, ada, "POST", s.http+"/ui/session",
-		`{"name":"viewer-1","password":"viewer-pw"}`); r.StatusCode != http.StatusOK {
-		t.Fatalf("signing in: %d %s", r.StatusCode, body)
-	}
-	end := contain.Inject(session)
-	defer end()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.http+"/v1/pipelines:watch", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	watch, err := ada.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.Copy(io.Discard, watch.Body) // to its end: it must not go on when nothing would end it
-	watch.Body.Close()
-	end()
-	if r, body := send(t, ada, "GET", s.http+"/v1/pipelines", ""); r.StatusCode != http.StatusOK {
-		t.Errorf("the session's next request: %d %s", r.StatusCode, body)
+func TestAPanicInWhatEndsACallersRequestsEndsOneOfThem(t *testing.T) {
+	for _, name := range callers {
+		t.Run(name, func(t *testing.T) {
+			users := usersFile(t)
+			s := start(t, func(c *Config) { c.UsersFile = users })
+			ada := browser(t)
+			if r, body := send(t, ada, "POST", s.http+"/ui/session",
+				`{"name":"viewer-1","password":"viewer-pw"}`); r.StatusCode != http.StatusOK {
+				t.Fatalf("signing in: %d %s", r.StatusCode, body)
+			}
+			end := contain.Inject(name)
+			defer end()
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.http+"/v1/pipelines:watch", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := ada
+			if name == callers[1] {
+				client = http.DefaultClient
+				r.Header.Set("Authorization", "Bearer viewer-1:viewer-pw")
+			}
+			watch, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, watch.Body) // to its end: it must not go on when nothing would end it
+			watch.Body.Close()
+			end()
+			if r, body := send(t, ada, "GET", s.http+"/v1/pipelines", ""); r.StatusCode != http.StatusOK {
+				t.Errorf("the next request: %d %s", r.StatusCode, body)
+			}
+		})
 	}
 }
 
 func TestEveryGoroutineOfAdminIsTestedWithAPanic(t *testing.T) {
-	containtest.Code{Dirs: []string{"."}, Wrappers: []string{"again"}}.Known(t, slices.Concat(loops, questions, []string{session}, whole)...)
+	containtest.Code{Dirs: []string{"."}, Wrappers: []string{"again"}}.Known(t, slices.Concat(loops, questions, callers, whole)...)
 }
