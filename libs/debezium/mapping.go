@@ -98,8 +98,10 @@ func (c *codec) rewrite(f rewriter, out format) {
 		}
 	}
 	c.encode, c.queried = wrap(c.encode), wrap(c.queried)
-	if text, ok := c.unchanged.(string); ok {
-		c.unchanged = string(f([]byte(text)))
+	for _, instead := range []*any{&c.unchanged, &c.fallback} {
+		if text, ok := (*instead).(string); ok {
+			*instead = string(f([]byte(text)))
+		}
 	}
 }
 
