@@ -105,8 +105,9 @@ func (g *generator) signals(i int, s map[string]string) {
 	s["incremental.snapshot.chunk.size"] = g.one("1", "2", "3", "1024")
 	s["signal.poll.interval.ms"] = "200"
 	delete(s, "schema.include.list")
-	delete(s, "message.key.columns") // rows are told apart by their keys
-	delete(s, "skipped.operations")  // without inserts Debezium sees no signals
+	delete(s, "message.key.columns")          // rows are told apart by their keys
+	delete(s, "provide.transaction.metadata") // each side has a signal table of its own
+	delete(s, "skipped.operations")           // without inserts Debezium sees no signals
 	s["table.exclude.list"] = `public\.signals_.*`
 	if g.chance(50) {
 		s["signal.enabled.channels"] = "source"
