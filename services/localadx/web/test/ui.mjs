@@ -139,6 +139,16 @@ for (const [name, text] of Object.entries({
   });
 }
 
+for (const kind of ["anomalychart", "ladderchart", "pivotchart", "timepivot", "treemap"]) {
+  test(`render ${kind}, which the page does not draw, says so beside the table`, async () => {
+    const { page, close } = await open(at(`Orders | summarize count() by city | render ${kind}`));
+    await runQuery(page);
+    await page.getByRole("status").filter({ hasText: `This page does not draw a ${kind}; here is the table.` }).waitFor();
+    await page.locator(".rows tbody tr").nth(cities.length - 1).waitFor();
+    await close();
+  });
+}
+
 for (const [name, span] of Object.entries({ seconds: "7s", minutes: "11m", hours: "5h", days: "9d", months: "100d", years: "900d" })) {
   test(`the labels of a time axis over ${name} stand apart`, async () => {
     for (const width of [1280, 640]) {
@@ -150,6 +160,8 @@ for (const [name, span] of Object.entries({ seconds: "7s", minutes: "11m", hours
       const texts = await textsOf(canvas);
       assert(texts.filter((t) => /^\d{4}-\d\d-\d\d$/.test(t.text)).length >= 2, JSON.stringify(texts));
       assertApart(texts);
+      const clock = texts.map((t) => t.text).filter((t) => /^\d\d:\d\d:\d\d$/.test(t));
+      assert(clock.every((t) => /:[0-5]0$/.test(t)), `ticks at odd seconds: ${clock}`);
       if (width === 1280) await page.screenshot({ path: join(pictures, `axis-${name}.png`) });
       await close();
     }
