@@ -54,6 +54,7 @@ func TestAConnectorGoesToTheFleetThatRunsItsClass(t *testing.T) {
 func TestANameIsTakenInBothFleets(t *testing.T) {
 	s := start(t, nil)
 	s.create(t, "orders", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.await(t, "orders", connectorv1.State_STATE_RUNNING) // by then the other fleet's worker has read of it, too
 	_, err := s.connectors().CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "orders",
 		Config: map[string]string{"connector.class": sinkClass, "topics": "x"}})
 	if connector.ReasonOf(err) != connector.ReasonConnectorExists {
