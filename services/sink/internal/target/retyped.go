@@ -1,6 +1,7 @@
 package target
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -75,13 +76,27 @@ func (r *Retypes) changed(before, now *kusto.TableSchema, since time.Time, versi
 	}
 }
 
-// tell reports the last change of types; the caller holds mu.
+// stopPatience is how long a note that is not durable yet holds up a task that is told to stop.
+const stopPatience = 5 * time.Second
+
+// tell reports the last change of types; if that fails, it is still untold. The caller holds mu.
 func (r *Retypes) tell() {
-	n, c := r.untold, r.cluster
+	n, version, c := r.untold, r.version, r.cluster
 	r.untold = nil
 	c.Beside("note of columns that were retyped", func() {
-		if err := c.Status.Keep(c.Ctx, n, c.Retry.Do); err != nil {
-			c.Env.Logger.Error("that columns were retyped could not be noted", "table", n.Table, "err", err)
+		// The batches that were affected may be committed already, so that nobody would notice again.
+		ctx, cancel := context.WithCancel(context.WithoutCancel(c.Ctx))
+		defer cancel()
+		defer context.AfterFunc(c.Ctx, func() { time.AfterFunc(stopPatience, cancel) })()
+		err := c.Status.Keep(ctx, n, c.Retry.Do)
+		if err == nil {
+			return
+		}
+		c.Env.Logger.Error("that columns were retyped could not be noted", "table", n.Table, "err", err)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.version == version {
+			r.untold = n
 		}
 	})
 }
