@@ -46,7 +46,7 @@ func (ts *Tables) CheckTable(ctx context.Context, r route.Route) connector.Check
 			remedyOf(err, "Make the table and the mapping, give the identity its roles, or fix the address.")
 	} else if now.missing {
 		c.Detail = "The table or its mapping is not there: auto.create makes it from the first record."
-	} else if now.rows.Schema == nil && !now.at.IsZero() {
+	} else if now.hidden {
 		c.Detail = "The identity may not see the table, so rows are not checked before they are sent. The role viewer changes that."
 	}
 	if missing, _ := lacking(r.Mapping, now.rows, addedColumns(ts.cluster.Spec)); c.OK &&

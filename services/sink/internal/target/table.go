@@ -31,7 +31,8 @@ type Table struct {
 	// opened says that the table was looked at for the first time; who holds changing sets it.
 	opened atomic.Bool
 
-	// asked is when it was last looked at, whatever came of that; Unix nanoseconds.
+	// asked is when it was last looked at, whatever came of that, unless who looked was told to stop
+	// meanwhile; Unix nanoseconds.
 	asked atomic.Int64
 	// later says that it will be looked at by itself.
 	later atomic.Bool
@@ -52,6 +53,8 @@ type known struct {
 	mapping string
 	// missing is set if the table or the mapping is to be created from the first record.
 	missing bool
+	// hidden is set if the identity may not see the table.
+	hidden bool
 	// at is when the table was looked at.
 	at time.Time
 }
@@ -129,14 +132,20 @@ func (t *Table) look(ctx context.Context) error {
 		return nil
 	}
 	begun := time.Now()
-	defer func() { t.asked.Store(time.Now().UnixNano()) }()
+	defer func() {
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			t.asked.Store(time.Now().UnixNano())
+		}
+	}()
 	schema, err := client.Schema(ctx, t.Route.Database, t.Route.Table)
 	if kusto.Unauthorized(err) && !s.AutoCreate && !spec.NeedsColumns(t.Route.Format) {
 		// Azure's sink continues as well: the right to ingest does not include the right to look.
-		t.cluster.Env.Logger.Warn(
-			"the identity may not see the table, so rows are not checked before they are sent: what does not fit is found by ADX, and nulls are not noticed at all. Give it the role viewer",
-			"database", t.Route.Database, "table", t.Route.Table, "err", err)
-		next.at = begun
+		if !before.hidden {
+			t.cluster.Env.Logger.Warn(
+				"the identity may not see the table, so rows are not checked before they are sent: what does not fit is found by ADX, and nulls are not noticed at all. Give it the role viewer",
+				"database", t.Route.Database, "table", t.Route.Table, "err", err)
+		}
+		next.hidden, next.at = true, begun
 		t.known.Store(&next)
 		return nil
 	}
@@ -149,6 +158,7 @@ func (t *Table) look(ctx context.Context) error {
 		return t.explain.command(err, fmt.Sprintf("Make it, in database %s: .create table %s (<column>:<type>, …)", t.Route.Database,
 			kusto.QuoteName(t.Route.Table))+t.explain.refill(), "viewers")
 	}
+	next.missing, next.hidden = false, false
 	rows := row.Target{Schema: schema}
 	if t.Route.Mapping != "" {
 		kind := kusto.MappingKind(t.Route.Format)
@@ -238,13 +248,16 @@ func aboutColumn(refused error) bool {
 // old reports whether the table was last looked at a while ago.
 func (t *Table) old() bool { return time.Since(t.known.Load().at) >= lookAgain }
 
-// LookAgain looks at the table if that was a while ago, and has a few seconds for it.
+// LookAgain looks at the table if that was a while ago, and has a few seconds for it. Those who wait
+// while another looks take what came of that: where the cluster does not answer, each partition would
+// otherwise wait for those before it, and then by itself.
 func (t *Table) LookAgain(ctx context.Context) error {
+	asked := t.asked.Load()
 	if err := t.changing.acquire(ctx); err != nil {
 		return err
 	}
 	defer t.changing.release()
-	if t.old() {
+	if t.asked.Load() == asked && t.old() {
 		ctx, cancel := context.WithTimeout(ctx, lookAgain)
 		defer cancel()
 		before := t.known.Load()
