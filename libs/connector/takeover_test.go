@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -80,10 +83,53 @@ func TestAWorkerThatIsCutOffStopsItsTasksAndAnotherTakesOver(t *testing.T) {
 	if err := first.Ready(); err == nil {
 		t.Error("a worker that is cut off says it is ready")
 	}
+	eventually(t, "the first worker says why the states that it tells are old", func() error {
+		if trace := traceOf(t, first, "orders"); !strings.Contains(trace, "the network is cut") {
+			return fmt.Errorf("the trace is %q", trace)
+		}
+		return nil
+	})
 	cable.set(false)
 	eventually(t, "the first worker is back", first.Ready)
 	awaitStates(t, second, "orders", all)
 	b.assertNothingRanTwice(t)
+}
+
+func TestAWorkerThatTheGroupDoesNotTakeTellsTheStatesThatOthersReportWithoutATrace(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	kafka := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
+	b := newBoard()
+	first := startReadyWorker(t, kafka, b, connector.Source, "w1:1")
+	create(t, first, "orders")
+	awaitStates(t, first, "orders", "RUNNING RUNNING")
+	cluster.ControlKey(int16(kmsg.JoinGroup), func(q kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		full := q.ResponseKind().(*kmsg.JoinGroupResponse)
+		full.ErrorCode = kerr.GroupMaxSizeReached.Code
+		return full, nil, true
+	})
+	second := startWorker(t, kafka, b, connector.Source, "w2:1")
+	awaitStates(t, second, "orders", "RUNNING RUNNING")
+	if trace := traceOf(t, second, "orders"); trace != "" {
+		t.Errorf("the trace is %q", trace)
+	}
+	if second.Ready() == nil {
+		t.Error("the group has taken it")
+	}
+}
+
+// traceOf is the trace of a connector, not of its tasks.
+func traceOf(t *testing.T, w *worker, name string) string {
+	t.Helper()
+	response, err := w.GetConnectorStatus(t.Context(), &connectorv1.GetConnectorStatusRequest{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.Status.Trace
 }
 
 func TestWhileKafkaIsAwayAWorkerStillHasTheConnectorsToWatchThatWereItsOwn(t *testing.T) {

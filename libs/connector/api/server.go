@@ -40,7 +40,7 @@ func New(w *runtime.Worker) *Server {
 	return &Server{
 		configurations: &configurations{fleet, checker},
 		plugins:        &plugins{fleet, checker},
-		states:         &states{fleet, w.Ready},
+		states:         &states{fleet, w.CutOff},
 		offsets:        &offsets{fleet},
 		events:         &events{fleet},
 		transactions:   &transactions{fleet},

@@ -16,8 +16,8 @@ import (
 // states answers the calls about the state of connectors and their tasks.
 type states struct {
 	fleet *fleet
-	// ready returns why this worker cannot work now; nil if it can.
-	ready func() error
+	// cut returns why this worker is cut off from Kafka; nil if it is not.
+	cut func() error
 }
 
 func (s *states) PauseConnector(ctx context.Context,
@@ -104,7 +104,7 @@ func (s *states) GetConnectorStatus(_ context.Context,
 	}
 	status := s.status(c, plugin)
 	// A state that nobody can report on looks like one that holds. Kafka Connect says nothing then.
-	if why := s.ready(); why != nil && status.Trace == "" {
+	if why := s.cut(); why != nil && status.Trace == "" {
 		status.Trace = fmt.Sprintf("The states are those that were reported last; worker %s cannot learn of others now: %v",
 			s.fleet.config.WorkerID, why)
 	}

@@ -203,6 +203,16 @@ func (w *Worker) Ready() error {
 	return nil
 }
 
+// CutOff returns why the worker can neither reach Kafka nor work, so that what it knows may be old;
+// nil if it can. A worker that only waits to become a member of the group still reads the topics,
+// and one of several brokers that is away does not cut it off.
+func (w *Worker) CutOff() error {
+	if w.store.Config().Reach.Why() == nil {
+		return nil
+	}
+	return w.Ready()
+}
+
 // Reports reports whether a task's status is this worker's: it ran the task last, and the connector still exists.
 func (w *Worker) Reports(name string, task int) bool {
 	said, ok := w.store.Known.StatusesOf(name).Tasks[task]
