@@ -133,6 +133,50 @@ func TestAWatchOfConnectorsShowsThoseOfTheFleetThatAnswersAndOfTheOtherOnceItDoe
 	hear("adx")
 }
 
+func TestAWatchOfOneConnectorTellsThatItIsDeletedWhileTheOtherFleetIsAwayAndThatItIsMadeAgainThere(t *testing.T) {
+	var gate *testenv.Proxy
+	s := start(t, func(c *Config) {
+		gate = testenv.RunProxy(t, c.Sink[0])
+		c.Sink = []string{gate.Addr}
+	})
+	s.create(t, "orders", sourceClass, map[string]string{"topic.prefix": "shop"})
+	gate.Cut()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	stream, err := s.connectors().WatchConnectors(ctx, &connectorv1.WatchConnectorsRequest{Name: "orders"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hear := func(what string, wanted func(*connectorv1.WatchConnectorsResponse) bool) {
+		t.Helper()
+		for {
+			change, err := stream.Recv()
+			if err != nil {
+				t.Fatalf("waiting until it %s: %v", what, err)
+			}
+			if wanted(change) {
+				return
+			}
+		}
+	}
+	hear("runs", func(c *connectorv1.WatchConnectorsResponse) bool {
+		return c.Status.State == connectorv1.State_STATE_RUNNING
+	})
+	if _, err := s.connectors().DeleteConnector(ctx, &connectorv1.DeleteConnectorRequest{Name: "orders"}); err != nil {
+		t.Fatal(err)
+	}
+	hear("is deleted", (*connectorv1.WatchConnectorsResponse).GetDeleted)
+	gate.Heal()
+	testenv.Eventually(t, time.Minute, "it can be made in the other fleet", func(ctx context.Context) error {
+		_, err := s.connectors().CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: "orders",
+			Config: map[string]string{"connector.class": sinkClass, "topics": "shop.retail.orders_info"}})
+		return err
+	})
+	hear("is made in the other fleet", func(c *connectorv1.WatchConnectorsResponse) bool {
+		return c.Status.Type == connectorv1.ConnectorType_CONNECTOR_TYPE_SINK
+	})
+}
+
 func TestHowLateAPipelineIsIsNotSaidWhilePostgreSQLIsAway(t *testing.T) {
 	s := twoFleets(t)
 	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_RETRYING, Reason: "connection refused",

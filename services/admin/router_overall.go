@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
-	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
@@ -67,7 +66,8 @@ func (o overall) AbortHangingTransaction(ctx context.Context,
 const watchAgain = time.Second
 
 // WatchConnectors merges what both fleets report. It ends with the first fleet that ends: the caller watches again and
-// gets all states from the beginning. Those of a fleet that is away at first come once it is there.
+// gets all states from the beginning. Those of a fleet that is away at first come once it is there. One connector is
+// watched in both as well: it may be deleted and made again in the other, so its deletion does not end the watch.
 func (o overall) WatchConnectors(q *connectorv1.WatchConnectorsRequest,
 	out grpc.ServerStreamingServer[connectorv1.WatchConnectorsResponse]) error {
 	if q.Name != "" {
@@ -93,9 +93,6 @@ func (o overall) WatchConnectors(q *connectorv1.WatchConnectorsRequest,
 						err = out.Send(change)
 						mu.Unlock()
 					}
-				}
-				if q.Name != "" && connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
-					return nil // the other fleet has it
 				}
 				if heard || status.Code(err) != codes.Unavailable {
 					return f.unreachable(err)
