@@ -231,6 +231,9 @@ for (const scheme of ["light", "dark"]) {
     if (scheme === "light") {
       await command(".ingest inline into table Orders <| 9001,1,Austin,999,2020-10-09 10:00:00");
       await page.locator(".tile td", { hasText: "999" }).waitFor({ timeout: 15000 }); // the refresh brings it
+      await command(".ingest inline into table Orders <| 9003,1,New York,998,2020-10-11 00:00:00");
+      await page.locator(".tile", { hasText: "Orders of New York" }).locator("tbody tr[aria-rowindex='2'] td", { hasText: "998" })
+        .waitFor({ timeout: 15000 }); // the newest are at the top, where they are in sight
     }
     await close();
   });
