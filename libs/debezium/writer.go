@@ -2,6 +2,7 @@ package debezium
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -38,6 +39,10 @@ func (w *Writer) Append(b *Batch, r *record.Record) error {
 			return err
 		}
 	}
+	at, err := recordTime(r.Timestamp)
+	if err != nil {
+		return fmt.Errorf("write the record for topic %s: %w", r.Topic, err)
+	}
 	key, err := w.key.Encode(nil, r.Topic, r.KeySchema, r.Key)
 	if err != nil {
 		return fmt.Errorf("convert the key for topic %s: %w", r.Topic, err)
@@ -52,9 +57,25 @@ func (w *Writer) Append(b *Batch, r *record.Record) error {
 	}
 	b.add(r.Topic, key, value, headers)
 	last := &b.Records[len(b.Records)-1]
-	last.Partition = r.Partition
-	if r.Timestamp != 0 {
-		last.Timestamp = time.UnixMilli(r.Timestamp)
-	}
+	last.Partition, last.Timestamp = r.Partition, at
 	return nil
+}
+
+// lastMillis is the last time that the Kafka client can write: it counts nanoseconds in 64 bits.
+const lastMillis = math.MaxInt64 / int64(time.Millisecond)
+
+// recordTime is the time that a transform gave a record, in milliseconds since the Unix epoch, 0
+// for none. Kafka has no time before 1970: Kafka Connect's producer refuses a negative one as well.
+func recordTime(millis int64) (time.Time, error) {
+	switch {
+	case millis == 0:
+		return time.Time{}, nil
+	case millis < 0:
+		return time.Time{}, fmt.Errorf(
+			"the transforms gave it the timestamp %d ms, which is before 1970; a Kafka record cannot have it", millis)
+	case millis > lastMillis:
+		return time.Time{}, fmt.Errorf(
+			"the transforms gave it the timestamp %d ms, which is after 11 April 2262, the last that can be written", millis)
+	}
+	return time.UnixMilli(millis), nil
 }

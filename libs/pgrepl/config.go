@@ -201,27 +201,24 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// setUp makes a new connection ready for queries. The user's statements may set a search_path.
+// setUp makes a new connection ready for queries. The user's statements may set limits and a
+// search_path, and run with the user's own.
 func (c Config) setUp(ctx context.Context, conn *pgx.Conn, guarded *guard) error {
 	err := c.prompt(ctx, "set up the connection", func(ctx context.Context) error {
-		if err := catalogFirst(ctx, conn.PgConn()); err != nil {
-			return err
-		}
 		return liftLimits(ctx, conn.PgConn())
 	})
 	if err != nil {
 		return err
 	}
 	guarded.most = maxAnswer
-	if len(c.InitialStatements) == 0 {
-		return nil
-	}
 	for _, s := range c.InitialStatements {
 		if _, err := conn.Exec(ctx, s); err != nil {
 			return fmt.Errorf("run %q of database.initial.statements: %w", s, err)
 		}
 	}
-	return catalogFirst(ctx, conn.PgConn())
+	return c.prompt(ctx, "set up the connection", func(ctx context.Context) error {
+		return catalogFirst(ctx, conn.PgConn())
+	})
 }
 
 // Disconnect closes a connection that Connect opened; a nil one is ignored. It waits up to one

@@ -155,3 +155,12 @@ func QuoteLiteral(s string) string {
 	}
 	return q
 }
+
+// TypedLiteral is a value as a literal of a type as format_type writes it, since PostgreSQL could
+// not infer a composite type from an operator. Without a type it is a plain literal.
+func TypedLiteral(value, typ string) string {
+	if typ == "" {
+		return QuoteLiteral(value)
+	}
+	return QuoteLiteral(value) + "::" + typ
+}

@@ -3,6 +3,7 @@ package pgrepl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -10,15 +11,21 @@ import (
 )
 
 // catalogFirst has the server look for names in its own catalog before any other schema. It does so
-// by itself, unless the search_path that a role, a database or a statement of the user's sets names
-// pg_catalog after others: functions, operators and tables of these would then answer instead.
+// by itself unless the search_path, as a role, a database or a statement of the user's sets it,
+// names pg_catalog after others: functions, operators and tables of these would then answer instead.
+// Taken out of the path it comes first, and objects of statements that name no schema are still
+// made in the first schema that the path names, and not in pg_catalog.
 //
 // The path stays as it is otherwise, since the names of types, the text of defaults and of values
 // of regclass, and what a user's own SELECT reads depend on it, as they do with Debezium. A function
 // or an operator of another schema is also taken where it fits the arguments better, so queries call
 // the catalog's with the types that it declares, or by its schema.
 //
-// SHOW looks nothing up, so nothing on the path can answer in its place.
+// Behind a pooler in transaction mode the setting stays with the server's connection that ran it:
+// later statements may run without it, and those of other clients with it. These find and make the
+// same objects as before, but for those of other schemas that have the names of the catalog's.
+//
+// Neither SHOW nor a function named with its schema can be answered by something on the path.
 func catalogFirst(ctx context.Context, conn *pgconn.PgConn) error {
 	const op = "have names looked up in pg_catalog first"
 	results, err := conn.Exec(ctx, "SHOW search_path").ReadAll()
@@ -29,11 +36,13 @@ func catalogFirst(ctx context.Context, conn *pgconn.PgConn) error {
 		return fmt.Errorf("%s: the server does not say what its search_path is", op)
 	}
 	path := string(results[0].Rows[0][0])
-	if !behindOthers(path) {
+	rest, behind := withoutCatalog(path)
+	if !behind {
 		return nil
 	}
-	// What is named twice counts where it is named first.
-	if _, err := conn.Exec(ctx, "SET search_path = pg_catalog, "+path).ReadAll(); err != nil {
+	// The text of a path is not always one that SET takes: $user needs quotes there.
+	set := "SELECT pg_catalog.set_config('search_path', " + QuoteLiteral(rest) + ", false)"
+	if _, err := conn.Exec(ctx, set).ReadAll(); err != nil {
 		return fmt.Errorf("%s (search_path is %s): %w", op, path, err)
 	}
 	return nil
@@ -42,9 +51,20 @@ func catalogFirst(ctx context.Context, conn *pgconn.PgConn) error {
 // CatalogFirst does the same for connections that are not opened by a Config.
 func CatalogFirst(ctx context.Context, conn *pgx.Conn) error { return catalogFirst(ctx, conn.PgConn()) }
 
-// behindOthers reports whether a search_path names pg_catalog elsewhere than at its beginning. A
-// path that only resembles such a one is none the worse for being taken for it.
-func behindOthers(path string) bool {
-	path = strings.ToLower(strings.TrimLeft(path, " \""))
-	return strings.Contains(path, "pg_catalog") && !strings.HasPrefix(path, "pg_catalog")
+// withoutCatalog takes pg_catalog out of the text of a search_path, and reports whether it stood
+// after another schema. What is named twice counts where it is named first.
+func withoutCatalog(path string) (rest string, behind bool) {
+	quoted := false
+	schemas := strings.FieldsFunc(path, func(c rune) bool {
+		if c == '"' {
+			quoted = !quoted
+		}
+		return c == ',' && !quoted
+	})
+	for i, s := range schemas {
+		schemas[i] = strings.TrimSpace(s)
+	}
+	isCatalog := func(s string) bool { return s == `"pg_catalog"` || strings.EqualFold(s, "pg_catalog") }
+	behind = slices.IndexFunc(schemas, isCatalog) > 0
+	return strings.Join(slices.DeleteFunc(schemas, isCatalog), ", "), behind
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/digests"
 )
 
@@ -105,6 +106,40 @@ func TestASchemaOnTheSearchPathChangesNothing(t *testing.T) {
 			}
 			await(t, parted, 4)
 
+		})
+	}
+}
+
+// PostgreSQL makes what a statement names without a schema in the first schema of the path.
+func TestStatementsOfTheUsersMakeTablesWhereTheirSearchPathSays(t *testing.T) {
+	for _, path := range []string{"app, pg_catalog", "$user, app, pg_catalog", `"odd, ""one", pg_catalog, app`} {
+		t.Run(path, func(t *testing.T) {
+			s := newSource(t)
+			s.exec(t, `CREATE SCHEMA app; CREATE SCHEMA "odd, ""one"`)
+			config := s.tlsConfig(s.role(t, "GRANT ALL ON SCHEMA app, \"odd, \"\"one\" TO ROLE"))
+			config.InitialStatements = []string{
+				"SELECT set_config('search_path', " + pgrepl.QuoteLiteral(path) + ", false)", "CREATE TABLE first ()"}
+			conn, err := config.Connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pgrepl.Disconnect(conn)
+			if _, err := conn.Exec(t.Context(), "CREATE TABLE later ()"); err != nil {
+				t.Fatal(err)
+			}
+			var same bool
+			if err := conn.QueryRow(t.Context(), `SELECT 'later'::regclass::oid > 0
+				AND (SELECT count(DISTINCT relnamespace) FROM pg_class WHERE relname IN ('first', 'later')) = 1`).Scan(&same); err != nil {
+				t.Fatal(err)
+			}
+			if !same {
+				t.Error("the tables are not in one schema")
+			}
+			var schemas []string
+			if err := conn.QueryRow(t.Context(), "SELECT current_schemas(true)::text[]").Scan(&schemas); err != nil ||
+				schemas[0] != "pg_catalog" {
+				t.Errorf("names are looked up in %q: %v", schemas, err)
+			}
 		})
 	}
 }

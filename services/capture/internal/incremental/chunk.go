@@ -66,7 +66,6 @@ func (r Chunks) read(ctx context.Context, conn *pgx.Conn, req Request) (*Chunk, 
 // ReadBy reads a chunk in the order of the key columns.
 func (r Chunks) ReadBy(ctx context.Context, conn *pgx.Conn, req Request, rel *pgmodel.Relation,
 	key []int) (_ *Chunk, err error) {
-	order := newKeyOrder(rel, key)
 	c := &Chunk{rel: rel, Max: req.Max}
 	if c.Max == nil {
 		rows, err := copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s%s ORDER BY %s LIMIT 1", columnList(rel, key, ""),
@@ -78,9 +77,9 @@ func (r Chunks) ReadBy(ctx context.Context, conn *pgx.Conn, req Request, rel *pg
 			return nil, err
 		}
 	}
-	conditions := []string{order.upTo(c.Max)}
+	conditions := []string{pgrepl.RowsUpTo(keyTerms(rel, key, c.Max))}
 	if req.Last != nil {
-		conditions = append(conditions, order.after(req.Last))
+		conditions = append(conditions, pgrepl.RowsAfter(keyTerms(rel, key, req.Last)))
 	}
 	if req.Filter != "" {
 		conditions = append(conditions, "("+req.Filter+")")
@@ -122,7 +121,7 @@ func (r Chunks) readAfter(ctx context.Context, conn *pgx.Conn, rel *pgmodel.Rela
 		if err != nil {
 			return nil, err
 		}
-		condition += " AND " + newKeyOrder(rel, key).upTo(end)
+		condition += " AND " + pgrepl.RowsUpTo(keyTerms(rel, key, end))
 	}
 	return rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s", columns.Selection(), from, condition, by))
 }

@@ -18,7 +18,9 @@ type column struct {
 	oid      uint32 // of the base type, if it is a domain's
 	mod      int32
 	notNull  bool
-	sequence bool // it is an identity column, or its default takes numbers of a sequence
+	declared string // the type as format_type writes it; empty for the query's
+	order    string // the schema of the operators that ORDER BY compares its values with
+	sequence bool   // it is an identity column, or its default takes numbers of a sequence
 
 	schema *record.Schema
 	value  func(text string) (any, error)

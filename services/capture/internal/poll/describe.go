@@ -125,12 +125,10 @@ func describeTable(ctx context.Context, conn *pgx.Conn, t pgrepl.Table) (columns
 	for _, c := range rel.Columns {
 		typ, mod := c.Type.Base(c.TypeMod)
 		columns = append(columns, column{name: c.Name, oid: typ.OID, mod: mod, notNull: c.NotNull,
-			sequence: c.Identity || strings.HasPrefix(c.Default, "nextval(")})
+			declared: c.Declared, order: c.Type.OrderSchema(), sequence: c.Identity || strings.HasPrefix(c.Default, "nextval(")})
 	}
 	for _, i := range rel.Key {
-		// A unique index with NULLs breaks no ties, nor does a type that is compared by operators which its name alone
-		// may not find.
-		if c := rel.Columns[i]; !c.NotNull || c.Type.OrderSchema() != "pg_catalog" {
+		if !rel.Columns[i].NotNull { // a unique index with NULLs breaks no ties
 			return columns, nil, nil
 		}
 		key = append(key, rel.Columns[i].Name)

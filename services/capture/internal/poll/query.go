@@ -1,7 +1,6 @@
 package poll
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -29,33 +28,41 @@ func (s *source) copyQuery(until time.Time) string {
 	for i := range s.columns {
 		names[i] = pgrepl.QuoteIdent(s.columns[i].name)
 	}
-	var order, last, conditions []string
+	var order, conditions []string
+	var last []pgrepl.OrderTerm
 	if s.mode.timestamps() {
 		stamp := s.stampExpression()
 		order = append(order, stamp)
 		conditions = append(conditions, stamp+" < "+s.timeLiteral(until.UnixMicro()))
 		if s.offset.hasStamp {
-			last = append(last, s.timeLiteral(s.offset.stamp))
+			last = append(last, pgrepl.OrderTerm{SQL: stamp, Operators: "pg_catalog", Value: s.timeLiteral(s.offset.stamp)})
 		}
 	}
 	if s.number >= 0 {
-		order = append(order, names[s.number])
+		name := names[s.number]
+		order = append(order, name)
 		if s.offset.hasNum && (s.mode == incrementing || len(last) > 0) {
-			last = append(last, strconv.FormatInt(s.offset.number, 10))
+			last = append(last, pgrepl.OrderTerm{SQL: name, Operators: "pg_catalog",
+				Value: strconv.FormatInt(s.offset.number, 10)})
 		}
-		conditions = append(conditions, names[s.number]+" IS NOT NULL")
+		conditions = append(conditions, name+" IS NOT NULL")
 	}
 	for _, i := range s.ties {
 		order = append(order, names[i])
 	}
-	if len(last) > 0 && len(s.offset.tie) == len(s.ties) {
-		for _, v := range s.offset.tie {
-			last = append(last, pgrepl.QuoteLiteral(v))
+	switch {
+	case len(last) == 0:
+	case len(s.offset.tie) == 0:
+		conditions = append(conditions, pgrepl.RowsAfter(last))
+	case len(s.offset.tie) == len(s.ties):
+		for i, at := range s.ties {
+			c := &s.columns[at]
+			last = append(last, pgrepl.OrderTerm{SQL: names[at], Operators: c.order,
+				Value: pgrepl.TypedLiteral(s.offset.tie[i], c.declared)})
 		}
-	}
-	if len(last) > 0 {
-		conditions = append(conditions, fmt.Sprintf("(%s) > (%s)", strings.Join(order[:len(last)], ", "),
-			strings.Join(last, ", ")))
+		conditions = append(conditions, pgrepl.RowsAfter(last))
+	default: // the key has changed: where in its time the offset is, is not known any longer
+		conditions = append(conditions, pgrepl.RowsFrom(last))
 	}
 	from := "(" + s.set.query + ") q"
 	if s.set.query == "" {
