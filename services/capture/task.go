@@ -122,9 +122,7 @@ func (t *task) unprocessable(table string, at pgrepl.LSN, err error) error {
 // lost counts something that events lack where they go on whether that could be noted or not.
 func (t *task) lost(kind string, w status.Worked) {
 	t.status.Observe(status.Unconverted{Kind: kind})
-	if err := t.shown.Losses.Keep(w); err != nil {
-		t.env.Logger.Error("what events lack could not be noted", "what", w.Err, "err", err)
-	}
+	t.shown.Losses.Count(w)
 }
 
 // takeBack says how to clear the message about something lost.

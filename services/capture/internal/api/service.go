@@ -114,6 +114,9 @@ func (s *Service) AcknowledgeLosses(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
+	if e := s.registry.Find(r.GetConnector()); e != nil {
+		e.Losses.Flush() // what is not counted by its note yet has been shown all the same
+	}
 	n, err := status.Acknowledge(ctx, env, status.Work(r.GetWork()))
 	if err != nil {
 		return nil, rpc.Error(codes.Unavailable, string(connector.ReasonStoreUnavailable), env.Hidden(err.Error()))

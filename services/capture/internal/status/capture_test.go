@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -255,6 +257,97 @@ func TestWhatWasLostIsCountedAndShownThroughReconnectsAndRestartsUntilItIsAcknow
 	shown(NewCapture(env, nil), 0)
 	keep(again)
 	shown(again, 1)
+}
+
+func TestALossThatIsAcknowledgedIsNotShownAgainAndWhatComesAfterIsCountedAfresh(t *testing.T) {
+	c := NewCapture(noted(), nil)
+	lost := Worked{Work: "w", Err: errors.New("bad")}
+	if err := c.Losses.Keep(lost); err != nil {
+		t.Fatal(err)
+	}
+	acknowledge := func() {
+		t.Helper()
+		if n, err := Acknowledge(t.Context(), c.Losses.env, ""); n != 1 || err != nil {
+			t.Errorf("%d were acknowledged: %v", n, err)
+		}
+	}
+	acknowledge() // before anybody looked
+	if shown := c.State().Background; len(shown) > 0 {
+		t.Errorf("shown is %+v", shown)
+	}
+	for range 5 {
+		if err := c.Losses.Keep(lost); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Losses.Flush()
+	acknowledge()
+	c.Losses.Count(lost) // before anybody looked
+	if shown := c.State().Background; len(shown) != 1 || shown[0].Failures != 1 {
+		t.Errorf("shown is %+v", shown)
+	}
+}
+
+func TestLossesAreCountedWithoutWaitingForTheirNotes(t *testing.T) {
+	tries := 0
+	env := noted()
+	env.Note = func(context.Context, string, json.RawMessage) error { tries++; return errors.New("Kafka is away") }
+	c := NewCapture(env, nil)
+	for range 1000 {
+		c.Losses.Count(Worked{Work: "w", Err: errors.New("bad")})
+	}
+	if shown := c.State().Background; tries > 0 || len(shown) != 1 || shown[0].Failures != 1000 {
+		t.Errorf("after %d tries to note it, shown is %+v", tries, shown)
+	}
+	if err := c.Losses.Keep(Worked{Work: "left out", Err: errors.New("bad")}); err == nil || tries != 1 {
+		t.Errorf("what must be durable ends after %d tries with %v", tries, err)
+	}
+}
+
+func TestALongReasonIsShortenedToWhatANoteMayHave(t *testing.T) {
+	env, longest := noted(), 0
+	note := env.Note
+	env.Note = func(ctx context.Context, name string, text json.RawMessage) error {
+		longest = max(longest, len(text))
+		return note(ctx, name, text)
+	}
+	c := NewCapture(env, nil)
+	if err := c.Losses.Keep(Worked{Work: "w", Err: errors.New(strings.Repeat("<\x01é", 5000))}); err != nil {
+		t.Fatal(err)
+	}
+	if longest == 0 || longest > longestNote {
+		t.Errorf("the note has %d bytes", longest)
+	}
+}
+
+func TestALossOfAnEarlierTaskIsCountedOnThoughAsManyAreKnownAsMayBe(t *testing.T) {
+	env := noted()
+	for i := range mostLost {
+		if err := NewLosses(env).Keep(Worked{Work: Work(fmt.Sprint(i)), Err: errors.New("bad")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := NewCapture(env, nil)
+	c.Losses.Count(Worked{Work: "7", Err: errors.New("bad")})
+	c.Losses.Count(Worked{Work: "one more", Err: errors.New("bad")})
+	shown := c.State().Background
+	at := slices.IndexFunc(shown, func(f BackgroundFailure) bool { return f.Work == "7" })
+	if len(shown) != mostLost || at < 0 || shown[at].Failures != 2 {
+		t.Errorf("%d are shown, the seventh is at %d", len(shown), at)
+	}
+}
+
+// noted is an environment with notes.
+func noted() connector.TaskEnv {
+	notes := map[string]json.RawMessage{}
+	return connector.TaskEnv{Connector: "c", Logger: slog.New(slog.DiscardHandler),
+		Notes: func() map[string]json.RawMessage { return maps.Clone(notes) },
+		Note: func(_ context.Context, name string, note json.RawMessage) error {
+			if notes[name] = note; note == nil {
+				delete(notes, name)
+			}
+			return nil
+		}}
 }
 
 func TestLossesOfManyTablesAreShownOfSomeOnly(t *testing.T) {

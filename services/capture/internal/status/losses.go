@@ -28,13 +28,22 @@ type Losses struct {
 	known   map[Work]*loss // guarded by mu
 }
 
-// loss is one that this task has seen.
+// loss is one that this task has seen, or found noted.
 type loss struct {
 	BackgroundFailure
-	// kept is when it was last made durable, dirty that there were more since, seen that its note has come
-	// back: without the note it is acknowledged then.
-	kept        time.Time
-	dirty, seen bool
+	// durable is how many of Failures its note counts; 0 if it has none. A note that is gone was acknowledged.
+	durable int64
+	// last is the latest one, of which Reason and Remedy are made when they are looked at.
+	last Worked
+}
+
+// now is the loss as it is shown. The caller holds mu.
+func (l *Losses) now(one *loss) BackgroundFailure {
+	if one.last.Err != nil {
+		one.Reason, one.Remedy = l.env.Hidden(one.last.Err.Error()), l.env.Hidden(one.last.Remedy)
+		one.last = Worked{}
+	}
+	return one.BackgroundFailure
 }
 
 // lossNote begins the names of the notes.
@@ -43,12 +52,12 @@ const lossNote = "lost."
 const (
 	// mostLost bounds for how many tables and columns losses are shown.
 	mostLost = 100
-	// lossEvery is how often a loss that repeats is made durable: each may be of millions of rows.
+	// lossEvery is how often losses are made durable: each may be of millions of rows.
 	lossEvery = time.Second
 	// keepTime bounds the time to make one durable.
-	keepTime = 10 * time.Second
-	// longestReason bounds a reason in bytes; a note may have 16 KiB.
-	longestReason = 6 << 10
+	keepTime = 5 * time.Second
+	// longestNote bounds a note in bytes; it may have 16 KiB.
+	longestNote = 15 << 10
 )
 
 // NewLosses makes the losses of a connector, those of earlier tasks among them.
@@ -72,62 +81,78 @@ func KeptLosses(env connector.TaskEnv) map[Work]BackgroundFailure {
 	return out
 }
 
-// Keep counts a loss. The first of its kind is durable when Keep returns: the position must not pass
-// it before.
+// Count counts a loss, which Follow makes durable within a second. It neither blocks nor looks at the
+// notes but for the first of a kind, since it is called for each value of each row.
+func (l *Losses) Count(w Worked) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count(w)
+}
+
+// Keep counts a loss. The first of its kind is durable when Keep returns without an error: the
+// position must not pass it before.
 func (l *Losses) Keep(w Worked) error {
-	if !l.count(w) {
+	l.mu.Lock()
+	one := l.count(w)
+	first := one != nil && one.durable == 0
+	l.mu.Unlock()
+	if !first {
 		return nil
 	}
 	return l.write(w.Work)
 }
 
-// count counts a loss, and reports whether it is time to make it durable.
-func (l *Losses) count(w Worked) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	kept := KeptLosses(l.env)
-	one := l.current(w.Work, kept)
+// count returns the loss, nil if there are too many to count it. The caller holds mu.
+func (l *Losses) count(w Worked) *loss {
+	one := l.known[w.Work]
+	if one == nil && len(l.known) < mostLost {
+		l.compare() // an earlier task may have noted it
+		one = l.known[w.Work]
+	}
 	if one == nil {
-		if len(kept) >= mostLost || len(l.known) >= mostLost {
-			return false
+		if len(l.known) >= mostLost {
+			return nil
 		}
 		one = &loss{BackgroundFailure: BackgroundFailure{Lasts: true, Work: w.Work, Since: time.Now().UTC()}}
-		if before, any := kept[w.Work]; any {
-			one.BackgroundFailure, one.seen = before, true
-		}
 		l.known[w.Work] = one
 	}
-	one.Reason, one.Remedy = shortened(l.env.Hidden(w.Err.Error())), l.env.Hidden(w.Remedy)
+	one.last = w
 	one.Failures++
-	one.dirty = true
-	return time.Since(one.kept) >= lossEvery
+	return one
 }
 
-// current is a loss that this task has seen and nobody has acknowledged; nil if there is none. The
-// caller holds mu.
-func (l *Losses) current(w Work, kept map[Work]BackgroundFailure) *loss {
-	one := l.known[w]
-	if one == nil {
-		return nil
+// compare takes up what is noted, and forgets what was acknowledged. The caller holds mu.
+func (l *Losses) compare() {
+	kept := KeptLosses(l.env)
+	for w, f := range kept {
+		if l.known[w] == nil {
+			l.known[w] = &loss{BackgroundFailure: f, durable: f.Failures}
+		}
 	}
-	_, there := kept[w]
-	if one.seen && !there && !one.dirty {
-		delete(l.known, w)
-		return nil
+	for w, one := range l.known {
+		if _, there := kept[w]; there || one.durable == 0 {
+			continue
+		}
+		if one.Failures -= one.durable; one.Failures == 0 {
+			delete(l.known, w)
+		}
+		one.Since, one.durable = time.Now().UTC(), 0 // what came since is a new loss
 	}
-	one.seen = one.seen || there
-	return one
 }
 
 // write makes a loss durable if it is not.
 func (l *Losses) write(w Work) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	now, dirty := l.dirty(w)
-	if !dirty || l.env.Note == nil {
+	l.mu.Lock()
+	one := l.known[w]
+	if one == nil || one.durable == one.Failures || l.env.Note == nil {
+		l.mu.Unlock()
 		return nil
 	}
-	note, err := json.Marshal(now)
+	now := l.now(one)
+	l.mu.Unlock()
+	note, err := encodeNote(now)
 	if err != nil {
 		return fmt.Errorf("note what events lack: %w", err)
 	}
@@ -138,21 +163,19 @@ func (l *Losses) write(w Work) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if one := l.known[w]; one != nil {
-		one.kept, one.dirty = time.Now(), one.Failures != now.Failures
-	}
+	one.durable = now.Failures
 	return nil
 }
 
-// dirty is a loss as it is now, and whether there were more of it than is durable.
-func (l *Losses) dirty(w Work) (now BackgroundFailure, dirty bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	one := l.known[w]
-	if one == nil {
-		return now, false
+// encodeNote shortens a reason that a note has no room for.
+func encodeNote(f BackgroundFailure) (json.RawMessage, error) {
+	for {
+		note, err := json.Marshal(f)
+		if err != nil || len(note) <= longestNote || f.Reason == "" {
+			return note, err
+		}
+		f.Reason = strings.ToValidUTF8(f.Reason[:len(f.Reason)/2], "")
 	}
-	return one.BackgroundFailure, one.dirty
 }
 
 // Follow makes durable how many there were until ctx ends, and then what is left.
@@ -162,16 +185,18 @@ func (l *Losses) Follow(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			l.flush()
+			l.Flush()
 		case <-ctx.Done():
-			l.flush()
+			l.Flush()
 			return
 		}
 	}
 }
 
-func (l *Losses) flush() {
+// Flush makes durable how many there are now.
+func (l *Losses) Flush() {
 	l.mu.Lock()
+	l.compare()
 	all := slices.Collect(maps.Keys(l.known))
 	l.mu.Unlock()
 	for _, w := range all {
@@ -186,16 +211,15 @@ func (l *Losses) flush() {
 func (l *Losses) All() []BackgroundFailure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := KeptLosses(l.env)
-	durable := maps.Clone(all)
-	for w := range l.known {
-		if one := l.current(w, durable); one != nil {
-			all[w] = one.BackgroundFailure
-		}
+	l.compare()
+	all := make([]BackgroundFailure, 0, len(l.known))
+	for _, one := range l.known {
+		all = append(all, l.now(one))
 	}
-	return slices.SortedFunc(maps.Values(all), func(a, b BackgroundFailure) int {
+	slices.SortFunc(all, func(a, b BackgroundFailure) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Work, b.Work))
 	})
+	return all
 }
 
 // Acknowledge removes the losses of a connector that are of w, all of them if it is empty, and
@@ -211,11 +235,4 @@ func Acknowledge(ctx context.Context, env connector.TaskEnv, w Work) (n int, err
 		n++
 	}
 	return n, nil
-}
-
-func shortened(text string) string {
-	if len(text) <= longestReason {
-		return text
-	}
-	return strings.ToValidUTF8(text[:longestReason], "") + "…"
 }
