@@ -29,10 +29,13 @@ func twoFleets(t *testing.T) *system {
 	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once",
 		Partitions: []*sinkv1.PartitionProgress{{Topic: "shop.retail.orders_info", TargetDatabase: "shop",
 			TargetTable: "Orders", Committed: 3, End: 3}}})
-	for _, what := range []string{"pipelines", "tables"} {
-		if out, code := s.ctl(t, "", "get", what); code != 0 || !strings.Contains(out, "src") {
-			t.Fatalf("get %s before: %d %s", what, code, out)
-		}
+	for what, want := range map[string]string{"pipelines": "src", "tables": "shop.Orders"} {
+		testenv.Eventually(t, time.Minute, "get "+what+" before", func(context.Context) error {
+			if out, code := s.ctl(t, "", "get", what); code != 0 || !strings.Contains(out, want) {
+				return fmt.Errorf("%d, lacks %q: %s", code, want, out)
+			}
+			return nil
+		})
 	}
 	return s
 }

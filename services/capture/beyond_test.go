@@ -130,7 +130,7 @@ func TestAValueThatNothingStandsForNamesItsRowAndWhatToDo(t *testing.T) {
 				await(t, s.db+".public.a", 1)
 				return
 			}
-			says(t, c.failure(t), "public.a", "column v", "id=7", "column.exclude.list", "TYPE text", "DROP NOT NULL",
+			says(t, c.failure(t), "column public.a.v", "id=7", "column.exclude.list", "TYPE text", "DROP NOT NULL",
 				"event.processing.failure.handling.mode=warn")
 			s.exec(t, "ALTER TABLE a ALTER v DROP NOT NULL")
 			set["column.exclude.list"] = "public.a.v"
@@ -146,7 +146,7 @@ func TestARowOfASnapshotThatNothingStandsForIsNamedWithItsOwnTable(t *testing.T)
 	s.exec(t,
 		"CREATE TABLE a (id int PRIMARY KEY, v numeric NOT NULL); INSERT INTO a VALUES (7, 'NaN'); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)")
 	err := start(t, s.config("c"+s.db, nil)).failure(t)
-	says(t, err, "snapshot of table public.a", "column v", "id=7")
+	says(t, err, "snapshot of table public.a", "column public.a.v", "id=7")
 	if strings.Contains(err.Error(), "public.b") {
 		t.Errorf("the other table is named: %v", err)
 	}

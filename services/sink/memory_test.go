@@ -30,7 +30,6 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 		fixtures = append(fixtures, s)
 	}
 	var away atomic.Bool
-	away.Store(true)
 	stuck, free := fixtures[0], fixtures[1]
 	servers.adx.inject(t, func(r *http.Request) fault {
 		if away.Load() {
@@ -49,7 +48,12 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 			t.Fatal(err)
 		}
 	}
-	fill(stuck, 1, orders)
+	// A partition that is taken up asks the cluster what was delivered before.
+	fill(stuck, 1, partitions+1)
+	first := stuck.start()
+	stuck.holds(partitions + 1)
+	away.Store(true)
+	fill(stuck, partitions+1, orders)
 	fill(free, 1, 50)
 	var peak int64
 	measuring, stop := context.WithCancel(t.Context())
@@ -60,7 +64,6 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 			time.Sleep(time.Millisecond)
 		}
 	})
-	first := stuck.start()
 	testenv.Eventually(t, time.Minute, "the task to have no room", func(context.Context) error {
 		if first.task.memory.HasRoom() {
 			return fmt.Errorf("it holds %d bytes", first.task.memory.Held.Load())
