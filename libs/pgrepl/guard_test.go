@@ -76,9 +76,9 @@ func TestAServerThatSendsWithoutBoundsIsLeft(t *testing.T) {
 			description := wire('T', "\x00\x01a\x00"+strings.Repeat("\x00", 6)+"\x00\x00\x00\x19"+strings.Repeat("\x00", 8))
 			send(welcome + wire('Z', "I"))
 			send(asked)
-			send(description + wire('D', "\x00\x01\x00\x00\x00\x06public") + wire('C', "SHOW\x00") + wire('Z', "I"))
-			send(asked)
 			send(wire('C', "SELECT 0\x00") + wire('Z', "I"))
+			send(asked)
+			send(description + wire('D', "\x00\x01\x00\x00\x00\x06public") + wire('C', "SHOW\x00") + wire('Z', "I"))
 			send(asked)
 			for ok := send(description); ok; {
 				ok = send(row)
