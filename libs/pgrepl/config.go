@@ -257,10 +257,10 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	}
 	connected(conn.Conn())
 	err = c.prompt(ctx, "set up the replication connection", func(ctx context.Context) error {
-		if err := catalogFirst(ctx, conn); err != nil {
+		if err := liftLimits(ctx, conn); err != nil {
 			return err
 		}
-		if err := liftLimits(ctx, conn); err != nil {
+		if err := catalogFirst(ctx, conn); err != nil {
 			return err
 		}
 		if err := setText(ctx, conn); err != nil {
