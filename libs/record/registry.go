@@ -130,6 +130,10 @@ func (r *Registry) post(ctx context.Context, path, schema string) (int, error) {
 		ID int `json:"id"`
 	}
 	err := r.call(ctx, http.MethodPost, path, map[string]string{"schema": schema}, &answer)
+	if err == nil && answer.ID <= 0 { // written before each record, it would make all of them unreadable
+		err = &OtherServerError{fmt.Errorf("what answers as the schema registry gives %d as a schema's id, which is none",
+			answer.ID)}
+	}
 	return answer.ID, err
 }
 
