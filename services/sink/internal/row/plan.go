@@ -33,9 +33,10 @@ type plan struct {
 	alien bool
 	// inImages says that columns take something within the images of a change event, before and after.
 	inImages bool
-	// found is how many of them the last row had, imaged that images were among them; nulls says that
-	// it had values which passed by leniency.
+	// found is how many of them the last row had, imaged that images were among them; known says that
+	// it had any of the fields, and nulls that it had values which passed by leniency.
 	found  int
+	known  bool
 	imaged bool
 	nulls  bool
 }
@@ -213,7 +214,7 @@ func (p *plan) append(dst, object []byte) ([]byte, error) {
 	}
 	start, copied := len(dst), begin
 	expect := 0
-	p.found, p.imaged, p.nulls = 0, false, false
+	p.found, p.known, p.imaged, p.nulls = 0, false, false, false
 	for i := begin + 1; ; {
 		key, value, next := member(object, i)
 		if next < 0 {
@@ -237,6 +238,7 @@ func (p *plan) append(dst, object []byte) ([]byte, error) {
 		if f == nil {
 			continue
 		}
+		p.known = true
 		v := object[value:next]
 		for k := range f.within {
 			if refused := p.within(&f.within[k], v); refused != nil {
@@ -275,6 +277,9 @@ func (p *plan) foreign(object []byte) *Refused {
 	if p.wanted == 0 || !p.demanding || change && (!p.inImages || p.imaged) {
 		return nil
 	}
+	if !p.known {
+		return foreignRow
+	}
 	lacks := false
 	for i := range p.fields {
 		f := &p.fields[i]
@@ -298,7 +303,12 @@ func (p *plan) foreign(object []byte) *Refused {
 	if change && (!lacks || !isChange(object) && !isChange(find(object, "payload"))) {
 		return nil
 	}
-	return &Refused{Reason: "no column takes any of its fields, so it is no record of this table, and Kusto would store nulls alone"}
+	return foreignRow
+}
+
+// foreignRow is made once, since with values.check=null it may be said of every record.
+var foreignRow = &Refused{
+	Reason: "no column takes any of its fields, so it is no record of this table, and Kusto would store nulls alone",
 }
 
 // possible reports whether a path leads to something in a value, or is only cut short by a null.
