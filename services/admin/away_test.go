@@ -28,7 +28,8 @@ func twoFleets(t *testing.T) *system {
 		Slot: &capturev1.Slot{Name: "shop", RestartLsn: "0/1", Active: true}})
 	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once",
 		Partitions: []*sinkv1.PartitionProgress{{Topic: "shop.retail.orders_info", TargetDatabase: "shop",
-			TargetTable: "Orders", Committed: 3, End: 3}}})
+			TargetTable: "Orders", Committed: 3, End: 3,
+			Waiting: sinkv1.PartitionProgress_WAITING_NOTHING}}})
 	for what, want := range map[string]string{"pipelines": "src", "tables": "shop.Orders"} {
 		testenv.Eventually(t, time.Minute, "get "+what+" before", func(context.Context) error {
 			if out, code := s.ctl(t, "", "get", what); code != 0 || !strings.Contains(out, want) {
