@@ -42,6 +42,7 @@ func TestGivenCasesGiveDebeziumsBytes(t *testing.T) {
 	}})
 	captureWorker := newWorker(t, s.Kafka.Bootstrap)
 	captureWorker.connect = s.Source()
+	schemas, registry := newRegistry(t)
 	dirs, err := filepath.Glob(filepath.Join(*beside, "*", "setup.sql"))
 	if err != nil || len(dirs) == 0 {
 		t.Fatalf("no case in %s: %v", *beside, err)
@@ -51,7 +52,8 @@ func TestGivenCasesGiveDebeziumsBytes(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			r := &round{postgres: s.Postgres, database: "b_" + strings.ReplaceAll(filepath.Base(dir), "-", "_"),
-				gen: newGenerator(1), debezium: debeziumWorker, capture: captureWorker}
+				gen: newGenerator(1), debezium: debeziumWorker, capture: captureWorker,
+				schemas: schemas, registry: registry}
 			options, err := os.ReadFile(filepath.Join(dir, "database"))
 			if err != nil && !errors.Is(err, os.ErrNotExist) {
 				t.Fatal(err)

@@ -48,7 +48,7 @@ func Source(ctx context.Context, v catalogue.Values) []connector.Check {
 			Remedy: "Create the table, or correct table.include.list: names are schema.table."}
 	}
 	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err),
-		checkUncaptured(catalog, s), checkIdentities(s, tables), checkRights(catalog, s, tables))
+		checkUncaptured(catalog, s), checkIdentities(catalog, s, tables), checkRights(catalog, s, tables))
 	if s.Signals.Table != "" {
 		out = append(out, checkSignals(ctx, conn, s))
 	}
@@ -333,18 +333,45 @@ func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *s
 }
 
 // checkIdentities looks for tables whose updates and deletes PostgreSQL refuses once they are
-// published: those without a key. The check passes all the same, since it may be that rows are only
-// ever added to them.
-func checkIdentities(s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
+// published: those without a key; and for those whose deleted rows cannot be found again by the key of
+// their events. The check passes all the same, since it may be that rows are only ever added to them.
+func checkIdentities(catalog *pgrepl.Catalog, s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 	c := preflight.Finding("replica identity", "rows can be told apart", nil)
+	if len(s.Identities) > 0 {
+		return c // the connector sets them
+	}
 	for _, t := range tables {
-		if none := !t.Unlogged && (t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey); none &&
-			len(s.Identities) == 0 {
+		if !t.Unlogged && (t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey) {
 			c.Detail = fmt.Sprintf(
 				"table %s has no replica identity, so that PostgreSQL refuses its updates and deletes while it is published", t)
 			c.Remedy = fmt.Sprintf(
 				"Unless rows are only added: ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key.",
 				pgrepl.QuoteTable(t.Schema, t.Name))
+		}
+	}
+	if c.Remedy != "" {
+		return c
+	}
+	var oids []uint32
+	for _, t := range tables {
+		// With the default, the primary key is both, unless the connector has keys of its own.
+		if t.ReplicaIdentity == 'i' || t.ReplicaIdentity == 'd' && len(s.Events.KeyColumns) > 0 {
+			oids = append(oids, t.OID)
+		}
+	}
+	if err := catalog.Load(oids); err != nil {
+		return preflight.Finding(c.Name, "", err)
+	}
+	for _, oid := range oids {
+		rel := catalog.Relation(oid)
+		if rel == nil { // dropped meanwhile
+			continue
+		}
+		if lost := encode.LostKey(rel, s.Events.EventColumns(rel)); lost != "" {
+			table := pgrepl.QuoteTable(rel.Schema, rel.Name)
+			c.Detail = "table " + table + ": " + lost
+			c.Remedy = fmt.Sprintf("Unless rows are only added: ALTER TABLE %s REPLICA IDENTITY FULL;", table)
+			return c
 		}
 	}
 	return c

@@ -8,6 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/debezium"
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 )
 
@@ -29,6 +30,9 @@ func warnings(rel *pgmodel.Relation, columns []debezium.EventColumn) (out []stri
 	if !keyed {
 		out = append(out,
 			"Its events have no key, so that changes of a row can overtake each other in a topic of several partitions: give the table a primary key, or set message.key.columns.")
+	}
+	if lost := encode.LostKey(rel, columns); lost != "" {
+		out = append(out, lost)
 	}
 	if rel.ReplicaIdentity == 'f' {
 		return out
