@@ -48,6 +48,8 @@ type verification struct {
 	// such rows.
 	repeated         int64
 	repeatedInTables int
+	// unread are the tables without a copy, since no sink reads their topic.
+	unread []*tablev1.Table
 }
 
 // follower does more about differences than telling them.
@@ -134,31 +136,46 @@ func (v *verification) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i, tables := range shareOut(tables, sinks) {
-		if err := v.sink(ctx, sinks[i].Name, source, tables); err != nil {
+	shares, unread := shareOut(tables, sinks)
+	switch {
+	case len(q.Tables) > 0: // who names a table wants to know of it
+		for i := range shares {
+			shares[i] = append(shares[i], unread...)
+		}
+	case len(unread) == len(tables) && len(unread) > 0:
+		return nobodyReads(q.Source)
+	default:
+		v.unread = unread
+	}
+	for i, tables := range shares {
+		if err := v.sink(ctx, sinks[i], source, tables); err != nil {
 			return err
 		}
 	}
 	return v.summary()
 }
 
-// shareOut assigns each sink the tables to compare with it: those whose topic it reads, and those
-// whose topic no sink reads, for which each sink reports why it cannot compare them.
-func shareOut(tables []*tablev1.Table, sinks []*connectorv1.Connector) [][]*tablev1.Table {
-	out := make([][]*tablev1.Table, len(sinks))
+// shareOut assigns each sink the tables to compare with it, which are those whose topic it reads.
+// unread are those whose topic none of them reads.
+func shareOut(tables []*tablev1.Table, sinks []*connectorv1.Connector) (out [][]*tablev1.Table,
+	unread []*tablev1.Table) {
+	out = make([][]*tablev1.Table, len(sinks))
 	var readers []func(string) bool
 	for _, sink := range sinks {
 		readers = append(readers, checks.Reader(sink.Config))
 	}
 	for _, t := range tables {
-		read := slices.ContainsFunc(readers, func(reads func(string) bool) bool { return reads(t.Topic) })
+		read := false
 		for i, reads := range readers {
-			if !read || reads(t.Topic) {
-				out[i] = append(out[i], t)
+			if reads(t.Topic) {
+				out[i], read = append(out[i], t), true
 			}
 		}
+		if !read {
+			unread = append(unread, t)
+		}
 	}
-	return out
+	return out, unread
 }
 
 // sinksOf returns the sinks that read topics of a source, or only the one that the request names.
@@ -175,10 +192,14 @@ func sinksOf(all []*connectorv1.Connector, source *connectorv1.Connector, used [
 			fmt.Sprintf("Sink connector %.300s does not read the topics of %s", only, source.Name))
 	}
 	if len(sinks) == 0 {
-		return nil, rpc.Error(codes.FailedPrecondition, "NO_SINK",
-			"no sink connector reads the topics of "+source.Name+", so there is nothing to compare with")
+		return nil, nobodyReads(source.Name)
 	}
 	return sinks, nil
+}
+
+func nobodyReads(source string) error {
+	return rpc.Error(codes.FailedPrecondition, "NO_SINK",
+		"no sink connector reads the topics of "+source+", so there is nothing to compare with")
 }
 
 // choose returns the tables that the request names; all if it names none.
@@ -199,15 +220,19 @@ func choose(tables []*tablev1.Table, q *adminv1.VerifyPipelineRequest) ([]*table
 }
 
 // sink compares the tables with their copies in one sink.
-func (v *verification) sink(ctx context.Context, sink string, source *remoteTables, tables []*tablev1.Table) error {
-	target, err := openTables(ctx, v.sinks, sink, tables)
+func (v *verification) sink(ctx context.Context, sink *connectorv1.Connector, source *remoteTables,
+	tables []*tablev1.Table) error {
+	reads := checks.Reader(sink.Config)
+	target, err := openTables(ctx, v.sinks, sink.Name, tables)
 	if err != nil {
 		return err
 	}
 	for _, from := range tables {
-		outcome := &adminv1.TableVerification{Table: from.Name, Sink: sink}
+		outcome := &adminv1.TableVerification{Table: from.Name, Sink: sink.Name}
 		i := slices.IndexFunc(target.tables, func(t *tablev1.Table) bool { return t.Topic == from.Topic })
-		if i < 0 {
+		if !reads(from.Topic) {
+			outcome.Failure = "the sink does not read topic " + from.Topic
+		} else if i < 0 {
 			outcome.Failure = "the sink has no table for topic " + from.Topic
 		} else if err := v.table(ctx, outcome, source, from, target, target.tables[i]); err != nil {
 			if ctx.Err() != nil {
@@ -284,6 +309,26 @@ func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerifica
 	return nil
 }
 
+func topicOf(tables int) string {
+	if tables == 1 {
+		return "its topic"
+	}
+	return "their topics"
+}
+
+// namesOf lists tables, but for those after the first ten.
+func namesOf(tables []*tablev1.Table) string {
+	const most = 10
+	var names []string
+	for _, t := range tables[:min(len(tables), most)] {
+		names = append(names, t.Name)
+	}
+	if more := len(tables) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
 func kindOf(k digest.Kind) adminv1.RowDifference_Kind {
 	return map[digest.Kind]adminv1.RowDifference_Kind{
 		digest.Missing: adminv1.RowDifference_KIND_MISSING, digest.Extra: adminv1.RowDifference_KIND_EXTRA,
@@ -311,6 +356,10 @@ func (v *verification) summary() error {
 	if v.repeated > 0 {
 		s.Reason += fmt.Sprintf(" by the latest row of each key, but %s of %s came more than once",
 			checks.Plural(int(v.repeated), "row", "rows"), checks.Plural(v.repeatedInTables, "table", "tables"))
+	}
+	if n := len(v.unread); n > 0 {
+		s.Reason += fmt.Sprintf("; %s no copy, since no sink that was looked at reads %s: %s",
+			checks.Plural(n, "table has", "tables have"), topicOf(n), namesOf(v.unread))
 	}
 	return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Summary{Summary: s}})
 }

@@ -69,3 +69,18 @@ func TestATableThatCannotBeReadDoesNotEndTheComparisonOfTheOthers(t *testing.T) 
 		t.Errorf("verify says\n%s", out)
 	}
 }
+
+func TestATableThatNobodyReadsFailsAComparisonOnlyIfItIsNamed(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.create(t, "adx", "test.SinkConnector", map[string]string{"topics": "shop.public.a"})
+	if out, code := s.ctl(t, "", "verify", "src"); code != 0 ||
+		!strings.Contains(out, "1 table is equal to its copy; 2 tables have no copy, since no sink that was looked at reads "+
+			"their topics: public.broken, public.z") {
+		t.Errorf("verify exits with %d and says\n%s", code, out)
+	}
+	if out, code := s.ctl(t, "", "verify", "src", "--table", "public.z"); code != 2 ||
+		!strings.Contains(out, "public.z could not be compared") || !strings.Contains(out, "shop.public.z") {
+		t.Errorf("verify of the table exits with %d and says\n%s", code, out)
+	}
+}
