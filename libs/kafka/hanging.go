@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/calypso-cdc/calypso/libs/shell"
 )
 
 // HangingTransaction is a transaction that is open in a partition although no transaction
@@ -45,7 +47,7 @@ func (h *HangingTransaction) Summary() string {
 
 // Remedy says how to end it.
 func (h *HangingTransaction) Remedy() string {
-	return fmt.Sprintf("calypsoctl transactions abort %s %d --producer %d rolls it back", h.Topic,
+	return fmt.Sprintf("calypsoctl transactions abort %s %d --producer %d rolls it back", shell.Quote(h.Topic),
 		h.Partition, h.ProducerID)
 }
 

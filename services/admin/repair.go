@@ -19,6 +19,7 @@ import (
 	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
@@ -132,7 +133,7 @@ func (r *repair) table(ctx context.Context, outcome *adminv1.TableVerification, 
 	done := &adminv1.TableRepair{Table: outcome.Table, Sink: outcome.Sink, Target: outcome.Target, Left: int64(len(found)),
 		Missing: missing}
 	if missing > 0 {
-		done.Refill = "calypsoctl snapshot start " + r.q.Source + " --table " + outcome.Table
+		done.Refill = "calypsoctl snapshot start " + shell.Quote(r.q.Source) + " --table " + shell.Quote(outcome.Table)
 	}
 	if len(found) > 0 {
 		if done.Reason = r.obstacle(to, outcome); done.Reason == "" {

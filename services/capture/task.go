@@ -17,6 +17,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/metrics"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -99,8 +100,8 @@ func (t *task) unprocessable(table string, at pgrepl.LSN, err error) error {
 		t.status.Observe(status.Unconverted{Kind: "event"})
 		return retry.Permanent("%w", err)
 	}
-	again := "Fix the rows, or leave the column out, and send the table again: calypsoctl snapshot start " + t.env.Connector +
-		" --table " + table + ". "
+	again := "Fix the rows, or leave the column out, and send the table again: calypsoctl snapshot start " +
+		shell.Quote(t.env.Connector) + " --table " + shell.Quote(table) + ". "
 	if table == stream.LogicalMessages {
 		again = "Send the message again in a form that can be encoded. "
 	}
@@ -127,7 +128,7 @@ func (t *task) lost(kind string, w status.Worked) {
 
 // takeBack says how to clear the message about something lost.
 func (t *task) takeBack() string {
-	return "Once that is done, clear this message: calypsoctl acknowledge " + t.env.Connector
+	return "Once that is done, clear this message: calypsoctl acknowledge " + shell.Quote(t.env.Connector)
 }
 
 // unidentified reports a change for which the plugin did not send what identifies the row: no event
@@ -138,8 +139,8 @@ func (t *task) unidentified(table pgrepl.Table) {
 	t.lost("unidentified", status.Worked{
 		Work: status.Work("identification of changed rows of " + table.String()),
 		Err:  errors.New("the table has neither key nor replica identity, so that its updates and deletes have no event"),
-		Remedy: remedy + "; then send it again: calypsoctl snapshot start " + t.env.Connector + " --table " +
-			table.String() + ". " + t.takeBack()})
+		Remedy: remedy + "; then send it again: calypsoctl snapshot start " + shell.Quote(t.env.Connector) + " --table " +
+			shell.Quote(table.String()) + ". " + t.takeBack()})
 	t.env.Logger.Error(
 		"a row was changed or deleted in a table without key and replica identity: the server does not say which, so there is no event of it", "table", table.String(),
 		"reason", pgrepl.ReasonIdentity, "remedy", remedy)
@@ -154,7 +155,7 @@ func (t *task) conversionFailed(rel *pgmodel.Relation, c *pgmodel.Column, err er
 		Work: status.Work("conversion of values of column " + column),
 		Err:  fmt.Errorf("null is sent in their place (event.converting.failure.handling.mode), the last: %w", err),
 		Remedy: "Choose a mode that can represent them, such as decimal.handling.mode=string, or leave the column out, and send the table again by calypsoctl snapshot start " +
-			t.env.Connector + " --table " + table + ". " + t.takeBack()})
+			shell.Quote(t.env.Connector) + " --table " + shell.Quote(table) + ". " + t.takeBack()})
 }
 
 func (t *task) noticeFailed(err error) {

@@ -9,6 +9,7 @@ import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/shell"
 )
 
 // judgeCapture looks at what capture is doing; known is false if no worker needs to run it.
@@ -19,7 +20,7 @@ func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
 		return finding{notice, "no worker says yet what it does for connector " + p.Source,
 			"calypsoctl get services"}, running
 	}
-	describe := "calypsoctl describe " + p.Source
+	describe := "calypsoctl describe " + shell.Quote(p.Source)
 	switch c.Phase {
 	case capturev1.Phase_PHASE_UNSPECIFIED: // only its slot is watched
 		if c.Slot != nil {
@@ -52,7 +53,7 @@ func judgeSnapshot(c *capturev1.Capture) finding {
 	for _, t := range c.Snapshots {
 		if !t.Completed {
 			return finding{notice, fmt.Sprintf("snapshot of %s: %s", t.Table, rows(t.RowsDone, t.RowsEstimated)),
-				"calypsoctl snapshot progress " + c.Connector}
+				"calypsoctl snapshot progress " + shell.Quote(c.Connector)}
 		}
 		done++
 	}
@@ -74,7 +75,7 @@ func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f findin
 		switch t.State {
 		case capturev1.IncrementalTable_STATE_FAILED:
 			return finding{warning, fmt.Sprintf("the incremental snapshot of %s failed: %s", t.Table, Sentence(t.Reason)),
-				fmt.Sprintf("fix it, then: calypsoctl snapshot start %s --table %s", source, t.Table)}, true
+				fmt.Sprintf("fix it, then: calypsoctl snapshot start %s --table %s", shell.Quote(source), shell.Quote(t.Table))}, true
 		case capturev1.IncrementalTable_STATE_READING:
 			reading = fmt.Sprintf("incremental snapshot of %s: %s", t.Table, rows(t.RowsDone, t.RowsEstimated))
 		case capturev1.IncrementalTable_STATE_WAITING:
@@ -85,7 +86,8 @@ func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f findin
 	case reading == "" && waiting == 0:
 		return finding{}, false
 	case s.Paused:
-		return finding{notice, "the incremental snapshot is paused", "calypsoctl snapshot resume " + source}, true
+		return finding{notice, "the incremental snapshot is paused",
+			"calypsoctl snapshot resume " + shell.Quote(source)}, true
 	case waiting > 0:
 		return finding{notice, strings.TrimPrefix(fmt.Sprintf("%s; %s more", reading,
 			Plural(waiting, "table waits", "tables wait")), "; "), ""}, true
@@ -100,7 +102,7 @@ const unmade = "0/0"
 // unreserved is about to be removed at the next checkpoint.
 func judgeSlot(p *adminv1.Pipeline) finding {
 	slot := p.Capture.Slot
-	again := fmt.Sprintf("calypsoctl offsets reset %s, which says what comes twice and takes a new snapshot", p.Source)
+	again := fmt.Sprintf("calypsoctl offsets reset %s, which says what comes twice and takes a new snapshot", shell.Quote(p.Source))
 	switch {
 	case slot.Missing && p.Capture.DurableLsn == "":
 		return fine(fmt.Sprintf("slot %s does not exist yet: the first start makes it", slot.Name))
@@ -121,7 +123,7 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 				confirming(p)}
 	case !slot.Active && p.Capture.Phase == capturev1.Phase_PHASE_STREAMING:
 		return finding{warning, fmt.Sprintf("nobody reads slot %s although capture streams", slot.Name),
-			"calypsoctl restart " + p.Source}
+			"calypsoctl restart " + shell.Quote(p.Source)}
 	}
 	return fine(fmt.Sprintf("slot %s has all the log that capture needs", slot.Name))
 }
@@ -146,7 +148,7 @@ func judgePlugin(source string, slot *capturev1.Slot) finding {
 		fmt.Sprintf(
 			"an update of PostgreSQL to a minor release from August 2026 on refuses %s, the plugin of slot %s, unless output_plugin_libraries names it", slot.Plugin, slot.Name),
 		fmt.Sprintf(
-			"with the update: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, %s; SELECT pg_reload_conf(); calypsoctl restart %s; or before it plugin.name=pgoutput, see \"A server refuses an output plugin\" in docs/operations.md", slot.Plugin, source)}
+			"with the update: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, %s; SELECT pg_reload_conf(); calypsoctl restart %s; or before it plugin.name=pgoutput, see \"A server refuses an output plugin\" in docs/operations.md", slot.Plugin, shell.Quote(source))}
 }
 
 // longOpen is how long a transaction may hold up a slot before somebody should look.
@@ -189,7 +191,7 @@ func confirming(p *adminv1.Pipeline) string {
 	case connectorv1.State_STATE_PAUSED, connectorv1.State_STATE_STOPPED:
 		return fmt.Sprintf(
 			"calypsoctl resume %s; or, if it is no longer needed, delete it and then: SELECT pg_drop_replication_slot('%s')",
-			p.Source, p.Capture.GetSlot().GetName())
+			shell.Quote(p.Source), p.Capture.GetSlot().GetName())
 	}
 	return "see why capture does not confirm: calypsoctl describe " + p.Source
 }
@@ -255,8 +257,8 @@ func judgeProgress(v View) finding {
 	default:
 		f := finding{warning, fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name,
 			t.Standstill.Round(time.Second), Size(t.StandstillBytes)),
-			fmt.Sprintf("see what holds capture up (calypsoctl describe %s), or: calypsoctl restart %s", v.Pipeline.Source,
-				v.Pipeline.Source)}
+			fmt.Sprintf("see what holds capture up (calypsoctl describe %[1]s), or: calypsoctl restart %[1]s",
+				shell.Quote(v.Pipeline.Source))}
 		if t.Standstill >= stopped {
 			f.state = failure
 		}

@@ -8,6 +8,7 @@ import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/shell"
 )
 
 // judgeConnector looks at the states that Kafka Connect's status shows; the worst counts, and the
@@ -33,13 +34,14 @@ func judgeConnector(name string, s *connectorv1.ConnectorStatus) finding {
 func judgeState(connector, what string, state connectorv1.State, trace string) finding {
 	switch state {
 	case connectorv1.State_STATE_FAILED:
-		trace = strings.ReplaceAll(trace, "<connector>", connector) // so that what it says to type can be typed
-		fix := cmp.Or(remedyWithin(trace), "fix what the error says (calypsoctl describe "+connector+")")
-		return finding{failure, what + " failed: " + Sentence(trace), fix + "; then: calypsoctl restart " + connector}
+		trace = strings.ReplaceAll(trace, "<connector>", shell.Quote(connector)) // so that what it says to type can be typed
+		fix := cmp.Or(remedyWithin(trace), "fix what the error says (calypsoctl describe "+shell.Quote(connector)+")")
+		return finding{failure, what + " failed: " + Sentence(trace),
+			fix + "; then: calypsoctl restart " + shell.Quote(connector)}
 	case connectorv1.State_STATE_PAUSED:
-		return finding{notice, what + " is paused", "calypsoctl resume " + connector}
+		return finding{notice, what + " is paused", "calypsoctl resume " + shell.Quote(connector)}
 	case connectorv1.State_STATE_STOPPED:
-		return finding{notice, what + " is stopped", "calypsoctl resume " + connector}
+		return finding{notice, what + " is stopped", "calypsoctl resume " + shell.Quote(connector)}
 	case connectorv1.State_STATE_UNASSIGNED:
 		return finding{warning, what + " waits for a worker to run it", "calypsoctl get services"}
 	case connectorv1.State_STATE_UNSPECIFIED:
@@ -59,7 +61,7 @@ func judgeConfiguration(name string, warnings []string) finding {
 	const most = 5
 	summary := strings.Join(warnings[:min(len(warnings), most)], " ")
 	if more := len(warnings) - most; more > 0 {
-		summary += fmt.Sprintf(" And %d more: calypsoctl describe %s", more, name)
+		summary += fmt.Sprintf(" And %d more: calypsoctl describe %s", more, shell.Quote(name))
 	}
 	var meant []string
 	for _, w := range warnings {

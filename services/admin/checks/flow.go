@@ -10,6 +10,7 @@ import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
@@ -94,7 +95,7 @@ func judgeTables(source string, tables []*capturev1.CapturedTable) finding {
 	if n == 0 {
 		return fine(fmt.Sprintf("the events of %s lack nothing", count(len(tables), "table")))
 	}
-	remedy := "calypsoctl get tables " + source
+	remedy := "calypsoctl get tables " + shell.Quote(source)
 	if _, command, found := strings.Cut(first.Warnings[0], "ALTER TABLE "); found {
 		command, _, _ = strings.Cut(command, ";")
 		remedy = "ALTER TABLE " + command + "; and so on for those that " + remedy + " names"
@@ -129,7 +130,7 @@ func judgeKeptBack(source string, t *capturev1.CapturedTable) finding {
 	}
 	remedy := strings.Join(remedies, " ")
 	if remedy != "" {
-		remedy += " It is looked at again within a minute, or, where the slot's plugin is not pgoutput, after: calypsoctl restart " + source
+		remedy += " It is looked at again within a minute, or, where the slot's plugin is not pgoutput, after: calypsoctl restart " + shell.Quote(source)
 	}
 	return finding{warning, fmt.Sprintf("%s: %s", t.Table, strings.Join(what, "; ")), remedy}
 }

@@ -8,6 +8,7 @@ import (
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
@@ -52,7 +53,7 @@ func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
 	case sinkv1.Sink_OBSTACLE_ACCESS_DENIED:
 		remedy = ".add database <database> ingestors ('aadapp=<application id>;<tenant>'); and see that the secret has not expired: az ad app credential list --id <application id>"
 	case sinkv1.Sink_OBSTACLE_TARGET_MISSING:
-		remedy = "make the table and its mapping as the error says: calypsoctl describe " + name
+		remedy = "make the table and its mapping as the error says: calypsoctl describe " + shell.Quote(name)
 	case sinkv1.Sink_OBSTACLE_OTHER_SERVER:
 		remedy = "see what answers at kusto.ingestion.url and kusto.query.url, and at the proxy if one is set: they are to be https://ingest-<cluster>.<region>.kusto.windows.net and https://<cluster>.<region>.kusto.windows.net"
 	case sinkv1.Sink_OBSTACLE_ELSEWHERE:
@@ -79,8 +80,8 @@ func judgeLetters(s *sinkv1.Sink, name string, last lag.Rise) finding {
 		summary += fmt.Sprintf("; the last %d came at %s", last.By, last.At.UTC().Format(time.RFC3339))
 	}
 	return finding{warning, summary,
-		fmt.Sprintf("calypsoctl dead-letters list %s; once the cause is fixed: calypsoctl dead-letters replay %s --all",
-			name, name)}
+		fmt.Sprintf("calypsoctl dead-letters list %[1]s; once the cause is fixed: calypsoctl dead-letters replay %[1]s --all",
+			shell.Quote(name))}
 }
 
 // judgePassedOver looks at records that were dropped because the user wants that.

@@ -20,6 +20,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
@@ -143,7 +144,7 @@ func resetOffsetsCommand(s *session) *cobra.Command {
 		Args:  exactly(1), ValidArgsFunction: s.names,
 	}
 	yes := confirmation(reset)
-	reset.Flags().StringSliceVar(&topics, "topic", nil, "of a sink, only this topic; may be given more than once")
+	reset.Flags().StringArrayVar(&topics, "topic", nil, "of a sink, only this topic; may be given more than once")
 	reset.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(topics) == 0 {
 			return moveOffsets(cmd.Context(), s, args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
@@ -156,7 +157,7 @@ func resetOffsetsCommand(s *session) *cobra.Command {
 		}
 		if len(forget) == 0 {
 			return fmt.Errorf("%w: %s has no offsets of topic %s, and does not read it; calypsoctl offsets get %[2]s shows those that it has",
-				errUsage, args[0], strings.Join(topics, ", "))
+				errUsage, shell.Quote(args[0]), strings.Join(topics, ", "))
 		}
 		return moveOffsets(cmd.Context(), s, args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
 			return s.connectors().AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: args[0], Offsets: forget,

@@ -38,7 +38,7 @@ func snapshotCommand(s *session) *cobra.Command {
 		}
 		if action == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE ||
 			action == capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP {
-			cmd.Flags().StringSliceVar(&tables, "table", nil,
+			cmd.Flags().StringArrayVar(&tables, "table", nil,
 				"schema.table, or a regular expression of it; may be given more than once")
 		}
 		if action == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE {

@@ -39,7 +39,7 @@ func transactionsCommand(s *session) *cobra.Command {
 			})
 		},
 	}
-	list.Flags().StringSliceVar(&topics, "topic", nil, "look at this topic instead; may be given more than once")
+	list.Flags().StringArrayVar(&topics, "topic", nil, "look at this topic instead; may be given more than once")
 	var producer int64
 	abort := &cobra.Command{
 		Use:   "abort TOPIC PARTITION --producer ID",

@@ -56,7 +56,7 @@ func compared(command *cobra.Command, sink *string, tables *[]string, patience *
 	mostUnlessSet int32) {
 	flags := command.Flags()
 	flags.StringVar(sink, "sink", "", "only this sink connector")
-	flags.StringSliceVar(tables, "table", nil, "only this table (schema.table); may be given more than once")
+	flags.StringArrayVar(tables, "table", nil, "only this table (schema.table); may be given more than once")
 	flags.DurationVar(patience, "patience", 90*time.Second,
 		"how long a change may take to arrive; longer than the sink's flush.interval.ms")
 	flags.Int32Var(most, "max", mostUnlessSet, "end a table's comparison after this many differing keys")

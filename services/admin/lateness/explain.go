@@ -7,6 +7,7 @@ import (
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
@@ -108,10 +109,10 @@ func (e *explainer) unexplained() *adminv1.HealthCheck {
 func overdue(r *row) (because, remedy string) {
 	switch r.HeldAt {
 	case captureHolds:
-		return "capture has not come to its changes and says nothing that holds it up", "calypsoctl restart " + r.Source
+		return "capture has not come to its changes and says nothing that holds it up", "calypsoctl restart " + shell.Quote(r.Source)
 	case kafkaAwaits:
 		return "capture has read its changes, has not delivered them and says nothing that holds it up",
-			"see whether the brokers take the records; then: calypsoctl restart " + r.Source
+			"see whether the brokers take the records; then: calypsoctl restart " + shell.Quote(r.Source)
 	}
 	because = "the sink says nothing that holds it up"
 	if r.place.partition >= 0 && r.place.behind < r.place.parts {
@@ -119,10 +120,10 @@ func overdue(r *row) (because, remedy string) {
 			r.place.partition, r.Topic, r.place.parts, r.place.behind, because)
 	}
 	if r.HeldAt == sinkAwaits {
-		return because, "see the log of the sink's workers; then: calypsoctl restart " + r.Sink
+		return because, "see the log of the sink's workers; then: calypsoctl restart " + shell.Quote(r.Sink)
 	}
 	return because, "see the ingestion of the cluster (.show ingestion failures; .show capacity | where Resource == 'Ingestions') and " +
-		"the batching policy of the table; then: calypsoctl restart " + r.Sink
+		"the batching policy of the table; then: calypsoctl restart " + shell.Quote(r.Sink)
 }
 
 // cause is the check that explains why a row is held where it is: the worst of those that can, the

@@ -10,6 +10,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/topics"
 )
@@ -88,5 +89,5 @@ func (n commitNotes) lost(partitions []batch.Source) error {
 			"or somebody has deleted them (%s). Have it go on where the tables prove that it was: calypsoctl offsets recover %[4]s. "+
 			"Or set the offsets: calypsoctl offsets set %[4]s -f FILE, or PATCH /connectors/%[4]s/offsets of the stopped connector, "+
 			"with an offset of null for each partition to read from the beginning, where rows that are in the table already come twice; calypsoctl offsets reset %[4]s does so for all partitions",
-		named(partitions), n.group, reasonOffsetsLost, n.env.Connector)
+		named(partitions), n.group, reasonOffsetsLost, shell.Quote(n.env.Connector))
 }

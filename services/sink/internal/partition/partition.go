@@ -14,6 +14,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batcher"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
@@ -557,5 +558,5 @@ func commitMoved(p *Partition) {
 func Forget(connector string) string {
 	return fmt.Sprintf(
 		"To have it forgotten and go on, stop the connector, write back the offset that it has for the partition (calypsoctl offsets get %[1]s -o json, calypsoctl offsets set %[1]s; or GET and PATCH /connectors/%[1]s/offsets) and resume it; "+
-			"rows of such a batch that are in the table already come twice then", connector)
+			"rows of such a batch that are in the table already come twice then", shell.Quote(connector))
 }

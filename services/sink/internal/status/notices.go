@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/shell"
 )
 
 // maxNotices is how many notices a task keeps; more than the topics of one task have at once only
@@ -126,7 +127,7 @@ func ShownNotices(env connector.TaskEnv) []*Notice {
 
 // Acknowledge is how a notice that lasts is taken back.
 func (p *Task) Acknowledge() string {
-	return "To take this notice back: calypsoctl acknowledge " + p.env.Connector
+	return "To take this notice back: calypsoctl acknowledge " + shell.Quote(p.env.Connector)
 }
 
 // Told are the notices that hold now, oldest first.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
@@ -65,5 +66,5 @@ func (t explainer) denied(err error, role string) error {
 // refill says how a table that was dropped gets back the rows that it had.
 func (t explainer) refill() string {
 	return fmt.Sprintf(
-		"; if it was dropped, give it its rows again as far as the topic still has them: calypsoctl offsets reset %s --topic %s; or all rows that the source has now: calypsoctl snapshot start <source connector> --table <schema.table>", t.connector, t.route.Topic)
+		"; if it was dropped, give it its rows again as far as the topic still has them: calypsoctl offsets reset %s --topic %s; or all rows that the source has now: calypsoctl snapshot start <source connector> --table <schema.table>", shell.Quote(t.connector), shell.Quote(t.route.Topic))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
@@ -69,7 +70,8 @@ func (r *Retypes) changed(before, now *kusto.TableSchema, since time.Time, versi
 			"for the type before, so that values of these may be null: %s", table, from, to, strings.Join(columns, ", ")),
 		Remedy: fmt.Sprintf("Compare: calypsoctl verify <source connector>. To have the rows again: calypsoctl offsets reset %s "+
 			"--topic %s, or calypsoctl snapshot start <source connector> --table <schema.table>. Another time stop the connector "+
-			"first: calypsoctl stop %s. %s", name, r.route.Topic, name, r.cluster.Status.Acknowledge()),
+			"first: calypsoctl stop %s. %s", shell.Quote(name), shell.Quote(r.route.Topic), shell.Quote(name),
+			r.cluster.Status.Acknowledge()),
 	}
 	if r.underWay > 0 || r.ended.After(since) {
 		r.tell()

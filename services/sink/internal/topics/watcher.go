@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
@@ -96,7 +97,7 @@ func (w *Watcher) noticed(topic string, again bool) {
 	}
 	n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: take it out of topics"
 	if r.Spec.Pattern != nil {
-		n.Remedy = "Nothing has to be done if the topic is made again. If it will not be, restart the connector, whose topics.regex no longer finds it: calypsoctl restart " + r.Env.Connector
+		n.Remedy = "Nothing has to be done if the topic is made again. If it will not be, restart the connector, whose topics.regex no longer finds it: calypsoctl restart " + shell.Quote(r.Env.Connector)
 	}
 	r.Status.Tell(n)
 }
