@@ -10,6 +10,7 @@ import (
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
@@ -163,8 +164,13 @@ func Sort(all []*adminv1.HealthCheck) {
 	slices.SortStableFunc(all, func(a, b *adminv1.HealthCheck) int { return cmp.Compare(b.State, a.State) })
 }
 
-// idles reports whether a sink of the pipeline does not run: its lag is then shown with its state.
+// idles reports whether a connector of the pipeline does not run, the source if sink is empty: its
+// lag is then shown with its state.
 func idles(p *adminv1.Pipeline, sink string) bool {
+	if sink == "" {
+		state := p.SourceStatus.GetState()
+		return state == connectorv1.State_STATE_PAUSED || state == connectorv1.State_STATE_STOPPED
+	}
 	return slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool {
 		return s.Status.GetName() == sink && Idle(s.Sink)
 	})

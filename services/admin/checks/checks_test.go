@@ -486,6 +486,19 @@ func late(v *View, grown time.Duration, flush string) {
 	v.Sinks["adx"]["flush.interval.ms"] = flush
 }
 
+func TestASourceThatSomebodyStoppedDoesNotFallBehind(t *testing.T) {
+	for _, state := range []connectorv1.State{connectorv1.State_STATE_PAUSED, connectorv1.State_STATE_STOPPED} {
+		v := healthy()
+		v.Pipeline.SourceStatus.State, v.Pipeline.SourceStatus.Tasks = state, nil
+		v.Trends.Growth[lag.Segment{Name: lag.CommitToCapture}] = 90 * time.Second
+		for _, c := range Run(now, v) {
+			if c.Name == LagGrowth && c.Subject == lag.CommitToCapture && c.State != ok {
+				t.Errorf("of a source that is %v: %s; %s", state, c.Summary, c.Remedy)
+			}
+		}
+	}
+}
+
 func TestSinceIsWhenACheckCameToItsState(t *testing.T) {
 	var m Memory
 	v := healthy()

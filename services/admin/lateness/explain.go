@@ -131,7 +131,7 @@ func overdue(r *row) (because, remedy string) {
 func (e *explainer) cause(r *row) (worst *adminv1.HealthCheck) {
 	take := func(least adminv1.CheckState, name string, about func(subject string) bool) {
 		for _, c := range e.named[name] {
-			if c.State >= least && about(c.Subject) && (worst == nil || c.State > worst.State) {
+			if c.State >= least && about(c.Subject) && (worst == nil || c.State > worst.State && !explains(worst, c)) {
 				worst = c
 			}
 		}
@@ -158,6 +158,12 @@ func (e *explainer) cause(r *row) (worst *adminv1.HealthCheck) {
 	take(warning, checks.LagGrowth, is(segments[r.HeldAt]+" "+r.Sink))
 	take(warning, checks.Fleet, is("sink"))
 	return worst
+}
+
+// explains reports whether a connector that somebody paused or stopped is why another check is not
+// ok: all that is behind it falls behind, and only a failure, such as a lost slot, is more than that.
+func explains(state, other *adminv1.HealthCheck) bool {
+	return checks.Means(state) == adminv1.Verdict_VERDICT_PAUSED && other.State < adminv1.CheckState_CHECK_STATE_ERROR
 }
 
 // segments are the names of the places in checks of growing lags.
