@@ -262,9 +262,9 @@ func (s *connectors) patchConfig(r *request) (*answer, error) {
 }
 
 func (s *connectors) delete(r *request) (*answer, error) {
-	if _, err := s.client.DeleteConnector(r.Context(),
-		&connectorv1.DeleteConnectorRequest{Name: r.connector()}); err != nil {
+	response, err := s.client.DeleteConnector(r.Context(), &connectorv1.DeleteConnectorRequest{Name: r.connector()})
+	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
-	return empty(http.StatusNoContent), nil
+	return empty(http.StatusNoContent).warned(response.GetWarnings()), nil
 }

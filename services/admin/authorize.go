@@ -241,6 +241,8 @@ func detailOf(q any, before map[string]string, answer any) string {
 	switch a := answer.(type) {
 	case interface{ GetConnector() *connectorv1.Connector }:
 		return difference(before, a.GetConnector().GetConfig())
+	case *connectorv1.DeleteConnectorResponse:
+		return strings.Join(a.GetWarnings(), "\n")
 	case *sinkv1.ReplayDeadLettersResponse:
 		detail := fmt.Sprintf("%d replayed, %d refused again", a.GetReplayed(), a.GetRefusedTotal())
 		if asked, ok := q.(*sinkv1.ReplayDeadLettersRequest); ok && len(asked.GetEdits()) > 0 {

@@ -681,3 +681,29 @@ func TestADeletedSourceNamesTheSlotThatItLeaves(t *testing.T) {
 		t.Errorf("%d %s", code, out)
 	}
 }
+
+func TestWhoDeletesASourceByRESTIsToldOfItsSlotAndTheTimelineKeepsThat(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.captures.set(&capturev1.Capture{Connector: "src", Slot: &capturev1.Slot{Name: "debezium"}})
+	const drop = "SELECT pg_drop_replication_slot('debezium');"
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, s.http+"/connectors/src", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusNoContent || !strings.Contains(fmt.Sprint(answer.Header), drop) {
+		t.Errorf("the answer is %s with %v", answer.Status, answer.Header)
+	}
+	testenv.Eventually(t, time.Minute, "the timeline", func(context.Context) error {
+		out, _ := s.ctl(t, "", "get", "events")
+		if !strings.Contains(out, drop) {
+			return fmt.Errorf("it says %s", out)
+		}
+		return nil
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/classname"
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -32,8 +33,8 @@ type unrouted struct {
 }
 
 // newRouter returns the service over the fleets that run connectors: capture, then sink.
-func newRouter(fleets []*fleet) *router {
-	return &router{definitions: definitions{fleets}, running: running{fleets}, overall: overall{fleets}}
+func newRouter(fleets []*fleet, captures capturev1.CaptureServiceServer) *router {
+	return &router{definitions: definitions{fleets, captures}, running: running{fleets}, overall: overall{fleets}}
 }
 
 func clientOf(f *fleet) connectorv1.ConnectorServiceClient {

@@ -2,15 +2,21 @@ package admin
 
 import (
 	"context"
+	"fmt"
+	"time"
 
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
 // definitions are the calls about what connectors are: their configurations and versions, and what
 // a configuration may hold.
 type definitions struct {
 	fleets []*fleet
+	// captures tells of the slot of a source that is to be deleted: nobody watches it from then on.
+	captures capturev1.CaptureServiceServer
 }
 
 func (d definitions) CreateConnector(ctx context.Context,
@@ -50,7 +56,14 @@ func (d definitions) PatchConnectorConfig(ctx context.Context,
 
 func (d definitions) DeleteConnector(ctx context.Context,
 	q *connectorv1.DeleteConnectorRequest) (*connectorv1.DeleteConnectorResponse, error) {
-	return byName(ctx, d.fleets, q, connectorv1.ConnectorServiceClient.DeleteConnector)
+	slot := d.slotOf(ctx, q.Name)
+	answer, err := byName(ctx, d.fleets, q, connectorv1.ConnectorServiceClient.DeleteConnector)
+	if err == nil && slot != "" {
+		answer.Warnings = append(answer.Warnings, fmt.Sprintf(
+			"SELECT pg_drop_replication_slot(%s); once its connection has ended, unless somebody is to read the slot, "+
+				"which stays: PostgreSQL keeps log for it", pgrepl.QuoteLiteral(slot)))
+	}
+	return answer, err
 }
 
 func (d definitions) GetPluginConfig(ctx context.Context,
@@ -61,4 +74,19 @@ func (d definitions) GetPluginConfig(ctx context.Context,
 func (d definitions) ValidateConfig(ctx context.Context,
 	q *connectorv1.ValidateConfigRequest) (*connectorv1.ValidateConfigResponse, error) {
 	return toOwner(ctx, d.fleets, connector.ReasonPluginNotFound, q, connectorv1.ConnectorServiceClient.ValidateConfig)
+}
+
+// slotPatience bounds the question for a slot, without which its connector is deleted all the same.
+const slotPatience = 2 * time.Second
+
+// slotOf is the slot that a source has made. It is empty for sinks and polling sources, which have
+// none, and where nobody can say.
+func (d definitions) slotOf(ctx context.Context, name string) string {
+	ctx, end := context.WithTimeout(ctx, slotPatience)
+	defer end()
+	seen, err := d.captures.GetCapture(ctx, &capturev1.GetCaptureRequest{Connector: name})
+	if slot := seen.GetCapture().GetSlot(); err == nil && !slot.GetMissing() {
+		return slot.GetName()
+	}
+	return ""
 }

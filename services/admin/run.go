@@ -141,7 +141,7 @@ func listen(addresses []string) (listeners []net.Listener, err error) {
 // newService makes the service behind all servers; fleets are as dialFleets returns them.
 func newService(fleets []*fleet) *service {
 	s := &service{
-		router:   newRouter(fleets[:2]),
+		router:   newRouter(fleets[:2], captureProxy{fleet: fleets[0]}),
 		capture:  captureProxy{fleet: fleets[0]},
 		sink:     sinkProxy{fleet: fleets[1]},
 		fleets:   fleets,

@@ -1525,7 +1525,9 @@ func (x *DeleteConnectorRequest) GetName() string {
 }
 
 type DeleteConnectorResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the connector leaves behind that makes its server keep log until somebody removes it, each with the statement that does.
+	Warnings      []string `protobuf:"bytes,1,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1558,6 +1560,13 @@ func (x *DeleteConnectorResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use DeleteConnectorResponse.ProtoReflect.Descriptor instead.
 func (*DeleteConnectorResponse) Descriptor() ([]byte, []int) {
 	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *DeleteConnectorResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
 }
 
 type PauseConnectorRequest struct {
@@ -4159,8 +4168,9 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\tconnector\x18\x01 \x01(\v2\x1f.calypso.connector.v1.ConnectorR\tconnector\x12\x1a\n" +
 	"\bwarnings\x18\x02 \x03(\tR\bwarnings\",\n" +
 	"\x16DeleteConnectorRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\x19\n" +
-	"\x17DeleteConnectorResponse\"+\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"5\n" +
+	"\x17DeleteConnectorResponse\x12\x1a\n" +
+	"\bwarnings\x18\x01 \x03(\tR\bwarnings\"+\n" +
 	"\x15PauseConnectorRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x18\n" +
 	"\x16PauseConnectorResponse\",\n" +
