@@ -611,6 +611,34 @@ func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing
 }
 
 // Kafka keeps the note before the batch with the truncate is committed, so that a crash loses neither.
+func TestAFieldWithTheNameOfAColumnThatTheConnectorAddsIsRefusedWithWhatKeepsThemApart(t *testing.T) {
+	for name, c := range map[string]struct {
+		set   map[string]string
+		field string
+		says  []string
+	}{
+		"changes":  {map[string]string{"table.form": "changes"}, "_seq", []string{"table.form=changes", "column.exclude.list"}},
+		"metadata": {map[string]string{"metadata.columns": "_key"}, "_key", []string{"metadata.columns", "another name"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.set["auto.create"] = "true"
+			s := newFixture(t, 1, c.set)
+			s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+			s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+				s.topic, s.table)
+			s.send(&kgo.Record{Key: []byte(`{"id":1}`), Value: change(`,{"type":"string","field":"`+c.field+`"}`, "null",
+				`{"id":1,"`+c.field+`":"x"}`, "c", 1)})
+			err := s.start().failure(t)
+			for _, text := range append(c.says, "a field "+c.field+" of their own") {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("the failure does not say %q: %v", text, err)
+				}
+			}
+		})
+	}
+}
+
 func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
 	s := newFixture(t, 1, nil)
 	s.produce(1, 3, 1)

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -118,6 +119,20 @@ func metadataColumns() []row.Extra {
 		{Name: "_topic", From: row.Topic}, {Name: "_partition", From: row.Partition}, {Name: "_offset", From: row.Offset},
 		{Name: "_timestamp", From: row.Timestamp}, {Name: "_key", From: row.Key}, {Name: "_headers", From: row.Headers},
 	}
+}
+
+// Adds names the setting by which rows have a member besides their own, and says what keeps it apart
+// from a field of the same name.
+func (s *Spec) Adds(member string) (setting, remedy string) {
+	named := func(x row.Extra) bool { return x.Name == member }
+	switch {
+	case slices.ContainsFunc(metadataColumns(), named):
+		return "metadata.columns", "take " + member + " out of metadata.columns, or give the field another name at the source"
+	case s.Rows.Changes && slices.ContainsFunc(changeColumns(), named):
+		return "table.form=changes",
+			"rename the column at the source, leave it out there (column.exclude.list), or use table.form=rows"
+	}
+	return "ExtractNewRecordState", "give what the transform adds another name (add.fields, add.fields.prefix)"
 }
 
 // NewRows is the configuration of a route's rows for one goroutine.

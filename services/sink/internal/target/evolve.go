@@ -1,16 +1,19 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
@@ -24,7 +27,7 @@ func (t *Table) Fits(schema *row.Schema) (bool, error) {
 	case now.missing, s.AutoEvolve && schema != nil:
 		columns, unmapped := lacking(t.Route.Mapping, now.rows, append(columnsOf(schema), addedColumns(s)...))
 		if len(columns) > 0 || len(unmapped) > 0 || t.Route.Mapping != "" && now.missing {
-			if err := nameable(t.Route, columns); err != nil {
+			if err := cmp.Or(unclaimed(t.Route, s, schema), nameable(t.Route, columns)); err != nil {
 				return false, &Unfit{err}
 			}
 			return false, nil
@@ -62,7 +65,7 @@ func (t *Table) Evolve(ctx context.Context, schema *row.Schema, later iter.Seq[*
 	if len(table.Columns) == 0 && len(unmapped) == 0 && (t.Route.Mapping == "" || !missing) {
 		return false, nil
 	}
-	if err := nameable(t.Route, table.Columns); err != nil {
+	if err := cmp.Or(unclaimed(t.Route, s, schema), nameable(t.Route, table.Columns)); err != nil {
 		return false, &Unfit{err}
 	}
 	table.Columns, unmapped = lacking(t.Route.Mapping, before.rows,
@@ -140,6 +143,20 @@ func (t *Table) forgetStreamedSchema(ctx context.Context) {
 			t.Route.Database, "table", t.Route.Table, "err", err)
 		t.Pace.Pause(time.Now())
 	}
+}
+
+// unclaimed refuses a field with the name of a member that the connector adds to rows, whose column
+// cannot hold both.
+func unclaimed(r route.Route, s *spec.Spec, schema *row.Schema) error {
+	for _, x := range s.Rows.Extra {
+		if !slices.ContainsFunc(schema.Fields, func(f row.Field) bool { return f.Name == x.Name }) {
+			continue
+		}
+		adds, way := s.Adds(x.Name)
+		return fmt.Errorf("topic %s goes to %s.%s, whose rows have a field %s of their own and one that %s adds: %s",
+			r.Topic, r.Database, r.Table, x.Name, adds, way)
+	}
+	return nil
 }
 
 // nameable refuses columns that ADX would refuse, and two of one name.
