@@ -611,6 +611,25 @@ func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing
 }
 
 // Kafka keeps the note before the batch with the truncate is committed, so that a crash loses neither.
+func TestATableOfChangesInWhichADeleteIsLikeTheRowIsRefusedWithTheColumnsThatItLacks(t *testing.T) {
+	s := newFixture(t, 1, map[string]string{"table.form": "changes"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
+	s.manage(".create table " + s.table + " (id:long, name:string, _seq:long)")
+	s.send(&kgo.Record{Key: []byte(`{"id":1}`), Value: change("", "null", `{"id":1,"name":"x"}`, "c", 1)},
+		&kgo.Record{Key: []byte(`{"id":1}`), Value: change("", `{"id":1,"name":"x"}`, "null", "d", 2)})
+	err := s.start().failure(t)
+	_, command, found := strings.Cut(err.Error(), "run in database shop: ")
+	if !found || !strings.Contains(command, "_deleted") || strings.Contains(command, "_seq") {
+		t.Fatalf("the failure does not say what to run: %v", err)
+	}
+	s.manage(command)
+	s.started = 0
+	s.start()
+	s.answers(s.table+" | order by _seq asc | project id, _seq, _op, _deleted", "1 0 c false; 1 1 d true")
+}
+
 func TestAFieldWithTheNameOfAColumnThatTheConnectorAddsIsRefusedWithWhatKeepsThemApart(t *testing.T) {
 	for name, c := range map[string]struct {
 		set   map[string]string

@@ -142,7 +142,7 @@ func (e *Encoder) Schema(r *kgo.Record) (*Schema, error) {
 // passes reports whether a schema is that of an event about no row, which a table that is there takes
 // nothing of. A topic of such events alone has a table of its own.
 func (e *Encoder) passes(s *Schema) bool {
-	if s == nil || !s.metadata || e.target.Schema == nil || e.target.takesWhole() {
+	if s == nil || !s.metadata || e.target.Schema == nil || e.target.TakesWhole() {
 		return false
 	}
 	return len(compile(s, e.target, e.cfg.Extra).unmapped()) == len(s.Fields)

@@ -148,7 +148,7 @@ func (t Target) takes() (fields []planned) {
 // compile makes the plan of rows of a schema, nil where they carry none. added are members that do
 // not come from the record.
 func compile(s *Schema, t Target, added []Extra) *plan {
-	p := &plan{byName: map[string]int{}, fromSchema: s != nil, demanding: !t.takesWhole()}
+	p := &plan{byName: map[string]int{}, fromSchema: s != nil, demanding: !t.TakesWhole()}
 	if s != nil {
 		for _, f := range s.Fields {
 			p.byName[f.Name] = len(p.fields)
@@ -183,8 +183,8 @@ func compile(s *Schema, t Target, added []Extra) *plan {
 
 func isImage(w inner) bool { return w.image }
 
-// takesWhole reports whether a column takes the whole row, or something of it that is no field.
-func (t Target) takesWhole() bool {
+// TakesWhole reports whether a column takes the whole row, or something of it that is no field.
+func (t Target) TakesWhole() bool {
 	if t.Schema == nil || t.Mapping == nil || t.Mapping.Kind == "csv" {
 		return false
 	}

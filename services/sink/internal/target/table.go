@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
@@ -171,6 +173,11 @@ func (t *Table) look(ctx context.Context) error {
 				t.Route.Database, kusto.QuoteName(t.Route.Table), kind, kusto.QuoteString(t.Route.Mapping)), "viewers")
 		}
 	}
+	if !next.missing {
+		if err := t.tellsChanges(rows); err != nil {
+			return err
+		}
+	}
 	if next.at = begun; !sameRows(before.rows, rows) {
 		next.rows = rows
 		next.version++
@@ -181,6 +188,33 @@ func (t *Table) look(ctx context.Context) error {
 		t.Retypes.changed(before.rows.Schema, rows.Schema, before.at, next.version)
 	}
 	return nil
+}
+
+// tellsChanges refuses a table of changes whose columns take nothing that tells a delete from the row
+// that it deletes: both would be the same row.
+func (t *Table) tellsChanges(rows row.Target) error {
+	s := t.cluster.Spec
+	if !s.Rows.Changes || s.AutoEvolve || rows.TakesWhole() {
+		return nil
+	}
+	added := addedColumns(s)
+	names := make([]string, len(added))
+	for i, c := range added {
+		names[i] = c.Name
+	}
+	_, untaken := row.Fit(names, rows, nil)
+	if !slices.Contains(untaken, "_op") || !slices.Contains(untaken, "_deleted") {
+		return nil
+	}
+	added = slices.DeleteFunc(added, func(c kusto.Column) bool { return !slices.Contains(untaken, c.Name) })
+	place, remedy := "no column takes", "Set auto.evolve=true, or run in database %s: .alter-merge table %s %s"
+	if rows.Mapping != nil {
+		place = "no column of the mapping " + rows.Mapping.Name + " takes"
+		remedy += "; and give the mapping their paths, $._op and so on"
+	}
+	return retry.Permanent(fmt.Errorf("table %s.%s: %s _op or _deleted, which table.form=changes adds, so that the delete of a "+
+		"row could not be told from the row. "+remedy, t.Route.Database, t.Route.Table, place, t.Route.Database,
+		kusto.QuoteName(t.Route.Table), kusto.Declaration(added)))
 }
 
 // Stale reports whether the table was last looked at so long ago that it is to be looked at before
