@@ -204,6 +204,21 @@ func TestATableThatLeavesThePublicationWhileItStreamsIsNamedUntilItIsBack(t *tes
 				}
 				return nil
 			})
+			// Nor does it send anything of one that it does not hold from the beginning.
+			s.exec(t, "CREATE TABLE c (id int PRIMARY KEY); INSERT INTO c VALUES (1); ALTER TABLE b RENAME TO d")
+			eventually(t, "the new table to be named", func() error {
+				if k := kept(); !strings.Contains(k["public.c"], `ADD TABLE "public"."c"`) || k["public.a"] != "" {
+					return fmt.Errorf("%q", k)
+				}
+				return nil
+			})
+			s.exec(t, "ALTER PUBLICATION "+s.db+" ADD TABLE c")
+			eventually(t, "nothing to be kept back any more", func() error {
+				if k := kept(); k["public.c"] != "" {
+					return fmt.Errorf("%q", k)
+				}
+				return nil
+			})
 		})
 	}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"google.golang.org/grpc/codes"
@@ -16,6 +17,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
+	"github.com/calypso-cdc/calypso/services/capture/internal/visibility"
 )
 
 // Service answers CaptureService for the captures that this worker runs.
@@ -93,12 +95,24 @@ func (s *Service) ListCapturedTables(ctx context.Context,
 	}
 	out := new(capturev1.ListCapturedTablesResponse)
 	// If the server does not answer, the table shows what was kept back when the session began.
-	seen, _ := e.Slot(ctx)
+	var exist map[string]visibility.Table
+	if seen, _ := e.Slot(ctx); seen != nil {
+		exist = maps.Clone(seen.Tables)
+	}
 	for _, t := range e.Tables() {
-		if seen != nil && seen.KeptBack != nil {
-			t.KeptBack = seen.KeptBack[t.Name]
+		if exist != nil {
+			t.KeptBack = exist[t.Name].KeptBack
 		}
+		delete(exist, t.Name)
 		out.Tables = append(out.Tables, tableMessage(&t))
+	}
+	// Of tables that were made since the start, or have come into the filters by another name, the stream says
+	// nothing before it sends a change, which it may never do.
+	for _, name := range slices.Sorted(maps.Keys(exist)) {
+		if t := exist[name]; len(t.KeptBack) > 0 {
+			out.Tables = append(out.Tables, tableMessage(&status.Table{Name: name, Topic: t.Topic, KeptBack: t.KeptBack,
+				Reason: "It was made, or came into the filters, after the connector's start."}))
+		}
 	}
 	return out, nil
 }

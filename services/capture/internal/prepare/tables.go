@@ -59,7 +59,9 @@ func (s *Preparation) checkTables() error {
 			Remedy: "Create the table, or correct table.include.list: names are schema.table."}
 	}
 	for _, m := range missing {
-		s.d.Log.Warn("a table of table.include.list does not exist; it is captured once it is created", "table", m)
+		s.d.Log.Warn(
+			"a table of table.include.list does not exist; once it is created, it is captured if the publication holds it, and with publication.autocreate.mode=filtered from the next start on",
+			"table", m)
 	}
 	if n, most := len(s.tables), s.d.Spec.MostTables; most > 0 && n > most {
 		if s.d.Spec.Guardrail == spec.FailOnTables {

@@ -30,9 +30,9 @@ type Seen struct {
 	Statistics *pgrepl.SlotStatistics
 	// Holders are the transactions that have been open for long.
 	Holders []pgrepl.Holder
-	// KeptBack is what the server keeps back of captured tables, by their names; nil where the slot's plugin
-	// reads no publication, or it is not known.
-	KeptBack map[string][]string
+	// Tables are the captured tables that exist, by their names, with what the server keeps back of each; nil
+	// where the slot's plugin reads no publication, or it is not known.
+	Tables map[string]visibility.Table
 }
 
 // limitsQuestion bounds the question what the server keeps back, which takes some queries of the catalog.
@@ -62,10 +62,10 @@ type View struct {
 	phase int
 	// uncounted is why the last look could not count changes; nil if it could.
 	uncounted error
-	// keptBack is what the server keeps back, as of keptBackAt; the question took keptBackIn.
-	keptBack   map[string][]string
-	keptBackAt time.Time
-	keptBackIn time.Duration
+	// tables are those of Seen, as of tablesAt; the question took tablesIn.
+	tables   map[string]visibility.Table
+	tablesAt time.Time
+	tablesIn time.Duration
 }
 
 // ViewOf makes the view of a connector's slot.
@@ -112,7 +112,7 @@ func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*
 			break
 		}
 		if now != v.phase {
-			v.keptBack, v.keptBackAt = nil, time.Time{} // a start may have added tables to the publication
+			v.tables, v.tablesAt = nil, time.Time{} // a start may have added tables to the publication
 		}
 		v.at, v.phase = time.Now(), now
 		if v.slot, v.err = v.ask(ctx); v.err != nil {
@@ -167,17 +167,17 @@ func (v *View) ask(ctx context.Context) (seen *Seen, err error) {
 		out.Holders = holders
 	}
 	if state.Plugin == string(spec.Pgoutput) {
-		if time.Since(v.keptBackAt) > limitsAge(v.keptBackIn) {
-			v.keptBackAt = time.Now()
+		if time.Since(v.tablesAt) > limitsAge(v.tablesIn) {
+			v.tablesAt = time.Now()
 			// It may wait for locks of tables. Without an answer, the last one holds.
 			asked, end := context.WithTimeout(ctx, limitsQuestion)
-			if kept, err := visibility.Streaming(asked, conn, server, s); err == nil {
-				v.keptBack = kept
+			if tables, err := visibility.Streaming(asked, conn, server, s); err == nil {
+				v.tables = tables
 			}
 			end()
-			v.keptBackIn = time.Since(v.keptBackAt)
+			v.tablesIn = time.Since(v.tablesAt)
 		}
-		out.KeptBack = v.keptBack
+		out.Tables = v.tables
 	}
 	return out, nil
 }

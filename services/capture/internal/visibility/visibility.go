@@ -53,10 +53,17 @@ func FindPublished(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s 
 	return l, err
 }
 
-// Streaming finds what is kept back from the captured tables that exist now, while the stream runs:
-// by their names, in the form of Of. A publication may change at any time, and PostgreSQL does not
+// Table is a captured table that exists.
+type Table struct {
+	Topic string
+	// KeptBack is what Of says of it.
+	KeptBack []string
+}
+
+// Streaming finds the captured tables that exist now, by their names, while the stream runs, and what
+// is kept back from each. Tables and a publication may change at any time, and PostgreSQL does not
 // report that.
-func Streaming(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec) (map[string][]string, error) {
+func Streaming(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec) (map[string]Table, error) {
 	tables, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read).Find(s.Tables.Captured)
 	if err != nil {
 		return nil, err
@@ -65,9 +72,9 @@ func Streaming(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spe
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string][]string, len(tables))
+	out := make(map[string]Table, len(tables))
 	for _, t := range tables {
-		out[t.String()] = l.of(t)
+		out[t.String()] = Table{Topic: s.Events.TableTopic(t.Schema, t.Name), KeptBack: l.of(t)}
 	}
 	return out, nil
 }
