@@ -123,7 +123,7 @@ func overflow(n int) int { return overflow(n+1) + n }
 type workerSettings struct {
 	// Address is where it serves, Kafka the broker.
 	Address, Kafka string
-	// Locks is the folder of the locks of lockTasks, Crashes where the worker keeps what its processes end of.
+	// Locks is the directory of the locks of lockTasks, Crashes where the worker keeps what its processes end of.
 	Locks, Crashes string
 	// Memory is what it joins to have less memory; empty if it has what there is.
 	Memory string

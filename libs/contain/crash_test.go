@@ -12,7 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv/reexec"
 )
 
-// end is how a process ends that keeps what it ends of in a folder.
+// end is how a process ends that keeps what it ends of in a directory.
 type end struct {
 	Dir string
 	// Killed has it end by a kill, not by a panic.

@@ -139,7 +139,7 @@ func (s *Server) makeDir() error {
 		return nil
 	}
 	if !s.account.canEnter(filepath.Dir(s.config.Dir)) {
-		return fmt.Errorf("PostgreSQL refuses to run as root, and user %s cannot enter %s: choose another data folder",
+		return fmt.Errorf("PostgreSQL refuses to run as root, and user %s cannot enter %s: choose another data directory",
 			s.account.Name, filepath.Dir(s.config.Dir))
 	}
 	if err := os.Chown(s.config.Dir, s.account.UID, s.account.GID); err != nil {

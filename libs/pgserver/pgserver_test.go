@@ -14,7 +14,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// config is of a server in a folder that the user postgres can reach even if root runs the test.
+// config is of a server in a directory that the user postgres can reach even if root runs the test.
 func config(t *testing.T) pgserver.Config {
 	t.Helper()
 	bin, err := pgserver.FindBinaries()
@@ -116,7 +116,7 @@ func TestAFolderThatTheServersUserCannotEnterIsRefused(t *testing.T) {
 	}
 	cfg.Dir = filepath.Join(closed, "data")
 	if pgserver.Reachable(cfg.Dir) {
-		t.Error("the folder is said to be reachable")
+		t.Error("the directory is said to be reachable")
 	}
 	if _, err := pgserver.Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "cannot enter") {
 		t.Errorf("error is %v", err)

@@ -33,7 +33,7 @@ func KafkaJars(ctx context.Context) (string, error) {
 	}
 	jars, err := MavenJars(ctx, "kafka-"+KafkaVersion(), broker)
 	if err != nil {
-		return "", fmt.Errorf("%w: fetch its jars, or name their folder in CALYPSO_TEST_KAFKA_JARS: %w", ErrNoKafka, err)
+		return "", fmt.Errorf("%w: fetch its jars, or name their directory in CALYPSO_TEST_KAFKA_JARS: %w", ErrNoKafka, err)
 	}
 	return jars, nil
 }
@@ -44,18 +44,18 @@ func KafkaJars(ctx context.Context) (string, error) {
 //go:embed debezium.xml
 var debezium []byte
 
-// DebeziumJars returns a folder in the user's cache with the jars of a Kafka Connect worker and
+// DebeziumJars returns a directory in the user's cache with the jars of a Kafka Connect worker and
 // Debezium, which Maven fills the first time.
 func DebeziumJars(ctx context.Context) (string, error) {
 	return MavenJars(ctx, "debezium-3.6.3", debezium)
 }
 
-// MavenJars returns the folder of this name in the user's cache, which holds the jars that a Maven
+// MavenJars returns the directory of this name in the user's cache, which holds the jars that a Maven
 // project depends on. The first time Maven fetches them.
 func MavenJars(ctx context.Context, name string, pom []byte) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find the user's cache folder: %w", err)
+		return "", fmt.Errorf("find the user's cache directory: %w", err)
 	}
 	jars := filepath.Join(cache, "calypso", name)
 	if _, err := os.Stat(jars); err == nil {
@@ -66,11 +66,11 @@ func MavenJars(ctx context.Context, name string, pom []byte) (string, error) {
 		return "", fmt.Errorf("the jars are neither in %s nor is Maven there to fetch them: install maven: %w", jars, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(jars), 0o755); err != nil {
-		return "", fmt.Errorf("make the cache folder: %w", err)
+		return "", fmt.Errorf("make the cache directory: %w", err)
 	}
 	work, err := os.MkdirTemp(filepath.Dir(jars), "fetch-")
 	if err != nil {
-		return "", fmt.Errorf("make a folder for the jars: %w", err)
+		return "", fmt.Errorf("make a directory for the jars: %w", err)
 	}
 	defer os.RemoveAll(work)
 	if err := os.WriteFile(filepath.Join(work, "pom.xml"), pom, 0o644); err != nil {
@@ -82,7 +82,7 @@ func MavenJars(ctx context.Context, name string, pom []byte) (string, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("fetch the jars: %w\n%s", err, out)
 	}
-	// The rename makes the folder appear complete or not at all. Another process may have won: its jars are the same.
+	// The rename makes the directory appear complete or not at all. Another process may have won: its jars are the same.
 	if err := os.Rename(filepath.Join(work, "jars"), jars); err != nil {
 		if _, found := os.Stat(jars); found != nil {
 			return "", fmt.Errorf("keep the jars: %w", err)

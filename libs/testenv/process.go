@@ -192,7 +192,7 @@ func (p *Process) CPU() (time.Duration, error) {
 	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err1, err2)
 }
 
-// Root is the repository's root: the closest folder at or above the working directory that holds go.work.
+// Root is the repository's root: the closest directory at or above the working directory that holds go.work.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -214,7 +214,7 @@ const LikeADX = "LOCALADX_LIKE_ADX"
 
 var building sync.Mutex // go build of one package twice at once would write the same file
 
-// Build builds services/<service> and returns the path of its binary. CALYPSO_BIN names a folder of
+// Build builds services/<service> and returns the path of its binary. CALYPSO_BIN names a directory of
 // ready binaries, which are then used as they are.
 func Build(ctx context.Context, service string) (string, error) {
 	if dir := os.Getenv("CALYPSO_BIN"); dir != "" {
@@ -232,7 +232,7 @@ func Build(ctx context.Context, service string) (string, error) {
 	defer building.Unlock()
 	path := filepath.Join(root, ".tools", "test-bin", service)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return "", fmt.Errorf("make a folder for binaries: %w", err)
+		return "", fmt.Errorf("make a directory for binaries: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Dir(path)+"/", "./services/"+service+"/...")
 	cmd.Dir = root

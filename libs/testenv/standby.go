@@ -15,7 +15,7 @@ import (
 )
 
 // StartStandby makes and starts a physical standby of p, which is stopped for that moment, since
-// its folder is copied. The standby streams from the slot StandbySlot, and keeps the logical slots
+// its directory is copied. The standby streams from the slot StandbySlot, and keeps the logical slots
 // that are synchronised to standbys where its version does that.
 func (p *Postgres) StartStandby(ctx context.Context, settings ...string) (_ *Postgres, err error) {
 	if err := p.Exec(ctx, "postgres", "SELECT pg_create_physical_replication_slot('"+StandbySlot+"', true)"); err != nil {

@@ -27,7 +27,7 @@ func downloadPostgres(dir string) (string, error) {
 	}
 	scratch, err := os.MkdirTemp("", "calypso-postgres-")
 	if err != nil {
-		return "", fmt.Errorf("make a folder for the download of PostgreSQL: %w", err)
+		return "", fmt.Errorf("make a directory for the download of PostgreSQL: %w", err)
 	}
 	defer os.RemoveAll(scratch)
 	free, err := net.Listen("tcp", local(0))

@@ -14,11 +14,11 @@ import (
 func lockData(data string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock the data folder: %w", err)
+		return nil, fmt.Errorf("lock the data directory: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("another calypso runs with the data folder %s: stop it, or choose another folder with --data",
+		return nil, fmt.Errorf("another calypso runs with the data directory %s: stop it, or choose another directory with --data",
 			data)
 	}
 	return f, nil

@@ -106,7 +106,7 @@ func startSource(ctx context.Context, s *Settings, log *os.File, note func(strin
 func sourceDir(data string) (string, error) {
 	dir, err := filepath.Abs(filepath.Join(data, "postgres"))
 	if err != nil {
-		return "", fmt.Errorf("data folder: %w", err)
+		return "", fmt.Errorf("data directory: %w", err)
 	}
 	if pgserver.Reachable(dir) {
 		return dir, nil

@@ -23,7 +23,7 @@ type Settings struct {
 	Rate float64 `name:"rate" default:"0.3333333333333333" help:"Orders a second, 0.001 to 100000; one in three seconds by default."`
 
 	PostgresURL      string        `name:"pg-url" help:"PostgreSQL to capture from, as postgres://user:password@host:port/database; an embedded one if empty."`
-	PostgresPassword config.Secret `name:"pg-password" help:"Password of the embedded PostgreSQL, which listens on this machine only. Without one it lets every local user in. It counts when the data folder is made."`
+	PostgresPassword config.Secret `name:"pg-password" help:"Password of the embedded PostgreSQL, which listens on this machine only. Without one it lets every local user in. It counts when the data directory is made."`
 	Brokers          []string      `name:"brokers" help:"Kafka brokers, as host:port separated by commas; an embedded broker if empty."`
 
 	ExactlyOnce string `name:"exactly-once-source-support" help:"enabled writes events in Kafka transactions; disabled writes without, so that topics hold no transaction markers and a crash can repeat the last batch. By default enabled, but disabled with --no-orders: tools that count offsets expect no markers."`
@@ -57,7 +57,7 @@ type Settings struct {
 func (s *Settings) Validate() error {
 	var errs []error
 	if s.Data == "" {
-		errs = append(errs, errors.New("data: a folder is needed"))
+		errs = append(errs, errors.New("data: a directory is needed"))
 	}
 	if !slices.Contains([]string{"", "enabled", "disabled"}, s.ExactlyOnce) {
 		errs = append(errs, fmt.Errorf("exactly-once-source-support is %q: it must be enabled or disabled", s.ExactlyOnce))

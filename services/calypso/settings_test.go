@@ -9,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// settings are the defaults with all ports free and all data in a new folder.
+// settings are the defaults with all ports free and all data in a new directory.
 func settings(t *testing.T, args ...string) Settings {
 	t.Helper()
 	var s Settings

@@ -53,7 +53,7 @@ func Up(ctx context.Context, s Settings, version string, out io.Writer) (err err
 	// The embedded PostgreSQL may run as another user and must be able to pass through; nothing below
 	// is readable for others.
 	if err := os.MkdirAll(filepath.Join(s.Data, "logs"), 0o711); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
+		return fmt.Errorf("make the data directory: %w", err)
 	}
 	lock, err := lockData(s.Data)
 	if err != nil {

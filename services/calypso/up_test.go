@@ -274,7 +274,7 @@ func TestOneDataFolderIsForOneProcess(t *testing.T) {
 	}
 	defer lock.Close()
 	if err := Up(t.Context(), s, "test", &screen{}); err == nil ||
-		!strings.Contains(err.Error(), "another calypso runs with the data folder") {
+		!strings.Contains(err.Error(), "another calypso runs with the data directory") {
 		t.Errorf("error is %v", err)
 	}
 }

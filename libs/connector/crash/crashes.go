@@ -53,7 +53,7 @@ type ledger struct {
 func (c *Journal) text() string { return filepath.Join(c.dir, "crash.txt") }
 func (c *Journal) path() string { return filepath.Join(c.dir, "crashes.json") }
 
-// Open reads what the last process left in a folder of the worker's own, and arranges that this
+// Open reads what the last process left in a directory of the worker's own, and arranges that this
 // process leaves why it ends. close is to be called at an orderly end.
 func Open(dir string, logger *slog.Logger) (c *Journal, close func(), err error) {
 	c = &Journal{dir: dir, logger: logger}

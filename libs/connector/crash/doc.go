@@ -1,6 +1,6 @@
 // Package crash finds out which task ended the worker's process, so that it is not started again and again.
 //
-// Model. A Journal, in a folder that outlives the process, reads what the process before has left:
+// Model. A Journal, in a directory that outlives the process, reads what the process before has left:
 // the text of its crash, which names the run at fault if a goroutine of that run crashed; or a last
 // reading of its memory, which shows whether the kernel ended it for lack of memory and which task
 // held most. A run that ended the process twice within an hour is quarantined until somebody

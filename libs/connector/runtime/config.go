@@ -36,7 +36,7 @@ type Settings struct {
 	Secrets           secret.Settings
 	// CrashDir must outlive the process, or a connector that crashes it again and again cannot be
 	// identified.
-	CrashDir string `name:"crash-dir" env:"CRASH_DIR" help:"Folder that outlives the process, in which the worker records what ended its process; the system's folder for temporary files if empty."`
+	CrashDir string `name:"crash-dir" env:"CRASH_DIR" help:"Directory that outlives the process, in which the worker records what ended its process; the system's directory for temporary files if empty."`
 }
 
 // Config is the configuration of a worker. Zero fields take the defaults that their comments name.
@@ -107,7 +107,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// crashDir is the worker's own folder.
+// crashDir is the worker's own directory.
 func (c *Config) crashDir() string {
 	return filepath.Join(c.CrashDir, "calypso-"+url.QueryEscape(c.GroupID+"-"+c.WorkerID))
 }

@@ -89,7 +89,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	crashes, forget, err := crash.Open(w.config.crashDir(), w.logger)
 	if err != nil {
 		w.logger.Warn(
-			"a connector that crashes this process again and again cannot be identified: set crash-dir to a folder that the worker may write to",
+			"a connector that crashes this process again and again cannot be identified: set crash-dir to a directory that the worker may write to",
 			"err", err)
 	}
 	defer forget()

@@ -19,7 +19,7 @@ var starters = []string{"Go", "Call", "Run", "Again"}
 
 // Code is what starts goroutines.
 type Code struct {
-	// Dirs are folders with all that is below them.
+	// Dirs are directories with all that is below them.
 	Dirs []string
 	// Wrappers are further functions that are given a name and a function to run with it.
 	Wrappers []string

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// IsBuiltFromItsSources fails the test where dist, in the folder of the test's package, is older than
+// IsBuiltFromItsSources fails the test where dist, in the directory of the test's package, is older than
 // what the page is built from there: tools/stamp.mjs leaves the hash of that in dist.
 func IsBuiltFromItsSources(t testing.TB) {
 	t.Helper()

@@ -8,7 +8,7 @@
 // functions of package scalar, which package engine registers.
 //
 // The guarantee: a query either means what it means in Kusto or is refused with an *Error. Known to
-// differ: overflow of long in columns is an error where Kusto wraps around; dcount is exact; a
-// datetime inside a dynamic is the string it is written as; which of several equal rows arg_max and
-// take keep is not the same.
+// differ: overflow of long in columns is an error where Kusto wraps around; dcount counts
+// exactly where Kusto estimates; a datetime inside a dynamic is the string it is written as; which of
+// several equal rows arg_max and take keep is not the same.
 package kql

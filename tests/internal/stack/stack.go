@@ -129,7 +129,7 @@ func (s *Stack) stop() error {
 func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	s.services, s.addresses = map[string]*Service{}, map[string]string{}
 	if s.dir, err = os.MkdirTemp("", "calypso-stack-"); err != nil {
-		return fmt.Errorf("make a folder for logs and data: %w", err)
+		return fmt.Errorf("make a directory for logs and data: %w", err)
 	}
 	for _, name := range []string{"admin grpc", "admin source", "admin sink", "capture grpc", "sink grpc", "orders grpc",
 		"adx http", "adx https"} {
@@ -237,7 +237,7 @@ type Fleet struct {
 func (s *Stack) Fleet(ctx context.Context, name string, env ...string) (_ *Fleet, err error) {
 	f := &Fleet{}
 	if f.dir, err = os.MkdirTemp("", "calypso-fleet-"); err != nil {
-		return nil, fmt.Errorf("make a folder for logs: %w", err)
+		return nil, fmt.Errorf("make a directory for logs: %w", err)
 	}
 	defer func() {
 		if err != nil {

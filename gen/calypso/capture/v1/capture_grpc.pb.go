@@ -55,7 +55,7 @@ type CaptureServiceClient interface {
 	// the connector starts.
 	ListSchemaVersions(ctx context.Context, in *ListSchemaVersionsRequest, opts ...grpc.CallOption) (*ListSchemaVersionsResponse, error)
 	// AcknowledgeLosses removes background failures that last: what events lack. They stay until then, even when the connector's task
-	// restarts or runs elsewhere. Losses that follow are shown anew.
+	// restarts or runs elsewhere. Losses that follow are shown again.
 	AcknowledgeLosses(ctx context.Context, in *AcknowledgeLossesRequest, opts ...grpc.CallOption) (*AcknowledgeLossesResponse, error)
 	// SignalSnapshot starts, pauses, resumes or stops incremental snapshots, as a row of the signal table would. It returns
 	// when the signal is durable: the connector follows it across restarts from then on. FAILED_PRECONDITION while the
@@ -166,7 +166,7 @@ type CaptureServiceServer interface {
 	// the connector starts.
 	ListSchemaVersions(context.Context, *ListSchemaVersionsRequest) (*ListSchemaVersionsResponse, error)
 	// AcknowledgeLosses removes background failures that last: what events lack. They stay until then, even when the connector's task
-	// restarts or runs elsewhere. Losses that follow are shown anew.
+	// restarts or runs elsewhere. Losses that follow are shown again.
 	AcknowledgeLosses(context.Context, *AcknowledgeLossesRequest) (*AcknowledgeLossesResponse, error)
 	// SignalSnapshot starts, pauses, resumes or stops incremental snapshots, as a row of the signal table would. It returns
 	// when the signal is durable: the connector follows it across restarts from then on. FAILED_PRECONDITION while the

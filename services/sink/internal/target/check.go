@@ -64,7 +64,7 @@ func remedyOf(err error, usual string) string {
 	case kusto.ObstacleOf(err) == kusto.Mistaken:
 		return "Set kusto.ingestion.url (kusto.url) to https://ingest-<cluster>.<region>.kusto.windows.net, and kusto.query.url, if it is set, to https://<cluster>.<region>.kusto.windows.net: as the portal shows them on the cluster's page. With http:// a server is asked without TLS, with https:// with it."
 	case kusto.UnknownAuthority(err) != "":
-		return "Set kusto.tls.ca.file to a file with the certificate of that authority in PEM, if it is the right one: a localadx's is ca.pem in its data folder, that of a proxy which reads TLS is your network's."
+		return "Set kusto.tls.ca.file to a file with the certificate of that authority in PEM, if it is the right one: a localadx's is ca.pem in its data directory, that of a proxy which reads TLS is your network's."
 	}
 	return usual
 }
