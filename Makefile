@@ -62,11 +62,11 @@ conformance-record: ## Record the cases of conformance again with the real Debez
 	$(GO) test -count=1 -timeout 30m -parallel 4 -run 'TheSameSQL/$(RUN)' ./tests/conformance -record
 
 .PHONY: conformance-random
-conformance-random: ## Compare capture with the real Debezium on random tables, changes and settings (SEED=1 ROUNDS=1 KEEP=folder for what differs; with Avro where CALYPSO_TEST_AVRO_JARS names a folder with the jars of Confluent's AvroConverter)
+conformance-random: ## Compare capture with the real Debezium on random tables, changes and settings (SEED=1 ROUNDS=1 KEEP=directory for what differs; with Avro where CALYPSO_TEST_AVRO_JARS names a folder with the jars of Confluent's AvroConverter)
 	$(GO) test -count=1 -timeout 60m -v -run RandomTables ./tests/conformance -seed $(or $(SEED),1) -rounds $(or $(ROUNDS),1) $(if $(KEEP),-keep $(abspath $(KEEP)))
 
 .PHONY: conformance-beside
-conformance-beside: ## Run cases of a folder on capture and the real Debezium side by side (CASES=folder; see tests/conformance/beside_test.go)
+conformance-beside: ## Run cases of a directory on capture and the real Debezium side by side (CASES=directory; see tests/conformance/beside_test.go)
 	$(GO) test -count=1 -timeout 60m -parallel 8 -v -run GivenCases ./tests/conformance -beside $(abspath $(CASES))
 
 .PHONY: transforms-record
@@ -96,7 +96,7 @@ sdk-compat: ## Run the Python, Node and Java SDKs of Azure Data Explorer against
 	CALYPSO_SDK_COMPAT=$(CURDIR)/.tools/sdk $(GO) test -count=1 -timeout 20m -v ./services/localadx/sdkcompat
 
 .PHONY: kql
-kql: ## Compare KQL answers with those recorded from the real Kusto engine (CALYPSO_SHARED names the folder that holds kql/)
+kql: ## Compare KQL answers with those recorded from the real Kusto engine (CALYPSO_SHARED names the directory that holds kql/)
 	$(GO) test -count=1 -v -run TestOracle ./services/localadx/engine
 
 .PHONY: kql-fuzz

@@ -1,5 +1,5 @@
 // Package orders holds the files of the orders use case, so that programs and tests use the very files that a reader
-// copies from this folder: the two connector configurations, the SQL that makes the source table and the KQL that makes
+// copies from here: the two connector configurations, the SQL that makes the source table and the KQL that makes
 // the target table and asks it the seven questions.
 package orders
 

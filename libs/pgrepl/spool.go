@@ -15,9 +15,9 @@ import (
 //
 // Only the stream's reader may use it.
 type Spool struct {
-	// folder is where files are created; they are unlinked at once if the system allows it, otherwise
+	// dir is where files are created; they are unlinked at once if the system allows it, otherwise
 	// at the transaction's end.
-	folder string
+	dir string
 	// limit is how many bytes of all transactions are kept in memory; one message may exceed it.
 	limit  int
 	inMem  int
@@ -40,10 +40,10 @@ type spooled struct {
 
 const spoolHeader = 4 + 8 + 4
 
-// NewSpool makes a spool that keeps at most limit bytes in memory and the rest in files under folder ("" for the
-// system's temporary folder).
-func NewSpool(folder string, limit int) *Spool {
-	return &Spool{folder: folder, limit: limit, txs: make(map[uint32]*spooled)}
+// NewSpool makes a spool that keeps at most limit bytes in memory and the rest in files under dir ("" for the
+// system's temporary directory).
+func NewSpool(dir string, limit int) *Spool {
+	return &Spool{dir: dir, limit: limit, txs: make(map[uint32]*spooled)}
 }
 
 // Bytes returns how many bytes the spool holds in memory and in files.
@@ -86,7 +86,7 @@ func (s *Spool) spill() error {
 		}
 	}
 	if largest.file == nil {
-		f, err := os.CreateTemp(s.folder, "calypso-spool-*")
+		f, err := os.CreateTemp(s.dir, "calypso-spool-*")
 		if err != nil {
 			return fmt.Errorf("spill transaction %d: %w", id, err)
 		}

@@ -266,7 +266,7 @@ func TestSecretsAreReadAsTheyWereGivenWhereThatIsWanted(t *testing.T) {
 	}
 }
 
-func TestOneDataFolderIsForOneProcess(t *testing.T) {
+func TestOneDataDirectoryIsForOneProcess(t *testing.T) {
 	s := settings(t)
 	lock, err := lockData(s.Data)
 	if err != nil {

@@ -316,7 +316,7 @@ func TestASlotFollowsTheConfigurationToPgoutput(t *testing.T) {
 	}
 }
 
-// before names the variable with the folder of binaries of the same major version from before
+// before names the variable with the directory of binaries of the same major version from before
 // servers listed output plugins.
 const before = "CALYPSO_TEST_PG_BEFORE_LISTS"
 

@@ -21,9 +21,9 @@ import (
 )
 
 var beside = flag.String("beside", "",
-	"a folder of cases to run beside the real Debezium: setup.sql, config.json and steps (1.sql, 2.signals, …)")
+	"a directory of cases to run beside the real Debezium: setup.sql, config.json and steps (1.sql, 2.signals, …)")
 
-// TestGivenCasesGiveDebeziumsBytes runs cases of a folder, each on a database of its own that
+// TestGivenCasesGiveDebeziumsBytes runs cases of a directory, each on a database of its own that
 // Debezium and capture watch. A case is setup.sql, config.json, database (what follows the name in
 // CREATE DATABASE, such as an encoding), where that matters, and steps in the order of their names:
 // SQL, SQL that runs while both are stopped (down), or signals for both brokers, a JSON object of

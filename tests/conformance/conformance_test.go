@@ -23,7 +23,7 @@ import (
 
 var (
 	record = flag.Bool("record", false, "record what Debezium writes as what is expected, instead of comparing with it")
-	cases  = flag.String("cases", "../../libs/debezium/testdata/conformance", "the folder of the cases")
+	cases  = flag.String("cases", "../../libs/debezium/testdata/conformance", "the directory of the cases")
 )
 
 func TestTheSameSQLGivesDebeziumsBytes(t *testing.T) {

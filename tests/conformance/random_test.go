@@ -25,7 +25,7 @@ import (
 var (
 	seed   = flag.Uint64("seed", 0, "the first seed of the random trial; 0 leaves the trial out")
 	rounds = flag.Int("rounds", 1, "how many seeds the random trial takes")
-	keep   = flag.String("keep", "", "a folder for the SQL and the settings of rounds that differ")
+	keep   = flag.String("keep", "", "a directory for the SQL and the settings of rounds that differ")
 )
 
 // TestRandomTablesGiveDebeziumsBytes runs Debezium and capture on the same database, each with a

@@ -68,7 +68,7 @@ func TestTheCommandsAreInstalledFromTheModuleAloneWithoutACCompiler(t *testing.T
 	}
 }
 
-// publish puts the files that git knows into a module proxy's folder, as a tag would.
+// publish puts the files that git knows into a module proxy's directory, as a tag would.
 func publish(t *testing.T, root, folder string) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {

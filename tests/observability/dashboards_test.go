@@ -16,7 +16,7 @@ type panelQuery struct{ board, panel, expr string }
 // everyQuery gives the queries of all panels of all dashboards, of folded rows too, and of annotations.
 func everyQuery(t *testing.T) (all []panelQuery) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "dashboards", "*.json"))
+	files, err := filepath.Glob(filepath.Join(directory, "dashboards", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("there are no dashboards: %v", err)
 	}

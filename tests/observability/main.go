@@ -17,14 +17,14 @@ var committed = links{"https://github.com/calypso-cdc/calypso/blob/main/docs/ale
 
 func main() {
 	to := committed
-	folder := flag.String("out", "deploy/observability", "the folder for the files")
+	directory := flag.String("out", "deploy/observability", "the directory for the files")
 	flag.StringVar(&to.runbooks, "runbooks", to.runbooks, "the address of docs/alerts.md, for runbook_url")
 	flag.StringVar(&to.pages, "page", to.pages, "the address of admin, for dashboard_url")
 	flag.Parse()
 	files, err := outputs(to)
 	for name, text := range files {
 		if err == nil {
-			err = os.WriteFile(filepath.Join(*folder, name), text, 0o644)
+			err = os.WriteFile(filepath.Join(*directory, name), text, 0o644)
 		}
 	}
 	if err != nil {

@@ -49,7 +49,7 @@ func TestEachAlertFiresAtItsFaultAndNotJustUnderItNorWithoutItsMetrics(t *testin
 	if err != nil {
 		t.Skip("promtool is not here: it comes with Debian's package prometheus")
 	}
-	files, err := filepath.Abs(filepath.Join(folder, plainFile))
+	files, err := filepath.Abs(filepath.Join(directory, plainFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestPromtoolAndAmtoolAcceptTheFiles(t *testing.T) {
 		}
 		for _, a := range arguments {
 			command := exec.Command(path, a...)
-			command.Dir = folder
+			command.Dir = directory
 			if out, err := command.CombinedOutput(); err != nil {
 				t.Errorf("%s %v: %v\n%s", tool, a, err, out)
 			}

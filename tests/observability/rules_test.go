@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	root   = "../.."
-	folder = root + "/deploy/observability"
+	root      = "../.."
+	directory = root + "/deploy/observability"
 )
 
 func everyAlert() (all []alert) {
@@ -44,7 +44,7 @@ func TestTheFilesOfRulesAreWhatTheSourceGives(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range files {
-		if got, err := os.ReadFile(filepath.Join(folder, name)); err != nil || !bytes.Equal(got, want) {
+		if got, err := os.ReadFile(filepath.Join(directory, name)); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("deploy/observability/%s is not what rules.go gives (%v); run make alerts and commit the result", name, err)
 		}
 	}

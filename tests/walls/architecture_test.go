@@ -25,7 +25,7 @@ var (
 	service    = regexp.MustCompile(`(?m)^service (\w+)`)
 )
 
-// What docs/architecture.md names in backticks is there: a file or folder, from the root or by the end of its path, a
+// What docs/architecture.md names in backticks is there: a file or directory, from the root or by the end of its path, a
 // declaration, with or without its package, or a target of make.
 func TestWhatTheArchitecturePageNamesExists(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root, "docs/architecture.md"))
@@ -96,7 +96,7 @@ func TestPackagesOfSeveralFilesSayInDocGoWhatTheyAre(t *testing.T) {
 
 // names are what the repository has.
 type names struct {
-	// files are paths of files and folders, from the root.
+	// files are paths of files and directories, from the root.
 	files []string
 	// declarations are Name, package.Name, Type.Method and package.Type.Method.
 	declarations map[string]bool

@@ -22,9 +22,9 @@ import (
 	"strings"
 )
 
-// Package is one package's folder as it was measured. Tests, and files that are generated, are left out.
+// Package is one package's directory as it was measured. Tests, and files that are generated, are left out.
 type Package struct {
-	// Dir is the folder below the repository's root, with slashes.
+	// Dir is the directory below the repository's root, with slashes.
 	Dir string
 	// Knot names the files of the largest circle of files that use each other's names, sorted.
 	Knot []string
@@ -53,7 +53,7 @@ type Embed struct {
 	Pointer bool
 }
 
-// Measure reads every package of Go in the folders named, below root. It returns an error where a
+// Measure reads every package of Go in the directories named, below root. It returns an error where a
 // file cannot be parsed.
 func Measure(root string, folders ...string) ([]Package, error) {
 	var rooms []Package
@@ -78,7 +78,7 @@ func Measure(root string, folders ...string) ([]Package, error) {
 	return rooms, nil
 }
 
-// measure reads one folder. The room of a folder without code has no maps.
+// measure reads one directory. The room of a directory without code has no maps.
 func measure(root, dir string) (Package, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/connect"
 )
 
-// AvroJars is the environment variable that names a folder with the jars of Confluent's AvroConverter and of what it
+// AvroJars is the environment variable that names a directory with the jars of Confluent's AvroConverter and of what it
 // needs, where the worker shall have it: Maven's central repository does not have them.
 const AvroJars = "CALYPSO_TEST_AVRO_JARS"
 
