@@ -52,3 +52,19 @@ func TestAKeyThatTheReplicaIdentityDoesNotHaveIsNamedBeforeTheStartAndWhileItRun
 		})
 	}
 }
+
+func TestEveryTableWhoseRowsCannotBeToldApartIsNamedUnlessTheConnectorSetsItsIdentity(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, `CREATE TABLE bare (x text); CREATE TABLE bare2 (x text); CREATE TABLE set_by_it (x text);
+		CREATE TABLE keyed (id int PRIMARY KEY, code text NOT NULL UNIQUE); ALTER TABLE keyed REPLICA IDENTITY USING INDEX keyed_code_key`)
+	c := s.findings(t, s.config("c"+s.db,
+		map[string]string{"replica.identity.autoset.values": "public.set_by_it:FULL"}))["replica identity"]
+	for _, table := range []string{"bare", "bare2", "keyed"} {
+		if !strings.Contains(c.Remedy, `ALTER TABLE "public"."`+table+`" REPLICA IDENTITY FULL;`) {
+			t.Errorf("%s is not named: %+v", table, c)
+		}
+	}
+	if !c.OK || !strings.Contains(c.Detail, "of 3 tables") || strings.Contains(c.Remedy, "set_by_it") {
+		t.Errorf("the check is %+v", c)
+	}
+}

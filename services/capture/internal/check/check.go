@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -337,44 +338,57 @@ func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *s
 // their events. The check passes all the same, since it may be that rows are only ever added to them.
 func checkIdentities(catalog *pgrepl.Catalog, s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 	c := preflight.Finding("replica identity", "rows can be told apart", nil)
-	if len(s.Identities) > 0 {
-		return c // the connector sets them
-	}
+	var found, remedies []string
+	var keyed []uint32
 	for _, t := range tables {
-		if !t.Unlogged && (t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey) {
-			c.Detail = fmt.Sprintf(
-				"table %s has no replica identity, so that PostgreSQL refuses its updates and deletes while it is published", t)
-			c.Remedy = fmt.Sprintf(
-				"Unless rows are only added: ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key.",
-				pgrepl.QuoteTable(t.Schema, t.Name))
-		}
-	}
-	if c.Remedy != "" {
-		return c
-	}
-	var oids []uint32
-	for _, t := range tables {
+		none := t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey
+		switch {
+		case t.Unlogged || sets(s.Identities, t):
+		case none:
+			found = append(found, fmt.Sprintf(
+				"table %s has no replica identity, so that PostgreSQL refuses its updates and deletes while it is published", t))
+			remedies = append(remedies, fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key.",
+				pgrepl.QuoteTable(t.Schema, t.Name)))
 		// With the default, the primary key is both, unless the connector has keys of its own.
-		if t.ReplicaIdentity == 'i' || t.ReplicaIdentity == 'd' && len(s.Events.KeyColumns) > 0 {
-			oids = append(oids, t.OID)
+		case t.ReplicaIdentity == 'i' || t.ReplicaIdentity == 'd' && len(s.Events.KeyColumns) > 0:
+			keyed = append(keyed, t.OID)
 		}
 	}
-	if err := catalog.Load(oids); err != nil {
+	if err := catalog.Load(keyed); err != nil {
 		return preflight.Finding(c.Name, "", err)
 	}
-	for _, oid := range oids {
+	for _, oid := range keyed {
 		rel := catalog.Relation(oid)
 		if rel == nil { // dropped meanwhile
 			continue
 		}
 		if lost := encode.LostKey(rel, s.Events.EventColumns(rel)); lost != "" {
 			table := pgrepl.QuoteTable(rel.Schema, rel.Name)
-			c.Detail = "table " + table + ": " + lost
-			c.Remedy = fmt.Sprintf("Unless rows are only added: ALTER TABLE %s REPLICA IDENTITY FULL;", table)
-			return c
+			found = append(found, "table "+table+": "+lost)
+			remedies = append(remedies, fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL;", table))
+		}
+	}
+	if len(found) == 0 {
+		return c
+	}
+	c.Detail, c.Remedy = found[0], "Unless rows are only added: "+remedies[0]
+	if more := len(found) - 1; more > 0 {
+		c.Detail = fmt.Sprintf("of %d tables rows cannot be told apart. The first: %s", len(found), found[0])
+		c.Remedy += " So for the others: " + strings.Join(remedies[1:min(len(remedies), mostRemedies)], " ")
+		if len(remedies) > mostRemedies {
+			c.Remedy += " …"
 		}
 	}
 	return c
+}
+
+// mostRemedies bounds the statements that a finding about many tables has.
+const mostRemedies = 10
+
+// sets reports whether the connector sets a table's replica identity when it starts. One that it sets to
+// an index may lack the key still, which is said while it runs.
+func sets(rules []spec.Identity, t pgrepl.FoundTable) bool {
+	return slices.ContainsFunc(rules, func(r spec.Identity) bool { return r.Tables.Match(t.String()) })
 }
 
 // checkRoom checks that the server has room for one more slot, unless it exists, and for one more
