@@ -22,8 +22,9 @@ type Standbys struct {
 // InspectStandbys asks a server about its standbys.
 func InspectStandbys(ctx context.Context, conn *pgx.Conn) (Standbys, error) {
 	var s Standbys
+	// Who reads a logical slot, or will, is connected to a database; a standby is not.
 	err := conn.QueryRow(ctx,
-		`SELECT EXISTS (SELECT FROM pg_stat_replication r WHERE NOT EXISTS (SELECT FROM pg_replication_slots l WHERE l.active_pid = r.pid AND l.slot_type = 'logical')),
+		`SELECT EXISTS (SELECT FROM pg_stat_replication r JOIN pg_stat_activity a ON a.pid = r.pid WHERE a.datid IS NULL),
 		coalesce((SELECT setting FROM pg_settings WHERE name = 'synchronized_standby_slots'), ''),
 		EXISTS (SELECT FROM pg_settings WHERE name LIKE 'pg_failover_slots.%' OR name = 'shared_preload_libraries' AND setting LIKE '%pg_failover_slots%')`).Scan(&s.Connected, &s.Synchronised, &s.FailoverSlots)
 	if err != nil {
