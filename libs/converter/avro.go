@@ -16,7 +16,7 @@ type avroSettings struct {
 }
 
 func (c *avroSettings) keys() []catalogue.Key {
-	return []catalogue.Key{
+	keys := []catalogue.Key{
 		{Name: "schema.registry.url", Type: catalogue.List, Required: true, Importance: catalogue.High,
 			Into: catalogue.Strings(&c.registries),
 			Doc:  "Addresses of the schema registry; only the first is used."},
@@ -40,6 +40,17 @@ func (c *avroSettings) keys() []catalogue.Key {
 			Into: catalogue.Elsewhere(),
 			Doc:  "What it converts: key, value or header."},
 	}
+	names := []record.SubjectNames{record.ByTopic, record.ByRecord, record.ByTopicAndRecord}
+	for _, use := range []string{"key", "value"} {
+		into := catalogue.Elsewhere() // that of what another converter writes
+		if c.avro.Key == (use == "key") {
+			into = catalogue.Choice(&c.avro.Subjects, names...)
+		}
+		keys = append(keys, catalogue.Key{Name: use + ".subject.name.strategy", Type: catalogue.Class,
+			Default: catalogue.Default(string(record.ByTopic)), Importance: catalogue.Low, Into: into,
+			Doc: "How the subjects of " + use + "s are named in the registry: by topic, by the schema of the record, or by both."})
+	}
+	return keys
 }
 
 func (c *avroSettings) made(s catalogue.Settings) (Converter, error) {

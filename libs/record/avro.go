@@ -10,8 +10,8 @@ import (
 )
 
 // Avro is io.confluent.connect.avro.AvroConverter: Avro in Confluent's wire format (a zero byte,
-// the schema's id in four, the value), with schemas in a registry under the subjects <topic>-key
-// and <topic>-value. It is safe for concurrent use.
+// the schema's id in four, the value), with schemas in a registry under subjects. It is safe for
+// concurrent use.
 type Avro struct {
 	// Registry keeps the schemas.
 	Registry *Registry
@@ -23,6 +23,8 @@ type Avro struct {
 	// KeepNull writes null as null also where its schema has a default, which stands in its place
 	// otherwise (ignore.default.for.nullables).
 	KeepNull bool
+	// Subjects says how subjects are named; by topics if it is empty.
+	Subjects SubjectNames
 
 	mu      sync.Mutex
 	ids     map[subjectSchema]int
@@ -38,12 +40,41 @@ type subjectSchema struct {
 
 const avroMagic = 0
 
-// subject follows Confluent's TopicNameStrategy.
-func (c *Avro) subject(topic string) string {
+// SubjectNames is how the subjects are named under which a registry keeps schemas: the class of
+// Confluent's converters that does it (key.subject.name.strategy, value.subject.name.strategy).
+type SubjectNames string
+
+const (
+	// ByTopic is <topic>-key and <topic>-value.
+	ByTopic SubjectNames = "io.confluent.kafka.serializers.subject.TopicNameStrategy"
+	// ByRecord is the full name of the record's schema.
+	ByRecord SubjectNames = "io.confluent.kafka.serializers.subject.RecordNameStrategy"
+	// ByTopicAndRecord is <topic>-<full name of the record's schema>.
+	ByTopicAndRecord SubjectNames = "io.confluent.kafka.serializers.subject.TopicRecordNameStrategy"
+)
+
+// subject names the subject of a schema. Names of records need a record: a schema that is optional is
+// a union in Avro, which has no name, so that Confluent's strategies refuse it.
+func (c *Avro) subject(topic string, s *Schema) (string, error) {
+	what := "value"
 	if c.Key {
-		return topic + "-key"
+		what = "key"
 	}
-	return topic + "-value"
+	if c.Subjects == "" || c.Subjects == ByTopic {
+		return topic + "-" + what, nil
+	}
+	if s.Type != Struct || s.Optional {
+		return "", fmt.Errorf("name the subject of topic %s: %s.subject.name.strategy=%s takes records only, and the %s's "+
+			"schema is %s: use %s", topic, what, c.Subjects, what, describe(s), ByTopic)
+	}
+	name := s.Name
+	if name == "" {
+		name = unnamedName
+	}
+	if c.Subjects == ByTopicAndRecord {
+		name = topic + "-" + name
+	}
+	return name, nil
 }
 
 // Encode appends the id of the schema, which it registers when it first sees it, and the value. A
@@ -65,7 +96,11 @@ func (c *Avro) Encode(dst []byte, topic string, s *Schema, value any) ([]byte, e
 // AppendHeader appends the bytes that precede each value of a schema, which it registers when it
 // first sees it.
 func (c *Avro) AppendHeader(dst []byte, topic string, s *Schema) ([]byte, error) {
-	id, err := c.id(c.subject(topic), s)
+	subject, err := c.subject(topic, s)
+	if err != nil {
+		return dst, err
+	}
+	id, err := c.id(subject, s)
 	if err != nil {
 		return dst, err
 	}
