@@ -113,6 +113,13 @@ func (n *Snapshots) Changed(t *encode.Table, before, after pgmodel.Tuple) {
 	}
 }
 
+// Truncated takes a change of the stream that emptied a table.
+func (n *Snapshots) Truncated(t *encode.Table) {
+	if n.window != nil {
+		n.window.empty(t)
+	}
+}
+
 // Marked takes a mark that came as a logical message. lastCommit is the end of the stream's last commit.
 func (n *Snapshots) Marked(b *buffer.Batch, content []byte, lastCommit pgrepl.LSN) error {
 	text := string(content)

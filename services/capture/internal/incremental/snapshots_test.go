@@ -125,6 +125,24 @@ func TestAChunkLeavesOutWhatChangedBetweenItsMarks(t *testing.T) {
 	}
 }
 
+func TestAChunkOfATableThatIsTruncatedBetweenItsMarksDeliversNothing(t *testing.T) {
+	n, streamed, b := snapshots(t, "a")
+	id := n.answer(t, "1", "2")
+	n.Truncated(streamed) // before the first mark: the chunk was read after it
+	mark(t, n, b, id+"-open")
+	mark(t, n, b, id+"-close")
+	if got := strings.Join(delivered(b), " "); got != `{"id":1} {"id":2}` {
+		t.Errorf("delivered %s, want 1 and 2", got)
+	}
+	id = n.answer(t, "3", "4")
+	mark(t, n, b, id+"-open")
+	n.Truncated(streamed)
+	mark(t, n, b, id+"-close")
+	if got := delivered(b); len(got) != 2 {
+		t.Errorf("rows that a truncate had removed came after it: %v", got[2:])
+	}
+}
+
 func TestTheSameMarkTwiceDeliversNothingTwice(t *testing.T) {
 	n, _, b := snapshots(t, "a")
 	id := n.answer(t, "1")

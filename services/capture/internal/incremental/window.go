@@ -9,6 +9,9 @@ import (
 type window struct {
 	table   string
 	changed map[string]bool
+	// emptied is true if the table was truncated: a row of the chunk is gone then, or came after with
+	// an event of its own.
+	emptied bool
 	key     []byte
 }
 
@@ -32,8 +35,14 @@ func (w *window) note(t *encode.Table, rows ...pgmodel.Tuple) {
 	}
 }
 
+// empty remembers that a table was truncated.
+func (w *window) empty(t *encode.Table) { w.emptied = w.emptied || t.Name == w.table }
+
 // has reports whether a row of the chunk changed between the marks.
 func (w *window) has(t *encode.Table, row pgmodel.Tuple) (bool, error) {
+	if w.emptied {
+		return true, nil
+	}
 	key, err := t.AppendIdentity(w.key[:0], row, nil)
 	if err != nil {
 		return false, err

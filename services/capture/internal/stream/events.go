@@ -67,25 +67,26 @@ func (r *Reader) truncate(b *buffer.Batch, m *pgrepl.Message) error {
 	m.Old, m.New = nil, nil
 	switch r.tx.next() {
 	case repeated:
-		return eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.repeat(b, t, debezium.Truncate, m) })
+		return r.eachTruncated(m, func(t *encode.Table) error { return r.repeat(b, t, debezium.Truncate, m) })
 	case due:
-		err := eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.deliver(b, t, debezium.Truncate, m) })
+		err := r.eachTruncated(m, func(t *encode.Table) error { return r.deliver(b, t, debezium.Truncate, m) })
 		r.advance(b)
 		return err
 	}
 	return nil
 }
 
-// eachTruncated calls do for each captured table that a change empties.
-func eachTruncated(tables *encode.Cache, m *pgrepl.Message, do func(*encode.Table) error) error {
+// eachTruncated calls do for each captured table that a change empties, also where no event says so.
+func (r *Reader) eachTruncated(m *pgrepl.Message, do func(*encode.Table) error) error {
 	for _, rel := range m.Truncated {
-		t, err := tables.Of(rel)
+		t, err := r.d.Tables.Of(rel)
 		if err != nil {
 			return err
 		}
 		if !t.Captured {
 			continue
 		}
+		r.d.Incremental.Truncated(t)
 		if err := do(t); err != nil {
 			return err
 		}
