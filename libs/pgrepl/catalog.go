@@ -66,7 +66,9 @@ type FoundTable struct {
 	// RowEstimate is pg_class.reltuples; -1 if unknown.
 	RowEstimate int64
 	Pages       int64
-	HasKey      bool
+	// File names the file that the rows are in, as that of Member does; 0 for the root of partitions.
+	File   uint32
+	HasKey bool
 	// Unlogged is true if the table's changes are not in the write-ahead log, so that they never
 	// stream.
 	Unlogged bool
@@ -85,7 +87,7 @@ type FoundTable struct {
 func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
 	rows, err := c.query(c.ctx,
 		`SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text, c.relkind::text, c.relispartition,
-		c.reltuples::bigint, c.relpages::bigint, EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
+		c.reltuples::bigint, c.relpages::bigint, c.relfilenode, EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
 		c.relpersistence = 'u', has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid),
 		pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE')
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -98,7 +100,7 @@ func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
 	var t FoundTable
 	var identity, kind string
 	_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &identity, &kind, &t.Partition, &t.RowEstimate,
-		&t.Pages, &t.HasKey, &t.Unlogged, &t.Readable, &t.Policies, &t.Owner, &t.Owned}, func() error {
+		&t.Pages, &t.File, &t.HasKey, &t.Unlogged, &t.Readable, &t.Policies, &t.Owner, &t.Owned}, func() error {
 		if match(t.Table) {
 			t.ReplicaIdentity, t.Kind = identity[0], kind[0]
 			out = append(out, t)

@@ -19,6 +19,10 @@ type Member struct {
 	// foreign tables, members that the role may read only through the parent, and tables with row
 	// level security, whose policies may differ.
 	Direct bool
+	// File names the file that the member's rows are in (pg_class.relfilenode). It is another one
+	// after what moves the rows: VACUUM FULL, CLUSTER, TRUNCATE, an ALTER TABLE that rewrites the
+	// table, or a table that was put in its place. 0 for a foreign table.
+	File uint32
 }
 
 // Inheriting returns the members of each given table from which others inherit: the table itself
@@ -27,7 +31,7 @@ func (c *Catalog) Inheriting(oids []uint32) (map[uint32][]Member, error) {
 	rows, err := c.query(c.ctx, `WITH RECURSIVE tree(root, member) AS (
 			SELECT DISTINCT inhparent, inhparent FROM pg_inherits WHERE inhparent = ANY($1::oid[])
 			UNION SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.member)
-		SELECT t.root, n.nspname::text, c.relname::text, c.relpages::bigint, c.reltuples::bigint,
+		SELECT t.root, n.nspname::text, c.relname::text, c.relpages::bigint, c.reltuples::bigint, c.relfilenode,
 			c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid) AND NOT row_security_active(r.oid)
 		FROM tree t JOIN pg_class c ON c.oid = t.member JOIN pg_class r ON r.oid = t.root JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'f') AND c.relpersistence <> 't'
@@ -38,7 +42,7 @@ func (c *Catalog) Inheriting(oids []uint32) (map[uint32][]Member, error) {
 	out := make(map[uint32][]Member)
 	var root uint32
 	var m Member
-	_, err = pgx.ForEachRow(rows, []any{&root, &m.Schema, &m.Name, &m.Pages, &m.RowEstimate, &m.Direct}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&root, &m.Schema, &m.Name, &m.Pages, &m.RowEstimate, &m.File, &m.Direct}, func() error {
 		out[root] = append(out[root], m)
 		return nil
 	})

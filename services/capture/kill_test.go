@@ -165,6 +165,79 @@ func TestAKilledSnapshotGoesOnWithoutStartingOver(t *testing.T) {
 	}
 }
 
+// TestAKilledSnapshotLosesNoRowsWhereAnotherScanIsInTheMiddleOfTheTable kills a snapshot of a table
+// large enough that PostgreSQL would let its scan join another one in the middle (a quarter of
+// shared_buffers), after its first rows are durable.
+func TestAKilledSnapshotLosesNoRowsWhereAnotherScanIsInTheMiddleOfTheTable(t *testing.T) {
+	t.Parallel()
+	const rows = 6000 // one a page: 47 MiB
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE large (id int PRIMARY KEY, x text)")
+	s.exec(t, "ALTER TABLE large ALTER x SET STORAGE PLAIN")
+	s.exec(t, fmt.Sprintf("INSERT INTO large SELECT g, repeat('x', 7000) FROM generate_series(1, %d) g", rows))
+	s.exec(t, "ANALYZE large")
+	s.exec(t, "BEGIN; DECLARE other CURSOR FOR SELECT * FROM large; MOVE 3000 FROM other; ROLLBACK")
+	config := s.config("k"+s.db, map[string]string{"max.batch.size": "500", "slot.max.retries": "60",
+		"slot.retry.delay.ms": "200", "column.exclude.list": "public.large.x"})
+	_ = child(t, config, "mid_snapshot:0").Ends(t, 2*time.Minute) // it kills itself at the failpoint
+	start(t, config)
+	await(t, s.db+".public.large", rows)
+	ids := make(map[string]int)
+	for _, e := range events(t, s.db+".public.large") {
+		ids[fmt.Sprint(e.After["id"])]++
+	}
+	if len(ids) != rows {
+		t.Errorf("%d of %d rows came", len(ids), rows)
+	}
+}
+
+// TestAKilledSnapshotLosesNoRowsThatMoveToOtherPagesBeforeItGoesOn has rows move from pages that are
+// not read to such as are, without a new xmin, and swaps a table for another.
+func TestAKilledSnapshotLosesNoRowsThatMoveToOtherPagesBeforeItGoesOn(t *testing.T) {
+	t.Parallel()
+	const rows, gone = 1500, 400
+	for name, meanwhile := range map[string]string{
+		"VACUUM FULL": "VACUUM FULL moved",
+		"a table that is put in its place": `BEGIN; ALTER TABLE moved RENAME TO before; ALTER TABLE after RENAME TO moved;
+			DROP TABLE before; COMMIT`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE moved (id int PRIMARY KEY, x text)")
+			s.exec(t, "ALTER TABLE moved ALTER x SET STORAGE PLAIN")
+			s.exec(t, fmt.Sprintf("INSERT INTO moved SELECT g, repeat('x', 7000) FROM generate_series(1, %d) g", rows))
+			s.exec(t, "CREATE TABLE after (LIKE moved INCLUDING ALL)")
+			s.exec(t, fmt.Sprintf("INSERT INTO after SELECT * FROM moved WHERE id > %d", gone))
+			config := s.config("k"+s.db, map[string]string{"max.batch.size": "500", "slot.max.retries": "60",
+				"slot.retry.delay.ms": "200", "table.include.list": "public.moved", "column.exclude.list": "public.moved.x"})
+			_ = child(t, config, "mid_snapshot:0").Ends(t, 2*time.Minute) // it kills itself at the failpoint
+			s.exec(t, fmt.Sprintf("DELETE FROM moved WHERE id <= %d", gone))
+			s.exec(t, meanwhile)
+			start(t, config)
+			s.exec(t, "INSERT INTO moved VALUES (0, '')") // streamed, after all that is read
+			ids := make(map[string]int)
+			eventually(t, "the row that comes last", func() error {
+				clear(ids)
+				for _, e := range events(t, s.db+".public.moved") {
+					if e.Op == "r" || e.Op == "c" {
+						ids[fmt.Sprint(e.After["id"])]++
+					}
+				}
+				if ids["0"] == 0 {
+					return fmt.Errorf("row 0 is not there; %d others are", len(ids))
+				}
+				return nil
+			})
+			for id := gone + 1; id <= rows; id++ {
+				if ids[fmt.Sprint(id)] == 0 {
+					t.Errorf("row %d did not come", id)
+				}
+			}
+		})
+	}
+}
+
 func TestALargeTransactionThatIsStreamedWhileItRunsLosesOnlyWhatItRolledBack(t *testing.T) {
 	for _, protocol := range []string{"1", "2", "4"} {
 		t.Run("protocol "+protocol, func(t *testing.T) {

@@ -274,9 +274,9 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	}
 	queue := snapshot.Plan(s.task.spec, tables, members, unfinished)
 	for _, t := range queue.Tables() {
-		if t.Again {
-			s.task.env.Logger.Warn(
-				"a table that a snapshot had begun to read is read again from its beginning, so that rows of it come twice: it has a SELECT of its own, or is read through a parent whose members cannot be read alone", "table", t.Name)
+		if t.Again != "" {
+			s.task.env.Logger.Warn("a table that a snapshot had begun to read is read again from its beginning, "+
+				"so that rows of it come twice", "table", t.Name, "because", t.Again)
 		}
 	}
 	s.task.status.Observe(status.SnapshotBegan{Tables: toRead(queue), Why: s.again})

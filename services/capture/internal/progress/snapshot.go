@@ -15,6 +15,9 @@ type Snapshot struct {
 // Table is how far the reading of one table is: the pages below Next (all pages, if Next is -1) are
 // delivered, except for the open ranges.
 type Table struct {
+	// File is the file that the pages are of (pgrepl.Member); 0 in the progress of versions that did
+	// not note it.
+	File uint32            `json:"file,omitempty"`
 	Next int64             `json:"next"`
 	Open map[string]*Range `json:"open,omitempty"`
 	// Members are the tables that inherit from the table, as far as they were known.
@@ -61,6 +64,9 @@ func (s *Snapshot) Advance(tables map[string]*Table) *Snapshot {
 	}
 	return next
 }
+
+// Halfway reports whether some pages of the table itself were handed out, and some are not delivered.
+func (t *Table) Halfway() bool { return t.Next > 0 || t.Next < 0 && len(t.Open) > 0 }
 
 // complete reports whether no table or range is nil, which JSON's null would make it.
 func (t *Table) complete() bool {

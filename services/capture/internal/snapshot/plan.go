@@ -75,9 +75,9 @@ type TablePlan struct {
 	OID          uint32
 	RowsEstimate int64
 	Ranges       int
-	// Again is true if the table is read from its beginning although an earlier run had begun it, so
-	// that rows come twice.
-	Again bool
+	// Again says why the table, or one that inherits from it, is read from its beginning although an
+	// earlier run had begun it, so that rows come twice; empty if none is.
+	Again string
 }
 
 // Tables are the plans of the tables, in their order.
@@ -86,8 +86,7 @@ func (q *Queue) Tables() []TablePlan {
 	defer q.mu.Unlock()
 	out := make([]TablePlan, len(q.tables))
 	for i, t := range q.tables {
-		out[i] = TablePlan{Name: t.String(), OID: t.OID, RowsEstimate: t.RowEstimate, Ranges: t.left,
-			Again: t.begun && t.parts[0].whole}
+		out[i] = TablePlan{Name: t.String(), OID: t.OID, RowsEstimate: t.RowEstimate, Ranges: t.left, Again: t.again}
 	}
 	return out
 }

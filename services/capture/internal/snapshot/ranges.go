@@ -26,6 +26,9 @@ type table struct {
 	left int
 	// begun says that a row of the table was sent, opened that a worker has begun to read it.
 	begun, opened bool
+	// again says why the table, or a part of it, is read from its beginning although an earlier run
+	// had begun it; empty if none is.
+	again string
 	// rows counts those of the ranges that are finished.
 	rows int64
 }
@@ -64,7 +67,7 @@ func newTable(t pgrepl.FoundTable, sql string, members []pgrepl.Member) *table {
 	}
 	// A role with rights to columns only cannot read ctid.
 	alone := t.Readable && !slices.ContainsFunc(members, func(m pgrepl.Member) bool { return !m.Direct })
-	switch own := (pgrepl.Member{Table: t.Table, Pages: t.Pages, RowEstimate: t.RowEstimate}); {
+	switch own := (pgrepl.Member{Table: t.Table, Pages: t.Pages, RowEstimate: t.RowEstimate, File: t.File}); {
 	case sql != "" || !alone:
 		st.parts = []*part{{Member: own, whole: true}}
 	case len(members) == 0 && t.Kind != 'p': // a root without partitions has no rows
@@ -254,7 +257,18 @@ func (q *Queue) retire(ctx context.Context, holds bool) (last bool, err error) {
 func (t *table) resume(read *progress.Table, xmin uint64) {
 	t.begun = true
 	for _, part := range t.parts {
-		if p := partProgress(read, t, part); p != nil && !part.whole {
+		p := partProgress(read, t, part)
+		switch {
+		case part.whole:
+			t.again = "it has a SELECT of its own, or is read through a parent whose members cannot be read alone"
+		case p == nil:
+		case p.File != part.File && p.Halfway():
+			// What is left are pages of a file that is gone: rows may have moved from them to pages that
+			// count as read, and keep the xmin that they had. Progress without a file may have been made
+			// out of the pages' order.
+			t.again = "its rows were moved to another file (VACUUM FULL, CLUSTER, TRUNCATE, ALTER TABLE, a table put in " +
+				"its place), or an earlier version had begun it"
+		default:
 			part.resume(t, p, xmin)
 		}
 	}
@@ -315,7 +329,7 @@ func (t *table) progress() *progress.Table {
 		p := part.progress()
 		finished = finished && p.Next < 0 && len(p.Open) == 0
 		if part.Table == t.Table {
-			out.Next, out.Open = p.Next, p.Open
+			out.File, out.Next, out.Open = p.File, p.Next, p.Open
 			continue
 		}
 		if out.Members == nil {
@@ -330,7 +344,7 @@ func (t *table) progress() *progress.Table {
 }
 
 func (part *part) progress() *progress.Table {
-	p := &progress.Table{Next: part.next, Open: make(map[string]*progress.Range)}
+	p := &progress.Table{File: part.File, Next: part.next, Open: make(map[string]*progress.Range)}
 	// Ranges that were not handed out again yet are open as the earlier run left them.
 	for _, r := range part.again {
 		p.Open[r.name()] = &progress.Range{To: r.To, At: r.After}

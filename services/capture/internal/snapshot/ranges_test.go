@@ -209,10 +209,43 @@ func TestATableThatCannotBeResumedSaysSoAndIsReadAgain(t *testing.T) {
 	begun := &progress.Snapshot{Xmin: 1,
 		Tables: map[string]*progress.Table{"s.a": {Next: -1, Open: map[string]*progress.Range{"0": {At: "(1,1)"}}}}}
 	q := Plan(specOf(t, nil), []pgrepl.FoundTable{whole}, nil, begun)
-	if plans := q.Tables(); len(plans) != 1 || !plans[0].Again || plans[0].Ranges != 1 {
+	if plans := q.Tables(); len(plans) != 1 || plans[0].Again == "" || plans[0].Ranges != 1 {
 		t.Errorf("%+v", plans)
 	}
 	if r, ok := q.take(); !ok || r.After != "" || r.predicate() != "" {
 		t.Errorf("it is read by %+v", r)
+	}
+}
+
+func TestATableWhoseRowsMovedToAnotherFileIsReadAgainUnlessItWasReadToItsEnd(t *testing.T) {
+	table := pgrepl.FoundTable{OID: 1, Table: pgrepl.Table{Schema: "s", Name: "a"}, Kind: 'r', Readable: true, Pages: 9, File: 7}
+	open := map[string]*progress.Range{"0": {At: "(1,1)"}}
+	for name, c := range map[string]struct {
+		read progress.Table
+		// ranges are the conditions that the table is read by, in order.
+		ranges string
+		again  bool
+	}{
+		"the same file": {progress.Table{File: 7, Next: -1, Open: open},
+			"[ctid > '(1,1)'::tid age(xmin) <= age('1'::xid) AND NOT (ctid > '(1,1)'::tid)]", false},
+		"another file":               {progress.Table{File: 6, Next: -1, Open: open}, "[]", true},
+		"an earlier version's":       {progress.Table{Next: -1, Open: open}, "[]", true},
+		"another file, read already": {progress.Table{File: 6, Next: -1}, "[age(xmin) <= age('1'::xid)]", false},
+		"another file, not begun":    {progress.Table{File: 6}, "[]", false},
+	} {
+		q := Plan(specOf(t, nil), []pgrepl.FoundTable{table}, nil,
+			&progress.Snapshot{Xmin: 1, Tables: map[string]*progress.Table{"s.a": &c.read}})
+		if plans := q.Tables(); len(plans) != 1 || (plans[0].Again != "") != c.again {
+			t.Errorf("%s: %+v", name, plans)
+		}
+		var ranges []string
+		for r, ok := q.take(); ok; r, ok = q.take() {
+			if p := r.predicate(); p != "" {
+				ranges = append(ranges, p)
+			}
+		}
+		if fmt.Sprint(ranges) != c.ranges {
+			t.Errorf("%s: read by %s, want %s", name, ranges, c.ranges)
+		}
 	}
 }

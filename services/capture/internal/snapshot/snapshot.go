@@ -195,9 +195,15 @@ func changedMeanwhile(err error) error {
 	return err
 }
 
-// Import makes the connection see the database as the exported snapshot does.
+// inOrder makes the server return a table's rows in the order of their ctids, which a snapshot goes
+// on from: by default a scan of a large table begins where another one is, or stopped, and wraps
+// around at the table's end (synchronize_seqscans), and parallel workers' rows come in any order.
+const inOrder = "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0; "
+
+// Import makes the connection see the database as the exported snapshot does, and read tables in
+// the order of their pages.
 func Import(ctx context.Context, conn *pgx.Conn, name string) error {
-	_, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "+pgrepl.TextSettings)
+	_, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "+pgrepl.TextSettings+inOrder)
 	if err == nil {
 		_, err = conn.Exec(ctx, "SET TRANSACTION SNAPSHOT "+pgrepl.QuoteLiteral(name))
 	}
