@@ -88,7 +88,7 @@ func TestAViewGoesOnWithWhatAnEarlierOneOfTheSameSlotHasCounted(t *testing.T) {
 	start := time.Unix(1000, 0)
 	for i, rows := range []int64{1, 2} {
 		known := map[string]int64{"orders": rows}
-		earlier.counts.Load().observe(start.Add(time.Duration(i)*time.Second), known, known, pgrepl.LSN(i+1))
+		earlier.counts.observe(start.Add(time.Duration(i)*time.Second), known, known, pgrepl.LSN(i+1))
 	}
 	for _, c := range []struct {
 		name   string

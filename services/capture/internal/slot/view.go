@@ -2,11 +2,11 @@ package slot
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
@@ -51,27 +51,57 @@ func limitsAge(took time.Duration) time.Duration {
 // callers that ask at the same time share one question.
 type View struct {
 	spec *spec.Spec
-	// counts are of the server's tables; a view that follows another shares them. mu does not guard
-	// the pointer, since mu is held while the server is asked.
-	counts atomic.Pointer[counts]
+	// inspect asks the server; counts is what the view knows of its tables.
+	inspect func(ctx context.Context, counts *counts) answer
 
-	mu    sync.Mutex
-	slot  *Seen // guarded by mu, as are all below: what was seen last, or nil and err
-	err   error
-	at    time.Time
+	mu sync.Mutex
+	// counts are of the server's tables; a view that follows another shares them. mu guards the
+	// pointer, and all below.
+	counts *counts
+	// last is what the last question has brought, zero before the first, and phase the capture's
+	// when that began.
+	last  answer
 	phase int
-	// uncounted is why the last look could not count changes; nil if it could.
-	uncounted error
-	// tables are those of Seen, as of tablesAt; the question took tablesIn.
-	tables   map[string]visibility.Table
-	tablesAt time.Time
-	tablesIn time.Duration
+	// at is when that question began, or when it ended if it failed: after a wait in vain the next
+	// caller does not wait again.
+	at time.Time
+	// asking is the question under way; nil if there is none.
+	asking *inquiry
+
+	// kept is what the server keeps back; whoever asks owns it.
+	kept limits
 }
+
+// answer is what a question has brought.
+type answer struct {
+	// slot is nil if err is not.
+	slot *Seen
+	err  error
+	// uncounted is why changes could not be counted; nil if they could.
+	uncounted error
+}
+
+// inquiry is a question under way.
+type inquiry struct {
+	begun time.Time
+	done  chan struct{} // closed once View.last has the answer
+}
+
+// limits are Seen.Tables as of at; the question took took.
+type limits struct {
+	tables map[string]visibility.Table
+	at     time.Time
+	took   time.Duration
+}
+
+// patience is how long a question is waited for. It goes on by itself after that: a server that
+// hangs must not hold up those who look at all connectors.
+const patience = 2 * time.Second
 
 // ViewOf makes the view of a connector's slot.
 func ViewOf(s *spec.Spec) *View {
-	v := &View{spec: s}
-	v.counts.Store(new(counts))
+	v := &View{spec: s, counts: new(counts)}
+	v.inspect = v.ask
 	return v
 }
 
@@ -87,73 +117,123 @@ func (v *View) Follow(earlier *View) {
 		a.Connection.Database != b.Connection.Database {
 		return
 	}
-	v.counts.Store(earlier.counts.Load())
+	earlier.mu.Lock()
+	counts := earlier.counts
+	earlier.mu.Unlock()
+	v.mu.Lock()
+	v.counts = counts
+	v.mu.Unlock()
 }
 
 // Unread lists the tables with changes after durable, the position up to which everything is in
 // Kafka, as of the last look. The error says why that is not known.
 func (v *View) Unread(durable pgrepl.LSN) ([]Unread, error) {
 	v.mu.Lock()
-	err := v.uncounted
+	counts, err := v.counts, v.last.uncounted
 	v.mu.Unlock()
-	return v.counts.Load().unread(durable), err
+	return counts.unread(durable), err
 }
 
 // Look returns the slot as it was seen at most age ago and in the capture's present phase: a stream
 // that has just begun must not be judged by a slot that nobody was reading before. phase returns
-// the number of the present phase. The error says why the server could not be asked.
+// the number of the present phase. If the server takes longer than patience, Look returns what was
+// seen last in this phase. The error says why nothing is known.
 func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*Seen, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	const attempts = 3 // a phase may end while the server is asked
 	for range attempts {
 		now := phase()
 		if now == v.phase && time.Since(v.at) <= age {
 			break
 		}
-		if now != v.phase {
-			v.tables, v.tablesAt = nil, time.Time{} // a start may have added tables to the publication
+		if v.asking == nil {
+			v.begin(ctx, now)
 		}
-		v.at, v.phase = time.Now(), now
-		if v.slot, v.err = v.ask(ctx); v.err != nil {
-			v.at = time.Now() // after a wait in vain the next caller does not wait again
+		if !v.wait(ctx) {
+			if now != v.phase || v.last == (answer{}) {
+				v.last = unanswered(fmt.Errorf("wait for PostgreSQL at %s to say what slot %s is like: nothing has come for %s",
+					v.spec.Connection.Addresses(), v.spec.Slot.Name, time.Since(v.asking.begun).Round(time.Millisecond)))
+			}
+			break
 		}
 	}
-	return v.slot, v.err
+	return v.last.slot, v.last.err
 }
 
-// ask looks at the slot, and counts the changes of tables; the caller holds mu.
-func (v *View) ask(ctx context.Context) (seen *Seen, err error) {
-	s := v.spec
-	v.uncounted = errors.New("the server could not be asked")
-	defer func() {
-		if err != nil {
-			v.uncounted = err
+func unanswered(err error) answer { return answer{err: err, uncounted: err} }
+
+// begin asks the server, for whoever waits; the caller holds mu, and no question is under way.
+func (v *View) begin(ctx context.Context, phase int) {
+	if phase != v.phase {
+		v.kept = limits{} // a start may have added tables to the publication
+	}
+	q := &inquiry{begun: time.Now(), done: make(chan struct{})}
+	counts := v.counts
+	v.asking = q
+	end := func(a answer) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.last, v.phase, v.at, v.asking = a, phase, q.begun, nil
+		if a.err != nil {
+			v.at = time.Now()
 		}
-	}()
-	ctx, cancel := context.WithTimeout(ctx, question)
-	defer cancel()
+		close(q.done)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), question)
+	contain.Go("question for a slot", func() {
+		defer cancel()
+		end(v.inspect(ctx, counts))
+	}, func(err error) { end(unanswered(err)) })
+}
+
+// wait reports whether the question under way ended in time; the caller holds mu, which is given up
+// meanwhile.
+func (v *View) wait(ctx context.Context) bool {
+	q := v.asking
+	v.mu.Unlock()
+	defer v.mu.Lock()
+	late := time.NewTimer(patience - time.Since(q.begun))
+	defer late.Stop()
+	select {
+	case <-q.done:
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	select {
+	case <-q.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// ask looks at the slot, and counts the changes of tables.
+func (v *View) ask(ctx context.Context, counts *counts) answer {
+	s := v.spec
 	conn, err := s.Connection.Connect(ctx)
 	if err != nil {
-		return nil, err
+		return unanswered(err)
 	}
 	defer pgrepl.Disconnect(conn)
 	changes, end, uncounted := pgrepl.Changes(ctx, conn)
-	if v.uncounted = uncounted; uncounted == nil {
+	if uncounted == nil {
 		every := func(pgrepl.Table) bool { return true }
-		v.counts.Load().observe(time.Now(), captured(changes, every), captured(changes, s.Tables.Captured), end)
+		counts.observe(time.Now(), captured(changes, every), captured(changes, s.Tables.Captured), end)
 	}
 	server, err := pgrepl.InspectServer(ctx, conn)
 	if err != nil {
-		return nil, err
+		return unanswered(err)
 	}
 	state, err := pgrepl.InspectSlot(ctx, conn, server, s.Slot.Name)
 	if err != nil {
-		return nil, err
+		return unanswered(err)
 	}
 	out := &Seen{Name: s.Slot.Name, State: state, Publication: s.Publication.Name}
 	if state == nil {
-		return out, nil
+		return answer{slot: out, uncounted: uncounted}
 	}
 	if state.Plugin != "" && !pgrepl.BuiltIn(state.Plugin) {
 		listed, err := pgrepl.ListsPlugins(ctx, conn)
@@ -167,17 +247,17 @@ func (v *View) ask(ctx context.Context) (seen *Seen, err error) {
 		out.Holders = holders
 	}
 	if state.Plugin == string(spec.Pgoutput) {
-		if time.Since(v.tablesAt) > limitsAge(v.tablesIn) {
-			v.tablesAt = time.Now()
+		if k := &v.kept; time.Since(k.at) > limitsAge(k.took) {
+			k.at = time.Now()
 			// It may wait for locks of tables. Without an answer, the last one holds.
 			asked, end := context.WithTimeout(ctx, limitsQuestion)
 			if tables, err := visibility.Streaming(asked, conn, server, s); err == nil {
-				v.tables = tables
+				k.tables = tables
 			}
 			end()
-			v.tablesIn = time.Since(v.tablesAt)
+			k.took = time.Since(k.at)
 		}
-		out.Tables = v.tables
+		out.Tables = v.kept.tables
 	}
-	return out, nil
+	return answer{slot: out, uncounted: uncounted}
 }
