@@ -62,7 +62,7 @@ conformance-record: ## Record the cases of conformance again with the real Debez
 	$(GO) test -count=1 -timeout 30m -parallel 4 -run 'TheSameSQL/$(RUN)' ./tests/conformance -record
 
 .PHONY: conformance-random
-conformance-random: ## Compare capture with the real Debezium on random tables, changes and settings (SEED=1 ROUNDS=1 KEEP=directory for what differs; with Avro where CALYPSO_TEST_AVRO_JARS names a folder with the jars of Confluent's AvroConverter)
+conformance-random: ## Compare capture with the real Debezium on random tables, changes and settings (SEED=1 ROUNDS=1 KEEP=directory for what differs; with Avro where CALYPSO_TEST_AVRO_JARS names a directory with the jars of Confluent's AvroConverter)
 	$(GO) test -count=1 -timeout 60m -v -run RandomTables ./tests/conformance -seed $(or $(SEED),1) -rounds $(or $(ROUNDS),1) $(if $(KEEP),-keep $(abspath $(KEEP)))
 
 .PHONY: conformance-beside

@@ -98,6 +98,11 @@ func TestAPlanSaysWhatWouldChangeAndWhatFollows(t *testing.T) {
 		t.Errorf("a plan of changed keys alone says %v", err)
 	}
 	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "new",
+		Config: map[string]string{"batch.size": "7"}})
+	if err == nil || !strings.Contains(err.Error(), "set connector.class") || strings.Contains(err.Error(), "export") {
+		t.Errorf("a plan of a new connector without a class says %v", err)
+	}
+	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "new",
 		Config: config("password", "********")})
 	assertError(t, "a mask without a secret", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.password")
 }

@@ -122,6 +122,16 @@ func NotFound(err error) bool {
 		strings.Contains(e.Message, "was not found") || strings.Contains(e.Message, "could not be found")
 }
 
+// missingDatabase are the words with which a server says that it has no such database.
+var missingDatabase = regexp.MustCompile(`(?i)\bdatabase '[^']*' (could not be|was not) found|of kind 'database' was not found`)
+
+// DatabaseNotFound reports whether what does not exist is the database itself.
+func DatabaseNotFound(err error) bool {
+	var e *Error
+	return NotFound(err) && errors.As(err, &e) &&
+		(strings.Contains(e.Code, "DatabaseNotExist") || missingDatabase.MatchString(e.Message))
+}
+
 // AlreadyThere reports whether the object to be created exists already.
 func AlreadyThere(err error) bool {
 	var e *Error

@@ -268,3 +268,20 @@ func FuzzParseColumns(f *testing.F) {
 	f.Add("a:string,['b c']:long")
 	f.Fuzz(func(t *testing.T, text string) { _, _ = ParseColumns(text) })
 }
+
+func TestADatabaseThatIsMissingIsToldFromAMissingTable(t *testing.T) {
+	for _, c := range []struct {
+		code, message string
+		is            bool
+	}{
+		{"BadRequest_DatabaseNotExist", "", true},
+		{"BadRequest_EntityNotFound", "Entity not found: Database 'Nope' could not be found", true},
+		{"BadRequest_EntityNotFound", "Entity ID 'Nope' of kind 'Database' was not found.", true},
+		{"BadRequest_EntityNotFound", "Entity not found: Table 'Order' could not be found in database 'd'", false},
+		{"ContainerNotFound", "database 'd' was not found", false},
+	} {
+		if got := DatabaseNotFound(&Error{Code: c.code, Message: c.message}); got != c.is {
+			t.Errorf("%s %q: %v", c.code, c.message, got)
+		}
+	}
+}

@@ -213,7 +213,7 @@ func (c Config) setUp(ctx context.Context, conn *pgx.Conn, guarded *guard) error
 	guarded.most = maxAnswer
 	for _, s := range c.InitialStatements {
 		if _, err := conn.Exec(ctx, s); err != nil {
-			return fmt.Errorf("run %q of database.initial.statements: %w", s, err)
+			return fmt.Errorf("run %q of database.initial.statements: %w; correct the statement, or take it out", s, err)
 		}
 	}
 	return c.prompt(ctx, "set up the connection", func(ctx context.Context) error {

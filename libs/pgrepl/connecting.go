@@ -48,14 +48,16 @@ func refusesTLS(err error) bool {
 	return strings.Contains(err.Error(), "server refused TLS connection")
 }
 
-// unmet joins the errors of all attempts to connect in one line.
+// unmet joins the errors of all attempts to connect in one line, each cause once.
 type unmet []error
 
 func (u unmet) Error() string {
 	var each []string
 	for _, err := range u {
-		if text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "); !slices.Contains(each, text) {
-			each = append(each, text)
+		for text := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
+			if !slices.ContainsFunc(each, func(said string) bool { return strings.HasSuffix(said, text) }) {
+				each = append(each, text)
+			}
 		}
 	}
 	return strings.Join(each, "; ")
@@ -98,7 +100,7 @@ func connectError(c Config, made *dialled, err error) error {
 	}
 	if errors.Is(decisive, context.DeadlineExceeded) && made.silent() {
 		return &Error{ReasonUnreachable, op,
-			fmt.Errorf("the server accepts the connection and says nothing for %s (database.connection.timeout.ms)", c.connectTime()),
+			fmt.Errorf("the server accepts the connection and says nothing for %s", c.connectTime()),
 			wordlessRemedy}
 	}
 	return unreachable(op, decisive, unmet(tried))
@@ -106,7 +108,7 @@ func connectError(c Config, made *dialled, err error) error {
 
 // wordlessRemedy is for servers that accept connections and send nothing.
 const wordlessRemedy = "Check that database.hostname and database.port are PostgreSQL's own and that the server runs: a proxy or Docker accepts connections while the server behind it is down, " +
-	"a Kafka broker or a server that expects TLS from the first byte on closes them, an HTTP server waits for more; the connector keeps trying."
+	"a Kafka broker or a server that expects TLS from the first byte on closes them, an HTTP server waits for more. The connector keeps trying, each time for database.connection.timeout.ms."
 
 // refusal gives the error with which a server refuses a client its reason and remedy.
 func refusal(c Config, op string, pg *pgconn.PgError) error {

@@ -1,9 +1,12 @@
 package capture
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -36,6 +39,44 @@ func (s *source) findings(t testing.TB, config map[string]string) map[string]con
 		out[c.Name] = c
 	}
 	return out
+}
+
+func TestTablesThatDoNotExistAreNamedBeforeTheStartWithTheOneThatIsMeant(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE hidden (id int PRIMARY KEY); CREATE VIEW v AS SELECT 1 x")
+	for list, want := range map[string]struct {
+		ok   bool
+		says string
+	}{
+		"public.order": {false, fmt.Sprintf(`no table public.order in database "%s" (did you mean public.orders?)`, s.db)},
+		"public.orders, public.ordesr": {true,
+			fmt.Sprintf(`1 tables match the filters; no table public.ordesr in database "%s" (did you mean public.orders?)`, s.db)},
+		"public.orders,public.o.*,public.v": {true, "1 tables match the filters"}, // a view is told of by another finding
+		"sales.*":                           {false, "no table matches the filters"},
+	} {
+		config := s.config("c"+s.db, map[string]string{"table.include.list": list})
+		if c := s.findings(t, config)["tables"]; c.OK != want.ok || !strings.Contains(c.Detail, want.says) ||
+			(c.Remedy == "") == strings.Contains(c.Detail, "no table") {
+			t.Errorf("%s: %+v, want %v", list, c, want)
+		}
+	}
+}
+
+func TestACheckSaysWithinItsTimeThatAServerSaysNothing(t *testing.T) {
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	s := newSource(t)
+	_, port, _ := net.SplitHostPort(mute.Addr().String())
+	values := checked(t, s.config("c"+s.db, map[string]string{"database.port": port}))
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second) // less than database.connection.timeout.ms
+	defer cancel()
+	all := check.Source(ctx, values)
+	if len(all) != 1 || all[0].OK || !strings.Contains(all[0].Detail, "says nothing for") || ctx.Err() != nil {
+		t.Errorf("%+v, %v", all, ctx.Err())
+	}
 }
 
 func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons(t *testing.T) {

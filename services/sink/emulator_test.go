@@ -64,7 +64,7 @@ func TestTheCheckSaysHowManyPartitionsTheTableOfStatusesHasRoomFor(t *testing.T)
 			t.Errorf("%+v", c)
 		}
 	}
-	for name, want := range map[string]string{"status requests": "2880 batches a day",
+	for name, want := range map[string]string{"status requests": "enough for 3 such partitions",
 		"ingestion capacity": "ingestions at a time, of which ", "ingestion": "queued ingestion",
 		"batching of shop." + s.table: "at most flush.interval.ms (30s)"} {
 		if !strings.Contains(said[name], want) {

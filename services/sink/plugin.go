@@ -175,13 +175,15 @@ func checkBatching(ctx context.Context, client *kusto.Client, s *spec.Spec, r ro
 // checkStatuses says how many partitions the table of statuses has room for; it only informs.
 func checkStatuses(s *spec.Spec) connector.Check {
 	a := s.StatusesADay()
-	c := connector.Check{Name: "status requests", OK: true,
-		Detail: fmt.Sprintf(
-			"A partition that always has rows makes %d batches a day with flush.interval.ms=%d, and each is followed in the cluster's table of statuses, which is made for some %d a day: that is %d partitions.",
-			a, s.FlushInterval.Milliseconds(), spec.StatusBudget, spec.StatusBudget/a)}
+	c := connector.Check{Name: "status requests", OK: true}
+	room := fmt.Sprintf("enough for %d such partitions", spec.StatusBudget/a)
 	if a > spec.StatusBudget {
+		room = "not enough for one such partition"
 		c.Remedy = fmt.Sprintf("Set flush.interval.ms to at least %d.", (24*time.Hour/spec.StatusBudget).Milliseconds()+1)
 	}
+	c.Detail = fmt.Sprintf(
+		"A partition that always has rows makes %d batches a day with flush.interval.ms=%d, and each is followed in the cluster's table of statuses, which is made for some %d a day: %s.",
+		a, s.FlushInterval.Milliseconds(), spec.StatusBudget, room)
 	return c
 }
 

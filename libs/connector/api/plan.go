@@ -15,7 +15,7 @@ import (
 
 func (s *configurations) PlanConnectorConfig(_ context.Context,
 	request *connectorv1.PlanConnectorConfigRequest) (*connectorv1.PlanConnectorConfigResponse, error) {
-	if err := whole(request); err != nil {
+	if err := s.whole(request); err != nil {
 		return nil, err
 	}
 	name, config, plugin, err := s.named(request.GetName(), request.GetConfig())
@@ -61,9 +61,13 @@ func shownNames(keys *catalogue.Catalogue, names []string) []string {
 }
 
 // whole refuses to plan what cannot be a whole configuration, such as the changed keys alone.
-func whole(request *connectorv1.PlanConnectorConfigRequest) error {
+func (s *configurations) whole(request *connectorv1.PlanConnectorConfigRequest) error {
 	if strings.TrimSpace(request.GetConfig()["connector.class"]) != "" {
 		return nil
+	}
+	if _, exists := s.fleet.store.Known.Connector(request.GetName()); !exists {
+		return invalidField(connector.ReasonConfigInvalid, "config.connector.class", fmt.Sprintf(
+			"Connector config {name=%.300s} contains no connector type, and there is no connector of that name yet: set connector.class; calypsoctl get plugins and GET /connector-plugins list the classes", request.GetName()))
 	}
 	return invalidField(connector.ReasonConfigInvalid, "config.connector.class", fmt.Sprintf(
 		"Connector config {name=%.300s} contains no connector type: a plan wants the whole configuration that is to be, and not its changed keys alone. Take the present one (calypsoctl export %.300[1]s, or GET /v1/connectors/%.300[1]s), and change the keys there", request.GetName()))

@@ -72,7 +72,7 @@ func (c *Checker) checkPlugin(ctx context.Context, plugin connector.Plugin, v cl
 		Name: "answer in time",
 		Detail: fmt.Sprintf("the source or target could not be checked within %s",
 			time.Until(deadline).Round(100*time.Millisecond)),
-		Remedy: "Make sure that the address is right and can be reached from worker  " + c.config.WorkerID + ".",
+		Remedy: "Make sure that the address is right and can be reached from worker " + c.config.WorkerID + ".",
 	}}
 	select {
 	case c.room <- struct{}{}:

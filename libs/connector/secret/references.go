@@ -29,7 +29,7 @@ type Settings struct {
 // instance as the name of a topic.
 type References struct {
 	// Paths are the directories, or files, that file and dir references may read (Kafka's allowed.paths).
-	Paths []string `name:"reference-paths" env:"REFERENCE_PATHS" help:"Folders or files that ${file:…} and ${dir:…} in configurations may read, separated by commas."`
+	Paths []string `name:"reference-paths" env:"REFERENCE_PATHS" help:"Directories or files that ${file:…} and ${dir:…} in configurations may read, separated by commas."`
 	// Env is a regular expression that the whole name of an environment variable must match (Kafka's
 	// allowlist.pattern); empty allows none.
 	Env string `name:"reference-env" env:"REFERENCE_ENV" help:"Regular expression of the environment variables that ${env:…} in configurations may read; none if empty."`
@@ -151,7 +151,7 @@ func (r References) readEnv(name string) (string, error) {
 	if r.Env == "" || err != nil || !allowed.MatchString(name) {
 		return "",
 			errors.New(
-				"this environment variable is not among those that configurations may refer to; allow it in the worker's settings")
+				"this environment variable is not among those that configurations may refer to; allow it with the worker's --reference-env (REFERENCE_ENV)")
 	}
 	lookup := r.LookupEnv
 	if lookup == nil {
@@ -168,7 +168,7 @@ func (r References) readEnv(name string) (string, error) {
 // after links are followed.
 func (r References) readFile(path string) (string, error) {
 	notAllowed := errors.New(
-		"this path is not among those that configurations may refer to; allow its directory in the worker's settings")
+		"this path is not among those that configurations may refer to; allow its directory with the worker's --reference-paths (REFERENCE_PATHS)")
 	if !filepath.IsAbs(path) || !r.allows(filepath.Clean(path)) {
 		return "", notAllowed
 	}

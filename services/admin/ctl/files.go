@@ -263,7 +263,7 @@ func validateDocument(ctx context.Context, s *session, d document) error {
 		switch {
 		case !c.Ok:
 			failed = true
-			fmt.Fprintf(s.out, "  error: %s: %s; %s\n", c.Name, c.Detail, c.Remedy)
+			fmt.Fprintf(s.out, "  error: %s: %s\n", c.Name, strings.TrimSuffix(c.Detail+"; "+c.Remedy, "; "))
 		case c.Remedy != "":
 			fmt.Fprintf(s.out, "  note: %s: %s; %s\n", c.Name, c.Detail, c.Remedy)
 		}

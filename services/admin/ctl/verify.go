@@ -134,7 +134,7 @@ func showTable(out io.Writer, t *adminv1.TableVerification) {
 	}
 	fmt.Fprintf(out, "%s and %s of %s: %s\n", t.Table, t.Target, t.Sink, outcome)
 	fmt.Fprintf(out,
-		"  PostgreSQL had %s, Azure Data Explorer %s, when the comparison began; what was on its way is compared too\n",
+		"  PostgreSQL had %s, Azure Data Explorer %s, when they were counted; what was on its way at the beginning is compared too\n",
 		extent(t.SourceExtent), extent(t.TargetExtent))
 	fmt.Fprintf(out, "  compared: %s\n", strings.Join(t.ColumnsCompared, ", "))
 	for _, left := range t.ColumnsLeftOut {

@@ -1,9 +1,11 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/libs/spelling"
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
 	"github.com/calypso-cdc/calypso/services/capture/internal/signaltable"
@@ -26,6 +29,7 @@ func Source(ctx context.Context, v catalogue.Values) []connector.Check {
 	if err != nil {
 		return []connector.Check{preflight.Finding("configuration", "", err)}
 	}
+	s.Connection.ConnectTimeout = preflight.ConnectTime(ctx, s.Connection.ConnectTimeout)
 	conn, err := s.Connection.Connect(ctx)
 	if err != nil {
 		return []connector.Check{preflight.Finding("connection", "", err)}
@@ -41,14 +45,8 @@ func Source(ctx context.Context, v catalogue.Values) []connector.Check {
 		checkStandby(server))
 	out = append(out, checkReplication(ctx, s)...)
 	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read)
-	tables, err := catalog.Find(s.Tables.Captured)
-	// Without names every table is meant, including those that are still to come.
-	if err == nil && len(tables) == 0 && s.Tables.Include != nil {
-		err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the captured tables",
-			Err:    errors.New("no table matches the filters"),
-			Remedy: "Create the table, or correct table.include.list: names are schema.table."}
-	}
-	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err),
+	tables, found := checkTables(catalog, s)
+	out = append(out, found,
 		checkUncaptured(catalog, s), checkIdentities(catalog, s, tables), checkRights(catalog, s, tables))
 	if s.Signals.Table != "" {
 		out = append(out, checkSignals(ctx, conn, s))
@@ -80,6 +78,52 @@ func Source(ctx context.Context, v catalogue.Values) []connector.Check {
 	out = append(out, checkPromotion(ctx, conn, server, s, slot))
 	return append(append(out, checkRoom(ctx, conn, slot != nil)...), checkHolders(ctx, conn),
 		checkIdleSlots(ctx, conn, server, s.Slot.Name))
+}
+
+// checkTables finds the captured tables, and names those of table.include.list that do not exist.
+func checkTables(catalog *pgrepl.Catalog, s *spec.Spec) ([]pgrepl.FoundTable, connector.Check) {
+	const name, remedy = "tables", "Create the table, or correct table.include.list: names are schema.table."
+	all, err := catalog.Find(func(pgrepl.Table) bool { return true })
+	if err != nil {
+		return nil, preflight.Finding(name, "", err)
+	}
+	tables := slices.DeleteFunc(slices.Clone(all), func(t pgrepl.FoundTable) bool { return !s.Tables.Captured(t.Table) })
+	c := preflight.Finding(name, fmt.Sprintf("%d tables match the filters", len(tables)), nil)
+	var missing []string
+	for _, re := range s.Tables.Unmatched(all) {
+		others, err := catalog.FindUncaptured(func(t pgrepl.Table) bool { return re.Matches(t.String()) })
+		if err != nil {
+			return tables, preflight.Finding(name, "", err)
+		}
+		if len(others) > 0 {
+			continue // checkUncaptured names it
+		}
+		wanted := strings.ReplaceAll(re.String(), `\.`, ".")
+		text := fmt.Sprintf("no table %s in database %q", wanted, s.Connection.Database)
+		if near := spelling.Nearest(wanted, names(all)); near != "" {
+			text += fmt.Sprintf(" (did you mean %s?)", near)
+		}
+		missing = append(missing, text)
+	}
+	switch {
+	case len(tables) == 0 && s.Tables.Include != nil: // without names tables that are still to come are meant
+		return nil, preflight.Finding(name, "", &pgrepl.Error{Reason: pgrepl.ReasonTableMissing,
+			Op:  "find the captured tables",
+			Err: errors.New(cmp.Or(preflight.Few(missing), "no table matches the filters")), Remedy: remedy})
+	case len(missing) > 0:
+		c.Detail, c.Remedy = c.Detail+"; "+preflight.Few(missing), remedy
+	}
+	return tables, c
+}
+
+func names(tables []pgrepl.FoundTable) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, t := range tables {
+			if !yield(t.String()) {
+				return
+			}
+		}
+	}
 }
 
 // checkUncaptured names what the filters match and cannot be captured. Where no tables are named,

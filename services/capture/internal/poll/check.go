@@ -17,6 +17,7 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	if err != nil {
 		return []connector.Check{preflight.Finding("configuration", "", err)}
 	}
+	s.connection.ConnectTimeout = preflight.ConnectTime(ctx, s.connection.ConnectTimeout)
 	conn, err := s.connection.Connect(ctx)
 	if err != nil {
 		return []connector.Check{preflight.Finding("connection", "", err)}

@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,6 +14,21 @@ import (
 // OpenForLong is how long a transaction must have been open to be shown as one that holds up a
 // slot: shorter ones come and go.
 const OpenForLong = time.Minute
+
+// ConnectTime is how long an attempt to connect may take in a check that ends with ctx: a third of what
+// is left, since there are two with sslmode=prefer, and then the server is still to be told of; at most
+// a positive limit.
+func ConnectTime(ctx context.Context, limit time.Duration) time.Duration {
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		return limit
+	}
+	left := max(time.Until(deadline)/3, time.Second)
+	if limit > 0 {
+		left = min(left, limit)
+	}
+	return left
+}
 
 // Finding is what a check found: the detail if err is nil, else the error and its remedy.
 func Finding(name, detail string, err error) connector.Check {

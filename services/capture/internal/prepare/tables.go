@@ -17,23 +17,12 @@ import (
 func (s *Preparation) checkTables() error {
 	f := s.d.Spec.Tables
 	var missing, uncaptured []string
-	for _, re := range f.Include {
-		name := re.String()
-		if strings.ContainsAny(strings.ReplaceAll(name, `\.`, ""), `\*+?[](){}|^$`) {
-			continue // a pattern may match tables that do not exist yet
-		}
-		found := false
-		for _, t := range s.tables {
-			found = found || re.Matches(t.String())
-		}
-		if found {
-			continue
-		}
+	for _, re := range f.Unmatched(s.tables) {
 		others, err := s.catalog.FindUncaptured(func(t pgrepl.Table) bool { return re.Matches(t.String()) })
 		if err != nil {
 			return err
 		}
-		missing = append(missing, strings.ReplaceAll(name, `\.`, "."))
+		missing = append(missing, strings.ReplaceAll(re.String(), `\.`, "."))
 		if last := len(missing) - 1; f.Ignores(missing[last]) {
 			s.d.Log.Warn("table.include.list names a table that an extension made; it is left out (table.ignore.builtin)",
 				"table", missing[last], "remedy", "Set table.ignore.builtin=false.")

@@ -12,7 +12,7 @@ func (r *reading) connectionKeys(event placed) []catalogue.Key {
 		{Name: "database.hostname", Type: catalogue.String, Required: true, Importance: catalogue.High, Group: "CONNECTION",
 			Width: catalogue.Middle, DisplayName: "Hostname",
 			Into: catalogue.Text(&r.Connection.Host),
-			Doc:  "Host of the database server, or several separated by commas, each with an optional :port: the first that accepts writes is taken. A name that begins with / is a folder of the worker's machine with the server's Unix socket, as libpq has it.",
+			Doc:  "Host of the database server, or several separated by commas, each with an optional :port: the first that accepts writes is taken. A name that begins with / is a directory of the worker's machine with the server's Unix socket, as libpq has it.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.PositionLost,
 				Doc: "If the address is one of another server, its system identifier differs and the task stops (the reason is named): the position means nothing there. Reset the connector's offsets to read all tables of the new server. Another address of the same server changes nothing."}}},
 		{Name: "database.port", Type: catalogue.Int, Default: catalogue.Default("5432"), Check: port,

@@ -47,6 +47,20 @@ func (f *Tables) Captured(t pgrepl.Table) bool {
 	return !f.tableOut.Match(name)
 }
 
+// Unmatched lists the entries of Include that match none of the tables, but for patterns, which may
+// match tables that do not exist yet.
+func (f *Tables) Unmatched(tables []pgrepl.FoundTable) (names javaregex.List) {
+	for _, re := range f.Include {
+		if strings.ContainsAny(strings.ReplaceAll(re.String(), `\.`, ""), `\*+?[](){}|^$`) {
+			continue
+		}
+		if !slices.ContainsFunc(tables, func(t pgrepl.FoundTable) bool { return re.Matches(t.String()) }) {
+			names = append(names, re)
+		}
+	}
+	return names
+}
+
 // Read reports whether a table's changes are wanted from the stream: those captured and the signal table.
 func (f *Tables) Read(t pgrepl.Table) bool { return f.Captured(t) || f.IsSignal(t) }
 

@@ -116,8 +116,8 @@ func (b *Batcher) Add(ctx context.Context, to *batch.Batch, r *kgo.Record) error
 		return err
 	case refusal != nil && !b.of.Reporter.Tolerates():
 		return fmt.Errorf(
-			"offset %d of partition %d of %s: %w. Fix the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
-			r.Offset, r.Partition, r.Topic, refusal)
+			"offset %d of partition %d of %s: %w. %s, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
+			r.Offset, r.Partition, r.Topic, refusal, deadletter.Remedy(refusal))
 	case refusal != nil:
 		to.Refused = append(to.Refused, batch.Refused{Record: batch.Copy(r), Reason: refusal})
 		return nil

@@ -61,6 +61,18 @@ func rejectionOf(reason error) Rejection {
 	return Rejection{Class: ClassUnreadable}
 }
 
+// Remedy says what lets a record be delivered, as the beginning of a sentence, by the reason why it
+// cannot be.
+func Remedy(reason error) string {
+	switch rejectionOf(reason).Class {
+	case ClassUnreadable:
+		return "Set value.converter to what the records were written with, and transforms so that they make a row of the table (an event of Debezium with before and after takes io.debezium.transforms.ExtractNewRecordState, or table.form=changes)"
+	case ClassTransform:
+		return "Change the transform or the source"
+	}
+	return "Fix the table or the source, set values.check=null to store nulls"
+}
+
 // byCluster says that the record came as far as ADX.
 func (r Rejection) byCluster() bool { return r.Code != "" || r.Class == ClassRefused }
 

@@ -19,6 +19,8 @@ type explainer struct {
 // role is the group of the database's principals that may give the command.
 func (t explainer) command(err error, remedy, role string) error {
 	switch {
+	case kusto.DatabaseNotFound(err):
+		return t.beyondRetry(err, "Correct db in kusto.tables.topics.mapping, or make the database")
 	case kusto.NotFound(err):
 		return t.beyondRetry(err, remedy)
 	case kusto.Unauthorized(err):
