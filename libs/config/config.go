@@ -242,6 +242,9 @@ func (p Program) parseFlags(settings []setting, args []string) (given map[string
 				fault = fmt.Errorf("--%s: there is no such flag; did you mean --%s?", name, near)
 			}
 			faults = append(faults, fault)
+			if !assigned && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+				i++ // its value
+			}
 			continue
 		case assigned:
 		case alone:

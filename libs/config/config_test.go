@@ -75,8 +75,8 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheDefault(t *testing.T) {
 }
 
 func TestEveryFaultIsReportedAtOnce(t *testing.T) {
-	_, _, err := load(t, map[string]string{"CALYPSO_TASKS": "many", "CALYPSO_MEMORY": "lots"}, "--grpc-lisen=:1",
-		"--interval=5", "stray", "--rate")
+	_, _, err := load(t, map[string]string{"CALYPSO_TASKS": "many", "CALYPSO_MEMORY": "lots"}, "--grpc-lisen",
+		":1", "--interval=5", "stray", "--rate")
 	if err == nil {
 		t.Fatal("accepted")
 	}
@@ -86,6 +86,9 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}
+	}
+	if strings.Contains(err.Error(), `":1"`) {
+		t.Errorf("the value of a flag that is not known is taken for a flag:\n%v", err)
 	}
 }
 

@@ -113,7 +113,7 @@ func Serve(ctx context.Context, tel *telemetry.Telemetry, e Endpoints, work func
 	group.Go(func() error {
 		listener, err := net.Listen("tcp", e.GRPCAddress)
 		if err != nil {
-			return fmt.Errorf("listen for gRPC: %w", err)
+			return fmt.Errorf("listen for gRPC: %w; --grpc-address (GRPC_ADDRESS) names another address", err)
 		}
 		server := rpc.NewServer(rpc.Config{TLS: e.TLS.ServerOfServices(), Ready: e.Ready, Logger: tel.Logger,
 			Tracers: tel.Tracers, Meters: tel.Meters, Version: tel.Version, Tasks: e.Tasks})
@@ -124,7 +124,7 @@ func Serve(ctx context.Context, tel *telemetry.Telemetry, e Endpoints, work func
 		group.Go(func() error {
 			listener, err := net.Listen("tcp", e.HTTPAddress)
 			if err != nil {
-				return fmt.Errorf("listen for HTTP: %w", err)
+				return fmt.Errorf("listen for HTTP: %w; --http-address (HTTP_ADDRESS) names another address", err)
 			}
 			return telemetry.ServeHTTP(ctx, listener, tel.Handler(e.Ready))
 		})

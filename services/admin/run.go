@@ -131,7 +131,7 @@ func listen(addresses []string) (listeners []net.Listener, err error) {
 			for _, open := range listeners {
 				_ = open.Close()
 			}
-			return nil, fmt.Errorf("listening: %w", err)
+			return nil, fmt.Errorf("listen for gRPC and HTTP: %w; --grpc-address and --http-addresses name other addresses", err)
 		}
 		listeners = append(listeners, l)
 	}

@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -159,21 +158,13 @@ func (s *source) inspect(ctx context.Context) error {
 }
 
 func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
-	cfg, err := pgx.ParseConfig(fmt.Sprintf("host='%s' port=%d sslmode=%s", strings.ReplaceAll(s.Host, "'", `\'`),
-		s.Port, s.SSLMode))
-	if err != nil {
-		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+	conn, err := pgrepl.Config{Host: s.Host, Port: s.Port, User: s.User, Password: s.Password.Reveal(),
+		Database: s.Database, SSLMode: s.SSLMode}.Connect(ctx)
+	if e, ok := errors.AsType[*pgrepl.Error](err); ok && s.server == nil {
+		// The remedy names keys of a connector's configuration, which there is none of yet.
+		return nil, fmt.Errorf("%s: %w (%s). See that --pg-url is right and that the server runs", e.Op, e.Err, e.Reason)
 	}
-	cfg.User, cfg.Password, cfg.Database = s.User, s.Password.Reveal(), s.Database
-	conn, err := pgx.ConnectConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
-	}
-	if err := pgrepl.CatalogFirst(ctx, conn); err != nil {
-		conn.Close(ctx)
-		return nil, err
-	}
-	return conn, nil
+	return conn, err
 }
 
 // run runs statements in one transaction.

@@ -15,7 +15,7 @@ import (
 
 // Settings are the flags and environment variables of `calypso up`. All addresses are of this machine only.
 type Settings struct {
-	Data     string `name:"data" default:".calypso" help:"Folder of all data and logs; made if it is missing. Starting again with it goes on where it stopped."`
+	Data     string `name:"data" default:".calypso" help:"Directory of all data and logs; made if it is missing. Starting again with it goes on where it stopped."`
 	NoOrders bool   `name:"no-orders" help:"Leave the orders use case out: no tables, no connectors, no generator."`
 
 	Native bool `name:"native" help:"Send events as PostgreSQL has them where Debezium invents values or leaves them out: see docs/migration.md. Debezium's bytes otherwise. It counts when the connector is made."`

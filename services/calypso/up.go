@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -140,7 +141,7 @@ func (sys *system) startPostgres(ctx context.Context, note func(string)) (string
 }
 
 func (sys *system) startKafka(ctx context.Context, _ func(string)) (string, error) {
-	remark := "at " + fmt.Sprint(sys.settings.Brokers)
+	remark := "at " + strings.Join(sys.settings.Brokers, ", ")
 	addresses := sys.settings.Brokers
 	if len(addresses) == 0 {
 		b, err := startBroker(filepath.Join(sys.settings.Data, "kafka"), sys.settings.KafkaPort, brokerReserve)
@@ -166,7 +167,8 @@ func (sys *system) startKafka(ctx context.Context, _ func(string)) (string, erro
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	if err := client.Ping(ctx); err != nil {
-		return "", fmt.Errorf("connect to Kafka at %v: %w", addresses, err)
+		return "", fmt.Errorf("connect to Kafka at %s: %w; see that --brokers is right and that the brokers run",
+			strings.Join(addresses, ", "), err)
 	}
 	return remark, nil
 }
