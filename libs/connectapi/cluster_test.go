@@ -130,7 +130,7 @@ func fileStream(t testing.TB, kind connector.Type) connector.Plugin {
 		Tasks: func(catalogue.Values) (int, error) { return 1, nil },
 		Check: func(_ context.Context, values catalogue.Values) []connector.Check {
 			if strings.HasPrefix(values.String("file"), "/nonexistent/") {
-				return []connector.Check{{Name: "file can be opened", Detail: "the directory is missing.", Remedy: "Make it."}}
+				return []connector.Check{{Name: "file can be opened", Detail: "the directory is missing", Remedy: "Make it."}}
 			}
 			return []connector.Check{{Name: "file can be opened", OK: true}}
 		},

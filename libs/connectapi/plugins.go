@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/parts"
 )
@@ -171,7 +172,7 @@ func (p *plugins) validate(r *request) (*answer, error) {
 			configKey{Name: check.GetName(), Type: "STRING", Importance: "HIGH", Documentation: check.GetRemedy(), Group: &group,
 				OrderInGroup: order, Order: order, Width: "NONE", DisplayName: check.GetName(), Dependents: []string{}},
 			configValue{Name: check.GetName(), RecommendedValues: []string{}, Visible: true,
-				Errors: []string{strings.TrimSpace(check.GetDetail() + " " + check.GetRemedy())}},
+				Errors: []string{connector.Check{Detail: check.GetDetail(), Remedy: check.GetRemedy()}.Said()}},
 		})
 	}
 	infos := configInfos{Name: config["connector.class"], ErrorCount: response.GetErrorCount() + int32(len(null)),

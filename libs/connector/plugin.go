@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -81,6 +82,14 @@ type Check struct {
 	OK     bool
 	Detail string
 	Remedy string
+}
+
+// Said is what was found and what to do about it, as sentences.
+func (c Check) Said() string {
+	if c.Remedy == "" || c.Detail == "" {
+		return c.Detail + c.Remedy
+	}
+	return strings.TrimSuffix(c.Detail, ".") + ". " + c.Remedy
 }
 
 // Task moves data until its context ends.

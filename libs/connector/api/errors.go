@@ -66,7 +66,7 @@ func errChecks(undone string, checks []connector.Check) error {
 		if check.OK {
 			continue
 		}
-		said := strings.ToValidUTF8(strings.TrimSuffix(check.Detail+". "+check.Remedy, ". "), "\uFFFD")
+		said := strings.ToValidUTF8(check.Said(), "\uFFFD")
 		message.WriteString("\n" + check.Name + ": " + said)
 		failed.Violations = append(failed.Violations, &errdetails.PreconditionFailure_Violation{Type: "CHECK",
 			Subject: check.Name, Description: said})

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
 // mask is what the service shows instead of a literal secret; given back it means "unchanged".
@@ -260,12 +261,13 @@ func validateDocument(ctx context.Context, s *session, d document) error {
 		}
 	}
 	for _, c := range r.Checks {
+		said := connector.Check{Detail: c.Detail, Remedy: c.Remedy}.Said()
 		switch {
 		case !c.Ok:
 			failed = true
-			fmt.Fprintf(s.out, "  error: %s: %s\n", c.Name, strings.TrimSuffix(c.Detail+"; "+c.Remedy, "; "))
+			fmt.Fprintf(s.out, "  error: %s: %s\n", c.Name, said)
 		case c.Remedy != "":
-			fmt.Fprintf(s.out, "  note: %s: %s; %s\n", c.Name, c.Detail, c.Remedy)
+			fmt.Fprintf(s.out, "  note: %s: %s\n", c.Name, said)
 		}
 	}
 	if failed {

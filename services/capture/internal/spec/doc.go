@@ -2,7 +2,8 @@
 // there are, what follows from changing them, and what they say, as types.
 //
 // Model. The keys are declared in the order and words of Debezium (keys_*.go, and package debezium
-// for those that shape events), each with the field that it fills. A reading is a Spec in the
+// for those that shape events), each with the field that it fills; those that Debezium does not have
+// come after its own of the same group, whose keys forms number. A reading is a Spec in the
 // making: Parse fills its fields, and derive.go derives what depends on several keys
 // (snapshot.mode=configuration_based, flush.lsn.source with lsn.flush.mode). Nothing else reads
 // values: a mode is an enumeration, a list of tables is a filter. The consequences of a change are

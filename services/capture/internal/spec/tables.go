@@ -32,7 +32,7 @@ func (f *Tables) Ignores(table string) bool {
 	return f.ignoresBuiltin && slices.Contains(extensionTables, strings.ToLower(name))
 }
 
-// Captured reports whether a table's changes become events.
+// Captured reports whether the lists of tables take a table.
 func (f *Tables) Captured(t pgrepl.Table) bool {
 	if f.Ignores(t.String()) {
 		return false
@@ -61,7 +61,8 @@ func (f *Tables) Unmatched(tables []pgrepl.FoundTable) (names javaregex.List) {
 	return names
 }
 
-// Read reports whether a table's changes are wanted from the stream: those captured and the signal table.
+// Read reports whether a table's changes become events: those of the captured tables and, as with
+// Debezium, of the signal table.
 func (f *Tables) Read(t pgrepl.Table) bool { return f.Captured(t) || f.IsSignal(t) }
 
 // IsSignal reports whether a table is the signal table.
