@@ -169,7 +169,7 @@ func judgementGauges() []gauge {
 					emit(p.SlotForecast.GrowthBytesPerSecond)
 				}
 			}},
-		{"cdc_pipeline_slot_full_seconds", "s", "When max_slot_wal_keep_size is reached at the present rate.",
+		{"cdc_pipeline_slot_full_seconds", "s", "When the limit of the slot's log (max_slot_wal_keep_size, slot.storage.bytes) is reached if what the server keeps goes on growing; absent if it does not grow.",
 			func(p *adminv1.Pipeline, emit emitter) {
 				if p.SlotForecast.GetTimeToFull() != nil {
 					emit(p.SlotForecast.TimeToFull.AsDuration().Seconds())

@@ -117,7 +117,9 @@ func TestTheSlotIsShownWithItsReaderAndWhatDecodingCost(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text)")
 	registry := NewRegistry()
-	run := startWith(t, servers.kafka.Bootstrap, s.config("c"+s.db, nil), Options{Registry: registry})
+	const room = 1 << 50
+	run := startWith(t, servers.kafka.Bootstrap, s.config("c"+s.db, map[string]string{"slot.storage.bytes": fmt.Sprint(room)}),
+		Options{Registry: registry})
 	s.awaitSlot(t)
 	// more than logical_decoding_work_mem
 	s.exec(t, "INSERT INTO a SELECT g, repeat('x', 200) FROM generate_series(1, 3000) g")
@@ -133,6 +135,9 @@ func TestTheSlotIsShownWithItsReaderAndWhatDecodingCost(t *testing.T) {
 		if !slot.GetActive() || fmt.Sprint(slot.ActivePid) != pid || slot.Failover != (version >= "170000") ||
 			slot.Conflicting || slot.InactiveSince != nil {
 			return fmt.Errorf("slot %v, want process %s", slot, pid)
+		}
+		if slot.LimitedBy != "slot.storage.bytes" || slot.SafeWalBytes+slot.RetainedBytes != room {
+			return fmt.Errorf("slot %v, want %d bytes of room for its log", slot, room)
 		}
 		if version < "140000" {
 			return nil

@@ -7,6 +7,7 @@
 // so that a fault of one must not be told of another; what belongs to all runs after them.
 //
 // In every pipeline a second table stands idle, which must never be late. What admin's API says,
-// calypsoctl must print and the metrics must count. Prometheus and Alertmanager run beside it all with
-// the rules of deploy/observability, and exactly the alerts that name the fault must be sent, and end.
+// calypsoctl must print, the page must show in a real browser, and the metrics must count. Prometheus
+// and Alertmanager run beside it all with the rules of deploy/observability, and exactly the alerts
+// that name the fault must be sent, and end.
 package faults

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -27,10 +28,14 @@ type fault struct {
 	held []adminv1.HeldAt
 	// check says why: one of these, of the table if that is late, else of the pipeline.
 	check []string
+	// harmless says that nothing is wrong yet, so that the check only gives notice.
+	harmless bool
 	// because and remedy are words of the cause and of what to do, compared without case.
 	because, remedy []string
 	// mode is the sink's ingestion.mode; streaming, which falls back to queued, if empty.
 	mode string
+	// partitions are those of each topic; 1 if 0.
+	partitions int
 	// unasked says that nobody can say how late the table is.
 	unasked bool
 	// alerts are the names of those that fire, and no others, until it is healed; one of a fleet is of
@@ -69,13 +74,8 @@ var ofOne = []fault{
 		}},
 	{name: "dropped", alerts: []string{"CalypsoSlotMissing"}, what: "the slot was dropped", held: []adminv1.HeldAt{beforeCapture},
 		check: []string{"slot", "source_state"}, because: []string{"slot", "dropped"}, remedy: []string{"offsets reset"},
-		inject: func(t *testing.T, p *pipeline) {
-			p.eventually(t, "the slot to be dropped", func(ctx context.Context) error {
-				return p.Postgres.Exec(ctx, "postgres", `select pg_terminate_backend(active_pid) from pg_replication_slots
-					where slot_name = 'dropped'; select pg_drop_replication_slot('dropped')`)
-			})
-		},
-		heal: func(t *testing.T, p *pipeline) { p.reset(t, p.name) }},
+		inject: func(t *testing.T, p *pipeline) { p.drop(t) },
+		heal:   func(t *testing.T, p *pipeline) { p.reset(t, p.name) }},
 	{name: "unpublished", alerts: []string{"CalypsoPipelineDegraded"}, what: "the publication no longer holds the table", check: []string{"kept_back"},
 		because: []string{"public.unpublished", "publication"}, remedy: []string{"alter publication"},
 		inject: func(t *testing.T, p *pipeline) { p.exec(t, "alter publication unpublished drop table unpublished") },
@@ -151,6 +151,21 @@ var ofOne = []fault{
 			}
 			p.restart(t, p.sinkName())
 		}},
+	{name: "unkeyed", what: "a table has nothing that its rows can be told apart by", check: []string{"tables"}, harmless: true,
+		because: []string{"public.unkeyed", "no key"}, remedy: []string{"primary key", "message.key.columns"},
+		inject: func(t *testing.T, p *pipeline) {
+			p.exec(t, "alter table unkeyed drop constraint unkeyed_pkey")
+			p.restart(t, p.name)
+		},
+		heal: func(t *testing.T, p *pipeline) {
+			p.exec(t, "alter table unkeyed add primary key (id)")
+			p.restart(t, p.name)
+		}},
+	{name: "skewed", what: "one partition of three is stuck", alerts: []string{"CalypsoTableLate"}, mode: "inline", partitions: 3,
+		held: []adminv1.HeldAt{beforeSink, beforeQuery}, check: []string{"lateness", "ingestion"},
+		because: []string{"partition 0 of topic skewed.public.skewed", "only this one"}, remedy: []string{"overloaded"},
+		inject: func(_ *testing.T, p *pipeline) { p.cluster.stall(ingestBy + p.topic() + "/0/") },
+		heal:   func(_ *testing.T, p *pipeline) { p.cluster.goOn() }},
 	answer("forbidden", http.StatusForbidden, []string{"403", "not authorized"}, []string{"ingestor"}),
 	answer("unauthorized", http.StatusUnauthorized, []string{"401"}, []string{"aad.auth"}),
 	answer("throttled", http.StatusTooManyRequests, []string{"throttl"}, []string{"flush"}),
@@ -204,6 +219,35 @@ var ofAll = []fault{
 		}},
 	worker("nocapture", "capture", true, beforeCapture, beforeKafka),
 	worker("nosink", "sink", false, beforeSink, beforeQuery),
+	{name: "open", what: "a transaction that somebody left open holds up the making of the slot", held: []adminv1.HeldAt{beforeCapture},
+		unasked: true, check: []string{"capture", "snapshot"}, because: []string{"transaction of process"}, remedy: []string{"pg_terminate_backend"},
+		inject: func(t *testing.T, p *pipeline) {
+			p.leaveOpen(t)
+			p.drop(t)
+			p.reset(t, p.name)
+		},
+		heal: func(t *testing.T, p *pipeline) {
+			p.exec(t, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'forgotten'")
+		}},
+	{name: "filling", alerts: []string{"CalypsoSlotFull", "CalypsoSlotInactive", "CalypsoTableLate"}, what: "the log that the slot may keep is nearly used up", held: []adminv1.HeldAt{beforeCapture},
+		check: []string{"slot_space", "source_state"}, because: []string{"filling"}, remedy: []string{"resume filling"},
+		inject: func(t *testing.T, p *pipeline) { p.fill(t, 256, 220) },
+		heal: func(t *testing.T, p *pipeline) {
+			p.limit(t, "64GB")
+			p.proceed(t)
+		}},
+	{name: "lost", alerts: []string{"CalypsoSlotLost"}, what: "the slot lost log that was not captured", held: []adminv1.HeldAt{beforeCapture},
+		check: []string{"slot"}, because: []string{"slot lost lost"}, remedy: []string{"pg_drop_replication_slot", "offsets reset lost"},
+		inject: func(t *testing.T, p *pipeline) {
+			p.fill(t, 64, 128)
+			p.exec(t, "checkpoint")
+		},
+		heal: func(t *testing.T, p *pipeline) {
+			p.limit(t, "64GB")
+			p.exec(t, "select pg_drop_replication_slot('lost')")
+			p.reset(t, p.name)
+			p.proceed(t)
+		}},
 }
 
 // worker is a fault in which the only worker of a fleet is killed: changes are held where it said last.
@@ -241,6 +285,9 @@ func (r *rig) try(t *testing.T, f fault) {
 	p.eventually(t, "the alerts", func(context.Context) error { return p.alarms.fire(p.name, f.alerts...) })
 	f.heal(t, p)
 	p.eventually(t, "operators to be told that all is well again", p.healthy)
+	p.eventually(t, "the page to say so", func(context.Context) error {
+		return p.page.shows("pipelines/"+p.name, p.name+" ✓ healthy")
+	})
 	p.eventually(t, "the alerts to end", func(context.Context) error { return p.alarms.fire(p.name) })
 }
 
@@ -252,9 +299,12 @@ func (p *pipeline) told(ctx context.Context, f fault) error {
 			return err
 		}
 		for _, c := range view.Pipeline.GetChecks() {
-			if slices.Contains(f.check, c.Name) && c.State > adminv1.CheckState_CHECK_STATE_NOTICE &&
+			if slices.Contains(f.check, c.Name) && (f.harmless || c.State > adminv1.CheckState_CHECK_STATE_NOTICE) &&
 				missing(c.Summary, f.because) == "" && missing(c.Remedy, f.remedy) == "" {
-				return p.printed(ctx, c.Summary, "describe", p.name)
+				if err := p.printed(ctx, c.Summary, "describe", p.name); err != nil {
+					return err
+				}
+				return p.page.shows("pipelines/"+p.name, c.Summary, c.Remedy)
 			}
 		}
 		return fmt.Errorf("no check %v with %q and the remedy %q; the pipeline is %s:\n%s", f.check, f.because, f.remedy,
@@ -272,7 +322,13 @@ func (p *pipeline) told(ctx context.Context, f fault) error {
 	if word := missing(row.Because, f.because) + missing(row.Because+row.Remedy, f.remedy); word != "" {
 		return fmt.Errorf("%s: it lacks %q", told, word)
 	}
-	if err := p.printed(ctx, row.Because, "get", "tables", "--late", "--filter", p.busy()); err != nil || f.unasked {
+	if err := p.printed(ctx, row.Because, "get", "tables", "--late", "--filter", p.busy()); err != nil {
+		return err
+	}
+	if f.unasked {
+		return p.page.shows("pipelines/"+p.name, row.Because, row.Remedy)
+	}
+	if err := p.page.shows("", p.busy()+" is ", row.Because, row.Remedy); err != nil {
 		return err
 	}
 	return p.counted(ctx)
@@ -346,6 +402,59 @@ func (p *pipeline) halt(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// drop drops the pipeline's slot under its reader.
+func (p *pipeline) drop(t *testing.T) {
+	t.Helper()
+	p.eventually(t, "the slot to be dropped", func(ctx context.Context) error {
+		return p.Postgres.Exec(ctx, "postgres", fmt.Sprintf(`select pg_terminate_backend(active_pid) from pg_replication_slots
+			where slot_name = '%[1]s'; select pg_drop_replication_slot('%[1]s')`, p.name))
+	})
+}
+
+// leaveOpen begins a transaction that writes, and leaves it.
+func (p *pipeline) leaveOpen(t *testing.T) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), p.Postgres.URL("postgres")+"&application_name=forgotten")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	if _, err := conn.Exec(t.Context(), "begin; create table forgotten (n int)"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// limit sets how much log slots may keep.
+func (p *pipeline) limit(t *testing.T, size string) {
+	t.Helper()
+	p.exec(t, fmt.Sprintf("alter system set max_slot_wal_keep_size = '%s'", size))
+	p.exec(t, "select pg_reload_conf()")
+}
+
+// fill pauses the source, and has the server write as many MB of log that its slot keeps, of those it may.
+func (p *pipeline) fill(t *testing.T, may, written int) {
+	t.Helper()
+	if err := p.Source().Put(t.Context(), p.name, "pause"); err != nil {
+		t.Fatal(err)
+	}
+	p.eventually(t, "the slot not to be read", func(ctx context.Context) error {
+		return p.Postgres.Exec(ctx, "postgres", fmt.Sprintf(`do $$ begin if exists (select 1 from pg_replication_slots
+			where slot_name = '%s' and active) then raise 'it is'; end if; end $$`, p.name))
+	})
+	p.limit(t, fmt.Sprintf("%dMB", may))
+	for range written / 16 {
+		p.exec(t, "create table filler as select repeat(md5(i::text), 60) from generate_series(1, 8000) i; drop table filler")
+	}
+}
+
+// proceed resumes the source.
+func (p *pipeline) proceed(t *testing.T) {
+	t.Helper()
+	if err := p.Source().Put(t.Context(), p.name, "resume"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (p *pipeline) resume(t *testing.T) {

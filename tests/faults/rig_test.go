@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -44,6 +45,7 @@ type rig struct {
 	// metrics are the addresses that Prometheus scrapes, by job.
 	metrics map[string]string
 	alarms  *alarms
+	page    *page
 }
 
 func newRig(t *testing.T) *rig {
@@ -75,7 +77,7 @@ func newRig(t *testing.T) *rig {
 	}
 	t.Cleanup(func() { r.adx.Close() })
 	metrics["calypso-admin"] = r.Address("admin source")
-	r.metrics, r.alarms = metrics, newAlarms(t, metrics)
+	r.metrics, r.alarms, r.page = metrics, newAlarms(t, metrics), newPage(t, metrics["calypso-admin"])
 	return r
 }
 
@@ -132,6 +134,8 @@ type pipeline struct {
 	cluster *cluster
 	// mode is the sink's ingestion.mode.
 	mode string
+	// partitions are those of each topic.
+	partitions int
 }
 
 func (p *pipeline) busy() string      { return "public." + p.name }
@@ -158,7 +162,8 @@ func (p *pipeline) target(t *testing.T) {
 // newPipeline makes tables and connectors, and returns when all is well.
 func (r *rig) newPipeline(t *testing.T, f fault) *pipeline {
 	t.Helper()
-	p := &pipeline{rig: r, name: f.name, cluster: newCluster(t, r.ADX()), mode: cmp.Or(f.mode, "streaming")}
+	p := &pipeline{rig: r, name: f.name, cluster: newCluster(t, r.ADX()), mode: cmp.Or(f.mode, "streaming"),
+		partitions: cmp.Or(f.partitions, 1)}
 	p.exec(t, fmt.Sprintf(`create table %[1]s (id bigint generated always as identity primary key, at text, n int default 1);
 		create table %[1]s_idle (id int primary key);
 		insert into %[1]s_idle values (1);
@@ -175,7 +180,7 @@ func (r *rig) newPipeline(t *testing.T, f fault) *pipeline {
 		"database.password": "right", "database.dbname": "postgres", "topic.prefix": p.name, "slot.name": p.name,
 		"plugin.name": "pgoutput", "publication.name": p.name, "publication.autocreate.mode": "disabled",
 		"table.include.list":                p.busy() + "," + p.idle(),
-		"topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1"}, ""); err != nil {
+		"topic.creation.default.partitions": strconv.Itoa(p.partitions), "topic.creation.default.replication.factor": "1"}, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Sink().Create(ctx, p.sinkName(), p.sinkConfig(), ""); err != nil {
@@ -286,11 +291,11 @@ func (p *pipeline) healthy(ctx context.Context) error {
 	return err
 }
 
-// describe lists the checks that are not ok.
+// describe lists the checks that are not ok, notices too.
 func describe(view *adminv1.Pipeline) string {
 	var all []string
 	for _, c := range view.GetChecks() {
-		if c.State > adminv1.CheckState_CHECK_STATE_NOTICE {
+		if c.State > adminv1.CheckState_CHECK_STATE_OK {
 			all = append(all, fmt.Sprintf("[%s %s] %s → %s", c.Name, c.State, c.Summary, c.Remedy))
 		}
 	}
@@ -302,9 +307,44 @@ type cluster struct {
 	url string
 	// status is what it answers; 0 for localadx's answer, hang for none.
 	status atomic.Int32
+	// stalled says which requests wait; nil for none.
+	stalled atomic.Pointer[stall]
 }
 
-const hang = -1
+// stall has the requests wait that have a text, until it is over.
+type stall struct {
+	text string
+	over chan struct{}
+}
+
+const (
+	hang = -1
+	// ingestBy begins the tag of a batch, which its topic and its partition follow.
+	ingestBy = "ingest-by:"
+)
+
+// stall has requests that have a text wait.
+func (c *cluster) stall(text string) { c.stalled.Store(&stall{text, make(chan struct{})}) }
+
+// goOn has it answer again what waits.
+func (c *cluster) goOn() { close(c.stalled.Swap(nil).over) }
+
+// wait returns when a request that has to wait is answered or given up.
+func (c *cluster) wait(r *http.Request) {
+	stalled := c.stalled.Load()
+	if stalled == nil {
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err != nil || !bytes.Contains(body, []byte(stalled.text)) {
+		return
+	}
+	select {
+	case <-stalled.over:
+	case <-r.Context().Done():
+	}
+}
 
 // newCluster makes one, which ends with the test.
 func newCluster(t *testing.T, behind string) *cluster {
@@ -317,6 +357,7 @@ func newCluster(t *testing.T, behind string) *cluster {
 	proxy.ErrorLog = log.New(io.Discard, "", 0) // a stopped cluster is one of the faults
 	ended := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.wait(r)
 		status := int(c.status.Load())
 		switch {
 		case status == 0:

@@ -32,7 +32,7 @@ func fleet() board {
 					about:   "Warnings and errors. The page of the pipeline says for each what was found and what to do.",
 					queries: []query{{per("max", of("cdc_pipeline_check"), "pipeline", "check", "subject") + " >= 3", "state"}}},
 				{title: "Slots by time to full", kind: list, width: 12, unit: "dtdurations", warn: 86400, bad: 14400, none: "No slot fills",
-					about:   "How long until max_slot_wal_keep_size is reached at the present rate, and the slot is lost.",
+					about:   "How long until what the server keeps reaches its limit, if it goes on growing; nothing if it does not.",
 					queries: []query{{"bottomk(20, " + per("min", of("cdc_pipeline_slot_full_seconds"), "pipeline") + ")", "full in"}}},
 				{title: "Log kept for slots", kind: lines, width: 12, unit: "bytes",
 					about:   "What PostgreSQL keeps on its disk until it is captured, of the 20 pipelines with most.",

@@ -15,7 +15,7 @@ func slot() board {
 		rows: []row{
 			{title: "Space", panels: []panel{
 				{title: "Full in", kind: number, width: 8, unit: "dtdurations", warn: 86400, bad: 14400, none: "does not fill",
-					about:   "Time until max_slot_wal_keep_size is reached at the present rate; then the slot is lost.",
+					about:   "Time until what the server keeps reaches its limit (max_slot_wal_keep_size, or slot.storage.bytes), if it goes on growing; nothing if it does not.",
 					queries: []query{{per("min", mine("cdc_pipeline_slot_full_seconds"), "pipeline"), "{{pipeline}}"}}},
 				{title: "Read by somebody", kind: number, width: 8, unit: "short",
 					about:   "1 if a process reads the slot. The server keeps log for it in any case.",

@@ -221,13 +221,18 @@ func judgeSpace(v View) finding {
 		}
 		return fine(keeps)
 	}
+	full := "it is lost"
+	if slot.LimitedBy != "" {
+		full = "the server's storage is full"
+	}
+	limit := cmp.Or(slot.LimitedBy, "max_slot_wal_keep_size")
 	if allowed := slot.SafeWalBytes + slot.RetainedBytes; float64(slot.SafeWalBytes) < scarce*float64(allowed) {
-		return finding{warning, fmt.Sprintf("%s; it is lost after another %s (max_slot_wal_keep_size)", keeps,
-			Size(slot.SafeWalBytes)), remedy}
+		return finding{warning, fmt.Sprintf("%s; %s after another %s (%s)", keeps, full, Size(slot.SafeWalBytes), limit),
+			remedy}
 	}
 	if left := float64(slot.SafeWalBytes) / growth; growth > 0 && left < soon.Seconds() && v.Trends.Over >= time.Minute {
-		return finding{warning, fmt.Sprintf("%s and grows; it is lost in %v at this rate (max_slot_wal_keep_size)", keeps,
-			(time.Duration(left) * time.Second).Round(time.Second)), remedy}
+		return finding{warning, fmt.Sprintf("%s and grows; %s in %v at this rate (%s)", keeps, full,
+			(time.Duration(left) * time.Second).Round(time.Second), limit), remedy}
 	}
 	return fine(fmt.Sprintf("%s of %s", keeps, Size(slot.SafeWalBytes+slot.RetainedBytes)))
 }

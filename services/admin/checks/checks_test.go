@@ -369,7 +369,7 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 				{Table: "retail.b",
 					Warnings: []string{`An update that leaves a large value of x alone does not carry it: ALTER TABLE "retail"."b" REPLICA IDENTITY FULL; sends it.`}}}
 		}, Tables, notice, isHealthy, "the events of 1 table lack something; of retail.b: An update",
-			`ALTER TABLE "retail"."b" REPLICA IDENTITY FULL; `},
+			`ALTER TABLE "retail"."b" REPLICA IDENTITY FULL;`},
 		"a table without a key": {func(v view) {
 			v.Tables = []*capturev1.CapturedTable{{Table: "a", Warnings: []string{"Its events have no key."}},
 				{Table: "b", Warnings: []string{"Its events have no key."}}}

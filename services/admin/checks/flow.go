@@ -95,13 +95,18 @@ func judgeTables(source string, tables []*capturev1.CapturedTable) finding {
 	if n == 0 {
 		return fine(fmt.Sprintf("the events of %s lack nothing", count(len(tables), "table")))
 	}
-	remedy := "calypsoctl get tables " + shell.Quote(source)
-	if _, command, found := strings.Cut(first.Warnings[0], "ALTER TABLE "); found {
-		command, _, _ = strings.Cut(command, ";")
-		remedy = "ALTER TABLE " + command + "; and so on for those that " + remedy + " names"
+	what, remedy, all := first.Warnings[0], "", "calypsoctl get tables "+shell.Quote(source)
+	if at := strings.LastIndex(what, ": "); at >= 0 {
+		what, remedy = what[:at], strings.TrimSuffix(what[at+len(": "):], " sends it.")
 	}
-	return finding{notice, fmt.Sprintf("the events of %s lack something; of %s: %s", count(n, "table"), first.Table,
-		first.Warnings[0]), remedy}
+	switch {
+	case remedy == "":
+		remedy = all
+	case n > 1 || len(first.Warnings) > 1:
+		remedy = strings.TrimRight(remedy, ".;") + "; and so on for what " + all + " names"
+	}
+	return finding{notice, fmt.Sprintf("the events of %s lack something; of %s: %s", count(n, "table"), first.Table, what),
+		remedy}
 }
 
 // mostKeptBack bounds how many tables have a check of their own for what is kept back from them.

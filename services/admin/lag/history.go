@@ -1,6 +1,7 @@
 package lag
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -21,8 +22,10 @@ const (
 	maxSamples = 720
 	// least is the shortest time between two samples.
 	least = time.Second
-	// growthWindow is the time over which growth is measured.
+	// growthWindow is the time over which growth is measured, growthLeast the shortest that says
+	// anything about the future.
 	growthWindow = 5 * time.Minute
+	growthLeast  = time.Minute
 )
 
 // History remembers where the steps of one pipeline were, so that a distance becomes a time: a step
@@ -191,35 +194,56 @@ func (h *History) since(position int64, upstream func(sample) int64) time.Durati
 	return last.at.Sub(h.samples[0].at)
 }
 
-// forecast measures the log over the last minutes.
-func (h *History) forecast(slot *capturev1.Slot) *adminv1.SlotForecast {
+// slotGrowth is how much more the server keeps for the slot, in bytes a second, and the time over which
+// that was seen. What a healthy slot keeps rises and falls, however much is written, since a server
+// moves the slot's beginning now and then: so the least of the window's first half is compared with
+// the least of its second.
+func (h *History) slotGrowth() (rate float64, over time.Duration) {
 	last := h.samples[len(h.samples)-1]
-	first := last
-	for i := len(h.samples) - 1; i >= 0 && last.at.Sub(h.samples[i].at) <= growthWindow; i-- {
-		if h.samples[i].written != unknown {
-			first = h.samples[i]
+	begin := len(h.samples) - 1
+	for begin > 0 && last.at.Sub(h.samples[begin-1].at) <= growthWindow {
+		begin--
+	}
+	over = last.at.Sub(h.samples[begin].at)
+	middle := last.at.Add(-over / 2)
+	var before, after *sample
+	for i := range h.samples[begin:] {
+		s := &h.samples[begin+i]
+		least := &after
+		if s.at.Before(middle) {
+			least = &before
+		}
+		if s.written != unknown && (*least == nil || s.retained < (*least).retained) {
+			*least = s
 		}
 	}
-	f := &adminv1.SlotForecast{RetainedBytes: slot.RetainedBytes}
-	var writing float64 // bytes of log a second
-	if seconds := last.at.Sub(first.at).Seconds(); seconds > 0 {
-		f.GrowthBytesPerSecond = float64(last.retained-first.retained) / seconds
-		writing = float64(last.written-first.written) / seconds
+	if before == nil || after == nil {
+		return 0, 0
+	}
+	return float64(after.retained-before.retained) / after.at.Sub(before.at).Seconds(), over
+}
+
+// forecast says when the slot is full, from how what the server keeps has grown in the last minutes.
+func (h *History) forecast(slot *capturev1.Slot) *adminv1.SlotForecast {
+	rate, over := h.slotGrowth()
+	f := &adminv1.SlotForecast{RetainedBytes: slot.RetainedBytes, GrowthBytesPerSecond: rate}
+	limit, danger := cmp.Or(slot.LimitedBy, "max_slot_wal_keep_size"), "the slot is lost"
+	if slot.LimitedBy != "" {
+		danger = "the server's storage is full"
 	}
 	switch {
 	case slot.SafeWalBytes < 0:
-		f.Limit = "max_slot_wal_keep_size sets no limit, so the log can fill the server's disk: set it, and watch retained_bytes"
-	case writing <= 0:
-		f.Limit = fmt.Sprintf("%d bytes may still be written before the slot is lost (max_slot_wal_keep_size)",
-			slot.SafeWalBytes)
+		f.Limit = "max_slot_wal_keep_size sets no limit, so the log can fill the server's disk: set it, or name the room that there is in slot.storage.bytes, and watch retained_bytes"
+	case rate <= 0 || over < growthLeast:
+		f.Limit = fmt.Sprintf("%d bytes may still be written before %s (%s)", slot.SafeWalBytes, danger, limit)
 	default:
-		left := time.Duration(min(float64(slot.SafeWalBytes)/writing, maxForecast.Seconds()) * float64(time.Second))
+		left := time.Duration(min(float64(slot.SafeWalBytes)/rate, maxForecast.Seconds()) * float64(time.Second))
 		f.TimeToFull = durationpb.New(left)
 		if left < maxForecast {
-			f.FullTime = timestamppb.New(last.at.Add(left))
+			f.FullTime = timestamppb.New(h.samples[len(h.samples)-1].at.Add(left))
 		}
-		f.Limit = fmt.Sprintf(
-			"%d bytes may still be written before the slot is lost (max_slot_wal_keep_size), which takes %v at the present rate if capture confirms nothing", slot.SafeWalBytes, left.Round(time.Second))
+		f.Limit = fmt.Sprintf("%d bytes may still be written before %s (%s), which takes %v at the present rate",
+			slot.SafeWalBytes, danger, limit, left.Round(time.Second))
 	}
 	return f
 }

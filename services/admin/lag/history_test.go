@@ -2,6 +2,7 @@ package lag
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestEachStepIsAsLateAsItIsSinceTheStepBeforeWasThere(t *testing.T) {
 	start := time.Unix(1000, 0)
 	// Each second 100 bytes are written and 10 records produced; the steps follow 1, 2, 3 and 4 seconds behind each other.
 	var p *adminv1.Pipeline
-	for n := range int64(60) {
+	for n := range int64(90) {
 		back := func(seconds, rate int64) int64 { return max(0, (n-seconds)*rate) }
 		p = at(n*100, back(1, 100), back(3, 100), back(0, 10), back(3, 10), back(7, 10))
 		h.Observe(start.Add(time.Duration(n)*time.Second), p)
@@ -45,7 +46,7 @@ func TestEachStepIsAsLateAsItIsSinceTheStepBeforeWasThere(t *testing.T) {
 	if f.GrowthBytesPerSecond != 100 || f.TimeToFull.AsDuration().Round(time.Second) != 10486*time.Second {
 		t.Errorf("the forecast is %v", f)
 	}
-	if at := start.Add(59*time.Second + f.TimeToFull.AsDuration()); !f.FullTime.AsTime().Equal(at) {
+	if at := start.Add(89*time.Second + f.TimeToFull.AsDuration()); !f.FullTime.AsTime().Equal(at) {
 		t.Errorf("by the clock it is full at %v, want %v", f.FullTime.AsTime(), at)
 	}
 }
@@ -59,6 +60,50 @@ func TestAStepThatHasEverythingIsNotLate(t *testing.T) {
 		p.Sinks[0].SinkToQueryable} {
 		if l.Bytes != 0 || l.Records != 0 || l.Time.AsDuration() != 0 {
 			t.Errorf("lag is %v", l)
+		}
+	}
+}
+
+// TestASlotThatIsReadIsNeverSaidToFill is of a server that writes 20 MB a second, which its slots would
+// keep for 50 GB and so for three quarters of an hour, if nobody read them.
+func TestASlotThatIsReadIsNeverSaidToFill(t *testing.T) {
+	const rate, room = 20 << 20, 50 << 30
+	look := func(second int, began int) *adminv1.Pipeline {
+		written, restart := int64(second*rate), int64(began*rate)
+		p := at(0, written, written, 0, 0, 0)
+		p.Capture.Slot = &capturev1.Slot{RestartLsn: lsn(restart), RetainedBytes: written - restart,
+			SafeWalBytes: room - (written - restart)}
+		return p
+	}
+	var h History
+	start, second := time.Unix(1000, 0), 0
+	for ; second < 600; second++ {
+		p := look(second, second/15*15) // the server moves the beginning every 15 seconds
+		if h.Observe(start.Add(time.Duration(second)*time.Second), p); p.SlotForecast.TimeToFull != nil {
+			t.Fatalf("after %d s: %v", second, p.SlotForecast)
+		}
+	}
+	stopped := second
+	for ; second < stopped+300; second++ {
+		p := look(second, stopped)
+		h.Observe(start.Add(time.Duration(second)*time.Second), p)
+		if second == stopped+299 {
+			want := float64(room)/rate - 299
+			if got := p.SlotForecast.TimeToFull.AsDuration().Seconds(); got < .9*want || got > 1.1*want {
+				t.Errorf("of a slot that nobody has read for five minutes: %v, want %.0f s", p.SlotForecast, want)
+			}
+		}
+	}
+}
+
+func TestTheRoomThatAUserNamesIsALimitWhereTheServerHasNone(t *testing.T) {
+	var h History
+	for n := range int64(90) {
+		p := at(n*100, 0, 0, 0, 0, 0)
+		p.Capture.Slot.LimitedBy = "slot.storage.bytes"
+		h.Observe(time.Unix(1000+n, 0), p)
+		if f := p.SlotForecast; n == 89 && (f.TimeToFull == nil || !strings.Contains(f.Limit, "storage is full (slot.storage.bytes)")) {
+			t.Errorf("%v", f)
 		}
 	}
 }

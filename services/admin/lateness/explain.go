@@ -55,6 +55,9 @@ func (e *explainer) explain(r *row) {
 	}
 	if c := e.cause(r); c != nil && (r.place.unknown || late >= brief) {
 		r.Check, r.Because, r.Remedy, r.Verdict = c.Name, c.Summary, c.Remedy, checks.Means(c)
+		if c.Name == checks.Ingestion || c.Name == checks.LagGrowth {
+			r.Because = inPartition(r) + r.Because
+		}
 		return
 	}
 	if r.place.unknown && r.place.oldest.IsZero() {
@@ -114,16 +117,26 @@ func overdue(r *row) (because, remedy string) {
 		return "capture has read its changes, has not delivered them and says nothing that holds it up",
 			"see whether the brokers take the records; then: calypsoctl restart " + shell.Quote(r.Source)
 	}
-	because = "the sink says nothing that holds it up"
-	if r.place.partition >= 0 && r.place.behind < r.place.parts {
-		because = fmt.Sprintf("its oldest change is in partition %d of topic %s, of whose %d partitions %d have changes that wait, and %s",
-			r.place.partition, r.Topic, r.place.parts, r.place.behind, because)
-	}
+	because = inPartition(r) + "the sink says nothing that holds it up"
 	if r.HeldAt == sinkAwaits {
 		return because, "see the log of the sink's workers; then: calypsoctl restart " + shell.Quote(r.Sink)
 	}
 	return because, "see the ingestion of the cluster (.show ingestion failures; .show capacity | where Resource == 'Ingestions') and " +
 		"the batching policy of the table; then: calypsoctl restart " + shell.Quote(r.Sink)
+}
+
+// inPartition begins the cause of a row where some partitions of its topic are late and others are
+// not; it is empty where none or all are.
+func inPartition(r *row) string {
+	if r.place.partition < 0 || r.place.behind >= r.place.parts {
+		return ""
+	}
+	behind := "only this one has changes that wait"
+	if r.place.behind != 1 {
+		behind = fmt.Sprintf("%d have changes that wait", r.place.behind)
+	}
+	return fmt.Sprintf("its oldest change is in partition %d of topic %s, of whose %d partitions %s, and ",
+		r.place.partition, r.Topic, r.place.parts, behind)
 }
 
 // cause is the check that explains why a row is held where it is: the worst of those that can, the

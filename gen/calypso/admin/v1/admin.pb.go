@@ -1127,9 +1127,10 @@ func (x *Lag) GetTime() *durationpb.Duration {
 type SlotForecast struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RetainedBytes int64                  `protobuf:"varint,1,opt,name=retained_bytes,json=retainedBytes,proto3" json:"retained_bytes,omitempty"`
-	// Growth over the last minutes; negative if it shrinks.
+	// Growth over the last minutes of the least that was kept; negative if it shrinks, and about 0 of a slot that is read, however much
+	// is written.
 	GrowthBytesPerSecond float64 `protobuf:"fixed64,2,opt,name=growth_bytes_per_second,json=growthBytesPerSecond,proto3" json:"growth_bytes_per_second,omitempty"`
-	// When max_slot_wal_keep_size is reached if nothing is confirmed and log is written as in the last minutes; absent if there is
+	// When the limit (max_slot_wal_keep_size, or the source's slot.storage.bytes) is reached if that goes on; absent if there is
 	// no limit or no growth.
 	TimeToFull *durationpb.Duration `protobuf:"bytes,3,opt,name=time_to_full,json=timeToFull,proto3" json:"time_to_full,omitempty"`
 	// What the limit is and what to do, in a sentence.

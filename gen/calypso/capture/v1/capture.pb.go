@@ -842,7 +842,8 @@ type Slot struct {
 	// Bytes of WAL that the server keeps for the slot.
 	RetainedBytes int64  `protobuf:"varint,6,opt,name=retained_bytes,json=retainedBytes,proto3" json:"retained_bytes,omitempty"`
 	WalStatus     string `protobuf:"bytes,7,opt,name=wal_status,json=walStatus,proto3" json:"wal_status,omitempty"`
-	// Bytes that may still be written before the slot is lost; negative if unlimited.
+	// Bytes that may still be written before the slot is lost, or the storage full that slot.storage.bytes names; negative if
+	// unlimited.
 	SafeWalBytes int64 `protobuf:"varint,8,opt,name=safe_wal_bytes,json=safeWalBytes,proto3" json:"safe_wal_bytes,omitempty"`
 	Active       bool  `protobuf:"varint,9,opt,name=active,proto3" json:"active,omitempty"`
 	// The server has no slot of this name; the other fields but name are empty then.
@@ -864,8 +865,10 @@ type Slot struct {
 	// Whether an update of the server can end the reading with this plugin: the server does not have output_plugin_libraries yet, a list
 	// of plugins that may be used, which newer minor releases have, and which has only PostgreSQL's own in it unless it is set.
 	PluginUnlisted bool `protobuf:"varint,18,opt,name=plugin_unlisted,json=pluginUnlisted,proto3" json:"plugin_unlisted,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The source's key that safe_wal_bytes is of, slot.storage.bytes, where the server sets no limit; empty otherwise.
+	LimitedBy     string `protobuf:"bytes,19,opt,name=limited_by,json=limitedBy,proto3" json:"limited_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Slot) Reset() {
@@ -1022,6 +1025,13 @@ func (x *Slot) GetPluginUnlisted() bool {
 		return x.PluginUnlisted
 	}
 	return false
+}
+
+func (x *Slot) GetLimitedBy() string {
+	if x != nil {
+		return x.LimitedBy
+	}
+	return ""
 }
 
 // SlotHolder is a transaction that is still open, prepared or of a session.
@@ -2556,7 +2566,7 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\vUnreadTable\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x10\n" +
-	"\x03lsn\x18\x03 \x01(\tR\x03lsn\"\xa9\x05\n" +
+	"\x03lsn\x18\x03 \x01(\tR\x03lsn\"\xc8\x05\n" +
 	"\x04Slot\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06plugin\x18\x02 \x01(\tR\x06plugin\x12 \n" +
@@ -2582,7 +2592,9 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\n" +
 	"wait_event\x18\x10 \x01(\tR\twaitEvent\x128\n" +
 	"\aholders\x18\x11 \x03(\v2\x1e.calypso.capture.v1.SlotHolderR\aholders\x12'\n" +
-	"\x0fplugin_unlisted\x18\x12 \x01(\bR\x0epluginUnlisted\"s\n" +
+	"\x0fplugin_unlisted\x18\x12 \x01(\bR\x0epluginUnlisted\x12\x1d\n" +
+	"\n" +
+	"limited_by\x18\x13 \x01(\tR\tlimitedBy\"s\n" +
 	"\n" +
 	"SlotHolder\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x129\n" +

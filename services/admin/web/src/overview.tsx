@@ -59,7 +59,7 @@ export function Overview() {
         </Section>}
       {soon.length > 0 &&
         <Section title="Slots that fill within a day">
-          <ul>{soon.map((p) => <li key={p.source}><a href={to("pipelines", p.source)}>{p.source}</a>: full at <strong>{time(p.slotFullTime)}</strong>, in {duration((Date.parse(p.slotFullTime!) - now.value) / 1000)}, if nothing is confirmed</li>)}</ul>
+          <ul>{soon.map((p) => <li key={p.source}><a href={to("pipelines", p.source)}>{p.source}</a>: full at <strong>{time(p.slotFullTime)}</strong>, in {duration((Date.parse(p.slotFullTime!) - now.value) / 1000)} at the present rate</li>)}</ul>
         </Section>}
       {failed.length > 0 &&
         <Section title="Connectors that do not run">

@@ -128,8 +128,8 @@ func slotMessage(s *slot.Seen, hidden func(string) string) *capturev1.Slot {
 		RetainedBytes:     at.Retained, WalStatus: at.WALStatus, SafeWalBytes: at.SafeWAL, Active: at.Active,
 		ActivePid: at.ActivePID, Failover: at.Failover,
 		Conflicting: at.Conflicting, WaitEvent: at.WaitEvent, InactiveSince: timeMessage(at.InactiveSince),
-		PluginUnlisted: s.Unlisted,
-		Statistics:     statisticsMessage(s.Statistics),
+		PluginUnlisted: s.Unlisted, LimitedBy: s.LimitedBy,
+		Statistics: statisticsMessage(s.Statistics),
 	}
 	for _, h := range s.Holders {
 		out.Holders = append(out.Holders, holderMessage(h, hidden))

@@ -26,6 +26,9 @@ type Seen struct {
 	State *pgrepl.SlotState
 	// Unlisted says that an update of the server can end the reading with the slot's plugin; see pgrepl.PluginList.
 	Unlisted bool
+	// LimitedBy is the key that State.SafeWAL is computed from, where the server sets no limit; empty
+	// otherwise.
+	LimitedBy string
 	// Statistics are nil where the server has none.
 	Statistics *pgrepl.SlotStatistics
 	// Holders are the transactions that have been open for long.
@@ -234,6 +237,9 @@ func (v *View) ask(ctx context.Context, counts *counts) answer {
 	out := &Seen{Name: s.Slot.Name, State: state, Publication: s.Publication.Name}
 	if state == nil {
 		return answer{slot: out, uncounted: uncounted}
+	}
+	if state.SafeWAL < 0 && s.Slot.Storage > 0 {
+		state.SafeWAL, out.LimitedBy = max(s.Slot.Storage-state.Retained, 0), spec.StorageKey
 	}
 	if state.Plugin != "" && !pgrepl.BuiltIn(state.Plugin) {
 		listed, err := pgrepl.ListsPlugins(ctx, conn)

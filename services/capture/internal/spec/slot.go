@@ -54,7 +54,12 @@ type Slot struct {
 	StatusInterval time.Duration
 	// Mismatch is what to do when slot and last position differ.
 	Mismatch Mismatch
+	// Storage is how many bytes of log the server has room for; 0 if nobody says.
+	Storage int64
 }
+
+// StorageKey is the key of Slot.Storage.
+const StorageKey = "slot.storage.bytes"
 
 // Mismatch is offset.mismatch.strategy: which of the two to believe when slot and last position
 // differ.
