@@ -101,7 +101,8 @@ type Task interface {
 	Run(ctx context.Context) error
 }
 
-// TaskEnv is what the runtime gives a task.
+// TaskEnv is what the runtime gives a task. A check runs no task, and has only Connector and Logger:
+// code that serves checks too asks whether Happened, Note, Notes, Hide and AllVersions are nil.
 type TaskEnv struct {
 	Connector string
 	// Task is the number of this task, from 0.

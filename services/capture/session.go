@@ -1,13 +1,13 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/debezium"
-	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
@@ -27,89 +27,111 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/writer"
 )
 
-// session is one attempt of a task: from connecting to the first failure or the task's end.
+// session is one attempt of a task once the server is prepared, up to the first failure or the task's end.
 type session struct {
-	task *task
-	// connections are those whose statements are watched. conn is the one for queries of the catalog;
-	// the goroutine that runs the session uses it, and later the stream's reader.
-	connections *connections.Set
-	conn        *connections.Conn
-	slot        *slot.Slot
-	server      pgrepl.Server
-	system      pgrepl.System
-	producer    *deliver.Producer
-	// writer writes through producer; nil until the session knows how far the connector is.
-	writer *writer.Writer
+	task     *task
+	upstream *upstream
 	// progress is how far the connector is: the session's until it streams, then the deliverer's.
 	progress *progress.Progress
+	writer   *writer.Writer
 	prepared *prepare.Preparation
 	// oversized handles records that their topic does not take; nil where they stop the connector.
 	oversized *encode.Oversized
+	// observer has the versions of the tables. The session adds those that a snapshot shows before it
+	// runs, and then passes them to the stream's reader.
+	observer schemas.Observer
 	// read is true if the session began with a snapshot.
 	read bool
 	// again says why all tables are read once more after changes were lost; empty otherwise.
 	again string
-	// observer has the versions of the tables. The session loads them, adds those that a snapshot
-	// shows before it runs, and then passes them to the stream's reader.
-	observer schemas.Observer
+}
+
+// upstream is the server that a session captures from.
+type upstream struct {
+	// connections are those whose statements are watched. conn is the one for queries of the catalog;
+	// the goroutine that runs the session uses it, and later the stream's reader.
+	connections *connections.Set
+	conn        *connections.Conn
+	server      pgrepl.Server
+	slot        *slot.Slot
 }
 
 func (t *task) session(ctx context.Context) error {
-	s := &session{task: t, connections: connections.NewSet(t.spec.Connection, waiting{t})}
+	set := connections.NewSet(t.spec.Connection, waiting{t})
 	watched, end := context.WithCancelCause(ctx)
 	var watch contain.Waiting
 	defer watch.Wait()
 	defer end(nil)
-	watch.Go("keeping of what events lack", func() { s.task.shown.Losses.Follow(watched) }, end)
-	watch.Go("watch of statements", func() { s.connections.Watch(watched, end) }, end)
-	err := s.run(watched)
+	watch.Go("keeping of what events lack", func() { t.shown.Losses.Follow(watched) }, end)
+	watch.Go("watch of statements", func() { set.Watch(watched, end) }, end)
+	err := t.attempt(watched, set)
 	if cause := context.Cause(watched); cause != nil && ctx.Err() == nil {
 		return cause
 	}
 	return err
 }
 
-func (s *session) run(ctx context.Context) error {
-	t := s.task
-	defer s.close()
+// attempt connects, prepares a session and runs it.
+func (t *task) attempt(ctx context.Context, set *connections.Set) error {
 	t.status.Observe(status.Connected{})
-	if err := s.open(ctx); err != nil {
-		return err
-	}
-	s.oversized = encode.NewOversized(ctx, encode.OversizedConfig{
-		Set: t.spec.Oversized, Connector: t.env.Connector, Limits: s.producer.Limits(), Logger: t.env.Logger,
-		Count: func(kind string) { t.status.Observe(status.Unconverted{Kind: kind}) },
-	})
-	saved, err := offsets.Read(ctx, t.env, t.spec.Prefix)
+	from, producer, err := t.open(ctx, set)
 	if err != nil {
 		return err
 	}
-	if s.progress = progress.Since(saved); saved != nil {
-		t.status.Observe(status.TakenUp{At: saved.At})
-	}
-	if err := s.checkStandby(ctx); err != nil {
-		return err
-	}
-	versions, err := s.loadHistory(ctx)
+	defer from.conn.Disconnect()
+	defer producer.Close()
+	defer from.slot.Release(context.WithoutCancel(ctx))
+	s, err := t.prepare(ctx, from, producer)
 	if err != nil {
-		return err
-	}
-	s.writer = writer.New(writer.Deps{
-		Producer: s.producer, OffsetKey: offsets.Key(t.env.Connector, t.spec.Prefix), Versions: versions,
-		Progress: s.progress,
-		Report:   writing{s}, Fail: t.fail,
-	})
-	if s.prepared, err = prepare.Prepare(ctx, prepare.Deps{Spec: t.spec, Server: s.server, Conn: s.conn.Conn,
-		Progress: s.progress, Save: s.save, Status: s.task.status, Log: t.env.Logger}); err != nil {
 		return err
 	}
 	s.showTables()
 	t.env.Started()
+	return s.run(ctx)
+}
+
+// prepare takes up the connector where its last session ended, and prepares the server.
+func (t *task) prepare(ctx context.Context, from *upstream, producer *deliver.Producer) (*session, error) {
+	oversized := encode.NewOversized(ctx, encode.OversizedConfig{
+		Set: t.spec.Oversized, Connector: t.env.Connector, Limits: producer.Limits(), Logger: t.env.Logger,
+		Count: func(kind string) { t.status.Observe(status.Unconverted{Kind: kind}) },
+	})
+	saved, err := offsets.Read(ctx, t.env, t.spec.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	reached := progress.Since(saved)
+	if saved != nil {
+		t.status.Observe(status.TakenUp{At: saved.At})
+	}
+	if err := t.checkStandby(ctx, from, reached); err != nil {
+		return nil, err
+	}
+	past, versions, err := t.loadHistory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	saver := writer.Saver{Producer: producer, OffsetKey: offsets.Key(t.env.Connector, t.spec.Prefix),
+		Versions: versions, Progress: reached}
+	prepared, err := prepare.Prepare(ctx, prepare.Deps{Spec: t.spec, Server: from.server, Conn: from.conn.Conn,
+		Progress: reached, Status: t.status, Log: t.env.Logger,
+		Save: func(ctx context.Context, c progress.Checkpoint) error { return saver.Save(ctx, new(buffer.Batch), c) }})
+	if err != nil {
+		return nil, err
+	}
+	return &session{task: t, upstream: from, progress: reached, prepared: prepared, oversized: oversized,
+		observer: schemas.Observer{Events: &t.events, History: past},
+		writer:   writer.New(saver, writing{t, prepared.Visibility(), producer}, t.fail)}, nil
+}
+
+// run starts as the plan says, and streams until ctx ends.
+func (s *session) run(ctx context.Context) error {
+	t := s.task
 	at, err := s.start(ctx)
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	if !s.task.spec.Snapshot.Streams {
+	if !t.spec.Snapshot.Streams {
 		t.status.Observe(status.Completed{})
 		<-ctx.Done()
 		return nil
@@ -120,7 +142,7 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.stream(ctx, at, 0); err != nil || ctx.Err() == nil {
 		return err
 	}
-	return s.slot.DropAtEnd(s.conn.Conn)
+	return s.upstream.slot.DropAtEnd(s.upstream.conn.Conn)
 }
 
 // showTables reports which tables the session has found.
@@ -135,103 +157,92 @@ func (s *session) showTables() {
 		if v := s.observer.History.Latest(table.String()); v != nil {
 			version = v.Number
 		}
-		found = append(found, s.describe(rel, version))
+		found = append(found, describe(s.task, s.prepared.Visibility(), rel, version))
 	}
 	s.task.status.Observe(status.Found{Tables: found})
 }
 
-func (s *session) describe(rel *pgmodel.Relation, version int) status.Table {
-	return status.Describe(rel, &s.task.events, s.prepared.Visibility().Of(rel), version)
-}
-
 // rules are the rules by which the session's tables are encoded.
 func (s *session) rules() encode.Rules {
-	return encode.Rules{Tables: s.task.spec.Tables, Events: &s.task.events, Encoding: s.server.Encoding,
+	return encode.Rules{Tables: s.task.spec.Tables, Events: &s.task.events, Encoding: s.upstream.server.Encoding,
 		Oversized: s.oversized}
 }
 
 // open connects to the server and to the brokers at the same time: when many connectors start at
 // once, each waits long for both. If both fail, the error is the server's.
-func (s *session) open(ctx context.Context) error {
+func (t *task) open(ctx context.Context, set *connections.Set) (*upstream, *deliver.Producer, error) {
 	producing, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var producer *deliver.Producer
 	var unproduced error
 	var opening contain.Waiting
-	opening.Go("opening of the producer", func() { s.producer, unproduced = s.produce(producing) },
+	opening.Go("opening of the producer", func() { producer, unproduced = t.produce(producing) },
 		func(err error) { unproduced = err })
-	err := s.connect(ctx)
+	from, err := t.connect(ctx, set)
 	if err != nil {
 		cancel()
 	}
 	opening.Wait()
-	if err != nil {
-		return err
+	switch {
+	case err != nil && producer != nil:
+		producer.Close()
+	case err == nil && unproduced != nil:
+		from.slot.Release(context.WithoutCancel(ctx))
+		from.conn.Disconnect()
 	}
-	return unproduced
+	return from, producer, cmp.Or(err, unproduced)
 }
 
-func (s *session) produce(ctx context.Context) (*deliver.Producer, error) {
-	return deliver.Open(ctx, deliver.Config{Env: s.task.env, Settings: s.task.spec.Delivery,
-		AtLeastOnce: s.task.delivery == AtLeastOnce, Fail: s.task.fail})
-}
-
-func (s *session) close() {
-	if s.slot != nil {
-		s.slot.Release(context.Background())
-	}
-	if s.producer != nil {
-		s.producer.Close()
-	}
-	s.conn.Disconnect()
+func (t *task) produce(ctx context.Context) (*deliver.Producer, error) {
+	return deliver.Open(ctx, deliver.Config{Env: t.env, Settings: t.spec.Delivery,
+		AtLeastOnce: t.delivery == AtLeastOnce, Fail: t.fail})
 }
 
 // connect checks that the server can be captured from at all.
-func (s *session) connect(ctx context.Context) error {
-	var err error
-	if s.conn, err = s.connections.Dial(ctx, "answer a query of its catalog"); err != nil {
-		return err
+func (t *task) connect(ctx context.Context, set *connections.Set) (_ *upstream, err error) {
+	conn, err := set.Dial(ctx, "answer a query of its catalog")
+	if err != nil {
+		return nil, err
 	}
-	if s.task.spec.QueryTimeout > 0 {
-		if _, err := s.conn.Exec(ctx, fmt.Sprintf("SET statement_timeout = %d",
-			s.task.spec.QueryTimeout.Milliseconds())); err != nil {
-			return fmt.Errorf("set statement_timeout: %w", err)
+	defer func() {
+		if err != nil {
+			conn.Disconnect()
+		}
+	}()
+	if t.spec.QueryTimeout > 0 {
+		if _, err := conn.Exec(ctx, fmt.Sprintf("SET statement_timeout = %d",
+			t.spec.QueryTimeout.Milliseconds())); err != nil {
+			return nil, fmt.Errorf("set statement_timeout: %w", err)
 		}
 	}
-	if s.server, err = pgrepl.InspectServer(ctx, s.conn.Conn); err != nil {
-		return err
-	}
-	if err := s.server.CheckWAL(); err != nil {
-		return err
-	}
-	repl, err := s.connections.Replicate(ctx)
+	server, err := pgrepl.InspectServer(ctx, conn.Conn)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.system, err = s.connections.Identify(ctx, repl)
-	if s.server.InRecovery {
-		// A standby follows promotions, and may be promoted itself while it streams, which does not end
-		// the stream. It only sends what it has replayed, so that positions are always part of its
-		// history and need no timeline.
-		s.system.Timeline = 0
+	if err := server.CheckWAL(); err != nil {
+		return nil, err
 	}
-	s.slot = slot.New(slot.Deps{
-		Spec: s.task.spec, Connections: s.connections, Server: s.server, System: s.system, Log: s.task.env.Logger,
-		Waits: func(why string) { s.task.status.Observe(status.Waits{Why: why}) }, NoticeFailed: s.task.noticeFailed,
-		Unidentified: s.task.unidentified,
-	}, repl)
-	return err
+	opened, err := slot.Open(ctx, slot.Deps{
+		Spec: t.spec, Connections: set, Server: server, Log: t.env.Logger,
+		Waits: func(why string) { t.status.Observe(status.Waits{Why: why}) }, NoticeFailed: t.noticeFailed,
+		Unidentified: t.unidentified,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &upstream{connections: set, conn: conn, server: server, slot: opened}, nil
 }
 
 // checkStandby checks that a standby can be captured from.
-func (s *session) checkStandby(ctx context.Context) error {
-	if !s.server.InRecovery {
+func (t *task) checkStandby(ctx context.Context, from *upstream, reached *progress.Progress) error {
+	if !from.server.InRecovery {
 		return nil
 	}
-	facts, err := s.facts(ctx)
+	facts, err := factsOf(ctx, t.spec, from, reached, "") // the plugin is not chosen yet
 	if err != nil {
 		return err
 	}
-	return starting.Standby(s.server, facts)
+	return starting.Standby(from.server, facts)
 }
 
 // createSlot creates a slot, for pgoutput if the server does not have the plugin.
@@ -239,7 +250,7 @@ func (s *session) createSlot(ctx context.Context, name string, o pgrepl.SlotOpti
 	pgrepl.NewSlot, error) {
 	for {
 		o.Plugin = string(s.prepared.Plugin())
-		repl, created, err := s.slot.Create(ctx, name, o)
+		repl, created, err := s.upstream.slot.Create(ctx, name, o)
 		if !starting.FallsBack(s.prepared.Plugin(), err) {
 			return repl, created, err
 		}
@@ -256,7 +267,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	if !retry.Sleep(ctx, s.task.spec.Snapshot.Delay) {
 		return nil
 	}
-	source, xmin, err := snapshot.Look(ctx, s.connections, name)
+	source, xmin, err := snapshot.Look(ctx, s.upstream.connections, name)
 	if err != nil {
 		return err
 	}
@@ -281,8 +292,8 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	}
 	s.task.status.Observe(status.SnapshotBegan{Tables: toRead(queue), Why: s.again})
 	n := snapshot.New(snapshot.Deps{
-		Spec: s.task.spec, Events: &s.task.events, Server: s.server, Relations: s.prepared.Relations(), Rules: s.rules(),
-		Connections: s.connections, Notifier: s.notifier(),
+		Spec: s.task.spec, Events: &s.task.events, Server: s.upstream.server, Relations: s.prepared.Relations(),
+		Rules: s.rules(), Connections: s.upstream.connections, Notifier: s.notifier(),
 		Writer: s.writer, Progress: s.progress, Fail: s.task.fail,
 	}, snapshot.Exported{Name: name, Source: source, Release: release}, queue, s.observe(queue, at, source))
 	if err := n.Run(ctx); err != nil || ctx.Err() != nil {
@@ -335,21 +346,20 @@ func (s *session) save(ctx context.Context, c progress.Checkpoint) error {
 
 // loadHistory reads the versions that the tables have had, and returns where new ones are kept; nil
 // if the topic for them cannot be used, in which case the connector works without it.
-func (s *session) loadHistory(ctx context.Context) (kept *schemas.Log, err error) {
-	s.observer = schemas.Observer{Events: &s.task.events}
-	s.observer.History, err = s.task.schemas.Read(ctx)
+func (t *task) loadHistory(ctx context.Context) (past *history.History, kept *schemas.Log, err error) {
+	past, err = t.schemas.Read(ctx)
 	if schemas.Absent(err) {
-		err = s.task.schemas.Make(ctx)
+		err = t.schemas.Make(ctx)
 	}
 	switch {
 	case err == nil:
-		return &s.task.schemas, nil
+		return past, &t.schemas, nil
 	case retry.KafkaTransient(err):
-		return nil, err
+		return nil, nil, err
 	}
 	const remedy = "Make the compacted topic, with one partition, and let this worker read and write it."
-	s.task.env.Logger.Warn("the versions of tables are not kept", "topic", s.task.env.Schemas.Topic, "err", err,
+	t.env.Logger.Warn("the versions of tables are not kept", "topic", t.env.Schemas.Topic, "err", err,
 		"remedy", remedy)
-	s.task.status.Observe(status.Worked{Work: status.VersionLog, Err: err, Remedy: remedy})
-	return nil, nil
+	t.status.Observe(status.Worked{Work: status.VersionLog, Err: err, Remedy: remedy})
+	return past, nil, nil
 }

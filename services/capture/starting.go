@@ -6,32 +6,33 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 	starting "github.com/calypso-cdc/calypso/services/capture/internal/start"
 )
 
-// start gathers the facts, has package start decide, and acts on the plan; it returns where
+// start collects the facts, has package start decide, and acts on the plan; it returns where
 // streaming begins.
 func (s *session) start(ctx context.Context) (pgrepl.Position, error) {
-	facts, err := s.facts(ctx)
+	facts, err := factsOf(ctx, s.task.spec, s.upstream, s.progress, string(s.prepared.Plugin()))
 	if err != nil {
 		return pgrepl.Position{}, err
 	}
 	plan := starting.Decide(facts)
 	if plan.KeepOnStandbys {
-		s.slot.KeepOnStandbys(ctx)
+		s.upstream.slot.KeepOnStandbys(ctx)
 	}
 	if plan.Refusal != nil {
 		return pgrepl.Position{}, plan.Refusal
 	}
 	s.again = tellPlan(s.task, s.progress.Checkpoint().At, plan)
 	if plan.DropSlot {
-		if err := s.slot.Drop(ctx, s.conn.Conn); err != nil {
+		if err := s.upstream.slot.Drop(ctx, s.upstream.conn.Conn); err != nil {
 			return pgrepl.Position{}, err
 		}
 	}
 	s.read = plan.Read != starting.Nothing
 	if s.read && plan.Slot == starting.OldSlot || plan.Slot == starting.NoSlot {
-		s.slot.Release(ctx)
+		s.upstream.slot.Release(ctx)
 	}
 	switch plan.Slot {
 	case starting.NewSlot:
@@ -53,29 +54,22 @@ func (s *session) start(ctx context.Context) (pgrepl.Position, error) {
 	return pgrepl.Position{}, nil
 }
 
-// facts gathers what a start depends on.
-func (s *session) facts(ctx context.Context) (f starting.Facts, err error) {
-	f = starting.Facts{Mode: s.task.spec.Snapshot.Mode, Mismatch: s.task.spec.Slot.Mismatch, System: s.system,
-		Saved: starting.Begun(s.progress), Want: pgrepl.SlotName{Name: s.task.spec.Slot.Name, Plugin: s.wanted(),
-			Database: s.task.spec.Connection.Database}}
-	if f.Slot, err = pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.task.spec.Slot.Name); err == nil &&
-		f.NeedsTimelines() {
-		f.Timelines, err = s.slot.Timelines(ctx)
+// factsOf collects what a start depends on. plugin is the output plugin that the slot is to have; empty
+// before it is chosen.
+func factsOf(ctx context.Context, s *spec.Spec, from *upstream, reached *progress.Progress,
+	plugin string) (f starting.Facts, err error) {
+	f = starting.Facts{Mode: s.Snapshot.Mode, Mismatch: s.Slot.Mismatch, System: from.slot.System(),
+		Saved: starting.Begun(reached), Want: pgrepl.SlotName{Name: s.Slot.Name, Plugin: plugin,
+			Database: s.Connection.Database}}
+	if f.Slot, err = pgrepl.InspectSlot(ctx, from.conn.Conn, from.server, s.Slot.Name); err == nil && f.NeedsTimelines() {
+		f.Timelines, err = from.slot.Timelines(ctx)
 	}
 	return f, err
 }
 
-// wanted is the output plugin that the slot is to have; empty before it is chosen.
-func (s *session) wanted() string {
-	if s.prepared == nil {
-		return ""
-	}
-	return string(s.prepared.Plugin())
-}
-
 // first makes a point of the log the position of a connector that has none yet.
 func (s *session) first(at pgrepl.LSN) pgrepl.Position {
-	first := starting.Beginning(s.system, at)
+	first := starting.Beginning(s.upstream.slot.System(), at)
 	s.progress.Begin(first)
 	return first
 }
@@ -87,7 +81,7 @@ func (s *session) snapshotWithNewSlot(ctx context.Context, plan starting.Plan) (
 		return pgrepl.Position{}, err
 	}
 	defer repl.Close(context.WithoutCancel(ctx))
-	s.slot.KeepOnStandbys(ctx)
+	s.upstream.slot.KeepOnStandbys(ctx)
 	at := s.first(created.Start)
 	if plan.Read == starting.Nothing {
 		return at, s.save(ctx, s.progress.Checkpoint())
@@ -110,7 +104,7 @@ func (s *session) snapshotWithOldSlot(ctx context.Context, plan starting.Plan) (
 		return pgrepl.Position{}, err
 	}
 	defer repl.Close(context.WithoutCancel(ctx))
-	at := starting.Beginning(s.system, created.Start)
+	at := starting.Beginning(s.upstream.slot.System(), created.Start)
 	var unfinished *progress.Snapshot
 	switch plan.Read {
 	case starting.All:
@@ -131,7 +125,7 @@ func (s *session) snapshotWithOldSlot(ctx context.Context, plan starting.Plan) (
 
 // snapshotAlone reads the tables without a slot: nothing follows.
 func (s *session) snapshotAlone(ctx context.Context, plan starting.Plan) (pgrepl.Position, error) {
-	holder, err := s.connections.Dial(ctx, "export a snapshot")
+	holder, err := s.upstream.connections.Dial(ctx, "export a snapshot")
 	if err != nil {
 		return pgrepl.Position{}, err
 	}

@@ -26,7 +26,7 @@ const stopGrace = 10 * time.Second
 // committed before until are durable. It returns nil when ctx ends.
 func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.LSN) error {
 	target := slot.Target{Plugin: s.prepared.Plugin(), Catalog: s.prepared.Catalog()}
-	from, err := s.slot.Stream(ctx, target, at)
+	from, err := s.upstream.slot.Stream(ctx, target, at)
 	if err != nil {
 		return err
 	}
@@ -42,14 +42,14 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	g, gctx := contain.WithContext(ctx)
 	saved := s.progress.Checkpoint()
 	chunks := incremental.New(gctx, incremental.Deps{
-		Spec: s.task.spec, Events: &s.task.events, Server: s.server, System: s.system, Plugin: s.prepared.Plugin(),
-		Tables: encode.NewCache(s.rules()), Buffer: batches, Connections: s.connections,
+		Spec: s.task.spec, Events: &s.task.events, Server: s.upstream.server, System: s.upstream.slot.System(),
+		Plugin: s.prepared.Plugin(), Tables: encode.NewCache(s.rules()), Buffer: batches, Connections: s.upstream.connections,
 		Notifier: s.notifier(), Observer: s.observer, Kafka: s.task.env.Kafka, Unprocessable: s.task.unprocessable,
 		Status: s.task.status, Happened: s.task.env.Happened, Log: s.task.env.Logger,
 	}, saved.Incremental)
 	reader := stream.NewReader(stream.Deps{
 		Events: &s.task.events, Buffer: batches, Tables: encode.NewCache(s.rules()), Oversized: s.oversized,
-		Incremental: chunks, System: s.system, Observer: s.observer,
+		Incremental: chunks, System: s.upstream.slot.System(), Observer: s.observer,
 		Unprocessable: s.task.unprocessable, Happened: s.task.env.Happened, Log: s.task.env.Logger, Fail: s.task.fail,
 	}, from.Decoder, at, until)
 	endpoint := s.task.registry.endpoints.Open(s.task.env.Connector)
@@ -75,11 +75,11 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	g.Go("deliverer of the stream", func() error { return s.deliverBuffered(finish, conn, batches) })
 	g.Go("commands", func() error { return endpoint.Serve(gctx, chunks.Request) })
 	g.Go("heartbeat", func() error {
-		return stream.Heartbeats{Spec: s.task.spec.Heartbeat, Buffer: batches, Connections: s.connections,
+		return stream.Heartbeats{Spec: s.task.spec.Heartbeat, Buffer: batches, Connections: s.upstream.connections,
 			Status: s.task.status, Log: s.task.env.Logger}.Run(gctx, &s.task.events)
 	})
 	g.Go("watch of the server", func() error {
-		s.connections.Listen(gctx, conn)
+		s.upstream.connections.Listen(gctx, conn)
 		return nil
 	})
 	if until == 0 {
@@ -96,7 +96,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	}
 	if lsn, is := pgrepl.UnsendableAt(err); is {
 		conn.Close()
-		return s.slot.Unsendable(ctx, target, lsn, err)
+		return s.upstream.slot.Unsendable(ctx, target, lsn, err)
 	}
 	return err
 }

@@ -4,36 +4,47 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/pgmodel"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/buffer"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
+	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 	starting "github.com/calypso-cdc/calypso/services/capture/internal/start"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
+	"github.com/calypso-cdc/calypso/services/capture/internal/visibility"
 )
 
 // writing reports how records become durable, to the status and to those that wait for it.
-type writing struct{ s *session }
+type writing struct {
+	task     *task
+	visible  *visibility.Limits
+	producer *deliver.Producer
+}
 
 // Delivered implements writer.Report.
 func (w writing) Delivered(t *buffer.Summary) {
-	s := w.s
 	var tables []status.Table
 	for _, v := range t.Versions {
-		tables = append(tables, s.describe(v.Relation, v.Version.Number))
+		tables = append(tables, describe(w.task, w.visible, v.Relation, v.Version.Number))
 	}
-	s.task.status.Observe(&status.Delivered{Summary: t, Tables: tables, At: time.Now(),
-		ExactlyOnce: s.producer.Transactional()})
+	w.task.status.Observe(&status.Delivered{Summary: t, Tables: tables, At: time.Now(),
+		ExactlyOnce: w.producer.Transactional()})
 	for _, v := range t.Versions {
-		s.task.env.Logger.Info("a table has a new version", "table", v.Version.Table, "version", v.Version.Number,
+		w.task.env.Logger.Info("a table has a new version", "table", v.Version.Table, "version", v.Version.Number,
 			"lsn", v.Version.From.LSN.String(), "changes", v.Version.Summary())
 		if v.Version.Number > 1 {
-			s.task.env.Happened("SchemaChanged", fmt.Sprintf("table %s is version %d from LSN %s on, %s", v.Version.Table,
+			w.task.env.Happened("SchemaChanged", fmt.Sprintf("table %s is version %d from LSN %s on, %s", v.Version.Table,
 				v.Version.Number, v.Version.From.LSN, v.Version.Summary()))
 		}
 	}
 	for _, c := range t.Awaited {
 		close(c)
 	}
+}
+
+// describe describes a captured table as of one of its versions.
+func describe(t *task, visible *visibility.Limits, rel *pgmodel.Relation, version int) status.Table {
+	return status.Describe(rel, &t.events, visible.Of(rel), version)
 }
 
 // Waits implements writer.Report.
@@ -44,22 +55,22 @@ func (w writing) Waits(records int, longest time.Duration) {
 	}
 	err := fmt.Errorf("wait for Kafka, which has not %s for %s: the broker is down or slow, its disk is full, or a topic was deleted",
 		what, longest)
-	if why := w.s.task.env.BrokersAway(); why != nil {
+	if why := w.task.env.BrokersAway(); why != nil {
 		err = fmt.Errorf("%w: %w", err, why)
 	}
-	w.s.task.status.Observe(status.Slow{Err: err})
-	w.s.task.env.Retrying(err)
-	w.s.task.env.Logger.Warn(err.Error())
+	w.task.status.Observe(status.Slow{Err: err})
+	w.task.env.Retrying(err)
+	w.task.env.Logger.Warn(err.Error())
 }
 
 // Acknowledges implements writer.Report.
 func (w writing) Acknowledges() {
-	w.s.task.status.Observe(status.Slow{})
-	w.s.task.env.Retrying(nil)
+	w.task.status.Observe(status.Slow{})
+	w.task.env.Retrying(nil)
 }
 
 // NoticeFailed implements writer.Report.
-func (w writing) NoticeFailed(err error) { w.s.task.noticeFailed(err) }
+func (w writing) NoticeFailed(err error) { w.task.noticeFailed(err) }
 
 // waiting reports what statements wait for.
 type waiting struct{ t *task }

@@ -23,7 +23,7 @@ import (
 
 // pipeline is a task that runs: what brings the records of its topics into their tables.
 type pipeline struct {
-	// ctx ends with the task, or with the first failure as its cause, which cancel gets.
+	// ctx ends with the task, or with the first failure as its cause; cancel gets failures.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	client *kusto.Client
@@ -33,35 +33,38 @@ type pipeline struct {
 }
 
 // open connects a task to its cluster, waiting for it if it is away, and to its dead letter topic.
-func open(ctx context.Context, cancel context.CancelCauseFunc, t *task) (_ *pipeline, err error) {
-	p := &pipeline{ctx: ctx, cancel: cancel, beside: new(contain.Waiting), watching: new(contain.Waiting)}
-	if p.client, err = kusto.New(t.spec.Kusto); err != nil {
+func open(ctx context.Context, cancel context.CancelCauseFunc, t *task) (*pipeline, error) {
+	client, err := kusto.New(t.spec.Kusto)
+	if err != nil {
 		return nil, err
 	}
-	waits := retry.New(t.status.Troubles, t.spec.RetryLimit, t.spec.MaxBackoff, t.env.Retrying, p.fail)
+	beside := new(contain.Waiting)
+	goBeside := func(name string, work func()) { beside.Go(name, work, cancel) }
+	waits := retry.New(t.status.Troubles, t.spec.RetryLimit, t.spec.MaxBackoff, t.env.Retrying, cancel)
 	tables := target.New(target.Cluster{
-		Ctx: ctx, Env: t.env, Spec: t.spec, Client: p.client, Retry: waits, Status: t.status, Memory: t.memory,
-		Meters: t.o.meters, Beside: p.goBeside,
+		Ctx: ctx, Env: t.env, Spec: t.spec, Client: client, Retry: waits, Status: t.status, Memory: t.memory,
+		Meters: t.o.meters, Beside: goBeside,
 	})
 	if err := waits.Do(ctx, func(ctx context.Context) error { return probe(ctx, t.spec, tables) }); err != nil {
-		return nil, errors.Join(err, p.client.Close())
+		return nil, errors.Join(err, client.Close())
 	}
 	reporter, err := deadletter.OpenReporter(ctx, t.env, t.spec, waits, t.status, t.o.meters)
 	if err != nil {
-		return nil, errors.Join(err, p.client.Close())
+		return nil, errors.Join(err, client.Close())
 	}
 	read := new(topics.Registry)
-	p.member = membership.Task{
+	member := membership.Task{
 		Batches: batcher.Task{
 			Env: t.env, Spec: t.spec, Retry: waits, Tables: tables, Reporter: reporter, Status: t.status,
 			Ingest: &ingest.Ingester{
-				Env: t.env, Spec: t.spec, Client: p.client, Retry: waits, Memory: t.memory, Meters: t.o.meters,
+				Env: t.env, Spec: t.spec, Client: client, Retry: waits, Memory: t.memory, Meters: t.o.meters,
 				Tracer: t.o.Tracer, Failpoints: t.o.Failpoints, TopicID: read.ID, SetAside: reporter.SetAside,
 			},
 		},
-		Topics: read, Memory: t.memory, Meters: t.o.meters, Failpoints: t.o.Failpoints, Fail: p.fail, Beside: p.goBeside,
+		Topics: read, Memory: t.memory, Meters: t.o.meters, Failpoints: t.o.Failpoints, Fail: cancel, Beside: goBeside,
 	}
-	return p, nil
+	return &pipeline{ctx: ctx, cancel: cancel, client: client, member: member, beside: beside,
+		watching: new(contain.Waiting)}, nil
 }
 
 // probe finds out how the cluster takes rows, and looks at the tables if that is asked for.
@@ -74,11 +77,6 @@ func probe(ctx context.Context, s *spec.Spec, tables *target.Tables) error {
 	return tables.Probe(ctx)
 }
 
-// fail ends the task with err as its reason; later reasons are lost to the first.
-func (p *pipeline) fail(err error) { p.cancel(err) }
-
-func (p *pipeline) goBeside(name string, work func()) { p.beside.Go(name, work, p.fail) }
-
 // run consumes until asked, the context of who asked for the task, ends or something fails. joined
 // is given each membership of the group.
 func (p *pipeline) run(asked context.Context, joined func(*membership.Membership)) (err error) {
@@ -87,10 +85,10 @@ func (p *pipeline) run(asked context.Context, joined func(*membership.Membership
 	defer func() { p.cancel(nil); p.beside.Wait(); p.watching.Wait() }()
 	spec := p.member.Batches.Spec
 	if p.member.Batches.Reporter.HasTopic() && p.member.Batches.Env.Task == 0 {
-		p.watching.Go("count of dead letters", func() { p.member.Batches.Reporter.CountLetters(p.ctx) }, p.fail)
+		p.watching.Go("count of dead letters", func() { p.member.Batches.Reporter.CountLetters(p.ctx) }, p.cancel)
 	}
 	if spec.Exact {
-		p.watching.Go("look for doubled batches", func() { p.member.Batches.Tables.ResolveDoubts(p.ctx) }, p.fail)
+		p.watching.Go("look for doubled batches", func() { p.member.Batches.Tables.ResolveDoubts(p.ctx) }, p.cancel)
 	}
 	for first := true; p.ctx.Err() == nil; first = false {
 		m, err := membership.Join(p.ctx, p.member)
@@ -99,9 +97,9 @@ func (p *pipeline) run(asked context.Context, joined func(*membership.Membership
 		}
 		joined(m)
 		if first && p.member.Batches.Env.Task == 0 {
-			p.goBeside("count of partitions", func() { p.warnOfStatuses(m.Client) })
+			p.member.Beside("count of partitions", func() { p.warnOfStatuses(m.Client) })
 		}
-		contain.Run("poll of records", fetch.New(p.ctx, p.member, m).Run, p.fail)
+		contain.Run("poll of records", fetch.New(p.ctx, p.member, m).Run, p.cancel)
 		m.Leave() // gives the partitions back whatever became of the poll
 	}
 	if asked.Err() != nil {

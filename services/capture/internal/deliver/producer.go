@@ -97,7 +97,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 			return nil,
 				retry.Permanent("exactly.once.support=required, but this worker runs with exactly-once-source-support=disabled")
 		}
-		return p, p.withoutTransactions(ctx, env, s.Topics, opts)
+		return p.withoutTransactions(ctx, env, s.Topics, opts)
 	}
 	client, err := env.Kafka(append(opts, kgo.TransactionalID(p.transactionalID),
 		kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(time.Millisecond))...)
@@ -109,10 +109,8 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	}
 	switch {
 	case err == nil:
-		p.client, p.transactional = client, true
-		p.topics = newTopicMaker(p.client, s.Topics, p.limits, env)
-		p.limits.AskRequests(ctx)
-		return p, nil
+		p.transactional = true
+		return p.with(ctx, client, env, s.Topics), nil
 	case noTransactions(err):
 		client.Close()
 		if s.ExactlyOnceRequired {
@@ -120,7 +118,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 		}
 		env.Logger.Warn(
 			"the broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "err", err)
-		return p, p.withoutTransactions(ctx, env, s.Topics, opts)
+		return p.withoutTransactions(ctx, env, s.Topics, opts)
 	default:
 		client.Close()
 		return nil, fmt.Errorf("start a transactional producer: %w", err)
@@ -129,13 +127,19 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 
 // withoutTransactions makes an idempotent producer: nothing fences a predecessor but the slot, which has one reader.
 func (p *Producer) withoutTransactions(ctx context.Context, env connector.TaskEnv, groups TopicGroups,
-	opts []kgo.Opt) (err error) {
-	if p.client, err = env.Kafka(opts...); err != nil {
-		return fmt.Errorf("make a Kafka client: %w", err)
+	opts []kgo.Opt) (*Producer, error) {
+	client, err := env.Kafka(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
-	p.topics = newTopicMaker(p.client, groups, p.limits, env)
+	return p.with(ctx, client, env, groups), nil
+}
+
+// with completes the producer with its client.
+func (p *Producer) with(ctx context.Context, client *kgo.Client, env connector.TaskEnv, groups TopicGroups) *Producer {
+	p.client, p.topics = client, newTopicMaker(client, groups, p.limits, env)
 	p.limits.AskRequests(ctx)
-	return nil
+	return p
 }
 
 // haveTransactions asks the brokers whether they know the requests of transactions. A broker that

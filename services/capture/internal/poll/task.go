@@ -64,7 +64,7 @@ func (t *task) Run(ctx context.Context) error {
 	return err
 }
 
-// session is one attempt: from connecting to the first failure.
+// session is one attempt, once it is connected, up to the first failure.
 type session struct {
 	task     *task
 	conn     *pgx.Conn
@@ -75,22 +75,31 @@ type session struct {
 }
 
 func (t *task) session(ctx context.Context) error {
-	s := &session{task: t, sources: make(map[string]*source),
-		writer: debezium.NewWriter(t.records.Key, t.records.Value, t.records.Transforms)}
-	defer s.close()
 	t.report.Connecting()
-	var err error
-	if s.conn, err = t.settings.connection.Connect(ctx); err != nil {
+	conn, err := t.settings.connection.Connect(ctx)
+	if err != nil {
 		return err
 	}
-	if s.producer, err = deliver.Open(ctx, deliver.Config{Env: t.env, Settings: t.settings.delivery,
-		AtLeastOnce: t.atLeastOnce, Fail: t.fail}); err != nil {
+	defer pgrepl.Disconnect(conn)
+	producer, err := deliver.Open(ctx, deliver.Config{Env: t.env, Settings: t.settings.delivery,
+		AtLeastOnce: t.atLeastOnce, Fail: t.fail})
+	if err != nil {
 		return err
 	}
-	if s.offsets, err = t.env.Offsets(ctx); err != nil {
+	defer producer.Close()
+	offsets, err := t.env.Offsets(ctx)
+	if err != nil {
 		return fmt.Errorf("read the connector's offsets: %w", err)
 	}
 	t.env.Started()
+	s := &session{task: t, conn: conn, producer: producer, offsets: offsets, sources: make(map[string]*source),
+		writer: debezium.NewWriter(t.records.Key, t.records.Value, t.records.Transforms)}
+	return s.run(ctx)
+}
+
+// run polls until ctx ends.
+func (s *session) run(ctx context.Context) error {
+	t := s.task
 	var found time.Time
 	for {
 		if time.Since(found) >= t.settings.tableInterval {
@@ -117,13 +126,6 @@ func (t *task) session(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-func (s *session) close() {
-	if s.producer != nil {
-		s.producer.Close()
-	}
-	pgrepl.Disconnect(s.conn)
 }
 
 // find updates the list of tables to poll: tables that were created since are added, tables that

@@ -14,9 +14,7 @@ type Deps struct {
 	Spec        *spec.Spec
 	Connections *connections.Set
 	Server      pgrepl.Server
-	// System is the server that positions were compared with.
-	System pgrepl.System
-	Log    *slog.Logger
+	Log         *slog.Logger
 	// Waits gets what the creation of a slot waits for, NoticeFailed the panic of Waits as an
 	// error.
 	Waits        func(why string)
@@ -28,6 +26,8 @@ type Deps struct {
 // Slot is a connector's slot.
 type Slot struct {
 	d Deps
+	// system is the server that positions are compared with.
+	system pgrepl.System
 	// first is the replication connection that the session began with; nil once something has taken
 	// it.
 	first *pgrepl.Session
@@ -35,8 +35,28 @@ type Slot struct {
 	plainNumbers bool
 }
 
-// New is the slot of a session that began with a replication connection.
-func New(d Deps, first *pgrepl.Session) *Slot { return &Slot{d: d, first: first} }
+// Open opens a replication connection, and asks the server who it is.
+func Open(ctx context.Context, d Deps) (*Slot, error) {
+	first, err := d.Connections.Replicate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	system, err := d.Connections.Identify(ctx, first)
+	if err != nil {
+		first.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	if d.Server.InRecovery {
+		// A standby follows promotions, and may be promoted itself while it streams, which does not end
+		// the stream. It only sends what it has replayed, so that positions are always part of its
+		// history and need no timeline.
+		system.Timeline = 0
+	}
+	return &Slot{d: d, system: system, first: first}, nil
+}
+
+// System is the server that positions are compared with; without a timeline if it is a standby.
+func (s *Slot) System() pgrepl.System { return s.system }
 
 // connection returns a replication connection: the one that the session began with, if nothing has
 // taken it yet.
@@ -66,7 +86,7 @@ func (s *Slot) Timelines(ctx context.Context) (pgrepl.Timelines, error) {
 	defer repl.Close(context.WithoutCancel(ctx))
 	var all pgrepl.Timelines
 	err = s.d.Connections.Asking("tell its history", func() (err error) {
-		all, err = repl.Timelines(ctx, s.d.System)
+		all, err = repl.Timelines(ctx, s.system)
 		return err
 	})
 	return all, err

@@ -36,7 +36,7 @@ func (s *Slot) Stream(ctx context.Context, t Target, at pgrepl.Position) (*Strea
 	out := &Stream{repl: repl}
 	// The position was compared with the server that the session found; this connection may have come to another one.
 	system, err := s.d.Connections.Identify(ctx, repl)
-	if err == nil && (system.ID != s.d.System.ID || s.d.System.Timeline != 0 && system.Timeline != s.d.System.Timeline) {
+	if err == nil && (system.ID != s.system.ID || s.system.Timeline != 0 && system.Timeline != s.system.Timeline) {
 		err = errOtherServer
 	}
 	if err == nil {

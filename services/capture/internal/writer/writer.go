@@ -40,26 +40,61 @@ type Producer interface {
 	Settle(ctx context.Context)
 }
 
-// Deps are what a writer works with.
-type Deps struct {
+// Saver writes batches and checkpoints that are reported to nobody.
+type Saver struct {
 	Producer Producer
 	// OffsetKey is the key of the connector's offset.
 	OffsetKey []byte
 	// Versions is where versions of tables are kept; nil if they are not.
 	Versions *schemas.Log
 	Progress *progress.Progress
-	Report   Report
-	Fail     *failpoint.Set
+}
+
+// Save makes a batch and the checkpoint after it durable at once. The batch is not reported as
+// delivered.
+func (s Saver) Save(ctx context.Context, b *buffer.Batch, next progress.Checkpoint) error {
+	if err := s.put(ctx, b, next); err != nil {
+		return err
+	}
+	if err := s.Producer.Commit(ctx); err != nil {
+		return err
+	}
+	s.Progress.Delivered()
+	s.Producer.Settle(ctx)
+	return nil
+}
+
+// put sends a batch and the checkpoint that it leads to. Both are durable with the next commit.
+func (s Saver) put(ctx context.Context, b *buffer.Batch, next progress.Checkpoint) error {
+	value, err := json.Marshal(next)
+	if err != nil {
+		return fmt.Errorf("write the checkpoint: %w", err)
+	}
+	var versions []*kgo.Record
+	if s.Versions != nil {
+		for _, v := range b.Summary.Versions {
+			r, err := s.Versions.Record(v.Version)
+			if err != nil {
+				return err
+			}
+			versions = append(versions, r)
+		}
+	}
+	return s.Producer.Write(ctx, b.Events.Records, s.OffsetKey, value, versions...)
 }
 
 // Writer writes batches and reports what is durable. It is used by one goroutine at a time.
 type Writer struct {
-	d   Deps
-	sum buffer.Summary
+	saver  Saver
+	report Report
+	fail   *failpoint.Set
+	sum    buffer.Summary
 }
 
-// New makes a writer.
-func New(d Deps) *Writer { return &Writer{d: d} }
+// New makes a writer, which writes as s does.
+func New(s Saver, report Report, fail *failpoint.Set) *Writer {
+	return &Writer{saver: s, report: report, fail: fail}
+}
 
 // Spans of Kafka transactions.
 const (
@@ -79,63 +114,35 @@ const longest = 5 * time.Second
 // committed, or if there are no transactions; the caller then has to call Settle.
 func (w *Writer) Write(ctx context.Context, b *buffer.Batch, next progress.Checkpoint, span time.Duration,
 	free func() (more bool)) (durable bool, err error) {
-	w.d.Fail.Pass("before_produce")
+	w.fail.Pass("before_produce")
 	w.sum.Add(b)
 	err = w.noticing(func() error {
-		if err := w.put(ctx, b, next); err != nil {
+		if err := w.saver.put(ctx, b, next); err != nil {
 			return err
 		}
 		if free() && time.Since(w.sum.Began) < span {
 			return nil
 		}
-		return w.d.Producer.Commit(ctx)
+		return w.saver.Producer.Commit(ctx)
 	})
-	if err != nil || !w.d.Producer.Durable() {
+	if err != nil || !w.saver.Producer.Durable() {
 		return false, err
 	}
-	w.d.Progress.Delivered()
-	w.d.Report.Delivered(&w.sum)
+	w.saver.Progress.Delivered()
+	w.report.Delivered(&w.sum)
 	w.sum.Reset()
 	return true, nil
 }
 
 // Settle waits until the broker is ready for the next transaction.
-func (w *Writer) Settle(ctx context.Context) { w.d.Producer.Settle(ctx) }
+func (w *Writer) Settle(ctx context.Context) { w.saver.Producer.Settle(ctx) }
 
 // Commit commits what was written.
-func (w *Writer) Commit(ctx context.Context) error { return w.d.Producer.Commit(ctx) }
+func (w *Writer) Commit(ctx context.Context) error { return w.saver.Producer.Commit(ctx) }
 
-// Save makes a batch and the checkpoint after it durable at once. The batch is not reported as
-// delivered.
+// Save makes a batch and the checkpoint after it durable at once, as the writer's Saver does.
 func (w *Writer) Save(ctx context.Context, b *buffer.Batch, next progress.Checkpoint) error {
-	if err := w.put(ctx, b, next); err != nil {
-		return err
-	}
-	if err := w.d.Producer.Commit(ctx); err != nil {
-		return err
-	}
-	w.d.Progress.Delivered()
-	w.d.Producer.Settle(ctx)
-	return nil
-}
-
-// put sends a batch and the checkpoint that it leads to. Both are durable with the next commit.
-func (w *Writer) put(ctx context.Context, b *buffer.Batch, next progress.Checkpoint) error {
-	value, err := json.Marshal(next)
-	if err != nil {
-		return fmt.Errorf("write the checkpoint: %w", err)
-	}
-	var versions []*kgo.Record
-	if w.d.Versions != nil {
-		for _, v := range b.Summary.Versions {
-			r, err := w.d.Versions.Record(v.Version)
-			if err != nil {
-				return err
-			}
-			versions = append(versions, r)
-		}
-	}
-	return w.d.Producer.Write(ctx, b.Events.Records, w.d.OffsetKey, value, versions...)
+	return w.saver.Save(ctx, b, next)
 }
 
 // noticing runs the writing of records. If the broker does not answer, which the client waits out,
@@ -143,7 +150,7 @@ func (w *Writer) put(ctx context.Context, b *buffer.Batch, next progress.Checkpo
 func (w *Writer) noticing(write func() error) error {
 	records := w.sum.Sent
 	return watchdog.Run(longest, write, watchdog.Reports{
-		Slow: func() { w.d.Report.Waits(records, longest) }, Succeeded: w.d.Report.Acknowledges,
-		Failed: w.d.Report.NoticeFailed,
+		Slow: func() { w.report.Waits(records, longest) }, Succeeded: w.report.Acknowledges,
+		Failed: w.report.NoticeFailed,
 	})
 }

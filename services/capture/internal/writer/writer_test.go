@@ -75,7 +75,7 @@ func TestWhatIsDeliveredIsDurableAndWhatIsDurableIsDelivered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kafka := &broker{transactions: rapid.Bool().Draw(t, "transactions")}
 		p, report := progress.Since(nil), new(told)
-		w := New(Deps{Producer: kafka, Progress: p, Report: report, Fail: failpoint.Parse("")})
+		w := New(Saver{Producer: kafka, Progress: p}, report, failpoint.Parse(""))
 		sent := 0
 		for at := range rapid.IntRange(1, 20).Draw(t, "batches") {
 			records := rapid.IntRange(0, 3).Draw(t, "records")
@@ -112,7 +112,7 @@ func TestAFailureDeliversNothing(t *testing.T) {
 	} {
 		kafka := &broker{transactions: true, fails: failure}
 		p, report := progress.Since(nil), new(told)
-		w := New(Deps{Producer: kafka, Progress: p, Report: report, Fail: failpoint.Parse("")})
+		w := New(Saver{Producer: kafka, Progress: p}, report, failpoint.Parse(""))
 		if err := write(w, p); !errors.Is(err, failure) || p.Durable() != 0 || report.records != 0 {
 			t.Errorf("%s: %v; %s may be confirmed, %d records are told", name, err, p.Durable(), report.records)
 		}
@@ -122,7 +122,7 @@ func TestAFailureDeliversNothing(t *testing.T) {
 func TestACheckpointAloneIsDurableAtOnce(t *testing.T) {
 	kafka := &broker{transactions: true}
 	p := progress.Since(nil)
-	w := New(Deps{Producer: kafka, Progress: p, Report: new(told), Fail: failpoint.Parse("")})
+	w := New(Saver{Producer: kafka, Progress: p}, new(told), failpoint.Parse(""))
 	if err := w.Save(t.Context(), new(buffer.Batch), p.Take(progress.Step{At: pgrepl.Position{Commit: 5}})); err != nil ||
 		kafka.durable != 5 || p.Durable() != 5 {
 		t.Errorf("%v; the broker has all to %s, %s may be confirmed", err, kafka.durable, p.Durable())

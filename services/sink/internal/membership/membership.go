@@ -51,7 +51,7 @@ type Membership struct {
 
 	notes  commitNotes
 	member *partition.Member
-	group  standing
+	group  *standing
 	// beside looks after the topics until it is left, committing commits until its partitions have ended.
 	beside, committing contain.Waiting
 	// left ends what runs beside, committed the committer.
@@ -61,58 +61,62 @@ type Membership struct {
 // Join makes a task a member of its group until it leaves. ctx ends with the task.
 func Join(ctx context.Context, of Task) (*Membership, error) {
 	of.Topics.Join()
-	m := &Membership{of: of, ctx: ctx, Partitions: partition.NewOwned(), Wanted: make(chan struct{}, 1),
-		notes: commitNotes{of.Batches.Env, of.Batches.Spec.Group, of.Topics}}
-	joined := make(chan struct{}) // the group may assign partitions before it is closed, which wait for that
-	callback := func(name string, call func(map[string][]int32)) func(context.Context, *kgo.Client, map[string][]int32) {
+	// The group may assign partitions as soon as there is a client, which waits until m is whole.
+	var m *Membership
+	joined := make(chan struct{})
+	callback := func(name string, call func(*Membership, map[string][]int32)) func(context.Context, *kgo.Client,
+		map[string][]int32) {
 		return func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 			<-joined
-			contain.Run(name, func() { call(partitions) }, of.Fail) // in a goroutine of the client's
+			contain.Run(name, func() { call(m, partitions) }, of.Fail) // in a goroutine of the client's
 		}
 	}
-	var err error
-	m.Client, err = of.Batches.Env.Kafka(append(options(of),
-		kgo.WithHooks(&m.group), kgo.OnPartitionsAssigned(callback("assignment of partitions", m.assigned)),
-		kgo.OnPartitionsRevoked(callback("revocation of partitions", m.revoked)),
-		kgo.OnPartitionsLost(callback("loss of partitions", m.lost)))...)
+	group := new(standing)
+	client, err := of.Batches.Env.Kafka(append(options(of),
+		kgo.WithHooks(group), kgo.OnPartitionsAssigned(callback("assignment of partitions", (*Membership).assigned)),
+		kgo.OnPartitionsRevoked(callback("revocation of partitions", (*Membership).revoked)),
+		kgo.OnPartitionsLost(callback("loss of partitions", (*Membership).lost)))...)
 	if err != nil {
 		return nil, fmt.Errorf("join consumer group %s: %w", of.Batches.Spec.Group, err)
 	}
 	of.Batches.Env.Started()
-	m.Topics = &topics.Reader{Env: of.Batches.Env, Spec: of.Batches.Spec, Client: m.Client,
-		Registry: of.Topics, Partitions: m.Partitions, Status: of.Batches.Status, Fail: of.Fail}
-	commits := partition.NewCommitter(m.Client, of.Batches.Env.Logger, m.Partitions.Has, m.notes.keep)
-	m.member = &partition.Member{
-		Task: of.Batches, Client: m.Client, Commits: commits, Memory: of.Memory, Meters: of.Meters, Failpoints: of.Failpoints,
-		Wanted: m.Wanted, Fail: of.Fail,
-	}
+	partitions, wanted := partition.NewOwned(), make(chan struct{}, 1)
+	notes := commitNotes{of.Batches.Env, of.Batches.Spec.Group, of.Topics}
+	commits := partition.NewCommitter(client, of.Batches.Env.Logger, partitions.Has, notes.keep)
+	member, left := context.WithCancel(ctx)
+	committing, committed := context.WithCancel(context.WithoutCancel(ctx))
+	m = &Membership{of: of, ctx: ctx, Client: client, Partitions: partitions, Wanted: wanted, notes: notes, group: group,
+		left: left, committed: committed,
+		Topics: &topics.Reader{Env: of.Batches.Env, Spec: of.Batches.Spec, Client: client,
+			Registry: of.Topics, Partitions: partitions, Status: of.Batches.Status, Fail: of.Fail},
+		member: &partition.Member{
+			Task: of.Batches, Client: client, Commits: commits, Memory: of.Memory, Meters: of.Meters,
+			Failpoints: of.Failpoints, Wanted: wanted, Fail: of.Fail,
+		}}
 	of.Batches.Status.Joined(func(ctx context.Context, topics []string) kadm.ListedOffsets {
-		ends, err := kadm.NewClient(m.Client).ListCommittedOffsets(ctx, topics...)
+		ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, topics...)
 		if err != nil {
 			return nil
 		}
 		return ends
 	})
 	close(joined)
-	m.run(commits)
+	m.committing.Go("committer", func() {
+		if err := commits.Run(committing); err != nil {
+			of.Fail(err)
+		}
+	}, of.Fail)
+	m.follow(member)
 	return m, nil
 }
 
-// run starts what goes on for as long as the task is a member.
-func (m *Membership) run(commits *partition.Committer) {
-	var committing, member context.Context
-	committing, m.committed = context.WithCancel(context.WithoutCancel(m.ctx))
-	m.committing.Go("committer", func() {
-		if err := commits.Run(committing); err != nil {
-			m.of.Fail(err)
-		}
-	}, m.of.Fail)
-	member, m.left = context.WithCancel(m.ctx)
+// follow looks after the topics until ctx ends.
+func (m *Membership) follow(ctx context.Context) {
 	if m.of.Batches.Spec.Pattern != nil {
-		m.beside.Go("discovery of topics", func() { m.Topics.Discover(member) }, m.of.Fail)
+		m.beside.Go("discovery of topics", func() { m.Topics.Discover(ctx) }, m.of.Fail)
 	}
 	if !m.of.Batches.Spec.Member.Uncommitted {
-		m.beside.Go("watch of open transactions", func() { m.Topics.WatchTransactions(member) }, m.of.Fail)
+		m.beside.Go("watch of open transactions", func() { m.Topics.WatchTransactions(ctx) }, m.of.Fail)
 	}
 }
 
