@@ -260,6 +260,21 @@ func (f processFleet) awaitTasks(t *testing.T, tasks int, not string) map[string
 	return holders
 }
 
+// createLocks creates connectors of tasks that each hold a lock.
+func createLocks(t *testing.T, client connectorv1.ConnectorServiceClient, connectors, tasksEach int) {
+	t.Helper()
+	for i := range connectors {
+		testenv.Eventually(t, time.Minute, "a connector is created", func(ctx context.Context) error {
+			_, err := client.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: fmt.Sprintf("c%d", i),
+				Config: map[string]string{"connector.class": "LockSource", "tasks.max": fmt.Sprint(tasksEach)}})
+			if connector.ReasonOf(err) == connector.ReasonConnectorExists {
+				return nil
+			}
+			return err
+		})
+	}
+}
+
 func TestAWorkerTakesFiveHundredTasksOfAnotherAndGoesOnWithItsOwn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out by -short: starts a Kafka broker")
@@ -276,16 +291,7 @@ func TestAWorkerTakesFiveHundredTasksOfAnotherAndGoesOnWithItsOwn(t *testing.T) 
 	defer connection.Close()
 	client := connectorv1.NewConnectorServiceClient(connection)
 	const connectors, tasksEach = 10, 100
-	for i := range connectors {
-		testenv.Eventually(t, time.Minute, "a connector is created", func(ctx context.Context) error {
-			_, err := client.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: fmt.Sprintf("c%d", i),
-				Config: map[string]string{"connector.class": "LockSource", "tasks.max": fmt.Sprint(tasksEach)}})
-			if connector.ReasonOf(err) == connector.ReasonConnectorExists {
-				return nil
-			}
-			return err
-		})
-	}
+	createLocks(t, client, connectors, tasksEach)
 	var before map[string]string
 	testenv.Eventually(t, 2*time.Minute, "each worker has about half of the tasks", func(context.Context) error {
 		before = fleet.holders(t)
@@ -366,16 +372,7 @@ func TestThreeWorkerProcessesReplaceWhicheverIsKilled(t *testing.T) {
 	}
 	defer connection.Close()
 	client := connectorv1.NewConnectorServiceClient(connection)
-	for i := range connectors {
-		testenv.Eventually(t, time.Minute, "a connector is created", func(ctx context.Context) error {
-			_, err := client.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: fmt.Sprintf("c%d", i),
-				Config: map[string]string{"connector.class": "LockSource", "tasks.max": fmt.Sprint(tasksEach)}})
-			if connector.ReasonOf(err) == connector.ReasonConnectorExists {
-				return nil
-			}
-			return err
-		})
-	}
+	createLocks(t, client, connectors, tasksEach)
 	testenv.Eventually(t, time.Minute, "all three workers have tasks", func(context.Context) error {
 		workers := map[string]bool{}
 		holders := fleet.holders(t)

@@ -96,11 +96,7 @@ func TestAPanicInWhatEndsACallersRequestsEndsOneOfThem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			users := usersFile(t)
 			s := start(t, func(c *Config) { c.UsersFile = users })
-			ada := browser(t)
-			if r, body := send(t, ada, "POST", s.http+"/ui/session",
-				`{"name":"viewer-1","password":"viewer-pw"}`); r.StatusCode != http.StatusOK {
-				t.Fatalf("signing in: %d %s", r.StatusCode, body)
-			}
+			ada := s.signedIn(t, "viewer")
 			end := contain.Inject(name)
 			defer end()
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.http+"/v1/pipelines:watch", nil)

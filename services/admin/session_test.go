@@ -38,6 +38,17 @@ func browser(t *testing.T) *http.Client {
 	return &http.Client{Jar: jar}
 }
 
+// signedIn is a browser in which the user of a role has signed in.
+func (s *system) signedIn(t *testing.T, role string) *http.Client {
+	t.Helper()
+	client := browser(t)
+	if r, body := send(t, client, "POST", s.http+"/ui/session",
+		fmt.Sprintf(`{"name":"%[1]s-1","password":"%[1]s-pw"}`, role)); r.StatusCode != http.StatusOK {
+		t.Fatalf("signing in: %d %s", r.StatusCode, body)
+	}
+	return client
+}
+
 // send makes a request as the page does, and returns its answer.
 func send(t *testing.T, client *http.Client, method, address, body string) (*http.Response, string) {
 	t.Helper()
@@ -115,11 +126,7 @@ func TestAPersonSignsInToThePageWithAPasswordAndOut(t *testing.T) {
 func TestASessionIsNotTakenFromAnotherSite(t *testing.T) {
 	users := usersFile(t)
 	s := start(t, func(c *Config) { c.UsersFile = users })
-	ada := browser(t)
-	if r, body := send(t, ada, "POST", s.http+"/ui/session",
-		`{"name":"admin-1","password":"admin-pw"}`); r.StatusCode != http.StatusOK {
-		t.Fatalf("signing in: %d %s", r.StatusCode, body)
-	}
+	ada := s.signedIn(t, "admin")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.http+"/v1/connectors/src:pause", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
@@ -325,11 +332,7 @@ func TestASignInIsFinishedInTheBrowserThatBeganItOnly(t *testing.T) {
 func TestASessionEndsWithTheUsersPassword(t *testing.T) {
 	users := usersFile(t)
 	s := start(t, func(c *Config) { c.UsersFile = users })
-	thief := browser(t)
-	if r, body := send(t, thief, "POST", s.http+"/ui/session",
-		`{"name":"admin-1","password":"admin-pw"}`); r.StatusCode != http.StatusOK {
-		t.Fatalf("signing in: %d %s", r.StatusCode, body)
-	}
+	thief := s.signedIn(t, "admin")
 	text, err := os.ReadFile(users)
 	if err != nil {
 		t.Fatal(err)
@@ -354,11 +357,7 @@ func TestASessionEndsWithTheUsersPassword(t *testing.T) {
 func TestAStreamEndsWhenItsSessionIsEnded(t *testing.T) {
 	users := usersFile(t)
 	s := start(t, func(c *Config) { c.UsersFile = users })
-	ada := browser(t)
-	if r, body := send(t, ada, "POST", s.http+"/ui/session",
-		`{"name":"viewer-1","password":"viewer-pw"}`); r.StatusCode != http.StatusOK {
-		t.Fatalf("signing in: %d %s", r.StatusCode, body)
-	}
+	ada := s.signedIn(t, "viewer")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
 		s.http+"/v1/pipelines:watch?view=PIPELINE_VIEW_BASIC", nil)
 	if err != nil {

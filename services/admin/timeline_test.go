@@ -33,57 +33,59 @@ func repairs(ctx context.Context, s *system, q *adminv1.RepairPipelineRequest) e
 	return err
 }
 
+// as is the context of calls by the user of a role.
+func as(t *testing.T, role string) context.Context {
+	return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+role+"-1:"+role+"-pw")
+}
+
 func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 	path := usersFile(t)
 	s := start(t, func(c *Config) { c.UsersFile = path })
-	as := func(name string) context.Context {
-		return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+name+"-1:"+name+"-pw")
-	}
-	if _, err := s.connectors().CreateConnector(as("admin"), &connectorv1.CreateConnectorRequest{Name: "src",
+	if _, err := s.connectors().CreateConnector(as(t, "admin"), &connectorv1.CreateConnectorRequest{Name: "src",
 		Config: map[string]string{"connector.class": sourceClass, "topic.prefix": "shop",
 			"secret.password": "canary-77"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.connectors().PatchConnectorConfig(as("admin"),
+	if _, err := s.connectors().PatchConnectorConfig(as(t, "admin"),
 		&connectorv1.PatchConnectorConfigRequest{Name: "src",
 			Config: map[string]string{"topic.prefix": "store"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.connectors().PauseConnector(as("operator"),
+	if _, err := s.connectors().PauseConnector(as(t, "operator"),
 		&connectorv1.PauseConnectorRequest{Name: "src"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.connectors().DeleteConnector(as("admin"),
+	if _, err := s.connectors().DeleteConnector(as(t, "admin"),
 		&connectorv1.DeleteConnectorRequest{Name: "nobody"}); err == nil {
 		t.Fatal("nobody was deleted")
 	}
 	// What only asks what would follow changes nothing, and is not said to have.
 	for _, call := range []func() error{
 		func() error {
-			_, err := s.connectors().ResetOffsets(as("admin"), &connectorv1.ResetOffsetsRequest{Name: "src", ValidateOnly: true})
+			_, err := s.connectors().ResetOffsets(as(t, "admin"), &connectorv1.ResetOffsetsRequest{Name: "src", ValidateOnly: true})
 			return err
 		},
 		func() error {
-			_, err := s.connectors().AlterOffsets(as("admin"),
+			_, err := s.connectors().AlterOffsets(as(t, "admin"),
 				&connectorv1.AlterOffsetsRequest{Name: "nobody", ValidateOnly: true})
 			return err
 		},
-		func() error { return repairs(as("operator"), s, &adminv1.RepairPipelineRequest{Source: "src"}) },
+		func() error { return repairs(as(t, "operator"), s, &adminv1.RepairPipelineRequest{Source: "src"}) },
 	} {
 		if err := call(); status.Code(err) == codes.PermissionDenied || status.Code(err) == codes.Unimplemented {
 			t.Fatal(err)
 		}
 	}
-	if err := repairs(as("operator"), s, &adminv1.RepairPipelineRequest{Source: "nobody", Write: true}); err == nil {
+	if err := repairs(as(t, "operator"), s, &adminv1.RepairPipelineRequest{Source: "nobody", Write: true}); err == nil {
 		t.Fatal("nobody was repaired")
 	}
-	if _, err := s.connectors().ResumeConnector(as("operator"),
+	if _, err := s.connectors().ResumeConnector(as(t, "operator"),
 		&connectorv1.ResumeConnectorRequest{Name: "src"}); err != nil {
 		t.Fatal(err)
 	}
 	var said []string
 	testenv.Eventually(t, time.Minute, "six events", func(context.Context) error {
-		r, err := s.connectors().ListEvents(as("viewer"), &connectorv1.ListEventsRequest{})
+		r, err := s.connectors().ListEvents(as(t, "viewer"), &connectorv1.ListEventsRequest{})
 		if err != nil {
 			return err
 		}
@@ -111,12 +113,12 @@ func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 	if strings.Contains(s.log.String(), "canary-77") {
 		t.Error("the secret was logged")
 	}
-	r, err := s.connectors().ListEvents(as("viewer"),
+	r, err := s.connectors().ListEvents(as(t, "viewer"),
 		&connectorv1.ListEventsRequest{Connectors: []string{"src"}, PageSize: 1})
 	if err != nil || len(r.Events) != 1 || r.Events[0].Action != "ResumeConnector" {
 		t.Errorf("the newest of src is %v %v", r, err)
 	}
-	if _, err := s.connectors().ListEvents(as("viewer"),
+	if _, err := s.connectors().ListEvents(as(t, "viewer"),
 		&connectorv1.ListEventsRequest{PageSize: 100_000}); connector.ReasonOf(err) != "REQUEST_INVALID" {
 		t.Errorf("a page that is too large: %v", err)
 	}
@@ -207,17 +209,14 @@ func TestTooManyWrongPasswordsAre429AndResourceExhausted(t *testing.T) {
 func TestOnlyAdminsReadLiteralSecretsWhereWorkersAllowIt(t *testing.T) {
 	path := usersFile(t)
 	s := start(t, func(c *Config) { c.UsersFile = path })
-	as := func(name string) context.Context {
-		return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+name+"-1:"+name+"-pw")
-	}
-	if _, err := s.connectors().CreateConnector(as("admin"), &connectorv1.CreateConnectorRequest{Name: "src",
+	if _, err := s.connectors().CreateConnector(as(t, "admin"), &connectorv1.CreateConnectorRequest{Name: "src",
 		Config: map[string]string{"connector.class": sourceClass, "topic.prefix": "shop",
 			"secret.password": "canary-77"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, role := range []string{"viewer", "operator", "admin"} {
 		for _, asked := range []bool{true, false} {
-			r, err := s.connectors().GetConnector(as(role), &connectorv1.GetConnectorRequest{Name: "src", Reveal: asked})
+			r, err := s.connectors().GetConnector(as(t, role), &connectorv1.GetConnectorRequest{Name: "src", Reveal: asked})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -175,14 +175,7 @@ func TestAChangeThatTheServerCannotSendIsNamedAndItsRemedyWorks(t *testing.T) {
 		return err
 	})
 	config["offset.mismatch.strategy"] = "trust_slot"
-	env := testEnv(servers.kafka.Bootstrap, config["name"])
-	told := make(chan string, 10)
-	env.Happened = func(action, detail string) { told <- action + ": " + detail }
-	task, err := makeTaskIn(env, config, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	runTask(t, task)
+	told := startTold(t, config)
 	if got := <-told; !strings.HasPrefix(got, "GapAccepted: ") || !strings.Contains(got, "trust_slot") {
 		t.Errorf("the timeline has %q", got)
 	}

@@ -211,14 +211,7 @@ func TestALostSlotLeadsToANewSnapshotWhereTheModeSaysSo(t *testing.T) {
 	}
 	s.dropSlot(t)
 	s.exec(t, "INSERT INTO a VALUES (2)")
-	env := testEnv(servers.kafka.Bootstrap, config["name"])
-	told := make(chan string, 10)
-	env.Happened = func(action, detail string) { told <- action + ": " + detail }
-	task, err := makeTaskIn(env, config, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	runTask(t, task)
+	told := startTold(t, config)
 	if got := await(t, s.db+".public.a", 3); ops(got) != "rrr" {
 		t.Errorf("operations are %s, want rrr", ops(got))
 	}
@@ -245,14 +238,7 @@ func TestALostSlotLeadsToNoSnapshotWhereTheConfigurationReadsNoDataWhichIsSaid(t
 	}
 	s.dropSlot(t)
 	s.exec(t, "INSERT INTO a VALUES (3)")
-	env := testEnv(servers.kafka.Bootstrap, config["name"])
-	told := make(chan string, 10)
-	env.Happened = func(action, detail string) { told <- action + ": " + detail }
-	task, err := makeTaskIn(env, config, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	runTask(t, task)
+	told := startTold(t, config)
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO a VALUES (4)")
 	if got := await(t, s.db+".public.a", 2); ops(got) != "cc" || fmt.Sprint(got[1].After["id"]) != "4" {

@@ -202,6 +202,19 @@ func start(t testing.TB, config map[string]string) *capture {
 	return startWith(t, servers.kafka.Bootstrap, config, Options{})
 }
 
+// startTold is start, and returns what the connector adds to the timeline, each as "action: detail".
+func startTold(t testing.TB, config map[string]string) <-chan string {
+	t.Helper()
+	env, told := testEnv(servers.kafka.Bootstrap, config["name"]), make(chan string, 10)
+	env.Happened = func(action, detail string) { told <- action + ": " + detail }
+	task, err := makeTaskIn(env, config, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runTask(t, task)
+	return told
+}
+
 // startWith is start with other addresses of the broker and options of the worker.
 func startWith(t testing.TB, brokers string, config map[string]string, o Options) *capture {
 	t.Helper()

@@ -23,6 +23,20 @@ type pair struct {
 	standby *testenv.Postgres
 }
 
+// awaitStandbysSlot waits until the connector has made its slot on the standby, which PostgreSQL makes once
+// the primary has logged its running transactions.
+func (p *pair) awaitStandbysSlot(t testing.TB, primary *source) {
+	t.Helper()
+	eventually(t, "the slot is made", func() error {
+		primary.exec(t, "SELECT pg_log_standby_snapshot()")
+		if p.query(t, "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = '"+p.db+
+			"' AND confirmed_flush_lsn IS NOT NULL") != "1" {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+}
+
 func newPair(t testing.TB, settings ...string) *pair {
 	t.Helper()
 	needServers(t)
@@ -395,14 +409,7 @@ func TestAStandbyIsCapturedOrRefusedWithTheWayOut(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	c := start(t, config)
-	eventually(t, "the slot is made", func() error {
-		primary.exec(t, "SELECT pg_log_standby_snapshot()")
-		if p.query(t, "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = '"+p.db+
-			"' AND confirmed_flush_lsn IS NOT NULL") != "1" {
-			return errors.New("it is not")
-		}
-		return nil
-	})
+	p.awaitStandbysSlot(t, primary)
 	await(t, topic, 1)
 	p.awaitSlot(t)
 	ledger(t, primary, 1, 5)
@@ -443,14 +450,7 @@ func TestAStandbyOfAStandbyIsCapturedAlsoOnceTheStandbyIsPromoted(t *testing.T) 
 		}
 	}
 	c := start(t, config)
-	eventually(t, "the slot is made", func() error {
-		primary.exec(t, "SELECT pg_log_standby_snapshot()")
-		if p.query(t, "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = '"+p.db+
-			"' AND confirmed_flush_lsn IS NOT NULL") != "1" {
-			return errors.New("it is not")
-		}
-		return nil
-	})
+	p.awaitStandbysSlot(t, primary)
 	await(t, topic, 1)
 	p.awaitSlot(t)
 	ledger(t, primary, 1, 5)

@@ -136,13 +136,7 @@ func TestASignalThatIsLeftOutIsAnEvent(t *testing.T) {
 	topic := "signals-" + s.db
 	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.enabled.channels": "kafka",
 		"signal.kafka.topic": topic})
-	env, told := testEnv(servers.kafka.Bootstrap, config["name"]), make(chan string, 10)
-	env.Happened = func(action, detail string) { told <- action + ": " + detail }
-	task, err := makeTaskIn(env, config, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	runTask(t, task)
+	told := startTold(t, config)
 	s.awaitSlot(t)
 	eventually(t, "the position in the signal topic is kept", func() error { return s.hasSignalOffset(t, config["name"]) })
 	s.signalByTopic(t, topic, "of no table")

@@ -39,9 +39,7 @@ func changed(before, after, op string, lsn int) []byte {
 
 func TestATruncateEmptiesTheCurrentStateAcrossPartitions(t *testing.T) {
 	s := newFixture(t, 2, map[string]string{"auto.create": "true", "table.form": "changes", "current.state": "true"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-		s.topic, s.table)
+	s.intoItems()
 	key := func(id int) []byte { return fmt.Appendf(nil, `{"schema":{"type":"struct"},"payload":{"id":%d}}`, id) }
 	row := func(id, lsn int) *kgo.Record {
 		value := strings.Replace(string(change("", "null",
@@ -74,9 +72,7 @@ func TestATruncateEmptiesTheCurrentStateAcrossPartitions(t *testing.T) {
 func TestTheCurrentStateHoldsTheRowsThatWereThereBeforeItWasAskedFor(t *testing.T) {
 	instead(t, "--like-adx", "views-from-creation") // whose views, unless filled, lack what was there before them
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-		s.topic, s.table)
+	s.intoItems()
 	row := func(id int) *kgo.Record {
 		return &kgo.Record{Key: fmt.Appendf(nil, `{"schema":{"type":"struct"},"payload":{"id":%d}}`, id),
 			Value: change("", "null", fmt.Sprintf(`{"id":%d,"name":"n","price":null,"day":null}`, id), "c", 10+id)}
@@ -118,9 +114,7 @@ func TestTheCurrentStateOfATableOfManyColumnsIsGiven(t *testing.T) {
 
 func TestTheCurrentStateNeedsNoRightWhereItIsThereAndIsToldTheRightOneWhereItIsNot(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes", "current.state": "true"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-		s.topic, s.table)
+	s.intoItems()
 	row := func(id int) *kgo.Record {
 		return &kgo.Record{Key: fmt.Appendf(nil, `{"schema":{"type":"struct"},"payload":{"id":%d}}`, id),
 			Value: change("", "null", fmt.Sprintf(`{"id":%d,"name":"n","price":null,"day":null}`, id), "c", 10+id)}
@@ -499,9 +493,7 @@ func TestTextsWithBadValuesAreDeadLettersAndTheOthersComeIntoTheTable(t *testing
 
 func TestASnapshotAfterStreamedChangesIsNoticedInATableOfChanges(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-		s.topic, s.table)
+	s.intoItems()
 	read := func(id int, mark string) *kgo.Record {
 		return &kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id),
 			Value: []byte(strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d}`, id), "r", id)), `"lsn"`,
@@ -522,9 +514,7 @@ func TestASnapshotAfterStreamedChangesIsNoticedInATableOfChanges(t *testing.T) {
 // they say that they do.
 func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-		s.topic, s.table)
+	s.intoItems()
 	row := func(id int, op, mark string) *kgo.Record {
 		return &kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id),
 			Value: []byte(strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d}`, id), op, id)), `"lsn"`,
@@ -590,9 +580,7 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-		s.topic, s.table)
+	s.intoItems()
 	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
 	value := func(id int, field string) *kgo.Record {
 		return &kgo.Record{Value: fmt.Appendf(nil,
@@ -613,9 +601,7 @@ func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing
 // Kafka keeps the note before the batch with the truncate is committed, so that a crash loses neither.
 func TestATableOfChangesInWhichADeleteIsLikeTheRowIsRefusedWithTheColumnsThatItLacks(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"table.form": "changes"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-		s.topic, s.table)
+	s.intoItems()
 	s.manage(".create table " + s.table + " (id:long, name:string, _seq:long)")
 	s.send(&kgo.Record{Key: []byte(`{"id":1}`), Value: change("", "null", `{"id":1,"name":"x"}`, "c", 1)},
 		&kgo.Record{Key: []byte(`{"id":1}`), Value: change("", `{"id":1,"name":"x"}`, "null", "d", 2)})
@@ -643,9 +629,7 @@ func TestAFieldWithTheNameOfAColumnThatTheConnectorAddsIsRefusedWithWhatKeepsThe
 			t.Parallel()
 			c.set["auto.create"] = "true"
 			s := newFixture(t, 1, c.set)
-			s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-			s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-				s.topic, s.table)
+			s.intoItems()
 			s.send(&kgo.Record{Key: []byte(`{"id":1}`), Value: change(`,{"type":"string","field":"`+c.field+`"}`, "null",
 				`{"id":1,"`+c.field+`":"x"}`, "c", 1)})
 			err := s.start().failure(t)
@@ -683,9 +667,7 @@ func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
 
 func TestRowsThatCameTwiceAreCountedWhereTheySayOfWhichRecordTheyAre(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-		s.topic, s.table)
+	s.intoItems()
 	for id := range 3 {
 		s.send(&kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id),
 			Value: change("", "null", fmt.Sprintf(`{"id":%d}`, id), "c", id)})
@@ -732,9 +714,7 @@ func (s *fixture) values() catalogue.Values {
 
 func TestATaskStopsWhileItWaitsForATableToBeChanged(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-		s.topic, s.table)
+	s.intoItems()
 	s.send(&kgo.Record{Value: change("", "null", `{"id":1}`, "c", 1)})
 	r := s.start()
 	s.answers(s.table+" | count", "1")

@@ -228,7 +228,7 @@ func change(more, before, after, op string, lsn int) []byte {
 func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "table.form": "changes",
 		"current.state": "true"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.intoItems()
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(
 		`[{"topic":"%s","db":"shop","table":"%s","format":"json","mapping":"auto"}]`, s.topic, s.table)
 	key := func(id int) []byte {
@@ -272,9 +272,7 @@ func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
 
 func TestNoColumnsTypeIsEverChanged(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true"})
-	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
-	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
-		s.topic, s.table)
+	s.intoItems()
 	s.send(&kgo.Record{Value: change(`,{"field":"stock","type":"int32"}`, "null", `{"id":1,"stock":5}`, "c", 1)})
 	r := s.start()
 	s.answers(s.table+" | project id, stock", "1 5")

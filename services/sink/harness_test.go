@@ -557,6 +557,13 @@ func newFixture(t *testing.T, partitions int32, settings map[string]string) *fix
 	return s
 }
 
+// intoItems sends the rows to a table of another name, which does not exist yet, without a mapping.
+func (s *fixture) intoItems() {
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`,
+		s.topic, s.table)
+}
+
 func (s *fixture) manage(command string) *kusto.Table {
 	s.t.Helper()
 	table, err := servers.adx.client.Manage(s.t.Context(), "shop", command)

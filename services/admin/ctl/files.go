@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -51,14 +50,9 @@ func (c *configuration) UnmarshalYAML(node *yaml.Node) error {
 
 // readDocuments reads the documents of a file, separated by lines of ---.
 func readDocuments(s *session, path string) (documents []document, err error) {
-	var content []byte
-	if path == "-" {
-		content, err = io.ReadAll(s.in)
-	} else {
-		content, err = os.ReadFile(path)
-	}
+	content, err := s.read(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: read %s: %w", errUsage, path, err)
+		return nil, err
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)

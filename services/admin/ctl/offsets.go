@@ -5,15 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -103,15 +100,9 @@ func setOffsetsCommand(s *session) *cobra.Command {
 
 // readOffsets reads offsets as REST and get -o json write them.
 func readOffsets(s *session, path string) ([]*connectorv1.Offset, error) {
-	var content []byte
-	var err error
-	if path == "-" {
-		content, err = io.ReadAll(s.in)
-	} else {
-		content, err = os.ReadFile(path)
-	}
+	content, err := s.read(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: read %s: %w", errUsage, path, err)
+		return nil, err
 	}
 	var list struct {
 		Offsets []struct {
@@ -400,12 +391,7 @@ func awaitStop(ctx context.Context, s *session, name string) error {
 
 func showMove(s *session, m moved) error {
 	if s.output == "json" {
-		text, err := protojson.Marshal(m)
-		if err != nil {
-			return fmt.Errorf("write JSON: %w", err)
-		}
-		_, err = fmt.Fprintf(s.out, "%s\n", text)
-		return err
+		return s.line(m)
 	}
 	fmt.Fprintf(s.out, "%s.\n", m.GetMessage())
 	for _, c := range m.GetConsequences() {

@@ -1,14 +1,11 @@
 package ctl
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
@@ -30,21 +27,15 @@ func repairCommand(s *session) *cobra.Command {
 			if err != nil {
 				return unsure(err)
 			}
-			for {
-				event, err := stream.Recv()
-				if errors.Is(err, io.EOF) {
-					return nil
-				}
-				if err != nil {
-					return unsure(err)
-				}
-				if err := showRepair(s, event); err != nil {
-					return unsure(err)
-				}
-				if event.GetSummary().GetFailures() > 0 {
-					return fmt.Errorf("%w: %s", errUnsure, event.GetSummary().Reason)
-				}
+			var last *adminv1.RepairSummary
+			err = each(stream, func(event *adminv1.RepairPipelineResponse) error {
+				last = event.GetSummary()
+				return showRepair(s, event)
+			})
+			if err == nil && last.GetFailures() > 0 {
+				return fmt.Errorf("%w: %s", errUnsure, last.Reason)
 			}
+			return err
 		},
 	}
 	flags := repair.Flags()
@@ -55,12 +46,7 @@ func repairCommand(s *session) *cobra.Command {
 
 func showRepair(s *session, event *adminv1.RepairPipelineResponse) error {
 	if s.output == "json" {
-		text, err := protojson.Marshal(event)
-		if err != nil {
-			return fmt.Errorf("write JSON: %w", err)
-		}
-		_, err = fmt.Fprintf(s.out, "%s\n", text)
-		return err
+		return s.line(event)
 	}
 	switch e := event.Event.(type) {
 	case *adminv1.RepairPipelineResponse_Comparison:

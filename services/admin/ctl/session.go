@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -87,6 +88,29 @@ func (s *session) show(answer proto.Message, table func(*table)) error {
 	t := newTable(s.out)
 	table(t)
 	return t.flush()
+}
+
+// read reads a file, or the input if its path is "-".
+func (s *session) read(path string) (content []byte, err error) {
+	if path == "-" {
+		content, err = io.ReadAll(s.in)
+	} else {
+		content, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: read %s: %w", errUsage, path, err)
+	}
+	return content, nil
+}
+
+// line prints a message of a stream as JSON on a line.
+func (s *session) line(m proto.Message) error {
+	text, err := protojson.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	_, err = fmt.Fprintf(s.out, "%s\n", text)
+	return err
 }
 
 // showPart is show of an answer without what some services, named with why they cannot be asked, would have said: what

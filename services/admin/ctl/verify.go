@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
@@ -32,19 +31,13 @@ func verifyCommand(s *session) *cobra.Command {
 				return unsure(err)
 			}
 			var last *adminv1.VerifySummary
-			for {
-				event, err := stream.Recv()
-				if errors.Is(err, io.EOF) {
-					return verified(last)
-				}
-				if err != nil {
-					return unsure(err)
-				}
+			if err := each(stream, func(event *adminv1.VerifyPipelineResponse) error {
 				last = event.GetSummary()
-				if err := showVerification(s, event); err != nil {
-					return unsure(err)
-				}
+				return showVerification(s, event)
+			}); err != nil {
+				return err
 			}
+			return verified(last)
 		},
 	}
 	compared(verify, &q.Sink, &q.Tables, &patience, &q.MaxDifferences, 100)
@@ -60,6 +53,22 @@ func compared(command *cobra.Command, sink *string, tables *[]string, patience *
 	flags.DurationVar(patience, "patience", 90*time.Second,
 		"how long a change may take to arrive; longer than the sink's flush.interval.ms")
 	flags.Int32Var(most, "max", mostUnlessSet, "end a table's comparison after this many differing keys")
+}
+
+// each passes the messages of a stream to show, until the stream ends or something fails.
+func each[M any](stream interface{ Recv() (M, error) }, show func(M) error) error {
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = show(m)
+		}
+		if err != nil {
+			return unsure(err)
+		}
+	}
 }
 
 func unsure(err error) error {
@@ -80,12 +89,7 @@ func verified(s *adminv1.VerifySummary) error {
 
 func showVerification(s *session, event *adminv1.VerifyPipelineResponse) error {
 	if s.output == "json" {
-		text, err := protojson.Marshal(event)
-		if err != nil {
-			return fmt.Errorf("write JSON: %w", err)
-		}
-		_, err = fmt.Fprintf(s.out, "%s\n", text)
-		return err
+		return s.line(event)
 	}
 	switch e := event.Event.(type) {
 	case *adminv1.VerifyPipelineResponse_Progress:
