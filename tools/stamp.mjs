@@ -1,4 +1,4 @@
-// Run in the folder of a page, it writes dist/sources.sha256, the hash of what the page is built from: by it a test tells,
+// Run in the directory of a page, it writes dist/sources.sha256, the hash of what the page is built from: by it a test tells,
 // without Node, whether the built page that is committed is current.
 
 import { createHash } from "node:crypto";

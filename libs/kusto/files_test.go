@@ -29,11 +29,11 @@ func hostileFiles(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	files := map[string]string{dir: "regular", file("sparse"): "larger than", file("none"): "no such file"}
-	for name, target := range map[string]string{"zero": "/dev/zero", "loop": file("loop"), "folder": dir} {
+	for name, target := range map[string]string{"zero": "/dev/zero", "loop": file("loop"), "directory": dir} {
 		if err := os.Symlink(target, file(name)); err != nil {
 			t.Fatal(err)
 		}
-		files[file(name)] = map[string]string{"zero": "regular", "loop": "too many", "folder": "regular"}[name]
+		files[file(name)] = map[string]string{"zero": "regular", "loop": "too many", "directory": "regular"}[name]
 	}
 	if err := os.Truncate(file("sparse"), 10<<30); err != nil {
 		t.Fatal(err)

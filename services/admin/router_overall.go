@@ -23,7 +23,7 @@ type overall struct {
 
 func (o overall) ListConnectors(ctx context.Context,
 	q *connectorv1.ListConnectorsRequest) (*connectorv1.ListConnectorsResponse, error) {
-	all, unreachable, err := gather(o.fleets, q.ReturnPartialSuccess,
+	all, unreachable, err := fromAll(o.fleets, q.ReturnPartialSuccess,
 		func(f *fleet) (list[*connectorv1.Connector], error) { return f.listConnectors(ctx) })
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (o overall) ListConnectors(ctx context.Context,
 
 func (o overall) ListPlugins(ctx context.Context, q *connectorv1.ListPluginsRequest) (*connectorv1.ListPluginsResponse,
 	error) {
-	all, unreachable, err := gather(o.fleets, q.ReturnPartialSuccess,
+	all, unreachable, err := fromAll(o.fleets, q.ReturnPartialSuccess,
 		func(f *fleet) (list[*connectorv1.Plugin], error) { return f.listPlugins(ctx) })
 	if err != nil {
 		return nil, err
@@ -112,9 +112,9 @@ func (o overall) WatchConnectors(q *connectorv1.WatchConnectorsRequest,
 	return group.Wait()
 }
 
-// gather joins what all fleets list, and names those that cannot be asked. It fails if one of them is not known to have
-// had anything, unless what is missing may be; and if that is so of all.
-func gather[T any](fleets []*fleet, partial bool, ask func(*fleet) (list[T], error)) (all []T, unreachable []string,
+// fromAll joins what all fleets list, and names those that cannot be asked. It fails if it is not known
+// of one of them what it would list, unless partial allows that, and if it is not known of any.
+func fromAll[T any](fleets []*fleet, partial bool, ask func(*fleet) (list[T], error)) (all []T, unreachable []string,
 	err error) {
 	var failure error
 	some := false

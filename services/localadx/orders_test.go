@@ -9,8 +9,8 @@ import (
 )
 
 func TestTheExampleAndItsDashboardRun(t *testing.T) {
-	folder := filepath.Join("..", "..", "examples", "orders")
-	script, err := os.ReadFile(filepath.Join(folder, "orders.kql"))
+	directory := filepath.Join("..", "..", "examples", "orders")
+	script, err := os.ReadFile(filepath.Join(directory, "orders.kql"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestTheExampleAndItsDashboardRun(t *testing.T) {
 	}
 	r.command(".ingest inline into table Orders <| 1,77,New York,140,2020-10-09 07:10:49")
 
-	text, err := os.ReadFile(filepath.Join(folder, "dashboard.json"))
+	text, err := os.ReadFile(filepath.Join(directory, "dashboard.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,12 +69,12 @@ func TestTheCommandsAreInstalledFromTheModuleAloneWithoutACCompiler(t *testing.T
 }
 
 // publish puts the files that git knows into a module proxy's directory, as a tag would.
-func publish(t *testing.T, root, folder string) {
+func publish(t *testing.T, root, directory string) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
 		t.Skip("left out: this is no checkout of git, which says what belongs to the module")
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := os.MkdirAll(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	var files []zip.File
@@ -90,7 +90,7 @@ func publish(t *testing.T, root, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := os.Create(filepath.Join(folder, version+".zip"))
+	out, err := os.Create(filepath.Join(directory, version+".zip"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func publish(t *testing.T, root, folder string) {
 	}
 	for name, content := range map[string]string{version + ".mod": string(mod),
 		version + ".info": fmt.Sprintf(`{"Version":%q}`, version), "list": version + "\n"} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -55,10 +55,10 @@ type Embed struct {
 
 // Measure reads every package of Go in the directories named, below root. It returns an error where a
 // file cannot be parsed.
-func Measure(root string, folders ...string) ([]Package, error) {
+func Measure(root string, directories ...string) ([]Package, error) {
 	var rooms []Package
-	for _, folder := range folders {
-		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d os.DirEntry, err error) error {
+	for _, directory := range directories {
+		err := filepath.WalkDir(filepath.Join(root, directory), func(path string, d os.DirEntry, err error) error {
 			if err != nil || !d.IsDir() {
 				return err
 			}

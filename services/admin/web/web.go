@@ -78,7 +78,7 @@ func load() map[string]file {
 	files := map[string]file{}
 	must := func(err error) {
 		if err != nil {
-			panic("web: the embedded folder dist cannot be read: " + err.Error())
+			panic("web: the embedded directory dist cannot be read: " + err.Error())
 		}
 	}
 	must(fs.WalkDir(dist, "dist", func(name string, entry fs.DirEntry, err error) error {

@@ -13,7 +13,7 @@ import (
 
 // check looks at the source of a polling connector without changing anything.
 func check(ctx context.Context, v catalogue.Values) []connector.Check {
-	s, err := parseSettings(v)
+	s, err := parse(v)
 	if err != nil {
 		return []connector.Check{preflight.Finding("configuration", "", err)}
 	}

@@ -28,7 +28,7 @@ type column struct {
 
 // compile chooses a column's schema and values as Confluent's PostgreSQL dialect does. Types that
 // the dialect leaves out become text.
-func (c *column) compile(set *settings) {
+func (c *column) compile(set *spec) {
 	integer := func(t record.Type, bits int, convert func(int64) any) {
 		c.schema = record.Of(t)
 		c.value = func(text string) (any, error) {

@@ -33,8 +33,8 @@ func (d *delivery) Write(line []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(d.b.Records) >= d.session.task.settings.delivery.BatchEvents ||
-		d.b.Size >= d.session.task.settings.delivery.BatchBytes {
+	if len(d.b.Records) >= d.session.task.spec.delivery.BatchEvents ||
+		d.b.Size >= d.session.task.spec.delivery.BatchBytes {
 		put := d.deliver
 		if d.source.mode != bulk && !d.source.resumable(d.offset, after) {
 			put = d.hold

@@ -49,12 +49,12 @@ func Plugin(o Options) (connector.Plugin, error) {
 		Version:   debezium.CompatibleVersion,
 		Catalogue: keys,
 		Tasks: func(v catalogue.Values) (int, error) {
-			_, err := parseSettings(v)
+			_, err := parse(v)
 			return 1, err
 		},
 		Check: check,
 		Topics: func(v catalogue.Values) connector.UsedTopics {
-			s, err := parseSettings(v)
+			s, err := parse(v)
 			if err != nil { // Tasks reports it
 				return connector.UsedTopics{}
 			}

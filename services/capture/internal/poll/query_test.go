@@ -37,14 +37,14 @@ func TestAPollAsksForTheRowsAfterTheOffsetInTheOrderOfItsMode(t *testing.T) {
 			`SELECT "id", "at", "made" FROM "s"."a" WHERE COALESCE("at", "made") < TIMESTAMPTZ '2026-01-02 03:04:05+00' AND "id" IS NOT NULL AND (COALESCE("at", "made"), "id") OPERATOR("pg_catalog".>) (TIMESTAMPTZ '1970-01-01 00:00:00+00', 3) ORDER BY COALESCE("at", "made"), "id"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.src.set, c.src.table, c.src.columns = &settings{mode: c.src.mode}, pgrepl.Table{Schema: "s", Name: "a"}, columns
+			c.src.set, c.src.table, c.src.columns = &spec{mode: c.src.mode}, pgrepl.Table{Schema: "s", Name: "a"}, columns
 			if got, want := c.src.copyQuery(until), "COPY ("+c.want+") TO STDOUT"; got != want {
 				t.Errorf("query\n%s\nwant\n%s", got, want)
 			}
 		})
 	}
 	query := source{mode: bulk, number: -1, columns: columns[:1],
-		set: &settings{query: "SELECT 1 AS id", suffix: "LIMIT 1"}}
+		set: &spec{query: "SELECT 1 AS id", suffix: "LIMIT 1"}}
 	if got, want := query.copyQuery(until), `COPY (SELECT "id" FROM (SELECT 1 AS id) q LIMIT 1) TO STDOUT`; got != want {
 		t.Errorf("query\n%s\nwant\n%s", got, want)
 	}

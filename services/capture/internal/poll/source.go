@@ -19,7 +19,7 @@ import (
 // that polling can go on between rows of the same time; without a key, rows of the same time share
 // a Kafka transaction.
 type source struct {
-	set       *settings
+	set       *spec
 	mode      mode
 	table     pgrepl.Table // empty for the query
 	name      string       // for messages
@@ -39,7 +39,7 @@ type source struct {
 
 // newSource makes a source that goes on after its offset; offsets are those of the connector, by
 // the canonical JSON of the partition.
-func newSource(set *settings, t pgrepl.Table, name string, offsets map[string][]byte) (*source, error) {
+func newSource(set *spec, t pgrepl.Table, name string, offsets map[string][]byte) (*source, error) {
 	s := &source{set: set, mode: set.mode, table: t, name: "table " + t.String(), topic: set.prefix + t.Name, number: -1}
 	partition := map[string]any{"protocol": "1", "table": t.String()}
 	if set.query != "" {

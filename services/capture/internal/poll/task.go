@@ -23,8 +23,8 @@ import (
 
 // task polls in sessions. Nothing but the offsets passes from one to the next.
 type task struct {
-	env      connector.TaskEnv
-	settings *settings
+	env  connector.TaskEnv
+	spec *spec
 	// records has the converters and transforms.
 	records     debezium.Config
 	atLeastOnce bool
@@ -35,7 +35,7 @@ type task struct {
 func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error) {
 	t := &task{env: env, atLeastOnce: o.AtLeastOnce, fail: failpoint.Parse(os.Getenv(failpoint.Variable))}
 	var err error
-	if t.settings, err = parseSettings(v); err != nil {
+	if t.spec, err = parse(v); err != nil {
 		return nil, err
 	}
 	if err = t.records.ReadConverters(v.Raw()); err != nil {
@@ -49,7 +49,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 func (t *task) Run(ctx context.Context) error {
 	defer t.report.Ended()
 	err := retry.Sessions(ctx, retry.Policy{
-		Failures: t.settings.retries, MostDelay: t.settings.retryDelay,
+		Failures: t.spec.retries, MostDelay: t.spec.retryDelay,
 		Notice: func(err error, in time.Duration) {
 			t.report.Retrying(err)
 			t.env.Retrying(err)
@@ -76,12 +76,12 @@ type session struct {
 
 func (t *task) session(ctx context.Context) error {
 	t.report.Connecting()
-	conn, err := t.settings.connection.Connect(ctx)
+	conn, err := t.spec.connection.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer pgrepl.Disconnect(conn)
-	producer, err := deliver.Open(ctx, deliver.Config{Env: t.env, Settings: t.settings.delivery,
+	producer, err := deliver.Open(ctx, deliver.Config{Env: t.env, Settings: t.spec.delivery,
 		AtLeastOnce: t.atLeastOnce, Fail: t.fail})
 	if err != nil {
 		return err
@@ -102,21 +102,21 @@ func (s *session) run(ctx context.Context) error {
 	t := s.task
 	var found time.Time
 	for {
-		if time.Since(found) >= t.settings.tableInterval {
+		if time.Since(found) >= t.spec.tableInterval {
 			if err := s.find(ctx); err != nil {
 				return err
 			}
 			found = time.Now()
-			t.report.Polling(t.settings.subject(len(s.sources)))
+			t.report.Polling(t.spec.subject(len(s.sources)))
 			t.env.Retrying(nil)
 		}
-		next := time.Now().Add(t.settings.tableInterval)
+		next := time.Now().Add(t.spec.tableInterval)
 		for _, from := range s.inOrder() {
 			if time.Until(from.due) <= 0 {
 				if err := s.poll(ctx, from); err != nil {
 					return fmt.Errorf("poll %s: %w", from.name, err)
 				}
-				from.due = time.Now().Add(t.settings.interval)
+				from.due = time.Now().Add(t.spec.interval)
 			}
 			if from.due.Before(next) {
 				next = from.due
@@ -131,19 +131,19 @@ func (s *session) run(ctx context.Context) error {
 // find updates the list of tables to poll: tables that were created since are added, tables that
 // are gone are removed.
 func (s *session) find(ctx context.Context) error {
-	if s.task.settings.query != "" {
+	if s.task.spec.query != "" {
 		if s.sources[""] == nil {
 			return s.add(pgrepl.Table{})
 		}
 		return nil
 	}
-	found, err := pgrepl.NewCatalog(ctx, pgrepl.Query(s.conn), s.task.settings.wanted).Find(s.task.settings.wanted)
+	found, err := pgrepl.NewCatalog(ctx, pgrepl.Query(s.conn), s.task.spec.wanted).Find(s.task.spec.wanted)
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 {
 		s.task.env.Logger.Warn("no table matches the filters; they are looked for again later", "in",
-			s.task.settings.tableInterval)
+			s.task.spec.tableInterval)
 	}
 	exists := make(map[string]bool)
 	for _, t := range found {
@@ -168,7 +168,7 @@ func (s *session) find(ctx context.Context) error {
 
 // add begins to poll a table, or the query, after its last offset.
 func (s *session) add(t pgrepl.Table) error {
-	from, err := newSource(s.task.settings, t, s.task.env.Connector, s.offsets)
+	from, err := newSource(s.task.spec, t, s.task.env.Connector, s.offsets)
 	if err == nil {
 		s.sources[from.id()] = from
 	}
@@ -186,7 +186,7 @@ func (s *session) poll(ctx context.Context, from *source) error {
 		if err := s.conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&until); err != nil {
 			return fmt.Errorf("ask for the server's time: %w", err)
 		}
-		until = until.Add(-s.task.settings.delay)
+		until = until.Add(-s.task.spec.delay)
 	}
 	d := &delivery{session: s, ctx: ctx, source: from, offset: from.offset}
 	if _, err := s.conn.PgConn().CopyTo(ctx, d, pgrepl.TextSettings+from.copyQuery(until)); err != nil {

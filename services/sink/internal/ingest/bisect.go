@@ -26,8 +26,8 @@ type bisection struct {
 	divide   func(c ledger.Cut, middle int64) error
 	// setAside are the offsets of records that are set aside and no longer part of the batch.
 	setAside map[int64]bool
-	// poison counts the rows found.
-	poison int
+	// refused counts the rows that were found.
+	refused int
 	// through is the offset before which everything is in the table or set aside; 0 at first.
 	through int64
 }
@@ -40,10 +40,10 @@ func (r *bisection) bisect(ctx context.Context, c ledger.Cut, refusal error) err
 	}
 	if b.Rows == 1 {
 		r.through = only.Offset
-		if r.poison++; r.poison > maxPoison {
+		if r.refused++; r.refused > maxRefused {
 			return retry.Permanent(
 				fmt.Errorf(
-					"the cluster refuses more than %d rows of one batch, so the fault is probably in the table or its mapping: %w", maxPoison, refusal))
+					"the cluster refuses more than %d rows of one batch, so the fault is probably in the table or its mapping: %w", maxRefused, refusal))
 		}
 		return r.in.SetAside(ctx, []batch.Refused{{Record: only, Reason: refusal}})
 	}

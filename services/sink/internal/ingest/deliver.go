@@ -33,9 +33,9 @@ const (
 	MaxStreamed = 3 << 20
 	// streamTries is how often streaming is tried before the batch is queued instead.
 	streamTries = 3
-	// maxPoison is how many rows of one batch the cluster may refuse before the table is taken to
+	// maxRefused is how many rows of one batch the cluster may refuse before the table is taken to
 	// be at fault.
-	maxPoison = 100
+	maxRefused = 100
 )
 
 // Ingester brings the batches of a task's partitions into their tables.

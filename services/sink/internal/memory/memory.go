@@ -61,7 +61,7 @@ func (m *Process) share() int64 { return m.Limit.Load() / 2 / max(1, m.tasks.Loa
 // Share is what one task holds of its process's memory.
 type Share struct {
 	process *Process
-	// Held is how many bytes of records, rows and batches the task holds, flying how many batches are under way.
+	// Held is how many bytes of records, rows and batches the task holds, InFlight how many batches are under way.
 	Held, InFlight atomic.Int64
 	// Sent is the part of held that batches under way have.
 	Sent      atomic.Int64

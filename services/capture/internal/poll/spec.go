@@ -27,8 +27,8 @@ const (
 func (m mode) timestamps() bool { return m == timestamp || m == timestampIncrementing }
 func (m mode) increments() bool { return m == incrementing || m == timestampIncrementing }
 
-// settings are a polling connector's configuration in the form that a task works with.
-type settings struct {
+// spec is a polling connector's configuration in the form that a task works with.
+type spec struct {
 	connection pgrepl.Config
 	prefix     string // of topics
 	delivery   deliver.Settings
@@ -51,9 +51,9 @@ type settings struct {
 	name             string // of the connector
 }
 
-// reading is settings on the way from a configuration.
+// reading is a spec on the way from a configuration.
 type reading struct {
-	settings
+	spec
 	framework catalogue.Source
 	// user and password take precedence over those of the URL.
 	user, password string
@@ -90,8 +90,8 @@ const (
 // configurations repeat it without wanting small transactions.
 const jdbcBatchRows = 100
 
-// parseSettings reads checked values. Its errors are catalogue.Problems, joined.
-func parseSettings(v catalogue.Values) (*settings, error) {
+// parse reads checked values. Its errors are catalogue.Problems, joined.
+func parse(v catalogue.Values) (*spec, error) {
 	s := new(reading)
 	keys := s.keys()
 	faults := []error{catalogue.Fill(v, s.framework.Keys()), catalogue.Fill(v, keys)}
@@ -123,7 +123,7 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 		return nil, err
 	}
 	s.name = s.framework.Name
-	return &s.settings, nil
+	return &s.spec, nil
 }
 
 // parseFirstTime reads a time in milliseconds since the Unix epoch; -1 is now.
@@ -167,7 +167,7 @@ func compileItems(list string, pattern func(item string) string) (javaregex.List
 }
 
 // wanted reports whether a table is polled.
-func (s *settings) wanted(t pgrepl.Table) bool {
+func (s *spec) wanted(t pgrepl.Table) bool {
 	if s.schema != "" {
 		like := strings.NewReplacer("%", ".*", "_", ".").Replace(regexp.QuoteMeta(s.schema))
 		if ok, err := regexp.MatchString("(?s)^"+like+"$", t.Schema); err != nil || !ok {
@@ -178,7 +178,7 @@ func (s *settings) wanted(t pgrepl.Table) bool {
 }
 
 // subject says what is polled, for the status.
-func (s *settings) subject(n int) string {
+func (s *spec) subject(n int) string {
 	if s.query != "" {
 		return "a query"
 	}

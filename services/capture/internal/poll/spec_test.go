@@ -17,12 +17,12 @@ func TestEachKeyIsDocumentedAndMakesADifferenceAndItsDefaultNone(t *testing.T) {
 		Whole: map[string]string{
 			"name": "c", "connector.class": Class, "connection.url": "jdbc:postgresql://h/d", "topic.prefix": "x", "mode": "bulk",
 		},
-		Read: func(settings map[string]string) (any, error) {
-			values, _, problems := keys.Parse(settings)
+		Read: func(set map[string]string) (any, error) {
+			values, _, problems := keys.Parse(set)
 			if len(problems) > 0 {
 				return nil, fmt.Errorf("%v", problems)
 			}
-			return parseSettings(values)
+			return parse(values)
 		},
 		Values: map[string][]string{"connection.url": {"jdbc:postgresql://g/d"}},
 	})
