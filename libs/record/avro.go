@@ -17,9 +17,10 @@ type Avro struct {
 	Registry *Registry
 	// Key is true for a converter of keys.
 	Key bool
-	// Lookup uses the schema that the registry has under the subject instead of registering one
-	// (auto.register.schemas=false).
-	Lookup bool
+	// Schemas says whose schemas are written.
+	Schemas AvroSchemas
+	// Form is how they are made.
+	Form AvroForm
 	// KeepNull writes null as null also where its schema has a default, which stands in its place
 	// otherwise (ignore.default.for.nullables).
 	KeepNull bool
@@ -31,6 +32,21 @@ type Avro struct {
 	written lookups[int, *avroType]
 	// referenced are the schemas that others refer to, by subject and version.
 	referenced lookups[Reference, WrittenSchema]
+}
+
+// AvroSchemas says which schema of a registry records are written with.
+type AvroSchemas struct {
+	// Lookup uses the schema that the registry has under the subject instead of registering one
+	// (auto.register.schemas=false). The others but Normalize count only with it, as in Confluent's
+	// converter, where those that come first here go before.
+	Lookup bool
+	// ID is the schema of all records (use.schema.id); none if it is not positive.
+	ID int
+	// Latest is the subject's latest version (use.latest.version=true), and not the one with the same text.
+	Latest bool
+	// Normalize has the registry compare schemas without regard to the order of what has none
+	// (normalize.schemas=true).
+	Normalize bool
 }
 
 type subjectSchema struct {
@@ -67,7 +83,7 @@ func (c *Avro) subject(topic string, s *Schema) (string, error) {
 		return "", fmt.Errorf("name the subject of topic %s: %s.subject.name.strategy=%s takes records only, and the %s's "+
 			"schema is %s: use %s", topic, what, c.Subjects, what, describe(s), ByTopic)
 	}
-	name := s.Name
+	name := c.Form.fullName(s.Name)
 	if name == "" {
 		name = unnamedName
 	}
@@ -116,17 +132,12 @@ func (c *Avro) id(subject string, s *Schema) (int, error) {
 	if known {
 		return id, nil
 	}
-	text, err := AvroSchema(s)
+	text, err := c.Form.schema(s)
 	if err != nil {
 		return 0, err
 	}
-	if c.Lookup {
-		id, err = c.Registry.Registered(context.Background(), subject, text)
-	} else {
-		id, err = c.Registry.Register(context.Background(), subject, text)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("register the schema of %s: %w", subject, err)
+	if id, err = c.chosen(subject, text); err != nil {
+		return 0, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,6 +146,73 @@ func (c *Avro) id(subject string, s *Schema) (int, error) {
 	}
 	c.ids[key] = id
 	return id, nil
+}
+
+// chosen returns the id of the schema that records with a schema's text are written with.
+func (c *Avro) chosen(subject, text string) (int, error) {
+	ctx := context.Background()
+	var (
+		id   int
+		kept WrittenSchema
+		err  error
+	)
+	switch {
+	case !c.Schemas.Lookup:
+		if id, err = c.Registry.Register(ctx, subject, text, c.Schemas.Normalize); err != nil {
+			return 0, fmt.Errorf("register the schema of %s: %w", subject, err)
+		}
+		return id, nil
+	case c.Schemas.ID > 0:
+		id = c.Schemas.ID
+		if kept, err = c.Registry.Schema(ctx, id); err != nil {
+			return 0, fmt.Errorf("get schema %d, which use.schema.id names, from the registry: %w", id, err)
+		}
+	case c.Schemas.Latest:
+		if id, kept, err = c.Registry.Latest(ctx, subject); err != nil {
+			return 0, fmt.Errorf("get the latest schema of %s from the registry, as use.latest.version says: %w", subject, err)
+		}
+	default:
+		if id, err = c.Registry.Registered(ctx, subject, text, c.Schemas.Normalize); err != nil {
+			return 0, fmt.Errorf("find the schema of %s in the registry (auto.register.schemas=false): %w", subject, err)
+		}
+		return id, nil
+	}
+	if err := sameLayout(kept, text); err != nil {
+		return 0, fmt.Errorf("write records of %s with the registry's schema %d: %w", subject, id, err)
+	}
+	return id, nil
+}
+
+// sameLayout returns an error unless records written with a schema can be read with one that a registry
+// keeps, which may say more about them: documentation, defaults, logical types. Where the fields differ,
+// Confluent's converter writes them by their positions, one in another's place.
+func sameLayout(kept WrittenSchema, text string) error {
+	if len(kept.References) > 0 {
+		return fmt.Errorf("it refers to other schemas, such as %s, with which nothing is written: "+
+			"register one that has all types in its text", kept.References[0])
+	}
+	have, err := parsingForm(kept.Text)
+	if err != nil {
+		return err
+	}
+	want, err := parsingForm(text)
+	if err != nil {
+		return err
+	}
+	if have != want {
+		return fmt.Errorf("it has other fields, types or names than the records: register a version that has theirs, "+
+			"or set auto.register.schemas=true; it is %.2000s, and theirs %.2000s", have, want)
+	}
+	return nil
+}
+
+// parsingForm is Avro's parsing canonical form, which has only what the bytes of values depend on.
+func parsingForm(text string) (string, error) {
+	s, err := parseText(text)
+	if err != nil {
+		return "", err
+	}
+	return string(s.Canonical()), nil
 }
 
 // maxSchemas is how many schemas a converter remembers (schemas.cache.size in Kafka Connect), and

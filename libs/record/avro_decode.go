@@ -91,16 +91,9 @@ func parseAvro(text string, defined ...string) (*avroType, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Java's Avro takes names of letters of all scripts, and namespaces of any form.
-	anyName := avro.WithLaxNames(func(string) error { return nil })
-	s, err := avro.Parse(string(together), anyName)
+	s, err := parseText(string(together))
 	if err != nil {
-		if lenient, changed := lenientDecimals(together); changed {
-			s, err = avro.Parse(string(lenient), anyName)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%.500s", err.Error())
+		return nil, err
 	}
 	p := avroParser{named: map[string]*avroType{}}
 	var last *avroType
@@ -111,6 +104,22 @@ func parseAvro(text string, defined ...string) (*avroType, error) {
 		}
 	}
 	return last, nil
+}
+
+// parseText parses a schema as Java's Avro does, which takes names of letters of all scripts, and
+// namespaces of any form.
+func parseText(text string) (*avro.Schema, error) {
+	anyName := avro.WithLaxNames(func(string) error { return nil })
+	s, err := avro.Parse(text, anyName)
+	if err != nil {
+		if lenient, changed := lenientDecimals([]byte(text)); changed {
+			s, err = avro.Parse(string(lenient), anyName)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%.500s", err.Error())
+	}
+	return s, nil
 }
 
 // lenientDecimals renames the logical type of decimals with a precision or scale that Avro does not

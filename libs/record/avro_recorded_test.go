@@ -31,7 +31,7 @@ func TestAvroIsThatOfConfluentsConverter(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", want.Of, err)
 		}
-		text, err := AvroSchema(s)
+		text, err := AvroForm{}.schema(s)
 		if (err != nil) != (want.Error != "") {
 			t.Errorf("%s: error %v, want %q", want.Of, err, want.Error)
 		}

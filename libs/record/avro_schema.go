@@ -12,15 +12,59 @@ import (
 	"unicode/utf8"
 )
 
-// AvroSchema returns the Avro schema of a Connect schema in JSON, with Confluent's connect.*
-// properties. The text is that of Confluent's converter, byte for byte: a registry tells schemas
-// apart by their text, so that another order of members would be another schema.
-func AvroSchema(s *Schema) (string, error) {
-	w := avroSchemaWriter{defined: map[string]bool{}, seen: map[string]bool{}}
+// AvroForm is how Avro's schemas are made of Connect's; the zero value is how Confluent's converter
+// makes them by default.
+type AvroForm struct {
+	// Plain leaves out the connect.* properties (connect.meta.data=false).
+	Plain bool
+	// Scrubbed makes names that Avro would refuse ones that it takes (scrub.invalid.names=true).
+	Scrubbed bool
+}
+
+// schema returns the Avro schema of a Connect schema in JSON. The text is that of Confluent's
+// converter, byte for byte: a registry tells schemas apart by their text, so that another order of
+// members would be another schema.
+func (f AvroForm) schema(s *Schema) (string, error) {
+	w := avroSchemaWriter{AvroForm: f, defined: map[string]bool{}, seen: map[string]bool{}}
 	if err := w.schema(s, ""); err != nil {
 		return "", err
 	}
 	return string(w.out), nil
+}
+
+// name is the name that something gets in Avro: scrubbed, Confluent's converter encodes it as
+// application/x-www-form-urlencoded in UTF-8, and makes an underscore of what Avro does not take in that.
+func (f AvroForm) name(name string) string {
+	if !f.Scrubbed || name == "" {
+		return name
+	}
+	var scrubbed strings.Builder
+	if name[0] >= '0' && name[0] <= '9' {
+		scrubbed.WriteByte('x')
+	}
+	for _, b := range []byte(name) {
+		switch {
+		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9':
+			scrubbed.WriteByte(b)
+		case strings.IndexByte("_.-* ", b) >= 0: // which the encoding keeps, or makes a plus sign of
+			scrubbed.WriteByte('_')
+		default:
+			fmt.Fprintf(&scrubbed, "_%02X", b)
+		}
+	}
+	return scrubbed.String()
+}
+
+// fullName is the full name that something gets in Avro, each part of it scrubbed by itself.
+func (f AvroForm) fullName(full string) string {
+	if !f.Scrubbed {
+		return full
+	}
+	parts := strings.Split(strings.TrimRight(full, "."), ".")
+	for i := range parts {
+		parts[i] = f.name(parts[i])
+	}
+	return strings.Join(parts, ".")
 }
 
 // checkName applies the rule of Java's Avro: letters of all scripts, and namespaces of any form.
@@ -30,7 +74,7 @@ func checkName(name string) error {
 			continue
 		}
 		return fmt.Errorf("make an Avro schema: a name is no name in Avro: %q at %q; set schema.name.adjustment.mode"+
-			" and field.name.adjustment.mode to avro", name, r)
+			" and field.name.adjustment.mode to avro, or the converter's scrub.invalid.names to true", name, r)
 	}
 	if name == "" {
 		return errors.New("make an Avro schema: a name is empty")
@@ -41,6 +85,7 @@ func checkName(name string) error {
 // avroSchemaWriter writes a schema as Java's Avro does: a record is written where it comes first,
 // and named from then on.
 type avroSchemaWriter struct {
+	AvroForm
 	out []byte
 	// defined are the full names of the records that are written, seen the names of fields' schemas.
 	defined, seen map[string]bool
@@ -160,6 +205,18 @@ func (w *avroSchemaWriter) properties(s *Schema) error {
 		w.member("precision")
 		w.raw(precision)
 	}
+	if !w.Plain {
+		w.metadata(s)
+	}
+	if logical, known := logicalTypes[s.Name]; known {
+		w.member("logicalType")
+		w.text(logical)
+	}
+	return nil
+}
+
+// metadata notes what else Connect knows of a schema.
+func (w *avroSchemaWriter) metadata(s *Schema) {
 	if s.Doc != "" {
 		w.member("connect.doc")
 		w.text(s.Doc)
@@ -184,11 +241,6 @@ func (w *avroSchemaWriter) properties(s *Schema) error {
 		w.member("connect.type")
 		w.text(string(s.Type))
 	}
-	if logical, known := logicalTypes[s.Name]; known {
-		w.member("logicalType")
-		w.text(logical)
-	}
-	return nil
 }
 
 var logicalTypes = map[string]string{DecimalName: "decimal", DateName: "date", TimeName: "time-millis",
@@ -217,7 +269,7 @@ func (w *avroSchemaWriter) mapOf(s *Schema, space string) error {
 		w.raw(`{"type":"map","values":`)
 		return w.schema(s.Values, space)
 	}
-	name := s.Name
+	name := w.fullName(s.Name)
 	if name == "" {
 		name = entryName + numbered(&w.entries, s)
 	}
@@ -292,7 +344,7 @@ func (w *avroSchemaWriter) begin(full, space string) (named bool, err error) {
 
 // record writes a record without its closing brace, or the name of one that is defined already.
 func (w *avroSchemaWriter) record(s *Schema, space string) (named bool, err error) {
-	full := s.Name
+	full := w.fullName(s.Name)
 	if full == "" {
 		full = unnamedName + numbered(&w.unnamed, s)
 	}
@@ -315,11 +367,13 @@ func (w *avroSchemaWriter) record(s *Schema, space string) (named bool, err erro
 
 // field writes a field with its default. Parameters of a record that is only named here are its own.
 func (w *avroSchemaWriter) field(name string, s *Schema, space string) error {
+	name = w.name(name)
 	if err := checkName(name); err != nil {
 		return err
 	}
-	again := s.Name != "" && w.seen[s.Name]
-	w.seen[s.Name] = true
+	named := w.fullName(s.Name)
+	again := named != "" && w.seen[named]
+	w.seen[named] = true
 	w.raw(`{"name":`)
 	w.text(name)
 	w.member("type")
@@ -335,7 +389,7 @@ func (w *avroSchemaWriter) field(name string, s *Schema, space string) error {
 		w.member("default")
 		w.raw("null")
 	}
-	if again && s.Type == Struct {
+	if again && s.Type == Struct && !w.Plain {
 		w.parameters(s)
 	}
 	w.raw("}")

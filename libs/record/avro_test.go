@@ -24,6 +24,8 @@ type fakeRegistry struct {
 	schemas  []string
 	subjects map[string][]int
 	requests int
+	// normalized is whether the last schema was to be compared without regard to order.
+	normalized bool
 }
 
 func (f *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +43,11 @@ func (f *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		json.NewEncoder(w).Encode(map[string]any{"schema": f.schemas[id-1]})
+	case r.Method == http.MethodGet && len(path) == 4 && path[3] == "latest" && len(f.subjects[path[1]]) > 0:
+		id := f.subjects[path[1]][len(f.subjects[path[1]])-1]
+		json.NewEncoder(w).Encode(map[string]any{"id": id, "version": 7, "schema": f.schemas[id-1]})
 	case r.Method == http.MethodPost && path[0] == "subjects":
+		f.normalized = r.URL.Query().Get("normalize") == "true"
 		var body struct{ Schema string }
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 			w.WriteHeader(http.StatusUnprocessableEntity)
@@ -151,7 +157,7 @@ func TestASchemaIsRegisteredOnceForManyRecords(t *testing.T) {
 }
 
 func TestANameThatAvroRefusesIsAnErrorWithARemedy(t *testing.T) {
-	_, err := AvroSchema(&Schema{Type: Struct, Name: "a.b-Value", Fields: []Field{{"x", Of(Int32)}}})
+	_, err := AvroForm{}.schema(&Schema{Type: Struct, Name: "a.b-Value", Fields: []Field{{"x", Of(Int32)}}})
 	if err == nil || !strings.Contains(err.Error(), "schema.name.adjustment.mode") {
 		t.Errorf("got %v", err)
 	}

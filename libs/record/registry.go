@@ -90,16 +90,21 @@ func (r Reference) String() string {
 // there is none: a proxy or a login page that answers in its place says nothing about the id, so
 // the error is Unavailable then.
 func (r *Registry) Schema(ctx context.Context, id int) (WrittenSchema, error) {
-	return r.schema(ctx, fmt.Sprintf("/schemas/ids/%d", id))
+	var answer WrittenSchema
+	return r.schema(ctx, fmt.Sprintf("/schemas/ids/%d", id), &answer, &answer)
 }
 
 // Referenced returns the schema that another refers to. Its errors are those of Schema.
 func (r *Registry) Referenced(ctx context.Context, ref Reference) (WrittenSchema, error) {
-	return r.schema(ctx, fmt.Sprintf("/subjects/%s/versions/%d", url.PathEscape(ref.Subject), ref.Version))
+	var answer WrittenSchema
+	path := fmt.Sprintf("/subjects/%s/versions/%d", url.PathEscape(ref.Subject), ref.Version)
+	return r.schema(ctx, path, &answer, &answer)
 }
 
-func (r *Registry) schema(ctx context.Context, path string) (answer WrittenSchema, err error) {
-	err = r.call(ctx, http.MethodGet, path, nil, &answer)
+// schema requests a schema into an answer, a part of which it is.
+func (r *Registry) schema(ctx context.Context, path string, whole any, schema *WrittenSchema) (WrittenSchema, error) {
+	err := r.call(ctx, http.MethodGet, path, nil, whole)
+	answer := *schema
 	var said *registryRefusal
 	switch {
 	case errors.As(err, &said) && said.unknown(), errors.Is(err, errTooLarge):
@@ -115,26 +120,49 @@ func (r *Registry) schema(ctx context.Context, path string) (answer WrittenSchem
 	return answer, nil
 }
 
+// Latest returns the latest version of a subject, and its id. Its errors are those of Schema.
+func (r *Registry) Latest(ctx context.Context, subject string) (int, WrittenSchema, error) {
+	var answer struct {
+		ID int `json:"id"`
+		WrittenSchema
+	}
+	_, err := r.schema(ctx, "/subjects/"+url.PathEscape(subject)+"/versions/latest", &answer, &answer.WrittenSchema)
+	if err == nil {
+		err = checkID(answer.ID)
+	}
+	return answer.ID, answer.WrittenSchema, err
+}
+
 // Register registers a schema under a subject, if it is not registered yet, and returns its id.
-func (r *Registry) Register(ctx context.Context, subject, schema string) (int, error) {
-	return r.post(ctx, "/subjects/"+url.PathEscape(subject)+"/versions", schema)
+func (r *Registry) Register(ctx context.Context, subject, schema string, normalize bool) (int, error) {
+	return r.post(ctx, "/subjects/"+url.PathEscape(subject)+"/versions", schema, normalize)
 }
 
 // Registered returns the id of a schema that is registered under a subject.
-func (r *Registry) Registered(ctx context.Context, subject, schema string) (int, error) {
-	return r.post(ctx, "/subjects/"+url.PathEscape(subject), schema)
+func (r *Registry) Registered(ctx context.Context, subject, schema string, normalize bool) (int, error) {
+	return r.post(ctx, "/subjects/"+url.PathEscape(subject), schema, normalize)
 }
 
-func (r *Registry) post(ctx context.Context, path, schema string) (int, error) {
+func (r *Registry) post(ctx context.Context, path, schema string, normalize bool) (int, error) {
 	var answer struct {
 		ID int `json:"id"`
 	}
+	if normalize {
+		path += "?normalize=true"
+	}
 	err := r.call(ctx, http.MethodPost, path, map[string]string{"schema": schema}, &answer)
-	if err == nil && answer.ID <= 0 { // written before each record, it would make all of them unreadable
-		err = &OtherServerError{fmt.Errorf("what answers as the schema registry gives %d as a schema's id, which is none",
-			answer.ID)}
+	if err == nil {
+		err = checkID(answer.ID)
 	}
 	return answer.ID, err
+}
+
+// checkID refuses what is no id: written before each record, it would make all of them unreadable.
+func checkID(id int) error {
+	if id > 0 {
+		return nil
+	}
+	return &OtherServerError{fmt.Errorf("what answers as the schema registry gives %d as a schema's id, which is none", id)}
 }
 
 func (r *Registry) call(ctx context.Context, method, path string, body, answer any) error {

@@ -15,8 +15,8 @@ func TestAnAnswerWithoutASchemasIDIsNoRegistrys(t *testing.T) {
 		}))
 		r := &Registry{base: server.URL, client: server.Client()}
 		for name, ask := range map[string]func() (int, error){
-			"register": func() (int, error) { return r.Register(t.Context(), "s", `"int"`) },
-			"look up":  func() (int, error) { return r.Registered(t.Context(), "s", `"int"`) },
+			"register": func() (int, error) { return r.Register(t.Context(), "s", `"int"`, false) },
+			"look up":  func() (int, error) { return r.Registered(t.Context(), "s", `"int"`, false) },
 		} {
 			if id, err := ask(); !errors.As(err, new(*OtherServerError)) {
 				t.Errorf("%s: the answer %s gives the id %d: %v", name, answer, id, err)

@@ -166,6 +166,33 @@ func TestAPartReadsWhatKafkaConnectWouldGiveIt(t *testing.T) {
 	}
 }
 
+// The keys are all that AvroConverter has of which ids, schemas or bytes depend.
+func TestNoSettingOfTheAvroConverterThatChangesBytesIsPassedOverInSilence(t *testing.T) {
+	for setting, honoured := range map[string]bool{
+		"auto.register.schemas=false": true, "use.latest.version=true": true, "use.schema.id=7": true,
+		"normalize.schemas=true": true, "connect.meta.data=false": true, "scrub.invalid.names=true": true,
+		"ignore.default.for.nullables=true":                                                     true,
+		"value.subject.name.strategy=io.confluent.kafka.serializers.subject.RecordNameStrategy": true,
+
+		"enhanced.avro.schema.support=true": false, "generalized.sum.type.support=true": false,
+		"allow.optional.map.keys=true": false, "discard.type.doc.default=true": false, "use.schema.guid=x": false,
+		"use.latest.with.metadata=a=b": false, "id.compatibility.strict=false": false,
+		"latest.compatibility.strict=false": false, "propagate.schema.tags=true": false, "schema.format=x": false,
+		"context.name.strategy=com.acme.Own": false,
+		"value.schema.id.serializer=io.confluent.kafka.serializers.schema.id.HeaderSchemaIdSerializer": false,
+		"rule.executors=x": false, "flatten.singleton.unions=false": false,
+	} {
+		name, value, _ := strings.Cut(setting, "=")
+		key := "value.converter." + name
+		warnings, problems := check(t, map[string]string{"value.converter": "AvroConverter",
+			"value.converter.schema.registry.url": "http://r", key: value})
+		said := warnings[key]
+		if len(problems) > 0 || honoured != (said == "") || !honoured && !strings.Contains(said, key) {
+			t.Errorf("%s: warning %q, problems %q", setting, said, problems)
+		}
+	}
+}
+
 func TestASettingThatAPartDoesNotReadIsNamedWithTheOneItResembles(t *testing.T) {
 	for _, c := range []struct {
 		config         map[string]string
