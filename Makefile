@@ -21,7 +21,7 @@ AGAIN ?=
 # itself.
 JUDGED := [ $$? = 1 ]
 export PATH := $(TOOLS):$(PATH)
-# What of Azure's service localadx takes over in tests: LIKE_ADX=all, or all but one form of answer, LIKE_ADX=all,-skipped-as-failed.
+# What localadx imitates of Azure's service in tests: LIKE_ADX=all, or all but one form of answer, LIKE_ADX=all,-skipped-as-failed.
 ifdef LIKE_ADX
 export LOCALADX_LIKE_ADX := $(LIKE_ADX)
 endif
@@ -50,7 +50,7 @@ bare: ## Run tests as on a machine without PostgreSQL, Java and network, on whic
 	tests/bare $(GO) test -count=1 -timeout 20m $(TESTFLAGS) $(BARE)
 
 .PHONY: memory
-memory: ## Bound the memory of processes whatever they are sent or asked, which the race detector would multiply
+memory: ## Bound the memory of processes whatever they are sent or asked; without the race detector, which would multiply it
 	$(GO) test -count=1 -timeout 20m -json -run 'TestTheMemoryOfTheProcess|TestASinksProcessKeepsWithinItsMemory' ./services/localadx ./services/sink | $(GO) run ./tests/report ./services/localadx ./services/sink
 
 .PHONY: conformance
@@ -116,7 +116,7 @@ like-adx: ## Run the sink's tests, chaos in short and soak in short against loca
 	done
 
 .PHONY: faults
-faults: ## Make each fault of tests/faults in a running pipeline: what operators are told, by API, calypsoctl, metrics and alerts (RUN names faults)
+faults: ## Cause each fault of tests/faults in a running pipeline and check what operators are told by API, calypsoctl, metrics and alerts (RUN names faults)
 	$(GO) test -count=1 -timeout 20m -parallel 20 -v -run 'Operators/$(RUN)' ./tests/faults
 
 .PHONY: fleet
@@ -133,13 +133,13 @@ bench_short = -only snapshot,streaming -events plain,schema,avro,unwrap,cast -sn
 bench_sink_short = -plain-rows 20000 -only 'without schema'
 
 .PHONY: bench
-bench: ## Measure capture: snapshot, streaming beside pg_recvlogical, latency, memory (SHORT=1 sees that it runs)
+bench: ## Measure capture: snapshot, streaming beside pg_recvlogical, latency, memory (SHORT=1 only checks that it runs)
 	mkdir -p bin
 	$(GO) build -o bin/bench ./tests/bench
 	bin/bench capture -v $(if $(SHORT),$(bench_short)) -json bin/bench-capture.json | tee bin/bench-capture.md
 
 .PHONY: bench-sink
-bench-sink: ## Measure sink beside what Azure's Kafka Connect sink reached under the same conditions (SHORT=1 sees that it runs)
+bench-sink: ## Measure sink beside what Azure's Kafka Connect sink reached under the same conditions (SHORT=1 only checks that it runs)
 	mkdir -p bin
 	$(GO) build -o bin/bench ./tests/bench
 	bin/bench sink -v $(if $(SHORT),$(bench_sink_short)) -json bin/bench-sink.json | tee bin/bench-sink.md

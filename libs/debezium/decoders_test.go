@@ -35,7 +35,7 @@ func baseType(name string) *pgmodel.Type {
 	return &pgmodel.Type{Name: name, Schema: "pg_catalog", Kind: pgmodel.BaseType, TypeMod: -1}
 }
 
-func TestValuesOfTheSourcesOfDebeziumAreEncodedAsThereStated(t *testing.T) {
+func TestValuesInDebeziumsSourcesAreEncodedAsTheyStateThere(t *testing.T) {
 	for _, c := range []struct {
 		typ  string
 		mod  int32
@@ -82,7 +82,7 @@ func TestValuesOfTheSourcesOfDebeziumAreEncodedAsThereStated(t *testing.T) {
 	}
 }
 
-func TestATimestampEqualsWhatTheStandardLibraryReckons(t *testing.T) {
+func TestATimestampEqualsWhatTheStandardLibraryComputes(t *testing.T) {
 	micros := typed(t, "timestamp", -1)
 	iso := typed(t, "timestamptz", -1)
 	rapid.Check(t, func(t *rapid.T) {

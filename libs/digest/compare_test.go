@@ -119,7 +119,7 @@ func TestExactlyTheDifferingKeysAreFound(t *testing.T) {
 	})
 }
 
-func TestOfALargeTableOnlyTheDifferingLeavesAreListed(t *testing.T) {
+func TestOnlyTheDifferingLeavesOfALargeTableAreListed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, tg := &memory{values: map[int64]string{}}, &memory{values: map[int64]string{}}
 		for key := range int64(200_000) {
@@ -167,7 +167,7 @@ func TestExtentsThatDifferAtTheStartAreThoseOfTheEnd(t *testing.T) {
 	})
 }
 
-func TestARowThatTheSourceChangesIsGivenThePatienceAnew(t *testing.T) {
+func TestARowThatTheSourceChangesAgainIsGivenThePatienceAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, tg := &memory{values: map[int64]string{1: "a"}}, &memory{values: map[int64]string{1: "old"}}
 		for n, value := range []string{"b", "c"} {

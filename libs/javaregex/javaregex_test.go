@@ -165,7 +165,7 @@ func TestAPatternMeansWhatItMeansInJava(t *testing.T) {
 	}
 }
 
-func TestWhatAGroupMatchedIsNotLookedBehindForAsInJava(t *testing.T) {
+func TestLookBehindForWhatAGroupMatchedIsRefusedAsInJava(t *testing.T) {
 	for pattern, taken := range map[string]bool{`(?<=\1)(a)`: false, `(a)(?<=\1)`: false, `(?<n>a)(?<!b|(?:\k<n>){2})b`: false,
 		`(a)(?<=(?=\1)a)`: true} {
 		if _, err := javaregex.Compile(pattern); (err == nil) != taken ||

@@ -139,7 +139,7 @@ func TestErrorsKeepWhatTheServiceSaid(t *testing.T) {
 	}
 }
 
-func TestACallEndsWithItsContextAlthoughTheSDKSleeps(t *testing.T) {
+func TestACallEndsWithItsContextEvenIfTheSDKSleeps(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		var body struct{ CSL string }
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || !strings.Contains(body.CSL, "identity token") {

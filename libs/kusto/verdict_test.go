@@ -90,7 +90,7 @@ func TestWhatIsRefusedForItsSizeIsToldFromOtherRefusals(t *testing.T) {
 	}
 }
 
-func TestWhatRefusesAStreamedRequestAloneIsQueued(t *testing.T) {
+func TestWhatIsRefusedOnlyWhenStreamedIsQueued(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		want bool

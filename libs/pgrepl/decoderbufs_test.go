@@ -133,7 +133,7 @@ func TestAChangeOfAnUnidentifiedRowIsReported(t *testing.T) {
 	}
 }
 
-func TestAStreamThatResumesAmidADecoderbufsTransactionIsInIt(t *testing.T) {
+func TestAStreamThatResumesWithinADecoderbufsTransactionKnowsIt(t *testing.T) {
 	d := newTestDecoderbufs(23)
 	d.options.Resume = Position{Commit: 5, Ordinal: 2}
 	if !d.InTransaction() {

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-func TestAServersLastWordIsReadAlthoughItHasResetTheConnection(t *testing.T) {
+func TestAServersLastWordIsReadEvenIfItHasResetTheConnection(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

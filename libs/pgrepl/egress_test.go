@@ -24,7 +24,7 @@ func TestADatabaseIsNoMetadataService(t *testing.T) {
 	}
 }
 
-func TestAFileOfTLSThatIsNoneIsNamedBeforeAnyConnection(t *testing.T) {
+func TestAnUnusableTLSFileIsNamedBeforeAnyConnection(t *testing.T) {
 	for _, c := range []pgrepl.Config{{SSLRootCert: "/dev/zero"}, {SSLCert: "/dev/zero", SSLKey: "/dev/zero"},
 		{SSLKey: t.TempDir()}} {
 		c.Host, c.Port, c.Database, c.User = "localhost", 1, "d", "u"

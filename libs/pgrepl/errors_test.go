@@ -107,7 +107,7 @@ func TestAnAddressThatThisMachineHasNoWayToIsSaidToBeSo(t *testing.T) {
 	}
 }
 
-func TestWhatAServerLacksForNowIsWaitedForUnlessItIsASettingOfIts(t *testing.T) {
+func TestWhatAServerLacksForNowIsWaitedForUnlessItIsASetting(t *testing.T) {
 	for code, want := range map[string]bool{"53100": true, "53200": true, "53300": true, "53400": false, "58030": true} {
 		// As PostgreSQL 15's walsender says it where it cannot keep a large transaction on disk.
 		if got := Transient(fmt.Errorf("stream: %w", &pgconn.PgError{Code: code,

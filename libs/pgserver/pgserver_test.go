@@ -105,7 +105,7 @@ func TestAWrongPasswordIsSaidAtOnce(t *testing.T) {
 	}
 }
 
-func TestAFolderThatTheServersUserCannotEnterIsRefused(t *testing.T) {
+func TestADirectoryThatTheServersUserCannotEnterIsRefused(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("left out: only root runs the server as another user")
 	}

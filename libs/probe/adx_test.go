@@ -241,7 +241,7 @@ func TestAProbeOfADXSaysWhichRightIsMissingAndTriesTheRest(t *testing.T) {
 	}
 }
 
-func TestAProbeOfTheEmulatorSaysWhatItHasNot(t *testing.T) {
+func TestAProbeOfTheEmulatorSaysWhatItLacks(t *testing.T) {
 	for _, way := range []string{"syntax-error", "wrong-endpoint"} {
 		t.Run(way, func(t *testing.T) {
 			client := localadx(t, "--emulator", way)

@@ -8,7 +8,7 @@ import (
 )
 
 // The id stands before each record: of records with one that is no schema's nobody can read any.
-func TestAnAnswerWithoutASchemasIDIsNoRegistrys(t *testing.T) {
+func TestAnAnswerWithoutASchemaIDIsNotARegistrys(t *testing.T) {
 	for _, answer := range []string{`{}`, `{"id":0}`, `{"id":-1}`, `{"id":null}`, `{"schema":"\"int\""}`} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(answer))

@@ -42,7 +42,7 @@ func TestRepeatedErrorsAreWrittenOnceAnIntervalWithTheirCount(t *testing.T) {
 	}
 }
 
-func TestWhatIsSaidOfOthersIsNoRepetition(t *testing.T) {
+func TestLinesAboutDifferentThingsAreNoRepetition(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(newRepeatHandler(slog.NewTextHandler(&out, nil), time.Hour, time.Now))
 	for name, lines := range map[string]struct {

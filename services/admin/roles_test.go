@@ -153,7 +153,7 @@ func TestStrangersWhoSendHalfARequestAreSentAwayAndKeepNobodyOut(t *testing.T) {
 	}
 }
 
-func TestOfManyWrongPasswordsAtOnceAFewAreCompared(t *testing.T) {
+func TestOnlyAFewOfManyWrongPasswordsAtOnceAreCompared(t *testing.T) {
 	users, err := ReadUsers(usersFile(t))
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestWhatIsRemarkedOnAStepIsInAFileAsWell(t *testing.T) {
+func TestRemarksOnAStepAreWrittenToAFileToo(t *testing.T) {
 	for _, terminal := range []bool{false, true} {
 		var out bytes.Buffer
 		p := &progress{out: &out, terminal: terminal}

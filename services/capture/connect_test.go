@@ -226,7 +226,7 @@ func TestATokenOfEntraIDIsThePasswordOfEachNewConnection(t *testing.T) {
 	})
 }
 
-func TestOfSeveralHostsTheFirstThatTakesWritesIsCaptured(t *testing.T) {
+func TestTheFirstOfSeveralHostsThatTakesWritesIsCaptured(t *testing.T) {
 	s := newSource(t)
 	readOnly := testenv.RunPostgres(t, testenv.PostgresConfig{})
 	for _, sql := range []string{"CREATE DATABASE " + s.db, "ALTER SYSTEM SET default_transaction_read_only = on",
@@ -244,7 +244,7 @@ func TestOfSeveralHostsTheFirstThatTakesWritesIsCaptured(t *testing.T) {
 	await(t, s.db+".public.a", 2)
 }
 
-func TestAServerIsReachedByTheFolderOfItsSocket(t *testing.T) {
+func TestAServerIsReachedByTheDirectoryOfItsSocket(t *testing.T) {
 	s := newSource(t)
 	if err := os.Chmod(s.Dir, 0o755); err != nil { // the server's user may be another
 		t.Skipf("left out: %v", err)

@@ -417,7 +417,7 @@ func TestAWorkerThatWasFrozenIsFencedWhenItThaws(t *testing.T) {
 	s.verify(t, s.db+".public.ledger", 12)
 }
 
-func TestStandbysKeepANewSlotAndOneThatExistsUnlessTheyShallNot(t *testing.T) {
+func TestStandbysKeepANewSlotAndOneThatExistsUnlessToldNotTo(t *testing.T) {
 	for _, c := range []struct {
 		set, made, want string
 	}{{"", "", "true"}, {"true", "false", "true"}, {"", "false", "true"}, {"false", "", "false"},

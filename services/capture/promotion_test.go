@@ -182,7 +182,7 @@ func TestAPromotionLosesAndRepeatsNothingWhereTheSlotSurvives(t *testing.T) {
 	}
 }
 
-func TestAPromotionAmidASnapshotReadsTheRestFromTheNewServer(t *testing.T) {
+func TestAPromotionDuringASnapshotReadsTheRestFromTheNewServer(t *testing.T) {
 	for _, plugin := range []string{"pgoutput", "wal2json"} {
 		t.Run(plugin, func(t *testing.T) {
 			const rows = 3000

@@ -129,7 +129,7 @@ func TestParquetIsIngestedByNameAndByMapping(t *testing.T) {
 	}
 }
 
-func TestNumbersThatAreNoneAreIngestedFromParquet(t *testing.T) {
+func TestNaNAndInfinitiesAreIngestedFromParquet(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".create table T (id: long, r: real, list: dynamic)")
 	file := filepath.Join(t.TempDir(), "t.parquet")

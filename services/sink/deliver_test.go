@@ -692,7 +692,7 @@ func TestDeadLettersGoToBrokersOfTheirOwnWithTheirOwnCredentials(t *testing.T) {
 	}
 }
 
-func TestAHalvingThatACrashInterruptsRepeatsNothingAlsoIfTheCauseIsMendedMeanwhile(t *testing.T) {
+func TestAHalvingThatACrashInterruptsRepeatsNothingEvenIfTheCauseIsFixedMeanwhile(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"values.check": "off",
 		"value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "100000",
 		"flush.max.bytes": "100000", "behavior.on.error": "LOG"})

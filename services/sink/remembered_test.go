@@ -50,7 +50,7 @@ func (s *fixture) oneOrder() {
 	}
 }
 
-func TestASinkWhoseOffsetsTheBrokersForgotDoesNotBeginAgainInSilence(t *testing.T) {
+func TestASinkWhoseOffsetsTheBrokersForgotDoesNotSilentlyBeginAgain(t *testing.T) {
 	t.Run("and goes on where it is told to", func(t *testing.T) {
 		s := newFixture(t, 2, nil)
 		s.oneOrder()

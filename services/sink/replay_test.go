@@ -27,7 +27,7 @@ import (
 	sinkstatus "github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
-func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
+func TestDeadLettersAreListedReplayedOnceFixedAndDiscarded(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"errors.tolerance": "all",
 		"errors.deadletterqueue.topic.replication.factor": "1"})
 	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
@@ -509,7 +509,7 @@ func serviceOf(t *task, config map[string]string) (*api.Service, error) {
 	}))
 }
 
-func TestDeadLettersOfWhatIsNoSinkAreNotFoundAsASinksAre(t *testing.T) {
+func TestDeadLettersOfAConnectorThatIsNoSinkAreNotFound(t *testing.T) {
 	service, err := newService(Options{}, someFleet(func(name string) (connector.TaskEnv, catalogue.Values, error) {
 		return connector.TaskEnv{}, catalogue.Values{}, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound),
 			"Connector "+name+" not found")

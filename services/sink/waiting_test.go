@@ -46,7 +46,7 @@ func TestASinkSaysSinceWhenTheOldestChangeWaitsThatItHas(t *testing.T) {
 	}
 }
 
-func TestATombstoneAndAMarkerOfATransactionAreNothingThatWaits(t *testing.T) {
+func TestTombstonesAndTransactionMarkersDoNotCountAsWaiting(t *testing.T) {
 	s := newFixture(t, 1, map[string]string{"flush.interval.ms": "600000"})
 	s.produce(1, 2, 1)
 	run := s.start()

@@ -396,7 +396,7 @@ func (s *session) transaction(ctx context.Context) error {
 	return nil
 }
 
-// startManyTables measures how long a connector takes to stream that captures many tables.
+// startManyTables measures how long a connector that captures many tables takes until it streams.
 func (s *session) startManyTables(ctx context.Context) error {
 	s.say("making %d tables", s.bench.tables)
 	if _, err := s.conn.Exec(ctx,

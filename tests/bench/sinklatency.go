@@ -190,7 +190,7 @@ func (b *sinkMeasures) queryable(ctx context.Context) (table, error) {
 	return t, nil
 }
 
-// freshTable makes the table Orders again, with its mapping, and lets it be streamed into.
+// freshTable makes the table Orders again, with its mapping, and enables streaming ingestion for it.
 func (b *sinkMeasures) freshTable(ctx context.Context) (*adx.Client, error) {
 	client, err := adx.New(b.stack.ADX(), "orders")
 	if err != nil {

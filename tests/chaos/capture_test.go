@@ -218,7 +218,7 @@ func (r *captureRig) dieAt(ctx context.Context, t *testing.T, point string) {
 	t.Helper()
 	capture := r.Service("capture")
 	capture.Kill()
-	// Passed some times unharmed, so that the crash comes in the midst of work.
+	// It passes the failpoint unharmed a few times, so that the crash comes in the middle of work.
 	if err := capture.Start(ctx, fmt.Sprintf("CALYPSO_FAILPOINT=%s:%d", point, r.random.IntN(4))); err != nil &&
 		capture.Process().Running() == nil {
 		t.Fatalf("%s: %v", point, err)
@@ -303,7 +303,7 @@ func TestCaptureSurvivesRestartsOfPostgreSQL(t *testing.T) {
 				t.Error(err)
 			}
 		case 1:
-			_ = r.Postgres.Stop(testenv.Immediate) // its status says that it was no orderly end
+			_ = r.Postgres.Stop(testenv.Immediate) // its status says that it did not end in an orderly way
 		case 2:
 			if err := r.Postgres.Exec(ctx, "postgres",
 				"select pg_terminate_backend(active_pid) from pg_replication_slots where active"); err != nil {

@@ -88,7 +88,7 @@ func TestAFleetSharesConnectorsAndSurvivesTheKillOfAnyWorkerAndARollingRestart(t
 			r.wait(2 * time.Second)
 		}
 	})
-	// A worker at a time ends in order and comes back; the others have its tasks meanwhile.
+	// One worker at a time ends in an orderly way and comes back; the others have its tasks meanwhile.
 	r.under(t, 0, func(ctx context.Context) {
 		for n := 1; n <= fleetWorkers; n++ {
 			for _, fleet := range []string{"capture", "sink"} {

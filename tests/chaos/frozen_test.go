@@ -15,7 +15,7 @@ import (
 
 // A process that is stopped keeps its connections, takes new ones and says nothing: unlike one that
 // was killed it is not noticed by whoever calls it.
-func TestWhenAWorkerOfEachFleetIsFrozenWhatIsAskedIsAnsweredAndWhatIsToldIsDone(t *testing.T) {
+func TestQuestionsAreAnsweredAndCommandsObeyedWhileAWorkerOfEachFleetIsFrozen(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out by -short")
 	}

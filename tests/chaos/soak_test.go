@@ -20,7 +20,7 @@ import (
 
 var duration = flag.Duration("duration", 10*time.Minute, "how long TestSoak breaks things; a fifth of it with -short")
 
-// soak does what a machine draws to a pipeline that works.
+// soak applies the steps that a machine draws to a running pipeline.
 type soak struct {
 	*sinkRig
 	t *testing.T
@@ -40,8 +40,8 @@ const (
 	firstBulkKey = 100_000_000
 )
 
-// TestSoak does anything at random for long, as a weighted state machine draws it from the seed, while the tables are
-// changed, and then wants every change in the topics and in ADX exactly once. It logs each step: the same seed has the
+// TestSoak takes random steps for a long time, which a weighted state machine draws from the seed, while the tables are
+// changed, and then demands every change in the topics and in ADX exactly once. It logs each step: the same seed has the
 // same steps, though not the same moments.
 func TestSoak(t *testing.T) {
 	s := newSoak(t)
@@ -65,8 +65,8 @@ func TestSoak(t *testing.T) {
 	s.verifyADX(t)
 }
 
-// newSoak is a pipeline of a table whose changes have the whole row before them and whose truncates are told, with a
-// table of signals.
+// newSoak is a pipeline of a table whose events have the whole row before the change and whose truncates have events,
+// with a table of signals.
 func newSoak(t *testing.T) *soak {
 	t.Helper()
 	s := &soak{t: t, streams: map[string]*stream{}}
@@ -88,8 +88,8 @@ func (s *soak) watch(table string, start verify.Start) {
 	s.streams[table] = newStream(s.Kafka.Bootstrap, schema+table, verify.Promise{Start: start}, images)
 }
 
-// look shows the validators what is new, so that what cannot be right is found next to the step that it came with.
-// Whatever cannot be read now, as the topic of a table that has none yet, is read later.
+// look shows the validators what is new, so that a fault is found next to the step that caused it. What cannot be read
+// now, such as the topic of a table that has none yet, is read later.
 func (s *soak) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -223,7 +223,7 @@ func (s *soak) newTable(ctx context.Context, step nemesis.Step) error {
 	})
 }
 
-// patiently waits for check to pass, as it does when servers that were killed are themselves again.
+// patiently waits for check to pass, which it does once servers that were killed have recovered.
 func (s *soak) patiently(ctx context.Context, what string, check func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 2*time.Minute, errors.New("it was given two minutes"))
 	defer cancel()
@@ -254,7 +254,7 @@ func (s *soak) kill(ctx context.Context, server string) error {
 		s.Kafka.Kill()
 		return s.Kafka.Start(ctx)
 	case "postgres":
-		_ = s.Postgres.Stop(testenv.Immediate) // its status says that it was no orderly end
+		_ = s.Postgres.Stop(testenv.Immediate) // its status says that it did not end in an orderly way
 		return s.Postgres.Start(ctx)
 	default:
 		return s.Service(server).Restart(ctx)

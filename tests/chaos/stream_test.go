@@ -13,7 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/verify"
 )
 
-// stream is a table's topic under the eyes of the validators.
+// stream is a table's topic, watched by the validators.
 type stream struct {
 	// table is schema.table.
 	table        string
@@ -40,7 +40,7 @@ func newStream(brokers, table string, promise verify.Promise, images verify.Imag
 func (s *stream) read(ctx context.Context) error { return s.reader.Read(ctx, s.validators.Note) }
 
 // await reads the topic until nothing that was committed is missing, for two minutes at most, and reports whether it is
-// worth to wait on: something is missing, and more came meanwhile. It fails the test where no more comes.
+// worth waiting longer: something is missing, and more came meanwhile. It fails the test where no more comes.
 func (s *stream) await(t *testing.T, running func(context.Context) error) (more bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -52,7 +52,7 @@ func (s *stream) await(t *testing.T, running func(context.Context) error) (more 
 		if err := s.read(ctx); err != nil {
 			return err
 		}
-		// What is missing takes long to say of many changes, so it is said when no more come.
+		// With many changes it takes long to say what is missing, so it is said when no more come.
 		came := len(s.identity.Seen())
 		if came > before {
 			return fmt.Errorf("%d changes came, of %d", came, s.identity.Expected())

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// value is one of a column: NULL and the default as well, now and then.
+// value is a value of a column; now and then NULL or the default.
 func (g *generator) value(c column) string {
 	switch {
 	case c.name == "id":
@@ -17,7 +17,7 @@ func (g *generator) value(c column) string {
 	return c.kind.value(g.random)
 }
 
-// insert adds a row that some columns are not given for.
+// insert adds a row in which some columns are not given.
 func (g *generator) insert(t *table) string {
 	var names, values []string
 	for _, c := range t.columns {
@@ -166,8 +166,9 @@ func (g *generator) alter(t *table) string {
 	return alter + "replica identity " + g.one("full", "default", "nothing") + ";\n"
 }
 
-// outbox is a change of the table of events that EventRouter reads. Its partition is one that there is: for another one
-// Kafka Connect waits for good. Its time may be that of a record, which Kafka deletes if it is old.
+// outbox is a change of the table of events that EventRouter reads. Its partition exists: for one that
+// does not, Kafka Connect waits forever. Its time may be that of a record, which Kafka deletes if it is
+// old.
 func (g *generator) outbox() string {
 	if g.chance(10) {
 		return g.one("delete from outboxevent where ctid = (select min(ctid) from outboxevent)",

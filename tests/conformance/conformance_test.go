@@ -81,7 +81,7 @@ type testCase struct {
 	postgres *testenv.Postgres
 }
 
-// run returns what the case's topics hold when all has settled and at least n records have come.
+// run returns what the case's topics hold once they have settled and at least n records have come.
 func (c *testCase) run(t *testing.T, n int) []recorded.Event {
 	ctx := t.Context()
 	if err := c.postgres.Exec(ctx, "postgres", "create database "+c.id); err != nil {

@@ -22,7 +22,7 @@ type table struct {
 	schema, name string
 	columns      []column
 	parted       bool
-	// inherits says that it inherits from another table, or another one from it.
+	// inherits says that it inherits from another table, or that another one inherits from it.
 	inherits bool
 	// byID says that its key is the column id and that no column is generated.
 	byID bool

@@ -15,8 +15,8 @@ import (
 // plainName is a name that a signal may have as it is.
 var plainName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 
-// signal asks both sides for a snapshot of the tables that Debezium can read so: those whose key is an
-// id. It is taken while changes go on.
+// signal asks both sides for a snapshot of the tables that Debezium can read that way: those whose
+// key is an id. It is taken while changes go on.
 func (p *pair) signal(t *testing.T) {
 	if p.signals == "" || p.over(t.Context()) {
 		return
@@ -42,9 +42,9 @@ func (p *pair) signal(t *testing.T) {
 	}
 }
 
-// compareAroundSnapshots compares records among which those of incremental snapshots come where
-// chance has it: the others position by position, the last one of each row, and all that a snapshot
-// wrote of the rows that did not change. Values are JSON without schemas.
+// compareAroundSnapshots compares records among which those of incremental snapshots come at random
+// places: the others position by position, the last one of each row, and all that a snapshot wrote
+// of the rows that did not change. Values are JSON without schemas.
 func compareAroundSnapshots(expected, got []recorded.Event) recorded.Verdict {
 	want, have := apart(expected), apart(got)
 	v := recorded.Compare(want.streamed, have.streamed)

@@ -207,7 +207,7 @@ func (p *pair) await(t *testing.T) {
 	}
 }
 
-// over reports whether Debezium's connector has ended, which ends what can be compared.
+// over reports whether Debezium's connector has ended; what comes after that cannot be compared.
 func (p *pair) over(ctx context.Context) bool {
 	if p.ended == "" {
 		p.ended, _ = p.round.debezium.connect.Trace(ctx, p.prefix)
@@ -230,7 +230,7 @@ func (p *pair) sent(t *testing.T) {
 	}
 }
 
-// settle waits until the topics of both do not grow any more; the last time it keeps their records.
+// settle waits until the topics of both no longer grow; the last time it keeps their records.
 func (p *pair) settle(t *testing.T, last bool) {
 	if p.ended != "" {
 		return

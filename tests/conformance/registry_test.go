@@ -20,7 +20,7 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/debezium"
 )
 
-// avroConverter is drawn by the generator; where its jars are not to be had, JSON takes its place.
+// avroConverter is drawn by the generator; where its jars are missing, JSON takes its place.
 const avroConverter = "io.confluent.connect.avro.AvroConverter"
 
 // withAvro reports whether the Debezium of the trial can write Avro.
@@ -120,7 +120,7 @@ func (r *round) readable(t *testing.T, events []recorded.Event) {
 
 var schemaID = regexp.MustCompile(`Avro of schema (\d+)`)
 
-// named adds the schemas whose ids a difference between records of Avro shows.
+// named adds the schemas whose ids appear in a difference between records of Avro.
 func (r *round) named(difference string) string {
 	seen := map[string]bool{}
 	for _, m := range schemaID.FindAllStringSubmatch(difference, -1) {

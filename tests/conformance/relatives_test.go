@@ -11,7 +11,7 @@ import (
 
 const (
 	// relatives are tables that inherit from others. Those without columns come later: Debezium's
-	// snapshot dies of them (a null pointer), where ours leaves them out.
+	// snapshot fails on them (a null pointer), where ours leaves them out.
 	relatives = `
 create table parent (id int primary key, x text);
 create table child (extra int) inherits (parent);

@@ -120,7 +120,7 @@ func (g *generator) signals(i int, s map[string]string) {
 	s["plugin.name"] = "pgoutput"
 }
 
-// avro has keys and values converted to Avro, which takes not all names.
+// avro has keys and values converted to Avro, which does not take all names.
 func (g *generator) avro(s map[string]string) {
 	for key := range s {
 		if strings.HasPrefix(key, "value.converter") || strings.HasPrefix(key, "key.converter") {

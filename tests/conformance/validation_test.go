@@ -96,7 +96,7 @@ func TestFaultsOfValuesAreRecorded(t *testing.T) {
 	writeLines(t, combinationsFile, together)
 }
 
-// judge gives the keys with faults; that nothing listens at the base's address is none.
+// judge gives the keys with faults; that nothing listens at the base's address does not count.
 func judge(t *testing.T, worker connect.Client, set map[string]string) string {
 	config := map[string]string{"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "name": "c",
 		"database.hostname": "127.0.0.1", "database.port": "1",
@@ -175,7 +175,7 @@ var undeclaredKeys = []string{
 	"max.retries", "xmin.fetch.interval.ms",
 }
 
-// numberForms are forms of numberForms, in limits and beyond, as Java's Integer.parseInt takes them or not.
+// numberForms are forms of numbers, within limits and beyond, that Java's Integer.parseInt takes or not.
 var numberForms = []string{"-1", "0", "1", "2", "+5", "-0", "010", "0x10", "1_000", "1e3", "5.0", "5.", "1L", " 5 ", "\t5", "5\u00a0",
 	"2147483647", "2147483648", "-2147483648", "-2147483649", "9223372036854775807",
 	"9223372036854775808", "-9223372036854775808", "65535", "65536", "--1", "+", "-", "1,000", "NaN", "Infinity", "1 0"}
@@ -269,7 +269,7 @@ var choices = map[string][]string{
 		"io.debezium.schema.SchemaUnicodeTopicNamingStrategy"},
 }
 
-// combinations are settings that exclude or demand each other, and random ones.
+// combinations are settings that exclude or require each other, and random ones.
 func combinations(keys []declaredKey) []map[string]string {
 	var all []map[string]string
 	pairs := func(a string, as []string, b string, bs []string) {

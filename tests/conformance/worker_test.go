@@ -45,7 +45,7 @@ func newWorker(t *testing.T, brokers string) *worker {
 // betweenPhases is how long topics must not have grown before tables are altered.
 const betweenPhases = 3 * time.Second
 
-// still waits until the topics under prefix have not grown for a time.
+// still waits until the topics under prefix have not grown for some time.
 func (w *worker) still(t *testing.T, prefix string, quiet time.Duration) {
 	last, since := int64(-1), time.Now()
 	for time.Since(since) < quiet {

@@ -24,7 +24,7 @@ import (
 )
 
 // hurry is how many times sooner than in production alerts are raised: a rule that waits for five
-// minutes waits for fifteen seconds, and looks back as much less.
+// minutes waits for fifteen seconds, and looks back over a time that is as much shorter.
 const hurry = 20
 
 // alarms are Prometheus, which scrapes the stack's services and evaluates the rules of
@@ -36,7 +36,7 @@ type alarms struct {
 	sent map[string]alert
 }
 
-// alert is one of Alertmanager's webhook.
+// alert is an alert as Alertmanager's webhook sends it.
 type alert struct {
 	Status      string            `json:"status"` // firing or resolved
 	Labels      map[string]string `json:"labels"`
@@ -51,7 +51,7 @@ func (a alert) String() string {
 }
 
 // newAlarms starts all three for the services that serve metrics at the given addresses, by job. It
-// is nil where the programs are missing, of which no alert is expected.
+// is nil where the programs are missing; no alert is expected then.
 func newAlarms(t *testing.T, metrics map[string]string) *alarms {
 	t.Helper()
 	for _, name := range []string{"prometheus", "prometheus-alertmanager"} {
@@ -217,8 +217,8 @@ func (a *alarms) firing(pipeline string) (all []alert) {
 	return all
 }
 
-// apart are alerts that are of no pipeline and no fault of the whole stack: the dead man's switch, and
-// one whose metric does not say whom the cluster throttles.
+// apart are alerts that belong to no pipeline and are no fault of the whole stack: the dead man's
+// switch, and one whose metric does not say whom the cluster throttles.
 var apart = map[string]bool{"CalypsoWatchdog": true, "CalypsoIngestionThrottled": true}
 
 // fire says that other alerts than the named ones fire for a pipeline.
@@ -234,7 +234,7 @@ func (a *alarms) fire(pipeline string, want ...string) error {
 	return nil
 }
 
-// checkMetrics gives what each service serves after all that to promtool check metrics.
+// checkMetrics gives what each service serves in the end to promtool check metrics.
 func (r *rig) checkMetrics(t *testing.T) {
 	if _, err := exec.LookPath("promtool"); err != nil {
 		t.Skip("promtool is not here: it comes with Debian's package prometheus")

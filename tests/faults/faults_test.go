@@ -22,7 +22,7 @@ import (
 type fault struct {
 	// name is that of the fault's pipeline, of lower-case letters; what says it in words.
 	name, what string
-	// inject makes the fault in a healthy pipeline, heal ends it, by the remedy where that is a command.
+	// inject causes the fault in a healthy pipeline, heal ends it, by the remedy where that is a command.
 	inject, heal func(t *testing.T, p *pipeline)
 	// held is where the busy table's changes wait, one of these; empty if the table is not late.
 	held []adminv1.HeldAt
@@ -38,7 +38,7 @@ type fault struct {
 	partitions int
 	// unasked says that nobody can say how late the table is.
 	unasked bool
-	// alerts are the names of those that fire, and no others, until it is healed; one of a fleet is of
+	// alerts are the names of exactly those that fire until it is healed; one of a fleet fires for
 	// all pipelines.
 	alerts []string
 }
@@ -50,7 +50,7 @@ const (
 	beforeQuery   = adminv1.HeldAt_HELD_AT_SINK_TO_QUERYABLE
 )
 
-// ofOne are faults that one pipeline has and the others beside it have not.
+// ofOne are faults that one pipeline has and the others beside it do not have.
 var ofOne = []fault{
 	{name: "revoked", alerts: []string{"CalypsoTaskFailed"}, what: "the role may no longer replicate", held: []adminv1.HeldAt{beforeCapture},
 		check: []string{"source_state", "capture"}, because: []string{"revoked", "replication"}, remedy: []string{"alter role"},
@@ -291,7 +291,7 @@ func (r *rig) try(t *testing.T, f fault) {
 	p.eventually(t, "the alerts to end", func(context.Context) error { return p.alarms.fire(p.name) })
 }
 
-// told says what is missing in what operators are told of a fault.
+// told says what is missing from what operators are told about a fault.
 func (p *pipeline) told(ctx context.Context, f fault) error {
 	if len(f.held) == 0 {
 		var view adminv1.GetPipelineResponse
@@ -344,7 +344,7 @@ func missing(text string, words []string) string {
 	return ""
 }
 
-// printed says that calypsoctl does not print a text, line breaks aside.
+// printed says if calypsoctl does not print a text, apart from line breaks.
 func (p *pipeline) printed(ctx context.Context, text string, arguments ...string) error {
 	out, err := p.ctl(ctx, arguments...)
 	if of := (*exec.ExitError)(nil); errors.As(err, &of) && of.ExitCode() == 5 {
@@ -357,7 +357,7 @@ func (p *pipeline) printed(ctx context.Context, text string, arguments ...string
 	return err
 }
 
-// counted says that the metrics do not say that the busy table is late.
+// counted says if the metrics do not show that the busy table is late.
 func (p *pipeline) counted(ctx context.Context) error {
 	text, err := p.text(ctx, "/metrics")
 	if err != nil {
@@ -433,7 +433,7 @@ func (p *pipeline) limit(t *testing.T, size string) {
 	p.exec(t, "select pg_reload_conf()")
 }
 
-// fill pauses the source, and has the server write as many MB of log that its slot keeps, of those it may.
+// fill pauses the source, and has the server write as many MB of log, which its slot keeps, of those it may.
 func (p *pipeline) fill(t *testing.T, may, written int) {
 	t.Helper()
 	if err := p.Source().Put(t.Context(), p.name, "pause"); err != nil {
@@ -473,7 +473,7 @@ func (p *pipeline) reset(t *testing.T, connector string) {
 	})
 }
 
-// acknowledge says that what the sink saw of the source is settled.
+// acknowledge marks what the sink saw of the source as settled.
 func (p *pipeline) acknowledge(t *testing.T) {
 	t.Helper()
 	if _, err := p.ctl(t.Context(), "acknowledge", p.sinkName()); err != nil {

@@ -58,7 +58,7 @@ func newPage(t *testing.T, admin string) *page {
 	return &page{paths: paths, answers: bufio.NewReader(answers)}
 }
 
-// shows says which of some texts a view does not show. Spaces and figures do not count, which change while one looks.
+// shows says which of some texts a view does not show. Spaces and figures, which change meanwhile, do not count.
 func (p *page) shows(view string, texts ...string) error {
 	if p == nil {
 		return nil

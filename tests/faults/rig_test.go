@@ -81,7 +81,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// command runs a management command on localadx, whatever its stand-in answers.
+// command runs a management command on localadx itself, past the stand-in.
 func (r *rig) command(t *testing.T, text string) {
 	t.Helper()
 	if err := r.adx.Command(t.Context(), text); err != nil {
@@ -252,7 +252,7 @@ func (p *pipeline) eventually(t *testing.T, what string, holds func(context.Cont
 	t.Logf("%5.1f s for %s", time.Since(began).Seconds(), what)
 }
 
-// row is what admin says of a table of the pipeline, nil if nothing.
+// row is what admin says about a table of the pipeline, nil if nothing.
 func (p *pipeline) row(ctx context.Context, table string) (*adminv1.TableStatus, error) {
 	var answer adminv1.ListTablesResponse
 	if err := p.ask(ctx, "/v1/tables?page_size=1000&filter="+url.QueryEscape(p.name), &answer); err != nil {
@@ -275,7 +275,7 @@ func (p *pipeline) idleIsNotLate(ctx context.Context) error {
 	return err
 }
 
-// healthy says why the pipeline is not.
+// healthy says why the pipeline is not healthy.
 func (p *pipeline) healthy(ctx context.Context) error {
 	var view adminv1.GetPipelineResponse
 	if err := p.ask(ctx, "/v1/pipelines/"+p.name, &view); err != nil {
@@ -311,7 +311,7 @@ type cluster struct {
 	stalled atomic.Pointer[stall]
 }
 
-// stall has the requests wait that have a text, until it is over.
+// stall has the requests that contain a text wait, until it is over.
 type stall struct {
 	text string
 	over chan struct{}
@@ -323,10 +323,10 @@ const (
 	ingestBy = "ingest-by:"
 )
 
-// stall has requests that have a text wait.
+// stall has requests that contain a text wait.
 func (c *cluster) stall(text string) { c.stalled.Store(&stall{text, make(chan struct{})}) }
 
-// goOn has it answer again what waits.
+// goOn lets what waits be answered.
 func (c *cluster) goOn() { close(c.stalled.Swap(nil).over) }
 
 // wait returns when a request that has to wait is answered or given up.
@@ -346,7 +346,7 @@ func (c *cluster) wait(r *http.Request) {
 	}
 }
 
-// newCluster makes one, which ends with the test.
+// newCluster makes a cluster, which ends with the test.
 func newCluster(t *testing.T, behind string) *cluster {
 	t.Helper()
 	to, err := url.Parse(behind)
@@ -378,7 +378,7 @@ func newCluster(t *testing.T, behind string) *cluster {
 	return c
 }
 
-// refusals are what Azure Data Explorer says with a status.
+// refusals are the bodies that Azure Data Explorer sends with a status.
 var refusals = map[int]string{
 	http.StatusForbidden: `{"error":{"code":"Forbidden","message":"Principal 'aadapp=app' is not authorized to write table",` +
 		`"@type":"Kusto.DataNode.Exceptions.UnauthorizedDatabaseAccessException","@permanent":true}}`,

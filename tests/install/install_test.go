@@ -1,4 +1,4 @@
-// Package install_test installs the commands as somebody does who has no checkout: by go install,
+// Package install_test installs the commands as somebody without a checkout does: by go install,
 // from the module's zip.
 package install_test
 
@@ -68,7 +68,7 @@ func TestTheCommandsAreInstalledFromTheModuleAloneWithoutACCompiler(t *testing.T
 	}
 }
 
-// publish puts the files that git knows into a module proxy's directory, as a tag would.
+// publish puts the files that git tracks into a module proxy's directory, as a tag would.
 func publish(t *testing.T, root, directory string) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {

@@ -2,14 +2,14 @@ package main
 
 import "time"
 
-// series is one that Prometheus has scraped every minute: its name with labels, and its values in
+// series is a series that Prometheus has scraped every minute: its name with labels, and its values in
 // promtool's notation ("7+1x9" is 7, 8, … 16).
 type series struct{ name, values string }
 
-// example is a fault that raises an alert, and what is almost it.
+// example is a fault that raises an alert, and a state that almost does.
 type example struct {
 	alert string
-	// fires is true from its first minute on, unless at says when; under is not, and differs least.
+	// fires is the fault, true from its first minute on unless at says when; under stays just below it.
 	fires, under []series
 	// at is when the alert fires; the alert's hold if it is 0.
 	at time.Duration
@@ -84,7 +84,7 @@ var examples = []example{
 	{alert: "CalypsoSlotMissing",
 		fires: []series{steady(`cdc_pipeline_check{pipeline="src",check="slot",subject="s1"}`, "4"),
 			steady(`cdc_pipeline_slot_missing{pipeline="src"}`, "1")},
-		// The first start will make it: the check is content.
+		// The first start will make it: the check passes.
 		under: []series{steady(`cdc_pipeline_check{pipeline="src",check="slot",subject="s1"}`, "1"),
 			steady(`cdc_pipeline_slot_missing{pipeline="src"}`, "1")},
 		at: time.Minute, labels: pipeline("subject", "s1"), summary: "The server no longer has slot s1 of pipeline src"},
@@ -143,7 +143,7 @@ var examples = []example{
 
 	{alert: "CalypsoDeadLetters", at: time.Minute,
 		fires: []series{steady(`cdc_pipeline_open_dead_letters{pipeline="src",sink="adx"}`, "7")},
-		// All that there were are settled.
+		// All of them have been settled.
 		under: []series{steady(`cdc_pipeline_open_dead_letters{pipeline="src",sink="adx"}`, "0"),
 			steady(`cdc_pipeline_dead_letters{pipeline="src",sink="adx"}`, "7")},
 		labels: pipeline("sink", "adx"), summary: "Records of adx (pipeline src) that are dead letters: 7"},

@@ -53,7 +53,7 @@ const (
 const where = "cluster, namespace"
 
 // per aggregates a vector to one series for each object, so that a second admin, a worker that
-// takes over and the labels of targets make no second alert.
+// takes over and the labels of targets cause no second alert.
 func per(how, vector string, object ...string) string {
 	return fmt.Sprintf("%s by (%s) (%s)", how, strings.Join(append([]string{where}, object...), ", "), vector)
 }
@@ -184,7 +184,7 @@ func connectorAlerts() []alert {
 			same("and", "pipeline") + per("max", "cdc_pipeline_phase", "pipeline") + " == 2", 5 * time.Minute, ticket,
 			"The initial snapshot of pipeline {{ $labels.pipeline }} has read no row for 15 minutes",
 			"See what it waits for: calypsoctl snapshot progress {{ $labels.pipeline }}", ofPipeline},
-		// A counter that is new counts from 0, of which no rate knows.
+		// A new counter appears with its first count, which a rate does not see.
 		{"CalypsoDecodeErrors", per("sum", "increase(cdc_capture_decode_errors_total[10m])", "instance", "kind") +
 			" > 0 or (" + per("sum", "cdc_capture_decode_errors_total", "instance", "kind") + " unless " +
 			per("sum", "cdc_capture_decode_errors_total offset 10m", "instance", "kind") + ") > 0", 0, ticket,

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// few is the number of tests that may fail of themselves. More have a common cause.
+// few is the number of tests that may fail each for a reason of its own. More have a common cause.
 const few = 4
 
-// suspects are the tests that may have failed for a reason of the moment, without their subtests;
+// suspects are the tests that may have failed for a passing reason, without their subtests;
 // nil where a failure is of another kind: of a package without a failed test (it does not build, or
 // ran out of time), or of one that crashed.
 func (s *summary) suspects() []name {

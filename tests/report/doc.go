@@ -1,4 +1,4 @@
-// Command report reads the output of `go test -json` and prints what a person wants of it: a line
+// Command report reads the output of `go test -json` and prints what a person wants from it: a line
 // for each package, all output of what failed, and at the end every test that was left out, with
 // its reason. It exits with 1 if anything failed.
 //

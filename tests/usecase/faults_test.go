@@ -21,13 +21,13 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
 )
 
-// A fault is a mistake in a configuration or at the source or target that no waiting fixes. It must be named, with what
-// to do about it, in the answer or in /status, over gRPC and in the log.
+// A fault is a mistake in a configuration, or at the source or target, that does not go away by waiting.
+// It must be named, with what to do about it, in the answer or in /status, over gRPC and in the log.
 type fault struct {
 	name string
-	// arrange makes the fault; nil if the configuration alone is it.
+	// arrange causes the fault; nil if the configuration alone does.
 	arrange func(t *testing.T, p *pipeline)
-	// source and sink change the configuration of the connector that must fail; one of both is set.
+	// source and sink change the configuration of the connector that must fail; one of the two is set.
 	source, sink func(config map[string]any)
 	// words must all be in the message, compared without case.
 	words []string

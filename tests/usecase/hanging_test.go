@@ -100,7 +100,7 @@ func TestTransactionsThatHangAreNamedAndRolledBack(t *testing.T) {
 		}
 		p.settle(t, 2*time.Minute, verify.ExactlyOnce, verify.ExactlyOnce)
 	})
-	// A transaction of somebody else's may have a coordinator that does not show it, until its time must be over.
+	// A transaction of somebody else's may have a coordinator that does not show it, until its time limit has passed.
 	longAgo = time.Now().Add(-2 * time.Minute)
 	if err := abort(topic, open(topic, nil)); status.Code(err) != codes.FailedPrecondition ||
 		!strings.Contains(status.Convert(err).Message(), "try again after") {

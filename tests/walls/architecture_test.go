@@ -25,7 +25,7 @@ var (
 	service    = regexp.MustCompile(`(?m)^service (\w+)`)
 )
 
-// What docs/architecture.md names in backticks is there: a file or directory, from the root or by the end of its path, a
+// Whatever docs/architecture.md names in backticks exists: a file or directory, from the root or by the end of its path, a
 // declaration, with or without its package, or a target of make.
 func TestWhatTheArchitecturePageNamesExists(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root, "docs/architecture.md"))

@@ -1,11 +1,11 @@
 // Package walls measures how the code of this repository is divided into rooms: which files of a
-// package know each other in a circle, how many methods a type has and how many fields a struct, and
+// package know each other in a circle, how many methods a type has and how many fields a struct,
 // which functions are two that a boolean parameter chooses between, and which structs embed an owner.
 // Its test holds the limits.
 //
-// It reads syntax alone, so that it is fast and needs nothing built. A name that a file uses and
-// another file of the same package declares is an edge: package-level names, and unexported methods
-// that one file alone declares. Methods of equal names in several files, and exported ones, which
+// It reads syntax alone, so that it is fast and needs nothing built. A file that uses a name which
+// another file of the same package declares has an edge to it: package-level names, and unexported
+// methods that only one file declares. Methods of equal names in several files, and exported ones, which
 // may be those of another package, are not followed: a knot is at least as large as is said here.
 package walls
 

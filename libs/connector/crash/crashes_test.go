@@ -80,7 +80,7 @@ func TestACrashIsReadFromWhatTheRuntimeWrites(t *testing.T) {
 	}
 }
 
-func TestOfMemoryThatRanOutWhoeverHadMostIsBlamedOrWhoStartedAlone(t *testing.T) {
+func TestWhoeverHadMostMemoryOrStartedAloneIsBlamedWhenItRunsOut(t *testing.T) {
 	const mega = 1 << 20
 	for name, c := range map[string]struct {
 		held  []held

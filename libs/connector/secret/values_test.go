@@ -82,7 +82,7 @@ func TestASecretBehindAReferenceIsHiddenWhereOnlyAPartOfItsValueIsShown(t *testi
 }
 
 // Looking through all of it would take minutes.
-func TestATextThatAServerMadeLongIsCutBeforeItIsLookedThrough(t *testing.T) {
+func TestALongTextFromAServerIsCutBeforeItIsSearched(t *testing.T) {
 	values := Values{"canary"}
 	for _, text := range []string{strings.Repeat("password=x ", 1<<20), strings.Repeat("x", searched-3) + "canary" + strings.Repeat("y", searched),
 		strings.Repeat("canary", 1<<20), strings.Repeat("[", 5<<20)} {

@@ -51,7 +51,7 @@ func TestRecordsOfKafkaConnectItselfAreUnderstood(t *testing.T) {
 	}
 }
 
-func TestANameThatEndsLikeATaskIsNotMistaken(t *testing.T) {
+func TestANameThatEndsLikeATaskIsNotTakenForOne(t *testing.T) {
 	v := NewView()
 	status, _ := json.Marshal(StatusRecord{State: Running})
 	for _, id := range []TaskID{{"orders", 0}, {"orders-0", 1}, {"orders-0-1", 2}} {

@@ -108,7 +108,7 @@ func TestATargetThatIsNotKnownIsADash(t *testing.T) {
 	}
 }
 
-func TestWhatNobodySaysIsADashAndNotNaught(t *testing.T) {
+func TestWhatNobodySaysIsADashAndNotZero(t *testing.T) {
 	captured := &capturev1.Capture{Phase: capturev1.Phase_PHASE_STREAMING}
 	none := &adminv1.Lag{}
 	ingested := &adminv1.PipelineSink{Sink: &sinkv1.Sink{Partitions: []*sinkv1.PartitionProgress{{End: 1, Committed: 1}}},

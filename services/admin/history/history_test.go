@@ -57,7 +57,7 @@ func TestAHistoryHasAnHourAndSaysWhereNobodyLooked(t *testing.T) {
 	}
 }
 
-func TestARateIsNotKnownWhereItsCountBeganAnew(t *testing.T) {
+func TestARateIsNotKnownWhereItsCountBeganAgain(t *testing.T) {
 	var h History
 	for n, count := range []int64{100, 130, 10, 40} {
 		h.Observe(start.Add(time.Duration(n)*Interval), &adminv1.Pipeline{Capture: &capturev1.Capture{RowsDelivered: count}}, nil)

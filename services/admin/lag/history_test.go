@@ -146,7 +146,7 @@ func TestALagIsNotShortenedByATimeInWhichNobodySaidWhereTheStepsWere(t *testing.
 	}
 }
 
-func TestOfASlotThatIsGoneOrLostItsLogNothingIsForetold(t *testing.T) {
+func TestNothingIsPredictedForASlotThatIsGoneOrLostItsLog(t *testing.T) {
 	for name, slot := range map[string]*capturev1.Slot{
 		"gone":        {Missing: true},
 		"lost":        {WalStatus: "lost", RestartLsn: "0/0", SafeWalBytes: -1},

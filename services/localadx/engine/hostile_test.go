@@ -189,7 +189,7 @@ func sessionsOf(rows int, restart string) string {
 		"| extend s=row_window_session(d, 1h, 5m%s)", rows, restart)
 }
 
-func TestWhatTheDatabaseHasNotIsRefusedAndNoFailureOfTheServer(t *testing.T) {
+func TestWhatTheDatabaseLacksIsRefusedAndIsNoFailureOfTheServer(t *testing.T) {
 	_, _, err := newHarness(t).query("print a=dynamic([1, 2]) | mv-apply a to typeof(long) on " +
 		"(top-nested 1 of a by max(a), top-nested 1 of a by min(a))")
 	if refused := new(*syntax.Error); !errors.As(err, refused) {

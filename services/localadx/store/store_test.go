@@ -47,7 +47,7 @@ func rows(t testing.TB, s *store.Store) int64 {
 	return total
 }
 
-func TestOfManyIngestionsWithOneTagOneAddsRows(t *testing.T) {
+func TestOnlyOneOfManyIngestionsWithOneTagAddsRows(t *testing.T) {
 	s := withTable(t, t.TempDir())
 	load := store.Load{Tags: []string{"ingest-by:x"}, IfNotExists: []string{"x"}}
 	var added, skipped atomic.Int32

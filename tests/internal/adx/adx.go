@@ -1,4 +1,4 @@
-// Package adx asks an Azure Data Explorer cluster through the official SDK, as any client of it does.
+// Package adx queries an Azure Data Explorer cluster through the official SDK, as any client of it does.
 package adx
 
 import (

@@ -16,10 +16,10 @@ import (
 )
 
 // AvroJars is the environment variable that names a directory with the jars of Confluent's AvroConverter and of what it
-// needs, where the worker shall have it: Maven's central repository does not have them.
+// needs, if the worker is to have it: Maven's central repository does not have them.
 const AvroJars = "CALYPSO_TEST_AVRO_JARS"
 
-// Run starts a worker on a broker for a test. It skips the test where Java or the jars are not to be had.
+// Run starts a worker on a broker for a test. It skips the test where Java or the jars are missing.
 func Run(t testing.TB, brokers string) connect.Client {
 	t.Helper()
 	java, err := exec.LookPath("java")

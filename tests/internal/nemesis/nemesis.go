@@ -39,7 +39,7 @@ const (
 	Configure Action = "configure"
 	// Snapshot signals an incremental snapshot of table Of.
 	Snapshot Action = "signal a snapshot"
-	// Fingerprint takes the fingerprint of table Of, which the stream must come by.
+	// Fingerprint takes the fingerprint of table Of, a state that the stream must pass through.
 	Fingerprint Action = "take the fingerprint"
 	// Kill ends server Of as kill -9 does, and starts it again.
 	Kill Action = "kill -9"
@@ -126,13 +126,13 @@ type State struct {
 	names int
 }
 
-// At most that many of each exist at a time, or in all of a machine's life in the case of tables
-// and snapshots, so that a run can be verified in reasonable time.
+// At most that many of each exist at a time, or in a machine's whole life for tables and snapshots,
+// so that a run can be verified in reasonable time.
 const (
 	mostColumns, mostTables, mostSnapshots = 3, 4, 8
 )
 
-// rule says when an action may happen, how often compared with others, what is chosen about it and what it changes.
+// rule says when an action may happen, how often compared with others, with what choices, and what it changes.
 type rule struct {
 	action Action
 	weight int

@@ -105,7 +105,7 @@ func (s *Stack) Close() error {
 	return err
 }
 
-// stop kills the services; how they end on request is for tests that ask them to.
+// stop kills the services; how they end on request is for other tests to see.
 func (s *Stack) stop() error {
 	for _, name := range s.order {
 		if p := s.services[name].process; p != nil {

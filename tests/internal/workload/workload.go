@@ -1,5 +1,5 @@
 // Package workload changes a table the way applications do, at random from a seed: several writers
-// at once, transactions of one to some thousand changes, updates, deletes, changed keys, rollbacks
+// at once, transactions of one to some thousands of changes, updates, deletes, changed keys, rollbacks
 // and savepoints that are rolled back. Every version of a row is different from all others (column
 // version is drawn from a sequence), so that each change has an identity.
 package workload
@@ -70,7 +70,7 @@ func Setup(ctx context.Context, cfg Config) (*Workload, error) {
 // Committed is how many transactions were committed so far.
 func (w *Workload) Committed() int64 { return w.committed.Load() }
 
-// Run writes until ctx ends. What the database refuses or cuts short is tried no further: the witness knows what was
+// Run writes until ctx ends. What the database refuses or cuts short is not tried again: the witness knows what was
 // committed, and nothing is committed after Run has returned. It returns an error only if it could not reach the
 // database for a minute.
 func (w *Workload) Run(ctx context.Context) error {

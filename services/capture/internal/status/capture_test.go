@@ -132,7 +132,7 @@ func TestWhatIsShownOfACaptureIsWhatItsEventsSay(t *testing.T) {
 	}
 }
 
-func TestABoardShowsTheNewestCaptureOfAConnectorAndThoseThatFailed(t *testing.T) {
+func TestARegistryShowsTheNewestCaptureOfAConnectorAndThoseThatFailed(t *testing.T) {
 	b := NewRegistry()
 	first, second := newCapture("c"), newCapture("c")
 	b.Put(first)
@@ -206,7 +206,7 @@ func TestWhatWasLostIsCountedAndShownThroughReconnectsAndRestartsUntilItIsAcknow
 			}
 			return nil
 		}}
-	lost := Worked{Work: "encoding of events of public.a:b", Err: errors.New("the secret is bad"), Remedy: "Mend it."}
+	lost := Worked{Work: "encoding of events of public.a:b", Err: errors.New("the secret is bad"), Remedy: "Fix it."}
 	keep := func(c *Capture) {
 		t.Helper()
 		if err := c.Losses.Keep(lost); err != nil {
@@ -320,7 +320,7 @@ func TestALongReasonIsShortenedToWhatANoteMayHave(t *testing.T) {
 	}
 }
 
-func TestALossOfAnEarlierTaskIsCountedOnThoughAsManyAreKnownAsMayBe(t *testing.T) {
+func TestALossOfAnEarlierTaskIsCountedFurtherEvenIfNoMoreMayBeKnown(t *testing.T) {
 	env := noted()
 	for i := range mostLost {
 		if err := NewLosses(env).Keep(Worked{Work: Work(fmt.Sprint(i)), Err: errors.New("bad")}); err != nil {

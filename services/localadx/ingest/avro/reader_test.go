@@ -91,7 +91,7 @@ func fields(n int, typ string) string {
 	return strings.Join(out, ",")
 }
 
-func TestAFileThatEndsAnywhereGivesTheRecordsBeforeItAndNoOthers(t *testing.T) {
+func TestAFileThatEndsAnywhereGivesTheRecordsBeforeThatAndNoOthers(t *testing.T) {
 	for _, codec := range []string{"null", "deflate", "snappy", "zstandard"} {
 		file, err := os.ReadFile("testdata/" + codec + ".avro")
 		if err != nil {

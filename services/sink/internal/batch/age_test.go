@@ -33,7 +33,7 @@ func TestRowsThatWereProducedTogetherHaveTheAgeOfTheFirst(t *testing.T) {
 	}
 }
 
-func TestABatchOfManyCohortsKeepsEveryRowAndMakesNoneYounger(t *testing.T) {
+func TestABatchOfManyAgeGroupsKeepsEveryRowAndMakesNoneYounger(t *testing.T) {
 	e := row.NewEncoder(row.Config{Unwrap: true}, row.Target{})
 	var c ageGroups
 	const rows = 10_000

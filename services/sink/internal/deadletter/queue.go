@@ -151,7 +151,7 @@ func (q *Queue) Edit(ctx context.Context, found []Letter, edits []Edit) error {
 		case found[at].edited:
 			return invalid(i, "id", fmt.Sprintf("letter %q is given two values", e.ID))
 		case len(e.Value) == 0:
-			return invalid(i, "value", "the value is empty; discard the letter if it shall make no row")
+			return invalid(i, "value", "the value is empty; discard the letter if no row is to be made of it")
 		}
 		one := &found[at]
 		changed := *one.Record

@@ -122,7 +122,7 @@ func TestAddedMembersNeverMakeARowThatIsNoJSON(t *testing.T) {
 
 // Kafka Connect's converter refuses such values each by itself. The cluster refuses a whole batch
 // for one of them, or passes it over.
-func TestOfARecordThatIsNoJSONNoRowIsMade(t *testing.T) {
+func TestNoRowIsMadeOfARecordThatIsNotJSON(t *testing.T) {
 	converters := map[string]*Encoder{
 		"columns":   NewEncoder(Config{Unwrap: true}, orders("a:int,s:string,d:dynamic,r:real")),
 		"nulls":     NewEncoder(Config{Unwrap: true, AllowNull: true}, orders("a:int,s:string,d:dynamic,r:real")),

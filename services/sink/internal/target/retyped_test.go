@@ -33,7 +33,7 @@ func retypedIn(ctx context.Context, note func(context.Context) error) (r *Retype
 	return r, beside.Wait
 }
 
-func TestThatColumnsWereRetypedIsNotedThoughTheTaskStops(t *testing.T) {
+func TestRetypedColumnsAreNotedEvenIfTheTaskStops(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stored := false
 	r, noted := retypedIn(ctx, func(ctx context.Context) error {
@@ -50,7 +50,7 @@ func TestThatColumnsWereRetypedIsNotedThoughTheTaskStops(t *testing.T) {
 	}
 }
 
-func TestThatColumnsWereRetypedIsToldAgainUntilItIsNoted(t *testing.T) {
+func TestRetypedColumnsAreReportedAgainUntilTheyAreNoted(t *testing.T) {
 	away := retry.Permanent(errors.New("no"))
 	tried := 0
 	r, noted := retypedIn(t.Context(), func(context.Context) error {

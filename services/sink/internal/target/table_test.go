@@ -162,7 +162,7 @@ func tell(w http.ResponseWriter, columns []string, rows ...[]any) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"Tables": []any{table}})
 }
 
-func TestThatTheIdentityMayNotSeeATableIsSaidWhenItBegins(t *testing.T) {
+func TestAnIdentityThatMayNotSeeATableIsNamedOnceWhenThatBegins(t *testing.T) {
 	var log bytes.Buffer
 	var seen atomic.Bool
 	env := connector.TaskEnv{Logger: slog.New(slog.NewTextHandler(&log, nil))}

@@ -95,7 +95,7 @@ func (w *Watcher) noticed(topic string, again bool) {
 		n.Summary = fmt.Sprintf(
 			"topic %s was deleted and made again; what was read of the old one comes into the table first, then the new one from its beginning", topic)
 	}
-	n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: take it out of topics"
+	n.Remedy = "Nothing has to be done when the topic is made again. If it is not to be made again: take it out of topics"
 	if r.Spec.Pattern != nil {
 		n.Remedy = "Nothing has to be done if the topic is made again. If it will not be, restart the connector, whose topics.regex no longer finds it: calypsoctl restart " + shell.Quote(r.Env.Connector)
 	}
