@@ -206,6 +206,9 @@ func showOne(ctx context.Context, s *session, d document, checked bool) error {
 		return err
 	}
 	fmt.Fprintf(s.out, "%s would be %s\n", d.Name, done)
+	if checked {
+		plan.Warnings = nil // the checks say them
+	}
 	if !plan.Creates {
 		fmt.Fprint(s.out, planned(d.Name, plan))
 	}
