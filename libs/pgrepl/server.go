@@ -200,10 +200,22 @@ type SlotName struct {
 	Database string
 }
 
+// EndOfLog returns where the log of a primary ends.
+func EndOfLog(ctx context.Context, conn *pgx.Conn) (LSN, error) {
+	var end string
+	// What is inserted and not flushed counts: after a switch of segments the stream's position is the
+	// beginning of the next one.
+	if err := conn.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&end); err != nil {
+		return 0, fmt.Errorf("ask where the server's log ends: %w", err)
+	}
+	return ParseLSN(end)
+}
+
 // Resume compares a slot and a server with the position reached before. It returns the position
 // from which the stream continues with nothing lost or repeated, or the *Error that says why there
 // is none. slot is nil if it does not exist. timelines is the server's history, needed if it is on
-// another timeline than the position.
+// another timeline than the position. A position beyond the end of the system's log counts as one
+// of another history, unless that end or the system's timeline is 0.
 func Resume(want SlotName, slot *SlotState, system System, timelines Timelines, at Position) (Position, error) {
 	op := fmt.Sprintf("resume from slot %q at %s", want.Name, at)
 	if at.SystemID != "" && at.SystemID != system.ID {
@@ -244,6 +256,10 @@ func Resume(want SlotName, slot *SlotState, system System, timelines Timelines, 
 					"To prevent this in future set synchronized_standby_slots (PostgreSQL 17), which sends no change before the standby has it."}
 		}
 		at, _ = timelines.Common(at)
+	}
+	if system.Timeline != 0 && system.WAL != 0 && at.Commit > system.WAL {
+		return at, &Error{ReasonTimeline, op, fmt.Errorf("the server's log ends at %s, before the position", system.WAL),
+			"The server was restored to an earlier state, or the position was set by hand: the server would leave out all changes up to it. To continue at the slot's position set offset.mismatch.strategy=trust_slot, after which changes since then may come twice; set the right position: calypsoctl offsets set <connector>; or read all tables again: calypsoctl offsets reset <connector>, which first says what comes twice."}
 	}
 	if slot.ConfirmedFlush > at.Commit {
 		return at, &Error{ReasonSlotAhead, op, fmt.Errorf("the slot is confirmed up to %s", slot.ConfirmedFlush),

@@ -8,7 +8,7 @@ import (
 
 func TestASlotIsComparedWithThePositionBeforeItIsRead(t *testing.T) {
 	want := SlotName{Name: "s", Plugin: "pgoutput", Database: "d"}
-	system := System{ID: "1", Timeline: 3}
+	system := System{ID: "1", Timeline: 3, WAL: 200}
 	// The server's history left timeline 1 at 90 and timeline 2 at 120.
 	history := Timelines{{1, 90}, {2, 120}}
 	at := Position{SystemID: "1", Timeline: 3, Commit: 100}
@@ -40,6 +40,13 @@ func TestASlotIsComparedWithThePositionBeforeItIsRead(t *testing.T) {
 		{"another database", slot(func(s *SlotState) { s.Database = "e" }), at, ReasonSlotDatabase, "slot.name", at},
 		{"another plugin", slot(func(s *SlotState) { s.Plugin = "wal2json" }), at, ReasonSlotPlugin,
 			"plugin.name=wal2json", at},
+
+		{"at the end of the log", slot(as), Position{SystemID: "1", Timeline: 3, Commit: 200}, "", "",
+			Position{SystemID: "1", Timeline: 3, Commit: 200}},
+		{"beyond the end of the log", slot(as), Position{SystemID: "1", Timeline: 3, Commit: 201}, ReasonTimeline,
+			"the server's log ends at 0/C8", Position{}},
+		{"beyond the end of the log, set by hand", slot(as), Position{Commit: 201}, ReasonTimeline, "offset.mismatch.strategy",
+			Position{}},
 
 		{"promoted, all before the fork", slot(as), Position{SystemID: "1", Timeline: 2, Commit: 119, Delivered: 119}, "", "",
 			Position{SystemID: "1", Timeline: 3, Commit: 119, Delivered: 119}},

@@ -199,6 +199,38 @@ func TestASlotThatIsGoneOrAheadStopsTheConnectorAndIsNeverRecreated(t *testing.T
 	}
 }
 
+// PostgreSQL would leave out every change up to the position, without a word.
+func TestAPositionBeyondTheServersLogStopsTheConnectorUntilTheSlotIsTrusted(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	config := s.config("c"+s.db, nil)
+	first := start(t, config)
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	if err := first.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, "INSERT INTO a VALUES (2)")
+	again := func() *capture {
+		env := testEnv(servers.kafka.Bootstrap, config["name"])
+		env.Offsets = func(context.Context) (map[string][]byte, error) {
+			return map[string][]byte{`{"server":"` + s.db + `"}`: []byte(`{"lsn":999999999999}`)}, nil
+		}
+		task, err := makeTaskIn(env, config, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return runTask(t, task)
+	}
+	if err := again().failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonTimeline ||
+		!strings.Contains(err.Error(), "the server's log ends at ") {
+		t.Errorf("error %v, want %s", err, pgrepl.ReasonTimeline)
+	}
+	config["offset.mismatch.strategy"] = "trust_slot"
+	again()
+	await(t, s.db+".public.a", 2)
+}
+
 func TestALostSlotLeadsToANewSnapshotWhereTheModeSaysSo(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")

@@ -64,6 +64,9 @@ func factsOf(ctx context.Context, s *spec.Spec, from *upstream, reached *progres
 	if f.Slot, err = pgrepl.InspectSlot(ctx, from.conn.Conn, from.server, s.Slot.Name); err == nil && f.NeedsTimelines() {
 		f.Timelines, err = from.slot.Timelines(ctx)
 	}
+	if err == nil && f.NeedsLog() {
+		f.System.WAL, err = pgrepl.EndOfLog(ctx, from.conn.Conn)
+	}
 	return f, err
 }
 

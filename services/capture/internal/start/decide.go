@@ -15,7 +15,7 @@ type Facts struct {
 	// name, nil if nothing.
 	Want pgrepl.SlotName
 	Slot *pgrepl.SlotState
-	// System is the server.
+	// System is the server, its log as it ends after Saved was read if NeedsLog asks for that.
 	System pgrepl.System
 	// Timelines are the earlier timelines of the server's history; they are only needed if
 	// NeedsTimelines says so.
@@ -45,6 +45,13 @@ func Begun(p *progress.Progress) *Saved {
 func (f Facts) NeedsTimelines() bool {
 	return f.Mode.Streams && f.Saved != nil && (f.Slot == nil || f.Slot.CheckFree() == nil) &&
 		pgrepl.Promoted(f.System, f.Saved.At)
+}
+
+// NeedsLog reports whether the position lies beyond the end of the log as System has it, so that the
+// caller has to ask for it anew: the connector may have gone on since, on another worker. The log of
+// a standby does not matter, which may be behind its primary.
+func (f Facts) NeedsLog() bool {
+	return f.Mode.Streams && f.Saved != nil && f.System.Timeline != 0 && f.Saved.At.Commit > f.System.WAL
 }
 
 // Plan says what a session does first.

@@ -17,7 +17,7 @@ import (
 // TestStartsFollowTheirScripts runs testdata. A command names the decision and the configuration;
 // the lines below it are the facts:
 //
-//	server system=7 timeline=1 recovery version=16   (the first two are what it is without a line)
+//	server system=7 timeline=1 log=0/900 recovery version=16   (the first two are what it is without a line)
 //	history 1=0/500 …                                (where the server's history left which timelines)
 //	slot confirmed=0/100 plugin=… database=… failover lost active synced
 //	saved at=0/100 ordinal=2 system=7 timeline=1 delivered=0/90 reading
@@ -153,6 +153,8 @@ func (s script) server(server *pgrepl.Server, system *pgrepl.System, name, value
 		system.ID = value
 	case "timeline":
 		system.Timeline = int32(s.number(value))
+	case "log":
+		system.WAL = s.lsn(value)
 	case "recovery":
 		server.InRecovery, system.Timeline = true, 0
 	case "version":
