@@ -283,5 +283,5 @@ func (r *running) opens(t *testing.T, want int64) {
 
 // shown are the notices that there are.
 func (r *running) shown() []*status.Notice {
-	return r.task.status.Told()
+	return r.task.status.Notices.Told()
 }

@@ -72,11 +72,11 @@ func (b *Batcher) streamedBefore(ctx context.Context, offset int64) (streamed bo
 func (b *Batcher) truncated(ctx context.Context, r *kgo.Record) error {
 	to := b.table.Route
 	table := to.Database + "." + to.Table
-	return b.of.Status.Keep(ctx, &status.Notice{
+	return b.of.Status.Notices.Keep(ctx, &status.Notice{
 		Kind: status.Truncated, Topic: to.Topic, Table: table,
 		Summary: fmt.Sprintf(
 			"the source's table was truncated at %s, and the rows that it had are still in %s, where rows are appended and never removed", r.Timestamp.UTC().Format(time.RFC3339), table),
-		Remedy: "table.form=changes with current.state=true gives the rows that the source has now. To empty the copy by hand: .clear table ['" + to.Table + "'] data, where no later rows are in it. " + b.of.Status.Acknowledge(),
+		Remedy: "table.form=changes with current.state=true gives the rows that the source has now. To empty the copy by hand: .clear table ['" + to.Table + "'] data, where no later rows are in it. " + b.of.Status.Notices.Acknowledge(),
 	}, b.of.Retry.Do)
 }
 
@@ -85,10 +85,10 @@ func (b *Batcher) truncated(ctx context.Context, r *kgo.Record) error {
 func (b *Batcher) repeated(ctx context.Context, r *kgo.Record) error {
 	to := b.table.Route
 	table := to.Database + "." + to.Table
-	return b.of.Status.Keep(ctx, &status.Notice{
+	return b.of.Status.Notices.Keep(ctx, &status.Notice{
 		Kind: status.SnapshotRepeated, Topic: to.Topic, Table: table,
 		Summary: fmt.Sprintf(
 			"the source was read again by a snapshot from %s on (a lost slot, or a signal): rows that were deleted before it without an event are still in the present state of %s", r.Timestamp.UTC().Format(time.RFC3339), table),
-		Remedy: "When the snapshot has ended, have them removed: calypsoctl repair <source connector> shows what it would remove, and with --write removes it. " + b.of.Status.Acknowledge(),
+		Remedy: "When the snapshot has ended, have them removed: calypsoctl repair <source connector> shows what it would remove, and with --write removes it. " + b.of.Status.Notices.Acknowledge(),
 	}, b.of.Retry.Do)
 }

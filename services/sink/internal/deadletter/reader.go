@@ -151,7 +151,7 @@ func (r *Reporter) CountLetters(ctx context.Context) {
 func (r *Reporter) foreign(found []resolution.Foreign) {
 	topic := ResolvedTopic(r.topic.topic)
 	if len(found) == 0 {
-		r.status.Withdraw(status.MarkForeign, topic, "")
+		r.status.Notices.Withdraw(status.MarkForeign, topic, "")
 		return
 	}
 	var where []string
@@ -159,7 +159,7 @@ func (r *Reporter) foreign(found []resolution.Foreign) {
 		where = append(where, fmt.Sprintf("offset %d of partition %d with key %q (%s)", f.Offset, f.Partition,
 			f.Key, f.Reason))
 	}
-	r.status.Tell(&status.Notice{
+	r.status.Notices.Tell(&status.Notice{
 		Kind: status.MarkForeign, Topic: topic,
 		Summary: fmt.Sprintf(
 			"topic %s, which says what became of dead letters, has records that no sink has written; they are passed over: %s",

@@ -85,7 +85,7 @@ func (m *Membership) offsets(ctx context.Context, names []string) (kadm.OffsetRe
 			id = topic.ID.String()
 		}
 		if m.of.Topics.See(topic.Topic, id) {
-			m.of.Batches.Status.Withdraw(status.TopicDeleted, topic.Topic, "") // it is there again
+			m.of.Batches.Status.Notices.Withdraw(status.TopicDeleted, topic.Topic, "") // it is there again
 		}
 	}
 	return admin.FetchOffsets(ctx, m.of.Batches.Spec.Group)

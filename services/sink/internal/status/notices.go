@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -23,34 +24,41 @@ type noticeKey struct {
 	topic, column string
 }
 
-// notices are what a task saw that somebody should know or decide, for as long as it is so; those
-// that last are notes. Owner is the progress whose lock guards them.
-type notices = map[noticeKey]*Notice
+// Notices are what a task saw that somebody should know or decide, for as long as it is so; those that
+// last are notes of the connector. They are safe for concurrent use.
+type Notices struct {
+	env connector.TaskEnv
 
-// Notice shows n until it is withdrawn. It reports whether it is new; its time is that of the first.
-func (p *Task) Notice(n *Notice) (fresh bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	mu   sync.Mutex
+	held map[noticeKey]*Notice // guarded by mu
+}
+
+// NewNotices makes the notices of a task.
+func NewNotices(env connector.TaskEnv) *Notices {
+	return &Notices{env: env, held: map[noticeKey]*Notice{}}
+}
+
+// Show shows n until it is withdrawn. It reports whether it is new; its time is that of the first.
+func (s *Notices) Show(n *Notice) (fresh bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	k := noticeKey{n.Kind, n.Topic, n.Column}
-	before := p.notices[k]
-	if before == nil && len(p.notices) >= maxNotices {
+	before := s.held[k]
+	if before == nil && len(s.held) >= maxNotices {
 		return false
-	}
-	if p.notices == nil {
-		p.notices = notices{}
 	}
 	if n.Time = time.Now(); before != nil {
 		n.Time = before.Time
 	}
-	p.notices[k] = n
+	s.held[k] = n
 	return before == nil
 }
 
 // Withdraw takes a notice back.
-func (p *Task) Withdraw(kind Kind, topic, column string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.notices, noticeKey{kind, topic, column})
+func (s *Notices) Withdraw(kind Kind, topic, column string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.held, noticeKey{kind, topic, column})
 }
 
 // inOrder are notices, oldest first.
@@ -64,39 +72,39 @@ func inOrder[K comparable](of map[K]*Notice) []*Notice {
 }
 
 // Tell shows a notice, and writes a new one into the log and the timeline.
-func (p *Task) Tell(n *Notice) {
-	if p.Notice(n) {
-		p.say(n)
+func (s *Notices) Tell(n *Notice) {
+	if s.Show(n) {
+		s.say(n)
 	}
 }
 
 // say writes a notice into the log and the timeline.
-func (p *Task) say(n *Notice) {
-	p.env.Logger.Warn(n.Summary, "topic", n.Topic, "table", n.Table, "column", n.Column, "remedy", n.Remedy)
-	if p.env.Happened != nil {
-		p.env.Happened(kindNames[n.Kind].happening, n.Summary+". "+n.Remedy)
+func (s *Notices) say(n *Notice) {
+	s.env.Logger.Warn(n.Summary, "topic", n.Topic, "table", n.Table, "column", n.Column, "remedy", n.Remedy)
+	if s.env.Happened != nil {
+		s.env.Happened(kindNames[n.Kind].happening, n.Summary+". "+n.Remedy)
 	}
 }
 
 // Keep tells a notice that lasts, and returns when it is durable: what it is about must not be
 // committed before. persist repeats what fails while the store is away.
-func (p *Task) Keep(ctx context.Context, n *Notice,
+func (s *Notices) Keep(ctx context.Context, n *Notice,
 	persist func(context.Context, func(context.Context) error) error) error {
-	before := KeptNotices(p.env)[n.noteName()]
+	before := KeptNotices(s.env)[n.noteName()]
 	if before != nil && before.Summary == n.Summary {
 		return nil
 	}
 	n.Time = time.Now().UTC()
-	n.Summary, n.Remedy = p.env.Hidden(n.Summary), p.env.Hidden(n.Remedy)
+	n.Summary, n.Remedy = s.env.Hidden(n.Summary), s.env.Hidden(n.Remedy)
 	note, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}
-	if err := persist(ctx, func(ctx context.Context) error { return p.env.Note(ctx, n.noteName(), note) }); err != nil {
+	if err := persist(ctx, func(ctx context.Context) error { return s.env.Note(ctx, n.noteName(), note) }); err != nil {
 		return fmt.Errorf("note that %s: %w", n.Summary, err)
 	}
 	if before == nil {
-		p.say(n)
+		s.say(n)
 	}
 	return nil
 }
@@ -126,13 +134,16 @@ func ShownNotices(env connector.TaskEnv) []*Notice {
 }
 
 // Acknowledge is how a notice that lasts is taken back.
-func (p *Task) Acknowledge() string {
-	return "To take this notice back: calypsoctl acknowledge " + shell.Quote(p.env.Connector)
+func (s *Notices) Acknowledge() string {
+	return "To take this notice back: calypsoctl acknowledge " + shell.Quote(s.env.Connector)
 }
 
-// Told are the notices that hold now, oldest first.
-func (p *Task) Told() []*Notice {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return append(inOrder(p.notices), ShownNotices(p.env)...)
+// here are the task's own notices that hold now, oldest first.
+func (s *Notices) here() []*Notice {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return inOrder(s.held)
 }
+
+// Told are the notices that hold now, oldest first, and then those that last.
+func (s *Notices) Told() []*Notice { return append(s.here(), ShownNotices(s.env)...) }

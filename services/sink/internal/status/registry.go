@@ -81,6 +81,9 @@ type Task struct {
 	env       connector.TaskEnv
 	memory    *memory.Share
 	guarantee string
+	// Troubles are what the task waits for, Notices what somebody should know or decide.
+	Troubles *Troubles
+	Notices  *Notices
 	// logEnds asks for the ends of topics; nil before the task is a member of its group.
 	logEnds func(ctx context.Context, topics []string) kadm.ListedOffsets
 
@@ -88,10 +91,8 @@ type Task struct {
 	partitions map[batch.Source]*Progress
 	counts     Counts
 	traces     RecentTraces
-	Troubles   *Troubles
 	latency    time.Duration
 	ages       batch.Ages
-	notices    notices
 	// openLetters are the dead letters that nobody is done with; nil if they were not counted.
 	openLetters *int64
 }
@@ -129,7 +130,7 @@ type Holding struct {
 // NewTask is the progress of a task that has done nothing yet. guarantee says in a sentence what delivery it has.
 func NewTask(env connector.TaskEnv, held *memory.Share, guarantee string) *Task {
 	return &Task{env: env, memory: held, guarantee: guarantee, partitions: map[batch.Source]*Progress{},
-		Troubles: NewTroubles(env.Hidden)}
+		Troubles: NewTroubles(env.Hidden), Notices: NewNotices(env)}
 }
 
 func (p *Task) partition(tp batch.Source) *Progress {

@@ -47,8 +47,9 @@ func (p *Task) State() State {
 	}
 	s.Counts, s.Latency, s.OpenDeadLetters = p.counts, p.latency, p.openLetters
 	s.Committed, s.Produced = p.ages.Committed.Distribution(now), p.ages.Produced.Distribution(now)
-	s.Traces, s.Notices = slices.Clone(p.traces), inOrder(p.notices)
+	s.Traces = slices.Clone(p.traces)
 	p.mu.Unlock()
+	s.Notices = p.Notices.here()
 	if p.env.Task == 0 { // one tells those of the connector
 		s.Notices = append(s.Notices, ShownNotices(p.env)...)
 	}

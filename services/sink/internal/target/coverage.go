@@ -99,7 +99,7 @@ func (u *coverage) follow(ctx context.Context, of Followed, r *kgo.Record) {
 	for c := range u.told {
 		if !missing[c] {
 			delete(u.told, c)
-			u.cluster.Status.Withdraw(status.ColumnWithoutField, u.route.Topic, c)
+			u.cluster.Status.Notices.Withdraw(status.ColumnWithoutField, u.route.Topic, c)
 		}
 	}
 	schema, _ := of.Encoder.Schema(r) // it was read to make the row
@@ -120,7 +120,7 @@ func (u *coverage) follow(ctx context.Context, of Followed, r *kgo.Record) {
 			}
 		}
 		u.told[c] = true
-		u.cluster.Status.Tell(u.notice(c, unmapped))
+		u.cluster.Status.Notices.Tell(u.notice(c, unmapped))
 	}
 }
 
@@ -169,7 +169,7 @@ func (u *coverage) changed(before, now row.Target) {
 	for field, column := range u.untaken {
 		if _, again := taken[field]; again {
 			delete(u.untaken, field)
-			u.cluster.Status.Withdraw(status.FieldWithoutColumn, u.route.Topic, column)
+			u.cluster.Status.Notices.Withdraw(status.FieldWithoutColumn, u.route.Topic, column)
 		}
 	}
 	for field, column := range before.Taken() {
@@ -182,7 +182,7 @@ func (u *coverage) changed(before, now row.Target) {
 		}
 		u.untaken[field] = column
 		table := u.route.Database + "." + u.route.Table
-		u.cluster.Status.Tell(&status.Notice{
+		u.cluster.Status.Notices.Tell(&status.Notice{
 			Kind: status.FieldWithoutColumn, Topic: u.route.Topic, Table: table, Column: column,
 			Summary: fmt.Sprintf(
 				"%s of topic %s no longer goes anywhere: column %s of %s took it until the table was changed in the cluster", field,
@@ -241,13 +241,13 @@ func (u *coverage) tellLost(now, ever []string) {
 	for c := range u.told {
 		if !slices.Contains(lacking, c) {
 			delete(u.told, c)
-			u.cluster.Status.Withdraw(status.ColumnWithoutField, u.route.Topic, c)
+			u.cluster.Status.Notices.Withdraw(status.ColumnWithoutField, u.route.Topic, c)
 		}
 	}
 	for _, c := range lacking {
 		if !slices.Contains(never, c) && !slices.Contains(u.cluster.Spec.Acknowledged, u.route.Topic+":"+c) {
 			u.told[c] = true
-			u.cluster.Status.Tell(u.notice(c, unmapped))
+			u.cluster.Status.Notices.Tell(u.notice(c, unmapped))
 		}
 	}
 }

@@ -110,13 +110,13 @@ func (d *doubts) look(ctx context.Context, c *Cluster, one doubt) {
 		return
 	}
 	c.Meters.Doubled(ctx, r.Table, int64(len(extents.Rows)-1))
-	err = c.Status.Keep(ctx, &status.Notice{
+	err = c.Status.Notices.Keep(ctx, &status.Notice{
 		Kind: status.BatchDoubled, Topic: r.Topic, Table: r.Database + "." + r.Table,
 		Summary: fmt.Sprintf(
 			"a batch that was sent again is in %s.%s %d times: Azure Data Explorer took it under its tag %s although it had it",
 			r.Database, r.Table, len(extents.Rows), one.tag),
 		Remedy: "remove all but one of the extents, as long as they are not merged: " + command +
-			" lists them; .drop extent <ExtentId> from " + kusto.QuoteName(r.Table) + ". " + c.Status.Acknowledge(),
+			" lists them; .drop extent <ExtentId> from " + kusto.QuoteName(r.Table) + ". " + c.Status.Notices.Acknowledge(),
 	}, c.Retry.Do)
 	if err != nil {
 		c.Env.Logger.Error("a batch that is in a table twice could not be noted", "table", r.Database+"."+r.Table, "tag",

@@ -77,14 +77,14 @@ func (t *Table) Evolve(ctx context.Context, schema *row.Schema, later iter.Seq[*
 	for _, p := range unmapped {
 		t.coverage.widened(p.column)
 	}
-	t.cluster.Status.Notice(&status.Notice{
+	t.cluster.Status.Notices.Show(&status.Notice{
 		Kind: status.TableChanging, Topic: t.Route.Topic, Table: t.Route.Database + "." + t.Route.Table,
 		Summary: fmt.Sprintf(
 			"%s.%s is changed for a new schema of topic %s (%d columns are added, %d mapped); its rows wait for that",
 			t.Route.Database, t.Route.Table, t.Route.Topic, len(table.Columns), len(unmapped)),
 		Remedy: "None, unless it stays: then see the sink's last error",
 	})
-	defer t.cluster.Status.Withdraw(status.TableChanging, t.Route.Topic, "")
+	defer t.cluster.Status.Notices.Withdraw(status.TableChanging, t.Route.Topic, "")
 	err = t.cluster.Retry.Do(ctx, func(ctx context.Context) (err error) {
 		if len(table.Columns) > 0 {
 			t.cluster.Env.Logger.Info("columns are added", "database", table.Database, "table", table.Table, "columns",

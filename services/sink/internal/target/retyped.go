@@ -71,7 +71,7 @@ func (r *Retypes) changed(before, now *kusto.TableSchema, since time.Time, versi
 		Remedy: fmt.Sprintf("Compare: calypsoctl verify <source connector>. To have the rows again: calypsoctl offsets reset %s "+
 			"--topic %s, or calypsoctl snapshot start <source connector> --table <schema.table>. Another time stop the connector "+
 			"first: calypsoctl stop %s. %s", shell.Quote(name), shell.Quote(r.route.Topic), shell.Quote(name),
-			r.cluster.Status.Acknowledge()),
+			r.cluster.Status.Notices.Acknowledge()),
 	}
 	if r.underWay > 0 || r.ended.After(since) {
 		r.tell()
@@ -90,7 +90,7 @@ func (r *Retypes) tell() {
 		ctx, cancel := context.WithCancel(context.WithoutCancel(c.Ctx))
 		defer cancel()
 		defer context.AfterFunc(c.Ctx, func() { time.AfterFunc(stopPatience, cancel) })()
-		err := c.Status.Keep(ctx, n, c.Retry.Do)
+		err := c.Status.Notices.Keep(ctx, n, c.Retry.Do)
 		if err == nil {
 			return
 		}

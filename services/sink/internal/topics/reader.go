@@ -48,7 +48,7 @@ func (r *Reader) Missing(topic string, why error) {
 		return
 	}
 	r.Client.PauseFetchTopics(topic)
-	r.Status.Tell(&status.Notice{Kind: status.RecordsMissing, Topic: topic, Table: r.tableOf(topic),
+	r.Status.Notices.Tell(&status.Notice{Kind: status.RecordsMissing, Topic: topic, Table: r.tableOf(topic),
 		Summary: why.Error() + ". The topic stands still; others go on (records.missing=topic)",
 		Remedy: fmt.Sprintf("Set the offset where it may go on: stop the connector, PATCH /connectors/%s/offsets, resume it",
 			r.Env.Connector)})
@@ -93,13 +93,13 @@ func (r *Reader) Discover(ctx context.Context) {
 			}
 		}
 		if err == nil {
-			r.Status.Withdraw(status.TopicsUnlisted, "", "")
+			r.Status.Notices.Withdraw(status.TopicsUnlisted, "", "")
 		}
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			r.Status.Tell(&status.Notice{Kind: status.TopicsUnlisted,
+			r.Status.Notices.Tell(&status.Notice{Kind: status.TopicsUnlisted,
 				Summary: fmt.Sprintf("topics cannot be listed to find new ones that topics.regex matches: %v", err),
 				Remedy:  "let the worker's user describe all topics; they are looked for again by themselves"})
 		case len(found) > 0:

@@ -52,7 +52,7 @@ func TestTopicsThatCannotBeListedAreShownUntilTheyCan(t *testing.T) {
 	go func() { defer close(ended); r.Discover(ctx) }()
 	defer func() { cancel(); <-ended }()
 	testenv.Eventually(t, time.Minute, "the failure is shown", func(context.Context) error {
-		for _, n := range r.Status.Told() {
+		for _, n := range r.Status.Notices.Told() {
 			if n.Kind == status.TopicsUnlisted && strings.Contains(n.Summary, "topics.regex") && n.Remedy != "" {
 				return nil
 			}
@@ -61,7 +61,7 @@ func TestTopicsThatCannotBeListedAreShownUntilTheyCan(t *testing.T) {
 	})
 	listed.Store(true)
 	testenv.Eventually(t, time.Minute, "the failure is not shown any more", func(context.Context) error {
-		if len(r.Status.Told()) > 0 {
+		if len(r.Status.Notices.Told()) > 0 {
 			return errors.New("it is")
 		}
 		return nil

@@ -43,13 +43,13 @@ func (r *Reader) WatchTransactions(ctx context.Context) {
 		for _, h := range found {
 			if _, mine := held[batch.Source{Topic: h.Topic, Partition: h.Partition}]; mine && !hanging[h.Topic] {
 				hanging[h.Topic], told[h.Topic] = true, true
-				r.Status.Tell(&status.Notice{Kind: status.TransactionHanging, Topic: h.Topic,
+				r.Status.Notices.Tell(&status.Notice{Kind: status.TransactionHanging, Topic: h.Topic,
 					Summary: h.Summary(), Remedy: h.Remedy()})
 			}
 		}
 		for topic := range told {
 			if !hanging[topic] {
-				r.Status.Withdraw(status.TransactionHanging, topic, "")
+				r.Status.Notices.Withdraw(status.TransactionHanging, topic, "")
 				delete(told, topic)
 			}
 		}

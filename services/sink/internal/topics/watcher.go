@@ -99,7 +99,7 @@ func (w *Watcher) noticed(topic string, again bool) {
 	if r.Spec.Pattern != nil {
 		n.Remedy = "Nothing has to be done if the topic is made again. If it will not be, restart the connector, whose topics.regex no longer finds it: calypsoctl restart " + shell.Quote(r.Env.Connector)
 	}
-	r.Status.Tell(n)
+	r.Status.Notices.Tell(n)
 }
 
 // Rejoin reports whether the group must be joined again: a topic was recreated, and everything that
