@@ -55,8 +55,8 @@ type Config struct {
 	// StorageURL is where clients reach the https listener, such as "https://adx.example:8443", when that is not the host
 	// they used and HTTPSAddr's port: behind a port mapping, say.
 	StorageURL string
-	// Like is what of Azure's service the server takes over beyond what a local one needs, for
-	// clients to be tried against.
+	// Like are the traits of Azure's service that the server imitates although nothing needs them
+	// locally, so that clients can be tested against them.
 	Like fidelity.Set
 	// StorageLife is how long the server hands out the same names of storage where Like has it rotate; 0 is two hours.
 	StorageLife time.Duration

@@ -27,8 +27,8 @@ func (s *Server) maintain(ctx context.Context) error {
 	}
 }
 
-// tidy applies retention policies and removes what is out of date. Failures are logged, and panics, which what people
-// have stored may cause at each start: the next round tries again.
+// tidy applies retention policies and removes what is out of date. Failures are logged, and so are panics,
+// which stored data may cause at each start: the next round tries again.
 func (s *Server) tidy(ctx context.Context) {
 	for what, step := range map[string]func() error{
 		"apply retention policies": func() error { return s.commands.ApplyRetention(ctx, time.Now()) },

@@ -279,8 +279,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, s.store.Close())
 }
 
-// memoryToEnd is the part of the memory that the process may have which queries cannot use, in
-// bytes: what they take until they notice that they are ended.
+// memoryToEnd is the part of the process's memory, in bytes, that queries cannot use: what they take
+// until they notice that they are ended.
 const memoryToEnd = 256 << 20
 
 func (s *Server) shutDown() error {

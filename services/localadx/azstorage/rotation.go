@@ -7,8 +7,8 @@ import (
 )
 
 // Rotation has the service's storage move: the names of containers, queues and tables end in a
-// number that changes. A name is answered to while it is handed out and for as long again; then it
-// is gone. The zero Rotation stays where it is.
+// number that changes. A name is valid while it is handed out and for as long again; then it is
+// gone. The zero Rotation stays where it is.
 type Rotation struct {
 	Every time.Duration
 }
@@ -26,7 +26,7 @@ func (r Rotation) Name(resource string) string {
 
 func (r Rotation) now() int64 { return time.Now().UnixNano() / int64(r.Every) }
 
-// Has reports whether a name is answered to: that which is handed out and the one before.
+// Has reports whether a name is valid: the one that is handed out now, or the one before.
 func (r Rotation) Has(name string) bool {
 	resource := Lasting(name)
 	if r.Every == 0 {

@@ -250,7 +250,7 @@ func splitScript(script string) []string {
 	return commands
 }
 
-// refusedCommands are commands that localadx knows and does not have; they get an error of their own.
+// refusedCommands are commands that localadx knows but does not support; they get an error of their own.
 func refusedCommands() []definition {
 	refused := [][2]string{
 		{".export <rest:rest>", "exporting is not supported: query the data and write it where it is needed"},

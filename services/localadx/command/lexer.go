@@ -88,8 +88,8 @@ func skipBlank(text string, offset int) int {
 	return offset
 }
 
-// maxWord bounds a word in bytes: names have 1,024 letters at most, and each command that there is
-// reads the words of a text again.
+// maxWord bounds a word in bytes: names have 1,024 letters at most, and every command reads the
+// words of a text again.
 const maxWord = 4 << 10
 
 // word reads letters, digits and underscores; a hyphen belongs to the word when a letter follows (create-merge).

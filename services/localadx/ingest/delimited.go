@@ -9,7 +9,7 @@ import (
 // maxFields bounds the fields of a delimited record; a table has at most 10,000 columns.
 const maxFields = 10000
 
-// delimited reads CSV and its kin (RFC 4180): a field in quotes may hold delimiters, line ends and,
+// delimited reads CSV and similar formats (RFC 4180): a field in quotes may hold delimiters, line ends and,
 // doubled, quotes. Empty lines are no records. All records must have one number of fields; those
 // beyond the table's columns are left out.
 func (r *reading) delimited(source io.Reader) error {

@@ -39,7 +39,7 @@ type settings struct {
 	Key              string        `name:"key" help:"Key of the certificate for https (PEM)."`
 	Names            []string      `name:"names" help:"Further host names and addresses for the certificate that is made, separated by commas."`
 	StorageURL       string        `name:"storage-url" help:"URL at which clients reach the https address when it is not the host they use, as behind a port mapping."`
-	LikeADX          []string      `name:"like-adx" help:"What of Azure's service to take over beyond what a local one needs, for clients to be tried against, separated by commas; all is all of it, and - before a name takes it away again. localadx reference lists the names."`
+	LikeADX          []string      `name:"like-adx" help:"Traits of Azure's service to imitate that a local one does not need, so that clients can be tested against them, separated by commas; all is all of them, and - before a name leaves that one out. localadx reference lists the names."`
 	StorageLife      time.Duration `name:"storage-life" default:"0" help:"How long names of storage are handed out where like-adx has them change, and then still answered; 0 is two hours, as clients ask for them every hour."`
 	Emulator         string        `name:"emulator" help:"Answer as Kusto's emulator (kustainer), which takes neither queued nor streaming ingestion: syntax-error or wrong-endpoint, as it refuses to say where to queue."`
 	Roles            []string      `name:"roles" help:"Roles that clients have, separated by commas: ingestor, viewer, user, table-admin, database-admin; empty is all."`
