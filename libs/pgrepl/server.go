@@ -286,6 +286,18 @@ func (s *SlotState) CheckUsable(want SlotName) error {
 	return s.check(fmt.Sprintf("use replication slot %q", want.Name), want)
 }
 
+// CheckLog returns the *Error of a slot that was confirmed beyond the end of the system's log, of
+// which nobody can read what is written until the log gets there; nil if it was not, or if that end
+// or the timeline is 0.
+func (s *SlotState) CheckLog(system System) error {
+	if system.Timeline == 0 || system.WAL == 0 || s.ConfirmedFlush <= system.WAL {
+		return nil
+	}
+	return &Error{ReasonSlotAhead, fmt.Sprintf("use replication slot %q", s.Name),
+		fmt.Errorf("the slot is confirmed up to %s, and the server's log ends at %s", s.ConfirmedFlush, system.WAL),
+		fmt.Sprintf("The slot gives no change until the log gets there. Drop it: SELECT pg_drop_replication_slot(%s); then read all tables again: calypsoctl offsets reset <connector>, which first says what comes twice.", QuoteLiteral(s.Name))}
+}
+
 // CheckFree returns the *Error that says who reads the slot; nil if nobody does. A connector checks
 // this before it compares positions, since another reader would move the slot's.
 func (s *SlotState) CheckFree() error {

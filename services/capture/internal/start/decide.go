@@ -47,11 +47,12 @@ func (f Facts) NeedsTimelines() bool {
 		pgrepl.Promoted(f.System, f.Saved.At)
 }
 
-// NeedsLog reports whether the position lies beyond the end of the log as System has it, so that the
-// caller has to ask for it anew: the connector may have gone on since, on another worker. The log of
-// a standby does not matter, which may be behind its primary.
+// NeedsLog reports whether the position, or the slot, lies beyond the end of the log as System has
+// it, so that the caller has to ask for it anew: the connector may have gone on since, on another
+// worker. The log of a standby does not matter, which may be behind its primary.
 func (f Facts) NeedsLog() bool {
-	return f.Mode.Streams && f.Saved != nil && f.System.Timeline != 0 && f.Saved.At.Commit > f.System.WAL
+	return f.Mode.Streams && f.System.Timeline != 0 &&
+		(f.Saved != nil && f.Saved.At.Commit > f.System.WAL || f.Slot != nil && f.Slot.ConfirmedFlush > f.System.WAL)
 }
 
 // Plan says what a session does first.
@@ -114,6 +115,9 @@ const (
 func Decide(f Facts) Plan {
 	if f.Slot != nil {
 		if err := f.Slot.CheckFree(); err != nil {
+			return Plan{Refusal: err}
+		}
+		if err := f.Slot.CheckLog(f.System); err != nil && f.Mode.Streams {
 			return Plan{Refusal: err}
 		}
 	}
