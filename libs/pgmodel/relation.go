@@ -8,7 +8,11 @@ type Column struct {
 	Type *Type
 	// TypeMod is pg_attribute.atttypmod: a length, or precision and scale; -1 if none.
 	TypeMod int32
-	NotNull bool
+	// NotNull is true if the column or its domain is declared NOT NULL. Rows may have NULL all the same:
+	// a domain's NOT NULL is not asked of what an outer join or an empty subquery gives, and a
+	// constraint that is NOT VALID (PostgreSQL 18) not of the rows that there are. NeverNull says that
+	// none can.
+	NotNull, NeverNull bool
 	// InIdentity is true for columns of the replica identity.
 	InIdentity bool
 	// Default is the default expression as pg_get_expr prints it, for a generated column the
@@ -46,7 +50,7 @@ type Relation struct {
 
 // IdentityColumns returns the indexes of the columns that identify a row: those of the replica
 // identity's index, which are NOT NULL and whose values every change carries; else those of a key
-// that is NOT NULL; else all columns but the generated ones, which the stream does not carry.
+// that is never NULL; else all columns but the generated ones, which the stream does not carry.
 func (rel *Relation) IdentityColumns() (columns []int) {
 	if rel.ReplicaIdentity == 'd' || rel.ReplicaIdentity == 'i' {
 		for i := range rel.Columns {
@@ -55,7 +59,7 @@ func (rel *Relation) IdentityColumns() (columns []int) {
 			}
 		}
 	}
-	nullable := func(i int) bool { return !rel.Columns[i].NotNull }
+	nullable := func(i int) bool { return !rel.Columns[i].NeverNull }
 	switch {
 	case len(columns) > 0:
 		return columns

@@ -6,7 +6,7 @@ import (
 )
 
 func TestRowsAreToldApartByTheIdentityThenTheKeyThenAllThatTheStreamBrings(t *testing.T) {
-	columns := []Column{{Name: "id", NotNull: true, InIdentity: true}, {Name: "part"}, {Name: "sum", Generated: true}}
+	columns := []Column{{Name: "id", NotNull: true, NeverNull: true, InIdentity: true}, {Name: "part"}, {Name: "sum", Generated: true}}
 	for _, c := range []struct {
 		of       string
 		identity byte

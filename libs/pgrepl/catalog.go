@@ -223,7 +223,9 @@ func (c *Catalog) load(oids []uint32) error {
 func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesOf map[uint32][]uint32) error {
 	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text,
 			CASE WHEN c.relispartition OR c.relkind = 'p' THEN coalesce((SELECT rn.nspname::text || '.' || r.relname::text FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = pg_catalog.pg_partition_root(c.oid)::oid), '') ELSE '' END,
-			coalesce(a.attname::text, ''), coalesce(a.atttypid, 0), coalesce(a.atttypmod, -1), coalesce(a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), false), coalesce(a.attgenerated <> '', false), coalesce(a.attidentity <> '', false),
+			coalesce(a.attname::text, ''), coalesce(a.atttypid, 0), coalesce(a.atttypmod, -1), coalesce(a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), false),
+			coalesce(a.attnotnull, false) AND NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = c.oid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated),
+			coalesce(a.attgenerated <> '', false), coalesce(a.attidentity <> '', false),
 			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(pg_catalog.col_description(c.oid, a.attnum), ''),
 			coalesce(a.attnum, 0), coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attstorage IN ('x', 'e') AND (c.reltoastrelid <> '0' OR EXISTS (SELECT FROM pg_inherits i JOIN pg_class m ON m.oid = i.inhrelid WHERE i.inhparent = c.oid AND m.reltoastrelid <> '0')), false)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -240,7 +242,7 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 		col                                    pgmodel.Column
 	)
 	_, err = pgx.ForEachRow(rows, []any{&oid, &schema, &name, &identity, &root, &col.Name, &typ, &col.TypeMod,
-		&col.NotNull, &col.Generated, &col.Identity, &expr, &c2, &col.Number, &col.Declared, &col.Toasted}, func() error {
+		&col.NotNull, &col.NeverNull, &col.Generated, &col.Identity, &expr, &c2, &col.Number, &col.Declared, &col.Toasted}, func() error {
 		e := into[oid]
 		if e == nil {
 			e = &tableEntry{rel: pgmodel.Relation{OID: oid, Schema: schema, Name: name, ReplicaIdentity: identity[0], Root: root}}
@@ -487,8 +489,8 @@ func (c *Catalog) shape(e *tableEntry, s RelationShape) (*pgmodel.Relation, erro
 				Kind: pgmodel.BaseType, TypeMod: -1}
 		}
 		if k := e.column(col.Name); k != nil {
-			n.NotNull, n.Default, n.Generated, n.Identity, n.Comment = k.NotNull, k.Default, k.Generated, k.Identity, k.Comment
-			n.Number, n.Toasted = k.Number, k.Toasted
+			n.NotNull, n.NeverNull, n.Default, n.Generated = k.NotNull, k.NeverNull, k.Default, k.Generated
+			n.Identity, n.Comment, n.Number, n.Toasted = k.Identity, k.Comment, k.Number, k.Toasted
 		}
 		if col.NotNull != nil {
 			n.NotNull = *col.NotNull

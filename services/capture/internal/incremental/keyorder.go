@@ -11,7 +11,7 @@ func keyTerms(rel *pgmodel.Relation, key []int, values progress.Key) []pgrepl.Or
 	var terms []pgrepl.OrderTerm
 	for i, at := range key {
 		c := &rel.Columns[at]
-		t := pgrepl.OrderTerm{SQL: pgrepl.QuoteIdent(c.Name), Nullable: !c.NotNull, Operators: c.Type.OrderSchema()}
+		t := pgrepl.OrderTerm{SQL: pgrepl.QuoteIdent(c.Name), Nullable: !c.NeverNull, Operators: c.Type.OrderSchema()}
 		if values[i] != nil {
 			t.Value = pgrepl.TypedLiteral(*values[i], c.Declared)
 		}

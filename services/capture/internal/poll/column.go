@@ -14,13 +14,15 @@ import (
 
 // column is a column of a source, with how its text becomes a value.
 type column struct {
-	name     string
-	oid      uint32 // of the base type, if it is a domain's
-	mod      int32
-	notNull  bool
-	declared string // the type as format_type writes it; empty for the query's
-	order    string // the schema of the operators that ORDER BY compares its values with
-	sequence bool   // it is an identity column, or its default takes numbers of a sequence
+	name    string
+	oid     uint32 // of the base type, if it is a domain's
+	mod     int32
+	notNull bool
+	// neverNull is false for a column that is NOT NULL and may still have NULL (pgmodel.Column).
+	neverNull bool
+	declared  string // the type as format_type writes it; empty for the query's
+	order     string // the schema of the operators that ORDER BY compares its values with
+	sequence  bool   // it is an identity column, or its default takes numbers of a sequence
 
 	schema *record.Schema
 	value  func(text string) (any, error)

@@ -66,6 +66,27 @@ func (s *source) describe(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// doubtful are the columns that the rows are polled by that may have NULL although they are NOT NULL.
+// Of time columns one that is never NULL is enough.
+func (s *source) doubtful() (names []string) {
+	sure := len(s.stamps) == 0
+	for _, i := range s.stamps {
+		sure = sure || s.columns[i].neverNull
+		if c := s.columns[i]; c.notNull && !c.neverNull {
+			names = append(names, c.name)
+		}
+	}
+	if sure {
+		names = nil
+	}
+	if s.number >= 0 {
+		if c := s.columns[s.number]; c.notNull && !c.neverNull {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
 func (s *source) index(what, name string) (int, error) {
 	for i := range s.columns {
 		if s.columns[i].name == name {
@@ -124,11 +145,11 @@ func describeTable(ctx context.Context, conn *pgx.Conn, t pgrepl.Table) (columns
 	}
 	for _, c := range rel.Columns {
 		typ, mod := c.Type.Base(c.TypeMod)
-		columns = append(columns, column{name: c.Name, oid: typ.OID, mod: mod, notNull: c.NotNull,
+		columns = append(columns, column{name: c.Name, oid: typ.OID, mod: mod, notNull: c.NotNull, neverNull: c.NeverNull,
 			declared: c.Declared, order: c.Type.OrderSchema(), sequence: c.Identity || strings.HasPrefix(c.Default, "nextval(")})
 	}
 	for _, i := range rel.Key {
-		if !rel.Columns[i].NotNull { // a unique index with NULLs breaks no ties
+		if !rel.Columns[i].NeverNull { // a unique index with NULLs breaks no ties
 			return columns, nil, nil
 		}
 		key = append(key, rel.Columns[i].Name)

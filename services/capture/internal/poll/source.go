@@ -35,6 +35,8 @@ type source struct {
 	stamps []int
 	number int
 	ties   []int
+	// warned says that the log has a warning about doubtful columns.
+	warned bool
 }
 
 // newSource makes a source that goes on after its offset; offsets are those of the connector, by

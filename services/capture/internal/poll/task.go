@@ -180,6 +180,12 @@ func (s *session) poll(ctx context.Context, from *source) error {
 	if err := from.describe(ctx, s.conn); err != nil {
 		return err
 	}
+	if doubtful := from.doubtful(); len(doubtful) > 0 && !from.warned {
+		from.warned = true
+		s.task.env.Logger.Warn("rows with NULL in a column that the table is polled by are never polled, and PostgreSQL "+
+			"does not keep NULL out of it: it is NOT NULL by its domain only, or by a constraint that is NOT VALID",
+			"table", from.name, "columns", doubtful)
+	}
 	var until time.Time
 	if from.mode.timestamps() {
 		// Rows that are written while the query runs have this time or a later one: they are the next poll's.
