@@ -37,7 +37,7 @@ func (t TLS) Validate() error {
 	switch {
 	case (t.Cert == "") != (t.Key == ""):
 		return errors.New("tls-cert and tls-key must be set together")
-	case t.Cert == "":
+	case t.Cert == "" && t.CA == "":
 		return nil
 	}
 	files := &tlsFiles{TLS: t}

@@ -520,6 +520,20 @@ func TestExitStatusesSayWhatWentWrong(t *testing.T) {
 	if out, _ := s.ctl(t, "", "get", "connector"); !strings.Contains(out, "did you mean connectors?") {
 		t.Errorf("a command that does not exist: %s", out)
 	}
+	for want, args := range map[string][]string{
+		`calypsoctl has no command "gt"; did you mean get?`: {"gt", "pipelines"},
+		`wrong usage: required flag(s) "to"`:                {"rollback", "c"},
+		"--times is -1":                                     {"watch", "--times", "-1"},
+		"host:port is wanted":                               {"get", "pipelines", "--address", "http://localhost:7070"},
+		"/nonexistent/ca.pem":                               {"get", "pipelines", "--tls-ca", "/nonexistent/ca.pem"},
+	} {
+		if out, code := s.ctl(t, "", args...); code == ctl.ExitOK || !strings.Contains(out, want) {
+			t.Errorf("%v: %d %s, want %s", args, code, out, want)
+		}
+	}
+	if out, _ := s.ctl(t, "[]", "apply", "-f", "-"); strings.Contains(out, "ctl.document") {
+		t.Errorf("a list in place of a connector: %s", out)
+	}
 	if out, _ := s.ctl(t, "", "pause"); !strings.Contains(out, "want calypsoctl pause CONNECTOR") {
 		t.Errorf("a name is missing: %s", out)
 	}

@@ -24,6 +24,9 @@ func Run(ctx context.Context, version string, args []string, in io.Reader, out i
 	}
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if err != nil && strings.HasPrefix(err.Error(), "required flag") { // cobra has no hook for it
+		err = fmt.Errorf("%w: %w", errUsage, err)
+	}
 	if s.connection != nil {
 		_ = s.connection.Close() // nothing is under way that could fail
 	}
@@ -40,6 +43,9 @@ func rootCommand(s *session, version string) *cobra.Command {
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if s.output != "table" && s.output != "json" {
 				return fmt.Errorf("%w: --output is %q: table or json", errUsage, s.output)
+			}
+			if strings.Contains(s.address, "://") {
+				return fmt.Errorf("%w: --address is %q: host:port is wanted, and --tls-ca for TLS", errUsage, s.address)
 			}
 			err := s.tls.Validate()
 			if err != nil {
@@ -85,6 +91,7 @@ func rootCommand(s *session, version string) *cobra.Command {
 			refuseUnknown(command)
 		}
 	}
+	refuseUnknown(root)
 	addExamples(root)
 	return root
 }

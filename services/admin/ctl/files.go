@@ -62,6 +62,10 @@ func readDocuments(s *session, path string) (documents []document, err error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if _, other := errors.AsType[*yaml.TypeError](err); other {
+			return nil, fmt.Errorf("%w: read %s: %s", errUsage, path,
+				strings.ReplaceAll(err.Error(), "into ctl.document", "into a connector, which has name and config"))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: read %s: %w", errUsage, path, err)
 		}

@@ -48,6 +48,9 @@ func watchCommand(s *session) *cobra.Command {
 			if interval < leastInterval || interval > mostInterval {
 				return fmt.Errorf("%w: --interval is %v: %v to %v", errUsage, interval, leastInterval, mostInterval)
 			}
+			if times < 0 {
+				return fmt.Errorf("%w: --times is %d: 0 or more", errUsage, times)
+			}
 			// Asked for twice as often, what is shown is not older than half an interval.
 			q := &adminv1.WatchPipelinesRequest{Interval: durationpb.New(max(interval/2, leastInterval))}
 			// For one pipeline there is room to show mere notices too.

@@ -143,7 +143,7 @@ func (s *Service) find(name string) (*status.Capture, error) {
 		return e, nil
 	}
 	return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND",
-		fmt.Sprintf("this worker runs no capture connector %q", name))
+		fmt.Sprintf("Source connector %.300s not found", name))
 }
 
 // shown leaves out captures that failed here and now belong to another worker, or to none.

@@ -107,7 +107,7 @@ func (l *Loop) failed(f kgo.FetchTopicPartition) {
 	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.As(f.Err, &lost):
 		l.member.Topics.Missing(f.Topic,
 			fmt.Errorf(
-				"partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made again. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
+				"partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, the topic was made again, or the offset was set beyond its end. Set the offset where the connector may go on: calypsoctl offsets set, or PATCH /connectors/%s/offsets",
 				f.Partition, f.Topic, l.of.Batches.Spec.Group, f.Err, l.of.Batches.Env.Connector))
 	default:
 		l.unread = true
