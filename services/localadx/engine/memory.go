@@ -17,11 +17,11 @@ type Memory struct {
 func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
 
 // decodedSize is how much a decoded dynamic takes for a byte of its text: an element is two words
-// and what they point to, functions keep some of them twice, and the collector lets as much lie
-// about before it frees it.
+// and what they point to, functions keep some of them twice, and the garbage collector lets as
+// much accumulate before it frees it.
 const decodedSize = 32
 
-// errMemory is told to the user as Kusto's error of low memory.
+// errMemory is shown to the user as Kusto's error of low memory.
 var errMemory = errors.New("out of memory: the values of the query need more than the memory limit")
 
 // reserve takes memory for a dynamic of that many bytes of text, until release is called with the

@@ -21,7 +21,7 @@ const (
 	// unless the process takes endGrowth more meanwhile.
 	endGrace  = 10 * time.Second
 	endGrowth = 16 << 20
-	// cleanInterval is the least time between two collections of what lies about unused.
+	// cleanInterval is the least time between two collections of garbage.
 	cleanInterval = 200 * time.Millisecond
 	// waitForRoom is how long a query waits at most for others to give memory back.
 	waitForRoom = 10 * time.Second
@@ -89,7 +89,7 @@ func (w *Watcher) Watch(ctx context.Context) error {
 	}
 }
 
-// cleanUp gives back what lies about unused, beside the watching: it may take long.
+// cleanUp gives unused memory back, in a goroutine of its own since it may take long.
 func (w *Watcher) cleanUp(ctx context.Context) {
 	for {
 		select {

@@ -215,7 +215,7 @@ func bindRename(b *binder, rel *relation, op syntax.ProjectOp) *relation {
 	return rel.keep(cols)
 }
 
-// columnPattern returns the name pattern of an item of project-away and its kin.
+// columnPattern returns the name pattern of an item of project-away and similar operators.
 func bindColumnPatterns(b *binder, x syntax.Node, s *scope) []string {
 	switch x := x.(type) {
 	case syntax.NameNode:

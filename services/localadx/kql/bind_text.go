@@ -12,7 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// bindStringOperator binds has, contains, startswith, =~ and their kin. Both sides are taken as text.
+// bindStringOperator binds has, contains, startswith, =~ and similar operators. Both sides are taken as text.
 func bindStringOperator(b *binder, x syntax.BinaryNode, l, r *expr) *expr {
 	op := x.Op
 	not := strings.HasPrefix(op, "!")

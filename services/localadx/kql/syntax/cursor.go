@@ -22,7 +22,7 @@ func (p *parser) fail(format string, args ...any) {
 	panic(syntaxError(p.lexer.text, p.tok.Start, fmt.Sprintf(format, args...)))
 }
 
-// failHint refuses what Kusto has and this server has not, with advice.
+// failHint refuses what Kusto has but this server does not, with advice.
 func (p *parser) failHint(hint, format string, args ...any) {
 	err := syntaxError(p.lexer.text, p.tok.Start, fmt.Sprintf(format, args...))
 	err.Code, err.Hint = CodeUnsupported, hint

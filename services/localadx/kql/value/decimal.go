@@ -164,7 +164,7 @@ func (d Decimal128) Stored() string {
 	return string(append(b, storedEnd))
 }
 
-// complement turns the order of digits round.
+// complement reverses the order of digits.
 func complement(digits []byte) {
 	for i, c := range digits {
 		digits[i] = '0' + '9' - c
@@ -271,7 +271,7 @@ func (d Decimal128) Mul(e Decimal128) Decimal128 {
 	return Decimal128{new(big.Int).Mul(d.coefficient, e.coefficient), d.exponent + e.exponent}
 }
 
-// Quo returns d / e with more digits than a decimal has, so that Stored rounds it rightly; false if e is zero.
+// Quo returns d / e with more digits than a decimal has, so that Stored rounds it correctly; false if e is zero.
 func (d Decimal128) Quo(e Decimal128) (Decimal128, bool) {
 	if e.coefficient.Sign() == 0 {
 		return Decimal128{}, false
