@@ -43,8 +43,8 @@ func TestAUserOfASingleServerIsToldToLeaveOutTheServer(t *testing.T) {
 	}
 }
 
-// The server has one code for a role that may not replicate and for a plugin that it does not let
-// be used, where another plugin goes on.
+// The server has one code for a role that may not replicate and for a plugin that it does not
+// allow, where another plugin goes on.
 func TestAPluginThatIsRefusedIsToldFromARoleThatMayNotReplicate(t *testing.T) {
 	for _, c := range []struct {
 		refusal pgconn.PgError

@@ -26,7 +26,7 @@ var questions = []string{"question to a worker", "question for a worker's health
 // callers are what ends a request with the session that it came in, or once its user is another.
 var callers = []string{"end of a session", "watch of who makes a call"}
 
-// whole are the servers, without which admin is none, what begins loops again, and the command line's.
+// whole are the servers, without which there is no admin, what restarts loops, and the command line's.
 var whole = []string{"gRPC server", "gRPC server within", "HTTP server", "repetition of ", "watch of pipelines"}
 
 func TestAPanicInAnyGoroutineOfAdminEndsNothingButWhatItWasFor(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 var javaClients []byte
 
 // java is the command that runs a class of Kafka's, without the class; the test is skipped where
-// Java or the jars are not to be had.
+// Java or the jars are missing.
 func java(t *testing.T) []string {
 	t.Helper()
 	path, err := exec.LookPath("java")

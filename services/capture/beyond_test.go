@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// TestValuesThatEndOrMisleadDebeziumAreSent holds what Debezium 3.6.3 ends at or writes otherwise
-// than it is: intervals beyond Java's range, seconds in the offset of timetz, days that the
-// Gregorian calendar left out, and domains over enums. What is expected is PostgreSQL's own
-// reckoning.
+// TestValuesThatEndOrMisleadDebeziumAreSent covers values at which Debezium 3.6.3 fails, or which it
+// writes wrongly: intervals beyond Java's range, seconds in the offset of timetz, days that the
+// Gregorian calendar left out, and domains over enums. What is expected is what PostgreSQL
+// itself says.
 func TestValuesThatEndOrMisleadDebeziumAreSent(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, `CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN feeling AS mood;

@@ -27,7 +27,7 @@ func TestARecordThatIsLargerThanWhatIsSentUnaskedIsNotSaidToNeedALargerTopic(t *
 	}
 }
 
-// A broker closes the connection of who sends more than it takes: asked again and again, that looks as if it were away.
+// A broker closes the connection of a client that sends more than it accepts: tried again and again, it seems to be away.
 func TestARecordThatIsLargerThanTheBrokersRequestsIsRefusedAndNotTriedForEver(t *testing.T) {
 	broker := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true, Properties: []string{
 		"message.max.bytes=340000000", "socket.request.max.bytes=105000000",

@@ -23,7 +23,7 @@ func policy(waits *[]time.Duration) retry.Policy {
 		Notice:    func(_ error, in time.Duration) { *waits = append(*waits, in) }}
 }
 
-// failing is a session that fails with each of the errors in turn and then with one that no waiting fixes.
+// failing is a session that fails with each of the errors in turn and then with one that waiting does not fix.
 func failing(errs ...error) func(context.Context) error {
 	return func(context.Context) error {
 		if len(errs) == 0 {
