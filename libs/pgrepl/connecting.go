@@ -70,7 +70,7 @@ func (u unmet) Unwrap() []error { return u }
 // since the other way may be allowed; another server at the address; anything else.
 func telling(err error) int {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		if pg.Code == "28000" && strings.Contains(pg.Message, "pg_hba.conf") {
+		if pg.Code == "28000" && strings.Contains(pg.Message, "pg_hba.conf") { // which no language translates
 			return 2
 		}
 		return 0
@@ -125,10 +125,11 @@ func refusal(c Config, op string, pg *pgconn.PgError) error {
 	case pg.Code == "28000" && strings.Contains(pg.Message, "pg_hba.conf"):
 		return &Error{ReasonAuthentication, op, cause,
 			"Add a line for this host, user and database to pg_hba.conf (or a firewall rule and database.sslmode=require on a managed server) and reload the server."}
-	case pg.Code == "28000" && strings.Contains(pg.Message, "certificate"):
+	case raised(pg, "28000", "ClientAuthentication"):
 		return &Error{ReasonAuthentication, op, cause, clientCertificateRemedy}
-	case pg.Code == "28000" && strings.Contains(pg.Message, "not permitted to log in"):
-		return &Error{ReasonAuthentication, op, cause, fmt.Sprintf("Run ALTER ROLE %s LOGIN;", QuoteIdent(c.User))}
+	case raised(pg, "28000", "InitializeSessionUserId"):
+		return &Error{ReasonAuthentication, op, cause, fmt.Sprintf(
+			"Check database.user: the role must exist, and may have to be let in: ALTER ROLE %s LOGIN;", QuoteIdent(c.User))}
 	case strings.HasPrefix(pg.Code, "28"):
 		return &Error{ReasonAuthentication, op, cause,
 			"Check database.user and database.password; the password of a role is set with ALTER ROLE … PASSWORD …."}
@@ -141,10 +142,10 @@ func refusal(c Config, op string, pg *pgconn.PgError) error {
 			"Check database.user and database.password, and the pooler's list of users (auth_file, auth_query)."}
 	case pg.Code == "3D000", pg.Code == "08P01" && strings.Contains(pg.Message, "no such database"):
 		return &Error{ReasonDatabaseMissing, op, cause, "Check database.dbname; CREATE DATABASE creates one."}
-	case pg.Code == "42501" && pg.Routine == "CheckMyDatabase":
+	case raised(pg, "42501", "CheckMyDatabase"):
 		return &Error{ReasonAuthentication, op, cause, fmt.Sprintf("Run GRANT CONNECT ON DATABASE %s TO %s;",
 			QuoteIdent(c.Database), QuoteIdent(c.User))}
-	case pg.Code == "42501" && (pg.Routine == "InitPostgres" || strings.Contains(pg.Message, "replication")):
+	case raised(pg, "42501", "InitPostgres"):
 		return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
 	case strings.HasPrefix(pg.Code, "XX") && tenantMissing.MatchString(pg.Message):
 		return &Error{ReasonAuthentication, op, cause,

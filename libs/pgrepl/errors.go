@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -104,7 +105,7 @@ func Transient(err error) bool {
 			pg.Code == "55006",                // slot is active
 			pg.Code == "58030",                // I/O error, such as of storage behind a network (neondatabase/neon#7689)
 			pg.Code == "40001",                // serialization failure
-			pg.Code == "25006" && strings.Contains(pg.Message, "read-only"):
+			raised(pg, "25006", "PreventCommandIfReadOnly"):
 			// a standby about to be promoted, or storage that is full
 			return true
 		}
@@ -122,6 +123,13 @@ func Transient(err error) bool {
 func UnknownOption(err error, option string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && strings.Contains(pg.Message, option) && strings.Contains(pg.Message, "unknown")
+}
+
+// raised reports whether an error has a SQLSTATE and was raised in one of the functions of the
+// server's source. The functions tell errors with the same SQLSTATE apart: messages do not, since they
+// are in the server's language.
+func raised(e *pgconn.PgError, code string, functions ...string) bool {
+	return e.Code == code && slices.Contains(functions, e.Routine)
 }
 
 // serverError returns the server's message, detail and code, without the severity.

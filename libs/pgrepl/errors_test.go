@@ -56,7 +56,8 @@ func TestAPluginThatIsRefusedIsToldFromARoleThatMayNotReplicate(t *testing.T) {
 			ReasonPluginRefused},
 		{pgconn.PgError{Message: "permission denied to use replication slots", Routine: "CheckSlotPermissions"},
 			ReasonReplication},
-		{pgconn.PgError{Message: "must be superuser or replication role to use replication slots"}, ReasonReplication},
+		{pgconn.PgError{Message: "must be superuser or replication role to use replication slots",
+			Routine: "check_permissions"}, ReasonReplication},
 	} {
 		c.refusal.Code = "42501"
 		err := slotError("create replication slot", "s", "wal2json", "me", &c.refusal)

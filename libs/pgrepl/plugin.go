@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -70,11 +69,9 @@ func TryPlugin(ctx context.Context, conn *pgx.Conn, plugin, user string) (err er
 
 // refusesPlugin recognizes the refusal of a plugin that PluginList does not contain, by its place
 // in the server's source, since its text depends on the server's language.
-func refusesPlugin(e *pgconn.PgError) bool {
-	return e.Code == "42501" && (e.Routine == "StartupDecodingContext" || strings.Contains(e.Message, "output plugin"))
-}
+func refusesPlugin(e *pgconn.PgError) bool { return raised(e, "42501", "StartupDecodingContext") }
 
-var quotedName = regexp.MustCompile(`"([^"]+)"`)
+var quotedName = regexp.MustCompile(`["»«„“]\s*([^"»«„“”]+?)\s*["»«“”]`)
 
 // pluginRefused is the error for a plugin that PluginList does not contain. If plugin is empty, it
 // takes the name from the server's message.

@@ -161,8 +161,7 @@ func StreamError(slot string, err error) error {
 }
 
 // slotError adds the reason to the error of a slot command. PostgreSQL uses one SQLSTATE for many
-// refusals; if neither text nor place in its source tells which one it is, the error gets no
-// reason.
+// refusals; if the place in its source does not tell which one it is, the error gets no reason.
 func slotError(op, slot, plugin, user string, err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -172,28 +171,25 @@ func slotError(op, slot, plugin, user string, err error) error {
 	switch {
 	case pg.Code == "55006":
 		return slotInUse(op, slot, cause)
-	case pg.Code == "42704" && strings.Contains(pg.Message, "replication slot"):
+	case raised(pg, "42704", "ReplicationSlotAcquire", "ReplicationSlotAcquireInternal"):
 		return slotMissing(op, slot, cause)
-	case pg.Code == "42704" && strings.Contains(pg.Message, "publication"):
+	case raised(pg, "42704", "get_publication_oid", "GetPublicationByName"):
 		return &Error{ReasonPublication, op, cause,
 			fmt.Sprintf(
 				"The server looks up the publication in its catalog as of each change: one that was dropped, or was created later than the first change that the slot still holds, stays missing for these changes, even once it is created again. "+
 					"To continue without them: calypsoctl stop <connector>; SELECT pg_drop_replication_slot(%s); calypsoctl offsets reset <connector>, which first says what comes twice; calypsoctl resume <connector>, which creates publication and slot and reads all tables again.", QuoteLiteral(slot))}
-	case pg.Code == "58P01" || (pg.Code == "XX000" && strings.Contains(pg.Message, "could not access file")):
+	case raised(pg, "58P01", "internal_load_library", "find_in_dynamic_libpath", "find_in_path"):
 		return &Error{ReasonPluginMissing, op, cause,
 			fmt.Sprintf("The server has no output plugin %q: set plugin.name=pgoutput, which every server has.", plugin)}
-	case pg.Code == "55000" && (strings.Contains(pg.Message, "can no longer get changes") ||
-		strings.Contains(pg.Message, "invalidated")):
+	case raised(pg, "55000", "StartLogicalReplication", "CreateDecodingContext", "ReplicationSlotAcquire",
+		"RaiseSlotInvalidationError", "pg_logical_slot_get_changes_guts"),
+		raised(pg, "58P01", "WalSndSegmentOpen", "wal_segment_open"):
 		return slotLost(op, slot, cause)
-	case pg.Code == "55000" && strings.Contains(pg.Message, "requested WAL segment"),
-		strings.Contains(pg.Message, "has already been removed"):
-		return slotLost(op, slot, cause)
-	case pg.Code == "55000" && (strings.Contains(pg.Message, "wal_level") ||
-		strings.Contains(pg.Message, "effective_wal_level")):
+	case pg.Code == "55000" && strings.Contains(pg.Message, "wal_level"): // which no language translates
 		return walLevel(op, cause)
 	case refusesPlugin(pg):
 		return pluginRefused(op, plugin, user, cause)
-	case pg.Code == "42501" && (pg.Routine == "CheckSlotPermissions" || strings.Contains(pg.Message, "replication")):
+	case raised(pg, "42501", "CheckSlotPermissions", "check_permissions"):
 		return &Error{ReasonReplication, op, cause, replicationRemedy(user)}
 	case pg.Code == "53400" || (pg.Code == "55000" && strings.Contains(pg.Message, "max_replication_slots")):
 		return fmt.Errorf(

@@ -39,7 +39,7 @@ type way struct {
 // ways are in order of precedence: the deepest causes come first.
 var ways = []way{
 	{[]string{"no space left on device", "insufficientstorage", "disk is full", "disk full",
-		"disk error when trying to access log file"},
+		"disk error when trying to access log file", "sqlstate 53100"},
 		"a disk is full, or broken: free space on the machine that the error names, or where the worker writes; it goes on by itself then", false},
 	{[]string{"connection refused"},
 		"nothing listens at the address that the error names: start the server, or correct the address in the configuration",

@@ -255,6 +255,7 @@ func TestWhatSomebodyNamedChoosesNoRemedy(t *testing.T) {
 		`ingest into shop.unauthorized: dial tcp 10.0.0.1:443: connect: connection refused`:                                 "nothing listens",
 		`Post "https://throttle-1/": x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs`: "a name that it has",
 		`look up throttled.example: no such host`:                                                                           "DNS",
+		`konnte nicht in Datei »base/5/1« schreiben: Auf dem Gerät ist kein Speicherplatz mehr frei (SQLSTATE 53100)`:       "a disk is full",
 		`read tcp 10.0.0.1:40404->10.0.0.2:443: i/o timeout`:                                                                "in time",
 		// these two a sink says as data
 		`the table orders was not found [HTTP 400]`:                        other,

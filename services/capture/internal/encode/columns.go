@@ -78,7 +78,8 @@ func (c Columns) RightMissing(role string, err error) error {
 	remedy := fmt.Sprintf(
 		"Run GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s; or for the columns that events have GRANT SELECT (%[4]s) ON %[3]s TO %[2]s;",
 		pgrepl.QuoteIdent(c.Relation.Schema), role, table, strings.Join(c.quoted(), ", "))
-	if strings.Contains(err.Error(), "row-level security") { // PostgreSQL fails rather than hide rows
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && pg.Routine == "check_enable_rls" { // PostgreSQL fails rather than hide rows
 		remedy = fmt.Sprintf("Run ALTER ROLE %s BYPASSRLS; or, to read the rows that policies show it, ALTER ROLE %[1]s SET row_security = on;", role)
 	}
 	return &pgrepl.Error{Reason: pgrepl.ReasonTableRight, Op: c.reading(), Err: err, Remedy: remedy}
