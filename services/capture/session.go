@@ -18,6 +18,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/offsets"
 	"github.com/calypso-cdc/calypso/services/capture/internal/prepare"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/registries"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
 	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
@@ -64,6 +65,8 @@ func (t *task) session(ctx context.Context) error {
 	defer end(nil)
 	watch.Go("keeping of what events lack", func() { t.shown.Losses.Follow(watched) }, end)
 	watch.Go("watch of statements", func() { set.Watch(watched, end) }, end)
+	asked := registries.Watch{Key: t.events.Key, Value: t.events.Value, Worker: t.env.WorkerID, Status: t.status}
+	watch.Go("watch of schema registries", func() { asked.Run(watched) }, end)
 	err := t.attempt(watched, set)
 	if cause := context.Cause(watched); cause != nil && ctx.Err() == nil {
 		return cause

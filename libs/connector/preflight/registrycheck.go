@@ -26,7 +26,8 @@ func (c *Checker) checkRegistries(ctx context.Context, plugin connector.Plugin, 
 			continue
 		}
 		if avro, ok := made.Converter.(*record.Avro); ok {
-			all = append(all, c.checkRegistry(ctx, string(use), avro.Registry))
+			all = append(all, AskRegistry(ctx, use, avro.Registry, c.config.WorkerID))
+			avro.Registry.Close()
 		}
 	}
 	secrets := c.classes.Secrets(plugin, v.Config)
@@ -36,11 +37,13 @@ func (c *Checker) checkRegistries(ctx context.Context, plugin connector.Plugin, 
 	return all
 }
 
-func (c *Checker) checkRegistry(ctx context.Context, prefix string, registry *record.Registry) connector.Check {
+// AskRegistry asks the schema registry of a converter, from a worker, whether it answers and accepts the
+// credentials.
+func AskRegistry(ctx context.Context, use converter.Use, registry *record.Registry, worker string) connector.Check {
 	ctx, cancel := context.WithTimeoutCause(ctx, registryTimeout,
 		fmt.Errorf("the registry does not answer within %s", registryTimeout))
 	defer cancel()
-	defer registry.Close()
+	prefix := string(use)
 	err := registry.Answers(ctx)
 	found := connector.Check{Name: "schema registry of " + prefix, OK: err == nil,
 		Detail: "The registry at " + registry.Address() + " answers."}
@@ -62,7 +65,7 @@ func (c *Checker) checkRegistry(ctx context.Context, prefix string, registry *re
 			"Set %s.schema.registry.url to the address of the registry, http(s)://host:port (8081 by default), with its path if it has one.", prefix)
 	default:
 		found.Remedy = fmt.Sprintf("Make sure that %s.schema.registry.url is right, and that the registry runs and can be reached from worker %s.",
-			prefix, c.config.WorkerID)
+			prefix, worker)
 	}
 	return found
 }
