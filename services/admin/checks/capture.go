@@ -193,7 +193,7 @@ func confirming(p *adminv1.Pipeline) string {
 			"calypsoctl resume %s; or, if it is no longer needed, delete it and then: SELECT pg_drop_replication_slot('%s')",
 			shell.Quote(p.Source), p.Capture.GetSlot().GetName())
 	}
-	return "see why capture does not confirm: calypsoctl describe " + p.Source
+	return "see why capture does not confirm: calypsoctl describe " + shell.Quote(p.Source)
 }
 
 // judgeSpace looks at how much log the server keeps, and may keep, for the slot. The time until it

@@ -134,6 +134,11 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 				"resume: there is no such slot (SLOT_MISSING). To read all tables again: calypsoctl offsets reset <connector>."
 		}, SourceState, failure, isBroken, "calypsoctl offsets reset src",
 			"calypsoctl offsets reset src; then: calypsoctl restart src"},
+		"a failure with a statement as its remedy": {func(v view) {
+			task := v.Pipeline.SourceStatus.Tasks[0]
+			task.State, task.Trace = connectorv1.State_STATE_FAILED,
+				"connect: role asleep may not log in (AUTHENTICATION_FAILED). Run ALTER ROLE asleep LOGIN;"
+		}, SourceState, failure, isBroken, "may not log in", "Run ALTER ROLE asleep LOGIN; then: calypsoctl restart src"},
 		"a paused source whose server cannot be asked": {func(v view) {
 			v.Pipeline.Capture = &capturev1.Capture{Reason: "its slot cannot be looked at: connect to PostgreSQL at db:5432: connection refused"}
 		}, Capture, warning, isDegraded, "its slot cannot be looked at", "start the server"},

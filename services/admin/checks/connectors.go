@@ -37,7 +37,7 @@ func judgeState(connector, what string, state connectorv1.State, trace string) f
 		trace = strings.ReplaceAll(trace, "<connector>", shell.Quote(connector)) // so that what it says to type can be typed
 		fix := cmp.Or(remedyWithin(trace), "fix what the error says (calypsoctl describe "+shell.Quote(connector)+")")
 		return finding{failure, what + " failed: " + Sentence(trace),
-			fix + "; then: calypsoctl restart " + shell.Quote(connector)}
+			strings.TrimRight(fix, ";") + "; then: calypsoctl restart " + shell.Quote(connector)}
 	case connectorv1.State_STATE_PAUSED:
 		return finding{notice, what + " is paused", "calypsoctl resume " + shell.Quote(connector)}
 	case connectorv1.State_STATE_STOPPED:

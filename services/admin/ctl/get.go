@@ -20,6 +20,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
@@ -188,7 +189,7 @@ func describeCommand(s *session) *cobra.Command {
 			}
 			return s.show(c, func(t *table) {
 				describeConnector(t, c.Connector, st.Status, topics.Topics)
-				describePipeline(t, pipeline.GetPipeline())
+				describePipeline(t, name, pipeline.GetPipeline())
 				for _, sentence := range late {
 					t.wrapped("Late", sentence)
 				}
@@ -232,7 +233,7 @@ func describeAway(ctx context.Context, s *session, name string, away error) erro
 		t.wrapped("State", "unknown: its workers do not answer. What follows is what admin saw last, and what it sees now")
 		t.row("Source", p.Source)
 		t.wrapped("Topics", strings.Join(p.Topics, ", "))
-		describePipeline(t, p)
+		describePipeline(t, name, p)
 		happened, err := s.connectors().ListEvents(ctx,
 			&connectorv1.ListEventsRequest{Connectors: []string{name}, PageSize: 10})
 		if err == nil && len(happened.Events) > 0 {
@@ -280,8 +281,9 @@ func describeConnector(t *table, c *connectorv1.Connector, st *connectorv1.Conne
 	}
 }
 
-// describePipeline shows each segment's lag and the slot; nothing if p is nil.
-func describePipeline(t *table, p *adminv1.Pipeline) {
+// describePipeline shows each segment's lag and the slot of the pipeline that a connector belongs to;
+// nothing if p is nil.
+func describePipeline(t *table, connector string, p *adminv1.Pipeline) {
 	if p == nil {
 		return
 	}
@@ -318,11 +320,21 @@ func describePipeline(t *table, p *adminv1.Pipeline) {
 	for _, c := range p.Checks {
 		t.wrapped(strings.ToLower(strings.TrimPrefix(c.State.String(), "CHECK_STATE_")),
 			fmt.Sprintf("%s of %s: %s", c.Name, c.Subject, c.Summary))
-		if c.Remedy != "" {
-			t.wrapped("", "to do: "+c.Remedy)
+		if remedy := elsewhere(c.Remedy, connector); remedy != "" {
+			t.wrapped("", "to do: "+remedy)
 		}
 		t.row("", "since "+c.Since.AsTime().Local().Format(time.DateTime))
 	}
+}
+
+// elsewhere is a remedy without the advice to describe the connector that is being described.
+func elsewhere(remedy, connector string) string {
+	command := "calypsoctl describe " + shell.Quote(connector)
+	remedy = strings.ReplaceAll(remedy, " ("+command+")", "")
+	if before, found := strings.CutSuffix(remedy, command); found {
+		return strings.TrimRight(before, ": ")
+	}
+	return remedy
 }
 
 func events(t *table, all []*connectorv1.Event) {

@@ -36,7 +36,7 @@ func TestADescriptionFitsIntoATerminalAndLosesNothing(t *testing.T) {
 		describeConnector(to, &connectorv1.Connector{Name: "src", Config: map[string]string{"table.include.list": list},
 			Warnings: []string{"topcs is not known and " + sentence, "did you mean topics?"}},
 			&connectorv1.ConnectorStatus{Tasks: []*connectorv1.TaskStatus{{Trace: sentence}}}, tables)
-		describePipeline(to, &adminv1.Pipeline{Source: "src", Reason: sentence,
+		describePipeline(to, "src", &adminv1.Pipeline{Source: "src", Reason: sentence,
 			Checks: []*adminv1.HealthCheck{{Name: "slot", Subject: "s", Summary: sentence, Remedy: sentence,
 				Since: timestamppb.Now()}}})
 		to.row("")
@@ -129,6 +129,26 @@ func TestWhatNobodySaysIsADashAndNotZero(t *testing.T) {
 		line := strings.Join(strings.Fields(strings.Split(out, "\n")[1]), " ")
 		if !strings.HasPrefix(line, "src broken "+c.want) {
 			t.Errorf("%s: %s\nwant %s", name, line, c.want)
+		}
+	}
+}
+
+func TestADescriptionDoesNotSendItsReaderToItself(t *testing.T) {
+	for remedy, want := range map[string]string{
+		"fix what the error says (calypsoctl describe src); then: calypsoctl restart src": "fix what the error says; then: calypsoctl restart src",
+		"see what holds capture up (calypsoctl describe src), or: calypsoctl restart src": "see what holds capture up, or: calypsoctl restart src",
+		"see why capture does not confirm: calypsoctl describe src":                       "see why capture does not confirm",
+		"calypsoctl describe src": "",
+		// another connector's tells more
+		"make the table as the error says: calypsoctl describe src-2": "make the table as the error says: calypsoctl describe src-2",
+	} {
+		out := printed(t, func(to *table) {
+			describePipeline(to, "src", &adminv1.Pipeline{Source: "src",
+				Checks: []*adminv1.HealthCheck{{Name: "slot", Subject: "s", Summary: "x", Remedy: remedy}}})
+		})
+		said := strings.Join(strings.Fields(out), " ")
+		if want == "" && strings.Contains(said, "to do") || want != "" && !strings.Contains(said, "to do: "+want+" since") {
+			t.Errorf("%s is shown as\n%s", remedy, out)
 		}
 	}
 }
