@@ -101,6 +101,14 @@ const legendOf = (canvas, names) => canvas.evaluate((c, wanted) => Object.fromEn
   return [name, at && [...c.getContext("2d").getImageData(at.left - 16 * devicePixelRatio, (at.top + at.bottom) / 2, 1, 1).data].join()];
 })), names);
 
+/** The names of a chart's bars in the order in which they stand: from left to right, or from top to bottom. */
+const orderOf = async (canvas, names) => {
+  const drawn = (await textsOf(canvas)).filter((t) => names.includes(t.text));
+  const spread = (a, b) => Math.max(...drawn.map((t) => t[b])) - Math.min(...drawn.map((t) => t[a]));
+  const side = spread("left", "left") > spread("top", "top") ? "left" : "top";
+  return [...new Set(drawn.sort((a, b) => a[side] - b[side]).map((t) => t.text))];
+};
+
 async function runQuery(page) {
   await page.getByRole("button", { name: "Run" }).click();
   await page.locator('.result[data-state="done"], .result[data-state="failed"]').waitFor();
@@ -256,6 +264,21 @@ test("every control can be reached by the keyboard", async () => {
     await page.keyboard.press("Tab");
   }
   for (const wanted of ["Query", "Dashboard", "Ingestion", "Database", "Time zone"]) assert(seen.has(wanted), `${wanted} in ${[...seen]}`);
+  await close();
+});
+
+test("bars keep their order when a refresh brings another row and another bar", async () => {
+  const { page, close } = await open("#/dashboard?db=shop&refresh=2", { viewport: { width: 1440, height: 1200 } });
+  const bars = page.locator(".tile", { hasText: "Average amount by city" }).locator('.chart[data-drawn="true"] canvas').first();
+  await bars.waitFor();
+  const before = await orderOf(bars, cities);
+  assert.deepEqual(before, [...cities].sort());
+  const old = await bars.elementHandle();
+  await command(".ingest inline into table Orders <| 9004,1,Seattle,99999,2020-10-09 00:00:02\n9005,1,Bonn,1,2020-10-09 00:00:03");
+  await page.waitForFunction((c) => !c.isConnected, old);
+  await page.waitForFunction(() => [...document.querySelectorAll(".tile canvas")].some((c) => c.texts?.some((t) => t.text === "Bonn")));
+  await bars.waitFor();
+  assert.deepEqual(await orderOf(bars, [...cities, "Bonn"]), [...cities, "Bonn"].sort());
   await close();
 });
 
