@@ -129,7 +129,7 @@ func refusal(c Config, op string, pg *pgconn.PgError) error {
 		return &Error{ReasonAuthentication, op, cause, clientCertificateRemedy}
 	case raised(pg, "28000", "InitializeSessionUserId"):
 		return &Error{ReasonAuthentication, op, cause, fmt.Sprintf(
-			"Check database.user: the role must exist, and may have to be let in: ALTER ROLE %s LOGIN;", QuoteIdent(c.User))}
+			"Correct database.user if the server has no such role. Run ALTER ROLE %s LOGIN;", QuoteIdent(c.User))}
 	case strings.HasPrefix(pg.Code, "28"):
 		return &Error{ReasonAuthentication, op, cause,
 			"Check database.user and database.password; the password of a role is set with ALTER ROLE … PASSWORD …."}

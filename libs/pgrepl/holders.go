@@ -28,7 +28,7 @@ func (h Holder) String() string {
 	return fmt.Sprintf("%s, for %v", h.What, time.Since(h.Since).Round(time.Second))
 }
 
-// maxHolders bounds a list of holders or idle slots.
+// maxHolders bounds a list of holders.
 const maxHolders = 10
 
 // Holders returns the transactions of the whole cluster that have been open for at least the given
@@ -77,16 +77,24 @@ type IdleSlot struct {
 	Retained int64
 }
 
+// maxIdle bounds the list of idle slots: a server may have one for each of many connectors.
+const maxIdle = 100
+
 // IdleSlots returns the slots that nobody reads, except the slot but: those that keep most first,
-// at most maxHolders.
+// at most maxIdle. Slots that a standby copies from its primary (PostgreSQL 17) are not among them.
 func IdleSlots(ctx context.Context, conn *pgx.Conn, server Server, but string) ([]IdleSlot, error) {
 	now := "pg_current_wal_lsn()"
 	if server.InRecovery {
 		now = "pg_last_wal_receive_lsn()"
 	}
+	own := "true"
+	if server.Major() >= 17 {
+		own = "NOT synced"
+	}
 	rows, err := conn.Query(ctx,
 		fmt.Sprintf(`SELECT slot_name::text, coalesce(database::text, ''), pg_wal_lsn_diff(%s, restart_lsn)::bigint AS kept
-		FROM pg_replication_slots WHERE NOT active AND restart_lsn IS NOT NULL AND slot_name <> $1 ORDER BY kept DESC LIMIT %d`, now, maxHolders), but)
+		FROM pg_replication_slots WHERE NOT active AND %s AND restart_lsn IS NOT NULL AND slot_name <> $1 ORDER BY kept DESC LIMIT %d`,
+			now, own, maxIdle), but)
 	if err != nil {
 		return nil, fmt.Errorf("look for slots that nobody reads: %w", err)
 	}

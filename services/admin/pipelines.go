@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -144,7 +145,9 @@ type look struct {
 	workers        map[string][]*adminv1.ServiceHealth
 	sources, sinks []*connectorv1.Connector
 	captures       map[string]*capturev1.Capture
-	ingestions     map[string]*sinkv1.Sink
+	// slots are the names of the slots of all sources.
+	slots      map[string]bool
+	ingestions map[string]*sinkv1.Sink
 }
 
 // lookAtOnce is how many pipelines are asked about at once.
@@ -178,6 +181,7 @@ func (s *service) look(ctx context.Context) ([]overview.Listed, error) {
 	for _, i := range ingestions.GetSinks() {
 		l.ingestions[i.Connector] = i
 	}
+	l.slots = slotsOf(l.sources)
 	all := make([]overview.Listed, len(l.sources))
 	group, asking := contain.WithContext(ctx)
 	group.SetLimit(lookAtOnce)
@@ -195,6 +199,16 @@ func (s *service) look(ctx context.Context) ([]overview.Listed, error) {
 	return all, nil
 }
 
+// slotsOf returns the names of the slots of source connectors.
+func slotsOf(sources []*connectorv1.Connector) map[string]bool {
+	const unset = "debezium" // what Debezium calls its slot
+	slots := make(map[string]bool, len(sources))
+	for _, source := range sources {
+		slots[cmp.Or(source.Config["slot.name"], unset)] = true
+	}
+	return slots
+}
+
 // connectorsOf lists the connectors of a fleet: those that it had when it was last asked, if it cannot be asked now.
 func connectorsOf(ctx context.Context, f *fleet) ([]*connectorv1.Connector, error) {
 	l, err := f.listConnectors(ctx)
@@ -209,7 +223,7 @@ func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector,
 	l *look) (none overview.Listed, err error) {
 	p := &adminv1.Pipeline{Source: source.Name, Capture: l.captures[source.Name]}
 	view := checks.View{Pipeline: p, Source: source.Config, Sinks: map[string]map[string]string{},
-		Warnings: map[string][]string{source.Name: source.Warnings}, Workers: l.workers}
+		Warnings: map[string][]string{source.Name: source.Warnings}, Workers: l.workers, Slots: l.slots}
 	if p.SourceStatus, err = statusOf(ctx, s.capture.fleet, source); p.SourceStatus == nil {
 		return none, err
 	}

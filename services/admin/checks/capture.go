@@ -9,6 +9,7 @@ import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/shell"
 )
 
@@ -171,6 +172,32 @@ func judgeHolder(now time.Time, slot *capturev1.Slot, h *capturev1.SlotHolder) (
 	}
 	f.summary = fmt.Sprintf("a %s is open %s; slot %s keeps all log since it began, now %s", h.What, held, slot.Name,
 		Size(slot.RetainedBytes))
+	return f, true
+}
+
+// judgeIdleSlots looks at slots of the same server that are no connector's and that nobody reads, such as
+// that of a connector which was deleted: the server keeps log for them without end.
+func judgeIdleSlots(v View) (f finding, any bool) {
+	var nobodys []*capturev1.IdleSlot
+	for _, idle := range v.Pipeline.Capture.Slot.IdleSlots {
+		if !v.Slots[idle.Name] {
+			nobodys = append(nobodys, idle)
+		}
+	}
+	if len(nobodys) == 0 {
+		return finding{}, false
+	}
+	worst := nobodys[0]
+	f = finding{notice, fmt.Sprintf("slot %s of the same server keeps %s of log; nobody reads it, and it is no connector's here",
+		worst.Name, Size(worst.RetainedBytes)),
+		fmt.Sprintf("unless its reader comes back: SELECT pg_drop_replication_slot(%s);", pgrepl.QuoteLiteral(worst.Name))}
+	if more := len(nobodys) - 1; more > 0 {
+		f.summary += fmt.Sprintf(", like %s more", count(more, "slot"))
+		f.remedy += " The others: SELECT slot_name FROM pg_replication_slots WHERE NOT active;"
+	}
+	if worst.RetainedBytes >= much {
+		f.state = warning
+	}
 	return f, true
 }
 

@@ -27,6 +27,7 @@ const (
 	OutputPlugin        = "output_plugin"
 	SlotSpace           = "slot_space"
 	OpenTransactions    = "open_transactions"
+	IdleSlots           = "idle_slots"
 	Progress            = "progress"
 	Decoding            = "decoding"
 	BackgroundWork      = "background_work"
@@ -56,6 +57,8 @@ type View struct {
 	Sinks  map[string]map[string]string
 	// Warnings are the warnings about the configurations of connectors, by their names.
 	Warnings map[string][]string
+	// Slots are the names of the slots of all connectors.
+	Slots map[string]bool
 	// Workers of the fleets that the pipeline needs, by the fleet's name.
 	Workers map[string][]*adminv1.ServiceHealth
 	// Tables are the captured tables; nil if they are not known.
@@ -105,6 +108,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 				if f, any := judgeHolder(now, slot, holder); any {
 					add(OpenTransactions, holder.What, f)
 				}
+			}
+			if f, any := judgeIdleSlots(v); any {
+				add(IdleSlots, slot.Name, f)
 			}
 			add(Progress, slot.Name, judgeProgress(v))
 			if slot.PluginUnlisted {

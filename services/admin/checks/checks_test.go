@@ -32,6 +32,7 @@ func healthy() View {
 			Tasks: []*connectorv1.TaskStatus{{State: connectorv1.State_STATE_RUNNING}}}
 	}
 	return View{
+		Slots: map[string]bool{"debezium": true},
 		Pipeline: &adminv1.Pipeline{
 			Source: "src", SourceStatus: running("src"), Topics: []string{"shop.orders", "__debezium-heartbeat.shop"},
 			Capture: &capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING, ExactlyOnce: true,
@@ -366,6 +367,19 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 			slot(v).Holders = []*capturev1.SlotHolder{{What: "transaction of process 7",
 				BeginTime: timestamppb.New(now.Add(-2 * time.Minute)), Remedy: "SELECT pg_terminate_backend(7);"}}
 		}, OpenTransactions, notice, isHealthy, "process 7", "pg_terminate_backend(7)"},
+		"a slot that is nobody's": {func(v view) {
+			v.Slots["other"] = true
+			slot(v).IdleSlots = []*capturev1.IdleSlot{{Name: "other", RetainedBytes: 9 << 30}, {Name: "left", RetainedBytes: 2 << 30},
+				{Name: "standby", RetainedBytes: 1}}
+		}, IdleSlots, warning, isDegraded, "slot left of the same server keeps 2.0 GiB of log; nobody reads it, and it is no " +
+			"connector's here, like 1 slot more", "SELECT pg_drop_replication_slot('left');"},
+		"a slot that is nobody's and keeps little": {func(v view) {
+			slot(v).IdleSlots = []*capturev1.IdleSlot{{Name: "left", RetainedBytes: 5 << 20}}
+		}, IdleSlots, notice, isHealthy, "slot left of the same server keeps 5.0 MiB", "pg_drop_replication_slot('left')"},
+		"a slot of another connector that is paused": {func(v view) {
+			v.Slots["other"] = true
+			slot(v).IdleSlots = []*capturev1.IdleSlot{{Name: "other", RetainedBytes: 9 << 30}}
+		}, Flow, ok, isHealthy, "", ""},
 		"a transaction whose age is hidden": {func(v view) {
 			slot(v).Holders, slot(v).RetainedBytes = []*capturev1.SlotHolder{{What: "transaction of process 7"}}, 1
 		}, Flow, ok, isHealthy, "", ""},

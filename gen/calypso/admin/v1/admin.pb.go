@@ -759,7 +759,7 @@ func (x *GetHealthResponse) GetServices() []*ServiceHealth {
 type HealthCheck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What is looked at: fleet, source_state, configuration, capture, snapshot, incremental_snapshot, slot, output_plugin, slot_space, open_transactions,
-	// progress, decoding, background_work, sink_state, truncates, ingestion, dead_letters, passed_over, source_changes, lag, topics, kept_back, tables, delivery,
+	// idle_slots, progress, decoding, background_work, sink_state, truncates, ingestion, dead_letters, passed_over, source_changes, lag, topics, kept_back, tables, delivery,
 	// lateness (something is late and no other check explains it), flow. A check that does not apply is not there.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What it is about, where a pipeline has several of them: a connector, a fleet, a segment of the way.

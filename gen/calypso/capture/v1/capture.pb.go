@@ -252,7 +252,7 @@ func (x CapturedTable_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CapturedTable_State.Descriptor instead.
 func (CapturedTable_State) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10, 0}
 }
 
 type SchemaChange_Kind int32
@@ -317,7 +317,7 @@ func (x SchemaChange_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SchemaChange_Kind.Descriptor instead.
 func (SchemaChange_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{15, 0}
 }
 
 type IncrementalTable_State int32
@@ -376,7 +376,7 @@ func (x IncrementalTable_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IncrementalTable_State.Descriptor instead.
 func (IncrementalTable_State) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{23, 0}
 }
 
 // Capture is the state of one capture connector. LSNs are written as PostgreSQL writes them (16/B374D848).
@@ -866,7 +866,10 @@ type Slot struct {
 	// of plugins that may be used, which newer minor releases have, and which has only PostgreSQL's own in it unless it is set.
 	PluginUnlisted bool `protobuf:"varint,18,opt,name=plugin_unlisted,json=pluginUnlisted,proto3" json:"plugin_unlisted,omitempty"`
 	// The source's key that safe_wal_bytes is of, slot.storage.bytes, where the server sets no limit; empty otherwise.
-	LimitedBy     string `protobuf:"bytes,19,opt,name=limited_by,json=limitedBy,proto3" json:"limited_by,omitempty"`
+	LimitedBy string `protobuf:"bytes,19,opt,name=limited_by,json=limitedBy,proto3" json:"limited_by,omitempty"`
+	// Other slots of the server that nobody reads and that keep log, those that keep most first, 100 at most. Some of them may be of
+	// other connectors.
+	IdleSlots     []*IdleSlot `protobuf:"bytes,20,rep,name=idle_slots,json=idleSlots,proto3" json:"idle_slots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1034,6 +1037,76 @@ func (x *Slot) GetLimitedBy() string {
 	return ""
 }
 
+func (x *Slot) GetIdleSlots() []*IdleSlot {
+	if x != nil {
+		return x.IdleSlots
+	}
+	return nil
+}
+
+// IdleSlot is a slot that nobody reads.
+type IdleSlot struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its database; empty for a physical slot.
+	Database string `protobuf:"bytes,2,opt,name=database,proto3" json:"database,omitempty"`
+	// Bytes of WAL that the server keeps for it.
+	RetainedBytes int64 `protobuf:"varint,3,opt,name=retained_bytes,json=retainedBytes,proto3" json:"retained_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdleSlot) Reset() {
+	*x = IdleSlot{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdleSlot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdleSlot) ProtoMessage() {}
+
+func (x *IdleSlot) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdleSlot.ProtoReflect.Descriptor instead.
+func (*IdleSlot) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *IdleSlot) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *IdleSlot) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *IdleSlot) GetRetainedBytes() int64 {
+	if x != nil {
+		return x.RetainedBytes
+	}
+	return 0
+}
+
 // SlotHolder is a transaction that is still open, prepared or of a session.
 type SlotHolder struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1049,7 +1122,7 @@ type SlotHolder struct {
 
 func (x *SlotHolder) Reset() {
 	*x = SlotHolder{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1134,7 @@ func (x *SlotHolder) String() string {
 func (*SlotHolder) ProtoMessage() {}
 
 func (x *SlotHolder) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1147,7 @@ func (x *SlotHolder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotHolder.ProtoReflect.Descriptor instead.
 func (*SlotHolder) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SlotHolder) GetWhat() string {
@@ -1119,7 +1192,7 @@ type SlotStatistics struct {
 
 func (x *SlotStatistics) Reset() {
 	*x = SlotStatistics{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1204,7 @@ func (x *SlotStatistics) String() string {
 func (*SlotStatistics) ProtoMessage() {}
 
 func (x *SlotStatistics) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1217,7 @@ func (x *SlotStatistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotStatistics.ProtoReflect.Descriptor instead.
 func (*SlotStatistics) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SlotStatistics) GetSpilledTransactions() int64 {
@@ -1226,7 +1299,7 @@ type TableSnapshot struct {
 
 func (x *TableSnapshot) Reset() {
 	*x = TableSnapshot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1311,7 @@ func (x *TableSnapshot) String() string {
 func (*TableSnapshot) ProtoMessage() {}
 
 func (x *TableSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1324,7 @@ func (x *TableSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableSnapshot.ProtoReflect.Descriptor instead.
 func (*TableSnapshot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TableSnapshot) GetTable() string {
@@ -1331,7 +1404,7 @@ type CapturedTable struct {
 
 func (x *CapturedTable) Reset() {
 	*x = CapturedTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1416,7 @@ func (x *CapturedTable) String() string {
 func (*CapturedTable) ProtoMessage() {}
 
 func (x *CapturedTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1429,7 @@ func (x *CapturedTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturedTable.ProtoReflect.Descriptor instead.
 func (*CapturedTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CapturedTable) GetTable() string {
@@ -1473,7 +1546,7 @@ type ListCapturedTablesRequest struct {
 
 func (x *ListCapturedTablesRequest) Reset() {
 	*x = ListCapturedTablesRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1558,7 @@ func (x *ListCapturedTablesRequest) String() string {
 func (*ListCapturedTablesRequest) ProtoMessage() {}
 
 func (x *ListCapturedTablesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1571,7 @@ func (x *ListCapturedTablesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturedTablesRequest.ProtoReflect.Descriptor instead.
 func (*ListCapturedTablesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListCapturedTablesRequest) GetConnector() string {
@@ -1517,7 +1590,7 @@ type ListCapturedTablesResponse struct {
 
 func (x *ListCapturedTablesResponse) Reset() {
 	*x = ListCapturedTablesResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1529,7 +1602,7 @@ func (x *ListCapturedTablesResponse) String() string {
 func (*ListCapturedTablesResponse) ProtoMessage() {}
 
 func (x *ListCapturedTablesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1542,7 +1615,7 @@ func (x *ListCapturedTablesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturedTablesResponse.ProtoReflect.Descriptor instead.
 func (*ListCapturedTablesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListCapturedTablesResponse) GetTables() []*CapturedTable {
@@ -1576,7 +1649,7 @@ type SchemaVersion struct {
 
 func (x *SchemaVersion) Reset() {
 	*x = SchemaVersion{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1588,7 +1661,7 @@ func (x *SchemaVersion) String() string {
 func (*SchemaVersion) ProtoMessage() {}
 
 func (x *SchemaVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1601,7 +1674,7 @@ func (x *SchemaVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaVersion.ProtoReflect.Descriptor instead.
 func (*SchemaVersion) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SchemaVersion) GetTable() string {
@@ -1675,7 +1748,7 @@ type SchemaColumn struct {
 
 func (x *SchemaColumn) Reset() {
 	*x = SchemaColumn{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1760,7 @@ func (x *SchemaColumn) String() string {
 func (*SchemaColumn) ProtoMessage() {}
 
 func (x *SchemaColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +1773,7 @@ func (x *SchemaColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaColumn.ProtoReflect.Descriptor instead.
 func (*SchemaColumn) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SchemaColumn) GetName() string {
@@ -1748,7 +1821,7 @@ type SchemaChange struct {
 
 func (x *SchemaChange) Reset() {
 	*x = SchemaChange{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1760,7 +1833,7 @@ func (x *SchemaChange) String() string {
 func (*SchemaChange) ProtoMessage() {}
 
 func (x *SchemaChange) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1773,7 +1846,7 @@ func (x *SchemaChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaChange.ProtoReflect.Descriptor instead.
 func (*SchemaChange) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SchemaChange) GetKind() SchemaChange_Kind {
@@ -1824,7 +1897,7 @@ type ListSchemaVersionsRequest struct {
 
 func (x *ListSchemaVersionsRequest) Reset() {
 	*x = ListSchemaVersionsRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +1909,7 @@ func (x *ListSchemaVersionsRequest) String() string {
 func (*ListSchemaVersionsRequest) ProtoMessage() {}
 
 func (x *ListSchemaVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +1922,7 @@ func (x *ListSchemaVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchemaVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSchemaVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{15}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListSchemaVersionsRequest) GetConnector() string {
@@ -1882,7 +1955,7 @@ type ListSchemaVersionsResponse struct {
 
 func (x *ListSchemaVersionsResponse) Reset() {
 	*x = ListSchemaVersionsResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +1967,7 @@ func (x *ListSchemaVersionsResponse) String() string {
 func (*ListSchemaVersionsResponse) ProtoMessage() {}
 
 func (x *ListSchemaVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +1980,7 @@ func (x *ListSchemaVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchemaVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSchemaVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{16}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListSchemaVersionsResponse) GetVersions() []*SchemaVersion {
@@ -1926,7 +1999,7 @@ type GetCaptureRequest struct {
 
 func (x *GetCaptureRequest) Reset() {
 	*x = GetCaptureRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1938,7 +2011,7 @@ func (x *GetCaptureRequest) String() string {
 func (*GetCaptureRequest) ProtoMessage() {}
 
 func (x *GetCaptureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1951,7 +2024,7 @@ func (x *GetCaptureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaptureRequest.ProtoReflect.Descriptor instead.
 func (*GetCaptureRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetCaptureRequest) GetConnector() string {
@@ -1970,7 +2043,7 @@ type GetCaptureResponse struct {
 
 func (x *GetCaptureResponse) Reset() {
 	*x = GetCaptureResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1982,7 +2055,7 @@ func (x *GetCaptureResponse) String() string {
 func (*GetCaptureResponse) ProtoMessage() {}
 
 func (x *GetCaptureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1995,7 +2068,7 @@ func (x *GetCaptureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaptureResponse.ProtoReflect.Descriptor instead.
 func (*GetCaptureResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{18}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetCaptureResponse) GetCapture() *Capture {
@@ -2013,7 +2086,7 @@ type ListCapturesRequest struct {
 
 func (x *ListCapturesRequest) Reset() {
 	*x = ListCapturesRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2025,7 +2098,7 @@ func (x *ListCapturesRequest) String() string {
 func (*ListCapturesRequest) ProtoMessage() {}
 
 func (x *ListCapturesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2038,7 +2111,7 @@ func (x *ListCapturesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturesRequest.ProtoReflect.Descriptor instead.
 func (*ListCapturesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{19}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20}
 }
 
 type ListCapturesResponse struct {
@@ -2050,7 +2123,7 @@ type ListCapturesResponse struct {
 
 func (x *ListCapturesResponse) Reset() {
 	*x = ListCapturesResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2135,7 @@ func (x *ListCapturesResponse) String() string {
 func (*ListCapturesResponse) ProtoMessage() {}
 
 func (x *ListCapturesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2148,7 @@ func (x *ListCapturesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturesResponse.ProtoReflect.Descriptor instead.
 func (*ListCapturesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListCapturesResponse) GetCaptures() []*Capture {
@@ -2099,7 +2172,7 @@ type IncrementalSnapshot struct {
 
 func (x *IncrementalSnapshot) Reset() {
 	*x = IncrementalSnapshot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2111,7 +2184,7 @@ func (x *IncrementalSnapshot) String() string {
 func (*IncrementalSnapshot) ProtoMessage() {}
 
 func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2124,7 +2197,7 @@ func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncrementalSnapshot.ProtoReflect.Descriptor instead.
 func (*IncrementalSnapshot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{21}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *IncrementalSnapshot) GetPaused() bool {
@@ -2161,7 +2234,7 @@ type IncrementalTable struct {
 
 func (x *IncrementalTable) Reset() {
 	*x = IncrementalTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2246,7 @@ func (x *IncrementalTable) String() string {
 func (*IncrementalTable) ProtoMessage() {}
 
 func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2259,7 @@ func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncrementalTable.ProtoReflect.Descriptor instead.
 func (*IncrementalTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *IncrementalTable) GetTable() string {
@@ -2254,7 +2327,7 @@ type GetSnapshotProgressRequest struct {
 
 func (x *GetSnapshotProgressRequest) Reset() {
 	*x = GetSnapshotProgressRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2266,7 +2339,7 @@ func (x *GetSnapshotProgressRequest) String() string {
 func (*GetSnapshotProgressRequest) ProtoMessage() {}
 
 func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2279,7 +2352,7 @@ func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotProgressRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotProgressRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{23}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetSnapshotProgressRequest) GetConnector() string {
@@ -2300,7 +2373,7 @@ type GetSnapshotProgressResponse struct {
 
 func (x *GetSnapshotProgressResponse) Reset() {
 	*x = GetSnapshotProgressResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2312,7 +2385,7 @@ func (x *GetSnapshotProgressResponse) String() string {
 func (*GetSnapshotProgressResponse) ProtoMessage() {}
 
 func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[24]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2325,7 +2398,7 @@ func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotProgressResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotProgressResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{24}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetSnapshotProgressResponse) GetInitial() []*TableSnapshot {
@@ -2356,7 +2429,7 @@ type SignalSnapshotRequest struct {
 
 func (x *SignalSnapshotRequest) Reset() {
 	*x = SignalSnapshotRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[25]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2368,7 +2441,7 @@ func (x *SignalSnapshotRequest) String() string {
 func (*SignalSnapshotRequest) ProtoMessage() {}
 
 func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[25]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2381,7 +2454,7 @@ func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SignalSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{25}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SignalSnapshotRequest) GetConnector() string {
@@ -2425,7 +2498,7 @@ type SnapshotTable struct {
 
 func (x *SnapshotTable) Reset() {
 	*x = SnapshotTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[26]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2437,7 +2510,7 @@ func (x *SnapshotTable) String() string {
 func (*SnapshotTable) ProtoMessage() {}
 
 func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[26]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2450,7 +2523,7 @@ func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTable.ProtoReflect.Descriptor instead.
 func (*SnapshotTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{26}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SnapshotTable) GetPattern() string {
@@ -2479,7 +2552,7 @@ type SignalSnapshotResponse struct {
 
 func (x *SignalSnapshotResponse) Reset() {
 	*x = SignalSnapshotResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[27]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2491,7 +2564,7 @@ func (x *SignalSnapshotResponse) String() string {
 func (*SignalSnapshotResponse) ProtoMessage() {}
 
 func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[27]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2504,7 +2577,7 @@ func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SignalSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{27}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SignalSnapshotResponse) GetIncremental() *IncrementalSnapshot {
@@ -2566,7 +2639,7 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\vUnreadTable\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x10\n" +
-	"\x03lsn\x18\x03 \x01(\tR\x03lsn\"\xc8\x05\n" +
+	"\x03lsn\x18\x03 \x01(\tR\x03lsn\"\x85\x06\n" +
 	"\x04Slot\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06plugin\x18\x02 \x01(\tR\x06plugin\x12 \n" +
@@ -2594,7 +2667,13 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\aholders\x18\x11 \x03(\v2\x1e.calypso.capture.v1.SlotHolderR\aholders\x12'\n" +
 	"\x0fplugin_unlisted\x18\x12 \x01(\bR\x0epluginUnlisted\x12\x1d\n" +
 	"\n" +
-	"limited_by\x18\x13 \x01(\tR\tlimitedBy\"s\n" +
+	"limited_by\x18\x13 \x01(\tR\tlimitedBy\x12;\n" +
+	"\n" +
+	"idle_slots\x18\x14 \x03(\v2\x1c.calypso.capture.v1.IdleSlotR\tidleSlots\"a\n" +
+	"\bIdleSlot\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bdatabase\x18\x02 \x01(\tR\bdatabase\x12%\n" +
+	"\x0eretained_bytes\x18\x03 \x01(\x03R\rretainedBytes\"s\n" +
 	"\n" +
 	"SlotHolder\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x129\n" +
@@ -2766,7 +2845,7 @@ func file_calypso_capture_v1_capture_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_capture_v1_capture_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_calypso_capture_v1_capture_proto_goTypes = []any{
 	(Phase)(0),                          // 0: calypso.capture.v1.Phase
 	(Compatibility)(0),                  // 1: calypso.capture.v1.Compatibility
@@ -2780,85 +2859,87 @@ var file_calypso_capture_v1_capture_proto_goTypes = []any{
 	(*AcknowledgeLossesResponse)(nil),   // 9: calypso.capture.v1.AcknowledgeLossesResponse
 	(*UnreadTable)(nil),                 // 10: calypso.capture.v1.UnreadTable
 	(*Slot)(nil),                        // 11: calypso.capture.v1.Slot
-	(*SlotHolder)(nil),                  // 12: calypso.capture.v1.SlotHolder
-	(*SlotStatistics)(nil),              // 13: calypso.capture.v1.SlotStatistics
-	(*TableSnapshot)(nil),               // 14: calypso.capture.v1.TableSnapshot
-	(*CapturedTable)(nil),               // 15: calypso.capture.v1.CapturedTable
-	(*ListCapturedTablesRequest)(nil),   // 16: calypso.capture.v1.ListCapturedTablesRequest
-	(*ListCapturedTablesResponse)(nil),  // 17: calypso.capture.v1.ListCapturedTablesResponse
-	(*SchemaVersion)(nil),               // 18: calypso.capture.v1.SchemaVersion
-	(*SchemaColumn)(nil),                // 19: calypso.capture.v1.SchemaColumn
-	(*SchemaChange)(nil),                // 20: calypso.capture.v1.SchemaChange
-	(*ListSchemaVersionsRequest)(nil),   // 21: calypso.capture.v1.ListSchemaVersionsRequest
-	(*ListSchemaVersionsResponse)(nil),  // 22: calypso.capture.v1.ListSchemaVersionsResponse
-	(*GetCaptureRequest)(nil),           // 23: calypso.capture.v1.GetCaptureRequest
-	(*GetCaptureResponse)(nil),          // 24: calypso.capture.v1.GetCaptureResponse
-	(*ListCapturesRequest)(nil),         // 25: calypso.capture.v1.ListCapturesRequest
-	(*ListCapturesResponse)(nil),        // 26: calypso.capture.v1.ListCapturesResponse
-	(*IncrementalSnapshot)(nil),         // 27: calypso.capture.v1.IncrementalSnapshot
-	(*IncrementalTable)(nil),            // 28: calypso.capture.v1.IncrementalTable
-	(*GetSnapshotProgressRequest)(nil),  // 29: calypso.capture.v1.GetSnapshotProgressRequest
-	(*GetSnapshotProgressResponse)(nil), // 30: calypso.capture.v1.GetSnapshotProgressResponse
-	(*SignalSnapshotRequest)(nil),       // 31: calypso.capture.v1.SignalSnapshotRequest
-	(*SnapshotTable)(nil),               // 32: calypso.capture.v1.SnapshotTable
-	(*SignalSnapshotResponse)(nil),      // 33: calypso.capture.v1.SignalSnapshotResponse
-	(*timestamppb.Timestamp)(nil),       // 34: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 35: google.protobuf.Duration
-	(*v1.Latency)(nil),                  // 36: calypso.latency.v1.Latency
+	(*IdleSlot)(nil),                    // 12: calypso.capture.v1.IdleSlot
+	(*SlotHolder)(nil),                  // 13: calypso.capture.v1.SlotHolder
+	(*SlotStatistics)(nil),              // 14: calypso.capture.v1.SlotStatistics
+	(*TableSnapshot)(nil),               // 15: calypso.capture.v1.TableSnapshot
+	(*CapturedTable)(nil),               // 16: calypso.capture.v1.CapturedTable
+	(*ListCapturedTablesRequest)(nil),   // 17: calypso.capture.v1.ListCapturedTablesRequest
+	(*ListCapturedTablesResponse)(nil),  // 18: calypso.capture.v1.ListCapturedTablesResponse
+	(*SchemaVersion)(nil),               // 19: calypso.capture.v1.SchemaVersion
+	(*SchemaColumn)(nil),                // 20: calypso.capture.v1.SchemaColumn
+	(*SchemaChange)(nil),                // 21: calypso.capture.v1.SchemaChange
+	(*ListSchemaVersionsRequest)(nil),   // 22: calypso.capture.v1.ListSchemaVersionsRequest
+	(*ListSchemaVersionsResponse)(nil),  // 23: calypso.capture.v1.ListSchemaVersionsResponse
+	(*GetCaptureRequest)(nil),           // 24: calypso.capture.v1.GetCaptureRequest
+	(*GetCaptureResponse)(nil),          // 25: calypso.capture.v1.GetCaptureResponse
+	(*ListCapturesRequest)(nil),         // 26: calypso.capture.v1.ListCapturesRequest
+	(*ListCapturesResponse)(nil),        // 27: calypso.capture.v1.ListCapturesResponse
+	(*IncrementalSnapshot)(nil),         // 28: calypso.capture.v1.IncrementalSnapshot
+	(*IncrementalTable)(nil),            // 29: calypso.capture.v1.IncrementalTable
+	(*GetSnapshotProgressRequest)(nil),  // 30: calypso.capture.v1.GetSnapshotProgressRequest
+	(*GetSnapshotProgressResponse)(nil), // 31: calypso.capture.v1.GetSnapshotProgressResponse
+	(*SignalSnapshotRequest)(nil),       // 32: calypso.capture.v1.SignalSnapshotRequest
+	(*SnapshotTable)(nil),               // 33: calypso.capture.v1.SnapshotTable
+	(*SignalSnapshotResponse)(nil),      // 34: calypso.capture.v1.SignalSnapshotResponse
+	(*timestamppb.Timestamp)(nil),       // 35: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 36: google.protobuf.Duration
+	(*v1.Latency)(nil),                  // 37: calypso.latency.v1.Latency
 }
 var file_calypso_capture_v1_capture_proto_depIdxs = []int32{
 	0,  // 0: calypso.capture.v1.Capture.phase:type_name -> calypso.capture.v1.Phase
 	11, // 1: calypso.capture.v1.Capture.slot:type_name -> calypso.capture.v1.Slot
-	34, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
-	35, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
-	14, // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
-	36, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
+	35, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
+	36, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
+	15, // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
+	37, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
 	7,  // 6: calypso.capture.v1.Capture.background_failures:type_name -> calypso.capture.v1.BackgroundFailure
 	10, // 7: calypso.capture.v1.Capture.unread_tables:type_name -> calypso.capture.v1.UnreadTable
-	34, // 8: calypso.capture.v1.BackgroundFailure.begin_time:type_name -> google.protobuf.Timestamp
-	34, // 9: calypso.capture.v1.UnreadTable.since:type_name -> google.protobuf.Timestamp
-	34, // 10: calypso.capture.v1.Slot.inactive_since:type_name -> google.protobuf.Timestamp
-	13, // 11: calypso.capture.v1.Slot.statistics:type_name -> calypso.capture.v1.SlotStatistics
-	12, // 12: calypso.capture.v1.Slot.holders:type_name -> calypso.capture.v1.SlotHolder
-	34, // 13: calypso.capture.v1.SlotHolder.begin_time:type_name -> google.protobuf.Timestamp
-	34, // 14: calypso.capture.v1.SlotStatistics.reset_time:type_name -> google.protobuf.Timestamp
-	3,  // 15: calypso.capture.v1.CapturedTable.state:type_name -> calypso.capture.v1.CapturedTable.State
-	34, // 16: calypso.capture.v1.CapturedTable.last_change_time:type_name -> google.protobuf.Timestamp
-	15, // 17: calypso.capture.v1.ListCapturedTablesResponse.tables:type_name -> calypso.capture.v1.CapturedTable
-	34, // 18: calypso.capture.v1.SchemaVersion.time:type_name -> google.protobuf.Timestamp
-	19, // 19: calypso.capture.v1.SchemaVersion.columns:type_name -> calypso.capture.v1.SchemaColumn
-	20, // 20: calypso.capture.v1.SchemaVersion.changes:type_name -> calypso.capture.v1.SchemaChange
-	1,  // 21: calypso.capture.v1.SchemaVersion.compatibility:type_name -> calypso.capture.v1.Compatibility
-	4,  // 22: calypso.capture.v1.SchemaChange.kind:type_name -> calypso.capture.v1.SchemaChange.Kind
-	18, // 23: calypso.capture.v1.ListSchemaVersionsResponse.versions:type_name -> calypso.capture.v1.SchemaVersion
-	6,  // 24: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
-	6,  // 25: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
-	28, // 26: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
-	5,  // 27: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
-	14, // 28: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
-	27, // 29: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	2,  // 30: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
-	32, // 31: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
-	27, // 32: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	23, // 33: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
-	25, // 34: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
-	29, // 35: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
-	16, // 36: calypso.capture.v1.CaptureService.ListCapturedTables:input_type -> calypso.capture.v1.ListCapturedTablesRequest
-	21, // 37: calypso.capture.v1.CaptureService.ListSchemaVersions:input_type -> calypso.capture.v1.ListSchemaVersionsRequest
-	8,  // 38: calypso.capture.v1.CaptureService.AcknowledgeLosses:input_type -> calypso.capture.v1.AcknowledgeLossesRequest
-	31, // 39: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
-	24, // 40: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
-	26, // 41: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
-	30, // 42: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
-	17, // 43: calypso.capture.v1.CaptureService.ListCapturedTables:output_type -> calypso.capture.v1.ListCapturedTablesResponse
-	22, // 44: calypso.capture.v1.CaptureService.ListSchemaVersions:output_type -> calypso.capture.v1.ListSchemaVersionsResponse
-	9,  // 45: calypso.capture.v1.CaptureService.AcknowledgeLosses:output_type -> calypso.capture.v1.AcknowledgeLossesResponse
-	33, // 46: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
-	40, // [40:47] is the sub-list for method output_type
-	33, // [33:40] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	35, // 8: calypso.capture.v1.BackgroundFailure.begin_time:type_name -> google.protobuf.Timestamp
+	35, // 9: calypso.capture.v1.UnreadTable.since:type_name -> google.protobuf.Timestamp
+	35, // 10: calypso.capture.v1.Slot.inactive_since:type_name -> google.protobuf.Timestamp
+	14, // 11: calypso.capture.v1.Slot.statistics:type_name -> calypso.capture.v1.SlotStatistics
+	13, // 12: calypso.capture.v1.Slot.holders:type_name -> calypso.capture.v1.SlotHolder
+	12, // 13: calypso.capture.v1.Slot.idle_slots:type_name -> calypso.capture.v1.IdleSlot
+	35, // 14: calypso.capture.v1.SlotHolder.begin_time:type_name -> google.protobuf.Timestamp
+	35, // 15: calypso.capture.v1.SlotStatistics.reset_time:type_name -> google.protobuf.Timestamp
+	3,  // 16: calypso.capture.v1.CapturedTable.state:type_name -> calypso.capture.v1.CapturedTable.State
+	35, // 17: calypso.capture.v1.CapturedTable.last_change_time:type_name -> google.protobuf.Timestamp
+	16, // 18: calypso.capture.v1.ListCapturedTablesResponse.tables:type_name -> calypso.capture.v1.CapturedTable
+	35, // 19: calypso.capture.v1.SchemaVersion.time:type_name -> google.protobuf.Timestamp
+	20, // 20: calypso.capture.v1.SchemaVersion.columns:type_name -> calypso.capture.v1.SchemaColumn
+	21, // 21: calypso.capture.v1.SchemaVersion.changes:type_name -> calypso.capture.v1.SchemaChange
+	1,  // 22: calypso.capture.v1.SchemaVersion.compatibility:type_name -> calypso.capture.v1.Compatibility
+	4,  // 23: calypso.capture.v1.SchemaChange.kind:type_name -> calypso.capture.v1.SchemaChange.Kind
+	19, // 24: calypso.capture.v1.ListSchemaVersionsResponse.versions:type_name -> calypso.capture.v1.SchemaVersion
+	6,  // 25: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
+	6,  // 26: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
+	29, // 27: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
+	5,  // 28: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
+	15, // 29: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
+	28, // 30: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	2,  // 31: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
+	33, // 32: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
+	28, // 33: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	24, // 34: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
+	26, // 35: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
+	30, // 36: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
+	17, // 37: calypso.capture.v1.CaptureService.ListCapturedTables:input_type -> calypso.capture.v1.ListCapturedTablesRequest
+	22, // 38: calypso.capture.v1.CaptureService.ListSchemaVersions:input_type -> calypso.capture.v1.ListSchemaVersionsRequest
+	8,  // 39: calypso.capture.v1.CaptureService.AcknowledgeLosses:input_type -> calypso.capture.v1.AcknowledgeLossesRequest
+	32, // 40: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
+	25, // 41: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
+	27, // 42: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
+	31, // 43: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
+	18, // 44: calypso.capture.v1.CaptureService.ListCapturedTables:output_type -> calypso.capture.v1.ListCapturedTablesResponse
+	23, // 45: calypso.capture.v1.CaptureService.ListSchemaVersions:output_type -> calypso.capture.v1.ListSchemaVersionsResponse
+	9,  // 46: calypso.capture.v1.CaptureService.AcknowledgeLosses:output_type -> calypso.capture.v1.AcknowledgeLossesResponse
+	34, // 47: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
+	41, // [41:48] is the sub-list for method output_type
+	34, // [34:41] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_calypso_capture_v1_capture_proto_init() }
@@ -2872,7 +2953,7 @@ func file_calypso_capture_v1_capture_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_capture_v1_capture_proto_rawDesc), len(file_calypso_capture_v1_capture_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -134,6 +134,10 @@ func slotMessage(s *slot.Seen, hidden func(string) string) *capturev1.Slot {
 	for _, h := range s.Holders {
 		out.Holders = append(out.Holders, holderMessage(h, hidden))
 	}
+	for _, idle := range s.Idle {
+		out.IdleSlots = append(out.IdleSlots, &capturev1.IdleSlot{Name: hidden(idle.Name), Database: hidden(idle.Database),
+			RetainedBytes: idle.Retained})
+	}
 	return out
 }
 

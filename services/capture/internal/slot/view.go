@@ -33,6 +33,8 @@ type Seen struct {
 	Statistics *pgrepl.SlotStatistics
 	// Holders are the transactions that have been open for long.
 	Holders []pgrepl.Holder
+	// Idle are the server's other slots that keep log and that nobody reads.
+	Idle []pgrepl.IdleSlot
 	// Tables are the captured tables that exist, by their names, with what the server keeps back of each; nil
 	// where the slot's plugin reads no publication, or it is not known.
 	Tables map[string]visibility.Table
@@ -245,12 +247,15 @@ func (v *View) ask(ctx context.Context, counts *counts) answer {
 		listed, err := pgrepl.ListsPlugins(ctx, conn)
 		out.Unlisted = err == nil && !listed
 	}
-	// Without statistics and holders the slot is shown all the same.
+	// Without statistics, holders and other slots the slot is shown all the same.
 	if statistics, err := pgrepl.InspectSlotStatistics(ctx, conn, server, s.Slot.Name); err == nil {
 		out.Statistics = statistics
 	}
 	if holders, err := pgrepl.Holders(ctx, conn, preflight.OpenForLong); err == nil {
 		out.Holders = holders
+	}
+	if idle, err := pgrepl.IdleSlots(ctx, conn, server, s.Slot.Name); err == nil {
+		out.Idle = idle
 	}
 	if state.Plugin == string(spec.Pgoutput) {
 		if k := &v.kept; time.Since(k.at) > limitsAge(k.took) {
