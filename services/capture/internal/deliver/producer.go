@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,9 @@ type Config struct {
 	Settings Settings
 	// AtLeastOnce does without transactions even where the broker has them.
 	AtLeastOnce bool
+	// Patience is how long to wait for the brokers to end the last transaction of the connector; 0 for
+	// twice as long as they let one be open.
+	Patience time.Duration
 	// Fail kills the process at named places; nil for none.
 	Fail *failpoint.Set
 }
@@ -105,7 +109,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
 	if err = haveTransactions(ctx, client); err == nil {
-		_, _, err = client.ProducerID(ctx)
+		err = fence(ctx, client, cmp.Or(cfg.Patience, 2*transactionTimeout))
 	}
 	switch {
 	case err == nil:
@@ -123,6 +127,19 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 		client.Close()
 		return nil, fmt.Errorf("start a transactional producer: %w", err)
 	}
+}
+
+// fence ends what ran the connector before. The broker first ends the transaction of that, which it
+// says nothing of while it cannot: after patience the error does, and the caller tries again.
+func fence(ctx context.Context, client *kgo.Client, patience time.Duration) error {
+	asked, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, _, err := client.ProducerID(asked)
+	if err != nil && asked.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("the brokers have not ended the connector's last transaction within %v: their logs say why, such as "+
+			"a topic of it that refuses their marks (message.timestamp.before.max.ms), or whose brokers are away: %w", patience, err)
+	}
+	return err
 }
 
 // withoutTransactions makes an idempotent producer: nothing fences a predecessor but the slot, which has one reader.

@@ -22,6 +22,12 @@ import (
 // open makes a producer of connector c against a broker.
 func open(t *testing.T, bootstrap string, s deliver.Settings) (*deliver.Producer, error) {
 	t.Helper()
+	return openWithin(t, 0, bootstrap, s)
+}
+
+// openWithin is open with Config.Patience.
+func openWithin(t *testing.T, patience time.Duration, bootstrap string, s deliver.Settings) (*deliver.Producer, error) {
+	t.Helper()
 	s.BatchEvents, s.BatchBytes = deliver.DefaultBatchEvents, deliver.DefaultBatchBytes
 	var err error
 	if s.Topics, err = deliver.ParseTopicGroups(nil, nil); err != nil {
@@ -34,7 +40,7 @@ func open(t *testing.T, bootstrap string, s deliver.Settings) (*deliver.Producer
 			return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(bootstrap)}, options...)...)
 		},
 	}
-	return deliver.Open(t.Context(), deliver.Config{Env: env, Settings: s})
+	return deliver.Open(t.Context(), deliver.Config{Env: env, Settings: s, Patience: patience})
 }
 
 func write(t *testing.T, p *deliver.Producer) error {
