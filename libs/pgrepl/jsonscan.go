@@ -1,6 +1,7 @@
 package pgrepl
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"unicode/utf16"
@@ -235,4 +236,15 @@ func hex4(s []byte, at int) (rune, bool) {
 		r = r<<4 | rune(c)
 	}
 	return r, true
+}
+
+// pastQuoted goes past what is between two double quotes, in which a backslash is a character like
+// others, as in identifiers of SQL. It reports whether there is a second quote.
+func (s *jsonScanner) pastQuoted() bool {
+	n := bytes.IndexByte(s.b[s.i+1:], '"')
+	if n < 0 {
+		return false
+	}
+	s.i += n + len(`""`)
+	return true
 }

@@ -432,6 +432,8 @@ func (w *Wal2JSON) object(r *wal2jsonRow) error {
 			r.types, err = w.list(r.types, w.typeName)
 		case "columnvalues":
 			r.values, err = w.list(r.values, w.unescaped)
+		case "pk":
+			err = w.primaryKey()
 		case "oldkeys":
 			err = w.j.object(func(name []byte) error {
 				var err error
@@ -493,22 +495,25 @@ func (w *Wal2JSON) list(into []wal2jsonValue, read func() (jsonValue, error)) ([
 	return into, err
 }
 
-// typeName reads the name of a type. The plugin writes one that begins with a quoted identifier as
-// it is, which is not JSON: "Odd Schema"."Mood"[].
+// typeName reads the name of a type. The plugin writes most that begin with a quoted identifier as
+// they are, which is not JSON: "Odd Schema"."Mood", in which a backslash escapes nothing.
 func (w *Wal2JSON) typeName() (jsonValue, error) {
 	j := &w.j
 	j.space()
 	from := j.i
-	v, err := w.unescaped()
-	if err != nil || v.kind != '"' {
-		return v, err
+	if !startsAsIs(j.b[from:]) {
+		return w.unescaped()
+	}
+	if !j.pastQuoted() {
+		return jsonValue{}, errShortJSON
 	}
 	end := j.i
+	v := jsonValue{kind: '"', raw: j.b[from+1 : end-1 : end-1]}
 	for j.i < len(j.b) {
 		switch rest := j.b[j.i:]; {
 		case rest[0] == '"':
-			if _, err := j.text(); err != nil {
-				return v, err
+			if !j.pastQuoted() {
+				return v, errShortJSON
 			}
 		case bytes.HasPrefix(rest, []byte("[]")):
 			j.i += len("[]")
@@ -522,12 +527,49 @@ func (w *Wal2JSON) typeName() (jsonValue, error) {
 			j.i++
 		default:
 			if j.i > end {
-				v = jsonValue{kind: '"', raw: j.b[from:j.i:j.i]}
+				v.raw = j.b[from:j.i:j.i]
 			}
 			return v, nil
 		}
 	}
 	return v, errShortJSON
+}
+
+// startsAsIs reports whether s begins with the name of a type in which nothing is escaped. JSON
+// escapes the quote that opens an identifier: "low.\"Mood\"", "\"Mood\"[]".
+func startsAsIs(s []byte) bool {
+	if len(s) == 0 || s[0] != '"' {
+		return false
+	}
+	i := 1
+	for i < len(s) && s[i] != '"' && s[i] != '\\' {
+		i++
+	}
+	return !bytes.HasPrefix(s[i:], []byte(`\"`)) || i > 1 && s[i-1] != '.'
+}
+
+// primaryKey goes past the primary key that include-pk adds, which the catalog tells as well. The
+// names of its types may not be JSON.
+func (w *Wal2JSON) primaryKey() error {
+	member := func(name []byte) error {
+		var err error
+		switch string(name) {
+		case "type":
+			_, err = w.typeName()
+		case "pktypes":
+			err = w.j.array(func() error {
+				_, err := w.typeName()
+				return err
+			})
+		default:
+			err = w.j.skip()
+		}
+		return err
+	}
+	if w.j.space(); w.j.i < len(w.j.b) && w.j.b[w.j.i] == '{' { // format 1
+		return w.j.object(member)
+	}
+	return w.j.array(func() error { return w.j.object(member) })
 }
 
 // unescaped reads a plain value; a string is unescaped.

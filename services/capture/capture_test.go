@@ -96,18 +96,22 @@ func TestAColumnOfATypeWithAQuotedNameIsReadByWal2JSON(t *testing.T) {
 			s.needsWal2json(t)
 			s.exec(t, `CREATE SCHEMA "Odd Schema"; CREATE TYPE "Odd Schema"."Odd, Mood" AS ENUM ('a', 'b');
 				CREATE TYPE "Mixed" AS ENUM ('a', 'b'); CREATE TYPE "Odd Schema".plain AS ENUM ('a', 'b');
-				CREATE TABLE a (id int PRIMARY KEY, m "Odd Schema"."Odd, Mood", ms "Odd Schema"."Odd, Mood"[], x "Mixed", xs "Mixed"[],
-					p "Odd Schema".plain, ps "Odd Schema".plain[], z text);
+				CREATE TYPE "back\slash" AS ENUM ('a', 'b'); CREATE TYPE "Odd Schema"."\""u\" AS ENUM ('a', 'b'); CREATE SCHEMA low;
+				CREATE TYPE low."end\" AS ENUM ('a', 'b'); CREATE TYPE low."Mood, two" AS ENUM ('a', 'b');
+				CREATE TABLE a (id int, b "back\slash" DEFAULT 'a', bs "back\slash"[], q "Odd Schema"."\""u\", e low."end\", es low."end\"[], l low."Mood, two",
+					ls low."Mood, two"[], m "Odd Schema"."Odd, Mood", ms "Odd Schema"."Odd, Mood"[], x "Mixed", xs "Mixed"[],
+					p "Odd Schema".plain, ps "Odd Schema".plain[], z text,
+					PRIMARY KEY (id, b));
 				ALTER TABLE a REPLICA IDENTITY FULL; INSERT INTO a VALUES (1)`)
 			start(t, s.config("c"+s.db, map[string]string{"plugin.name": "wal2json", "table.include.list": "public.a",
-				"slot.stream.params": "format-version=" + format}))
+				"slot.stream.params": "format-version=" + format + ";include-pk=true"}))
 			await(t, s.db+".public.a", 1)
-			s.exec(t, "INSERT INTO a VALUES (2, 'a', '{a,b}', 'b', '{b}', 'a', '{a}', 'end'); DELETE FROM a WHERE id = 2")
+			s.exec(t, "INSERT INTO a VALUES (2, 'a', '{a}', 'b', 'a', '{b}', 'b', '{a}', 'a', '{a,b}', 'b', '{b}', 'a', '{a}', 'end'); DELETE FROM a WHERE id = 2")
 			got := await(t, s.db+".public.a", 4)
 			if ops(got) != "rcd-" {
 				t.Fatalf("operations are %s, want rcd-", ops(got))
 			}
-			for column, want := range map[string]string{"m": "a", "x": "b", "p": "a", "z": "end"} {
+			for column, want := range map[string]string{"b": "a", "q": "b", "e": "a", "l": "b", "m": "a", "x": "b", "p": "a", "z": "end"} {
 				if got[1].After[column] != want || got[2].Before[column] != want {
 					t.Errorf("%s is %v, then %v, want %s", column, got[1].After[column], got[2].Before[column], want)
 				}
