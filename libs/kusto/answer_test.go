@@ -15,7 +15,7 @@ import (
 func TestAnEndlessAnswerIsNotReadWithoutEnd(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, err := io.WriteString(w, `"`)
+		_, err := io.WriteString(w, `{"Tables":[{"Columns":[{"ColumnName":"`)
 		for block := strings.Repeat("x", 64<<10); err == nil; {
 			_, err = io.WriteString(w, block)
 		}
@@ -76,7 +76,7 @@ func TestAnAnswerThatIsNoneOfTheServicesIsAnErrorOfAFewWords(t *testing.T) {
 		status     int
 		body, says string
 	}{
-		"rows without columns": {200, `{"Tables":[{"TableName":"T","Columns":null,"Rows":[[null,null],[]]}]}`, "not one that Azure Data Explorer gives"},
+		"rows without columns": {200, `{"Tables":[{"TableName":"T","Columns":null,"Rows":[[null,null],[]]}]}`, "is not Azure Data Explorer"},
 		"a long page":          {500, "<html>" + strings.Repeat("x", 5<<20), "500"},
 		"a long line":          {400, strings.Repeat("[", 5<<20), "400"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-kusto-go/azkustodata"
@@ -134,53 +135,81 @@ func (t *Table) Column(name string) int {
 	return -1
 }
 
-// Value returns a row's value in the named column, "" if there is no such column.
+// Value returns a row's value in the named column, "" if there is no such row or column.
 func (t *Table) Value(row int, column string) string {
-	if i := t.Column(column); i >= 0 {
+	if i := t.Column(column); i >= 0 && row < len(t.Rows) {
 		return t.Rows[row][i]
 	}
 	return ""
 }
 
-// Manage runs a management command on the engine.
-func (c *Client) Manage(ctx context.Context, db, command string) (*Table, error) {
-	return manage(ctx, c.engine, db, command)
+// Manage runs a management command on the engine. An answer that lacks one of the columns is an error.
+func (c *Client) Manage(ctx context.Context, db, command string, columns ...string) (*Table, error) {
+	return manage(ctx, c.engine, db, command, columns)
 }
 
-func manage(ctx context.Context, client *azkustodata.Client, db, command string) (*Table, error) {
+func manage(ctx context.Context, client *azkustodata.Client, db, command string, columns []string) (*Table, error) {
 	ctx, o := withOutcome(ctx)
 	op := "run " + firstWords(command) + " in " + db
 	ds, err := understood(func() (query.Dataset, error) { return client.Mgmt(ctx, db, kql.New("").AddUnsafe(command)) })
 	if err != nil {
 		return nil, fail(ctx, op, o, err)
 	}
-	tables := ds.Tables()
-	if len(tables) == 0 {
-		return &Table{}, nil
+	for _, t := range ds.Tables() {
+		return readTable(t).with(columns, op)
 	}
-	return readTable(tables[0]), nil
+	return nil, misshapen(op, "it has no table")
 }
 
-// Query runs a query on the engine and returns its first table.
-func (c *Client) Query(ctx context.Context, db, text string) (*Table, error) {
+// Query runs a query on the engine and returns its first table. An answer that lacks one of the
+// columns is an error.
+func (c *Client) Query(ctx context.Context, db, text string, columns ...string) (*Table, error) {
 	ctx, o := withOutcome(ctx)
+	op := "query " + db
 	ds, err := understood(func() (query.Dataset, error) { return c.engine.Query(ctx, db, kql.New("").AddUnsafe(text)) })
 	if err != nil {
-		return nil, fail(ctx, "query "+db, o, err)
+		return nil, fail(ctx, op, o, err)
 	}
 	for _, t := range ds.Tables() {
 		if t.IsPrimaryResult() {
-			return readTable(t), nil
+			return readTable(t).with(columns, op)
 		}
 	}
-	return &Table{}, nil
+	return nil, misshapen(op, "it has no table")
+}
+
+// with returns the table if it has the columns, and each row a value of each column.
+func (t *Table) with(columns []string, op string) (*Table, error) {
+	if len(t.Columns) == 0 {
+		return nil, misshapen(op, "its table has no columns")
+	}
+	for _, name := range columns {
+		if t.Column(name) < 0 {
+			return nil, misshapen(op, fmt.Sprintf("its table has no column %s, but %s", name, strings.Join(t.Columns, ", ")))
+		}
+	}
+	for _, row := range t.Rows {
+		if len(row) != len(t.Columns) {
+			return nil, misshapen(op, misfit)
+		}
+	}
+	return t, nil
+}
+
+// misfit is what is wrong with an answer whose rows have more or fewer values than there are columns.
+const misfit = "its rows do not fit its columns"
+
+// misshapen is the error about an answer that the service does not give.
+func misshapen(op, how string) *Error {
+	return &Error{Op: op, OtherServer: true,
+		Message: "what answers is not Azure Data Explorer, or not all of it: " + how + elsewhere}
 }
 
 // understood returns what the SDK makes of an answer. The SDK panics on one whose rows have no
 // columns.
 func understood(ask func() (query.Dataset, error)) (ds query.Dataset, err error) {
 	if contain.Call("the reading of an answer", func() error { ds, err = ask(); return nil }) != nil {
-		return nil, errors.New("the answer is not one that Azure Data Explorer gives: its rows do not fit its columns" + elsewhere)
+		return nil, misshapen("read the answer", misfit)
 	}
 	return ds, err
 }

@@ -36,9 +36,9 @@ func TestAClusterIsNoMetadataServiceEvenIfItsHostIsTrusted(t *testing.T) {
 // tripper counts the requests that come to it.
 type tripper int
 
-func (n *tripper) RoundTrip(*http.Request) (*http.Response, error) {
+func (n *tripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	*n++
-	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 }
 
 func TestCredentialsStillAskTheMachineForItsIdentity(t *testing.T) {

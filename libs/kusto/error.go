@@ -110,7 +110,7 @@ func UnknownAuthority(err error) string {
 // NotFound reports whether a database, table, mapping or policy does not exist.
 func NotFound(err error) bool {
 	var e *Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || e.OtherServer {
 		return false
 	}
 	// The storage behind ingestion has codes of its own (ContainerNotFound, QueueNotFound): these mean
@@ -194,7 +194,7 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		e.Message = redact(message)
 		other := o.otherwise()
 		if other != "" {
-			e.Message, e.OtherServer = other+elsewhere, true
+			e.Message, e.OtherServer, e.Code = other+elsewhere, true, "" // its words are not the service's
 		}
 		// If the code is unknown, the service's own statement about permanence counts, but only for
 		// requests that it refuses: its failures (5xx) are temporary, whatever it calls them, and a

@@ -397,7 +397,8 @@ func detailsOf(err error) string {
 // CanQueue returns an error if the cluster does not accept queued ingestion, such as the Kusto
 // emulator, which has no data management service.
 func (c *Client) CanQueue(ctx context.Context) error {
-	_, err := manage(ctx, c.dm, "NetDefaultDB", ".get ingestion resources")
+	_, err := manage(ctx, c.dm, "NetDefaultDB", ".get ingestion resources",
+		[]string{"ResourceTypeName", "StorageRoot"})
 	return err
 }
 

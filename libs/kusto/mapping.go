@@ -161,7 +161,7 @@ func (m *Mapping) JSON() string {
 // MappingOf fetches a table's ingestion mapping; if it does not exist, NotFound reports true for
 // the error.
 func (c *Client) MappingOf(ctx context.Context, db, table, kind, name string) (*Mapping, error) {
-	t, err := c.Manage(ctx, db, ".show table "+QuoteName(table)+" ingestion "+kind+" mappings")
+	t, err := c.Manage(ctx, db, ".show table "+QuoteName(table)+" ingestion "+kind+" mappings", "Name", "Mapping")
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func (s *TableSchema) Find(name string) (Column, bool) {
 // Schema fetches a table's columns. If the database or table is missing, NotFound reports true for
 // the error.
 func (c *Client) Schema(ctx context.Context, db, table string) (*TableSchema, error) {
-	t, err := c.Manage(ctx, db, ".show table "+QuoteName(table)+" cslschema")
+	t, err := c.Manage(ctx, db, ".show table "+QuoteName(table)+" cslschema", "Schema")
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func Declaration(columns []Column) string {
 // ClearStreamingCache makes all nodes forget the schema and mappings with which they stream into a
 // table. If a node fails, the error has its answer.
 func (c *Client) ClearStreamingCache(ctx context.Context, db, table string) error {
-	answer, err := c.Manage(ctx, db, ".clear table "+QuoteName(table)+" cache streamingingestion schema")
+	answer, err := c.Manage(ctx, db, ".clear table "+QuoteName(table)+" cache streamingingestion schema", "Status")
 	if err != nil {
 		return err
 	}

@@ -105,22 +105,29 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(ctx)
 		r.Header.Set("x-ms-client-request-id", id)
 	}
-	next := t.next
+	next, judge := t.next, stranger
 	if asksMachine(r) {
-		next = t.identity
+		next, judge = t.identity, func(*http.Request, *http.Response) string { return "" }
 	}
 	o, _ := ctx.Value(outcomeKey{}).(*outcome)
 	if o != nil {
 		o.asks(r)
 	}
 	resp, err := next.RoundTrip(r)
+	var other string
 	if err == nil {
 		resp = bounded(r, resp)
+		other = judge(r, resp)
+	}
+	if o != nil {
+		o.answered(r, err, other)
+	}
+	if other != "" && resp.StatusCode < 300 { // the SDK might take it as done
+		return nil, errors.Join(errors.New(other+elsewhere), resp.Body.Close())
 	}
 	if o == nil {
 		return resp, err
 	}
-	o.answered(r, resp, err)
 	if err != nil || resp.StatusCode < 400 {
 		if err == nil && o.read != nil {
 			resp.Body = &readBody{resp.Body, o.read}
@@ -219,13 +226,9 @@ func (o *outcome) asks(r *http.Request) {
 	o.asking, o.since = r.URL.Host, time.Now()
 }
 
-// answered records whether an exchange got an answer: for a failed upload the SDK tells neither the
-// address nor the reason.
-func (o *outcome) answered(r *http.Request, resp *http.Response, err error) {
-	var other string
-	if err == nil {
-		other = stranger(r, resp)
-	}
+// answered records whether an exchange got an answer, and what other server it came from, if any:
+// for a failed upload the SDK tells neither the address nor the reason.
+func (o *outcome) answered(r *http.Request, err error, other string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asking, o.silent, o.unanswered, o.stranger = "", "", err, other
@@ -242,25 +245,27 @@ const service = "Azure Data Explorer"
 // stranger describes the server if the answer does not come from the cluster or its storage; empty
 // if it does.
 func stranger(r *http.Request, resp *http.Response) string {
+	rows := strings.Contains(r.URL.Path, "/rest/ingest/")
 	asked := strings.Contains(r.URL.Path, "/rest/") &&
 		slices.Contains([]string{"metadata", "mgmt", "query"}, path.Base(r.URL.Path))
 	switch {
-	case !asked, resp.StatusCode >= 500, // a gateway in front of a cluster may say that the cluster is down
+	case !asked && !rows,
+		resp.StatusCode >= 500, // a gateway in front of a cluster may say that the cluster is down
 		resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusRequestTimeout,
 		resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden, // an empty answer is usual
-		resp.Header.Get("x-ms-activity-id") != "", // every answer of a cluster has it
-		resp.StatusCode < 300 && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json"):
+		resp.Header.Get("x-ms-activity-id") != "": // every answer of a cluster has it
 		return banner.Page(resp, service)
 	}
-	return banner.Response(resp, service, func(begun []byte) bool {
-		if resp.StatusCode < 300 {
-			begun = bytes.TrimSpace(begun)
-			return len(begun) > 0 && (begun[0] == '{' || begun[0] == '[')
+	other := banner.Response(resp, service, func(begun []byte) bool {
+		switch {
+		case resp.StatusCode < 300:
+			return hasShape(r.URL.Path, resp, begun) || refused(begun)
+		case rows && !json.Valid(begun): // where nothing is streamed, a gateway answers for the cluster
+			return true
 		}
-		var doc refusal
-		return json.Unmarshal(begun, &doc) == nil && cmp.Or(doc.Error.Code, doc.Error.Message, doc.Error.Short) != "" ||
-			signInFault(begun) != ""
+		return refused(begun) || signInFault(begun) != ""
 	})
+	return cmp.Or(other, banner.Page(resp, service))
 }
 
 // refusal is a cluster's error.
@@ -278,6 +283,13 @@ type refusal struct {
 			Value string `json:"value"`
 		} `json:"message"`
 	} `json:"odata.error"`
+}
+
+// refused reports whether an answer is an error in the service's form. That it has a message alone
+// would not do: other servers' errors have one too.
+func refused(body []byte) bool {
+	var doc refusal
+	return json.Unmarshal(body, &doc) == nil && cmp.Or(doc.Error.Code, doc.Error.Message) != ""
 }
 
 // Watch sees what unfinished calls under a context are waiting for: within one call the SDK retries

@@ -140,6 +140,9 @@ var byStatus = map[int]meaning{
 // meaningOf returns what an answer means; known is false if neither its code nor its status is
 // known.
 func meaningOf(e *Error) (m meaning, known bool) {
+	if e.OtherServer { // whose words are not the service's
+		return meaning{Again, false}, false
+	}
 	for _, row := range byCode {
 		if matches, err := path.Match(row.code, e.Code); err == nil && matches {
 			return row.meaning, true

@@ -272,7 +272,7 @@ func (r *tableReader) doubled(ctx context.Context, to route.Route, topic string)
 // time of ingestion.
 func (r *tableReader) present(ctx context.Context, to route.Route,
 	columns []digest.DescribedColumn) (currentRows, error) {
-	functions, err := r.client.Manage(ctx, to.Database, ".show functions")
+	functions, err := r.client.Manage(ctx, to.Database, ".show functions", "Name")
 	if err != nil {
 		return currentRows{}, err
 	}

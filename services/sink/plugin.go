@@ -160,7 +160,8 @@ func checkBatching(ctx context.Context, client *kusto.Client, s *spec.Spec, r ro
 			"Batches have tags, so that no batching policy holds them up: rows can be queried some seconds after their batch is sent, and wait for that at most flush.interval.ms (%s).", s.FlushInterval)
 		return c
 	}
-	policy, err := client.Manage(ctx, r.Database, ".show table "+kusto.QuoteName(r.Table)+" policy ingestionbatching")
+	policy, err := client.Manage(ctx, r.Database, ".show table "+kusto.QuoteName(r.Table)+" policy ingestionbatching",
+		"Policy")
 	switch {
 	case err != nil:
 		c.Detail = "The batching policy cannot be read: " + err.Error()
@@ -195,7 +196,7 @@ func checkCapacity(ctx context.Context, client *kusto.Client, routes []route.Rou
 	if len(routes) > 0 {
 		database = routes[0].Database
 	}
-	capacity, err := client.Manage(ctx, database, ".show capacity")
+	capacity, err := client.Manage(ctx, database, ".show capacity", "Resource")
 	if kusto.Unauthorized(err) {
 		c.Detail = "How many ingestions the cluster runs at a time is for identities with the role Database User to see; nothing else needs it."
 		return c

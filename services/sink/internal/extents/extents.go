@@ -31,7 +31,7 @@ func (r Reader) Delivered(ctx context.Context, topic, id string) (map[int32]bool
 		", 1, Tag) | distinct Number"
 	delivered := map[int32]bool{}
 	for _, to := range r.targets(topic) {
-		found, err := r.Client.Manage(ctx, to.Database, tagged(to.Table, before, `\d+/`, after)+number)
+		found, err := r.Client.Manage(ctx, to.Database, tagged(to.Table, before, `\d+/`, after)+number, "Number")
 		if kusto.NotFound(err) || kusto.Unauthorized(err) {
 			continue // nothing is known of it
 		}
@@ -59,7 +59,7 @@ func (r Reader) Cuts(ctx context.Context, topic string, partition int32, id stri
 		", 1, Tag)) | top " + strconv.Itoa(mostCuts) + " by Last desc | project Tag"
 	pattern := regexp.MustCompile("^" + regexp.QuoteMeta(before) + `(\d+)-(\d+)` + regexp.QuoteMeta(after) + "$")
 	for _, to := range r.targets(topic) {
-		found, err := r.Client.Manage(ctx, to.Database, tagged(to.Table, before, "", after)+last)
+		found, err := r.Client.Manage(ctx, to.Database, tagged(to.Table, before, "", after)+last, "Tag")
 		if kusto.NotFound(err) {
 			continue // a table that is not there has nothing
 		}

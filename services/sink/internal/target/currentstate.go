@@ -125,7 +125,7 @@ func (t *currentState) make(ctx context.Context, mapping *kusto.Mapping, key []b
 
 // makeFunction makes a function unless it is there as it must be: the identity may have lost the right since.
 func (t *currentState) makeFunction(ctx context.Context, function, body string) error {
-	there, err := t.cluster.Client.Manage(ctx, t.route.Database, ".show function "+function)
+	there, err := t.cluster.Client.Manage(ctx, t.route.Database, ".show function "+function, "Body")
 	if err == nil && len(there.Rows) == 1 && slices.Equal(strings.Fields(there.Value(0, "Body")), strings.Fields(body)) {
 		return nil
 	}
@@ -143,7 +143,7 @@ func (t *currentState) makeView(ctx context.Context, view, source, query string)
 	if !kusto.NotFound(err) {
 		return "", err
 	}
-	held, err := t.cluster.Client.Query(ctx, t.route.Database, source+" | take 1 | count")
+	held, err := t.cluster.Client.Query(ctx, t.route.Database, source+" | take 1 | count", "Count")
 	if err != nil {
 		return "", err
 	}
@@ -167,7 +167,7 @@ func (t *currentState) makeView(ctx context.Context, view, source, query string)
 
 // filled reports whether the operation that fills a view has ended.
 func (t *currentState) filled(ctx context.Context, operation string) (bool, error) {
-	shown, err := t.cluster.Client.Manage(ctx, t.route.Database, ".show operations "+operation)
+	shown, err := t.cluster.Client.Manage(ctx, t.route.Database, ".show operations "+operation, "State")
 	if err != nil || len(shown.Rows) == 0 {
 		return false, err
 	}

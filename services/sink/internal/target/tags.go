@@ -26,7 +26,7 @@ func (c *Cluster) keepTags(ctx context.Context, to route.Route) {
 		return
 	}
 	table := kusto.QuoteName(to.Table)
-	policy, err := c.Client.Manage(ctx, to.Database, ".show table "+table+" policy extent_tags_retention")
+	policy, err := c.Client.Manage(ctx, to.Database, ".show table "+table+" policy extent_tags_retention", "Policy")
 	if err == nil && len(policy.Rows) > 0 {
 		if text := strings.TrimSpace(policy.Value(0, "Policy")); text != "" && text != "null" && text != "[]" {
 			if kept := shorterRetention(text, c.Spec.TagRetention); kept != "" {
