@@ -121,6 +121,9 @@ func TestTheSlotIsShownWithItsReaderAndWhatDecodingCost(t *testing.T) {
 	run := startWith(t, servers.kafka.Bootstrap, s.config("c"+s.db, map[string]string{"slot.storage.bytes": fmt.Sprint(room)}),
 		Options{Registry: registry})
 	s.awaitSlot(t)
+	nobodys := s.db + "_left"
+	s.exec(t, "SELECT pg_create_logical_replication_slot('"+nobodys+"', 'pgoutput')")
+	defer s.exec(t, "SELECT pg_drop_replication_slot('"+nobodys+"')")
 	// more than logical_decoding_work_mem
 	s.exec(t, "INSERT INTO a SELECT g, repeat('x', 200) FROM generate_series(1, 3000) g")
 	await(t, s.db+".public.a", 3000)
@@ -138,6 +141,10 @@ func TestTheSlotIsShownWithItsReaderAndWhatDecodingCost(t *testing.T) {
 		}
 		if slot.LimitedBy != "slot.storage.bytes" || slot.SafeWalBytes+slot.RetainedBytes != room {
 			return fmt.Errorf("slot %v, want %d bytes of room for its log", slot, room)
+		}
+		left := slices.IndexFunc(slot.IdleSlots, func(idle *capturev1.IdleSlot) bool { return idle.Name == nobodys })
+		if left < 0 || slot.IdleSlots[left].Database != s.db || slot.IdleSlots[left].RetainedBytes < 3000*200 {
+			return fmt.Errorf("idle slots %v, want %s with the log of all rows", slot.IdleSlots, nobodys)
 		}
 		if version < "140000" {
 			return nil
