@@ -20,6 +20,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/shell"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
@@ -33,7 +34,7 @@ func getCommand(s *session) *cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context()) }})
 	}
 	add("pipelines", "Each source connector with its sinks, verdict and progress", func(ctx context.Context) error {
-		r, err := s.admin().ListPipelines(ctx, &adminv1.ListPipelinesRequest{})
+		r, err := allPipelines(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -100,29 +101,60 @@ func getEventsCommand(s *session) *cobra.Command {
 	return command
 }
 
+// askedAtOnce is how many connectors are asked for their states at the same time.
+const askedAtOnce = 16
+
+// pipelinesAtOnce is how many pipelines are in one answer: those of a large fleet would be larger together
+// than a message may be.
+const pipelinesAtOnce = 20
+
+// allPipelines lists all pipelines, page by page.
+func allPipelines(ctx context.Context, s *session) (*adminv1.ListPipelinesResponse, error) {
+	all := new(adminv1.ListPipelinesResponse)
+	for {
+		r, err := s.admin().ListPipelines(ctx,
+			&adminv1.ListPipelinesRequest{PageSize: pipelinesAtOnce, PageToken: all.NextPageToken})
+		if err != nil {
+			return nil, err
+		}
+		r.Pipelines = append(all.Pipelines, r.Pipelines...)
+		if all = r; all.NextPageToken == "" {
+			return all, nil
+		}
+	}
+}
+
 func getConnectors(ctx context.Context, s *session) error {
 	r, err := s.connectors().ListConnectors(ctx, &connectorv1.ListConnectorsRequest{ReturnPartialSuccess: true})
 	if err != nil {
 		return err
 	}
-	states := map[string]*connectorv1.ConnectorStatus{}
-	for _, c := range r.Connectors {
-		st, err := s.connectors().GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: c.Name})
-		switch {
-		case status.Code(err) == codes.NotFound: // deleted meanwhile
-		case err != nil && (status.Code(err) != codes.Unavailable || len(r.Unreachable) == 0):
-			return err
-		default:
-			states[c.Name] = st.GetStatus()
-		}
+	// A fleet of hundreds is asked at once, and a worker that does not answer holds up few of them.
+	states := make([]*connectorv1.ConnectorStatus, len(r.Connectors))
+	gone := make([]bool, len(r.Connectors))
+	group, ctx := contain.WithContext(ctx)
+	group.SetLimit(askedAtOnce)
+	for i, c := range r.Connectors {
+		group.Go("question for the state of a connector", func() error {
+			st, err := s.connectors().GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: c.Name})
+			gone[i] = status.Code(err) == codes.NotFound // deleted meanwhile
+			if err != nil && !gone[i] && (status.Code(err) != codes.Unavailable || len(r.Unreachable) == 0) {
+				return err
+			}
+			states[i] = st.GetStatus()
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
 	}
 	return s.showPart(r, r.Unreachable, func(t *table) {
 		t.row("CONNECTOR", "TYPE", "STATE", "TASKS", "CLASS")
-		for _, c := range r.Connectors {
-			st, there := states[c.Name]
-			if !there {
+		for i, c := range r.Connectors {
+			if gone[i] {
 				continue
 			}
+			st := states[i]
 			var tasks []string
 			for _, task := range st.GetTasks() {
 				tasks = append(tasks, state(task.State))
@@ -209,7 +241,7 @@ func describeCommand(s *session) *cobra.Command {
 // describeAway shows what admin remembers about a connector whose workers do not answer, and
 // returns why they do not. Only they know the configuration.
 func describeAway(ctx context.Context, s *session, name string, away error) error {
-	r, err := s.admin().ListPipelines(ctx, &adminv1.ListPipelinesRequest{})
+	r, err := allPipelines(ctx, s)
 	if err != nil {
 		return away // admin cannot be reached, or has not seen any pipeline yet
 	}
