@@ -103,7 +103,7 @@ func TestEveryNumberOfThePipelineViewIsAMetric(t *testing.T) {
 			// Single traces to look at; their ages are in the distributions.
 			strings.Contains(field, ".recent_traces."),
 			// Each is a check, which is a metric.
-			strings.Contains(field, ".background_failures."),
+			strings.Contains(field, ".background_failures."), strings.Contains(field, ".idle_slots."),
 			// What waits where, of which the lag of tables is made.
 			strings.Contains(field, ".unread_tables."), strings.HasSuffix(field, ".waiting"),
 			strings.HasSuffix(field, ".oldest_waiting_time"),
