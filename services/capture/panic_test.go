@@ -15,7 +15,8 @@ var goroutines = []string{
 	"deliverer of a snapshot",
 	"reader of the stream", "deliverer of the stream", "heartbeat", "incremental snapshot", "signal topic",
 	"writer of statuses",
-	"watch of the server", "watch of the signal table", "watch of statements", "keeping of what events lack", "opening of the producer", "commands",
+	"watch of the server", "watch of the signal table", "watch of statements", "watch of schema registries",
+	"keeping of what events lack", "opening of the producer", "commands",
 }
 
 // polling is the one goroutine of a connector that polls.
