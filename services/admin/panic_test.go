@@ -27,7 +27,8 @@ var questions = []string{"question to a worker", "question for a worker's health
 var callers = []string{"end of a session", "watch of who makes a call"}
 
 // whole are the servers, without which there is no admin, what restarts loops, and the command line's.
-var whole = []string{"gRPC server", "gRPC server within", "HTTP server", "repetition of ", "watch of pipelines"}
+var whole = []string{"gRPC server", "gRPC server within", "HTTP server", "repetition of ", "watch of pipelines",
+	"question for the state of a connector"}
 
 func TestAPanicInAnyGoroutineOfAdminEndsNothingButWhatItWasFor(t *testing.T) {
 	for _, name := range slices.Concat(loops, questions) {
