@@ -89,7 +89,7 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 		}
 	}
 	p := v.Pipeline
-	add(SourceState, p.Source, judgeConnector(p.Source, p.SourceStatus))
+	add(SourceState, p.Source, overcome(judgeConnector(p.Source, p.SourceStatus), p))
 	add(Configuration, p.Source, judgeConfiguration(p.Source, v.Warnings[p.Source]))
 	if f, known := judgeCapture(p); known {
 		add(Capture, p.Source, f)

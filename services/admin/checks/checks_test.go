@@ -135,6 +135,19 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 				"resume: there is no such slot (SLOT_MISSING). To read all tables again: calypsoctl offsets reset <connector>."
 		}, SourceState, failure, isBroken, "calypsoctl offsets reset src",
 			"calypsoctl offsets reset src; then: calypsoctl restart src"},
+		"a failure whose cause has gone": {func(v view) {
+			task := v.Pipeline.SourceStatus.Tasks[0]
+			task.State, task.Trace = connectorv1.State_STATE_FAILED,
+				"connect to PostgreSQL: password authentication failed (SQLSTATE 28P01) (AUTHENTICATION_FAILED). Check database.password."
+			// a worker has looked at the slot since
+			v.Pipeline.Capture = &capturev1.Capture{Connector: "src", Slot: slot(v)}
+		}, SourceState, failure, isBroken, "By now the server lets it in", "calypsoctl restart src"},
+		"a failure whose cause is not known to have gone": {func(v view) {
+			task := v.Pipeline.SourceStatus.Tasks[0]
+			task.State, task.Trace = connectorv1.State_STATE_FAILED,
+				"connect to PostgreSQL: password authentication failed (SQLSTATE 28P01) (AUTHENTICATION_FAILED). Check database.password."
+			v.Pipeline.Capture = &capturev1.Capture{Connector: "src", Reason: "its slot cannot be looked at"}
+		}, SourceState, failure, isBroken, "password authentication failed", "Check database.password; then: calypsoctl restart src"},
 		"a failure with a statement as its remedy": {func(v view) {
 			task := v.Pipeline.SourceStatus.Tasks[0]
 			task.State, task.Trace = connectorv1.State_STATE_FAILED,

@@ -3,10 +3,13 @@ package checks
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/shell"
 )
@@ -28,6 +31,23 @@ func judgeConnector(name string, s *connectorv1.ConnectorStatus) finding {
 		worst = finding{warning, "connector " + name + " has no task yet", "calypsoctl get services"}
 	}
 	return worst
+}
+
+// unanswered are the reasons of failures for which a connector was not let in by its server.
+var unanswered = regexp.MustCompile(`\((?:` + strings.Join([]string{string(pgrepl.ReasonUnreachable),
+	string(pgrepl.ReasonAuthentication), string(pgrepl.ReasonDatabaseMissing), string(pgrepl.ReasonTLS)}, "|") + `)\)`)
+
+// overcome says of a source that failed since its server did not let it in that the server does by now: a
+// worker looks at the slots of connectors that do not run, with their own credentials. A task that has
+// failed is restarted by nobody.
+func overcome(f finding, p *adminv1.Pipeline) finding {
+	if f.state != failure || p.Capture.GetPhase() != capturev1.Phase_PHASE_UNSPECIFIED || p.Capture.GetSlot() == nil ||
+		!unanswered.MatchString(f.summary) {
+		return f
+	}
+	f.summary += " By now the server lets it in: it may go on."
+	f.remedy = "calypsoctl restart " + shell.Quote(p.Source)
+	return f
 }
 
 // judgeState looks at one state of a connector or of one of its tasks.
