@@ -1,10 +1,13 @@
 package kusto
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strings"
+	"unicode"
 )
 
 // Endpoints are the two addresses of a cluster. They are equal if one server serves both.
@@ -60,19 +63,40 @@ func DeriveEndpoints(query, ingest string) (Endpoints, error) {
 	return e, nil
 }
 
+// federated ends addresses that were taken from connection strings; the SDKs for Java and Python
+// leave it out.
+var federated = regexp.MustCompile(`(?i)/?;fed=true$`)
+
+// parseEndpoint reads an address. No error repeats what may be a secret.
 func parseEndpoint(raw string) (*url.URL, error) {
+	raw = federated.ReplaceAllString(raw, "")
+	shown := raw
+	if end := strings.IndexAny(raw, "?#;@"); end >= 0 {
+		shown = raw[:end] + "…"
+	}
+	switch {
+	case strings.Contains(raw, ";"):
+		return nil, fmt.Errorf("cluster address %q is a connection string: give the address alone, "+
+			"https://<cluster>.<region>.kusto.windows.net, and credentials in the aad.auth keys", shown)
+	case strings.ContainsFunc(raw, unicode.IsSpace):
+		return nil, fmt.Errorf("cluster address %q has a blank in it", shown)
+	}
 	if !strings.Contains(raw, "://") {
 		raw = "https://" + raw
 	}
-	u, err := url.Parse(strings.TrimRight(raw, "/"))
+	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("cluster address %q: %w", redact(raw), err)
+		var wrong *url.Error
+		if errors.As(err, &wrong) { // it repeats the address
+			err = wrong.Err
+		}
+		return nil, fmt.Errorf("cluster address %q: %w", shown, err)
 	}
 	if u.Scheme != "https" && u.Scheme != "http" {
-		return nil, fmt.Errorf("cluster address %q: the scheme must be https, or http for a local server", redact(raw))
+		return nil, fmt.Errorf("cluster address %q: the scheme must be https, or http for a local server", shown)
 	}
 	if u.Hostname() == "" {
-		return nil, fmt.Errorf("cluster address %q has no host name", redact(raw))
+		return nil, fmt.Errorf("cluster address %q has no host name", shown)
 	}
 	if u.User != nil {
 		return nil, fmt.Errorf("cluster address with host %s carries a user name: give credentials in the aad.auth keys",
@@ -82,7 +106,8 @@ func parseEndpoint(raw string) (*url.URL, error) {
 }
 
 // correct returns the engine's (ingest false) or the data management service's (ingest true)
-// address of an Azure cluster, and any other address unchanged.
+// address of an Azure cluster, and any other server's. Like Azure's sink, it leaves out what follows
+// the host: a database, parameters.
 func correct(u *url.URL, ingest bool) string {
 	host := strings.ToLower(u.Host)
 	if hasAzureSuffix(u.Hostname()) {
@@ -91,7 +116,7 @@ func correct(u *url.URL, ingest bool) string {
 			host = ingestPrefix + host
 		}
 	}
-	return u.Scheme + "://" + host + u.Path
+	return u.Scheme + "://" + host
 }
 
 func hasAzureSuffix(host string) bool {

@@ -23,6 +23,14 @@ func TestEitherEndpointGivesTheOther(t *testing.T) {
 		{"https://trd-x.z0.kusto.fabric.microsoft.com", "", "https://trd-x.z0.kusto.fabric.microsoft.com",
 			"https://ingest-trd-x.z0.kusto.fabric.microsoft.com"},
 		{"", "http://localhost:8082", "http://localhost:8082", "http://localhost:8082"},
+		// What the Java SDK, which Azure's sink uses, leaves out of the addresses that it asks.
+		{"https://a.kusto.windows.net/?k=v", "", "https://a.kusto.windows.net", "https://ingest-a.kusto.windows.net"},
+		{"https://a.kusto.windows.net?k=v/", "", "https://a.kusto.windows.net", "https://ingest-a.kusto.windows.net"},
+		{"https://a.kusto.windows.net/#part", "", "https://a.kusto.windows.net", "https://ingest-a.kusto.windows.net"},
+		{"", "https://ingest-a.kusto.windows.net/shop", "https://a.kusto.windows.net", "https://ingest-a.kusto.windows.net"},
+		{"", "http://localhost:8082/shop/orders?k=v", "http://localhost:8082", "http://localhost:8082"},
+		{"https://a.kusto.windows.net;Fed=true", "", "https://a.kusto.windows.net", "https://ingest-a.kusto.windows.net"},
+		{"https://a.kusto.windows.net/;fed=True", "", "https://a.kusto.windows.net", "https://ingest-a.kusto.windows.net"},
 		{"https://a.kusto.windows.net", "https://private.example:8443", "https://a.kusto.windows.net",
 			"https://private.example:8443"},
 	} {
@@ -31,7 +39,10 @@ func TestEitherEndpointGivesTheOther(t *testing.T) {
 			t.Errorf("%q %q: %+v %v", c.query, c.ingest, got, err)
 		}
 	}
-	for _, wrong := range []string{"", "ftp://x", "https://", "https://user:word@shop.kusto.windows.net"} {
+	for _, wrong := range []string{"", "ftp://x", "https://", "https://user:word@shop.kusto.windows.net",
+		"https://a.kusto windows.net", "https://a.kusto.windows.net/a b?sig=word", "https://a.kusto.windows.net ?k=word",
+		"https://a.kusto.windows.net\t", "https://a.kusto.windows.net;AppKey=word",
+		"https://a.kusto.windows.net;Fed=true;AppKey=word", "Data Source=https://a.kusto.windows.net;AppKey=word"} {
 		if got, err := DeriveEndpoints(wrong, ""); err == nil {
 			t.Errorf("%q gave %+v", wrong, got)
 		} else if strings.Contains(err.Error(), "word") {
