@@ -224,7 +224,8 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text,
 			CASE WHEN c.relispartition OR c.relkind = 'p' THEN coalesce((SELECT rn.nspname::text || '.' || r.relname::text FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = pg_catalog.pg_partition_root(c.oid)::oid), '') ELSE '' END,
 			coalesce(a.attname::text, ''), coalesce(a.atttypid, 0), coalesce(a.atttypmod, -1), coalesce(a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), false),
-			coalesce(a.attnotnull, false) AND NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = c.oid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated),
+			coalesce(a.attnotnull, false) AND NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = c.oid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated)
+				AND NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_attribute m ON m.attrelid = i.inhrelid AND m.attname = a.attname WHERE i.inhparent = c.oid AND NOT m.attnotnull),
 			coalesce(a.attgenerated <> '', false), coalesce(a.attidentity <> '', false),
 			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(pg_catalog.col_description(c.oid, a.attnum), ''),
 			coalesce(a.attnum, 0), coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attstorage IN ('x', 'e') AND (c.reltoastrelid <> '0' OR EXISTS (SELECT FROM pg_inherits i JOIN pg_class m ON m.oid = i.inhrelid WHERE i.inhparent = c.oid AND m.reltoastrelid <> '0')), false)

@@ -232,7 +232,7 @@ func (d *Decoderbufs) describe(r *decoderbufsRow) (*described, error) {
 		c.InIdentity = old && r.old[i].has()
 		for _, k := range known.Columns {
 			if k.Name == c.Name {
-				c.InIdentity = c.InIdentity || k.InIdentity && !(old && k.NotNull)
+				c.InIdentity = c.InIdentity || k.InIdentity && !(old && k.NeverNull)
 				if k.Type != nil && k.Type.OID == c.TypeOID {
 					c.TypeMod = k.TypeMod
 				}
@@ -293,7 +293,7 @@ func (t *described) covers(r *decoderbufsRow) bool {
 	}
 	for i := range r.old {
 		// Columns outside the identity come as NULL, so a nullable column proves nothing.
-		if c := &t.rel.Columns[i]; r.old[i].has() != c.InIdentity && (r.old[i].has() || c.NotNull) {
+		if c := &t.rel.Columns[i]; r.old[i].has() != c.InIdentity && (r.old[i].has() || c.NeverNull) {
 			return false
 		}
 	}

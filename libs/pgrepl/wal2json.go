@@ -229,14 +229,14 @@ func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
 }
 
 // wholeRow reports whether a row's identity is the whole row, as with replica identity FULL. The
-// catalog may have been read before or after the identity changed; an identity that lacks a NOT
-// NULL column is not the whole row, whatever the catalog says.
+// catalog may have been read before or after the identity changed; an identity that lacks a
+// column that is never NULL is not the whole row, whatever the catalog says.
 func wholeRow(rel *pgmodel.Relation, identity pgmodel.Tuple) bool {
 	if rel.ReplicaIdentity != 'f' {
 		return false
 	}
 	for i, d := range identity {
-		if c := &rel.Columns[i]; d.Kind == pgmodel.Absent && c.NotNull && !c.Generated {
+		if c := &rel.Columns[i]; d.Kind == pgmodel.Absent && c.NeverNull && !c.Generated {
 			return false
 		}
 	}

@@ -120,6 +120,24 @@ func TestAColumnOfATypeWithAQuotedNameIsReadByWal2JSON(t *testing.T) {
 	}
 }
 
+// wal2json leaves NULL out of the old row, and what is not the whole row out of before.
+func TestAnUpdateOfNULLInAColumnWhoseDomainForbidsItHasTheRowBefore(t *testing.T) {
+	for _, set := range []map[string]string{{"plugin.name": "pgoutput"}, {"plugin.name": "wal2json"},
+		{"plugin.name": "wal2json", "slot.stream.params": "format-version=1"}, {"plugin.name": "decoderbufs"}} {
+		t.Run(fmt.Sprint(set), func(t *testing.T) {
+			s := newSource(t)
+			s.exec(t, `CREATE DOMAIN word AS text NOT NULL; CREATE TABLE a (id int PRIMARY KEY, b word);
+				ALTER TABLE a REPLICA IDENTITY FULL; INSERT INTO a VALUES (1, (SELECT b FROM a))`)
+			start(t, s.config("c"+s.db, set))
+			await(t, s.db+".public.a", 1)
+			s.exec(t, "UPDATE a SET b = 'there'")
+			if got := await(t, s.db+".public.a", 2); got[1].Before["id"] == nil {
+				t.Errorf("before is %v, want the row", got[1].Before)
+			}
+		})
+	}
+}
+
 func TestARestartGoesOnWhereItStopped(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")

@@ -124,21 +124,25 @@ func TestAnIncrementalSnapshotDeliversAllRowsOfAKeyThatDoesNotTellThemApart(t *t
 	for name, c := range map[string]struct {
 		table, surrogate string
 		set              map[string]string
-		// after is executed after the rows are there, by servers of at least version.
-		after   string
-		version int
+		// after is executed after the rows are there, by servers of at least version and before until.
+		after          string
+		version, until int
 	}{
 		"unique with NULL": {table: "id int, a int NOT NULL, b text, x text, UNIQUE (a, b)"},
 		"message.key.columns": {table: "id int PRIMARY KEY, a int NOT NULL, b text, x text",
 			set: map[string]string{"message.key.columns": "public.a:a"}},
 		"unique with NULL where a domain forbids it": {table: "id int, a int NOT NULL, b word, x text, UNIQUE (a, b)"},
 		"unique with NULL where a constraint is not valid": {table: "id int, a int NOT NULL, b text, x text, UNIQUE (a, b)",
-			after: "ALTER TABLE a ADD CONSTRAINT there NOT NULL b NOT VALID", version: 180000},
+			after: "UPDATE a SET b = 'b' || id WHERE id % 5 = 1; ALTER TABLE a ADD CONSTRAINT there NOT NULL b NOT VALID", version: 180000},
+		"unique with NULL in a child": {table: "id int, a int NOT NULL, b text, x text, UNIQUE (a, b)", until: 180000,
+			after: `CREATE TABLE child () INHERITS (a); ALTER TABLE child REPLICA IDENTITY FULL; INSERT INTO child SELECT * FROM a
+				WHERE id % 5 = 2; DELETE FROM ONLY a WHERE id % 5 = 2;
+				UPDATE ONLY a SET b = 'b' || id; ALTER TABLE ONLY a ALTER b SET NOT NULL`},
 		"surrogate key": {table: "id int, a int NOT NULL, b text, x text", surrogate: `, "surrogate-key": "b"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t)
-			if v := s.query(t, "SELECT current_setting('server_version_num')"); v < fmt.Sprint(c.version) {
+			if v := s.query(t, "SELECT current_setting('server_version_num')"); v < fmt.Sprint(c.version) || c.until > 0 && v >= fmt.Sprint(c.until) {
 				t.Skip("PostgreSQL", v, "has no such constraint")
 			}
 			s.exec(t, "CREATE DOMAIN word AS text NOT NULL; CREATE TABLE words (i int, b word); CREATE TABLE a ("+c.table+
