@@ -195,6 +195,11 @@ func dropCoordinated(ctx context.Context, admin *kadm.Client, candidates map[pla
 
 // AbortHanging rolls back a hanging transaction, like kafka-transactions.sh abort. h must be fresh
 // from FindHanging.
+//
+// Nobody calls it unasked, not even for a transaction of its own transactional id whose producer it
+// has fenced: the coordinator that has forgotten it may have committed it in other partitions, so
+// that to roll it back here could lose rows whose checkpoint is there, and it takes the right to
+// Alter the cluster.
 func AbortHanging(ctx context.Context, client *kgo.Client, h *HangingTransaction) error {
 	req := kmsg.NewPtrWriteTxnMarkersRequest()
 	marker := kmsg.NewWriteTxnMarkersRequestMarker()
