@@ -13,6 +13,8 @@ type fields struct {
 	// found is the number of fields of the last row, by which another set of fields is noticed.
 	found    int
 	unfilled []string
+	// unmapped are the fields that no column takes, of rows with a schema that leave columns unfilled.
+	unmapped []string
 	wanted   int
 	noted    bool
 	changed  bool
@@ -38,8 +40,13 @@ func (f *fields) note(p *plan, object []byte, isEnvelope bool, added []Extra) {
 			return
 		}
 	}
-	f.changed = f.changed || !f.noted || f.wanted != p.wanted || !slices.Equal(f.unfilled, unfilled)
-	f.noted, f.unfilled, f.wanted = true, unfilled, p.wanted
+	var unmapped []string
+	if p.fromSchema && len(unfilled) > 0 {
+		unmapped = p.unmapped()
+	}
+	f.changed = f.changed || !f.noted || f.wanted != p.wanted || !slices.Equal(f.unfilled, unfilled) ||
+		!slices.Equal(f.unmapped, unmapped)
+	f.noted, f.unfilled, f.unmapped, f.wanted = true, unfilled, unmapped, p.wanted
 }
 
 // isChange reports whether a row is a whole change event.
@@ -57,7 +64,7 @@ func (e *Encoder) Lacking() (columns []string, changed bool) {
 }
 
 // Unfilled returns the columns that the last rows had no field for. changed says that others were
-// so before, as of the last call.
+// so before, as of the last call, or that other fields go into no column.
 func (e *Encoder) Unfilled() (columns []string, changed bool) {
 	changed, e.fields.changed = e.fields.changed, false
 	return e.fields.unfilled, changed

@@ -104,8 +104,8 @@ func (u *coverage) follow(ctx context.Context, of Followed, r *kgo.Record) {
 	}
 	schema, _ := of.Encoder.Schema(r) // it was read to make the row
 	unmapped := of.Encoder.Unmapped(schema)
-	for _, c := range columns {
-		if u.told[c] || slices.Contains(u.cluster.Spec.Acknowledged, u.route.Topic+":"+c) {
+	for _, c := range columns { // those that were told of too: their field may have another name by now
+		if slices.Contains(u.cluster.Spec.Acknowledged, u.route.Topic+":"+c) {
 			continue
 		}
 		if u.added[c] && !of.Filled[c] {
