@@ -98,6 +98,7 @@ type Encoder struct {
 func NewEncoder(cfg Config, target Target) *Encoder {
 	e := &Encoder{cfg: cfg, target: target, splitter: Splitter{Mode: cfg.Schemas}, plans: map[*Schema]*plan{},
 		csv: csvWriter{order: target.order()}, texts: texts{format: cfg.Format, target: target}}
+	e.splitter.forget = func(s *Schema) { delete(e.plans, s) }
 	for _, x := range cfg.Extra {
 		e.whole = e.whole || x.From == OfEnvelope || x.From == OfSource || x.From == OfTransaction || x.From == ChangeTime
 	}

@@ -16,6 +16,8 @@ type Splitter struct {
 	Mode  SchemaMode
 	last  *Schema
 	known []*Schema
+	// forget is called with a schema that is no longer kept; nil for none.
+	forget func(*Schema)
 }
 
 // maxKnownSchemas bounds how many schemas of one topic are kept; a topic has one, or a few in the
@@ -93,7 +95,10 @@ func (s *Splitter) Split(value []byte) (*Schema, []byte, error) {
 
 func (s *Splitter) know(schema *Schema) {
 	if len(s.known) == maxKnownSchemas {
-		s.known = s.known[1:]
+		if s.forget != nil {
+			s.forget(s.known[0])
+		}
+		s.known = slices.Delete(s.known, 0, 1)
 	}
 	s.known = append(s.known, schema)
 }
