@@ -34,6 +34,8 @@ type alarms struct {
 	mu sync.Mutex
 	// sent are the alerts that were sent and say what was sent last; they stay when they end.
 	sent map[string]alert
+	// prometheus is the address of its API.
+	prometheus string
 }
 
 // alert is an alert as Alertmanager's webhook sends it.
@@ -104,6 +106,7 @@ func newAlarms(t *testing.T, metrics map[string]string) *alarms {
 		"scrape_configs": jobs}),
 		"--storage.tsdb.path="+filepath.Join(dir, "prometheus"), fmt.Sprintf("--web.listen-address=localhost:%d", ports[1]),
 		"--rules.alert.resend-delay=1s")
+	a.prometheus = fmt.Sprintf("http://localhost:%d", ports[1])
 	return a
 }
 

@@ -9,5 +9,5 @@
 // Every pipeline has a second, idle table, which must never be late. What admin's API says,
 // calypsoctl must print, the page must show in a real browser, and the metrics must count. Prometheus
 // and Alertmanager run beside it all with the rules of deploy/observability, and exactly the alerts
-// that name the fault must be sent, and end.
+// that name the fault must be sent, and end; and each query of the dashboards must have an answer.
 package faults

@@ -273,6 +273,7 @@ func TestOperatorsAreToldOfEachFaultWithItsCauseAndRemedyAndOfItsEnd(t *testing.
 		}
 	})
 	t.Run("the metrics are as promtool wants them", r.checkMetrics)
+	t.Run("each panel of the dashboards has an answer", r.checkPanels)
 	for _, f := range ofAll {
 		t.Run(f.name, func(t *testing.T) { r.try(t, f) })
 	}
