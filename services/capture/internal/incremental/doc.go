@@ -6,7 +6,9 @@
 // pause and resume: rows of the signal table, records of the signal topic, and calls. The progress,
 // a progress.Incremental, is part of the checkpoint.
 //
-// Guarantees. A row that was read never comes after a newer change of it. Every row that exists
+// Guarantees. A row that was read never comes after a newer change of it that comes under the name of
+// the table that is read; changes of children, where these have names of their own, are not noted.
+// Every row that exists
 // when a table is requested, and stays, comes once; rows that the key does not tell apart come in
 // one chunk. After an interruption the chunk that was not delivered is read again.
 //

@@ -24,7 +24,7 @@ func (r *reading) clusterKeys() []catalogue.Key {
 		{Name: "kusto.ingestion.url", Aliases: []string{"kusto.url"}, Type: catalogue.String, Default: catalogue.Default(""),
 			Importance: catalogue.High, Group: groupCluster, Check: endpoint,
 			Into: catalogue.Read(&r.ingestionURL, trimmed),
-			Doc:  "Address of the cluster's data management service, https://ingest-<cluster>.<region>.kusto.windows.net. It or kusto.query.url is required; the other follows from it.",
+			Doc:  "Address of the cluster's data management service, https://ingest-<cluster>.<region>.kusto.windows.net. It or kusto.query.url is required; the other follows from it. Only the host counts, as with Azure's sink: a path or a query after it is left out.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.NewTarget,
 				Doc: "Rows go to the new cluster from the committed offsets on; what is in the old one stays there. Batches that were under way may come into both."}}},
 		{Name: "kusto.query.url", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.High,
