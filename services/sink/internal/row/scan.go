@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"math/bits"
 )
 
 // The scanner walks JSON text in place. What it delimits is one value of JSON except for the inside of
@@ -11,28 +12,44 @@ import (
 // value's first byte and gives the index after it, or -1 if the text ends or is no JSON.
 
 func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
 	}
 	return i
 }
 
+// skipString looks at eight bytes at a time: most strings are names and short values, for which a
+// call that looks for the quote costs more.
 func skipString(b []byte, i int) int {
-	for i++; ; i++ {
-		n := bytes.IndexByte(b[i:], '"')
-		if n < 0 {
-			return -1
+	for i++; i+8 <= len(b); {
+		ends := quotesOrBackslashes(binary.LittleEndian.Uint64(b[i:]))
+		if ends == 0 {
+			i += 8
+			continue
 		}
-		i += n
-		// An odd number of backslashes before the quote escapes it.
-		s := i - 1
-		for b[s] == '\\' {
-			s--
-		}
-		if (i-s)%2 == 1 {
+		i += bits.TrailingZeros64(ends) / 8
+		if b[i] == '"' {
 			return i + 1
 		}
+		i += 2 // what is escaped ends nothing
 	}
+	for ; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
+		}
+	}
+	return -1
+}
+
+// quotesOrBackslashes has the top bit of the first byte of a word set that is a quote or a backslash,
+// and no bit below it; 0 if there is none.
+func quotesOrBackslashes(word uint64) uint64 {
+	const ones, top = 0x0101010101010101, 0x8080808080808080
+	quotes, backslashes := word^ones*'"', word^ones*'\\'
+	return ((quotes-ones)&^quotes | (backslashes-ones)&^backslashes) & top
 }
 
 func skipValue(b []byte, i int) int {
@@ -50,23 +67,18 @@ func skipValue(b []byte, i int) int {
 
 // skipLiteral passes over a number, true, false or null.
 func skipLiteral(b []byte, i int) int {
-	begun := i
-	for i < len(b) {
-		switch b[i] {
+	switch end := literal(b, i); {
+	case end < 0:
+		return -1
+	case end == len(b):
+		return end
+	default:
+		switch b[end] {
 		case ',', '}', ']', ' ', '\n', '\t', '\r':
-			if literal(b[begun:i]) {
-				return i
-			}
-			return -1
-		case '"', '{', '[', ':':
-			return -1
+			return end
 		}
-		i++
+		return -1
 	}
-	if literal(b[begun:]) {
-		return i
-	}
-	return -1
 }
 
 // maxDepth bounds nesting; Kusto's own limit for dynamic values is far below.
@@ -236,43 +248,59 @@ func element(array []byte, at int) []byte {
 	}
 }
 
-// literal reports whether a value that is no string, object or array is what JSON allows there: a
-// number, true, false or null.
-func literal(v []byte) bool {
-	switch string(v) {
-	case "true", "false", "null":
-		return true
-	}
-	i := 0
-	digits := func() bool {
-		begun := i
-		for i < len(v) && v[i] >= '0' && v[i] <= '9' {
+// literal gives the index after what JSON allows at i where no string, object or array is: a number,
+// true, false or null; -1 if it is none of them.
+func literal(b []byte, i int) int {
+	if i < len(b) {
+		switch b[i] {
+		case 't':
+			return after(b, i, "true")
+		case 'f':
+			return after(b, i, "false")
+		case 'n':
+			return after(b, i, "null")
+		case '-':
 			i++
 		}
-		return i > begun
 	}
-	if i < len(v) && v[i] == '-' {
-		i++
+	whole := digits(b, i)
+	if whole == i || b[i] == '0' && whole > i+1 {
+		return -1
 	}
-	if i < len(v) && v[i] == '0' {
-		i++
-	} else if !digits() {
-		return false
-	}
-	if i < len(v) && v[i] == '.' {
-		if i++; !digits() {
-			return false
+	if i = whole; i < len(b) && b[i] == '.' {
+		fraction := digits(b, i+1)
+		if fraction == i+1 {
+			return -1
 		}
+		i = fraction
 	}
-	if i < len(v) && (v[i] == 'e' || v[i] == 'E') {
-		if i++; i < len(v) && (v[i] == '+' || v[i] == '-') {
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		if i++; i < len(b) && (b[i] == '+' || b[i] == '-') {
 			i++
 		}
-		if !digits() {
-			return false
+		exponent := digits(b, i)
+		if exponent == i {
+			return -1
 		}
+		i = exponent
 	}
-	return i == len(v)
+	return i
+}
+
+// after gives the index after a word at i; -1 if it does not stand there.
+func after(b []byte, i int, word string) int {
+	if len(b)-i < len(word) || string(b[i:i+len(word)]) != word {
+		return -1
+	}
+	return i + len(word)
+}
+
+// digits gives the index after those that stand at i.
+func digits(b []byte, i int) int {
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	return i
 }
 
 // sound reports whether the strings within a text whose structure was scanned are what JSON allows:
